@@ -1,0 +1,61 @@
+"""`roboreel demo`: the main job on a small dataset made on the spot."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roboreel.cli.output import count, human_bytes, say
+from roboreel.dataset.diff import differences
+from roboreel.dataset.open import open_dataset
+from roboreel.errors import RunError
+from roboreel.format.version import FormatVersion
+from roboreel.ops import Report, convert, refuse_output
+
+_EPISODES = (90, 60, 1, 75, 40)
+
+
+def demo(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder to make; must not exist.")],
+) -> None:
+    """Make a small two-camera dataset, convert it to v3.0 and back, and check both."""
+    from roboreel.testing import make_dataset
+
+    refuse_output(folder)
+    place = Path(folder)
+    old, new = FormatVersion.V20, FormatVersion.V30
+    source, there, back = (place / name for name in (f"{old}", f"{new}", f"{old}-again"))
+    make_dataset(source, version=old.value, episodes=_EPISODES)
+    made = open_dataset(source)
+    say(f"made       {source}: {made}")
+    say(f"           {len(made.cameras)} cameras, {human_bytes(made.size_bytes())}, real mp4 files")
+    for out, report in (
+        (there, convert(source, to=new, out=there)),
+        (back, convert(there, to=old, out=back)),
+    ):
+        say(f"converted  {out}: {_done(report)}")
+        _check(source, out)
+    say()
+    say("next: see what a dataset of yours holds, and what converting it would do")
+    say("  roboreel info PATH")
+    say(
+        f"  roboreel convert {shlex.quote(str(there))} --to v2.1 -o {shlex.quote(folder)}/v2.1 --dry-run"
+    )
+
+
+def _done(report: Report) -> str:
+    return (
+        f"{report.version}, {count(report.frames, 'row')} and"
+        f" {count(report.packets_copied, 'packet')} copied,"
+        f" {count(report.frames_encoded, 'frame')} re-encoded, in {report.seconds:.2f} s"
+    )
+
+
+def _check(source: Path, out: Path) -> None:
+    found = [str(difference) for difference in differences(open_dataset(source), open_dataset(out))]
+    if found:
+        raise RunError(f"'{out}' differs from '{source}': {'; '.join(found[:5])}")
+    say(f"verified   {out}: every row, task and packet is that of {source}")

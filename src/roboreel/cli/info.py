@@ -1,0 +1,95 @@
+"""`roboreel info`: what a dataset holds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.open import open_dataset
+from roboreel.format.feature import Feature
+from roboreel.format.json_types import Json
+
+_SHOWN_TASKS = 10
+
+
+def info(
+    path: Annotated[str, typer.Argument(help="Folder of the dataset, or a URL.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
+    """Show what a dataset holds: features, counts, sizes, tasks, and what is odd about it."""
+    dataset = open_dataset(path)
+    if as_json:
+        emit_json(describe(dataset))
+        return
+    say(
+        f"{dataset.version} dataset, {count(dataset.total_episodes, 'episode')},"
+        f" {count(dataset.total_frames, 'frame')} at {dataset.model.info.fps_value:g} fps,"
+        f" robot {dataset.robot_type or 'not named'}"
+    )
+    say(f"{dataset.url}: {count(len(dataset.files), 'file')}, {human_bytes(dataset.size_bytes())}")
+    say()
+    say("features")
+    table([_feature_row(feature) for feature in dataset.features.values()])
+    say()
+    say("tasks")
+    for index, text in list(dataset.tasks.items())[:_SHOWN_TASKS]:
+        say(f"  {index}  {text}")
+    if len(dataset.tasks) > _SHOWN_TASKS:
+        say(f"  … and {len(dataset.tasks) - _SHOWN_TASKS} more")
+    say()
+    if dataset.problems:
+        say("problems")
+        problems(dataset.problems)
+    else:
+        say("no problems in the documents")
+
+
+def describe(dataset: Dataset) -> dict[str, Json]:
+    """What `info` shows, as a JSON object."""
+    info = dataset.model.info
+    return {
+        "path": dataset.url,
+        "version": dataset.version.value,
+        "robot_type": dataset.robot_type,
+        "fps": info.fps_value,
+        "fps_exact": f"{dataset.fps.numerator}/{dataset.fps.denominator}",
+        "episodes": dataset.total_episodes,
+        "frames": dataset.total_frames,
+        "files": len(dataset.files),
+        "size_bytes": dataset.size_bytes(),
+        "features": {
+            name: {
+                "dtype": feature.dtype,
+                "shape": list(feature.shape),
+                "names": feature.names,
+                **({"video": dict(feature.video_facts)} if feature.is_video else {}),
+            }
+            for name, feature in dataset.features.items()
+        },
+        "tasks": {str(index): text for index, text in dataset.tasks.items()},
+        "extra_files": list(dataset.model.extra_files),
+        "other_files": list(dataset.model.other_files),
+        "problems": [problem.to_json() for problem in dataset.problems],
+    }
+
+
+def _feature_row(feature: Feature) -> tuple[str, str, str, str]:
+    shape = "×".join(str(size) for size in feature.shape)
+    return feature.name, feature.dtype, shape, _details(feature)
+
+
+def _details(feature: Feature) -> str:
+    if feature.is_video:
+        facts = feature.video_facts
+        parts = [facts.get("video.codec"), facts.get("video.pix_fmt")]
+        return " ".join(str(part) for part in parts if part)
+    names = feature.names
+    if isinstance(names, dict) and len(names) == 1:
+        names = next(iter(names.values()))
+    if not isinstance(names, list):
+        return ""
+    text = ", ".join(str(name) for name in names)
+    return text if len(text) <= 70 else f"{text[:66]} …"

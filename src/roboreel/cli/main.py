@@ -1,0 +1,56 @@
+"""The command's entry: commands, and errors as one message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from roboreel import __version__
+from roboreel.cli.convert import convert
+from roboreel.cli.demo import demo
+from roboreel.cli.info import info
+from roboreel.cli.output import say, tell
+from roboreel.errors import RoboreelError, UsageError
+
+app = typer.Typer(
+    name="roboreel",
+    help="Robot datasets in the LeRobot format: open, convert and check every version.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(info)
+app.command()(convert)
+app.command()(demo)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        say(f"roboreel {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; errors of the user's making are one message, never a traceback.
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
+    """
+    try:
+        app()
+    except UsageError as error:
+        _leave(f"error: {error}", 2)
+    except RoboreelError as error:
+        _leave(f"error: {error}", 1)
+    except KeyboardInterrupt:
+        _leave("interrupted: nothing was written", 130)
+
+
+def _leave(message: str, code: int) -> None:
+    tell(message)
+    sys.exit(code)

@@ -1,0 +1,60 @@
+"""The only place that prints: data to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+
+from roboreel.errors import Problem
+from roboreel.format.json_types import Json
+
+
+def say(text: str = "") -> None:
+    """A line for people, on stdout."""
+    sys.stdout.write(_fit(text, sys.stdout.encoding) + "\n")
+
+
+def tell(text: str) -> None:
+    """A line beside the data, on stderr."""
+    sys.stderr.write(_fit(text, sys.stderr.encoding) + "\n")
+
+
+def emit_json(value: Json) -> None:
+    """A JSON document on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
+
+
+def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> None:
+    """Rows of text in aligned columns."""
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))] if rows else []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        say((indent + "  ".join(cells)).rstrip())
+
+
+def problems(found: Iterable[Problem], *, to_stderr: bool = False) -> None:
+    """Problems, one per line, with their severity."""
+    write = tell if to_stderr else say
+    for problem in found:
+        write(f"  {problem.severity}: {problem}")
+
+
+def human_bytes(size: int) -> str:
+    """`1.2 MiB` for 1234567."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            break
+        value /= 1024
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 episode`, `2 episodes`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _fit(text: str, encoding: str | None) -> str:
+    """The text with what the terminal cannot show replaced."""
+    return text.encode(encoding or "utf-8", "replace").decode(encoding or "utf-8", "replace")

@@ -1,0 +1,108 @@
+"""Open a dataset: read its documents, nothing else."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pyarrow as pa
+
+from roboreel.dataset.dataset import Dataset, episode_files
+from roboreel.errors import DatasetError, Problem
+from roboreel.format import v2, v30
+from roboreel.format.model import INFO, Info, Model, video_path
+from roboreel.format.parse import Problems, parse_info
+from roboreel.format.version import FormatVersion
+from roboreel.storage.fs import Root, open_root
+from roboreel.storage.tables import TableFile, read_table
+
+
+def open_dataset(location: str | os.PathLike[str]) -> Dataset:
+    """Open the dataset in a folder, or at a URL that fsspec knows.
+
+    Only documents are read: no table's rows, no video. What is odd but has one sane meaning is taken so
+    and listed in `Dataset.problems`.
+
+    Raises:
+        StorageError: there is no such folder.
+        DatasetError: a document is missing or has no sane meaning; carries every problem found.
+    """
+    root = open_root(location)
+    files = root.list()
+    if INFO not in files:
+        raise DatasetError(f"'{location}' is not a LeRobot dataset", [_no_info(files)])
+    problems = Problems()
+    info = parse_info(root.read(INFO), problems, defaults=_templates)
+    if info.version is FormatVersion.V30:
+        model = _open_v3(root, info, files, problems)
+    else:
+        documents = {name: root.read(name) for name in v2.DOCUMENTS if name in files}
+        model = v2.parse(info, documents, files, problems)
+    present = replace(model, problems=(*model.problems, *_missing_videos(model, files)))
+    return Dataset(root, present, files)
+
+
+def _no_info(files: tuple[str, ...]) -> Problem:
+    inner = sorted({name[: -len(INFO) - 1] for name in files if name.endswith(f"/{INFO}")})
+    action = (
+        f"did you mean '{inner[0]}' inside it?" if inner else "give the folder that holds 'meta'"
+    )
+    message = "there is no info.json"
+    return Problem(
+        rule="document.missing", severity="error", message=message, path=INFO, action=action
+    )
+
+
+def _templates(version: FormatVersion) -> tuple[str, str]:
+    if version is FormatVersion.V30:
+        return v30.DATA_TEMPLATE, v30.VIDEO_TEMPLATE
+    return v2.DATA_TEMPLATE, v2.VIDEO_TEMPLATE
+
+
+def _open_v3(root: Root, info: Info, files: tuple[str, ...], problems: Problems) -> Model:
+    names = episode_files(files)
+    if not names:
+        problems.error(
+            "document.missing", "there is no table of episodes", path=v30.EPISODES_FOLDER
+        )
+        problems.raise_errors("the dataset's documents are not complete")
+    parts = [_without_stats(root, name) for name in names]
+    tasks = read_table(root, v30.TASK_TABLE) if v30.TASK_TABLE in files else None
+    try:
+        episodes = pa.concat_tables(parts, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        problems.error(
+            "episode.columns",
+            f"the files do not fit together: {error}",
+            path=v30.EPISODES_FOLDER,
+        )
+        problems.raise_errors("the table of episodes cannot be read")
+        raise
+    return v30.parse(info, tasks, episodes, files, problems)
+
+
+def _without_stats(root: Root, name: str) -> pa.Table:
+    with TableFile(root, name) as file:
+        columns = [n for n in file.footer.schema.names if not n.startswith("stats/")]
+        return file.read(columns).replace_schema_metadata(None)
+
+
+def _missing_videos(model: Model, files: tuple[str, ...]) -> list[Problem]:
+    """Cameras of which no file is there: known without opening any."""
+    present = frozenset(files)
+    missing = [
+        camera
+        for camera in model.info.cameras
+        if not present.intersection(model.episodes[video_path(camera)].to_pylist())
+    ]
+    all_missing = len(missing) == len(model.info.cameras)
+    return [
+        Problem(
+            rule="video.missing",
+            severity="error" if all_missing else "warning",
+            message="the videos are not here" if all_missing else "the camera has no video file",
+            column=camera,
+            action="get the 'videos' folder too" if all_missing else "left out on writing",
+        )
+        for camera in missing
+    ]

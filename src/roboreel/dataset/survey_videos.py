@@ -1,0 +1,190 @@
+"""Survey the video files: packet indexes, and where each episode's frames lie in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.survey_tables import rows_by_path
+from roboreel.errors import Problem, StorageError
+from roboreel.format.inventory import CameraFacts, FileFacts, Int64, StreamFacts
+from roboreel.format.model import EPISODE, frame_start, video_path
+from roboreel.format.parse import Problems
+from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.packets import PacketTable, SampleEntry, run_of_frames
+
+Streams = dict[tuple[SampleEntry, tuple[str, ...]], tuple[int, StreamFacts]]
+_RATE_TOLERANCE = 0.05
+
+
+def survey_camera(
+    dataset: Dataset,
+    camera: str,
+    rows: Int64,
+    streams: Streams,
+    files: dict[str, FileFacts],
+    broken: dict[int, list[Problem]],
+    problems: Problems,
+) -> CameraFacts:
+    """Survey every file of one camera.
+
+    Args:
+        dataset: the dataset.
+        camera: name of the camera.
+        rows: (episodes,) rows of each episode, by its table.
+        streams: kinds of streams found so far; grows.
+        files: facts of files found so far; grows.
+        broken: why episodes cannot be written; grows.
+        problems: what is odd; grows.
+    """
+    return _CameraSurvey(dataset, camera, rows, streams, files, broken, problems).facts()
+
+
+class _CameraSurvey:
+    def __init__(
+        self,
+        dataset: Dataset,
+        camera: str,
+        rows: Int64,
+        streams: Streams,
+        files: dict[str, FileFacts],
+        broken: dict[int, list[Problem]],
+        problems: Problems,
+    ) -> None:
+        self._dataset, self._camera, self._rows = dataset, camera, rows
+        self._streams, self._files, self._broken = streams, files, broken
+        self._problems = problems
+        self._numbers = dataset.episodes[EPISODE].to_numpy()
+        declared = dataset.episodes[frame_start(camera)]
+        self._start = declared.fill_null(0).to_numpy().astype(np.int64)
+        count = len(dataset.episodes)
+        self._packets, self._lead, self._bytes = (np.zeros(count, dtype=np.int64) for _ in range(3))
+        self._stream = np.full(count, -1, dtype=np.int64)
+
+    def facts(self) -> CameraFacts:
+        """Survey, and give the facts of all episodes."""
+        for path, members in rows_by_path(self._dataset.episodes[video_path(self._camera)]).items():
+            if path is None:
+                self._break(members, "video.missing", "its video file is not there", None)
+                continue
+            try:
+                stat = self._dataset.root.stat(path)
+                table = read_packet_table(self._dataset.root, path)
+            except StorageError as error:
+                self._break(members, "video.readable", str(error), path)
+                continue
+            self._files[path] = FileFacts(size_bytes=stat.size_bytes, stamp=stat.stamp)
+            self._locate(path, members, table)
+            kind = self._kind(table)
+            for row in members:
+                self._measure(row, path, table, kind)
+        return CameraFacts(
+            start=self._start,
+            packets=self._packets,
+            lead=self._lead,
+            size_bytes=self._bytes,
+            stream=self._stream,
+        )
+
+    def _kind(self, table: PacketTable) -> int:
+        key = (table.entry, table.other_tracks)
+        if key not in self._streams:
+            entries = [entry for entry, _ in self._streams] + [table.entry]
+            facts = StreamFacts(
+                entry=entries.index(table.entry),
+                codec=table.entry.fourcc,
+                width=table.entry.width,
+                height=table.entry.height,
+                audio="soun" in table.other_tracks,
+                other_tracks=table.other_tracks,
+            )
+            self._streams[key] = (len(self._streams), facts)
+        return self._streams[key][0]
+
+    def _locate(self, path: str, members: Sequence[int], table: PacketTable) -> None:
+        """Settle where the episodes' frames begin; the file's packets win over its documents."""
+        if self._dataset.version.one_file_per_episode:
+            return
+        order = sorted(members, key=lambda row: (int(self._start[row]), row))
+        lengths = self._rows[order]
+        declared = self._start[order]
+        if int(lengths.sum()) == table.frames:
+            resolved = np.cumsum(lengths) - lengths  # every frame belongs to one episode
+        else:
+            resolved = _nearest(declared, table, self._dataset.fps)
+        for row, was, now in zip(order, declared.tolist(), resolved.tolist(), strict=True):
+            if was != now:
+                message = f"its frames begin at {now} by the packets, at {was} by the documents"
+                episode, action = int(self._numbers[row]), "the file wins"
+                self._problems.add(
+                    "video.segment",
+                    message,
+                    path=path,
+                    episode=episode,
+                    column=self._camera,
+                    action=action,
+                )
+                self._start[row] = now
+
+    def _measure(self, row: int, path: str, table: PacketTable, kind: int) -> None:
+        start, frames = int(self._start[row]), int(self._rows[row])
+        rate = _rate(table)
+        if table.frames != frames and abs(rate / float(self._dataset.fps) - 1) > _RATE_TOLERANCE:
+            what = f"the video runs at {rate:.4g} fps, the dataset at {float(self._dataset.fps):g}"
+            self._break(
+                [row], "video.rate", f"{what}: {table.frames} frames for {frames} rows", path
+            )
+            return
+        if start + frames > table.frames:
+            have = max(table.frames - start, 0)
+            self._break([row], "video.short", f"{have} frames for {frames} rows", path)
+            return
+        surplus = table.frames - frames
+        if self._dataset.version.one_file_per_episode and surplus:
+            self._report_surplus(row, path, surplus)
+        try:
+            run = run_of_frames(table, start, start + frames)
+        except ValueError as error:
+            self._break([row], "video.keyframe", str(error), path)
+            return
+        self._packets[row], self._lead[row] = run.packets, run.lead
+        self._bytes[row] = int(table.size[run.positions].sum())
+        self._stream[row] = kind
+
+    def _report_surplus(self, row: int, path: str, surplus: int) -> None:
+        self._problems.add(
+            "video.long",
+            f"{surplus} frames more than rows",
+            path=path,
+            episode=int(self._numbers[row]),
+            column=self._camera,
+            action="the frames after the last row are left out",
+        )
+
+    def _break(self, members: Sequence[int], rule: str, message: str, path: str | None) -> None:
+        for row in members:
+            problem = Problem(
+                rule=rule,
+                severity="error",
+                message=message,
+                path=path,
+                episode=int(self._numbers[row]),
+                column=self._camera,
+            )
+            self._broken.setdefault(row, []).append(problem)
+
+
+def _nearest(declared: Int64, table: PacketTable, fps: Fraction) -> Int64:
+    """The shown frames nearest in time to the declared ones; those beyond the end stay as they are."""
+    wanted = declared * fps.denominator / fps.numerator
+    near = np.interp(wanted, table.frame_seconds, np.arange(table.frames))
+    return np.where(declared < table.frames, np.rint(near).astype(np.int64), declared)
+
+
+def _rate(table: PacketTable) -> float:
+    seconds = table.frame_seconds
+    span = float(seconds[-1] - seconds[0]) if len(seconds) > 1 else 0.0
+    return (len(seconds) - 1) / span if span > 0 else float("nan")

@@ -1,0 +1,1 @@
+"""Edits as data: views, plans, and the compiler between them. Pure: no file is opened here."""

@@ -1,0 +1,310 @@
+"""The compiler: a view and an inventory in, a plan out. The only place that decides what lands where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.edit.compile_tables import (
+    Columns,
+    columns_of,
+    episodes_without,
+    features_of,
+    program_of,
+)
+from roboreel.edit.compile_video import CameraPlan, compile_camera, refuse_audio
+from roboreel.edit.pack import batches, pack, runs
+from roboreel.edit.plan import (
+    DEFAULT_TASK,
+    FIRST_INDEX,
+    INPUT_ROW,
+    INPUT_TABLE,
+    ROWS,
+    SOURCE_EPISODE,
+    CopyFile,
+    MeasureCamera,
+    Op,
+    Plan,
+    StatsProgram,
+    WriteTables,
+    input_bytes,
+    input_frame,
+    input_packets,
+    input_video,
+)
+from roboreel.edit.view import View
+from roboreel.errors import PlanError, Problem
+from roboreel.format import v2, v20, v30
+from roboreel.format.feature import INDEX_DTYPES, Feature
+from roboreel.format.inventory import FileFacts, Int64, Inventory
+from roboreel.format.layout import fill
+from roboreel.format.model import (
+    DATA_PATH,
+    EPISODE,
+    LENGTH,
+    ROW_START,
+    ROW_STOP,
+    TASKS,
+    Model,
+    frame_start,
+    frame_stop,
+    video_path,
+)
+from roboreel.format.parse import Problems, usable_splits
+from roboreel.format.version import FormatVersion
+
+_MEASURED_EPISODES = 8
+"""Episodes of one camera that one op measures."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    paths: list[str]
+    start: Int64
+    ops: list[Op]
+
+
+def compile_view(view: View, inventory: Inventory) -> Plan:
+    """The plan that writes a view.
+
+    Raises:
+        PlanError: episodes are broken and may not be skipped, or what was asked needs a choice; carries
+            every reason.
+    """
+    problems = Problems()
+    view, skipped = _sound(view, inventory)
+    refuse_audio(view, inventory)
+    columns = columns_of(view, inventory, problems)
+    features = features_of(view, inventory, columns, problems)
+    tasks, renumbered = _tasks(view, problems)
+    program, features = program_of(view, inventory, columns, features, renumbered, problems)
+    tables = _compile_tables(view, inventory)
+    cameras = {name: compile_camera(view, inventory, name) for name in inventory.cameras}
+    model = _result(view, inventory, features, tasks, tables, cameras)
+    inputs = _inputs(view, inventory, tasks)
+    ops = [*tables.ops, *(op for plan in cameras.values() for op in plan.ops)]
+    ops += _measures(view, inventory)
+    ops += [CopyFile(path=p, reason="travels along as it is") for p in view.model.extra_files]
+    old_splits = view.model.info.splits
+    unchanged = len(view.rows) == len(view.model.episodes)
+    return Plan(
+        source=view.source,
+        model=model,
+        inputs=inputs,
+        files=_used_files(view, inventory),
+        ops=tuple(ops),
+        table=program,
+        stats=_stats(view, model),
+        splits=usable_splits(old_splits if unchanged else None, len(view.rows), Problems()),
+        input_bytes=_input_bytes(view, inventory),
+        problems=(*view.model.problems, *inventory.problems, *problems.found),
+        losses=_losses(view, columns),
+        skipped=skipped,
+    )
+
+
+def _sound(view: View, inventory: Inventory) -> tuple[View, tuple[Problem, ...]]:
+    """The view without its broken episodes, and why those are left out."""
+    if not len(view.rows):
+        raise PlanError("there is no episode to write")
+    broken = {row: list(found) for row, found in inventory.broken.items() if row in set(view.rows)}
+    sound = view.keep(np.array([r for r in view.rows.tolist() if r not in broken], dtype=np.int64))
+    for row, found in episodes_without(sound, inventory).items():
+        broken.setdefault(row, []).extend(found)
+    if not broken:
+        return view, ()
+    reasons = tuple(problem for row in sorted(broken) for problem in broken[row])
+    kept = [row for row in view.rows.tolist() if row not in broken]
+    if view.target.on_broken == "fail" or not kept:
+        advice = ": pass --on-broken skip to write the sound ones" if kept else ""
+        count = f"{len(broken)} of {len(view.rows)} episodes cannot be written{advice}"
+        raise PlanError(count, reasons)
+    return view.keep(np.array(kept, dtype=np.int64)), reasons
+
+
+def _tasks(view: View, problems: Problems) -> tuple[dict[int, str], dict[int, int]]:
+    """The result's task list, and new index by old one where they change."""
+    tasks = dict(view.model.tasks)
+    dense = list(tasks) == list(range(len(tasks)))
+    if dense or view.target.version is not FormatVersion.V30:
+        return tasks, {}
+    renumbered = {old: new for new, old in enumerate(tasks)}
+    message = f"task indexes {list(tasks)[:10]} have gaps"
+    action = f"numbered 0…{len(tasks) - 1}, which v3.0 needs"
+    problems.add("task.contiguous", message, action=action)
+    return {renumbered[old]: text for old, text in tasks.items()}, renumbered
+
+
+def _compile_tables(view: View, inventory: Inventory) -> _Tables:
+    rows, info = view.rows, view.model.info
+    sources = view.model.episodes[DATA_PATH].take(rows).to_pylist()
+    frames = inventory.rows[rows]
+    if view.target.version.one_file_per_episode:
+        paths = [
+            v2.path_of_episode(v2.DATA_TEMPLATE, n, info.chunks_size) for n in range(len(rows))
+        ]
+        groups = batches(sources, one_file_each=info.version.one_file_per_episode)
+        ops: list[Op] = [
+            WriteTables(
+                episodes=group,
+                files=len(group),
+                reason=f"rows of {len(group)} episodes, a file each; index columns written anew",
+            )
+            for group in groups
+        ]
+        return _Tables(paths, np.zeros(len(rows), dtype=np.int64), ops)
+    limit = view.target.data_file_mb or info.data_file_mb or v30.DEFAULT_DATA_FILE_MB
+    start = np.zeros(len(rows), dtype=np.int64)
+    before = np.cumsum(frames) - frames
+    paths, ops = [], []
+    for number, group in enumerate(pack(_table_bytes(view, inventory), limit_mb=limit)):
+        chunk, file = divmod(number, info.chunks_size)
+        paths += [fill(v30.DATA_TEMPLATE, chunk_index=chunk, file_index=file)] * len(group)
+        here = slice(group.start, group.stop)
+        start[here] = before[here] - before[group.start]
+        reason = f"rows of {len(group)} episodes joined; index columns written anew"
+        ops.append(WriteTables(episodes=group, files=1, reason=reason))
+    return _Tables(paths, start, ops)
+
+
+def _table_bytes(view: View, inventory: Inventory) -> Int64:
+    """(episodes,) compressed bytes of each episode's rows: its share of the file's."""
+    paths = view.model.episodes[DATA_PATH].to_pylist()
+    rows_of_file: dict[str, int] = {}
+    for path, rows in zip(paths, inventory.rows.tolist(), strict=True):
+        rows_of_file[path] = rows_of_file.get(path, 0) + rows
+    return np.array(
+        [
+            inventory.files[paths[row]].size_bytes
+            * int(inventory.rows[row])
+            // rows_of_file[paths[row]]
+            for row in view.rows.tolist()
+        ],
+        dtype=np.int64,
+    )
+
+
+def _result(
+    view: View,
+    inventory: Inventory,
+    features: Mapping[str, Feature],
+    tasks: Mapping[int, str],
+    tables: _Tables,
+    cameras: Mapping[str, CameraPlan],
+) -> Model:
+    """The model of the dataset that the plan writes."""
+    source = view.model.episodes.take(view.rows)
+    frames = inventory.rows[view.rows]
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {
+        EPISODE: pa.array(np.arange(len(frames), dtype=np.int64)),
+        TASKS: source[TASKS],
+        LENGTH: pa.array(frames),
+        DATA_PATH: pa.array(tables.paths, pa.string()),
+        ROW_START: pa.array(tables.start),
+        ROW_STOP: pa.array(tables.start + frames),
+    }
+    for name, plan in cameras.items():
+        columns[video_path(name)] = pa.array(plan.paths, pa.string())
+        columns[frame_start(name)] = pa.array(plan.start)
+        columns[frame_stop(name)] = pa.array(plan.start + frames)
+    extra = view.model.extra_columns
+    table = pa.table({**columns, **{name: source[name] for name in extra}})
+    target = view.target
+    info = replace(
+        view.model.info,
+        version=target.version,
+        features={name: _spelled(feature, view) for name, feature in features.items()},
+        data_file_mb=target.data_file_mb or view.model.info.data_file_mb,
+        video_file_mb=target.video_file_mb or view.model.info.video_file_mb,
+    )
+    return Model(info=info, tasks=tasks, episodes=table, extra_columns=extra)
+
+
+def _spelled(feature: Feature, view: View) -> Feature:
+    """The feature as the target's documents spell it."""
+    if not feature.is_video:
+        return feature
+    spell = v20.feature_spec if view.target.version is FormatVersion.V20 else v30.feature_spec
+    spec = spell(feature)
+    if view.target.drop_audio:
+        for key in ("info", "video_info"):
+            if isinstance(spec.get(key), Mapping):
+                kept = {k: v for k, v in spec[key].items() if not k.startswith("audio.")}
+                spec[key] = {**kept, "has_audio": False}
+    return replace(feature, spec=spec)
+
+
+def _inputs(view: View, inventory: Inventory, tasks: Mapping[int, str]) -> pa.Table:
+    source = view.model.episodes.take(view.rows)
+    rows = inventory.rows[view.rows]
+    index_of_text = {text: index for index, text in reversed(list(tasks.items()))}
+    first = [index_of_text.get(texts[0], 0) if texts else 0 for texts in source[TASKS].to_pylist()]
+    columns = {
+        SOURCE_EPISODE: source[EPISODE],
+        INPUT_TABLE: source[DATA_PATH],
+        INPUT_ROW: pa.array(inventory.row_start[view.rows]),
+        ROWS: pa.array(rows),
+        FIRST_INDEX: pa.array(np.cumsum(rows) - rows),
+        DEFAULT_TASK: pa.array(first, pa.int64()),
+    }
+    for name, facts in inventory.cameras.items():
+        columns[input_video(name)] = source[video_path(name)]
+        columns[input_frame(name)] = pa.array(facts.start[view.rows])
+        columns[input_packets(name)] = pa.array(facts.packets[view.rows])
+        columns[input_bytes(name)] = pa.array(facts.size_bytes[view.rows])
+    return pa.table(columns)
+
+
+def _measures(view: View, inventory: Inventory) -> list[Op]:
+    """Ops for the cameras and episodes that have no statistics."""
+    ops: list[Op] = []
+    for name in inventory.cameras:
+        known = inventory.with_stats.get(name)
+        lacking = [True] * len(view.rows) if known is None else (~known[view.rows]).tolist()
+        reason = "no statistics of these episodes: computed from a sample of their pictures"
+        ops += [
+            MeasureCamera(camera=name, episodes=episodes, reason=reason)
+            for episodes in runs(lacking, longest=_MEASURED_EPISODES)
+        ]
+    return ops
+
+
+def _stats(view: View, model: Model) -> StatsProgram:
+    features = model.info.features
+    wanted = [n for n, feature in features.items() if feature.is_numeric or feature.is_camera]
+    return StatsProgram(
+        features=tuple(wanted),
+        computed=frozenset(INDEX_DTYPES),
+        compare_global=not view.model.info.version.has_episode_stats,
+    )
+
+
+def _used_files(view: View, inventory: Inventory) -> dict[str, FileFacts]:
+    columns = [DATA_PATH, *(video_path(name) for name in inventory.cameras)]
+    taken = view.model.episodes.take(view.rows)
+    used = {path for column in columns for path in taken[column].unique().to_pylist()}
+    return {path: inventory.files[path] for path in sorted(used)}
+
+
+def _input_bytes(view: View, inventory: Inventory) -> int:
+    packets = sum(int(facts.size_bytes[view.rows].sum()) for facts in inventory.cameras.values())
+    return packets + int(_table_bytes(view, inventory).sum())
+
+
+def _losses(view: View, columns: Columns) -> tuple[str, ...]:
+    """What the target cannot hold, and what stays behind."""
+    source, target = view.model.info, view.target.version
+    losses = []
+    if source.version.has_episode_stats and not target.has_episode_stats:
+        losses.append(
+            f"{target} has no statistics per episode: they are merged into one stats.json"
+        )
+    if view.model.other_files:
+        names = ", ".join(f"'{name}'" for name in view.model.other_files[:5])
+        more = len(view.model.other_files) - 5
+        names += f" and {more} more" if more > 0 else ""
+        losses.append(f"files that belong to no episode stay behind: {names}")
+    return tuple(losses)

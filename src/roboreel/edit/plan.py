@@ -1,0 +1,168 @@
+"""A plan: what lands where, as data. The vocabulary that compiler and executors share.
+
+An op names a range of the result's episodes. What it reads for them stands in `Plan.inputs`, what it writes
+in `Plan.model.episodes`: two tables with one row per episode, so that an op stays small however many
+episodes it covers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import ClassVar, TypeAlias
+
+import pyarrow as pa
+
+from roboreel.errors import Problem
+from roboreel.format.inventory import FileFacts
+from roboreel.format.model import Model
+
+# columns of `Plan.inputs`
+SOURCE_EPISODE, INPUT_TABLE, INPUT_ROW, ROWS = "source_episode", "table", "row_start", "rows"
+FIRST_INDEX, DEFAULT_TASK = "first_index", "default_task"
+
+
+def input_video(camera: str) -> str:
+    """Column of `Plan.inputs`: the file that holds an episode's frames."""
+    return f"{camera}/path"
+
+
+def input_frame(camera: str) -> str:
+    """Column of `Plan.inputs`: the first of them in that file."""
+    return f"{camera}/frame_start"
+
+
+def input_packets(camera: str) -> str:
+    """Column of `Plan.inputs`: packets to copy for them."""
+    return f"{camera}/packets"
+
+
+def input_bytes(camera: str) -> str:
+    """Column of `Plan.inputs`: bytes of these packets."""
+    return f"{camera}/bytes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeRange:
+    """The result's episodes `[start, stop)`."""
+
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteTables:
+    """Writes the table files of some episodes: index columns anew, the others untouched."""
+
+    kind: ClassVar[str] = "write_tables"
+    episodes: EpisodeRange
+    files: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemuxVideo:
+    """Writes video files of one camera by copying packets."""
+
+    kind: ClassVar[str] = "remux_video"
+    camera: str
+    episodes: EpisodeRange
+    files: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodeVideo:
+    """Writes the video file of one episode of one camera by decoding and encoding its frames."""
+
+    kind: ClassVar[str] = "encode_video"
+    camera: str
+    episodes: EpisodeRange
+    encoder: Mapping[str, str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureCamera:
+    """Computes the statistics of one camera in some episodes, from a sample of their pictures."""
+
+    kind: ClassVar[str] = "measure_camera"
+    camera: str
+    episodes: EpisodeRange
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyFile:
+    """Copies a file that is not part of the format."""
+
+    kind: ClassVar[str] = "copy_file"
+    path: str
+    reason: str
+
+
+Op: TypeAlias = WriteTables | RemuxVideo | EncodeVideo | MeasureCamera | CopyFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableProgram:
+    """How the rows of an episode become rows of the result; the same for all episodes."""
+
+    schema: pa.Schema = field(repr=False)
+    """Columns of the result in order, with metadata."""
+    fps: Fraction
+    regular_timestamps: bool
+    """True: `timestamp` becomes k / fps. False: it is copied where there is one."""
+    source_timestamp: str | None
+    """Column that takes the timestamps as they were."""
+    new_from_old_task: Mapping[int, int]
+    """New task index by old one; empty where they stay."""
+    measured: tuple[str, ...]
+    """Columns of which statistics are computed while the rows are in memory."""
+    images: tuple[str, ...]
+    """Columns that hold encoded pictures."""
+    quantiles: bool
+    """True where statistics are to include quantiles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsProgram:
+    """How the result's statistics come about."""
+
+    features: tuple[str, ...]
+    """Features that have statistics, in order; others are dropped with their feature."""
+    computed: frozenset[str]
+    """Features of which the stored statistics give way to computed ones."""
+    compare_global: bool
+    """True where the source's global statistics are to be compared with the computed ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to do, all decided. The same plan is printed by a dry run and executed by a run."""
+
+    source: str
+    out: str | None = None
+    """Where the result is to appear."""
+    model: Model = field(repr=False)
+    """The result's documents, as they will be."""
+    inputs: pa.Table = field(repr=False)
+    """One row per episode of the result: where its rows and packets are read."""
+    files: Mapping[str, FileFacts] = field(repr=False)
+    """Size and stamp of each input file; an op checks them before it reads."""
+    ops: tuple[Op, ...] = field(repr=False)
+    table: TableProgram = field(repr=False)
+    stats: StatsProgram = field(repr=False)
+    splits: Mapping[str, str]
+    input_bytes: int
+    """Bytes that the ops read of tables and packets."""
+    problems: tuple[Problem, ...] = ()
+    """What is odd in the source, and how it is taken."""
+    losses: tuple[str, ...] = ()
+    """What the target cannot hold."""
+    skipped: tuple[Problem, ...] = ()
+    """Why episodes are left out, where that was asked for."""

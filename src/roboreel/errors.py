@@ -1,0 +1,107 @@
+"""Errors and problems.
+
+RoboreelError                  everything roboreel raises on purpose
+├── UsageError                 the call itself is wrong (a bad argument, an output that exists)
+├── StorageError               a file cannot be read or written
+│   └── VideoError             a file is no readable video
+├── DatasetError               the dataset has problems that leave no sane meaning
+├── PlanError                  the plan cannot be made: what was asked needs a choice by the user
+├── RunError                   an op failed or its output is not what it promised
+└── MissingDependencyError     an optional package is not installed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong or odd about a dataset, as data."""
+
+    rule: str
+    """Id of the rule, as listed in `docs/format/`."""
+    severity: Severity
+    """`error`: the thing is not usable. `warning`: taken in its one sane meaning. `note`: for information."""
+    message: str
+    path: str | None = None
+    """File, relative to the dataset."""
+    episode: int | None = None
+    """Episode index as the dataset has it."""
+    column: str | None = None
+    action: str | None = None
+    """What roboreel did about it, or what the user can do."""
+
+    def __str__(self) -> str:
+        place = [
+            *([f"episode {self.episode}"] if self.episode is not None else []),
+            *([f"'{self.column}'"] if self.column else []),
+            *([f"'{self.path}'"] if self.path else []),
+        ]
+        where = f" [{', '.join(place)}]" if place else ""
+        action = f" ({self.action})" if self.action else ""
+        return f"{self.rule}: {self.message}{where}{action}"
+
+    def to_json(self) -> dict[str, str | int | None]:
+        """The problem as a JSON object; absent places are null."""
+        return {
+            "rule": self.rule,
+            "severity": self.severity,
+            "message": self.message,
+            "path": self.path,
+            "episode": self.episode,
+            "column": self.column,
+            "action": self.action,
+        }
+
+
+class RoboreelError(Exception):
+    """Base of all errors that roboreel raises on purpose."""
+
+
+class UsageError(RoboreelError):
+    """The call itself is wrong: a bad argument, an output that exists already."""
+
+
+class StorageError(RoboreelError):
+    """A file cannot be read or written."""
+
+
+class VideoError(StorageError):
+    """A file is not a video that roboreel can read, and why."""
+
+
+class RunError(RoboreelError):
+    """An op failed, or its output is not what it promised."""
+
+
+class MissingDependencyError(RoboreelError):
+    """An optional package is needed and not installed."""
+
+    def __init__(self, package: str, *, extra: str) -> None:
+        super().__init__(
+            f"the package '{package}' is needed for this: pip install 'roboreel[{extra}]'"
+        )
+
+
+class _ProblemsError(RoboreelError):
+    _SHOWN = 20
+
+    def __init__(self, summary: str, problems: Iterable[Problem] = ()) -> None:
+        self.problems = tuple(problems)
+        lines = [summary, *(f"  - {problem}" for problem in self.problems[: self._SHOWN])]
+        if len(self.problems) > self._SHOWN:
+            lines.append(f"  … and {len(self.problems) - self._SHOWN} more")
+        super().__init__("\n".join(lines))
+
+
+class DatasetError(_ProblemsError):
+    """The dataset has problems that leave no sane meaning; carries all that were found."""
+
+
+class PlanError(_ProblemsError):
+    """What was asked cannot be planned without a choice by the user; carries the reasons."""

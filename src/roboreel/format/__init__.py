@@ -1,0 +1,1 @@
+"""The LeRobot formats: documents to model to documents, without I/O."""

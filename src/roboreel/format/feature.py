@@ -1,0 +1,135 @@
+"""Features: what a column or camera holds, as `info.json` declares it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from roboreel.format.json_types import Json, JsonObject
+
+TIMESTAMP, FRAME_INDEX, EPISODE_INDEX = "timestamp", "frame_index", "episode_index"
+INDEX, TASK_INDEX = "index", "task_index"
+INDEX_DTYPES: Mapping[str, str] = {
+    TIMESTAMP: "float32",
+    FRAME_INDEX: "int64",
+    EPISODE_INDEX: "int64",
+    INDEX: "int64",
+    TASK_INDEX: "int64",
+}
+"""The five columns that every dataset has, in the order in which lerobot appends them."""
+
+SOURCE_TIMESTAMP = "source_timestamp"
+"""Column that keeps recorded timestamps where `timestamp` was rewritten as k/fps."""
+
+_NUMERIC = {
+    *(f"int{bits}" for bits in (8, 16, 32, 64)),
+    *(f"uint{bits}" for bits in (8, 16, 32, 64)),
+    *(f"float{bits}" for bits in (16, 32, 64)),
+    "bool",
+}
+_ARROW_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One declared feature. `spec` is its object in `info.json`, kept verbatim."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    spec: JsonObject = field(repr=False)
+
+    @property
+    def is_video(self) -> bool:
+        """True for a camera stored as video files."""
+        return self.dtype == "video"
+
+    @property
+    def is_camera(self) -> bool:
+        """True for a camera, stored as video files or as images in the table."""
+        return self.dtype in ("video", "image")
+
+    @property
+    def is_numeric(self) -> bool:
+        """True where statistics of the values make sense."""
+        return self.dtype in _NUMERIC
+
+    @property
+    def names(self) -> Json:
+        """Names of the dimensions, in whatever form the document has them."""
+        return self.spec.get("names")
+
+    @property
+    def video_facts(self) -> JsonObject:
+        """What the document says of the encoded video: `info`, or `video_info` in older documents."""
+        for key in ("info", "video_info"):
+            facts = self.spec.get(key)
+            if isinstance(facts, Mapping) and facts:
+                return facts
+        return {}
+
+
+def feature_from_arrow(name: str, type_: pa.DataType, shape: tuple[int, ...]) -> Feature:
+    """The declaration of a column that no document declares, from its Arrow type.
+
+    Args:
+        name: the column's name.
+        type_: its Arrow type.
+        shape: lengths of the nested lists; `()` for a plain column.
+    """
+    dtype = "image" if _is_image(type_) else dtype_of(type_)
+    dims = shape or (1,)
+    spec = {"dtype": dtype, "shape": list(dims), "names": None}
+    return Feature(name=name, dtype=dtype, shape=dims, spec=spec)
+
+
+def dtype_of(type_: pa.DataType) -> str:
+    """The format's dtype name of an Arrow type's innermost values."""
+    while is_list(type_):
+        type_ = type_.value_type
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
+        return "string"
+    text = str(type_)
+    return _ARROW_NAMES.get(text, text)
+
+
+def is_list(type_: pa.DataType) -> bool:
+    """True for Arrow's list types, of fixed or varying length."""
+    return bool(
+        pa.types.is_list(type_)
+        or pa.types.is_fixed_size_list(type_)
+        or pa.types.is_large_list(type_)
+    )
+
+
+def huggingface_metadata(schema: pa.Schema, features: Mapping[str, Feature]) -> dict[str, Json]:
+    """The `huggingface` schema metadata that `datasets` 3 and 4 both read.
+
+    It spells a fixed-length vector `Sequence`, the older name, which both releases understand;
+    `List`, the newer one, is refused by `datasets` 3 (huggingface/lerobot#1571).
+    """
+    described = {item.name: _huggingface(item.type, features.get(item.name)) for item in schema}
+    return {"info": {"features": described}}
+
+
+def _huggingface(type_: pa.DataType, feature: Feature | None) -> Json:
+    if _is_image(type_) or (feature is not None and feature.dtype == "image"):
+        return {"_type": "Image"}
+    if pa.types.is_struct(type_):
+        return {item.name: _huggingface(item.type, None) for item in type_}
+    if not is_list(type_):
+        return {"dtype": dtype_of(type_), "_type": "Value"}
+    shape = feature.shape if feature is not None else ()
+    if is_list(type_.value_type) and 2 <= len(shape) <= 5:
+        return {"shape": list(shape), "dtype": dtype_of(type_), "_type": f"Array{len(shape)}D"}
+    length = type_.list_size if pa.types.is_fixed_size_list(type_) else -1
+    inner = _huggingface(type_.value_type, None)
+    return {"feature": inner, "length": length, "_type": "Sequence"}
+
+
+def _is_image(type_: pa.DataType) -> bool:
+    if not pa.types.is_struct(type_):
+        return False
+    return {type_.field(i).name for i in range(type_.num_fields)} == {"bytes", "path"}

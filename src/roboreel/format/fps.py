@@ -1,0 +1,37 @@
+"""Frame rates: exact numbers inside, whatever the document says outside."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from roboreel.format.json_types import Json
+
+
+def parse_fps(value: Json) -> Fraction:
+    """The exact frame rate of a JSON number: `29.97` is 2997/100, not 30000/1001.
+
+    Raises:
+        ValueError: it is no positive finite number.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError(f"fps is {value!r}, expected a positive number")  # noqa: TRY004 (of a document)
+    try:
+        rate = Fraction(str(value)) if math.isfinite(float(value)) else Fraction(0)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        rate = Fraction(0)
+    if not 0 < rate <= 100_000 or rate.denominator > 10**9:
+        raise ValueError(f"fps is {value!r}, expected a positive number")
+    if rate.denominator > 10_000:  # a decimal form of a ratio such as 30000/1001
+        rate = rate.limit_denominator(1001)
+    return rate
+
+
+def seconds_at(frame: int, fps: Fraction) -> float:
+    """The time of a frame, correctly rounded to float64."""
+    return float(frame / fps)
+
+
+def frame_at(seconds: float, fps: Fraction) -> int:
+    """The frame nearest to a time."""
+    return round(Fraction(seconds) * fps)

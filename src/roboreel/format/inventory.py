@@ -1,0 +1,81 @@
+"""Facts about a dataset's files, as a survey finds them: what the compiler decides from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from roboreel.errors import Problem
+
+Int64: TypeAlias = npt.NDArray[np.int64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """Size and stamp of an input file: an op checks them before it reads."""
+
+    size_bytes: int
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamFacts:
+    """A kind of video stream: two files share a kind where a decoder needs the same for both."""
+
+    entry: int
+    """Number of the stream's sample entry: equal where a decoder needs the same to start."""
+    codec: str
+    """The sample entry's four characters, e.g. `avc1`."""
+    width: int
+    height: int
+    audio: bool
+    other_tracks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraFacts:
+    """The frames of every episode in one camera's files; arrays are aligned with the episodes."""
+
+    start: Int64 = field(repr=False)
+    """(episodes,) first frame in its file, by the file's packets."""
+    packets: Int64 = field(repr=False)
+    """(episodes,) packets that decode the episode: its frames and those they hang on."""
+    lead: Int64 = field(repr=False)
+    """(episodes,) of these, shown before the episode: more than 0 where it starts inside a GOP."""
+    size_bytes: Int64 = field(repr=False)
+    """(episodes,) bytes of these packets."""
+    stream: Int64 = field(repr=False)
+    """(episodes,) position of the stream's kind in `Inventory.streams`; -1 where there is no file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """What the files of one dataset hold; arrays are aligned with `Model.episodes`."""
+
+    files: Mapping[str, FileFacts] = field(repr=False)
+    schemas: Mapping[str, pa.Schema] = field(repr=False)
+    """Schema by table file."""
+    rows: Int64 = field(repr=False)
+    """(episodes,) rows of each episode, by its table."""
+    row_start: Int64 = field(repr=False)
+    """(episodes,) first row in its file, by the table's own `episode_index`."""
+    timestamp_error_s: Floats = field(repr=False)
+    """(episodes,) largest distance of a timestamp from k / fps; 0 where there is no such column."""
+    cameras: Mapping[str, CameraFacts]
+    """Video cameras of which at least one file is there."""
+    streams: tuple[StreamFacts, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    """Lengths of the nested lists in undeclared columns, by column."""
+    with_stats: Mapping[str, Bools] = field(repr=False)
+    """By feature, (episodes,) True where the dataset has statistics of that episode."""
+    broken: Mapping[int, tuple[Problem, ...]]
+    """Why an episode cannot be written, by its row in `Model.episodes`."""
+    problems: tuple[Problem, ...]
+    """What is odd in the files, and how it is taken."""

@@ -1,0 +1,73 @@
+"""Where files lie: path templates, and how an episode's files are found."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable
+
+from roboreel.errors import DatasetError, Problem
+
+_FIELDS = {"episode_chunk", "episode_index", "video_key", "chunk_index", "file_index"}
+
+
+def fill(template: str, **values: int | str) -> str:
+    """The path that a template gives; unknown fields and attribute access are refused.
+
+    Raises:
+        DatasetError: the template names a field that the format does not have.
+    """
+    try:
+        fields = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+        if fields <= _FIELDS:
+            return template.format(**values)
+    except (ValueError, KeyError, IndexError, AttributeError):
+        fields = set()
+    problem = Problem(
+        rule="info.path-template",
+        severity="error",
+        message=f"path template '{template}' cannot be filled",
+        path="meta/info.json",
+        action=f"use the fields {', '.join(sorted(_FIELDS))}",
+    )
+    raise DatasetError("the dataset's layout cannot be read", [problem])
+
+
+class EpisodeFiles:
+    """Finds the one-file-per-episode files of v2.x among those that are there."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+        self._by_end: dict[tuple[str, str], list[str]] | None = None
+
+    def find(self, declared: str, usual: str) -> tuple[str | None, bool]:
+        """The file of an episode, and whether it lies where the template says.
+
+        Looked for at the declared place, at the usual place, then by file name below the same top
+        folder where exactly one such file is there.
+        """
+        if declared in self._names:
+            return declared, True
+        if usual in self._names:
+            return usual, False
+        same = self._elsewhere().get(_end(usual), [])
+        return (same[0], False) if len(same) == 1 else (None, False)
+
+    def _elsewhere(self) -> dict[tuple[str, str], list[str]]:
+        if self._by_end is None:
+            self._by_end = {}
+            for name in sorted(self._names):
+                self._by_end.setdefault(_end(name), []).append(name)
+        return self._by_end
+
+
+def _end(path: str) -> tuple[str, str]:
+    """Top folder and camera folder (if any), and file name."""
+    parts = path.split("/")
+    camera = parts[-2] if parts[0] == "videos" and len(parts) > 2 else ""
+    return f"{parts[0]}/{camera}", parts[-1]
+
+
+def file_numbers(count: int, chunks_size: int) -> Iterable[tuple[int, int]]:
+    """(chunk, file) numbers of the files of a v3.0 dataset, in order."""
+    for number in range(count):
+        yield number // chunks_size, number % chunks_size

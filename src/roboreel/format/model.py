@@ -1,0 +1,112 @@
+"""The one model that all versions are read into and written from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import pyarrow as pa
+
+from roboreel.errors import Problem
+from roboreel.format.feature import Feature
+from roboreel.format.json_types import Json, JsonObject
+from roboreel.format.version import FormatVersion
+
+INFO = "meta/info.json"
+_DOCUMENTS = {
+    INFO,
+    "meta/stats.json",
+    "meta/tasks.jsonl",
+    "meta/episodes.jsonl",
+    "meta/episodes_stats.jsonl",
+    "meta/tasks.parquet",
+}
+"""Documents of any version: those of another version than the dataset's must not travel along."""
+EPISODE, LENGTH, TASKS = "episode_index", "length", "tasks"
+DATA_PATH, ROW_START, ROW_STOP = "data/path", "data/row_start", "data/row_stop"
+
+
+def video_path(camera: str) -> str:
+    """Column of `Model.episodes` with the path of a camera's file, null where it is not there."""
+    return f"videos/{camera}/path"
+
+
+def frame_start(camera: str) -> str:
+    """Column of `Model.episodes` with the first frame of an episode in its camera's file."""
+    return f"videos/{camera}/frame_start"
+
+
+def frame_stop(camera: str) -> str:
+    """Column of `Model.episodes` with the frame after an episode's last in its camera's file."""
+    return f"videos/{camera}/frame_stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info:
+    """`meta/info.json`, parsed. What roboreel does not know is kept in `extra`."""
+
+    version: FormatVersion
+    fps: Fraction
+    fps_value: int | float
+    """The frame rate as the document spells it."""
+    robot_type: str | None
+    features: Mapping[str, Feature]
+    """Declared features in their order, by name."""
+    chunks_size: int
+    """Episodes (v2.x) or files (v3.0) per chunk folder."""
+    data_path: str
+    video_path: str | None
+    data_file_mb: int | float | None = None
+    """Soft limit of a table file in MiB; v3.0 has it."""
+    video_file_mb: int | float | None = None
+    splits: Json = None
+    totals: Mapping[str, Json] = field(default_factory=dict)
+    """The `total_*` entries as found; what counts is what is there."""
+    extra: JsonObject = field(default_factory=dict)
+    """Keys that are not part of the format, kept and written back."""
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of the features stored as video files."""
+        return tuple(name for name, feature in self.features.items() if feature.is_video)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A dataset's documents, of any version, in one shape."""
+
+    info: Info
+    tasks: Mapping[int, str]
+    """Task text by task index, in ascending order of index."""
+    episodes: pa.Table = field(repr=False)
+    """One row per episode, ascending: `episode_index`, `tasks`, `length`, `data/path`, `data/row_start`,
+    `data/row_stop`, for each camera `videos/{camera}/path`, `/frame_start`, `/frame_stop`, then the
+    dataset's own extra columns. Ranges are half-open and count from 0 inside the named file."""
+    extra_columns: tuple[str, ...] = ()
+    """Columns of `episodes` that are not part of the format."""
+    extra_files: tuple[str, ...] = ()
+    """Files beside the format's own that travel with the dataset."""
+    other_files: tuple[str, ...] = ()
+    """Files that belong to no episode and to no document; they stay behind."""
+    problems: tuple[Problem, ...] = ()
+
+
+def split_files(
+    names: tuple[str, ...], used: frozenset[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The files that travel along (below `meta/`, or visible at the top), and those that do not."""
+    rest = [name for name in names if name not in used]
+    extra = tuple(name for name in rest if _travels(name))
+    kept = frozenset(extra)
+    ignored = ("/.", ".cache/", ".git", "images/")
+    other = [n for n in rest if n not in kept and not n.startswith(ignored) and "/." not in n]
+    return extra, tuple(other)
+
+
+def _travels(name: str) -> bool:
+    parts = name.split("/")
+    hidden = any(part.startswith(".") for part in parts)
+    if hidden or name in _DOCUMENTS or name.startswith("meta/episodes/"):
+        return False
+    return parts[0] == "meta" or len(parts) == 1

@@ -1,0 +1,167 @@
+"""Statistics of features: their form in documents, and their algebra.
+
+A feature's statistics are a mapping from a statistic's name to an array: `min`, `max`, `mean`, `std` and
+quantiles `qNN` of the feature's shape in float64, `count` of shape (1,) in int64. Cameras are described per
+channel, shape (channels, 1, 1), in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from roboreel.format.json_types import Json, JsonObject
+
+Array: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.int64]
+FeatureStats: TypeAlias = dict[str, Array]
+Stats: TypeAlias = dict[str, FeatureStats]
+
+QUANTILES = (0.01, 0.10, 0.50, 0.90, 0.99)
+"""The quantiles that lerobot stores since v3.0."""
+
+
+def quantile_name(q: float) -> str:
+    """`q01` for 0.01, rounded (truncation would call 0.29 `q28`)."""
+    return f"q{round(q * 100):02d}"
+
+
+def parse_stats(document: JsonObject) -> Stats:
+    """Statistics from a JSON object; booleans count as 0 and 1.
+
+    Raises:
+        ValueError: a value is no array of numbers.
+    """
+    return {
+        str(name): {str(key): _array(str(key), value) for key, value in parts.items()}
+        for name, parts in document.items()
+        if isinstance(parts, Mapping)
+    }
+
+
+def stats_to_json(stats: Stats) -> dict[str, dict[str, Json]]:
+    """Statistics as a JSON object of nested lists."""
+    return {
+        name: {key: value.tolist() for key, value in parts.items()} for name, parts in stats.items()
+    }
+
+
+def _array(key: str, value: Json) -> Array:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"statistic '{key}' is no array of numbers: {error}") from error
+    if key == "count":
+        return np.atleast_1d(array).astype(np.int64)
+    return np.atleast_1d(array)
+
+
+def values_stats(values: npt.NDArray[np.generic], *, quantiles: bool) -> FeatureStats:
+    """Exact statistics of (n, …) values over the first axis, in float64.
+
+    Quantiles are numpy's linear ones. A single row gives a standard deviation of zero.
+    """
+    wide = values.astype(np.float64)
+    if wide.ndim == 1:
+        wide = wide[:, None]
+    stats: FeatureStats = {
+        "min": wide.min(axis=0),
+        "max": wide.max(axis=0),
+        "mean": wide.mean(axis=0),
+        "std": wide.std(axis=0),
+        "count": np.array([len(wide)], dtype=np.int64),
+    }
+    if quantiles:
+        cuts = np.quantile(wide, QUANTILES, axis=0)
+        stats.update({quantile_name(q): cut for q, cut in zip(QUANTILES, cuts, strict=True)})
+    return stats
+
+
+def histogram_stats(histogram: npt.NDArray[np.int64], *, pictures: int, peak: int) -> FeatureStats:
+    """Exact camera statistics from counts of each pixel value.
+
+    Args:
+        histogram: (channels, values) how often each value occurs.
+        pictures: number of pictures counted; becomes `count`, as in the reference.
+        peak: the value that stands for 1.0, e.g. 255.
+    """
+    level = np.arange(histogram.shape[1], dtype=np.float64) / peak
+    total = histogram.sum(axis=1, keepdims=True).astype(np.float64)
+    mean = (histogram * level).sum(axis=1, keepdims=True) / total
+    spread = (histogram * (level - mean) ** 2).sum(axis=1, keepdims=True) / total
+    seen = histogram > 0
+    stats: FeatureStats = {
+        "min": level[seen.argmax(axis=1)],
+        "max": level[seen.shape[1] - 1 - seen[:, ::-1].argmax(axis=1)],
+        "mean": mean[:, 0],
+        "std": np.sqrt(spread[:, 0]),
+    }
+    reached = histogram.cumsum(axis=1)
+    for q in QUANTILES:
+        stats[quantile_name(q)] = level[np.asarray((reached >= q * total).argmax(axis=1))]
+    shaped: FeatureStats = {key: value.reshape(-1, 1, 1) for key, value in stats.items()}
+    return {**shaped, "count": np.array([pictures], dtype=np.int64)}
+
+
+class StatsMerger:
+    """Merges the statistics of episodes into those of all of them, one after another.
+
+    min of mins, max of maxes, count-weighted mean, and the variance of a mixture (Chan et al.):
+    `var = Σ nᵢ (σᵢ² + (μᵢ − μ)²) / Σ nᵢ`, kept as running sums of squared deviations. Quantiles are
+    count-weighted means of the episodes', as lerobot up to 0.6.1 has them. Statistics that some episode
+    lacks are left out.
+    """
+
+    def __init__(self) -> None:
+        self._merged: Stats = {}
+
+    def add(self, stats: Mapping[str, FeatureStats]) -> None:
+        """Take in the statistics of one episode."""
+        for name, parts in stats.items():
+            if name not in self._merged:
+                self._merged[name] = dict(parts)
+            elif _same_form(self._merged[name], parts):
+                self._merged[name] = _merge(self._merged[name], parts)
+
+    def result(self) -> Stats:
+        """The statistics of everything added so far."""
+        return dict(self._merged)
+
+
+def merge_stats(episodes: Iterable[Mapping[str, FeatureStats]]) -> Stats:
+    """The statistics of all episodes together."""
+    merger = StatsMerger()
+    for stats in episodes:
+        merger.add(stats)
+    return merger.result()
+
+
+def _same_form(a: FeatureStats, b: FeatureStats) -> bool:
+    return all(a[key].shape == b[key].shape for key in a.keys() & b.keys())
+
+
+def _merge(a: FeatureStats, b: FeatureStats) -> FeatureStats:
+    n_a = float(a["count"][0]) if "count" in a else 1.0
+    n_b = float(b["count"][0]) if "count" in b else 1.0
+    share = n_b / (n_a + n_b) if n_a + n_b else 0.5
+    merged: FeatureStats = {}
+    for key in [key for key in a if key in b]:
+        if key == "min":
+            merged[key] = np.minimum(a[key], b[key])
+        elif key == "max":
+            merged[key] = np.maximum(a[key], b[key])
+        elif key == "count":
+            merged[key] = (a[key] + b[key]).astype(np.int64)
+        elif key == "std" and "mean" in a and "mean" in b:
+            merged[key] = _mixed_std(a, b, share)
+        else:
+            merged[key] = np.asarray(a[key] + (b[key] - a[key]) * share, dtype=np.float64)
+    return merged
+
+
+def _mixed_std(a: FeatureStats, b: FeatureStats, share: float) -> Array:
+    between = (b["mean"] - a["mean"]) ** 2 * share * (1 - share)
+    within = a["std"] ** 2 * (1 - share) + b["std"] ** 2 * share
+    return np.asarray(np.sqrt(within + between), dtype=np.float64)

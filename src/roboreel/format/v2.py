@@ -1,0 +1,277 @@
+"""What v2.0 and v2.1 share: one table and one video file per episode, documents as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
+
+from roboreel.format.feature import Feature
+from roboreel.format.json_types import Json
+from roboreel.format.layout import EpisodeFiles, fill
+from roboreel.format.model import (
+    DATA_PATH,
+    EPISODE,
+    INFO,
+    LENGTH,
+    ROW_START,
+    ROW_STOP,
+    TASKS,
+    Info,
+    Model,
+    frame_start,
+    frame_stop,
+    split_files,
+    video_path,
+)
+from roboreel.format.parse import (
+    Problems,
+    check_totals,
+    parse_lines,
+    parse_tasks,
+    usable_splits,
+    whole_number,
+    with_missing_tasks,
+)
+
+EPISODES, TASK_LIST = "meta/episodes.jsonl", "meta/tasks.jsonl"
+EPISODE_STATS, GLOBAL_STATS = "meta/episodes_stats.jsonl", "meta/stats.json"
+DATA_TEMPLATE = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
+VIDEO_TEMPLATE = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
+DOCUMENTS = (INFO, EPISODES, TASK_LIST)
+"""Documents read on opening. Statistics are read when asked for."""
+
+
+def path_of_episode(template: str, episode: int, chunks_size: int, camera: str = "") -> str:
+    """The path of an episode's file."""
+    return fill(
+        template,
+        episode_chunk=episode // chunks_size,
+        episode_index=episode,
+        video_key=camera,
+        chunk_index=episode // chunks_size,
+        file_index=episode,
+    )
+
+
+def parse(
+    info: Info, documents: Mapping[str, bytes], files: tuple[str, ...], problems: Problems
+) -> Model:
+    """The model of a v2.x dataset.
+
+    Args:
+        info: the parsed `info.json`.
+        documents: the JSON-lines documents, by name, as far as they exist.
+        files: names of all files of the dataset.
+        problems: collects what is odd.
+    """
+    if EPISODES not in documents:
+        problems.error("document.missing", "the list of episodes is not there", path=EPISODES)
+    problems.raise_errors("the dataset's documents are not complete")
+    rows = _episodes(documents[EPISODES], problems)
+    tasks = _tasks(documents.get(TASK_LIST), problems)
+    tasks = with_missing_tasks(tasks, ((r[EPISODE], r[TASKS]) for r in rows), problems)
+    problems.raise_errors("the dataset's documents cannot be read")
+    table = _locate(info, rows, files, problems)
+    counted = {
+        "total_episodes": len(rows),
+        "total_frames": sum(row[LENGTH] for row in rows),
+        "total_tasks": len(tasks),
+    }
+    videos = [table[video_path(camera)] for camera in info.cameras]
+    counted["total_videos"] = sum(len(paths) - paths.null_count for paths in videos)
+    counted["total_chunks"] = -(-len(rows) // info.chunks_size)
+    check_totals(info, counted, problems)
+    usable_splits(info.splits, len(rows), problems)
+    extra, other = split_files(files, _used(info, table))
+    names = tuple(name for name in table.column_names if name in _extra_names(rows))
+    return Model(
+        info=info,
+        tasks=tasks,
+        episodes=table,
+        extra_columns=names,
+        extra_files=extra,
+        other_files=other,
+        problems=tuple(problems.found),
+    )
+
+
+def _episodes(document: bytes, problems: Problems) -> list[dict[str, Json]]:
+    rows: dict[int, dict[str, Json]] = {}
+    for number, entry in parse_lines(document, EPISODES):
+        place = f"{EPISODES}, line {number}"
+        index, length = whole_number(entry.get(EPISODE)), whole_number(entry.get(LENGTH))
+        if index is None or index < 0 or length is None or length <= 0:
+            message = "needs an 'episode_index' ≥ 0 and a 'length' > 0"
+            problems.error("episode.entry", message, path=place)
+            continue
+        row = {**entry, EPISODE: index, LENGTH: length, TASKS: _task_texts(entry)}
+        if rows.get(index, row) != row:
+            message = "listed twice, differently"
+            problems.error("episode.unique", message, path=place, episode=index)
+        rows[index] = row
+    ordered = [rows[index] for index in sorted(rows)]
+    gaps = [row[EPISODE] for position, row in enumerate(ordered) if row[EPISODE] != position]
+    if gaps:
+        problems.add(
+            "episode.contiguous",
+            f"episode numbers are not 0…{len(ordered) - 1}: from the {gaps[0]} on they have gaps",
+            path=EPISODES,
+            action="numbered anew on writing",
+        )
+    return ordered
+
+
+def _task_texts(entry: Mapping[str, Json]) -> list[str]:
+    found = entry.get(TASKS, entry.get("task"))  # some writers have `task`, a string
+    texts = [found] if isinstance(found, str) else found
+    return [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
+
+
+def _tasks(document: bytes | None, problems: Problems) -> dict[int, str]:
+    if document is None:
+        action = "made from the episodes' tasks"
+        problems.add(
+            "document.missing", "the task list is not there", path=TASK_LIST, action=action
+        )
+        return {}
+    lines = parse_lines(document, TASK_LIST)
+    return parse_tasks(((f"{TASK_LIST}, line {n}", entry) for n, entry in lines), problems)
+
+
+def _locate(
+    info: Info, rows: list[dict[str, Json]], files: tuple[str, ...], problems: Problems
+) -> pa.Table:
+    finder = EpisodeFiles(files)
+    episodes = [row[EPISODE] for row in rows]
+    lengths = pa.array([row[LENGTH] for row in rows], pa.int64())
+    zeros = pa.array([0] * len(rows), pa.int64())
+    usual = (DATA_TEMPLATE, VIDEO_TEMPLATE)
+    paths = _paths(info, info.data_path, usual[0], episodes, "", finder, problems)
+    columns: dict[str, pa.Array] = {
+        EPISODE: pa.array(episodes, pa.int64()),
+        TASKS: pa.array([row[TASKS] for row in rows], pa.list_(pa.string())),
+        LENGTH: lengths,
+        DATA_PATH: paths,
+        ROW_START: zeros,
+        ROW_STOP: lengths,
+    }
+    for camera in info.cameras:
+        template = info.video_path or usual[1]
+        found = _paths(info, template, usual[1], episodes, camera, finder, problems)
+        columns[video_path(camera)] = found
+        columns[frame_start(camera)] = zeros
+        columns[frame_stop(camera)] = lengths
+    for name in _extra_names(rows):
+        columns[name] = _extra_column([row.get(name) for row in rows])
+    return pa.table(columns)
+
+
+def _paths(
+    info: Info,
+    template: str,
+    usual: str,
+    episodes: list[int],
+    camera: str,
+    finder: EpisodeFiles,
+    problems: Problems,
+) -> pa.Array:
+    found: list[str | None] = []
+    moved: list[int] = []
+    for episode in episodes:
+        declared = path_of_episode(template, episode, info.chunks_size, camera)
+        path, as_declared = finder.find(
+            declared, path_of_episode(usual, episode, info.chunks_size, camera)
+        )
+        found.append(path)
+        if path is not None and not as_declared:
+            moved.append(episode)
+    if moved:
+        problems.add(
+            "info.path-template",
+            f"template '{template}' does not lead to the files of {len(moved)} episodes",
+            path=INFO,
+            episode=moved[0],
+            column=camera or None,
+            action=f"found e.g. '{found[episodes.index(moved[0])]}'",
+        )
+    return pa.array(found, pa.string())
+
+
+def _extra_names(rows: list[dict[str, Json]]) -> list[str]:
+    known = {EPISODE, TASKS, LENGTH, "task"}
+    return list(dict.fromkeys(name for row in rows for name in row if name not in known))
+
+
+def _extra_column(values: list[Json]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        # values of mixed kinds have no column type: they travel as JSON text
+        return pa.array([None if v is None else json.dumps(v, ensure_ascii=False) for v in values])
+
+
+def _used(info: Info, table: pa.Table) -> frozenset[str]:
+    columns = [DATA_PATH, *(video_path(camera) for camera in info.cameras)]
+    paths = {path for column in columns for path in table[column].to_pylist()}
+    documents = {*DOCUMENTS, EPISODE_STATS, GLOBAL_STATS}
+    return frozenset({path for path in paths if path is not None} | documents)
+
+
+def info_document(
+    info: Info,
+    *,
+    features: Mapping[str, Feature],
+    version: str,
+    splits: Mapping[str, str],
+    episodes: int,
+    frames: int,
+    tasks: int,
+) -> dict[str, Json]:
+    """`info.json` of a v2.x dataset, keys in lerobot's order."""
+    cameras = sum(feature.is_video for feature in features.values())
+    return {
+        "codebase_version": version,
+        "robot_type": info.robot_type,
+        "total_episodes": episodes,
+        "total_frames": frames,
+        "total_tasks": tasks,
+        "total_videos": episodes * cameras,
+        "total_chunks": -(-episodes // info.chunks_size),
+        "chunks_size": info.chunks_size,
+        "fps": info.fps_value,
+        "splits": dict(splits),
+        "data_path": DATA_TEMPLATE,
+        "video_path": VIDEO_TEMPLATE if cameras else None,
+        "features": {name: dict(feature.spec) for name, feature in features.items()},
+        **_size_settings(info),
+        **info.extra,
+    }
+
+
+def _size_settings(info: Info) -> dict[str, int | float]:
+    """v3.0's file size settings, kept for the way back; v2.x readers pass over them."""
+    settings = {
+        "data_files_size_in_mb": info.data_file_mb,
+        "video_files_size_in_mb": info.video_file_mb,
+    }
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+def json_lines(entries: Iterable[Mapping[str, Json]]) -> bytes:
+    """A JSON-lines document."""
+    return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries).encode()
+
+
+def task_lines(tasks: Mapping[int, str]) -> bytes:
+    """`tasks.jsonl`."""
+    return json_lines({"task_index": index, "task": text} for index, text in tasks.items())
+
+
+def episode_entry(
+    episode: int, tasks: list[str], length: int, extra: Mapping[str, Json]
+) -> dict[str, Json]:
+    """One line of `episodes.jsonl`."""
+    known = {EPISODE: episode, TASKS: tasks, LENGTH: length}
+    return {**known, **{name: value for name, value in extra.items() if value is not None}}

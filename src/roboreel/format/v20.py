@@ -1,0 +1,73 @@
+"""Format v2.0: v2.1 with one `stats.json` for the whole dataset instead of statistics per episode."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from roboreel.format import v2
+from roboreel.format.feature import Feature
+from roboreel.format.json_types import Json
+from roboreel.format.model import EPISODE, INFO, LENGTH, TASKS, Model
+from roboreel.format.stats import Stats, stats_to_json
+from roboreel.format.version import FormatVersion
+
+VIDEO_FACTS = "video_info"
+"""Key under which v2.0 keeps what is known of an encoded video."""
+
+
+def documents(
+    model: Model, stats: Stats, *, splits: Mapping[str, str]
+) -> Iterator[tuple[str, bytes]]:
+    """(name, bytes) of every document, `info.json` last."""
+    yield v2.TASK_LIST, v2.task_lines(model.tasks)
+    yield v2.EPISODES, episodes_document(model)
+    yield v2.GLOBAL_STATS, json.dumps(stats_document(stats), indent=4).encode()
+    yield INFO, info_document(model, FormatVersion.V20, splits)
+
+
+def stats_document(stats: Stats) -> dict[str, dict[str, Json]]:
+    """`stats.json`: mean, std, max and min of each feature; v2.0 has no count and no quantiles."""
+    kept = ("mean", "std", "max", "min")
+    reduced = {name: {k: parts[k] for k in kept if k in parts} for name, parts in stats.items()}
+    return stats_to_json(reduced)
+
+
+def episodes_document(model: Model) -> bytes:
+    """`episodes.jsonl`."""
+    known = [EPISODE, TASKS, LENGTH]
+    rows = model.episodes.select([*known, *model.extra_columns]).to_pylist()
+    return v2.json_lines(
+        v2.episode_entry(
+            row[EPISODE], row[TASKS], row[LENGTH], {k: row[k] for k in model.extra_columns}
+        )
+        for row in rows
+    )
+
+
+def info_document(model: Model, version: FormatVersion, splits: Mapping[str, str]) -> bytes:
+    """`info.json` with the totals of what is there."""
+    lengths = model.episodes[LENGTH]
+    document = v2.info_document(
+        model.info,
+        features=model.info.features,
+        version=version.value,
+        splits=splits,
+        episodes=len(lengths),
+        frames=sum(lengths.to_pylist()),
+        tasks=len(model.tasks),
+    )
+    return json.dumps(document, indent=4, ensure_ascii=False).encode()
+
+
+def feature_spec(feature: Feature) -> dict[str, Json]:
+    """A feature's object in `info.json`, with the video's facts under v2.0's key."""
+    return renamed_facts(feature, "info", VIDEO_FACTS)
+
+
+def renamed_facts(feature: Feature, old: str, new: str) -> dict[str, Json]:
+    """The feature's object with `old` renamed to `new` in its place; both are kept if both are there."""
+    spec = dict(feature.spec)
+    if not feature.is_video or old not in spec or new in spec:
+        return spec
+    return {new if key == old else key: value for key, value in spec.items()}

@@ -1,0 +1,391 @@
+"""Format v3.0: many episodes per table and video file, documents as parquet tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roboreel.format import v21
+from roboreel.format.fps import seconds_at
+from roboreel.format.json_types import Json
+from roboreel.format.layout import fill
+from roboreel.format.model import (
+    DATA_PATH,
+    EPISODE,
+    INFO,
+    LENGTH,
+    ROW_START,
+    ROW_STOP,
+    TASKS,
+    Info,
+    Model,
+    frame_start,
+    frame_stop,
+    split_files,
+    video_path,
+)
+from roboreel.format.parse import (
+    Problems,
+    check_totals,
+    parse_tasks,
+    usable_splits,
+    with_missing_tasks,
+)
+from roboreel.format.stats import Stats, parse_stats, stats_to_json
+from roboreel.format.version import FormatVersion
+
+TASK_TABLE, GLOBAL_STATS = "meta/tasks.parquet", "meta/stats.json"
+EPISODES_TEMPLATE = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+EPISODES_FOLDER = "meta/episodes/"
+DATA_TEMPLATE = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+VIDEO_TEMPLATE = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+DEFAULT_DATA_FILE_MB, DEFAULT_VIDEO_FILE_MB = 100, 200
+_FROM, _TO = "dataset_from_index", "dataset_to_index"
+_CHUNK, _FILE = "chunk_index", "file_index"
+_EPISODE_FILE_BYTES = 100 << 20
+
+feature_spec = v21.feature_spec
+
+
+def parse(
+    info: Info,
+    task_table: pa.Table | None,
+    episodes: pa.Table,
+    files: tuple[str, ...],
+    problems: Problems,
+) -> Model:
+    """The model of a v3.0 dataset.
+
+    Args:
+        info: the parsed `info.json`.
+        task_table: `meta/tasks.parquet`.
+        episodes: the rows of all `meta/episodes` files, without statistics.
+        files: names of all files of the dataset.
+        problems: collects what is odd.
+    """
+    _require(episodes, problems)
+    episodes = _in_order(episodes, problems)
+    numbers = episodes[EPISODE].to_pylist()
+    texts = _tasks_of_episodes(episodes, problems)
+    tasks = _tasks(task_table, problems)
+    tasks = with_missing_tasks(tasks, zip(numbers, texts, strict=True), problems)
+    columns = {
+        EPISODE: pa.array(numbers, pa.int64()),
+        TASKS: pa.array(texts, pa.list_(pa.string())),
+    }
+    columns |= _rows(info, episodes)
+    for camera in info.cameras:
+        columns |= _frames(info, episodes, camera, columns[LENGTH], problems)
+    extra = tuple(name for name in episodes.column_names if _is_extra(name, columns))
+    table = pa.table({**columns, **{name: episodes[name] for name in extra}})
+    counted = {
+        "total_episodes": len(table),
+        "total_frames": pc.sum(table[LENGTH]).as_py() or 0,
+        "total_tasks": len(tasks),
+    }
+    check_totals(info, counted, problems)
+    usable_splits(info.splits, len(table), problems)
+    problems.raise_errors("the dataset's documents cannot be read")
+    extra_files, other = split_files(files, _used(info, table, files))
+    return Model(
+        info=info,
+        tasks=tasks,
+        episodes=table,
+        extra_columns=extra,
+        extra_files=extra_files,
+        other_files=other,
+        problems=tuple(problems.found),
+    )
+
+
+def _require(episodes: pa.Table, problems: Problems) -> None:
+    for name in (EPISODE, LENGTH, f"data/{_CHUNK}", f"data/{_FILE}"):
+        if name not in episodes.column_names:
+            problems.error("episode.columns", f"column '{name}' is missing", path=EPISODES_FOLDER)
+        elif not pa.types.is_integer(episodes[name].type) or episodes[name].null_count:
+            message = f"column '{name}' must hold whole numbers, found {episodes[name].type}"
+            problems.error("episode.columns", message, path=EPISODES_FOLDER)
+        elif len(episodes) and (pc.min(episodes[name]).as_py() < int(name == LENGTH)):
+            message = f"column '{name}' holds numbers below {int(name == LENGTH)}"
+            problems.error("episode.columns", message, path=EPISODES_FOLDER)
+    problems.raise_errors("the table of episodes cannot be read")
+
+
+def _in_order(episodes: pa.Table, problems: Problems) -> pa.Table:
+    ordered = episodes.take(pc.sort_indices(episodes, [(EPISODE, "ascending")]))
+    numbers = ordered[EPISODE].to_numpy()
+    for number in numbers[1:][numbers[1:] == numbers[:-1]].tolist():
+        problems.error("episode.unique", "listed twice", path=EPISODES_FOLDER, episode=number)
+    if len(numbers) and numbers[-1] != len(numbers) - 1:
+        message = f"episode numbers are not 0…{len(numbers) - 1}"
+        action = "numbered anew on writing"
+        problems.add("episode.contiguous", message, path=EPISODES_FOLDER, action=action)
+    return ordered
+
+
+def _tasks_of_episodes(episodes: pa.Table, problems: Problems) -> list[list[str]]:
+    if TASKS in episodes.column_names:
+        return [_texts(value) for value in episodes[TASKS].to_pylist()]
+    message = "the table of episodes has no 'tasks' column"
+    problems.add(
+        "episode.columns", message, path=EPISODES_FOLDER, action="taken as no tasks listed"
+    )
+    return [[] for _ in range(len(episodes))]
+
+
+def _texts(value: Json) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+
+
+def _tasks(table: pa.Table | None, problems: Problems) -> dict[int, str]:
+    if table is None:
+        action = "made from the episodes' tasks"
+        problems.add(
+            "document.missing", "the task list is not there", path=TASK_TABLE, action=action
+        )
+        return {}
+    names = [name for name in ("task", "__index_level_0__") if name in table.column_names]
+    names += [f.name for f in table.schema if pa.types.is_string(f.type) and f.name not in names]
+    if not names or "task_index" not in table.column_names:
+        message = f"needs the columns 'task_index' and 'task', has {table.column_names}"
+        problems.error("task.entry", message, path=TASK_TABLE)
+        return {}
+    entries = table.select(["task_index", names[0]]).rename_columns(["task_index", "task"])
+    rows = enumerate(entries.to_pylist())
+    return parse_tasks(((f"{TASK_TABLE}, row {n}", row) for n, row in rows), problems)
+
+
+def _rows(info: Info, episodes: pa.Table) -> dict[str, pa.Array | pa.ChunkedArray]:
+    lengths = episodes[LENGTH].to_numpy().astype(np.int64)
+    file_key = _file_keys(episodes, "data/")
+    if _FROM in episodes.column_names and not episodes[_FROM].null_count:
+        start = episodes[_FROM].to_numpy().astype(np.int64)
+    else:
+        start = np.cumsum(lengths) - lengths
+    first_of_file: dict[int, int] = {}
+    for key, begin in zip(file_key.tolist(), start.tolist(), strict=True):
+        first_of_file[key] = min(begin, first_of_file.get(key, begin))
+    base = np.array([first_of_file[key] for key in file_key.tolist()], dtype=np.int64)
+    return {
+        LENGTH: pa.array(lengths),
+        DATA_PATH: _paths(info.data_path, episodes, "data/"),
+        ROW_START: pa.array(start - base),
+        ROW_STOP: pa.array(start - base + lengths),
+    }
+
+
+def _frames(
+    info: Info, episodes: pa.Table, camera: str, lengths: pa.Array, problems: Problems
+) -> dict[str, pa.Array]:
+    prefix = f"videos/{camera}/"
+    wanted = (f"{prefix}{_CHUNK}", f"{prefix}{_FILE}", f"{prefix}from_timestamp")
+    absent = [name for name in wanted if name not in episodes.column_names]
+    if absent:
+        message = f"the table of episodes lacks {', '.join(absent)}"
+        problems.add("episode.columns", message, path=EPISODES_FOLDER, column=camera)
+        nothing = pa.nulls(len(episodes), pa.int64())
+        paths = pa.nulls(len(episodes), pa.string())
+        return {
+            video_path(camera): paths,
+            frame_start(camera): nothing,
+            frame_stop(camera): nothing,
+        }
+    seconds = episodes[wanted[2]].cast(pa.float64()).to_numpy()
+    sound = np.isfinite(seconds) & (seconds >= 0) & (seconds < 1e9)
+    start = np.rint(np.where(sound, seconds, 0) * float(info.fps)).astype(np.int64)
+    stop = start + lengths.to_numpy()
+    paths = _paths(info.video_path or VIDEO_TEMPLATE, episodes, prefix, camera)
+    known = pa.array(sound)
+    return {
+        video_path(camera): pc.if_else(known, paths, None),
+        frame_start(camera): pa.array(start),
+        frame_stop(camera): pa.array(stop),
+    }
+
+
+def _file_keys(episodes: pa.Table, prefix: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    chunk = pc.fill_null(episodes[f"{prefix}{_CHUNK}"], -1).to_numpy().astype(np.int64)
+    file = pc.fill_null(episodes[f"{prefix}{_FILE}"], -1).to_numpy().astype(np.int64)
+    return np.asarray(chunk << 32 | file, dtype=np.int64)
+
+
+def _paths(template: str, episodes: pa.Table, prefix: str, camera: str = "") -> pa.Array:
+    keys, place = np.unique(_file_keys(episodes, prefix), return_inverse=True)
+    paths = [
+        fill(template, video_key=camera, chunk_index=key >> 32, file_index=key & 0xFFFFFFFF)
+        if key >= 0
+        else None
+        for key in keys.tolist()
+    ]
+    return pa.array(paths, pa.string()).take(pa.array(place.reshape(-1)))
+
+
+def _is_extra(name: str, known: Mapping[str, object]) -> bool:
+    ours = ("stats/", "videos/", "data/", "meta/episodes/")
+    return name not in known and name not in (_FROM, _TO) and not name.startswith(ours)
+
+
+def _used(info: Info, table: pa.Table, files: Iterable[str]) -> frozenset[str]:
+    columns = [DATA_PATH, *(video_path(camera) for camera in info.cameras)]
+    paths = {path for column in columns for path in pc.unique(table[column]).to_pylist()}
+    ours = {name for name in files if name.startswith(EPISODES_FOLDER)}
+    documents = {INFO, TASK_TABLE, GLOBAL_STATS}
+    return frozenset({path for path in paths if path is not None} | documents | ours)
+
+
+def stats_of_row(row: Mapping[str, Json]) -> Stats:
+    """The statistics in one row of an episodes table, from its `stats/{feature}/{statistic}`."""
+    nested: dict[str, dict[str, Json]] = {}
+    for name, value in row.items():
+        if name.startswith("stats/") and value is not None:
+            feature, _, statistic = name[len("stats/") :].rpartition("/")
+            nested.setdefault(feature, {})[statistic] = value
+    return parse_stats(nested)
+
+
+def documents(
+    model: Model,
+    episode_stats: Iterable[Stats],
+    merged_stats: Callable[[], Stats],
+    *,
+    splits: Mapping[str, str],
+) -> Iterator[tuple[str, bytes | pa.Table]]:
+    """(name, bytes or table) of every document, `info.json` last.
+
+    Args:
+        model: the dataset.
+        episode_stats: statistics of each episode, in order; taken once.
+        merged_stats: gives those of all episodes; asked after the last episode's were taken.
+        splits: named ranges of episodes.
+    """
+    yield TASK_TABLE, task_table(model.tasks)
+    yield from _episode_tables(model, episode_stats)
+    yield GLOBAL_STATS, json.dumps(stats_to_json(merged_stats()), indent=4).encode()
+    yield INFO, info_document(model, splits)
+
+
+def task_table(tasks: Mapping[int, str]) -> pa.Table:
+    """`tasks.parquet`: pandas readers find the text as the index, named `task`."""
+    columns = [
+        {
+            "name": name,
+            "field_name": name,
+            "pandas_type": kind,
+            "numpy_type": numpy,
+            "metadata": None,
+        }
+        for name, kind, numpy in (("task_index", "int64", "int64"), ("task", "unicode", "object"))
+    ]
+    pandas = {"index_columns": ["task"], "column_indexes": [], "columns": columns}
+    table = pa.table(
+        {
+            "task_index": pa.array(list(tasks), pa.int64()),
+            "task": pa.array(tasks.values(), pa.string()),
+        }
+    )
+    return table.replace_schema_metadata({"pandas": json.dumps(pandas)})
+
+
+def _episode_tables(model: Model, stats: Iterable[Stats]) -> Iterator[tuple[str, pa.Table]]:
+    located = _located(model)
+    pending: list[Stats] = []
+    pending_bytes, start, number = 0, 0, 0
+    for one in stats:
+        pending.append(one)
+        pending_bytes += 256 + sum(a.nbytes + 64 for parts in one.values() for a in parts.values())
+        if pending_bytes >= _EPISODE_FILE_BYTES:
+            yield _episode_file(located.slice(start, len(pending)), pending, number, model)
+            start, number = start + len(pending), number + 1
+            pending, pending_bytes = [], 0
+    if pending:
+        yield _episode_file(located.slice(start, len(pending)), pending, number, model)
+
+
+def _episode_file(
+    rows: pa.Table, stats: Sequence[Stats], number: int, model: Model
+) -> tuple[str, pa.Table]:
+    chunk, file = divmod(number, model.info.chunks_size)
+    keys = dict.fromkeys(
+        (name, key) for one in stats for name, parts in one.items() for key in parts
+    )
+    for name, key in keys:
+        values = [one.get(name, {}).get(key) for one in stats]
+        nested = [None if value is None else value.tolist() for value in values]
+        type_ = _nested(pa.int64() if key == "count" else pa.float64(), values)
+        rows = rows.append_column(f"stats/{name}/{key}", pa.array(nested, type_))
+    for name, value in ((_CHUNK, chunk), (_FILE, file)):
+        column = pa.array([value] * len(rows), pa.int64())
+        rows = rows.append_column(f"meta/episodes/{name}", column)
+    return fill(EPISODES_TEMPLATE, chunk_index=chunk, file_index=file), rows.combine_chunks()
+
+
+def _nested(value: pa.DataType, arrays: Iterable[np.ndarray | None]) -> pa.DataType:
+    depth = max((array.ndim for array in arrays if array is not None), default=1)
+    for _ in range(depth):
+        value = pa.list_(value)
+    return value
+
+
+def _located(model: Model) -> pa.Table:
+    """The episodes table as v3.0 stores it, without statistics and its own place."""
+    source = model.episodes
+    lengths = source[LENGTH].to_numpy()
+    stop = np.cumsum(lengths)
+    chunks, files = _numbers(source[DATA_PATH])
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {
+        EPISODE: source[EPISODE],
+        TASKS: source[TASKS],
+        LENGTH: source[LENGTH],
+        f"data/{_CHUNK}": chunks,
+        f"data/{_FILE}": files,
+        _FROM: pa.array(stop - lengths, pa.int64()),
+        _TO: pa.array(stop, pa.int64()),
+    }
+    for camera in model.info.cameras:
+        chunks, files = _numbers(source[video_path(camera)])
+        columns[f"videos/{camera}/{_CHUNK}"] = chunks
+        columns[f"videos/{camera}/{_FILE}"] = files
+        for name, frames in (
+            ("from_timestamp", source[frame_start(camera)]),
+            ("to_timestamp", source[frame_stop(camera)]),
+        ):
+            seconds = [seconds_at(frame, model.info.fps) for frame in frames.to_pylist()]
+            columns[f"videos/{camera}/{name}"] = pa.array(seconds, pa.float64())
+    return pa.table({**columns, **{name: source[name] for name in model.extra_columns}})
+
+
+def _numbers(paths: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+    """(chunk, file) numbers in paths made from this module's templates."""
+    found = pc.extract_regex(
+        paths, r"chunk-(?P<chunk>\d+)/file-(?P<file>\d+)\.\w+$"
+    ).combine_chunks()
+    return found.field("chunk").cast(pa.int64()), found.field("file").cast(pa.int64())
+
+
+def info_document(model: Model, splits: Mapping[str, str]) -> bytes:
+    """`info.json` with the totals of what is there, keys in lerobot's order."""
+    info, lengths = model.info, model.episodes[LENGTH]
+    features = {name: dict(feature.spec) for name, feature in info.features.items()}
+    document = {
+        "codebase_version": FormatVersion.V30.value,
+        "fps": info.fps_value,
+        "features": features,
+        "total_episodes": len(lengths),
+        "total_frames": pc.sum(lengths).as_py() or 0,
+        "total_tasks": len(model.tasks),
+        "chunks_size": info.chunks_size,
+        "data_files_size_in_mb": info.data_file_mb or DEFAULT_DATA_FILE_MB,
+        "video_files_size_in_mb": info.video_file_mb or DEFAULT_VIDEO_FILE_MB,
+        "data_path": DATA_TEMPLATE,
+        "video_path": VIDEO_TEMPLATE if info.cameras else None,
+        "robot_type": info.robot_type,
+        "splits": dict(splits),
+        **info.extra,
+    }
+    return json.dumps(document, indent=4, ensure_ascii=False).encode()

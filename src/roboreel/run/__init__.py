@@ -1,0 +1,1 @@
+"""Run plans: kernels, executors, commit."""

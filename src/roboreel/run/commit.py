@@ -1,0 +1,57 @@
+"""Write the result's documents, `info.json` last, and give the result its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+
+from roboreel.edit.plan import Plan
+from roboreel.format import v20, v21, v30
+from roboreel.format.stats import Stats, StatsMerger
+from roboreel.format.version import FormatVersion
+from roboreel.storage.fs import LocalRoot
+from roboreel.storage.tables import write_table
+
+
+def write_documents(
+    root: LocalRoot, plan: Plan, episode_stats: Iterable[Stats]
+) -> tuple[int, Stats]:
+    """Write every document of the result; returns their bytes and the merged statistics.
+
+    Args:
+        root: the staged result, whole but for its documents.
+        plan: the plan that was run.
+        episode_stats: the statistics of each episode, in order; taken once.
+    """
+    merger = StatsMerger()
+    written = 0
+    for name, content in _documents(plan, _merging(episode_stats, merger), merger):
+        if isinstance(content, bytes):
+            root.put(name, content)
+        else:
+            write_table(root, name, content)
+        written += root.stat(name).size_bytes
+    return written, merger.result()
+
+
+def _documents(
+    plan: Plan, stats: Iterator[Stats], merger: StatsMerger
+) -> Iterator[tuple[str, bytes | pa.Table]]:
+    version, splits = plan.model.info.version, plan.splits
+    if version is FormatVersion.V30:
+        return v30.documents(plan.model, stats, merger.result, splits=splits)
+    if version is FormatVersion.V21:
+        return v21.documents(plan.model, stats, splits=splits)
+    for _ in stats:
+        pass
+    return v20.documents(plan.model, merger.result(), splits=splits)
+
+
+def _merging(stats: Iterable[Stats], merger: StatsMerger) -> Iterator[Stats]:
+    for one in stats:
+        merger.add(one)
+        yield one
+
+
+__all__ = ["write_documents"]

@@ -1,0 +1,79 @@
+"""Executors: the same ops and the same bytes, in this process or in several."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Literal, Protocol, TypeAlias
+
+from roboreel.errors import RunError, UsageError
+from roboreel.run.work import OpResult, Work
+
+ExecutorName: TypeAlias = Literal["serial", "process"]
+_QUEUED_PER_WORKER = 4
+
+
+class Executor(Protocol):
+    """Runs works; results come in any order."""
+
+    def run(self, works: Iterable[Work], execute: Callable[[Work], OpResult]) -> Iterator[OpResult]:
+        """Results as they come.
+
+        Raises:
+            RunError: a work failed; works that have not begun are dropped.
+        """
+        ...
+
+
+class SerialExecutor:
+    """One op after another in this process."""
+
+    def run(self, works: Iterable[Work], execute: Callable[[Work], OpResult]) -> Iterator[OpResult]:
+        """Results in the order of the works."""
+        yield from map(execute, works)
+
+
+class ProcessExecutor:
+    """Ops in several processes of this machine."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def run(self, works: Iterable[Work], execute: Callable[[Work], OpResult]) -> Iterator[OpResult]:
+        """Results as they come; only a few works per process are under way at once."""
+        spawn = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
+        pool = ProcessPoolExecutor(self.workers, mp_context=spawn)
+        waiting = iter(works)
+        running: set[Future[OpResult]] = set()
+        try:
+            while True:
+                for work in waiting:
+                    running.add(pool.submit(execute, work))
+                    if len(running) >= self.workers * _QUEUED_PER_WORKER:
+                        break
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise RunError("a worker process died: out of memory, or killed") from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def make_executor(name: str, workers: int) -> Executor:
+    """The executor of that name.
+
+    Raises:
+        UsageError: there is none, or the number of workers is not positive.
+    """
+    if workers < 1:
+        raise UsageError(f"workers is {workers}, expected 1 or more")
+    if name == "serial":
+        return SerialExecutor()
+    if name == "process":
+        return ProcessExecutor(workers)
+    raise UsageError(f"unknown executor '{name}': expected serial or process")

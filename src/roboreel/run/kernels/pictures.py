@@ -1,0 +1,87 @@
+"""Camera statistics on the reference's sample of pictures.
+
+The sample is lerobot's (`compute_stats.py`): `k = max(min(100, n), min(int(n ** 0.75), 10000))` frames at
+`round(linspace(0, n - 1, k))`; pictures of 300 pixels and more are thinned by a stride of `int(side / 150)`
+on both axes. Moments and quantiles are exact over the sample (256-bin histograms).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from roboreel.edit.plan import MeasureCamera, input_frame, input_video
+from roboreel.errors import StorageError
+from roboreel.format.model import EPISODE
+from roboreel.format.stats import FeatureStats, Stats, histogram_stats, values_stats
+from roboreel.run.work import OpResult, Work
+from roboreel.storage.video.decode import decode_frames, decode_picture, rgb
+
+_LARGE, _WANTED = 300, 150
+
+
+def sampled_frames(frames: int) -> list[int]:
+    """Numbers of the frames of an episode that the reference samples, ascending, each once."""
+    count = max(min(100, frames), min(int(frames**0.75), 10_000))
+    return sorted(set(np.round(np.linspace(0, frames - 1, count)).astype(int).tolist()))
+
+
+def thinned(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """(H, W, C) every n-th pixel of a large picture, both ways."""
+    height, width = picture.shape[:2]
+    if max(height, width) < _LARGE:
+        return picture
+    stride = int(width / _WANTED) if width > height else int(height / _WANTED)
+    return picture[::stride, ::stride]
+
+
+def pictures_stats(pictures: Iterable[npt.NDArray[np.generic]]) -> FeatureStats | None:
+    """Statistics per channel of (H, W, C) pictures; 8-bit ones in [0, 1], deeper ones as they are."""
+    counts: npt.NDArray[np.int64] | None = None
+    deep: list[npt.NDArray[np.generic]] = []
+    number = 0
+    for picture in pictures:
+        number += 1
+        small = thinned(picture)
+        if small.dtype != np.uint8:
+            deep.append(small.reshape(-1, small.shape[-1]))
+            continue
+        found = _histogram(small)
+        counts = found if counts is None else counts + found
+    if deep:
+        stats = values_stats(np.concatenate(deep), quantiles=True)
+        shaped: FeatureStats = {key: value.reshape(-1, 1, 1) for key, value in stats.items()}
+        return {**shaped, "count": np.array([number], dtype=np.int64)}
+    return None if counts is None else histogram_stats(counts, pictures=number, peak=255)
+
+
+def picture_column_stats(column: pa.ChunkedArray) -> FeatureStats | None:
+    """Statistics of a column of encoded pictures."""
+    encoded = (column[at]["bytes"].as_py() for at in sampled_frames(len(column)))
+    return pictures_stats(decode_picture(data) for data in encoded if data)
+
+
+def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
+    """Compute a camera's statistics in some episodes."""
+    root, _ = work.roots()
+    stats: dict[int, Stats] = {}
+    frames = 0
+    for at, episode in enumerate(work.outputs[EPISODE].to_pylist()):
+        name = work.inputs[input_video(op.camera)][at].as_py()
+        start = work.inputs[input_frame(op.camera)][at].as_py()
+        wanted = [start + n for n in sampled_frames(work.inputs["rows"][at].as_py())]
+        work.check_input(root, name)
+        measured = pictures_stats(rgb(frame) for _, frame in decode_frames(root, name, wanted))
+        if measured is None:
+            raise StorageError(f"'{name}': no picture of episode {episode} decodes")
+        stats[episode] = {op.camera: measured}
+        frames += len(wanted)
+    return OpResult(number=work.number, stats=stats)
+
+
+def _histogram(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
+    channels = picture.reshape(-1, picture.shape[-1]).T
+    return np.stack([np.bincount(channel, minlength=256) for channel in channels])

@@ -1,0 +1,225 @@
+"""Write tables: whole episodes of rows, index columns anew, every other column untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roboreel.edit.plan import (
+    DEFAULT_TASK,
+    FIRST_INDEX,
+    INPUT_ROW,
+    INPUT_TABLE,
+    ROWS,
+    TableProgram,
+    WriteTables,
+)
+from roboreel.errors import RunError, StorageError
+from roboreel.format.feature import (
+    EPISODE_INDEX,
+    FRAME_INDEX,
+    INDEX,
+    INDEX_DTYPES,
+    TASK_INDEX,
+    TIMESTAMP,
+    is_list,
+)
+from roboreel.format.model import DATA_PATH, EPISODE
+from roboreel.format.stats import FeatureStats, Stats, values_stats
+from roboreel.run.kernels.pictures import picture_column_stats
+from roboreel.run.work import OpResult, Work
+from roboreel.storage.fs import Root
+from roboreel.storage.tables import TableFile, read_footer, write_rows
+
+
+def run_write_tables(work: Work, op: WriteTables) -> OpResult:
+    """Write the op's table files and measure what the plan asks for."""
+    source, staging = work.roots()
+    done = _Done()
+    rows, size = 0, 0
+    with _Inputs(work, source) as inputs:
+        for path, members in work.by_output(DATA_PATH):
+            written = write_rows(
+                staging,
+                path,
+                _episodes(work, members, inputs, done),
+                schema=work.table.schema,
+                plain_columns=work.table.images,
+            )
+            promised = sum(work.inputs[ROWS][at].as_py() for at in members)
+            found = read_footer(staging, path).rows
+            if not written == found == promised:
+                raise RunError(f"'{path}' holds {found} rows, promised {promised}")
+            rows += written
+            size += staging.stat(path).size_bytes
+    return OpResult(
+        number=work.number,
+        rows=rows,
+        files=op.files,
+        size_bytes=size,
+        stats=done.stats,
+        changed=frozenset(done.changed),
+    )
+
+
+@dataclass(slots=True)
+class _Done:
+    stats: dict[int, Stats] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+
+
+class _Inputs:
+    """The op's table files; one is open at a time, as its episodes come together."""
+
+    def __init__(self, work: Work, root: Root) -> None:
+        self._work, self._root = work, root
+        self._open: TableFile | None = None
+
+    def rows(self, at: int) -> pa.Table:
+        """The rows of the episode at a position of the op's tables."""
+        name = self._work.inputs[INPUT_TABLE][at].as_py()
+        if self._open is None or self._open.name != name:
+            self.close()
+            self._work.check_input(self._root, name)
+            self._open = TableFile(self._root, name)
+        start = self._work.inputs[INPUT_ROW][at].as_py()
+        return self._open.rows(start, start + self._work.inputs[ROWS][at].as_py())
+
+    def close(self) -> None:
+        """Close the open file."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def __enter__(self) -> _Inputs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _episodes(work: Work, members: list[int], inputs: _Inputs, done: _Done) -> Iterator[pa.Table]:
+    for at in members:
+        rows = inputs.rows(at)
+        episode = work.outputs[EPISODE][at].as_py()
+        first, task = work.inputs[FIRST_INDEX][at].as_py(), work.inputs[DEFAULT_TASK][at].as_py()
+        table = _transformed(rows, work.table, episode, first, task)
+        done.changed |= {
+            name
+            for name in INDEX_DTYPES
+            if name not in rows.column_names or not _same(rows[name], table[name])
+        }
+        done.stats[episode] = _measure(table, work.table)
+        yield table
+
+
+def _same(old: pa.ChunkedArray, new: pa.ChunkedArray) -> bool:
+    if is_list(old.type):
+        return False
+    return bool(old.type.equals(new.type) and old.equals(new))
+
+
+def _transformed(
+    rows: pa.Table, program: TableProgram, episode: int, first: int, default_task: int
+) -> pa.Table:
+    """The rows of an episode as the result has them."""
+    count = len(rows)
+    columns = []
+    for item in program.schema:
+        if item.name == EPISODE_INDEX:
+            column = pa.array(np.full(count, episode, dtype=np.int64))
+        elif item.name == FRAME_INDEX:
+            column = pa.array(np.arange(count, dtype=np.int64))
+        elif item.name == INDEX:
+            column = pa.array(np.arange(first, first + count, dtype=np.int64))
+        elif item.name == TASK_INDEX:
+            column = _tasks(rows, program, default_task)
+        elif item.name == TIMESTAMP and (
+            program.regular_timestamps or TIMESTAMP not in rows.column_names
+        ):
+            column = _regular(count, program, item.type)
+        elif item.name == program.source_timestamp or item.name == TIMESTAMP:
+            column = _plain(rows, TIMESTAMP, item.type)
+        elif item.name not in rows.column_names:
+            column = pa.nulls(count, item.type)
+        else:
+            column = _typed(rows[item.name], item.type)
+        columns.append(column)
+    return pa.table(columns, schema=program.schema)
+
+
+def _regular(count: int, program: TableProgram, type_: pa.DataType) -> pa.Array:
+    seconds = np.arange(count) * program.fps.denominator / program.fps.numerator
+    return pa.array(seconds).cast(type_, safe=False)
+
+
+def _tasks(rows: pa.Table, program: TableProgram, default: int) -> pa.Array:
+    if TASK_INDEX not in rows.column_names:
+        return pa.array(np.full(len(rows), default, dtype=np.int64))
+    column = _plain(rows, TASK_INDEX, pa.int64())
+    if not program.new_from_old_task:
+        return column
+    old = column.to_numpy()
+    known, place = np.unique(old, return_inverse=True)
+    new = np.array([program.new_from_old_task[task] for task in known.tolist()], dtype=np.int64)
+    return pa.array(new[place.reshape(-1)])
+
+
+def _plain(rows: pa.Table, name: str, type_: pa.DataType) -> pa.Array:
+    """A column of numbers, also where each is wrapped in a list of one."""
+    column = rows[name].combine_chunks()
+    if is_list(column.type):
+        column = pc.list_flatten(column)
+    return column.cast(type_)
+
+
+def _typed(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    if column.type.equals(type_):
+        return column
+    try:
+        return column.cast(type_)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise StorageError(f"a column of {column.type} does not become {type_}: {error}") from error
+
+
+def _measure(table: pa.Table, program: TableProgram) -> Stats:
+    stats: Stats = {}
+    for name in program.measured:
+        measured = (
+            picture_column_stats(table[name])
+            if name in program.images
+            else _column_stats(table[name], quantiles=program.quantiles)
+        )
+        if measured is not None:
+            stats[name] = measured
+    return stats
+
+
+def _column_stats(column: pa.ChunkedArray, *, quantiles: bool) -> FeatureStats | None:
+    values = column_values(column)
+    return None if values is None else values_stats(values, quantiles=quantiles)
+
+
+def column_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | None:
+    """(n, …) values of a numeric column of plain or nested fixed-length lists.
+
+    None where lengths differ or values are missing: such a column has no statistics.
+    """
+    flat, shape = column.combine_chunks(), [len(column)]
+    while is_list(flat.type):
+        inner = pc.list_flatten(flat)
+        if flat.null_count or len(flat) == 0 or len(inner) % len(flat):
+            return None
+        lengths = pc.list_value_length(flat)
+        if pc.min(lengths).as_py() != pc.max(lengths).as_py():
+            return None
+        shape.append(len(inner) // len(flat))
+        flat = inner
+    if flat.null_count or 0 in shape:
+        return None
+    return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(shape)

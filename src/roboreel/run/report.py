@@ -1,0 +1,47 @@
+"""What a run did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from roboreel.errors import Problem
+from roboreel.format.json_types import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was written, copied, encoded and verified, and what the user should know."""
+
+    out: str
+    version: str
+    episodes: int
+    frames: int
+    """Rows of the result; each camera has as many frames."""
+    cameras: int
+    table_files: int
+    video_files: int
+    size_bytes: int
+    """Bytes written."""
+    packets_copied: int
+    frames_encoded: int
+    files_copied: int
+    """Files beside the format's own that travelled along."""
+    measured: int
+    """Episodes × features of which statistics were computed."""
+    seconds: float
+    problems: tuple[Problem, ...] = field(default=(), repr=False)
+    losses: tuple[str, ...] = ()
+    skipped: tuple[Problem, ...] = field(default=(), repr=False)
+
+    def to_json(self) -> dict[str, Json]:
+        """The report as a JSON object."""
+        plain = (
+            "out", "version", "episodes", "frames", "cameras", "table_files", "video_files",
+            "size_bytes", "packets_copied", "frames_encoded", "files_copied", "measured", "seconds",
+        )  # fmt: skip
+        return {
+            **{name: getattr(self, name) for name in plain},
+            "problems": [problem.to_json() for problem in self.problems],
+            "losses": list(self.losses),
+            "skipped": [problem.to_json() for problem in self.skipped],
+        }

@@ -1,0 +1,100 @@
+"""What is shipped to a worker, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import pyarrow as pa
+
+from roboreel.edit.plan import CopyFile, Op, Plan, TableProgram
+from roboreel.errors import StorageError
+from roboreel.format.inventory import FileFacts
+from roboreel.format.model import EPISODE
+from roboreel.format.stats import Stats
+from roboreel.storage.fs import LocalRoot, Root, open_root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """An op with the rows of the plan's tables that it needs."""
+
+    number: int
+    """Position of the op in the plan."""
+    op: Op
+    source: str
+    staging: str
+    inputs: pa.Table = field(repr=False)
+    outputs: pa.Table = field(repr=False)
+    files: Mapping[str, FileFacts] = field(repr=False)
+    table: TableProgram = field(repr=False)
+
+    def roots(self) -> tuple[Root, LocalRoot]:
+        """Where to read and where to write."""
+        return open_root(self.source), LocalRoot(self.staging)
+
+    def check_input(self, root: Root, name: str) -> None:
+        """Raise `StorageError` where an input is no longer the file that was surveyed."""
+        known, now = self.files.get(name), root.stat(name)
+        if known is not None and (known.size_bytes, known.stamp) != (now.size_bytes, now.stamp):
+            raise StorageError(f"'{name}' has changed since it was surveyed: plan again")
+
+    def by_output(self, column: str) -> Iterator[tuple[str, list[int]]]:
+        """(output file, positions of its episodes in the op's tables), in order."""
+        paths = self.outputs[column].to_pylist()
+        for path, members in groupby(range(len(paths)), key=paths.__getitem__):
+            yield path, list(members)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpResult:
+    """What an op did, checked against what it promised."""
+
+    number: int
+    rows: int = 0
+    packets: int = 0
+    frames: int = 0
+    files: int = 0
+    size_bytes: int = 0
+    encoded: int = 0
+    stats: Mapping[int, Stats] = field(default_factory=dict, repr=False)
+    """Statistics by episode of the result."""
+    changed: frozenset[str] = frozenset()
+    """Index columns whose values are not those of the source."""
+
+
+def work_of(plan: Plan, staging: str) -> Iterator[Work]:
+    """The plan's ops, each with what it needs."""
+    for number, op in enumerate(plan.ops):
+        if isinstance(op, CopyFile):
+            inputs, outputs = plan.inputs.slice(0, 0), plan.model.episodes.slice(0, 0)
+            files: Mapping[str, FileFacts] = {}
+        else:
+            start, count = op.episodes.start, len(op.episodes)
+            inputs = plan.inputs.slice(start, count).combine_chunks()
+            outputs = plan.model.episodes.slice(start, count).combine_chunks()
+            files = _files_of(inputs, plan.files)
+        yield Work(
+            number=number,
+            op=op,
+            source=plan.source,
+            staging=staging,
+            inputs=inputs,
+            outputs=outputs,
+            files=files,
+            table=plan.table,
+        )
+
+
+def _files_of(inputs: pa.Table, files: Mapping[str, FileFacts]) -> dict[str, FileFacts]:
+    names = {
+        path
+        for column, item in zip(inputs.columns, inputs.schema, strict=True)
+        if pa.types.is_string(item.type)
+        for path in column.unique().to_pylist()
+    }
+    return {name: files[name] for name in names if name in files}
+
+
+__all__ = ["EPISODE", "OpResult", "Work", "work_of"]

@@ -1,0 +1,41 @@
+"""Run one op: the function that every executor calls."""
+
+from __future__ import annotations
+
+from roboreel.edit.plan import CopyFile, EncodeVideo, MeasureCamera, RemuxVideo, WriteTables
+from roboreel.errors import RoboreelError, RunError
+from roboreel.run.kernels.copies import run_copy_file
+from roboreel.run.kernels.pictures import run_measure_camera
+from roboreel.run.kernels.tables import run_write_tables
+from roboreel.run.kernels.videos import run_encode_video, run_remux_video
+from roboreel.run.work import OpResult, Work
+
+
+def execute(work: Work) -> OpResult:
+    """Run an op, and give what it did.
+
+    Raises:
+        RunError: it failed, or its output is not what it promised; says which op and why.
+    """
+    try:
+        match work.op:
+            case WriteTables() as op:
+                return run_write_tables(work, op)
+            case RemuxVideo() as op:
+                return run_remux_video(work, op)
+            case EncodeVideo() as op:
+                return run_encode_video(work, op)
+            case MeasureCamera() as op:
+                return run_measure_camera(work, op)
+            case CopyFile() as op:
+                return run_copy_file(work, op)
+    except (RoboreelError, OSError, ValueError, KeyError, MemoryError) as error:
+        raise RunError(f"{_described(work)}: {error}") from error
+
+
+def _described(work: Work) -> str:
+    op = work.op
+    if isinstance(op, CopyFile):
+        return f"{op.kind} '{op.path}'"
+    camera = "" if isinstance(op, WriteTables) else f" of '{op.camera}'"
+    return f"{op.kind}{camera}, episodes {op.episodes.start}:{op.episodes.stop}"

@@ -1,0 +1,1 @@
+"""Bytes, tables, packets: I/O without any idea of episodes."""

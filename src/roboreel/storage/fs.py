@@ -1,0 +1,304 @@
+"""The one door to bytes: list, size and stamp, range read, atomic put.
+
+Everything that roboreel reads or writes passes here, so that the rule "write aside, publish once" and the
+choice of a store live in one place. Names are relative POSIX paths below a root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from roboreel.errors import MissingDependencyError, StorageError, UsageError
+
+_COPY_BLOCK = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """Size and stamp of a file: the evidence that it is still the file that was surveyed."""
+
+    size_bytes: int
+    stamp: str
+    """Modification time in nanoseconds on a local disk, an etag or the like elsewhere."""
+
+
+class Root(ABC):
+    """A dataset's folder on some store, read-only."""
+
+    url: str
+
+    @abstractmethod
+    def list(self) -> tuple[str, ...]:
+        """Names of all files below the root, sorted. Follows links to files, not to folders."""
+
+    @abstractmethod
+    def stat(self, name: str) -> FileStat:
+        """Size and stamp of a file."""
+
+    @abstractmethod
+    def input(self, name: str) -> IO[bytes]:
+        """The file, opened for reading at random places."""
+
+    def exists(self, name: str) -> bool:
+        """True where `name` is a file."""
+        try:
+            self.stat(name)
+        except StorageError:
+            return False
+        return True
+
+    def read(self, name: str) -> bytes:
+        """The whole file."""
+        with self.input(name) as file:
+            return file.read()
+
+
+def checked(name: str) -> str:
+    """Return `name` if it stays below a root, else raise `StorageError`."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\x00" in name or not path.parts:
+        raise StorageError(f"'{name}' is not a path inside the dataset")
+    return name
+
+
+class LocalRoot(Root):
+    """A folder on a local disk."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.url = str(self.path)
+
+    def list(self) -> tuple[str, ...]:
+        return tuple(sorted(_walk(str(self.path), "")))
+
+    def stat(self, name: str) -> FileStat:
+        with self._explained(name):
+            found = os.stat(self._at(name))
+        return FileStat(found.st_size, str(found.st_mtime_ns))
+
+    def input(self, name: str) -> IO[bytes]:
+        with self._explained(name):
+            return open(self._at(name), "rb", buffering=0)
+
+    def read(self, name: str) -> bytes:
+        with self._explained(name), open(self._at(name), "rb") as file:
+            return file.read()
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a file whole or not at all."""
+        with self.create(name) as sink:
+            sink.write(data)
+
+    @contextlib.contextmanager
+    def create(self, name: str) -> Iterator[Sink]:
+        """A new file that appears under its name when the block ends well, else not at all."""
+        final = self._at(name)
+        partial = f"{final}.partial"
+        with self._explained(name):
+            os.makedirs(os.path.dirname(final), exist_ok=True)
+            try:
+                with open(partial, "wb") as file:
+                    yield Sink(file)
+                os.replace(partial, final)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(partial)
+                raise
+
+    def remove(self, name: str) -> None:
+        """Remove a file that roboreel made."""
+        with self._explained(name):
+            os.unlink(self._at(name))
+
+    def _at(self, name: str) -> str:
+        return os.path.join(self.path, checked(name))
+
+    @contextlib.contextmanager
+    def _explained(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StorageError(f"'{name}' in '{self.url}': {reason}") from error
+
+
+class FsspecRoot(Root):
+    """A folder on any store that fsspec knows (`s3://…`, `memory://…`, `hf://…`)."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            import fsspec
+        except ImportError as error:
+            raise MissingDependencyError("fsspec", extra="remote") from error
+        self.url = url
+        try:
+            filesystem, path = fsspec.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise StorageError(f"'{url}': {error}") from error
+        self._fs: Any = filesystem  # fsspec carries no types
+        self._path = str(path).rstrip("/")
+
+    def list(self) -> tuple[str, ...]:
+        skip = len(self._path) + 1
+        return tuple(sorted(str(name)[skip:] for name in self._fs.find(self._path)))
+
+    def stat(self, name: str) -> FileStat:
+        try:
+            info = self._fs.info(f"{self._path}/{checked(name)}")
+        except (FileNotFoundError, OSError) as error:
+            raise StorageError(f"'{name}' in '{self.url}': no such file") from error
+        stamp = next((info[k] for k in ("ETag", "etag", "mtime", "created") if info.get(k)), "")
+        return FileStat(int(info["size"]), str(stamp))
+
+    def input(self, name: str) -> IO[bytes]:
+        try:
+            file: IO[bytes] = self._fs.open(f"{self._path}/{checked(name)}", "rb")
+        except (FileNotFoundError, OSError) as error:
+            raise StorageError(f"'{name}' in '{self.url}': {error}") from error
+        return file
+
+
+class Sink:
+    """A file being written: bytes of ours, and byte ranges copied from inputs."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    @property
+    def file(self) -> IO[bytes]:
+        """The open file, for writers of other libraries."""
+        return self._file
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        self._file.write(data)
+
+    def copy(self, source: IO[bytes], *, start: int, size: int) -> None:
+        """Append `size` bytes of `source` from `start`, in the kernel where it can.
+
+        Raises:
+            StorageError: the source is shorter than `start + size`.
+        """
+        self._file.flush()
+        done = _kernel_copy(source, self._file, start, size)
+        while done < size:
+            source.seek(start + done)
+            block = source.read(min(_COPY_BLOCK, size - done))
+            if not block:
+                raise StorageError(f"the source ends {size - done} bytes early")
+            self._file.write(block)
+            done += len(block)
+
+
+class Staging:
+    """A folder beside `final` that becomes `final` by one rename."""
+
+    def __init__(self, final: str | os.PathLike[str]) -> None:
+        self.final = Path(os.path.abspath(final))
+        refuse_existing(self.final)
+        try:
+            self.final.parent.mkdir(parents=True, exist_ok=True)
+            made = tempfile.mkdtemp(
+                prefix=f".{self.final.name}.roboreel-partial-", dir=self.final.parent
+            )
+            os.chmod(
+                made, 0o777 & ~_umask()
+            )  # mkdtemp is private; a dataset is as open as any folder
+        except OSError as error:
+            raise StorageError(f"cannot write beside '{final}': {error.strerror}") from error
+        self.root = LocalRoot(made)
+
+    def publish(self) -> None:
+        """Give the folder its final name. It must not exist, or be an empty folder."""
+        refuse_existing(self.final)
+        try:
+            os.replace(self.root.path, self.final)
+        except OSError as error:
+            raise StorageError(
+                f"'{self.root.path}' is complete but cannot be renamed to '{self.final}':"
+                f" {error.strerror}"
+            ) from error
+
+    def discard(self) -> None:
+        """Remove the folder that this object made."""
+        shutil.rmtree(self.root.path, ignore_errors=True)
+
+
+def open_root(location: str | os.PathLike[str]) -> Root:
+    """The root at a local path or a URL with a scheme.
+
+    Raises:
+        StorageError: there is no folder at a local path.
+    """
+    text = os.fspath(location)
+    if "://" in text:
+        return FsspecRoot(text)
+    path = os.path.expanduser(text)
+    if not os.path.isdir(path):
+        kind = "a file, not a dataset's folder" if os.path.exists(path) else "no such folder"
+        raise StorageError(f"'{text}': {kind}")
+    return LocalRoot(path)
+
+
+def refuse_existing(path: str | os.PathLike[str]) -> None:
+    """Raise `UsageError` where `path` exists and is not an empty folder."""
+    if not os.path.lexists(path):
+        return
+    if not os.path.isdir(path) or os.path.islink(path):
+        raise UsageError(f"the output '{path}' exists and is not a folder: choose another")
+    if os.listdir(path):
+        raise UsageError(f"the output '{path}' exists and is not empty: choose another")
+
+
+def inside(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
+    """True where `path` is `folder` or lies below it, links resolved."""
+    return Path(path).resolve().is_relative_to(Path(folder).resolve())
+
+
+def _walk(folder: str, prefix: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path, f"{prefix}{entry.name}/")
+            else:
+                yield prefix + entry.name
+
+
+def _kernel_copy(source: IO[bytes], target: IO[bytes], start: int, size: int) -> int:
+    """Copy without passing the bytes through Python; returns how many were copied."""
+    if not hasattr(os, "copy_file_range"):
+        return 0
+    try:
+        source_fd = source.fileno()
+    except OSError:  # a remote file has no descriptor
+        return 0
+    done = 0
+    while done < size:
+        try:
+            copied = os.copy_file_range(
+                source_fd, target.fileno(), size - done, offset_src=start + done
+            )
+        except OSError as error:
+            if error.errno in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+                break
+            raise
+        if copied == 0:
+            break
+        done += copied
+    target.seek(0, os.SEEK_END)
+    return done
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,213 @@
+"""Parquet files: footers, row ranges, and writing with whole row groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from roboreel.errors import StorageError
+from roboreel.storage.fs import LocalRoot, Root
+
+_LFS = b"version https://git-lfs"
+ROW_GROUP_BYTES = 1 << 20
+"""A row group is closed at the first episode that brings it to this size in memory."""
+
+# pyarrow ships no types; these are the errors it raises for files that are not what they should be
+_DAMAGED = (pa.ArrowInvalid, pa.ArrowException, OSError, ValueError, UnicodeDecodeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What a parquet file's footer says."""
+
+    rows: int
+    row_group_rows: tuple[int, ...]
+    schema: pa.Schema
+
+
+class TableFile:
+    """An open parquet file, read by row ranges. The last row groups read are kept for the next range."""
+
+    def __init__(self, root: Root, name: str) -> None:
+        self.name = name
+        self._handle = root.input(name)
+        try:
+            self._file: Any = pq.ParquetFile(_arrow_input(root, name, self._handle))
+            self.footer = _footer(self._file)
+        except _DAMAGED as error:
+            reason = _why_unreadable(self._handle, error)
+            self._handle.close()
+            raise StorageError(f"'{name}': {reason}") from error
+        self._kept: tuple[tuple[int, int], pa.Table] | None = None
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The whole file, or some of its columns."""
+        with self._explained():
+            return self._file.read(columns=list(columns) if columns is not None else None)
+
+    def rows(self, start: int, stop: int) -> pa.Table:
+        """The rows `[start, stop)`, all columns."""
+        if not 0 <= start <= stop <= self.footer.rows:
+            raise StorageError(
+                f"'{self.name}': rows [{start}, {stop}) of a file of {self.footer.rows}"
+            )
+        first, last, begin = self._groups(start, stop)
+        if self._kept is None or self._kept[0] != (first, last):
+            with self._explained():
+                self._kept = ((first, last), self._file.read_row_groups(list(range(first, last))))
+        return self._kept[1].slice(start - begin, stop - start)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._kept = None
+        self._file.close()
+        self._handle.close()
+
+    def _groups(self, start: int, stop: int) -> tuple[int, int, int]:
+        """The row groups that hold `[start, stop)`, and the first row of the first of them."""
+        at, first, begin = 0, 0, 0
+        for number, rows in enumerate(self.footer.row_group_rows):
+            if at <= start:
+                first, begin = number, at
+            at += rows
+            if at >= stop:
+                return first, number + 1, begin
+        return first, len(self.footer.row_group_rows), begin
+
+    def _explained(self) -> _Explained:
+        return _Explained(self.name)
+
+    def __enter__(self) -> TableFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Explained:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, _DAMAGED):
+            raise StorageError(f"'{self._name}': damaged parquet file ({error})") from error
+
+
+def read_table(root: Root, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
+    """A whole parquet file, or those of `columns` that it has.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    with TableFile(root, name) as file:
+        if columns is None:
+            return file.read()
+        return file.read([name for name in columns if name in file.footer.schema.names])
+
+
+def read_footer(root: Root, name: str) -> Footer:
+    """Rows, row groups and schema of a parquet file, without its rows."""
+    with TableFile(root, name) as file:
+        return file.footer
+
+
+def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
+    """Write a small table as one parquet file."""
+    with root.create(name) as sink:
+        pq.write_table(table, sink.file, compression="snappy")
+
+
+def write_rows(
+    root: LocalRoot,
+    name: str,
+    episodes: Iterator[pa.Table],
+    *,
+    schema: pa.Schema,
+    plain_columns: Sequence[str] = (),
+) -> int:
+    """Write the rows of episodes into one parquet file; returns the number of rows.
+
+    Row groups hold whole episodes and, but for the last, at least `ROW_GROUP_BYTES`.
+
+    Args:
+        root: where to write.
+        name: the file.
+        episodes: each episode's rows, with exactly `schema`.
+        schema: the file's schema and metadata.
+        plain_columns: columns of large values (pictures) for which a dictionary is wasted work.
+    """
+    rows = 0
+    dictionary = [column for column in _leaves(schema) if column.split(".")[0] not in plain_columns]
+    with root.create(name) as sink:
+        writer = pq.ParquetWriter(
+            sink.file, schema, compression="snappy", use_dictionary=dictionary or False
+        )
+        with writer:
+            pending: list[pa.Table] = []
+            for episode in episodes:
+                pending.append(episode)
+                rows += len(episode)
+                if sum(table.nbytes for table in pending) >= ROW_GROUP_BYTES:
+                    _write_group(writer, pending)
+                    pending = []
+            if pending:
+                _write_group(writer, pending)
+    return rows
+
+
+def _write_group(writer: Any, tables: Sequence[pa.Table]) -> None:
+    table = pa.concat_tables(tables)
+    writer.write_table(table, row_group_size=max(1, len(table)))
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    names: list[str] = []
+    for column in schema:
+        names.extend(_leaf_paths(column.name, column.type))
+    return names
+
+
+def _leaf_paths(path: str, type_: pa.DataType) -> list[str]:
+    if pa.types.is_struct(type_):
+        inner = [type_.field(i) for i in range(type_.num_fields)]
+        return [leaf for item in inner for leaf in _leaf_paths(f"{path}.{item.name}", item.type)]
+    if (
+        pa.types.is_list(type_)
+        or pa.types.is_fixed_size_list(type_)
+        or pa.types.is_large_list(type_)
+    ):
+        return _leaf_paths(f"{path}.list.element", type_.value_type)
+    return [path]
+
+
+def _footer(file: Any) -> Footer:
+    groups = (file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
+    return Footer(file.metadata.num_rows, tuple(groups), file.schema_arrow)
+
+
+def _arrow_input(root: Root, name: str, handle: IO[bytes]) -> Any:
+    if isinstance(root, LocalRoot):
+        return pa.OSFile(str(root.path / name))
+    return handle
+
+
+def _why_unreadable(handle: IO[bytes], error: BaseException) -> str:
+    handle.seek(0)
+    head = handle.read(len(_LFS))
+    if not head:
+        return "the file is empty"
+    if head == _LFS:
+        return "a git-LFS pointer, not the table: run 'git lfs pull'"
+    return f"not a readable parquet file ({error})"
+
+
+def schema_metadata(values: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Schema metadata as Arrow has it."""
+    return {key.encode(): value.encode() for key, value in values.items()}

@@ -1,0 +1,248 @@
+"""Read a video file's packet table from its sample tables, without touching a packet.
+
+ISO/IEC 14496-12: `stts` (decode steps), `ctts` (display offsets), `stss` (keyframes), `stsz` (sizes),
+`stsc` and `stco`/`co64` (places), `elst` (what is shown). Fragmented files have empty sample tables;
+their packets are listed by a demuxer instead (`demux.py`).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import IO
+
+import numpy as np
+
+from roboreel.errors import VideoError
+from roboreel.storage.fs import Root
+from roboreel.storage.video.boxes import Box, boxes, child, optional_child
+from roboreel.storage.video.demux import packets_by_demuxer
+from roboreel.storage.video.packets import Int64, PacketTable, SampleEntry
+
+_LFS = b"version https://git-lfs"
+_MAX_MOOV_BYTES = 1 << 30
+_SAMPLE_ENTRY_HEADER = 86  # a VisualSampleEntry's fixed part, before its boxes
+
+
+def read_packet_table(root: Root, name: str) -> PacketTable:
+    """The packet table of the one video track in a file.
+
+    Raises:
+        StorageError: the file cannot be read.
+        VideoError: it is no MP4, is cut short, or holds other than one video track.
+    """
+    size_bytes = root.stat(name).size_bytes
+    try:
+        with root.input(name) as file:
+            moov = _read_moov(file, size_bytes)
+            table = _table(moov)
+            if table.packets == 0:
+                table = packets_by_demuxer(file, table)
+    except (struct.error, IndexError, ValueError, OverflowError) as error:
+        raise VideoError(f"'{name}': damaged MP4 index ({error})") from error
+    except VideoError as error:
+        raise VideoError(f"'{name}': {error}") from error
+    if table.packets == 0:
+        raise VideoError(f"'{name}': holds no packet")
+    if int((table.offset + table.size).max()) > size_bytes or int(table.offset.min()) < 0:
+        raise VideoError(f"'{name}': cut short: its index names bytes beyond its end")
+    return table
+
+
+def _read_moov(file: IO[bytes], size_bytes: int) -> bytes:
+    head = file.read(64)
+    if not head:
+        raise VideoError("the file is empty")
+    if head.startswith(_LFS):
+        raise VideoError("a git-LFS pointer, not the video: run 'git lfs pull'")
+    at = 0
+    seen = False
+    while at + 8 <= size_bytes:
+        file.seek(at)
+        header = file.read(16)
+        size, kind = struct.unpack_from(">I4s", header)
+        length = 8
+        if size == 1 and len(header) == 16:
+            size, length = struct.unpack_from(">Q", header, 8)[0], 16
+        elif size == 0:
+            size = size_bytes - at
+        if size < length or (kind == b"moov" and at + size > size_bytes):
+            raise VideoError("no MP4, or cut short" if seen else "not an MP4 file")
+        if kind == b"moov":
+            if size > _MAX_MOOV_BYTES:
+                raise VideoError(f"its index claims {size} bytes")
+            file.seek(at + length)
+            return _read_exactly(file, size - length)
+        seen = seen or kind in (b"ftyp", b"mdat", b"free", b"wide")
+        at += size
+    raise VideoError("cut short: it has no index ('moov')" if seen else "not an MP4 file")
+
+
+def _read_exactly(file: IO[bytes], size: int) -> bytes:
+    parts = []
+    while size > 0:
+        part = file.read(size)
+        if not part:
+            raise VideoError("cut short inside its index")
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _table(moov: bytes) -> PacketTable:
+    whole = Box("moov", 0, len(moov))
+    tracks = [box for box in boxes(moov) if box.kind == "trak"]
+    kinds = [_handler(moov, track) for track in tracks]
+    if kinds.count("vide") != 1:
+        raise VideoError(f"{kinds.count('vide')} video tracks, expected one")
+    track = tracks[kinds.index("vide")]
+    media = child(moov, track, "mdia")
+    samples = child(moov, child(moov, media, "minf"), "stbl")
+    timescale = _timescale(moov, child(moov, media, "mdhd"))
+    size = _sizes(moov, samples)
+    dts = _decode_times(moov, samples, len(size))
+    pts = dts + _display_offsets(moov, samples, len(size))
+    movie_timescale = _timescale(moov, child(moov, whole, "mvhd"))
+    shown_from, shown_to = _edit(moov, track, timescale, movie_timescale, pts)
+    return PacketTable(
+        entry=_sample_entry(moov, track, samples),
+        timescale=timescale,
+        offset=_offsets(moov, samples, size),
+        size=size,
+        pts=pts,
+        keyframe=_keyframes(moov, samples, len(size)),
+        shown_from=shown_from,
+        shown_to=shown_to,
+        other_tracks=tuple(kind for kind in kinds if kind != "vide"),
+    )
+
+
+def _handler(moov: bytes, track: Box) -> str:
+    handler = child(moov, child(moov, track, "mdia"), "hdlr")
+    return moov[handler.start + 8 : handler.start + 12].decode("latin-1")
+
+
+def _timescale(moov: bytes, header: Box) -> int:
+    at = header.start + (20 if moov[header.start] == 1 else 12)
+    value = int(struct.unpack_from(">I", moov, at)[0])
+    if value == 0:
+        raise VideoError("a time scale of zero")
+    return value
+
+
+def _sample_entry(moov: bytes, track: Box, samples: Box) -> SampleEntry:
+    description = child(moov, samples, "stsd")
+    entries = list(boxes(moov, description.start + 8, description.stop))
+    if len(entries) != 1:
+        raise VideoError(f"{len(entries)} sample descriptions in one track, expected one")
+    start, stop = entries[0].start - 8, entries[0].stop
+    entry = moov[start : start + _SAMPLE_ENTRY_HEADER]
+    for inner in boxes(moov, start + _SAMPLE_ENTRY_HEADER, stop):
+        if inner.kind != "btrt":  # bit rates differ from file to file and bind nobody
+            entry += moov[inner.start - 8 : inner.stop]
+    header = child(moov, track, "tkhd")
+    matrix = header.start + (52 if moov[header.start] == 1 else 40)
+    return SampleEntry(
+        data=struct.pack(">I", len(entry)) + entry[4:], matrix=moov[matrix : matrix + 36]
+    )
+
+
+def _array(moov: bytes, start: int, count: int, dtype: str, stop: int) -> Int64:
+    if count < 0 or start + count * np.dtype(dtype).itemsize > stop:
+        raise VideoError("a sample table runs over its end")
+    return np.frombuffer(moov, dtype, count, start).astype(np.int64)
+
+
+def _counted(moov: bytes, samples: Box, kind: str, columns: int, dtype: str = ">u4") -> Int64:
+    """The (n, columns) entries of a table box that starts with version, flags and a count."""
+    table = child(moov, samples, kind)
+    count = struct.unpack_from(">I", moov, table.start + 4)[0]
+    return _array(moov, table.start + 8, count * columns, dtype, table.stop).reshape(-1, columns)
+
+
+def _sizes(moov: bytes, samples: Box) -> Int64:
+    table = child(moov, samples, "stsz")
+    same, count = struct.unpack_from(">II", moov, table.start + 4)
+    if same:
+        if count > len(moov) * 64:  # far more than any table beside it could describe
+            raise VideoError(f"{count} packets of equal size claimed")
+        return np.full(count, same, dtype=np.int64)
+    return _array(moov, table.start + 12, count, ">u4", table.stop)
+
+
+def _repeated(values: Int64, counts: Int64, total: int) -> Int64:
+    if int(counts.sum()) < total:
+        raise VideoError("a sample table describes fewer packets than there are")
+    reach = np.minimum(np.cumsum(counts), total)
+    return np.repeat(values, np.diff(reach, prepend=0))
+
+
+def _decode_times(moov: bytes, samples: Box, packets: int) -> Int64:
+    steps = _counted(moov, samples, "stts", 2)
+    durations = _repeated(steps[:, 1], steps[:, 0], packets)
+    times = np.zeros(packets, dtype=np.int64)
+    np.cumsum(durations[:-1], out=times[1:])
+    return times
+
+
+def _display_offsets(moov: bytes, samples: Box, packets: int) -> Int64:
+    if optional_child(moov, samples, "ctts") is None:
+        return np.zeros(packets, dtype=np.int64)
+    entries = _counted(moov, samples, "ctts", 2)
+    # version 0 is unsigned by the letter; writers put negative offsets there all the same
+    return _repeated(entries[:, 1].astype(np.int32).astype(np.int64), entries[:, 0], packets)
+
+
+def _keyframes(
+    moov: bytes, samples: Box, packets: int
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    if optional_child(moov, samples, "stss") is None:
+        return np.ones(packets, dtype=np.bool_)
+    numbers = _counted(moov, samples, "stss", 1)[:, 0]
+    if len(numbers) and (numbers.min() < 1 or numbers.max() > packets):
+        raise VideoError("its keyframe table names packets that are not there")
+    flags = np.zeros(packets, dtype=np.bool_)
+    flags[numbers - 1] = True
+    return flags
+
+
+def _offsets(moov: bytes, samples: Box, size: Int64) -> Int64:
+    if not len(size):
+        return np.zeros(0, dtype=np.int64)
+    if optional_child(moov, samples, "stco") is not None:
+        chunks = _counted(moov, samples, "stco", 1)[:, 0]
+    else:
+        chunks = _counted(moov, samples, "co64", 1, ">u8")[:, 0]
+    runs = _counted(moov, samples, "stsc", 3)
+    first = np.append(runs[:, 0] - 1, len(chunks))
+    per_chunk = np.repeat(runs[:, 1], np.maximum(np.diff(first), 0))[: len(chunks)]
+    chunk_of = _repeated(np.arange(len(per_chunk), dtype=np.int64), per_chunk, len(size))
+    before = np.cumsum(size) - size
+    starts = np.searchsorted(chunk_of, np.arange(len(chunks)))
+    at_chunk_start = before[np.minimum(starts, len(size) - 1)]
+    return np.asarray(chunks[chunk_of] + before - at_chunk_start[chunk_of], dtype=np.int64)
+
+
+def _edit(
+    moov: bytes, track: Box, timescale: int, movie_timescale: int, pts: Int64
+) -> tuple[int, int | None]:
+    """The display times, in ticks, between which the edit list shows the track."""
+    first = int(pts.min()) if len(pts) else 0
+    edits = optional_child(moov, track, "edts")
+    if edits is None or optional_child(moov, edits, "elst") is None:
+        return first, None
+    box = child(moov, edits, "elst")
+    count = struct.unpack_from(">I", moov, box.start + 4)[0]
+    form, step = (">Qq", 20) if moov[box.start] == 1 else (">Ii", 12)
+    if box.start + 8 + count * step > box.stop:
+        raise VideoError("its edit list runs over its end")
+    entries = [struct.unpack_from(form, moov, box.start + 8 + i * step) for i in range(count)]
+    shown = [(duration, start) for duration, start in entries if start >= 0]
+    if not shown:
+        return first, None
+    if len(shown) > 1:
+        raise VideoError("its edit list plays several pieces; re-mux it to one piece first")
+    duration, start = shown[0]
+    if duration == 0:
+        return start, None
+    # the duration is rounded to the movie's coarser clock: give it half a tick of that clock
+    return start, start + -(-(2 * duration + 1) * timescale // (2 * movie_timescale))

@@ -1,0 +1,159 @@
+"""What a video track is to roboreel: a table of packets, and what a decoder needs to start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+Int64 = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleEntry:
+    """How to decode a track: two streams may share a file only where these are equal."""
+
+    data: bytes = field(repr=False)
+    """The `stsd` entry verbatim (`avc1`, `hvc1`, `av01`, …), without its bit rate box."""
+    matrix: bytes = field(repr=False)
+    """The track's 3×3 display matrix, 36 bytes."""
+
+    @property
+    def fourcc(self) -> str:
+        """Kind of the entry, e.g. `avc1`."""
+        return self.data[4:8].decode("latin-1")
+
+    @property
+    def width(self) -> int:
+        """Coded width in pixels."""
+        return int.from_bytes(self.data[32:34], "big")
+
+    @property
+    def height(self) -> int:
+        """Coded height in pixels."""
+        return int.from_bytes(self.data[34:36], "big")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PacketTable:
+    """The packets of one video track, in decode order, without their bytes.
+
+    *Frames* are counted in display order from the first shown one. Packets that the file's edit list
+    hides stand outside `[0, frames)`: before it with negative numbers, after it with larger ones.
+    """
+
+    entry: SampleEntry
+    timescale: int
+    """Ticks per second of `pts`."""
+    offset: Int64 = field(repr=False)
+    """(n,) where the packet's bytes begin in the file."""
+    size: Int64 = field(repr=False)
+    """(n,) bytes of the packet."""
+    pts: Int64 = field(repr=False)
+    """(n,) display time in ticks, before any edit list."""
+    keyframe: Bools = field(repr=False)
+    """(n,) True where decoding can start."""
+    shown_from: int
+    """First display time, in ticks, that the edit list shows."""
+    shown_to: int | None = None
+    """Display time, in ticks, from which on nothing is shown; None where everything is."""
+    other_tracks: tuple[str, ...] = ()
+    """Handler kinds of the file's other tracks, e.g. `soun`."""
+
+    @property
+    def packets(self) -> int:
+        """Number of packets, hidden ones included."""
+        return len(self.offset)
+
+    @cached_property
+    def display_order(self) -> Int64:
+        """(n,) decode positions in display order."""
+        return np.argsort(self.pts, kind="stable").astype(np.int64)
+
+    @cached_property
+    def frame_of_packet(self) -> Int64:
+        """(n,) for each packet in decode order, the number of the frame it shows."""
+        rank = np.empty(self.packets, dtype=np.int64)
+        rank[self.display_order] = np.arange(self.packets, dtype=np.int64)
+        return rank - self.hidden_before
+
+    @cached_property
+    def hidden_before(self) -> int:
+        """Packets shown before the edit list begins."""
+        return int(np.count_nonzero(self.pts < self.shown_from))
+
+    @cached_property
+    def frames(self) -> int:
+        """Number of frames that a player shows."""
+        shown = self.pts >= self.shown_from
+        if self.shown_to is not None:
+            shown &= self.pts < self.shown_to
+        return int(np.count_nonzero(shown))
+
+    @cached_property
+    def frame_seconds(self) -> npt.NDArray[np.float64]:
+        """(frames,) display time of each shown frame in seconds, from the first one's edit."""
+        ordered = self.pts[self.display_order]
+        shown = ordered[self.hidden_before : self.hidden_before + self.frames]
+        return (shown - self.shown_from) / self.timescale
+
+    @property
+    def bytes_of_packets(self) -> int:
+        """Sum of all packet sizes."""
+        return int(self.size.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class PacketRun:
+    """The packets that decode frames `[start, stop)`: a subset of a decode range, and what it shows."""
+
+    positions: Int64
+    """(m,) decode positions to copy, ascending."""
+    display: Int64
+    """(m,) for each of them its place `0 … m-1` in display order."""
+    lead: int
+    """Frames shown before `start` that are needed to decode it."""
+
+    @property
+    def packets(self) -> int:
+        """Number of packets to copy."""
+        return len(self.positions)
+
+
+def random_access_points(table: PacketTable) -> Int64:
+    """Decode positions at which decoding can start and lose nothing shown later.
+
+    A keyframe whose followers include frames shown before it (an open GOP) is one too: those leading
+    frames belong to the part before, and are left out of a run that starts here.
+    """
+    return np.flatnonzero(table.keyframe).astype(np.int64)
+
+
+def run_of_frames(table: PacketTable, start: int, stop: int) -> PacketRun:
+    """The packets that decode the frames `[start, stop)` of a track.
+
+    Decoding starts at the last keyframe that is shown at or before `start` and decoded before every
+    wanted frame; it ends with the last wanted packet. Leading frames of that keyframe are left out.
+
+    Raises:
+        ValueError: the range is empty, outside the file, or no keyframe stands before it.
+    """
+    frame = table.frame_of_packet
+    wanted = np.flatnonzero((frame >= start) & (frame < stop))
+    if stop <= start or len(wanted) != stop - start:
+        raise ValueError(f"frames [{start}, {stop}) are not all in a file of {table.frames}")
+    keys = random_access_points(table)
+    usable = keys[(frame[keys] <= start) & (keys <= wanted[0])]
+    if not len(usable):
+        raise ValueError(f"no keyframe at or before frame {start}")
+    first, last = int(usable[-1]), int(wanted[-1])
+    positions = np.arange(first, last + 1, dtype=np.int64)
+    positions = positions[frame[positions] >= frame[first]]
+    shown = frame[positions]
+    display = np.empty(len(positions), dtype=np.int64)
+    display[np.argsort(shown, kind="stable")] = np.arange(len(positions), dtype=np.int64)
+    lead = int(np.count_nonzero(shown < start))
+    return PacketRun(positions, display, lead)

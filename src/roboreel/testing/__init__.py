@@ -1,0 +1,24 @@
+"""Small true datasets of every LeRobot version, for tests and for trying things out.
+
+The writer here shares no code with the rest of the package, so what it writes can judge what the
+rest reads and converts. Every picture shows which frame it is (`draw_numbers`, `read_numbers`).
+
+    from roboreel.testing import Camera, make_dataset
+
+    path = make_dataset(folder, version="v3.0", episodes=(5, 1), cameras={"top": Camera(gop=250)})
+"""
+
+from roboreel.testing.cameras import Camera
+from roboreel.testing.dataset import Version, make_dataset
+from roboreel.testing.features import FeatureSet
+from roboreel.testing.pictures import PictureNumbers, draw_numbers, read_numbers
+
+__all__ = [
+    "Camera",
+    "FeatureSet",
+    "PictureNumbers",
+    "Version",
+    "draw_numbers",
+    "make_dataset",
+    "read_numbers",
+]

@@ -1,0 +1,45 @@
+"""What a camera of a made dataset looks like and how it is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from roboreel.testing.pictures import Picture, check_size, draw_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """Size, codec and storage of one camera.
+
+    Raises:
+        ValueError: below 160x32 (the numbers need that room), an odd size for video, or no GOP.
+    """
+
+    width: int = 160
+    height: int = 128
+    codec: Literal["h264", "av1"] = "h264"
+    gop: int = 2
+    """Frames from one keyframe to the next."""
+    b_frames: int = 0
+    """B-frames in a row. AV1 has none; any number there allows references to later frames."""
+    storage: Literal["video", "image"] = "video"
+    """`image` puts a PNG into the table; codec, gop, b_frames and join then mean nothing."""
+    join: Literal["packets", "encoded"] = "packets"
+    """How v3.0 puts episodes into one file: each encoded by itself and its packets appended, or all
+    in one run of the encoder, so that an episode may start inside a GOP."""
+
+    def __post_init__(self) -> None:
+        check_size(self.width, self.height)
+        if self.storage == "video" and (self.width % 2 or self.height % 2):
+            raise ValueError(f"video needs an even size, got {self.width}x{self.height}")
+        if self.gop < 1 or self.b_frames < 0:
+            raise ValueError(f"gop {self.gop} must be >= 1 and b_frames {self.b_frames} >= 0")
+
+    def pictures(self, *, episode: int, frames: int, number: int) -> Iterator[Picture]:
+        """Yield the frames of an episode as the dataset's camera `number` sees them."""
+        for frame in range(frames):
+            yield draw_numbers(episode, frame, number, self.width, self.height)

@@ -1,0 +1,38 @@
+"""What holds for every test: a fixed terminal, repeatable examples, no network."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# Shared machines are slow at times: a deadline would fail tests for no fault of the code. The same
+# examples each run keep a red check about the change: `--hypothesis-profile=explore` has new ones.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile("steady")
+
+# Help and error texts are compared as files: no terminal of the reader may colour or wrap them.
+# Set before rich and typer are imported, because they look once.
+for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE"):
+    os.environ.pop(_name, None)
+os.environ.update(NO_COLOR="1", TERM="dumb", COLUMNS="100")
+
+_LOCAL_FAMILIES = {socket.AF_UNIX} if hasattr(socket, "AF_UNIX") else set()
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail where a test reaches beyond this machine; worker processes talk over local sockets."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        local = self.family in _LOCAL_FAMILIES or address[0] in {"127.0.0.1", "::1", "localhost"}
+        if not local:
+            raise RuntimeError(f"a test tried to connect to {address!r}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)

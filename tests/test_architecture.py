@@ -1,0 +1,401 @@
+"""The layers and house rules of `src/roboreel`, read from its syntax trees.
+
+Each rule is a function from the parsed modules to a list of offenders. One test runs it over the
+package, another over a few lines that break it: a rule that cannot fail holds nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "roboreel"
+
+LAYERS: dict[str, tuple[str, ...]] = {
+    "errors": (),
+    "format": ("errors",),
+    "storage": ("errors",),
+    "testing": ("errors",),
+    "dataset": ("format", "storage", "errors"),
+    "edit": ("format", "errors"),
+    "run": ("edit.plan", "format", "storage", "errors"),
+    "ops": ("dataset", "edit", "run", "format", "errors"),
+    "cli": ("ops", "dataset", "format", "testing", "errors", ""),
+    "": ("ops", "dataset", "edit", "run", "format", "errors"),
+    "__main__": ("cli",),
+}
+"""What each layer may import besides itself; `""` is `roboreel/__init__.py`."""
+
+PURE_LAYERS = {"edit"}
+IMPURE = re.compile(
+    r"(os|io|shutil|tempfile|subprocess|socket|time|random|av|fsspec"
+    r"|pathlib(?!\.Pure)|pyarrow\.(parquet|dataset|fs|csv|feather))(\..+)?"
+)
+CODEC_LAYERS = {"storage", "testing"}
+"""`testing` writes its videos with its own code: a test is no echo of what it tests."""
+
+LAZY_IMPORTS = {
+    "av": "loading ffmpeg takes a noticeable part of a second, and copying tables never needs it",
+    "pyarrow.parquet": "only reading and writing files needs it, `import roboreel` does not",
+    "fsspec": "optional: extra `remote`",
+    "roboreel.testing": "draws and encodes pictures: only the demo needs it",
+    "typer": "only the command needs it",
+    "rich": "only the command needs it, and only where it draws",
+}
+"""What a function may import on its own, and why."""
+
+FILE_CALLS = re.compile(
+    r"(builtins\.open|io\.(open|open_code|FileIO)|shutil\..+|tempfile\..+"
+    r"|os\.(open|rename|renames|replace|remove|unlink|rmdir|removedirs|mkdir|makedirs|link|symlink|truncate))"
+)
+PATH_METHODS = {"write_text": 1, "write_bytes": 1, "read_text": 0, "read_bytes": 0, "unlink": 0}
+PATH_METHODS |= {"mkdir": 0, "rmdir": 0, "touch": 0, "rename": 1, "replace": 1, "open": 0}
+"""Methods of `Path` that touch the disk, with their positional arguments: `str.replace` has two."""
+
+FILE_DOORS = ("storage.fs", "testing")
+VERSIONS = {"v2.0", "v2.1", "v3.0"}
+MAX_LINES = 400
+
+RUN_WHEN_NAMED = {"real", "compat"}
+NOT_TESTS = {"data", "__pycache__"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    target: str
+    line: int
+    in_function: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    name: str
+    """Dotted, without `roboreel`: `format.v21`; the top `__init__` is empty."""
+    file: str
+    tree: ast.Module
+    lines: int
+    imports: tuple[Import, ...]
+
+    @property
+    def layer(self) -> str:
+        return self.name.split(".")[0]
+
+    def at(self, line: int) -> str:
+        return f"{self.file}:{line}"
+
+
+def parsed(source: Path) -> list[Module]:
+    """Every module below the package folder `source`."""
+    names = {path: _dotted(path.relative_to(source)) for path in sorted(source.rglob("*.py"))}
+    known = {f"roboreel.{name}".rstrip(".") for name in names.values()}
+    modules = []
+    for path, name in names.items():
+        text = path.read_text(encoding="utf-8")
+        tree = ast.parse(text, filename=str(path))
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        modules.append(
+            Module(
+                name=name,
+                file=str(path.relative_to(source)),
+                tree=tree,
+                lines=len(text.splitlines()),
+                imports=tuple(_imports(tree, f"roboreel.{package}".rstrip("."), known)),
+            )
+        )
+    return modules
+
+
+def _dotted(path: Path) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imports(tree: ast.Module, package: str, known: set[str]) -> Iterator[Import]:
+    inside = _nodes_in_functions(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            # `from a import b` loads the module a.b where there is one; abroad nobody knows.
+            members = [f"{base}.{alias.name}" for alias in node.names]
+            foreign = base.split(".")[0] != "roboreel"
+            targets = [name if foreign or name in known else base for name in members]
+        else:
+            continue
+        for target in targets:
+            yield Import(target=target, line=node.lineno, in_function=node in inside)
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".")
+    above = parts[: len(parts) - node.level + 1]
+    return ".".join([*above, *([node.module] if node.module else [])])
+
+
+def _nodes_in_functions(tree: ast.Module) -> set[ast.AST]:
+    functions = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {node for function in functions for node in ast.walk(function)}
+
+
+def _below(target: str, name: str) -> bool:
+    return target == name or target.startswith(f"{name}.")
+
+
+def upward_imports(modules: list[Module]) -> list[str]:
+    """Imports of a layer that the importing one may not know."""
+    offenders = []
+    for module in modules:
+        if module.layer not in LAYERS:
+            offenders.append(f"{module.file}: layer '{module.layer}' has no row in LAYERS")
+            continue
+        for found in module.imports:
+            if not _below(found.target, "roboreel"):
+                continue
+            target = found.target.removeprefix("roboreel").lstrip(".")
+            if not _allowed(module.layer, target):
+                offenders.append(f"{module.at(found.line)} imports roboreel.{target}".rstrip("."))
+    return offenders
+
+
+def _allowed(layer: str, target: str) -> bool:
+    if target.split(".")[0] == layer:
+        return True
+    return any(_below(target, name) if name else not target for name in LAYERS[layer])
+
+
+def impurities(modules: list[Module]) -> list[str]:
+    """Imports and calls in the pure layers that reach for disk, clock, network or codecs."""
+    offenders = []
+    for module in (m for m in modules if m.layer in PURE_LAYERS):
+        impure = [found for found in module.imports if IMPURE.fullmatch(found.target)]
+        offenders += [f"{module.at(found.line)} imports {found.target}" for found in impure]
+        offenders += [f"{module.at(line)} calls {call}" for line, call in _file_calls(module)]
+    return offenders
+
+
+def stray_codecs(modules: list[Module]) -> list[str]:
+    """Imports of `av` where no codec belongs, be they for types only."""
+    return [
+        f"{module.at(found.line)} imports {found.target}"
+        for module in modules
+        for found in module.imports
+        if _below(found.target, "av") and module.layer not in CODEC_LAYERS
+    ]
+
+
+def unexplained_lazy_imports(modules: list[Module]) -> list[str]:
+    """Imports inside functions of anything that LAZY_IMPORTS gives no reason for."""
+    return [
+        f"{module.at(found.line)} imports {found.target} inside a function"
+        for module in modules
+        for found in module.imports
+        if found.in_function and not any(_below(found.target, name) for name in LAZY_IMPORTS)
+    ]
+
+
+def stray_file_access(modules: list[Module]) -> list[str]:
+    """Calls that open, move or delete files anywhere but in the one module that may."""
+    return [
+        f"{module.at(line)} calls {call}"
+        for module in modules
+        if not any(_below(module.name, door) for door in FILE_DOORS)
+        for line, call in _file_calls(module)
+    ]
+
+
+def _file_calls(module: Module) -> Iterator[tuple[int, str]]:
+    bound = _bindings(module)
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call):
+            name = _resolved(node.func, bound)
+            if FILE_CALLS.fullmatch(name) or _is_path_method(node, bound):
+                yield node.lineno, name
+
+
+def _bindings(module: Module) -> dict[str, str]:
+    """What imported and defined names of the module stand for."""
+    bound = {"open": "builtins.open"}
+    for definition in module.tree.body:
+        if isinstance(definition, ast.FunctionDef | ast.ClassDef):
+            bound[definition.name] = f"roboreel.{module.name}.{definition.name}"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom):
+            bound |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+        elif isinstance(node, ast.Import):
+            for alias in node.names:  # `import os.path` binds `os`
+                top = alias.name.split(".")[0]
+                bound[alias.asname or top] = alias.name if alias.asname else top
+    return bound
+
+
+def _resolved(node: ast.expr, bound: dict[str, str]) -> str:
+    if isinstance(node, ast.Name):
+        return bound.get(node.id, node.id)
+    if isinstance(node, ast.Attribute):
+        return f"{_resolved(node.value, bound)}.{node.attr}"
+    return "…"
+
+
+def _is_path_method(call: ast.Call, bound: dict[str, str]) -> bool:
+    """Whether the call looks like a method of a `Path`: types are not known here, arguments are."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in PATH_METHODS:
+        return False
+    called_on = call.func.value
+    if isinstance(called_on, ast.Name) and called_on.id in bound:  # such as av.open
+        return False
+    if call.func.attr == "open":
+        return not call.args or _is_mode(call.args[0])
+    fields = call.func.attr in {"rename", "replace"} and call.keywords  # datetime, dataclasses
+    return len(call.args) == PATH_METHODS[call.func.attr] and not fields
+
+
+def _is_mode(node: ast.expr) -> bool:
+    value = node.value if isinstance(node, ast.Constant) else None
+    return isinstance(value, str) and re.fullmatch(r"[rwxabt+]{1,4}", value) is not None
+
+
+def stray_versions(modules: list[Module]) -> list[str]:
+    """Version literals of the format outside `format/` and the test data writer."""
+    return [
+        f"{module.at(node.lineno)} has the literal '{node.value}'"
+        for module in modules
+        if module.layer not in {"format", "testing"}
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Constant) and node.value in VERSIONS
+    ]
+
+
+def long_modules(modules: list[Module]) -> list[str]:
+    """Modules that hold more than one concept, going by their length."""
+    return [f"{m.file}: {m.lines} lines" for m in modules if m.lines > MAX_LINES]
+
+
+Rule = Callable[[list[Module]], list[str]]
+
+
+@pytest.fixture(scope="module")
+def modules() -> list[Module]:
+    found = parsed(SOURCE)
+    assert found, f"no modules below {SOURCE}"
+    return found
+
+
+def _hold(rule: Rule, modules: list[Module], remedy: str) -> None:
+    offenders = rule(modules)
+    assert not offenders, "\n  ".join([remedy, *offenders])
+
+
+def test_imports_point_down(modules: list[Module]) -> None:
+    _hold(upward_imports, modules, "Imports point down, see LAYERS:")
+
+
+def test_edit_is_pure(modules: list[Module]) -> None:
+    _hold(impurities, modules, "edit/ decides and does no I/O; that belongs in storage/ or run/:")
+
+
+def test_only_storage_knows_av(modules: list[Module]) -> None:
+    _hold(stray_codecs, modules, "Packets and codecs stay in storage/:")
+
+
+def test_imports_stand_at_the_top(modules: list[Module]) -> None:
+    _hold(
+        unexplained_lazy_imports, modules, "Move these to the top, or give LAZY_IMPORTS a reason:"
+    )
+
+
+def test_all_bytes_pass_through_storage_fs(modules: list[Module]) -> None:
+    _hold(stray_file_access, modules, "Files are opened, moved and deleted in storage/fs.py only:")
+
+
+def test_versions_are_spelled_in_format_only(modules: list[Module]) -> None:
+    _hold(stray_versions, modules, "Take these from roboreel.format:")
+
+
+def test_modules_are_short(modules: list[Module]) -> None:
+    _hold(long_modules, modules, f"One concept per module, {MAX_LINES} lines at most:")
+
+
+def test_every_test_folder_is_run_or_known_to_be_run_by_name(pytestconfig: pytest.Config) -> None:
+    run = {Path(path).name for path in pytestconfig.getini("testpaths")}
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
+    assert not folders - run - RUN_WHEN_NAMED - NOT_TESTS
+
+
+BROKEN: list[tuple[Rule, str, str, str]] = [
+    (upward_imports, "format/a.py", "import roboreel.storage.fs", "imports roboreel.storage.fs"),
+    (upward_imports, "format/a.py", "from ..storage import fs", "imports roboreel.storage.fs"),
+    (upward_imports, "run/a.py", "from roboreel.edit import view", "imports roboreel.edit.view"),
+    (upward_imports, "run/a.py", "from roboreel.edit import View", "imports roboreel.edit"),
+    (upward_imports, "dataset/a.py", "from roboreel import open", "imports roboreel"),
+    (upward_imports, "extra/a.py", "", "layer 'extra' has no row"),
+    (impurities, "edit/a.py", "import os.path", "imports os.path"),
+    (impurities, "edit/a.py", "from pathlib import Path", "imports pathlib.Path"),
+    (impurities, "edit/a.py", "from pyarrow import parquet", "imports pyarrow.parquet"),
+    (impurities, "edit/a.py", "import pyarrow.parquet as pq", "imports pyarrow.parquet"),
+    (impurities, "edit/a.py", "open('a')", "calls builtins.open"),
+    (stray_codecs, "run/a.py", "import av", "imports av"),
+    (stray_codecs, "dataset/a.py", "from av.video import VideoStream", "imports av.video"),
+    (unexplained_lazy_imports, "run/a.py", "def f():\n    import json", "imports json inside"),
+    (stray_file_access, "run/a.py", "with open('a') as f: pass", "calls builtins.open"),
+    (stray_file_access, "cli/a.py", "path.open('w')", "calls path.open"),
+    (
+        stray_file_access,
+        "run/a.py",
+        "from os import replace\nreplace('a', 'b')",
+        "calls os.replace",
+    ),
+    (stray_file_access, "run/a.py", "import shutil as s\ns.rmtree('a')", "calls shutil.rmtree"),
+    (stray_file_access, "run/a.py", "import os.path\nos.remove('a')", "calls os.remove"),
+    (stray_file_access, "storage/a.py", "(folder / 'a').rename(b)", "calls ….rename"),
+    (stray_versions, "ops.py", "x = 'v2.1'", "has the literal 'v2.1'"),
+    (stray_versions, "cli/a.py", "def f(to: Literal['v3.0']): ...", "has the literal 'v3.0'"),
+    (long_modules, "ops.py", "x = 1\n" * 401, "401 lines"),
+]
+
+
+@pytest.mark.parametrize(("rule", "file", "text", "offence"), BROKEN)
+def test_rule_finds_an_offender(
+    tmp_path: Path, rule: Rule, file: str, text: str, offence: str
+) -> None:
+    (offender,) = rule(_package(tmp_path, {file: text}))
+    assert offender.startswith(file)
+    assert offence in offender
+
+
+SOUND: list[tuple[Rule, str, str]] = [
+    (upward_imports, "run/a.py", "from roboreel.edit import plan\nfrom . import kernels"),
+    (upward_imports, "cli/a.py", "from roboreel import __version__\nimport roboreel.ops"),
+    (upward_imports, "format/a.py", "from ..errors import Problem"),
+    (impurities, "edit/a.py", "from pathlib import PurePosixPath\nimport pyarrow as pa"),
+    (stray_codecs, "storage/a.py", "import av"),
+    (unexplained_lazy_imports, "storage/a.py", "def f():\n    import av.container"),
+    (stray_file_access, "storage/fs.py", "open('a')"),
+    (stray_file_access, "dataset/a.py", "def open(path): ...\nopen('a')\nroot.open('meta/a')"),
+    (stray_file_access, "run/a.py", "import av\nav.open('a')\n'ab'.replace('a', 'b')"),
+    (stray_versions, "format/a.py", "x = 'v2.1'"),
+    (stray_versions, "run/a.py", "'''Reads v2.1 and v3.0.'''"),
+]
+
+
+@pytest.mark.parametrize(("rule", "file", "text"), SOUND)
+def test_rule_lets_sound_code_pass(tmp_path: Path, rule: Rule, file: str, text: str) -> None:
+    assert rule(_package(tmp_path, {file: text})) == []
+
+
+def _package(folder: Path, files: dict[str, str]) -> list[Module]:
+    """A package of `files` besides the modules that they import."""
+    known = dict.fromkeys(("__init__.py", "storage/fs.py", "edit/plan.py", "edit/view.py"), "")
+    for name, text in (known | files).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return parsed(folder)
