@@ -24,10 +24,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "testing": ("errors",),
     "dataset": ("format", "storage", "errors"),
     "edit": ("format", "errors"),
-    "run": ("edit.plan", "format", "storage", "errors"),
-    "ops": ("dataset", "edit", "run", "format", "errors"),
+    "runner": ("edit.plan", "format", "storage", "errors"),
+    "ops": ("dataset", "edit", "runner", "format", "errors"),
     "cli": ("ops", "dataset", "format", "testing", "errors", ""),
-    "": ("ops", "dataset", "edit", "run", "format", "errors"),
+    "": ("ops", "dataset", "edit", "runner", "format", "errors"),
     "__main__": ("cli",),
 }
 """What each layer may import besides itself; `""` is `roboreel/__init__.py`."""

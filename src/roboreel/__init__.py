@@ -1,30 +1,36 @@
 """roboreel: the toolkit for robot datasets in the LeRobot format.
 
->>> import roboreel
->>> dataset = roboreel.open("path/to/dataset")              # doctest: +SKIP
->>> roboreel.convert(dataset, to="v3.0", out="elsewhere")   # doctest: +SKIP
+    >>> import roboreel
+    >>> dataset = roboreel.open("path/to/dataset")              # doctest: +SKIP
+    >>> roboreel.convert(dataset, to="v3.0", out="elsewhere")   # doctest: +SKIP
+
+Names are loaded when they are first used, so that `import roboreel` is quick.
 """
 
 from __future__ import annotations
 
-from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.open import open_dataset as open
-from roboreel.edit.plan import Plan
-from roboreel.errors import (
-    DatasetError,
-    MissingDependencyError,
-    PlanError,
-    Problem,
-    RoboreelError,
-    RunError,
-    StorageError,
-    UsageError,
-    VideoError,
-)
-from roboreel.format.feature import Feature
-from roboreel.format.version import FormatVersion
-from roboreel.ops import convert, plan_convert, run
-from roboreel.run.report import Report
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from roboreel.dataset.dataset import Dataset
+    from roboreel.dataset.open import open_dataset as open
+    from roboreel.edit.plan import Plan
+    from roboreel.errors import (
+        DatasetError,
+        MissingDependencyError,
+        PlanError,
+        Problem,
+        RoboreelError,
+        RunError,
+        StorageError,
+        UsageError,
+        VideoError,
+    )
+    from roboreel.format.feature import Feature
+    from roboreel.format.version import FormatVersion
+    from roboreel.ops import convert, plan_convert, run
+    from roboreel.runner.report import Report
 
 __version__ = "0.1.0"
 
@@ -49,3 +55,28 @@ __all__ = [
     "plan_convert",
     "run",
 ]
+
+_HOME = {
+    "Dataset": "dataset.dataset",
+    "Feature": "format.feature",
+    "FormatVersion": "format.version",
+    "Plan": "edit.plan",
+    "Report": "runner.report",
+    "convert": "ops",
+    "open": "dataset.open",
+    "plan_convert": "ops",
+    "run": "ops",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'roboreel' has no attribute '{name}'")
+    module = importlib.import_module(f"roboreel.{_HOME.get(name, 'errors')}")
+    value = getattr(module, "open_dataset" if name == "open" else name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

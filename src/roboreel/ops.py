@@ -15,10 +15,10 @@ from roboreel.edit.plan import Plan
 from roboreel.edit.view import OnBroken, Target, Timestamps, View, whole_view
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion, parse_version
-from roboreel.run.executor import ExecutorName, make_executor
-from roboreel.run.report import Report
-from roboreel.run.run import refuse_output, run_plan
-from roboreel.run.work import OpResult
+from roboreel.runner.executor import ExecutorName, make_executor
+from roboreel.runner.report import Report
+from roboreel.runner.run import refuse_output, run_plan
+from roboreel.runner.work import OpResult
 
 
 def plan_convert(

@@ -58,6 +58,32 @@ def _array(key: str, value: Json) -> Array:
     return np.atleast_1d(array)
 
 
+def features_stats(columns: Mapping[str, npt.NDArray[np.generic]], *, quantiles: bool) -> Stats:
+    """Exact statistics of several features over the same n rows, in float64.
+
+    Computed side by side, as one matrix: a feature at a time, short episodes would spend their time in
+    numpy's preliminaries.
+
+    Args:
+        columns: (n, …) values by feature, n > 0.
+        quantiles: True to include numpy's linear quantiles.
+    """
+    if not columns:
+        return {}
+    flat = [values.reshape(len(values), -1).astype(np.float64) for values in columns.values()]
+    whole = values_stats(np.concatenate(flat, axis=1), quantiles=quantiles)
+    stop = 0
+    stats: Stats = {}
+    for (name, values), part in zip(columns.items(), flat, strict=True):
+        start, stop = stop, stop + part.shape[1]
+        shape = values.shape[1:] or (1,)
+        stats[name] = {
+            key: value if key == "count" else value[start:stop].reshape(shape)
+            for key, value in whole.items()
+        }
+    return stats
+
+
 def values_stats(values: npt.NDArray[np.generic], *, quantiles: bool) -> FeatureStats:
     """Exact statistics of (n, …) values over the first axis, in float64.
 

@@ -38,7 +38,7 @@ class Root(ABC):
 
     @abstractmethod
     def list(self) -> tuple[str, ...]:
-        """Names of all files below the root, sorted. Follows links to files, not to folders."""
+        """Names of all files below the root, sorted. Links are followed."""
 
     @abstractmethod
     def stat(self, name: str) -> FileStat:
@@ -78,7 +78,7 @@ class LocalRoot(Root):
         self.url = str(self.path)
 
     def list(self) -> tuple[str, ...]:
-        return tuple(sorted(_walk(str(self.path), "")))
+        return tuple(sorted(_walk(str(self.path), "", frozenset())))
 
     def stat(self, name: str) -> FileStat:
         with self._explained(name):
@@ -264,13 +264,21 @@ def inside(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool
     return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
 
-def _walk(folder: str, prefix: str) -> Iterator[str]:
+def _walk(folder: str, prefix: str, linked: frozenset[str]) -> Iterator[str]:
+    """Names below a folder; linked folders are followed, but none into itself again."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path, f"{prefix}{entry.name}/")
-            else:
+            if not entry.is_dir():
                 yield prefix + entry.name
+            elif not entry.is_symlink():
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", linked)
+            elif _leads_elsewhere(real := os.path.realpath(entry.path), folder, linked):
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", linked | {real})
+
+
+def _leads_elsewhere(real: str, folder: str, linked: frozenset[str]) -> bool:
+    here = os.path.realpath(folder)
+    return real not in linked and here != real and not here.startswith(real + os.sep)
 
 
 def _kernel_copy(source: IO[bytes], target: IO[bytes], start: int, size: int) -> int:

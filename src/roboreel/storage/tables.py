@@ -151,12 +151,14 @@ def write_rows(
         )
         with writer:
             pending: list[pa.Table] = []
+            pending_bytes = 0
             for episode in episodes:
                 pending.append(episode)
+                pending_bytes += episode.nbytes
                 rows += len(episode)
-                if sum(table.nbytes for table in pending) >= ROW_GROUP_BYTES:
+                if pending_bytes >= ROW_GROUP_BYTES:
                     _write_group(writer, pending)
-                    pending = []
+                    pending, pending_bytes = [], 0
             if pending:
                 _write_group(writer, pending)
     return rows

@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Literal, Protocol, TypeAlias
 
 from roboreel.errors import RunError, UsageError
-from roboreel.run.work import OpResult, Work
+from roboreel.runner.work import OpResult, Work
 
 ExecutorName: TypeAlias = Literal["serial", "process"]
 _QUEUED_PER_WORKER = 4

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from roboreel.edit.plan import CopyFile, EncodeVideo, MeasureCamera, RemuxVideo, WriteTables
 from roboreel.errors import RoboreelError, RunError
-from roboreel.run.kernels.copies import run_copy_file
-from roboreel.run.kernels.pictures import run_measure_camera
-from roboreel.run.kernels.tables import run_write_tables
-from roboreel.run.kernels.videos import run_encode_video, run_remux_video
-from roboreel.run.work import OpResult, Work
+from roboreel.runner.kernels.copies import run_copy_file
+from roboreel.runner.kernels.pictures import run_measure_camera
+from roboreel.runner.kernels.tables import run_write_tables
+from roboreel.runner.kernels.videos import run_encode_video, run_remux_video
+from roboreel.runner.work import OpResult, Work
 
 
 def execute(work: Work) -> OpResult:

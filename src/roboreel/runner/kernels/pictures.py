@@ -17,7 +17,7 @@ from roboreel.edit.plan import MeasureCamera, input_frame, input_video
 from roboreel.errors import StorageError
 from roboreel.format.model import EPISODE
 from roboreel.format.stats import FeatureStats, Stats, histogram_stats, values_stats
-from roboreel.run.work import OpResult, Work
+from roboreel.runner.work import OpResult, Work
 from roboreel.storage.video.decode import decode_frames, decode_picture, rgb
 
 _LARGE, _WANTED = 300, 150

@@ -30,9 +30,9 @@ from roboreel.format.feature import (
     is_list,
 )
 from roboreel.format.model import DATA_PATH, EPISODE
-from roboreel.format.stats import FeatureStats, Stats, values_stats
-from roboreel.run.kernels.pictures import picture_column_stats
-from roboreel.run.work import OpResult, Work
+from roboreel.format.stats import Stats, features_stats
+from roboreel.runner.kernels.pictures import picture_column_stats
+from roboreel.runner.work import OpResult, Work
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile, read_footer, write_rows
 
@@ -188,21 +188,15 @@ def _typed(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
 
 
 def _measure(table: pa.Table, program: TableProgram) -> Stats:
-    stats: Stats = {}
-    for name in program.measured:
-        measured = (
-            picture_column_stats(table[name])
-            if name in program.images
-            else _column_stats(table[name], quantiles=program.quantiles)
-        )
+    numbers = [name for name in program.measured if name not in program.images]
+    values = {name: column_values(table[name]) for name in numbers}
+    usable = {name: found for name, found in values.items() if found is not None}
+    stats = features_stats(usable, quantiles=program.quantiles)
+    for name in [name for name in program.measured if name in program.images]:
+        measured = picture_column_stats(table[name])
         if measured is not None:
             stats[name] = measured
     return stats
-
-
-def _column_stats(column: pa.ChunkedArray, *, quantiles: bool) -> FeatureStats | None:
-    values = column_values(column)
-    return None if values is None else values_stats(values, quantiles=quantiles)
 
 
 def column_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | None:

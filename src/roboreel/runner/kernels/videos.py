@@ -13,7 +13,7 @@ from roboreel.edit.plan import (
 )
 from roboreel.errors import RunError
 from roboreel.format.model import video_path
-from roboreel.run.work import OpResult, Work
+from roboreel.runner.work import OpResult, Work
 from roboreel.storage.fs import Root
 from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.encode import encode_frames

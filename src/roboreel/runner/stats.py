@@ -9,7 +9,7 @@ import numpy as np
 from roboreel.edit.plan import SOURCE_EPISODE, Plan
 from roboreel.errors import Problem
 from roboreel.format.stats import FeatureStats, Stats
-from roboreel.run.work import OpResult
+from roboreel.runner.work import OpResult
 
 _BASE = ("min", "max", "mean", "std", "count")
 _COMPARED = ("mean", "std", "min", "max")

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from roboreel.edit.plan import CopyFile, MeasureCamera, Plan, RemuxVideo, WriteTables
 from roboreel.errors import Problem, RunError, UsageError
 from roboreel.format.stats import Stats
-from roboreel.run.commit import write_documents
-from roboreel.run.executor import Executor
-from roboreel.run.report import Report
-from roboreel.run.stats import computed_stats, disagreements, settled_stats
-from roboreel.run.work import OpResult, work_of
-from roboreel.run.worker import execute
+from roboreel.runner.commit import write_documents
+from roboreel.runner.executor import Executor
+from roboreel.runner.report import Report
+from roboreel.runner.stats import computed_stats, disagreements, settled_stats
+from roboreel.runner.work import OpResult, work_of
+from roboreel.runner.worker import execute
 from roboreel.storage.fs import Staging, inside, refuse_existing
 
 Progress = Callable[[OpResult], None]

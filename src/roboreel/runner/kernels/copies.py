@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roboreel.edit.plan import CopyFile
-from roboreel.run.work import OpResult, Work
+from roboreel.runner.work import OpResult, Work
 
 
 def run_copy_file(work: Work, op: CopyFile) -> OpResult:
