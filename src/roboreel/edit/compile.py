@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.compile_tables import (
-    Columns,
     columns_of,
     episodes_without,
     features_of,
@@ -35,12 +34,13 @@ from roboreel.edit.plan import (
     input_packets,
     input_video,
 )
+from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
-from roboreel.format import v2, v20, v30
+from roboreel.format import v2, v30
 from roboreel.format.feature import INDEX_DTYPES, Feature
 from roboreel.format.inventory import FileFacts, Int64, Inventory
-from roboreel.format.layout import fill
+from roboreel.format.layout import numbered
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
@@ -81,6 +81,10 @@ def compile_view(view: View, inventory: Inventory) -> Plan:
     features = features_of(view, inventory, columns, problems)
     tasks, renumbered = _tasks(view, problems)
     program, features = program_of(view, inventory, columns, features, renumbered, problems)
+    features = {
+        name: video_feature(view, inventory, feature, problems) if feature.is_video else feature
+        for name, feature in features.items()
+    }
     tables = _compile_tables(view, inventory)
     cameras = {name: compile_camera(view, inventory, name) for name in inventory.cameras}
     model = _result(view, inventory, features, tasks, tables, cameras)
@@ -101,7 +105,7 @@ def compile_view(view: View, inventory: Inventory) -> Plan:
         splits=usable_splits(old_splits if unchanged else None, len(view.rows), Problems()),
         input_bytes=_input_bytes(view, inventory),
         problems=(*view.model.problems, *inventory.problems, *problems.found),
-        losses=_losses(view, columns),
+        losses=_losses(view, inventory),
         skipped=skipped,
     )
 
@@ -110,7 +114,8 @@ def _sound(view: View, inventory: Inventory) -> tuple[View, tuple[Problem, ...]]
     """The view without its broken episodes, and why those are left out."""
     if not len(view.rows):
         raise PlanError("there is no episode to write")
-    broken = {row: list(found) for row, found in inventory.broken.items() if row in set(view.rows)}
+    wanted = set(view.rows.tolist())
+    broken = {row: list(found) for row, found in inventory.broken.items() if row in wanted}
     sound = view.keep(np.array([r for r in view.rows.tolist() if r not in broken], dtype=np.int64))
     for row, found in episodes_without(sound, inventory).items():
         broken.setdefault(row, []).extend(found)
@@ -161,8 +166,7 @@ def _compile_tables(view: View, inventory: Inventory) -> _Tables:
     before = np.cumsum(frames) - frames
     paths, ops = [], []
     for number, group in enumerate(pack(_table_bytes(view, inventory), limit_mb=limit)):
-        chunk, file = divmod(number, info.chunks_size)
-        paths += [fill(v30.DATA_TEMPLATE, chunk_index=chunk, file_index=file)] * len(group)
+        paths += [numbered(v30.DATA_TEMPLATE, number, info.chunks_size)] * len(group)
         here = slice(group.start, group.stop)
         start[here] = before[here] - before[group.start]
         reason = f"rows of {len(group)} episodes joined; index columns written anew"
@@ -216,25 +220,11 @@ def _result(
     info = replace(
         view.model.info,
         version=target.version,
-        features={name: _spelled(feature, view) for name, feature in features.items()},
+        features=features,
         data_file_mb=target.data_file_mb or view.model.info.data_file_mb,
         video_file_mb=target.video_file_mb or view.model.info.video_file_mb,
     )
     return Model(info=info, tasks=tasks, episodes=table, extra_columns=extra)
-
-
-def _spelled(feature: Feature, view: View) -> Feature:
-    """The feature as the target's documents spell it."""
-    if not feature.is_video:
-        return feature
-    spell = v20.feature_spec if view.target.version is FormatVersion.V20 else v30.feature_spec
-    spec = spell(feature)
-    if view.target.drop_audio:
-        for key in ("info", "video_info"):
-            if isinstance(spec.get(key), Mapping):
-                kept = {k: v for k, v in spec[key].items() if not k.startswith("audio.")}
-                spec[key] = {**kept, "has_audio": False}
-    return replace(feature, spec=spec)
 
 
 def _inputs(view: View, inventory: Inventory, tasks: Mapping[int, str]) -> pa.Table:
@@ -294,7 +284,7 @@ def _input_bytes(view: View, inventory: Inventory) -> int:
     return packets + int(_table_bytes(view, inventory).sum())
 
 
-def _losses(view: View, columns: Columns) -> tuple[str, ...]:
+def _losses(view: View, inventory: Inventory) -> tuple[str, ...]:
     """What the target cannot hold, and what stays behind."""
     source, target = view.model.info, view.target.version
     losses = []
@@ -307,4 +297,4 @@ def _losses(view: View, columns: Columns) -> tuple[str, ...]:
         more = len(view.model.other_files) - 5
         names += f" and {more} more" if more > 0 else ""
         losses.append(f"files that belong to no episode stay behind: {names}")
-    return tuple(losses)
+    return (*losses, *lost_tracks(inventory))

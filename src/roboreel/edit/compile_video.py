@@ -13,7 +13,7 @@ from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
 from roboreel.format import v2, v30
 from roboreel.format.inventory import CameraFacts, Int64, Inventory
-from roboreel.format.layout import fill
+from roboreel.format.layout import numbered
 from roboreel.format.model import EPISODE, video_path
 
 ENCODERS = {
@@ -80,8 +80,7 @@ def _shared_files(view: View, inventory: Inventory, camera: str, facts: CameraFa
     paths: list[str] = []
     ops: list[Op] = []
     for number, members in enumerate(files):
-        chunk, file = divmod(number, info.chunks_size)
-        path = fill(v30.VIDEO_TEMPLATE, video_key=camera, chunk_index=chunk, file_index=file)
+        path = numbered(v30.VIDEO_TEMPLATE, number, info.chunks_size, camera=camera)
         paths += [path] * len(members)
         here = slice(members.start, members.stop)
         start[here] = before[here] - before[members.start] + lead[here]

@@ -30,8 +30,3 @@ def parse_fps(value: Json) -> Fraction:
 def seconds_at(frame: int, fps: Fraction) -> float:
     """The time of a frame, correctly rounded to float64."""
     return float(frame / fps)
-
-
-def frame_at(seconds: float, fps: Fraction) -> int:
-    """The frame nearest to a time."""
-    return round(Fraction(seconds) * fps)

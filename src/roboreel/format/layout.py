@@ -67,7 +67,7 @@ def _end(path: str) -> tuple[str, str]:
     return f"{parts[0]}/{camera}", parts[-1]
 
 
-def file_numbers(count: int, chunks_size: int) -> Iterable[tuple[int, int]]:
-    """(chunk, file) numbers of the files of a v3.0 dataset, in order."""
-    for number in range(count):
-        yield number // chunks_size, number % chunks_size
+def numbered(template: str, number: int, chunks_size: int, *, camera: str = "") -> str:
+    """The path of the `number`-th file of its kind in a v3.0 dataset."""
+    chunk, file = divmod(number, chunks_size)
+    return fill(template, video_key=camera, chunk_index=chunk, file_index=file)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from roboreel.format import v21
 from roboreel.format.fps import seconds_at
 from roboreel.format.json_types import Json
-from roboreel.format.layout import fill
+from roboreel.format.layout import fill, numbered
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
@@ -322,7 +322,7 @@ def _episode_file(
     for name, value in ((_CHUNK, chunk), (_FILE, file)):
         column = pa.array([value] * len(rows), pa.int64())
         rows = rows.append_column(f"meta/episodes/{name}", column)
-    return fill(EPISODES_TEMPLATE, chunk_index=chunk, file_index=file), rows.combine_chunks()
+    return numbered(EPISODES_TEMPLATE, number, model.info.chunks_size), rows.combine_chunks()
 
 
 def _nested(value: pa.DataType, arrays: Iterable[np.ndarray | None]) -> pa.DataType:

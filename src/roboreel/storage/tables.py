@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -208,8 +208,3 @@ def _why_unreadable(handle: IO[bytes], error: BaseException) -> str:
     if head == _LFS:
         return "a git-LFS pointer, not the table: run 'git lfs pull'"
     return f"not a readable parquet file ({error})"
-
-
-def schema_metadata(values: Mapping[str, str]) -> dict[bytes, bytes]:
-    """Schema metadata as Arrow has it."""
-    return {key.encode(): value.encode() for key, value in values.items()}
