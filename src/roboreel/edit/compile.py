@@ -29,8 +29,8 @@ from roboreel.edit.plan import (
     Plan,
     StatsProgram,
     WriteTables,
-    input_bytes,
     input_frame,
+    input_joined,
     input_packets,
     input_video,
 )
@@ -88,7 +88,7 @@ def compile_view(view: View, inventory: Inventory) -> Plan:
     tables = _compile_tables(view, inventory)
     cameras = {name: compile_camera(view, inventory, name) for name in inventory.cameras}
     model = _result(view, inventory, features, tasks, tables, cameras)
-    inputs = _inputs(view, inventory, tasks)
+    inputs = _inputs(view, inventory, tasks, cameras)
     ops = [*tables.ops, *(op for plan in cameras.values() for op in plan.ops)]
     ops += _measures(view, inventory)
     ops += [CopyFile(path=p, reason="travels along as it is") for p in view.model.extra_files]
@@ -227,7 +227,9 @@ def _result(
     return Model(info=info, tasks=tasks, episodes=table, extra_columns=extra)
 
 
-def _inputs(view: View, inventory: Inventory, tasks: Mapping[int, str]) -> pa.Table:
+def _inputs(
+    view: View, inventory: Inventory, tasks: Mapping[int, str], cameras: Mapping[str, CameraPlan]
+) -> pa.Table:
     source = view.model.episodes.take(view.rows)
     rows = inventory.rows[view.rows]
     index_of_text = {text: index for index, text in reversed(list(tasks.items()))}
@@ -243,8 +245,8 @@ def _inputs(view: View, inventory: Inventory, tasks: Mapping[int, str]) -> pa.Ta
     for name, facts in inventory.cameras.items():
         columns[input_video(name)] = source[video_path(name)]
         columns[input_frame(name)] = pa.array(facts.start[view.rows])
-        columns[input_packets(name)] = pa.array(facts.packets[view.rows])
-        columns[input_bytes(name)] = pa.array(facts.size_bytes[view.rows])
+        columns[input_packets(name)] = pa.array(cameras[name].packets)
+        columns[input_joined(name)] = pa.array(cameras[name].joined)
     return pa.table(columns)
 
 

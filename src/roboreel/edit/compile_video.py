@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from roboreel.edit.plan import EncodeVideo, EpisodeRange, Op, RemuxVideo
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
 from roboreel.format import v2, v30
-from roboreel.format.inventory import CameraFacts, Int64, Inventory
+from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory
 from roboreel.format.layout import numbered
 from roboreel.format.model import EPISODE, video_path
 
@@ -33,6 +33,10 @@ class CameraPlan:
     paths: list[str]
     start: Int64
     """(episodes,) first frame of the episode in its new file."""
+    packets: Int64
+    """(episodes,) packets copied for the episode and not for one before it."""
+    joined: Bools
+    """(episodes,) True where the episode's frames go on, in one run, from those of the one before."""
     ops: list[Op]
 
 
@@ -74,7 +78,9 @@ def _shared_files(view: View, inventory: Inventory, camera: str, facts: CameraFa
     limit = view.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
     kind = _stream_kinds(inventory, facts)[rows]
     files = pack(facts.size_bytes[rows], limit_mb=limit, kind=kind)
-    packets, lead = facts.packets[rows], facts.lead[rows]
+    frames = inventory.rows[rows]
+    joined = _joined(view, facts, frames, camera, files)
+    packets, lead = _packets(facts, rows, frames, joined)
     before = np.cumsum(packets) - packets
     start = np.zeros(len(rows), dtype=np.int64)
     paths: list[str] = []
@@ -84,21 +90,42 @@ def _shared_files(view: View, inventory: Inventory, camera: str, facts: CameraFa
         paths += [path] * len(members)
         here = slice(members.start, members.stop)
         start[here] = before[here] - before[members.start] + lead[here]
-        hidden = int((packets[here] - _frames(view, inventory)[here]).sum())
-        reason = _joined(members, hidden)
+        reason = _reason(members, int((packets[here] - frames[here]).sum()))
         ops.append(RemuxVideo(camera=camera, episodes=members, files=1, reason=reason))
-    return CameraPlan(paths, start, ops)
+    return CameraPlan(paths, start, packets, joined, ops)
 
 
-def _joined(members: EpisodeRange, hidden: int) -> str:
+def _joined(
+    view: View, facts: CameraFacts, frames: Int64, camera: str, files: Sequence[EpisodeRange]
+) -> Bools:
+    """(episodes,) True where an episode goes on in the same input from the one before, and may stay so."""
+    source = view.model.episodes[video_path(camera)].take(view.rows).to_pylist()
+    start = facts.start[view.rows]
+    goes_on = [
+        at > 0 and source[at] == source[at - 1] and start[at] == start[at - 1] + frames[at - 1]
+        for at in range(len(source))
+    ]
+    joined = np.array(goes_on, dtype=np.bool_)
+    joined[[members.start for members in files]] = False
+    return joined
+
+
+def _packets(facts: CameraFacts, rows: Int64, frames: Int64, joined: Bools) -> tuple[Int64, Int64]:
+    """(episodes,) packets copied for each episode, and those of them shown before it.
+
+    A run of joined episodes begins with the first one's lead and ends with what the last one hangs on.
+    """
+    lead = np.where(joined, 0, facts.lead[rows])
+    tail = facts.packets[rows] - facts.lead[rows] - frames
+    ends = ~np.append(joined[1:], False)
+    return lead + frames + np.where(ends, tail, 0), lead
+
+
+def _reason(members: EpisodeRange, hidden: int) -> str:
     reason = f"packets of {len(members)} episodes copied into one file"
     if hidden:
         reason += f"; {hidden} frames that others hang on are kept, shown by no episode"
     return reason
-
-
-def _frames(view: View, inventory: Inventory) -> Int64:
-    return inventory.rows[view.rows]
 
 
 def _stream_kinds(inventory: Inventory, facts: CameraFacts) -> Int64:
@@ -114,7 +141,7 @@ def _file_per_episode(
     rows = view.rows
     size = view.model.info.chunks_size
     paths = [v2.path_of_episode(v2.VIDEO_TEMPLATE, n, size, camera) for n in range(len(rows))]
-    inside = facts.packets[rows] != _frames(view, inventory)
+    inside = facts.packets[rows] != inventory.rows[rows]
     if inside.any() and not view.target.reencode:
         raise PlanError(
             f"{view.target.version} has a file per episode, and these episodes cannot be cut from"
@@ -132,7 +159,8 @@ def _file_per_episode(
             files = len(members)
             ops.append(RemuxVideo(camera=camera, episodes=members, files=files, reason=reason))
     ops += _encodes(inventory, camera, facts, rows, np.flatnonzero(inside).tolist())
-    return CameraPlan(paths, np.zeros(len(rows), dtype=np.int64), ops)
+    start, apart = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.bool_)
+    return CameraPlan(paths, start, facts.packets[rows], apart, ops)
 
 
 def _shifted(part: EpisodeRange, by: int) -> EpisodeRange:

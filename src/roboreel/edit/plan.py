@@ -34,13 +34,13 @@ def input_frame(camera: str) -> str:
 
 
 def input_packets(camera: str) -> str:
-    """Column of `Plan.inputs`: packets to copy for them."""
+    """Column of `Plan.inputs`: packets that are copied for this episode and not for one before."""
     return f"{camera}/packets"
 
 
-def input_bytes(camera: str) -> str:
-    """Column of `Plan.inputs`: bytes of these packets."""
-    return f"{camera}/bytes"
+def input_joined(camera: str) -> str:
+    """Column of `Plan.inputs`: True where the frames go on from the episode before, in one run."""
+    return f"{camera}/joined"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

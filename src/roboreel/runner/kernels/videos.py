@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from roboreel.edit.plan import (
     ROWS,
     EncodeVideo,
     RemuxVideo,
-    input_bytes,
     input_frame,
+    input_joined,
     input_packets,
     input_video,
 )
@@ -28,11 +30,11 @@ def run_remux_video(work: Work, op: RemuxVideo) -> OpResult:
     tables = _Tables(work, source)
     packets, frames, size = 0, 0, 0
     for path, members in work.by_output(video_path(op.camera)):
-        pieces = [_piece(work, op.camera, at, tables) for at in members]
+        pieces = list(_pieces(work, op.camera, members, tables))
         promised = sum(work.inputs[input_packets(op.camera)][at].as_py() for at in members)
-        promised_bytes = sum(work.inputs[input_bytes(op.camera)][at].as_py() for at in members)
-        size += write_packets(staging, path, pieces, fps=work.table.fps)
-        verify_packets(staging, path, packets=promised, packet_bytes=promised_bytes)
+        written = write_packets(staging, path, pieces, fps=work.table.fps)
+        verify_packets(staging, path, packets=promised, size_bytes=written)
+        size += written
         packets += promised
         frames += sum(work.inputs[ROWS][at].as_py() for at in members)
     return OpResult(
@@ -70,9 +72,16 @@ class _Tables:
         return self._last[1]
 
 
-def _piece(work: Work, camera: str, at: int, tables: _Tables) -> Piece:
-    name = work.inputs[input_video(camera)][at].as_py()
-    start = work.inputs[input_frame(camera)][at].as_py()
-    table = tables.of(name)
-    run = run_of_frames(table, start, start + work.inputs[ROWS][at].as_py())
-    return Piece(tables.root, name, table, run)
+def _pieces(work: Work, camera: str, members: Sequence[int], tables: _Tables) -> Iterator[Piece]:
+    """The runs of packets of a file; episodes that go on from the one before are one run."""
+    starts = work.inputs[input_frame(camera)].to_pylist()
+    rows = work.inputs[ROWS].to_pylist()
+    joined = work.inputs[input_joined(camera)].to_pylist()
+    ends = [at for at in members if at == members[-1] or not joined[at + 1]]
+    first = members[0]
+    for last in ends:
+        name = work.inputs[input_video(camera)][first].as_py()
+        table = tables.of(name)
+        run = run_of_frames(table, starts[first], starts[last] + rows[last])
+        yield Piece(tables.root, name, table, run)
+        first = last + 1

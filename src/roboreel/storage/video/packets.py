@@ -100,11 +100,6 @@ class PacketTable:
         shown = ordered[self.hidden_before : self.hidden_before + self.frames]
         return (shown - self.shown_from) / self.timescale
 
-    @property
-    def bytes_of_packets(self) -> int:
-        """Sum of all packet sizes."""
-        return int(self.size.sum())
-
 
 @dataclass(frozen=True, slots=True)
 class PacketRun:
@@ -136,7 +131,9 @@ def run_of_frames(table: PacketTable, start: int, stop: int) -> PacketRun:
     """The packets that decode the frames `[start, stop)` of a track.
 
     Decoding starts at the last keyframe that is shown at or before `start` and decoded before every
-    wanted frame; it ends with the last wanted packet. Leading frames of that keyframe are left out.
+    wanted frame; it ends with the last packet of a frame shown before `stop`. Leading frames of that
+    keyframe are left out. So a run shows every frame from the keyframe's to `stop`, and after it only
+    frames that those before `stop` hang on.
 
     Raises:
         ValueError: the range is empty, outside the file, or no keyframe stands before it.
@@ -149,7 +146,8 @@ def run_of_frames(table: PacketTable, start: int, stop: int) -> PacketRun:
     usable = keys[(frame[keys] <= start) & (keys <= wanted[0])]
     if not len(usable):
         raise ValueError(f"no keyframe at or before frame {start}")
-    first, last = int(usable[-1]), int(wanted[-1])
+    first = int(usable[-1])
+    last = int(np.flatnonzero((frame >= frame[first]) & (frame < stop))[-1])
     positions = np.arange(first, last + 1, dtype=np.int64)
     positions = positions[frame[positions] >= frame[first]]
     shown = frame[positions]

@@ -64,17 +64,18 @@ def write_packets(root: LocalRoot, name: str, pieces: Sequence[Piece], *, fps: F
     return len(header) + int(size.sum())
 
 
-def verify_packets(root: LocalRoot, name: str, *, packets: int, packet_bytes: int) -> None:
-    """Read a written file's index back and compare it with what was promised.
+def verify_packets(root: LocalRoot, name: str, *, packets: int, size_bytes: int) -> None:
+    """Read a written file's index back and compare it, and the file's size, with what was promised.
 
     Raises:
         StorageError: they differ.
     """
     table = read_packet_table(root, name)
-    if (table.packets, table.bytes_of_packets) != (packets, packet_bytes):
+    found = root.stat(name).size_bytes
+    if (table.packets, table.frames, found) != (packets, packets, size_bytes):
         raise StorageError(
-            f"'{name}' holds {table.packets} packets of {table.bytes_of_packets} bytes,"
-            f" promised {packets} of {packet_bytes}"
+            f"'{name}' holds {table.packets} packets, shows {table.frames}, in {found} bytes;"
+            f" promised {packets} in {size_bytes}"
         )
 
 
