@@ -60,6 +60,11 @@ def survey_tables(
             for row in members:
                 _break(broken, dataset, row, "table.missing", "its table file is not there", None)
             continue
+        if dataset.version.one_file_per_episode and len(members) > 1:
+            message = f"the file of {len(members)} episodes, where each has its own"
+            for row in members:
+                _break(broken, dataset, row, "table.shared", message, path)
+            continue
         try:
             _survey_file(dataset, path, members, found, files, broken, problems)
         except StorageError as error:

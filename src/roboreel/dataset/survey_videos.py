@@ -70,6 +70,10 @@ class _CameraSurvey:
             if path is None:
                 self._break(members, "video.missing", "its video file is not there", None)
                 continue
+            if self._dataset.version.one_file_per_episode and len(members) > 1:
+                message = f"the file of {len(members)} episodes, where each has its own"
+                self._break(members, "video.shared", message, path)
+                continue
             try:
                 stat = self._dataset.root.stat(path)
                 table = read_packet_table(self._dataset.root, path)
