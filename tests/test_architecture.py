@@ -333,8 +333,8 @@ def test_every_test_folder_is_run_or_known_to_be_run_by_name(pytestconfig: pytes
 BROKEN: list[tuple[Rule, str, str, str]] = [
     (upward_imports, "format/a.py", "import roboreel.storage.fs", "imports roboreel.storage.fs"),
     (upward_imports, "format/a.py", "from ..storage import fs", "imports roboreel.storage.fs"),
-    (upward_imports, "run/a.py", "from roboreel.edit import view", "imports roboreel.edit.view"),
-    (upward_imports, "run/a.py", "from roboreel.edit import View", "imports roboreel.edit"),
+    (upward_imports, "runner/a.py", "from roboreel.edit import view", "imports roboreel.edit.view"),
+    (upward_imports, "runner/a.py", "from roboreel.edit import View", "imports roboreel.edit"),
     (upward_imports, "dataset/a.py", "from roboreel import open", "imports roboreel"),
     (upward_imports, "extra/a.py", "", "layer 'extra' has no row"),
     (impurities, "edit/a.py", "import os.path", "imports os.path"),
@@ -342,19 +342,19 @@ BROKEN: list[tuple[Rule, str, str, str]] = [
     (impurities, "edit/a.py", "from pyarrow import parquet", "imports pyarrow.parquet"),
     (impurities, "edit/a.py", "import pyarrow.parquet as pq", "imports pyarrow.parquet"),
     (impurities, "edit/a.py", "open('a')", "calls builtins.open"),
-    (stray_codecs, "run/a.py", "import av", "imports av"),
+    (stray_codecs, "runner/a.py", "import av", "imports av"),
     (stray_codecs, "dataset/a.py", "from av.video import VideoStream", "imports av.video"),
-    (unexplained_lazy_imports, "run/a.py", "def f():\n    import json", "imports json inside"),
-    (stray_file_access, "run/a.py", "with open('a') as f: pass", "calls builtins.open"),
+    (unexplained_lazy_imports, "runner/a.py", "def f():\n    import json", "imports json inside"),
+    (stray_file_access, "runner/a.py", "with open('a') as f: pass", "calls builtins.open"),
     (stray_file_access, "cli/a.py", "path.open('w')", "calls path.open"),
     (
         stray_file_access,
-        "run/a.py",
+        "runner/a.py",
         "from os import replace\nreplace('a', 'b')",
         "calls os.replace",
     ),
-    (stray_file_access, "run/a.py", "import shutil as s\ns.rmtree('a')", "calls shutil.rmtree"),
-    (stray_file_access, "run/a.py", "import os.path\nos.remove('a')", "calls os.remove"),
+    (stray_file_access, "runner/a.py", "import shutil as s\ns.rmtree('a')", "calls shutil.rmtree"),
+    (stray_file_access, "runner/a.py", "import os.path\nos.remove('a')", "calls os.remove"),
     (stray_file_access, "storage/a.py", "(folder / 'a').rename(b)", "calls ….rename"),
     (stray_versions, "ops.py", "x = 'v2.1'", "has the literal 'v2.1'"),
     (stray_versions, "cli/a.py", "def f(to: Literal['v3.0']): ...", "has the literal 'v3.0'"),
@@ -372,7 +372,7 @@ def test_rule_finds_an_offender(
 
 
 SOUND: list[tuple[Rule, str, str]] = [
-    (upward_imports, "run/a.py", "from roboreel.edit import plan\nfrom . import kernels"),
+    (upward_imports, "runner/a.py", "from roboreel.edit import plan\nfrom . import kernels"),
     (upward_imports, "cli/a.py", "from roboreel import __version__\nimport roboreel.ops"),
     (upward_imports, "format/a.py", "from ..errors import Problem"),
     (impurities, "edit/a.py", "from pathlib import PurePosixPath\nimport pyarrow as pa"),
@@ -380,9 +380,9 @@ SOUND: list[tuple[Rule, str, str]] = [
     (unexplained_lazy_imports, "storage/a.py", "def f():\n    import av.container"),
     (stray_file_access, "storage/fs.py", "open('a')"),
     (stray_file_access, "dataset/a.py", "def open(path): ...\nopen('a')\nroot.open('meta/a')"),
-    (stray_file_access, "run/a.py", "import av\nav.open('a')\n'ab'.replace('a', 'b')"),
+    (stray_file_access, "runner/a.py", "import av\nav.open('a')\n'ab'.replace('a', 'b')"),
     (stray_versions, "format/a.py", "x = 'v2.1'"),
-    (stray_versions, "run/a.py", "'''Reads v2.1 and v3.0.'''"),
+    (stray_versions, "runner/a.py", "'''Reads v2.1 and v3.0.'''"),
 ]
 
 

@@ -59,4 +59,4 @@ def convert(source: Path, target: Path, *, version: str) -> str | None:
     if done.returncode == 0:
         return None
     said = (done.stderr or done.stdout).strip()
-    return f"exit {done.returncode}: {said[-1500:]}"
+    return f"exit {done.returncode}: {' '.join(said.split())[-400:]}"

@@ -134,11 +134,10 @@ class Proof:
             right, tolerance = self._reading(case.otherwise), PIXEL_TOLERANCE
         if isinstance(right, str):
             return Row(case=case, verdict=f"nothing to compare with: {right}", failed=True)
-        return verdict(
-            case,
-            differences(left, right, tolerance=tolerance) + frame_numbers_differ(left),
-            note=note,
-        )
+        if left.pictures != right.pictures:
+            note = f", pictures within {tolerance} of 255{note}"
+        found = differences(left, right, tolerance=tolerance) + frame_numbers_differ(left)
+        return verdict(case, found, note=note)
 
     def _judge_unreadable(self, case: Case, error: str) -> Row:
         """Says where this release cannot read the source either: a fact about the data."""

@@ -110,7 +110,7 @@ class _CameraSurvey:
 
     def _locate(self, path: str, members: Sequence[int], table: PacketTable) -> None:
         """Settle where the episodes' frames begin; the file's packets win over its documents."""
-        if self._dataset.version.one_file_per_episode:
+        if self._dataset.version.one_file_per_episode or table.frames == 0:
             return
         order = sorted(members, key=lambda row: (int(self._start[row]), row))
         lengths = self._rows[order]

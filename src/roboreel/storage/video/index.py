@@ -213,6 +213,8 @@ def _offsets(moov: bytes, samples: Box, size: Int64) -> Int64:
     else:
         chunks = _counted(moov, samples, "co64", 1, ">u8")[:, 0]
     runs = _counted(moov, samples, "stsc", 3)
+    if not len(runs) or runs[0, 0] != 1:
+        raise VideoError("its chunk table does not begin with the first chunk")
     first = np.append(runs[:, 0] - 1, len(chunks))
     per_chunk = np.repeat(runs[:, 1], np.maximum(np.diff(first), 0))[: len(chunks)]
     chunk_of = _repeated(np.arange(len(per_chunk), dtype=np.int64), per_chunk, len(size))
