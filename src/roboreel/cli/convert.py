@@ -85,8 +85,12 @@ def convert(
     if dry_run:
         _show_plan(plan, as_json=as_json)
         return
-    with progress_bar(plan, quiet=quiet or as_json) as progress:
-        report = run(plan, workers=workers, executor=executor, progress=progress)
+    try:
+        with progress_bar(plan, quiet=quiet or as_json) as progress:
+            report = run(plan, workers=workers, executor=executor, progress=progress)
+    except KeyboardInterrupt:
+        tell("interrupted: nothing was written")
+        raise typer.Exit(130) from None
     if as_json:
         emit_json(report.to_json())
     elif not quiet:

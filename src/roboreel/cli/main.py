@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -39,16 +40,21 @@ def _options(
 def main() -> None:
     """Run the command line; errors of the user's making are one message, never a traceback.
 
-    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted,
+    143 terminated.
     """
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         app()
     except UsageError as error:
         _leave(f"error: {error}", 2)
     except RoboreelError as error:
         _leave(f"error: {error}", 1)
-    except KeyboardInterrupt:
-        _leave("interrupted: nothing was written", 130)
+
+
+def _terminated(_number: int, _frame: object) -> None:
+    """Leave as on Ctrl-C, so that what was staged is removed."""
+    _leave("terminated: nothing was written", 143)
 
 
 def _leave(message: str, code: int) -> None:

@@ -14,7 +14,7 @@ from roboreel.edit.compile_tables import (
     features_of,
     program_of,
 )
-from roboreel.edit.compile_video import CameraPlan, compile_camera, refuse_audio
+from roboreel.edit.compile_video import CameraPlan, compile_camera, refuse_audio, refuse_cuts
 from roboreel.edit.pack import batches, pack, runs
 from roboreel.edit.plan import (
     DEFAULT_TASK,
@@ -77,6 +77,7 @@ def compile_view(view: View, inventory: Inventory) -> Plan:
     problems = Problems()
     view, skipped = _sound(view, inventory)
     refuse_audio(view, inventory)
+    refuse_cuts(view, inventory)
     columns = columns_of(view, inventory, problems)
     features = features_of(view, inventory, columns, problems)
     tasks, renumbered = _tasks(view, problems)
@@ -256,6 +257,8 @@ def _measures(view: View, inventory: Inventory) -> list[Op]:
     for name in inventory.cameras:
         known = inventory.with_stats.get(name)
         lacking = [True] * len(view.rows) if known is None else (~known[view.rows]).tolist()
+        if view.model.info.features[name].is_depth:
+            continue  # its values are depths, not brightness: a later release computes them
         reason = "no statistics of these episodes: computed from a sample of their pictures"
         ops += [
             MeasureCamera(camera=name, episodes=episodes, reason=reason)

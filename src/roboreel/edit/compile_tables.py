@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.plan import TableProgram
+from roboreel.edit.single_lists import wrap_as_target_reads
 from roboreel.edit.view import MAX_TIMESTAMP_ERROR_S, View
 from roboreel.errors import PlanError, Problem
 from roboreel.format.feature import (
@@ -50,8 +51,8 @@ def columns_of(view: View, inventory: Inventory, problems: Problems) -> Columns:
         for item in schema:
             types[item.name] = _common(types.get(item.name), item, problems)
     dropped = (b"huggingface", b"pandas", b"ARROW:schema")
-    metadata = {k: v for k, v in (schemas[0].metadata or {}).items() if k not in dropped}
-    return Columns(types, metadata)
+    first = schemas[0].metadata or {}
+    return Columns(types, {key: value for key, value in first.items() if key not in dropped})
 
 
 def episodes_without(view: View, inventory: Inventory) -> dict[int, list[Problem]]:
@@ -120,6 +121,9 @@ def program_of(
         for name, item in _in_file_order(types, columns)
         if not features[name].is_video
     ]
+    fields, unwrapped = wrap_as_target_reads(
+        fields, features, columns.schema_metadata, version=view.target.version, problems=problems
+    )
     if kept is not None:
         stamp = next(item.type for item in fields if item.name == TIMESTAMP)
         fields.append(pa.field(kept, stamp))
@@ -127,9 +131,11 @@ def program_of(
     features = {name: _agreeing(feature, fields) for name, feature in features.items()}
     schema = pa.schema(fields)
     described = json.dumps(huggingface_metadata(schema, features))
-    schema = schema.with_metadata({**columns.schema_metadata, b"huggingface": described.encode()})
+    schema = schema.with_metadata(
+        {**columns.schema_metadata, **unwrapped, b"huggingface": described.encode()}
+    )
     program = TableProgram(
-        schema=schema,
+        schema_ipc=schema.serialize().to_pybytes(),
         fps=view.model.info.fps,
         regular_timestamps=regular,
         source_timestamp=kept,

@@ -16,14 +16,18 @@ from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory
 from roboreel.format.layout import numbered
 from roboreel.format.model import EPISODE, video_path
 
-ENCODERS = {
-    "avc1": {"codec": "libx264", "pix_fmt": "yuv420p", "g": "2", "crf": "18", "preset": "medium"},
-    "avc3": {"codec": "libx264", "pix_fmt": "yuv420p", "g": "2", "crf": "18", "preset": "medium"},
-    "hvc1": {"codec": "libx265", "pix_fmt": "yuv420p", "g": "2", "crf": "18", "preset": "medium"},
-    "hev1": {"codec": "libx265", "pix_fmt": "yuv420p", "g": "2", "crf": "18", "preset": "medium"},
-    "av01": {"codec": "libsvtav1", "pix_fmt": "yuv420p", "g": "2", "crf": "20", "preset": "8"},
+_X264 = {"codec": "libx264", "g": "2", "crf": "18", "preset": "medium", "x264-params": "mbtree=0"}
+_X265 = {
+    "codec": "libx265",
+    "g": "2",
+    "crf": "18",
+    "preset": "medium",
+    "x265-params": "log-level=none",
 }
-"""Settings by sample entry for episodes that must be re-encoded: the codec they have, near lossless."""
+_SVTAV1 = {"codec": "libsvtav1", "g": "2", "crf": "20", "preset": "8"}
+ENCODERS = {"avc1": _X264, "avc3": _X264, "hvc1": _X265, "hev1": _X265, "av01": _SVTAV1}
+"""Settings by sample entry for episodes that must be re-encoded: the codec and pixel format they have, near
+lossless. mbtree makes x264's bytes differ from run to run on small pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,37 @@ def refuse_audio(view: View, inventory: Inventory) -> None:
         raise PlanError(summary, problems)
 
 
-def compile_camera(view: View, inventory: Inventory, camera: str) -> CameraPlan:
-    """Where a camera's frames land, and the ops that bring them there.
+def refuse_cuts(view: View, inventory: Inventory) -> None:
+    """Raise `PlanError` where episodes would have to be re-encoded and that is not allowed, or not possible."""
+    if not view.target.version.one_file_per_episode:
+        return
+    problems = []
+    for camera, facts in inventory.cameras.items():
+        inside = view.rows[facts.packets[view.rows] != inventory.rows[view.rows]]
+        depth = view.model.info.features[camera].is_depth
+        for row in inside.tolist():
+            codec = inventory.streams[int(facts.stream[row])].codec
+            if not view.target.reencode:
+                message = "starts or ends inside a GOP of its video file"
+            elif depth or codec not in ENCODERS:
+                what = "depth is not re-encoded" if depth else f"'{codec}' has no encoder here"
+                message = f"starts or ends inside a GOP of its video file, and {what}"
+            else:
+                continue
+            episode = view.model.episodes[EPISODE][row].as_py()
+            path = view.model.episodes[video_path(camera)][row].as_py()
+            problems.append(_problem("video.gop", message, episode, camera, path))
+    if problems:
+        advice = "" if view.target.reencode else ": pass --allow-reencode to re-encode them"
+        raise PlanError(
+            f"{view.target.version} has a file per episode, and these episodes cannot be cut from"
+            f" theirs without re-encoding{advice}",
+            problems,
+        )
 
-    Raises:
-        PlanError: episodes start inside a GOP, the target has a file per episode, and re-encoding is
-            not allowed.
-    """
+
+def compile_camera(view: View, inventory: Inventory, camera: str) -> CameraPlan:
+    """Where a camera's frames land, and the ops that bring them there."""
     facts = inventory.cameras[camera]
     if view.target.version.one_file_per_episode:
         return _file_per_episode(view, inventory, camera, facts)
@@ -142,12 +170,6 @@ def _file_per_episode(
     size = view.model.info.chunks_size
     paths = [v2.path_of_episode(v2.VIDEO_TEMPLATE, n, size, camera) for n in range(len(rows))]
     inside = facts.packets[rows] != inventory.rows[rows]
-    if inside.any() and not view.target.reencode:
-        raise PlanError(
-            f"{view.target.version} has a file per episode, and these episodes cannot be cut from"
-            " theirs without re-encoding: pass --allow-reencode to re-encode them",
-            _inside_gop(view, camera, np.flatnonzero(inside).tolist()),
-        )
     sources = view.model.episodes[video_path(camera)].take(rows).to_pylist()
     one_each = view.model.info.version.one_file_per_episode
     ops: list[Op] = []
@@ -173,23 +195,12 @@ def _encodes(
     ops: list[Op] = []
     for episode in episodes:
         codec = inventory.streams[int(facts.stream[rows[episode]])].codec
-        if codec not in ENCODERS:
-            problem = _problem("video.codec", f"no encoder for '{codec}'", episode, camera, None)
-            raise PlanError("an episode cannot be re-encoded", [problem])
         encoder = ENCODERS[codec]
         settings = " ".join(f"{key}={value}" for key, value in encoder.items())
         reason = f"starts or ends inside a GOP: decoded and encoded again ({settings})"
         members = EpisodeRange(start=episode, stop=episode + 1)
         ops.append(EncodeVideo(camera=camera, episodes=members, encoder=encoder, reason=reason))
     return ops
-
-
-def _inside_gop(view: View, camera: str, episodes: Iterable[int]) -> list[Problem]:
-    numbers = view.model.episodes[EPISODE].to_pylist()
-    paths = view.model.episodes[video_path(camera)].to_pylist()
-    message = "starts or ends inside a GOP of its video file"
-    rows = [int(view.rows[episode]) for episode in episodes]
-    return [_problem("video.gop", message, numbers[row], camera, paths[row]) for row in rows]
 
 
 def _problem(rule: str, message: str, episode: int, camera: str, path: str | None) -> Problem:

@@ -112,8 +112,9 @@ Op: TypeAlias = WriteTables | RemuxVideo | EncodeVideo | MeasureCamera | CopyFil
 class TableProgram:
     """How the rows of an episode become rows of the result; the same for all episodes."""
 
-    schema: pa.Schema = field(repr=False)
-    """Columns of the result in order, with metadata."""
+    schema_ipc: bytes = field(repr=False)
+    """Columns of the result in order, with metadata, in Arrow's IPC form: pickled schemas lose the names
+    of list items, and tables written in another process would differ in their bytes."""
     fps: Fraction
     regular_timestamps: bool
     """True: `timestamp` becomes k / fps. False: it is copied where there is one."""
@@ -127,6 +128,11 @@ class TableProgram:
     """Columns that hold encoded pictures."""
     quantiles: bool
     """True where statistics are to include quantiles."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns of the result in order, with metadata."""
+        return pa.ipc.read_schema(pa.py_buffer(self.schema_ipc))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,11 @@ class Feature:
         return self.dtype in ("video", "image")
 
     @property
+    def is_depth(self) -> bool:
+        """True for a camera whose values are depths, by any of the keys that releases have used."""
+        return any(self.video_facts.get(key) for key in ("is_depth_map", "video.is_depth_map"))
+
+    @property
     def is_numeric(self) -> bool:
         """True where statistics of the values make sense."""
         return self.dtype in _NUMERIC

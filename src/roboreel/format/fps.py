@@ -20,10 +20,10 @@ def parse_fps(value: Json) -> Fraction:
         rate = Fraction(str(value)) if math.isfinite(float(value)) else Fraction(0)
     except (ValueError, ZeroDivisionError, OverflowError):
         rate = Fraction(0)
-    if not 0 < rate <= 100_000 or rate.denominator > 10**9:
-        raise ValueError(f"fps is {value!r}, expected a positive number")
     if rate.denominator > 10_000:  # a decimal form of a ratio such as 30000/1001
         rate = rate.limit_denominator(1001)
+    if not 0 < rate <= 100_000:
+        raise ValueError(f"fps is {value!r}, expected a positive number")
     return rate
 
 

@@ -73,14 +73,19 @@ def parse_json(data: bytes, path: str) -> Json:
         DatasetError: it is not UTF-8, or not JSON.
     """
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        value = json.loads(data.decode("utf-8-sig"))
+        if b"\\u" in data:  # escapes can spell half a character, which no file can hold
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise _unreadable(path, "a text holds half of a surrogate pair") from error
     except UnicodeDecodeError as error:
         raise _unreadable(path, f"not UTF-8: {error.reason} at byte {error.start}") from error
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise _unreadable(path, f"not JSON: {error.msg} at {where}") from error
-    except RecursionError as error:
-        raise _unreadable(path, "not JSON that can be read: nested too deeply") from error
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, f"not JSON that can be read: {error}") from error
+    return value
 
 
 def parse_lines(data: bytes, path: str) -> Iterator[tuple[int, Mapping[str, Json]]]:
@@ -142,7 +147,7 @@ def parse_info(
         version=version,
         fps=rate,
         fps_value=fps if isinstance(fps, (int, float)) else float(rate),
-        robot_type=_optional_text(document.get("robot_type")),
+        robot_type=_robot_type(document.get("robot_type"), problems),
         features=features,
         chunks_size=_positive(document, "chunks_size", 1000, problems) or 1000,
         data_path=_optional_text(document.get("data_path")) or data_path,
@@ -205,6 +210,15 @@ def _optional_text(value: Json) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def _robot_type(value: Json, problems: Problems) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    message = f"'robot_type' is {text}, expected a text"
+    problems.add("info.robot-type", message, path=INFO, action="taken as its JSON text")
+    return text
+
+
 def _positive(
     document: Mapping[str, Json], key: str, default: int | None, problems: Problems
 ) -> int | None:
@@ -226,7 +240,7 @@ def _size_limit(document: Mapping[str, Json], key: str, problems: Problems) -> i
     value = document.get(key)
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if value is None or (number and 0 < value < _LARGEST):
-        return value if number else None
+        return value
     message = f"'{key}' is {value!r}, expected a positive number"
     problems.add("info.number", message, path=INFO, action="ignored")
     return None
@@ -235,7 +249,9 @@ def _size_limit(document: Mapping[str, Json], key: str, problems: Problems) -> i
 def _whole(value: Json) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    return math.isfinite(value) and value == int(value) and abs(value) < _LARGEST
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    return abs(value) < _LARGEST and value == int(value)
 
 
 def whole_number(value: Json) -> int | None:
@@ -257,8 +273,10 @@ def parse_tasks(
             problems.error("task.unique", message, path=place)
         else:
             tasks[index] = text
-    for text in sorted({t for t in tasks.values() if list(tasks.values()).count(t) > 1}):
-        same = [index for index, value in tasks.items() if value == text]
+    indexes: dict[str, list[int]] = {}
+    for index, text in tasks.items():
+        indexes.setdefault(text, []).append(index)
+    for text, same in sorted(item for item in indexes.items() if len(item[1]) > 1):
         message = f"task indexes {same} have the same text '{text}'"
         problems.add("task.duplicate", message, action="kept: columns may refer to either")
     return dict(sorted(tasks.items()))
@@ -309,6 +327,6 @@ def usable_splits(splits: Json, episodes: int, problems: Problems) -> dict[str, 
 
 def _inside(value: Json, episodes: int) -> bool:
     start, colon, stop = str(value).partition(":")
-    if not (colon and start.strip().isdigit() and stop.strip().isdigit()):
+    if not (colon and start.strip().isdecimal() and stop.strip().isdecimal() and len(value) < 40):
         return False
     return int(start) <= int(stop) <= episodes

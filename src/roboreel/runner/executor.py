@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -44,7 +47,8 @@ class ProcessExecutor:
     def run(self, works: Iterable[Work], execute: Callable[[Work], OpResult]) -> Iterator[OpResult]:
         """Results as they come; only a few works per process are under way at once."""
         spawn = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
-        pool = ProcessPoolExecutor(self.workers, mp_context=spawn)
+        others = set(multiprocessing.active_children())
+        pool = ProcessPoolExecutor(self.workers, mp_context=spawn, initializer=_end_with_parent)
         waiting = iter(works)
         running: set[Future[OpResult]] = set()
         try:
@@ -60,8 +64,26 @@ class ProcessExecutor:
                     yield future.result()
         except BrokenProcessPool as error:
             raise RunError("a worker process died: out of memory, or killed") from error
+        except BaseException:
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.terminate()  # what they write is discarded: do not wait for it
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """In a worker: leave interrupts to the parent, and do not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def make_executor(name: str, workers: int) -> Executor:

@@ -40,15 +40,15 @@ from roboreel.storage.tables import TableFile, read_footer, write_rows
 def run_write_tables(work: Work, op: WriteTables) -> OpResult:
     """Write the op's table files and measure what the plan asks for."""
     source, staging = work.roots()
-    done = _Done()
+    schema, done = work.table.schema, _Done()
     rows, size = 0, 0
     with _Inputs(work, source) as inputs:
         for path, members in work.by_output(DATA_PATH):
             written = write_rows(
                 staging,
                 path,
-                _episodes(work, members, inputs, done),
-                schema=work.table.schema,
+                _episodes(work, members, inputs, schema, done),
+                schema=schema,
                 plain_columns=work.table.images,
             )
             promised = sum(work.inputs[ROWS][at].as_py() for at in members)
@@ -103,12 +103,14 @@ class _Inputs:
         self.close()
 
 
-def _episodes(work: Work, members: list[int], inputs: _Inputs, done: _Done) -> Iterator[pa.Table]:
+def _episodes(
+    work: Work, members: list[int], inputs: _Inputs, schema: pa.Schema, done: _Done
+) -> Iterator[pa.Table]:
     for at in members:
         rows = inputs.rows(at)
         episode = work.outputs[EPISODE][at].as_py()
         first, task = work.inputs[FIRST_INDEX][at].as_py(), work.inputs[DEFAULT_TASK][at].as_py()
-        table = _transformed(rows, work.table, episode, first, task)
+        table = _transformed(rows, work.table, schema, episode, first, task)
         done.changed |= {
             name
             for name in INDEX_DTYPES
@@ -125,12 +127,17 @@ def _same(old: pa.ChunkedArray, new: pa.ChunkedArray) -> bool:
 
 
 def _transformed(
-    rows: pa.Table, program: TableProgram, episode: int, first: int, default_task: int
+    rows: pa.Table,
+    program: TableProgram,
+    schema: pa.Schema,
+    episode: int,
+    first: int,
+    default_task: int,
 ) -> pa.Table:
     """The rows of an episode as the result has them."""
     count = len(rows)
     columns = []
-    for item in program.schema:
+    for item in schema:
         if item.name == EPISODE_INDEX:
             column = pa.array(np.full(count, episode, dtype=np.int64))
         elif item.name == FRAME_INDEX:
@@ -150,7 +157,7 @@ def _transformed(
         else:
             column = _typed(rows[item.name], item.type)
         columns.append(column)
-    return pa.table(columns, schema=program.schema)
+    return pa.table(columns, schema=schema)
 
 
 def _regular(count: int, program: TableProgram, type_: pa.DataType) -> pa.Array:
@@ -181,10 +188,29 @@ def _plain(rows: pa.Table, name: str, type_: pa.DataType) -> pa.Array:
 def _typed(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     if column.type.equals(type_):
         return column
+    if is_list(column.type) != is_list(type_):
+        return _rewrapped(column.combine_chunks(), type_)
     try:
         return column.cast(type_)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise StorageError(f"a column of {column.type} does not become {type_}: {error}") from error
+
+
+def _rewrapped(column: pa.Array, type_: pa.DataType) -> pa.Array:
+    """Lists of one as plain values, or plain values as lists of one."""
+    if is_list(type_):
+        if pa.types.is_fixed_size_list(type_):
+            return pa.FixedSizeListArray.from_arrays(column, type=type_)
+        offsets = pa.array(np.arange(len(column) + 1, dtype=np.int32))
+        return pa.ListArray.from_arrays(offsets, column, type=type_)
+    values = pc.list_flatten(column)
+    if (
+        column.null_count
+        or len(values) != len(column)
+        or pc.max(pc.list_value_length(column)).as_py() != 1
+    ):
+        raise StorageError("a column of shape (1,) holds lists of other lengths than one")
+    return values
 
 
 def _measure(table: pa.Table, program: TableProgram) -> Stats:

@@ -44,10 +44,9 @@ def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tupl
         with root.input(name) as file, av.open(file, "r", format="mov") as container:
             stream = container.streams.video[0]
             stream.codec_context.thread_type = "NONE"  # whole files run in parallel instead
-            zero = stream.start_time or 0
-            _seek(container, stream, table, due[0], zero)
+            _seek(container, stream, table, due[0])
             for frame in container.decode(stream):
-                number = _number(table, frame, zero)
+                number = _number(table, frame)
                 if number in due[:1]:
                     yield due.pop(0), frame
                     if not due:
@@ -93,16 +92,16 @@ def _codec_of_picture(data: bytes) -> str:
     raise VideoError("a picture is neither PNG, JPEG nor TIFF")
 
 
-def _seek(container: Any, stream: Any, table: PacketTable, first: int, zero: int) -> None:
+def _seek(container: Any, stream: Any, table: PacketTable, first: int) -> None:
     if first == 0:
         return
-    seconds = Fraction(float(table.frame_seconds[first])).limit_denominator(10**9)
-    container.seek(zero + int(seconds / stream.time_base), stream=stream, backward=True)
+    seconds = Fraction(int(table.shown_pts[first]) - table.time_zero, table.timescale)
+    container.seek(int(seconds / stream.time_base), stream=stream, backward=True)
 
 
-def _number(table: PacketTable, frame: Any, zero: int) -> int:
+def _number(table: PacketTable, frame: Any) -> int:
+    """The frame's number: its time is one of the packet index, which the player's clock only shifts."""
     if frame.pts is None:
         raise VideoError("a frame without a time")
-    seconds = float((frame.pts - zero) * frame.time_base)
-    place = np.interp(seconds, table.frame_seconds, np.arange(table.frames))
-    return int(np.rint(place))
+    ticks = round(frame.pts * frame.time_base * table.timescale) + table.time_zero
+    return int(np.searchsorted(table.shown_pts, ticks))

@@ -36,6 +36,7 @@ def packets_by_demuxer(file: IO[bytes], described: PacketTable) -> PacketTable:
         size=np.array([p.size for p in found], dtype=np.int64),
         pts=pts,
         keyframe=np.array([p.is_keyframe for p in found], dtype=np.bool_),
+        time_zero=0,
         shown_from=int(shown.min()) if len(shown) else 0,
         shown_to=None,
     )

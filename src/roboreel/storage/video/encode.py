@@ -28,7 +28,7 @@ def encode_frames(
         name: the file.
         frames: the pictures in order; their times are set anew.
         fps: the frame rate.
-        encoder: `codec`, `pix_fmt`, and the encoder's own options.
+        encoder: `codec` and the encoder's own options; the pixel format is that of the frames.
 
     Raises:
         VideoError: the encoder refuses, or writes another number of frames than it was given.
@@ -52,17 +52,17 @@ def encode_frames(
 
 
 def _encode(container: Any, frames: Iterable[Any], fps: Fraction, settings: dict[str, str]) -> int:
-    codec, pix_fmt = settings.pop("codec"), settings.pop("pix_fmt")
+    codec = settings.pop("codec")
     stream, count = None, 0
     for frame in frames:
         if stream is None:
             stream = container.add_stream(codec, rate=fps, options=settings)
-            stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, pix_fmt
+            stream.width, stream.height = frame.width, frame.height
+            stream.pix_fmt = frame.format.name
             stream.codec_context.time_base = 1 / fps
-        picture = frame if frame.format.name == pix_fmt else frame.reformat(format=pix_fmt)
-        picture.pts, picture.time_base = count, 1 / fps
-        picture.pict_type = 0  # the encoder chooses, whatever the source frame was
-        container.mux(stream.encode(picture))
+        frame.pts, frame.time_base = count, 1 / fps
+        frame.pict_type = 0  # the encoder chooses, whatever the source frame was
+        container.mux(stream.encode(frame))
         count += 1
     if stream is not None:
         container.mux(stream.encode(None))

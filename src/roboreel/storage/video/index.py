@@ -102,7 +102,7 @@ def _table(moov: bytes) -> PacketTable:
     dts = _decode_times(moov, samples, len(size))
     pts = dts + _display_offsets(moov, samples, len(size))
     movie_timescale = _timescale(moov, child(moov, whole, "mvhd"))
-    shown_from, shown_to = _edit(moov, track, timescale, movie_timescale, pts)
+    time_zero, shown_from, shown_to = _edit(moov, track, timescale, movie_timescale, pts)
     return PacketTable(
         entry=_sample_entry(moov, track, samples),
         timescale=timescale,
@@ -110,6 +110,7 @@ def _table(moov: bytes) -> PacketTable:
         size=size,
         pts=pts,
         keyframe=_keyframes(moov, samples, len(size)),
+        time_zero=time_zero,
         shown_from=shown_from,
         shown_to=shown_to,
         other_tracks=tuple(kind for kind in kinds if kind != "vide"),
@@ -226,12 +227,12 @@ def _offsets(moov: bytes, samples: Box, size: Int64) -> Int64:
 
 def _edit(
     moov: bytes, track: Box, timescale: int, movie_timescale: int, pts: Int64
-) -> tuple[int, int | None]:
-    """The display times, in ticks, between which the edit list shows the track."""
+) -> tuple[int, int, int | None]:
+    """In ticks: the display time that plays at 0, and those between which the edit list shows."""
     first = int(pts.min()) if len(pts) else 0
     edits = optional_child(moov, track, "edts")
     if edits is None or optional_child(moov, edits, "elst") is None:
-        return first, None
+        return 0, first, None
     box = child(moov, edits, "elst")
     count = struct.unpack_from(">I", moov, box.start + 4)[0]
     form, step = (">Qq", 20) if moov[box.start] == 1 else (">Ii", 12)
@@ -240,11 +241,14 @@ def _edit(
     entries = [struct.unpack_from(form, moov, box.start + 8 + i * step) for i in range(count)]
     shown = [(duration, start) for duration, start in entries if start >= 0]
     if not shown:
-        return first, None
+        return 0, first, None
+    gap = sum(length for length, at in entries[: entries.index(shown[0])] if at < 0)
     if len(shown) > 1:
         raise VideoError("its edit list plays several pieces; re-mux it to one piece first")
     duration, start = shown[0]
+    zero = start - gap * timescale // movie_timescale
     if duration == 0:
-        return start, None
-    # the duration is rounded to the movie's coarser clock: give it half a tick of that clock
-    return start, start + -(-(2 * duration + 1) * timescale // (2 * movie_timescale))
+        return zero, start, None
+    # rounded to the nearest tick, as players do: the movie's clock is often coarser
+    length = (2 * duration * timescale + movie_timescale) // (2 * movie_timescale)
+    return zero, start, start + length

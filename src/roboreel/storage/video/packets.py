@@ -56,6 +56,8 @@ class PacketTable:
     """(n,) display time in ticks, before any edit list."""
     keyframe: Bools = field(repr=False)
     """(n,) True where decoding can start."""
+    time_zero: int
+    """Display time, in ticks, that a player calls 0: what an edit list takes off, less its initial gap."""
     shown_from: int
     """First display time, in ticks, that the edit list shows."""
     shown_to: int | None = None
@@ -95,10 +97,15 @@ class PacketTable:
 
     @cached_property
     def frame_seconds(self) -> npt.NDArray[np.float64]:
-        """(frames,) display time of each shown frame in seconds, from the first one's edit."""
+        """(frames,) display time of each shown frame in seconds, counted from the first one's."""
+        shown = self.shown_pts
+        return (shown - shown[:1]) / self.timescale
+
+    @cached_property
+    def shown_pts(self) -> Int64:
+        """(frames,) display time of each shown frame in ticks, ascending."""
         ordered = self.pts[self.display_order]
-        shown = ordered[self.hidden_before : self.hidden_before + self.frames]
-        return (shown - self.shown_from) / self.timescale
+        return ordered[self.hidden_before : self.hidden_before + self.frames]
 
 
 @dataclass(frozen=True, slots=True)

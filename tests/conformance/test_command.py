@@ -1,0 +1,145 @@
+"""The command: exit codes, one message per mistake, JSON that parses, silence where asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from roboreel.testing import Camera, make_dataset
+from tests.judge import faults
+from tests.oracle import read
+
+SMALL = {"observation.images.top": Camera(height=32)}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("source")
+    return make_dataset(folder / "a", version="v2.1", episodes=(5, 3), cameras=SMALL)
+
+
+def _roboreel(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "roboreel", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_conversion_says_what_it_did(source: Path, tmp_path: Path) -> None:
+    done = _roboreel("convert", source, "--to", "v3.0", "-o", tmp_path / "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2 episodes, 8 frames" in done.stdout
+    assert "8 packets copied and verified, none re-encoded" in done.stdout
+    assert faults(read(tmp_path / "out")) == []
+
+
+def test_quiet_says_nothing(source: Path, tmp_path: Path) -> None:
+    done = _roboreel("convert", source, "--to", "v3.0", "-o", tmp_path / "out", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_json_is_one_document(source: Path, tmp_path: Path) -> None:
+    done = _roboreel("convert", source, "--to", "v3.0", "-o", tmp_path / "out", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["frames"] == 8
+    info = _roboreel("info", tmp_path / "out", "--json")
+    assert (info.returncode, json.loads(info.stdout)["version"]) == (0, "v3.0")
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(source: Path, tmp_path: Path) -> None:
+    arguments = ("convert", source, "--to", "v3.0", "-o", tmp_path / "out", "--dry-run")
+    plain, as_json = _roboreel(*arguments), _roboreel(*arguments, "--json")
+    assert (plain.returncode, as_json.returncode) == (0, 0)
+    assert "write_tables" in plain.stdout
+    assert [op["op"] for op in json.loads(as_json.stdout)["ops"]] == ["write_tables", "remux_video"]
+    assert not list(tmp_path.iterdir())
+
+
+MISTAKES: dict[str, tuple[int, list[str]]] = {
+    "no such folder": (1, ["convert", "nowhere", "--to", "v3.0", "-o", "out"]),
+    "no dataset": (1, ["info", "."]),
+    "unknown version": (2, ["convert", "{source}", "--to", "v9", "-o", "out"]),
+    "no output": (2, ["convert", "{source}", "--to", "v3.0"]),
+    "output taken": (2, ["convert", "{source}", "--to", "v3.0", "-o", "taken"]),
+    "output inside": (2, ["convert", "{source}", "--to", "v3.0", "-o", "{source}/out"]),
+    "no workers": (2, ["convert", "{source}", "--to", "v3.0", "-o", "out", "--workers", "0"]),
+    "bad limit": (2, ["convert", "{source}", "--to", "v3.0", "-o", "out", "--data-file-mb", "0"]),
+    "unknown executor": (
+        2,
+        ["convert", "{source}", "--to", "v3.0", "-o", "out", "--executor", "ray"],
+    ),
+    "unknown choice": (2, ["convert", "{source}", "--to", "v3.0", "-o", "out", "--on-broken", "x"]),
+    "unknown command": (2, ["transmogrify"]),
+    "remote output": (2, ["convert", "{source}", "--to", "v3.0", "-o", "s3://bucket/x"]),
+    "demo output taken": (2, ["demo", "taken"]),
+    "unwritable output": (1, ["convert", "{source}", "--to", "v3.0", "-o", "taken/file/out"]),
+}
+
+
+@pytest.mark.parametrize(("code", "arguments"), MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_are_one_message(
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    arguments: list[str],
+) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/file").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", _absolute_python_path())
+    done = _roboreel(*(part.format(source=source) for part in arguments))
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "taken"]
+
+
+def _absolute_python_path() -> str:
+    import roboreel
+
+    return str(Path(roboreel.__file__).parents[1])
+
+
+def test_problems_of_the_source_are_told_and_refusals_exit_with_1(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path / "a", version="v2.1", episodes=(5, 3), cameras=SMALL)
+    (root / "data/chunk-000/episode_000001.parquet").unlink()
+    arguments = ("convert", root, "--to", "v3.0", "-o", tmp_path / "out")
+    refused = _roboreel(*arguments)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: 1 of 2 episodes cannot be written")
+    assert "Traceback" not in refused.stderr
+    skipped = _roboreel(*arguments, "--on-broken", "skip", "--quiet")
+    assert (skipped.returncode, skipped.stdout) == (0, "")
+
+
+def test_an_interrupted_conversion_leaves_nothing(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path / "a", version="v2.0", episodes=(60,) * 40, cameras=SMALL)
+    command = [sys.executable, "-m", "roboreel", "convert", str(root), "--to", "v3.0"]
+    process = subprocess.Popen(
+        [*command, "-o", str(tmp_path / "out"), "--workers", "2"],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 30
+    while len(list(tmp_path.iterdir())) == 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_the_demo_converts_and_verifies(tmp_path: Path) -> None:
+    done = _roboreel("demo", tmp_path / "demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("verified") == 2
+    for version in ("v2.0", "v3.0", "v2.0-again"):
+        assert [f for f in faults(read(tmp_path / "demo" / version)) if "List" not in f] == []

@@ -1,0 +1,170 @@
+"""The documents against the code: rule ids, links, options.
+
+Each check is a function from texts to a set of offenders, so that it can be shown to find some.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from roboreel.cli.main import app
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "roboreel"
+RULES = ROOT / "docs" / "format" / "rules.md"
+CONVERT = ROOT / "docs" / "convert.md"
+
+REPORTERS = {"add", "error", "_break", "_problem"}
+"""Functions that note a problem; a rule id is among their positional arguments."""
+
+RULE = re.compile(r"[a-z]+\.[a-z]+(?:-[a-z]+)*")
+RULE_ROW = re.compile(rf"^\| `({RULE.pattern})` \|", re.MULTILINE)
+CITED = re.compile(rf"\[`({RULE.pattern})`\]")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def rules_used(source: str) -> set[str]:
+    """Rule ids that a module reports."""
+    return {
+        text
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        for text in _reported(node)
+        if RULE.fullmatch(text)
+    }
+
+
+def _reported(call: ast.Call) -> Iterator[str]:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    values = [keyword.value for keyword in call.keywords if keyword.arg == "rule"]
+    values += call.args if name in REPORTERS else []
+    for value in values:
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield value.value
+
+
+def rules_listed(page: str) -> list[str]:
+    return RULE_ROW.findall(page)
+
+
+def dead_links(page: Path, text: str) -> set[str]:
+    """Relative links of a page that lead to no file, or to no heading in it."""
+    targets = [t for t in LINK.findall(CODE.sub("", text)) if "://" not in t]
+    return {target for target in targets if not _resolves(page, target)}
+
+
+def _resolves(page: Path, target: str) -> bool:
+    name, _, anchor = target.partition("#")
+    found = page.parent / name if name else page
+    if not found.exists():
+        return False
+    return not anchor or anchor in {_slug(h) for h in HEADING.findall(found.read_text("utf-8"))}
+
+
+def _slug(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def options_of_commands() -> dict[str, set[str]]:
+    """Every option of every command, by command."""
+    commands: Mapping[str, object] = getattr(typer.main.get_command(app), "commands")  # noqa: B009
+    return {
+        name: {option for item in getattr(command, "params", ()) for option in item.opts}
+        for name, command in commands.items()
+    }
+
+
+def missing_options(page: str, options: Mapping[str, set[str]]) -> set[str]:
+    """Options (not arguments, which have no dash) that a page does not name."""
+    named = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", page))
+    return {f"{name} {o}" for name, all_ in options.items() for o in all_ if o[0] == "-"} - {
+        f"{name} {o}" for name in options for o in named
+    }
+
+
+def _pages() -> list[Path]:
+    found = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    return sorted([*found, *ROOT.glob("bench/*.md"), *ROOT.glob("scripts/**/*.md")])
+
+
+def _used_in_source() -> set[str]:
+    return set().union(*(rules_used(path.read_text("utf-8")) for path in SOURCE.rglob("*.py")))
+
+
+def test_every_rule_that_the_code_reports_is_listed() -> None:
+    assert _used_in_source() - set(rules_listed(RULES.read_text("utf-8"))) == set()
+
+
+def test_every_listed_rule_is_reported_by_the_code() -> None:
+    assert set(rules_listed(RULES.read_text("utf-8"))) - _used_in_source() == set()
+
+
+def test_no_rule_is_listed_twice() -> None:
+    listed = rules_listed(RULES.read_text("utf-8"))
+    assert sorted(set(listed)) == sorted(listed)
+
+
+@pytest.mark.parametrize("page", _pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_cited_rules_are_listed(page: Path) -> None:
+    cited = set(CITED.findall(page.read_text("utf-8")))
+    assert cited - set(rules_listed(RULES.read_text("utf-8"))) == set()
+
+
+def test_every_rule_is_cited_by_a_version_page() -> None:
+    pages = [RULES.parent / f"{version}.md" for version in ("v2.0", "v2.1", "v3.0")]
+    cited = set().union(*(CITED.findall(page.read_text("utf-8")) for page in pages))
+    assert set(rules_listed(RULES.read_text("utf-8"))) - cited == set()
+
+
+@pytest.mark.parametrize("page", _pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_resolve(page: Path) -> None:
+    assert dead_links(page, page.read_text("utf-8")) == set()
+
+
+def test_every_option_is_described() -> None:
+    assert missing_options(CONVERT.read_text("utf-8"), options_of_commands()) == set()
+
+
+def test_the_commands_are_those_described() -> None:
+    text = " ".join(CONVERT.read_text("utf-8").split())
+    assert {name for name in options_of_commands() if f"roboreel {name}" not in text} == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "rules"),
+    [
+        ("problems.add('a.b', 'text.more')", {"a.b", "text.more"}),
+        ("self._break(rows, 'a.b-c', message, None)", {"a.b-c"}),
+        ("Problem(rule='a.b', message='c.d')", {"a.b"}),
+        ("facts.get('video.codec')", set()),
+        ("problems.error('not a rule', 'x')", set()),
+    ],
+)
+def test_rules_are_found_in_code(source: str, rules: set[str]) -> None:
+    assert rules_used(source) == rules
+
+
+@pytest.mark.parametrize(
+    ("text", "dead"),
+    [
+        ("[x](nowhere.md)", {"nowhere.md"}),
+        ("[x](rules.md#no-such-heading)", {"rules.md#no-such-heading"}),
+        ("[x](rules.md) [y](https://example.org/z)", set()),
+        ("`f[x](y)`", set()),
+    ],
+)
+def test_dead_links_are_found(text: str, dead: set[str]) -> None:
+    assert dead_links(RULES, text) == dead
+
+
+def test_missing_options_are_found() -> None:
+    options = {"convert": {"--workers", "-o"}, "info": {"--json", "path"}}
+    assert missing_options("`--workers N`, --js", options) == {"convert -o", "info --json"}

@@ -1,0 +1,333 @@
+"""The door to bytes: names stay inside, files appear whole or not at all, copies are exact."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roboreel.errors import StorageError, UsageError
+from roboreel.storage.fs import (
+    FsspecRoot,
+    LocalRoot,
+    Root,
+    Sink,
+    Staging,
+    checked,
+    inside,
+    open_root,
+    refuse_existing,
+)
+
+NAME = "meta/info.json"
+OUTSIDE = ["/etc/passwd", "..", "../x", "a/../../x", "a/..", "", ".", "./", "a\0b", "//a", "../"]
+needs_permissions = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere"
+)
+
+
+@pytest.fixture
+def memory() -> Iterator[FsspecRoot]:
+    """A folder of an in-memory store with three files, beside one of a like name."""
+    fsspec = pytest.importorskip("fsspec")
+    store: Any = fsspec.filesystem("memory")
+    store.pipe({"/set/a.txt": b"abc", "/set/d/b.txt": b"defg", "/set/d/e/c": b"", "/set2/x": b"x"})
+    yield FsspecRoot("memory://set")
+    for folder in ("/set", "/set2"):
+        store.rm(folder, recursive=True)
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> LocalRoot:
+    root = LocalRoot(tmp_path / "set")
+    for name, data in (("a.txt", b"abc"), ("d/b.txt", b"defg"), ("d/e/c", b"")):
+        root.put(name, data)
+    return root
+
+
+@pytest.fixture(params=["local", "memory"])
+def root(request: pytest.FixtureRequest) -> Root:
+    found: Root = request.getfixturevalue(request.param)
+    return found
+
+
+def test_list_has_every_file_sorted(root: Root) -> None:
+    assert root.list() == ("a.txt", "d/b.txt", "d/e/c")
+
+
+def test_files_are_read(root: Root) -> None:
+    assert [root.read(name) for name in root.list()] == [b"abc", b"defg", b""]
+    with root.input("d/b.txt") as file:
+        file.seek(2)
+        assert file.read(1) == b"f"
+        file.seek(0)
+        assert file.read() == b"defg"
+
+
+def test_size_and_stamp_are_those_of_the_file(root: Root) -> None:
+    assert [root.stat(name).size_bytes for name in root.list()] == [3, 4, 0]
+    assert root.stat("a.txt") == root.stat("a.txt")
+    assert root.stat("a.txt").stamp
+
+
+def test_stamp_changes_with_the_file(local: LocalRoot) -> None:
+    before = local.stat("a.txt")
+    local.put("a.txt", b"xyz")
+    os.utime(local.path / "a.txt", ns=(1, 1))
+    assert local.stat("a.txt") != before
+
+
+def test_only_files_exist(root: Root) -> None:
+    assert root.exists("a.txt")
+    for name in ("none", "d/none", "a.txt/x"):
+        assert not root.exists(name)
+    assert not root.exists("d")
+
+
+@pytest.mark.parametrize("name", ["none", "d/none", "no/folder"])
+def test_missing_files_are_named(root: Root, name: str) -> None:
+    for call in (root.stat, root.read, root.input):
+        with pytest.raises(StorageError, match=f"'{name}' in '.*set'"):
+            call(name)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_names_that_leave_the_root_are_refused(root: Root, name: str) -> None:
+    for call in (root.stat, root.read, root.input):
+        with pytest.raises(StorageError, match="not a path inside the dataset"):
+            call(name)
+    assert not root.exists(name)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_nothing_is_written_outside_the_root(tmp_path: Path, name: str) -> None:
+    root = LocalRoot(tmp_path / "deep" / "set")
+    with pytest.raises(StorageError, match="not a path inside the dataset"):
+        root.put(name, b"x")
+    with pytest.raises(StorageError, match="not a path inside the dataset"):
+        root.remove(name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(st.text(max_size=12))
+def test_checked_names_stay_below(name: str) -> None:
+    try:
+        assert checked(name) == name
+    except StorageError:
+        return
+    joined = os.path.normpath(os.path.join("/root/set", name))
+    assert joined.startswith("/root/set/")
+
+
+def test_put_replaces_the_whole_file(tmp_path: Path) -> None:
+    root = LocalRoot(tmp_path)
+    root.put(NAME, b"a long first content")
+    root.put(NAME, b"short")
+    assert root.read(NAME) == b"short"
+    assert root.list() == (NAME,)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("x"), KeyboardInterrupt(), SystemExit(1)])
+def test_failure_leaves_no_file(tmp_path: Path, error: BaseException) -> None:
+    root = LocalRoot(tmp_path)
+    with pytest.raises(type(error)), root.create(NAME) as sink:
+        sink.write(b"half")
+        assert not root.exists(NAME)
+        raise error
+    assert root.list() == ()
+
+
+def test_failure_keeps_the_file_that_was_there(tmp_path: Path) -> None:
+    root = LocalRoot(tmp_path)
+    root.put(NAME, b"old")
+    with pytest.raises(RuntimeError), root.create(NAME) as sink:
+        sink.write(b"new")
+        raise RuntimeError
+    assert root.read(NAME) == b"old"
+    assert root.list() == (NAME,)
+
+
+def test_file_where_a_folder_must_be_is_an_error(local: LocalRoot) -> None:
+    with pytest.raises(StorageError, match=r"'a\.txt/x'"):
+        local.put("a.txt/x", b"")
+    with pytest.raises(StorageError, match="'d'"):
+        local.put("d", b"")
+    assert local.list() == ("a.txt", "d/b.txt", "d/e/c")
+
+
+@needs_permissions
+def test_folder_that_may_not_be_read_is_an_error(local: LocalRoot) -> None:
+    (local.path / "d").chmod(0)
+    try:
+        with pytest.raises(StorageError, match="d"):
+            local.list()
+    finally:
+        (local.path / "d").chmod(0o755)
+
+
+def test_folder_that_went_away_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="gone"):
+        LocalRoot(tmp_path / "gone").list()
+
+
+def test_linked_folders_are_followed_but_not_in_circles(local: LocalRoot, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "v.mp4").write_bytes(b"v")
+    (local.path / "videos").symlink_to(tmp_path / "disk")
+    (local.path / "d" / "up").symlink_to(local.path)
+    (tmp_path / "disk" / "self").symlink_to(tmp_path / "disk")
+    (local.path / "file").symlink_to(local.path / "a.txt")
+    assert local.list() == ("a.txt", "d/b.txt", "d/e/c", "file", "videos/v.mp4")
+
+
+def test_error_of_another_file_is_not_blamed_on_the_new_one(tmp_path: Path) -> None:
+    root = LocalRoot(tmp_path)
+    with pytest.raises((OSError, StorageError)) as caught, root.create("new") as sink:
+        sink.write((tmp_path / "source").read_bytes())
+    assert "'new'" not in str(caught.value) or "source" in str(caught.value)
+
+
+def test_new_files_are_as_open_as_any(tmp_path: Path) -> None:
+    LocalRoot(tmp_path).put("a", b"")
+    (tmp_path / "b").write_bytes(b"")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@given(st.binary(max_size=300), st.lists(st.tuples(st.integers(0, 320), st.integers(0, 320))))
+def test_copies_are_byte_ranges(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, parts: list[tuple[int, int]]
+) -> None:
+    root = LocalRoot(tmp_path_factory.mktemp("copies", numbered=True))
+    root.put("source", data)
+    sources: list[Any] = [root.input("source"), io.BytesIO(data)]
+    for source in sources:
+        expected = b"head"
+        fits = all(start + size <= len(data) or size == 0 for start, size in parts)
+        try:
+            with source, root.create("copy") as sink:
+                sink.write(b"head")
+                for start, size in parts:
+                    sink.copy(source, start=start, size=size)
+                    expected += data[start : start + size] + b"|"
+                    sink.write(b"|")
+        except StorageError as error:
+            assert not fits
+            assert "early" in str(error)  # noqa: PT017
+            assert not root.exists("copy")
+        else:
+            assert fits
+            assert root.read("copy") == expected
+            root.remove("copy")
+
+
+def test_copy_of_many_blocks_without_a_descriptor() -> None:
+    data = bytes(range(256)) * (9 << 12)  # 9 MiB: more than two blocks
+    target = io.BytesIO()
+    Sink(target).copy(io.BytesIO(data), start=3, size=len(data) - 5)
+    assert target.getvalue() == data[3:-2]
+
+
+def test_copy_from_a_remote_store(memory: FsspecRoot, tmp_path: Path) -> None:
+    root = LocalRoot(tmp_path)
+    with memory.input("d/b.txt") as source, root.create("x") as sink:
+        sink.copy(source, start=1, size=2)
+    assert root.read("x") == b"ef"
+
+
+def test_staging_becomes_its_final_folder(tmp_path: Path) -> None:
+    staging = Staging(tmp_path / "new" / "set")
+    staging.root.put(NAME, b"{}")
+    assert not (tmp_path / "new" / "set").exists()
+    staging.publish()
+    assert LocalRoot(tmp_path / "new" / "set").read(NAME) == b"{}"
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["set"]
+    staging.discard()
+    assert LocalRoot(tmp_path / "new" / "set").read(NAME) == b"{}"
+
+
+def test_staging_takes_the_place_of_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    staging = Staging(f"{tmp_path}/set/")
+    staging.root.put(NAME, b"{}")
+    staging.publish()
+    assert LocalRoot(tmp_path / "set").list() == (NAME,)
+
+
+def test_published_folder_is_as_open_as_any(tmp_path: Path) -> None:
+    Staging(tmp_path / "set").publish()
+    (tmp_path / "other").mkdir()
+    assert (tmp_path / "set").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_discarded_staging_leaves_nothing(tmp_path: Path) -> None:
+    staging = Staging(tmp_path / "set")
+    staging.root.put(NAME, b"{}")
+    staging.discard()
+    assert list(tmp_path.iterdir()) == []
+    staging.discard()
+
+
+def test_what_came_to_be_in_between_is_not_overwritten(tmp_path: Path) -> None:
+    staging = Staging(tmp_path / "set")
+    staging.root.put(NAME, b"ours")
+    LocalRoot(tmp_path / "set").put(NAME, b"theirs")
+    with pytest.raises(UsageError, match="not empty"):
+        staging.publish()
+    assert LocalRoot(tmp_path / "set").read(NAME) == b"theirs"
+    assert staging.root.read(NAME) == b"ours"
+
+
+def test_existing_outputs_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "full", "link", "broken"):
+        with pytest.raises(UsageError, match=f"{name}' exists"):
+            refuse_existing(tmp_path / name)
+        with pytest.raises(UsageError, match=f"{name}' exists"):
+            Staging(tmp_path / name)
+    refuse_existing(tmp_path / "empty")
+    refuse_existing(tmp_path / "none")
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_staging_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot write beside"):
+        Staging(tmp_path / "file" / "set")
+
+
+def test_roots_are_opened_by_path_or_url(tmp_path: Path) -> None:
+    assert isinstance(open_root(tmp_path), LocalRoot)
+    assert isinstance(open_root("memory://x"), FsspecRoot)
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="a file, not a dataset's folder"):
+        open_root(tmp_path / "file")
+    with pytest.raises(StorageError, match="no such folder"):
+        open_root(tmp_path / "none")
+    with pytest.raises(StorageError, match="nosuch"):
+        open_root("nosuch://x")
+
+
+def test_whole_store_can_be_a_root(memory: FsspecRoot) -> None:
+    assert {"set/a.txt", "set2/x"} <= set(FsspecRoot("memory://").list())
+    assert FsspecRoot("memory://set/").list() == memory.list()
+    assert FsspecRoot("memory://").read("set2/x") == b"x"
+
+
+def test_inside_resolves_links(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    assert inside(tmp_path / "link" / "x", tmp_path / "a")
+    assert inside(tmp_path / "a", tmp_path / "a")
+    assert not inside(tmp_path / "a" / ".." / "b", tmp_path / "a")
+    assert not inside(tmp_path / "ab", tmp_path / "a")

@@ -1,0 +1,255 @@
+"""Statistics against numpy, and the algebra of merging them."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from roboreel.format.stats import (
+    QUANTILES,
+    FeatureStats,
+    features_stats,
+    histogram_stats,
+    merge_stats,
+    parse_stats,
+    quantile_name,
+    stats_to_json,
+    values_stats,
+)
+
+EXACT = ("min", "max", "count")
+MOMENTS = ("mean", "std")
+Values = npt.NDArray[np.float64]
+NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False)
+
+
+@st.composite
+def episodes(draw: st.DrawFn) -> list[Values]:
+    """Values of a few episodes of 1 to 20 rows, three numbers each, around places far apart."""
+    count = draw(st.integers(1, 6))
+    return [
+        draw(arrays(np.float64, (draw(st.integers(1, 20)), 3), elements=NUMBERS))
+        for _ in range(count)
+    ]
+
+
+def merged(parts: list[Values]) -> FeatureStats:
+    return merge_stats({"x": values_stats(part, quantiles=True)} for part in parts)["x"]
+
+
+def assert_close(one: FeatureStats, other: FeatureStats, scale: float) -> None:
+    for key in EXACT:
+        assert one[key].tolist() == other[key].tolist()
+    for key in (*MOMENTS, *map(quantile_name, QUANTILES)):
+        if key in one and key in other:
+            np.testing.assert_allclose(one[key], other[key], rtol=1e-12, atol=1e-12 * scale)
+
+
+@given(arrays(np.float64, array_shapes(min_dims=1, max_dims=3, max_side=6), elements=NUMBERS))
+def test_values_are_those_of_numpy(values: Values) -> None:
+    stats = values_stats(values, quantiles=True)
+    shaped = values.reshape(len(values), -1) if values.ndim == 1 else values
+    assert {key: part.shape for key, part in stats.items() if key != "count"} == dict.fromkeys(
+        ("min", "max", "mean", "std", *map(quantile_name, QUANTILES)), shaped.shape[1:]
+    )
+    assert stats["count"].tolist() == [len(values)]
+    assert stats["count"].dtype == np.int64
+    scale = max(1.0, float(np.abs(values).max()))
+    expected: dict[str, Any] = {
+        "min": shaped.min(0),
+        "max": shaped.max(0),
+        "mean": shaped.mean(0),
+        "std": shaped.std(0),
+        **{quantile_name(q): np.quantile(shaped, q, axis=0) for q in QUANTILES},
+    }
+    for key, value in expected.items():
+        np.testing.assert_allclose(stats[key], value, rtol=1e-12, atol=1e-12 * scale)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int64", "float16", "float32"])
+def test_values_of_every_type_are_computed_in_float64(dtype: str) -> None:
+    values = (np.arange(2000).reshape(1000, 2) % 99).astype(dtype)
+    stats = values_stats(values, quantiles=False)
+    assert {part.dtype for key, part in stats.items() if key != "count"} == {np.dtype("float64")}
+    np.testing.assert_allclose(stats["mean"], values.astype(np.float64).mean(0), rtol=1e-14)
+
+
+def test_single_row_has_no_deviation() -> None:
+    stats = values_stats(np.array([[3.0, 1e300]]), quantiles=True)
+    assert stats["std"].tolist() == [0.0, 0.0]
+    assert stats["q01"].tolist() == stats["q99"].tolist() == [3.0, 1e300]
+
+
+def test_large_offset_keeps_its_deviation() -> None:
+    values = 1e9 + np.array([0.0, 1.0, 2.0])
+    assert values_stats(values, quantiles=False)["std"][0] == pytest.approx(np.sqrt(2 / 3))
+
+
+@given(
+    st.integers(1, 9).flatmap(
+        lambda rows: st.lists(
+            array_shapes(min_dims=0, max_dims=2, max_side=3).flatmap(
+                lambda shape: arrays(np.float64, (rows, *shape), elements=NUMBERS)
+            ),
+            max_size=4,
+        )
+    ),
+    st.booleans(),
+)
+def test_features_side_by_side_are_features_alone(columns: list[Values], quantiles: bool) -> None:
+    together = features_stats(
+        {str(number): values for number, values in enumerate(columns)}, quantiles=quantiles
+    )
+    assert list(together) == [str(number) for number in range(len(columns))]
+    for number, values in enumerate(columns):
+        alone = values_stats(values, quantiles=quantiles)
+        assert together[str(number)].keys() == alone.keys()
+        for key, value in alone.items():
+            assert together[str(number)][key].shape == value.shape
+            np.testing.assert_allclose(together[str(number)][key], value, rtol=1e-12, atol=1e-6)
+
+
+@given(episodes())
+def test_merged_episodes_are_the_whole(parts: list[Values]) -> None:
+    whole = values_stats(np.concatenate(parts), quantiles=False)
+    scale = max(1.0, float(np.abs(np.concatenate(parts)).max()))
+    assert_close(merged(parts), whole, scale)
+
+
+@given(episodes(), st.randoms(use_true_random=False))
+def test_order_of_merging_does_not_matter(parts: list[Values], random: Any) -> None:
+    other = parts.copy()
+    random.shuffle(other)
+    scale = max(1.0, float(np.abs(np.concatenate(parts)).max()))
+    assert_close(merged(parts), merged(other), scale)
+
+
+@given(episodes(), st.integers(0, 6))
+def test_grouping_of_merging_does_not_matter(parts: list[Values], cut: int) -> None:
+    groups = [group for group in (parts[:cut], parts[cut:]) if group]
+    twice = merge_stats({"x": merged(group)} for group in groups)["x"]
+    scale = max(1.0, float(np.abs(np.concatenate(parts)).max()))
+    assert_close(twice, merged(parts), scale)
+
+
+@given(episodes())
+def test_quantiles_are_weighted_means(parts: list[Values]) -> None:
+    found = merged(parts)
+    weights = np.array([len(part) for part in parts])
+    scale = max(1.0, float(np.abs(np.concatenate(parts)).max()))
+    for q in QUANTILES:
+        each = np.stack([np.quantile(part, q, axis=0) for part in parts])
+        expected = (each * weights[:, None]).sum(0) / weights.sum()
+        np.testing.assert_allclose(
+            found[quantile_name(q)], expected, rtol=1e-12, atol=1e-12 * scale
+        )
+
+
+def test_merging_thousands_loses_nothing() -> None:
+    rows = np.random.default_rng(0).normal(1000, 0.001, (3000, 7, 2))
+    found = merge_stats({"x": values_stats(part, quantiles=False)} for part in rows)["x"]
+    whole = rows.reshape(-1, 2)
+    np.testing.assert_allclose(found["mean"], whole.mean(0), rtol=1e-14)
+    np.testing.assert_allclose(found["std"], whole.std(0), rtol=1e-9)
+    assert found["count"].tolist() == [21000]
+
+
+def test_statistics_that_some_episode_lacks_are_left_out() -> None:
+    one = values_stats(np.array([1.0, 2.0]), quantiles=True)
+    other = values_stats(np.array([3.0]), quantiles=False)
+    for parts in itertools.permutations([one, other, one]):
+        found = merge_stats({"x": part} for part in parts)["x"]
+        assert found.keys() == {"min", "max", "mean", "std", "count"}
+
+
+def test_features_that_some_episode_lacks_are_merged_of_the_others() -> None:
+    one, other = (values_stats(np.array([v]), quantiles=False) for v in (1.0, 3.0))
+    found = merge_stats([{"x": one}, {"y": one}, {"x": other, "y": one}])
+    assert found["x"]["mean"].tolist() == [2.0]
+    assert found["y"]["count"].tolist() == [2]
+
+
+def test_merging_leaves_its_inputs_alone() -> None:
+    one, other = (values_stats(np.array([[v, v]]), quantiles=True) for v in (1.0, 3.0))
+    before = stats_to_json({"a": one, "b": other})
+    merge_stats([{"x": one}, {"x": other}, {"x": one}])
+    assert stats_to_json({"a": one, "b": other}) == before
+
+
+def test_nothing_merged_is_nothing() -> None:
+    assert merge_stats([]) == {}
+    assert merge_stats([{}, {}]) == {}
+
+
+@st.composite
+def pixels(draw: st.DrawFn) -> npt.NDArray[np.uint8]:
+    shape = (draw(st.integers(1, 3)), draw(st.integers(1, 60)))
+    return draw(arrays(np.uint8, shape))
+
+
+@given(pixels(), st.integers(1, 9))
+def test_histogram_is_the_pixels(values: npt.NDArray[np.uint8], pictures: int) -> None:
+    counts = np.stack([np.bincount(channel, minlength=256) for channel in values])
+    stats = histogram_stats(counts.astype(np.int64), pictures=pictures, peak=255)
+    scaled = values / 255
+    channels = len(values)
+    assert stats["count"].tolist() == [pictures]
+    assert all(part.shape == (channels, 1, 1) for key, part in stats.items() if key != "count")
+    expected = {
+        "min": scaled.min(1),
+        "max": scaled.max(1),
+        "mean": scaled.mean(1),
+        "std": scaled.std(1),
+    }
+    for key, value in expected.items():
+        np.testing.assert_allclose(stats[key].ravel(), value, rtol=1e-12, atol=1e-12)
+    for q in QUANTILES:
+        # the smallest value that at least the share q of all values does not exceed, exactly
+        rank = -(-Fraction(str(q)) * values.shape[1] // 1)
+        expected_cut = np.sort(scaled, axis=1)[:, max(int(rank), 1) - 1]
+        np.testing.assert_allclose(stats[quantile_name(q)].ravel(), expected_cut, rtol=1e-12)
+
+
+@pytest.mark.parametrize("total", [10, 30, 70, 100, 700, 1000, 2300, 2900, 19200, 307200])
+def test_histogram_quantiles_at_exact_shares(total: int) -> None:
+    counts = np.zeros((1, 65536), dtype=np.int64)
+    counts[0, :total] = 1  # value k is the (k + 1)-th smallest
+    if total > 65536:
+        counts[0] = 0
+        counts[0, : total // 10] = 10
+    stats = histogram_stats(counts, pictures=1, peak=65535)
+    step = 10 if total > 65536 else 1
+    for q in QUANTILES:
+        rank = -(-Fraction(str(q)) * total // step)
+        assert round(stats[quantile_name(q)].item() * 65535) == max(int(rank), 1) - 1
+
+
+@pytest.mark.parametrize(("q", "name"), [(0.01, "q01"), (0.5, "q50"), (0.29, "q29"), (0.57, "q57")])
+def test_quantiles_are_named_by_their_percentage(q: float, name: str) -> None:
+    assert quantile_name(q) == name
+
+
+def test_statistics_survive_json() -> None:
+    stats = {"x": values_stats(np.arange(12.0).reshape(4, 3), quantiles=True)}
+    again = parse_stats(stats_to_json(stats))
+    assert stats_to_json(again) == stats_to_json(stats)
+    assert again["x"]["count"].dtype == np.int64
+
+
+def test_odd_documents_are_read_as_far_as_they_make_sense() -> None:
+    found = parse_stats({"a": {"min": [False], "max": [True], "count": 3, "mean": 0.5}, "b": None})
+    assert stats_to_json(found) == {"a": {"min": [0], "max": [1], "count": [3], "mean": [0.5]}}
+
+
+@pytest.mark.parametrize("value", ["x", [[1], [1, 2]], {"a": 1}, [None, "y"], [1, {}]])
+def test_statistics_that_are_no_numbers_are_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="statistic 'mean' is no array of numbers"):
+        parse_stats({"a": {"mean": value}})
