@@ -9,7 +9,7 @@ from typing import get_args
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
-from roboreel.dataset.survey import survey
+from roboreel.dataset.survey import statistics_files, survey
 from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import Plan
 from roboreel.edit.view import OnBroken, Target, Timestamps, View, whole_view
@@ -18,7 +18,7 @@ from roboreel.format.version import FormatVersion, parse_version
 from roboreel.runner.executor import ExecutorName, make_executor
 from roboreel.runner.report import Report
 from roboreel.runner.run import refuse_output, run_plan
-from roboreel.runner.work import OpResult
+from roboreel.runner.work import OpResult, check_unchanged
 
 
 def plan_convert(
@@ -129,6 +129,8 @@ def run(
     """
     chosen = make_executor(executor or ("process" if workers > 1 else "serial"), workers)
     source = open_dataset(plan.source)
+    for name in statistics_files(source):
+        check_unchanged(source.root, name, plan.files)
     return run_plan(
         plan,
         chosen,
@@ -139,7 +141,7 @@ def run(
 
 
 def _planned(source: Dataset, view: View, out: str | os.PathLike[str]) -> Plan:
-    place = os.fspath(out)
+    place = os.path.expanduser(os.fspath(out))
     refuse_output(place, source=source.url)
     return replace(compile_view(view, survey(source)), out=place)
 

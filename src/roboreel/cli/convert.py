@@ -9,6 +9,7 @@ import typer
 
 from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table, tell
 from roboreel.cli.progress import progress_bar
+from roboreel.cli.stopping import stoppable
 from roboreel.errors import Problem
 from roboreel.format.json_types import Json
 from roboreel.format.version import FormatVersion
@@ -71,30 +72,29 @@ def convert(
 
     SRC is only read. DST appears whole, by one rename, or not at all.
     """
-    plan = plan_convert(
-        source,
-        to=to,
-        out=out,
-        on_broken=on_broken.value,
-        timestamps=timestamps.value,
-        allow_reencode=allow_reencode,
-        drop_audio=drop_audio,
-        data_file_mb=data_file_mb,
-        video_file_mb=video_file_mb,
-    )
-    if dry_run:
-        _show_plan(plan, as_json=as_json)
-        return
-    try:
+    with stoppable():
+        plan = plan_convert(
+            source,
+            to=to,
+            out=out,
+            on_broken=on_broken.value,
+            timestamps=timestamps.value,
+            allow_reencode=allow_reencode,
+            drop_audio=drop_audio,
+            data_file_mb=data_file_mb,
+            video_file_mb=video_file_mb,
+        )
+        if dry_run:
+            _show_plan(plan, as_json=as_json)
+            return
         with progress_bar(plan, quiet=quiet or as_json) as progress:
             report = run(plan, workers=workers, executor=executor, progress=progress)
-    except KeyboardInterrupt:
-        tell("interrupted: nothing was written")
-        raise typer.Exit(130) from None
     if as_json:
         emit_json(report.to_json())
     elif not quiet:
         show_report(report)
+    else:
+        _show_skipped(report.skipped)
 
 
 def _show_plan(plan: Plan, *, as_json: bool) -> None:
@@ -182,6 +182,11 @@ def _show_notes(
         say("not carried over")
         for loss in losses:
             say(f"  {loss}")
+    _show_skipped(skipped)
+
+
+def _show_skipped(skipped: tuple[Problem, ...]) -> None:
+    """Say on stderr, however quiet, which episodes are not in the result."""
     if skipped:
         episodes = sorted({problem.episode for problem in skipped if problem.episode is not None})
         tell(f"left out {count(len(episodes), 'episode')}: {', '.join(map(str, episodes))}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from roboreel.cli.convert import convert
 from roboreel.cli.demo import demo
 from roboreel.cli.info import info
 from roboreel.cli.output import say, tell
+from roboreel.cli.stopping import leave_on_sigterm
 from roboreel.errors import RoboreelError, UsageError
 
 app = typer.Typer(
@@ -43,18 +43,13 @@ def main() -> None:
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted,
     143 terminated.
     """
-    signal.signal(signal.SIGTERM, _terminated)
+    leave_on_sigterm()
     try:
         app()
     except UsageError as error:
         _leave(f"error: {error}", 2)
     except RoboreelError as error:
         _leave(f"error: {error}", 1)
-
-
-def _terminated(_number: int, _frame: object) -> None:
-    """Leave as on Ctrl-C, so that what was staged is removed."""
-    _leave("terminated: nothing was written", 143)
 
 
 def _leave(message: str, code: int) -> None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import pyarrow as pa
 
-from roboreel.errors import DatasetError, Problem, StorageError
+from roboreel.errors import Problem
 from roboreel.format import v2, v21, v30
 from roboreel.format.feature import Feature
 from roboreel.format.model import EPISODE, Model
@@ -88,30 +88,16 @@ class Dataset:
         name = v30.GLOBAL_STATS
         if self.version is not FormatVersion.V21 and name in self.files:
             document = parse_json(self.root.read(name), name)
-            return self._parsed(name, document)
+            return parse_stats(document) if isinstance(document, Mapping) else {}
         return merge_stats(stats for _, stats in self.episode_stats())
 
     def episode_stats(self) -> Iterator[tuple[int, Stats]]:
         """(episode index, statistics) as stored; nothing for v2.0, which has none per episode."""
         if self.version is FormatVersion.V21 and v2.EPISODE_STATS in self.files:
-            yield from self._explained(v2.EPISODE_STATS)
+            yield from v21.parse_episode_stats(self.root.read(v2.EPISODE_STATS))
         elif self.version is FormatVersion.V30:
             for name in episode_files(self.files):
                 yield from self._stats_in(name)
-
-    def _explained(self, name: str) -> Iterator[tuple[int, Stats]]:
-        try:
-            yield from v21.parse_episode_stats(self.root.read(name))
-        except ValueError as error:
-            raise _bad_stats(name, error) from error
-
-    def _parsed(self, name: str, document: object) -> Stats:
-        if not isinstance(document, Mapping):
-            raise _bad_stats(name, ValueError("not a JSON object"))
-        try:
-            return parse_stats(document)
-        except ValueError as error:
-            raise _bad_stats(name, error) from error
 
     def _stats_in(self, name: str) -> Iterator[tuple[int, Stats]]:
         with TableFile(self.root, name) as file:
@@ -121,10 +107,7 @@ class Dataset:
                 table = file.rows(begin, begin + rows).select([EPISODE, *names])
                 begin += rows
                 for row in table.to_pylist():
-                    try:
-                        yield int(row[EPISODE]), v30.stats_of_row(row)
-                    except ValueError as error:
-                        raise _bad_stats(name, error) from error
+                    yield int(row[EPISODE]), v30.stats_of_row(row)
 
     def size_bytes(self) -> int:
         """Bytes of all files."""
@@ -140,11 +123,3 @@ class Dataset:
 def episode_files(files: tuple[str, ...]) -> list[str]:
     """The files of a v3.0 episodes table, in order."""
     return [n for n in files if n.startswith(v30.EPISODES_FOLDER) and n.endswith(".parquet")]
-
-
-def _bad_stats(name: str, error: ValueError) -> DatasetError:
-    problem = Problem(rule="stats.readable", severity="error", message=str(error), path=name)
-    return DatasetError("the dataset's statistics cannot be read", [problem])
-
-
-__all__ = ["Dataset", "StorageError", "episode_files"]

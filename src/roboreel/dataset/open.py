@@ -90,6 +90,8 @@ def _without_stats(root: Root, name: str) -> pa.Table:
 def _missing_videos(model: Model, files: tuple[str, ...]) -> list[Problem]:
     """Cameras of which no file is there: known without opening any."""
     present = frozenset(files)
+    if not len(model.episodes):
+        return []
     missing = [
         camera
         for camera in model.info.cameras

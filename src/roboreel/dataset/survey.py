@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.dataset import Dataset, episode_files
+from roboreel.dataset.findings import Findings
 from roboreel.dataset.survey_tables import survey_tables
+from roboreel.dataset.survey_tasks import survey_tasks
 from roboreel.dataset.survey_videos import Streams, survey_camera
-from roboreel.errors import DatasetError, Problem
-from roboreel.format.inventory import Bools, FileFacts, Int64, Inventory
-from roboreel.format.model import EPISODE, LENGTH, video_path
-from roboreel.format.parse import Problems
+from roboreel.errors import DatasetError
+from roboreel.format import v2
+from roboreel.format.inventory import Bools, Int64, Inventory
+from roboreel.format.model import LENGTH
+from roboreel.format.stats import usable_stats
 
 
 def survey(dataset: Dataset) -> Inventory:
@@ -20,19 +23,22 @@ def survey(dataset: Dataset) -> Inventory:
         DatasetError: no declared camera has any file.
     """
     _require_videos(dataset)
-    problems = Problems()
-    broken: dict[int, list[Problem]] = {}
-    files: dict[str, FileFacts] = {}
-    tables = survey_tables(dataset, files, broken, problems)
+    findings = Findings(dataset)
+    for name in (*statistics_files(dataset), *dataset.model.extra_files):
+        if dataset.root.exists(name):
+            findings.add_file(name)
+    tables = survey_tables(findings)
     streams: Streams = {}
-    present = [camera for camera in dataset.cameras if _has_files(dataset, camera)]
+    missing = {p.column for p in dataset.problems if p.rule == "video.missing"}
     cameras = {
-        camera: survey_camera(dataset, camera, tables.rows, streams, files, broken, problems)
-        for camera in present
+        camera: survey_camera(findings, camera, tables, streams)
+        for camera in dataset.cameras
+        if camera not in missing
     }
-    _settle_lengths(dataset, tables.rows, broken, problems)
+    tasks = survey_tasks(tables, findings)
+    _settle_lengths(tables.rows, findings)
     return Inventory(
-        files=files,
+        files=findings.files,
         schemas=tables.schemas,
         rows=tables.rows,
         row_start=tables.row_start,
@@ -40,10 +46,18 @@ def survey(dataset: Dataset) -> Inventory:
         cameras=cameras,
         streams=tuple(facts for _, facts in streams.values()),
         shapes=tables.shapes,
-        with_stats=_with_stats(dataset),
-        broken={row: tuple(found) for row, found in sorted(broken.items())},
-        problems=tuple(problems.found),
+        tasks=tasks.tasks,
+        tasks_of_episodes=tasks.of_episodes,
+        with_stats=_with_stats(findings, tables.rows),
+        broken={row: tuple(found) for row, found in sorted(findings.broken.items())},
+        problems=tuple(findings.problems.found),
     )
+
+
+def statistics_files(dataset: Dataset) -> list[str]:
+    """The documents that hold the dataset's statistics, as far as they are there."""
+    names = [v2.EPISODE_STATS, v2.GLOBAL_STATS, *episode_files(dataset.files)]
+    return [name for name in names if name in dataset.files]
 
 
 def _require_videos(dataset: Dataset) -> None:
@@ -52,33 +66,37 @@ def _require_videos(dataset: Dataset) -> None:
         raise DatasetError("the videos are not here", missing)
 
 
-def _has_files(dataset: Dataset, camera: str) -> bool:
-    missing = {p.column for p in dataset.problems if p.rule == "video.missing"}
-    return camera not in missing and len(dataset.episodes) > 0 and bool(video_path(camera))
-
-
-def _settle_lengths(
-    dataset: Dataset, rows: Int64, broken: dict[int, list[Problem]], problems: Problems
-) -> None:
+def _settle_lengths(rows: Int64, findings: Findings) -> None:
     """Where the documents give another length than the table, and nothing is broken, the table wins."""
-    declared = dataset.episodes[LENGTH].to_numpy()
-    numbers = dataset.episodes[EPISODE].to_numpy()
+    declared = findings.dataset.episodes[LENGTH].to_numpy()
     for row in np.flatnonzero(rows != declared).tolist():
-        if row not in broken:
-            message = f"its length is {declared[row]} in the documents, but its table has {rows[row]} rows"
-            action = "the table wins"
-            problems.add("episode.length", message, episode=int(numbers[row]), action=action)
+        if row not in findings.broken:
+            message = (
+                f"its length is {declared[row]} in the documents, its table has {rows[row]} rows"
+            )
+            findings.notes(row, "episode.length", message, action="the table wins")
 
 
-def _with_stats(dataset: Dataset) -> dict[str, Bools]:
-    row_of_episode = {n: row for row, n in enumerate(dataset.episodes[EPISODE].to_pylist())}
+def _with_stats(findings: Findings, rows: Int64) -> dict[str, Bools]:
+    """By feature, the episodes whose stored statistics can pass through."""
+    dataset = findings.dataset
+    row_of_episode = {number: row for row, number in enumerate(findings.numbers)}
+    declared = dataset.episodes[LENGTH].to_numpy()
     found: dict[str, Bools] = {}
+    unusable: dict[str, int] = {}
     for episode, stats in dataset.episode_stats():
         row = row_of_episode.get(episode)
         if row is None:
             continue
         for name, parts in stats.items():
-            if {"min", "max", "mean", "std", "count"} <= parts.keys():
-                flags = found.setdefault(name, np.zeros(len(row_of_episode), dtype=np.bool_))
-                flags[row] = True
+            feature = dataset.features.get(name)
+            camera = feature is not None and feature.is_camera
+            whole = rows[row] == declared[row]
+            if whole and usable_stats(parts, rows=None if camera else int(rows[row])):
+                found.setdefault(name, np.zeros(len(rows), dtype=np.bool_))[row] = True
+            else:
+                unusable[name] = unusable.get(name, 0) + 1
+    for name, count in unusable.items():
+        message = f"the statistics of {count} episodes are not usable, or of another length"
+        findings.problems.add("stats.usable", message, column=name, action="computed anew")
     return found

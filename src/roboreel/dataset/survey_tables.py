@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import Problem, StorageError
+from roboreel.dataset.findings import Findings
+from roboreel.errors import StorageError
 from roboreel.format.feature import (
     EPISODE_INDEX,
     FRAME_INDEX,
@@ -21,12 +22,12 @@ from roboreel.format.feature import (
     TIMESTAMP,
     is_list,
 )
-from roboreel.format.inventory import FileFacts, Floats, Int64
-from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, ROW_START, TASKS
-from roboreel.format.parse import Problems
+from roboreel.format.inventory import Bools, Floats, Int64
+from roboreel.format.model import DATA_PATH, LENGTH, ROW_START
 from roboreel.storage.tables import TableFile
 
 _SURVEYED = (TIMESTAMP, FRAME_INDEX, EPISODE_INDEX, TASK_INDEX)
+_ON_GRID_S = 1e-4
 
 
 @dataclass(slots=True)
@@ -36,41 +37,38 @@ class TablesFound:
     rows: Int64
     row_start: Int64
     timestamp_error_s: Floats
-    schemas: dict[str, pa.Schema]
-    shapes: dict[str, tuple[int, ...]]
+    gaps: Bools
+    """True where frame_index or timestamps say that rows have been taken out before the last."""
+    task_indexes: list[tuple[int, ...]]
+    """Distinct task indexes of each episode's rows; empty where they have no such column."""
+    schemas: dict[str, pa.Schema] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-def survey_tables(
-    dataset: Dataset,
-    files: dict[str, FileFacts],
-    broken: dict[int, list[Problem]],
-    problems: Problems,
-) -> TablesFound:
+def survey_tables(findings: Findings) -> TablesFound:
     """Survey every table file that an episode names."""
+    dataset = findings.dataset
     episodes = dataset.episodes
     found = TablesFound(
         rows=episodes[LENGTH].to_numpy().astype(np.int64),
         row_start=episodes[ROW_START].to_numpy().astype(np.int64),
         timestamp_error_s=np.zeros(len(episodes)),
-        schemas={},
-        shapes={},
+        gaps=np.zeros(len(episodes), dtype=np.bool_),
+        task_indexes=[() for _ in range(len(episodes))],
     )
+    present = frozenset(dataset.files)
     for path, members in rows_by_path(episodes[DATA_PATH]).items():
-        if path is None:
-            for row in members:
-                _break(broken, dataset, row, "table.missing", "its table file is not there", None)
-            continue
-        if dataset.version.one_file_per_episode and len(members) > 1:
+        if path is None or path not in present:
+            findings.breaks(members, "table.missing", "its table file is not there", path=path)
+        elif dataset.version.one_file_per_episode and len(members) > 1:
             message = f"the file of {len(members)} episodes, where each has its own"
-            for row in members:
-                _break(broken, dataset, row, "table.shared", message, path)
-            continue
-        try:
-            _survey_file(dataset, path, members, found, files, broken, problems)
-        except StorageError as error:
-            for row in members:
-                _break(broken, dataset, row, "table.readable", str(error), path)
-    _report_supplied(found, problems)
+            findings.breaks(members, "table.shared", message, path=path)
+        else:
+            try:
+                _survey_file(path, members, found, findings)
+            except StorageError as error:
+                findings.breaks(members, "table.readable", str(error), path=path)
+    _report_supplied(found, findings)
     return found
 
 
@@ -82,150 +80,143 @@ def rows_by_path(paths: pa.ChunkedArray) -> dict[str | None, list[int]]:
     return grouped
 
 
-def _break(
-    broken: dict[int, list[Problem]],
-    dataset: Dataset,
-    row: int,
-    rule: str,
-    message: str,
-    path: str | None,
-) -> None:
-    episode = int(dataset.episodes[EPISODE][row].as_py())
-    problem = Problem(rule=rule, severity="error", message=message, path=path, episode=episode)
-    broken.setdefault(row, []).append(problem)
-
-
-def _survey_file(
-    dataset: Dataset,
-    path: str,
-    members: Sequence[int],
-    found: TablesFound,
-    files: dict[str, FileFacts],
-    broken: dict[int, list[Problem]],
-    problems: Problems,
-) -> None:
-    stat = dataset.root.stat(path)
-    with TableFile(dataset.root, path) as file:
+def _survey_file(path: str, members: Sequence[int], found: TablesFound, findings: Findings) -> None:
+    findings.add_file(path)
+    with TableFile(findings.dataset.root, path) as file:
         schema, rows = file.footer.schema, file.footer.rows
         index = file.read([name for name in _SURVEYED if name in schema.names])
-        _note_shapes(dataset, file, found)
-    files[path] = FileFacts(size_bytes=stat.size_bytes, stamp=stat.stamp)
+        _note_shapes(findings.dataset, file, found)
     found.schemas[path] = schema
-    located = _locate(dataset, path, members, rows, index, found, broken, problems)
+    for name in index.column_names:
+        if not _holds_numbers(index[name].type):
+            message = f"index column '{name}' holds {index[name].type}, not numbers"
+            findings.breaks(members, "table.index-columns", message, path=path, column=name)
+            return
+    if findings.dataset.version.one_file_per_episode:
+        located = _locate_alone(path, members[0], rows, index, found, findings)
+    else:
+        located = _locate_shared(path, members, rows, index, found, findings)
     for row in located:
         start, stop = int(found.row_start[row]), int(found.row_start[row] + found.rows[row])
-        part = index.slice(start, stop - start)
-        found.timestamp_error_s[row] = _timestamp_error(part, dataset.fps)
-        _check_index(dataset, row, path, part, broken, problems)
+        _check_index(path, row, index.slice(start, stop - start), found, findings)
 
 
-def _locate(
-    dataset: Dataset,
+def _holds_numbers(type_: pa.DataType) -> bool:
+    inner = type_.value_type if is_list(type_) else type_
+    return bool(pa.types.is_integer(inner) or pa.types.is_floating(inner))
+
+
+def _locate_alone(
+    path: str, row: int, rows: int, index: pa.Table, found: TablesFound, findings: Findings
+) -> list[int]:
+    """A file with one episode: its rows are the file's."""
+    found.row_start[row], found.rows[row] = 0, rows
+    if rows == 0:
+        findings.breaks([row], "table.empty", "its table has no row", path=path)
+        return []
+    if EPISODE_INDEX in index.column_names:
+        written = sorted(set(_whole_numbers(index[EPISODE_INDEX]).tolist()))
+        if written != [findings.numbers[row]]:
+            message = f"its rows say that they are of episode {', '.join(map(str, written[:5]))}"
+            action = "the file's name and the documents win"
+            findings.notes(row, "table.episode-index", message, path=path, action=action)
+    return [row]
+
+
+def _locate_shared(
     path: str,
     members: Sequence[int],
     rows: int,
     index: pa.Table,
     found: TablesFound,
-    broken: dict[int, list[Problem]],
-    problems: Problems,
+    findings: Findings,
 ) -> list[int]:
-    """Sets where each episode's rows are; returns the episodes that have rows."""
-    if dataset.version.one_file_per_episode:
-        (row,) = members[:1]
-        found.row_start[row], found.rows[row] = 0, rows
-        if rows == 0:
-            _break(broken, dataset, row, "table.empty", "its table has no row", path)
-        return [row] if rows else []
-    if EPISODE_INDEX not in index.column_names:
-        return [row for row in members if _inside(dataset, row, path, rows, found, broken)]
-    written = _whole_numbers(index[EPISODE_INDEX])
-    numbers = dataset.episodes[EPISODE].to_numpy()
+    """A file with many episodes: their rows are where its own `episode_index` says."""
+    places = None
+    if EPISODE_INDEX in index.column_names:
+        places = _runs(_whole_numbers(index[EPISODE_INDEX]))
     located = []
     for row in members:
-        place = _run_of(written, int(numbers[row]), int(found.row_start[row]))
-        if place is None:
+        begin, count = int(found.row_start[row]), int(found.rows[row])
+        place = (begin, begin + count) if places is None else places.get(findings.numbers[row])
+        if place is None or place[1] > rows:
             message = "the table holds no unbroken run of rows with its episode_index"
-            _break(broken, dataset, row, "table.episode-rows", message, path)
+            findings.breaks([row], "table.episode-rows", message, path=path)
             continue
-        if place[0] != found.row_start[row]:
-            message = f"its rows begin at {place[0]}, not at {found.row_start[row]}"
-            action = "the table wins"
-            episode = int(numbers[row])
-            problems.add("table.episode-rows", message, path=path, episode=episode, action=action)
+        if place[0] != begin:
+            message = f"its rows begin at {place[0]}, not at {begin}"
+            findings.notes(row, "table.episode-rows", message, path=path, action="the table wins")
         found.row_start[row], found.rows[row] = place[0], place[1] - place[0]
         located.append(row)
     return located
 
 
-def _inside(
-    dataset: Dataset,
-    row: int,
-    path: str,
-    rows: int,
-    found: TablesFound,
-    broken: dict[int, list[Problem]],
-) -> bool:
-    stop = int(found.row_start[row] + found.rows[row])
-    if stop <= rows:
-        return True
-    message = f"its rows end at {stop}, but the table has {rows}"
-    _break(broken, dataset, row, "table.episode-rows", message, path)
-    return False
+def _runs(written: Int64) -> dict[int, tuple[int, int] | None]:
+    """Where each value stands: `[start, stop)`, or None where it stands in several places."""
+    if not len(written):
+        return {}
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(written)) + 1])
+    stops = np.append(starts[1:], len(written))
+    places: dict[int, tuple[int, int] | None] = {}
+    for value, start, stop in zip(
+        written[starts].tolist(), starts.tolist(), stops.tolist(), strict=True
+    ):
+        places[value] = None if value in places else (start, stop)
+    return places
 
 
-def _run_of(written: Int64, episode: int, expected: int) -> tuple[int, int] | None:
-    at = np.flatnonzero(written == episode)
-    if not len(at) or int(at[-1]) - int(at[0]) + 1 != len(at):
-        return None
-    return int(at[0]), int(at[-1]) + 1
+def _check_index(
+    path: str, row: int, index: pa.Table, found: TablesFound, findings: Findings
+) -> None:
+    """What the index columns of an episode's rows say."""
+    fps = findings.dataset.fps
+    if TIMESTAMP in index.column_names:
+        seconds = _numbers(index[TIMESTAMP])
+        found.timestamp_error_s[row] = _timestamp_error(index[TIMESTAMP].type, seconds, fps)
+        found.gaps[row] = _gaps_on_grid(seconds, fps)
+    if FRAME_INDEX in index.column_names:
+        frames = _whole_numbers(index[FRAME_INDEX])
+        if not np.array_equal(frames, np.arange(len(frames))):
+            message = "frame_index does not count 0, 1, 2, …"
+            action = "counted anew"
+            findings.notes(row, "table.frame-index", message, path=path, action=action)
+            found.gaps[row] = True
+    if TASK_INDEX in index.column_names:
+        values = np.unique(_whole_numbers(index[TASK_INDEX])).tolist()
+        found.task_indexes[row] = tuple(values)
 
 
-def _timestamp_error(index: pa.Table, fps: Fraction) -> float:
-    if TIMESTAMP not in index.column_names:
-        return 0.0
-    seconds = _numbers(index[TIMESTAMP])
+def _timestamp_error(type_: pa.DataType, seconds: Floats, fps: Fraction) -> float:
     expected = np.arange(len(seconds)) * fps.denominator / fps.numerator
-    if pa.types.is_float32(index[TIMESTAMP].type):  # late in an episode its steps exceed 1e-4 s
+    if pa.types.is_float32(type_):  # late in an episode its steps exceed 1e-4 s
         expected = expected.astype(np.float32).astype(np.float64)
     error = np.abs(seconds - expected)
     return float(np.where(np.isfinite(error), error, np.inf).max(initial=0.0))
 
 
+def _gaps_on_grid(seconds: Floats, fps: Fraction) -> bool:
+    """True where all timestamps are multiples of 1 / fps, but some multiples are left out.
+
+    Such are the timestamps of rows of which some were removed; a recorder's clock gives no multiples.
+    """
+    if not np.isfinite(seconds).all():
+        return False
+    frames = seconds * float(fps)
+    whole = np.rint(frames)
+    on_grid = bool((np.abs(frames - whole) <= _ON_GRID_S * float(fps)).all())
+    return on_grid and not np.array_equal(whole, np.arange(len(whole)))
+
+
 def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     """(n,) a column of numbers, also where each is wrapped in a list of one; NaN where null."""
     flat = pc.list_flatten(column) if is_list(column.type) else column
-    return np.asarray(flat.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    wide = flat.cast(pa.float64(), safe=False)  # nanoseconds since 1970 need not be exact here
+    return np.asarray(wide.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
 def _whole_numbers(column: pa.ChunkedArray) -> Int64:
     numbers = _numbers(column)
-    return np.where(np.isfinite(numbers), numbers, -1).astype(np.int64)
-
-
-def _check_index(
-    dataset: Dataset,
-    row: int,
-    path: str,
-    index: pa.Table,
-    broken: dict[int, list[Problem]],
-    problems: Problems,
-) -> None:
-    episode = int(dataset.episodes[EPISODE][row].as_py())
-    if FRAME_INDEX in index.column_names:
-        frames = _whole_numbers(index[FRAME_INDEX])
-        if not np.array_equal(frames, np.arange(len(frames))):
-            message = "frame_index does not count 0, 1, 2, …"
-            problems.add(
-                "table.frame-index", message, path=path, episode=episode, action="counted anew"
-            )
-    if TASK_INDEX in index.column_names:
-        unknown = set(np.unique(_whole_numbers(index[TASK_INDEX])).tolist()) - set(dataset.tasks)
-        if unknown:
-            message = f"task_index {sorted(unknown)} is not in the task list"
-            _break(broken, dataset, row, "task.resolves", message, path)
-    elif not dataset.episodes[TASKS][row].as_py():
-        message = "it has neither a task_index column nor a listed task"
-        _break(broken, dataset, row, "task.resolves", message, path)
+    return np.where(np.abs(numbers) < 1 << 53, numbers, -1).astype(np.int64)
 
 
 def _note_shapes(dataset: Dataset, file: TableFile, found: TablesFound) -> None:
@@ -251,11 +242,11 @@ def _nested_lengths(value: object, type_: pa.DataType) -> tuple[int, ...]:
     return tuple(lengths)
 
 
-def _report_supplied(found: TablesFound, problems: Problems) -> None:
+def _report_supplied(found: TablesFound, findings: Findings) -> None:
     for name in INDEX_DTYPES:
         without = [path for path, schema in found.schemas.items() if name not in schema.names]
         if without:
             message = f"{len(without)} table files have no such column"
-            problems.add(
+            findings.problems.add(
                 "table.index-columns", message, path=without[0], column=name, action="supplied"
             )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
-from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.survey_tables import rows_by_path
-from roboreel.errors import Problem, StorageError
-from roboreel.format.inventory import CameraFacts, FileFacts, Int64, StreamFacts
-from roboreel.format.model import EPISODE, frame_start, video_path
-from roboreel.format.parse import Problems
+from roboreel.dataset.findings import Findings
+from roboreel.dataset.survey_tables import TablesFound, rows_by_path
+from roboreel.errors import StorageError
+from roboreel.format.inventory import CameraFacts, Int64, StreamFacts
+from roboreel.format.model import frame_start, video_path
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import PacketTable, SampleEntry, run_of_frames
 
@@ -21,70 +21,44 @@ _RATE_TOLERANCE = 0.05
 
 
 def survey_camera(
-    dataset: Dataset,
-    camera: str,
-    rows: Int64,
-    streams: Streams,
-    files: dict[str, FileFacts],
-    broken: dict[int, list[Problem]],
-    problems: Problems,
+    findings: Findings, camera: str, tables: TablesFound, streams: Streams
 ) -> CameraFacts:
     """Survey every file of one camera.
 
     Args:
-        dataset: the dataset.
+        findings: grows.
         camera: name of the camera.
-        rows: (episodes,) rows of each episode, by its table.
+        tables: what the tables hold.
         streams: kinds of streams found so far; grows.
-        files: facts of files found so far; grows.
-        broken: why episodes cannot be written; grows.
-        problems: what is odd; grows.
     """
-    return _CameraSurvey(dataset, camera, rows, streams, files, broken, problems).facts()
+    return _CameraSurvey(findings, camera, tables, streams).facts()
 
 
 class _CameraSurvey:
     def __init__(
-        self,
-        dataset: Dataset,
-        camera: str,
-        rows: Int64,
-        streams: Streams,
-        files: dict[str, FileFacts],
-        broken: dict[int, list[Problem]],
-        problems: Problems,
+        self, findings: Findings, camera: str, tables: TablesFound, streams: Streams
     ) -> None:
-        self._dataset, self._camera, self._rows = dataset, camera, rows
-        self._streams, self._files, self._broken = streams, files, broken
-        self._problems = problems
-        self._numbers = dataset.episodes[EPISODE].to_numpy()
-        declared = dataset.episodes[frame_start(camera)]
+        self._findings, self._camera, self._streams = findings, camera, streams
+        self._dataset, self._rows, self._gaps = findings.dataset, tables.rows, tables.gaps
+        declared = self._dataset.episodes[frame_start(camera)]
         self._start = declared.fill_null(0).to_numpy().astype(np.int64)
-        count = len(dataset.episodes)
+        count = len(self._rows)
         self._packets, self._lead, self._bytes = (np.zeros(count, dtype=np.int64) for _ in range(3))
         self._stream = np.full(count, -1, dtype=np.int64)
 
     def facts(self) -> CameraFacts:
         """Survey, and give the facts of all episodes."""
+        alone = self._dataset.version.one_file_per_episode
         for path, members in rows_by_path(self._dataset.episodes[video_path(self._camera)]).items():
             if path is None:
                 self._break(members, "video.missing", "its video file is not there", None)
-                continue
-            if self._dataset.version.one_file_per_episode and len(members) > 1:
+            elif path in self._findings.files:
+                self._break(members, "video.shared", "the file of another camera too", path)
+            elif alone and len(members) > 1:
                 message = f"the file of {len(members)} episodes, where each has its own"
                 self._break(members, "video.shared", message, path)
-                continue
-            try:
-                stat = self._dataset.root.stat(path)
-                table = read_packet_table(self._dataset.root, path)
-            except StorageError as error:
-                self._break(members, "video.readable", str(error), path)
-                continue
-            self._files[path] = FileFacts(size_bytes=stat.size_bytes, stamp=stat.stamp)
-            self._locate(path, members, table)
-            kind = self._kind(table)
-            for row in members:
-                self._measure(row, path, table, kind)
+            else:
+                self._survey_file(path, members)
         return CameraFacts(
             start=self._start,
             packets=self._packets,
@@ -92,6 +66,19 @@ class _CameraSurvey:
             size_bytes=self._bytes,
             stream=self._stream,
         )
+
+    def _survey_file(self, path: str, members: Sequence[int]) -> None:
+        try:
+            self._findings.add_file(path)
+            table = read_packet_table(self._dataset.root, path)
+        except StorageError as error:
+            self._break(members, "video.readable", str(error), path)
+            return
+        sound = [row for row in members if row not in self._findings.broken]
+        self._locate(path, sound, table)
+        kind = self._kind(table)
+        for row in sound:
+            self._measure(row, path, table, kind)
 
     def _kind(self, table: PacketTable) -> int:
         key = (table.entry, table.other_tracks)
@@ -122,16 +109,12 @@ class _CameraSurvey:
         for row, was, now in zip(order, declared.tolist(), resolved.tolist(), strict=True):
             if was != now:
                 message = f"its frames begin at {now} by the packets, at {was} by the documents"
-                episode, action = int(self._numbers[row]), "the file wins"
-                self._problems.add(
-                    "video.segment",
-                    message,
-                    path=path,
-                    episode=episode,
-                    column=self._camera,
-                    action=action,
-                )
+                self._note(row, "video.segment", message, path, "the file wins")
                 self._start[row] = now
+        for before, row in pairwise(order):
+            if self._start[row] < self._start[before] + self._rows[before]:
+                message = f"its frames overlap those of episode {self._findings.numbers[before]}"
+                self._break([row], "video.overlap", message, path)
 
     def _measure(self, row: int, path: str, table: PacketTable, kind: int) -> None:
         start, frames = int(self._start[row]), int(self._rows[row])
@@ -148,7 +131,12 @@ class _CameraSurvey:
             return
         surplus = table.frames - frames
         if self._dataset.version.one_file_per_episode and surplus:
-            self._report_surplus(row, path, surplus)
+            message = f"{surplus} frames more than rows"
+            if self._gaps[row]:
+                where = "rows are missing before the last one: frame_index or timestamps have gaps"
+                self._break([row], "video.long", f"{message}, and {where}", path)
+                return
+            self._note(row, "video.long", message, path, "frames after the last row are left out")
         try:
             run = run_of_frames(table, start, start + frames)
         except ValueError as error:
@@ -158,27 +146,11 @@ class _CameraSurvey:
         self._bytes[row] = int(table.size[run.positions].sum())
         self._stream[row] = kind
 
-    def _report_surplus(self, row: int, path: str, surplus: int) -> None:
-        self._problems.add(
-            "video.long",
-            f"{surplus} frames more than rows",
-            path=path,
-            episode=int(self._numbers[row]),
-            column=self._camera,
-            action="the frames after the last row are left out",
-        )
+    def _note(self, row: int, rule: str, message: str, path: str, action: str) -> None:
+        self._findings.notes(row, rule, message, path=path, column=self._camera, action=action)
 
-    def _break(self, members: Sequence[int], rule: str, message: str, path: str | None) -> None:
-        for row in members:
-            problem = Problem(
-                rule=rule,
-                severity="error",
-                message=message,
-                path=path,
-                episode=int(self._numbers[row]),
-                column=self._camera,
-            )
-            self._broken.setdefault(row, []).append(problem)
+    def _break(self, rows: Sequence[int], rule: str, message: str, path: str | None) -> None:
+        self._findings.breaks(rows, rule, message, path=path, column=self._camera)
 
 
 def _nearest(declared: Int64, table: PacketTable, fps: Fraction) -> Int64:

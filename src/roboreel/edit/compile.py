@@ -17,6 +17,7 @@ from roboreel.edit.compile_tables import (
 from roboreel.edit.compile_video import CameraPlan, compile_camera, refuse_audio, refuse_cuts
 from roboreel.edit.pack import batches, pack, runs
 from roboreel.edit.plan import (
+    DECLARED_ROWS,
     DEFAULT_TASK,
     FIRST_INDEX,
     INPUT_ROW,
@@ -38,7 +39,7 @@ from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
 from roboreel.format import v2, v30
-from roboreel.format.feature import INDEX_DTYPES, Feature
+from roboreel.format.feature import Feature
 from roboreel.format.inventory import FileFacts, Int64, Inventory
 from roboreel.format.layout import numbered
 from roboreel.format.model import (
@@ -80,7 +81,7 @@ def compile_view(view: View, inventory: Inventory) -> Plan:
     refuse_cuts(view, inventory)
     columns = columns_of(view, inventory, problems)
     features = features_of(view, inventory, columns, problems)
-    tasks, renumbered = _tasks(view, problems)
+    tasks, renumbered = _tasks(view, inventory, problems)
     program, features = program_of(view, inventory, columns, features, renumbered, problems)
     features = {
         name: video_feature(view, inventory, feature, problems) if feature.is_video else feature
@@ -93,8 +94,6 @@ def compile_view(view: View, inventory: Inventory) -> Plan:
     ops = [*tables.ops, *(op for plan in cameras.values() for op in plan.ops)]
     ops += _measures(view, inventory)
     ops += [CopyFile(path=p, reason="travels along as it is") for p in view.model.extra_files]
-    old_splits = view.model.info.splits
-    unchanged = len(view.rows) == len(view.model.episodes)
     return Plan(
         source=view.source,
         model=model,
@@ -103,7 +102,7 @@ def compile_view(view: View, inventory: Inventory) -> Plan:
         ops=tuple(ops),
         table=program,
         stats=_stats(view, model),
-        splits=usable_splits(old_splits if unchanged else None, len(view.rows), Problems()),
+        splits=_splits(view),
         input_bytes=_input_bytes(view, inventory),
         problems=(*view.model.problems, *inventory.problems, *problems.found),
         losses=_losses(view, inventory),
@@ -131,9 +130,11 @@ def _sound(view: View, inventory: Inventory) -> tuple[View, tuple[Problem, ...]]
     return view.keep(np.array(kept, dtype=np.int64)), reasons
 
 
-def _tasks(view: View, problems: Problems) -> tuple[dict[int, str], dict[int, int]]:
+def _tasks(
+    view: View, inventory: Inventory, problems: Problems
+) -> tuple[dict[int, str], dict[int, int]]:
     """The result's task list, and new index by old one where they change."""
-    tasks = dict(view.model.tasks)
+    tasks = dict(inventory.tasks)
     dense = list(tasks) == list(range(len(tasks)))
     if dense or view.target.version is not FormatVersion.V30:
         return tasks, {}
@@ -142,6 +143,11 @@ def _tasks(view: View, problems: Problems) -> tuple[dict[int, str], dict[int, in
     action = f"numbered 0…{len(tasks) - 1}, which v3.0 needs"
     problems.add("task.contiguous", message, action=action)
     return {renumbered[old]: text for old, text in tasks.items()}, renumbered
+
+
+def _tasks_of_episodes(view: View, inventory: Inventory) -> pa.Array:
+    texts = [list(inventory.tasks_of_episodes[row]) for row in view.rows.tolist()]
+    return pa.array(texts, pa.list_(pa.string()))
 
 
 def _compile_tables(view: View, inventory: Inventory) -> _Tables:
@@ -205,7 +211,7 @@ def _result(
     frames = inventory.rows[view.rows]
     columns: dict[str, pa.Array | pa.ChunkedArray] = {
         EPISODE: pa.array(np.arange(len(frames), dtype=np.int64)),
-        TASKS: source[TASKS],
+        TASKS: _tasks_of_episodes(view, inventory),
         LENGTH: pa.array(frames),
         DATA_PATH: pa.array(tables.paths, pa.string()),
         ROW_START: pa.array(tables.start),
@@ -216,7 +222,9 @@ def _result(
         columns[frame_start(name)] = pa.array(plan.start)
         columns[frame_stop(name)] = pa.array(plan.start + frames)
     extra = view.model.extra_columns
-    table = pa.table({**columns, **{name: source[name] for name in extra}})
+    table = pa.table(columns)
+    for name in extra:
+        table = table.append_column(source.schema.field(name), source[name])
     target = view.target
     info = replace(
         view.model.info,
@@ -234,12 +242,16 @@ def _inputs(
     source = view.model.episodes.take(view.rows)
     rows = inventory.rows[view.rows]
     index_of_text = {text: index for index, text in reversed(list(tasks.items()))}
-    first = [index_of_text.get(texts[0], 0) if texts else 0 for texts in source[TASKS].to_pylist()]
+    first = [
+        index_of_text.get(texts[0], 0) if texts else 0
+        for texts in _tasks_of_episodes(view, inventory).to_pylist()
+    ]
     columns = {
         SOURCE_EPISODE: source[EPISODE],
         INPUT_TABLE: source[DATA_PATH],
         INPUT_ROW: pa.array(inventory.row_start[view.rows]),
         ROWS: pa.array(rows),
+        DECLARED_ROWS: source[LENGTH],
         FIRST_INDEX: pa.array(np.cumsum(rows) - rows),
         DEFAULT_TASK: pa.array(first, pa.int64()),
     }
@@ -272,16 +284,31 @@ def _stats(view: View, model: Model) -> StatsProgram:
     wanted = [n for n, feature in features.items() if feature.is_numeric or feature.is_camera]
     return StatsProgram(
         features=tuple(wanted),
-        computed=frozenset(INDEX_DTYPES),
         compare_global=not view.model.info.version.has_episode_stats,
     )
+
+
+def _splits(view: View) -> dict[str, str]:
+    """The splits, each with those of its episodes that are kept."""
+    before = len(view.model.episodes)
+    splits = usable_splits(view.model.info.splits, before, Problems())
+    kept = np.zeros(before + 1, dtype=np.int64)
+    kept[view.rows + 1] = 1
+    kept_before = np.cumsum(kept)
+    ranges = {name: [int(part) for part in text.split(":")] for name, text in splits.items()}
+    return {name: f"{kept_before[a]}:{kept_before[b]}" for name, (a, b) in ranges.items()}
 
 
 def _used_files(view: View, inventory: Inventory) -> dict[str, FileFacts]:
     columns = [DATA_PATH, *(video_path(name) for name in inventory.cameras)]
     taken = view.model.episodes.take(view.rows)
     used = {path for column in columns for path in taken[column].unique().to_pylist()}
-    return {path: inventory.files[path] for path in sorted(used)}
+    return {path: facts for path, facts in inventory.files.items() if path in used or _beside(path)}
+
+
+def _beside(path: str) -> bool:
+    """True for documents with statistics and files that travel along: neither tables nor videos."""
+    return path.startswith("meta/") or "/" not in path
 
 
 def _input_bytes(view: View, inventory: Inventory) -> int:

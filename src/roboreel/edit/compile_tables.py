@@ -18,6 +18,7 @@ from roboreel.format.feature import (
     SOURCE_TIMESTAMP,
     TIMESTAMP,
     Feature,
+    dtype_of,
     feature_from_arrow,
     huggingface_metadata,
     is_list,
@@ -37,6 +38,8 @@ class Columns:
 
     types: Mapping[str, pa.Field]
     schema_metadata: Mapping[bytes, bytes]
+    widened: frozenset[str]
+    """Columns whose type is wider than in some of the tables."""
 
 
 def columns_of(view: View, inventory: Inventory, problems: Problems) -> Columns:
@@ -47,12 +50,25 @@ def columns_of(view: View, inventory: Inventory, problems: Problems) -> Columns:
     """
     schemas = _schemas(view, inventory)
     types: dict[str, pa.Field] = {}
+    widened: set[str] = set()
     for schema in schemas:
         for item in schema:
-            types[item.name] = _common(types.get(item.name), item, problems)
+            known = types.get(item.name)
+            types[item.name] = _common(known, item, problems)
+            if known is not None and not known.type.equals(types[item.name].type):
+                widened.add(item.name)
+    for name in types:
+        without = sum(name not in schema.names for schema in schemas)
+        if without and name not in INDEX_DTYPES:
+            message = "some tables do not have this column"
+            problems.add("table.columns", message, column=name, action="empty there")
     dropped = (b"huggingface", b"pandas", b"ARROW:schema")
     first = schemas[0].metadata or {}
-    return Columns(types, {key: value for key, value in first.items() if key not in dropped})
+    return Columns(
+        types,
+        {key: value for key, value in first.items() if key not in dropped},
+        frozenset(widened),
+    )
 
 
 def episodes_without(view: View, inventory: Inventory) -> dict[int, list[Problem]]:
@@ -117,7 +133,7 @@ def program_of(
     regular, kept = _timestamps(view, irregular, columns, problems)
     types = {name: columns.types.get(name, pa.field(name, pa.null())) for name in features}
     fields = [
-        _index_field(item) if name in INDEX_DTYPES else item
+        _index_field(item, regular=regular) if name in INDEX_DTYPES else item
         for name, item in _in_file_order(types, columns)
         if not features[name].is_video
     ]
@@ -125,10 +141,14 @@ def program_of(
         fields, features, columns.schema_metadata, version=view.target.version, problems=problems
     )
     if kept is not None:
-        stamp = next(item.type for item in fields if item.name == TIMESTAMP)
+        stamp = _unwrapped(columns.types[TIMESTAMP].type)
         fields.append(pa.field(kept, stamp))
         features = {**features, kept: feature_from_arrow(kept, stamp, ())}
-    features = {name: _agreeing(feature, fields) for name, feature in features.items()}
+    exact = columns.widened | set(INDEX_DTYPES)
+    features = {
+        name: _agreeing(feature, fields) if name in exact else feature
+        for name, feature in features.items()
+    }
     schema = pa.schema(fields)
     described = json.dumps(huggingface_metadata(schema, features))
     schema = schema.with_metadata(
@@ -162,6 +182,8 @@ def _common(known: pa.Field | None, item: pa.Field, problems: Problems) -> pa.Fi
     if known is None or known.type.equals(item.type):
         return known if known is not None else item
     wider = _wider(known.type, item.type)
+    if wider is not None and pa.types.is_null(known.type) | pa.types.is_null(item.type):
+        return pa.field(item.name, wider, metadata=known.metadata)
     if wider is None:
         message = f"is {known.type} in some tables and {item.type} in others"
         problem = Problem(rule="table.types", severity="error", message=message, column=item.name)
@@ -173,8 +195,10 @@ def _common(known: pa.Field | None, item: pa.Field, problems: Problems) -> pa.Fi
 
 def _wider(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     """A type that holds the values of both exactly, or None."""
-    if a.equals(b):
+    if a.equals(b) or pa.types.is_null(b):
         return a
+    if pa.types.is_null(a):
+        return b
     if is_list(a) and is_list(b):
         inner = _wider(a.value_type, b.value_type)
         if inner is None:
@@ -225,23 +249,27 @@ def _in_file_order(
     return [(name, types[name]) for name in order]
 
 
-def _index_field(item: pa.Field) -> pa.Field:
-    wanted = _INDEX_TYPES[item.name]
-    if item.name == TIMESTAMP and pa.types.is_floating(item.type):
-        wanted = item.type
+def _index_field(item: pa.Field, *, regular: bool) -> pa.Field:
+    """The index column as it is written; timestamps keep their type where it can hold k / fps."""
+    wanted, found = _INDEX_TYPES[item.name], _unwrapped(item.type)
+    if item.name == TIMESTAMP and not pa.types.is_null(found):
+        wanted = found if pa.types.is_floating(found) or not regular else wanted
     return pa.field(item.name, wanted)
 
 
+def _unwrapped(type_: pa.DataType) -> pa.DataType:
+    return type_.value_type if is_list(type_) else type_
+
+
 def _agreeing(feature: Feature, fields: Sequence[pa.Field]) -> Feature:
-    """The feature with the dtype of its index column as it is written."""
-    if feature.name not in INDEX_DTYPES:
-        return feature
+    """The feature with the dtype of its column as it is written; index columns are plain values."""
     type_ = next(item.type for item in fields if item.name == feature.name)
-    written = feature_from_arrow(feature.name, type_, ())
-    if (feature.dtype, feature.shape) == (written.dtype, written.shape):
+    shape = (1,) if feature.name in INDEX_DTYPES else feature.shape
+    dtype = dtype_of(type_) if feature.is_numeric else feature.dtype
+    if (feature.dtype, feature.shape) == (dtype, shape):
         return feature
-    spec = {**feature.spec, "dtype": written.dtype, "shape": [1]}
-    return Feature(name=feature.name, dtype=written.dtype, shape=(1,), spec=spec)
+    spec = {**feature.spec, "dtype": dtype, "shape": list(shape)}
+    return Feature(name=feature.name, dtype=dtype, shape=shape, spec=spec)
 
 
 def _measured(view: View, inventory: Inventory, features: Mapping[str, Feature]) -> tuple[str, ...]:

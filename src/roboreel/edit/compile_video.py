@@ -64,7 +64,7 @@ def refuse_audio(view: View, inventory: Inventory) -> None:
 
 
 def refuse_cuts(view: View, inventory: Inventory) -> None:
-    """Raise `PlanError` where episodes would have to be re-encoded and that is not allowed, or not possible."""
+    """Raise `PlanError` where episodes would have to be re-encoded, and may not or cannot be."""
     if not view.target.version.one_file_per_episode:
         return
     problems = []

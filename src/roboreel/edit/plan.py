@@ -20,7 +20,7 @@ from roboreel.format.model import Model
 
 # columns of `Plan.inputs`
 SOURCE_EPISODE, INPUT_TABLE, INPUT_ROW, ROWS = "source_episode", "table", "row_start", "rows"
-FIRST_INDEX, DEFAULT_TASK = "first_index", "default_task"
+FIRST_INDEX, DEFAULT_TASK, DECLARED_ROWS = "first_index", "default_task", "declared_rows"
 
 
 def input_video(camera: str) -> str:
@@ -141,8 +141,6 @@ class StatsProgram:
 
     features: tuple[str, ...]
     """Features that have statistics, in order; others are dropped with their feature."""
-    computed: frozenset[str]
-    """Features of which the stored statistics give way to computed ones."""
     compare_global: bool
     """True where the source's global statistics are to be compared with the computed ones."""
 

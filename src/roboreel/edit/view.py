@@ -7,7 +7,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from roboreel.errors import Problem
 from roboreel.format.inventory import Int64
 from roboreel.format.model import Model
 from roboreel.format.version import FormatVersion
@@ -61,14 +60,3 @@ def whole_view(source: str, model: Model, target: Target) -> View:
         rows=np.arange(len(model.episodes), dtype=np.int64),
         target=target,
     )
-
-
-__all__ = [
-    "MAX_TIMESTAMP_ERROR_S",
-    "OnBroken",
-    "Problem",
-    "Target",
-    "Timestamps",
-    "View",
-    "whole_view",
-]

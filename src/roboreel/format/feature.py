@@ -131,6 +131,8 @@ def _huggingface(type_: pa.DataType, feature: Feature | None) -> Json:
         return {"shape": list(shape), "dtype": dtype_of(type_), "_type": f"Array{len(shape)}D"}
     length = type_.list_size if pa.types.is_fixed_size_list(type_) else -1
     inner = _huggingface(type_.value_type, None)
+    if pa.types.is_struct(type_.value_type):
+        return [inner]  # a `Sequence` of a struct would be read as a struct of sequences
     return {"feature": inner, "length": length, "_type": "Sequence"}
 
 

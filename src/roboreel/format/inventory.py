@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -73,6 +73,10 @@ class Inventory:
     streams: tuple[StreamFacts, ...]
     shapes: Mapping[str, tuple[int, ...]]
     """Lengths of the nested lists in undeclared columns, by column."""
+    tasks: Mapping[int, str]
+    """Task text by index, ascending: the task list, or what the rows say where there is none."""
+    tasks_of_episodes: Sequence[Sequence[str]] = field(repr=False)
+    """(episodes,) texts of each episode's tasks."""
     with_stats: Mapping[str, Bools] = field(repr=False)
     """By feature, (episodes,) True where the dataset has statistics of that episode."""
     broken: Mapping[int, tuple[Problem, ...]]

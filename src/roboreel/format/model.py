@@ -83,6 +83,8 @@ class Model:
     """One row per episode, ascending: `episode_index`, `tasks`, `length`, `data/path`, `data/row_start`,
     `data/row_stop`, for each camera `videos/{camera}/path`, `/frame_start`, `/frame_stop`, then the
     dataset's own extra columns. Ranges are half-open and count from 0 inside the named file."""
+    has_task_list: bool = True
+    """False where `tasks` had to be made from what the episodes list."""
     extra_columns: tuple[str, ...] = ()
     """Columns of `episodes` that are not part of the format."""
     extra_files: tuple[str, ...] = ()
@@ -92,6 +94,12 @@ class Model:
     problems: tuple[Problem, ...] = ()
 
 
+def is_layout(name: str) -> bool:
+    """True for names of episode columns that say where things lie, or hold statistics."""
+    ours = ("stats/", "videos/", "data/", "meta/episodes/")
+    return name.startswith(ours) or name in ("dataset_from_index", "dataset_to_index")
+
+
 def split_files(
     names: tuple[str, ...], used: frozenset[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -99,8 +107,7 @@ def split_files(
     rest = [name for name in names if name not in used]
     extra = tuple(name for name in rest if _travels(name))
     kept = frozenset(extra)
-    ignored = ("/.", ".cache/", ".git", "images/")
-    other = [n for n in rest if n not in kept and not n.startswith(ignored) and "/." not in n]
+    other = [n for n in rest if n not in kept and not n.startswith(".") and "/." not in n]
     return extra, tuple(other)
 
 

@@ -19,6 +19,9 @@ Array: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 FeatureStats: TypeAlias = dict[str, Array]
 Stats: TypeAlias = dict[str, FeatureStats]
 
+BASE = ("min", "max", "mean", "std", "count")
+"""What every feature's statistics consist of."""
+
 QUANTILES = (0.01, 0.10, 0.50, 0.90, 0.99)
 """The quantiles that lerobot stores since v3.0."""
 
@@ -29,16 +32,32 @@ def quantile_name(q: float) -> str:
 
 
 def parse_stats(document: JsonObject) -> Stats:
-    """Statistics from a JSON object; booleans count as 0 and 1.
-
-    Raises:
-        ValueError: a value is no array of numbers.
-    """
+    """Statistics from a JSON object; booleans count as 0 and 1. What is no array of numbers is left out."""
     return {
-        str(name): {str(key): _array(str(key), value) for key, value in parts.items()}
+        str(name): {
+            str(key): array
+            for key, value in parts.items()
+            if (array := _array(key, value)) is not None
+        }
         for name, parts in document.items()
         if isinstance(parts, Mapping)
     }
+
+
+def usable_stats(stats: FeatureStats, *, rows: int | None) -> bool:
+    """True where a feature's statistics are whole, fit together, and describe as many rows as there are.
+
+    Args:
+        stats: as stored.
+        rows: rows of the episode; None for cameras, which count their sampled pictures.
+    """
+    if not all(key in stats for key in BASE):
+        return False
+    shapes = {value.shape for key, value in stats.items() if key != "count"}
+    count = stats["count"]
+    counted = count.shape == (1,) and int(count[0]) > 0
+    whole = rows is None or (counted and int(count[0]) == rows)
+    return len(shapes) == 1 and 0 not in shapes.pop() and counted and whole
 
 
 def stats_to_json(stats: Stats) -> dict[str, dict[str, Json]]:
@@ -48,14 +67,15 @@ def stats_to_json(stats: Stats) -> dict[str, dict[str, Json]]:
     }
 
 
-def _array(key: str, value: Json) -> Array:
+def _array(key: str, value: Json) -> Array | None:
     try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"statistic '{key}' is no array of numbers: {error}") from error
-    if key == "count":
-        return np.atleast_1d(array).astype(np.int64)
-    return np.atleast_1d(array)
+        array = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if key != "count":
+        return array
+    sound = bool((np.abs(array) < 1 << 53).all())
+    return array.astype(np.int64) if sound else None
 
 
 def features_stats(columns: Mapping[str, npt.NDArray[np.generic]], *, quantiles: bool) -> Stats:
@@ -92,15 +112,16 @@ def values_stats(values: npt.NDArray[np.generic], *, quantiles: bool) -> Feature
     wide = values.astype(np.float64)
     if wide.ndim == 1:
         wide = wide[:, None]
-    stats: FeatureStats = {
-        "min": wide.min(axis=0),
-        "max": wide.max(axis=0),
-        "mean": wide.mean(axis=0),
-        "std": wide.std(axis=0),
-        "count": np.array([len(wide)], dtype=np.int64),
-    }
-    if quantiles:
-        cuts = np.quantile(wide, QUANTILES, axis=0)
+    with np.errstate(invalid="ignore", over="ignore"):  # of NaN and infinity come NaN and infinity
+        stats: FeatureStats = {
+            "min": wide.min(axis=0),
+            "max": wide.max(axis=0),
+            "mean": wide.mean(axis=0),
+            "std": wide.std(axis=0),
+            "count": np.array([len(wide)], dtype=np.int64),
+        }
+        cuts = np.quantile(wide, QUANTILES, axis=0) if quantiles else None
+    if cuts is not None:
         stats.update({quantile_name(q): cut for q, cut in zip(QUANTILES, cuts, strict=True)})
     return stats
 
@@ -135,9 +156,9 @@ class StatsMerger:
     """Merges the statistics of episodes into those of all of them, one after another.
 
     min of mins, max of maxes, count-weighted mean, and the variance of a mixture (Chan et al.):
-    `var = Σ nᵢ (σᵢ² + (μᵢ − μ)²) / Σ nᵢ`, kept as running sums of squared deviations. Quantiles are
-    count-weighted means of the episodes', as lerobot up to 0.6.1 has them. Statistics that some episode
-    lacks are left out.
+    `var = Σ nᵢ (σᵢ² + (μᵢ − μ)²) / Σ nᵢ`, merged pairwise. Quantiles are count-weighted means of the
+    episodes', as lerobot up to 0.6.1 has them. A feature is merged over the episodes that have it in the same
+    form; of its statistics, those that all of these have.
     """
 
     def __init__(self) -> None:

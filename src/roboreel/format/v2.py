@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
+from roboreel.format.extras import extra_column
 from roboreel.format.feature import Feature
 from roboreel.format.json_types import Json
 from roboreel.format.layout import EpisodeFiles, fill
@@ -22,6 +23,7 @@ from roboreel.format.model import (
     Model,
     frame_start,
     frame_stop,
+    is_layout,
     split_files,
     video_path,
 )
@@ -85,11 +87,12 @@ def parse(
     check_totals(info, counted, problems)
     usable_splits(info.splits, len(rows), problems)
     extra, other = split_files(files, _used(info, table))
-    names = tuple(name for name in table.column_names if name in _extra_names(rows))
+    names = tuple(name for name in table.column_names if name in _extra_names(rows, Problems()))
     return Model(
         info=info,
         tasks=tasks,
         episodes=table,
+        has_task_list=TASK_LIST in documents,
         extra_columns=names,
         extra_files=extra,
         other_files=other,
@@ -163,9 +166,13 @@ def _locate(
         columns[video_path(camera)] = found
         columns[frame_start(camera)] = zeros
         columns[frame_stop(camera)] = lengths
-    for name in _extra_names(rows):
-        columns[name] = _extra_column([row.get(name) for row in rows])
-    return pa.table(columns)
+    fields = [pa.field(name, column.type) for name, column in columns.items()]
+    arrays = list(columns.values())
+    for name in _extra_names(rows, problems):
+        item, column = extra_column(name, [row.get(name) for row in rows])
+        fields.append(item)
+        arrays.append(column)
+    return pa.table(arrays, schema=pa.schema(fields))
 
 
 def _paths(
@@ -199,17 +206,13 @@ def _paths(
     return pa.array(found, pa.string())
 
 
-def _extra_names(rows: list[dict[str, Json]]) -> list[str]:
+def _extra_names(rows: list[dict[str, Json]], problems: Problems) -> list[str]:
     known = {EPISODE, TASKS, LENGTH, "task"}
-    return list(dict.fromkeys(name for row in rows for name in row if name not in known))
-
-
-def _extra_column(values: list[Json]) -> pa.Array:
-    try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-        # values of mixed kinds have no column type: they travel as JSON text
-        return pa.array([None if v is None else json.dumps(v, ensure_ascii=False) for v in values])
+    names = list(dict.fromkeys(name for row in rows for name in row if name not in known))
+    for name in [name for name in names if is_layout(name)]:
+        message = "a field with a name that the format uses for places and statistics"
+        problems.add("episode.fields", message, path=EPISODES, column=name, action="left out")
+    return [name for name in names if not is_layout(name)]
 
 
 def _used(info: Info, table: pa.Table) -> frozenset[str]:
@@ -261,7 +264,9 @@ def _size_settings(info: Info) -> dict[str, int | float]:
 
 def json_lines(entries: Iterable[Mapping[str, Json]]) -> bytes:
     """A JSON-lines document."""
-    return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries).encode()
+    # dates and the like, which v3.0 tables can hold, become text
+    lines = (json.dumps(entry, ensure_ascii=False, default=str) + "\n" for entry in entries)
+    return "".join(lines).encode()
 
 
 def task_lines(tasks: Mapping[int, str]) -> bytes:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from roboreel.format import v2
+from roboreel.format.extras import extra_values
 from roboreel.format.feature import Feature
 from roboreel.format.json_types import Json
 from roboreel.format.model import EPISODE, INFO, LENGTH, TASKS, Model
@@ -35,13 +36,16 @@ def stats_document(stats: Stats) -> dict[str, dict[str, Json]]:
 
 def episodes_document(model: Model) -> bytes:
     """`episodes.jsonl`."""
-    known = [EPISODE, TASKS, LENGTH]
-    rows = model.episodes.select([*known, *model.extra_columns]).to_pylist()
+    rows = model.episodes.select([EPISODE, TASKS, LENGTH]).to_pylist()
+    schema = model.episodes.schema
+    extra = {
+        name: extra_values(schema.field(name), model.episodes[name]) for name in model.extra_columns
+    }
     return v2.json_lines(
         v2.episode_entry(
-            row[EPISODE], row[TASKS], row[LENGTH], {k: row[k] for k in model.extra_columns}
+            row[EPISODE], row[TASKS], row[LENGTH], {name: extra[name][at] for name in extra}
         )
-        for row in rows
+        for at, row in enumerate(rows)
     )
 
 

@@ -25,6 +25,7 @@ from roboreel.format.model import (
     Model,
     frame_start,
     frame_stop,
+    is_layout,
     split_files,
     video_path,
 )
@@ -47,6 +48,8 @@ DEFAULT_DATA_FILE_MB, DEFAULT_VIDEO_FILE_MB = 100, 200
 _FROM, _TO = "dataset_from_index", "dataset_to_index"
 _CHUNK, _FILE = "chunk_index", "file_index"
 _EPISODE_FILE_BYTES = 100 << 20
+_LARGEST = 1 << 31
+"""No dataset has as many episodes, files or frames of an episode; sums of them stay far from 64 bits."""
 
 feature_spec = v21.feature_spec
 
@@ -67,7 +70,7 @@ def parse(
         files: names of all files of the dataset.
         problems: collects what is odd.
     """
-    _require(episodes, problems)
+    _require(info, episodes, problems)
     episodes = _in_order(episodes, problems)
     numbers = episodes[EPISODE].to_pylist()
     texts = _tasks_of_episodes(episodes, problems)
@@ -80,8 +83,10 @@ def parse(
     columns |= _rows(info, episodes)
     for camera in info.cameras:
         columns |= _frames(info, episodes, camera, columns[LENGTH], problems)
-    extra = tuple(name for name in episodes.column_names if _is_extra(name, columns))
-    table = pa.table({**columns, **{name: episodes[name] for name in extra}})
+    extra = tuple(n for n in episodes.column_names if n not in columns and not is_layout(n))
+    table = pa.table(columns)
+    for name in extra:
+        table = table.append_column(episodes.schema.field(name), episodes[name])
     counted = {
         "total_episodes": len(table),
         "total_frames": pc.sum(table[LENGTH]).as_py() or 0,
@@ -95,6 +100,7 @@ def parse(
         info=info,
         tasks=tasks,
         episodes=table,
+        has_task_list=task_table is not None,
         extra_columns=extra,
         extra_files=extra_files,
         other_files=other,
@@ -102,17 +108,45 @@ def parse(
     )
 
 
-def _require(episodes: pa.Table, problems: Problems) -> None:
-    for name in (EPISODE, LENGTH, f"data/{_CHUNK}", f"data/{_FILE}"):
+def _require(info: Info, episodes: pa.Table, problems: Problems) -> None:
+    """Refuse tables of episodes whose numbers are no numbers."""
+    places = [f"data/{_CHUNK}", f"data/{_FILE}"]
+    for name in (EPISODE, LENGTH, *places):
         if name not in episodes.column_names:
             problems.error("episode.columns", f"column '{name}' is missing", path=EPISODES_FOLDER)
-        elif not pa.types.is_integer(episodes[name].type) or episodes[name].null_count:
-            message = f"column '{name}' must hold whole numbers, found {episodes[name].type}"
+        elif episodes[name].null_count:
+            message = f"column '{name}' lacks values"
             problems.error("episode.columns", message, path=EPISODES_FOLDER)
-        elif len(episodes) and (pc.min(episodes[name]).as_py() < int(name == LENGTH)):
-            message = f"column '{name}' holds numbers below {int(name == LENGTH)}"
+    cameras = [f"videos/{camera}/" for camera in info.cameras]
+    whole = [EPISODE, LENGTH, *places, _FROM, *(p + n for p in cameras for n in (_CHUNK, _FILE))]
+    for name in [name for name in whole if name in episodes.column_names]:
+        _require_whole(episodes[name], name, problems)
+    for name in [f"{prefix}from_timestamp" for prefix in cameras]:
+        if name in episodes.column_names and not _is_number(episodes[name].type):
+            message = f"column '{name}' must hold seconds, found {episodes[name].type}"
             problems.error("episode.columns", message, path=EPISODES_FOLDER)
     problems.raise_errors("the table of episodes cannot be read")
+
+
+def _require_whole(column: pa.ChunkedArray, name: str, problems: Problems) -> None:
+    lowest = int(name == LENGTH)
+    if pa.types.is_null(column.type):
+        return
+    if not pa.types.is_integer(column.type):
+        message = f"column '{name}' must hold whole numbers, found {column.type}"
+    elif len(column) > column.null_count and (
+        pc.min(column).as_py() < lowest or pc.max(column).as_py() >= _LARGEST
+    ):
+        message = f"column '{name}' holds numbers below {lowest} or beyond {_LARGEST}"
+    else:
+        return
+    problems.error("episode.columns", message, path=EPISODES_FOLDER)
+
+
+def _is_number(type_: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_null(type_)
+    )
 
 
 def _in_order(episodes: pa.Table, problems: Problems) -> pa.Table:
@@ -196,10 +230,11 @@ def _frames(
             frame_start(camera): nothing,
             frame_stop(camera): nothing,
         }
-    seconds = episodes[wanted[2]].cast(pa.float64()).to_numpy()
+    seconds = pc.fill_null(episodes[wanted[2]].cast(pa.float64()), np.nan).to_numpy()
     sound = np.isfinite(seconds) & (seconds >= 0) & (seconds < 1e9)
     start = np.rint(np.where(sound, seconds, 0) * float(info.fps)).astype(np.int64)
     stop = start + lengths.to_numpy()
+    _compare_ends(info, episodes, camera, seconds, lengths.to_numpy(), problems)
     paths = _paths(info.video_path or VIDEO_TEMPLATE, episodes, prefix, camera)
     known = pa.array(sound)
     return {
@@ -209,9 +244,37 @@ def _frames(
     }
 
 
+def _compare_ends(
+    info: Info,
+    episodes: pa.Table,
+    camera: str,
+    begin: np.ndarray[tuple[int], np.dtype[np.float64]],
+    lengths: np.ndarray[tuple[int], np.dtype[np.int64]],
+    problems: Problems,
+) -> None:
+    """Report episodes whose time span in the video is not that of their length."""
+    name = f"videos/{camera}/to_timestamp"
+    if name not in episodes.column_names or not _is_number(episodes[name].type):
+        return
+    end = pc.fill_null(episodes[name].cast(pa.float64()), np.nan).to_numpy()
+    with np.errstate(invalid="ignore"):
+        wrong = np.flatnonzero(np.abs((end - begin) * float(info.fps) - lengths) > 1)
+    if len(wrong):
+        first = int(wrong[0])
+        message = (
+            f"{len(wrong)} episodes have another duration in the video than frames: the first"
+            f" {end[first] - begin[first]:.4g} s for {lengths[first]} frames"
+        )
+        episode = int(episodes[EPISODE][first].as_py())
+        action = "its length and first frame are taken"
+        problems.add("video.duration", message, episode=episode, column=camera, action=action)
+
+
 def _file_keys(episodes: pa.Table, prefix: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    chunk = pc.fill_null(episodes[f"{prefix}{_CHUNK}"], -1).to_numpy().astype(np.int64)
-    file = pc.fill_null(episodes[f"{prefix}{_FILE}"], -1).to_numpy().astype(np.int64)
+    chunk, file = (
+        pc.fill_null(episodes[prefix + name].cast(pa.int64()), -1).to_numpy()
+        for name in (_CHUNK, _FILE)
+    )
     return np.asarray(chunk << 32 | file, dtype=np.int64)
 
 
@@ -224,11 +287,6 @@ def _paths(template: str, episodes: pa.Table, prefix: str, camera: str = "") -> 
         for key in keys.tolist()
     ]
     return pa.array(paths, pa.string()).take(pa.array(place.reshape(-1)))
-
-
-def _is_extra(name: str, known: Mapping[str, object]) -> bool:
-    ours = ("stats/", "videos/", "data/", "meta/episodes/")
-    return name not in known and name not in (_FROM, _TO) and not name.startswith(ours)
 
 
 def _used(info: Info, table: pa.Table, files: Iterable[str]) -> frozenset[str]:
@@ -357,7 +415,10 @@ def _located(model: Model) -> pa.Table:
         ):
             seconds = [seconds_at(frame, model.info.fps) for frame in frames.to_pylist()]
             columns[f"videos/{camera}/{name}"] = pa.array(seconds, pa.float64())
-    return pa.table({**columns, **{name: source[name] for name in model.extra_columns}})
+    table = pa.table(columns)
+    for name in model.extra_columns:
+        table = table.append_column(source.schema.field(name), source[name])
+    return table
 
 
 def _numbers(paths: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,10 @@ from roboreel.runner.work import OpResult, Work
 
 ExecutorName: TypeAlias = Literal["serial", "process"]
 _QUEUED_PER_WORKER = 4
+_DEATH = (
+    "a worker process died: out of memory, killed, or the calling script has no"
+    " `if __name__ == '__main__':` around its code"
+)
 
 
 class Executor(Protocol):
@@ -54,7 +59,8 @@ class ProcessExecutor:
         try:
             while True:
                 for work in waiting:
-                    running.add(pool.submit(execute, work))
+                    with _interrupts_held():
+                        running.add(pool.submit(execute, work))
                     if len(running) >= self.workers * _QUEUED_PER_WORKER:
                         break
                 if not running:
@@ -63,13 +69,26 @@ class ProcessExecutor:
                 for future in done:
                     yield future.result()
         except BrokenProcessPool as error:
-            raise RunError("a worker process died: out of memory, or killed") from error
+            raise RunError(_DEATH) from error
         except BaseException:
             for worker in set(multiprocessing.active_children()) - others:
                 worker.terminate()  # what they write is discarded: do not wait for it
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while a worker starts: it inherits that, and leaves interrupts to the parent."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:

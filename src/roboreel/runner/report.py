@@ -27,7 +27,7 @@ class Report:
     files_copied: int
     """Files beside the format's own that travelled along."""
     measured: int
-    """Episodes × features of which statistics were computed."""
+    """Episodes × video cameras whose pictures were sampled for statistics."""
     seconds: float
     problems: tuple[Problem, ...] = field(default=(), repr=False)
     losses: tuple[str, ...] = ()

@@ -51,7 +51,7 @@ def run_plan(
         results = _run_ops(plan, executor, str(staging.root.path), progress)
         changed = frozenset().union(*(result.changed for result in results))
         computed = computed_stats(results)
-        settled = settled_stats(plan, stored_stats, computed, changed)
+        settled = settled_stats(plan, stored_stats, computed)
         document_bytes, merged = write_documents(staging.root, plan, settled)
         problems = _disagreements(plan, global_stats, merged, changed)
         staging.publish()

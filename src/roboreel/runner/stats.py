@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from roboreel.edit.plan import SOURCE_EPISODE, Plan
+from roboreel.edit.plan import DECLARED_ROWS, ROWS, SOURCE_EPISODE, Plan
 from roboreel.errors import Problem
-from roboreel.format.stats import FeatureStats, Stats
+from roboreel.format.feature import INDEX_DTYPES
+from roboreel.format.stats import BASE, FeatureStats, Stats, usable_stats
 from roboreel.runner.work import OpResult
 
-_BASE = ("min", "max", "mean", "std", "count")
 _COMPARED = ("mean", "std", "min", "max")
 _PICTURE_TOLERANCE, _NUMBER_RTOL, _NUMBER_ATOL = 1e-2, 5e-6, 6e-5
 """How far stored global statistics may be from computed ones, as in the reference's own converter."""
@@ -27,10 +27,7 @@ def computed_stats(results: Iterable[OpResult]) -> dict[int, Stats]:
 
 
 def settled_stats(
-    plan: Plan,
-    stored: Mapping[int, Stats],
-    computed: Mapping[int, Stats],
-    changed: frozenset[str],
+    plan: Plan, stored: Mapping[int, Stats], computed: Mapping[int, Stats]
 ) -> Iterator[Stats]:
     """The statistics of each episode of the result, in order.
 
@@ -38,30 +35,42 @@ def settled_stats(
         plan: the plan that was run.
         stored: the source's statistics by its episode.
         computed: those that the ops computed, by the result's episode.
-        changed: index columns whose values changed: theirs are the computed ones.
     """
     quantiles = plan.model.info.version.has_quantiles
+    features = plan.model.info.features
+    rows = plan.inputs[ROWS].to_pylist()
+    lengths = plan.inputs[DECLARED_ROWS].to_pylist()
     for episode, source in enumerate(plan.inputs[SOURCE_EPISODE].to_pylist()):
         old, new = stored.get(source, {}), computed.get(episode, {})
         settled: Stats = {}
         for name in plan.stats.features:
-            stats = _settled(old.get(name), new.get(name), name in changed, quantiles)
+            count = None if features[name].is_camera else rows[episode]
+            usable = rows[episode] == lengths[episode] and name in old
+            kept = old[name] if usable and usable_stats(old[name], rows=count) else None
+            stats = _settled(kept, new.get(name), index=name in INDEX_DTYPES, quantiles=quantiles)
             if stats is not None:
                 settled[name] = stats
         yield settled
 
 
 def _settled(
-    old: FeatureStats | None, new: FeatureStats | None, changed: bool, quantiles: bool
+    old: FeatureStats | None, new: FeatureStats | None, *, index: bool, quantiles: bool
 ) -> FeatureStats | None:
-    usable = old is not None and all(key in old for key in _BASE)
-    if old is not None and usable and not changed:
-        fill = {k: v for k, v in (new or {}).items() if k not in old and quantiles}
-        same_form = new is None or all(new[k].shape == old[k].shape for k in _BASE if k in new)
-        return {**old, **fill} if same_form else old
     if new is None:
         return old
-    return {k: v for k, v in new.items() if quantiles or k in _BASE}
+    if old is None or (index and not _agree(old, new)):
+        return {key: value for key, value in new.items() if quantiles or key in BASE}
+    if not quantiles or any(new[key].shape != old[key].shape for key in BASE):
+        return old
+    return {**old, **{key: value for key, value in new.items() if key not in old}}
+
+
+def _agree(old: FeatureStats, new: FeatureStats) -> bool:
+    """True where the stored statistics of an index column are still those of its values."""
+    return all(
+        old[key].shape == new[key].shape and np.allclose(old[key], new[key], rtol=1e-5, atol=1e-5)
+        for key in BASE
+    )
 
 
 def disagreements(
@@ -98,4 +107,5 @@ def _gap(old: FeatureStats, new: FeatureStats, key: str, camera: bool) -> float 
     rtol, atol = (_PICTURE_TOLERANCE,) * 2 if camera else (_NUMBER_RTOL, _NUMBER_ATOL)
     if np.allclose(new[key], old[key], rtol=rtol, atol=atol, equal_nan=True):
         return None
-    return float(np.nanmax(np.abs(new[key] - old[key])))
+    gaps = np.abs(new[key] - old[key])
+    return float(gaps[np.isfinite(gaps)].max(initial=0.0))

@@ -11,7 +11,6 @@ import pyarrow as pa
 from roboreel.edit.plan import CopyFile, Op, Plan, TableProgram
 from roboreel.errors import StorageError
 from roboreel.format.inventory import FileFacts
-from roboreel.format.model import EPISODE
 from roboreel.format.stats import Stats
 from roboreel.storage.fs import LocalRoot, Root, open_root
 
@@ -36,9 +35,7 @@ class Work:
 
     def check_input(self, root: Root, name: str) -> None:
         """Raise `StorageError` where an input is no longer the file that was surveyed."""
-        known, now = self.files.get(name), root.stat(name)
-        if known is not None and (known.size_bytes, known.stamp) != (now.size_bytes, now.stamp):
-            raise StorageError(f"'{name}' has changed since it was surveyed: plan again")
+        check_unchanged(root, name, self.files)
 
     def by_output(self, column: str) -> Iterator[tuple[str, list[int]]]:
         """(output file, positions of its episodes in the op's tables), in order."""
@@ -64,12 +61,21 @@ class OpResult:
     """Index columns whose values are not those of the source."""
 
 
+def check_unchanged(root: Root, name: str, files: Mapping[str, FileFacts]) -> None:
+    """Raise `StorageError` where a file is no longer what `files` says it was."""
+    known, now = files.get(name), root.stat(name)
+    if known is None or (known.size_bytes, known.stamp) != (now.size_bytes, now.stamp):
+        raise StorageError(f"'{name}' has changed since it was surveyed: plan again")
+
+
 def work_of(plan: Plan, staging: str) -> Iterator[Work]:
     """The plan's ops, each with what it needs."""
     for number, op in enumerate(plan.ops):
         if isinstance(op, CopyFile):
             inputs, outputs = plan.inputs.slice(0, 0), plan.model.episodes.slice(0, 0)
-            files: Mapping[str, FileFacts] = {}
+            files: Mapping[str, FileFacts] = {
+                name: facts for name, facts in plan.files.items() if name == op.path
+            }
         else:
             start, count = op.episodes.start, len(op.episodes)
             inputs = plan.inputs.slice(start, count).combine_chunks()
@@ -95,6 +101,3 @@ def _files_of(inputs: pa.Table, files: Mapping[str, FileFacts]) -> dict[str, Fil
         for path in column.unique().to_pylist()
     }
     return {name: files[name] for name in names if name in files}
-
-
-__all__ = ["EPISODE", "OpResult", "Work", "work_of"]

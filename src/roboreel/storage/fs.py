@@ -224,8 +224,7 @@ class Staging:
             os.replace(self.root.path, self.final)
         except OSError as error:
             raise StorageError(
-                f"'{self.root.path}' is complete but cannot be renamed to '{self.final}':"
-                f" {error.strerror}"
+                f"the result cannot be given its name '{self.final}': {error.strerror}"
             ) from error
 
     def discard(self) -> None:

@@ -178,7 +178,9 @@ def _tasks(rows: pa.Table, program: TableProgram, default: int) -> pa.Array:
 
 
 def _plain(rows: pa.Table, name: str, type_: pa.DataType) -> pa.Array:
-    """A column of numbers, also where each is wrapped in a list of one."""
+    """A column of numbers, also where each is wrapped in a list of one; nulls where there is none."""
+    if name not in rows.column_names:
+        return pa.nulls(len(rows), type_)
     column = rows[name].combine_chunks()
     if is_list(column.type):
         column = pc.list_flatten(column)

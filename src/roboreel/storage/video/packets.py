@@ -56,10 +56,10 @@ class PacketTable:
     """(n,) display time in ticks, before any edit list."""
     keyframe: Bools = field(repr=False)
     """(n,) True where decoding can start."""
-    time_zero: int
-    """Display time, in ticks, that a player calls 0: what an edit list takes off, less its initial gap."""
     shown_from: int
     """First display time, in ticks, that the edit list shows."""
+    time_zero: int = 0
+    """Display time, in ticks, that a player calls 0: what an edit list takes off, less its initial gap."""
     shown_to: int | None = None
     """Display time, in ticks, from which on nothing is shown; None where everything is."""
     other_tracks: tuple[str, ...] = ()

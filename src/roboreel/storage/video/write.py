@@ -195,6 +195,3 @@ def _numbers(kind: str, values: Int64, dtype: str = ">u4") -> bytes:
 
 
 _IDENTITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-
-
-__all__ = ["Piece", "StorageError", "time_scale", "verify_packets", "write_packets"]

@@ -1,0 +1,73 @@
+"""What a survey collects beside its arrays: facts of files, broken episodes, problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.errors import Problem
+from roboreel.format.inventory import FileFacts
+from roboreel.format.model import EPISODE
+from roboreel.format.parse import Problems
+
+
+@dataclass(slots=True)
+class Findings:
+    """Grows while the files of a dataset are surveyed."""
+
+    dataset: Dataset
+    files: dict[str, FileFacts] = field(default_factory=dict)
+    broken: dict[int, list[Problem]] = field(default_factory=dict)
+    """Why an episode cannot be written, by its row in the table of episodes."""
+    problems: Problems = field(default_factory=Problems)
+    numbers: list[int] = field(init=False)
+    """Episode numbers as the dataset has them."""
+
+    def __post_init__(self) -> None:
+        self.numbers = self.dataset.episodes[EPISODE].to_pylist()
+
+    def add_file(self, path: str) -> None:
+        """Note size and stamp of a file before it is read.
+
+        Raises:
+            StorageError: it is not there.
+        """
+        found = self.dataset.root.stat(path)
+        self.files[path] = FileFacts(size_bytes=found.size_bytes, stamp=found.stamp)
+
+    def breaks(
+        self,
+        rows: Iterable[int],
+        rule: str,
+        message: str,
+        *,
+        path: str | None = None,
+        column: str | None = None,
+    ) -> None:
+        """Note why episodes cannot be written."""
+        for row in rows:
+            problem = Problem(
+                rule=rule,
+                severity="error",
+                message=message,
+                path=path,
+                episode=self.numbers[row],
+                column=column,
+            )
+            self.broken.setdefault(row, []).append(problem)
+
+    def notes(
+        self,
+        row: int,
+        rule: str,
+        message: str,
+        *,
+        action: str,
+        path: str | None = None,
+        column: str | None = None,
+    ) -> None:
+        """Note what is odd about an episode, and how it is taken."""
+        self.problems.add(
+            rule, message, path=path, episode=self.numbers[row], column=column, action=action
+        )
