@@ -17,8 +17,8 @@ from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion, parse_version
 from roboreel.runner.executor import ExecutorName, make_executor
 from roboreel.runner.report import Report
-from roboreel.runner.run import refuse_output, run_plan
-from roboreel.runner.work import OpResult, check_unchanged
+from roboreel.runner.run import refuse_changed, refuse_output, run_plan
+from roboreel.runner.work import OpResult
 
 
 def plan_convert(
@@ -129,8 +129,7 @@ def run(
     """
     chosen = make_executor(executor or ("process" if workers > 1 else "serial"), workers)
     source = open_dataset(plan.source)
-    for name in statistics_files(source):
-        check_unchanged(source.root, name, plan.files)
+    refuse_changed(source.root, statistics_files(source), plan)
     return run_plan(
         plan,
         chosen,

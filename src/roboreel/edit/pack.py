@@ -25,8 +25,8 @@ def pack(sizes: Int64, *, limit_mb: float, kind: Int64 | None = None) -> list[Ep
     kinds = (np.zeros(len(sizes), dtype=np.int64) if kind is None else kind).tolist()
     starts, filled = [0], 0
     for episode, size in enumerate(sizes.tolist()):
-        begins = filled and (filled + size > limit or kinds[episode] != kinds[episode - 1])
-        if begins:
+        other_kind = episode > 0 and kinds[episode] != kinds[episode - 1]
+        if other_kind or (filled and filled + size > limit):
             starts.append(episode)
             filled = 0
         filled += size

@@ -22,6 +22,8 @@ Stats: TypeAlias = dict[str, FeatureStats]
 BASE = ("min", "max", "mean", "std", "count")
 """What every feature's statistics consist of."""
 
+_CAMERA_AXES = 3  # channels, 1, 1
+
 QUANTILES = (0.01, 0.10, 0.50, 0.90, 0.99)
 """The quantiles that lerobot stores since v3.0."""
 
@@ -57,7 +59,10 @@ def usable_stats(stats: FeatureStats, *, rows: int | None) -> bool:
     count = stats["count"]
     counted = count.shape == (1,) and int(count[0]) > 0
     whole = rows is None or (counted and int(count[0]) == rows)
-    return len(shapes) == 1 and 0 not in shapes.pop() and counted and whole
+    if len(shapes) != 1 or not counted or not whole:
+        return False
+    shape = shapes.pop()
+    return 0 not in shape and (rows is not None or len(shape) == _CAMERA_AXES)
 
 
 def stats_to_json(stats: Stats) -> dict[str, dict[str, Json]]:
@@ -170,7 +175,8 @@ class StatsMerger:
             if name not in self._merged:
                 self._merged[name] = dict(parts)
             elif _same_form(self._merged[name], parts):
-                self._merged[name] = _merge(self._merged[name], parts)
+                with np.errstate(invalid="ignore", over="ignore"):  # of infinity comes NaN
+                    self._merged[name] = _merge(self._merged[name], parts)
 
     def result(self) -> Stats:
         """The statistics of everything added so far."""

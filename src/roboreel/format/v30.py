@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.format import v21
-from roboreel.format.fps import seconds_at
 from roboreel.format.json_types import Json
-from roboreel.format.layout import fill, numbered
+from roboreel.format.layout import fill
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
@@ -36,8 +34,7 @@ from roboreel.format.parse import (
     usable_splits,
     with_missing_tasks,
 )
-from roboreel.format.stats import Stats, parse_stats, stats_to_json
-from roboreel.format.version import FormatVersion
+from roboreel.format.stats import Stats, parse_stats
 
 TASK_TABLE, GLOBAL_STATS = "meta/tasks.parquet", "meta/stats.json"
 EPISODES_TEMPLATE = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
@@ -45,9 +42,8 @@ EPISODES_FOLDER = "meta/episodes/"
 DATA_TEMPLATE = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_TEMPLATE = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 DEFAULT_DATA_FILE_MB, DEFAULT_VIDEO_FILE_MB = 100, 200
-_FROM, _TO = "dataset_from_index", "dataset_to_index"
-_CHUNK, _FILE = "chunk_index", "file_index"
-_EPISODE_FILE_BYTES = 100 << 20
+FROM_INDEX, TO_INDEX = "dataset_from_index", "dataset_to_index"
+CHUNK_INDEX, FILE_INDEX = "chunk_index", "file_index"
 _LARGEST = 1 << 31
 """No dataset has as many episodes, files or frames of an episode; sums of them stay far from 64 bits."""
 
@@ -110,7 +106,7 @@ def parse(
 
 def _require(info: Info, episodes: pa.Table, problems: Problems) -> None:
     """Refuse tables of episodes whose numbers are no numbers."""
-    places = [f"data/{_CHUNK}", f"data/{_FILE}"]
+    places = [f"data/{CHUNK_INDEX}", f"data/{FILE_INDEX}"]
     for name in (EPISODE, LENGTH, *places):
         if name not in episodes.column_names:
             problems.error("episode.columns", f"column '{name}' is missing", path=EPISODES_FOLDER)
@@ -118,7 +114,13 @@ def _require(info: Info, episodes: pa.Table, problems: Problems) -> None:
             message = f"column '{name}' lacks values"
             problems.error("episode.columns", message, path=EPISODES_FOLDER)
     cameras = [f"videos/{camera}/" for camera in info.cameras]
-    whole = [EPISODE, LENGTH, *places, _FROM, *(p + n for p in cameras for n in (_CHUNK, _FILE))]
+    whole = [
+        EPISODE,
+        LENGTH,
+        *places,
+        FROM_INDEX,
+        *(p + n for p in cameras for n in (CHUNK_INDEX, FILE_INDEX)),
+    ]
     for name in [name for name in whole if name in episodes.column_names]:
         _require_whole(episodes[name], name, problems)
     for name in [f"{prefix}from_timestamp" for prefix in cameras]:
@@ -198,8 +200,8 @@ def _tasks(table: pa.Table | None, problems: Problems) -> dict[int, str]:
 def _rows(info: Info, episodes: pa.Table) -> dict[str, pa.Array | pa.ChunkedArray]:
     lengths = episodes[LENGTH].to_numpy().astype(np.int64)
     file_key = _file_keys(episodes, "data/")
-    if _FROM in episodes.column_names and not episodes[_FROM].null_count:
-        start = episodes[_FROM].to_numpy().astype(np.int64)
+    if FROM_INDEX in episodes.column_names and not episodes[FROM_INDEX].null_count:
+        start = episodes[FROM_INDEX].to_numpy().astype(np.int64)
     else:
         start = np.cumsum(lengths) - lengths
     first_of_file: dict[int, int] = {}
@@ -218,7 +220,7 @@ def _frames(
     info: Info, episodes: pa.Table, camera: str, lengths: pa.Array, problems: Problems
 ) -> dict[str, pa.Array]:
     prefix = f"videos/{camera}/"
-    wanted = (f"{prefix}{_CHUNK}", f"{prefix}{_FILE}", f"{prefix}from_timestamp")
+    wanted = (f"{prefix}{CHUNK_INDEX}", f"{prefix}{FILE_INDEX}", f"{prefix}from_timestamp")
     absent = [name for name in wanted if name not in episodes.column_names]
     if absent:
         message = f"the table of episodes lacks {', '.join(absent)}"
@@ -230,7 +232,7 @@ def _frames(
             frame_start(camera): nothing,
             frame_stop(camera): nothing,
         }
-    seconds = pc.fill_null(episodes[wanted[2]].cast(pa.float64()), np.nan).to_numpy()
+    seconds = pc.fill_null(episodes[wanted[2]].cast(pa.float64(), safe=False), np.nan).to_numpy()
     sound = np.isfinite(seconds) & (seconds >= 0) & (seconds < 1e9)
     start = np.rint(np.where(sound, seconds, 0) * float(info.fps)).astype(np.int64)
     stop = start + lengths.to_numpy()
@@ -256,7 +258,7 @@ def _compare_ends(
     name = f"videos/{camera}/to_timestamp"
     if name not in episodes.column_names or not _is_number(episodes[name].type):
         return
-    end = pc.fill_null(episodes[name].cast(pa.float64()), np.nan).to_numpy()
+    end = pc.fill_null(episodes[name].cast(pa.float64(), safe=False), np.nan).to_numpy()
     with np.errstate(invalid="ignore"):
         wrong = np.flatnonzero(np.abs((end - begin) * float(info.fps) - lengths) > 1)
     if len(wrong):
@@ -273,7 +275,7 @@ def _compare_ends(
 def _file_keys(episodes: pa.Table, prefix: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     chunk, file = (
         pc.fill_null(episodes[prefix + name].cast(pa.int64()), -1).to_numpy()
-        for name in (_CHUNK, _FILE)
+        for name in (CHUNK_INDEX, FILE_INDEX)
     )
     return np.asarray(chunk << 32 | file, dtype=np.int64)
 
@@ -305,148 +307,3 @@ def stats_of_row(row: Mapping[str, Json]) -> Stats:
             feature, _, statistic = name[len("stats/") :].rpartition("/")
             nested.setdefault(feature, {})[statistic] = value
     return parse_stats(nested)
-
-
-def documents(
-    model: Model,
-    episode_stats: Iterable[Stats],
-    merged_stats: Callable[[], Stats],
-    *,
-    splits: Mapping[str, str],
-) -> Iterator[tuple[str, bytes | pa.Table]]:
-    """(name, bytes or table) of every document, `info.json` last.
-
-    Args:
-        model: the dataset.
-        episode_stats: statistics of each episode, in order; taken once.
-        merged_stats: gives those of all episodes; asked after the last episode's were taken.
-        splits: named ranges of episodes.
-    """
-    yield TASK_TABLE, task_table(model.tasks)
-    yield from _episode_tables(model, episode_stats)
-    yield GLOBAL_STATS, json.dumps(stats_to_json(merged_stats()), indent=4).encode()
-    yield INFO, info_document(model, splits)
-
-
-def task_table(tasks: Mapping[int, str]) -> pa.Table:
-    """`tasks.parquet`: pandas readers find the text as the index, named `task`."""
-    columns = [
-        {
-            "name": name,
-            "field_name": name,
-            "pandas_type": kind,
-            "numpy_type": numpy,
-            "metadata": None,
-        }
-        for name, kind, numpy in (("task_index", "int64", "int64"), ("task", "unicode", "object"))
-    ]
-    pandas = {"index_columns": ["task"], "column_indexes": [], "columns": columns}
-    table = pa.table(
-        {
-            "task_index": pa.array(list(tasks), pa.int64()),
-            "task": pa.array(tasks.values(), pa.string()),
-        }
-    )
-    return table.replace_schema_metadata({"pandas": json.dumps(pandas)})
-
-
-def _episode_tables(model: Model, stats: Iterable[Stats]) -> Iterator[tuple[str, pa.Table]]:
-    located = _located(model)
-    pending: list[Stats] = []
-    pending_bytes, start, number = 0, 0, 0
-    for one in stats:
-        pending.append(one)
-        pending_bytes += 256 + sum(a.nbytes + 64 for parts in one.values() for a in parts.values())
-        if pending_bytes >= _EPISODE_FILE_BYTES:
-            yield _episode_file(located.slice(start, len(pending)), pending, number, model)
-            start, number = start + len(pending), number + 1
-            pending, pending_bytes = [], 0
-    if pending:
-        yield _episode_file(located.slice(start, len(pending)), pending, number, model)
-
-
-def _episode_file(
-    rows: pa.Table, stats: Sequence[Stats], number: int, model: Model
-) -> tuple[str, pa.Table]:
-    chunk, file = divmod(number, model.info.chunks_size)
-    keys = dict.fromkeys(
-        (name, key) for one in stats for name, parts in one.items() for key in parts
-    )
-    for name, key in keys:
-        values = [one.get(name, {}).get(key) for one in stats]
-        nested = [None if value is None else value.tolist() for value in values]
-        type_ = _nested(pa.int64() if key == "count" else pa.float64(), values)
-        rows = rows.append_column(f"stats/{name}/{key}", pa.array(nested, type_))
-    for name, value in ((_CHUNK, chunk), (_FILE, file)):
-        column = pa.array([value] * len(rows), pa.int64())
-        rows = rows.append_column(f"meta/episodes/{name}", column)
-    return numbered(EPISODES_TEMPLATE, number, model.info.chunks_size), rows.combine_chunks()
-
-
-def _nested(value: pa.DataType, arrays: Iterable[np.ndarray | None]) -> pa.DataType:
-    depth = max((array.ndim for array in arrays if array is not None), default=1)
-    for _ in range(depth):
-        value = pa.list_(value)
-    return value
-
-
-def _located(model: Model) -> pa.Table:
-    """The episodes table as v3.0 stores it, without statistics and its own place."""
-    source = model.episodes
-    lengths = source[LENGTH].to_numpy()
-    stop = np.cumsum(lengths)
-    chunks, files = _numbers(source[DATA_PATH])
-    columns: dict[str, pa.Array | pa.ChunkedArray] = {
-        EPISODE: source[EPISODE],
-        TASKS: source[TASKS],
-        LENGTH: source[LENGTH],
-        f"data/{_CHUNK}": chunks,
-        f"data/{_FILE}": files,
-        _FROM: pa.array(stop - lengths, pa.int64()),
-        _TO: pa.array(stop, pa.int64()),
-    }
-    for camera in model.info.cameras:
-        chunks, files = _numbers(source[video_path(camera)])
-        columns[f"videos/{camera}/{_CHUNK}"] = chunks
-        columns[f"videos/{camera}/{_FILE}"] = files
-        for name, frames in (
-            ("from_timestamp", source[frame_start(camera)]),
-            ("to_timestamp", source[frame_stop(camera)]),
-        ):
-            seconds = [seconds_at(frame, model.info.fps) for frame in frames.to_pylist()]
-            columns[f"videos/{camera}/{name}"] = pa.array(seconds, pa.float64())
-    table = pa.table(columns)
-    for name in model.extra_columns:
-        table = table.append_column(source.schema.field(name), source[name])
-    return table
-
-
-def _numbers(paths: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
-    """(chunk, file) numbers in paths made from this module's templates."""
-    found = pc.extract_regex(
-        paths, r"chunk-(?P<chunk>\d+)/file-(?P<file>\d+)\.\w+$"
-    ).combine_chunks()
-    return found.field("chunk").cast(pa.int64()), found.field("file").cast(pa.int64())
-
-
-def info_document(model: Model, splits: Mapping[str, str]) -> bytes:
-    """`info.json` with the totals of what is there, keys in lerobot's order."""
-    info, lengths = model.info, model.episodes[LENGTH]
-    features = {name: dict(feature.spec) for name, feature in info.features.items()}
-    document = {
-        "codebase_version": FormatVersion.V30.value,
-        "fps": info.fps_value,
-        "features": features,
-        "total_episodes": len(lengths),
-        "total_frames": pc.sum(lengths).as_py() or 0,
-        "total_tasks": len(model.tasks),
-        "chunks_size": info.chunks_size,
-        "data_files_size_in_mb": info.data_file_mb or DEFAULT_DATA_FILE_MB,
-        "video_files_size_in_mb": info.video_file_mb or DEFAULT_VIDEO_FILE_MB,
-        "data_path": DATA_TEMPLATE,
-        "video_path": VIDEO_TEMPLATE if info.cameras else None,
-        "robot_type": info.robot_type,
-        "splits": dict(splits),
-        **info.extra,
-    }
-    return json.dumps(document, indent=4, ensure_ascii=False).encode()

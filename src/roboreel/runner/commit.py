@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from roboreel.edit.plan import Plan
-from roboreel.format import v20, v21, v30
+from roboreel.format import v20, v21, v30_documents
 from roboreel.format.stats import Stats, StatsMerger
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import LocalRoot
@@ -40,7 +40,7 @@ def _documents(
 ) -> Iterator[tuple[str, bytes | pa.Table]]:
     version, splits = plan.model.info.version, plan.splits
     if version is FormatVersion.V30:
-        return v30.documents(plan.model, stats, merger.result, splits=splits)
+        return v30_documents.documents(plan.model, stats, merger.result, splits=splits)
     if version is FormatVersion.V21:
         return v21.documents(plan.model, stats, splits=splits)
     for _ in stats:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from roboreel.edit.plan import CopyFile, MeasureCamera, Plan, RemuxVideo, WriteTables
-from roboreel.errors import Problem, RunError, UsageError
+from roboreel.errors import Problem, RunError, StorageError, UsageError
 from roboreel.format.stats import Stats
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executor import Executor
 from roboreel.runner.report import Report
 from roboreel.runner.stats import computed_stats, disagreements, settled_stats
-from roboreel.runner.work import OpResult, work_of
+from roboreel.runner.work import OpResult, check_unchanged, work_of
 from roboreel.runner.worker import execute
-from roboreel.storage.fs import Staging, inside, refuse_existing
+from roboreel.storage.fs import Root, Staging, inside, refuse_existing
 
 Progress = Callable[[OpResult], None]
 
@@ -74,6 +74,15 @@ def refuse_output(out: str, *, source: str | None = None) -> None:
     refuse_existing(out)
     if source is not None and "://" not in source and inside(out, source):
         raise UsageError(f"the output '{out}' lies inside the dataset: choose another folder")
+
+
+def refuse_changed(root: Root, names: Iterable[str], plan: Plan) -> None:
+    """Raise `RunError` where documents are no longer what they were when the plan was made."""
+    try:
+        for name in names:
+            check_unchanged(root, name, plan.files)
+    except StorageError as error:
+        raise RunError(str(error)) from error
 
 
 def _run_ops(

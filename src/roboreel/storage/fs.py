@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from typing import IO, Any
 
 from roboreel.errors import MissingDependencyError, StorageError, UsageError
@@ -78,11 +79,14 @@ class LocalRoot(Root):
         self.url = str(self.path)
 
     def list(self) -> tuple[str, ...]:
-        return tuple(sorted(_walk(str(self.path), "", frozenset())))
+        with self._explained("."):
+            return tuple(sorted(_walk(str(self.path), "", frozenset())))
 
     def stat(self, name: str) -> FileStat:
         with self._explained(name):
             found = os.stat(self._at(name))
+        if not S_ISREG(found.st_mode):
+            raise StorageError(f"'{name}' in '{self.url}': not a file")
         return FileStat(found.st_size, str(found.st_mtime_ns))
 
     def input(self, name: str) -> IO[bytes]:
@@ -105,14 +109,16 @@ class LocalRoot(Root):
         partial = f"{final}.partial"
         with self._explained(name):
             os.makedirs(os.path.dirname(final), exist_ok=True)
-            try:
-                with open(partial, "wb") as file:
-                    yield Sink(file)
+            file = open(partial, "wb")  # noqa: SIM115 (errors of the block are not this file's)
+        try:
+            with file:
+                yield Sink(file)
+            with self._explained(name):
                 os.replace(partial, final)
-            except BaseException:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(partial)
-                raise
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(partial)
+            raise
 
     def remove(self, name: str) -> None:
         """Remove a file that roboreel made."""
@@ -156,6 +162,8 @@ class FsspecRoot(Root):
             info = self._fs.info(f"{self._path}/{checked(name)}")
         except (FileNotFoundError, OSError) as error:
             raise StorageError(f"'{name}' in '{self.url}': no such file") from error
+        if info.get("type") == "directory":
+            raise StorageError(f"'{name}' in '{self.url}': not a file")
         stamp = next((info[k] for k in ("ETag", "etag", "mtime", "created") if info.get(k)), "")
         return FileStat(int(info["size"]), str(stamp))
 
@@ -267,8 +275,10 @@ def _walk(folder: str, prefix: str, linked: frozenset[str]) -> Iterator[str]:
     """Names below a folder; linked folders are followed, but none into itself again."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if not entry.is_dir():
+            if entry.is_file():  # no link that leads nowhere
                 yield prefix + entry.name
+            elif not entry.is_dir():
+                continue
             elif not entry.is_symlink():
                 yield from _walk(entry.path, f"{prefix}{entry.name}/", linked)
             elif _leads_elsewhere(real := os.path.realpath(entry.path), folder, linked):

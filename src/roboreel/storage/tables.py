@@ -36,7 +36,8 @@ class TableFile:
         self.name = name
         self._handle = root.input(name)
         try:
-            self._file: Any = pq.ParquetFile(_arrow_input(root, name, self._handle))
+            self._input = _arrow_input(root, name, self._handle)
+            self._file: Any = pq.ParquetFile(self._input)
             self.footer = _footer(self._file)
         except _DAMAGED as error:
             reason = _why_unreadable(self._handle, error)
@@ -65,6 +66,7 @@ class TableFile:
         """Close the file."""
         self._kept = None
         self._file.close()
+        self._input.close()
         self._handle.close()
 
     def _groups(self, start: int, stop: int) -> tuple[int, int, int]:
@@ -144,7 +146,12 @@ def write_rows(
         plain_columns: columns of large values (pictures) for which a dictionary is wasted work.
     """
     rows = 0
-    dictionary = [column for column in _leaves(schema) if column.split(".")[0] not in plain_columns]
+    dictionary = [
+        leaf
+        for column in schema
+        if column.name not in plain_columns
+        for leaf in _leaf_paths(column.name, column.type)
+    ]
     with root.create(name) as sink:
         writer = pq.ParquetWriter(
             sink.file, schema, compression="snappy", use_dictionary=dictionary or False
@@ -167,13 +174,6 @@ def write_rows(
 def _write_group(writer: Any, tables: Sequence[pa.Table]) -> None:
     table = pa.concat_tables(tables)
     writer.write_table(table, row_group_size=max(1, len(table)))
-
-
-def _leaves(schema: pa.Schema) -> list[str]:
-    names: list[str] = []
-    for column in schema:
-        names.extend(_leaf_paths(column.name, column.type))
-    return names
 
 
 def _leaf_paths(path: str, type_: pa.DataType) -> list[str]:

@@ -19,7 +19,7 @@ from roboreel.edit.plan import (
     TableProgram,
     WriteTables,
 )
-from roboreel.errors import RunError, StorageError
+from roboreel.errors import RunError, StorageError, VideoError
 from roboreel.format.feature import (
     EPISODE_INDEX,
     FRAME_INDEX,
@@ -221,7 +221,10 @@ def _measure(table: pa.Table, program: TableProgram) -> Stats:
     usable = {name: found for name, found in values.items() if found is not None}
     stats = features_stats(usable, quantiles=program.quantiles)
     for name in [name for name in program.measured if name in program.images]:
-        measured = picture_column_stats(table[name])
+        try:
+            measured = picture_column_stats(table[name])
+        except VideoError as error:
+            raise StorageError(f"column '{name}': {error}") from error
         if measured is not None:
             stats[name] = measured
     return stats

@@ -147,7 +147,7 @@ def run_of_frames(table: PacketTable, start: int, stop: int) -> PacketRun:
     """
     frame = table.frame_of_packet
     wanted = np.flatnonzero((frame >= start) & (frame < stop))
-    if stop <= start or len(wanted) != stop - start:
+    if not 0 <= start < stop <= table.frames or len(wanted) != stop - start:
         raise ValueError(f"frames [{start}, {stop}) are not all in a file of {table.frames}")
     keys = random_access_points(table)
     usable = keys[(frame[keys] <= start) & (keys <= wanted[0])]

@@ -1,0 +1,186 @@
+"""Write the documents of v3.0: tables of tasks and episodes, statistics, `info.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roboreel.format.fps import seconds_at
+from roboreel.format.layout import numbered
+from roboreel.format.model import (
+    DATA_PATH,
+    EPISODE,
+    INFO,
+    LENGTH,
+    TASKS,
+    Model,
+    frame_start,
+    frame_stop,
+    video_path,
+)
+from roboreel.format.stats import Stats, stats_to_json
+from roboreel.format.v30 import (
+    CHUNK_INDEX,
+    DATA_TEMPLATE,
+    DEFAULT_DATA_FILE_MB,
+    DEFAULT_VIDEO_FILE_MB,
+    EPISODES_TEMPLATE,
+    FILE_INDEX,
+    FROM_INDEX,
+    GLOBAL_STATS,
+    TASK_TABLE,
+    TO_INDEX,
+    VIDEO_TEMPLATE,
+)
+from roboreel.format.version import FormatVersion
+
+_EPISODE_FILE_BYTES = 100 << 20
+
+
+def documents(
+    model: Model,
+    episode_stats: Iterable[Stats],
+    merged_stats: Callable[[], Stats],
+    *,
+    splits: Mapping[str, str],
+) -> Iterator[tuple[str, bytes | pa.Table]]:
+    """(name, bytes or table) of every document, `info.json` last.
+
+    Args:
+        model: the dataset.
+        episode_stats: statistics of each episode, in order; taken once.
+        merged_stats: gives those of all episodes; asked after the last episode's were taken.
+        splits: named ranges of episodes.
+    """
+    yield TASK_TABLE, task_table(model.tasks)
+    yield from _episode_tables(model, episode_stats)
+    yield GLOBAL_STATS, json.dumps(stats_to_json(merged_stats()), indent=4).encode()
+    yield INFO, info_document(model, splits)
+
+
+def task_table(tasks: Mapping[int, str]) -> pa.Table:
+    """`tasks.parquet`: pandas readers find the text as the index, named `task`."""
+    columns = [
+        {
+            "name": name,
+            "field_name": name,
+            "pandas_type": kind,
+            "numpy_type": numpy,
+            "metadata": None,
+        }
+        for name, kind, numpy in (("task_index", "int64", "int64"), ("task", "unicode", "object"))
+    ]
+    pandas = {"index_columns": ["task"], "column_indexes": [], "columns": columns}
+    table = pa.table(
+        {
+            "task_index": pa.array(list(tasks), pa.int64()),
+            "task": pa.array(tasks.values(), pa.string()),
+        }
+    )
+    return table.replace_schema_metadata({"pandas": json.dumps(pandas)})
+
+
+def _episode_tables(model: Model, stats: Iterable[Stats]) -> Iterator[tuple[str, pa.Table]]:
+    located = _located(model)
+    pending: list[Stats] = []
+    pending_bytes, start, number = 0, 0, 0
+    for one in stats:
+        pending.append(one)
+        pending_bytes += 256 + sum(a.nbytes + 64 for parts in one.values() for a in parts.values())
+        if pending_bytes >= _EPISODE_FILE_BYTES:
+            yield _episode_file(located.slice(start, len(pending)), pending, number, model)
+            start, number = start + len(pending), number + 1
+            pending, pending_bytes = [], 0
+    if pending:
+        yield _episode_file(located.slice(start, len(pending)), pending, number, model)
+
+
+def _episode_file(
+    rows: pa.Table, stats: Sequence[Stats], number: int, model: Model
+) -> tuple[str, pa.Table]:
+    chunk, file = divmod(number, model.info.chunks_size)
+    keys = dict.fromkeys(
+        (name, key) for one in stats for name, parts in one.items() for key in parts
+    )
+    for name, key in keys:
+        values = [one.get(name, {}).get(key) for one in stats]
+        nested = [None if value is None else value.tolist() for value in values]
+        type_ = _nested(pa.int64() if key == "count" else pa.float64(), values)
+        rows = rows.append_column(f"stats/{name}/{key}", pa.array(nested, type_))
+    for name, value in ((CHUNK_INDEX, chunk), (FILE_INDEX, file)):
+        column = pa.array([value] * len(rows), pa.int64())
+        rows = rows.append_column(f"meta/episodes/{name}", column)
+    return numbered(EPISODES_TEMPLATE, number, model.info.chunks_size), rows.combine_chunks()
+
+
+def _nested(value: pa.DataType, arrays: Iterable[np.ndarray | None]) -> pa.DataType:
+    depth = max((array.ndim for array in arrays if array is not None), default=1)
+    for _ in range(depth):
+        value = pa.list_(value)
+    return value
+
+
+def _located(model: Model) -> pa.Table:
+    """The episodes table as v3.0 stores it, without statistics and its own place."""
+    source = model.episodes
+    lengths = source[LENGTH].to_numpy()
+    stop = np.cumsum(lengths)
+    chunks, files = _numbers(source[DATA_PATH])
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {
+        EPISODE: source[EPISODE],
+        TASKS: source[TASKS],
+        LENGTH: source[LENGTH],
+        f"data/{CHUNK_INDEX}": chunks,
+        f"data/{FILE_INDEX}": files,
+        FROM_INDEX: pa.array(stop - lengths, pa.int64()),
+        TO_INDEX: pa.array(stop, pa.int64()),
+    }
+    for camera in model.info.cameras:
+        chunks, files = _numbers(source[video_path(camera)])
+        columns[f"videos/{camera}/{CHUNK_INDEX}"] = chunks
+        columns[f"videos/{camera}/{FILE_INDEX}"] = files
+        for name, frames in (
+            ("from_timestamp", source[frame_start(camera)]),
+            ("to_timestamp", source[frame_stop(camera)]),
+        ):
+            seconds = [seconds_at(frame, model.info.fps) for frame in frames.to_pylist()]
+            columns[f"videos/{camera}/{name}"] = pa.array(seconds, pa.float64())
+    table = pa.table(columns)
+    for name in model.extra_columns:
+        table = table.append_column(source.schema.field(name), source[name])
+    return table
+
+
+def _numbers(paths: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+    """(chunk, file) numbers in paths made from this module's templates."""
+    found = pc.extract_regex(
+        paths, r"chunk-(?P<chunk>\d+)/file-(?P<file>\d+)\.\w+$"
+    ).combine_chunks()
+    return found.field("chunk").cast(pa.int64()), found.field("file").cast(pa.int64())
+
+
+def info_document(model: Model, splits: Mapping[str, str]) -> bytes:
+    """`info.json` with the totals of what is there, keys in lerobot's order."""
+    info, lengths = model.info, model.episodes[LENGTH]
+    features = {name: dict(feature.spec) for name, feature in info.features.items()}
+    document = {
+        "codebase_version": FormatVersion.V30.value,
+        "fps": info.fps_value,
+        "features": features,
+        "total_episodes": len(lengths),
+        "total_frames": pc.sum(lengths).as_py() or 0,
+        "total_tasks": len(model.tasks),
+        "chunks_size": info.chunks_size,
+        "data_files_size_in_mb": info.data_file_mb or DEFAULT_DATA_FILE_MB,
+        "video_files_size_in_mb": info.video_file_mb or DEFAULT_VIDEO_FILE_MB,
+        "data_path": DATA_TEMPLATE,
+        "video_path": VIDEO_TEMPLATE if info.cameras else None,
+        "robot_type": info.robot_type,
+        "splits": dict(splits),
+        **info.extra,
+    }
+    return json.dumps(document, indent=4, ensure_ascii=False).encode()
