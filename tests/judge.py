@@ -57,6 +57,7 @@ def differences(
     episodes: Sequence[int] | None = None,
     added: Iterable[str] = (),
     reencoded: Iterable[tuple[int, str]] = (),
+    unwrapped: Iterable[str] = (),
 ) -> list[str]:
     """How a result differs from what it was made from; nothing where all is kept.
 
@@ -66,7 +67,9 @@ def differences(
         episodes: positions of the source's episodes that were kept; all by default.
         added: columns that only the result may have.
         reencoded: (position in the result, camera) whose pictures are compared by their numbers.
+        unwrapped: columns of lists of one that the result has as plain values.
     """
+    plain = set(unwrapped)
     kept = range(len(source.episodes)) if episodes is None else episodes
     if len(kept) != len(result.episodes):
         return [f"{len(kept)} episodes became {len(result.episodes)}"]
@@ -75,7 +78,9 @@ def differences(
         found.append(f"cameras {source.cameras} became {result.cameras}")
     for at, was in enumerate(kept):
         pair = source.episodes[was], result.episodes[at]
-        found += [f"episode {at}: {fault}" for fault in _episode(source, result, pair, set(added))]
+        found += [
+            f"episode {at}: {fault}" for fault in _episode(source, result, pair, set(added), plain)
+        ]
         for camera in set(source.cameras) & set(result.cameras):
             blocks = (at, camera) in set(reencoded)
             if _pictures(source, pair[0], camera, blocks) != _pictures(
@@ -90,7 +95,11 @@ def _pictures(reading: Reading, episode: Episode, camera: str, blocks: bool) -> 
 
 
 def _episode(
-    source: Reading, result: Reading, pair: tuple[Episode, Episode], added: set[str]
+    source: Reading,
+    result: Reading,
+    pair: tuple[Episode, Episode],
+    added: set[str],
+    unwrapped: set[str],
 ) -> Iterator[str]:
     old, new = pair
     if len(old.rows) != len(new.rows):
@@ -105,7 +114,8 @@ def _episode(
     if names[0] != names[1] - added:
         yield f"columns {sorted(names[0])} became {sorted(names[1])}"
     for name in sorted(names[0] & names[1]):
-        if cell_bits(old.rows[name]) != cell_bits(new.rows[name]):
+        was = pc.list_flatten(old.rows[name]) if name in unwrapped else old.rows[name]
+        if cell_bits(was) != cell_bits(new.rows[name]):
             yield f"values of '{name}' differ"
 
 

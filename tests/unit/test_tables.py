@@ -156,7 +156,9 @@ def test_row_groups_hold_whole_episodes_of_a_mebibyte(tmp_path: Path) -> None:
 
 def test_slices_count_by_their_own_rows(tmp_path: Path) -> None:
     whole = pa.concat_tables([rows_of(0, 400, picture_bytes=1000)]).combine_chunks()
-    parts = iter([whole.slice(at, 10) for at in range(0, 400, 10)])  # each shares 400 rows of memory
+    parts = iter(
+        [whole.slice(at, 10) for at in range(0, 400, 10)]
+    )  # each shares 400 rows of memory
     write_rows(LocalRoot(tmp_path), "a.parquet", parts, schema=SCHEMA)
     assert len(read_footer(LocalRoot(tmp_path), "a.parquet").row_group_rows) == 1
 

@@ -56,9 +56,7 @@ def test_hidden_head(tmp_path: Path, name: str, cut: int) -> None:
 
 @pytest.mark.parametrize("cut", [100, 5 * STEP + 300])
 @pytest.mark.parametrize("name", CODERS)
-def test_each_frame_after_a_hidden_head_is_found_alone(
-    tmp_path: Path, name: str, cut: int
-) -> None:
+def test_each_frame_after_a_hidden_head_is_found_alone(tmp_path: Path, name: str, cut: int) -> None:
     path = edited(tmp_path / "a.mp4", CODERS[name], [(5000, cut)])
     root = LocalRoot(tmp_path)
     for number, picture in enumerate(pictures(path)):
