@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.storage.fs import LocalRoot
+from roboreel.storage.video.access import AccessPoints
+from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import PacketTable, run_of_frames
 from roboreel.storage.video.write import Piece, write_packets
@@ -176,7 +179,9 @@ def index_of(path: Path) -> PacketTable:
 def piece_of(path: Path, start: int, stop: int) -> Piece:
     """Frames `[start, stop)` of the file, to be written."""
     table = index_of(path)
-    return Piece(LocalRoot(path.parent), path.name, table, run_of_frames(table, start, stop))
+    with path.open("rb") as file:
+        run = run_of_frames(table, start, stop, resets=AccessPoints(file, table).resets)
+    return Piece(LocalRoot(path.parent), path.name, table, run)
 
 
 def assert_joined(target: Path, parts: Sequence[tuple[Path, int, int]], fps: Fraction) -> None:
@@ -194,7 +199,7 @@ def assert_joined(target: Path, parts: Sequence[tuple[Path, int, int]], fps: Fra
         assert [one.picture for one in seen[first : first + stop - start]] == wanted
         at += piece.run.packets
     samples = demuxed(target, edited=True)
-    assert all(a.dts < b.dts for a, b in zip(samples[:-1], samples[1:], strict=True))
+    assert all(a.dts < b.dts for a, b in itertools.pairwise(samples))
     assert all(sample.dts <= sample.pts for sample in samples)
 
 

@@ -136,19 +136,29 @@ def test_put_replaces_the_whole_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("error", [RuntimeError("x"), KeyboardInterrupt(), SystemExit(1)])
 def test_failure_leaves_no_file(tmp_path: Path, error: BaseException) -> None:
     root = LocalRoot(tmp_path)
-    with pytest.raises(type(error)), root.create(NAME) as sink:
-        sink.write(b"half")
-        assert not root.exists(NAME)
-        raise error
+
+    def write() -> None:
+        with root.create(NAME) as sink:
+            sink.write(b"half")
+            assert not root.exists(NAME)
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
     assert root.list() == ()
 
 
 def test_failure_keeps_the_file_that_was_there(tmp_path: Path) -> None:
     root = LocalRoot(tmp_path)
     root.put(NAME, b"old")
-    with pytest.raises(RuntimeError), root.create(NAME) as sink:
-        sink.write(b"new")
-        raise RuntimeError
+
+    def write() -> None:
+        with root.create(NAME) as sink:
+            sink.write(b"new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write()
     assert root.read(NAME) == b"old"
     assert root.list() == (NAME,)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,5 +100,5 @@ def test_runs_are_the_stretches_that_are_set(flags: list[bool], longest: int) ->
     covered = [number for start, stop in found for number in range(start, stop)]
     assert covered == [number for number, flag in enumerate(flags) if flag]
     assert all(0 < stop - start <= longest for start, stop in found)
-    for (start, stop), (following, _) in zip(found[:-1], found[1:], strict=True):
+    for (start, stop), (following, _) in itertools.pairwise(found):
         assert following > stop or stop - start == longest

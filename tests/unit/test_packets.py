@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from roboreel.storage.video.packets import PacketTable, SampleEntry, run_of_frames
+from roboreel.storage.video.packets import PacketRun, PacketTable, SampleEntry, run_of_frames
 
 ENTRY = SampleEntry(data=bytes(90), matrix=bytes(36))
 STEP = 100  # ticks between frames
@@ -47,7 +47,6 @@ def table_of(
         size=size,
         pts=pts,
         keyframe=np.array(keyframe, dtype=np.bool_),
-        time_zero=0,
         shown_from=int(ordered[before]),
         shown_to=int(ordered[count - after]) if after else None,
     )
@@ -93,10 +92,15 @@ def ranges(draw: st.DrawFn) -> tuple[Stream, int, int]:
     return stream, start, draw(st.integers(start + 1, stream.table.frames))
 
 
+def run_of(table: PacketTable, start: int, stop: int) -> PacketRun:
+    """The run where every keyframe resets the decoder."""
+    return run_of_frames(table, start, stop, resets=lambda _: True)
+
+
 @given(ranges())
 def test_run_shows_the_wanted_frames_after_its_lead(given_: tuple[Stream, int, int]) -> None:
     stream, start, stop = given_
-    run = run_of_frames(stream.table, start, stop)
+    run = run_of(stream.table, start, stop)
     frame = stream.table.frame_of_packet[run.positions]
     assert sorted(run.display.tolist()) == list(range(run.packets))
     shown = frame[np.argsort(run.display)].tolist()
@@ -108,7 +112,7 @@ def test_run_shows_the_wanted_frames_after_its_lead(given_: tuple[Stream, int, i
 @given(ranges())
 def test_run_holds_all_that_its_packets_hang_on(given_: tuple[Stream, int, int]) -> None:
     stream, start, stop = given_
-    run = run_of_frames(stream.table, start, stop)
+    run = run_of(stream.table, start, stop)
     positions = run.positions.tolist()
     assert positions == sorted(set(positions))
     for position in positions:
@@ -119,7 +123,7 @@ def test_run_holds_all_that_its_packets_hang_on(given_: tuple[Stream, int, int])
 def test_run_is_no_longer_than_needed(given_: tuple[Stream, int, int]) -> None:
     stream, start, stop = given_
     table = stream.table
-    run = run_of_frames(table, start, stop)
+    run = run_of(table, start, stop)
     frame = table.frame_of_packet
     first, last = int(run.positions[0]), int(run.positions[-1])
     assert table.keyframe[first]
@@ -137,7 +141,7 @@ def test_run_is_no_longer_than_needed(given_: tuple[Stream, int, int]) -> None:
 @given(ranges())
 def test_frames_from_the_key_to_the_end_have_no_gap(given_: tuple[Stream, int, int]) -> None:
     stream, start, stop = given_
-    run = run_of_frames(stream.table, start, stop)
+    run = run_of(stream.table, start, stop)
     frame = stream.table.frame_of_packet
     shown = sorted(frame[run.positions].tolist())
     first = int(frame[run.positions[0]])
@@ -149,7 +153,7 @@ def test_leading_frames_of_the_first_keyframe_are_left_out(
     given_: tuple[Stream, int, int],
 ) -> None:
     stream, start, stop = given_
-    run = run_of_frames(stream.table, start, stop)
+    run = run_of(stream.table, start, stop)
     first = int(run.positions[0])
     own_leading = {
         position
@@ -160,12 +164,36 @@ def test_leading_frames_of_the_first_keyframe_are_left_out(
     assert not own_leading & set(run.positions.tolist())
 
 
+@given(ranges(), st.sets(st.integers(0, 40)))
+def test_run_starts_where_the_decoder_is_reset(
+    given_: tuple[Stream, int, int], keep: set[int]
+) -> None:
+    stream, start, stop = given_
+    table = stream.table
+    run = run_of_frames(table, start, stop, resets=keep.__contains__)
+    first = int(run.positions[0])
+    assert first == 0 or first in keep
+    usable = int(run_of(table, start, stop).positions[0])
+    between = (
+        set(np.flatnonzero(table.keyframe).tolist()) & keep & set(range(first + 1, usable + 1))
+    )
+    assert not between  # no later keyframe would have done
+    frame = table.frame_of_packet
+    shown = sorted(frame[run.positions].tolist())
+    assert shown[: stop - int(frame[first])] == list(range(int(frame[first]), stop))
+    assert shown[run.lead : run.lead + stop - start] == list(range(start, stop))
+    own = {p for p in stream.leading if first in stream.needs[p]}
+    for position in run.positions.tolist():
+        assert stream.needs[position] <= set(run.positions.tolist())
+        assert position not in own or frame[position] > frame[first]
+
+
 @given(streams(), st.integers(-40, 40), st.integers(-40, 40))
 def test_ranges_outside_the_file_are_refused(stream: Stream, start: int, stop: int) -> None:
     hidden = stream.table.hidden_before
     assume(not -hidden <= start < stop <= stream.table.packets - hidden)
     with pytest.raises(ValueError, match=r"frames? \[?-?\d"):
-        run_of_frames(stream.table, start, stop)
+        run_of(stream.table, start, stop)
 
 
 @pytest.mark.parametrize("wanted", [(-1, 1), (-2, 0), (0, 3), (1, 4), (2, 3)])
@@ -173,23 +201,23 @@ def test_hidden_frames_are_outside_the_file(wanted: tuple[int, int]) -> None:
     table = table_of(range(6), [True] * 6, hidden=(2, 2))
     assert table.frames == 2
     with pytest.raises(ValueError, match="not all in a file of 2"):
-        run_of_frames(table, *wanted)
+        run_of(table, *wanted)
 
 
 def test_range_before_every_keyframe_is_refused() -> None:
     table = table_of([0, 1, 2, 3], [False, False, True, False])
     with pytest.raises(ValueError, match="no keyframe at or before frame 1"):
-        run_of_frames(table, 1, 4)
-    assert run_of_frames(table, 2, 4).positions.tolist() == [2, 3]
+        run_of(table, 1, 4)
+    assert run_of(table, 2, 4).positions.tolist() == [2, 3]
 
 
 def test_leading_frames_alone_are_decoded_from_the_keyframe_before() -> None:
     # I0 P1 | I4 B2 B3: the B-frames are shown before I4 and hang on P1
     table = table_of([0, 1, 4, 2, 3], [True, False, True, False, False])
-    run = run_of_frames(table, 2, 4)
+    run = run_of(table, 2, 4)
     assert run.positions.tolist() == [0, 1, 2, 3, 4]
     assert (run.lead, run.display.tolist()) == (2, [0, 1, 4, 2, 3])
-    assert run_of_frames(table, 4, 5).positions.tolist() == [2]
+    assert run_of(table, 4, 5).positions.tolist() == [2]
 
 
 @given(streams())

@@ -17,7 +17,6 @@ from tests.unit.clips import (
     h264,
     hevc,
     index_of,
-    mpeg4,
     piece_of,
     vp9,
     write_clip,
@@ -54,11 +53,6 @@ def test_cuts_decode_to_the_pictures_of_the_source(tmp_path: Path, name: str) ->
             start, stop = sorted(draw.choice(FRAMES + 1, 2, replace=False).tolist())
             parts.append((path, start, stop))
         assert_joined(tmp_path / f"out{number}.mp4", parts, FPS)
-
-
-def test_mpeg4_cuts_decode_to_the_pictures_of_the_source(tmp_path: Path) -> None:
-    path = write_clip(tmp_path / "a.mp4", FRAMES, mpeg4(12, 2))
-    assert_joined(tmp_path / "out.mp4", [(path, 0, 16), (path, 3, 29), (path, 24, 50)], FPS)
 
 
 @pytest.mark.parametrize("coder", [h264(250, 2), h264(12, 3)], ids=["one gop", "gop 12"])

@@ -51,18 +51,21 @@ def read(folder: Path, data: bytes) -> VideoError | None:
     """Read the index of these bytes; the error where they are refused. Nothing else may happen."""
     (folder / "a.mp4").write_bytes(data)
     root = LocalRoot(folder)
+    refused: VideoError | None = None
     try:
         table = read_packet_table(root, "a.mp4")
     except VideoError as error:
-        assert str(error).startswith("'a.mp4': ")
-        assert len(str(error)) > len("'a.mp4': ") + 5
-        return error
+        refused = error
+    if refused is not None:
+        assert str(refused).startswith("'a.mp4': ")
+        assert len(str(refused)) > len("'a.mp4': ") + 5
+        return refused
     assert table.packets == len(table.size) == len(table.pts) == len(table.keyframe)
     assert 0 <= table.frames <= table.packets
     assert int((table.offset + table.size).max()) <= len(data)
     assert len(table.frame_seconds) == table.frames
     with contextlib.suppress(ValueError):
-        run_of_frames(table, 0, max(table.frames, 1))
+        run_of_frames(table, 0, max(table.frames, 1), resets=lambda _: True)
     return None
 
 
@@ -105,7 +108,7 @@ def test_every_truncation_is_refused_or_read(tmp_path: Path, sound_clip: bytes) 
 
 
 def test_flipped_bits_are_refused_or_read(tmp_path: Path, sound_clip: bytes) -> None:
-    choose = random.Random(5)  # noqa: S311
+    choose = random.Random(5)
     begin = sound_clip.index(b"moov")
     end = begin + int.from_bytes(sound_clip[begin - 4 : begin], "big")
     refused = 0
@@ -127,7 +130,7 @@ def test_fields_at_their_extremes_are_refused_or_read(tmp_path: Path, sound_clip
 
 
 def test_damaged_packets_decode_or_are_refused(tmp_path: Path, sound_clip: bytes) -> None:
-    choose = random.Random(6)  # noqa: S311
+    choose = random.Random(6)
     root = LocalRoot(tmp_path)
     for _ in range(60):
         data = bytearray(sound_clip)

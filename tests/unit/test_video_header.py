@@ -38,9 +38,9 @@ def chunk_places(header: bytes) -> list[int]:
     short, wide = payload_of(header, b"stco"), payload_of(header, b"co64")
     assert (short is None) != (wide is None)
     if wide is not None:
-        return np.frombuffer(wide, ">u8", offset=8).tolist()
+        return [int(place) for place in np.frombuffer(wide, ">u8", offset=8)]
     assert short is not None
-    return np.frombuffer(short, ">u4", offset=8).tolist()
+    return [int(place) for place in np.frombuffer(short, ">u4", offset=8)]
 
 
 def mdat_bounds(header: bytes) -> tuple[int, int]:

@@ -225,7 +225,7 @@ def test_two_video_tracks_are_refused(tmp_path: Path) -> None:
         for stream in streams:
             file.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
             file.mux(stream.encode(None))
-    with pytest.raises(VideoError, match="'a.mp4': 2 video tracks, expected one"):
+    with pytest.raises(VideoError, match=r"'a\.mp4': 2 video tracks, expected one"):
         index_of(path)
 
 

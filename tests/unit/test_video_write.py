@@ -21,7 +21,6 @@ from tests.unit.clips import (
     h264,
     hevc,
     index_of,
-    mpeg4,
     piece_of,
     vp9,
     write_clip,
@@ -75,11 +74,6 @@ def test_frames_are_at_exact_times(tmp_path: Path, fps: Fraction, b_frames: int)
 @pytest.mark.parametrize("name", CODERS)
 def test_joined_clips_decode_to_their_pictures(tmp_path: Path, name: str) -> None:
     assert_joined(tmp_path / "out.mp4", clips(tmp_path, CODERS[name], (13, 6, 20)), FPS)
-
-
-def test_mpeg4_is_written_and_joined_with_itself(tmp_path: Path) -> None:
-    ((path, _, _),) = clips(tmp_path, mpeg4(12, 2), (30,))
-    assert_joined(tmp_path / "out.mp4", [(path, 0, 30), (path, 12, 30)], FPS)
 
 
 @pytest.mark.parametrize("flip", [False, True])

@@ -13,10 +13,11 @@ from roboreel.dataset.survey_tables import TablesFound, rows_by_path
 from roboreel.errors import StorageError
 from roboreel.format.inventory import CameraFacts, Int64, StreamFacts
 from roboreel.format.model import frame_start, video_path
+from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import PacketTable, SampleEntry, run_of_frames
 
-Streams = dict[tuple[SampleEntry, tuple[str, ...]], tuple[int, StreamFacts]]
+Streams = dict[tuple[SampleEntry, tuple[str, ...], str | None], tuple[int, StreamFacts]]
 _RATE_TOLERANCE = 0.05
 
 
@@ -76,16 +77,18 @@ class _CameraSurvey:
             return
         sound = [row for row in members if row not in self._findings.broken]
         self._locate(path, sound, table)
-        kind = self._kind(table)
-        for row in sound:
-            self._measure(row, path, table, kind)
+        with self._dataset.root.input(path) as file:
+            points = AccessPoints(file, table)
+            for row in sound:
+                self._measure(row, path, table, points)
 
-    def _kind(self, table: PacketTable) -> int:
-        key = (table.entry, table.other_tracks)
+    def _kind(self, table: PacketTable, apart: str | None) -> int:
+        """The number of the stream's kind; `apart` names a file that cannot follow another's packets."""
+        key = (table.entry, table.other_tracks, apart)
         if key not in self._streams:
-            entries = [entry for entry, _ in self._streams] + [table.entry]
+            entries = [(entry, file) for entry, _, file in self._streams] + [(table.entry, apart)]
             facts = StreamFacts(
-                entry=entries.index(table.entry),
+                entry=entries.index((table.entry, apart)),
                 codec=table.entry.fourcc,
                 width=table.entry.width,
                 height=table.entry.height,
@@ -116,7 +119,7 @@ class _CameraSurvey:
                 message = f"its frames overlap those of episode {self._findings.numbers[before]}"
                 self._break([row], "video.overlap", message, path)
 
-    def _measure(self, row: int, path: str, table: PacketTable, kind: int) -> None:
+    def _measure(self, row: int, path: str, table: PacketTable, points: AccessPoints) -> None:
         start, frames = int(self._start[row]), int(self._rows[row])
         rate = _rate(table)
         if table.frames != frames and abs(rate / float(self._dataset.fps) - 1) > _RATE_TOLERANCE:
@@ -138,13 +141,14 @@ class _CameraSurvey:
                 return
             self._note(row, "video.long", message, path, "frames after the last row are left out")
         try:
-            run = run_of_frames(table, start, start + frames)
+            run = run_of_frames(table, start, start + frames, resets=points.resets)
         except ValueError as error:
             self._break([row], "video.keyframe", str(error), path)
             return
         self._packets[row], self._lead[row] = run.packets, run.lead
         self._bytes[row] = int(table.size[run.positions].sum())
-        self._stream[row] = kind
+        first = int(run.positions[0])
+        self._stream[row] = self._kind(table, None if points.resets(first) else path)
 
     def _note(self, row: int, rule: str, message: str, path: str, action: str) -> None:
         self._findings.notes(row, rule, message, path=path, column=self._camera, action=action)

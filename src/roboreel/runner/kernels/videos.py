@@ -17,6 +17,7 @@ from roboreel.errors import RunError
 from roboreel.format.model import video_path
 from roboreel.runner.work import OpResult, Work
 from roboreel.storage.fs import Root
+from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.encode import encode_frames
 from roboreel.storage.video.index import read_packet_table
@@ -82,6 +83,8 @@ def _pieces(work: Work, camera: str, members: Sequence[int], tables: _Tables) ->
     for last in ends:
         name = work.inputs[input_video(camera)][first].as_py()
         table = tables.of(name)
-        run = run_of_frames(table, starts[first], starts[last] + rows[last])
+        with tables.root.input(name) as file:
+            resets = AccessPoints(file, table).resets
+            run = run_of_frames(table, starts[first], starts[last] + rows[last], resets=resets)
         yield Piece(tables.root, name, table, run)
         first = last + 1

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from fractions import Fraction
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import VideoError
 from roboreel.storage.fs import Root
+from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import read_packet_table
-from roboreel.storage.video.packets import PacketTable
+from roboreel.storage.video.packets import Int64, PacketTable, run_of_frames
 
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3) RGB."""
@@ -21,8 +21,8 @@ Picture = npt.NDArray[np.uint8]
 def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tuple[int, Any]]:
     """(frame number, PyAV frame) for each wanted frame, ascending.
 
-    Decoding starts at the keyframe before the first wanted frame and stops after the last. Frames are
-    told apart by their time, matched with the file's packet index.
+    Only the packets that the wanted frames hang on are read and decoded. They are those of the packet
+    index, so that a frame's number is that of the packet, whatever the container's clock says.
 
     Args:
         root: where the file is.
@@ -34,25 +34,74 @@ def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tupl
     """
     import av  # heavy: only what must decode loads it
 
-    if not len(wanted):
-        return
     table = read_packet_table(root, name)
-    if wanted[-1] >= table.frames or wanted[0] < 0:
-        raise VideoError(f"'{name}': frame {wanted[-1]} of {table.frames}")
-    due = list(wanted)
+    if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < table.frames:
+        raise VideoError(f"'{name}': frames {wanted[0]}…{wanted[-1]} of {table.frames}")
     try:
-        with root.input(name) as file, av.open(file, "r", format="mov") as container:
-            stream = container.streams.video[0]
-            stream.codec_context.thread_type = "NONE"  # whole files run in parallel instead
-            _seek(container, stream, table, due[0])
-            for frame in container.decode(stream):
-                number = _number(table, frame)
-                if number in due[:1]:
-                    yield due.pop(0), frame
-                    if not due:
-                        return
-    except av.FFmpegError as error:
+        with root.input(name) as file, _opened(file) as container:
+            decoder: Any = container.streams.video[0].codec_context
+            if decoder is None:
+                raise VideoError(f"'{name}': no decoder for '{table.entry.fourcc}'")
+            decoder.thread_type = "NONE"  # whole files run in parallel instead
+            points = AccessPoints(file, table)
+            for positions, frames in _stretches(table, wanted, points.resets):
+                yield from _decoded(decoder, file, table, positions, frames, name)
+    except (av.FFmpegError, ValueError) as error:
         raise VideoError(f"'{name}': cannot be decoded ({error})") from error
+
+
+def _opened(file: IO[bytes]) -> Any:
+    """The container of a file; track names in any encoding do no harm."""
+    import av
+
+    return av.open(file, "r", format="mov", metadata_errors="replace")
+
+
+def _stretches(
+    table: PacketTable, wanted: Sequence[int], resets: Callable[[int], bool]
+) -> Iterator[tuple[Int64, list[int]]]:
+    """(decode positions, wanted frames) of stretches that are decoded in one go."""
+    begin, frames = 0, list[int]()
+    for number in wanted:
+        run = run_of_frames(table, number, number + 1, resets=resets)
+        if frames and int(run.positions[0]) != begin:
+            yield run_of_frames(table, frames[0], frames[-1] + 1, resets=resets).positions, frames
+            frames = []
+        begin = int(run.positions[0])
+        frames.append(number)
+    if frames:
+        yield run_of_frames(table, frames[0], frames[-1] + 1, resets=resets).positions, frames
+
+
+def _decoded(
+    decoder: Any,
+    file: IO[bytes],
+    table: PacketTable,
+    positions: Int64,
+    frames: Sequence[int],
+    name: str,
+) -> Iterator[tuple[int, Any]]:
+    import av
+
+    due = list(frames)
+    numbers = table.frame_of_packet
+
+    def packets() -> Iterator[Any]:
+        for at in positions.tolist():
+            file.seek(int(table.offset[at]))
+            packet = av.Packet(file.read(int(table.size[at])))
+            packet.pts = packet.dts = int(numbers[at])
+            yield packet
+        yield None
+
+    for packet in packets():
+        for frame in decoder.decode(packet):
+            if frame.pts not in due:
+                continue
+            if frame.pts != due.pop(0):
+                raise VideoError(f"'{name}': frames decode out of order: damaged packets")
+            yield frame.pts, frame
+    decoder.flush_buffers()
     if due:
         raise VideoError(f"'{name}': frame {due[0]} does not decode")
 
@@ -90,18 +139,3 @@ def _codec_of_picture(data: bytes) -> str:
         if data.startswith(head):
             return name
     raise VideoError("a picture is neither PNG, JPEG nor TIFF")
-
-
-def _seek(container: Any, stream: Any, table: PacketTable, first: int) -> None:
-    if first == 0:
-        return
-    seconds = Fraction(int(table.shown_pts[first]) - table.time_zero, table.timescale)
-    container.seek(int(seconds / stream.time_base), stream=stream, backward=True)
-
-
-def _number(table: PacketTable, frame: Any) -> int:
-    """The frame's number: its time is one of the packet index, which the player's clock only shifts."""
-    if frame.pts is None:
-        raise VideoError("a frame without a time")
-    ticks = round(frame.pts * frame.time_base * table.timescale) + table.time_zero
-    return int(np.searchsorted(table.shown_pts, ticks))

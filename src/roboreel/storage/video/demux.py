@@ -18,7 +18,7 @@ def packets_by_demuxer(file: IO[bytes], described: PacketTable) -> PacketTable:
 
     file.seek(0)
     try:
-        with av.open(file, "r", format="mov") as container:
+        with av.open(file, "r", format="mov", metadata_errors="replace") as container:
             stream = container.streams.video[0]
             found = [packet for packet in container.demux(stream) if packet.size]
     except (av.FFmpegError, IndexError) as error:
@@ -36,7 +36,6 @@ def packets_by_demuxer(file: IO[bytes], described: PacketTable) -> PacketTable:
         size=np.array([p.size for p in found], dtype=np.int64),
         pts=pts,
         keyframe=np.array([p.is_keyframe for p in found], dtype=np.bool_),
-        time_zero=0,
         shown_from=int(shown.min()) if len(shown) else 0,
         shown_to=None,
     )

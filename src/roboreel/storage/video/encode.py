@@ -45,8 +45,8 @@ def encode_frames(
     if table.frames != count:
         raise VideoError(f"'{name}': {count} pictures were encoded into {table.frames} frames")
     # the muxer's times are those of its own clock; write the packets at exact ones
-    piece = Piece(root, aside, table, run_of_frames(table, 0, count))
-    write_packets(root, name, [piece], fps=fps)
+    run = run_of_frames(table, 0, count, resets=lambda _: True)
+    write_packets(root, name, [Piece(root, aside, table, run)], fps=fps)
     root.remove(aside)
     return count
 

@@ -34,8 +34,8 @@ def read_packet_table(root: Root, name: str) -> PacketTable:
     try:
         with root.input(name) as file:
             moov = _read_moov(file, size_bytes)
-            table = _table(moov)
-            if table.packets == 0:
+            table = _table(moov, size_bytes)
+            if table.packets == 0 or any(box.kind == "mvex" for box in boxes(moov)):
                 table = packets_by_demuxer(file, table)
     except (struct.error, IndexError, ValueError, OverflowError) as error:
         raise VideoError(f"'{name}': damaged MP4 index ({error})") from error
@@ -88,7 +88,7 @@ def _read_exactly(file: IO[bytes], size: int) -> bytes:
     return b"".join(parts)
 
 
-def _table(moov: bytes) -> PacketTable:
+def _table(moov: bytes, file_bytes: int) -> PacketTable:
     whole = Box("moov", 0, len(moov))
     tracks = [box for box in boxes(moov) if box.kind == "trak"]
     kinds = [_handler(moov, track) for track in tracks]
@@ -98,11 +98,11 @@ def _table(moov: bytes) -> PacketTable:
     media = child(moov, track, "mdia")
     samples = child(moov, child(moov, media, "minf"), "stbl")
     timescale = _timescale(moov, child(moov, media, "mdhd"))
-    size = _sizes(moov, samples)
+    size = _sizes(moov, samples, file_bytes)
     dts = _decode_times(moov, samples, len(size))
     pts = dts + _display_offsets(moov, samples, len(size))
     movie_timescale = _timescale(moov, child(moov, whole, "mvhd"))
-    time_zero, shown_from, shown_to = _edit(moov, track, timescale, movie_timescale, pts)
+    shown_from, shown_to = _edit(moov, track, timescale, movie_timescale, pts)
     return PacketTable(
         entry=_sample_entry(moov, track, samples),
         timescale=timescale,
@@ -110,7 +110,6 @@ def _table(moov: bytes) -> PacketTable:
         size=size,
         pts=pts,
         keyframe=_keyframes(moov, samples, len(size)),
-        time_zero=time_zero,
         shown_from=shown_from,
         shown_to=shown_to,
         other_tracks=tuple(kind for kind in kinds if kind != "vide"),
@@ -160,12 +159,12 @@ def _counted(moov: bytes, samples: Box, kind: str, columns: int, dtype: str = ">
     return _array(moov, table.start + 8, count * columns, dtype, table.stop).reshape(-1, columns)
 
 
-def _sizes(moov: bytes, samples: Box) -> Int64:
+def _sizes(moov: bytes, samples: Box, file_bytes: int) -> Int64:
     table = child(moov, samples, "stsz")
     same, count = struct.unpack_from(">II", moov, table.start + 4)
     if same:
-        if count > len(moov) * 64:  # far more than any table beside it could describe
-            raise VideoError(f"{count} packets of equal size claimed")
+        if count * same > file_bytes:
+            raise VideoError("cut short: its index names more bytes than it has")
         return np.full(count, same, dtype=np.int64)
     return _array(moov, table.start + 12, count, ">u4", table.stop)
 
@@ -216,7 +215,7 @@ def _offsets(moov: bytes, samples: Box, size: Int64) -> Int64:
     runs = _counted(moov, samples, "stsc", 3)
     if not len(runs) or runs[0, 0] != 1:
         raise VideoError("its chunk table does not begin with the first chunk")
-    first = np.append(runs[:, 0] - 1, len(chunks))
+    first = np.minimum(np.append(runs[:, 0] - 1, len(chunks)), len(chunks))
     per_chunk = np.repeat(runs[:, 1], np.maximum(np.diff(first), 0))[: len(chunks)]
     chunk_of = _repeated(np.arange(len(per_chunk), dtype=np.int64), per_chunk, len(size))
     before = np.cumsum(size) - size
@@ -227,12 +226,12 @@ def _offsets(moov: bytes, samples: Box, size: Int64) -> Int64:
 
 def _edit(
     moov: bytes, track: Box, timescale: int, movie_timescale: int, pts: Int64
-) -> tuple[int, int, int | None]:
-    """In ticks: the display time that plays at 0, and those between which the edit list shows."""
+) -> tuple[int, int | None]:
+    """The display times, in ticks, between which the edit list shows the track."""
     first = int(pts.min()) if len(pts) else 0
     edits = optional_child(moov, track, "edts")
     if edits is None or optional_child(moov, edits, "elst") is None:
-        return 0, first, None
+        return first, None
     box = child(moov, edits, "elst")
     count = struct.unpack_from(">I", moov, box.start + 4)[0]
     form, step = (">Qq", 20) if moov[box.start] == 1 else (">Ii", 12)
@@ -241,14 +240,12 @@ def _edit(
     entries = [struct.unpack_from(form, moov, box.start + 8 + i * step) for i in range(count)]
     shown = [(duration, start) for duration, start in entries if start >= 0]
     if not shown:
-        return 0, first, None
-    gap = sum(length for length, at in entries[: entries.index(shown[0])] if at < 0)
+        return first, None
     if len(shown) > 1:
         raise VideoError("its edit list plays several pieces; re-mux it to one piece first")
     duration, start = shown[0]
-    zero = start - gap * timescale // movie_timescale
     if duration == 0:
-        return zero, start, None
+        return start, None
     # rounded to the nearest tick, as players do: the movie's clock is often coarser
     length = (2 * duration * timescale + movie_timescale) // (2 * movie_timescale)
-    return zero, start, start + length
+    return start, start + length

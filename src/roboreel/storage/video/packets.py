@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -58,8 +59,6 @@ class PacketTable:
     """(n,) True where decoding can start."""
     shown_from: int
     """First display time, in ticks, that the edit list shows."""
-    time_zero: int = 0
-    """Display time, in ticks, that a player calls 0: what an edit list takes off, less its initial gap."""
     shown_to: int | None = None
     """Display time, in ticks, from which on nothing is shown; None where everything is."""
     other_tracks: tuple[str, ...] = ()
@@ -125,22 +124,21 @@ class PacketRun:
         return len(self.positions)
 
 
-def random_access_points(table: PacketTable) -> Int64:
-    """Decode positions at which decoding can start and lose nothing shown later.
-
-    A keyframe whose followers include frames shown before it (an open GOP) is one too: those leading
-    frames belong to the part before, and are left out of a run that starts here.
-    """
-    return np.flatnonzero(table.keyframe).astype(np.int64)
-
-
-def run_of_frames(table: PacketTable, start: int, stop: int) -> PacketRun:
+def run_of_frames(
+    table: PacketTable, start: int, stop: int, *, resets: Callable[[int], bool]
+) -> PacketRun:
     """The packets that decode the frames `[start, stop)` of a track.
 
-    Decoding starts at the last keyframe that is shown at or before `start` and decoded before every
-    wanted frame; it ends with the last packet of a frame shown before `stop`. Leading frames of that
-    keyframe are left out. So a run shows every frame from the keyframe's to `stop`, and after it only
-    frames that those before `stop` hang on.
+    Decoding starts at the last keyframe that resets the decoder, is shown at or before `start` and decoded
+    before every wanted frame; the file's first packet will do too. It ends with the last packet of a frame
+    shown before `stop`. Frames shown before that keyframe but decoded after it are left out. So a run shows
+    every frame from the keyframe's to `stop`, and after it only frames that those hang on.
+
+    Args:
+        table: the file's packets.
+        start: first wanted frame.
+        stop: the frame after the last wanted one.
+        resets: tells whether the keyframe at a decode position resets the decoder (`AccessPoints`).
 
     Raises:
         ValueError: the range is empty, outside the file, or no keyframe stands before it.
@@ -149,11 +147,11 @@ def run_of_frames(table: PacketTable, start: int, stop: int) -> PacketRun:
     wanted = np.flatnonzero((frame >= start) & (frame < stop))
     if not 0 <= start < stop <= table.frames or len(wanted) != stop - start:
         raise ValueError(f"frames [{start}, {stop}) are not all in a file of {table.frames}")
-    keys = random_access_points(table)
-    usable = keys[(frame[keys] <= start) & (keys <= wanted[0])]
-    if not len(usable):
+    keys = np.flatnonzero(table.keyframe)
+    usable = keys[(frame[keys] <= start) & (keys <= wanted[0])][::-1].tolist()
+    first = next((key for key in usable if key == 0 or resets(key)), None)
+    if first is None:
         raise ValueError(f"no keyframe at or before frame {start}")
-    first = int(usable[-1])
     last = int(np.flatnonzero((frame >= frame[first]) & (frame < stop))[-1])
     positions = np.arange(first, last + 1, dtype=np.int64)
     positions = positions[frame[positions] >= frame[first]]

@@ -115,14 +115,13 @@ def _header(
     before = np.cumsum(size) - size
     chunk_at = before[np.cumsum([0, *chunk_packets[:-1]])]
 
-    def movie(at: int) -> bytes:
-        return _moov(entry, size, keyframe, display, chunk_packets, chunk_at + at, fps)
+    def head(at: int, *, far: bool) -> bytes:
+        places = (">u8" if far else ">u4", chunk_at + at)
+        movie = _moov(entry, size, keyframe, display, chunk_packets, places, fps)
+        return file_type + movie + data_head
 
-    length = len(file_type) + len(movie(0xFFFFFFFF if wide else 0)) + len(data_head)
-    wide_places = int(chunk_at[-1]) + length > 0xFFFFFFFF
-    if wide_places and not wide:
-        length = len(file_type) + len(movie(0xFFFFFFFF)) + len(data_head)
-    return file_type + movie(length) + data_head
+    far = int(chunk_at[-1]) + len(head(0, far=False)) > 0xFFFFFFFF
+    return head(len(head(0, far=far)), far=far)
 
 
 def _moov(
@@ -131,7 +130,7 @@ def _moov(
     keyframe: Bools,
     display: Int64,
     chunk_packets: Sequence[int],
-    chunk_at: Int64,
+    places: tuple[str, Int64],
     fps: Fraction,
 ) -> bytes:
     scale, step = time_scale(fps)
@@ -147,9 +146,7 @@ def _moov(
         *([] if keyframe.all() else [_numbers("stss", np.flatnonzero(keyframe) + 1)]),
         _stsc(chunk_packets),
         full_box("stsz", 0, 0, struct.pack(">II", 0, packets), size.astype(">u4").tobytes()),
-        _numbers("co64", chunk_at, ">u8")
-        if chunk_at.max() > 0xFFFFFFFF
-        else _numbers("stco", chunk_at),
+        _numbers("co64" if places[0] == ">u8" else "stco", places[1], places[0]),
     )
     reference = box("dinf", full_box("dref", 0, 0, struct.pack(">I", 1), full_box("url ", 0, 1)))
     information = box("minf", full_box("vmhd", 0, 1, bytes(8)), reference, samples)
