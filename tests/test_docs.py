@@ -20,7 +20,7 @@ SOURCE = ROOT / "src" / "roboreel"
 RULES = ROOT / "docs" / "format" / "rules.md"
 CONVERT = ROOT / "docs" / "convert.md"
 
-REPORTERS = {"add", "error", "_break", "_problem"}
+REPORTERS = {"add", "error", "breaks", "notes", "_break", "_note", "_problem"}
 """Functions that note a problem; a rule id is among their positional arguments."""
 
 RULE = re.compile(r"[a-z]+\.[a-z]+(?:-[a-z]+)*")

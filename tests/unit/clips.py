@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.video.access import AccessPoints
-from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import PacketTable, run_of_frames
 from roboreel.storage.video.write import Piece, write_packets
