@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from roboreel.storage.video.decode import decode_frames, decode_picture, rgb
 from roboreel.storage.video.encode import encode_frames
 from tests.unit.clips import (
     FPS,
+    Coder,
     av1,
     demuxed,
     digest,
@@ -79,6 +81,16 @@ def test_each_frame_is_found_at_irregular_times(tmp_path: Path) -> None:
     times = np.cumsum(np.random.default_rng(3).integers(1, 400, 30)).tolist()
     path = write_clip(tmp_path / "a.mp4", 30, h264(12, 2), times=times, tick=Fraction(1, 1000))
     assert_each_frame_is_found(path)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs a list of threads")
+@pytest.mark.parametrize("coder", [h264(12, 2), av1(12), vp9()], ids=lambda coder: coder.codec)
+def test_decoding_starts_no_threads(tmp_path: Path, coder: Coder) -> None:
+    # a thread of dav1d that frees a packet waits for the interpreter, which may wait for the thread
+    write_clip(tmp_path / "a.mp4", 30, coder)
+    before = len(os.listdir("/proc/self/task"))
+    for _ in decode_frames(LocalRoot(tmp_path), "a.mp4", range(30)):
+        assert len(os.listdir("/proc/self/task")) <= before
 
 
 @pytest.mark.parametrize("wanted", [[30], [-1], [3, 30], [-1, 3]])
@@ -149,8 +161,8 @@ def test_encoded_again_every_keyframe_resets_the_decoder(tmp_path: Path) -> None
 
 
 def test_names_of_tracks_in_other_alphabets_do_no_harm(tmp_path: Path) -> None:
-    path, twin = (write_clip(tmp_path / f"{n}.mp4", 9, h264(4, 2)) for n in "ab")
-    data = path.read_bytes()
+    twin, path = write_clip(tmp_path / "twin.mp4", 9, h264(4, 2)), tmp_path / "a.mp4"
+    data = twin.read_bytes()
     assert b"VideoHandler" in data
     path.write_bytes(data.replace(b"VideoHandler", "Kamera für".encode("latin-1") + b"  "))
     assert index_of(path).frames == 9
