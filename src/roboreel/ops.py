@@ -129,7 +129,8 @@ def run(
     """
     chosen = make_executor(executor or ("process" if workers > 1 else "serial"), workers)
     source = open_dataset(plan.source)
-    refuse_changed(source.root, statistics_files(source), plan)
+    surveyed = [name for name in plan.files if name.startswith("meta/")]
+    refuse_changed(source.root, {*surveyed, *statistics_files(source)}, plan)
     return run_plan(
         plan,
         chosen,

@@ -41,7 +41,7 @@ ADDED = {
 }
 """Their timestamps are not k / fps: the recorded ones are kept in a column beside."""
 LISTS_OF_ONE = {"sweep_franka_v20_h264": ("state.gripper", "action.gripper")}
-"""Their shape is (1,): v3.0, whose readers refuse such lists, has plain values; the way back restores them."""
+"""Their shape is (1,): v3.0 has plain values, as its readers refuse such lists; the way back has lists."""
 TIMESTAMP_ERROR_S = {"sweep_franka_v20_h264": 1e-14}
 """float64 ones that were computed in another order: near enough to be left as they are."""
 WRONG_STATS = {"so101_rosbag_v30": ("observation.state", "action")}

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.output import count, human_bytes, say
+from roboreel.cli.stopping import stoppable
 from roboreel.dataset.diff import differences
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import RunError
@@ -22,10 +23,14 @@ def demo(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder to make; must not exist.")],
 ) -> None:
     """Make a small two-camera dataset, convert it to v3.0 and back, and check both."""
+    with stoppable():
+        _run(Path(folder).expanduser())
+
+
+def _run(place: Path) -> None:
     from roboreel.testing import make_dataset
 
-    refuse_output(folder)
-    place = Path(folder)
+    refuse_output(str(place))
     old, new = FormatVersion.V20, FormatVersion.V30
     source, there, back = (place / name for name in (f"{old}", f"{new}", f"{old}-again"))
     make_dataset(source, version=old.value, episodes=_EPISODES)
@@ -41,9 +46,8 @@ def demo(
     say()
     say("next: see what a dataset of yours holds, and what converting it would do")
     say("  roboreel info PATH")
-    say(
-        f"  roboreel convert {shlex.quote(str(there))} --to v2.1 -o {shlex.quote(folder)}/v2.1 --dry-run"
-    )
+    paths = [shlex.quote(str(path)) for path in (there, place / "v2.1")]
+    say(f"  roboreel convert {paths[0]} --to v2.1 -o {paths[1]} --dry-run")
 
 
 def _done(report: Report) -> str:

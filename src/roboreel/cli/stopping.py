@@ -23,10 +23,10 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        tell("interrupted: nothing was written")
+        tell("interrupted: the output was not written")
         sys.exit(INTERRUPTED)
 
 
 def _terminated(_number: int, _frame: object) -> None:
-    tell("terminated: nothing was written")
+    tell("terminated: the output was not written")
     sys.exit(TERMINATED)

@@ -98,5 +98,7 @@ def _with_stats(findings: Findings, rows: Int64) -> dict[str, Bools]:
                 unusable[name] = unusable.get(name, 0) + 1
     for name, count in unusable.items():
         message = f"the statistics of {count} episodes are not usable, or of another length"
-        findings.problems.add("stats.usable", message, column=name, action="computed anew")
+        depth = name in dataset.features and dataset.features[name].is_depth
+        action = "left out" if depth else "computed anew"
+        findings.problems.add("stats.usable", message, column=name, action=action)
     return found

@@ -29,7 +29,8 @@ def survey_tasks(tables: TablesFound, findings: Findings) -> TasksFound:
     listed: list[list[str]] = dataset.episodes[TASKS].to_pylist()
     tasks = dict(dataset.tasks)
     if not dataset.model.has_task_list:
-        tasks = _tasks_by_rows(tables, listed, findings) or tasks
+        by_rows = any(tables.task_indexes)
+        tasks = _tasks_by_rows(tables, listed, findings) if by_rows else tasks
     known = set(tasks)
     for row, indexes in enumerate(tables.task_indexes):
         if row in findings.broken:

@@ -93,6 +93,7 @@ class _CameraSurvey:
                 width=table.entry.width,
                 height=table.entry.height,
                 audio="soun" in table.other_tracks,
+                apart=apart is not None,
                 other_tracks=table.other_tracks,
             )
             self._streams[key] = (len(self._streams), facts)

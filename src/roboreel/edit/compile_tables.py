@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.plan import TableProgram
-from roboreel.edit.single_lists import wrap_as_target_reads
+from roboreel.edit.single_lists import SINGLE_LISTS, wrap_as_target_reads
 from roboreel.edit.view import MAX_TIMESTAMP_ERROR_S, View
 from roboreel.errors import PlanError, Problem
 from roboreel.format.feature import (
@@ -151,9 +151,8 @@ def program_of(
     }
     schema = pa.schema(fields)
     described = json.dumps(huggingface_metadata(schema, features))
-    schema = schema.with_metadata(
-        {**columns.schema_metadata, **unwrapped, b"huggingface": described.encode()}
-    )
+    metadata = {k: v for k, v in columns.schema_metadata.items() if k != SINGLE_LISTS}
+    schema = schema.with_metadata({**metadata, **unwrapped, b"huggingface": described.encode()})
     program = TableProgram(
         schema_ipc=schema.serialize().to_pybytes(),
         fps=view.model.info.fps,

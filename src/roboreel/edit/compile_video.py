@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,10 +104,12 @@ def _shared_files(view: View, inventory: Inventory, camera: str, facts: CameraFa
     rows = view.rows
     info = view.model.info
     limit = view.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
-    kind = _stream_kinds(inventory, facts)[rows]
-    files = pack(facts.size_bytes[rows], limit_mb=limit, kind=kind)
     frames = inventory.rows[rows]
-    joined = _joined(view, facts, frames, camera, files)
+    goes_on = _goes_on(view, facts, frames, camera)
+    kind = _stream_kinds(inventory, facts, rows, goes_on)
+    files = pack(facts.size_bytes[rows], limit_mb=limit, kind=kind)
+    joined = goes_on.copy()
+    joined[[members.start for members in files]] = False
     packets, lead = _packets(facts, rows, frames, joined)
     before = np.cumsum(packets) - packets
     start = np.zeros(len(rows), dtype=np.int64)
@@ -123,19 +125,15 @@ def _shared_files(view: View, inventory: Inventory, camera: str, facts: CameraFa
     return CameraPlan(paths, start, packets, joined, ops)
 
 
-def _joined(
-    view: View, facts: CameraFacts, frames: Int64, camera: str, files: Sequence[EpisodeRange]
-) -> Bools:
-    """(episodes,) True where an episode goes on in the same input from the one before, and may stay so."""
+def _goes_on(view: View, facts: CameraFacts, frames: Int64, camera: str) -> Bools:
+    """(episodes,) True where an episode's frames follow, in one input, those of the one before."""
     source = view.model.episodes[video_path(camera)].take(view.rows).to_pylist()
     start = facts.start[view.rows]
-    goes_on = [
+    follows = [
         at > 0 and source[at] == source[at - 1] and start[at] == start[at - 1] + frames[at - 1]
         for at in range(len(source))
     ]
-    joined = np.array(goes_on, dtype=np.bool_)
-    joined[[members.start for members in files]] = False
-    return joined
+    return np.array(follows, dtype=np.bool_)
 
 
 def _packets(facts: CameraFacts, rows: Int64, frames: Int64, joined: Bools) -> tuple[Int64, Int64]:
@@ -156,11 +154,17 @@ def _reason(members: EpisodeRange, hidden: int) -> str:
     return reason
 
 
-def _stream_kinds(inventory: Inventory, facts: CameraFacts) -> Int64:
-    """Kinds of streams, those that differ only in their other tracks made one."""
-    seen: dict[object, int] = {}
-    same = [seen.setdefault(stream.entry, len(seen)) for stream in inventory.streams]
-    return np.array([*same, -1], dtype=np.int64)[facts.stream]
+def _stream_kinds(inventory: Inventory, facts: CameraFacts, rows: Int64, goes_on: Bools) -> Int64:
+    """(episodes,) equal numbers where packets may follow each other in a file.
+
+    Streams that differ only in their other tracks are one kind. Of those that can only begin a file, each
+    run is a kind of its own.
+    """
+    streams = [inventory.streams[stream] for stream in facts.stream[rows].tolist()]
+    run = np.cumsum(~goes_on)
+    seen: dict[tuple[int, int], int] = {}
+    keys = [(s.entry, int(r) if s.apart else -1) for s, r in zip(streams, run, strict=True)]
+    return np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
 
 
 def _file_per_episode(

@@ -36,6 +36,8 @@ class StreamFacts:
     width: int
     height: int
     audio: bool
+    apart: bool = False
+    """True where the stream does not begin with a reset: its packets can only begin a file."""
     other_tracks: tuple[str, ...] = ()
 
 

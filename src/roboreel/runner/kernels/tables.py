@@ -205,14 +205,10 @@ def _rewrapped(column: pa.Array, type_: pa.DataType) -> pa.Array:
             return pa.FixedSizeListArray.from_arrays(column, type=type_)
         offsets = pa.array(np.arange(len(column) + 1, dtype=np.int32))
         return pa.ListArray.from_arrays(offsets, column, type=type_)
-    values = pc.list_flatten(column)
-    if (
-        column.null_count
-        or len(values) != len(column)
-        or pc.max(pc.list_value_length(column)).as_py() != 1
-    ):
+    lengths = pc.unique(pc.list_value_length(column)).to_pylist()
+    if not set(lengths) <= {1, None}:
         raise StorageError("a column of shape (1,) holds lists of other lengths than one")
-    return values
+    return pc.list_element(column, 0)
 
 
 def _measure(table: pa.Table, program: TableProgram) -> Stats:
