@@ -46,7 +46,7 @@ def _run(place: Path) -> None:
     say()
     say("next: see what a dataset of yours holds, and what converting it would do")
     say("  roboreel info PATH")
-    paths = [shlex.quote(str(path)) for path in (there, place / "v2.1")]
+    paths = [shlex.quote(str(path)) for path in (there, place / FormatVersion.V21.value)]
     say(f"  roboreel convert {paths[0]} --to v2.1 -o {paths[1]} --dry-run")
 
 

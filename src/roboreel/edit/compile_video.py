@@ -22,7 +22,7 @@ _X265 = {
     "g": "2",
     "crf": "18",
     "preset": "medium",
-    "x265-params": "log-level=none:bframes=0",
+    "x265-params": "log-level=none:bframes=0:open-gop=0",
 }
 _SVTAV1 = {"codec": "libsvtav1", "g": "2", "crf": "20", "preset": "8"}
 ENCODERS = {"avc1": _X264, "avc3": _X264, "hvc1": _X265, "hev1": _X265, "av01": _SVTAV1}

@@ -17,7 +17,9 @@ def parse_fps(value: Json) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(f"fps is {value!r}, expected a positive number")  # noqa: TRY004 (of a document)
     try:
-        rate = Fraction(str(value)) if math.isfinite(float(value)) else Fraction(0)
+        # a text with a huge exponent is a huge fraction: look at its size before
+        sound = math.isfinite(float(value)) and float(value) > 1e-9 and len(str(value)) < 40
+        rate = Fraction(str(value)) if sound else Fraction(0)
     except (ValueError, ZeroDivisionError, OverflowError):
         rate = Fraction(0)
     if rate.denominator > 10_000:  # a decimal form of a ratio such as 30000/1001

@@ -23,6 +23,7 @@ class AccessPoints:
         self._file, self._table = file, table
         self._nal_length = _nal_length_size(table.entry)
         self._hevc = table.entry.fourcc in ("hvc1", "hev1")
+        self._known: dict[int, bool] = {}
 
     def resets(self, position: int) -> bool:
         """True where the packet at a decode position resets the decoder.
@@ -31,19 +32,24 @@ class AccessPoints:
         """
         if self._nal_length is None:
             return True
+        if position not in self._known:
+            self._known[position] = self._read(position, self._nal_length)
+        return self._known[position]
+
+    def _read(self, position: int, nal_length: int) -> bool:
         at = int(self._table.offset[position])
         end = at + int(self._table.size[position])
-        while at + self._nal_length < end:
+        while at + nal_length < end:
             self._file.seek(at)
-            head = self._file.read(self._nal_length + 1)
-            if len(head) <= self._nal_length:
+            head = self._file.read(nal_length + 1)
+            if len(head) <= nal_length:
                 return False
             kind = head[-1] >> 1 & 0x3F if self._hevc else head[-1] & 0x1F
             if self._hevc and kind < 32:
                 return 16 <= kind <= 20
             if not self._hevc and 1 <= kind <= 5:
                 return kind == 5
-            at += self._nal_length + int.from_bytes(head[:-1], "big")
+            at += nal_length + int.from_bytes(head[:-1], "big")
         return False
 
 

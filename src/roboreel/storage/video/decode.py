@@ -12,7 +12,7 @@ from roboreel.errors import VideoError
 from roboreel.storage.fs import Root
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import read_packet_table
-from roboreel.storage.video.packets import Int64, PacketTable, run_of_frames
+from roboreel.storage.video.packets import Int64, PacketTable, entry_point, run_of_frames
 
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3) RGB."""
@@ -42,11 +42,13 @@ def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tupl
             decoder: Any = container.streams.video[0].codec_context
             if decoder is None:
                 raise VideoError(f"'{name}': no decoder for '{table.entry.fourcc}'")
-            decoder.thread_type = "NONE"  # whole files run in parallel instead
+            # one thread: whole files run in parallel instead, and a decoder's own threads would free our
+            # packets, for which they need the interpreter while it waits for them
+            decoder.thread_type, decoder.thread_count = "NONE", 1
             points = AccessPoints(file, table)
             for positions, frames in _stretches(table, wanted, points.resets):
                 yield from _decoded(decoder, file, table, positions, frames, name)
-    except (av.FFmpegError, ValueError) as error:
+    except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"'{name}': cannot be decoded ({error})") from error
 
 
@@ -63,11 +65,11 @@ def _stretches(
     """(decode positions, wanted frames) of stretches that are decoded in one go."""
     begin, frames = 0, list[int]()
     for number in wanted:
-        run = run_of_frames(table, number, number + 1, resets=resets)
-        if frames and int(run.positions[0]) != begin:
+        entry = entry_point(table, number, resets=resets)
+        if frames and entry != begin:
             yield run_of_frames(table, frames[0], frames[-1] + 1, resets=resets).positions, frames
             frames = []
-        begin = int(run.positions[0])
+        begin = entry
         frames.append(number)
     if frames:
         yield run_of_frames(table, frames[0], frames[-1] + 1, resets=resets).positions, frames
@@ -123,7 +125,7 @@ def decode_picture(data: bytes) -> npt.NDArray[np.generic]:
     try:
         decoder: Any = av.CodecContext.create(name, "r")
         frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
-    except (av.FFmpegError, ValueError) as error:
+    except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"a {name} picture cannot be decoded ({error})") from error
     if not frames:
         raise VideoError(f"a {name} picture holds nothing")

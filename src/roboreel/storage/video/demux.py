@@ -21,7 +21,7 @@ def packets_by_demuxer(file: IO[bytes], described: PacketTable) -> PacketTable:
         with av.open(file, "r", format="mov", metadata_errors="replace") as container:
             stream = container.streams.video[0]
             found = [packet for packet in container.demux(stream) if packet.size]
-    except (av.FFmpegError, IndexError) as error:
+    except (av.FFmpegError, OSError, IndexError) as error:
         raise VideoError(f"its fragments cannot be read ({error})") from error
     if any(p.pos is None or p.pos < 0 or p.pts is None for p in found):
         raise VideoError("its fragments hold packets without a place or time")

@@ -82,6 +82,15 @@ class PacketTable:
         return rank - self.hidden_before
 
     @cached_property
+    def keys(self) -> Int64:
+        """Decode positions of the keyframes."""
+        return np.flatnonzero(self.keyframe).astype(np.int64)
+
+    def packets_of_frames(self, start: int, stop: int) -> Int64:
+        """(stop - start,) decode positions of frames, in display order; hidden ones may be among them."""
+        return self.display_order[self.hidden_before + start : self.hidden_before + stop]
+
+    @cached_property
     def hidden_before(self) -> int:
         """Packets shown before the edit list begins."""
         return int(np.count_nonzero(self.pts < self.shown_from))
@@ -124,6 +133,30 @@ class PacketRun:
         return len(self.positions)
 
 
+def entry_point(
+    table: PacketTable, frame: int, *, resets: Callable[[int], bool], before: int | None = None
+) -> int:
+    """The decode position at which decoding must start to show a frame and those after it.
+
+    Args:
+        table: the file's packets.
+        frame: the first frame to be shown.
+        resets: tells whether the keyframe at a decode position resets the decoder (`AccessPoints`).
+        before: start at this decode position or earlier; by default at the frame's own.
+
+    Raises:
+        ValueError: no keyframe stands before the frame.
+    """
+    latest = int(table.packets_of_frames(frame, frame + 1)[0]) if before is None else before
+    at = int(np.searchsorted(table.keys, latest, side="right")) - 1
+    while at >= 0:
+        key = int(table.keys[at])
+        if table.frame_of_packet[key] <= frame and (key == 0 or resets(key)):
+            return key
+        at -= 1
+    raise ValueError(f"no keyframe at or before frame {frame}")
+
+
 def run_of_frames(
     table: PacketTable, start: int, stop: int, *, resets: Callable[[int], bool]
 ) -> PacketRun:
@@ -143,16 +176,12 @@ def run_of_frames(
     Raises:
         ValueError: the range is empty, outside the file, or no keyframe stands before it.
     """
-    frame = table.frame_of_packet
-    wanted = np.flatnonzero((frame >= start) & (frame < stop))
-    if not 0 <= start < stop <= table.frames or len(wanted) != stop - start:
+    if not 0 <= start < stop <= table.frames:
         raise ValueError(f"frames [{start}, {stop}) are not all in a file of {table.frames}")
-    keys = np.flatnonzero(table.keyframe)
-    usable = keys[(frame[keys] <= start) & (keys <= wanted[0])][::-1].tolist()
-    first = next((key for key in usable if key == 0 or resets(key)), None)
-    if first is None:
-        raise ValueError(f"no keyframe at or before frame {start}")
-    last = int(np.flatnonzero((frame >= frame[first]) & (frame < stop))[-1])
+    frame = table.frame_of_packet
+    wanted = table.packets_of_frames(start, stop)
+    first = entry_point(table, start, resets=resets, before=int(wanted.min()))
+    last = int(table.packets_of_frames(int(frame[first]), stop).max())
     positions = np.arange(first, last + 1, dtype=np.int64)
     positions = positions[frame[positions] >= frame[first]]
     shown = frame[positions]
