@@ -11,6 +11,7 @@ import numpy.typing as npt
 from roboreel.errors import VideoError
 from roboreel.storage.fs import Root
 from roboreel.storage.video.access import AccessPoints
+from roboreel.storage.video.demux import opened
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import Int64, PacketTable, entry_point, run_of_frames
 
@@ -38,7 +39,7 @@ def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tupl
     if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < table.frames:
         raise VideoError(f"'{name}': frames {wanted[0]}…{wanted[-1]} of {table.frames}")
     try:
-        with root.input(name) as file, _opened(file) as container:
+        with root.input(name) as file, opened(file) as container:
             decoder: Any = container.streams.video[0].codec_context
             if decoder is None:
                 raise VideoError(f"'{name}': no decoder for '{table.entry.fourcc}'")
@@ -50,13 +51,6 @@ def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tupl
                 yield from _decoded(decoder, file, table, positions, frames, name)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"'{name}': cannot be decoded ({error})") from error
-
-
-def _opened(file: IO[bytes]) -> Any:
-    """The container of a file; track names in any encoding do no harm."""
-    import av
-
-    return av.open(file, "r", format="mov", metadata_errors="replace")
 
 
 def _stretches(

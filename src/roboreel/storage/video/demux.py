@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from fractions import Fraction
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from roboreel.errors import VideoError
 from roboreel.storage.video.packets import PacketTable
+
+
+def opened(file: IO[bytes]) -> Any:
+    """The container of an open MP4 file; names of tracks in any encoding do no harm."""
+    import av
+
+    try:
+        return av.open(file, "r", format="mov", metadata_errors="replace")
+    except TypeError:  # PyAV 19 and later have no such choice, and no need of it
+        return av.open(file, "r", format="mov")
 
 
 def packets_by_demuxer(file: IO[bytes], described: PacketTable) -> PacketTable:
@@ -18,7 +28,7 @@ def packets_by_demuxer(file: IO[bytes], described: PacketTable) -> PacketTable:
 
     file.seek(0)
     try:
-        with av.open(file, "r", format="mov", metadata_errors="replace") as container:
+        with opened(file) as container:
             stream = container.streams.video[0]
             found = [packet for packet in container.demux(stream) if packet.size]
     except (av.FFmpegError, OSError, IndexError) as error:
