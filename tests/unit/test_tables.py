@@ -195,6 +195,14 @@ def test_column_that_begins_like_a_picture_keeps_its_dictionary(tmp_path: Path) 
     assert "RLE_DICTIONARY" not in encodings["top.bytes"]
 
 
+_PAIRS, _STRUCTS = (
+    pa.list_(pa.list_(pa.float32(), 2), 3),
+    pa.list_(pa.struct([("n", pa.int8())]), 2),
+)
+_VALUES = {str(_PAIRS): [[1.0, 2.0]] * 3, str(_STRUCTS): [{"n": 1}] * 2}
+"""Values of the types that pyarrow reads only since release 26 where they are missing."""
+
+
 @pytest.mark.parametrize(
     "type_",
     [
@@ -203,25 +211,26 @@ def test_column_that_begins_like_a_picture_keeps_its_dictionary(tmp_path: Path) 
         pa.uint8(),
         pa.timestamp("us"),
         pa.large_string(),
-        pa.list_(pa.list_(pa.float32(), 2), 3),
+        _PAIRS,
         pa.large_list(pa.string()),
         pa.map_(pa.string(), pa.int32()),
         pa.dictionary(pa.int32(), pa.string()),
         pa.struct([("a.b", pa.list_(PICTURE))]),
-        pa.list_(pa.struct([("n", pa.int8())]), 2),
+        _STRUCTS,
         pa.null(),
     ],
     ids=str,
 )
 def test_columns_of_every_type_survive(tmp_path: Path, type_: pa.DataType) -> None:
     schema = pa.schema([pa.field("c.d", type_, metadata={"k": "v"})], metadata={"m": "n"})
-    table = pa.table([pa.array([None] * 5, type_)], schema=schema)
+    value = _VALUES.get(str(type_))
+    table = pa.table([pa.array([value] * 5, type_)], schema=schema)
     root = LocalRoot(tmp_path)
     assert write_rows(root, "a.parquet", iter([table, table]), schema=schema) == 10
     found = read_table(root, "a.parquet")
     assert found.column_names == ["c.d"]
     assert found.schema.field(0).type == type_
-    assert found["c.d"].null_count == 10
+    assert found["c.d"].to_pylist() == [value] * 10
 
 
 def test_no_episodes_are_a_file_without_rows(tmp_path: Path) -> None:

@@ -83,5 +83,5 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
 
 
 def _histogram(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
-    channels = picture.reshape(-1, picture.shape[-1]).T
+    channels = picture.astype(np.uint8, copy=False).reshape(-1, picture.shape[-1]).T
     return np.stack([np.bincount(channel, minlength=256) for channel in channels])

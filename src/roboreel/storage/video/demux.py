@@ -31,11 +31,11 @@ def packets_by_demuxer(file: IO[bytes], described: PacketTable) -> PacketTable:
         with opened(file) as container:
             stream = container.streams.video[0]
             found = [packet for packet in container.demux(stream) if packet.size]
+            time_base = stream.time_base or Fraction(1, described.timescale)
     except (av.FFmpegError, OSError, IndexError) as error:
         raise VideoError(f"its fragments cannot be read ({error})") from error
     if any(p.pos is None or p.pos < 0 or p.pts is None for p in found):
         raise VideoError("its fragments hold packets without a place or time")
-    time_base = stream.time_base or Fraction(1, described.timescale)
     ticks = time_base * described.timescale
     pts = np.array([int(p.pts * ticks) for p in found if p.pts is not None], dtype=np.int64)
     hidden = np.array([p.is_discard for p in found], dtype=np.bool_)
