@@ -136,6 +136,7 @@ def run(
         chosen,
         stored_stats=dict(source.episode_stats()),
         global_stats=source.stats() if plan.stats.compare_global else {},
+        verify=open_dataset,
         progress=progress,
     )
 

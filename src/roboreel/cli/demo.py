@@ -33,7 +33,10 @@ def _run(place: Path) -> None:
     refuse_output(str(place))
     old, new = FormatVersion.V20, FormatVersion.V30
     source, there, back = (place / name for name in (f"{old}", f"{new}", f"{old}-again"))
-    make_dataset(source, version=old.value, episodes=_EPISODES)
+    try:
+        make_dataset(source, version=old.value, episodes=_EPISODES)
+    except OSError as error:
+        raise RunError(f"the demo dataset cannot be written to '{source}': {error}") from error
     made = open_dataset(source)
     say(f"made       {source}: {made}")
     say(f"           {len(made.cameras)} cameras, {human_bytes(made.size_bytes())}, real mp4 files")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 from roboreel.errors import Problem
 from roboreel.format.json_types import Json
@@ -12,17 +14,17 @@ from roboreel.format.json_types import Json
 
 def say(text: str = "") -> None:
     """A line for people, on stdout."""
-    sys.stdout.write(_fit(text, sys.stdout.encoding) + "\n")
+    _write(sys.stdout, text)
 
 
 def tell(text: str) -> None:
     """A line beside the data, on stderr."""
-    sys.stderr.write(_fit(text, sys.stderr.encoding) + "\n")
+    _write(sys.stderr, text)
 
 
 def emit_json(value: Json) -> None:
     """A JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
+    _write(sys.stdout, json.dumps(value, indent=2, ensure_ascii=True))
 
 
 def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> None:
@@ -55,6 +57,17 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _fit(text: str, encoding: str | None) -> str:
-    """The text with what the terminal cannot show replaced."""
-    return text.encode(encoding or "utf-8", "replace").decode(encoding or "utf-8", "replace")
+def _write(stream: TextIO | None, text: str) -> None:
+    """A line to a stream, as far as it can show it. One that is closed or full stops no work."""
+    if stream is None:
+        return
+    encoding = stream.encoding or "utf-8"
+    try:
+        stream.write(text.encode(encoding, "replace").decode(encoding, "replace") + "\n")
+        stream.flush()
+    except (OSError, ValueError):
+        silent = io.StringIO()
+        if stream is sys.stdout:
+            sys.stdout = silent
+        else:
+            sys.stderr = silent

@@ -15,6 +15,8 @@ INTERRUPTED, TERMINATED = 130, 143
 def leave_on_sigterm() -> None:
     """Let SIGTERM end the command as Ctrl-C does, by unwinding it."""
     signal.signal(signal.SIGTERM, _terminated)
+    if hasattr(signal, "SIGHUP"):  # a closed terminal
+        signal.signal(signal.SIGHUP, _terminated)
 
 
 @contextlib.contextmanager

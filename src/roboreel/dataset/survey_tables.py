@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import zip_longest
 
 import numpy as np
 import numpy.typing as npt
@@ -102,8 +103,12 @@ def _survey_file(path: str, members: Sequence[int], found: TablesFound, findings
 
 
 def _holds_numbers(type_: pa.DataType) -> bool:
-    inner = type_.value_type if is_list(type_) else type_
+    inner = _inner(type_)
     return bool(pa.types.is_integer(inner) or pa.types.is_floating(inner))
+
+
+def _inner(type_: pa.DataType) -> pa.DataType:
+    return type_.value_type if is_list(type_) else type_
 
 
 def _locate_alone(
@@ -170,9 +175,13 @@ def _check_index(
 ) -> None:
     """What the index columns of an episode's rows say."""
     fps = findings.dataset.fps
+    disorder = _disorder(index)
+    if disorder:
+        findings.breaks([row], "table.row-order", disorder, path=path)
+        return
     if TIMESTAMP in index.column_names:
         seconds = _numbers(index[TIMESTAMP])
-        found.timestamp_error_s[row] = _timestamp_error(index[TIMESTAMP].type, seconds, fps)
+        found.timestamp_error_s[row] = _timestamp_error(_inner(index[TIMESTAMP].type), seconds, fps)
         found.gaps[row] = _gaps_on_grid(seconds, fps)
     if FRAME_INDEX in index.column_names:
         frames = _whole_numbers(index[FRAME_INDEX])
@@ -184,6 +193,19 @@ def _check_index(
     if TASK_INDEX in index.column_names:
         values = np.unique(_whole_numbers(index[TASK_INDEX])).tolist()
         found.task_indexes[row] = tuple(values)
+
+
+def _disorder(index: pa.Table) -> str | None:
+    """Why the rows are not in the order of their frames, or None."""
+    if FRAME_INDEX in index.column_names:
+        steps = np.diff(_whole_numbers(index[FRAME_INDEX]))
+        if (
+            steps <= 0
+        ).any() and steps.any():  # the same number throughout says nothing of an order
+            return "its rows are not in the order of their frame_index: sort them first"
+    elif TIMESTAMP in index.column_names and (np.diff(_numbers(index[TIMESTAMP])) < 0).any():
+        return "its rows are not in the order of their timestamps, and have no frame_index"
+    return None
 
 
 def _timestamp_error(type_: pa.DataType, seconds: Floats, fps: Fraction) -> float:
@@ -220,26 +242,29 @@ def _whole_numbers(column: pa.ChunkedArray) -> Int64:
 
 
 def _note_shapes(dataset: Dataset, file: TableFile, found: TablesFound) -> None:
-    """Lengths of the lists in columns that no document declares, from the first row."""
+    """Lengths of the lists in columns that no document declares."""
     undeclared = [
         item.name
         for item in file.footer.schema
-        if item.name not in dataset.features and item.name not in found.shapes
+        if item.name not in dataset.features and is_list(item.type)
     ]
-    if not undeclared or file.footer.rows == 0:
+    if not undeclared:
         return
-    first = file.rows(0, 1).select(undeclared)
+    table = file.read(undeclared)
     for name in undeclared:
-        found.shapes[name] = _nested_lengths(first[name][0].as_py(), first[name].type)
+        lengths = tuple(_list_lengths(table[name].combine_chunks()))
+        known = found.shapes.get(name, lengths)
+        pairs = zip_longest(known, lengths, fillvalue=1)
+        found.shapes[name] = tuple(a if a == b else max(2, a, b) for a, b in pairs)
 
 
-def _nested_lengths(value: object, type_: pa.DataType) -> tuple[int, ...]:
-    lengths = []
-    while is_list(type_) and isinstance(value, list):
-        lengths.append(len(value))
-        value = value[0] if value else None
-        type_ = type_.value_type
-    return tuple(lengths)
+def _list_lengths(column: pa.Array) -> Iterator[int]:
+    """The length of the lists at each level; where they differ the longest, but never one."""
+    while is_list(column.type):
+        bounds = pc.min_max(pc.list_value_length(column)).as_py()
+        shortest, longest = bounds["min"] or 0, bounds["max"] or 0
+        yield max(longest, 1) if shortest == longest and not column.null_count else max(longest, 2)
+        column = pc.list_flatten(column)
 
 
 def _report_supplied(found: TablesFound, findings: Findings) -> None:

@@ -79,8 +79,9 @@ class _CameraSurvey:
         self._locate(path, sound, table)
         with self._dataset.root.input(path) as file:
             points = AccessPoints(file, table)
+            ends = self._ends(sound, table)
             for row in sound:
-                self._measure(row, path, table, points)
+                self._measure(row, path, table, points, ends[row])
 
     def _kind(self, table: PacketTable, apart: str | None) -> int:
         """The number of the stream's kind; `apart` names a file that cannot follow another's packets."""
@@ -120,7 +121,15 @@ class _CameraSurvey:
                 message = f"its frames overlap those of episode {self._findings.numbers[before]}"
                 self._break([row], "video.overlap", message, path)
 
-    def _measure(self, row: int, path: str, table: PacketTable, points: AccessPoints) -> None:
+    def _ends(self, rows: Sequence[int], table: PacketTable) -> dict[int, int]:
+        """By episode, where the next one's frames begin, or the file ends."""
+        order = sorted(rows, key=lambda row: int(self._start[row]))
+        following = [int(self._start[row]) for row in order[1:]] + [table.frames]
+        return dict(zip(order, following, strict=True)) if order else {}
+
+    def _measure(
+        self, row: int, path: str, table: PacketTable, points: AccessPoints, end: int
+    ) -> None:
         start, frames = int(self._start[row]), int(self._rows[row])
         rate = _rate(table)
         if table.frames != frames and abs(rate / float(self._dataset.fps) - 1) > _RATE_TOLERANCE:
@@ -133,13 +142,13 @@ class _CameraSurvey:
             have = max(table.frames - start, 0)
             self._break([row], "video.short", f"{have} frames for {frames} rows", path)
             return
-        surplus = table.frames - frames
-        if self._dataset.version.one_file_per_episode and surplus:
-            message = f"{surplus} frames more than rows"
-            if self._gaps[row]:
-                where = "rows are missing before the last one: frame_index or timestamps have gaps"
-                self._break([row], "video.long", f"{message}, and {where}", path)
-                return
+        surplus = end - start - frames
+        message = f"{surplus} frames more than rows"
+        if surplus and self._gaps[row]:
+            where = "rows are missing before the last one: frame_index or timestamps have gaps"
+            self._break([row], "video.long", f"{message}, and {where}", path)
+            return
+        if surplus and self._dataset.version.one_file_per_episode:
             self._note(row, "video.long", message, path, "frames after the last row are left out")
         try:
             run = run_of_frames(table, start, start + frames, resets=points.resets)

@@ -20,7 +20,10 @@ from roboreel.format.feature import (
     Feature,
     dtype_of,
     feature_from_arrow,
+    holds_numbers,
     huggingface_metadata,
+    is_feature_name,
+    is_image,
     is_list,
 )
 from roboreel.format.inventory import Inventory
@@ -58,6 +61,9 @@ def columns_of(view: View, inventory: Inventory, problems: Problems) -> Columns:
             if known is not None and not known.type.equals(types[item.name].type):
                 widened.add(item.name)
     for name in types:
+        every = [schema.field(name) for schema in schemas if name in schema.names]
+        if len(every) < len(schemas) or any(item.nullable for item in every):
+            types[name] = types[name].with_nullable(True)
         without = sum(name not in schema.names for schema in schemas)
         if without and name not in INDEX_DTYPES:
             message = "some tables do not have this column"
@@ -108,7 +114,13 @@ def features_of(
             message = "declared, but no table has this column"
             problems.add("feature.absent", message, column=name, action="left out")
     for name, item in columns.types.items():
-        if name not in features:
+        if name in features and features[name].is_video:
+            message = "the tables have a column with the name of a camera stored as video"
+            problems.add("table.columns", message, column=name, action="the column is left out")
+        elif name not in features and not is_feature_name(name):
+            message = "the tables have a column whose name no feature can have"
+            problems.add("table.columns", message, column=name, action="left out")
+        elif name not in features:
             features[name] = feature_from_arrow(name, item.type, inventory.shapes.get(name, ()))
             message = f"the tables have a column that is not declared ({item.type})"
             action = f"declared as {features[name].dtype} {list(features[name].shape)}"
@@ -159,11 +171,20 @@ def program_of(
         regular_timestamps=regular,
         source_timestamp=kept,
         new_from_old_task=new_from_old_task,
-        measured=_measured(view, inventory, features),
-        images=tuple(name for name, feature in features.items() if feature.dtype == "image"),
+        measured=_measured(view, inventory, features, fields, problems),
+        images=tuple(item.name for item in fields if is_image(item.type)),
         quantiles=view.target.version.has_quantiles,
     )
     return program, features
+
+
+def _fits(feature: Feature, type_: pa.DataType | None) -> bool:
+    """True where a column's type can hold what is declared: numbers, pictures, or anything else."""
+    if type_ is None or feature.is_video:
+        return type_ is None
+    if feature.dtype == "image":
+        return is_image(type_)
+    return holds_numbers(type_) or pa.types.is_null(type_) or not feature.is_numeric
 
 
 def _schemas(view: View, inventory: Inventory) -> list[pa.Schema]:
@@ -205,6 +226,8 @@ def _wider(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
         fixed = [t.list_size for t in (a, b) if pa.types.is_fixed_size_list(t)]
         same = len(set(fixed)) == 1 and len(fixed) == 2
         return pa.list_(inner, fixed[0]) if same else pa.list_(inner)
+    if pa.types.is_struct(a) and pa.types.is_struct(b):
+        return _wider_struct(a, b)
     for kinds in (
         (pa.float16(), pa.float32(), pa.float64()),
         (pa.int8(), pa.int16(), pa.int32(), pa.int64()),
@@ -214,6 +237,16 @@ def _wider(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
         if a in kinds and b in kinds:
             return max(a, b, key=kinds.index)
     return None
+
+
+def _wider_struct(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
+    names = [a.field(i).name for i in range(a.num_fields)]
+    if names != [b.field(i).name for i in range(b.num_fields)]:
+        return None
+    types = [_wider(a.field(i).type, b.field(i).type) for i in range(a.num_fields)]
+    if None in types:
+        return None
+    return pa.struct(list(zip(names, types, strict=True)))
 
 
 def _timestamps(
@@ -271,8 +304,20 @@ def _agreeing(feature: Feature, fields: Sequence[pa.Field]) -> Feature:
     return Feature(name=feature.name, dtype=dtype, shape=shape, spec=spec)
 
 
-def _measured(view: View, inventory: Inventory, features: Mapping[str, Feature]) -> tuple[str, ...]:
+def _measured(
+    view: View,
+    inventory: Inventory,
+    features: Mapping[str, Feature],
+    fields: Sequence[pa.Field],
+    problems: Problems,
+) -> tuple[str, ...]:
     """Columns to measure: the index columns, and what lacks statistics that the target wants."""
+    types = {item.name: item.type for item in fields}
+    fitting = {name for name, feature in features.items() if _fits(feature, types.get(name))}
+    for name in [name for name in types if name not in fitting]:
+        message = f"declared as {features[name].dtype}, but the tables hold {types[name]}"
+        action = "kept as it is, without statistics"
+        problems.add("feature.type", message, column=name, action=action)
     all_quantiles = view.target.version.has_quantiles and not view.model.info.version.has_quantiles
 
     def lacks(name: str) -> bool:
@@ -282,6 +327,7 @@ def _measured(view: View, inventory: Inventory, features: Mapping[str, Feature])
     return tuple(
         name
         for name, feature in features.items()
+        if name in fitting
         if (feature.is_numeric and (name in INDEX_DTYPES or all_quantiles or lacks(name)))
         or (feature.dtype == "image" and lacks(name))
     )

@@ -84,8 +84,8 @@ def feature_from_arrow(name: str, type_: pa.DataType, shape: tuple[int, ...]) ->
         type_: its Arrow type.
         shape: lengths of the nested lists; `()` for a plain column.
     """
-    dtype = "image" if _is_image(type_) else dtype_of(type_)
-    dims = shape or (1,)
+    dtype = "image" if is_image(type_) else dtype_of(type_)
+    dims = tuple(max(size, 1) for size in shape) or (1,)
     spec = {"dtype": dtype, "shape": list(dims), "names": None}
     return Feature(name=name, dtype=dtype, shape=dims, spec=spec)
 
@@ -98,6 +98,20 @@ def dtype_of(type_: pa.DataType) -> str:
         return "string"
     text = str(type_)
     return _ARROW_NAMES.get(text, text)
+
+
+def is_feature_name(name: str) -> bool:
+    """True for names that can stand in a path: no empty, `.` or `..` part, no NUL."""
+    return not {"", ".", ".."} & set(name.split("/")) and "\x00" not in name
+
+
+def holds_numbers(type_: pa.DataType) -> bool:
+    """True for numbers and truths, also in lists."""
+    while is_list(type_):
+        type_ = type_.value_type
+    return bool(
+        pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_boolean(type_)
+    )
 
 
 def is_list(type_: pa.DataType) -> bool:
@@ -120,7 +134,7 @@ def huggingface_metadata(schema: pa.Schema, features: Mapping[str, Feature]) -> 
 
 
 def _huggingface(type_: pa.DataType, feature: Feature | None) -> Json:
-    if _is_image(type_) or (feature is not None and feature.dtype == "image"):
+    if is_image(type_) or (feature is not None and feature.dtype == "image"):
         return {"_type": "Image"}
     if pa.types.is_struct(type_):
         return {item.name: _huggingface(item.type, None) for item in type_}
@@ -136,7 +150,8 @@ def _huggingface(type_: pa.DataType, feature: Feature | None) -> Json:
     return {"feature": inner, "length": length, "_type": "Sequence"}
 
 
-def _is_image(type_: pa.DataType) -> bool:
+def is_image(type_: pa.DataType) -> bool:
+    """True for the struct of encoded bytes and a path in which pictures are stored."""
     if not pa.types.is_struct(type_):
         return False
     return {type_.field(i).name for i in range(type_.num_fields)} == {"bytes", "path"}

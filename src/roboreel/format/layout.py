@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterable
 
@@ -17,11 +18,11 @@ def fill(template: str, **values: int | str) -> str:
         DatasetError: the template names a field that the format does not have.
     """
     try:
-        fields = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
-        if fields <= _FIELDS:
+        parts = [part for part in string.Formatter().parse(template) if part[1] is not None]
+        if all(name in _FIELDS and _plain(spec, form) for _, name, spec, form in parts):
             return template.format(**values)
-    except (ValueError, KeyError, IndexError, AttributeError):
-        fields = set()
+    except (ValueError, KeyError, IndexError):
+        pass
     problem = Problem(
         rule="info.path-template",
         severity="error",
@@ -30,6 +31,11 @@ def fill(template: str, **values: int | str) -> str:
         action=f"use the fields {', '.join(sorted(_FIELDS))}",
     )
     raise DatasetError("the dataset's layout cannot be read", [problem])
+
+
+def _plain(spec: str | None, conversion: str | None) -> bool:
+    """True for no format, or a width in digits: nothing that computes or grows."""
+    return conversion is None and re.fullmatch(r"0?\d{0,2}d?", spec or "") is not None
 
 
 class EpisodeFiles:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from roboreel.errors import DatasetError, Problem, Severity
-from roboreel.format.feature import Feature
+from roboreel.format.feature import Feature, is_feature_name
 from roboreel.format.fps import parse_fps
 from roboreel.format.json_types import Json
 from roboreel.format.model import INFO, Info
@@ -201,7 +201,7 @@ def _feature(name: str, spec: Json) -> Feature | None:
     dims = [shape] if isinstance(shape, int) else shape
     if not isinstance(dims, list) or not all(_whole(dim) and dim > 0 for dim in dims):
         return None
-    if not name or name.startswith("/") or ".." in name.split("/"):
+    if not is_feature_name(name):
         return None
     return Feature(name=name, dtype=spec["dtype"], shape=tuple(int(dim) for dim in dims), spec=spec)
 
@@ -264,6 +264,7 @@ def parse_tasks(
 ) -> dict[int, str]:
     """Task text by index, from (place, object) pairs; ascending by index."""
     tasks: dict[int, str] = {}
+    extra: set[str] = set()
     for place, entry in entries:
         index, text = whole_number(entry.get("task_index")), entry.get("task")
         if index is None or index < 0 or not isinstance(text, str):
@@ -273,6 +274,10 @@ def parse_tasks(
             problems.error("task.unique", message, path=place)
         else:
             tasks[index] = text
+            extra |= entry.keys() - {"task_index", "task"}
+    if extra:
+        message = f"tasks have more than an index and a text: {', '.join(sorted(extra))}"
+        problems.add("task.fields", message, action="left out")
     indexes: dict[str, list[int]] = {}
     for index, text in tasks.items():
         indexes.setdefault(text, []).append(index)

@@ -95,7 +95,8 @@ def features_stats(columns: Mapping[str, npt.NDArray[np.generic]], *, quantiles:
     """
     if not columns:
         return {}
-    flat = [values.reshape(len(values), -1).astype(np.float64) for values in columns.values()]
+    with np.errstate(invalid="ignore"):  # signalling NaNs become quiet ones
+        flat = [v.reshape(len(v), -1).astype(np.float64) for v in columns.values()]
     whole = values_stats(np.concatenate(flat, axis=1), quantiles=quantiles)
     stop = 0
     stats: Stats = {}

@@ -192,6 +192,10 @@ def _tasks(table: pa.Table | None, problems: Problems) -> dict[int, str]:
         message = f"needs the columns 'task_index' and 'task', has {table.column_names}"
         problems.error("task.entry", message, path=TASK_TABLE)
         return {}
+    others = [name for name in table.column_names if name not in ("task_index", names[0])]
+    if others:
+        message = f"tasks have more than an index and a text: {', '.join(others)}"
+        problems.add("task.fields", message, path=TASK_TABLE, action="left out")
     entries = table.select(["task_index", names[0]]).rename_columns(["task_index", "task"])
     rows = enumerate(entries.to_pylist())
     return parse_tasks(((f"{TASK_TABLE}, row {n}", row) for n, row in rows), problems)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from roboreel.edit.plan import CopyFile, MeasureCamera, Plan, RemuxVideo, WriteTables
-from roboreel.errors import Problem, RunError, StorageError, UsageError
+from roboreel.errors import DatasetError, Problem, RunError, StorageError, UsageError
 from roboreel.format.stats import Stats
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executor import Executor
@@ -25,6 +25,7 @@ def run_plan(
     *,
     stored_stats: Mapping[int, Stats],
     global_stats: Stats,
+    verify: Callable[[str], object],
     progress: Progress | None = None,
 ) -> Report:
     """Do what a plan says.
@@ -37,6 +38,7 @@ def run_plan(
         executor: runs the ops.
         stored_stats: the source's statistics by its episode.
         global_stats: the source's statistics of the whole dataset, to compare with.
+        verify: opens the staged result; what it raises stops the run before anything is published.
         progress: is told of every finished op.
 
     Raises:
@@ -54,7 +56,11 @@ def run_plan(
         settled = settled_stats(plan, stored_stats, computed)
         document_bytes, merged = write_documents(staging.root, plan, settled)
         problems = _disagreements(plan, global_stats, merged, changed)
+        verify(str(staging.root.path))
         staging.publish()
+    except (OSError, DatasetError) as error:
+        staging.discard()
+        raise RunError(f"the result cannot be completed: {error}") from error
     except BaseException:
         staging.discard()
         raise

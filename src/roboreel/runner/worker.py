@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from roboreel.edit.plan import CopyFile, EncodeVideo, MeasureCamera, RemuxVideo, WriteTables
 from roboreel.errors import RoboreelError, RunError
 from roboreel.runner.kernels.copies import run_copy_file
@@ -9,6 +11,12 @@ from roboreel.runner.kernels.pictures import run_measure_camera
 from roboreel.runner.kernels.tables import run_write_tables
 from roboreel.runner.kernels.videos import run_encode_video, run_remux_video
 from roboreel.runner.work import OpResult, Work
+
+_FAILURES = (
+    RoboreelError, OSError, MemoryError, pa.ArrowException,
+    ValueError, TypeError, KeyError, IndexError, OverflowError,
+)  # fmt: skip
+"""What bad input makes libraries raise: one message, whatever the op."""
 
 
 def execute(work: Work) -> OpResult:
@@ -29,7 +37,7 @@ def execute(work: Work) -> OpResult:
                 return run_measure_camera(work, op)
             case CopyFile() as op:
                 return run_copy_file(work, op)
-    except (RoboreelError, OSError, ValueError, KeyError, MemoryError) as error:
+    except _FAILURES as error:
         raise RunError(f"{_described(work)}: {error}") from error
 
 

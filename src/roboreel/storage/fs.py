@@ -216,11 +216,9 @@ class Staging:
         try:
             self.final.parent.mkdir(parents=True, exist_ok=True)
             made = tempfile.mkdtemp(
-                prefix=f".{self.final.name}.roboreel-partial-", dir=self.final.parent
+                prefix=f".{self.final.name[:100]}.roboreel-partial-", dir=self.final.parent
             )
-            os.chmod(
-                made, 0o777 & ~_umask()
-            )  # mkdtemp is private; a dataset is as open as any folder
+            os.chmod(made, _mode(self.final))
         except OSError as error:
             raise StorageError(f"cannot write beside '{final}': {error.strerror}") from error
         self.root = LocalRoot(made)
@@ -262,6 +260,8 @@ def refuse_existing(path: str | os.PathLike[str]) -> None:
         return
     if not os.path.isdir(path) or os.path.islink(path):
         raise UsageError(f"the output '{path}' exists and is not a folder: choose another")
+    if os.path.ismount(path):
+        raise UsageError(f"the output '{path}' is a mount point: choose a folder inside it")
     if os.listdir(path):
         raise UsageError(f"the output '{path}' exists and is not empty: choose another")
 
@@ -313,6 +313,13 @@ def _kernel_copy(source: IO[bytes], target: IO[bytes], start: int, size: int) ->
         done += copied
     target.seek(0, os.SEEK_END)
     return done
+
+
+def _mode(final: Path) -> int:
+    """The permissions of the empty folder that is replaced, else those of any new folder."""
+    if final.is_dir():
+        return final.stat().st_mode & 0o7777
+    return 0o777 & ~_umask()
 
 
 def _umask() -> int:

@@ -39,6 +39,7 @@ class TableFile:
             self._input = _arrow_input(root, name, self._handle)
             self._file: Any = pq.ParquetFile(self._input)
             self.footer = _footer(self._file)
+            _refuse_twins(self.footer.schema.names)
         except _DAMAGED as error:
             reason = _why_unreadable(self._handle, error)
             self._handle.close()
@@ -187,6 +188,12 @@ def _leaf_paths(path: str, type_: pa.DataType) -> list[str]:
     ):
         return _leaf_paths(f"{path}.list.element", type_.value_type)
     return [path]
+
+
+def _refuse_twins(names: Sequence[str]) -> None:
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        raise ValueError(f"two columns are named '{twins[0]}'")
 
 
 def _footer(file: Any) -> Footer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,6 +110,7 @@ def _episodes(
         rows = inputs.rows(at)
         episode = work.outputs[EPISODE][at].as_py()
         first, task = work.inputs[FIRST_INDEX][at].as_py(), work.inputs[DEFAULT_TASK][at].as_py()
+        _require_pictures(rows, work.table.images)
         table = _transformed(rows, work.table, schema, episode, first, task)
         done.changed |= {
             name
@@ -118,6 +119,19 @@ def _episodes(
         }
         done.stats[episode] = _measure(table, work.table)
         yield table
+
+
+def _require_pictures(rows: pa.Table, images: Sequence[str]) -> None:
+    """Refuse pictures that are only named: the files they name would stay behind."""
+    for name in images:
+        if name in rows.column_names:
+            column = rows[name].combine_chunks()
+            named = pc.and_(pc.is_null(column.field("bytes")), pc.is_valid(column.field("path")))
+            if pc.any(named).as_py():
+                raise StorageError(
+                    f"column '{name}': pictures are stored as paths to files, not in the table:"
+                    " embed them first"
+                )
 
 
 def _same(old: pa.ChunkedArray, new: pa.ChunkedArray) -> bool:
