@@ -68,7 +68,8 @@ def _settled(
 def _agree(old: FeatureStats, new: FeatureStats) -> bool:
     """True where the stored statistics of an index column are still those of its values."""
     return all(
-        old[key].shape == new[key].shape and np.allclose(old[key], new[key], rtol=1e-5, atol=1e-5)
+        old[key].shape == new[key].shape
+        and bool((np.abs(old[key] - new[key]) <= 1e-5 + 1e-5 * np.abs(new[key])).all())
         for key in BASE
     )
 

@@ -14,7 +14,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from stat import S_ISREG
 from typing import IO, Any
 
@@ -65,8 +65,7 @@ class Root(ABC):
 
 def checked(name: str) -> str:
     """Return `name` if it stays below a root, else raise `StorageError`."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\x00" in name or not path.parts:
+    if not name.strip("./") or name.startswith("/") or "\x00" in name or ".." in name.split("/"):
         raise StorageError(f"'{name}' is not a path inside the dataset")
     return name
 
@@ -126,7 +125,7 @@ class LocalRoot(Root):
             os.unlink(self._at(name))
 
     def _at(self, name: str) -> str:
-        return os.path.join(self.path, checked(name))
+        return f"{self.url}{os.sep}{checked(name)}"
 
     @contextlib.contextmanager
     def _explained(self, name: str) -> Iterator[None]:

@@ -120,8 +120,10 @@ def _header(
         movie = _moov(entry, size, keyframe, display, chunk_packets, places, fps)
         return file_type + movie + data_head
 
-    far = int(chunk_at[-1]) + len(head(0, far=False)) > 0xFFFFFFFF
-    return head(len(head(0, far=far)), far=far)
+    length = len(head(0, far=False))
+    if int(chunk_at[-1]) + length <= 0xFFFFFFFF:
+        return head(length, far=False)
+    return head(len(head(0, far=True)), far=True)
 
 
 def _moov(
