@@ -80,15 +80,25 @@ class ProcessExecutor:
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while a worker starts: it inherits that, and leaves interrupts to the parent."""
-    if not hasattr(signal, "pthread_sigmask"):
+    """Hold Ctrl-C back while workers start.
+
+    They inherit the blocked signal, and so leave interrupts to the parent. The parent itself may still be
+    told of one by a library's thread: it raises it after the workers have read what they start with.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    held: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+    if held:
+        raise KeyboardInterrupt
 
 
 def _end_with_parent() -> None:
