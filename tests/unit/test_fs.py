@@ -121,8 +121,8 @@ def test_checked_names_stay_below(name: str) -> None:
         assert checked(name) == name
     except StorageError:
         return
-    joined = os.path.normpath(os.path.join("/root/set", name))
-    assert joined.startswith("/root/set/")
+    joined = os.path.normpath(os.path.join("/srv/set", name))
+    assert joined.startswith("/srv/set/")
 
 
 def test_put_replaces_the_whole_file(tmp_path: Path) -> None:
