@@ -68,7 +68,7 @@ def convert(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
-    """Convert a dataset to another format version, without decoding a frame.
+    """Convert a dataset to another format version, by copying its packets: nothing is re-encoded unasked.
 
     SRC is only read. DST appears whole, by one rename, or not at all.
     """
