@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roboreel.errors import Problem
 from roboreel.format import v2, v21, v30
 from roboreel.format.feature import Feature
-from roboreel.format.model import EPISODE, Model
+from roboreel.format.model import EPISODE, LENGTH, Model
 from roboreel.format.parse import parse_json
 from roboreel.format.stats import Stats, merge_stats, parse_stats
 from roboreel.format.version import FormatVersion
@@ -81,7 +82,7 @@ class Dataset:
     @property
     def total_frames(self) -> int:
         """Number of frames of all episodes, by the documents."""
-        return sum(self.model.episodes["length"].to_pylist())
+        return int(pc.sum(self.model.episodes[LENGTH]).as_py() or 0)
 
     def stats(self) -> Stats:
         """Statistics of the whole dataset: the stored ones, else merged from the episodes'."""

@@ -95,7 +95,7 @@ def _missing_videos(model: Model, files: tuple[str, ...]) -> list[Problem]:
     missing = [
         camera
         for camera in model.info.cameras
-        if not present.intersection(model.episodes[video_path(camera)].to_pylist())
+        if not present.intersection(model.episodes[video_path(camera)].unique().to_pylist())
     ]
     all_missing = len(missing) == len(model.info.cameras)
     return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable
+from functools import lru_cache
 
 from roboreel.errors import DatasetError, Problem
 
@@ -18,8 +19,7 @@ def fill(template: str, **values: int | str) -> str:
         DatasetError: the template names a field that the format does not have.
     """
     try:
-        parts = [part for part in string.Formatter().parse(template) if part[1] is not None]
-        if all(name in _FIELDS and _plain(spec, form) for _, name, spec, form in parts):
+        if _is_fillable(template):
             return template.format(**values)
     except (ValueError, KeyError, IndexError):
         pass
@@ -31,6 +31,12 @@ def fill(template: str, **values: int | str) -> str:
         action=f"use the fields {', '.join(sorted(_FIELDS))}",
     )
     raise DatasetError("the dataset's layout cannot be read", [problem])
+
+
+@lru_cache(maxsize=64)  # a template is filled once per file, and there may be 400,000 of them
+def _is_fillable(template: str) -> bool:
+    parts = [part for part in string.Formatter().parse(template) if part[1] is not None]
+    return all(name in _FIELDS and _plain(spec, form) for _, name, spec, form in parts)
 
 
 def _plain(spec: str | None, conversion: str | None) -> bool:
@@ -45,18 +51,20 @@ class EpisodeFiles:
         self._names = frozenset(names)
         self._by_end: dict[tuple[str, str], list[str]] | None = None
 
-    def find(self, declared: str, usual: str) -> tuple[str | None, bool]:
-        """The file of an episode, and whether it lies where the template says.
+    def holds(self, name: str) -> bool:
+        """True where a file of that name is there."""
+        return name in self._names
 
-        Looked for at the declared place, at the usual place, then by file name below the same top
-        folder where exactly one such file is there.
+    def search(self, usual: str) -> str | None:
+        """The file of an episode that does not lie where the template says.
+
+        Looked for at the usual place, then by file name below the same top folder where exactly one such
+        file is there.
         """
-        if declared in self._names:
-            return declared, True
         if usual in self._names:
-            return usual, False
+            return usual
         same = self._elsewhere().get(_end(usual), [])
-        return (same[0], False) if len(same) == 1 else (None, False)
+        return same[0] if len(same) == 1 else None
 
     def _elsewhere(self) -> dict[tuple[str, str], list[str]]:
         if self._by_end is None:

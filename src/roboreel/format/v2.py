@@ -187,13 +187,12 @@ def _paths(
     found: list[str | None] = []
     moved: list[int] = []
     for episode in episodes:
-        declared = path_of_episode(template, episode, info.chunks_size, camera)
-        path, as_declared = finder.find(
-            declared, path_of_episode(usual, episode, info.chunks_size, camera)
-        )
+        path: str | None = path_of_episode(template, episode, info.chunks_size, camera)
+        if path is not None and not finder.holds(path):
+            path = finder.search(path_of_episode(usual, episode, info.chunks_size, camera))
+            if path is not None:
+                moved.append(episode)
         found.append(path)
-        if path is not None and not as_declared:
-            moved.append(episode)
     if moved:
         problems.add(
             "info.path-template",

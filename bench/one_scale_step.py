@@ -1,0 +1,208 @@
+"""Does one step of opening, planning or writing documents, and prints its cost as JSON.
+
+`python bench/one_scale_step.py STEP SOURCE [VERSION OUT]`. A process of its own, so that peak memory is
+of this step alone. The steps are the functions below.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet as pq
+from measure import own_peak_rss_bytes
+
+import roboreel
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.survey import survey
+from roboreel.edit.compile import compile_view
+from roboreel.edit.plan import Plan
+from roboreel.edit.view import Target, whole_view
+from roboreel.format.inventory import CameraFacts, FileFacts, Inventory, StreamFacts
+from roboreel.format.model import DATA_PATH, LENGTH, ROW_START, TASKS, frame_start, video_path
+from roboreel.format.version import parse_version
+from roboreel.runner.commit import write_documents
+from roboreel.runner.stats import settled_stats
+from roboreel.runner.work import work_of
+from roboreel.storage.fs import LocalRoot
+
+PRELOADED = (av, pyarrow.dataset, roboreel.open)
+"""What is loaded when first used; loaded here, so that the clock does not see it."""
+
+Timed = dict[str, float]
+
+
+def main() -> None:
+    step, source, *rest = sys.argv[1:]
+    before = own_peak_rss_bytes()
+    timed = STEPS[step](source, *rest)
+    peak = own_peak_rss_bytes()
+    print(json.dumps({"seconds": timed, "peak_rss_bytes": peak, "imports_rss_bytes": before}))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def open_(source: str) -> Timed:
+    """Opening, and what `roboreel info` asks for after it."""
+    started = time.perf_counter()
+    dataset = roboreel.open(source)
+    opened = time.perf_counter()
+    assert dataset.total_frames
+    dataset.size_bytes()
+    return {"open": opened - started, "counts": time.perf_counter() - opened}
+
+
+def open_limit(source: str) -> Timed:
+    """Names of all files, and the documents' parsing: what opening cannot do without."""
+    return {"list": seconds(lambda: _names(source)), "parse": seconds(lambda: _parsed(source))}
+
+
+def _names(folder: str) -> list[str]:
+    found: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                found += _names(entry.path)
+            else:
+                found.append(entry.path)
+    return found
+
+
+def _parsed(source: str) -> object:
+    meta = Path(source) / "meta"
+    tables = sorted((meta / "episodes").rglob("*.parquet"))
+    if not tables:
+        lines = (meta / "episodes.jsonl").read_bytes().splitlines()
+        return [json.loads(line) for line in lines]
+    files = [pq.ParquetFile(place) for place in tables]
+    return [
+        file.read([n for n in file.schema_arrow.names if not n.startswith("stats/")])
+        for file in files
+    ]
+
+
+def survey_(source: str) -> Timed:
+    dataset = roboreel.open(source)
+    return {"survey": seconds(lambda: survey(dataset))}
+
+
+def survey_limit(source: str) -> Timed:
+    """Every table and video opened, and its end read."""
+    names = [name for name in _names(source) if "/meta/" not in name]
+
+    def touch() -> None:
+        for name in names:
+            with open(name, "rb", buffering=0) as file:
+                file.seek(-min(os.fstat(file.fileno()).st_size, 4096), os.SEEK_END)
+                file.read(4096)
+
+    return {"touch": seconds(touch)}
+
+
+def compile_(source: str, version: str, *_: str) -> Timed:
+    dataset = roboreel.open(source)
+    inventory = assumed_inventory(dataset)
+    target = Target(version=parse_version(version))
+    started = time.perf_counter()
+    plan = compile_view(whole_view(source, dataset.model, target), inventory)
+    compiled = time.perf_counter()
+    for work in work_of(plan, "nowhere"):
+        assert work.files is not None
+    return {"compile": compiled - started, "slice": time.perf_counter() - compiled}
+
+
+def documents(source: str, version: str, out: str) -> Timed:
+    dataset = roboreel.open(source)
+    target = Target(version=parse_version(version))
+    plan = compile_view(whole_view(source, dataset.model, target), assumed_inventory(dataset))
+    return {"documents": seconds(lambda: _write_documents(dataset, plan, out))}
+
+
+def _write_documents(dataset: Dataset, plan: Plan, out: str) -> None:
+    write_documents(LocalRoot(out), plan, settled_stats(plan, dict(dataset.episode_stats()), {}))
+
+
+def documents_limit(source: str, version: str, out: str) -> Timed:
+    """The stored statistics read, and as many numbers written again, without a meaning."""
+    meta = Path(source) / "meta"
+    return {"rewrite": seconds(lambda: _rewrite(meta, Path(out)))}
+
+
+def _rewrite(meta: Path, out: Path) -> None:
+    tables = sorted((meta / "episodes").rglob("*.parquet"))
+    for number, place in enumerate(tables):
+        pq.write_table(pq.ParquetFile(place).read(), out / f"{number}.parquet")
+    if not tables:
+        lines = (meta / "episodes_stats.jsonl").read_bytes().splitlines()
+        with open(out / "lines.jsonl", "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(json.loads(line)) + "\n" for line in lines)
+
+
+def assumed_inventory(dataset: Dataset) -> Inventory:
+    """What a survey of a fabricated dataset finds, without one."""
+    episodes = dataset.episodes
+    rows = episodes[LENGTH].to_numpy()
+    tables = episodes[DATA_PATH].unique().to_pylist()
+    schema = pq.read_schema(f"{dataset.url}/{tables[0]}")
+    videos = {c: episodes[video_path(c)].unique().to_pylist() for c in dataset.cameras}
+    paths = [*tables, *(path for each in videos.values() for path in each)]
+    cameras = {
+        camera: CameraFacts(
+            start=episodes[frame_start(camera)].to_numpy(),
+            packets=rows,
+            lead=np.zeros(len(rows), dtype=np.int64),
+            size_bytes=rows * 12_000,
+            stream=np.zeros(len(rows), dtype=np.int64),
+        )
+        for camera in dataset.cameras
+    }
+    known = np.ones(len(rows), dtype=np.bool_)
+    return Inventory(
+        files={path: FileFacts(size_bytes=len(rows), stamp=str(n)) for n, path in _numbered(paths)},
+        schemas={path: _copied(schema) for path in tables},
+        rows=rows,
+        row_start=episodes[ROW_START].to_numpy(),
+        timestamp_error_s=np.zeros(len(rows)),
+        cameras=cameras,
+        streams=(StreamFacts(entry=0, codec="avc1", width=640, height=480, audio=False),),
+        shapes={},
+        tasks=dataset.tasks,
+        tasks_of_episodes=episodes[TASKS].to_pylist(),
+        with_stats=dict.fromkeys(dataset.features, known),
+        broken={},
+        problems=(),
+    )
+
+
+def _numbered(paths: list[str]) -> Iterator[tuple[int, str]]:
+    return ((10**18 + number, path) for number, path in enumerate(paths))
+
+
+def _copied(schema: pa.Schema) -> pa.Schema:
+    """A schema of its own, as every file has one."""
+    return pa.schema(list(schema), schema.metadata)
+
+
+STEPS: dict[str, Callable[..., Timed]] = {
+    "open": open_,
+    "open_limit": open_limit,
+    "survey": survey_,
+    "survey_limit": survey_limit,
+    "compile": compile_,
+    "documents": documents,
+    "documents_limit": documents_limit,
+}
+
+
+if __name__ == "__main__":
+    main()
