@@ -3,7 +3,8 @@
 RoboreelError                  everything roboreel raises on purpose
 ├── UsageError                 the call itself is wrong (a bad argument, an output that exists)
 ├── StorageError               a file cannot be read or written
-│   └── VideoError             a file is no readable video
+│   ├── VideoError             a file is no readable video
+│   └── ChangedInputError      a file is no longer the one that the plan was made with
 ├── DatasetError               the dataset has problems that leave no sane meaning
 ├── PlanError                  the plan cannot be made: what was asked needs a choice by the user
 ├── RunError                   an op failed or its output is not what it promised
@@ -73,6 +74,10 @@ class StorageError(RoboreelError):
 
 class VideoError(StorageError):
     """A file is not a video that roboreel can read, and why."""
+
+
+class ChangedInputError(StorageError):
+    """A file is no longer the one that the plan was made with."""
 
 
 class RunError(RoboreelError):

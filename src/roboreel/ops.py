@@ -13,19 +13,22 @@ from roboreel.dataset.survey import statistics_files, survey
 from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import Plan
 from roboreel.edit.view import OnBroken, Target, Timestamps, View, whole_view
-from roboreel.errors import UsageError
+from roboreel.errors import DatasetError, UsageError
 from roboreel.format.version import FormatVersion, parse_version
 from roboreel.runner.executor import ExecutorName, make_executor
+from roboreel.runner.ledger import ops_noted
 from roboreel.runner.report import Report
-from roboreel.runner.run import refuse_changed, refuse_output, run_plan
+from roboreel.runner.run import refuse_changed, refuse_output, refuse_replacing, run_plan
 from roboreel.runner.work import OpResult
+from roboreel.storage.staging import Leftovers, heal, staging_place
 
 
 def plan_convert(
     dataset: Dataset | str | os.PathLike[str],
     *,
     to: str | FormatVersion,
-    out: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    in_place: bool = False,
     on_broken: OnBroken = "fail",
     timestamps: Timestamps = "regular",
     allow_reencode: bool = False,
@@ -39,6 +42,7 @@ def plan_convert(
         dataset: an open dataset, or where one lies.
         to: `v2.0`, `v2.1` or `v3.0`.
         out: the folder to make; it must not exist, or be empty.
+        in_place: instead of `out`: the result takes the dataset's place, which is kept under another name.
         on_broken: `fail` refuses where an episode cannot be written; `skip` leaves such episodes out.
         timestamps: `regular` writes irregular ones as k / fps and keeps the originals in
             `source_timestamp`; `keep` copies them.
@@ -65,16 +69,20 @@ def plan_convert(
         reencode=allow_reencode,
         drop_audio=drop_audio,
     )
-    return _planned(source, whole_view(source.url, source.model, target), out)
+    return _planned(source, whole_view(source.url, source.model, target), out, in_place=in_place)
 
 
 def convert(
     dataset: Dataset | str | os.PathLike[str],
     *,
     to: str | FormatVersion,
-    out: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    in_place: bool = False,
     workers: int = 1,
     executor: ExecutorName | None = None,
+    patience: float = 1.0,
+    leftovers: Leftovers = "refuse",
+    discard_original: bool = False,
     on_broken: OnBroken = "fail",
     timestamps: Timestamps = "regular",
     allow_reencode: bool = False,
@@ -94,10 +102,15 @@ def convert(
         >>> roboreel.convert(source, to="v3.0", out=folder / "b").frames
         8
     """
+    if in_place and leftovers == "resume" and not isinstance(dataset, Dataset):
+        done = finished_report(dataset)
+        if done is not None:
+            return done
     plan = plan_convert(
         dataset,
         to=to,
         out=out,
+        in_place=in_place,
         on_broken=on_broken,
         timestamps=timestamps,
         allow_reencode=allow_reencode,
@@ -105,7 +118,14 @@ def convert(
         data_file_mb=data_file_mb,
         video_file_mb=video_file_mb,
     )
-    return run(plan, workers=workers, executor=executor)
+    return run(
+        plan,
+        workers=workers,
+        executor=executor,
+        patience=patience,
+        leftovers=leftovers,
+        discard_original=discard_original,
+    )
 
 
 def run(
@@ -114,6 +134,9 @@ def run(
     workers: int = 1,
     executor: ExecutorName | None = None,
     progress: Callable[[OpResult], None] | None = None,
+    patience: float = 1.0,
+    leftovers: Leftovers = "refuse",
+    discard_original: bool = False,
 ) -> Report:
     """Do what a plan says; the result appears by one rename when it is whole and checked.
 
@@ -122,29 +145,75 @@ def run(
         workers: processes to use.
         executor: `serial` or `process`; by default `process` where there are several workers.
         progress: is told of every finished op.
+        patience: how many times its usual allowance an op may take before its process is stopped; 0 for
+            ever. The allowance is 2 min, 1 s for each MB it reads, and 0.5 s for each frame it decodes.
+        leftovers: what an earlier run left beside the output: `refuse` to begin, `resume` from there, or
+            `clean` it away.
+        discard_original: in place only: remove the original at the end.
 
     Raises:
-        UsageError: an argument is wrong, or the output exists by now.
-        RunError: an op failed; nothing is left of the output, the source is as it was.
+        UsageError: an argument is wrong, the output exists by now, or an earlier run left something.
+        RunError: ops failed; there is no output, what is done is kept beside it, the source is as it was.
     """
-    chosen = make_executor(executor or ("process" if workers > 1 else "serial"), workers)
+    _require("leftovers", leftovers, get_args(Leftovers))
+    if discard_original and not plan.in_place:
+        raise UsageError("only a run in place has an original to discard")
+    name = executor or ("process" if workers > 1 else "serial")
+    chosen = make_executor(name, workers, patience=patience)
     source = open_dataset(plan.source)
     surveyed = [name for name in plan.files if name.startswith("meta/")]
     refuse_changed(source.root, {*surveyed, *statistics_files(source)}, plan)
+    stored = dict(source.episode_stats())
     return run_plan(
         plan,
         chosen,
-        stored_stats=dict(source.episode_stats()),
+        stored_stats=lambda episode: stored.get(episode, {}),
         global_stats=source.stats() if plan.stats.compare_global else {},
-        verify=open_dataset,
+        verify=_verified if plan.in_place else open_dataset,
         progress=progress,
+        leftovers=leftovers,
+        discard_original=discard_original,
     )
 
 
-def _planned(source: Dataset, view: View, out: str | os.PathLike[str]) -> Plan:
-    place = os.path.expanduser(os.fspath(out))
-    refuse_output(place, source=source.url)
-    return replace(compile_view(view, survey(source)), out=place)
+def finished_report(path: str | os.PathLike[str]) -> Report | None:
+    """Finish a replacement that was killed half-way; returns its report, or None where there was none."""
+    healed = heal(path)
+    return None if healed is None else Report.from_json(healed.report)
+
+
+def kept_work(out: str | os.PathLike[str]) -> str | None:
+    """What an interrupted run to `out` left, in a sentence; None where it left nothing."""
+    folder = staging_place(out)
+    done = ops_noted(folder)
+    if not done:
+        return None
+    return (
+        f"{done} finished ops are kept in '{folder}':"
+        " run again with --resume to go on from there, or with --clean to start over"
+    )
+
+
+def _verified(path: str) -> None:
+    """Raise `DatasetError` where a result must not take an original's place."""
+    found = survey(open_dataset(path))
+    if found.broken:
+        reasons = [problem for problems in found.broken.values() for problem in problems]
+        raise DatasetError("the result is not sound, the original stays", reasons)
+
+
+def _planned(
+    source: Dataset, view: View, out: str | os.PathLike[str] | None, *, in_place: bool
+) -> Plan:
+    if (out is None) != in_place:
+        raise UsageError("give either the folder to make (-o), or --in-place")
+    if out is None:
+        refuse_replacing(source.url)
+        place = source.url
+    else:
+        place = os.path.expanduser(os.fspath(out))
+        refuse_output(place, source=source.url)
+    return replace(compile_view(view, survey(source)), out=place, in_place=in_place)
 
 
 def _limit(name: str, value: float | None) -> float | None:
@@ -160,6 +229,7 @@ def _require(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 __all__ = [
     "ExecutorName",
+    "Leftovers",
     "OpResult",
     "Plan",
     "Report",

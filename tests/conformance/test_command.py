@@ -118,23 +118,34 @@ def test_problems_of_the_source_are_told_and_refusals_exit_with_1(tmp_path: Path
     assert (skipped.returncode, skipped.stdout) == (0, "")
 
 
-def test_an_interrupted_conversion_leaves_nothing(tmp_path: Path) -> None:
+def test_an_interrupted_conversion_is_resumed(tmp_path: Path) -> None:
     root = make_dataset(tmp_path / "a", version="v2.0", episodes=(60,) * 40, cameras=SMALL)
-    command = [sys.executable, "-m", "roboreel", "convert", str(root), "--to", "v3.0"]
+    command = ("convert", root, "--to", "v3.0", "-o", tmp_path / "out", "--workers", "2")
     process = subprocess.Popen(
-        [*command, "-o", str(tmp_path / "out"), "--workers", "2"],
+        [sys.executable, "-m", "roboreel", *map(str, command)],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 30
-    while len(list(tmp_path.iterdir())) == 1 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    ledger = tmp_path / ".out.roboreel-partial" / "ledger.jsonl"
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        if ledger.exists() and ledger.read_bytes().count(b"\n") > 2:
+            break
+        time.sleep(0.005)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert "--resume" in errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.roboreel-partial", "a"]
+    refused = _roboreel(*command)
+    assert refused.returncode == 2
+    assert "--resume" in refused.stderr
+    resumed = _roboreel(*command, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "had been done by an earlier run" in resumed.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "out"]
 
 
 def test_the_demo_converts_and_verifies(tmp_path: Path) -> None:

@@ -12,17 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roboreel.errors import StorageError, UsageError
+from roboreel.errors import StorageError
 from roboreel.storage.fs import (
     FsspecRoot,
     LocalRoot,
     Root,
     Sink,
-    Staging,
     checked,
     inside,
     open_root,
-    refuse_existing,
 )
 
 NAME = "meta/info.json"
@@ -248,72 +246,6 @@ def test_copy_from_a_remote_store(memory: FsspecRoot, tmp_path: Path) -> None:
     with memory.input("d/b.txt") as source, root.create("x") as sink:
         sink.copy(source, start=1, size=2)
     assert root.read("x") == b"ef"
-
-
-def test_staging_becomes_its_final_folder(tmp_path: Path) -> None:
-    staging = Staging(tmp_path / "new" / "set")
-    staging.root.put(NAME, b"{}")
-    assert not (tmp_path / "new" / "set").exists()
-    staging.publish()
-    assert LocalRoot(tmp_path / "new" / "set").read(NAME) == b"{}"
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["set"]
-    staging.discard()
-    assert LocalRoot(tmp_path / "new" / "set").read(NAME) == b"{}"
-
-
-def test_staging_takes_the_place_of_an_empty_folder(tmp_path: Path) -> None:
-    (tmp_path / "set").mkdir()
-    staging = Staging(f"{tmp_path}/set/")
-    staging.root.put(NAME, b"{}")
-    staging.publish()
-    assert LocalRoot(tmp_path / "set").list() == (NAME,)
-
-
-def test_published_folder_is_as_open_as_any(tmp_path: Path) -> None:
-    Staging(tmp_path / "set").publish()
-    (tmp_path / "other").mkdir()
-    assert (tmp_path / "set").stat().st_mode == (tmp_path / "other").stat().st_mode
-
-
-def test_discarded_staging_leaves_nothing(tmp_path: Path) -> None:
-    staging = Staging(tmp_path / "set")
-    staging.root.put(NAME, b"{}")
-    staging.discard()
-    assert list(tmp_path.iterdir()) == []
-    staging.discard()
-
-
-def test_what_came_to_be_in_between_is_not_overwritten(tmp_path: Path) -> None:
-    staging = Staging(tmp_path / "set")
-    staging.root.put(NAME, b"ours")
-    LocalRoot(tmp_path / "set").put(NAME, b"theirs")
-    with pytest.raises(UsageError, match="not empty"):
-        staging.publish()
-    assert LocalRoot(tmp_path / "set").read(NAME) == b"theirs"
-    assert staging.root.read(NAME) == b"ours"
-
-
-def test_existing_outputs_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "x").touch()
-    (tmp_path / "link").symlink_to(tmp_path / "empty")
-    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
-    for name in ("file", "full", "link", "broken"):
-        with pytest.raises(UsageError, match=f"{name}' exists"):
-            refuse_existing(tmp_path / name)
-        with pytest.raises(UsageError, match=f"{name}' exists"):
-            Staging(tmp_path / name)
-    refuse_existing(tmp_path / "empty")
-    refuse_existing(tmp_path / "none")
-    assert len(list(tmp_path.iterdir())) == 5
-
-
-def test_staging_below_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="cannot write beside"):
-        Staging(tmp_path / "file" / "set")
 
 
 def test_roots_are_opened_by_path_or_url(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_pictures_that_are_only_named_are_refused(tmp_path: Path) -> None:
     pq.write_table(table.set_column(at, table.schema.field(name), column), path)
     with pytest.raises(roboreel.RunError, match="paths to files"):
         roboreel.convert(source, to="v3.0", out=tmp_path / "out")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["source"]
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_undeclared_column_of_nanoseconds_travels(tmp_path: Path) -> None:

@@ -10,10 +10,18 @@ import typer
 from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table, tell
 from roboreel.cli.progress import progress_bar
 from roboreel.cli.stopping import stoppable
-from roboreel.errors import Problem
+from roboreel.errors import Problem, UsageError
 from roboreel.format.json_types import Json
 from roboreel.format.version import FormatVersion
-from roboreel.ops import ExecutorName, Plan, Report, plan_convert, run
+from roboreel.ops import (
+    ExecutorName,
+    Leftovers,
+    Plan,
+    Report,
+    finished_report,
+    plan_convert,
+    run,
+)
 
 _SHOWN_PROBLEMS = 30
 
@@ -36,13 +44,36 @@ def convert(
     source: Annotated[str, typer.Argument(metavar="SRC", help="Folder of the dataset.")],
     to: Annotated[FormatVersion, typer.Option("--to", help="Format version to write.")],
     out: Annotated[
-        str, typer.Option("--out", "-o", metavar="DST", help="Folder to make; must not exist.")
-    ],
+        str | None,
+        typer.Option("--out", "-o", metavar="DST", help="Folder to make; must not exist."),
+    ] = None,
+    in_place: Annotated[
+        bool,
+        typer.Option(
+            "--in-place", help="Instead of -o: take SRC's place; SRC stays as SRC.before-TIME."
+        ),
+    ] = False,
+    discard_original: Annotated[
+        bool,
+        typer.Option("--discard-original", help="In place: remove SRC.before-TIME at the end."),
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from what an earlier run left.")
+    ] = False,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Remove what an earlier run left, and start over.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes to use.")] = 1,
     executor: Annotated[
         ExecutorName | None,
         typer.Option(help="Default: process where there are several workers."),
     ] = None,
+    patience: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Times the usual allowance that a worker may take for an op; 0: for ever."
+        ),
+    ] = 1.0,
     dry_run: Annotated[bool, typer.Option(help="Print the plan and stop.")] = False,
     on_broken: Annotated[
         BrokenChoice, typer.Option(help="Refuse, or leave out, episodes that cannot be written.")
@@ -72,11 +103,19 @@ def convert(
 
     SRC is only read. DST appears whole, by one rename, or not at all.
     """
-    with stoppable():
+    if resume and clean:
+        raise UsageError("--resume goes on from what an earlier run left, --clean removes it")
+    leftovers: Leftovers = "resume" if resume else "clean" if clean else "refuse"
+    with stoppable(source if in_place else out):
+        finished = finished_report(source) if in_place and resume else None
+        if finished is not None:
+            _tell_report(finished, as_json=as_json, quiet=quiet)
+            return
         plan = plan_convert(
             source,
             to=to,
             out=out,
+            in_place=in_place,
             on_broken=on_broken.value,
             timestamps=timestamps.value,
             allow_reencode=allow_reencode,
@@ -88,7 +127,19 @@ def convert(
             _show_plan(plan, as_json=as_json)
             return
         with progress_bar(plan, quiet=quiet or as_json) as progress:
-            report = run(plan, workers=workers, executor=executor, progress=progress)
+            report = run(
+                plan,
+                workers=workers,
+                executor=executor,
+                progress=progress,
+                patience=patience,
+                leftovers=leftovers,
+                discard_original=discard_original,
+            )
+    _tell_report(report, as_json=as_json, quiet=quiet)
+
+
+def _tell_report(report: Report, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         emit_json(report.to_json())
     elif not quiet:
@@ -154,6 +205,10 @@ def show_report(report: Report) -> None:
         f" {count(report.frames, 'frame')}, {human_bytes(report.size_bytes)}"
         f" in {report.seconds:.1f} s"
     )
+    if report.resumed:
+        say(f"  {count(report.resumed, 'op')} had been done by an earlier run")
+    if report.kept:
+        say(f"  the original is now {report.kept}")
     rows = [
         ("tables", count(report.table_files, "file"), f"{count(report.frames, 'row')} verified")
     ]

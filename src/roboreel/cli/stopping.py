@@ -1,4 +1,4 @@
-"""Leaving on Ctrl-C or SIGTERM: what was staged is removed, and one line says so."""
+"""Leaving on Ctrl-C or SIGTERM: one line says so, and where what was done is kept."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from roboreel.cli.output import tell
+from roboreel.ops import kept_work
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -20,13 +21,24 @@ def leave_on_sigterm() -> None:
 
 
 @contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Turns Ctrl-C inside the block into a message and an exit code."""
+def stoppable(out: str | None) -> Iterator[None]:
+    """Turns Ctrl-C inside the block, which makes `out`, into a message and an exit code."""
     try:
         yield
     except KeyboardInterrupt:
         tell("interrupted: the output was not written")
+        _tell_kept(out)
         sys.exit(INTERRUPTED)
+    except SystemExit as error:
+        if error.code == TERMINATED:
+            _tell_kept(out)
+        raise
+
+
+def _tell_kept(out: str | None) -> None:
+    hint = None if out is None else kept_work(out)
+    if hint is not None:
+        tell(hint)
 
 
 def _terminated(_number: int, _frame: object) -> None:

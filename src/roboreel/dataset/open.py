@@ -14,6 +14,7 @@ from roboreel.format.model import INFO, Info, Model, video_path
 from roboreel.format.parse import Problems, parse_info
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import Root, open_root
+from roboreel.storage.staging import heal
 from roboreel.storage.tables import TableFile, read_table
 
 
@@ -27,11 +28,12 @@ def open_dataset(location: str | os.PathLike[str]) -> Dataset:
         StorageError: there is no such folder.
         DatasetError: a document is missing or has no sane meaning; carries every problem found.
     """
+    problems = Problems()
+    _heal(os.fspath(location), problems)
     root = open_root(location)
     files = root.list()
     if INFO not in files:
         raise DatasetError(f"'{location}' is not a LeRobot dataset", [_no_info(files)])
-    problems = Problems()
     info = parse_info(root.read(INFO), problems, defaults=_templates)
     if info.version is FormatVersion.V30:
         model = _open_v3(root, info, files, problems)
@@ -40,6 +42,17 @@ def open_dataset(location: str | os.PathLike[str]) -> Dataset:
         model = v2.parse(info, documents, files, problems)
     present = replace(model, problems=(*model.problems, *_missing_videos(model, files)))
     return Dataset(root, present, files)
+
+
+def _heal(location: str, problems: Problems) -> None:
+    healed = None if "://" in location else heal(os.path.expanduser(location))
+    if healed is not None:
+        problems.add(
+            "dataset.replaced",
+            "its replacement by a new version had been interrupted",
+            severity="note",
+            action=f"finished now; the original is '{healed.original}'",
+        )
 
 
 def _no_info(files: tuple[str, ...]) -> Problem:

@@ -152,6 +152,8 @@ class Plan:
     source: str
     out: str | None = None
     """Where the result is to appear."""
+    in_place: bool = False
+    """True where the source stands there, and is to make room."""
     model: Model = field(repr=False)
     """The result's documents, as they will be."""
     inputs: pa.Table = field(repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from roboreel.errors import Problem
@@ -29,15 +30,33 @@ class Report:
     measured: int
     """Episodes × video cameras whose pictures were sampled for statistics."""
     seconds: float
+    resumed: int = 0
+    """Ops that an earlier run had done."""
+    kept: str | None = None
+    """Where the original stands now, where it was replaced and not discarded."""
     problems: tuple[Problem, ...] = field(default=(), repr=False)
     losses: tuple[str, ...] = ()
     skipped: tuple[Problem, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> Report:
+        """The report that `to_json` gave."""
+        found = {name: [Problem(**p) for p in document[name]] for name in ("problems", "skipped")}
+        return cls(
+            **{
+                **document,
+                "problems": tuple(found["problems"]),
+                "losses": tuple(document["losses"]),
+                "skipped": tuple(found["skipped"]),
+            }
+        )
 
     def to_json(self) -> dict[str, Json]:
         """The report as a JSON object."""
         plain = (
             "out", "version", "episodes", "frames", "cameras", "table_files", "video_files",
             "size_bytes", "packets_copied", "frames_encoded", "files_copied", "measured", "seconds",
+            "resumed", "kept",
         )  # fmt: skip
         return {
             **{name: getattr(self, name) for name in plain},

@@ -2,70 +2,171 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from roboreel.edit.plan import CopyFile, MeasureCamera, Plan, RemuxVideo, WriteTables
 from roboreel.errors import DatasetError, Problem, RunError, StorageError, UsageError
 from roboreel.format.stats import Stats
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executor import Executor
+from roboreel.runner.ledger import Ledger
 from roboreel.runner.report import Report
-from roboreel.runner.stats import computed_stats, disagreements, settled_stats
-from roboreel.runner.work import OpResult, check_unchanged, work_of
-from roboreel.runner.worker import execute
-from roboreel.storage.fs import Root, Staging, inside, refuse_existing
+from roboreel.runner.stats import disagreements, settled_stats
+from roboreel.runner.work import OpFailure, OpResult, check_unchanged, work_of
+from roboreel.runner.worker import attempt
+from roboreel.storage.disk import free_bytes
+from roboreel.storage.fs import Root, inside
+from roboreel.storage.staging import Leftovers, Staging, refuse_existing
 
 Progress = Callable[[OpResult], None]
+_SHOWN_FAILURES = 20
 
 
 def run_plan(
     plan: Plan,
     executor: Executor,
     *,
-    stored_stats: Mapping[int, Stats],
+    stored_stats: Callable[[int], Stats],
     global_stats: Stats,
     verify: Callable[[str], object],
     progress: Progress | None = None,
+    leftovers: Leftovers = "refuse",
+    discard_original: bool = False,
 ) -> Report:
     """Do what a plan says.
 
     The result is staged in a folder beside `plan.out` and appears there by one rename when all of it is
-    written and checked. Where anything fails, the staged folder is removed and nothing else is touched.
+    written and checked. Where ops fail, the others are done all the same; what is done stays in the staging
+    folder, for a run that goes on from it. The source is never written; in place, it is renamed at the end.
 
     Args:
         plan: the plan, with an output.
         executor: runs the ops.
-        stored_stats: the source's statistics by its episode.
+        stored_stats: gives the source's statistics of an episode of it.
         global_stats: the source's statistics of the whole dataset, to compare with.
         verify: opens the staged result; what it raises stops the run before anything is published.
         progress: is told of every finished op.
+        leftovers: what to do with what an earlier run left in the staging folder.
+        discard_original: in place only: remove the original at the end.
 
     Raises:
-        UsageError: the output exists, or there is none.
-        RunError: an op failed.
+        UsageError: the output exists, there is none, or an earlier run left something.
+        RunError: ops failed.
     """
     if plan.out is None:
         raise UsageError("the plan has no output")
     begun = time.monotonic()
-    staging = Staging(plan.out)
-    try:
-        results = _run_ops(plan, executor, str(staging.root.path), progress)
+    staging = Staging(plan.out, in_place=plan.in_place)
+    ledger = Ledger(plan, staging.notes, staging.root)
+    with _left_in_order(staging, ledger):
+        resumed = _begin(staging, ledger, leftovers)
+        _require_space(staging, ledger)
+        _run_ops(plan, executor, ledger, progress)
+        results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
-        computed = computed_stats(results)
-        settled = settled_stats(plan, stored_stats, computed)
+        settled = settled_stats(plan, stored_stats, ledger.stats_of)
         document_bytes, merged = write_documents(staging.root, plan, settled)
         problems = _disagreements(plan, global_stats, merged, changed)
         verify(str(staging.root.path))
-        staging.publish()
-    except (OSError, DatasetError) as error:
-        staging.discard()
-        raise RunError(f"the result cannot be completed: {error}") from error
-    except BaseException:
-        staging.discard()
+        seconds = time.monotonic() - begun
+        report = _report(plan, results, problems, document_bytes, seconds, resumed)
+        return _published(staging, plan, report, discard_original=discard_original)
+
+
+def _begin(staging: Staging, ledger: Ledger, leftovers: Leftovers) -> int:
+    """Start anew, or go on from what is left; returns the number of ops that are done."""
+    left = 0 if leftovers == "clean" else ledger.read()
+    if left and leftovers == "refuse":
+        raise UsageError(
+            f"an earlier run left {left} finished ops in '{staging.folder}':"
+            " pass --resume to go on from there, or --clean to start over"
+        )
+    if left and not ledger.same_plan:
+        raise UsageError(
+            f"'{staging.folder}' holds what a run with another plan left (other options, or a dataset"
+            " that has changed since): pass --clean to remove it, or choose another output"
+        )
+    if ledger.done:
+        staging.reopen()
+        staging.remove_all_but(ledger.vouched())
+        ledger.reopen()
+    else:
+        staging.begin()
+        ledger.begin()
+    return len(ledger.done)
+
+
+@contextlib.contextmanager
+def _left_in_order(staging: Staging, ledger: Ledger) -> Iterator[None]:
+    """On any failure: what is done is kept and named, a folder with nothing of worth is removed."""
+    try:
+        yield
+    except UsageError:
+        staging.release()
         raise
-    seconds = time.monotonic() - begun
-    return _report(plan, results, problems, document_bytes, seconds)
+    except BaseException as error:
+        kept = bool(ledger.done) and ledger.of_use
+        if kept:
+            staging.release()
+        else:
+            staging.discard()
+        if not isinstance(error, (OSError, DatasetError, StorageError, RunError)):
+            raise
+        reason = (
+            str(error)
+            if isinstance(error, RunError)
+            else f"the result cannot be completed: {error}"
+        )
+        raise RunError(reason + (f"\n{_hint(staging, ledger)}" if kept else "")) from error
+
+
+def _hint(staging: Staging, ledger: Ledger) -> str:
+    """Where what is done is kept, and what to do with it."""
+    return (
+        f"{len(ledger.done)} of {len(ledger.plan.ops)} ops are done and kept in '{staging.folder}':"
+        " run again with --resume to go on from there, or with --clean to start over"
+    )
+
+
+def _require_space(staging: Staging, ledger: Ledger) -> None:
+    """Refuse to begin what cannot fit."""
+    done = sum(result.size_bytes for result in ledger.done.values())
+    needed, free = ledger.plan.input_bytes - done, free_bytes(staging.folder)
+    if free < needed:
+        raise RunError(
+            f"the disk of '{staging.final.parent}' has {free / 2**20:,.1f} MiB free, the result needs"
+            f" about {needed / 2**20:,.1f} MiB: make room, or choose another place"
+        )
+
+
+def _published(staging: Staging, plan: Plan, report: Report, *, discard_original: bool) -> Report:
+    if not plan.in_place:
+        staging.publish()
+        return report
+    kept = staging.name_for_original()
+    report = replace(report, kept=None if discard_original else kept)
+    staging.replace_original(kept, replace(report, kept=kept).to_json())
+    if discard_original:
+        staging.remove_original(kept)
+    staging.discard()
+    return report
+
+
+def refuse_replacing(path: str) -> None:
+    """Raise `UsageError` where a dataset cannot be replaced in its place."""
+    if "://" in path:
+        raise UsageError(f"'{path}' is a URL; only a local dataset can be changed in place")
+    folder = os.path.abspath(path)
+    if os.path.islink(folder):
+        raise UsageError(f"'{path}' is a link: give the folder that it leads to")
+    if os.path.ismount(folder):
+        raise UsageError(
+            f"'{path}' is a mount point, and cannot be renamed: write to another folder"
+        )
 
 
 def refuse_output(out: str, *, source: str | None = None) -> None:
@@ -91,17 +192,35 @@ def refuse_changed(root: Root, names: Iterable[str], plan: Plan) -> None:
         raise RunError(str(error)) from error
 
 
-def _run_ops(
-    plan: Plan, executor: Executor, staging: str, progress: Progress | None
-) -> list[OpResult]:
-    results = []
-    for result in executor.run(work_of(plan, staging), execute):
-        results.append(result)
-        if progress is not None:
-            progress(result)
-    if sorted(result.number for result in results) != list(range(len(plan.ops))):
-        raise RunError(f"{len(results)} of {len(plan.ops)} ops gave a result")
-    return sorted(results, key=lambda result: result.number)
+def _run_ops(plan: Plan, executor: Executor, ledger: Ledger, progress: Progress | None) -> None:
+    """Do what is not done yet, and note it; ops that fail do not keep the others from being done."""
+    failures: list[OpFailure] = []
+    works = work_of(plan, str(ledger.root.path), done=frozenset(ledger.done))
+    with contextlib.closing(executor.run(works, attempt)) as outcomes:
+        for outcome in outcomes:
+            if isinstance(outcome, OpFailure):
+                failures.append(outcome)
+                ledger.of_use &= not outcome.plan_is_stale
+                if outcome.ends_run:
+                    break
+                continue
+            ledger.record(outcome)
+            if progress is not None:
+                progress(outcome)
+    if failures:
+        raise RunError(_told(failures))
+    if len(ledger.done) != len(plan.ops):
+        raise RunError(f"{len(ledger.done)} of {len(plan.ops)} ops gave a result")
+
+
+def _told(failures: list[OpFailure]) -> str:
+    messages = [failure.message for failure in sorted(failures, key=lambda one: one.number)]
+    if len(messages) == 1:
+        return messages[0]
+    more = [f"  … and {len(messages) - _SHOWN_FAILURES} more"]
+    shown = [f"  - {message}" for message in messages[:_SHOWN_FAILURES]]
+    lines = shown + (more if len(messages) > _SHOWN_FAILURES else [])
+    return "\n".join([f"{len(messages)} ops failed:", *lines])
 
 
 def _disagreements(
@@ -120,6 +239,7 @@ def _report(
     problems: list[Problem],
     document_bytes: int,
     seconds: float,
+    resumed: int,
 ) -> Report:
     def done(kind: type[object]) -> list[OpResult]:
         return [result for result in results if isinstance(plan.ops[result.number], kind)]
@@ -138,8 +258,9 @@ def _report(
         packets_copied=sum(result.packets for result in done(RemuxVideo)),
         frames_encoded=sum(result.encoded for result in results),
         files_copied=sum(result.files for result in copies),
-        measured=sum(len(result.stats) for result in done(MeasureCamera)),
+        measured=sum(result.measured for result in done(MeasureCamera)),
         seconds=seconds,
+        resumed=resumed,
         problems=(*plan.problems, *problems),
         losses=plan.losses,
         skipped=plan.skipped,

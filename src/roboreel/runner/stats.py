@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -10,38 +10,28 @@ from roboreel.edit.plan import DECLARED_ROWS, ROWS, SOURCE_EPISODE, Plan
 from roboreel.errors import Problem
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.format.stats import BASE, FeatureStats, Stats, usable_stats
-from roboreel.runner.work import OpResult
 
 _COMPARED = ("mean", "std", "min", "max")
 _PICTURE_TOLERANCE, _NUMBER_RTOL, _NUMBER_ATOL = 1e-2, 5e-6, 6e-5
 """How far stored global statistics may be from computed ones, as in the reference's own converter."""
 
 
-def computed_stats(results: Iterable[OpResult]) -> dict[int, Stats]:
-    """Statistics that the ops computed, by episode of the result."""
-    merged: dict[int, Stats] = {}
-    for result in results:
-        for episode, stats in result.stats.items():
-            merged.setdefault(episode, {}).update(stats)
-    return merged
-
-
 def settled_stats(
-    plan: Plan, stored: Mapping[int, Stats], computed: Mapping[int, Stats]
+    plan: Plan, stored: Callable[[int], Stats], computed: Callable[[int], Stats]
 ) -> Iterator[Stats]:
     """The statistics of each episode of the result, in order.
 
     Args:
         plan: the plan that was run.
-        stored: the source's statistics by its episode.
-        computed: those that the ops computed, by the result's episode.
+        stored: gives the source's statistics of one of its episodes.
+        computed: gives those that the ops computed of one of the result's episodes.
     """
     quantiles = plan.model.info.version.has_quantiles
     features = plan.model.info.features
     rows = plan.inputs[ROWS].to_pylist()
     lengths = plan.inputs[DECLARED_ROWS].to_pylist()
     for episode, source in enumerate(plan.inputs[SOURCE_EPISODE].to_pylist()):
-        old, new = stored.get(source, {}), computed.get(episode, {})
+        old, new = stored(source), computed(episode)
         settled: Stats = {}
         for name in plan.stats.features:
             count = None if features[name].is_camera else rows[episode]

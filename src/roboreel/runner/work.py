@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
 import pyarrow as pa
 
-from roboreel.edit.plan import CopyFile, Op, Plan, TableProgram
-from roboreel.errors import StorageError
+from roboreel.edit.plan import CopyFile, Op, Plan, TableProgram, WriteTables
+from roboreel.errors import ChangedInputError
 from roboreel.format.inventory import FileFacts
 from roboreel.format.stats import Stats
 from roboreel.storage.fs import LocalRoot, Root, open_root
@@ -29,12 +29,26 @@ class Work:
     files: Mapping[str, FileFacts] = field(repr=False)
     table: TableProgram = field(repr=False)
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the files that the op reads from, at most."""
+        return sum(facts.size_bytes for facts in self.files.values())
+
+    @property
+    def described(self) -> str:
+        """The op in words, for messages."""
+        op = self.op
+        if isinstance(op, CopyFile):
+            return f"{op.kind} '{op.path}'"
+        camera = "" if isinstance(op, WriteTables) else f" of '{op.camera}'"
+        return f"{op.kind}{camera}, episodes {op.episodes.start}:{op.episodes.stop}"
+
     def roots(self) -> tuple[Root, LocalRoot]:
         """Where to read and where to write."""
         return open_root(self.source), LocalRoot(self.staging)
 
     def check_input(self, root: Root, name: str) -> None:
-        """Raise `StorageError` where an input is no longer the file that was surveyed."""
+        """Raise `ChangedInputError` where an input is no longer the file that was surveyed."""
         check_unchanged(root, name, self.files)
 
     def by_output(self, column: str) -> Iterator[tuple[str, list[int]]]:
@@ -55,27 +69,42 @@ class OpResult:
     files: int = 0
     size_bytes: int = 0
     encoded: int = 0
+    measured: int = 0
+    """Episodes of which statistics were computed."""
     stats: Mapping[int, Stats] = field(default_factory=dict, repr=False)
     """Statistics by episode of the result."""
     changed: frozenset[str] = frozenset()
     """Index columns whose values are not those of the source."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpFailure:
+    """Why an op has no result."""
+
+    number: int
+    message: str
+    ends_run: bool = False
+    """True where no other op would do better, as on a full disk."""
+    plan_is_stale: bool = False
+    """True where an input is no longer the one that the plan was made with."""
+
+
 def check_unchanged(root: Root, name: str, files: Mapping[str, FileFacts]) -> None:
-    """Raise `StorageError` where a file is no longer what `files` says it was."""
+    """Raise `ChangedInputError` where a file is no longer what `files` says it was."""
     known, now = files.get(name), root.stat(name)
     if known is None or (known.size_bytes, known.stamp) != (now.size_bytes, now.stamp):
-        raise StorageError(f"'{name}' has changed since it was surveyed: plan again")
+        raise ChangedInputError(f"'{name}' has changed since it was surveyed: plan again")
 
 
-def work_of(plan: Plan, staging: str) -> Iterator[Work]:
-    """The plan's ops, each with what it needs."""
+def work_of(plan: Plan, staging: str, *, done: Container[int] = ()) -> Iterator[Work]:
+    """The plan's ops but for those that are done, each with what it needs."""
     for number, op in enumerate(plan.ops):
+        if number in done:
+            continue
         if isinstance(op, CopyFile):
             inputs, outputs = plan.inputs.slice(0, 0), plan.model.episodes.slice(0, 0)
-            files: Mapping[str, FileFacts] = {
-                name: facts for name, facts in plan.files.items() if name == op.path
-            }
+            known = plan.files.get(op.path)
+            files: Mapping[str, FileFacts] = {} if known is None else {op.path: known}
         else:
             start, count = op.episodes.start, len(op.episodes)
             inputs = plan.inputs.slice(start, count).combine_chunks()

@@ -5,18 +5,33 @@ from __future__ import annotations
 import pyarrow as pa
 
 from roboreel.edit.plan import CopyFile, EncodeVideo, MeasureCamera, RemuxVideo, WriteTables
-from roboreel.errors import RoboreelError, RunError
+from roboreel.errors import ChangedInputError, RoboreelError, RunError
 from roboreel.runner.kernels.copies import run_copy_file
 from roboreel.runner.kernels.pictures import run_measure_camera
 from roboreel.runner.kernels.tables import run_write_tables
 from roboreel.runner.kernels.videos import run_encode_video, run_remux_video
-from roboreel.runner.work import OpResult, Work
+from roboreel.runner.work import OpFailure, OpResult, Work
+from roboreel.storage.disk import is_full
 
 _FAILURES = (
     RoboreelError, OSError, MemoryError, pa.ArrowException,
     ValueError, TypeError, KeyError, IndexError, OverflowError,
 )  # fmt: skip
 """What bad input makes libraries raise: one message, whatever the op."""
+
+
+def attempt(work: Work) -> OpResult | OpFailure:
+    """Run an op, and give what it did, or why it failed."""
+    try:
+        return execute(work)
+    except RunError as error:
+        stale = isinstance(error.__cause__, ChangedInputError)
+        return OpFailure(
+            number=work.number,
+            message=str(error),
+            ends_run=stale or is_full(error),
+            plan_is_stale=stale,
+        )
 
 
 def execute(work: Work) -> OpResult:
@@ -38,12 +53,4 @@ def execute(work: Work) -> OpResult:
             case CopyFile() as op:
                 return run_copy_file(work, op)
     except _FAILURES as error:
-        raise RunError(f"{_described(work)}: {error}") from error
-
-
-def _described(work: Work) -> str:
-    op = work.op
-    if isinstance(op, CopyFile):
-        return f"{op.kind} '{op.path}'"
-    camera = "" if isinstance(op, WriteTables) else f" of '{op.camera}'"
-    return f"{op.kind}{camera}, episodes {op.episodes.start}:{op.episodes.stop}"
+        raise RunError(f"{work.described}: {error}") from error

@@ -1,24 +1,23 @@
 """The one door to bytes: list, size and stamp, range read, atomic put.
 
-Everything that roboreel reads or writes passes here, so that the rule "write aside, publish once" and the
-choice of a store live in one place. Names are relative POSIX paths below a root.
+Everything that roboreel reads or writes passes here, so that the choice of a store lives in one place; what
+changes the disk goes on to `disk.py`. Names are relative POSIX paths below a root.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 from typing import IO, Any
 
-from roboreel.errors import MissingDependencyError, StorageError, UsageError
+from roboreel.errors import MissingDependencyError, StorageError
+from roboreel.storage import disk
 
 _COPY_BLOCK = 1 << 20
 
@@ -107,25 +106,45 @@ class LocalRoot(Root):
         final = self._at(name)
         partial = f"{final}.partial"
         with self._explained(name):
-            os.makedirs(os.path.dirname(final), exist_ok=True)
-            file = open(partial, "wb")  # noqa: SIM115 (errors of the block are not this file's)
+            file = disk.create(partial)
         try:
-            with file:
+            with self._room(name), file:
                 yield Sink(file)
             with self._explained(name):
-                os.replace(partial, final)
+                disk.replace(partial, final)
         except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(partial)
+            with contextlib.suppress(OSError):
+                disk.unlink(partial)
             raise
 
     def remove(self, name: str) -> None:
         """Remove a file that roboreel made."""
         with self._explained(name):
-            os.unlink(self._at(name))
+            disk.unlink(self._at(name))
+
+    def append(self, name: str, data: bytes) -> None:
+        """Append to a file by one write, so that a crash leaves all of `data` or a part of its end away."""
+        with self._explained(name):
+            disk.append(self._at(name), data)
+
+    def sync(self, names: Sequence[str]) -> None:
+        """Force files to the disk, and the folders that name them."""
+        with self._explained("."):
+            paths = [self._at(name) for name in names]
+            disk.sync([*paths, *sorted({os.path.dirname(path) for path in paths})])
 
     def _at(self, name: str) -> str:
         return f"{self.url}{os.sep}{checked(name)}"
+
+    @contextlib.contextmanager
+    def _room(self, name: str) -> Iterator[None]:
+        """Names the file where the disk is full; other errors may be those of an input."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in disk.FULL:
+                raise
+            raise StorageError(f"'{name}' in '{self.url}': {error.strerror}") from error
 
     @contextlib.contextmanager
     def _explained(self, name: str) -> Iterator[None]:
@@ -228,37 +247,6 @@ def _read_into(source: IO[bytes], view: memoryview) -> int:
     return len(data)
 
 
-class Staging:
-    """A folder beside `final` that becomes `final` by one rename."""
-
-    def __init__(self, final: str | os.PathLike[str]) -> None:
-        self.final = Path(os.path.abspath(final))
-        refuse_existing(self.final)
-        try:
-            self.final.parent.mkdir(parents=True, exist_ok=True)
-            made = tempfile.mkdtemp(
-                prefix=f".{self.final.name[:100]}.roboreel-partial-", dir=self.final.parent
-            )
-            os.chmod(made, _mode(self.final))
-        except OSError as error:
-            raise StorageError(f"cannot write beside '{final}': {error.strerror}") from error
-        self.root = LocalRoot(made)
-
-    def publish(self) -> None:
-        """Give the folder its final name. It must not exist, or be an empty folder."""
-        refuse_existing(self.final)
-        try:
-            os.replace(self.root.path, self.final)
-        except OSError as error:
-            raise StorageError(
-                f"the result cannot be given its name '{self.final}': {error.strerror}"
-            ) from error
-
-    def discard(self) -> None:
-        """Remove the folder that this object made."""
-        shutil.rmtree(self.root.path, ignore_errors=True)
-
-
 def open_root(location: str | os.PathLike[str]) -> Root:
     """The root at a local path or a URL with a scheme.
 
@@ -273,18 +261,6 @@ def open_root(location: str | os.PathLike[str]) -> Root:
         kind = "a file, not a dataset's folder" if os.path.exists(path) else "no such folder"
         raise StorageError(f"'{text}': {kind}")
     return LocalRoot(path)
-
-
-def refuse_existing(path: str | os.PathLike[str]) -> None:
-    """Raise `UsageError` where `path` exists and is not an empty folder."""
-    if not os.path.lexists(path):
-        return
-    if not os.path.isdir(path) or os.path.islink(path):
-        raise UsageError(f"the output '{path}' exists and is not a folder: choose another")
-    if os.path.ismount(path):
-        raise UsageError(f"the output '{path}' is a mount point: choose a folder inside it")
-    if os.listdir(path):
-        raise UsageError(f"the output '{path}' exists and is not empty: choose another")
 
 
 def inside(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
@@ -309,16 +285,3 @@ def _walk(folder: str, prefix: str, linked: frozenset[str]) -> Iterator[str]:
 def _leads_elsewhere(real: str, folder: str, linked: frozenset[str]) -> bool:
     here = os.path.realpath(folder)
     return real not in linked and here != real and not here.startswith(real + os.sep)
-
-
-def _mode(final: Path) -> int:
-    """The permissions of the empty folder that is replaced, else those of any new folder."""
-    if final.is_dir():
-        return final.stat().st_mode & 0o7777
-    return 0o777 & ~_umask()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -68,7 +68,6 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
     """Compute a camera's statistics in some episodes."""
     root, _ = work.roots()
     stats: dict[int, Stats] = {}
-    frames = 0
     for at, episode in enumerate(work.outputs[EPISODE].to_pylist()):
         name = work.inputs[input_video(op.camera)][at].as_py()
         start = work.inputs[input_frame(op.camera)][at].as_py()
@@ -78,8 +77,7 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
         if measured is None:
             raise StorageError(f"'{name}': no picture of episode {episode} decodes")
         stats[episode] = {op.camera: measured}
-        frames += len(wanted)
-    return OpResult(number=work.number, stats=stats)
+    return OpResult(number=work.number, measured=len(stats), stats=stats)
 
 
 def _histogram(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:

@@ -62,6 +62,7 @@ def run_write_tables(work: Work, op: WriteTables) -> OpResult:
         rows=rows,
         files=op.files,
         size_bytes=size,
+        measured=sum(bool(stats) for stats in done.stats.values()),
         stats=done.stats,
         changed=frozenset(done.changed),
     )

@@ -1,0 +1,246 @@
+"""What of a plan is done: a file of lines beside the result, for a run that is to go on from another.
+
+The first line names the plan, by a digest of all that decides the bytes of the result. Each further line is
+an op that is done: what it did, the files that it wrote with size and stamp, the statistics it computed.
+An op is done again unless its files are still what the line says. After a restart of the machine, only
+lines count that were forced to the disk with their files: a `synced` line says so of all before it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+import time
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+
+import pyarrow as pa
+
+from roboreel.edit.plan import CopyFile, MeasureCamera, Plan, WriteTables
+from roboreel.errors import StorageError
+from roboreel.format.json_types import Json
+from roboreel.format.model import DATA_PATH, video_path
+from roboreel.format.stats import Stats, parse_stats, stats_to_json
+from roboreel.runner.work import OpResult
+from roboreel.storage.disk import boot
+from roboreel.storage.fs import LocalRoot
+from roboreel.storage.staging import LEDGER
+
+_SYNC_EVERY_S = 30.0
+_KEPT_OPS = 64
+"""Ops whose statistics stay in memory: an op has at most 256 episodes."""
+_LIBRARIES = ("roboreel", "pyarrow", "av", "numpy")
+"""Packages whose release may change the bytes of a result."""
+
+
+def fingerprint(plan: Plan) -> str:
+    """A digest of all that decides the result's bytes: source, ops, inputs, layout, libraries."""
+    info = plan.model.info
+    parts = {
+        "libraries": {name: _release(name) for name in _LIBRARIES},
+        "source": plan.source,
+        "files": {name: [f.size_bytes, f.stamp] for name, f in sorted(plan.files.items())},
+        "ops": [[op.kind, dataclasses.asdict(op)] for op in plan.ops],
+        "info": dataclasses.asdict(info),
+        "tasks": list(plan.model.tasks.items()),
+        "table": dataclasses.asdict(plan.table),
+        "stats": dataclasses.asdict(plan.stats),
+        "splits": dict(plan.splits),
+    }
+    digest = sha256(json.dumps(parts, sort_keys=True, default=str).encode())
+    for table in (plan.inputs, plan.model.episodes):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table.combine_chunks())
+        digest.update(sink.getvalue())
+    return digest.hexdigest()
+
+
+def _release(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # run from a checkout
+        return ""
+
+
+def ops_noted(folder: str | os.PathLike[str]) -> int:
+    """How many ops the ledger in a staging folder notes as done."""
+    notes = LocalRoot(folder)
+    if not notes.exists(LEDGER):
+        return 0
+    return sum("op" in line for _, line in _lines(notes.read(LEDGER)))
+
+
+def outputs_of(plan: Plan, number: int) -> list[str]:
+    """The files that an op of the plan writes."""
+    op = plan.ops[number]
+    if isinstance(op, CopyFile):
+        return [op.path]
+    if isinstance(op, MeasureCamera):
+        return []
+    column = DATA_PATH if isinstance(op, WriteTables) else video_path(op.camera)
+    paths = plan.model.episodes[column].slice(op.episodes.start, len(op.episodes))
+    names: list[str] = paths.unique().to_pylist()
+    return names
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The ledger of one staging folder."""
+
+    plan: Plan
+    notes: LocalRoot
+    """The staging folder: holds the ledger."""
+    root: LocalRoot
+    """The result."""
+    same_plan: bool = True
+    """False where what was read is of another plan."""
+    of_use: bool = True
+    """False where no later run can go on from it, as the dataset is another by now."""
+    done: dict[int, OpResult] = field(default_factory=dict)
+    """Results of the ops that are done, without their statistics."""
+    _place: dict[int, int] = field(default_factory=dict)
+    """Where the line of an op begins."""
+    _kept: dict[int, dict[int, Stats]] = field(default_factory=dict)
+    """Statistics that are still in memory, by op."""
+    _groups: dict[str, list[tuple[int, int]]] | None = None
+    _size: int = 0
+    _unsynced: list[str] = field(default_factory=list)
+    _synced_at: float = field(default_factory=time.monotonic)
+
+    def begin(self) -> None:
+        """Write the first line."""
+        self._add({"plan": fingerprint(self.plan), "boot": boot()})
+
+    def read(self) -> int:
+        """Take in what an earlier run noted; returns how many ops it noted as done, of whatever plan."""
+        if not self.notes.exists(LEDGER):
+            return 0
+        lines = list(_lines(self.notes.read(LEDGER)))
+        self.same_plan = bool(lines) and lines[0][1].get("plan") == fingerprint(self.plan)
+        if not self.same_plan:
+            return sum("op" in line for _, line in lines)
+        for place, line in _trusted(lines):
+            if "op" in line and self._holds(line["files"]):
+                changed = frozenset(line["result"]["changed"])
+                self.done[line["op"]] = OpResult(**{**line["result"], "changed": changed})
+                self._place[line["op"]] = place
+        return len(self.done)
+
+    def reopen(self) -> None:
+        """Cut off a last line that was not finished, and note that this run goes on."""
+        last = self.notes.read(LEDGER)
+        whole = last[: last.rfind(b"\n") + 1]
+        if len(whole) < len(last):
+            self.notes.put(LEDGER, whole)
+        self._size = len(whole)
+        self._add({"boot": boot()})
+
+    def record(self, result: OpResult) -> None:
+        """Note that an op is done."""
+        names = outputs_of(self.plan, result.number)
+        plain = dataclasses.asdict(dataclasses.replace(result, stats={}))
+        line: dict[str, Json] = {
+            "op": result.number,
+            "result": {**plain, "stats": {}, "changed": sorted(result.changed)},
+            "files": {name: self._mark(name) for name in names},
+            "stats": {str(at): stats_to_json(stats) for at, stats in result.stats.items()},
+        }
+        self._place[result.number] = self._size
+        self._add(line)
+        self.done[result.number] = dataclasses.replace(result, stats={})
+        if result.measured and len(self._kept) < _KEPT_OPS:
+            self._kept[result.number] = dict(result.stats)
+        self._unsynced += names
+        if time.monotonic() - self._synced_at > _SYNC_EVERY_S:
+            self.sync()
+
+    def sync(self) -> None:
+        """Force what is noted, and the files it names, to the disk."""
+        self.root.sync(self._unsynced)
+        self._add({"synced": len(self.done)})
+        self.notes.sync([LEDGER])
+        self._unsynced, self._synced_at = [], time.monotonic()
+
+    def stats_of(self, episode: int) -> Stats:
+        """The statistics that the ops computed of an episode of the result."""
+        found: Stats = {}
+        for ranges in self._measured().values():
+            at = bisect_right(ranges, (episode, len(self.plan.ops))) - 1
+            if at >= 0:
+                found |= self._stats_in(ranges[at][1]).get(episode, {})
+        return found
+
+    def vouched(self) -> frozenset[str]:
+        """The files of all ops that are done."""
+        return frozenset(name for number in self.done for name in outputs_of(self.plan, number))
+
+    def _measured(self) -> dict[str, list[tuple[int, int]]]:
+        """By kind of op and camera: (first episode, op) of those that computed statistics, ascending."""
+        if self._groups is None:
+            self._groups = {}
+            for number in sorted(self.done):
+                op = self.plan.ops[number]
+                if self.done[number].measured and not isinstance(op, CopyFile):
+                    key = f"{op.kind} {getattr(op, 'camera', '')}"
+                    self._groups.setdefault(key, []).append((op.episodes.start, number))
+        return self._groups
+
+    def _stats_in(self, number: int) -> dict[int, Stats]:
+        """The statistics that one op computed: from memory, else from the file."""
+        if number not in self._kept:
+            if len(self._kept) >= _KEPT_OPS:
+                self._kept.clear()
+            with self.notes.input(LEDGER) as file:
+                file.seek(self._place[number])
+                line = json.loads(io.BufferedReader(file).readline())  # type: ignore[type-var]
+            self._kept[number] = {int(at): parse_stats(s) for at, s in line["stats"].items()}
+        return self._kept[number]
+
+    def _mark(self, name: str) -> list[Json]:
+        found = self.root.stat(name)
+        return [found.size_bytes, found.stamp]
+
+    def _holds(self, files: Mapping[str, Json]) -> bool:
+        try:
+            return all(self._mark(name) == mark for name, mark in files.items())
+        except StorageError:
+            return False
+
+    def _add(self, line: Mapping[str, Json]) -> None:
+        data = json.dumps(line).encode() + b"\n"
+        self.notes.append(LEDGER, data)
+        self._size += len(data)
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, dict[str, Json]]]:
+    """(place, content) of each whole line; what follows a damaged one is not believed."""
+    place = 0
+    for line in data.splitlines(keepends=True):
+        try:
+            content = json.loads(line) if line.endswith(b"\n") else None
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            return
+        yield place, content
+        place += len(line)
+
+
+def _trusted(lines: list[tuple[int, dict[str, Json]]]) -> Iterator[tuple[int, dict[str, Json]]]:
+    """The lines whose files are on the disk: all of this run of the machine, of earlier ones the synced."""
+    now = boot()
+    waiting: list[tuple[int, dict[str, Json]]] = []
+    current = False
+    for place, line in lines:
+        if "boot" in line:
+            waiting, current = [], bool(now) and line["boot"] == now
+        waiting.append((place, line))
+        if current or "synced" in line:
+            yield from waiting
+            waiting = []
