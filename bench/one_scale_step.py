@@ -129,7 +129,9 @@ def documents(source: str, version: str, out: str) -> Timed:
 
 
 def _write_documents(dataset: Dataset, plan: Plan, out: str) -> None:
-    write_documents(LocalRoot(out), plan, settled_stats(plan, dict(dataset.episode_stats()), {}))
+    write_documents(
+        LocalRoot(out), plan, settled_stats(plan, dataset.stored_stats().of, lambda _: {})
+    )
 
 
 def documents_limit(source: str, version: str, out: str) -> Timed:

@@ -117,7 +117,7 @@ def _patched_tables() -> Callable[[int], bytes]:
     table = episode_table(episode=mark, start=mark * 2, length=LENGTH)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="none", use_dictionary=False, write_statistics=False)
-    plain = sink.getvalue().to_pybytes()
+    plain: bytes = sink.getvalue().to_pybytes()
     old_episode = struct.pack("<q", mark) * LENGTH
     old_index = struct.pack(f"<{LENGTH}q", *range(mark * 2, mark * 2 + LENGTH))
     old_task = struct.pack("<q", 0) * LENGTH
@@ -257,7 +257,9 @@ def _lists(values: pa.Array, width: int) -> pa.Array:
 
 
 def _widths() -> dict[str, int]:
-    return {n: VECTOR_SIZE for n in VECTORS} | {n: 3 for n in CAMERAS} | {n: 1 for n in _INDEX}
+    return (
+        dict.fromkeys(VECTORS, VECTOR_SIZE) | dict.fromkeys(CAMERAS, 3) | dict.fromkeys(_INDEX, 1)
+    )
 
 
 def _stats(seed: int) -> dict[str, dict[str, object]]:

@@ -163,11 +163,10 @@ def run(
     source = open_dataset(plan.source)
     surveyed = [name for name in plan.files if name.startswith("meta/")]
     refuse_changed(source.root, {*surveyed, *statistics_files(source)}, plan)
-    stored = dict(source.episode_stats())
     return run_plan(
         plan,
         chosen,
-        stored_stats=lambda episode: stored.get(episode, {}),
+        stored_stats=source.stored_stats().of,
         global_stats=source.stats() if plan.stats.compare_global else {},
         verify=_verified if plan.in_place else open_dataset,
         progress=progress,

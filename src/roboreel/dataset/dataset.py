@@ -9,15 +9,15 @@ from fractions import Fraction
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roboreel.dataset.stored_stats import StoredStats, open_stored_stats
 from roboreel.errors import Problem
-from roboreel.format import v2, v21, v30
+from roboreel.format import v30
 from roboreel.format.feature import Feature
-from roboreel.format.model import EPISODE, LENGTH, Model
+from roboreel.format.model import LENGTH, Model
 from roboreel.format.parse import parse_json
 from roboreel.format.stats import Stats, merge_stats, parse_stats
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import Root
-from roboreel.storage.tables import TableFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +94,11 @@ class Dataset:
 
     def episode_stats(self) -> Iterator[tuple[int, Stats]]:
         """(episode index, statistics) as stored; nothing for v2.0, which has none per episode."""
-        if self.version is FormatVersion.V21 and v2.EPISODE_STATS in self.files:
-            yield from v21.parse_episode_stats(self.root.read(v2.EPISODE_STATS))
-        elif self.version is FormatVersion.V30:
-            for name in episode_files(self.files):
-                yield from self._stats_in(name)
+        return self.stored_stats().entries()
 
-    def _stats_in(self, name: str) -> Iterator[tuple[int, Stats]]:
-        with TableFile(self.root, name) as file:
-            names = [n for n in file.footer.schema.names if n.startswith("stats/")]
-            begin = 0
-            for rows in file.footer.row_group_rows:
-                table = file.rows(begin, begin + rows).select([EPISODE, *names])
-                begin += rows
-                for row in table.to_pylist():
-                    yield int(row[EPISODE]), v30.stats_of_row(row)
+    def stored_stats(self) -> StoredStats:
+        """The statistics of episodes, read where they lie when asked for."""
+        return open_stored_stats(self.root, self.version, self.files)
 
     def size_bytes(self) -> int:
         """Bytes of all files."""
@@ -119,8 +109,3 @@ class Dataset:
             f"{self.version} dataset '{self.url}': {self.total_episodes} episodes,"
             f" {self.total_frames} frames at {float(self.fps):g} fps"
         )
-
-
-def episode_files(files: tuple[str, ...]) -> list[str]:
-    """The files of a v3.0 episodes table, in order."""
-    return [n for n in files if n.startswith(v30.EPISODES_FOLDER) and n.endswith(".parquet")]

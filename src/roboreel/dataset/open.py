@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from roboreel.dataset.dataset import Dataset, episode_files
+from roboreel.dataset.dataset import Dataset
 from roboreel.errors import DatasetError, Problem
 from roboreel.format import v2, v30
 from roboreel.format.model import INFO, Info, Model, video_path
@@ -73,7 +73,7 @@ def _templates(version: FormatVersion) -> tuple[str, str]:
 
 
 def _open_v3(root: Root, info: Info, files: tuple[str, ...], problems: Problems) -> Model:
-    names = episode_files(files)
+    names = v30.episode_files(files)
     if not names:
         problems.error(
             "document.missing", "there is no table of episodes", path=v30.EPISODES_FOLDER

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from roboreel.dataset.dataset import Dataset, episode_files
+from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.findings import Findings
 from roboreel.dataset.survey_tables import survey_tables
 from roboreel.dataset.survey_tasks import survey_tasks
 from roboreel.dataset.survey_videos import Streams, survey_camera
 from roboreel.errors import DatasetError
-from roboreel.format import v2
+from roboreel.format import v2, v30
 from roboreel.format.inventory import Bools, Int64, Inventory
 from roboreel.format.model import LENGTH
 from roboreel.format.stats import usable_stats
@@ -56,7 +56,7 @@ def survey(dataset: Dataset) -> Inventory:
 
 def statistics_files(dataset: Dataset) -> list[str]:
     """The documents that hold the dataset's statistics, as far as they are there."""
-    names = [v2.EPISODE_STATS, v2.GLOBAL_STATS, *episode_files(dataset.files)]
+    names = [v2.EPISODE_STATS, v2.GLOBAL_STATS, *v30.episode_files(dataset.files)]
     return [name for name in names if name in dataset.files]
 
 

@@ -95,12 +95,20 @@ def parse_lines(data: bytes, path: str) -> Iterator[tuple[int, Mapping[str, Json
         DatasetError: a line is no JSON object.
     """
     for number, line in enumerate(data.splitlines(), start=1):
-        if not line.strip():
-            continue
-        value = parse_json(line, f"{path}, line {number}")
-        if not isinstance(value, Mapping):
-            raise _unreadable(f"{path}, line {number}", "not a JSON object")
-        yield number, value
+        if line.strip():
+            yield number, parse_line(line, path, number)
+
+
+def parse_line(line: bytes, path: str, number: int) -> Mapping[str, Json]:
+    """The object in one line of a JSON-lines document.
+
+    Raises:
+        DatasetError: it is no JSON object.
+    """
+    value = parse_json(line, f"{path}, line {number}")
+    if not isinstance(value, Mapping):
+        raise _unreadable(f"{path}, line {number}", "not a JSON object")
+    return value
 
 
 def _unreadable(path: str, message: str) -> DatasetError:

@@ -8,11 +8,12 @@ channel, shape (channels, 1, 1), in [0, 1].
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from roboreel.format.flat_stats import FlatStats
 from roboreel.format.json_types import Json, JsonObject
 
 Array: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.int64]
@@ -39,7 +40,7 @@ def parse_stats(document: JsonObject) -> Stats:
         str(name): {
             str(key): array
             for key, value in parts.items()
-            if (array := _array(key, value)) is not None
+            if (array := parse_array(key, value)) is not None
         }
         for name, parts in document.items()
         if isinstance(parts, Mapping)
@@ -72,7 +73,8 @@ def stats_to_json(stats: Stats) -> dict[str, dict[str, Json]]:
     }
 
 
-def _array(key: str, value: Json) -> Array | None:
+def parse_array(key: str, value: Json | Array) -> Array | None:
+    """A statistic's numbers as an array of at least one dimension, None where they are none."""
     try:
         array = np.atleast_1d(np.asarray(value, dtype=np.float64))
     except (TypeError, ValueError, OverflowError):
@@ -169,19 +171,29 @@ class StatsMerger:
 
     def __init__(self) -> None:
         self._merged: Stats = {}
+        self._flat: FlatStats | None = None
 
     def add(self, stats: Mapping[str, FeatureStats]) -> None:
         """Take in the statistics of one episode."""
+        if self._flat is not None and self._flat.add(stats):
+            return
+        self._merged = self.result()
+        self._flat = None
+        self._add_each(stats)
+        if _same_keys(self._merged, stats) and FlatStats.is_flat(self._merged):
+            self._flat = FlatStats(self._merged)
+
+    def result(self) -> Stats:
+        """The statistics of everything added so far."""
+        return dict(self._merged) if self._flat is None else cast("Stats", self._flat.result())
+
+    def _add_each(self, stats: Mapping[str, FeatureStats]) -> None:
         for name, parts in stats.items():
             if name not in self._merged:
                 self._merged[name] = dict(parts)
             elif _same_form(self._merged[name], parts):
                 with np.errstate(invalid="ignore", over="ignore"):  # of infinity comes NaN
                     self._merged[name] = _merge(self._merged[name], parts)
-
-    def result(self) -> Stats:
-        """The statistics of everything added so far."""
-        return dict(self._merged)
 
 
 def merge_stats(episodes: Iterable[Mapping[str, FeatureStats]]) -> Stats:
@@ -190,6 +202,12 @@ def merge_stats(episodes: Iterable[Mapping[str, FeatureStats]]) -> Stats:
     for stats in episodes:
         merger.add(stats)
     return merger.result()
+
+
+def _same_keys(a: Mapping[str, FeatureStats], b: Mapping[str, FeatureStats]) -> bool:
+    return [(name, *parts) for name, parts in a.items()] == [
+        (name, *parts) for name, parts in b.items()
+    ]
 
 
 def _same_form(a: FeatureStats, b: FeatureStats) -> bool:

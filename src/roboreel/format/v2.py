@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
 
@@ -43,6 +43,7 @@ DATA_TEMPLATE = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parq
 VIDEO_TEMPLATE = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
 DOCUMENTS = (INFO, EPISODES, TASK_LIST)
 """Documents read on opening. Statistics are read when asked for."""
+_PIECE_BYTES = 1 << 20
 
 
 def path_of_episode(template: str, episode: int, chunks_size: int, camera: str = "") -> str:
@@ -261,14 +262,20 @@ def _size_settings(info: Info) -> dict[str, int | float]:
     return {key: value for key, value in settings.items() if value is not None}
 
 
-def json_lines(entries: Iterable[Mapping[str, Json]]) -> bytes:
-    """A JSON-lines document."""
+def json_lines(entries: Iterable[Mapping[str, Json]]) -> Iterator[bytes]:
+    """A JSON-lines document, in pieces of about a MiB."""
     # dates and the like, which v3.0 tables can hold, become text
-    lines = (json.dumps(entry, ensure_ascii=False, default=str) + "\n" for entry in entries)
-    return "".join(lines).encode()
+    encoder = json.JSONEncoder(ensure_ascii=False, default=str)
+    piece = bytearray()
+    for entry in entries:
+        piece += encoder.encode(entry).encode() + b"\n"
+        if len(piece) >= _PIECE_BYTES:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece)
 
 
-def task_lines(tasks: Mapping[int, str]) -> bytes:
+def task_lines(tasks: Mapping[int, str]) -> Iterator[bytes]:
     """`tasks.jsonl`."""
     return json_lines({"task_index": index, "task": text} for index, text in tasks.items())
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
+import pyarrow.compute as pc
+
 from roboreel.format import v2
 from roboreel.format.extras import extra_values
 from roboreel.format.feature import Feature
@@ -19,8 +21,8 @@ VIDEO_FACTS = "video_info"
 
 def documents(
     model: Model, stats: Stats, *, splits: Mapping[str, str]
-) -> Iterator[tuple[str, bytes]]:
-    """(name, bytes) of every document, `info.json` last."""
+) -> Iterator[tuple[str, bytes | Iterator[bytes]]]:
+    """(name, bytes, whole or in pieces) of every document, `info.json` last."""
     yield v2.TASK_LIST, v2.task_lines(model.tasks)
     yield v2.EPISODES, episodes_document(model)
     yield v2.GLOBAL_STATS, json.dumps(stats_document(stats), indent=4).encode()
@@ -34,7 +36,7 @@ def stats_document(stats: Stats) -> dict[str, dict[str, Json]]:
     return stats_to_json(reduced)
 
 
-def episodes_document(model: Model) -> bytes:
+def episodes_document(model: Model) -> Iterator[bytes]:
     """`episodes.jsonl`."""
     rows = model.episodes.select([EPISODE, TASKS, LENGTH]).to_pylist()
     schema = model.episodes.schema
@@ -58,7 +60,7 @@ def info_document(model: Model, version: FormatVersion, splits: Mapping[str, str
         version=version.value,
         splits=splits,
         episodes=len(lengths),
-        frames=sum(lengths.to_pylist()),
+        frames=pc.sum(lengths).as_py() or 0,
         tasks=len(model.tasks),
     )
     return json.dumps(document, indent=4, ensure_ascii=False).encode()

@@ -8,7 +8,7 @@ from roboreel.format import v2, v20
 from roboreel.format.feature import Feature
 from roboreel.format.json_types import Json
 from roboreel.format.model import EPISODE, INFO, Model
-from roboreel.format.parse import parse_lines
+from roboreel.format.parse import parse_line
 from roboreel.format.stats import Stats, parse_stats, stats_to_json
 from roboreel.format.version import FormatVersion
 
@@ -17,8 +17,8 @@ VIDEO_FACTS = "info"
 
 def documents(
     model: Model, episode_stats: Iterable[Stats], *, splits: Mapping[str, str]
-) -> Iterator[tuple[str, bytes]]:
-    """(name, bytes) of every document, `info.json` last.
+) -> Iterator[tuple[str, bytes | Iterator[bytes]]]:
+    """(name, bytes, whole or in pieces) of every document, `info.json` last.
 
     Args:
         model: the dataset.
@@ -38,12 +38,17 @@ def documents(
     yield INFO, v20.info_document(model, FormatVersion.V21, splits)
 
 
-def parse_episode_stats(document: bytes) -> Iterator[tuple[int, Stats]]:
-    """(episode, statistics) for each line of `episodes_stats.jsonl` that has both."""
-    for _, entry in parse_lines(document, v2.EPISODE_STATS):
-        stats = entry.get("stats")
-        if isinstance(entry.get(EPISODE), int) and isinstance(stats, Mapping):
-            yield entry[EPISODE], parse_stats(stats)
+def parse_episode_stats(line: bytes, number: int) -> tuple[int, Stats] | None:
+    """(episode, statistics) in a line of `episodes_stats.jsonl`, None where it lacks one of them.
+
+    Raises:
+        DatasetError: the line is no JSON object.
+    """
+    entry = parse_line(line, v2.EPISODE_STATS, number)
+    episode, stats = entry.get(EPISODE), entry.get("stats")
+    if isinstance(episode, int) and isinstance(stats, Mapping):
+        return episode, parse_stats(stats)
+    return None
 
 
 def feature_spec(feature: Feature) -> dict[str, Json]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,6 @@ from roboreel.format.parse import (
     usable_splits,
     with_missing_tasks,
 )
-from roboreel.format.stats import Stats, parse_stats
 
 TASK_TABLE, GLOBAL_STATS = "meta/tasks.parquet", "meta/stats.json"
 EPISODES_TEMPLATE = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
@@ -295,19 +294,14 @@ def _paths(template: str, episodes: pa.Table, prefix: str, camera: str = "") -> 
     return pa.array(paths, pa.string()).take(pa.array(place.reshape(-1)))
 
 
+def episode_files(files: Iterable[str]) -> list[str]:
+    """The files of the table of episodes, in order."""
+    return [n for n in files if n.startswith(EPISODES_FOLDER) and n.endswith(".parquet")]
+
+
 def _used(info: Info, table: pa.Table, files: Iterable[str]) -> frozenset[str]:
     columns = [DATA_PATH, *(video_path(camera) for camera in info.cameras)]
     paths = {path for column in columns for path in pc.unique(table[column]).to_pylist()}
     ours = {name for name in files if name.startswith(EPISODES_FOLDER)}
     documents = {INFO, TASK_TABLE, GLOBAL_STATS}
     return frozenset({path for path in paths if path is not None} | documents | ours)
-
-
-def stats_of_row(row: Mapping[str, Json]) -> Stats:
-    """The statistics in one row of an episodes table, from its `stats/{feature}/{statistic}`."""
-    nested: dict[str, dict[str, Json]] = {}
-    for name, value in row.items():
-        if name.startswith("stats/") and value is not None:
-            feature, _, statistic = name[len("stats/") :].rpartition("/")
-            nested.setdefault(feature, {})[statistic] = value
-    return parse_stats(nested)

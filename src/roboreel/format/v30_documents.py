@@ -23,6 +23,7 @@ from roboreel.format.model import (
     video_path,
 )
 from roboreel.format.stats import Stats, stats_to_json
+from roboreel.format.stats_columns import with_stats
 from roboreel.format.v30 import (
     CHUNK_INDEX,
     DATA_TEMPLATE,
@@ -39,6 +40,7 @@ from roboreel.format.v30 import (
 from roboreel.format.version import FormatVersion
 
 _EPISODE_FILE_BYTES = 100 << 20
+_BLOCK_EPISODES = 256
 
 
 def documents(
@@ -86,42 +88,32 @@ def task_table(tasks: Mapping[int, str]) -> pa.Table:
 
 def _episode_tables(model: Model, stats: Iterable[Stats]) -> Iterator[tuple[str, pa.Table]]:
     located = _located(model)
+    blocks: list[pa.Table] = []
     pending: list[Stats] = []
     pending_bytes, start, number = 0, 0, 0
     for one in stats:
         pending.append(one)
         pending_bytes += 256 + sum(a.nbytes + 64 for parts in one.values() for a in parts.values())
-        if pending_bytes >= _EPISODE_FILE_BYTES:
-            yield _episode_file(located.slice(start, len(pending)), pending, number, model)
-            start, number = start + len(pending), number + 1
-            pending, pending_bytes = [], 0
+        full = pending_bytes >= _EPISODE_FILE_BYTES
+        if full or len(pending) >= _BLOCK_EPISODES:  # as columns they take a tenth of the memory
+            blocks.append(with_stats(located.slice(start, len(pending)), pending))
+            start, pending = start + len(pending), []
+        if full:
+            yield _episode_file(blocks, number, model)
+            blocks, number, pending_bytes = [], number + 1, 0
     if pending:
-        yield _episode_file(located.slice(start, len(pending)), pending, number, model)
+        blocks.append(with_stats(located.slice(start, len(pending)), pending))
+    if blocks:
+        yield _episode_file(blocks, number, model)
 
 
-def _episode_file(
-    rows: pa.Table, stats: Sequence[Stats], number: int, model: Model
-) -> tuple[str, pa.Table]:
+def _episode_file(blocks: Sequence[pa.Table], number: int, model: Model) -> tuple[str, pa.Table]:
     chunk, file = divmod(number, model.info.chunks_size)
-    keys = dict.fromkeys(
-        (name, key) for one in stats for name, parts in one.items() for key in parts
-    )
-    for name, key in keys:
-        values = [one.get(name, {}).get(key) for one in stats]
-        nested = [None if value is None else value.tolist() for value in values]
-        type_ = _nested(pa.int64() if key == "count" else pa.float64(), values)
-        rows = rows.append_column(f"stats/{name}/{key}", pa.array(nested, type_))
+    rows = pa.concat_tables(blocks, promote_options="default")
     for name, value in ((CHUNK_INDEX, chunk), (FILE_INDEX, file)):
-        column = pa.array([value] * len(rows), pa.int64())
+        column = pa.array(np.full(len(rows), value, dtype=np.int64))
         rows = rows.append_column(f"meta/episodes/{name}", column)
     return numbered(EPISODES_TEMPLATE, number, model.info.chunks_size), rows.combine_chunks()
-
-
-def _nested(value: pa.DataType, arrays: Iterable[np.ndarray | None]) -> pa.DataType:
-    depth = max((array.ndim for array in arrays if array is not None), default=1)
-    for _ in range(depth):
-        value = pa.list_(value)
-    return value
 
 
 def _located(model: Model) -> pa.Table:

@@ -27,17 +27,23 @@ def write_documents(
     merger = StatsMerger()
     written = 0
     for name, content in _documents(plan, _merging(episode_stats, merger), merger):
-        if isinstance(content, bytes):
-            root.put(name, content)
-        else:
+        if isinstance(content, pa.Table):
             write_table(root, name, content)
+        else:
+            _put(root, name, [content] if isinstance(content, bytes) else content)
         written += root.stat(name).size_bytes
     return written, merger.result()
 
 
+def _put(root: LocalRoot, name: str, pieces: Iterable[bytes]) -> None:
+    with root.create(name) as sink:
+        for piece in pieces:
+            sink.write(piece)
+
+
 def _documents(
     plan: Plan, stats: Iterator[Stats], merger: StatsMerger
-) -> Iterator[tuple[str, bytes | pa.Table]]:
+) -> Iterator[tuple[str, bytes | Iterator[bytes] | pa.Table]]:
     version, splits = plan.model.info.version, plan.splits
     if version is FormatVersion.V30:
         return v30_documents.documents(plan.model, stats, merger.result, splits=splits)

@@ -57,11 +57,11 @@ def _settled(
 
 def _agree(old: FeatureStats, new: FeatureStats) -> bool:
     """True where the stored statistics of an index column are still those of its values."""
-    return all(
-        old[key].shape == new[key].shape
-        and bool((np.abs(old[key] - new[key]) <= 1e-5 + 1e-5 * np.abs(new[key])).all())
-        for key in BASE
-    )
+    if any(old[key].shape != new[key].shape for key in BASE):
+        return False
+    before = np.concatenate([old[key] for key in BASE], axis=None)
+    now = np.concatenate([new[key] for key in BASE], axis=None)
+    return bool((np.abs(before - now) <= 1e-5 + 1e-5 * np.abs(now)).all())
 
 
 def disagreements(
