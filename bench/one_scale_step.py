@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -92,8 +93,17 @@ def _parsed(source: str) -> object:
 
 
 def survey_(source: str) -> Timed:
+    """A survey of everything, of the tables alone, and a pass over the statistics, which both include."""
     dataset = roboreel.open(source)
-    return {"survey": seconds(lambda: survey(dataset))}
+    info = dataset.model.info
+    features = {name: f for name, f in info.features.items() if not f.is_video}
+    model = replace(dataset.model, info=replace(info, features=features))
+    without_videos = replace(dataset, model=model)
+    return {
+        "survey": seconds(lambda: survey(dataset)),
+        "tables": seconds(lambda: survey(without_videos)),
+        "statistics": seconds(lambda: sum(1 for _ in dataset.episode_stats())),
+    }
 
 
 def survey_limit(source: str) -> Timed:

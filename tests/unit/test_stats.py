@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -175,6 +176,58 @@ def test_features_that_some_episode_lacks_are_merged_of_the_others() -> None:
     found = merge_stats([{"x": one}, {"y": one}, {"x": other, "y": one}])
     assert found["x"]["mean"].tolist() == [2.0]
     assert found["y"]["count"].tolist() == [2]
+
+
+def one_after_another(numbers: list[tuple[float, ...]]) -> tuple[float, ...]:
+    """(mean, std, count) of episodes merged one by one, in Python's own floats."""
+    mean, std, count = numbers[0]
+    for other_mean, other_std, other_count in numbers[1:]:
+        share = other_count / (count + other_count)
+        between = (other_mean - mean) * (other_mean - mean) * share * (1 - share)
+        within = std * std * (1 - share) + other_std * other_std * share
+        mean = mean + (other_mean - mean) * share
+        std, count = math.sqrt(within + between), count + other_count
+    return mean, std, count
+
+
+def parts_of(part: FeatureStats, at: int) -> tuple[float, ...]:
+    return float(part["mean"][at]), float(part["std"][at]), float(part["count"][0])
+
+
+@given(st.lists(st.tuples(episodes(), episodes()), min_size=1, max_size=3))
+def test_features_merged_together_are_bit_by_bit_those_merged_alone(
+    rounds: list[tuple[list[Values], list[Values]]],
+) -> None:
+    both = [pair for one, other in rounds for pair in zip(one, other, strict=False)]
+    stats = [
+        {
+            "x": values_stats(x, quantiles=True),
+            "y": values_stats(y[:, :2], quantiles=number % 3 == 0),
+        }
+        for number, (x, y) in enumerate(both)
+    ]
+    found = merge_stats(stats)
+    for name, width in (("x", 3), ("y", 2)):
+        for at in range(width):
+            expected = one_after_another([parts_of(one[name], at) for one in stats])
+            assert parts_of(found[name], at) == expected
+    assert ("q50" in found["y"]) == (len(both) == 1)
+    assert found["x"]["q50"].shape == (3,)
+
+
+def test_merging_goes_on_where_an_episode_is_of_another_form() -> None:
+    full = [values_stats(np.array([[v, -v]]), quantiles=True) for v in (1.0, 3.0, 5.0, 7.0)]
+    odd = {key: value for key, value in full[2].items() if key != "q50"}
+    short = values_stats(np.array([9.0]), quantiles=True)
+    found = merge_stats(
+        [{"x": full[0]}, {"x": full[1]}, {"x": short}, {"x": odd}, {"x": full[3]}, {"y": full[0]}]
+    )
+    assert found["x"]["count"].tolist() == [4]
+    assert found["x"]["mean"].tolist() == [4.0, -4.0]
+    assert (found["x"]["min"].tolist(), found["x"]["max"].tolist()) == ([1.0, -7.0], [7.0, -1.0])
+    assert "q50" not in found["x"]
+    assert "q10" in found["x"]
+    assert found["y"]["mean"].tolist() == [1.0, -1.0]
 
 
 def test_merging_leaves_its_inputs_alone() -> None:

@@ -76,9 +76,10 @@ def stats_to_json(stats: Stats) -> dict[str, dict[str, Json]]:
 def parse_array(key: str, value: Json | Array) -> Array | None:
     """A statistic's numbers as an array of at least one dimension, None where they are none."""
     try:
-        array = np.atleast_1d(np.asarray(value, dtype=np.float64))
+        array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         return None
+    array = array if array.ndim else array.reshape(1)
     if key != "count":
         return array
     sound = bool((np.abs(array) < 1 << 53).all())

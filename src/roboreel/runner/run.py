@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from roboreel.edit.plan import CopyFile, MeasureCamera, Plan, RemuxVideo, WriteTables
+from roboreel.edit.plan import CopyFile, EncodeVideo, MeasureCamera, Plan, RemuxVideo, WriteTables
 from roboreel.errors import DatasetError, Problem, RunError, StorageError, UsageError
 from roboreel.format.stats import Stats
 from roboreel.runner.commit import write_documents
@@ -245,7 +245,7 @@ def _report(
         return [result for result in results if isinstance(plan.ops[result.number], kind)]
 
     tables, copies = done(WriteTables), done(CopyFile)
-    videos = [r for r in results if r not in tables and r not in copies]
+    videos = [*done(RemuxVideo), *done(EncodeVideo)]
     return Report(
         out=str(plan.out),
         version=plan.model.info.version.value,
