@@ -121,6 +121,33 @@ def test_a_template_with_other_fields_is_refused(
         roboreel.convert(root, to="v2.0", out=tmp_path / "out")
 
 
+def test_a_template_that_nothing_needs_may_be_anything(bases: Path, tmp_path: Path) -> None:
+    root = copied(bases / "v2.1", tmp_path / "a")
+    edit_lines(root / "meta/episodes.jsonl", lambda _: [])
+    edit_info(root, data_path="{x}")
+    assert roboreel.open(root).total_episodes == 0
+
+
+def test_a_few_moved_files_are_found_among_others_in_their_place(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path / "a", version="v2.1", episodes=(2,) * 5, cameras={})
+    folder = root / "data/chunk-000"
+    (root / "data/elsewhere").mkdir()
+    shutil.move(folder / "episode_000001.parquet", root / "data/elsewhere/episode_000001.parquet")
+    shutil.move(folder / "episode_000003.parquet", root / "data/elsewhere/episode_000003.parquet")
+    (folder / "episode_000004.parquet").unlink()
+    dataset = roboreel.open(root)
+    assert dataset.episodes["data/path"].to_pylist() == [
+        "data/chunk-000/episode_000000.parquet",
+        "data/elsewhere/episode_000001.parquet",
+        "data/chunk-000/episode_000002.parquet",
+        "data/elsewhere/episode_000003.parquet",
+        None,
+    ]
+    (problem,) = [p for p in dataset.problems if p.rule == "info.path-template"]
+    assert (problem.episode, "files of 2 episodes" in problem.message) == (1, True)
+    assert "data/elsewhere/episode_000001.parquet" in str(problem.action)
+
+
 @pytest.mark.parametrize("folder", ["..", "{}"], ids=["above", "absolute"])
 def test_a_template_cannot_leave_the_dataset(bases: Path, tmp_path: Path, folder: str) -> None:
     root = copied(bases / "v3.0", tmp_path / "a")

@@ -155,9 +155,7 @@ def _compile_tables(view: View, inventory: Inventory) -> _Tables:
     sources = view.model.episodes[DATA_PATH].take(rows).to_pylist()
     frames = inventory.rows[rows]
     if view.target.version.one_file_per_episode:
-        paths = [
-            v2.path_of_episode(v2.DATA_TEMPLATE, n, info.chunks_size) for n in range(len(rows))
-        ]
+        paths = v2.paths_of_episodes(v2.DATA_TEMPLATE, range(len(rows)), info.chunks_size)
         groups = batches(sources, one_file_each=info.version.one_file_per_episode)
         ops: list[Op] = [
             WriteTables(

@@ -172,7 +172,7 @@ def _file_per_episode(
 ) -> CameraPlan:
     rows = view.rows
     size = view.model.info.chunks_size
-    paths = [v2.path_of_episode(v2.VIDEO_TEMPLATE, n, size, camera) for n in range(len(rows))]
+    paths = v2.paths_of_episodes(v2.VIDEO_TEMPLATE, range(len(rows)), size, camera)
     inside = facts.packets[rows] != inventory.rows[rows]
     sources = view.model.episodes[video_path(camera)].take(rows).to_pylist()
     one_each = view.model.info.version.one_file_per_episode

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 
 from roboreel.errors import DatasetError, Problem
 
@@ -18,9 +17,18 @@ def fill(template: str, **values: int | str) -> str:
     Raises:
         DatasetError: the template names a field that the format does not have.
     """
+    return fill_each(template, [values])[0]
+
+
+def fill_each(template: str, values: Iterable[Mapping[str, int | str]]) -> list[str]:
+    """The paths that a template gives for many files: it is checked once.
+
+    Raises:
+        DatasetError: the template names a field that the format does not have.
+    """
     try:
         if _is_fillable(template):
-            return template.format(**values)
+            return [template.format_map(some) for some in values]
     except (ValueError, KeyError, IndexError):
         pass
     problem = Problem(
@@ -33,7 +41,6 @@ def fill(template: str, **values: int | str) -> str:
     raise DatasetError("the dataset's layout cannot be read", [problem])
 
 
-@lru_cache(maxsize=64)  # a template is filled once per file, and there may be 400,000 of them
 def _is_fillable(template: str) -> bool:
     parts = [part for part in string.Formatter().parse(template) if part[1] is not None]
     return all(name in _FIELDS and _plain(spec, form) for _, name, spec, form in parts)
@@ -51,8 +58,7 @@ class EpisodeFiles:
         self._names = frozenset(names)
         self._by_end: dict[tuple[str, str], list[str]] | None = None
 
-    def holds(self, name: str) -> bool:
-        """True where a file of that name is there."""
+    def __contains__(self, name: str | None) -> bool:
         return name in self._names
 
     def search(self, usual: str) -> str | None:

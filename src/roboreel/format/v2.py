@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
 from roboreel.format.extras import extra_column
 from roboreel.format.feature import Feature
 from roboreel.format.json_types import Json
-from roboreel.format.layout import EpisodeFiles, fill
+from roboreel.format.layout import EpisodeFiles, fill_each
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
@@ -46,15 +46,28 @@ DOCUMENTS = (INFO, EPISODES, TASK_LIST)
 _PIECE_BYTES = 1 << 20
 
 
-def path_of_episode(template: str, episode: int, chunks_size: int, camera: str = "") -> str:
-    """The path of an episode's file."""
-    return fill(
+def paths_of_episodes(
+    template: str, episodes: Sequence[int], chunks_size: int, camera: str = ""
+) -> list[str]:
+    """The paths of episodes' files.
+
+    Raises:
+        DatasetError: the template cannot be filled.
+    """
+    if not episodes:  # a template that nothing needs may be anything
+        return []
+    return fill_each(
         template,
-        episode_chunk=episode // chunks_size,
-        episode_index=episode,
-        video_key=camera,
-        chunk_index=episode // chunks_size,
-        file_index=episode,
+        (
+            {
+                "episode_chunk": episode // chunks_size,
+                "episode_index": episode,
+                "video_key": camera,
+                "chunk_index": episode // chunks_size,
+                "file_index": episode,
+            }
+            for episode in episodes
+        ),
     )
 
 
@@ -88,7 +101,8 @@ def parse(
     check_totals(info, counted, problems)
     usable_splits(info.splits, len(rows), problems)
     extra, other = split_files(files, _used(info, table))
-    names = tuple(name for name in table.column_names if name in _extra_names(rows, Problems()))
+    extra_names = frozenset(_extra_names(rows, Problems()))
+    names = tuple(name for name in table.column_names if name in extra_names)
     return Model(
         info=info,
         tasks=tasks,
@@ -185,15 +199,14 @@ def _paths(
     finder: EpisodeFiles,
     problems: Problems,
 ) -> pa.Array:
-    found: list[str | None] = []
+    found: list[str | None] = [*paths_of_episodes(template, episodes, info.chunks_size, camera)]
     moved: list[int] = []
-    for episode in episodes:
-        path: str | None = path_of_episode(template, episode, info.chunks_size, camera)
-        if path is not None and not finder.holds(path):
-            path = finder.search(path_of_episode(usual, episode, info.chunks_size, camera))
-            if path is not None:
-                moved.append(episode)
-        found.append(path)
+    absent = [at for at, path in enumerate(found) if path not in finder]
+    places = paths_of_episodes(usual, [episodes[at] for at in absent], info.chunks_size, camera)
+    for at, place in zip(absent, places, strict=True):
+        found[at] = finder.search(place)
+        if found[at] is not None:
+            moved.append(episodes[at])
     if moved:
         problems.add(
             "info.path-template",
