@@ -13,27 +13,28 @@ import pytest
 import roboreel
 from roboreel.storage.staging import staging_place
 from roboreel.testing import Camera, make_dataset
+from roboreel.testing.dataset import Version
 from tests.crash.victim import killed_after, killed_at, moments
 from tests.oracle import tree_digest
 
 CAMERAS = {"top": Camera(height=32), "wrist": Camera(height=32)}
 LIMITS = {"data_file_mb": 0.002, "video_file_mb": 0.002}
-WAYS = [("v2.1", "v3.0"), ("v3.0", "v2.1")]
+WAYS: list[tuple[Version, Version]] = [("v2.1", "v3.0"), ("v3.0", "v2.1")]
 RANDOM_KILLS = 100
 
 
-def _made(folder: Path, version: str) -> Path:
+def _made(folder: Path, version: Version) -> Path:
     source = make_dataset(folder / "set", version=version, episodes=(5, 1, 4), cameras=CAMERAS)
     (source / "README.md").write_text("travels along")
     return source
 
 
-def _ids(way: tuple[str, str]) -> str:
+def _ids(way: tuple[Version, Version]) -> str:
     return "-".join(way)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=_ids)
-def test_killed_before_or_after_any_operation(tmp_path: Path, way: tuple[str, str]) -> None:
+def test_killed_before_or_after_any_operation(tmp_path: Path, way: tuple[Version, Version]) -> None:
     source = _made(tmp_path, way[0])
     out = tmp_path / "out"
     options: dict[str, Any] = {"to": way[1], "out": out, **LIMITS}
