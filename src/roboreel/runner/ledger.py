@@ -9,7 +9,6 @@ lines count that were forced to the disk with their files: a `synced` line says 
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import os
 import time
@@ -18,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -89,6 +89,12 @@ def outputs_of(plan: Plan, number: int) -> list[str]:
     return names
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    start: int
+    stop: int
+
+
 @dataclass(slots=True)
 class Ledger:
     """The ledger of one staging folder."""
@@ -104,8 +110,8 @@ class Ledger:
     """False where no later run can go on from it, as the dataset is another by now."""
     done: dict[int, OpResult] = field(default_factory=dict)
     """Results of the ops that are done, without their statistics."""
-    _place: dict[int, int] = field(default_factory=dict)
-    """Where the line of an op begins."""
+    _place: dict[int, _Place] = field(default_factory=dict)
+    """Where the line of an op stands."""
     _kept: dict[int, dict[int, Stats]] = field(default_factory=dict)
     """Statistics that are still in memory, by op."""
     _groups: dict[str, list[tuple[int, int]]] | None = None
@@ -151,8 +157,9 @@ class Ledger:
             "files": {name: self._mark(name) for name in names},
             "stats": {str(at): stats_to_json(stats) for at, stats in result.stats.items()},
         }
-        self._place[result.number] = self._size
+        start = self._size
         self._add(line)
+        self._place[result.number] = _Place(start, self._size)
         self.done[result.number] = dataclasses.replace(result, stats={})
         if result.measured and len(self._kept) < _KEPT_OPS:
             self._kept[result.number] = dict(result.stats)
@@ -197,8 +204,9 @@ class Ledger:
             if len(self._kept) >= _KEPT_OPS:
                 self._kept.clear()
             with self.notes.input(LEDGER) as file:
-                file.seek(self._place[number])
-                line = json.loads(io.BufferedReader(file).readline())  # type: ignore[type-var]
+                place = self._place[number]
+                file.seek(place.start)
+                line = json.loads(file.read(place.stop - place.start))
             self._kept[number] = {int(at): parse_stats(s) for at, s in line["stats"].items()}
         return self._kept[number]
 
@@ -218,9 +226,12 @@ class Ledger:
         self._size += len(data)
 
 
-def _lines(data: bytes) -> Iterator[tuple[int, dict[str, Json]]]:
-    """(place, content) of each whole line; what follows a damaged one is not believed."""
-    place = 0
+_Line: TypeAlias = tuple[_Place, dict[str, Json]]
+
+
+def _lines(data: bytes) -> Iterator[_Line]:
+    """Place and content of each whole line; what follows a damaged one is not believed."""
+    start = 0
     for line in data.splitlines(keepends=True):
         try:
             content = json.loads(line) if line.endswith(b"\n") else None
@@ -228,14 +239,14 @@ def _lines(data: bytes) -> Iterator[tuple[int, dict[str, Json]]]:
             content = None
         if not isinstance(content, dict):
             return
-        yield place, content
-        place += len(line)
+        yield _Place(start, start + len(line)), content
+        start += len(line)
 
 
-def _trusted(lines: list[tuple[int, dict[str, Json]]]) -> Iterator[tuple[int, dict[str, Json]]]:
+def _trusted(lines: list[_Line]) -> Iterator[_Line]:
     """The lines whose files are on the disk: all of this run of the machine, of earlier ones the synced."""
     now = boot()
-    waiting: list[tuple[int, dict[str, Json]]] = []
+    waiting: list[_Line] = []
     current = False
     for place, line in lines:
         if "boot" in line:

@@ -91,7 +91,7 @@ class _Worker:
         self._process = spawn.Process(target=_serve, args=(theirs, attempt), daemon=True)
         self._work, self._patience = first, patience
         self._begun, self.sound = False, True
-        self.deadline = self._from_now(_START_S)
+        self.deadline = time.monotonic() + _START_S
         with _interrupts_held():
             self._process.start()
         theirs.close()

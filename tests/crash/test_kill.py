@@ -1,0 +1,130 @@
+"""A conversion killed at any moment: the source is as it was, the result whole or absent, resume exact."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import roboreel
+from roboreel.storage.staging import staging_place
+from roboreel.testing import Camera, make_dataset
+from roboreel.testing.dataset import Version
+from tests.crash.victim import killed_after, killed_at, moments
+from tests.oracle import tree_digest
+
+CAMERAS = {"top": Camera(height=32), "wrist": Camera(height=32)}
+LIMITS = {"data_file_mb": 0.002, "video_file_mb": 0.002}
+WAYS: list[tuple[Version, Version]] = [("v2.1", "v3.0"), ("v3.0", "v2.1")]
+RANDOM_KILLS = 100
+
+
+def _made(folder: Path, version: Version) -> Path:
+    source = make_dataset(folder / "set", version=version, episodes=(5, 1, 4), cameras=CAMERAS)
+    (source / "README.md").write_text("travels along")
+    return source
+
+
+def _ids(way: tuple[Version, Version]) -> str:
+    return "-".join(way)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=_ids)
+def test_killed_before_or_after_any_operation(tmp_path: Path, way: tuple[Version, Version]) -> None:
+    source = _made(tmp_path, way[0])
+    out = tmp_path / "out"
+    options: dict[str, Any] = {"to": way[1], "out": out, **LIMITS}
+    stops = moments(lambda: roboreel.convert(source, **options))
+    assert {name for _, name, _ in stops.values()} >= {"create", "write", "append", "replace"}
+    whole, undisturbed = tree_digest(source), tree_digest(out)
+    for at, moment in stops.items():
+        shutil.rmtree(out)
+        assert killed_at(at, source, options) == -9, moment
+        assert tree_digest(source) == whole, moment
+        _finish(source, options, undisturbed, moment)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "set"], moment
+
+
+def _finish(source: Path, options: dict[str, Any], undisturbed: object, moment: object) -> None:
+    """The result is there and whole already, or it is absent and resume makes it."""
+    out = options["out"]
+    if out.exists():
+        roboreel.open(out)  # clears away what is left beside it
+    else:
+        roboreel.convert(source, leftovers="resume", **options)
+    assert tree_digest(out) == undisturbed, moment
+
+
+def test_killed_in_place_before_or_after_any_operation(tmp_path: Path) -> None:
+    original = _made(tmp_path / "original", "v2.1")
+    source = tmp_path / "work" / "set"
+    options: dict[str, Any] = {"to": "v3.0", "in_place": True, **LIMITS}
+    shutil.copytree(original, source)
+    stops = moments(lambda: roboreel.convert(source, **options))
+    whole, undisturbed = tree_digest(original), tree_digest(source)
+    for at, moment in stops.items():
+        shutil.rmtree(source.parent)
+        shutil.copytree(original, source)
+        assert killed_at(at, source, options) == -9, moment
+        copies = [p for p in source.parent.glob("set*") if tree_digest(p) == whole]
+        assert copies, f"the original is gone at {moment}"
+        done = source.exists() and tree_digest(source) == undisturbed
+        if not done or staging_place(source).exists():
+            report = roboreel.convert(source, leftovers="resume", **options)
+            assert report.version == "v3.0"
+        assert tree_digest(source) == undisturbed, moment
+        (kept,) = source.parent.glob("set.before-*")
+        assert tree_digest(kept) == whole, moment
+        assert sorted(p.name for p in source.parent.iterdir()) == ["set", kept.name], moment
+
+
+def test_a_killed_replacement_is_finished_by_whatever_opens_it(tmp_path: Path) -> None:
+    original = _made(tmp_path / "original", "v2.1")
+    source = tmp_path / "work" / "set"
+    options: dict[str, Any] = {"to": "v3.0", "in_place": True, "discard_original": True}
+    shutil.copytree(original, source)
+    stops = moments(lambda: roboreel.convert(source, **options))
+    undisturbed = tree_digest(source)
+    told = 0
+    for at, moment in stops.items():
+        shutil.rmtree(source.parent)
+        shutil.copytree(original, source)
+        assert killed_at(at, source, options) == -9, moment
+        gone = not source.exists()
+        dataset = roboreel.open(source)
+        notes = [p for p in dataset.problems if p.rule == "dataset.replaced"]
+        assert bool(notes) or not gone, moment
+        told += gone
+        if dataset.version.value == "v3.0":
+            assert tree_digest(source) == undisturbed, moment
+        else:
+            assert tree_digest(source) == tree_digest(original), moment
+    assert told, "no moment had the dataset away from its place"
+
+
+@pytest.mark.parametrize("executor", ["serial", "process"])
+def test_killed_at_random_moments(tmp_path: Path, executor: str) -> None:
+    source = _made(tmp_path, "v2.0")
+    out = tmp_path / "out"
+    options: dict[str, Any] = {"to": "v3.0", "out": out, "executor": executor, **LIMITS}
+    options["workers"] = 2 if executor == "process" else 1
+    begun = time.monotonic()
+    roboreel.convert(source, **options)
+    duration = time.monotonic() - begun
+    whole, undisturbed = tree_digest(source), tree_digest(out)
+    shutil.rmtree(out)
+    draw = random.Random(7)
+    kills = 0
+    for number in range(RANDOM_KILLS // 2):
+        seconds = draw.random() * duration * 1.5
+        code = killed_after(seconds, source, options | {"leftovers": "resume"})
+        kills += code == -9
+        assert tree_digest(source) == whole
+        if number % 3 == 2 or out.exists():  # else the next kill meets what this one left
+            _finish(source, options, undisturbed, seconds)
+            shutil.rmtree(out)
+    assert kills > RANDOM_KILLS // 8

@@ -1,0 +1,169 @@
+"""What an earlier run left: used, refused or removed, as the user says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import roboreel
+from roboreel.storage import disk
+from roboreel.storage.staging import staging_place
+from roboreel.testing import Camera, make_dataset
+from tests.crash.victim import Count, fill_disk, moments
+from tests.oracle import tree_digest
+
+OPTIONS: dict[str, Any] = {"to": "v3.0", "data_file_mb": 0.002, "video_file_mb": 0.002}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    cameras = {"top": Camera(height=32), "wrist": Camera(height=32)}
+    return make_dataset(tmp_path / "set", version="v2.0", episodes=(5, 1, 4), cameras=cameras)
+
+
+@pytest.fixture
+def undisturbed(source: Path, tmp_path: Path) -> object:
+    roboreel.convert(source, out=tmp_path / "undisturbed", **OPTIONS)
+    return tree_digest(tmp_path / "undisturbed")
+
+
+@pytest.fixture
+def left(source: Path, tmp_path: Path, undisturbed: object) -> Path:
+    """A run that stopped for want of space in its last file of all; returns the staging folder."""
+    out = tmp_path / "out"
+    stops = moments(lambda: roboreel.convert(source, out=tmp_path / "counted", **OPTIONS))
+    last = max(at for at, (when, name, _) in stops.items() if (when, name) == ("before", "create"))
+    with disk.faults(Count(at=last, act=fill_disk)), pytest.raises(roboreel.RunError):
+        roboreel.convert(source, out=out, **OPTIONS)
+    return staging_place(out)
+
+
+def _ops(folder: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (folder / "ledger.jsonl").read_text("utf-8").splitlines()]
+    return [line for line in lines if "op" in line]
+
+
+def test_all_that_is_done_is_used(
+    source: Path, tmp_path: Path, left: Path, undisturbed: object
+) -> None:
+    done = len(_ops(left))
+    report = roboreel.convert(source, out=tmp_path / "out", leftovers="resume", **OPTIONS)
+    plan = roboreel.plan_convert(source, out=tmp_path / "other", **OPTIONS)
+    assert report.resumed == done == len(plan.ops)
+    assert tree_digest(tmp_path / "out") == undisturbed
+    assert not left.exists()
+
+
+def test_finished_files_are_not_written_again(source: Path, tmp_path: Path, left: Path) -> None:
+    stamps = {p.name: p.stat().st_mtime_ns for p in left.rglob("*.mp4")}
+    assert stamps
+    roboreel.convert(source, out=tmp_path / "out", leftovers="resume", **OPTIONS)
+    assert {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.mp4")} == stamps
+
+
+def test_without_a_word_nothing_is_touched(source: Path, tmp_path: Path, left: Path) -> None:
+    before = tree_digest(left)
+    with pytest.raises(roboreel.UsageError, match=r"finished ops.*--resume.*--clean"):
+        roboreel.convert(source, out=tmp_path / "out", **OPTIONS)
+    assert tree_digest(left) == before
+
+
+def test_clean_starts_over(source: Path, tmp_path: Path, left: Path, undisturbed: object) -> None:
+    report = roboreel.convert(source, out=tmp_path / "out", leftovers="clean", **OPTIONS)
+    assert report.resumed == 0
+    assert tree_digest(tmp_path / "out") == undisturbed
+    assert not left.exists()
+
+
+def test_another_plan_is_not_mixed_in(source: Path, tmp_path: Path, left: Path) -> None:
+    before = tree_digest(left)
+    with pytest.raises(roboreel.UsageError, match="with another plan left"):
+        roboreel.convert(source, to="v3.0", out=tmp_path / "out", leftovers="resume")
+    assert tree_digest(left) == before
+
+
+def test_a_dataset_that_changed_is_another_plan(source: Path, tmp_path: Path, left: Path) -> None:
+    path = next((source / "data").rglob("*.parquet"))
+    path.write_bytes(path.read_bytes())
+    with pytest.raises(roboreel.UsageError, match="with another plan left"):
+        roboreel.convert(source, out=tmp_path / "out", leftovers="resume", **OPTIONS)
+
+
+def _shorten(folder: Path) -> None:
+    path = next(folder.rglob("*.mp4"))
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _touch(folder: Path) -> None:
+    path = next(folder.rglob("*.mp4"))
+    path.write_bytes(b"x" * path.stat().st_size)
+
+
+def _remove(folder: Path) -> None:
+    next(folder.rglob("*.mp4")).unlink()
+
+
+def _add(folder: Path) -> None:
+    (folder / "dataset" / "videos" / "stray.mp4.partial").write_bytes(b"x")
+
+
+def _tear(folder: Path) -> None:
+    ledger = folder / "ledger.jsonl"
+    ledger.write_bytes(ledger.read_bytes()[:-20])
+
+
+def _garble(folder: Path) -> None:
+    ledger = folder / "ledger.jsonl"
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    ledger.write_bytes(b"".join([*lines[:2], b"{garbage}\n", *lines[2:]]))
+
+
+@pytest.mark.parametrize("damage", [_shorten, _touch, _remove, _add, _tear, _garble])
+def test_what_was_damaged_since_is_done_again(
+    source: Path,
+    tmp_path: Path,
+    left: Path,
+    undisturbed: object,
+    damage: Callable[[Path], None],
+) -> None:
+    damage(left)
+    roboreel.convert(source, out=tmp_path / "out", leftovers="resume", **OPTIONS)
+    assert tree_digest(tmp_path / "out") == undisturbed
+
+
+def test_after_a_restart_only_what_was_forced_to_the_disk_counts(
+    source: Path,
+    tmp_path: Path,
+    left: Path,
+    undisturbed: object,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger = left / "ledger.jsonl"
+    head, *lines = ledger.read_bytes().splitlines(keepends=True)
+    ledger.write_bytes(b"".join([head, *lines[:2], b'{"synced": 2}\n', *lines[2:]]))
+    monkeypatch.setattr("roboreel.runner.ledger.boot", lambda: "another")
+    report = roboreel.convert(source, out=tmp_path / "out", leftovers="resume", **OPTIONS)
+    assert report.resumed == 2
+    assert tree_digest(tmp_path / "out") == undisturbed
+
+
+def test_long_runs_force_what_is_done_to_the_disk(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roboreel.runner.ledger._SYNC_EVERY_S", 0.0)
+    seen: list[str] = []
+    with disk.faults(lambda when, name, path: seen.append(name) if when == "after" else None):
+        roboreel.convert(source, out=tmp_path / "out", **OPTIONS)
+    assert seen.count("sync") > 3
+
+
+def test_nothing_to_resume_is_a_fresh_run(
+    source: Path, tmp_path: Path, undisturbed: object
+) -> None:
+    report = roboreel.convert(source, out=tmp_path / "out", leftovers="resume", **OPTIONS)
+    assert report.resumed == 0
+    assert tree_digest(tmp_path / "out") == undisturbed

@@ -1,0 +1,136 @@
+"""Workers that die, hang or fail: their op is named, the rest is done, resume tries only what failed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+import roboreel
+from roboreel.edit.plan import Plan, WriteTables
+from roboreel.runner.executor import SerialExecutor
+from roboreel.runner.processes import Outcome, Outcomes, ProcessExecutor, allowance_s
+from roboreel.runner.run import run_plan
+from roboreel.runner.work import OpFailure, Work, work_of
+from roboreel.runner.worker import attempt
+from roboreel.testing import Camera, make_dataset
+from tests.oracle import tree_digest
+
+IMPATIENT = 0.02
+"""Of two minutes: under three seconds."""
+
+
+def dies(work: Work) -> Outcome:
+    """The second op takes its process with it."""
+    if work.number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return attempt(work)
+
+
+def hangs(work: Work) -> Outcome:
+    """The second op never ends."""
+    if work.number == 1:
+        time.sleep(3600)
+    return attempt(work)
+
+
+def fails(work: Work) -> Outcome:
+    """The second and the third op fail."""
+    if work.number in (1, 2):
+        return OpFailure(number=work.number, message=f"op {work.number} fails")
+    return attempt(work)
+
+
+def is_defective(work: Work) -> Outcome:
+    """Every op meets a defect of ours."""
+    raise AttributeError(f"no such thing as op {work.number}")
+
+
+class Sabotaged:
+    """An executor whose ops go another way."""
+
+    def __init__(
+        self, inner: ProcessExecutor | SerialExecutor, way: Callable[[Work], Outcome]
+    ) -> None:
+        self.inner, self.way = inner, way
+
+    def run(self, works: Iterable[Work], attempt: Callable[[Work], Outcome]) -> Outcomes:
+        """What becomes of the works on the other way."""
+        return self.inner.run(works, self.way)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    cameras = {"top": Camera(height=32), "wrist": Camera(height=32)}
+    source = make_dataset(tmp_path / "set", version="v2.1", episodes=(5, 1, 4), cameras=cameras)
+    plan = roboreel.plan_convert(
+        source, to="v3.0", out=tmp_path / "out", data_file_mb=0.002, video_file_mb=0.002
+    )
+    assert len(plan.ops) > 4
+    return plan
+
+
+def _run(plan: Plan, executor: Sabotaged) -> None:
+    run_plan(
+        plan, executor, stored_stats=lambda _episode: {}, global_stats={}, verify=roboreel.open
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "patience", "reason"),
+    [
+        (dies, 1.0, "its worker process was ended by SIGKILL, as happens where memory runs out"),
+        (hangs, IMPATIENT, "not done after 2 s: its worker process was stopped"),
+    ],
+)
+def test_a_lost_worker_costs_its_op(
+    plan: Plan, tmp_path: Path, way: Callable[[Work], Outcome], patience: float, reason: str
+) -> None:
+    executor = Sabotaged(ProcessExecutor(2, patience=patience), way)
+    others = len(plan.ops) - 1
+    with pytest.raises(roboreel.RunError, match=reason) as raised:
+        _run(plan, executor)
+    assert f"{others} of {len(plan.ops)} ops are done and kept" in str(raised.value)
+    assert not (tmp_path / "out").exists()
+    report = roboreel.run(plan, leftovers="resume")
+    assert report.resumed == others
+    again = roboreel.convert(
+        plan.source, to="v3.0", out=tmp_path / "again", data_file_mb=0.002, video_file_mb=0.002
+    )
+    assert again.resumed == 0
+    assert tree_digest(tmp_path / "out") == tree_digest(tmp_path / "again")
+
+
+@pytest.mark.parametrize("inner", [SerialExecutor(), ProcessExecutor(2)], ids=["serial", "process"])
+def test_all_failures_are_told(plan: Plan, inner: ProcessExecutor | SerialExecutor) -> None:
+    with pytest.raises(roboreel.RunError, match="2 ops failed") as raised:
+        _run(plan, Sabotaged(inner, fails))
+    assert "  - op 1 fails\n  - op 2 fails\n" in str(raised.value)
+    assert f"{len(plan.ops) - 2} of {len(plan.ops)} ops are done" in str(raised.value)
+
+
+def test_a_defect_in_a_worker_is_shown_whole(plan: Plan) -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)Traceback.*no such thing as op 0"):
+        _run(plan, Sabotaged(ProcessExecutor(1), is_defective))
+
+
+def test_the_allowance_grows_with_the_work(plan: Plan) -> None:
+    (first, *_) = work_of(plan, "")
+    assert isinstance(first.op, WriteTables)
+    assert allowance_s(first) == pytest.approx(120 + first.size_bytes / 1e6)
+    assert first.size_bytes > 0
+
+
+def test_no_worker_outlives_a_run(plan: Plan) -> None:
+    executor = ProcessExecutor(2)
+    outcomes = executor.run(work_of(plan, plan.out or ""), hangs)
+    next(outcomes)
+    begun = time.monotonic()
+    outcomes.close()
+    assert time.monotonic() - begun < 30
+    assert multiprocessing.active_children() == []
