@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -31,6 +30,7 @@ from roboreel.format.feature import (
 )
 from roboreel.format.model import DATA_PATH, EPISODE
 from roboreel.format.stats import Stats, features_stats
+from roboreel.format.values import column_values
 from roboreel.runner.kernels.pictures import picture_column_stats
 from roboreel.runner.work import OpResult, Work
 from roboreel.storage.fs import Root
@@ -238,23 +238,3 @@ def _measure(table: pa.Table, program: TableProgram) -> Stats:
         if measured is not None:
             stats[name] = measured
     return stats
-
-
-def column_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | None:
-    """(n, …) values of a numeric column of plain or nested fixed-length lists.
-
-    None where lengths differ or values are missing: such a column has no statistics.
-    """
-    flat, shape = column.combine_chunks(), [len(column)]
-    while is_list(flat.type):
-        inner = pc.list_flatten(flat)
-        if flat.null_count or len(flat) == 0 or len(inner) % len(flat):
-            return None
-        lengths = pc.list_value_length(flat)
-        if pc.min(lengths).as_py() != pc.max(lengths).as_py():
-            return None
-        shape.append(len(inner) // len(flat))
-        flat = inner
-    if flat.null_count or 0 in shape:
-        return None
-    return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(shape)

@@ -1,0 +1,30 @@
+"""The values of table columns as arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roboreel.format.feature import is_list
+
+
+def column_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | None:
+    """(n, …) values of a numeric column of plain or nested fixed-length lists.
+
+    None where lengths differ or values are missing: such a column has no statistics.
+    """
+    flat, shape = column.combine_chunks(), [len(column)]
+    while is_list(flat.type):
+        inner = pc.list_flatten(flat)
+        if flat.null_count or len(flat) == 0 or len(inner) % len(flat):
+            return None
+        lengths = pc.list_value_length(flat)
+        if pc.min(lengths).as_py() != pc.max(lengths).as_py():
+            return None
+        shape.append(len(inner) // len(flat))
+        flat = inner
+    if flat.null_count or 0 in shape:
+        return None
+    return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(shape)
