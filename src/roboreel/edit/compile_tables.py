@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from roboreel.edit.plan import TableProgram
 from roboreel.edit.single_lists import SINGLE_LISTS, wrap_as_target_reads
-from roboreel.edit.view import MAX_TIMESTAMP_ERROR_S, View
+from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
 from roboreel.format.declared import compare_names, fits, joined_type, lacking_columns
 from roboreel.format.feature import (
@@ -26,6 +26,7 @@ from roboreel.format.feature import (
     is_image,
     is_list,
 )
+from roboreel.format.fps import MAX_TIMESTAMP_ERROR_S
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH
 from roboreel.format.parse import Problems
