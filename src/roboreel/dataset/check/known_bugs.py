@@ -54,8 +54,8 @@ def overflowed(feature: StoredFeature, *, parts: bool = False) -> Bools:
       `std² ≥ 0.1 (mean − q10)² + 0.1 (q90 − mean)²`; likewise with a hundredth and q01, q99, a half and q50;
     - without quantiles: only a std of 0 with a max above the min is known to be impossible.
 
-    On recorded data the two kinds lie far apart: sound stds are 1.2 times that floor and more, the std of
-    the releases in question is 0 in every episode.
+    Measured on datasets of lerobot 0.3.3 to 0.6.1 and of others, the two kinds lie far apart: sound stds are
+    1.37 to 2.15 times that floor, those of 0.4.4 are 0 in each episode and 0.06 to 0.1 times it as a whole.
 
     Args:
         feature: stored statistics.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from roboreel.dataset.check.known_bugs import overflowed
 from roboreel.dataset.check.stored import StoredFeature, StoredStats
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.survey_tables import rows_by_path
@@ -176,7 +177,9 @@ def _judge(
     elif sample.number >= _TELLING and sample.longest * 2 >= sample.number:
         message = f"{sample.longest} of {sample.number} sampled pictures in a row are the same"
         problems.add("video.frozen", message, episode=episode, column=name)
-    if stored is not None and stored.have[row] and sample.histogram is not None:
+    if stored is None or not stored.have[row] or sample.histogram is None:
+        return
+    if not overflowed(stored)[row]:  # that has been named
         _compare(name, row, episode, sample.histogram, sample.number, stored, problems)
 
 
