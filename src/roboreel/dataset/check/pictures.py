@@ -138,15 +138,28 @@ def _images(
             for frame in sampled(int(inventory.rows[row]))
         }
         samples = {row: _Sample() for row in sound}
-        for at, data in _encoded(dataset, path, name, owner.keys()):
-            row = owner[at]
-            try:
-                samples[row].add(decode_picture(data))
-            except VideoError as error:
-                problems.error(
-                    "video.decodes", str(error), path=path, episode=numbers[row], column=name
-                )
+        try:
+            for at, data in _encoded(dataset, path, name, owner.keys()):
+                message = _take(data, samples[owner[at]])
+                if message:
+                    episode = numbers[owner[at]]
+                    problems.error(
+                        "video.decodes", message, path=path, episode=episode, column=name
+                    )
+        except StorageError as error:
+            problems.error("table.readable", str(error), path=path, column=name)
         yield from samples.items()
+
+
+def _take(data: bytes, sample: _Sample) -> str | None:
+    """Decode a picture into a sample; why it cannot be decoded, where it cannot."""
+    if not data:
+        return "a picture is missing, or only named and not in the table"
+    try:
+        sample.add(decode_picture(data))
+    except VideoError as error:
+        return str(error)
+    return None
 
 
 def _encoded(
