@@ -13,6 +13,7 @@ import roboreel.testing
 
 def test_public_names() -> None:
     assert sorted(roboreel.__all__) == [
+        "CheckReport",
         "Dataset",
         "DatasetError",
         "Feature",
@@ -28,6 +29,7 @@ def test_public_names() -> None:
         "UsageError",
         "VideoError",
         "__version__",
+        "check",
         "convert",
         "open",
         "plan_convert",

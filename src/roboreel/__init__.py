@@ -2,6 +2,7 @@
 
     >>> import roboreel
     >>> dataset = roboreel.open("path/to/dataset")              # doctest: +SKIP
+    >>> roboreel.check(dataset).problems                        # doctest: +SKIP
     >>> roboreel.convert(dataset, to="v3.0", out="elsewhere")   # doctest: +SKIP
 
 Names are loaded when they are first used, so that `import roboreel` is quick.
@@ -13,6 +14,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from roboreel.dataset.check.check import check
+    from roboreel.dataset.check.report import CheckReport
     from roboreel.dataset.dataset import Dataset
     from roboreel.dataset.open import open_dataset as open
     from roboreel.edit.plan import Plan
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CheckReport",
     "Dataset",
     "DatasetError",
     "Feature",
@@ -50,6 +54,7 @@ __all__ = [
     "UsageError",
     "VideoError",
     "__version__",
+    "check",
     "convert",
     "open",
     "plan_convert",
@@ -57,11 +62,13 @@ __all__ = [
 ]
 
 _HOME = {
+    "CheckReport": "dataset.check.report",
     "Dataset": "dataset.dataset",
     "Feature": "format.feature",
     "FormatVersion": "format.version",
     "Plan": "edit.plan",
     "Report": "runner.report",
+    "check": "dataset.check.check",
     "convert": "ops",
     "open": "dataset.open",
     "plan_convert": "ops",

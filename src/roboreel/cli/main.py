@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from roboreel import __version__
+from roboreel.cli.check import check
 from roboreel.cli.convert import convert
 from roboreel.cli.demo import demo
 from roboreel.cli.info import info
@@ -24,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(info)
+app.command()(check)
 app.command()(convert)
 app.command()(demo)
 

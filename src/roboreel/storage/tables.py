@@ -63,6 +63,12 @@ class TableFile:
                 self._kept = ((first, last), self._file.read_row_groups(list(range(first, last))))
         return self._kept[1].slice(start - begin, stop - start)
 
+    def batches(self, columns: Sequence[str], *, rows: int) -> Iterator[pa.Table]:
+        """Some columns of the whole file, at most `rows` rows at a time."""
+        with self._explained():
+            for batch in self._file.iter_batches(batch_size=rows, columns=list(columns)):
+                yield pa.Table.from_batches([batch]).select(list(columns))
+
     def close(self) -> None:
         """Close the file."""
         self._kept = None
