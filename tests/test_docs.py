@@ -18,7 +18,8 @@ from roboreel.cli.main import app
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "roboreel"
 RULES = ROOT / "docs" / "format" / "rules.md"
-CONVERT = ROOT / "docs" / "convert.md"
+COMMANDS = tuple(sorted((ROOT / "docs").glob("*.md")))
+"""Pages that describe the commands."""
 
 REPORTERS = {"add", "error", "breaks", "notes", "_break", "_note", "_problem"}
 """Functions that note a problem; a rule id is among their positional arguments."""
@@ -95,6 +96,10 @@ def _pages() -> list[Path]:
     return sorted([*found, *ROOT.glob("bench/*.md"), *ROOT.glob("scripts/**/*.md")])
 
 
+def _command_pages() -> str:
+    return "\n".join(page.read_text("utf-8") for page in COMMANDS)
+
+
 def _used_in_source() -> set[str]:
     return set().union(*(rules_used(path.read_text("utf-8")) for path in SOURCE.rglob("*.py")))
 
@@ -130,11 +135,11 @@ def test_relative_links_resolve(page: Path) -> None:
 
 
 def test_every_option_is_described() -> None:
-    assert missing_options(CONVERT.read_text("utf-8"), options_of_commands()) == set()
+    assert missing_options(_command_pages(), options_of_commands()) == set()
 
 
 def test_the_commands_are_those_described() -> None:
-    text = " ".join(CONVERT.read_text("utf-8").split())
+    text = " ".join(_command_pages().split())
     assert {name for name in options_of_commands() if f"roboreel {name}" not in text} == set()
 
 

@@ -15,6 +15,8 @@ def test_public_names() -> None:
     assert sorted(roboreel.__all__) == [
         "Dataset",
         "DatasetError",
+        "DiffReport",
+        "Difference",
         "Feature",
         "FormatVersion",
         "MissingDependencyError",
@@ -29,6 +31,7 @@ def test_public_names() -> None:
         "VideoError",
         "__version__",
         "convert",
+        "diff",
         "open",
         "plan_convert",
         "run",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from roboreel.dataset.dataset import Dataset
+    from roboreel.dataset.diff import Difference, DiffReport, diff
     from roboreel.dataset.open import open_dataset as open
     from roboreel.edit.plan import Plan
     from roboreel.errors import (
@@ -37,6 +38,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Dataset",
     "DatasetError",
+    "DiffReport",
+    "Difference",
     "Feature",
     "FormatVersion",
     "MissingDependencyError",
@@ -51,6 +54,7 @@ __all__ = [
     "VideoError",
     "__version__",
     "convert",
+    "diff",
     "open",
     "plan_convert",
     "run",
@@ -58,11 +62,14 @@ __all__ = [
 
 _HOME = {
     "Dataset": "dataset.dataset",
+    "DiffReport": "dataset.diff.report",
+    "Difference": "dataset.diff.report",
     "Feature": "format.feature",
     "FormatVersion": "format.version",
     "Plan": "edit.plan",
     "Report": "runner.report",
     "convert": "ops",
+    "diff": "dataset.diff.compare",
     "open": "dataset.open",
     "plan_convert": "ops",
     "run": "ops",

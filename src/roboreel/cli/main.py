@@ -10,6 +10,7 @@ import typer
 from roboreel import __version__
 from roboreel.cli.convert import convert
 from roboreel.cli.demo import demo
+from roboreel.cli.diff import diff
 from roboreel.cli.info import info
 from roboreel.cli.output import say, tell
 from roboreel.cli.stopping import leave_on_sigterm
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(info)
 app.command()(convert)
+app.command()(diff)
 app.command()(demo)
 
 
