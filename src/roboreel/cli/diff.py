@@ -44,7 +44,7 @@ def diff(
     if as_json:
         emit_json(report.to_json())
     elif not quiet:
-        _show(report, first, second)
+        _show(report, first, second, every=every)
     if not report.same:
         raise typer.Exit(1)
 
@@ -61,13 +61,14 @@ def _names(pairs: list[str]) -> dict[str, str]:
     return found
 
 
-def _show(report: DiffReport, first: str, second: str) -> None:
+def _show(report: DiffReport, first: str, second: str, *, every: bool) -> None:
     say(f"{'the same' if report.same else 'different'}: {first} and {second}")
     for difference in report.differences:
         say(f"  {difference}")
-    say(f"compared {_amount(report)}")
-    if report.compared.kinds and not report.same:
-        say(f"  {', '.join(report.compared.kinds)}")
+    before = "" if every or report.same else " before it"
+    say(f"compared{before}: {_amount(report)}")
+    if before:
+        say(f"  {', '.join(report.compared.kinds) or 'no kind to its end'}")
     _show_notes(report.notes)
 
 

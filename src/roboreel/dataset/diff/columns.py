@@ -28,12 +28,12 @@ class Types:
         self.first.setdefault(name, set()).add(a.type)
         if meaning(a.type) == meaning(b.type):
             return a, b
+        if pa.types.is_null(a.type) or pa.types.is_null(b.type):
+            return _nulls(a, b.type), _nulls(b, a.type)
         if is_list(a.type) != is_list(b.type):
             a, b = _unwrapped(name, a, b, episode, ledger)
         if meaning(a.type) == meaning(b.type):
             return a, b
-        if pa.types.is_null(a.type) or pa.types.is_null(b.type):
-            return _nulls(a, b.type), _nulls(b, a.type)
         self.unlike.setdefault(name, (a.type, b.type, episode))
         return _cast(a, b)
 
@@ -61,7 +61,6 @@ def _unwrapped(
             what=f"lists of one in the {which}, plain values in the other",
             episode=episode,
             column=name,
-            count=1,
         ),
         fold="lists-of-one",
     )

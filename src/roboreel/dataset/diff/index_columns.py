@@ -42,12 +42,18 @@ class Piece:
         return len(next(iter(self.first.values()))) if self.first else 0
 
 
-def compare_counted(piece: Piece, ledger: Ledger) -> None:
-    """`frame_index`, `episode_index` and `index`: the first's, or counted."""
+def compare_counted(piece: Piece, numbers: tuple[int, ...], ledger: Ledger) -> None:
+    """`frame_index`, `episode_index` and `index`: the first's, or counted.
+
+    Args:
+        piece: the rows.
+        numbers: the episode's number on both sides, by the documents.
+        ledger: grows.
+    """
     steps = np.arange(piece.rows, dtype=np.int64)
     meant: dict[str, Int64] = {
         FRAME_INDEX: piece.row + steps,
-        EPISODE_INDEX: np.full(piece.rows, piece.episode, dtype=np.int64),
+        EPISODE_INDEX: np.full(piece.rows, numbers[1], dtype=np.int64),
         INDEX: piece.index + steps,
     }
     for name in COUNTED:
@@ -57,7 +63,10 @@ def compare_counted(piece: Piece, ledger: Ledger) -> None:
             continue
         found = whole_numbers(b)
         before = whole_numbers(a) if a is not None else meant[name]
-        wrong = (found != meant[name]) & (found != before)
+        kept = found == before
+        if name == EPISODE_INDEX and numbers[0] != numbers[1]:
+            kept &= False  # the first's number names another episode here
+        wrong = (found != meant[name]) & ~kept
         at = _first(wrong)
         if at is not None:
             was = "no column" if a is None else str(before[at])

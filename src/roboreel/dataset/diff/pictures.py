@@ -12,6 +12,9 @@ from roboreel.errors import StorageError
 from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.pixels import Pixels, frame_pixels
 
+_BATCH_FRAMES = 20_000
+"""Frames decoded before the file is opened anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -81,13 +84,14 @@ def _decoded(side: CameraFiles, episodes: list[int]) -> Iterator[Shown]:
 
 
 def _ascending(side: CameraFiles, episodes: list[int]) -> list[int]:
-    """The episodes from the first on whose frames lie one after another in their file."""
-    stop, end = 0, 0
+    """The episodes from the first on whose frames lie one after another in their file, not too many."""
+    stop, end, wanted = 0, 0, 0
     for episode in episodes:
         frames = side.frames(episode)
-        if frames.start < end:
+        if frames.start < end or wanted >= _BATCH_FRAMES:
             break
         stop, end = stop + 1, frames.start + frames.count
+        wanted += frames.count
     return episodes[:stop]
 
 

@@ -183,10 +183,10 @@ class Ledger:
     def _add(self, counts: bool, found: Difference, fold: str) -> None:
         key = (counts, found.kind, found.column, fold)
         new_episode = found.episode is not None and self._last_episode.get(key) != found.episode
+        self._last_episode[key] = found.episode
         known = self._found.get(key)
         if known is None:
             self._found[key] = replace(found, episodes=int(new_episode))
-        else:
+        elif found.row is not None or new_episode or found.episode is None:
             total = known.episodes + int(new_episode)
             self._found[key] = replace(known, count=known.count + found.count, episodes=total)
-        self._last_episode[key] = found.episode

@@ -60,6 +60,7 @@ class RowsJudge:
             except StorageError as error:
                 self._broken(side, episode, error)
         if len(places) < 2:
+            self._before += int(self._sides[1].rows[episode])
             return
         rows = [stop - start for start, stop in places]
         self._tasks.start()
@@ -140,7 +141,8 @@ class RowsJudge:
                 found += self._column(piece, name, None, b)
         for difference in sorted(found, key=lambda each: each.row or 0):
             self._ledger.differs(difference)
-        compare_counted(piece, self._ledger)
+        numbers = tuple(side.numbers[piece.episode] for side in self._sides)
+        compare_counted(piece, numbers, self._ledger)
         compare_timestamps(piece, self._fps, kept=bool(kept), ledger=self._ledger)
         self._tasks.compare(piece)
 
