@@ -106,13 +106,14 @@ def first_values(a: pa.Array, b: pa.Array, row: int) -> str:
 
 def _against(a: pa.Array, b: pa.Array) -> str:
     """Two arrays of one value each, in words."""
-    x, y = a[0].as_py(), b[0].as_py()
-    if is_list(a.type) and isinstance(x, list) and isinstance(y, list):
-        if len(x) != len(y):
-            return f"{len(x)} values against {len(y)}"
+    if is_list(a.type) and not (a.null_count or b.null_count):
+        lengths = int(list_lengths(a)[0]), int(list_lengths(b)[0])
+        if lengths[0] != lengths[1]:
+            return f"{lengths[0]} values against {lengths[1]}"
         inner = stored(pc.list_flatten(a)), stored(pc.list_flatten(b))
         at = int(np.flatnonzero(differing(*inner))[0])
         return f"value {at}: {_against(inner[0].slice(at, 1), inner[1].slice(at, 1))}"
+    x, y = _python(a), _python(b)
     if isinstance(x, bytes) and isinstance(y, bytes):
         return _bytes_against(x, y)
     texts = _shown(a, x), _shown(b, y)
@@ -123,6 +124,14 @@ def _against(a: pa.Array, b: pa.Array) -> str:
         ]
         texts = f"{texts[0]} (bits {bits[0]})", f"{texts[1]} (bits {bits[1]})"
     return f"{texts[0]} against {texts[1]}"
+
+
+def _python(array: pa.Array) -> object:
+    """The only value of an array."""
+    try:
+        return array[0].as_py()
+    except (ValueError, OverflowError):  # nanoseconds, which Python's own types do not have
+        return " ".join(str(array).split())
 
 
 def shortened(value: object) -> str:
