@@ -14,7 +14,7 @@ from roboreel.errors import StorageError
 from roboreel.format.inventory import Bools, Int64
 from roboreel.storage.video.packets import PacketRun, run_of_frames
 
-_BATCH_BYTES = 4 << 20
+_BATCH_BYTES = 1 << 18  # stays in the cache between reading and comparing
 
 
 @dataclass(frozen=True, slots=True)
