@@ -83,7 +83,7 @@ def test_names_can_be_mapped(first: Path) -> None:
 
 
 def test_mistakes_are_one_message(first: Path, tmp_path: Path) -> None:
-    cases = [
+    cases: list[tuple[int, list[object]]] = [
         (1, [first, tmp_path / "nowhere"]),
         (1, [tmp_path, first]),
         (2, [first]),

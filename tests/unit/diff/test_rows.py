@@ -20,6 +20,7 @@ from tests.mutate import (
     copied,
     drop_columns,
     edit_info,
+    edit_json,
     edit_lines,
     edit_table,
     episode_table,
@@ -190,9 +191,13 @@ def test_a_wider_type_is_a_note_where_the_first_has_both(first: Path, tmp_path: 
     edit_table(episode_table(mixed, 1), _widened)
     for episode in range(3):
         edit_table(episode_table(wide, episode), _widened)
+    edit_json(
+        wide / "meta/info.json",
+        lambda info: info["features"]["next.reward"].update(dtype="float64"),
+    )
     report = roboreel.diff(mixed, wide)
     assert report.same
-    assert noted(report) == {"columns"}
+    assert noted(report) == {"columns", "features"}
     edit_values(wide, 0, "next.reward", _set(4, value=0.123456789))
     assert places(roboreel.diff(mixed, wide)) == [("values", 0, 4, "next.reward")]
 
@@ -424,6 +429,45 @@ def test_ranges_of_the_whole_dataset_count(first_v30: Path, second_v30: Path) ->
     set_column(path, "dataset_from_index", pa.array([1000, 1006, 1010]))
     set_column(path, "dataset_to_index", pa.array([1006, 1010, 1015]))
     assert places(roboreel.diff(first_v30, second_v30)) == [("places", None, None, None)]
+
+
+def test_rows_of_no_episode_are_found(first_v30: Path, second_v30: Path) -> None:
+    edit_table(
+        second_v30 / "data/chunk-000/file-000.parquet",
+        lambda table: pa.concat_tables([table, _numbered(table.slice(0, 2), 9)]),
+    )
+    report = roboreel.diff(first_v30, second_v30)
+    assert places(report) == [("places", None, None, None)]
+    assert "2 rows" in report.differences[0].what
+    assert roboreel.diff(second_v30, first_v30).same
+
+
+def _numbered(table: pa.Table, episode: int) -> pa.Table:
+    at = table.column_names.index("episode_index")
+    return table.set_column(at, "episode_index", pa.array([episode] * len(table)))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_damage_inside_a_table_is_named_with_its_side(
+    first: Path, second: Path, turned: bool
+) -> None:
+    path = episode_table(second, 1)
+    data = bytearray(path.read_bytes())
+    data[4:3000] = bytes(2996)
+    path.write_bytes(bytes(data))
+    pair = (second, first) if turned else (first, second)
+    report = roboreel.diff(*pair)
+    assert places(report) == [("broken", 1, None, None)]
+    assert ("the first" if turned else "the second") in report.differences[0].what
+    assert report.compared.rows == 11
+
+
+def test_two_columns_of_one_judged_name_are_refused(first: Path, second: Path) -> None:
+    features = json.loads((second / "meta/info.json").read_text("utf-8"))["features"]
+    del features["next.reward"]  # its column stays
+    edit_info(second, features=features)
+    with pytest.raises(roboreel.UsageError, match="stand for one name"):
+        roboreel.diff(first, second, renamed={"next.done": "next.reward"})
 
 
 def test_the_first_difference_is_that_of_the_first_row(first: Path, second: Path) -> None:

@@ -37,14 +37,18 @@ class Types:
         self.unlike.setdefault(name, (a.type, b.type, episode))
         return _cast(a, b)
 
+    @property
+    def widened(self) -> set[str]:
+        """Columns whose types differ already among the first's own tables."""
+        return {n for n in self.unlike if len({meaning(type_) for type_ in self.first[n]}) > 1}
+
     def settle(self, ledger: Ledger) -> None:
         """Tell types that are unlike: wider ones are no loss where the first's own tables disagree."""
         for name, (one, other, episode) in self.unlike.items():
-            several = len({meaning(type_) for type_ in self.first[name]}) > 1
             found = Difference(
                 kind="columns", what=f"{one} against {other}", episode=episode, column=name
             )
-            ledger.judge(found, counts=not several, fold="type")
+            ledger.judge(found, counts=name not in self.widened, fold="type")
 
 
 def _unwrapped(

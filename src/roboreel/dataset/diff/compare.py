@@ -88,7 +88,7 @@ def _compare(first: Side, second: Side, ledger: Ledger, *, decode: bool) -> None
     _ranges(first, second, ledger)
     tell_misplaced(first, second, "", ledger)
     seen = rows.columns[0] | {*first.cameras}, rows.columns[1] | {*second.cameras}
-    compare_declared(first, second, seen, ledger)
+    compare_declared(first, second, seen, rows.widened, ledger)
     ledger.done("tasks", "rows", "columns", "values", "images", "index", "timestamps", "row-tasks")
     ledger.done("features")
     compare_statistics(first, second, ledger)
@@ -98,13 +98,18 @@ def _compare(first: Side, second: Side, ledger: Ledger, *, decode: bool) -> None
 
 
 def _ranges(first: Side, second: Side, ledger: Ledger) -> None:
-    """Ranges of rows of the whole dataset, which v3.0 states beside the lengths."""
-    found = [side.contradiction_of_ranges() for side in (first, second)]
-    for side, what in zip((first, second), found, strict=True):
+    """Ranges of rows of the whole dataset, which v3.0 states beside the lengths, and rows of no episode."""
+    told = [side.contradiction_of_ranges() for side in (first, second)]
+    for side, what in zip((first, second), told, strict=True):
         if what:
-            counts = side is second and not found[0]
-            note = Difference(kind="places", what=f"in {side.called}, {what}")
-            ledger.judge(note, counts=counts, fold=f"range {side.called}")
+            counts = side is second and not told[0]
+            found = Difference(kind="places", what=f"in {side.called}, {what}")
+            ledger.judge(found, counts=counts, fold=f"range {side.called}")
+        for path, rows in side.strays.items():
+            counts = side is second and not first.strays
+            what = f"{rows} rows in {side.called} belong to no episode"
+            found = Difference(kind="places", what=what, path=path)
+            ledger.judge(found, counts=counts, fold=f"strays {side.called}")
 
 
 def _check_names(first: Side, second: Side) -> None:

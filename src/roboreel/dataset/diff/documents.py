@@ -87,7 +87,7 @@ def compare_tasks(first: Side, second: Side, ledger: Ledger) -> None:
 
 
 def compare_features(first: Side, second: Side, ledger: Ledger, *, decode: bool) -> None:
-    """Declarations of the features that both sides declare."""
+    """Declarations of the features that both sides declare, but for the dtype."""
     a, b = first.features, second.features
     for name in [name for name in a if name in b]:
         for what, counts in _unlike_features(a[name], b[name], decode=decode):
@@ -100,17 +100,22 @@ def compare_features(first: Side, second: Side, ledger: Ledger, *, decode: bool)
 
 
 def compare_declared(
-    first: Side, second: Side, seen: tuple[set[str], set[str]], ledger: Ledger
+    first: Side, second: Side, seen: tuple[set[str], set[str]], widened: set[str], ledger: Ledger
 ) -> None:
-    """Features that one side declares; it counts where the second's declaration is wrong.
+    """What is declared, by what is there: dtypes, and features that only one side declares.
 
     Args:
         first: the first dataset.
         second: the second.
         seen: columns and cameras met on each side.
+        widened: columns of several types in the first, and of one that holds them in the second.
         ledger: grows.
     """
     a, b = first.features, second.features
+    for name in [name for name in a if name in b and a[name].dtype != b[name].dtype]:
+        what = f"dtype {a[name].dtype} against {b[name].dtype}"
+        found = Difference(kind="features", what=what, column=name)
+        ledger.judge(found, counts=name not in widened and name not in INDEX_DTYPES, fold="dtype")
     for name in [name for name in a if name not in b]:
         found = Difference(kind="features", what="declared in the first only", column=name)
         ledger.judge(found, counts=name in seen[0] and name not in INDEX_DTYPES)
@@ -159,8 +164,6 @@ def _extras(side: Side) -> Mapping[str, list[Json]]:
 def _unlike_features(a: Feature, b: Feature, *, decode: bool) -> list[tuple[str, bool]]:
     """(in words, whether it counts) for each part of two declarations that differs."""
     found = []
-    if a.dtype != b.dtype:
-        found.append((f"dtype {a.dtype} against {b.dtype}", True))
     if a.shape != b.shape:
         found.append((f"shape {list(a.shape)} against {list(b.shape)}", True))
     if canonical(a.names) != canonical(b.names):

@@ -96,7 +96,9 @@ def compare_timestamps(piece: Piece, fps: float, *, kept: bool, ledger: Ledger) 
         return
     found = plain_numbers(b)
     meant = (piece.row + np.arange(piece.rows)) / fps
-    regular = found == meant.astype(found.dtype if found.dtype.kind == "f" else np.float64)
+    held = found.dtype if found.dtype.kind == "f" else np.dtype(np.float64)
+    with np.errstate(invalid="ignore"):
+        regular = np.abs(found.astype(np.float64) - meant) <= np.spacing(meant.astype(held))
     if a is None:
         before: npt.NDArray[np.generic] = meant
         same = regular

@@ -21,7 +21,7 @@ from roboreel.dataset.diff.report import Difference, Ledger
 from roboreel.dataset.diff.side import Side
 from roboreel.dataset.diff.tables import EpisodeRows
 from roboreel.dataset.diff.values import differing, first_values
-from roboreel.errors import StorageError
+from roboreel.errors import StorageError, UsageError
 from roboreel.format.feature import INDEX_DTYPES, SOURCE_TIMESTAMP, TIMESTAMP, is_image
 
 _KEPT_TIMES = re.compile(rf"{SOURCE_TIMESTAMP}(_\d+)?")
@@ -49,8 +49,11 @@ class RowsJudge:
             for reader in readers:
                 reader.close()
         self._types.settle(self._ledger)
-        both = self.columns[0] & self.columns[1]
-        self._ledger.compared.columns = len(both)
+
+    @property
+    def widened(self) -> set[str]:
+        """Columns of several types in the first, and of one in the second."""
+        return self._types.widened
 
     def _episode(self, episode: int, readers: tuple[EpisodeRows, EpisodeRows]) -> None:
         places = []
@@ -65,15 +68,17 @@ class RowsJudge:
         rows = [stop - start for start, stop in places]
         self._tasks.start()
         pieces = [
-            self._renamed(side, reader.pieces(*place))
+            self._renamed(side, episode, reader.pieces(*place))
             for side, reader, place in zip(self._sides, readers, places, strict=True)
         ]
         try:
             for piece in self._aligned(episode, *pieces):
                 self._compare(piece)
                 self._ledger.compared.rows += piece.rows
-        except StorageError as error:
-            self._broken(self._sides[0], episode, error, unsure=True)
+                self._ledger.compared.columns = len(self.columns[0] & self.columns[1])
+        except StorageError:  # told where it was met
+            self._before += int(self._sides[1].rows[episode])
+            return
         if rows[0] != rows[1]:
             what = f"{rows[0]} against {rows[1]} rows"
             row = min(rows)
@@ -81,25 +86,33 @@ class RowsJudge:
         self._before += rows[1]
         self._listed_tasks(episode)
 
-    def _broken(self, side: Side, episode: int, error: StorageError, unsure: bool = False) -> None:
+    def _broken(self, side: Side, episode: int, error: StorageError) -> None:
         side.broken.add(episode)
-        where = "one of the two" if unsure else side.called
-        what = f"cannot be read in {where}: {error}"
+        what = f"cannot be read in {side.called}: {error}"
         self._ledger.differs(
             Difference(kind="broken", what=what, episode=episode), fold=side.called
         )
 
     def _renamed(
-        self, side: Side, batches: Iterator[pa.RecordBatch]
+        self, side: Side, episode: int, batches: Iterator[pa.RecordBatch]
     ) -> Iterator[Mapping[str, pa.Array]]:
+        """The columns of each batch by judged name."""
         seen = self.columns[side is self._sides[1]]
-        for batch in batches:
-            columns = {
-                side.judged(name): column
-                for name, column in zip(batch.schema.names, batch.columns, strict=True)
-            }
-            seen.update(columns)
-            yield columns
+        try:
+            for batch in batches:
+                columns = {
+                    side.judged(name): column
+                    for name, column in zip(batch.schema.names, batch.columns, strict=True)
+                }
+                if len(columns) < len(batch.columns):
+                    raise UsageError(
+                        f"two columns of {side.called} stand for one name: rename both"
+                    )
+                seen.update(columns)
+                yield columns
+        except StorageError as error:
+            self._broken(side, episode, error)
+            raise
 
     def _aligned(
         self,

@@ -33,6 +33,8 @@ class Side:
     """(episodes,) rows of each episode: by the documents, until its table has been seen."""
     misplaced: dict[tuple[int, str], str] = field(default_factory=dict)
     """What of an episode lies elsewhere than its documents say, by episode and camera (`""`: rows)."""
+    strays: dict[str, int] = field(default_factory=dict)
+    """Rows that belong to no episode, by table file."""
     broken: set[int] = field(default_factory=set)
     """Episodes whose rows cannot be read."""
 

@@ -87,7 +87,17 @@ class EpisodeRows:
         if not alone and EPISODE_INDEX in file.footer.schema.names:
             column = file.read([EPISODE_INDEX])[EPISODE_INDEX].combine_chunks()
             self._runs = runs_of(whole_numbers(column))
+            self._note_strays(path, file.footer.rows)
         return file
+
+    def _note_strays(self, path: str, rows: int) -> None:
+        """Note rows of a shared file that belong to none of its episodes."""
+        side = self._side
+        numbers = [n for n, p in zip(side.numbers, side.table_paths, strict=True) if p == path]
+        places = [place for number in numbers if (place := (self._runs or {}).get(number))]
+        strays = rows - sum(stop - start for start, stop in places)
+        if strays and len(places) == len(numbers):
+            side.strays[path] = strays
 
     def _run(self, path: str, number: int) -> tuple[int, int]:
         place = (self._runs or {}).get(number)
