@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "roboreel"
 RULES = ROOT / "docs" / "format" / "rules.md"
 CONVERT = ROOT / "docs" / "convert.md"
-PAGES_OF_COMMANDS = {"check": ROOT / "docs" / "check.md"}
+PAGES_OF_COMMANDS = {name: ROOT / "docs" / f"{name}.md" for name in ("check", "diff")}
 """Where a command is described; the others in `CONVERT`."""
 
 REPORTERS = {"add", "error", "breaks", "notes", "_break", "_note", "_problem"}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from roboreel.dataset.check.check import check
     from roboreel.dataset.check.report import CheckReport
     from roboreel.dataset.dataset import Dataset
+    from roboreel.dataset.diff import Difference, DiffReport, diff
     from roboreel.dataset.open import open_dataset as open
     from roboreel.edit.plan import Plan
     from roboreel.errors import (
@@ -41,6 +42,8 @@ __all__ = [
     "CheckReport",
     "Dataset",
     "DatasetError",
+    "DiffReport",
+    "Difference",
     "Feature",
     "FormatVersion",
     "MissingDependencyError",
@@ -56,6 +59,7 @@ __all__ = [
     "__version__",
     "check",
     "convert",
+    "diff",
     "open",
     "plan_convert",
     "run",
@@ -64,12 +68,15 @@ __all__ = [
 _HOME = {
     "CheckReport": "dataset.check.report",
     "Dataset": "dataset.dataset",
+    "DiffReport": "dataset.diff.report",
+    "Difference": "dataset.diff.report",
     "Feature": "format.feature",
     "FormatVersion": "format.version",
     "Plan": "edit.plan",
     "Report": "runner.report",
     "check": "dataset.check.check",
     "convert": "ops",
+    "diff": "dataset.diff.compare",
     "open": "dataset.open",
     "plan_convert": "ops",
     "run": "ops",

@@ -11,6 +11,7 @@ from roboreel import __version__
 from roboreel.cli.check import check
 from roboreel.cli.convert import convert
 from roboreel.cli.demo import demo
+from roboreel.cli.diff import diff
 from roboreel.cli.info import info
 from roboreel.cli.output import say, tell
 from roboreel.cli.stopping import leave_on_sigterm
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command()(info)
 app.command()(check)
 app.command()(convert)
+app.command()(diff)
 app.command()(demo)
 
 

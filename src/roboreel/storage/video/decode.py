@@ -113,6 +113,18 @@ def decode_picture(data: bytes) -> npt.NDArray[np.generic]:
     Raises:
         VideoError: it cannot be decoded.
     """
+    frame = decoded_picture(data)
+    if frame.format.name.startswith("gray"):
+        return np.asarray(frame.to_ndarray())[..., None]
+    return rgb(frame)
+
+
+def decoded_picture(data: bytes) -> Any:
+    """The PyAV frame of an encoded picture (PNG, JPEG, TIFF).
+
+    Raises:
+        VideoError: it cannot be decoded.
+    """
     import av
 
     name = _codec_of_picture(data)
@@ -123,10 +135,7 @@ def decode_picture(data: bytes) -> npt.NDArray[np.generic]:
         raise VideoError(f"a {name} picture cannot be decoded ({error})") from error
     if not frames:
         raise VideoError(f"a {name} picture holds nothing")
-    frame = frames[0]
-    if frame.format.name.startswith("gray"):
-        return np.asarray(frame.to_ndarray())[..., None]
-    return rgb(frame)
+    return frames[0]
 
 
 def _codec_of_picture(data: bytes) -> str:
