@@ -128,7 +128,7 @@ def run(
         RunError: an op failed; nothing is left of the output, the source is as it was.
     """
     chosen = make_executor(executor or ("process" if workers > 1 else "serial"), workers)
-    source = open_dataset(plan.source)
+    source = open_dataset(plan.source, follow_links=plan.follow_links)
     surveyed = [name for name in plan.files if name.startswith("meta/")]
     refuse_changed(source.root, {*surveyed, *statistics_files(source)}, plan)
     return run_plan(
@@ -144,7 +144,8 @@ def run(
 def _planned(source: Dataset, view: View, out: str | os.PathLike[str]) -> Plan:
     place = os.path.expanduser(os.fspath(out))
     refuse_output(place, source=source.url)
-    return replace(compile_view(view, survey(source)), out=place)
+    plan = compile_view(view, survey(source))
+    return replace(plan, out=place, follow_links=source.root.follow_links)
 
 
 def _limit(name: str, value: float | None) -> float | None:

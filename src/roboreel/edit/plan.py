@@ -152,6 +152,8 @@ class Plan:
     source: str
     out: str | None = None
     """Where the result is to appear."""
+    follow_links: bool = False
+    """True where links out of the source were followed, and are to be."""
     model: Model = field(repr=False)
     """The result's documents, as they will be."""
     inputs: pa.Table = field(repr=False)

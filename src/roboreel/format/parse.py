@@ -62,8 +62,9 @@ class Problems:
     def raise_errors(self, summary: str) -> None:
         """Raise `DatasetError` with every error noted so far, if there is one."""
         errors = [problem for problem in self.found if problem.severity == "error"]
-        if errors:
-            raise DatasetError(summary, errors)
+        if errors:  # what is behind a link is missing for that reason
+            links = [problem for problem in self.found if problem.rule == "file.link"]
+            raise DatasetError(summary, [*links, *errors])
 
 
 def parse_json(data: bytes, path: str) -> Json:

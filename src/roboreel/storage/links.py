@@ -1,0 +1,143 @@
+"""Links: which ones are followed, and the files that a folder holds.
+
+A dataset from elsewhere may hold links to anything on the reader's disk. What they lead to would end up in
+what is written from it; so links are followed only while they stay inside the dataset.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from stat import S_ISLNK
+
+from roboreel.errors import StorageError
+
+_MOST_LINKED_FOLDERS = 10_000
+"""A few folders that link to each other spell millions of names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files below a root, and what was passed over."""
+
+    files: tuple[str, ...]
+    """Names of all files, sorted."""
+    links_out: tuple[tuple[str, str], ...] = ()
+    """(name, what it says) of links that lead out of the root and are not followed, sorted."""
+    unnamed: tuple[str, ...] = ()
+    """Names that are no Unicode text, sorted: no document can refer to them."""
+
+
+class Bounds:
+    """Where links below a folder may lead: to places in it.
+
+    From a snapshot in a Hugging Face cache, `…/snapshots/<revision>/…`, also to the blobs beside it.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = os.path.realpath(folder)
+        self._blobs = _blobs_of_snapshot(self._folder)
+
+    def real(self, name: str) -> str | None:
+        """The place of a name below the folder, links resolved; None where that is out of bounds.
+
+        Asks the disk for each part anew: what was no link a moment ago may be one now.
+        """
+        at = self._folder
+        for part in name.split("/"):
+            at = f"{at}{os.sep}{part}"
+            if S_ISLNK(os.lstat(at).st_mode):
+                return self.resolved(f"{self._folder}{os.sep}{name}")
+        return at
+
+    def resolved(self, path: str) -> str | None:
+        """The place that a path leads to, or None."""
+        real = os.path.realpath(path)
+        inside = f"{real}{os.sep}".startswith(self._folder.rstrip(os.sep) + os.sep)
+        return real if inside or os.path.dirname(real) == self._blobs else None
+
+
+def _blobs_of_snapshot(folder: str) -> str | None:
+    parts = folder.split(os.sep)
+    for at in range(len(parts) - 2, 0, -1):
+        if parts[at] == "snapshots":
+            return os.sep.join([*parts[:at], "blobs"])
+    return None
+
+
+def listing_of(folder: str, bounds: Bounds | None) -> Listing:
+    """The files below a folder: no pipes, no devices, no links that lead nowhere.
+
+    Args:
+        folder: the folder.
+        bounds: where links may lead; None for anywhere.
+
+    Raises:
+        OSError: a folder cannot be listed.
+        StorageError: there are absurdly many linked folders.
+    """
+    walk = _Walk(bounds)
+    names = sorted(walk.names(folder))
+    unnamed = tuple(name for name in names if not _is_unicode(name))
+    files = tuple(name for name in names if _is_unicode(name)) if unnamed else tuple(names)
+    return Listing(files, tuple(sorted(walk.links_out)), unnamed)
+
+
+class _Walk:
+    """Lists a folder; linked folders are followed, but none into itself again."""
+
+    def __init__(self, bounds: Bounds | None) -> None:
+        self._bounds = bounds
+        self._linked_folders = 0
+        self.links_out: list[tuple[str, str]] = []
+
+    def names(self, folder: str) -> Iterator[str]:
+        """Names of the files below a folder, in any order."""
+        due = [(folder, "", frozenset[str]())]
+        while due:
+            at, prefix, linked = due.pop()
+            with os.scandir(at) as entries:
+                for entry in entries:
+                    name = prefix + entry.name
+                    if entry.is_symlink():
+                        below = self._follow(entry, name, at, linked)
+                        if below is not None:
+                            due.append((entry.path, f"{name}/", below))
+                        elif self._is_linked_file(entry):
+                            yield name
+                    elif entry.is_file():
+                        yield name
+                    elif entry.is_dir():
+                        due.append((entry.path, f"{name}/", linked))
+
+    def _follow(
+        self, entry: os.DirEntry[str], name: str, folder: str, linked: frozenset[str]
+    ) -> frozenset[str] | None:
+        """The linked folders on the way through this one; None where it is none to be followed."""
+        if self._leads_out(entry.path):
+            self.links_out.append((name, os.readlink(entry.path)))
+            return None
+        if not os.path.isdir(entry.path):
+            return None
+        real, here = os.path.realpath(entry.path), os.path.realpath(folder)
+        if real in linked or f"{here}{os.sep}".startswith(f"{real}{os.sep}"):
+            return None
+        self._linked_folders += 1
+        if self._linked_folders > _MOST_LINKED_FOLDERS:
+            raise StorageError(f"'{name}': more than {_MOST_LINKED_FOLDERS} linked folders")
+        return linked | {real}
+
+    def _is_linked_file(self, entry: os.DirEntry[str]) -> bool:
+        return os.path.isfile(entry.path) and not self._leads_out(entry.path)
+
+    def _leads_out(self, path: str) -> bool:
+        return self._bounds is not None and self._bounds.resolved(path) is None
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
