@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from roboreel.errors import Problem
 from roboreel.format import v2, v21, v30
-from roboreel.format.feature import Feature
+from roboreel.format.feature import Feature, holds_numbers
 from roboreel.format.model import EPISODE, Model
 from roboreel.format.parse import parse_json
 from roboreel.format.stats import Stats, merge_stats, parse_stats
@@ -101,7 +101,8 @@ class Dataset:
 
     def _stats_in(self, name: str) -> Iterator[tuple[int, Stats]]:
         with TableFile(self.root, name) as file:
-            names = [n for n in file.footer.schema.names if n.startswith("stats/")]
+            schema = file.footer.schema
+            names = [f.name for f in schema if f.name.startswith("stats/") and holds_numbers(f.type)]
             begin = 0
             for rows in file.footer.row_group_rows:
                 table = file.rows(begin, begin + rows).select([EPISODE, *names])

@@ -31,10 +31,25 @@ def extra_column(name: str, values: Sequence[Json]) -> tuple[pa.Field, pa.Array]
 
 def extra_values(field: pa.Field, column: pa.ChunkedArray) -> list[Json]:
     """The field's values as JSON has them."""
-    values: list[Json] = column.to_pylist()
+    values = _plain(column)
     if (field.metadata or {}).get(b"roboreel.form") != b"json":
         return values
     return [None if text is None else _parsed(text) for text in values]
+
+
+def _plain(column: pa.ChunkedArray) -> list[Json]:
+    """The values as Python has them; those that it has not, as texts.
+
+    Python has no nanoseconds, no year 300000 and not every time zone.
+    """
+    try:
+        values: list[Json] = column.to_pylist()
+    except (ValueError, OverflowError, LookupError, pa.ArrowException):
+        try:
+            values = column.cast(pa.string()).to_pylist()
+        except pa.ArrowException:
+            values = [str(column.slice(at, 1).to_string()) for at in range(len(column))]
+    return values
 
 
 def _parsed(text: str) -> Json:

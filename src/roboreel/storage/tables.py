@@ -49,7 +49,9 @@ class TableFile:
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The whole file, or some of its columns."""
         with self._explained():
-            return self._file.read(columns=list(columns) if columns is not None else None)
+            table = self._file.read(columns=list(columns) if columns is not None else None)
+            table.validate(full=True)  # texts in UTF-8, too
+            return table
 
     def rows(self, start: int, stop: int) -> pa.Table:
         """The rows `[start, stop)`, all columns."""
