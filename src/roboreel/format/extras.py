@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
-from roboreel.format.json_types import Json
+from roboreel.format.json_types import Json, is_deep
 
 _MARK = {b"roboreel.form": b"json"}
 
@@ -34,7 +34,7 @@ def extra_values(field: pa.Field, column: pa.ChunkedArray) -> list[Json]:
     values = _plain(column)
     if (field.metadata or {}).get(b"roboreel.form") != b"json":
         return values
-    return [None if text is None else _parsed(text) for text in values]
+    return [_parsed(text) if isinstance(text, str) else text for text in values]
 
 
 def _plain(column: pa.ChunkedArray) -> list[Json]:
@@ -53,9 +53,11 @@ def _plain(column: pa.ChunkedArray) -> list[Json]:
 
 
 def _parsed(text: str) -> Json:
+    if is_deep(text.encode()):
+        return text
     try:
         return json.loads(text)
-    except ValueError:  # another tool wrote into the column
+    except (ValueError, RecursionError):  # another tool wrote into the column
         return text
 
 
