@@ -330,10 +330,11 @@ def with_missing_tasks(
     """`tasks`, and after them the texts that only episodes name."""
     known = set(tasks.values())
     result = dict(tasks)
+    index = max(tasks, default=-1)
     for episode, texts in episodes:
         for text in texts:
             if text not in known:
-                index = max(result, default=-1) + 1
+                index += 1
                 result[index] = text
                 known.add(text)
                 message = f"task '{text}' is not in the task list"

@@ -74,9 +74,8 @@ def work_of(plan: Plan, staging: str) -> Iterator[Work]:
     for number, op in enumerate(plan.ops):
         if isinstance(op, CopyFile):
             inputs, outputs = plan.inputs.slice(0, 0), plan.model.episodes.slice(0, 0)
-            files: Mapping[str, FileFacts] = {
-                name: facts for name, facts in plan.files.items() if name == op.path
-            }
+            known = plan.files.get(op.path)
+            files: Mapping[str, FileFacts] = {} if known is None else {op.path: known}
         else:
             start, count = op.episodes.start, len(op.episodes)
             inputs = plan.inputs.slice(start, count).combine_chunks()

@@ -13,7 +13,7 @@ from stat import S_ISLNK
 
 from roboreel.errors import StorageError
 
-_MOST_LINKED_FOLDERS = 10_000
+_MOST_LINKED_FOLDERS = 2000
 """A few folders that link to each other spell millions of names."""
 
 
@@ -101,38 +101,37 @@ class _Walk:
                 for entry in entries:
                     name = prefix + entry.name
                     if entry.is_symlink():
-                        below = self._follow(entry, name, at, linked)
-                        if below is not None:
-                            due.append((entry.path, f"{name}/", below))
-                        elif self._is_linked_file(entry):
+                        real = self._followed(entry, name)
+                        if real is None:
+                            continue
+                        if os.path.isfile(real):
                             yield name
+                        elif os.path.isdir(real) and _leads_elsewhere(real, at, linked):
+                            self._count_folder(name)
+                            due.append((entry.path, f"{name}/", linked | {real}))
                     elif entry.is_file():
                         yield name
                     elif entry.is_dir():
                         due.append((entry.path, f"{name}/", linked))
 
-    def _follow(
-        self, entry: os.DirEntry[str], name: str, folder: str, linked: frozenset[str]
-    ) -> frozenset[str] | None:
-        """The linked folders on the way through this one; None where it is none to be followed."""
-        if self._leads_out(entry.path):
+    def _followed(self, entry: os.DirEntry[str], name: str) -> str | None:
+        if self._bounds is None:
+            return os.path.realpath(entry.path)
+        real = self._bounds.resolved(entry.path)
+        if real is None:
             self.links_out.append((name, os.readlink(entry.path)))
-            return None
-        if not os.path.isdir(entry.path):
-            return None
-        real, here = os.path.realpath(entry.path), os.path.realpath(folder)
-        if real in linked or f"{here}{os.sep}".startswith(f"{real}{os.sep}"):
-            return None
+        return real
+
+    def _count_folder(self, name: str) -> None:
         self._linked_folders += 1
         if self._linked_folders > _MOST_LINKED_FOLDERS:
             raise StorageError(f"'{name}': more than {_MOST_LINKED_FOLDERS} linked folders")
-        return linked | {real}
 
-    def _is_linked_file(self, entry: os.DirEntry[str]) -> bool:
-        return os.path.isfile(entry.path) and not self._leads_out(entry.path)
 
-    def _leads_out(self, path: str) -> bool:
-        return self._bounds is not None and self._bounds.resolved(path) is None
+def _leads_elsewhere(real: str, folder: str, linked: frozenset[str]) -> bool:
+    """True where a linked folder is not one that holds the link, or was come through."""
+    here = os.path.realpath(folder)
+    return real not in linked and not f"{here}{os.sep}".startswith(f"{real}{os.sep}")
 
 
 def _is_unicode(name: str) -> bool:

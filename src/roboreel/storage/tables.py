@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from roboreel.errors import StorageError
 from roboreel.storage.fs import LocalRoot, Root
 
-_MOST_NUMBER_BYTES = 2 << 30
-"""Numbers that one read may take in memory. A few kilobytes can say "this one, 2³¹ times", by the format."""
+_MOST_BYTES = 2 << 30
+"""What one read may take in memory beyond what stands on disk. A few kilobytes can say "this number, 2³¹
+times", by the format."""
 _WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 8}
 
 _LFS = b"version https://git-lfs"
@@ -95,17 +96,19 @@ class TableFile:
     def _refuse_bomb(self, groups: Iterable[int], columns: Sequence[str] | None) -> None:
         """Raise `StorageError` where what is to be read takes absurdly more memory than bytes on disk."""
         wanted = None if columns is None else frozenset(columns)
-        numbers = 0
+        taken = 0
         for group in groups:
             facts = self._file.metadata.row_group(group)
             for at in range(facts.num_columns):
                 chunk = facts.column(at)
                 if wanted is None or chunk.path_in_schema.partition(".")[0] in wanted:
                     width = _WIDTH.get(chunk.physical_type, 4)
-                    numbers += max(chunk.num_values, facts.num_rows) * width
-        if numbers > _MOST_NUMBER_BYTES:
+                    taken += max(chunk.num_values, facts.num_rows) * width
+                    inflated = chunk.total_uncompressed_size - 8 * chunk.total_compressed_size
+                    taken += max(inflated, 0)
+        if taken > _MOST_BYTES:
             raise StorageError(
-                f"'{self.name}': reading it would take {numbers >> 20} MiB or more at once:"
+                f"'{self.name}': reading it would take {taken >> 20} MiB or more at once:"
                 " write it with smaller row groups"
             )
 
@@ -219,9 +222,11 @@ def _leaf_paths(path: str, type_: pa.DataType) -> list[str]:
 
 
 def _refuse_twins(names: Sequence[str]) -> None:
-    twins = sorted({name for name in names if names.count(name) > 1})
-    if twins:
-        raise ValueError(f"two columns are named '{twins[0]}'")
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"two columns are named '{name}'")
+        seen.add(name)
 
 
 def _refuse_nonsense(footer: Footer) -> None:
