@@ -160,7 +160,7 @@ def run(
         raise UsageError("only a run in place has an original to discard")
     name = executor or ("process" if workers > 1 else "serial")
     chosen = make_executor(name, workers, patience=patience)
-    source = open_dataset(plan.source)
+    source = open_dataset(plan.source, follow_links=plan.follow_links)
     surveyed = [name for name in plan.files if name.startswith("meta/")]
     refuse_changed(source.root, {*surveyed, *statistics_files(source)}, plan)
     return run_plan(
@@ -212,7 +212,9 @@ def _planned(
     else:
         place = os.path.expanduser(os.fspath(out))
         refuse_output(place, source=source.url)
-    return replace(compile_view(view, survey(source)), out=place, in_place=in_place)
+    plan = compile_view(view, survey(source))
+    follow_links = source.root.follow_links
+    return replace(plan, out=place, in_place=in_place, follow_links=follow_links)
 
 
 def _limit(name: str, value: float | None) -> float | None:

@@ -23,7 +23,7 @@ def demo(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder to make; must not exist.")],
 ) -> None:
     """Make a small two-camera dataset, convert it to v3.0 and back, and check both."""
-    with stoppable(None):
+    with stoppable():
         _run(Path(folder).expanduser())
 
 

@@ -63,7 +63,8 @@ def statistics_files(dataset: Dataset) -> list[str]:
 def _require_videos(dataset: Dataset) -> None:
     missing = [p for p in dataset.problems if p.rule == "video.missing" and p.severity == "error"]
     if missing:
-        raise DatasetError("the videos are not here", missing)
+        links = [p for p in dataset.problems if p.rule == "file.link"]
+        raise DatasetError("the videos are not here", [*links, *missing])
 
 
 def _settle_lengths(rows: Int64, findings: Findings) -> None:

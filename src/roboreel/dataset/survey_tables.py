@@ -141,13 +141,19 @@ def _locate_shared(
     if EPISODE_INDEX in index.column_names:
         places = _runs(_whole_numbers(index[EPISODE_INDEX]))
     located = []
-    for row in members:
+    taken = 0
+    for row in sorted(members, key=lambda row: (int(found.row_start[row]), row)):
         begin, count = int(found.row_start[row]), int(found.rows[row])
         place = (begin, begin + count) if places is None else places.get(findings.numbers[row])
         if place is None or place[1] > rows:
             message = "the table holds no unbroken run of rows with its episode_index"
             findings.breaks([row], "table.episode-rows", message, path=path)
             continue
+        if places is None and place[0] < taken:
+            message = "its rows are those of another episode too, by the documents"
+            findings.breaks([row], "table.episode-rows", message, path=path)
+            continue
+        taken = place[1]
         if place[0] != begin:
             message = f"its rows begin at {place[0]}, not at {begin}"
             findings.notes(row, "table.episode-rows", message, path=path, action="the table wins")

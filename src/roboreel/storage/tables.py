@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from os import fstat
+from os.path import samestat
 from typing import IO, Any
 
 import pyarrow as pa
@@ -11,6 +13,11 @@ import pyarrow.parquet as pq
 
 from roboreel.errors import StorageError
 from roboreel.storage.fs import LocalRoot, Root
+
+_MOST_BYTES = 2 << 30
+"""What one read may take in memory beyond what stands on disk. A few kilobytes can say "this number, 2³¹
+times", by the format."""
+_WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 8}
 
 _LFS = b"version https://git-lfs"
 ROW_GROUP_BYTES = 1 << 20
@@ -40,6 +47,7 @@ class TableFile:
             self._file: Any = pq.ParquetFile(self._input)
             self.footer = _footer(self._file)
             _refuse_twins(self.footer.schema.names)
+            _refuse_nonsense(self.footer)
         except _DAMAGED as error:
             reason = _why_unreadable(self._handle, error)
             self._handle.close()
@@ -48,8 +56,11 @@ class TableFile:
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The whole file, or some of its columns."""
+        self._refuse_bomb(range(len(self.footer.row_group_rows)), columns)
         with self._explained():
-            return self._file.read(columns=list(columns) if columns is not None else None)
+            table = self._file.read(columns=list(columns) if columns is not None else None)
+            table.validate(full=True)  # texts in UTF-8, too
+            return table
 
     def rows(self, start: int, stop: int) -> pa.Table:
         """The rows `[start, stop)`, all columns."""
@@ -59,6 +70,7 @@ class TableFile:
             )
         first, last, begin = self._groups(start, stop)
         if self._kept is None or self._kept[0] != (first, last):
+            self._refuse_bomb(range(first, last), None)
             with self._explained():
                 self._kept = ((first, last), self._file.read_row_groups(list(range(first, last))))
         return self._kept[1].slice(start - begin, stop - start)
@@ -86,6 +98,25 @@ class TableFile:
             if at >= stop:
                 return first, number + 1, begin
         return first, len(self.footer.row_group_rows), begin
+
+    def _refuse_bomb(self, groups: Iterable[int], columns: Sequence[str] | None) -> None:
+        """Raise `StorageError` where what is to be read takes absurdly more memory than bytes on disk."""
+        wanted = None if columns is None else frozenset(columns)
+        taken = 0
+        for group in groups:
+            facts = self._file.metadata.row_group(group)
+            for at in range(facts.num_columns):
+                chunk = facts.column(at)
+                if wanted is None or chunk.path_in_schema.partition(".")[0] in wanted:
+                    width = _WIDTH.get(chunk.physical_type, 4)
+                    taken += max(chunk.num_values, facts.num_rows) * width
+                    inflated = chunk.total_uncompressed_size - 8 * chunk.total_compressed_size
+                    taken += max(inflated, 0)
+        if taken > _MOST_BYTES:
+            raise StorageError(
+                f"'{self.name}': reading it would take {taken >> 20} MiB or more at once:"
+                " write it with smaller row groups"
+            )
 
     def _explained(self) -> _Explained:
         return _Explained(self.name)
@@ -197,9 +228,17 @@ def _leaf_paths(path: str, type_: pa.DataType) -> list[str]:
 
 
 def _refuse_twins(names: Sequence[str]) -> None:
-    twins = sorted({name for name in names if names.count(name) > 1})
-    if twins:
-        raise ValueError(f"two columns are named '{twins[0]}'")
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"two columns are named '{name}'")
+        seen.add(name)
+
+
+def _refuse_nonsense(footer: Footer) -> None:
+    counts = footer.row_group_rows
+    if min(counts, default=0) < 0 or sum(counts) != footer.rows:
+        raise ValueError(f"its footer gives {footer.rows} rows, and others by row groups")
 
 
 def _footer(file: Any) -> Footer:
@@ -209,7 +248,10 @@ def _footer(file: Any) -> Footer:
 
 def _arrow_input(root: Root, name: str, handle: IO[bytes]) -> Any:
     if isinstance(root, LocalRoot):
-        return pa.OSFile(str(root.path / name))
+        file = pa.OSFile(str(root.path / name))
+        if samestat(fstat(file.fileno()), fstat(handle.fileno())):
+            return file
+        raise ValueError("another file by now than a moment ago")
     return handle
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from roboreel.dataset.dataset import Dataset, episode_files
+from roboreel.dataset.dataset import Dataset
 from roboreel.errors import Severity
 from roboreel.format import v30
 from roboreel.format.inventory import Int64, Inventory
@@ -50,7 +50,7 @@ def _check_ranges(dataset: Dataset, rows: Int64, problems: Problems) -> None:
     names = (v30.FROM_INDEX, v30.TO_INDEX)
     parts = [
         read_table(dataset.root, name, columns=[EPISODE, *names])
-        for name in episode_files(dataset.files)
+        for name in v30.episode_files(dataset.files)
     ]
     table = pa.concat_tables(parts, promote_options="permissive").sort_by(EPISODE)
     absent = [name for name in names if name not in table.column_names]

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from roboreel.dataset.dataset import Dataset, episode_files
+from roboreel.dataset.dataset import Dataset
+from roboreel.format import v30
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Int64
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, TASKS, video_path
@@ -84,7 +85,7 @@ class Side:
         if self.dataset.version.one_file_per_episode:
             return None
         parts = []
-        for name in episode_files(self.dataset.files):
+        for name in v30.episode_files(self.dataset.files):
             with TableFile(self.dataset.root, name) as file:
                 wanted = (EPISODE, FROM_INDEX, TO_INDEX)
                 if any(column not in file.footer.schema.names for column in wanted):

@@ -14,6 +14,7 @@ from roboreel.storage.video.boxes import boxes
 from roboreel.storage.video.packets import PacketTable, SampleEntry
 
 _ENTRY_HEADER = 86  # a VisualSampleEntry's fixed part, before its boxes
+_MOST_UNITS = 1000  # before a picture's first slice there are a few
 
 
 class AccessPoints:
@@ -39,7 +40,9 @@ class AccessPoints:
     def _read(self, position: int, nal_length: int) -> bool:
         at = int(self._table.offset[position])
         end = at + int(self._table.size[position])
-        while at + nal_length < end:
+        for _ in range(_MOST_UNITS):
+            if at + nal_length >= end:
+                break
             self._file.seek(at)
             head = self._file.read(nal_length + 1)
             if len(head) <= nal_length:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from roboreel.errors import VideoError
 
+_MOST_BOXES = 10_000
+"""Side by side. A file of nothing but empty boxes has millions, and they would all be walked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -21,8 +24,11 @@ class Box:
 def boxes(data: bytes | memoryview, start: int = 0, stop: int | None = None) -> Iterator[Box]:
     """The boxes of `data[start:stop]`, in order."""
     end = len(data) if stop is None else stop
-    at = start
+    at, count = start, 0
     while at + 8 <= end:
+        count += 1
+        if count > _MOST_BOXES:
+            raise VideoError(f"more than {_MOST_BOXES} boxes side by side")
         size, kind, header = _header(data, at, end)
         if size < header or at + size > end:
             raise VideoError(f"box '{kind}' runs over the end of what holds it")

@@ -19,7 +19,11 @@ from roboreel.storage.video.demux import packets_by_demuxer
 from roboreel.storage.video.packets import Int64, PacketTable, SampleEntry
 
 _LFS = b"version https://git-lfs"
-_MAX_MOOV_BYTES = 1 << 30
+_MAX_MOOV_BYTES = 1 << 28
+_MOST_PACKETS = 1 << 24
+"""Six days at 30 frames per second; tables that repeat one entry claim four thousand million for nothing."""
+_MOST_TOP_BOXES = 100_000
+_MOST_EDITS = 1000
 _SAMPLE_ENTRY_HEADER = 86  # a VisualSampleEntry's fixed part, before its boxes
 
 
@@ -43,9 +47,17 @@ def read_packet_table(root: Root, name: str) -> PacketTable:
         raise VideoError(f"'{name}': {error}") from error
     if table.packets == 0:
         raise VideoError(f"'{name}': holds no packet")
-    if int((table.offset + table.size).max()) > size_bytes or int(table.offset.min()) < 0:
-        raise VideoError(f"'{name}': cut short: its index names bytes beyond its end")
+    _refuse_outside(table, name, size_bytes)
     return table
+
+
+def _refuse_outside(table: PacketTable, name: str, size_bytes: int) -> None:
+    """Raise `VideoError` where packets lie beyond the file's end, or over each other."""
+    first, last = int(table.offset.min()), int(table.offset.max())
+    if first < 0 or last > size_bytes or int((table.offset + table.size).max()) > size_bytes:
+        raise VideoError(f"'{name}': cut short: its index names bytes beyond its end")
+    if int(table.size.sum()) > size_bytes:
+        raise VideoError(f"'{name}': its index names more bytes than the file has")
 
 
 def _read_moov(file: IO[bytes], size_bytes: int) -> bytes:
@@ -56,7 +68,9 @@ def _read_moov(file: IO[bytes], size_bytes: int) -> bytes:
         raise VideoError("a git-LFS pointer, not the video: run 'git lfs pull'")
     at = 0
     seen = False
-    while at + 8 <= size_bytes:
+    for _ in range(_MOST_TOP_BOXES):
+        if at + 8 > size_bytes:
+            break
         file.seek(at)
         header = file.read(16)
         size, kind = struct.unpack_from(">I4s", header)
@@ -90,6 +104,7 @@ def _read_exactly(file: IO[bytes], size: int) -> bytes:
 
 def _table(moov: bytes, file_bytes: int) -> PacketTable:
     whole = Box("moov", 0, len(moov))
+    _refuse_claims(moov)
     tracks = [box for box in boxes(moov) if box.kind == "trak"]
     kinds = [_handler(moov, track) for track in tracks]
     if kinds.count("vide") != 1:
@@ -97,6 +112,7 @@ def _table(moov: bytes, file_bytes: int) -> PacketTable:
     track = tracks[kinds.index("vide")]
     media = child(moov, track, "mdia")
     samples = child(moov, child(moov, media, "minf"), "stbl")
+    _refuse_twin_tables(moov, samples)
     timescale = _timescale(moov, child(moov, media, "mdhd"))
     size = _sizes(moov, samples, file_bytes)
     dts = _decode_times(moov, samples, len(size))
@@ -114,6 +130,23 @@ def _table(moov: bytes, file_bytes: int) -> PacketTable:
         shown_to=shown_to,
         other_tracks=tuple(kind for kind in kinds if kind != "vide"),
     )
+
+
+def _refuse_claims(moov: bytes) -> None:
+    """Raise `VideoError` where a table, of whatever track, claims absurdly many packets."""
+    at = moov.find(b"stsz")
+    while at >= 0:
+        count = int.from_bytes(moov[at + 12 : at + 16], "big")
+        if count > _MOST_PACKETS:
+            raise VideoError(f"its index claims {count} packets, more than {_MOST_PACKETS}")
+        at = moov.find(b"stsz", at + 4)
+
+
+def _refuse_twin_tables(moov: bytes, samples: Box) -> None:
+    kinds = [box.kind for box in boxes(moov, samples.start, samples.stop)]
+    for kind in ("stsd", "stts", "ctts", "stss", "stsz", "stsc", "stco", "co64"):
+        if kinds.count(kind) > 1:
+            raise VideoError(f"its index has two tables of the kind '{kind}'")
 
 
 def _handler(moov: bytes, track: Box) -> str:
@@ -234,6 +267,8 @@ def _edit(
         return first, None
     box = child(moov, edits, "elst")
     count = struct.unpack_from(">I", moov, box.start + 4)[0]
+    if count > _MOST_EDITS:
+        raise VideoError(f"its edit list has {count} entries; re-mux it to one piece first")
     form, step = (">Qq", 20) if moov[box.start] == 1 else (">Ii", 12)
     if box.start + 8 + count * step > box.stop:
         raise VideoError("its edit list runs over its end")
