@@ -153,3 +153,7 @@ def test_an_lfs_pointer_is_named_for_every_kind_of_file(made: Path) -> None:
     episode_video(made, TOP, 1).write_bytes(LFS_POINTER)
     found = {(p.rule, p.episode) for p in roboreel.check(made).problems if "git-LFS" in p.message}
     assert found == {("table.readable", 0), ("video.readable", 1)}
+    for name in ("meta/episodes.jsonl", "meta/info.json"):
+        (made / name).write_bytes(LFS_POINTER)
+        (problem,) = roboreel.check(made).problems
+        assert (problem.rule, "git-LFS" in problem.message) == ("document.readable", True)
