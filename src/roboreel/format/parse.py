@@ -87,6 +87,9 @@ class Problems:
             raise DatasetError(summary, [*links, *errors])
 
 
+_LFS = b"version https://git-lfs"
+
+
 def parse_json(data: bytes, path: str) -> Json:
     """A JSON document; NaN tokens are taken as Python's parser takes them.
 
@@ -104,6 +107,9 @@ def parse_json(data: bytes, path: str) -> Json:
     except UnicodeDecodeError as error:
         raise _unreadable(path, f"not UTF-8: {error.reason} at byte {error.start}") from error
     except json.JSONDecodeError as error:
+        if data.startswith(_LFS):
+            reason = "a git-LFS pointer, not the document: run 'git lfs pull'"
+            raise _unreadable(path, reason) from error
         where = f"line {error.lineno}, column {error.colno}"
         raise _unreadable(path, f"not JSON: {error.msg} at {where}") from error
     except (ValueError, RecursionError) as error:

@@ -6,13 +6,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
 import roboreel
+from roboreel.cli.main import app
 from roboreel.format.rules import RULES
 from roboreel.testing import FeatureSet, Version, make_dataset
 from tests.mutate import LFS_POINTER, edit_info, episode_table, episode_video, set_column
@@ -21,7 +23,22 @@ from tests.unit.check.breaks import CAMERAS, TOP, column, in_each
 VERSIONS: tuple[Version, ...] = ("v2.0", "v2.1", "v3.0")
 
 
-def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+class Done(NamedTuple):
+    """What the command left."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def command(*arguments: object) -> Done:
+    """The command, run in this process."""
+    done = CliRunner().invoke(app, ["check", *map(str, arguments)])
+    return Done(done.exit_code, done.stdout, done.stderr)
+
+
+def shell(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """The command as a shell runs it: with its errors as messages and exit codes."""
     words = [sys.executable, "-m", "roboreel", "check", *map(str, arguments)]
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
 
@@ -36,7 +53,7 @@ def test_a_clean_dataset_is_one_reassuring_line(made: Path) -> None:
     wanted = (
         f"checked {made}: v2.1, 3 episodes, 38 rows, 76 packets in 13 files: no problem found\n"
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, wanted, "")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, wanted, "")
     assert command(made, "--quiet").stdout == ""
 
 
@@ -45,7 +62,7 @@ def test_errors_come_first_and_many_of_one_rule_are_folded(made: Path) -> None:
     edit_info(made, total_frames=7)
     done = command(made)
     lines = done.stdout.splitlines()
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert lines[0] == "errors"
     assert lines[1].startswith("  table.timestamps: ")
     assert lines[2] == "    … and 2 more episodes"
@@ -57,10 +74,10 @@ def test_errors_come_first_and_many_of_one_rule_are_folded(made: Path) -> None:
 
 def test_quiet_prints_errors_only(made: Path) -> None:
     edit_info(made, total_frames=7)
-    assert (command(made, "-q").returncode, command(made, "-q").stdout) == (0, "")
+    assert (command(made, "-q").exit_code, command(made, "-q").stdout) == (0, "")
     episode_video(made, TOP, 1).write_bytes(LFS_POINTER)
     done = command(made, "-q")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert done.stdout.splitlines()[0] == "errors"
     assert "git-LFS pointer" in done.stdout
     assert "info.totals" not in done.stdout
@@ -70,7 +87,7 @@ def test_json_lists_every_problem(made: Path) -> None:
     in_each(lambda episode: column(episode, "timestamp", lambda x: x + 0.05))(made)
     done = command(made, "--json")
     found: dict[str, Any] = json.loads(done.stdout)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.exit_code, done.stderr) == (1, "")
     assert found["ok"] is False
     assert found["version"] == "v2.1"
     assert (found["episodes"], found["rows"], found["packets"]) == (3, 38, 76)
@@ -87,17 +104,18 @@ def test_json_lists_every_problem(made: Path) -> None:
 def test_what_cannot_be_opened_is_listed_without_a_traceback(made: Path) -> None:
     edit_info(made, features={"a": {"dtype": 1, "shape": [1]}, "b": {"dtype": "x", "shape": "y"}})
     done = command(made)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.exit_code, done.stderr) == (1, "")
     assert done.stdout.count("feature.declaration") == 2
     report = roboreel.check(made)
     assert (report.version, report.episodes) == (None, 0)
 
 
 def test_wrong_usage_is_told_from_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    assert command().returncode == 2
-    assert "PATH is missing" in command().stderr
-    assert command("--no-such-option").returncode == 2
-    done = command(tmp_path / "nowhere")
+    done = shell()
+    assert done.returncode == 2
+    assert "PATH is missing" in done.stderr
+    assert shell("--no-such-option").returncode == 2
+    done = shell(tmp_path / "nowhere")
     assert (done.returncode, done.stdout) == (1, "")
     assert "no such folder" in done.stderr
     with pytest.raises(roboreel.StorageError):
@@ -153,3 +171,7 @@ def test_an_lfs_pointer_is_named_for_every_kind_of_file(made: Path) -> None:
     episode_video(made, TOP, 1).write_bytes(LFS_POINTER)
     found = {(p.rule, p.episode) for p in roboreel.check(made).problems if "git-LFS" in p.message}
     assert found == {("table.readable", 0), ("video.readable", 1)}
+    for name in ("meta/episodes.jsonl", "meta/info.json"):
+        (made / name).write_bytes(LFS_POINTER)
+        (problem,) = roboreel.check(made).problems
+        assert (problem.rule, "git-LFS" in problem.message) == ("document.readable", True)

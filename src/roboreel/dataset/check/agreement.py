@@ -19,7 +19,9 @@ from roboreel.format.parse import Problems
 
 _NUMBERED = (INDEX, EPISODE_INDEX, TASK_INDEX)
 _RTOL, _ATOL = 1e-4, 1e-6
-"""Of the size of the values: sums in float32 are this far off."""
+"""Of the size of the values: bounds and means that were summed in float32 are this far off."""
+_STD_RTOL = 1e-2
+"""Of the std: what nobody's training notices."""
 _FLOAT32, _FLOAT64 = 2.0**-23, 2.0**-52
 _ROUNDINGS = 16, 1 << 12
 """The fewest and the most roundings of a sum that are granted; rows in between."""
@@ -132,6 +134,7 @@ def _gaps(stored: StoredFeature, moments: Moments, summed: Int64) -> _Gaps | Non
         mean_off, std_off = np.abs(values["mean"] - moments.mean), np.abs(values["std"] - std)
         square = variance + moments.mean**2
         roundings = np.clip(summed, *_ROUNDINGS)[:, None]
+        std_slack = _STD_RTOL * std + (_FLOAT32 + roundings * _FLOAT64) * size + _ATOL
         left = roundings * _FLOAT32 * square
         explained = np.abs(values["std"] ** 2 - variance) <= left
         ratio = np.maximum(values["std"], std) / np.minimum(values["std"], std)
@@ -140,7 +143,7 @@ def _gaps(stored: StoredFeature, moments: Moments, summed: Int64) -> _Gaps | Non
         return _Gaps(
             bounds=rows & bounds,
             mean=rows & (mean_off > slack).any(axis=1),
-            std=rows & (std_off > _RTOL * std + _ATOL + roundings * _FLOAT64 * size).any(axis=1),
+            std=rows & (std_off > std_slack).any(axis=1),
             rounding=np.asarray(explained.all(axis=1)),
             gross=np.asarray(gross.any(axis=1)),
             contains=np.asarray(((low <= slack) & (high >= -slack)).all(axis=1)),

@@ -15,8 +15,8 @@ from roboreel.format.parse import Problems
 
 _TELLING_ROWS = 10
 """Fewer rows can stand still without anything being wrong."""
-_MOVING = ("action", "state", "observation")
-"""First parts of the names of what a robot senses and does."""
+_MOVING = ("action", "state", "observation.state")
+"""What a robot does and where it is, with all of the same name and a dot after it."""
 
 
 def check_rows(
@@ -73,6 +73,7 @@ def _check_episode_index(dataset: Dataset, scan: TablesScan, problems: Problems)
     numbers, paths = (dataset.episodes[name].to_pylist() for name in (EPISODE, DATA_PATH))
     known = np.flatnonzero(moments.usable)
     low, high = moments.low[:, 0], moments.high[:, 0]
+    existing = set(numbers)
     rising = bool((np.diff(low[known]) > 0).all())
     for row in known.tolist():
         if low[row] == high[row] == numbers[row]:
@@ -81,7 +82,7 @@ def _check_episode_index(dataset: Dataset, scan: TablesScan, problems: Problems)
         if low[row] != high[row]:
             message = f"its rows say that they are of episodes {low[row]:.0f} to {high[row]:.0f}"
             problems.error("table.episode-index", message, **place)
-        elif low[row] in numbers and not rising:
+        elif low[row] in existing and not rising:
             message = (
                 f"its rows say that they are of episode {low[row]:.0f}: is it that one's file?"
             )
@@ -105,7 +106,7 @@ def _check_finite(dataset: Dataset, scan: TablesScan, problems: Problems) -> Non
 def _moves(feature: Feature | None) -> bool:
     if feature is None or feature.name in INDEX_DTYPES or feature.dtype == "bool":
         return False
-    return feature.name.split(".")[0] in _MOVING
+    return any(feature.name == name or feature.name.startswith(f"{name}.") for name in _MOVING)
 
 
 def _check_frozen(dataset: Dataset, name: str, moments: Moments, problems: Problems) -> None:

@@ -131,7 +131,9 @@ def _add(
     scan: TablesScan,
 ) -> None:
     width = math.prod(feature.shape)
-    moments = scan.moments.setdefault(feature.name, Moments(len(dataset.episodes), width))
+    if feature.name not in scan.moments:
+        scan.moments[feature.name] = Moments(len(dataset.episodes), width)
+    moments = scan.moments[feature.name]
     values = column_values(column)
     if values is not None and _of_shape(values.shape[1:], feature.shape):
         starts, kept = part.joined(_wide(values, width))

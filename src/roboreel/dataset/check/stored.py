@@ -151,6 +151,8 @@ def _report_missing(dataset: Dataset, stored: StoredStats) -> None:
         n for n, feature in dataset.features.items() if described(feature) and n not in absent
     ]
     wrong = {problem.column for problem in stored.problems.found}
+    if None in wrong:  # a document could not be read: that has been said
+        return
     places: list[tuple[str, Mapping[str, StoredFeature], tuple[str, ...]]] = []
     if dataset.version.has_episode_stats:
         places.append(("of each episode", stored.episodes, BASE))
