@@ -39,6 +39,7 @@ from tests.unit.check.breaks import (
     other_number,
     overlapping,
     removed,
+    replaced,
     reversed_rows,
     rows,
     shifted,
@@ -291,4 +292,13 @@ STATISTICS = (
         1,
     ),
 )
-BREAKS: tuple[Break, ...] = (*DOCUMENTS, *FEATURES, *EPISODES, *TABLES, *VIDEOS, *STATISTICS)
+PLACES: tuple[Break, ...] = (Break("dataset.replaced", "v2.1", replaced, "note"),)
+BREAKS: tuple[Break, ...] = (
+    *PLACES,
+    *DOCUMENTS,
+    *FEATURES,
+    *EPISODES,
+    *TABLES,
+    *VIDEOS,
+    *STATISTICS,
+)
