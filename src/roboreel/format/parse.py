@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -99,7 +100,7 @@ def parse_json(data: bytes, path: str) -> Json:
     if is_deep(data):
         raise _unreadable(path, "lists and objects within each other, more than 64 deep")
     try:
-        value = json.loads(data.decode("utf-8-sig"))
+        value = json.loads(data.removeprefix(BOM_UTF8).decode())
         if b"\\u" in data:  # escapes can spell half a character, which no file can hold
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
