@@ -23,6 +23,9 @@ _LFS = b"version https://git-lfs"
 ROW_GROUP_BYTES = 1 << 20
 """A row group is closed at the first episode that brings it to this size in memory."""
 
+_ROWS_FOR_THREADS = 5_000
+"""For fewer rows, starting threads takes longer than reading."""
+
 # pyarrow ships no types; these are the errors it raises for files that are not what they should be
 _DAMAGED = (pa.ArrowInvalid, pa.ArrowException, OSError, ValueError, UnicodeDecodeError)
 
@@ -71,8 +74,10 @@ class TableFile:
         first, last, begin = self._groups(start, stop)
         if self._kept is None or self._kept[0] != (first, last):
             self._refuse_bomb(range(first, last), None)
+            groups = list(range(first, last))
+            many = sum(self.footer.row_group_rows[first:last]) >= _ROWS_FOR_THREADS
             with self._explained():
-                self._kept = ((first, last), self._file.read_row_groups(list(range(first, last))))
+                self._kept = ((first, last), self._file.read_row_groups(groups, use_threads=many))
         return self._kept[1].slice(start - begin, stop - start)
 
     def batches(self, columns: Sequence[str], *, rows: int) -> Iterator[pa.Table]:

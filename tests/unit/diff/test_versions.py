@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -128,3 +129,16 @@ def test_memory_is_bounded_by_a_row_group(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(held) == 20
     row_group = 2_000 * 64 * 8
     assert max(held) - before < 8 * row_group  # of 20, on each side
+
+
+def test_datasets_at_urls_and_open_ones_are_compared(first: Path, second: Path) -> None:
+    store = fsspec.filesystem("memory")
+    flip_packet_byte(second, 2, 1, TOP)
+    for root, name in ((first, "one"), (second, "other")):
+        store.put(f"{root}/", f"/diff/{name}/", recursive=True)
+    try:
+        assert roboreel.diff(roboreel.open(first), "memory://diff/one").same
+        found = places(roboreel.diff("memory://diff/one", "memory://diff/other"))
+        assert found == [("packets", 2, 1, TOP)]
+    finally:
+        store.rm("/diff", recursive=True)
