@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -20,10 +21,7 @@ from roboreel.runner.work import OpFailure, OpResult, Work
 Outcome: TypeAlias = OpResult | OpFailure
 Outcomes: TypeAlias = Generator[Outcome, None, None]
 
-_NO_START = (
-    "a worker process died before it began: out of memory, killed, or the calling script has no"
-    " `if __name__ == '__main__':` around its code"
-)
+_NO_START = "a worker process died before it began: out of memory, or killed"
 _START_S, _BYTES_PER_S, _FRAMES_PER_S = 120.0, 1e6, 2.0
 """What any machine and store that is still of use manages: slower is taken for stuck."""
 _LEAVING_S = 10.0
@@ -92,7 +90,7 @@ class _Worker:
         self._work, self._patience = first, patience
         self._begun, self.sound = False, True
         self.deadline = time.monotonic() + _START_S
-        with _interrupts_held():
+        with _interrupts_held(), _caller_left_out():
             self._process.start()
         theirs.close()
 
@@ -197,6 +195,22 @@ def _interrupts_held() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
     if held:
         raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _caller_left_out() -> Iterator[None]:
+    """Start workers that do not import the calling script again.
+
+    They need nothing of it: what it imports (for the command, the command line) would cost each of them
+    time and memory, and what it does outside a `__main__` guard would be done again.
+    """
+    known = vars(sys.modules["__main__"])
+    kept = {name: known[name] for name in ("__spec__", "__file__") if name in known}
+    known.update(dict.fromkeys(kept))
+    try:
+        yield
+    finally:
+        known.update(kept)
 
 
 def _end_with_parent() -> None:
