@@ -25,7 +25,9 @@ def mutate_bytes(
         return f"{len(extra)} bytes put in at {at}", data[:at] + extra + data[at:]
     if kind == 3:
         fill = choose.choice((b"\0", b"\xff")) * min(choose.choice((1, 4, 32)), stop - at)
-        return f"{len(fill)} bytes at {at} are {fill[:1]!r}", data[:at] + fill + data[at + len(fill) :]
+        return f"{len(fill)} bytes at {at} are {fill[:1]!r}", data[:at] + fill + data[
+            at + len(fill) :
+        ]
     flips = choose.choice((1, 1, 2, 8))
     return f"{flips} bits flipped", flipped(data, [(start, stop)], flips, choose)
 

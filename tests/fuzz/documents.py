@@ -13,7 +13,9 @@ from tests.fuzz.odd import TEXTS, odd_value
 
 def mutate_document(root: Path, choose: random.Random) -> str:
     """Change one document of the dataset; says what was done."""
-    found = sorted(p for p in (root / "meta").rglob("*.json*") if p.is_file() and not p.is_symlink())
+    found = sorted(
+        p for p in (root / "meta").rglob("*.json*") if p.is_file() and not p.is_symlink()
+    )
     if not found:
         return "no document is left"
     path = choose.choice([*found, *(p for p in found if p.name == "info.json")])

@@ -7,7 +7,19 @@ from pathlib import Path
 
 from tests.fuzz.blobs import flipped, mutate_bytes
 
-_HOLDERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"dinf", b"udta", b"mvex", b"moof", b"traf")
+_HOLDERS = (
+    b"moov",
+    b"trak",
+    b"mdia",
+    b"minf",
+    b"stbl",
+    b"edts",
+    b"dinf",
+    b"udta",
+    b"mvex",
+    b"moof",
+    b"traf",
+)
 _FIELDS = (0, 1, 2, 7, 8, 0xFFFF, 1 << 24, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFF8)
 
 
@@ -55,7 +67,9 @@ def _changed(data: bytes, choose: random.Random) -> tuple[str, bytes]:
     kind = data[start + 4 : start + 8].decode("latin-1")
     way = choose.randrange(12)
     if way == 0:
-        size = choose.choice((0, 1, 7, 8, stop - start - 1, stop - start + 1, 0x7FFFFFFF, 0xFFFFFFFF))
+        size = choose.choice(
+            (0, 1, 7, 8, stop - start - 1, stop - start + 1, 0x7FFFFFFF, 0xFFFFFFFF)
+        )
         return f"{kind} of size {size}", data[:start] + size.to_bytes(4, "big") + data[start + 4 :]
     if way == 1:
         return f"{kind} dropped", _resized(data, start, stop, b"")
@@ -65,15 +79,20 @@ def _changed(data: bytes, choose: random.Random) -> tuple[str, bytes]:
         other = choose.choice((b"free", b"moov", b"\0\0\0\0", b"co64", b"stsz", b"elst", b"trak"))
         return f"{kind} is {other!r}", data[: start + 4] + other + data[start + 8 :]
     if way < 8 and stop - start >= 12:
-        at = choose.randrange(start + 8, stop - 3) if way == 4 else start + 8 + 4 * choose.randrange((stop - start - 8) // 4)
+        at = start + 8 + 4 * choose.randrange((stop - start - 8) // 4)
+        at = choose.randrange(start + 8, stop - 3) if way == 4 else at
         value = choose.choice(_FIELDS)
-        return f"{kind}+{at - start} is {value}", data[:at] + value.to_bytes(4, "big") + data[at + 4 :]
+        return f"{kind}+{at - start} is {value}", data[:at] + value.to_bytes(4, "big") + data[
+            at + 4 :
+        ]
     if way == 8:
         at = choose.choice((start, start + 4, start + 8, stop - 1, stop))
         return f"cut at {at}, in {kind}", data[:at]
     if way == 9:
         inner = choose.choice(found)
-        return f"{kind} holds another box", _resized(data, start, stop, data[start : start + 8] + data[inner[0] : inner[1]])
+        return f"{kind} holds another box", _resized(
+            data, start, stop, data[start : start + 8] + data[inner[0] : inner[1]]
+        )
     flips = choose.choice((1, 1, 3))
     return f"{flips} bits of {kind} flipped", flipped(data, [(start, stop)], flips, choose)
 

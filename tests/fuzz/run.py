@@ -1,7 +1,7 @@
 """Run trials for a while, or those that are named, each finding with the name that makes it again.
 
-    python tests/fuzz/run.py --minutes 10 --seed 1000
-    python tests/fuzz/run.py v2.1-tables-17
+python tests/fuzz/run.py --minutes 10 --seed 1000
+python tests/fuzz/run.py v2.1-tables-17
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from tests.fuzz.trial import (  # noqa: E402 (found from the root of the checkout)
+from tests.fuzz.trial import (
     MUTATIONS,
     VERSIONS,
     Finding,

@@ -59,7 +59,17 @@ def _damaged(data: bytes, choose: random.Random) -> tuple[str, bytes]:
     footer = footer if 0 < footer < len(data) else len(data) // 2
     kind = choose.randrange(6)
     if kind == 0:
-        places = (0, 1, 4, footer - 1, footer, footer + 1, len(data) - 8, len(data) - 4, len(data) - 1)
+        places = (
+            0,
+            1,
+            4,
+            footer - 1,
+            footer,
+            footer + 1,
+            len(data) - 8,
+            len(data) - 4,
+            len(data) - 1,
+        )
         at = choose.choice(places)
         return f"cut at {at}", data[:at]
     if kind == 1:
@@ -126,13 +136,17 @@ def _nulled(table: pa.Table, choose: random.Random) -> pa.Table:
 
 
 def _odd_numbers(table: pa.Table, choose: random.Random) -> pa.Table:
-    plain = [f.name for f in table.schema if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)]
+    plain = [
+        f.name for f in table.schema if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)
+    ]
     name = choose.choice(plain)
     type_ = table[name].type
     values = table[name].to_pylist()
     for _ in range(choose.choice((1, 2, len(values)))):
         value = choose.choice(NUMBERS)
-        values[choose.randrange(len(values))] = float(value) if pa.types.is_floating(type_) else value
+        values[choose.randrange(len(values))] = (
+            float(value) if pa.types.is_floating(type_) else value
+        )
     return _with(table, name, pa.array(values, type_))
 
 
@@ -182,7 +196,9 @@ def _metadata(table: pa.Table, choose: random.Random) -> pa.Table:
         return table.replace_schema_metadata({key: payload})
     name = _column(table, choose)
     marks = {
-        choose.choice((b"ARROW:extension:name", b"roboreel.form", b"PARQUET:field_id")): choose.choice(
+        choose.choice(
+            (b"ARROW:extension:name", b"roboreel.form", b"PARQUET:field_id")
+        ): choose.choice(
             (b"arrow.py_extension_type", b"json", b"arrow.fixed_shape_tensor", b"999999999999")
         ),
         b"ARROW:extension:metadata": payload,
@@ -206,6 +222,10 @@ class Exploding:
         return os.system, ("touch unpickled",)
 
 
+_PAIR = pa.struct([("a", pa.int64()), ("b", pa.list_(pa.int64()))])
+_PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
 def _odd_array(rows: int, choose: random.Random) -> pa.Array:
     """A column of a kind that nobody expects."""
     numbers = list(range(rows))
@@ -217,9 +237,9 @@ def _odd_array(rows: int, choose: random.Random) -> pa.Array:
         lambda: pa.array([str(n) for n in numbers]),
         lambda: pa.array([b"\x00\xff"] * rows),
         lambda: pa.array([pickle.dumps(Exploding())] * rows),
-        lambda: pa.array([{"a": n, "b": [n]} for n in numbers], pa.struct([("a", pa.int64()), ("b", pa.list_(pa.int64()))])),
-        lambda: pa.array([{"bytes": b"\x89PNG", "path": None}] * rows, pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-        lambda: pa.array([{"bytes": None, "path": "/etc/passwd"}] * rows, pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+        lambda: pa.array([{"a": n, "b": [n]} for n in numbers], _PAIR),
+        lambda: pa.array([{"bytes": b"\x89PNG", "path": None}] * rows, _PICTURE),
+        lambda: pa.array([{"bytes": None, "path": "/etc/passwd"}] * rows, _PICTURE),
         lambda: pa.array([[("k", n)] for n in numbers], pa.map_(pa.string(), pa.int64())),
         lambda: pa.array(numbers, pa.decimal128(20, 3)),
         lambda: pa.array(numbers, pa.date32()),

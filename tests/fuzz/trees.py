@@ -12,7 +12,9 @@ from tests.mutate import LFS_POINTER
 
 def mutate_tree(root: Path, choose: random.Random) -> str:
     """Change what one name of the dataset stands for; says what was done."""
-    everything = sorted(p for p in root.rglob("*") if not p.is_symlink() and (p.is_file() or p.is_dir()))
+    everything = sorted(
+        p for p in root.rglob("*") if not p.is_symlink() and (p.is_file() or p.is_dir())
+    )
     files = [p for p in everything if p.is_file()]
     if not files:
         return "nothing is left"
@@ -35,7 +37,9 @@ def mutate_tree(root: Path, choose: random.Random) -> str:
         path.mkdir()
         return f"{name} is a folder"
     if way == 4:
-        path.symlink_to(choose.choice((kept, Path("/etc/passwd"), Path("/dev/zero"), outside, Path("/nowhere"))))
+        path.symlink_to(
+            choose.choice((kept, Path("/etc/passwd"), Path("/dev/zero"), outside, Path("/nowhere")))
+        )
         return f"{name} is a link out"
     if way == 5:
         path.symlink_to(choose.choice((path, root, path.parent, choose.choice(files))))
@@ -59,7 +63,8 @@ def mutate_tree(root: Path, choose: random.Random) -> str:
 
 _NAMES = (
     b"a\nb", b"\xff\xfe.json", b"\x1b[31m.txt", b"-rf", b"..x", b"meta/ x", b"meta/modality.json",
-    b"meta/\xe2\x80\xaegnp", b"meta/tasks.parquet", b"meta/episodes.jsonl", b"meta/stats.json", b"meta/deep/er/x",
+    b"meta/\xe2\x80\xaegnp", b"meta/tasks.parquet", b"meta/episodes.jsonl", b"meta/stats.json",
+    b"meta/deep/er/x",
     b"data/chunk-000/\xff/episode_000000.parquet", b"data/episode_000001.parquet", b"x.partial", b".hidden",
     b"meta/info.json.partial", b"meta/info.json/x", b"meta/con\x7f", b"meta/episodes/chunk-000/x.parquet",
     b"videos/a\nb/file-000.mp4",

@@ -40,7 +40,7 @@ MEMORY = 300 << 20
 _ADDRESS_SPACE = 2 << 30
 
 
-class Finding(AssertionError):
+class Finding(AssertionError):  # noqa: N818 (what is found is a fact about roboreel)
     """Something that no input may bring about."""
 
 
@@ -111,7 +111,11 @@ def run_trial(trial: Trial, bases: dict[Version, Path], folder: Path) -> str:
     told = f"{trial} → {target} {options}: {'; '.join(done)}"
     before = _snapshot(folder)
     try:
-        with contextlib.chdir(folder / "here") if hasattr(contextlib, "chdir") else _inside(folder / "here"):
+        with (
+            contextlib.chdir(folder / "here")
+            if hasattr(contextlib, "chdir")
+            else _inside(folder / "here")
+        ):
             outcome = _watched(source, target, folder / "out", options)
     except Finding as finding:
         raise Finding(f"{finding}\n  {told}") from finding.__cause__
@@ -168,7 +172,9 @@ def _used(source: Path, target: Version, out: Path, options: dict[str, Any]) -> 
     broken = survey(written).broken
     if broken:
         raise Finding(f"what was written is broken: {next(iter(broken.values()))[0]}")
-    if written.total_frames != report.frames or any(p.severity == "error" for p in written.problems):
+    if written.total_frames != report.frames or any(
+        p.severity == "error" for p in written.problems
+    ):
         raise Finding(f"what was written is not what was reported: {written.problems}")
     for name in ("check", "diff"):  # as they come to be
         if hasattr(roboreel, name):

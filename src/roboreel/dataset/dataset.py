@@ -102,7 +102,9 @@ class Dataset:
     def _stats_in(self, name: str) -> Iterator[tuple[int, Stats]]:
         with TableFile(self.root, name) as file:
             schema = file.footer.schema
-            names = [f.name for f in schema if f.name.startswith("stats/") and holds_numbers(f.type)]
+            names = [
+                f.name for f in schema if f.name.startswith("stats/") and holds_numbers(f.type)
+            ]
             begin = 0
             for rows in file.footer.row_group_rows:
                 table = file.rows(begin, begin + rows).select([EPISODE, *names])

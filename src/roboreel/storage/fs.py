@@ -110,21 +110,24 @@ class LocalRoot(Root):
         with self._opened(name) as file, self._explained(name):
             return file.read()
 
-    def _opened(self, name: str, buffering: int = -1) -> Any:
+    def _opened(self, name: str, buffering: int = -1) -> IO[bytes]:
         """The file, open for reading: a regular one, at a place inside, whatever changes meanwhile."""
         with self._explained(name):
             # a pipe without a writer would hold up an ordinary open for ever
             descriptor = os.open(self._inside(name), os.O_RDONLY | _NO_WAIT)
             try:
-                found = os.fstat(descriptor)
-                if not S_ISREG(found.st_mode):
-                    raise StorageError(f"'{name}' in '{self.url}': not a file")
-                if not os.path.samestat(found, os.lstat(self._inside(name))):
-                    raise StorageError(f"'{name}' in '{self.url}': changed while it was opened")
+                self._refuse_other(name, os.fstat(descriptor))
                 return os.fdopen(descriptor, "rb", buffering)
             except BaseException:
                 os.close(descriptor)
                 raise
+
+    def _refuse_other(self, name: str, found: os.stat_result) -> None:
+        """Raise `StorageError` where what was opened is no file, or not what is at its place inside."""
+        if not S_ISREG(found.st_mode):
+            raise StorageError(f"'{name}' in '{self.url}': not a file")
+        if not os.path.samestat(found, os.lstat(self._inside(name))):
+            raise StorageError(f"'{name}' in '{self.url}': changed while it was opened")
 
     def _inside(self, name: str) -> str:
         """Where the file is, links resolved.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from roboreel.errors import VideoError
 
-
 _MOST_BOXES = 10_000
 """Side by side. A file of nothing but empty boxes has millions, and they would all be walked."""
 
