@@ -34,6 +34,8 @@ MUTATIONS: dict[str, Mutation] = {
     "tree": mutate_tree,
 }
 VERSIONS: tuple[Version, ...] = get_args(Version)
+LOOKS: list[Callable[[Path, Path], object]] = []
+"""What else is done with a source and what was written from it: commands that check and compare."""
 SECONDS = 5.0
 MEMORY = 300 << 20
 """Bytes by which a trial may raise the process's peak of resident memory."""
@@ -111,11 +113,7 @@ def run_trial(trial: Trial, bases: dict[Version, Path], folder: Path) -> str:
     told = f"{trial} → {target} {options}: {'; '.join(done)}"
     before = _snapshot(folder)
     try:
-        with (
-            contextlib.chdir(folder / "here")
-            if hasattr(contextlib, "chdir")
-            else _inside(folder / "here")
-        ):
+        with _inside(folder / "here"):
             outcome = _watched(source, target, folder / "out", options)
     except Finding as finding:
         raise Finding(f"{finding}\n  {told}") from finding.__cause__
@@ -176,9 +174,8 @@ def _used(source: Path, target: Version, out: Path, options: dict[str, Any]) -> 
         p.severity == "error" for p in written.problems
     ):
         raise Finding(f"what was written is not what was reported: {written.problems}")
-    for name in ("check", "diff"):  # as they come to be
-        if hasattr(roboreel, name):
-            raise Finding(f"roboreel.{name} exists by now: use it here")
+    for look in LOOKS:
+        look(source, out)
     return "converted"
 
 
