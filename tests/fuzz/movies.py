@@ -79,11 +79,8 @@ def _changed(data: bytes, choose: random.Random) -> tuple[str, bytes]:
         other = choose.choice((b"free", b"moov", b"\0\0\0\0", b"co64", b"stsz", b"elst", b"trak"))
         return f"{kind} is {other!r}", data[: start + 4] + other + data[start + 8 :]
     if way < 8 and stop - start >= 12:
-        at = (
-            choose.randrange(start + 8, stop - 3)
-            if way == 4
-            else start + 8 + 4 * choose.randrange((stop - start - 8) // 4)
-        )
+        at = start + 8 + 4 * choose.randrange((stop - start - 8) // 4)
+        at = choose.randrange(start + 8, stop - 3) if way == 4 else at
         value = choose.choice(_FIELDS)
         return f"{kind}+{at - start} is {value}", data[:at] + value.to_bytes(4, "big") + data[
             at + 4 :

@@ -222,6 +222,10 @@ class Exploding:
         return os.system, ("touch unpickled",)
 
 
+_PAIR = pa.struct([("a", pa.int64()), ("b", pa.list_(pa.int64()))])
+_PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
 def _odd_array(rows: int, choose: random.Random) -> pa.Array:
     """A column of a kind that nobody expects."""
     numbers = list(range(rows))
@@ -233,9 +237,9 @@ def _odd_array(rows: int, choose: random.Random) -> pa.Array:
         lambda: pa.array([str(n) for n in numbers]),
         lambda: pa.array([b"\x00\xff"] * rows),
         lambda: pa.array([pickle.dumps(Exploding())] * rows),
-        lambda: pa.array([{"a": n, "b": [n]} for n in numbers], pa.struct([("a", pa.int64()), ("b", pa.list_(pa.int64()))])),
-        lambda: pa.array([{"bytes": b"\x89PNG", "path": None}] * rows, pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-        lambda: pa.array([{"bytes": None, "path": "/etc/passwd"}] * rows, pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+        lambda: pa.array([{"a": n, "b": [n]} for n in numbers], _PAIR),
+        lambda: pa.array([{"bytes": b"\x89PNG", "path": None}] * rows, _PICTURE),
+        lambda: pa.array([{"bytes": None, "path": "/etc/passwd"}] * rows, _PICTURE),
         lambda: pa.array([[("k", n)] for n in numbers], pa.map_(pa.string(), pa.int64())),
         lambda: pa.array(numbers, pa.decimal128(20, 3)),
         lambda: pa.array(numbers, pa.date32()),

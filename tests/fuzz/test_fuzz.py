@@ -6,6 +6,7 @@ A finding prints the trial's name, which makes it again:
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,4 @@ def test_odd_dataset_is_converted_or_refused(
     trial: Trial, bases: dict[Version, Path], tmp_path: Path
 ) -> None:
     run_trial(trial, bases, tmp_path)
+    shutil.rmtree(tmp_path)  # a thousand copies are not worth keeping

@@ -63,7 +63,8 @@ def mutate_tree(root: Path, choose: random.Random) -> str:
 
 _NAMES = (
     b"a\nb", b"\xff\xfe.json", b"\x1b[31m.txt", b"-rf", b"..x", b"meta/ x", b"meta/modality.json",
-    b"meta/\xe2\x80\xaegnp", b"meta/tasks.parquet", b"meta/episodes.jsonl", b"meta/stats.json", b"meta/deep/er/x",
+    b"meta/\xe2\x80\xaegnp", b"meta/tasks.parquet", b"meta/episodes.jsonl", b"meta/stats.json",
+    b"meta/deep/er/x",
     b"data/chunk-000/\xff/episode_000000.parquet", b"data/episode_000001.parquet", b"x.partial", b".hidden",
     b"meta/info.json.partial", b"meta/info.json/x", b"meta/con\x7f", b"meta/episodes/chunk-000/x.parquet",
     b"videos/a\nb/file-000.mp4",

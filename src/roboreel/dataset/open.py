@@ -41,11 +41,11 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
     root = open_root(location, follow_links=follow_links)
     listing = root.listing()
     files = listing.files
-    problems = Problems([*healed, *_passed_over(listing)])
+    problems = Problems(healed)
+    _note_passed_over(listing, problems)
     if INFO not in files:
-        raise DatasetError(
-            f"'{location}' is not a LeRobot dataset", [*problems.found, _no_info(files)]
-        )
+        found = [*problems.found, _no_info(files)]
+        raise DatasetError(f"'{location}' is not a LeRobot dataset", found)
     info = parse_info(root.read(INFO), problems, defaults=_templates)
     if info.version is FormatVersion.V30:
         model = _open_v3(root, info, files, problems)
@@ -83,29 +83,19 @@ def _no_info(files: tuple[str, ...]) -> Problem:
     )
 
 
-def _passed_over(listing: Listing) -> list[Problem]:
-    """Links that lead out of the dataset, and names that nothing can refer to."""
+def _note_passed_over(listing: Listing, problems: Problems) -> None:
+    """Report links that lead out of the dataset, and names that nothing can refer to."""
     links, unnamed = listing.links_out, listing.unnamed
-    found = [
-        _warning(
-            "file.link",
-            f"a link that leads out of the dataset, to '{target}': not read",
-            "put the file there, or pass follow_links (--follow-links)",
-            path=name,
-        )
-        for name, target in links[:_SHOWN_LINKS]
-    ]
+    for name, target in links[:_SHOWN_LINKS]:
+        message = f"a link that leads out of the dataset, to '{target}': not read"
+        action = "put the file there, or pass follow_links (--follow-links)"
+        problems.add("file.link", message, path=name, action=action)
     if len(links) > _SHOWN_LINKS:
         message = f"{len(links) - _SHOWN_LINKS} more links lead out of the dataset: not read"
-        found.append(_warning("file.link", message, "see the first ones"))
+        problems.add("file.link", message, action="see the first ones")
     if unnamed:
         message = f"{len(unnamed)} files have names that are not UTF-8: not read"
-        found.append(_warning("file.name", message, "rename them", path=unnamed[0]))
-    return found
-
-
-def _warning(rule: str, message: str, action: str, *, path: str | None = None) -> Problem:
-    return Problem(rule=rule, severity="warning", message=message, path=path, action=action)
+        problems.add("file.name", message, path=unnamed[0], action="rename them")
 
 
 def _templates(version: FormatVersion) -> tuple[str, str]:

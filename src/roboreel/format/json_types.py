@@ -24,10 +24,8 @@ def is_deep(document: bytes) -> bool:
     """
     if document.count(b"[") + document.count(b"{") <= _DEEPEST:
         return False
-    if b"\\" in document:
-        outside = _TEXTS.sub(b"", document)
-    else:
-        outside = b"".join(document.split(b'"')[::2])
+    escapes = b"\\" in document
+    outside = _TEXTS.sub(b"", document) if escapes else b"".join(document.split(b'"')[::2])
     brackets = np.frombuffer(outside.translate(None, _BESIDES_BRACKETS), dtype=np.uint8)
     steps = (brackets & 2).astype(np.int32) - 1  # 1 for each that opens, -1 for each that closes
     return bool(steps.cumsum().max(initial=0) > _DEEPEST)

@@ -68,8 +68,9 @@ _ALL = (
     _rule(
         "document.readable",
         "error",
-        "a document is UTF-8 and JSON, a line of a list is a JSON object",
+        "a document is UTF-8 and JSON, at most 64 deep, a line of a list is a JSON object",
     ),
+    _rule("document.keys", "warning", "an object in `info.json` has a key once"),
     _rule("info.version", "error", "`codebase_version` is `v2.0`, `v2.1` or `v3.0`"),
     _rule("info.storage-format", "error", "`storage_format`, where there, is `parquet`"),
     _rule("info.fps", "error", "`fps` is a positive number, at most 100000"),
@@ -80,6 +81,12 @@ _ALL = (
     _rule("info.robot-type", "warning", "`robot_type` is a text or null"),
     _rule("info.splits", "warning", '`splits` are `"start:stop"` ranges of the episodes there are'),
     _rule("file.unused", "warning", "a table or video file belongs to an episode", worst="error"),
+    _rule(
+        "file.link",
+        "warning",
+        "links stay inside the dataset, or lead from a snapshot in a Hugging Face cache to its blobs",
+    ),
+    _rule("file.name", "warning", "names of files are UTF-8"),
     _rule(
         "feature.declaration",
         "error",
@@ -149,7 +156,7 @@ _ALL = (
     _rule(
         "table.episode-rows",
         "error",
-        "the episode's rows are one unbroken run, where the documents say",
+        "the episode's rows are one unbroken run, where the documents say, and no other episode's",
     ),
     _rule(
         "table.episode-index",

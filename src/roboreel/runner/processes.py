@@ -204,7 +204,7 @@ def _caller_left_out() -> Iterator[None]:
     They need nothing of it: what it imports (for the command, the command line) would cost each of them
     time and memory, and what it does outside a `__main__` guard would be done again.
     """
-    known = vars(sys.modules["__main__"])
+    known: dict[str, object] = vars(sys.modules["__main__"])
     kept = {name: known[name] for name in ("__spec__", "__file__") if name in known}
     known.update(dict.fromkeys(kept))
     try:

@@ -115,14 +115,14 @@ class LocalRoot(Root):
             # a pipe without a writer would hold up an ordinary open for ever
             descriptor = os.open(self._inside(name), os.O_RDONLY | _NO_WAIT)
             try:
-                self._require_file(name, descriptor)
+                self._refuse_other(name, os.fstat(descriptor))
                 return os.fdopen(descriptor, "rb", buffering)
             except BaseException:
                 os.close(descriptor)
                 raise
 
-    def _require_file(self, name: str, descriptor: int) -> None:
-        found = os.fstat(descriptor)
+    def _refuse_other(self, name: str, found: os.stat_result) -> None:
+        """Raise `StorageError` where what was opened is no file, or not what is at its place inside."""
         if not S_ISREG(found.st_mode):
             raise StorageError(f"'{name}' in '{self.url}': not a file")
         if not os.path.samestat(found, os.lstat(self._inside(name))):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -293,3 +294,21 @@ def replaced(root: Path) -> None:
     place.mkdir()
     swap = {"original": root.name, "kept": kept.name, "report": {}}
     (place / "swap.json").write_text(json.dumps(swap), "utf-8")
+
+
+def linked_out(root: Path) -> None:
+    """A file that travels along, but is a link to a place beside the dataset."""
+    outside = root.with_name("outside.md")
+    outside.write_text("secret", "utf-8")
+    (root / "README.md").symlink_to(outside)
+
+
+def badly_named(root: Path) -> None:
+    with open(os.fsencode(root) + b"/\xff.md", "wb"):
+        pass
+
+
+def twin_keys(root: Path) -> None:
+    path = root / "meta" / "info.json"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("{", '{"fps": 10, ', 1), "utf-8")

@@ -18,6 +18,7 @@ from tests.unit.check.breaks import (
     TOP,
     Change,
     as_lists,
+    badly_named,
     cast,
     cells,
     column,
@@ -35,6 +36,7 @@ from tests.unit.check.breaks import (
     late_keyframes,
     late_segment,
     lines,
+    linked_out,
     moved_tasks,
     other_number,
     overlapping,
@@ -48,6 +50,7 @@ from tests.unit.check.breaks import (
     still_component,
     swapped,
     table,
+    twin_keys,
     video_fact,
     with_nan,
     with_null,
@@ -292,7 +295,12 @@ STATISTICS = (
         1,
     ),
 )
-PLACES: tuple[Break, ...] = (Break("dataset.replaced", "v2.1", replaced, "note"),)
+PLACES: tuple[Break, ...] = (
+    Break("dataset.replaced", "v2.1", replaced, "note"),
+    Break("file.link", "v2.1", linked_out, "warning"),
+    Break("file.name", "v2.1", badly_named, "warning"),
+    Break("document.keys", "v2.1", twin_keys, "warning"),
+)
 BREAKS: tuple[Break, ...] = (
     *PLACES,
     *DOCUMENTS,
