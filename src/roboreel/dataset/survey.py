@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from roboreel.dataset.cache import cache_of
 from roboreel.dataset.dataset import Dataset, episode_files
 from roboreel.dataset.findings import Findings
+from roboreel.dataset.probing import Probing
 from roboreel.dataset.survey_tables import survey_tables
 from roboreel.dataset.survey_tasks import survey_tasks
 from roboreel.dataset.survey_videos import Streams, survey_camera
@@ -16,22 +18,37 @@ from roboreel.format.model import LENGTH
 from roboreel.format.stats import usable_stats
 
 
-def survey(dataset: Dataset) -> Inventory:
+def survey(dataset: Dataset, *, workers: int = 1) -> Inventory:
     """What the dataset's files hold. Reading only; a file that cannot be read breaks its episodes.
+
+    What unchanged files said before is taken from the user's cache folder (`cache.py`).
+
+    Args:
+        dataset: the dataset.
+        workers: processes to use where there is enough to read.
 
     Raises:
         DatasetError: no declared camera has any file.
+        RunError: a worker process died.
     """
     _require_videos(dataset)
-    findings = Findings(dataset)
+    cache = cache_of(dataset.root, files=len(dataset.files))
+    with Probing(dataset.root, workers=workers, cache=cache) as probing:
+        inventory = _inventory(Findings(dataset), probing)
+        probing.save()
+    return inventory
+
+
+def _inventory(findings: Findings, probing: Probing) -> Inventory:
+    dataset = findings.dataset
     for name in (*statistics_files(dataset), *dataset.model.extra_files):
         if dataset.root.exists(name):
             findings.add_file(name)
-    tables = survey_tables(findings)
-    streams: Streams = {}
+    tables = survey_tables(findings, probing)
+    streams = Streams()
     missing = {p.column for p in dataset.problems if p.rule == "video.missing"}
     cameras = {
-        camera: survey_camera(findings, camera, tables, streams)
+        camera: survey_camera(findings, camera, tables, streams, probing)
         for camera in dataset.cameras
         if camera not in missing
     }
@@ -44,7 +61,7 @@ def survey(dataset: Dataset) -> Inventory:
         row_start=tables.row_start,
         timestamp_error_s=tables.timestamp_error_s,
         cameras=cameras,
-        streams=tuple(facts for _, facts in streams.values()),
+        streams=tuple(streams.facts),
         shapes=tables.shapes,
         tasks=tasks.tasks,
         tasks_of_episodes=tasks.of_episodes,

@@ -82,15 +82,19 @@ class LocalRoot(Root):
             return tuple(sorted(_walk(str(self.path), "", frozenset())))
 
     def stat(self, name: str) -> FileStat:
-        with self._explained(name):
+        try:  # this is asked of every file of a dataset: no context for each
             found = os.stat(self._at(name))
+        except OSError as error:
+            raise self._explanation(name, error) from error
         if not S_ISREG(found.st_mode):
             raise StorageError(f"'{name}' in '{self.url}': not a file")
         return FileStat(found.st_size, str(found.st_mtime_ns))
 
     def input(self, name: str) -> IO[bytes]:
-        with self._explained(name):
+        try:
             return open(self._at(name), "rb", buffering=0)
+        except OSError as error:
+            raise self._explanation(name, error) from error
 
     def read(self, name: str) -> bytes:
         with self._explained(name), open(self._at(name), "rb") as file:
@@ -119,6 +123,11 @@ class LocalRoot(Root):
                 os.unlink(partial)
             raise
 
+    def rename(self, name: str, to: str) -> None:
+        """Give a file that roboreel made another name, in place of what has it."""
+        with self._explained(name):
+            os.replace(self._at(name), self._at(to))
+
     def remove(self, name: str) -> None:
         """Remove a file that roboreel made."""
         with self._explained(name):
@@ -132,8 +141,10 @@ class LocalRoot(Root):
         try:
             yield
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise StorageError(f"'{name}' in '{self.url}': {reason}") from error
+            raise self._explanation(name, error) from error
+
+    def _explanation(self, name: str, error: OSError) -> StorageError:
+        return StorageError(f"'{name}' in '{self.url}': {error.strerror or error}")
 
 
 class FsspecRoot(Root):

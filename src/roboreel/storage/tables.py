@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from os import SEEK_END
+from typing import IO, Any, Literal, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +13,12 @@ import pyarrow.parquet as pq
 from roboreel.errors import StorageError
 from roboreel.storage.fs import LocalRoot, Root
 
+Access: TypeAlias = Literal["rows", "columns"]
+"""How a file will be read: whole rows, or a few small columns of it in this thread alone."""
+
 _LFS = b"version https://git-lfs"
+_READ_WHOLE_BYTES = 1 << 18
+"""For a few columns, a local file up to this size is read at once: cheaper than seeking about in it."""
 ROW_GROUP_BYTES = 1 << 20
 """A row group is closed at the first episode that brings it to this size in memory."""
 
@@ -32,12 +38,14 @@ class Footer:
 class TableFile:
     """An open parquet file, read by row ranges. The last row groups read are kept for the next range."""
 
-    def __init__(self, root: Root, name: str) -> None:
+    def __init__(self, root: Root, name: str, access: Access = "rows") -> None:
         self.name = name
+        self._threads = access == "rows"
         self._handle = root.input(name)
         try:
-            self._input = _arrow_input(root, name, self._handle)
-            self._file: Any = pq.ParquetFile(self._input)
+            self._input = _arrow_input(root, name, self._handle, access)
+            ahead = self._threads or not isinstance(root, LocalRoot)
+            self._file: Any = pq.ParquetFile(self._input, pre_buffer=ahead)
             self.footer = _footer(self._file)
             _refuse_twins(self.footer.schema.names)
         except _DAMAGED as error:
@@ -49,7 +57,8 @@ class TableFile:
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The whole file, or some of its columns."""
         with self._explained():
-            return self._file.read(columns=list(columns) if columns is not None else None)
+            names = list(columns) if columns is not None else None
+            return self._file.read(columns=names, use_threads=self._threads)
 
     def rows(self, start: int, stop: int) -> pa.Table:
         """The rows `[start, stop)`, all columns."""
@@ -191,8 +200,8 @@ def _leaf_paths(path: str, type_: pa.DataType) -> list[str]:
 
 
 def _refuse_twins(names: Sequence[str]) -> None:
-    twins = sorted({name for name in names if names.count(name) > 1})
-    if twins:
+    if len(set(names)) < len(names):
+        twins = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"two columns are named '{twins[0]}'")
 
 
@@ -201,8 +210,11 @@ def _footer(file: Any) -> Footer:
     return Footer(file.metadata.num_rows, tuple(groups), file.schema_arrow)
 
 
-def _arrow_input(root: Root, name: str, handle: IO[bytes]) -> Any:
+def _arrow_input(root: Root, name: str, handle: IO[bytes], access: Access) -> Any:
     if isinstance(root, LocalRoot):
+        if access == "columns" and handle.seek(0, SEEK_END) <= _READ_WHOLE_BYTES:
+            handle.seek(0)
+            return pa.BufferReader(handle.read())
         return pa.OSFile(str(root.path / name))
     return handle
 
