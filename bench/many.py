@@ -54,7 +54,7 @@ class _Paths:
         return self._filled("video_path", episode, camera)
 
     def _filled(self, template: str, episode: int, camera: str) -> Path:
-        return self._root / self._info[template].format(
+        return self._root / str(self._info[template]).format(
             episode_chunk=episode // self._info["chunks_size"],
             episode_index=episode,
             video_key=camera,

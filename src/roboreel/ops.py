@@ -9,7 +9,8 @@ from typing import get_args
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
-from roboreel.dataset.survey import statistics_files, survey
+from roboreel.dataset.survey import survey
+from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import Plan
 from roboreel.edit.view import OnBroken, Target, Timestamps, View, whole_view

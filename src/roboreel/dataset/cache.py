@@ -192,7 +192,7 @@ def _rendered(sections: dict[str, pa.Table], code: bytes) -> bytes:
         with pa.ipc.new_stream(sink, named.schema, options=options) as writer:
             writer.write_table(named)
     body = sink.getvalue().to_pybytes()
-    return code + blake2b(body, digest_size=_DIGEST_BYTES).digest() + body
+    return b"".join((code, blake2b(body, digest_size=_DIGEST_BYTES).digest(), body))
 
 
 def _parsed(data: bytes, code: bytes) -> dict[str, pa.Table]:

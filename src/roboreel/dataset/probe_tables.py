@@ -245,7 +245,9 @@ def _gaps_on_grid(seconds: Floats, fps: Fraction, error_s: float) -> bool:
     """
     if not np.isfinite(seconds).all():
         return False
-    if error_s * float(fps) < 0.25 and len(seconds) < _EXACT_ROWS:  # the nearest multiple is its own
+    if (
+        error_s * float(fps) < 0.25 and len(seconds) < _EXACT_ROWS
+    ):  # the nearest multiple is its own
         return False
     frames = seconds * float(fps)
     whole = np.rint(frames)
@@ -258,11 +260,11 @@ def _undeclared_shapes(
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Lengths of the lists in columns that no document declares."""
     schema = file.footer.schema
-    undeclared = [
-        item.name for item in schema if is_list(item.type) and item.name not in declared
-    ]
-    table = file.read(undeclared) if undeclared else None
-    for name in undeclared if table is not None else ():
+    undeclared = [item.name for item in schema if is_list(item.type) and item.name not in declared]
+    if not undeclared:
+        return
+    table = file.read(undeclared)
+    for name in undeclared:
         yield name, tuple(_list_lengths(table[name].combine_chunks()))
 
 

@@ -72,6 +72,13 @@ class TableFile:
                 self._kept = ((first, last), self._file.read_row_groups(list(range(first, last))))
         return self._kept[1].slice(start - begin, stop - start)
 
+    def groups(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Some columns of the whole file, row group by row group."""
+        for number in range(len(self.footer.row_group_rows)):
+            with self._explained():
+                group = self._file.read_row_group(number, columns=list(columns))
+            yield group
+
     def close(self) -> None:
         """Close the file."""
         self._kept = None

@@ -237,7 +237,7 @@ def _offsets(moov: bytes, samples: Children, size: Int64) -> Int64:
         raise VideoError("its chunk table does not begin with the first chunk")
     before = np.cumsum(size) - size
     if len(chunks) == 1 and runs[0, 1] >= len(size):
-        return chunks[0] + before
+        return np.asarray(chunks[0] + before)
     first = np.minimum(np.append(runs[:, 0] - 1, len(chunks)), len(chunks))
     per_chunk = np.repeat(runs[:, 1], np.maximum(np.diff(first), 0))[: len(chunks)]
     if int(per_chunk.sum()) < len(size):
@@ -245,7 +245,7 @@ def _offsets(moov: bytes, samples: Children, size: Int64) -> Int64:
     reach = np.minimum(np.cumsum(per_chunk), len(size))
     packets = np.diff(reach, prepend=0)
     at_start = before[np.minimum(reach - packets, len(size) - 1)]
-    return before + np.repeat(chunks[: len(per_chunk)] - at_start, packets)
+    return np.asarray(before + np.repeat(chunks[: len(per_chunk)] - at_start, packets))
 
 
 def _edit(
