@@ -260,7 +260,7 @@ def _undeclared_shapes(
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Lengths of the lists in columns that no document declares."""
     schema = file.footer.schema
-    undeclared = [item.name for item in schema if is_list(item.type) and item.name not in declared]
+    undeclared = [item.name for item in schema if item.name not in declared and is_list(item.type)]
     if not undeclared:
         return
     table = file.read(undeclared)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TypeAlias
 
@@ -27,6 +28,7 @@ class Probing:
         self._root, self._cache = root, cache
         self._wanted = workers if isinstance(root, LocalRoot) else 1
         self._workers: Workers | None = None
+        self._stack = ExitStack()
 
     def answers(self, section: str, probe: Probe, questions: Questions) -> pa.Table:
         """The answers, a row per question, in their order.
@@ -54,7 +56,7 @@ class Probing:
             tasks = [(self._root, questions)]
         worth = len(tasks) > 1 and int(questions.cost_us.sum()) >= _WORTH_PROCESSES_US
         if self._wanted > 1 and worth and self._workers is None:
-            self._workers = Workers(self._wanted).__enter__()
+            self._workers = self._stack.enter_context(Workers(self._wanted))
         parts = probe_all(probe, tasks, self._workers if worth else None)
         return joined(parts)
 
@@ -71,8 +73,7 @@ class Probing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._workers is not None:
-            self._workers.__exit__(kind, error, trace)
+        self._stack.__exit__(kind, error, trace)
 
 
 def probe_all(
