@@ -142,9 +142,7 @@ def run(
     )
 
 
-def _planned(
-    source: Dataset, view: View, out: str | os.PathLike[str], *, workers: int = 1
-) -> Plan:
+def _planned(source: Dataset, view: View, out: str | os.PathLike[str], *, workers: int = 1) -> Plan:
     place = os.path.expanduser(os.fspath(out))
     refuse_output(place, source=source.url)
     return replace(compile_view(view, survey(source, workers=workers)), out=place)

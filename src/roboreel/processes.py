@@ -66,9 +66,18 @@ class Workers:
         _trace: TracebackType | None,
     ) -> None:
         if error is not None:
-            for worker in set(multiprocessing.active_children()) - self._others:
-                worker.terminate()  # nobody wants what they do: do not wait for it
-        self._pool.shutdown(wait=True, cancel_futures=True)
+            self._terminate()
+        try:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        except BaseException:  # an interrupt that came while waiting
+            self._terminate()
+            self._pool.shutdown(wait=True)
+            raise
+
+    def _terminate(self) -> None:
+        """End the processes at once: nobody wants what they do."""
+        for worker in set(multiprocessing.active_children()) - self._others:
+            worker.terminate()
 
 
 @contextlib.contextmanager

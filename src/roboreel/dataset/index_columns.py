@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from roboreel.format.feature import is_list
 from roboreel.format.inventory import Floats, Int64
 
+_SIGNED = frozenset([pa.int8(), pa.int16(), pa.int32(), pa.int64()])
 _EXACT = 1 << 53
 """Beyond this, whole numbers are no longer exact in float64, and nothing in a dataset is as large."""
 
@@ -20,8 +21,7 @@ class IndexColumn:
 
     def __init__(self, column: pa.ChunkedArray) -> None:
         self._column = column
-        self._listed = is_list(column.type)
-        self.type = column.type.value_type if self._listed else column.type
+        self._listed, self.type, self.holds_numbers = _form(column.type)
 
     def numbers(self, start: int, stop: int) -> Floats:
         """(stop - start,) the rows `[start, stop)` as float64; NaN where null."""
@@ -41,17 +41,19 @@ class IndexColumn:
 
     @cached_property
     def _whole_numbers(self) -> Int64:
-        if pa.types.is_signed_integer(self.type) and not self._column.null_count:
+        if self.type in _SIGNED and not self._column.null_count:
             numbers = self._column.to_numpy().astype(np.int64, copy=False)
             if not len(numbers) or (numbers.max() < _EXACT and numbers.min() > -_EXACT):
                 return np.asarray(numbers)
         return _whole(self._numbers)
 
 
-def holds_numbers(type_: pa.DataType) -> bool:
-    """True for columns of numbers, plain or in lists."""
-    inner = type_.value_type if is_list(type_) else type_
-    return bool(pa.types.is_integer(inner) or pa.types.is_floating(inner))
+@lru_cache(maxsize=256)
+def _form(type_: pa.DataType) -> tuple[bool, pa.DataType, bool]:
+    """Whether values are lists, the type inside, and whether it is a number's; files share types."""
+    listed = is_list(type_)
+    inner = type_.value_type if listed else type_
+    return listed, inner, bool(pa.types.is_integer(inner) or pa.types.is_floating(inner))
 
 
 def distinct(numbers: Int64) -> list[int]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roboreel.dataset.index_columns import IndexColumn, distinct, holds_numbers
+from roboreel.dataset.index_columns import IndexColumn, distinct
 from roboreel.dataset.questions import Questions, Remark, as_text, remarks_text
 from roboreel.errors import StorageError
 from roboreel.format.feature import EPISODE_INDEX, FRAME_INDEX, TASK_INDEX, TIMESTAMP, is_list
@@ -119,18 +119,20 @@ def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutTables) -
     try:
         with TableFile(root, path, "columns") as file:
             schema, rows = file.footer.schema, file.footer.rows
-            index = file.read([name for name in SURVEYED if name in schema.names])
-            answer.shapes = dict(_undeclared_shapes(file, about.declared))
+            names = set(schema.names)
+            index = file.read([name for name in SURVEYED if name in names])
+            if not names.issubset(about.declared):
+                answer.shapes = dict(_undeclared_shapes(file, about.declared))
     except StorageError as error:
         answer.error = str(error)
         return answer
     answer.schema = schema
-    for name in index.column_names:
-        if not holds_numbers(index[name].type):
+    columns = dict(zip(index.column_names, map(IndexColumn, index.columns), strict=True))
+    for name, column in columns.items():
+        if not column.holds_numbers:
             message = f"index column '{name}' holds {index[name].type}, not numbers"
             answer.remarks.append(Remark(None, "table.index-columns", message, column=name))
             return answer
-    columns = {name: IndexColumn(index[name]) for name in index.column_names}
     locate = _locate_alone if about.alone else _locate_shared
     for member in locate(answer, asked, rows, columns):
         _check_index(answer, member, columns, about.fps)

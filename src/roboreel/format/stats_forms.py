@@ -83,6 +83,8 @@ def _shape(value: Json) -> tuple[int, ...] | None:
     """The shape of nested lists of numbers; None where there is any doubt."""
     if not isinstance(value, list):
         return (1,) if type(value) in _PLAIN and _is_sane(value) else None
+    if len(value) == 1 and type(value[0]) is float:  # as most are
+        return (1,)
     types = set(map(type, value))
     if types <= _PLAIN:
         sane = int not in types or all(map(_is_sane, value))

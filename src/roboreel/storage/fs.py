@@ -65,7 +65,8 @@ class Root(ABC):
 
 def checked(name: str) -> str:
     """Return `name` if it stays below a root, else raise `StorageError`."""
-    if not name.strip("./") or name.startswith("/") or "\x00" in name or ".." in name.split("/"):
+    outside = ".." in name and ".." in name.split("/")
+    if outside or not name.strip("./") or name.startswith("/") or "\x00" in name:
         raise StorageError(f"'{name}' is not a path inside the dataset")
     return name
 
