@@ -20,7 +20,7 @@ SOURCE = ROOT / "src" / "roboreel"
 RULES = ROOT / "docs" / "format" / "rules.md"
 CONVERT = ROOT / "docs" / "convert.md"
 
-REPORTERS = {"add", "error", "breaks", "notes", "_break", "_note", "_problem"}
+REPORTERS = {"add", "error", "breaks", "notes", "_problem", "Remark", "_remark"}
 """Functions that note a problem; a rule id is among their positional arguments."""
 
 RULE = re.compile(r"[a-z]+\.[a-z]+(?:-[a-z]+)*")
@@ -142,7 +142,7 @@ def test_the_commands_are_those_described() -> None:
     ("source", "rules"),
     [
         ("problems.add('a.b', 'text.more')", {"a.b", "text.more"}),
-        ("self._break(rows, 'a.b-c', message, None)", {"a.b-c"}),
+        ("self._remark(member, 'a.b-c', message)", {"a.b-c"}),
         ("Problem(rule='a.b', message='c.d')", {"a.b"}),
         ("facts.get('video.codec')", set()),
         ("problems.error('not a rule', 'x')", set()),

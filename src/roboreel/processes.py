@@ -31,7 +31,7 @@ class Workers:
         self.count = count
         spawn = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
         self._others = set(multiprocessing.active_children())
-        self._pool = ProcessPoolExecutor(count, mp_context=spawn, initializer=_end_with_parent)
+        self._pool = ProcessPoolExecutor(count, mp_context=spawn, initializer=end_with_parent)
 
     def run(self, function: Callable[[A], B], tasks: Iterable[A]) -> Iterator[B]:
         """Results as they come; only a few tasks per process are under way at once.
@@ -44,7 +44,7 @@ class Workers:
         try:
             while True:
                 for task in waiting:
-                    with _interrupts_held():
+                    with interrupts_held():
                         running.add(self._pool.submit(function, task))
                     if len(running) >= self.count * _QUEUED_PER_WORKER:
                         break
@@ -81,7 +81,7 @@ class Workers:
 
 
 @contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """Hold Ctrl-C back while workers start.
 
     They inherit the blocked signal, and so leave interrupts to the parent. The parent itself may still be
@@ -103,7 +103,7 @@ def _interrupts_held() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """In a worker: leave interrupts to the parent, and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

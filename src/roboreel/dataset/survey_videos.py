@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -77,25 +78,22 @@ def survey_camera(
 
 def _readable(findings: Findings, camera: str) -> dict[str, list[int]]:
     """The files that can be asked, with their episodes; the others break theirs."""
-    dataset = findings.dataset
+    dataset, breaks = findings.dataset, partial(findings.breaks, column=camera)
     readable: dict[str, list[int]] = {}
     for path, members in rows_by_path(dataset.episodes[video_path(camera)]).items():
-        rule, message = "", ""
         if path is None:
-            rule, message = "video.missing", "its video file is not there"
+            breaks(members, "video.missing", "its video file is not there", path=path)
         elif path in findings.files:
-            rule, message = "video.shared", "the file of another camera too"
+            breaks(members, "video.shared", "the file of another camera too", path=path)
         elif dataset.version.one_file_per_episode and len(members) > 1:
             message = f"the file of {len(members)} episodes, where each has its own"
-            rule = "video.shared"
+            breaks(members, "video.shared", message, path=path)
         else:
             try:
                 findings.add_file(path)
                 readable[path] = members
             except StorageError as error:
-                rule, message = "video.readable", str(error)
-        if rule:
-            findings.breaks(members, rule, message, path=path, column=camera)
+                breaks(members, "video.readable", str(error), path=path)
     return readable
 
 
