@@ -76,6 +76,8 @@ def _questions(findings: Findings) -> Questions:
 
 def _settle(answers: pa.Table, rows: Int64, findings: Findings) -> dict[str, Bools]:
     dataset = findings.dataset
+    if not len(rows):
+        return {}
     codes, names = _united(answers)
     row, known = _rows_of_episodes(dataset, flat(answers, "episodes"))
     counts, dims = flat(answers, "counts"), flat(answers, "dims")
@@ -112,8 +114,6 @@ def _united(answers: pa.Table) -> tuple[Int64, list[str]]:
 def _rows_of_episodes(dataset: Dataset, episodes: Int64) -> tuple[Int64, Bools]:
     """The rows of episodes in the table of episodes, and which of them are there."""
     listed = dataset.episodes[EPISODE].to_numpy()  # ascending
-    if not len(listed):
-        return np.zeros(len(episodes), dtype=np.int64), np.zeros(len(episodes), dtype=np.bool_)
     row = np.minimum(np.searchsorted(listed, episodes), len(listed) - 1)
     return row, np.asarray(listed[row] == episodes)
 
