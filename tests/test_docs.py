@@ -23,7 +23,7 @@ CONVERT = ROOT / "docs" / "convert.md"
 PAGES_OF_COMMANDS = {name: ROOT / "docs" / f"{name}.md" for name in ("check", "diff")}
 """Where a command is described; the others in `CONVERT`."""
 
-REPORTERS = {"add", "error", "breaks", "notes", "_break", "_note", "_problem"}
+REPORTERS = {"add", "error", "breaks", "notes", "_problem", "Remark", "_remark"}
 """Functions that note a problem; a rule id is among their positional arguments."""
 
 RULE = re.compile(r"[a-z]+\.[a-z]+(?:-[a-z]+)*")
@@ -165,7 +165,7 @@ def test_rows_of_rules_are_read_from_a_page() -> None:
     ("source", "rules"),
     [
         ("problems.add('a.b', 'text.more')", {"a.b", "text.more"}),
-        ("self._break(rows, 'a.b-c', message, None)", {"a.b-c"}),
+        ("self._remark(member, 'a.b-c', message)", {"a.b-c"}),
         ("Problem(rule='a.b', message='c.d')", {"a.b"}),
         ("facts.get('video.codec')", set()),
         ("problems.error('not a rule', 'x')", set()),

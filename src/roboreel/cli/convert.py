@@ -126,6 +126,7 @@ def convert(
             drop_audio=drop_audio,
             data_file_mb=data_file_mb,
             video_file_mb=video_file_mb,
+            workers=workers,
         )
         if dry_run:
             _show_plan(plan, as_json=as_json)

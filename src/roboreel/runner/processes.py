@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
-import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from multiprocessing.connection import Connection, wait
 from typing import TypeAlias, cast
 
 from roboreel.edit.plan import ROWS, EncodeVideo, MeasureCamera
 from roboreel.errors import RunError
+from roboreel.processes import caller_left_out, end_with_parent, interrupts_held
 from roboreel.runner.work import OpFailure, OpResult, Work
 
 Outcome: TypeAlias = OpResult | OpFailure
@@ -90,7 +88,7 @@ class _Worker:
         self._work, self._patience = first, patience
         self._begun, self.sound = False, True
         self.deadline = time.monotonic() + _START_S
-        with _interrupts_held(), _caller_left_out():
+        with interrupts_held(), caller_left_out():
             self._process.start()
         theirs.close()
 
@@ -162,7 +160,7 @@ class _Worker:
 
 def _serve(pipe: Connection, attempt: Callable[[Work], Outcome]) -> None:
     """In a worker: do works as they come, until there are no more."""
-    _end_with_parent()
+    end_with_parent()
     pipe.send(None)
     with contextlib.suppress(EOFError, OSError):
         while True:
@@ -172,56 +170,3 @@ def _serve(pipe: Connection, attempt: Callable[[Work], Outcome]) -> None:
             except Exception:  # a defect of ours: the parent raises it
                 message = traceback.format_exc()
             pipe.send(message)
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while workers start.
-
-    They inherit the blocked signal, and so leave interrupts to the parent. The parent itself may still be
-    told of one by a library's thread: it raises it after the workers have read what they start with.
-    """
-    main = threading.current_thread() is threading.main_thread()
-    if not main or not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    held: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
-    if held:
-        raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _caller_left_out() -> Iterator[None]:
-    """Start workers that do not import the calling script again.
-
-    They need nothing of it: what it imports (for the command, the command line) would cost each of them
-    time and memory, and what it does outside a `__main__` guard would be done again.
-    """
-    known: dict[str, object] = vars(sys.modules["__main__"])
-    kept = {name: known[name] for name in ("__spec__", "__file__") if name in known}
-    known.update(dict.fromkeys(kept))
-    try:
-        yield
-    finally:
-        known.update(kept)
-
-
-def _end_with_parent() -> None:
-    """In a worker: leave interrupts to the parent, and do not outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -73,7 +73,8 @@ class Root(ABC):
 
 def checked(name: str) -> str:
     """Return `name` if it stays below a root, else raise `StorageError`."""
-    if not name.strip("./") or name.startswith("/") or "\x00" in name or ".." in name.split("/"):
+    outside = ".." in name and ".." in name.split("/")
+    if outside or not name.strip("./") or name.startswith("/") or "\x00" in name:
         raise StorageError(f"'{name}' is not a path inside the dataset")
     return name
 
@@ -96,8 +97,10 @@ class LocalRoot(Root):
             return listing_of(self.url, self._bounds)
 
     def stat(self, name: str) -> FileStat:
-        with self._explained(name):
+        try:  # this is asked of every file of a dataset: no context for each
             found = os.stat(self._inside(name))
+        except OSError as error:
+            raise self._explanation(name, error) from error
         if not S_ISREG(found.st_mode):
             raise StorageError(f"'{name}' in '{self.url}': not a file")
         return FileStat(found.st_size, str(found.st_mtime_ns))
@@ -165,6 +168,11 @@ class LocalRoot(Root):
                 disk.unlink(partial)
             raise
 
+    def rename(self, name: str, to: str) -> None:
+        """Give a file that roboreel made another name, in place of what has it."""
+        with self._explained(name):
+            os.replace(self._at(name), self._at(to))
+
     def remove(self, name: str) -> None:
         """Remove a file that roboreel made."""
         with self._explained(name):
@@ -199,8 +207,10 @@ class LocalRoot(Root):
         try:
             yield
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise StorageError(f"'{name}' in '{self.url}': {reason}") from error
+            raise self._explanation(name, error) from error
+
+    def _explanation(self, name: str, error: OSError) -> StorageError:
+        return StorageError(f"'{name}' in '{self.url}': {error.strerror or error}")
 
 
 class FsspecRoot(Root):

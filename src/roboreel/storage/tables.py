@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from os import fstat
+from os import SEEK_END, fstat
 from os.path import samestat
-from typing import IO, Any
+from typing import IO, Any, Literal, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,8 +18,12 @@ _MOST_BYTES = 2 << 30
 """What one read may take in memory beyond what stands on disk. A few kilobytes can say "this number, 2³¹
 times", by the format."""
 _WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 8}
+Access: TypeAlias = Literal["rows", "columns"]
+"""How a file will be read: whole rows, or a few small columns of it in this thread alone."""
 
 _LFS = b"version https://git-lfs"
+_READ_WHOLE_BYTES = 1 << 18
+"""For a few columns, a local file up to this size is read at once: cheaper than seeking about in it."""
 ROW_GROUP_BYTES = 1 << 20
 """A row group is closed at the first episode that brings it to this size in memory."""
 
@@ -42,12 +46,14 @@ class Footer:
 class TableFile:
     """An open parquet file, read by row ranges. The last row groups read are kept for the next range."""
 
-    def __init__(self, root: Root, name: str) -> None:
+    def __init__(self, root: Root, name: str, access: Access = "rows") -> None:
         self.name = name
+        self._threads = access == "rows"
         self._handle = root.input(name)
         try:
-            self._input = _arrow_input(root, name, self._handle)
-            self._file: Any = pq.ParquetFile(self._input)
+            self._input = _arrow_input(root, name, self._handle, access)
+            ahead = self._threads or not isinstance(root, LocalRoot)
+            self._file: Any = pq.ParquetFile(self._input, pre_buffer=ahead)
             self.footer = _footer(self._file)
             _refuse_twins(self.footer.schema.names)
             _refuse_nonsense(self.footer)
@@ -61,7 +67,8 @@ class TableFile:
         """The whole file, or some of its columns."""
         self._refuse_bomb(range(len(self.footer.row_group_rows)), columns)
         with self._explained():
-            table = self._file.read(columns=list(columns) if columns is not None else None)
+            names = list(columns) if columns is not None else None
+            table = self._file.read(columns=names, use_threads=self._threads)
             table.validate(full=True)  # texts in UTF-8, too
             return table
 
@@ -85,6 +92,14 @@ class TableFile:
         with self._explained():
             for batch in self._file.iter_batches(batch_size=rows, columns=list(columns)):
                 yield pa.Table.from_batches([batch]).select(list(columns))
+
+    def groups(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Some columns of the whole file, row group by row group."""
+        for number in range(len(self.footer.row_group_rows)):
+            self._refuse_bomb([number], columns)
+            with self._explained():
+                group = self._file.read_row_group(number, columns=list(columns))
+            yield group
 
     def close(self) -> None:
         """Close the file."""
@@ -251,8 +266,11 @@ def _footer(file: Any) -> Footer:
     return Footer(file.metadata.num_rows, tuple(groups), file.schema_arrow)
 
 
-def _arrow_input(root: Root, name: str, handle: IO[bytes]) -> Any:
+def _arrow_input(root: Root, name: str, handle: IO[bytes], access: Access) -> Any:
     if isinstance(root, LocalRoot):
+        if access == "columns" and handle.seek(0, SEEK_END) <= _READ_WHOLE_BYTES:
+            handle.seek(0)
+            return pa.BufferReader(handle.read())
         file = pa.OSFile(str(root.path / name))
         if samestat(fstat(file.fileno()), fstat(handle.fileno())):
             return file
