@@ -205,7 +205,7 @@ def _caller_left_out() -> Iterator[None]:
     time and memory, and what it does outside a `__main__` guard would be done again.
     """
     known = vars(sys.modules["__main__"])
-    kept = {name: known[name] for name in ("__spec__", "__file__") if name in known}
+    kept: dict[str, object] = {n: known[n] for n in ("__spec__", "__file__") if n in known}
     known.update(dict.fromkeys(kept))
     try:
         yield
