@@ -23,7 +23,7 @@ CONVERT = ROOT / "docs" / "convert.md"
 PAGES_OF_COMMANDS = {name: ROOT / "docs" / f"{name}.md" for name in ("check", "diff")}
 """Where a command is described; the others in `CONVERT`."""
 
-REPORTERS = {"add", "error", "breaks", "notes", "_problem", "Remark", "_remark"}
+REPORTERS = {"add", "error", "breaks", "notes", "_note", "_problem", "Remark", "_remark"}
 """Functions that note a problem; a rule id is among their positional arguments."""
 
 RULE = re.compile(r"[a-z]+\.[a-z]+(?:-[a-z]+)*")

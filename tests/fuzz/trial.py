@@ -44,6 +44,9 @@ MEMORY = 300 << 20
 _ADDRESS_SPACE = 2 << 30
 
 
+STAGED = ".out.roboreel-partial"
+
+
 class Finding(AssertionError):  # noqa: N818 (what is found is a fact about roboreel)
     """Something that no input may bring about."""
 
@@ -120,6 +123,7 @@ def run_trial(trial: Trial, bases: dict[Version, Path], folder: Path) -> str:
     except Finding as finding:
         raise Finding(f"{finding}\n  {told}") from finding.__cause__
     shutil.rmtree(folder / "out", ignore_errors=True)
+    shutil.rmtree(folder / STAGED, ignore_errors=True)
     after = _snapshot(folder)
     if before != after:
         changed = sorted(before.items() ^ after.items())
@@ -225,6 +229,8 @@ def _snapshot(folder: Path) -> dict[str, str]:
     """What stands in a folder: kinds, links and contents, by name."""
     found: dict[str, str] = {}
     for at, folders, files in os.walk(folder):
+        if at == str(folder) and STAGED in folders:
+            folders.remove(STAGED)  # what is done is kept there, for a run that goes on
         for name in [*folders, *files]:
             path = os.path.join(at, name)
             key = repr(os.path.relpath(path, folder))

@@ -74,6 +74,10 @@ def after(extra: bytes) -> Payload:
     return lambda payload: payload + extra
 
 
+def before(extra: bytes) -> Payload:
+    return lambda payload: extra + payload
+
+
 FOUR_THOUSAND_MILLION = 0xFFFFFFFF
 CLAIMS: dict[str, tuple[Mapping[str, Payload | None], int, str]] = {
     "samples of one byte": (
@@ -91,7 +95,7 @@ CLAIMS: dict[str, tuple[Mapping[str, Payload | None], int, str]] = {
          + bytes(12 << 20))}, 0, "1048576 entries"),
     "no time scale": ({"mdhd": lambda p: p[:12] + bytes(4) + p[16:]}, 0, "a time scale of zero"),
     "no movie time scale": ({"mvhd": lambda p: p[:12] + bytes(4) + p[16:]}, 0, "a time scale of zero"),
-    "boxes": ({"stbl": after(make_box(b"free", b"") * 1_000_000)}, 0, "10000 boxes side by side"),
+    "boxes": ({"stbl": before(make_box(b"free", b"") * 1_000_000)}, 0, "10000 boxes side by side"),
 }  # fmt: skip
 
 

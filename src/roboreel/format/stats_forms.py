@@ -20,8 +20,7 @@ from roboreel.format.feature import is_list
 from roboreel.format.json_types import Json
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import parse_lines
-from roboreel.format.stats import BASE, StatsForm, checked_form, form_of, parse_stats
-from roboreel.format.stats_columns import StatsColumns
+from roboreel.format.stats import BASE, Stats, StatsForm, checked_form, form_of, parse_stats
 
 _PLAIN = frozenset({float, int, bool})
 _EXACT = 1 << 53
@@ -122,12 +121,20 @@ def add_rows(forms: Forms, table: pa.Table) -> None:
     columns = [_column(table, name, at) for at, name in enumerate(names)]
     whole = [column for column in columns if column is not None]
     if len(whole) < len(columns) or any(_odd_count(column) for column in whole):
-        stored = StatsColumns(table)
-        for row, episode in enumerate(table[EPISODE].to_pylist()):
-            for name, stats in stored.of(row).items():
-                forms.add(int(episode), name, form_of(stats))
+        for row in table.select([EPISODE, *names]).to_pylist():
+            for name, stats in _stats_of_row(row).items():
+                forms.add(int(row[EPISODE]), name, form_of(stats))
         return
     _add_columns(forms, table[EPISODE].to_pylist(), whole)
+
+
+def _stats_of_row(row: Mapping[str, Json]) -> Stats:
+    nested: dict[str, dict[str, Json]] = {}
+    for name, value in row.items():
+        if name.startswith(_PREFIX) and value is not None:
+            feature, _, statistic = name[len(_PREFIX) :].rpartition("/")
+            nested.setdefault(feature, {})[statistic] = value
+    return parse_stats(nested)
 
 
 def _column(table: pa.Table, name: str, at: int) -> _Column | None:
