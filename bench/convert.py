@@ -5,47 +5,17 @@ python bench/convert.py [--size-mb 1000] [--runs 5] [--json FILE]
 
 import argparse
 import json
-import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import copying
+from contenders import cp, roboreel_call
 from fabrication import Fabricated, fabricate
-from measure import Cost, cost, machine, median_cost, settle
+from measure import Cost, cost, machine, median_cost
+from racing import Contender, Result, race
 
 HERE = Path(__file__).parent
-Contender = Callable[[Path], Cost]
-"""Writes into the given new folder and says what it cost."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
-    direction: str
-    contender: str
-    runs: list[Cost]
-
-    @property
-    def median(self) -> Cost:
-        return median_cost(self.runs)
-
-    def without_startup(self, startup_s: float) -> float:
-        """Median seconds less the start-up of its ffmpeg processes."""
-        return self.median.seconds - self.median.ffmpegs * startup_s
-
-
-def roboreel(source: Path, *, version: str) -> Contender:
-    def run(out: Path) -> Cost:
-        command = [sys.executable, str(HERE / "one_conversion.py"), str(source), version, str(out)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        report = json.loads(done.stdout.splitlines()[-1])
-        seconds = report["open_seconds"] + report["convert_seconds"]
-        return Cost(seconds=seconds, peak_rss_bytes=report["peak_rss_bytes"], ffmpegs=0)
-
-    return run
 
 
 def ffmpeg_up(dataset: Fabricated, joined: list[copying.JoinedFile]) -> Contender:
@@ -66,26 +36,9 @@ def ffmpeg_down(dataset: Fabricated, joined: list[copying.JoinedFile], v30: Path
     return run
 
 
-def cp(source: Path) -> Contender:
-    return lambda out: cost([copying.copy_all(source, out)])
-
-
-def race(
-    direction: str, contenders: dict[str, Contender], *, runs: int, work: Path
-) -> list[Result]:
-    """Lets the contenders alternate, each beginning in turn, after a round that does not count."""
-    costs: dict[str, list[Cost]] = {name: [] for name in contenders}
-    names = list(contenders)
-    for turn in range(-1, runs):
-        shift = turn % len(names)
-        for name in names[shift:] + names[:shift]:
-            out = work / "out"
-            settle()
-            spent = contenders[name](out)
-            shutil.rmtree(out)
-            if turn >= 0:
-                costs[name].append(spent)
-    return [Result(direction=direction, contender=n, runs=c) for n, c in costs.items()]
+def without_startup(result: Result, startup_s: float) -> float:
+    """Median seconds less the start-up of its ffmpeg processes."""
+    return result.median.seconds - result.median.ffmpegs * startup_s
 
 
 def ffmpeg_startup_s() -> float:
@@ -95,15 +48,15 @@ def ffmpeg_startup_s() -> float:
 
 def measured(dataset: Fabricated, *, runs: int, work: Path) -> list[Result]:
     v30 = work / "v30"
-    roboreel(dataset.root, version="v3.0")(v30)
+    roboreel_call(dataset.root, version="v3.0")(v30)
     joined = copying.joined_files(v30, dataset)
     up = {
-        "roboreel": roboreel(dataset.root, version="v3.0"),
+        "roboreel": roboreel_call(dataset.root, version="v3.0"),
         "ffmpeg -c copy + cp": ffmpeg_up(dataset, joined),
         "cp -r": cp(dataset.root),
     }
     down = {
-        "roboreel": roboreel(v30, version="v2.1"),
+        "roboreel": roboreel_call(v30, version="v2.1"),
         "ffmpeg -c copy + cp": ffmpeg_down(dataset, joined, v30),
         "cp -r": cp(v30),
     }
@@ -119,7 +72,7 @@ def table(results: list[Result], *, startup_s: float) -> str:
     head = f"{'direction':14}{'who':22}{'s':>8}{'ffmpegs':>9}{'s less start-up':>17}"
     lines = [f"{head}{'roboreel x':>12}{'x less':>8}{'peak MB':>9}"]
     for result in results:
-        mid, less = result.median, result.without_startup(startup_s)
+        mid, less = result.median, without_startup(result, startup_s)
         seconds = f"{mid.seconds:8.2f}{mid.ffmpegs:9}{less:17.2f}"
         ratios = f"{ours[result.direction] / mid.seconds:12.2f}{ours[result.direction] / less:8.2f}"
         memory = f"{mid.peak_rss_bytes / 2**20:9.0f}"
@@ -131,13 +84,9 @@ def report(dataset: Fabricated, results: list[Result], *, startup_s: float) -> d
     version = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True, check=True)
     return {
         "machine": machine() | {"ffmpeg": version.stdout.split()[2]},
-        "dataset": {
-            "size_bytes": dataset.size_bytes,
-            "episodes": len(dataset.lengths),
-            "frames": dataset.frames,
-        },
+        "dataset": dataset.described(),
         "ffmpeg_startup_s": startup_s,
-        "results": [asdict(result) | {"median": asdict(result.median)} for result in results],
+        "results": [result.to_json() for result in results],
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-from fabrication import CAMERAS, CHUNK_SIZE, Fabricated
+from fabrication import CHUNK_SIZE, Fabricated
 
 FFMPEG = ("ffmpeg", "-nostdin", "-v", "error", "-y")
 CP = ("cp", "-r", *(("--reflink=never",) if sys.platform == "linux" else ()))
@@ -25,7 +25,7 @@ class JoinedFile:
 def joined_files(v30: Path, dataset: Fabricated) -> list[JoinedFile]:
     """Counts the frames of each v3.0 video against the episodes' lengths, in order."""
     joined = []
-    for camera in CAMERAS:
+    for camera in dataset.shape.cameras:
         first = 0
         for path in sorted((v30 / "videos" / camera).rglob("*.mp4")):
             stop = episodes_until(dataset.lengths, first=first, frames=count_packets(path))

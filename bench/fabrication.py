@@ -1,8 +1,8 @@
-"""Makes a v2.1 dataset of any size: a few encoded clips, repeated as episodes of three cameras."""
+"""Makes v2.1 datasets of any size: a few encoded clips for each camera, repeated as episodes."""
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,23 +13,57 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-FPS = 30
 WIDTH, HEIGHT = 640, 480
-BIT_RATE = 2_300_000
-"""Comes to about 12 kB a frame: in short clips the encoder overshoots."""
-CAMERAS = ("observation.images.top", "observation.images.left", "observation.images.right")
-VECTORS = ("observation.state", "action")
-VECTOR_SIZE = 14
-CLIP_LENGTHS = (200, 237, 264, 301)
-"""Frames per clip; an odd one, so that no cut falls on a multiple of the GOP by luck."""
 CHUNK_SIZE = 1000
+COLOURS = ("red", "green", "blue", "yellow", "white")
 
 Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Shape:
+    """What the episodes look like."""
+
+    robot_type: str
+    fps: int
+    bit_rate: int
+    """Of each camera, as told to the encoder: in short clips it overshoots."""
+    cameras: tuple[str, ...]
+    vectors: Mapping[str, int]
+    """Length by name of the float32 columns."""
+    tasks: tuple[str, ...]
+    """Episodes take turns at them."""
+    clip_lengths: tuple[int, ...]
+    """Frames per clip; an odd one, so that no cut falls on a multiple of the GOP by luck."""
+
+
+ALOHA = Shape(
+    robot_type="aloha",
+    fps=30,
+    bit_rate=2_300_000,
+    cameras=("observation.images.top", "observation.images.left", "observation.images.right"),
+    vectors={"observation.state": 14, "action": 14},
+    tasks=("put the cube in the box",),
+    clip_lengths=(200, 237, 264, 301),
+)
+"""Comes to about 12 kB a frame."""
+
+UR5 = Shape(
+    robot_type="ur5",
+    fps=5,
+    bit_rate=480_000,
+    cameras=("observation.images.base", "observation.images.wrist"),
+    vectors={"observation.state": 8, "action": 7},
+    tasks=tuple(f"put the {colour} cube in the box" for colour in COLOURS),
+    clip_lengths=(74, 97, 109, 154),
+)
+"""40 episodes come to 4,340 frames and about 127 MB."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Fabricated:
     root: Path
+    shape: Shape
     lengths: list[int]
     """Frames of each episode."""
     size_bytes: int
@@ -38,39 +72,49 @@ class Fabricated:
     def frames(self) -> int:
         return sum(self.lengths)
 
+    def described(self) -> dict[str, int]:
+        return {
+            "size_bytes": self.size_bytes,
+            "episodes": len(self.lengths),
+            "frames": self.frames,
+            "cameras": len(self.shape.cameras),
+        }
 
-def fabricate(root: Path, *, size_bytes: int) -> Fabricated:
-    """Writes whole episodes until their files reach `size_bytes`."""
-    clips = encode_clips(root.parent / f"{root.name}-clips")
+
+def fabricate(
+    root: Path, *, shape: Shape = ALOHA, size_bytes: int = 0, episodes: int = 1
+) -> Fabricated:
+    """Writes whole episodes until there are `episodes` of them and they reach `size_bytes`."""
+    clips = encode_clips(root.parent / f"{root.name}-clips", shape)
     lengths: list[int] = []
     size = 0
-    while size < size_bytes:
-        size += add_episode(root, clips, episode=len(lengths), start=sum(lengths))
-        lengths.append(CLIP_LENGTHS[len(lengths) % len(CLIP_LENGTHS)])
-    write_documents(root, lengths)
+    while size < size_bytes or len(lengths) < episodes:
+        size += add_episode(root, shape, clips, episode=len(lengths), start=sum(lengths))
+        lengths.append(shape.clip_lengths[len(lengths) % len(clips)])
+    write_documents(root, shape, lengths)
     shutil.rmtree(root.parent / f"{root.name}-clips")
-    return Fabricated(root=root, lengths=lengths, size_bytes=size)
+    return Fabricated(root=root, shape=shape, lengths=lengths, size_bytes=size)
 
 
-def encode_clips(folder: Path) -> list[list[Path]]:
+def encode_clips(folder: Path, shape: Shape) -> list[list[Path]]:
     """One h264 file per clip length and camera: GOP 2, as lerobot records."""
     folder.mkdir(parents=True)
     clips = []
-    for length in CLIP_LENGTHS:
-        paths = [folder / f"{length}-{number}.mp4" for number in range(len(CAMERAS))]
+    for length in shape.clip_lengths:
+        paths = [folder / f"{length}-{number}.mp4" for number in range(len(shape.cameras))]
         for seed, path in enumerate(paths):
-            encode(path, length=length, seed=seed)
+            encode(path, shape, length=length, seed=seed)
         clips.append(paths)
     return clips
 
 
-def encode(path: Path, *, length: int, seed: int) -> None:
+def encode(path: Path, shape: Shape, *, length: int, seed: int) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream(
-            "libx264", rate=Fraction(FPS), options={"g": "2", "preset": "superfast"}
+            "libx264", rate=Fraction(shape.fps), options={"g": "2", "preset": "superfast"}
         )
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.bit_rate = BIT_RATE
+        stream.bit_rate = shape.bit_rate
         for picture in pictures(length, seed=seed):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
@@ -86,15 +130,16 @@ def pictures(length: int, *, seed: int) -> Iterator[Pixels]:
         yield np.roll(texture, 3 * frame, axis=1) + np.roll(noise, 5 * frame, axis=0)
 
 
-def add_episode(root: Path, clips: list[list[Path]], *, episode: int, start: int) -> int:
-    """Writes the table and the three videos of one episode; returns their size in bytes."""
+def add_episode(
+    root: Path, shape: Shape, clips: list[list[Path]], *, episode: int, start: int
+) -> int:
+    """Writes the table and the videos of one episode; returns their size in bytes."""
     chunk = f"chunk-{episode // CHUNK_SIZE:03d}"
     table_path = root / "data" / chunk / f"episode_{episode:06d}.parquet"
     table_path.parent.mkdir(parents=True, exist_ok=True)
-    length = CLIP_LENGTHS[episode % len(clips)]
-    pq.write_table(episode_table(episode=episode, start=start, length=length), table_path)
+    pq.write_table(episode_table(shape, episode=episode, start=start), table_path)
     size = table_path.stat().st_size
-    for camera, clip in zip(CAMERAS, clips[episode % len(clips)], strict=True):
+    for camera, clip in zip(shape.cameras, clips[episode % len(clips)], strict=True):
         video_path = root / "videos" / chunk / camera / f"episode_{episode:06d}.mp4"
         video_path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(clip, video_path)
@@ -102,33 +147,35 @@ def add_episode(root: Path, clips: list[list[Path]], *, episode: int, start: int
     return size
 
 
-def episode_table(*, episode: int, start: int, length: int) -> pa.Table:
+def episode_table(shape: Shape, *, episode: int, start: int) -> pa.Table:
     random = np.random.default_rng(episode)
+    length = shape.clip_lengths[episode % len(shape.clip_lengths)]
     columns: dict[str, pa.Array] = {}
-    for name in VECTORS:
-        values = pa.array(random.standard_normal(length * VECTOR_SIZE, dtype=np.float32))
-        columns[name] = pa.FixedSizeListArray.from_arrays(values, VECTOR_SIZE)
+    for name, size in shape.vectors.items():
+        values = pa.array(random.standard_normal(length * size, dtype=np.float32))
+        columns[name] = pa.FixedSizeListArray.from_arrays(values, size)
     frame = np.arange(length)
-    columns["timestamp"] = pa.array((frame / FPS).astype(np.float32))
+    columns["timestamp"] = pa.array((frame / shape.fps).astype(np.float32))
     columns["frame_index"] = pa.array(frame)
     columns["episode_index"] = pa.array(np.full(length, episode))
     columns["index"] = pa.array(frame + start)
-    columns["task_index"] = pa.array(np.zeros(length, dtype=np.int64))
+    columns["task_index"] = pa.array(np.full(length, episode % len(shape.tasks)))
     return pa.table(columns)
 
 
-def write_documents(root: Path, lengths: list[int]) -> None:
+def write_documents(root: Path, shape: Shape, lengths: list[int]) -> None:
     meta = root / "meta"
     meta.mkdir()
-    (meta / "info.json").write_text(json.dumps(info(lengths), indent=4), encoding="utf-8")
-    write_lines(meta / "tasks.jsonl", [{"task_index": 0, "task": "put the cube in the box"}])
+    (meta / "info.json").write_text(json.dumps(info(shape, lengths), indent=4), encoding="utf-8")
+    tasks = [{"task_index": number, "task": task} for number, task in enumerate(shape.tasks)]
+    write_lines(meta / "tasks.jsonl", tasks)
     episodes = [
-        {"episode_index": episode, "tasks": ["put the cube in the box"], "length": length}
-        for episode, length in enumerate(lengths)
+        {"episode_index": e, "tasks": [shape.tasks[e % len(shape.tasks)]], "length": length}
+        for e, length in enumerate(lengths)
     ]
     write_lines(meta / "episodes.jsonl", episodes)
     stats = [
-        {"episode_index": episode, "stats": episode_stats(length)}
+        {"episode_index": episode, "stats": episode_stats(shape, length)}
         for episode, length in enumerate(lengths)
     ]
     write_lines(meta / "episodes_stats.jsonl", stats)
@@ -138,38 +185,42 @@ def write_lines(path: Path, rows: list[dict[str, object]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def info(lengths: list[int]) -> dict[str, object]:
+def info(shape: Shape, lengths: list[int]) -> dict[str, object]:
     chunk = "chunk-{episode_chunk:03d}"
     return {
         "codebase_version": "v2.1",
-        "robot_type": "aloha",
+        "robot_type": shape.robot_type,
         "total_episodes": len(lengths),
         "total_frames": sum(lengths),
-        "total_tasks": 1,
-        "total_videos": len(lengths) * len(CAMERAS),
+        "total_tasks": len(shape.tasks),
+        "total_videos": len(lengths) * len(shape.cameras),
         "total_chunks": (len(lengths) - 1) // CHUNK_SIZE + 1,
         "chunks_size": CHUNK_SIZE,
-        "fps": FPS,
+        "fps": shape.fps,
         "splits": {"train": f"0:{len(lengths)}"},
         "data_path": f"data/{chunk}/episode_{{episode_index:06d}}.parquet",
         "video_path": f"videos/{chunk}/{{video_key}}/episode_{{episode_index:06d}}.mp4",
-        "features": features(),
+        "features": features(shape),
     }
 
 
-def features() -> dict[str, object]:
-    joints = [f"joint_{number}" for number in range(VECTOR_SIZE)]
+def features(shape: Shape) -> dict[str, object]:
     scalars = {"frame_index": "int64", "episode_index": "int64", "index": "int64"}
     scalars |= {"task_index": "int64"}
     return {
-        **{n: {"dtype": "float32", "shape": [VECTOR_SIZE], "names": joints} for n in VECTORS},
-        **{camera: camera_feature() for camera in CAMERAS},
+        **{name: vector_feature(size) for name, size in shape.vectors.items()},
+        **{camera: camera_feature(shape.fps) for camera in shape.cameras},
         "timestamp": {"dtype": "float32", "shape": [1], "names": None},
         **{n: {"dtype": d, "shape": [1], "names": None} for n, d in scalars.items()},
     }
 
 
-def camera_feature() -> dict[str, object]:
+def vector_feature(size: int) -> dict[str, object]:
+    names = [f"joint_{number}" for number in range(size)]
+    return {"dtype": "float32", "shape": [size], "names": names}
+
+
+def camera_feature(fps: int) -> dict[str, object]:
     return {
         "dtype": "video",
         "shape": [HEIGHT, WIDTH, 3],
@@ -180,20 +231,20 @@ def camera_feature() -> dict[str, object]:
             "video.codec": "h264",
             "video.pix_fmt": "yuv420p",
             "video.is_depth_map": False,
-            "video.fps": FPS,
+            "video.fps": fps,
             "video.channels": 3,
             "has_audio": False,
         },
     }
 
 
-def episode_stats(length: int) -> dict[str, object]:
+def episode_stats(shape: Shape, length: int) -> dict[str, object]:
     """Of the right form and size; the benchmark does not care for the values."""
     spread = {"min": -3.0, "max": 3.0, "mean": 0.0, "std": 1.0}
     stats: dict[str, object] = {}
-    for name in VECTORS:
-        stats[name] = {k: [v] * VECTOR_SIZE for k, v in spread.items()} | {"count": [length]}
-    for name in CAMERAS:
+    for name, size in shape.vectors.items():
+        stats[name] = {k: [v] * size for k, v in spread.items()} | {"count": [length]}
+    for name in shape.cameras:
         unit = {"min": 0.0, "max": 1.0, "mean": 0.5, "std": 0.2}
         stats[name] = {k: [[[v]]] * 3 for k, v in unit.items()} | {"count": [100]}
     for name in ("timestamp", "frame_index", "episode_index", "index", "task_index"):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import av
 import numpy as np
@@ -26,17 +27,25 @@ class Cost:
     """ffmpeg processes, whose start-up is part of `seconds`."""
 
 
-def cost(commands: Iterable[Sequence[str]]) -> Cost:
-    """Runs the commands one after another; raises CalledProcessError where one fails."""
+def cost(commands: Iterable[Sequence[str]], *, together: bool = False) -> Cost:
+    """Runs the commands, by turns or together; raises RuntimeError where one fails."""
     listed = [list(command) for command in commands]
     timed = [sys.executable, "-IS", str(Path(__file__).with_name("timed.py")), json.dumps(listed)]
-    done = subprocess.run(timed, stdout=subprocess.PIPE, text=True, check=True)
-    report = json.loads(done.stdout)
+    timed += ["together"] if together else []
+    report = last_json(timed)
     return Cost(
         seconds=report["seconds"],
         peak_rss_bytes=maxrss_bytes(report["maxrss"]),
         ffmpegs=sum(command[0] == "ffmpeg" for command in listed),
     )
+
+
+def last_json(command: Sequence[str]) -> Any:  # Any: JSON
+    """Runs a command that ends with a line of JSON; raises RuntimeError where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"exit {done.returncode} of {list(command)}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def maxrss_bytes(maxrss: int) -> int:

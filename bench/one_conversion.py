@@ -1,6 +1,6 @@
 """Converts one dataset in this process and prints the seconds it took, without imports, as JSON.
 
-`python bench/one_conversion.py SOURCE VERSION OUT`. A process of its own, so that peak memory is of
+`python bench/one_conversion.py SOURCE VERSION OUT WORKERS`. A process of its own, so that peak memory is of
 this conversion alone.
 """
 
@@ -20,19 +20,13 @@ PRELOADED = (av, pyarrow.dataset, pyarrow.parquet)
 
 
 def main() -> None:
-    source, version, out = sys.argv[1:]
+    source, version, out, workers = sys.argv[1:]
     convert = roboreel.convert
     started = time.perf_counter()
     dataset = roboreel.open(source)
-    opened = time.perf_counter()
-    convert(dataset, to=version, out=out, workers=1, executor="serial")
-    ended = time.perf_counter()
-    report = {
-        "open_seconds": opened - started,
-        "convert_seconds": ended - opened,
-        "peak_rss_bytes": own_peak_rss_bytes(),
-    }
-    print(json.dumps(report))
+    convert(dataset, to=version, out=out, workers=int(workers))
+    seconds = time.perf_counter() - started
+    print(json.dumps({"seconds": seconds, "peak_rss_bytes": own_peak_rss_bytes()}))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fabrication import CAMERAS
 from measure import machine
-from scale_fabrication import VERSIONS, fabricate
+from scale_fabrication import CAMERAS, VERSIONS, fabricate
 
 GIB = 1 << 30
 OPEN_LIMIT_S = {"v2.0": 5.0, "v2.1": 5.0, "v3.0": 1.0}

@@ -9,6 +9,7 @@ import os
 import shutil
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -17,21 +18,13 @@ import av
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fabrication import (
-    CAMERAS,
-    CHUNK_SIZE,
-    FPS,
-    VECTOR_SIZE,
-    VECTORS,
-    encode,
-    episode_table,
-    info,
-    write_lines,
-)
+from fabrication import ALOHA, CHUNK_SIZE, encode, episode_table, info, write_lines
 
 VERSIONS = ("v2.0", "v2.1", "v3.0")
 LENGTH = 20
 """Frames of every episode."""
+SHAPE = replace(ALOHA, clip_lengths=(LENGTH,))
+CAMERAS = SHAPE.cameras
 EPISODES_PER_FILE = 500
 """Of v3.0's tables and videos."""
 TASK_COUNT = 50
@@ -55,7 +48,7 @@ def fabricate(root: Path, *, version: str, episodes: int) -> None:
     clips = root.parent / f"{root.name}-clips"
     clips.mkdir()
     clip = clips / "clip.mp4"
-    encode(clip, length=LENGTH, seed=0)
+    encode(clip, SHAPE, length=LENGTH, seed=0)
     if version == "v3.0":
         _write_v3(root, clip, episodes)
     else:
@@ -65,7 +58,7 @@ def fabricate(root: Path, *, version: str, episodes: int) -> None:
 
 
 def _info(version: str, episodes: int) -> dict[str, object]:
-    document = {**info([LENGTH] * episodes), "codebase_version": version}
+    document = {**info(SHAPE, [LENGTH] * episodes), "codebase_version": version}
     document["total_tasks"] = min(TASK_COUNT, episodes)
     if version == "v3.0":
         place = "chunk-{chunk_index:03d}/file-{file_index:03d}"
@@ -114,7 +107,7 @@ def _tasks(episodes: int) -> list[str]:
 def _patched_tables() -> Callable[[int], bytes]:
     """Gives the bytes of an episode's table: plainly encoded, so that numbers stand where they stood."""
     mark = 1 << 40
-    table = episode_table(episode=mark, start=mark * 2, length=LENGTH)
+    table = episode_table(SHAPE, episode=mark, start=mark * 2)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="none", use_dictionary=False, write_statistics=False)
     plain: bytes = sink.getvalue().to_pybytes()
@@ -162,8 +155,7 @@ def _write_v3(root: Path, clip: Path, episodes: int) -> None:
         place = root / "data" / f"{name}.parquet"
         place.parent.mkdir(parents=True, exist_ok=True)
         tables = [
-            episode_table(episode=episode, start=episode * LENGTH, length=LENGTH)
-            for episode in members
+            episode_table(SHAPE, episode=episode, start=episode * LENGTH) for episode in members
         ]
         table = pa.concat_tables(tables)
         tasks = pa.array(np.repeat(np.array(members) % TASK_COUNT, LENGTH))
@@ -199,7 +191,7 @@ def _repeated(clip: Path, target: Path, *, times: int) -> None:
     with av.open(str(clip)) as source, av.open(str(target), "w") as container:
         (stream,) = source.streams.video
         packets = [packet for packet in source.demux(stream) if packet.dts is not None]
-        step = int(Fraction(1, FPS) / packets[0].time_base)
+        step = int(Fraction(1, SHAPE.fps) / packets[0].time_base)
         stamps = [(packet.pts or 0, packet.dts or 0) for packet in packets]
         out = container.add_stream_from_template(stream)
         for turn in range(times):
@@ -227,8 +219,8 @@ def _episodes_table(first: int, episodes: int, number: int, tasks: list[str]) ->
         columns |= {
             f"videos/{camera}/chunk_index": chunk,
             f"videos/{camera}/file_index": file,
-            f"videos/{camera}/from_timestamp": within / FPS,
-            f"videos/{camera}/to_timestamp": (within + LENGTH) / FPS,
+            f"videos/{camera}/from_timestamp": within / SHAPE.fps,
+            f"videos/{camera}/to_timestamp": (within + LENGTH) / SHAPE.fps,
         }
     columns |= dict(_stats_columns(first, episodes))
     columns |= {
@@ -257,9 +249,7 @@ def _lists(values: pa.Array, width: int) -> pa.Array:
 
 
 def _widths() -> dict[str, int]:
-    return (
-        dict.fromkeys(VECTORS, VECTOR_SIZE) | dict.fromkeys(CAMERAS, 3) | dict.fromkeys(_INDEX, 1)
-    )
+    return dict(SHAPE.vectors) | dict.fromkeys(CAMERAS, 3) | dict.fromkeys(_INDEX, 1)
 
 
 def _stats(seed: int) -> dict[str, dict[str, object]]:

@@ -18,7 +18,7 @@ from tests.oracle import json_lines
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 
 
-def edit_json(path: Path, change: Callable[[Any], None]) -> None:
+def edit_json(path: Path, change: Callable[[Any], object]) -> None:
     """Let `change` edit a JSON document."""
     document = json.loads(path.read_text("utf-8"))
     change(document)

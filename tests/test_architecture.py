@@ -22,9 +22,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "format": ("errors",),
     "storage": ("errors",),
     "testing": ("errors",),
-    "dataset": ("format", "storage", "errors"),
+    "processes": ("errors",),
+    "dataset": ("format", "storage", "processes", "errors"),
     "edit": ("format", "errors"),
-    "runner": ("edit.plan", "format", "storage", "errors"),
+    "runner": ("edit.plan", "format", "storage", "processes", "errors"),
     "ops": ("dataset", "edit", "runner", "format", "storage.staging", "errors"),
     "cli": ("ops", "dataset", "format", "testing", "errors", ""),
     "": ("ops", "dataset", "edit", "runner", "format", "errors"),
@@ -49,6 +50,11 @@ LAZY_IMPORTS = {
     "rich": "only the command needs it, and only where it draws",
 }
 """What a function may import on its own, and why."""
+
+JUDGE = "dataset.diff"
+JUDGE_KNOWS = (JUDGE, "dataset.dataset", "dataset.open", "format", "storage", "errors")
+"""What compares datasets may import: nothing of what it is to judge, and no survey, whose decisions could
+hide a defect."""
 
 FILE_CALLS = re.compile(
     r"(builtins\.open|io\.(open|open_code|FileIO)|shutil\..+|tempfile\..+"
@@ -170,6 +176,18 @@ def _allowed(layer: str, target: str) -> bool:
     if target.split(".")[0] == layer:
         return True
     return any(_below(target, name) if name else not target for name in LAYERS[layer])
+
+
+def partial_judges(modules: list[Module]) -> list[str]:
+    """Imports of the comparison that lead to what it judges."""
+    return [
+        f"{module.at(found.line)} imports {found.target}"
+        for module in modules
+        if _below(module.name, JUDGE)
+        for found in module.imports
+        if _below(found.target, "roboreel")
+        and not any(_below(found.target, f"roboreel.{name}") for name in JUDGE_KNOWS)
+    ]
 
 
 def impurities(modules: list[Module]) -> list[str]:
@@ -298,6 +316,11 @@ def test_imports_point_down(modules: list[Module]) -> None:
     _hold(upward_imports, modules, "Imports point down, see LAYERS:")
 
 
+def test_the_comparison_knows_nothing_of_what_it_judges(modules: list[Module]) -> None:
+    assert [module for module in modules if _below(module.name, JUDGE)]
+    _hold(partial_judges, modules, "dataset/diff judges the rest and may not use it:")
+
+
 def test_edit_is_pure(modules: list[Module]) -> None:
     _hold(impurities, modules, "edit/ decides and does no I/O; that belongs in storage/ or run/:")
 
@@ -341,6 +364,19 @@ BROKEN: list[tuple[Rule, str, str, str]] = [
     (upward_imports, "runner/a.py", "from roboreel.edit import View", "imports roboreel.edit"),
     (upward_imports, "dataset/a.py", "from roboreel import open", "imports roboreel"),
     (upward_imports, "extra/a.py", "", "layer 'extra' has no row"),
+    (
+        partial_judges,
+        "dataset/diff/a.py",
+        "from roboreel.edit.view import View",
+        "imports roboreel.edit.view",
+    ),
+    (partial_judges, "dataset/diff/a.py", "import roboreel.ops", "imports roboreel.ops"),
+    (
+        partial_judges,
+        "dataset/diff/a.py",
+        "import roboreel.dataset.survey",
+        "imports roboreel.dataset.survey",
+    ),
     (impurities, "edit/a.py", "import os.path", "imports os.path"),
     (impurities, "edit/a.py", "from pathlib import Path", "imports pathlib.Path"),
     (impurities, "edit/a.py", "from pyarrow import parquet", "imports pyarrow.parquet"),
@@ -379,6 +415,8 @@ SOUND: list[tuple[Rule, str, str]] = [
     (upward_imports, "runner/a.py", "from roboreel.edit import plan\nfrom . import kernels"),
     (upward_imports, "cli/a.py", "from roboreel import __version__\nimport roboreel.ops"),
     (upward_imports, "format/a.py", "from ..errors import Problem"),
+    (partial_judges, "dataset/diff/a.py", "import roboreel.storage.fs\nimport json"),
+    (partial_judges, "dataset/a.py", "import roboreel.dataset.survey"),
     (impurities, "edit/a.py", "from pathlib import PurePosixPath\nimport pyarrow as pa"),
     (stray_codecs, "storage/a.py", "import av"),
     (unexplained_lazy_imports, "storage/a.py", "def f():\n    import av.container"),

@@ -14,13 +14,16 @@ import pytest
 import typer.main
 
 from roboreel.cli.main import app
+from roboreel.format.rules import RULES as REGISTRY
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "roboreel"
 RULES = ROOT / "docs" / "format" / "rules.md"
 CONVERT = ROOT / "docs" / "convert.md"
+PAGES_OF_COMMANDS = {name: ROOT / "docs" / f"{name}.md" for name in ("check", "diff")}
+"""Where a command is described; the others in `CONVERT`."""
 
-REPORTERS = {"add", "error", "breaks", "notes", "_break", "_note", "_problem"}
+REPORTERS = {"add", "error", "breaks", "notes", "_note", "_problem", "Remark", "_remark"}
 """Functions that note a problem; a rule id is among their positional arguments."""
 
 RULE = re.compile(r"[a-z]+\.[a-z]+(?:-[a-z]+)*")
@@ -53,6 +56,12 @@ def _reported(call: ast.Call) -> Iterator[str]:
 
 def rules_listed(page: str) -> list[str]:
     return RULE_ROW.findall(page)
+
+
+def rows_of_rules(page: str) -> list[tuple[str, str, str]]:
+    """(id, what it says, severity in `check`) of every row, in order."""
+    rows = [line.strip("|").split(" | ") for line in page.splitlines() if RULE_ROW.match(line)]
+    return [(row[0].strip(" `"), row[1].strip(), row[-1].strip()) for row in rows]
 
 
 def dead_links(page: Path, text: str) -> set[str]:
@@ -130,20 +139,33 @@ def test_relative_links_resolve(page: Path) -> None:
     assert dead_links(page, page.read_text("utf-8")) == set()
 
 
-def test_every_option_is_described() -> None:
-    assert missing_options(CONVERT.read_text("utf-8"), options_of_commands()) == set()
+@pytest.mark.parametrize("command", sorted(options_of_commands()))
+def test_every_option_is_described(command: str) -> None:
+    page = PAGES_OF_COMMANDS.get(command, CONVERT).read_text("utf-8")
+    assert missing_options(page, {command: options_of_commands()[command]}) == set()
 
 
-def test_the_commands_are_those_described() -> None:
-    text = " ".join(CONVERT.read_text("utf-8").split())
-    assert {name for name in options_of_commands() if f"roboreel {name}" not in text} == set()
+@pytest.mark.parametrize("command", sorted(options_of_commands()))
+def test_the_commands_are_those_described(command: str) -> None:
+    page = PAGES_OF_COMMANDS.get(command, CONVERT).read_text("utf-8")
+    assert f"roboreel {command}" in " ".join(page.split())
+
+
+def test_the_page_of_rules_says_what_the_registry_says() -> None:
+    registry = [(rule.id, rule.says, rule.severities) for rule in REGISTRY.values()]
+    assert rows_of_rules(RULES.read_text("utf-8")) == registry
+
+
+def test_rows_of_rules_are_read_from_a_page() -> None:
+    page = "| `a.b` | says | all | error | – | note |\n| `a.c-d` | x `y` | v3.0 | – | – | error |"
+    assert rows_of_rules(page) == [("a.b", "says", "note"), ("a.c-d", "x `y`", "error")]
 
 
 @pytest.mark.parametrize(
     ("source", "rules"),
     [
         ("problems.add('a.b', 'text.more')", {"a.b", "text.more"}),
-        ("self._break(rows, 'a.b-c', message, None)", {"a.b-c"}),
+        ("self._remark(member, 'a.b-c', message)", {"a.b-c"}),
         ("Problem(rule='a.b', message='c.d')", {"a.b"}),
         ("facts.get('video.codec')", set()),
         ("problems.error('not a rule', 'x')", set()),

@@ -13,8 +13,11 @@ import roboreel.testing
 
 def test_public_names() -> None:
     assert sorted(roboreel.__all__) == [
+        "CheckReport",
         "Dataset",
         "DatasetError",
+        "DiffReport",
+        "Difference",
         "Feature",
         "FormatVersion",
         "MissingDependencyError",
@@ -28,7 +31,9 @@ def test_public_names() -> None:
         "UsageError",
         "VideoError",
         "__version__",
+        "check",
         "convert",
+        "diff",
         "open",
         "plan_convert",
         "run",

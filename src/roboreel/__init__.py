@@ -2,6 +2,7 @@
 
     >>> import roboreel
     >>> dataset = roboreel.open("path/to/dataset")              # doctest: +SKIP
+    >>> roboreel.check(dataset).problems                        # doctest: +SKIP
     >>> roboreel.convert(dataset, to="v3.0", out="elsewhere")   # doctest: +SKIP
 
 Names are loaded when they are first used, so that `import roboreel` is quick.
@@ -13,7 +14,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from roboreel.dataset.check.check import check
+    from roboreel.dataset.check.report import CheckReport
     from roboreel.dataset.dataset import Dataset
+    from roboreel.dataset.diff import Difference, DiffReport, diff
     from roboreel.dataset.open import open_dataset as open
     from roboreel.edit.plan import Plan
     from roboreel.errors import (
@@ -35,8 +39,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CheckReport",
     "Dataset",
     "DatasetError",
+    "DiffReport",
+    "Difference",
     "Feature",
     "FormatVersion",
     "MissingDependencyError",
@@ -50,19 +57,26 @@ __all__ = [
     "UsageError",
     "VideoError",
     "__version__",
+    "check",
     "convert",
+    "diff",
     "open",
     "plan_convert",
     "run",
 ]
 
 _HOME = {
+    "CheckReport": "dataset.check.report",
     "Dataset": "dataset.dataset",
+    "DiffReport": "dataset.diff.report",
+    "Difference": "dataset.diff.report",
     "Feature": "format.feature",
     "FormatVersion": "format.version",
     "Plan": "edit.plan",
     "Report": "runner.report",
+    "check": "dataset.check.check",
     "convert": "ops",
+    "diff": "dataset.diff.compare",
     "open": "dataset.open",
     "plan_convert": "ops",
     "run": "ops",

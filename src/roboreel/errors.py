@@ -13,11 +13,39 @@ RoboreelError                  everything roboreel raises on purpose
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
+
+_UNSEEN = re.compile(
+    # control characters, line separators, marks that reverse text, halves of characters
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_LONGEST = 600  # characters of a part of a problem that are shown
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    r"""`text` with its control characters spelled out, as in `\x1b[31m`: a terminal must not obey them.
+
+    Args:
+        text: any text, also of a dataset that means harm.
+        keep: characters to leave as they are.
+    """
+    if text.isprintable():
+        return text
+    return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else _spelled(found[0]), text)
+
+
+def _spelled(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _shown(text: str) -> str:
+    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … ({len(text)} characters)"
+    return visible(short)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +68,12 @@ class Problem:
     def __str__(self) -> str:
         place = [
             *([f"episode {self.episode}"] if self.episode is not None else []),
-            *([f"'{self.column}'"] if self.column else []),
-            *([f"'{self.path}'"] if self.path else []),
+            *([f"'{_shown(self.column)}'"] if self.column else []),
+            *([f"'{_shown(self.path)}'"] if self.path else []),
         ]
         where = f" [{', '.join(place)}]" if place else ""
-        action = f" ({self.action})" if self.action else ""
-        return f"{self.rule}: {self.message}{where}{action}"
+        action = f" ({_shown(self.action)})" if self.action else ""
+        return f"{self.rule}: {_shown(self.message)}{where}{action}"
 
     def to_json(self) -> dict[str, str | int | None]:
         """The problem as a JSON object; absent places are null."""
@@ -62,6 +90,9 @@ class Problem:
 
 class RoboreelError(Exception):
     """Base of all errors that roboreel raises on purpose."""
+
+    def __str__(self) -> str:
+        return visible(super().__str__(), keep="\n")
 
 
 class UsageError(RoboreelError):

@@ -9,7 +9,8 @@ from typing import get_args
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
-from roboreel.dataset.survey import statistics_files, survey
+from roboreel.dataset.survey import survey
+from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import Plan
 from roboreel.edit.view import OnBroken, Target, Timestamps, View, whole_view
@@ -35,6 +36,7 @@ def plan_convert(
     drop_audio: bool = False,
     data_file_mb: float | None = None,
     video_file_mb: float | None = None,
+    workers: int = 1,
 ) -> Plan:
     """Plan the conversion of a dataset to another format version. Nothing is written.
 
@@ -51,6 +53,7 @@ def plan_convert(
         drop_audio: leave sound out of the videos.
         data_file_mb: soft limit of a table file in MiB of compressed input (v3.0).
         video_file_mb: soft limit of a video file in MiB (v3.0).
+        workers: processes that may look through the files, where they are many.
 
     Raises:
         UsageError: an argument is wrong, or the output exists.
@@ -69,7 +72,13 @@ def plan_convert(
         reencode=allow_reencode,
         drop_audio=drop_audio,
     )
-    return _planned(source, whole_view(source.url, source.model, target), out, in_place=in_place)
+    return _planned(
+        source,
+        whole_view(source.url, source.model, target),
+        out,
+        in_place=in_place,
+        workers=workers,
+    )
 
 
 def convert(
@@ -117,6 +126,7 @@ def convert(
         drop_audio=drop_audio,
         data_file_mb=data_file_mb,
         video_file_mb=video_file_mb,
+        workers=workers,
     )
     return run(
         plan,
@@ -160,7 +170,7 @@ def run(
         raise UsageError("only a run in place has an original to discard")
     name = executor or ("process" if workers > 1 else "serial")
     chosen = make_executor(name, workers, patience=patience)
-    source = open_dataset(plan.source)
+    source = open_dataset(plan.source, follow_links=plan.follow_links)
     surveyed = [name for name in plan.files if name.startswith("meta/")]
     refuse_changed(source.root, {*surveyed, *statistics_files(source)}, plan)
     return run_plan(
@@ -202,7 +212,12 @@ def _verified(path: str) -> None:
 
 
 def _planned(
-    source: Dataset, view: View, out: str | os.PathLike[str] | None, *, in_place: bool
+    source: Dataset,
+    view: View,
+    out: str | os.PathLike[str] | None,
+    *,
+    in_place: bool,
+    workers: int,
 ) -> Plan:
     if (out is None) != in_place:
         raise UsageError("give either the folder to make (-o), or --in-place")
@@ -212,7 +227,9 @@ def _planned(
     else:
         place = os.path.expanduser(os.fspath(out))
         refuse_output(place, source=source.url)
-    return replace(compile_view(view, survey(source)), out=place, in_place=in_place)
+    plan = compile_view(view, survey(source, workers=workers))
+    follow_links = source.root.follow_links
+    return replace(plan, out=place, in_place=in_place, follow_links=follow_links)
 
 
 def _limit(name: str, value: float | None) -> float | None:

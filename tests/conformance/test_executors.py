@@ -116,16 +116,18 @@ def test_reports_of_executors_agree(source: Path, tmp_path: Path) -> None:
     )
 
 
-def test_a_script_without_a_main_guard_is_told_so(tmp_path: Path) -> None:
-    """Worker processes import the script again: without the guard they begin the work anew."""
+def test_workers_do_not_run_the_calling_script_again(tmp_path: Path) -> None:
     source = make_dataset(tmp_path / "a", version="v2.1", episodes=(2,), cameras={})
     script = tmp_path / "script.py"
     script.write_text(
         "import roboreel\n"
+        "print('ran')\n"
         f"roboreel.convert({str(source)!r}, to='v3.0', out={str(tmp_path / 'out')!r}, workers=2)\n"
+        "print(__file__, __spec__)\n"
     )
     done = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0 or "__main__" in done.stderr.splitlines()[-1]
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == ["ran", f"{script} None"]
     assert not [path for path in tmp_path.iterdir() if "partial" in path.name]

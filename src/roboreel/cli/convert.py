@@ -10,6 +10,7 @@ import typer
 from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table, tell
 from roboreel.cli.progress import progress_bar
 from roboreel.cli.stopping import stoppable
+from roboreel.dataset.open import open_dataset
 from roboreel.errors import Problem, UsageError
 from roboreel.format.json_types import Json
 from roboreel.format.version import FormatVersion
@@ -96,6 +97,9 @@ def convert(
     video_file_mb: Annotated[
         float | None, typer.Option(help="Soft limit of a video file in MiB (v3.0).")
     ] = None,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Read what links out of the dataset lead to.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
@@ -112,7 +116,7 @@ def convert(
             _tell_report(finished, as_json=as_json, quiet=quiet)
             return
         plan = plan_convert(
-            source,
+            open_dataset(source, follow_links=follow_links),
             to=to,
             out=out,
             in_place=in_place,
@@ -122,6 +126,7 @@ def convert(
             drop_audio=drop_audio,
             data_file_mb=data_file_mb,
             video_file_mb=video_file_mb,
+            workers=workers,
         )
         if dry_run:
             _show_plan(plan, as_json=as_json)

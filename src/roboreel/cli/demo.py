@@ -10,7 +10,7 @@ import typer
 
 from roboreel.cli.output import count, human_bytes, say
 from roboreel.cli.stopping import stoppable
-from roboreel.dataset.diff import differences
+from roboreel.dataset.diff import diff
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import RunError
 from roboreel.format.version import FormatVersion
@@ -23,7 +23,7 @@ def demo(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder to make; must not exist.")],
 ) -> None:
     """Make a small two-camera dataset, convert it to v3.0 and back, and check both."""
-    with stoppable(None):
+    with stoppable():
         _run(Path(folder).expanduser())
 
 
@@ -62,7 +62,7 @@ def _done(report: Report) -> str:
 
 
 def _check(source: Path, out: Path) -> None:
-    found = [str(difference) for difference in differences(open_dataset(source), open_dataset(out))]
+    found = [str(difference) for difference in diff(source, out).differences]
     if found:
         raise RunError(f"'{out}' differs from '{source}': {'; '.join(found[:5])}")
     say(f"verified   {out}: every row, task and packet is that of {source}")

@@ -17,10 +17,13 @@ _SHOWN_TASKS = 10
 
 def info(
     path: Annotated[str, typer.Argument(help="Folder of the dataset, or a URL.")],
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Read what links out of the dataset lead to.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
     """Show what a dataset holds: features, counts, sizes, tasks, and what is odd about it."""
-    dataset = open_dataset(path)
+    dataset = open_dataset(path, follow_links=follow_links)
     if as_json:
         emit_json(describe(dataset))
         return

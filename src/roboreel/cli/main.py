@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from roboreel import __version__
+from roboreel.cli.check import check
 from roboreel.cli.convert import convert
 from roboreel.cli.demo import demo
+from roboreel.cli.diff import diff
 from roboreel.cli.info import info
 from roboreel.cli.output import say, tell
 from roboreel.cli.stopping import leave_on_sigterm
@@ -24,7 +26,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(info)
+app.command()(check)
 app.command()(convert)
+app.command()(diff)
 app.command()(demo)
 
 

@@ -8,29 +8,31 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from roboreel.errors import Problem
+from roboreel.errors import Problem, visible
 from roboreel.format.json_types import Json
 
 
 def say(text: str = "") -> None:
-    """A line for people, on stdout."""
-    _write(sys.stdout, text)
+    """A line for people, on stdout; what a terminal would obey is spelled out."""
+    _write(sys.stdout, visible(text))
 
 
 def tell(text: str) -> None:
-    """A line beside the data, on stderr."""
-    _write(sys.stderr, text)
+    """Lines beside the data, on stderr; what a terminal would obey is spelled out."""
+    _write(sys.stderr, visible(text, keep="\n"))
 
 
 def emit_json(value: Json) -> None:
     """A JSON document on stdout."""
-    _write(sys.stdout, json.dumps(value, indent=2, ensure_ascii=True))
+    text = json.dumps(value, indent=2, ensure_ascii=True)
+    _write(sys.stdout, text.replace("\x7f", "\\u007f"))
 
 
 def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> None:
     """Rows of text in aligned columns."""
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))] if rows else []
-    for row in rows:
+    seen = [[visible(cell) for cell in row] for row in rows]
+    widths = [max(len(row[at]) for row in seen) for at in range(len(seen[0]))] if seen else []
+    for row in seen:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         say((indent + "  ".join(cells)).rstrip())
 

@@ -21,8 +21,8 @@ def leave_on_sigterm() -> None:
 
 
 @contextlib.contextmanager
-def stoppable(out: str | None) -> Iterator[None]:
-    """Turns Ctrl-C inside the block, which makes `out`, into a message and an exit code."""
+def stoppable(out: str | None = None) -> Iterator[None]:
+    """Turns Ctrl-C inside the block, which may make `out`, into a message and an exit code."""
     try:
         yield
     except KeyboardInterrupt:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.questions import Remark
 from roboreel.errors import Problem
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import EPISODE
@@ -56,6 +57,18 @@ class Findings:
                 column=column,
             )
             self.broken.setdefault(row, []).append(problem)
+
+    def remark(
+        self, members: Sequence[int], remark: Remark, *, path: str, column: str | None = None
+    ) -> None:
+        """Note what a file says of its episodes, given by their rows."""
+        place = {"path": path, "column": remark.column or column}
+        rows = members if remark.member is None else [members[remark.member]]
+        if remark.action is None:
+            self.breaks(rows, remark.rule, remark.message, **place)
+            return
+        for row in rows:
+            self.notes(row, remark.rule, remark.message, action=remark.action, **place)
 
     def notes(
         self,

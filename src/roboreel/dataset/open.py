@@ -15,26 +15,37 @@ from roboreel.format.model import INFO, Info, Model, video_path
 from roboreel.format.parse import Problems, parse_info
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import Root, open_root
+from roboreel.storage.links import Listing
 from roboreel.storage.staging import heal
 from roboreel.storage.tables import TableFile, read_table
 
+_SHOWN_LINKS = 20
 
-def open_dataset(location: str | os.PathLike[str]) -> Dataset:
+
+def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False) -> Dataset:
     """Open the dataset in a folder, or at a URL that fsspec knows.
 
     Only documents are read: no table's rows, no video. What is odd but has one sane meaning is taken so
     and listed in `Dataset.problems`.
 
+    Args:
+        location: the path or URL.
+        follow_links: True to read what links out of the folder lead to. By default they are followed only
+            inside it, and from a snapshot in a Hugging Face cache to its blobs.
+
     Raises:
         StorageError: there is no such folder.
         DatasetError: a document is missing or has no sane meaning; carries every problem found.
     """
-    problems = Problems()
-    _heal(os.fspath(location), problems)
-    root = open_root(location)
-    files = root.list()
+    healed = _healed(location)
+    root = open_root(location, follow_links=follow_links)
+    listing = root.listing()
+    files = listing.files
+    problems = Problems(healed)
+    _note_passed_over(listing, problems)
     if INFO not in files:
-        raise DatasetError(f"'{location}' is not a LeRobot dataset", [_no_info(files)])
+        found = [*problems.found, _no_info(files)]
+        raise DatasetError(f"'{location}' is not a LeRobot dataset", found)
     info = parse_info(root.read(INFO), problems, defaults=_templates)
     if info.version is FormatVersion.V30:
         model = _open_v3(root, info, files, problems)
@@ -45,15 +56,20 @@ def open_dataset(location: str | os.PathLike[str]) -> Dataset:
     return Dataset(root, present, files)
 
 
-def _heal(location: str, problems: Problems) -> None:
-    healed = None if "://" in location else heal(os.path.expanduser(location))
-    if healed is not None:
-        problems.add(
-            "dataset.replaced",
-            "its replacement by a new version had been interrupted",
+def _healed(location: str | os.PathLike[str]) -> list[Problem]:
+    """What an interrupted replacement of the dataset came to, finished now."""
+    path = os.fspath(location)
+    healed = None if "://" in path else heal(os.path.expanduser(path))
+    if healed is None:
+        return []
+    return [
+        Problem(
+            rule="dataset.replaced",
             severity="note",
+            message="its replacement by a new version had been interrupted",
             action=f"finished now; the original is '{healed.original}'",
         )
+    ]
 
 
 def _no_info(files: tuple[str, ...]) -> Problem:
@@ -65,6 +81,21 @@ def _no_info(files: tuple[str, ...]) -> Problem:
     return Problem(
         rule="document.missing", severity="error", message=message, path=INFO, action=action
     )
+
+
+def _note_passed_over(listing: Listing, problems: Problems) -> None:
+    """Report links that lead out of the dataset, and names that nothing can refer to."""
+    links, unnamed = listing.links_out, listing.unnamed
+    for name, target in links[:_SHOWN_LINKS]:
+        message = f"a link that leads out of the dataset, to '{target}': not read"
+        action = "put the file there, or pass follow_links (--follow-links)"
+        problems.add("file.link", message, path=name, action=action)
+    if len(links) > _SHOWN_LINKS:
+        message = f"{len(links) - _SHOWN_LINKS} more links lead out of the dataset: not read"
+        problems.add("file.link", message, action="see the first ones")
+    if unnamed:
+        message = f"{len(unnamed)} files have names that are not UTF-8: not read"
+        problems.add("file.name", message, path=unnamed[0], action="rename them")
 
 
 def _templates(version: FormatVersion) -> tuple[str, str]:

@@ -59,7 +59,8 @@ def _tasks_by_rows(
         del found[index]
     if not found:
         return {}
-    unused = [t for texts in listed for t in texts if t not in set(found.values())]
+    used = set(found.values())
+    unused = [t for texts in listed for t in texts if t not in used]
     open_indexes = {i for indexes in tables.task_indexes for i in indexes} - set(found)
     top = max([*found, *open_indexes], default=-1)
     for offset, text in enumerate(dict.fromkeys(unused), start=1):

@@ -126,7 +126,8 @@ def _sound(view: View, inventory: Inventory) -> tuple[View, tuple[Problem, ...]]
     if view.target.on_broken == "fail" or not kept:
         advice = ": pass --on-broken skip to write the sound ones" if kept else ""
         count = f"{len(broken)} of {len(view.rows)} episodes cannot be written{advice}"
-        raise PlanError(count, reasons)
+        links = [problem for problem in view.model.problems if problem.rule == "file.link"]
+        raise PlanError(count, [*links, *reasons])
     return view.keep(np.array(kept, dtype=np.int64)), reasons
 
 

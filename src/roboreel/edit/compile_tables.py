@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from roboreel.edit.plan import TableProgram
 from roboreel.edit.single_lists import SINGLE_LISTS, wrap_as_target_reads
-from roboreel.edit.view import MAX_TIMESTAMP_ERROR_S, View
+from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
+from roboreel.format.declared import compare_names, fits, joined_type, lacking_columns
 from roboreel.format.feature import (
     INDEX_DTYPES,
     SOURCE_TIMESTAMP,
@@ -20,14 +21,14 @@ from roboreel.format.feature import (
     Feature,
     dtype_of,
     feature_from_arrow,
-    holds_numbers,
     huggingface_metadata,
     is_feature_name,
     is_image,
     is_list,
 )
+from roboreel.format.fps import MAX_TIMESTAMP_ERROR_S
 from roboreel.format.inventory import Inventory
-from roboreel.format.model import DATA_PATH, EPISODE
+from roboreel.format.model import DATA_PATH
 from roboreel.format.parse import Problems
 
 _INDEX_TYPES = {
@@ -79,53 +80,24 @@ def columns_of(view: View, inventory: Inventory, problems: Problems) -> Columns:
 
 def episodes_without(view: View, inventory: Inventory) -> dict[int, list[Problem]]:
     """Episodes whose table lacks a declared column that others have, by row."""
-    names = set(view.model.info.features) - set(INDEX_DTYPES)
-    paths = view.model.episodes[DATA_PATH].to_pylist()
-    numbers = view.model.episodes[EPISODE].to_pylist()
-    present = {path: set(inventory.schemas[path].names) for path in inventory.schemas}
-    anywhere = names & set().union(*present.values()) if present else set()
-    broken: dict[int, list[Problem]] = {}
-    for row in view.rows.tolist():
-        for name in sorted(anywhere - present.get(paths[row], anywhere)):
-            problem = Problem(
-                rule="table.columns",
-                severity="error",
-                message="its table lacks this declared column, which other episodes have",
-                path=paths[row],
-                episode=numbers[row],
-                column=name,
-            )
-            broken.setdefault(row, []).append(problem)
-    return broken
+    return lacking_columns(view.model, inventory.schemas, view.rows.tolist())
 
 
 def features_of(
     view: View, inventory: Inventory, columns: Columns, problems: Problems
 ) -> dict[str, Feature]:
     """The result's features: declared and there, then undeclared columns, then supplied ones."""
-    features: dict[str, Feature] = {}
-    for name, feature in view.model.info.features.items():
-        if feature.is_video:
-            if name in inventory.cameras:
-                features[name] = feature
-        elif name in columns.types or name in INDEX_DTYPES:
-            features[name] = feature
-        else:
-            message = "declared, but no table has this column"
-            problems.add("feature.absent", message, column=name, action="left out")
+    declared = view.model.info.features
+    compare_names(declared, columns.types, inventory, problems)
+    features = {
+        name: feature
+        for name, feature in declared.items()
+        if (name in inventory.cameras if feature.is_video else name in columns.types)
+        or (name in INDEX_DTYPES and not feature.is_video)
+    }
     for name, item in columns.types.items():
-        if name in features and features[name].is_video:
-            message = "the tables have a column with the name of a camera stored as video"
-            problems.add("table.columns", message, column=name, action="the column is left out")
-        elif name not in features and not is_feature_name(name):
-            message = "the tables have a column whose name no feature can have"
-            problems.add("table.columns", message, column=name, action="left out")
-        elif name not in features:
+        if name not in features and is_feature_name(name):
             features[name] = feature_from_arrow(name, item.type, inventory.shapes.get(name, ()))
-            message = f"the tables have a column that is not declared ({item.type})"
-            action = f"declared as {features[name].dtype} {list(features[name].shape)}"
-            if name not in INDEX_DTYPES:
-                problems.add("feature.undeclared", message, column=name, action=action)
     for name in INDEX_DTYPES:
         if name not in features:
             features[name] = feature_from_arrow(name, _INDEX_TYPES[name], ())
@@ -178,15 +150,6 @@ def program_of(
     return program, features
 
 
-def _fits(feature: Feature, type_: pa.DataType | None) -> bool:
-    """True where a column's type can hold what is declared: numbers, pictures, or anything else."""
-    if type_ is None or feature.is_video:
-        return type_ is None
-    if feature.dtype == "image":
-        return is_image(type_)
-    return holds_numbers(type_) or pa.types.is_null(type_) or not feature.is_numeric
-
-
 def _schemas(view: View, inventory: Inventory) -> list[pa.Schema]:
     paths = view.model.episodes[DATA_PATH].to_pylist()
     used = dict.fromkeys(paths[row] for row in view.rows.tolist())
@@ -201,52 +164,11 @@ def _schemas(view: View, inventory: Inventory) -> list[pa.Schema]:
 def _common(known: pa.Field | None, item: pa.Field, problems: Problems) -> pa.Field:
     if known is None or known.type.equals(item.type):
         return known if known is not None else item
-    wider = _wider(known.type, item.type)
-    if wider is not None and pa.types.is_null(known.type) | pa.types.is_null(item.type):
-        return pa.field(item.name, wider, metadata=known.metadata)
-    if wider is None:
-        message = f"is {known.type} in some tables and {item.type} in others"
-        problem = Problem(rule="table.types", severity="error", message=message, column=item.name)
-        raise PlanError("the tables do not fit together", [problem])
-    message = f"is {known.type} in some tables and {item.type} in others"
-    problems.add("table.types", message, column=item.name, action=f"written as {wider}")
-    return pa.field(item.name, wider, metadata=known.metadata)
-
-
-def _wider(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    """A type that holds the values of both exactly, or None."""
-    if a.equals(b) or pa.types.is_null(b):
-        return a
-    if pa.types.is_null(a):
-        return b
-    if is_list(a) and is_list(b):
-        inner = _wider(a.value_type, b.value_type)
-        if inner is None:
-            return None
-        fixed = [t.list_size for t in (a, b) if pa.types.is_fixed_size_list(t)]
-        same = len(set(fixed)) == 1 and len(fixed) == 2
-        return pa.list_(inner, fixed[0]) if same else pa.list_(inner)
-    if pa.types.is_struct(a) and pa.types.is_struct(b):
-        return _wider_struct(a, b)
-    for kinds in (
-        (pa.float16(), pa.float32(), pa.float64()),
-        (pa.int8(), pa.int16(), pa.int32(), pa.int64()),
-        (pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
-        (pa.string(), pa.large_string()),
-    ):
-        if a in kinds and b in kinds:
-            return max(a, b, key=kinds.index)
-    return None
-
-
-def _wider_struct(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    names = [a.field(i).name for i in range(a.num_fields)]
-    if names != [b.field(i).name for i in range(b.num_fields)]:
-        return None
-    types = [_wider(a.field(i).type, b.field(i).type) for i in range(a.num_fields)]
-    if None in types:
-        return None
-    return pa.struct(list(zip(names, types, strict=True)))
+    joined, problem = joined_type(known, item)
+    if joined is None:
+        raise PlanError("the tables do not fit together", [problem] if problem else [])
+    problems.found += [problem] if problem else []
+    return pa.field(item.name, joined, metadata=known.metadata)
 
 
 def _timestamps(
@@ -313,7 +235,7 @@ def _measured(
 ) -> tuple[str, ...]:
     """Columns to measure: the index columns, and what lacks statistics that the target wants."""
     types = {item.name: item.type for item in fields}
-    fitting = {name for name, feature in features.items() if _fits(feature, types.get(name))}
+    fitting = {name for name, feature in features.items() if fits(feature, types.get(name))}
     for name in [name for name in types if name not in fitting]:
         message = f"declared as {features[name].dtype}, but the tables hold {types[name]}"
         action = "kept as it is, without statistics"

@@ -154,6 +154,8 @@ class Plan:
     """Where the result is to appear."""
     in_place: bool = False
     """True where the source stands there, and is to make room."""
+    follow_links: bool = False
+    """True where links out of the source were followed, and are to be."""
     model: Model = field(repr=False)
     """The result's documents, as they will be."""
     inputs: pa.Table = field(repr=False)

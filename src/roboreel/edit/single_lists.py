@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from roboreel.format.feature import INDEX_DTYPES, Feature, is_list
+from roboreel.format.declared import is_single_list
+from roboreel.format.feature import Feature, is_list
 from roboreel.format.parse import Problems
 from roboreel.format.version import FormatVersion
 
@@ -32,7 +33,7 @@ def wrap_as_target_reads(
     noted = _noted(metadata)
     if version is not FormatVersion.V30:
         return [_wrapped(item, noted.get(item.name)) for item in fields], {}
-    single = [item for item in fields if _is_single_list(item, features)]
+    single = [item for item in fields if is_single_list(features[item.name], item.type)]
     for item in single:
         kind = "fixed_size_list" if pa.types.is_fixed_size_list(item.type) else "list"
         noted[item.name] = kind
@@ -50,13 +51,6 @@ def _noted(metadata: Mapping[bytes, bytes]) -> dict[str, str]:
     except ValueError:
         return {}
     return dict(found) if isinstance(found, dict) else {}
-
-
-def _is_single_list(item: pa.Field, features: Mapping[str, Feature]) -> bool:
-    feature = features[item.name]
-    if item.name in INDEX_DTYPES or feature.shape != (1,) or not feature.is_numeric:
-        return False
-    return is_list(item.type) and not is_list(item.type.value_type)
 
 
 def _wrapped(item: pa.Field, kind: str | None) -> pa.Field:

@@ -14,9 +14,6 @@ from roboreel.format.version import FormatVersion
 Timestamps: TypeAlias = Literal["regular", "keep"]
 OnBroken: TypeAlias = Literal["fail", "skip"]
 
-MAX_TIMESTAMP_ERROR_S = 1e-4
-"""Timestamps further than this from k / fps are irregular: lerobot refuses them by default."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
-from roboreel.format.json_types import Json
+from roboreel.format.json_types import Json, is_deep
 
 _MARK = {b"roboreel.form": b"json"}
 
@@ -31,16 +31,33 @@ def extra_column(name: str, values: Sequence[Json]) -> tuple[pa.Field, pa.Array]
 
 def extra_values(field: pa.Field, column: pa.ChunkedArray) -> list[Json]:
     """The field's values as JSON has them."""
-    values: list[Json] = column.to_pylist()
+    values = _plain(column)
     if (field.metadata or {}).get(b"roboreel.form") != b"json":
         return values
-    return [None if text is None else _parsed(text) for text in values]
+    return [_parsed(text) if isinstance(text, str) else text for text in values]
+
+
+def _plain(column: pa.ChunkedArray) -> list[Json]:
+    """The values as Python has them; those that it has not, as texts.
+
+    Python has no nanoseconds, no year 300000 and not every time zone.
+    """
+    try:
+        values: list[Json] = column.to_pylist()
+    except (ValueError, OverflowError, LookupError, pa.ArrowException):
+        try:
+            values = column.cast(pa.string()).to_pylist()
+        except pa.ArrowException:
+            values = [str(column.slice(at, 1).to_string()) for at in range(len(column))]
+    return values
 
 
 def _parsed(text: str) -> Json:
+    if is_deep(text.encode()):
+        return text
     try:
         return json.loads(text)
-    except ValueError:  # another tool wrote into the column
+    except (ValueError, RecursionError):  # another tool wrote into the column
         return text
 
 

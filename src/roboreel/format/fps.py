@@ -7,6 +7,9 @@ from fractions import Fraction
 
 from roboreel.format.json_types import Json
 
+MAX_TIMESTAMP_ERROR_S = 1e-4
+"""Timestamps further than this from k / fps are irregular: lerobot refuses them by default."""
+
 
 def parse_fps(value: Json) -> Fraction:
     """The exact frame rate of a JSON number: `29.97` is 2997/100, not 30000/1001.

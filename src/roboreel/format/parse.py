@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from roboreel.errors import DatasetError, Problem, Severity
 from roboreel.format.feature import Feature, is_feature_name
 from roboreel.format.fps import parse_fps
-from roboreel.format.json_types import Json
+from roboreel.format.json_types import Json, is_deep
 from roboreel.format.model import INFO, Info
 from roboreel.format.version import VERSIONS, FormatVersion
 
@@ -26,11 +27,18 @@ _LARGEST = 1 << 53
 """Beyond this, JSON numbers are no longer exact, and nothing in a dataset is as large."""
 
 
+_MOST_ALIKE = 100_000
+"""Problems of one rule that are kept one by one: a list of a million bad lines is bad in one way."""
+
+
 @dataclass(slots=True)
 class Problems:
     """Collects problems while documents are parsed; all errors are raised at once."""
 
     found: list[Problem] = field(default_factory=list)
+    _seen: dict[str, int] = field(default_factory=dict)
+    _rest: dict[str, int] = field(default_factory=dict)
+    """Where in `found` it says how many more there are of a rule."""
 
     def add(
         self,
@@ -44,6 +52,10 @@ class Problems:
         action: str | None = None,
     ) -> None:
         """Note a problem."""
+        self._seen[rule] = self._seen.get(rule, 0) + 1
+        if self._seen[rule] > _MOST_ALIKE:
+            self._count(rule, severity)
+            return
         self.found.append(
             Problem(
                 rule=rule,
@@ -56,6 +68,14 @@ class Problems:
             )
         )
 
+    def _count(self, rule: str, severity: Severity) -> None:
+        message = f"{self._seen[rule] - _MOST_ALIKE} more of this kind"
+        more = Problem(rule=rule, severity=severity, message=message)
+        if rule not in self._rest:
+            self._rest[rule] = len(self.found)
+            self.found.append(more)
+        self.found[self._rest[rule]] = more
+
     def error(self, rule: str, message: str, **place: str | int | None) -> None:
         """Note a problem that leaves no sane meaning."""
         self.add(rule, message, severity="error", **place)  # type: ignore[arg-type]
@@ -63,8 +83,12 @@ class Problems:
     def raise_errors(self, summary: str) -> None:
         """Raise `DatasetError` with every error noted so far, if there is one."""
         errors = [problem for problem in self.found if problem.severity == "error"]
-        if errors:
-            raise DatasetError(summary, errors)
+        if errors:  # what is behind a link is missing for that reason
+            links = [problem for problem in self.found if problem.rule == "file.link"]
+            raise DatasetError(summary, [*links, *errors])
+
+
+_LFS = b"version https://git-lfs"
 
 
 def parse_json(data: bytes, path: str) -> Json:
@@ -73,6 +97,8 @@ def parse_json(data: bytes, path: str) -> Json:
     Raises:
         DatasetError: it is not UTF-8, or not JSON.
     """
+    if is_deep(data):
+        raise _unreadable(path, "lists and objects within each other, more than 64 deep")
     try:
         value = json.loads(data.removeprefix(BOM_UTF8).decode())
         if b"\\u" in data:  # escapes can spell half a character, which no file can hold
@@ -82,6 +108,9 @@ def parse_json(data: bytes, path: str) -> Json:
     except UnicodeDecodeError as error:
         raise _unreadable(path, f"not UTF-8: {error.reason} at byte {error.start}") from error
     except json.JSONDecodeError as error:
+        if data.startswith(_LFS):
+            reason = "a git-LFS pointer, not the document: run 'git lfs pull'"
+            raise _unreadable(path, reason) from error
         where = f"line {error.lineno}, column {error.colno}"
         raise _unreadable(path, f"not JSON: {error.msg} at {where}") from error
     except (ValueError, RecursionError) as error:
@@ -133,6 +162,7 @@ def parse_info(
     document = parse_json(data, INFO)
     if not isinstance(document, Mapping):
         raise _unreadable(INFO, "not a JSON object")
+    _report_twins(data, problems)
     version = _version(document)
     storage = document.get("storage_format", "parquet")
     if storage != "parquet":
@@ -169,6 +199,19 @@ def parse_info(
         totals={key: value for key, value in document.items() if key.startswith("total_")},
         extra={key: value for key, value in document.items() if key not in _KNOWN_KEYS},
     )
+
+
+def _report_twins(data: bytes, problems: Problems) -> None:
+    """Report keys that an object has twice."""
+
+    def checked(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        times = Counter(key for key, _ in pairs)
+        for key in [key for key, count in times.items() if count > 1]:
+            message = f"an object has the key '{key}' twice"
+            problems.add("document.keys", message, path=INFO, action="the last one counts")
+        return dict(pairs)
+
+    json.loads(data.decode("utf-8-sig"), object_pairs_hook=checked)
 
 
 def _version(document: Mapping[str, Json]) -> FormatVersion:

@@ -7,8 +7,8 @@ channel, shape (channels, 1, 1), in [0, 1].
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias, cast
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,8 @@ Stats: TypeAlias = dict[str, FeatureStats]
 BASE = ("min", "max", "mean", "std", "count")
 """What every feature's statistics consist of."""
 
-_CAMERA_AXES = 3  # channels, 1, 1
+CAMERA_AXES = 3
+"""A camera's statistics have the shape (channels, 1, 1)."""
 
 QUANTILES = (0.01, 0.10, 0.50, 0.90, 0.99)
 """The quantiles that lerobot stores since v3.0."""
@@ -54,16 +55,40 @@ def usable_stats(stats: FeatureStats, *, rows: int | None) -> bool:
         stats: as stored.
         rows: rows of the episode; None for cameras, which count their sampled pictures.
     """
+    form = form_of(stats)
+    if rows is None:
+        return form.counted > 0 and form.dims == CAMERA_AXES
+    return form.counted > 0 and form.counted == rows
+
+
+class StatsForm(NamedTuple):
+    """What tells whether a feature's statistics can be used, without their values."""
+
+    counted: int
+    """What they were computed from: rows, or a camera's pictures; 0 where they are not whole, or do not
+    fit together."""
+    dims: int
+    """Dimensions of their shape."""
+
+
+_NOT_SOUND = StatsForm(0, 0)
+
+
+def form_of(stats: FeatureStats) -> StatsForm:
+    """The form of a feature's statistics."""
     if not all(key in stats for key in BASE):
-        return False
+        return _NOT_SOUND
     shapes = {value.shape for key, value in stats.items() if key != "count"}
     count = stats["count"]
-    counted = count.shape == (1,) and int(count[0]) > 0
-    whole = rows is None or (counted and int(count[0]) == rows)
-    if len(shapes) != 1 or not counted or not whole:
-        return False
-    shape = shapes.pop()
-    return 0 not in shape and (rows is not None or len(shape) == _CAMERA_AXES)
+    return checked_form(shapes, int(count[0]) if count.shape == (1,) else 0)
+
+
+def checked_form(shapes: Collection[tuple[int, ...]], count: int) -> StatsForm:
+    """The form of statistics of these shapes and this count."""
+    if len(shapes) != 1 or count <= 0:
+        return _NOT_SOUND
+    (shape,) = shapes
+    return _NOT_SOUND if 0 in shape else StatsForm(count, len(shape))
 
 
 def stats_to_json(stats: Stats) -> dict[str, dict[str, Json]]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.format import v21
+from roboreel.format.feature import is_list
 from roboreel.format.json_types import Json
 from roboreel.format.layout import fill
 from roboreel.format.model import (
@@ -163,13 +164,21 @@ def _in_order(episodes: pa.Table, problems: Problems) -> pa.Table:
 
 
 def _tasks_of_episodes(episodes: pa.Table, problems: Problems) -> list[list[str]]:
-    if TASKS in episodes.column_names:
+    if TASKS in episodes.column_names and _holds_texts(episodes[TASKS].type):
         return [_texts(value) for value in episodes[TASKS].to_pylist()]
-    message = "the table of episodes has no 'tasks' column"
+    message = "the table of episodes has no 'tasks' column of texts"
     problems.add(
         "episode.columns", message, path=EPISODES_FOLDER, action="taken as no tasks listed"
     )
     return [[] for _ in range(len(episodes))]
+
+
+def _holds_texts(type_: pa.DataType) -> bool:
+    inner = type_.value_type if is_list(type_) else type_
+    inner = inner.value_type if pa.types.is_dictionary(inner) else inner
+    return bool(
+        pa.types.is_string(inner) or pa.types.is_large_string(inner) or pa.types.is_null(inner)
+    )
 
 
 def _texts(value: Json) -> list[str]:
@@ -185,9 +194,10 @@ def _tasks(table: pa.Table | None, problems: Problems) -> dict[int, str]:
             "document.missing", "the task list is not there", path=TASK_TABLE, action=action
         )
         return {}
-    names = [name for name in ("task", "__index_level_0__") if name in table.column_names]
-    names += [f.name for f in table.schema if pa.types.is_string(f.type) and f.name not in names]
-    if not names or "task_index" not in table.column_names:
+    texts = [f.name for f in table.schema if _holds_texts(f.type) and not is_list(f.type)]
+    names = [name for name in ("task", "__index_level_0__", *texts) if name in texts]
+    whole = [f.name for f in table.schema if _is_number(f.type)]
+    if not names or "task_index" not in whole:
         message = f"needs the columns 'task_index' and 'task', has {table.column_names}"
         problems.error("task.entry", message, path=TASK_TABLE)
         return {}

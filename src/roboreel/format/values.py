@@ -28,3 +28,13 @@ def column_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | None:
     if flat.null_count or 0 in shape:
         return None
     return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(shape)
+
+
+def lacks_values(column: pa.ChunkedArray) -> bool:
+    """True where a value of a column, or one inside its lists, is null."""
+    flat = column.combine_chunks()
+    while is_list(flat.type):
+        if flat.null_count:
+            return True
+        flat = pc.list_flatten(flat)
+    return bool(flat.null_count)

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
-import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from multiprocessing.connection import Connection, wait
 from typing import TypeAlias, cast
 
 from roboreel.edit.plan import ROWS, EncodeVideo, MeasureCamera
 from roboreel.errors import RunError
+from roboreel.processes import caller_left_out, end_with_parent, interrupts_held
 from roboreel.runner.work import OpFailure, OpResult, Work
 
 Outcome: TypeAlias = OpResult | OpFailure
 Outcomes: TypeAlias = Generator[Outcome, None, None]
 
-_NO_START = (
-    "a worker process died before it began: out of memory, killed, or the calling script has no"
-    " `if __name__ == '__main__':` around its code"
-)
+_NO_START = "a worker process died before it began: out of memory, or killed"
 _START_S, _BYTES_PER_S, _FRAMES_PER_S = 120.0, 1e6, 2.0
 """What any machine and store that is still of use manages: slower is taken for stuck."""
 _LEAVING_S = 10.0
@@ -92,7 +88,7 @@ class _Worker:
         self._work, self._patience = first, patience
         self._begun, self.sound = False, True
         self.deadline = time.monotonic() + _START_S
-        with _interrupts_held():
+        with interrupts_held(), caller_left_out():
             self._process.start()
         theirs.close()
 
@@ -164,7 +160,7 @@ class _Worker:
 
 def _serve(pipe: Connection, attempt: Callable[[Work], Outcome]) -> None:
     """In a worker: do works as they come, until there are no more."""
-    _end_with_parent()
+    end_with_parent()
     pipe.send(None)
     with contextlib.suppress(EOFError, OSError):
         while True:
@@ -174,40 +170,3 @@ def _serve(pipe: Connection, attempt: Callable[[Work], Outcome]) -> None:
             except Exception:  # a defect of ours: the parent raises it
                 message = traceback.format_exc()
             pipe.send(message)
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while workers start.
-
-    They inherit the blocked signal, and so leave interrupts to the parent. The parent itself may still be
-    told of one by a library's thread: it raises it after the workers have read what they start with.
-    """
-    main = threading.current_thread() is threading.main_thread()
-    if not main or not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    held: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
-    if held:
-        raise KeyboardInterrupt
-
-
-def _end_with_parent() -> None:
-    """In a worker: leave interrupts to the parent, and do not outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -28,6 +28,7 @@ class Work:
     outputs: pa.Table = field(repr=False)
     files: Mapping[str, FileFacts] = field(repr=False)
     table: TableProgram = field(repr=False)
+    follow_links: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -45,7 +46,7 @@ class Work:
 
     def roots(self) -> tuple[Root, LocalRoot]:
         """Where to read and where to write."""
-        return open_root(self.source), LocalRoot(self.staging)
+        return open_root(self.source, follow_links=self.follow_links), LocalRoot(self.staging)
 
     def check_input(self, root: Root, name: str) -> None:
         """Raise `ChangedInputError` where an input is no longer the file that was surveyed."""
@@ -119,6 +120,7 @@ def work_of(plan: Plan, staging: str, *, done: Container[int] = ()) -> Iterator[
             outputs=outputs,
             files=files,
             table=plan.table,
+            follow_links=plan.follow_links,
         )
 
 

@@ -18,8 +18,11 @@ from typing import IO, Any
 
 from roboreel.errors import MissingDependencyError, StorageError
 from roboreel.storage import disk
+from roboreel.storage.links import Bounds, Listing, listing_of
 
 _COPY_BLOCK = 1 << 20
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_FOLLOW = "put the file there, or pass follow_links (--follow-links)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,16 @@ class Root(ABC):
     """A dataset's folder on some store, read-only."""
 
     url: str
+    follow_links: bool = False
+    """True where links may lead out of the root."""
 
     @abstractmethod
+    def listing(self) -> Listing:
+        """All files below the root; devices, pipes and links that lead nowhere are none."""
+
     def list(self) -> tuple[str, ...]:
-        """Names of all files below the root, sorted. Links are followed."""
+        """Names of all files below the root, sorted."""
+        return self.listing().files
 
     @abstractmethod
     def stat(self, name: str) -> FileStat:
@@ -64,36 +73,78 @@ class Root(ABC):
 
 def checked(name: str) -> str:
     """Return `name` if it stays below a root, else raise `StorageError`."""
-    if not name.strip("./") or name.startswith("/") or "\x00" in name or ".." in name.split("/"):
+    outside = ".." in name and ".." in name.split("/")
+    if outside or not name.strip("./") or name.startswith("/") or "\x00" in name:
         raise StorageError(f"'{name}' is not a path inside the dataset")
     return name
 
 
 class LocalRoot(Root):
-    """A folder on a local disk."""
+    """A folder on a local disk.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    Links are followed while they stay inside the folder, or lead from a snapshot in a Hugging Face cache
+    to its blobs. Others are not, by whatever name they are asked for, unless `follow_links` is set.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, follow_links: bool = False) -> None:
         self.path = Path(path)
         self.url = str(self.path)
+        self.follow_links = follow_links
+        self._bounds = None if follow_links else Bounds(self.url)
 
-    def list(self) -> tuple[str, ...]:
+    def listing(self) -> Listing:
         with self._explained("."):
-            return tuple(sorted(_walk(str(self.path), "", frozenset())))
+            return listing_of(self.url, self._bounds)
 
     def stat(self, name: str) -> FileStat:
-        with self._explained(name):
-            found = os.stat(self._at(name))
+        try:  # this is asked of every file of a dataset: no context for each
+            found = os.stat(self._inside(name))
+        except OSError as error:
+            raise self._explanation(name, error) from error
         if not S_ISREG(found.st_mode):
             raise StorageError(f"'{name}' in '{self.url}': not a file")
         return FileStat(found.st_size, str(found.st_mtime_ns))
 
     def input(self, name: str) -> IO[bytes]:
-        with self._explained(name):
-            return open(self._at(name), "rb", buffering=0)
+        return self._opened(name, buffering=0)
 
     def read(self, name: str) -> bytes:
-        with self._explained(name), open(self._at(name), "rb") as file:
+        with self._opened(name) as file, self._explained(name):
             return file.read()
+
+    def _opened(self, name: str, buffering: int = -1) -> IO[bytes]:
+        """The file, open for reading: a regular one, at a place inside, whatever changes meanwhile."""
+        with self._explained(name):
+            # a pipe without a writer would hold up an ordinary open for ever
+            descriptor = os.open(self._inside(name), os.O_RDONLY | _NO_WAIT)
+            try:
+                self._refuse_other(name, os.fstat(descriptor))
+                return os.fdopen(descriptor, "rb", buffering)
+            except BaseException:
+                os.close(descriptor)
+                raise
+
+    def _refuse_other(self, name: str, found: os.stat_result) -> None:
+        """Raise `StorageError` where what was opened is no file, or not what is at its place inside."""
+        if not S_ISREG(found.st_mode):
+            raise StorageError(f"'{name}' in '{self.url}': not a file")
+        if not os.path.samestat(found, os.lstat(self._inside(name))):
+            raise StorageError(f"'{name}' in '{self.url}': changed while it was opened")
+
+    def _inside(self, name: str) -> str:
+        """Where the file is, links resolved.
+
+        Raises:
+            StorageError: a link leads out of the root.
+        """
+        if self._bounds is None:
+            return os.path.realpath(self._at(name))
+        real = self._bounds.real(checked(name))
+        if real is None:
+            raise StorageError(
+                f"'{name}' in '{self.url}': a link leads out of the dataset: {_FOLLOW}"
+            )
+        return real
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file whole or not at all."""
@@ -116,6 +167,11 @@ class LocalRoot(Root):
             with contextlib.suppress(OSError):
                 disk.unlink(partial)
             raise
+
+    def rename(self, name: str, to: str) -> None:
+        """Give a file that roboreel made another name, in place of what has it."""
+        with self._explained(name):
+            os.replace(self._at(name), self._at(to))
 
     def remove(self, name: str) -> None:
         """Remove a file that roboreel made."""
@@ -151,8 +207,10 @@ class LocalRoot(Root):
         try:
             yield
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise StorageError(f"'{name}' in '{self.url}': {reason}") from error
+            raise self._explanation(name, error) from error
+
+    def _explanation(self, name: str, error: OSError) -> StorageError:
+        return StorageError(f"'{name}' in '{self.url}': {error.strerror or error}")
 
 
 class FsspecRoot(Root):
@@ -171,9 +229,9 @@ class FsspecRoot(Root):
         self._fs: Any = filesystem  # fsspec carries no types
         self._path = str(path).rstrip("/")
 
-    def list(self) -> tuple[str, ...]:
+    def listing(self) -> Listing:
         skip = len(self._path) + 1
-        return tuple(sorted(str(name)[skip:] for name in self._fs.find(self._path)))
+        return Listing(tuple(sorted(str(name)[skip:] for name in self._fs.find(self._path))))
 
     def stat(self, name: str) -> FileStat:
         try:
@@ -247,41 +305,26 @@ def _read_into(source: IO[bytes], view: memoryview) -> int:
     return len(data)
 
 
-def open_root(location: str | os.PathLike[str]) -> Root:
+def open_root(location: str | os.PathLike[str], *, follow_links: bool = False) -> Root:
     """The root at a local path or a URL with a scheme.
+
+    Args:
+        location: the path or URL.
+        follow_links: True to read what links out of a local folder lead to.
 
     Raises:
         StorageError: there is no folder at a local path.
     """
-    text = os.fspath(location)
+    text = os.fspath(location).removeprefix("file://")
     if "://" in text:
         return FsspecRoot(text)
     path = os.path.expanduser(text)
     if not os.path.isdir(path):
         kind = "a file, not a dataset's folder" if os.path.exists(path) else "no such folder"
         raise StorageError(f"'{text}': {kind}")
-    return LocalRoot(path)
+    return LocalRoot(path, follow_links=follow_links)
 
 
 def inside(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
     """True where `path` is `folder` or lies below it, links resolved."""
     return Path(path).resolve().is_relative_to(Path(folder).resolve())
-
-
-def _walk(folder: str, prefix: str, linked: frozenset[str]) -> Iterator[str]:
-    """Names below a folder; linked folders are followed, but none into itself again."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_file():  # no link that leads nowhere
-                yield prefix + entry.name
-            elif not entry.is_dir():
-                continue
-            elif not entry.is_symlink():
-                yield from _walk(entry.path, f"{prefix}{entry.name}/", linked)
-            elif _leads_elsewhere(real := os.path.realpath(entry.path), folder, linked):
-                yield from _walk(entry.path, f"{prefix}{entry.name}/", linked | {real})
-
-
-def _leads_elsewhere(real: str, folder: str, linked: frozenset[str]) -> bool:
-    here = os.path.realpath(folder)
-    return real not in linked and here != real and not here.startswith(real + os.sep)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from os import SEEK_END, fstat
+from os.path import samestat
+from typing import IO, Any, Literal, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,9 +14,21 @@ import pyarrow.parquet as pq
 from roboreel.errors import StorageError
 from roboreel.storage.fs import LocalRoot, Root
 
+_MOST_BYTES = 2 << 30
+"""What one read may take in memory beyond what stands on disk. A few kilobytes can say "this number, 2³¹
+times", by the format."""
+_WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 8}
+Access: TypeAlias = Literal["rows", "columns"]
+"""How a file will be read: whole rows, or a few small columns of it in this thread alone."""
+
 _LFS = b"version https://git-lfs"
+_READ_WHOLE_BYTES = 1 << 18
+"""For a few columns, a local file up to this size is read at once: cheaper than seeking about in it."""
 ROW_GROUP_BYTES = 1 << 20
 """A row group is closed at the first episode that brings it to this size in memory."""
+
+_ROWS_FOR_THREADS = 5_000
+"""For fewer rows, starting threads takes longer than reading."""
 
 # pyarrow ships no types; these are the errors it raises for files that are not what they should be
 _DAMAGED = (pa.ArrowInvalid, pa.ArrowException, OSError, ValueError, UnicodeDecodeError)
@@ -32,14 +46,17 @@ class Footer:
 class TableFile:
     """An open parquet file, read by row ranges. The last row groups read are kept for the next range."""
 
-    def __init__(self, root: Root, name: str) -> None:
+    def __init__(self, root: Root, name: str, access: Access = "rows") -> None:
         self.name = name
+        self._threads = access == "rows"
         self._handle = root.input(name)
         try:
-            self._input = _arrow_input(root, name, self._handle)
-            self._file: Any = pq.ParquetFile(self._input)
+            self._input = _arrow_input(root, name, self._handle, access)
+            ahead = self._threads or not isinstance(root, LocalRoot)
+            self._file: Any = pq.ParquetFile(self._input, pre_buffer=ahead)
             self.footer = _footer(self._file)
             _refuse_twins(self.footer.schema.names)
+            _refuse_nonsense(self.footer)
         except _DAMAGED as error:
             reason = _why_unreadable(self._handle, error)
             self._handle.close()
@@ -48,8 +65,12 @@ class TableFile:
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The whole file, or some of its columns."""
+        self._refuse_bomb(range(len(self.footer.row_group_rows)), columns)
         with self._explained():
-            return self._file.read(columns=list(columns) if columns is not None else None)
+            names = list(columns) if columns is not None else None
+            table = self._file.read(columns=names, use_threads=self._threads)
+            table.validate(full=True)  # texts in UTF-8, too
+            return table
 
     def rows(self, start: int, stop: int) -> pa.Table:
         """The rows `[start, stop)`, all columns."""
@@ -59,9 +80,26 @@ class TableFile:
             )
         first, last, begin = self._groups(start, stop)
         if self._kept is None or self._kept[0] != (first, last):
+            self._refuse_bomb(range(first, last), None)
+            groups = list(range(first, last))
+            many = sum(self.footer.row_group_rows[first:last]) >= _ROWS_FOR_THREADS
             with self._explained():
-                self._kept = ((first, last), self._file.read_row_groups(list(range(first, last))))
+                self._kept = ((first, last), self._file.read_row_groups(groups, use_threads=many))
         return self._kept[1].slice(start - begin, stop - start)
+
+    def batches(self, columns: Sequence[str], *, rows: int) -> Iterator[pa.Table]:
+        """Some columns of the whole file, at most `rows` rows at a time."""
+        with self._explained():
+            for batch in self._file.iter_batches(batch_size=rows, columns=list(columns)):
+                yield pa.Table.from_batches([batch]).select(list(columns))
+
+    def groups(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Some columns of the whole file, row group by row group."""
+        for number in range(len(self.footer.row_group_rows)):
+            self._refuse_bomb([number], columns)
+            with self._explained():
+                group = self._file.read_row_group(number, columns=list(columns))
+            yield group
 
     def close(self) -> None:
         """Close the file."""
@@ -80,6 +118,25 @@ class TableFile:
             if at >= stop:
                 return first, number + 1, begin
         return first, len(self.footer.row_group_rows), begin
+
+    def _refuse_bomb(self, groups: Iterable[int], columns: Sequence[str] | None) -> None:
+        """Raise `StorageError` where what is to be read takes absurdly more memory than bytes on disk."""
+        wanted = None if columns is None else frozenset(columns)
+        taken = 0
+        for group in groups:
+            facts = self._file.metadata.row_group(group)
+            for at in range(facts.num_columns):
+                chunk = facts.column(at)
+                if wanted is None or chunk.path_in_schema.partition(".")[0] in wanted:
+                    width = _WIDTH.get(chunk.physical_type, 4)
+                    taken += max(chunk.num_values, facts.num_rows) * width
+                    inflated = chunk.total_uncompressed_size - 8 * chunk.total_compressed_size
+                    taken += max(inflated, 0)
+        if taken > _MOST_BYTES:
+            raise StorageError(
+                f"'{self.name}': reading it would take {taken >> 20} MiB or more at once:"
+                " write it with smaller row groups"
+            )
 
     def _explained(self) -> _Explained:
         return _Explained(self.name)
@@ -191,9 +248,17 @@ def _leaf_paths(path: str, type_: pa.DataType) -> list[str]:
 
 
 def _refuse_twins(names: Sequence[str]) -> None:
-    twins = sorted({name for name in names if names.count(name) > 1})
-    if twins:
-        raise ValueError(f"two columns are named '{twins[0]}'")
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"two columns are named '{name}'")
+        seen.add(name)
+
+
+def _refuse_nonsense(footer: Footer) -> None:
+    counts = footer.row_group_rows
+    if min(counts, default=0) < 0 or sum(counts) != footer.rows:
+        raise ValueError(f"its footer gives {footer.rows} rows, and others by row groups")
 
 
 def _footer(file: Any) -> Footer:
@@ -201,9 +266,15 @@ def _footer(file: Any) -> Footer:
     return Footer(file.metadata.num_rows, tuple(groups), file.schema_arrow)
 
 
-def _arrow_input(root: Root, name: str, handle: IO[bytes]) -> Any:
+def _arrow_input(root: Root, name: str, handle: IO[bytes], access: Access) -> Any:
     if isinstance(root, LocalRoot):
-        return pa.OSFile(str(root.path / name))
+        if access == "columns" and handle.seek(0, SEEK_END) <= _READ_WHOLE_BYTES:
+            handle.seek(0)
+            return pa.BufferReader(handle.read())
+        file = pa.OSFile(str(root.path / name))
+        if samestat(fstat(file.fileno()), fstat(handle.fileno())):
+            return file
+        raise ValueError("another file by now than a moment ago")
     return handle
 
 

@@ -8,12 +8,15 @@ h264 IDR (NAL type 5), hevc IDR and BLA (types 16 to 20; ITU-T H.264 table 7-1, 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import IO
 
 from roboreel.storage.video.boxes import boxes
 from roboreel.storage.video.packets import PacketTable, SampleEntry
 
 _ENTRY_HEADER = 86  # a VisualSampleEntry's fixed part, before its boxes
+_MOST_UNITS = 1000  # before a picture's first slice there are a few
+_BLOCK_BYTES = 1 << 10
 
 
 class AccessPoints:
@@ -39,9 +42,14 @@ class AccessPoints:
     def _read(self, position: int, nal_length: int) -> bool:
         at = int(self._table.offset[position])
         end = at + int(self._table.size[position])
-        while at + nal_length < end:
-            self._file.seek(at)
-            head = self._file.read(nal_length + 1)
+        block, begin = b"", at
+        for _ in range(_MOST_UNITS):
+            if at + nal_length >= end:
+                break
+            if at + nal_length >= begin + len(block):
+                self._file.seek(at)
+                block, begin = self._file.read(min(end - at, _BLOCK_BYTES)), at
+            head = block[at - begin : at - begin + nal_length + 1]
             if len(head) <= nal_length:
                 return False
             kind = head[-1] >> 1 & 0x3F if self._hevc else head[-1] & 0x1F
@@ -53,6 +61,7 @@ class AccessPoints:
         return False
 
 
+@lru_cache(maxsize=64)
 def _nal_length_size(entry: SampleEntry) -> int | None:
     """Bytes of the length before each NAL unit; None for codecs without NAL units."""
     places = {"avcC": 4, "hvcC": 21}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from roboreel.errors import VideoError
 
+_MOST_BOXES = 10_000
+"""Side by side. A file of nothing but empty boxes has millions, and they would all be walked."""
+_SIZE_AND_KIND = struct.Struct(">I4s").unpack_from
 
-@dataclass(frozen=True, slots=True)
-class Box:
+
+class Box(NamedTuple):
     """A box inside a buffer: `data[start:stop]` is its payload."""
 
     kind: str
@@ -21,27 +24,53 @@ class Box:
 def boxes(data: bytes | memoryview, start: int = 0, stop: int | None = None) -> Iterator[Box]:
     """The boxes of `data[start:stop]`, in order."""
     end = len(data) if stop is None else stop
-    at = start
+    at, count = start, 0
     while at + 8 <= end:
-        size, kind, header = _header(data, at, end)
+        count += 1
+        if count > _MOST_BOXES:
+            raise VideoError(f"more than {_MOST_BOXES} boxes side by side")
+        size, raw = _SIZE_AND_KIND(data, at)
+        kind, header = raw.decode("latin-1"), 8
+        if size <= 1:
+            size, header = _long_header(data, at, end, size)
         if size < header or at + size > end:
             raise VideoError(f"box '{kind}' runs over the end of what holds it")
         yield Box(kind, at + header, at + size)
         at += size
 
 
-def child(data: bytes | memoryview, parent: Box, kind: str) -> Box:
-    """The first box of that kind inside `parent`."""
-    found = optional_child(data, parent, kind)
-    if found is None:
-        raise VideoError(f"box '{parent.kind}' holds no '{kind}'")
-    return found
+class Children:
+    """The boxes inside a box, walked once: the first of each kind.
 
+    What overruns is told of only when a kind is asked for that does not stand before it.
+    """
 
-def optional_child(data: bytes | memoryview, parent: Box, kind: str) -> Box | None:
-    """The first box of that kind inside `parent`, or None."""
-    inside = boxes(data, parent.start, parent.stop)
-    return next((box for box in inside if box.kind == kind), None)
+    def __init__(self, data: bytes | memoryview, parent: Box) -> None:
+        self.parent = parent
+        self.twins: set[str] = set()
+        """Kinds of which there are several."""
+        self._first: dict[str, Box] = {}
+        self._damage: VideoError | None = None
+        try:
+            for found in boxes(data, parent.start, parent.stop):
+                if self._first.setdefault(found.kind, found) is not found:
+                    self.twins.add(found.kind)
+        except VideoError as error:
+            self._damage = error
+
+    def optional(self, kind: str) -> Box | None:
+        """The first box of that kind, or None."""
+        found = self._first.get(kind)
+        if found is None and self._damage is not None:
+            raise self._damage
+        return found
+
+    def one(self, kind: str) -> Box:
+        """The first box of that kind; there must be one."""
+        found = self.optional(kind)
+        if found is None:
+            raise VideoError(f"box '{self.parent.kind}' holds no '{kind}'")
+        return found
 
 
 def box(kind: str, *payload: bytes) -> bytes:
@@ -55,11 +84,8 @@ def full_box(kind: str, version: int, flags: int, *payload: bytes) -> bytes:
     return box(kind, struct.pack(">I", version << 24 | flags), *payload)
 
 
-def _header(data: bytes | memoryview, at: int, end: int) -> tuple[int, str, int]:
-    size, raw = struct.unpack_from(">I4s", data, at)
-    kind = raw.decode("latin-1")
+def _long_header(data: bytes | memoryview, at: int, end: int, size: int) -> tuple[int, int]:
+    """Size and header bytes of a box whose four bytes of size do not give it."""
     if size == 1 and at + 16 <= end:
-        return struct.unpack_from(">Q", data, at + 8)[0], kind, 16
-    if size == 0:  # to the end of the file
-        return end - at, kind, 8
-    return size, kind, 8
+        return struct.unpack_from(">Q", data, at + 8)[0], 16
+    return (end - at if size == 0 else size), 8  # zero: to the end of what holds it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
@@ -14,6 +15,10 @@ from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.demux import opened
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import Int64, PacketTable, entry_point, run_of_frames
+from roboreel.storage.video.write import one_packet_file
+
+_LIMITS = {"max_pixels": str(1 << 26)}
+"""For decoders: a picture of a few bytes may claim to be a wall."""
 
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3) RGB."""
@@ -39,18 +44,25 @@ def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tupl
     if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < table.frames:
         raise VideoError(f"'{name}': frames {wanted[0]}…{wanted[-1]} of {table.frames}")
     try:
-        with root.input(name) as file, opened(file) as container:
+        with root.input(name) as file, opened(_sample(file, table)) as container:
             decoder: Any = container.streams.video[0].codec_context
             if decoder is None:
                 raise VideoError(f"'{name}': no decoder for '{table.entry.fourcc}'")
             # one thread: whole files run in parallel instead, and a decoder's own threads would free our
             # packets, for which they need the interpreter while it waits for them
             decoder.thread_type, decoder.thread_count = "NONE", 1
+            decoder.options = _LIMITS
             points = AccessPoints(file, table)
             for positions, frames in _stretches(table, wanted, points.resets):
                 yield from _decoded(decoder, file, table, positions, frames, name)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"'{name}': cannot be decoded ({error})") from error
+
+
+def _sample(file: IO[bytes], table: PacketTable) -> IO[bytes]:
+    """A file of the first packet: the whole one's index is ours to read, and no library's to believe."""
+    file.seek(int(table.offset[0]))
+    return io.BytesIO(one_packet_file(table.entry, file.read(int(table.size[0]))))
 
 
 def _stretches(
@@ -113,20 +125,30 @@ def decode_picture(data: bytes) -> npt.NDArray[np.generic]:
     Raises:
         VideoError: it cannot be decoded.
     """
+    frame = decoded_picture(data)
+    if frame.format.name.startswith("gray"):
+        return np.asarray(frame.to_ndarray())[..., None]
+    return rgb(frame)
+
+
+def decoded_picture(data: bytes) -> Any:
+    """The PyAV frame of an encoded picture (PNG, JPEG, TIFF).
+
+    Raises:
+        VideoError: it cannot be decoded.
+    """
     import av
 
     name = _codec_of_picture(data)
     try:
         decoder: Any = av.CodecContext.create(name, "r")
+        decoder.options = _LIMITS
         frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"a {name} picture cannot be decoded ({error})") from error
     if not frames:
         raise VideoError(f"a {name} picture holds nothing")
-    frame = frames[0]
-    if frame.format.name.startswith("gray"):
-        return np.asarray(frame.to_ndarray())[..., None]
-    return rgb(frame)
+    return frames[0]
 
 
 def _codec_of_picture(data: bytes) -> str:

@@ -8,18 +8,25 @@ their packets are listed by a demuxer instead (`demux.py`).
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from os import SEEK_END
 from typing import IO
 
 import numpy as np
 
 from roboreel.errors import VideoError
 from roboreel.storage.fs import Root
-from roboreel.storage.video.boxes import Box, boxes, child, optional_child
+from roboreel.storage.video.boxes import Box, Children, boxes
 from roboreel.storage.video.demux import packets_by_demuxer
 from roboreel.storage.video.packets import Int64, PacketTable, SampleEntry
 
 _LFS = b"version https://git-lfs"
-_MAX_MOOV_BYTES = 1 << 30
+_MAX_MOOV_BYTES = 1 << 28
+_MOST_PACKETS = 1 << 24
+"""Six days at 30 frames per second; tables that repeat one entry claim four thousand million for nothing."""
+_MOST_TOP_BOXES = 100_000
+_MOST_EDITS = 1000
+_HEAD_BYTES, _TAIL_BYTES = 1 << 10, 1 << 14
 _SAMPLE_ENTRY_HEADER = 86  # a VisualSampleEntry's fixed part, before its boxes
 
 
@@ -30,35 +37,59 @@ def read_packet_table(root: Root, name: str) -> PacketTable:
         StorageError: the file cannot be read.
         VideoError: it is no MP4, is cut short, or holds other than one video track.
     """
-    size_bytes = root.stat(name).size_bytes
+    with root.input(name) as file:
+        return packet_table_of(file, name)
+
+
+def packet_table_of(file: IO[bytes], name: str) -> PacketTable:
+    """The packet table of the one video track in an open file; `name` is for messages.
+
+    Raises:
+        VideoError: it is no MP4, is cut short, or holds other than one video track.
+    """
+    size_bytes = file.seek(0, SEEK_END)
     try:
-        with root.input(name) as file:
-            moov = _read_moov(file, size_bytes)
-            table = _table(moov, size_bytes)
-            if table.packets == 0 or any(box.kind == "mvex" for box in boxes(moov)):
-                table = packets_by_demuxer(file, table)
+        moov = _read_moov(file, size_bytes)
+        top = list(boxes(moov))
+        table = _table(moov, top, size_bytes)
+        if table.packets == 0 or any(box.kind == "mvex" for box in top):
+            table = packets_by_demuxer(file, table)
     except (struct.error, IndexError, ValueError, OverflowError) as error:
         raise VideoError(f"'{name}': damaged MP4 index ({error})") from error
     except VideoError as error:
         raise VideoError(f"'{name}': {error}") from error
     if table.packets == 0:
         raise VideoError(f"'{name}': holds no packet")
-    if int((table.offset + table.size).max()) > size_bytes or int(table.offset.min()) < 0:
-        raise VideoError(f"'{name}': cut short: its index names bytes beyond its end")
+    _refuse_outside(table, name, size_bytes)
     return table
 
 
+def _refuse_outside(table: PacketTable, name: str, size_bytes: int) -> None:
+    """Raise `VideoError` where packets lie beyond the file's end, or over each other."""
+    first, last = int(table.offset.min()), int(table.offset.max())
+    if first < 0 or last > size_bytes or int((table.offset + table.size).max()) > size_bytes:
+        raise VideoError(f"'{name}': cut short: its index names bytes beyond its end")
+    if int(table.size.sum()) > size_bytes:
+        raise VideoError(f"'{name}': its index names more bytes than the file has")
+
+
 def _read_moov(file: IO[bytes], size_bytes: int) -> bytes:
-    head = file.read(64)
-    if not head:
+    file.seek(0)
+    block, begin = file.read(_HEAD_BYTES), 0
+    if not block:
         raise VideoError("the file is empty")
-    if head.startswith(_LFS):
+    if block.startswith(_LFS):
         raise VideoError("a git-LFS pointer, not the video: run 'git lfs pull'")
     at = 0
     seen = False
-    while at + 8 <= size_bytes:
-        file.seek(at)
-        header = file.read(16)
+    for _ in range(_MOST_TOP_BOXES):
+        if at + 8 > size_bytes:
+            break
+        if at + 16 > begin + len(block):
+            file.seek(at)
+            # an index at the end comes whole with its header
+            block, begin = file.read(min(size_bytes - at, _TAIL_BYTES)), at
+        header = block[at - begin : at - begin + 16]
         size, kind = struct.unpack_from(">I4s", header)
         length = 8
         if size == 1 and len(header) == 16:
@@ -70,8 +101,9 @@ def _read_moov(file: IO[bytes], size_bytes: int) -> bytes:
         if kind == b"moov":
             if size > _MAX_MOOV_BYTES:
                 raise VideoError(f"its index claims {size} bytes")
-            file.seek(at + length)
-            return _read_exactly(file, size - length)
+            have = block[at - begin + length : at - begin + size]
+            file.seek(at + length + len(have))
+            return have + _read_exactly(file, size - length - len(have))
         seen = seen or kind in (b"ftyp", b"mdat", b"free", b"wide")
         at += size
     raise VideoError("cut short: it has no index ('moov')" if seen else "not an MP4 file")
@@ -88,21 +120,25 @@ def _read_exactly(file: IO[bytes], size: int) -> bytes:
     return b"".join(parts)
 
 
-def _table(moov: bytes, file_bytes: int) -> PacketTable:
-    whole = Box("moov", 0, len(moov))
-    tracks = [box for box in boxes(moov) if box.kind == "trak"]
-    kinds = [_handler(moov, track) for track in tracks]
+def _table(moov: bytes, top: Sequence[Box], file_bytes: int) -> PacketTable:
+    _refuse_claims(moov)
+    tracks = [Children(moov, box) for box in top if box.kind == "trak"]
+    medias = [Children(moov, track.one("mdia")) for track in tracks]
+    kinds = [_handler(moov, media) for media in medias]
     if kinds.count("vide") != 1:
         raise VideoError(f"{kinds.count('vide')} video tracks, expected one")
-    track = tracks[kinds.index("vide")]
-    media = child(moov, track, "mdia")
-    samples = child(moov, child(moov, media, "minf"), "stbl")
-    timescale = _timescale(moov, child(moov, media, "mdhd"))
+    track, media = tracks[kinds.index("vide")], medias[kinds.index("vide")]
+    samples = Children(moov, Children(moov, media.one("minf")).one("stbl"))
+    _refuse_twin_tables(samples)
+    timescale = _timescale(moov, media.one("mdhd"))
     size = _sizes(moov, samples, file_bytes)
-    dts = _decode_times(moov, samples, len(size))
-    pts = dts + _display_offsets(moov, samples, len(size))
-    movie_timescale = _timescale(moov, child(moov, whole, "mvhd"))
-    shown_from, shown_to = _edit(moov, track, timescale, movie_timescale, pts)
+    pts = _decode_times(moov, samples, len(size))
+    if samples.optional("ctts") is not None:
+        pts += _display_offsets(moov, samples, len(size))
+    movie = next((box for box in top if box.kind == "mvhd"), None)
+    if movie is None:
+        raise VideoError("box 'moov' holds no 'mvhd'")
+    shown_from, shown_to = _edit(moov, track, timescale, _timescale(moov, movie), pts)
     return PacketTable(
         entry=_sample_entry(moov, track, samples),
         timescale=timescale,
@@ -116,8 +152,24 @@ def _table(moov: bytes, file_bytes: int) -> PacketTable:
     )
 
 
-def _handler(moov: bytes, track: Box) -> str:
-    handler = child(moov, child(moov, track, "mdia"), "hdlr")
+def _refuse_claims(moov: bytes) -> None:
+    """Raise `VideoError` where a table, of whatever track, claims absurdly many packets."""
+    at = moov.find(b"stsz")
+    while at >= 0:
+        count = int.from_bytes(moov[at + 12 : at + 16], "big")
+        if count > _MOST_PACKETS:
+            raise VideoError(f"its index claims {count} packets, more than {_MOST_PACKETS}")
+        at = moov.find(b"stsz", at + 4)
+
+
+def _refuse_twin_tables(samples: Children) -> None:
+    for kind in ("stsd", "stts", "ctts", "stss", "stsz", "stsc", "stco", "co64"):
+        if kind in samples.twins:
+            raise VideoError(f"its index has two tables of the kind '{kind}'")
+
+
+def _handler(moov: bytes, media: Children) -> str:
+    handler = media.one("hdlr")
     return moov[handler.start + 8 : handler.start + 12].decode("latin-1")
 
 
@@ -129,8 +181,8 @@ def _timescale(moov: bytes, header: Box) -> int:
     return value
 
 
-def _sample_entry(moov: bytes, track: Box, samples: Box) -> SampleEntry:
-    description = child(moov, samples, "stsd")
+def _sample_entry(moov: bytes, track: Children, samples: Children) -> SampleEntry:
+    description = samples.one("stsd")
     entries = list(boxes(moov, description.start + 8, description.stop))
     if len(entries) != 1:
         raise VideoError(f"{len(entries)} sample descriptions in one track, expected one")
@@ -139,7 +191,7 @@ def _sample_entry(moov: bytes, track: Box, samples: Box) -> SampleEntry:
     for inner in boxes(moov, start + _SAMPLE_ENTRY_HEADER, stop):
         if inner.kind != "btrt":  # bit rates differ from file to file and bind nobody
             entry += moov[inner.start - 8 : inner.stop]
-    header = child(moov, track, "tkhd")
+    header = track.one("tkhd")
     matrix = header.start + (52 if moov[header.start] == 1 else 40)
     return SampleEntry(
         data=struct.pack(">I", len(entry)) + entry[4:], matrix=moov[matrix : matrix + 36]
@@ -147,20 +199,20 @@ def _sample_entry(moov: bytes, track: Box, samples: Box) -> SampleEntry:
 
 
 def _array(moov: bytes, start: int, count: int, dtype: str, stop: int) -> Int64:
-    if count < 0 or start + count * np.dtype(dtype).itemsize > stop:
+    if start + count * int(dtype[-1]) > stop:
         raise VideoError("a sample table runs over its end")
     return np.frombuffer(moov, dtype, count, start).astype(np.int64)
 
 
-def _counted(moov: bytes, samples: Box, kind: str, columns: int, dtype: str = ">u4") -> Int64:
+def _counted(moov: bytes, samples: Children, kind: str, columns: int, dtype: str = ">u4") -> Int64:
     """The (n, columns) entries of a table box that starts with version, flags and a count."""
-    table = child(moov, samples, kind)
+    table = samples.one(kind)
     count = struct.unpack_from(">I", moov, table.start + 4)[0]
     return _array(moov, table.start + 8, count * columns, dtype, table.stop).reshape(-1, columns)
 
 
-def _sizes(moov: bytes, samples: Box, file_bytes: int) -> Int64:
-    table = child(moov, samples, "stsz")
+def _sizes(moov: bytes, samples: Children, file_bytes: int) -> Int64:
+    table = samples.one("stsz")
     same, count = struct.unpack_from(">II", moov, table.start + 4)
     if same:
         if count * same > file_bytes:
@@ -172,11 +224,13 @@ def _sizes(moov: bytes, samples: Box, file_bytes: int) -> Int64:
 def _repeated(values: Int64, counts: Int64, total: int) -> Int64:
     if int(counts.sum()) < total:
         raise VideoError("a sample table describes fewer packets than there are")
+    if len(values) == 1:
+        return np.full(total, values[0], dtype=np.int64)
     reach = np.minimum(np.cumsum(counts), total)
     return np.repeat(values, np.diff(reach, prepend=0))
 
 
-def _decode_times(moov: bytes, samples: Box, packets: int) -> Int64:
+def _decode_times(moov: bytes, samples: Children, packets: int) -> Int64:
     steps = _counted(moov, samples, "stts", 2)
     durations = _repeated(steps[:, 1], steps[:, 0], packets)
     times = np.zeros(packets, dtype=np.int64)
@@ -184,18 +238,16 @@ def _decode_times(moov: bytes, samples: Box, packets: int) -> Int64:
     return times
 
 
-def _display_offsets(moov: bytes, samples: Box, packets: int) -> Int64:
-    if optional_child(moov, samples, "ctts") is None:
-        return np.zeros(packets, dtype=np.int64)
+def _display_offsets(moov: bytes, samples: Children, packets: int) -> Int64:
     entries = _counted(moov, samples, "ctts", 2)
     # version 0 is unsigned by the letter; writers put negative offsets there all the same
     return _repeated(entries[:, 1].astype(np.int32).astype(np.int64), entries[:, 0], packets)
 
 
 def _keyframes(
-    moov: bytes, samples: Box, packets: int
+    moov: bytes, samples: Children, packets: int
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    if optional_child(moov, samples, "stss") is None:
+    if samples.optional("stss") is None:
         return np.ones(packets, dtype=np.bool_)
     numbers = _counted(moov, samples, "stss", 1)[:, 0]
     if len(numbers) and (numbers.min() < 1 or numbers.max() > packets):
@@ -205,35 +257,41 @@ def _keyframes(
     return flags
 
 
-def _offsets(moov: bytes, samples: Box, size: Int64) -> Int64:
+def _offsets(moov: bytes, samples: Children, size: Int64) -> Int64:
     if not len(size):
         return np.zeros(0, dtype=np.int64)
-    if optional_child(moov, samples, "stco") is not None:
+    if samples.optional("stco") is not None:
         chunks = _counted(moov, samples, "stco", 1)[:, 0]
     else:
         chunks = _counted(moov, samples, "co64", 1, ">u8")[:, 0]
     runs = _counted(moov, samples, "stsc", 3)
     if not len(runs) or runs[0, 0] != 1:
         raise VideoError("its chunk table does not begin with the first chunk")
+    before = np.cumsum(size) - size
+    if len(chunks) == 1 and runs[0, 1] >= len(size):
+        return np.asarray(chunks[0] + before)
     first = np.minimum(np.append(runs[:, 0] - 1, len(chunks)), len(chunks))
     per_chunk = np.repeat(runs[:, 1], np.maximum(np.diff(first), 0))[: len(chunks)]
-    chunk_of = _repeated(np.arange(len(per_chunk), dtype=np.int64), per_chunk, len(size))
-    before = np.cumsum(size) - size
-    starts = np.searchsorted(chunk_of, np.arange(len(chunks)))
-    at_chunk_start = before[np.minimum(starts, len(size) - 1)]
-    return np.asarray(chunks[chunk_of] + before - at_chunk_start[chunk_of], dtype=np.int64)
+    if int(per_chunk.sum()) < len(size):
+        raise VideoError("a sample table describes fewer packets than there are")
+    reach = np.minimum(np.cumsum(per_chunk), len(size))
+    packets = np.diff(reach, prepend=0)
+    at_start = before[np.minimum(reach - packets, len(size) - 1)]
+    return np.asarray(before + np.repeat(chunks[: len(per_chunk)] - at_start, packets))
 
 
 def _edit(
-    moov: bytes, track: Box, timescale: int, movie_timescale: int, pts: Int64
+    moov: bytes, track: Children, timescale: int, movie_timescale: int, pts: Int64
 ) -> tuple[int, int | None]:
     """The display times, in ticks, between which the edit list shows the track."""
     first = int(pts.min()) if len(pts) else 0
-    edits = optional_child(moov, track, "edts")
-    if edits is None or optional_child(moov, edits, "elst") is None:
+    edits = track.optional("edts")
+    box = None if edits is None else Children(moov, edits).optional("elst")
+    if box is None:
         return first, None
-    box = child(moov, edits, "elst")
     count = struct.unpack_from(">I", moov, box.start + 4)[0]
+    if count > _MOST_EDITS:
+        raise VideoError(f"its edit list has {count} entries; re-mux it to one piece first")
     form, step = (">Qq", 20) if moov[box.start] == 1 else (">Ii", 12)
     if box.start + 8 + count * step > box.stop:
         raise VideoError("its edit list runs over its end")

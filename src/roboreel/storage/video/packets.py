@@ -72,14 +72,23 @@ class PacketTable:
     @cached_property
     def display_order(self) -> Int64:
         """(n,) decode positions in display order."""
+        if self.in_order:
+            return np.arange(self.packets, dtype=np.int64)
         return np.argsort(self.pts, kind="stable").astype(np.int64)
 
     @cached_property
     def frame_of_packet(self) -> Int64:
         """(n,) for each packet in decode order, the number of the frame it shows."""
+        if self.in_order:
+            return self.display_order - self.hidden_before
         rank = np.empty(self.packets, dtype=np.int64)
         rank[self.display_order] = np.arange(self.packets, dtype=np.int64)
         return rank - self.hidden_before
+
+    @cached_property
+    def in_order(self) -> bool:
+        """True where packets are decoded in the order in which they are shown."""
+        return bool((self.pts[1:] >= self.pts[:-1]).all())
 
     @cached_property
     def keys(self) -> Int64:
@@ -183,6 +192,8 @@ def run_of_frames(
     first = entry_point(table, start, resets=resets, before=int(wanted.min()))
     last = int(table.packets_of_frames(int(frame[first]), stop).max())
     positions = np.arange(first, last + 1, dtype=np.int64)
+    if table.in_order:
+        return PacketRun(positions, positions - first, start - int(frame[first]))
     positions = positions[frame[positions] >= frame[first]]
     shown = frame[positions]
     display = np.empty(len(positions), dtype=np.int64)

@@ -64,6 +64,12 @@ def write_packets(root: LocalRoot, name: str, pieces: Sequence[Piece], *, fps: F
     return len(header) + int(size.sum())
 
 
+def one_packet_file(entry: SampleEntry, packet: bytes) -> bytes:
+    """An MP4 file of one packet: what a library needs to see to make a decoder for a track."""
+    size, display = np.array([len(packet)], dtype=np.int64), np.zeros(1, dtype=np.int64)
+    return _header(entry, size, np.ones(1, dtype=np.bool_), display, [1], Fraction(1)) + packet
+
+
 def verify_packets(root: LocalRoot, name: str, *, packets: int, size_bytes: int) -> None:
     """Read a written file's index back and compare it, and the file's size, with what was promised.
 

@@ -1,0 +1,104 @@
+"""`roboreel check`: whether a dataset is what it says it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from roboreel.cli.output import count, emit_json, say, table
+from roboreel.cli.stopping import stoppable
+from roboreel.dataset.check.check import check as run_check
+from roboreel.dataset.check.report import CheckReport
+from roboreel.errors import Problem, UsageError
+from roboreel.format.rules import RULES
+
+_SHOWN = 2
+"""Problems of one rule and column that are shown one by one; of more, the first stands for all."""
+_HEADINGS = {"error": "errors", "warning": "warnings", "note": "notes"}
+
+
+def check(
+    path: Annotated[
+        str | None, typer.Argument(help="Folder of the dataset, or a URL.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    decode: Annotated[
+        bool, typer.Option("--decode", help="Decode a sample of pictures, and judge them too.")
+    ] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="List all rules and stop.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Check a dataset: documents, tables, videos and statistics. Nothing is written.
+
+    Exits with 0 where there is no error, 1 where there is one.
+    """
+    if rules:
+        _show_rules(as_json=as_json)
+        return
+    if path is None:
+        raise UsageError("PATH is missing: the folder of the dataset to check")
+    with stoppable():
+        report = run_check(path, decode=decode)
+    if as_json:
+        emit_json(report.to_json())
+    else:
+        show_report(report, quiet=quiet)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _show_rules(*, as_json: bool) -> None:
+    if as_json:
+        emit_json(
+            [{"rule": r.id, "severity": r.severities, "says": r.says} for r in RULES.values()]
+        )
+    else:
+        table([(rule.id, rule.severities, rule.says) for rule in RULES.values()], indent="")
+
+
+def show_report(report: CheckReport, *, quiet: bool) -> None:
+    """Problems by severity, many of the same kind folded; then one line on what was checked."""
+    for severity, heading in _HEADINGS.items():
+        found = [problem for problem in report.problems if problem.severity == severity]
+        if found and (severity == "error" or not quiet):
+            say(heading)
+            for line in _lines(found):
+                say(f"  {line}")
+    if not quiet:
+        say(_summary(report))
+
+
+def _lines(found: Sequence[Problem]) -> Iterator[str]:
+    groups: dict[tuple[str, str | None], list[Problem]] = {}
+    for problem in found:
+        groups.setdefault((problem.rule, problem.column), []).append(problem)
+    for group in groups.values():
+        group.sort(key=lambda problem: problem.episode is not None)
+        shown = group if len(group) <= _SHOWN else group[:1]
+        yield from map(str, shown)
+        rest = group[len(shown) :]
+        if rest:
+            yield f"  … and {_folded(rest)}"
+
+
+def _folded(rest: Sequence[Problem]) -> str:
+    episodes = {problem.episode for problem in rest if problem.episode is not None}
+    if len(episodes) == len(rest):
+        return f"{len(rest):,} more episodes"
+    return f"{len(rest):,} more"
+
+
+def _summary(report: CheckReport) -> str:
+    version = f"{report.version}, " if report.version else ""
+    looked = [count(report.episodes, "episode"), count(report.rows, "row")]
+    looked += [count(report.packets, "packet")]
+    looked += [count(report.pictures, "picture")] if report.pictures else []
+    what = f"{', '.join(looked)} in {count(report.files, 'file')}"
+    numbers = [
+        count(len(report.of(severity)), severity)
+        for severity in ("error", "warning", "note")
+        if report.of(severity)
+    ]
+    return f"checked {report.path}: {version}{what}: {', '.join(numbers) or 'no problem found'}"

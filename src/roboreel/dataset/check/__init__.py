@@ -1,0 +1,1 @@
+"""The check of a dataset: facts from its files, rules from facts to problems, a report."""

@@ -1,0 +1,60 @@
+"""Rules about what `info.json` declares and the tables hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.format.declared import (
+    compare_names,
+    fits,
+    is_single_list,
+    joined_type,
+    lacking_columns,
+)
+from roboreel.format.feature import Feature, dtype_of
+from roboreel.format.inventory import Inventory
+from roboreel.format.parse import Problems
+
+
+def check_columns(dataset: Dataset, inventory: Inventory, problems: Problems) -> None:
+    """Names and types of all columns against the declared features."""
+    if not inventory.schemas:
+        return
+    columns = _joined(inventory, problems)
+    compare_names(dataset.features, columns, inventory, problems)
+    every = np.arange(len(dataset.episodes)).tolist()
+    for found in lacking_columns(dataset.model, inventory.schemas, every).values():
+        problems.found += found
+    for name, item in columns.items():
+        feature = dataset.features.get(name)
+        if feature is not None and not feature.is_video:
+            _check_type(feature, item.type, problems)
+
+
+def _joined(inventory: Inventory, problems: Problems) -> dict[str, pa.Field]:
+    """Every column with a type that holds its values in all tables; the first one where there is none."""
+    columns: dict[str, pa.Field] = {}
+    told: set[tuple[str, str]] = set()
+    for schema in dict.fromkeys(inventory.schemas.values()):
+        for item in schema:
+            known = columns.setdefault(item.name, item)
+            joined, problem = joined_type(known, item)
+            if problem is not None and (item.name, problem.message) not in told:
+                told.add((item.name, problem.message))
+                problems.found.append(problem)
+            columns[item.name] = item.with_type(joined) if joined is not None else known
+    return columns
+
+
+def _check_type(feature: Feature, type_: pa.DataType, problems: Problems) -> None:
+    if not fits(feature, type_):
+        message = f"declared as {feature.dtype}, but the tables hold {type_}"
+        problems.error("feature.type", message, column=feature.name)
+    elif feature.is_numeric and dtype_of(type_) not in (feature.dtype, "null"):
+        message = f"declared as {feature.dtype}, but the tables hold {dtype_of(type_)}"
+        problems.add("feature.dtype", message, column=feature.name)
+    if is_single_list(feature, type_):
+        message = "its shape is (1,), but it is stored as lists of one, which v3.0 readers refuse"
+        problems.add("table.list-of-one", message, column=feature.name)

@@ -1,0 +1,226 @@
+"""Rules about pictures, on a sample that is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from roboreel.dataset.check.known_bugs import overflowed
+from roboreel.dataset.check.stored import StoredFeature, StoredStats
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.survey_tables import rows_by_path
+from roboreel.errors import StorageError, VideoError
+from roboreel.format.inventory import Floats, Inventory
+from roboreel.format.model import DATA_PATH, EPISODE, video_path
+from roboreel.format.parse import Problems
+from roboreel.format.stats import histogram_stats
+from roboreel.storage.tables import TableFile
+from roboreel.storage.video.decode import decode_frames, decode_picture, rgb
+
+_SAMPLED = 16
+_BLOCK = 8
+"""Side of the squares over which pictures are compared: noise evens out in them."""
+_SAME = 3.0
+"""Levels of 255 by which no square of an unchanged picture differs."""
+_DARK = 20.0
+"""Level of 255 that nothing but noise in a black picture is above."""
+_TELLING = 4
+_MEAN_OFF, _STD_OFF, _STD_LEAST = 0.1, 2.0, 0.02
+"""How far stored statistics may be from those of a sample of a few pictures."""
+_IMAGE_ROWS = 32
+
+Picture = npt.NDArray[np.generic]
+
+
+@dataclass(slots=True)
+class _Sample:
+    """What is kept of the pictures of an episode."""
+
+    number: int = 0
+    brightest: float = 0.0
+    still: int = 1
+    """Pictures in a row that are the same, the last one among them."""
+    longest: int = 1
+    histogram: npt.NDArray[np.int64] | None = None
+    _last: Floats | None = field(default=None, repr=False)
+
+    def add(self, picture: Picture) -> None:
+        if picture.dtype != np.uint8:
+            return
+        blocks = _blocks(picture)
+        self.number += 1
+        self.brightest = max(self.brightest, float(blocks.max()))
+        self.still = self.still + 1 if _same(blocks, self._last) else 1
+        self.longest = max(self.longest, self.still)
+        self._last = blocks
+        counts = np.stack(
+            [
+                np.bincount(channel, minlength=256)
+                for channel in picture.reshape(-1, picture.shape[-1]).T
+            ]
+        )
+        self.histogram = counts if self.histogram is None else self.histogram + counts
+
+
+def _same(a: Floats, b: Floats | None) -> bool:
+    return b is not None and a.shape == b.shape and bool((np.abs(a - b) < _SAME).all())
+
+
+def _blocks(picture: Picture) -> Floats:
+    """(h, w, channels) means of squares; what is left over at the edges does not count."""
+    height, width = (max(side // _BLOCK, 1) for side in picture.shape[:2])
+    tall, wide = picture.shape[0] // height, picture.shape[1] // width
+    cut = picture[: height * tall, : width * wide].astype(np.float64)
+    return np.asarray(cut.reshape(height, tall, width, wide, -1).mean(axis=(1, 3)))
+
+
+def check_pictures(
+    dataset: Dataset, inventory: Inventory, stored: StoredStats, problems: Problems
+) -> int:
+    """Decode a sample of each episode and camera, and judge it; gives the number of pictures."""
+    number = 0
+    for name, feature in dataset.features.items():
+        if feature.is_depth or not feature.is_camera:
+            continue
+        found = _videos if feature.is_video else _images
+        if feature.is_video and name not in inventory.cameras:
+            continue
+        for row, sample in found(dataset, inventory, name, problems):
+            number += sample.number
+            _judge(dataset, name, row, sample, stored.episodes.get(name), problems)
+    return number
+
+
+def sampled(rows: int) -> list[int]:
+    """Numbers of the frames of an episode that are decoded, ascending."""
+    return sorted(set(np.linspace(0, rows - 1, min(_SAMPLED, rows)).round().astype(int).tolist()))
+
+
+def _videos(
+    dataset: Dataset, inventory: Inventory, name: str, problems: Problems
+) -> Iterator[tuple[int, _Sample]]:
+    facts = inventory.cameras[name]
+    numbers = dataset.episodes[EPISODE].to_pylist()
+    for path, members in rows_by_path(dataset.episodes[video_path(name)]).items():
+        for row in members:
+            if path is None or row in inventory.broken:
+                continue
+            start = int(facts.start[row])
+            wanted = [start + frame for frame in sampled(int(inventory.rows[row]))]
+            sample = _Sample()
+            try:
+                for _, frame in decode_frames(dataset.root, path, wanted):
+                    sample.add(rgb(frame))
+            except (VideoError, StorageError) as error:
+                problems.error(
+                    "video.decodes", str(error), path=path, episode=numbers[row], column=name
+                )
+                continue
+            yield row, sample
+
+
+def _images(
+    dataset: Dataset, inventory: Inventory, name: str, problems: Problems
+) -> Iterator[tuple[int, _Sample]]:
+    numbers = dataset.episodes[EPISODE].to_pylist()
+    for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
+        sound = [row for row in members if row not in inventory.broken]
+        if path is None or path not in inventory.schemas or not sound:
+            continue
+        if name not in inventory.schemas[path].names:
+            continue
+        owner = {
+            int(inventory.row_start[row]) + frame: row
+            for row in sound
+            for frame in sampled(int(inventory.rows[row]))
+        }
+        samples = {row: _Sample() for row in sound}
+        try:
+            for at, data in _encoded(dataset, path, name, owner.keys()):
+                message = _take(data, samples[owner[at]])
+                if message:
+                    episode = numbers[owner[at]]
+                    problems.error(
+                        "video.decodes", message, path=path, episode=episode, column=name
+                    )
+        except StorageError as error:
+            problems.error("table.readable", str(error), path=path, column=name)
+        yield from samples.items()
+
+
+def _take(data: bytes, sample: _Sample) -> str | None:
+    """Decode a picture into a sample; why it cannot be decoded, where it cannot."""
+    if not data:
+        return "a picture is missing, or only named and not in the table"
+    try:
+        sample.add(decode_picture(data))
+    except VideoError as error:
+        return str(error)
+    return None
+
+
+def _encoded(
+    dataset: Dataset, path: str, name: str, wanted: Iterable[int]
+) -> Iterator[tuple[int, bytes]]:
+    due = set(wanted)
+    begin = 0
+    with TableFile(dataset.root, path) as file:
+        for chunk in file.batches([name], rows=_IMAGE_ROWS):
+            for at in sorted(due & set(range(begin, begin + len(chunk)))):
+                cell = chunk[name][at - begin].as_py()
+                yield at, (cell.get("bytes") if isinstance(cell, dict) else None) or b""
+            begin += len(chunk)
+
+
+def _judge(
+    dataset: Dataset,
+    name: str,
+    row: int,
+    sample: _Sample,
+    stored: StoredFeature | None,
+    problems: Problems,
+) -> None:
+    episode = dataset.episodes[EPISODE][row].as_py()
+    if sample.number and sample.brightest < _DARK:
+        message = f"all of {sample.number} sampled pictures are black"
+        problems.add("video.black", message, episode=episode, column=name)
+    elif sample.number >= _TELLING and sample.longest * 2 >= sample.number:
+        message = f"{sample.longest} of {sample.number} sampled pictures in a row are the same"
+        problems.add("video.frozen", message, episode=episode, column=name)
+    if stored is None or not stored.have[row] or sample.histogram is None:
+        return
+    if not overflowed(stored)[row]:  # that has been named
+        _compare(name, row, episode, sample.histogram, sample.number, stored, problems)
+
+
+def _compare(
+    name: str,
+    row: int,
+    episode: int,
+    histogram: npt.NDArray[np.int64],
+    number: int,
+    stored: StoredFeature,
+    problems: Problems,
+) -> None:
+    """Camera statistics are of another sample, so only what no sample explains is told."""
+    seen = histogram_stats(histogram, pictures=number, peak=255)
+    if not {"mean", "std"} <= stored.values.keys():
+        return
+    mean, std = stored.values["mean"][row], stored.values["std"][row]
+    true_mean, true_std = seen["mean"].reshape(-1), seen["std"].reshape(-1)
+    if mean.shape != true_mean.shape:
+        return
+    larger, smaller = np.maximum(std, true_std), np.minimum(std, true_std)
+    off = (np.abs(mean - true_mean) > _MEAN_OFF) | (
+        (larger > _STD_OFF * smaller) & (larger > _STD_LEAST)
+    )
+    if off.any():
+        at = int(off.argmax())
+        message = (
+            f"stored statistics are not those of its pictures: channel {at} has mean {mean[at]:.3g},"
+            f" std {std[at]:.3g} stored, {true_mean[at]:.3g}, {true_std[at]:.3g} in a sample"
+        )
+        problems.add("stats.agree", message, severity="error", episode=episode, column=name)

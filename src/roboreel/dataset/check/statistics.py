@@ -1,0 +1,93 @@
+"""Rules about stored statistics by themselves: finite, in order, of as many values as there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from roboreel.dataset.check.stored import ASCENDING, StoredFeature, StoredStats
+from roboreel.dataset.dataset import Dataset
+from roboreel.format.inventory import Bools, Int64, Inventory
+from roboreel.format.model import EPISODE
+from roboreel.format.parse import Problems
+
+_ROUNDING = 1e-5
+"""Of the larger one's size: histograms and float32 put neighbours that much out of order."""
+
+
+def check_statistics(
+    dataset: Dataset, inventory: Inventory, stored: StoredStats, problems: Problems
+) -> None:
+    """The form of all statistics, of episodes and of the whole."""
+    problems.found += stored.problems.found
+    numbers = dataset.episodes[EPISODE].to_pylist()
+    total = np.array([int(inventory.rows.sum())])
+    for name, feature in stored.episodes.items():
+        _Form(dataset, name, feature, numbers, problems).check(inventory.rows)
+    for name, feature in stored.whole.items():
+        _Form(dataset, name, feature, [None], problems).check(total)
+
+
+class _Form:
+    def __init__(
+        self,
+        dataset: Dataset,
+        name: str,
+        stored: StoredFeature,
+        numbers: Sequence[int | None],
+        problems: Problems,
+    ) -> None:
+        self._name, self._stored = name, stored
+        self._camera = dataset.features[name].is_camera
+        self._numbers, self._problems = numbers, problems
+        self._place = "of the whole dataset" if list(numbers) == [None] else "stored"
+
+    def check(self, rows: Int64) -> None:
+        """Report what is wrong, row by row."""
+        finite = self._finite()
+        self._note(
+            "stats.finite", self._stored.have & ~finite, "are missing, NaN or infinite", "error"
+        )
+        for low, high in self._neighbours():
+            self._order(low, high, finite)
+        std = self._stored.values.get("std")
+        if std is not None:
+            negative = finite & (std < 0).any(axis=1)
+            self._note("stats.order", negative, "have a negative std", "error")
+        if self._stored.count.any():
+            self._count(rows)
+
+    def _finite(self) -> Bools:
+        values = [np.isfinite(v).all(axis=1) for v in self._stored.values.values()]
+        return np.asarray(np.all(values, axis=0))
+
+    def _neighbours(self) -> list[tuple[str, str]]:
+        """Statistics of which the first ought not to be larger than the second."""
+        values = self._stored.values
+        pairs = list(pairwise(key for key in ASCENDING if key in values))
+        return pairs + [p for p in (("min", "mean"), ("mean", "max")) if set(p) <= values.keys()]
+
+    def _order(self, low: str, high: str, finite: Bools) -> None:
+        a, b = self._stored.values[low], self._stored.values[high]
+        with np.errstate(invalid="ignore"):
+            slack = _ROUNDING * np.maximum(1e-3, np.maximum(np.abs(a), np.abs(b)))
+            wrong = finite & (a > b + slack).any(axis=1)
+        self._note("stats.order", wrong, f"have {low} above {high}", "error")
+
+    def _count(self, rows: Int64) -> None:
+        count = self._stored.count
+        have = self._stored.have & (count != 0)
+        if not self._camera:
+            self._note("stats.count", have & (count != rows), "are of another number of rows")
+            return
+        many = have & (count > rows)
+        what = "count more pictures than rows: pixels, as lerobot's streaming encoder does?"
+        self._note("stats.count", many, what)
+
+    def _note(self, rule: str, wrong: Bools, what: str, severity: str = "warning") -> None:
+        report = self._problems.error if severity == "error" else self._problems.add
+        for row in np.flatnonzero(wrong).tolist():
+            message = f"the statistics {self._place} {what}"
+            report(rule, message, episode=self._numbers[row], column=self._name)

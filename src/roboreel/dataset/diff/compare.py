@@ -1,0 +1,128 @@
+"""`diff`: opens both sides and has each subject compared in turn."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.diff.documents import (
+    compare_declared,
+    compare_episodes,
+    compare_extras,
+    compare_features,
+    compare_info,
+    compare_tasks,
+)
+from roboreel.dataset.diff.files import compare_files
+from roboreel.dataset.diff.report import Difference, DiffReport, FirstFoundError, Ledger
+from roboreel.dataset.diff.rows import RowsJudge
+from roboreel.dataset.diff.side import Side
+from roboreel.dataset.diff.statistics import compare_statistics
+from roboreel.dataset.diff.videos import VideosJudge, tell_misplaced
+from roboreel.dataset.open import open_dataset
+from roboreel.errors import UsageError
+from roboreel.format.feature import INDEX_DTYPES
+
+
+def diff(
+    a: Dataset | str | os.PathLike[str],
+    b: Dataset | str | os.PathLike[str],
+    *,
+    decode: bool = False,
+    renamed: Mapping[str, str] | None = None,
+    first_only: bool = False,
+) -> DiffReport:
+    """Compare what two datasets hold, whatever their versions and layouts. Nothing is written.
+
+    `b` is judged as made from `a`: where it has what the format says instead of what `a` has (index columns
+    counted, irregular timestamps as k / fps with the originals beside), that is a note. `docs/diff.md` lists
+    what counts. Tables are read a row group at a time, packets in batches; statistics are only notes.
+
+    Args:
+        a: the first dataset, or where it lies.
+        b: the second.
+        decode: compare decoded pictures, pixel for pixel, instead of packets.
+        renamed: by name in `b`, the name in `a` of features that are called otherwise.
+        first_only: stop at the first difference.
+
+    Raises:
+        UsageError: `renamed` names what is not there, or two features alike.
+        StorageError, DatasetError: one of the two cannot be opened.
+
+    Example:
+        >>> import roboreel, roboreel.testing, tempfile, pathlib
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> source = roboreel.testing.make_dataset(folder / "a", version="v2.1", episodes=(5, 3))
+        >>> _ = roboreel.convert(source, to="v3.0", out=folder / "b")
+        >>> roboreel.diff(source, folder / "b").same
+        True
+    """
+    first = Side(a if isinstance(a, Dataset) else open_dataset(a), "the first")
+    second = Side(
+        b if isinstance(b, Dataset) else open_dataset(b), "the second", dict(renamed or {})
+    )
+    _check_names(first, second)
+    ledger = Ledger(first_only=first_only)
+    with contextlib.suppress(FirstFoundError):
+        _compare(first, second, ledger, decode=decode)
+    return ledger.report(decoded=decode)
+
+
+def _compare(first: Side, second: Side, ledger: Ledger, *, decode: bool) -> None:
+    episodes = min(first.dataset.total_episodes, second.dataset.total_episodes)
+    compare_episodes(first, second, ledger)
+    ledger.done("episodes")
+    compare_info(first, second, ledger)
+    ledger.done("info")
+    compare_features(first, second, ledger, decode=decode)
+    compare_tasks(first, second, ledger)
+    compare_extras(first, second, ledger)
+    ledger.done("extras")
+    compare_files(first, second, ledger)
+    ledger.done("files")
+    rows = RowsJudge(first, second, ledger, decode=decode)
+    ledger.compared.episodes = episodes
+    rows.compare(episodes)
+    _ranges(first, second, ledger)
+    tell_misplaced(first, second, "", ledger)
+    seen = rows.columns[0] | {*first.cameras}, rows.columns[1] | {*second.cameras}
+    compare_declared(first, second, seen, rows.widened, ledger)
+    ledger.done("tasks", "rows", "columns", "values", "images", "index", "timestamps", "row-tasks")
+    ledger.done("features")
+    compare_statistics(first, second, ledger)
+    ledger.done("statistics")
+    VideosJudge(first, second, ledger, decode=decode).compare(episodes)
+    ledger.done("cameras", "streams", "places", "pictures" if decode else "packets", "broken")
+
+
+def _ranges(first: Side, second: Side, ledger: Ledger) -> None:
+    """Ranges of rows of the whole dataset, which v3.0 states beside the lengths, and rows of no episode."""
+    told = [side.contradiction_of_ranges() for side in (first, second)]
+    for side, what in zip((first, second), told, strict=True):
+        if what:
+            counts = side is second and not told[0]
+            found = Difference(kind="places", what=f"in {side.called}, {what}")
+            ledger.judge(found, counts=counts, fold=f"range {side.called}")
+        for path, rows in side.strays.items():
+            counts = side is second and not first.strays
+            what = f"{rows} rows in {side.called} belong to no episode"
+            found = Difference(kind="places", what=what, path=path)
+            ledger.judge(found, counts=counts, fold=f"strays {side.called}")
+
+
+def _check_names(first: Side, second: Side) -> None:
+    """Refuse renamings that leave open which feature is which."""
+    renamed = second.judged_name
+    for new, old in renamed.items():
+        if new in INDEX_DTYPES or old in INDEX_DTYPES:
+            raise UsageError(f"'{new}={old}': index columns keep their names")
+        for name, side in ((new, second), (old, first)):
+            if name not in side.dataset.features:
+                known = ", ".join(side.dataset.features)
+                raise UsageError(f"'{new}={old}': {side.called} has no feature '{name}': {known}")
+    judged = [second.judged(name) for name in second.dataset.features]
+    twice = sorted({name for name in judged if judged.count(name) > 1})
+    if twice:
+        raise UsageError(f"two features of the second dataset stand for '{twice[0]}'")

@@ -1,0 +1,134 @@
+"""Functions in several processes of this machine: started with care, ended with their parent."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import TypeVar
+
+from roboreel.errors import RunError
+
+A = TypeVar("A")
+B = TypeVar("B")
+_QUEUED_PER_WORKER = 4
+_DEATH = "a worker process died: out of memory, or killed"
+
+
+class Workers:
+    """Processes that run functions, started when there is something to run; a context."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        spawn = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
+        self._others = set(multiprocessing.active_children())
+        self._pool = ProcessPoolExecutor(count, mp_context=spawn, initializer=end_with_parent)
+
+    def run(self, function: Callable[[A], B], tasks: Iterable[A]) -> Iterator[B]:
+        """Results as they come; only a few tasks per process are under way at once.
+
+        Raises:
+            RunError: a process died.
+        """
+        waiting = iter(tasks)
+        running: set[Future[B]] = set()
+        try:
+            while True:
+                for task in waiting:
+                    with interrupts_held(), caller_left_out():
+                        running.add(self._pool.submit(function, task))
+                    if len(running) >= self.count * _QUEUED_PER_WORKER:
+                        break
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise RunError(_DEATH) from error
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._terminate()
+        try:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        except BaseException:  # an interrupt that came while waiting
+            self._terminate()
+            self._pool.shutdown(wait=True)
+            raise
+
+    def _terminate(self) -> None:
+        """End the processes at once: nobody wants what they do."""
+        for worker in set(multiprocessing.active_children()) - self._others:
+            worker.terminate()
+
+
+@contextlib.contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while workers start.
+
+    They inherit the blocked signal, and so leave interrupts to the parent. The parent itself may still be
+    told of one by a library's thread: it raises it after the workers have read what they start with.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    held: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+    if held:
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def caller_left_out() -> Iterator[None]:
+    """Start workers that do not import the calling script again.
+
+    They need nothing of it: what it imports (for the command, the command line) would cost each of them
+    time and memory, and what it does outside a `__main__` guard would be done again.
+    """
+    known: dict[str, object] = vars(sys.modules["__main__"])
+    kept: dict[str, object] = {
+        name: known[name] for name in ("__spec__", "__file__") if name in known
+    }
+    for name in kept:
+        known[name] = None
+    try:
+        yield
+    finally:
+        known |= kept
+
+
+def end_with_parent() -> None:
+    """In a worker: leave interrupts to the parent, and do not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

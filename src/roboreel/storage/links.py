@@ -1,0 +1,142 @@
+"""Links: which ones are followed, and the files that a folder holds.
+
+A dataset from elsewhere may hold links to anything on the reader's disk. What they lead to would end up in
+what is written from it; so links are followed only while they stay inside the dataset.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from stat import S_ISLNK
+
+from roboreel.errors import StorageError
+
+_MOST_LINKED_FOLDERS = 2000
+"""A few folders that link to each other spell millions of names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files below a root, and what was passed over."""
+
+    files: tuple[str, ...]
+    """Names of all files, sorted."""
+    links_out: tuple[tuple[str, str], ...] = ()
+    """(name, what it says) of links that lead out of the root and are not followed, sorted."""
+    unnamed: tuple[str, ...] = ()
+    """Names that are no Unicode text, sorted: no document can refer to them."""
+
+
+class Bounds:
+    """Where links below a folder may lead: to places in it.
+
+    From a snapshot in a Hugging Face cache, `…/snapshots/<revision>/…`, also to the blobs beside it.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = os.path.realpath(folder)
+        self._blobs = _blobs_of_snapshot(self._folder)
+
+    def real(self, name: str) -> str | None:
+        """The place of a name below the folder, links resolved; None where that is out of bounds.
+
+        Asks the disk for each part anew: what was no link a moment ago may be one now.
+        """
+        at = self._folder
+        for part in name.split("/"):
+            at = f"{at}{os.sep}{part}"
+            if S_ISLNK(os.lstat(at).st_mode):
+                return self.resolved(f"{self._folder}{os.sep}{name}")
+        return at
+
+    def resolved(self, path: str) -> str | None:
+        """The place that a path leads to, or None."""
+        real = os.path.realpath(path)
+        inside = f"{real}{os.sep}".startswith(self._folder.rstrip(os.sep) + os.sep)
+        return real if inside or os.path.dirname(real) == self._blobs else None
+
+
+def _blobs_of_snapshot(folder: str) -> str | None:
+    parts = folder.split(os.sep)
+    for at in range(len(parts) - 2, 0, -1):
+        if parts[at] == "snapshots":
+            return os.sep.join([*parts[:at], "blobs"])
+    return None
+
+
+def listing_of(folder: str, bounds: Bounds | None) -> Listing:
+    """The files below a folder: no pipes, no devices, no links that lead nowhere.
+
+    Args:
+        folder: the folder.
+        bounds: where links may lead; None for anywhere.
+
+    Raises:
+        OSError: a folder cannot be listed.
+        StorageError: there are absurdly many linked folders.
+    """
+    walk = _Walk(bounds)
+    names = sorted(walk.names(folder))
+    unnamed = tuple(name for name in names if not _is_unicode(name))
+    files = tuple(name for name in names if _is_unicode(name)) if unnamed else tuple(names)
+    return Listing(files, tuple(sorted(walk.links_out)), unnamed)
+
+
+class _Walk:
+    """Lists a folder; linked folders are followed, but none into itself again."""
+
+    def __init__(self, bounds: Bounds | None) -> None:
+        self._bounds = bounds
+        self._linked_folders = 0
+        self.links_out: list[tuple[str, str]] = []
+
+    def names(self, folder: str) -> Iterator[str]:
+        """Names of the files below a folder, in any order."""
+        due = [(folder, "", frozenset[str]())]
+        while due:
+            at, prefix, linked = due.pop()
+            with os.scandir(at) as entries:
+                for entry in entries:
+                    name = prefix + entry.name
+                    if entry.is_symlink():
+                        real = self._followed(entry, name)
+                        if real is None:
+                            continue
+                        if os.path.isfile(real):
+                            yield name
+                        elif os.path.isdir(real) and _leads_elsewhere(real, at, linked):
+                            self._count_folder(name)
+                            due.append((entry.path, f"{name}/", linked | {real}))
+                    elif entry.is_file():
+                        yield name
+                    elif entry.is_dir():
+                        due.append((entry.path, f"{name}/", linked))
+
+    def _followed(self, entry: os.DirEntry[str], name: str) -> str | None:
+        if self._bounds is None:
+            return os.path.realpath(entry.path)
+        real = self._bounds.resolved(entry.path)
+        if real is None:
+            self.links_out.append((name, os.readlink(entry.path)))
+        return real
+
+    def _count_folder(self, name: str) -> None:
+        self._linked_folders += 1
+        if self._linked_folders > _MOST_LINKED_FOLDERS:
+            raise StorageError(f"'{name}': more than {_MOST_LINKED_FOLDERS} linked folders")
+
+
+def _leads_elsewhere(real: str, folder: str, linked: frozenset[str]) -> bool:
+    """True where a linked folder is not one that holds the link, or was come through."""
+    here = os.path.realpath(folder)
+    return real not in linked and not f"{here}{os.sep}".startswith(f"{real}{os.sep}")
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
