@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -147,19 +148,28 @@ def _write_documents(dataset: Dataset, plan: Plan, out: str) -> None:
 
 
 def documents_limit(source: str, version: str, out: str) -> Timed:
-    """The stored statistics read, and as many numbers written again, without a meaning."""
-    meta = Path(source) / "meta"
-    return {"rewrite": seconds(lambda: _rewrite(meta, Path(out)))}
+    """The stored statistics parsed by row, and the rows written in the target's form, unlooked at."""
+    meta, place = Path(source) / "meta", Path(out)
+    return {"rewrite": seconds(lambda: _rewrite(meta, place, lines=version != "v3.0"))}
 
 
-def _rewrite(meta: Path, out: Path) -> None:
-    tables = sorted((meta / "episodes").rglob("*.parquet"))
-    for number, place in enumerate(tables):
-        pq.write_table(pq.ParquetFile(place).read(), out / f"{number}.parquet")
-    if not tables:
-        lines = (meta / "episodes_stats.jsonl").read_bytes().splitlines()
-        with open(out / "lines.jsonl", "w", encoding="utf-8") as file:
-            file.writelines(json.dumps(json.loads(line)) + "\n" for line in lines)
+def _rewrite(meta: Path, out: Path, *, lines: bool) -> None:
+    with open(out / "lines.jsonl", "w", encoding="utf-8") as file:
+        for number, rows in enumerate(_batches(meta)):
+            if lines:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
+            else:
+                pq.write_table(pa.Table.from_pylist(rows), out / f"{number}.parquet")
+
+
+def _batches(meta: Path) -> Iterator[list[dict[str, object]]]:
+    for place in sorted((meta / "episodes").rglob("*.parquet")):
+        for batch in pq.ParquetFile(place).iter_batches(1000):
+            yield batch.to_pylist()
+    if (meta / "episodes_stats.jsonl").is_file():
+        with open(meta / "episodes_stats.jsonl", "rb") as file:
+            while some := list(islice(file, 1000)):
+                yield [json.loads(line) for line in some]
 
 
 def assumed_inventory(dataset: Dataset) -> Inventory:
