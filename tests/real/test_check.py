@@ -57,6 +57,7 @@ ODDITIES = {
         Oddity("warning", "info.splits", "0:100"),
         Oddity("warning", "table.index-columns", "frame_index"),
         Oddity("warning", "stats.missing", "observation.images.ego_view"),
+        Oddity("note", "task.rows", "'valid'"),
         Oddity("note", "feature.component", "action"),
         Oddity("note", "feature.component", "observation.state"),
     ],
@@ -66,6 +67,7 @@ ODDITIES = {
         Oddity("warning", "feature.undeclared", "state.gripper"),
         Oddity("warning", "task.duplicate", "[0, 1]"),
         Oddity("warning", "task.unlisted", "broom"),
+        Oddity("note", "task.rows", "broom"),
         Oddity("warning", "table.list-of-one", "action.gripper"),
         Oddity("warning", "table.index-columns", "frame_index"),
         Oddity("warning", "stats.agree", "larger dataset"),
@@ -139,8 +141,8 @@ def test_what_a_conversion_repairs_is_repaired(untouched: Place, tmp_path: Path,
     roboreel.convert(untouched(name), to="v3.0", out=tmp_path / "out")
     left = {
         SO101: {"feature.frozen", "stats.camera-overflow", "stats.std-rounding"},
-        GR00T: {"feature.component"},
-        SWEEP: {"task.duplicate"},
+        GR00T: {"feature.component", "task.rows"},
+        SWEEP: {"task.duplicate", "task.rows"},
     }
     report = roboreel.check(tmp_path / "out", decode=True)
     assert {p.rule for p in report.problems} == left.get(name, set())

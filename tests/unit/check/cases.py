@@ -180,6 +180,13 @@ EPISODES = (
     ),
     Break("task.contiguous", "v3.0", table("meta/tasks.parquet", moved_tasks), "error"),
     Break("task.by-rows", "v2.1", removed("meta/tasks.jsonl"), "warning"),
+    Break(
+        "task.rows",
+        "v2.1",
+        lines(_EPISODES, lambda x: x[1]["tasks"].append(x[0]["tasks"][0] + " again")),
+        "note",
+        1,
+    ),
     Break("task.resolves", "v2.1", column(1, "task_index", lambda x: x + 70), "error", 1),
 )
 TABLES = (

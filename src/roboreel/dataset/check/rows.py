@@ -7,10 +7,17 @@ import numpy as np
 from roboreel.dataset.check.moments import Moments
 from roboreel.dataset.check.scan import TablesScan
 from roboreel.dataset.dataset import Dataset
-from roboreel.format.feature import EPISODE_INDEX, INDEX, INDEX_DTYPES, TIMESTAMP, Feature
+from roboreel.format.feature import (
+    EPISODE_INDEX,
+    INDEX,
+    INDEX_DTYPES,
+    TASK_INDEX,
+    TIMESTAMP,
+    Feature,
+)
 from roboreel.format.fps import MAX_TIMESTAMP_ERROR_S
 from roboreel.format.inventory import Bools, Inventory
-from roboreel.format.model import DATA_PATH, EPISODE
+from roboreel.format.model import DATA_PATH, EPISODE, TASKS
 from roboreel.format.parse import Problems
 
 _TELLING_ROWS = 10
@@ -33,6 +40,7 @@ def check_rows(
         if _moves(dataset.features.get(name)):
             _check_frozen(dataset, name, moments, problems)
     _check_duplicates(dataset, scan, problems)
+    _check_listed_tasks(dataset, scan, problems)
 
 
 def _check_timestamps(dataset: Dataset, inventory: Inventory, problems: Problems) -> None:
@@ -101,6 +109,23 @@ def _check_finite(dataset: Dataset, scan: TablesScan, problems: Problems) -> Non
             problems.error(
                 "table.finite", message, path=paths[row], episode=numbers[row], column=name
             )
+
+
+def _check_listed_tasks(dataset: Dataset, scan: TablesScan, problems: Problems) -> None:
+    """Tasks that episodes list although all of their rows have one other."""
+    moments = scan.moments.get(TASK_INDEX)
+    if moments is None:
+        return
+    numbers, listed = (dataset.episodes[name].to_pylist() for name in (EPISODE, TASKS))
+    without: dict[str, list[int]] = {}
+    for row in np.flatnonzero(moments.usable & moments.constant).tolist():
+        only = dataset.tasks.get(int(moments.low[row, 0]))
+        for text in listed[row]:
+            if text != only:
+                without.setdefault(text, []).append(numbers[row])
+    for text, episodes in without.items():
+        message = f"{len(episodes)} episodes list the task '{text}', but have no row of it"
+        problems.add("task.rows", message, episode=episodes[0], severity="note")
 
 
 def _moves(feature: Feature | None) -> bool:
