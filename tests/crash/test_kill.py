@@ -90,7 +90,10 @@ def test_a_killed_replacement_is_finished_by_whatever_opens_it(tmp_path: Path) -
     stops = moments(lambda: roboreel.convert(source, **options))
     undisturbed = tree_digest(source)
     told = 0
+    begun = min(at for at, (_, _, path) in stops.items() if "swap.json" in path)
     for at, moment in stops.items():
+        if at < begun:  # the other test has these
+            continue
         shutil.rmtree(source.parent)
         shutil.copytree(original, source)
         assert killed_at(at, source, options) == -9, moment

@@ -114,7 +114,8 @@ def tables(draw: st.DrawFn) -> pa.Table:
 def _stats_of_row(row: dict[str, Any]) -> Stats:
     nested: dict[str, dict[str, Any]] = {}
     for name, value in row.items():
-        if name.startswith("stats/") and value is not None:
+        numbers = value is not None and not isinstance(value, str)
+        if name.startswith("stats/") and numbers:
             feature, _, statistic = name.removeprefix("stats/").rpartition("/")
             nested.setdefault(feature, {})[statistic] = value
     return parse_stats(nested)

@@ -21,6 +21,7 @@ from roboreel.format.json_types import Json
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import parse_lines
 from roboreel.format.stats import BASE, Stats, StatsForm, checked_form, form_of, parse_stats
+from roboreel.format.stats_columns import stats_columns
 
 _PLAIN = frozenset({float, int, bool})
 _EXACT = 1 << 53
@@ -117,7 +118,7 @@ class _Column:
 
 def add_rows(forms: Forms, table: pa.Table) -> None:
     """Add those of some rows of a v3.0 table of episodes, with its `stats/{feature}/{statistic}`."""
-    names = [name for name in table.column_names if name.startswith(_PREFIX)]
+    names = stats_columns(table.schema)
     columns = [_column(table, name, at) for at, name in enumerate(names)]
     whole = [column for column in columns if column is not None]
     if len(whole) < len(columns) or any(_odd_count(column) for column in whole):

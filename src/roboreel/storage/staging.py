@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -37,6 +38,7 @@ LEDGER = "ledger.jsonl"
 _LOCK, _DATASET, _SWAP, _DISCARDED = "lock", "dataset", "swap.json", "discarded"
 _OURS = {_LOCK, LEDGER, _DATASET, _SWAP, f"{_SWAP}.partial", _DISCARDED}
 _LONGEST_NAME = 100
+_RUN_WAITS_S, _HEALER_WAITS_S = 1.0, 0.2
 
 
 def staging_place(final: str | os.PathLike[str]) -> Path:
@@ -67,7 +69,7 @@ class Staging:
             refuse_existing(self.final)
         self.folder = staging_place(self.final)
         try:
-            self._lock = _locked(self.folder)
+            self._lock = _locked(self.folder, patience_s=_RUN_WAITS_S)
         except OSError as error:
             raise StorageError(f"cannot write beside '{final}': {error.strerror}") from error
         self.root = LocalRoot(self.folder / _DATASET)
@@ -201,7 +203,7 @@ def heal(final: str | os.PathLike[str]) -> Healed | None:
     if not folder.is_dir():
         return None
     try:
-        lock = _locked(folder)
+        lock = _locked(folder, patience_s=_HEALER_WAITS_S)
     except (OSError, UsageError):  # a run is at work there, or the disk is for reading only
         return None
     with lock:
@@ -236,16 +238,26 @@ def _read_swap(folder: Path) -> dict[str, Any] | None:
     return swap if sound and "/" not in swap["kept"] else None
 
 
-def _locked(folder: Path) -> IO[bytes]:
-    """The folder's lock file, locked; the folder is made where it is not there."""
+def _locked(folder: Path, *, patience_s: float) -> IO[bytes]:
+    """The folder's lock file, locked; the folder is made where it is not there.
+
+    Waits a moment for a lock that is taken: a killed run has it until the last of its processes is gone.
+    """
+    latest = time.monotonic() + patience_s
     while True:
         disk.make_folders(folder)
         try:
             file = disk.create(str(folder / _LOCK))
         except FileNotFoundError:  # another run has just removed the folder
             continue
-        if _lock(file) and _same_file(file, folder / _LOCK):
-            return file
+        if _lock(file):
+            if _same_file(file, folder / _LOCK):
+                return file
+        elif time.monotonic() > latest:
+            file.close()
+            raise UsageError(f"another run of roboreel is at work in '{folder}': wait for its end")
+        else:
+            time.sleep(0.02)
         file.close()
 
 
@@ -254,11 +266,8 @@ def _lock(file: IO[bytes]) -> bool:
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise UsageError(
-            f"another run of roboreel is at work in '{os.path.dirname(file.name)}': wait for its end"
-        ) from error
+    except BlockingIOError:
+        return False
     except OSError:  # a store without locks
         return True
     return True
