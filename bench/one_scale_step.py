@@ -9,7 +9,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +22,6 @@ from measure import own_peak_rss_bytes
 
 import roboreel
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.survey import survey
 from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import Plan
 from roboreel.edit.view import Target, whole_view
@@ -35,7 +33,7 @@ from roboreel.runner.stats import settled_stats
 from roboreel.runner.work import work_of
 from roboreel.storage.fs import LocalRoot
 
-PRELOADED = (av, pyarrow.dataset, roboreel.open)
+PRELOADED = (av, pyarrow.dataset, roboreel.open, roboreel.plan_convert)
 """What is loaded when first used; loaded here, so that the clock does not see it."""
 
 Timed = dict[str, tuple[float, float]]
@@ -98,31 +96,14 @@ def _parsed(source: str) -> object:
     ]
 
 
-def survey_(source: str) -> Timed:
-    """A survey of everything, of the tables alone, and a pass over the statistics, which both include."""
-    dataset = roboreel.open(source)
-    info = dataset.model.info
-    features = {name: f for name, f in info.features.items() if not f.is_video}
-    model = replace(dataset.model, info=replace(info, features=features))
-    without_videos = replace(dataset, model=model)
+def plan(source: str, version: str, cache: str) -> Timed:
+    """Opening, survey and compiling; then again, when the cache knows every file."""
+    os.environ["ROBOREEL_CACHE"] = cache
+    out = f"{cache}-nowhere"
     return {
-        "survey": seconds(lambda: survey(dataset)),
-        "tables": seconds(lambda: survey(without_videos)),
-        "statistics": seconds(lambda: sum(1 for _ in dataset.episode_stats())),
+        name: seconds(lambda: roboreel.plan_convert(source, to=version, out=out))
+        for name in ("first", "again")
     }
-
-
-def survey_limit(source: str) -> Timed:
-    """Every table and video opened, and its end read."""
-    names = [name for name in _names(source) if "/meta/" not in name]
-
-    def touch() -> None:
-        for name in names:
-            with open(name, "rb", buffering=0) as file:
-                file.seek(-min(os.fstat(file.fileno()).st_size, 4096), os.SEEK_END)
-                file.read(4096)
-
-    return {"touch": seconds(touch)}
 
 
 def compile_(source: str, version: str, *_: str) -> Timed:
@@ -130,15 +111,15 @@ def compile_(source: str, version: str, *_: str) -> Timed:
     inventory = assumed_inventory(dataset)
     target = Target(version=parse_version(version))
     view = whole_view(source, dataset.model, target)
-    compiled, plan = timed(lambda: compile_view(view, inventory))
-    return {"compile": compiled, "slice": seconds(lambda: sum(1 for _ in work_of(plan, "")))}
+    compiled, made = timed(lambda: compile_view(view, inventory))
+    return {"compile": compiled, "slice": seconds(lambda: sum(1 for _ in work_of(made, "")))}
 
 
 def documents(source: str, version: str, out: str) -> Timed:
     dataset = roboreel.open(source)
     target = Target(version=parse_version(version))
-    plan = compile_view(whole_view(source, dataset.model, target), assumed_inventory(dataset))
-    return {"documents": seconds(lambda: _write_documents(dataset, plan, out))}
+    made = compile_view(whole_view(source, dataset.model, target), assumed_inventory(dataset))
+    return {"documents": seconds(lambda: _write_documents(dataset, made, out))}
 
 
 def _write_documents(dataset: Dataset, plan: Plan, out: str) -> None:
@@ -220,8 +201,7 @@ def _copied(schema: pa.Schema) -> pa.Schema:
 STEPS: dict[str, Callable[..., Timed]] = {
     "open": open_,
     "open_limit": open_limit,
-    "survey": survey_,
-    "survey_limit": survey_limit,
+    "plan": plan,
     "compile": compile_,
     "documents": documents,
     "documents_limit": documents_limit,

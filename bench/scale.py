@@ -1,6 +1,6 @@
-"""Times opening, surveying, planning and documents of datasets with very many episodes of three cameras.
+"""Times opening, planning and documents of datasets with very many episodes of three cameras.
 
-python bench/scale.py [--episodes 100000] [--survey-episodes 2000] [--runs 3] [--work FOLDER] [--json FILE];
+python bench/scale.py [--episodes 100000] [--runs 3] [--work FOLDER] [--json FILE];
 exits 1 where a target is missed. Every step runs in a process of its own, beside the least that any
 tool would have to do for it.
 """
@@ -57,25 +57,24 @@ def measured(step: str, what: str, *arguments: str | Path, runs: int) -> Measure
     )
 
 
-def all_steps(work: Path, *, episodes: int, surveyed: int, runs: int) -> Iterator[Measured]:
+def all_steps(work: Path, *, episodes: int, runs: int) -> Iterator[Measured]:
     for version in VERSIONS:
         fabricate(work / f"{episodes}-{version}", version=version, episodes=episodes)
-        fabricate(work / f"{surveyed}-{version}", version=version, episodes=surveyed)
         measured("open", version, work / f"{episodes}-{version}", runs=1)  # warms the cache
     for version in VERSIONS:
         for step in ("open", "open_limit"):
             yield measured(step, version, work / f"{episodes}-{version}", runs=runs)
-    for version in VERSIONS:
-        for step in ("survey", "survey_limit"):
-            yield measured(step, version, work / f"{surveyed}-{version}", runs=1)
     for source, target in CONVERSIONS:
         what = f"{source} → {target}"
         yield measured("compile", what, work / f"{episodes}-{source}", target, runs=runs)
     for source, target in DOCUMENTS:
+        cache = work / "cache"
+        folder = work / f"{episodes}-{source}"
+        yield measured("plan", f"{source} → {target}", folder, target, cache, runs=1)
+        shutil.rmtree(cache, ignore_errors=True)
         for step in ("documents", "documents_limit"):
             out = work / "documents"
             out.mkdir()
-            folder = work / f"{episodes}-{source}"
             yield measured(step, f"{source} → {target}", folder, target, out, runs=1)
             shutil.rmtree(out)
 
@@ -86,7 +85,7 @@ def missed(found: Measured) -> str | None:
         return f"opening {found.what}: {found.seconds['open']:.2f} s"
     if found.step == "compile" and found.seconds["compile"] > COMPILE_LIMIT_S:
         return f"compiling {found.what}: {found.seconds['compile']:.2f} s"
-    if found.step in ("open", "compile", "documents") and found.peak_rss_bytes > GIB:
+    if found.step in ("open", "compile", "plan", "documents") and found.peak_rss_bytes > GIB:
         return f"{found.step} {found.what}: {found.peak_rss_bytes / GIB:.2f} GiB"
     return None
 
@@ -105,7 +104,6 @@ def line(found: Measured) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--episodes", type=int, default=100_000)
-    parser.add_argument("--survey-episodes", type=int, default=2000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--work", type=Path, help="keeps the datasets there for the next time")
     parser.add_argument("--json", type=Path, default=RESULTS)
@@ -113,9 +111,7 @@ def main() -> int:
     work = given.work or Path(tempfile.mkdtemp(prefix="roboreel-scale-"))
     found: list[Measured] = []
     try:
-        for one in all_steps(
-            work, episodes=given.episodes, surveyed=given.survey_episodes, runs=given.runs
-        ):
+        for one in all_steps(work, episodes=given.episodes, runs=given.runs):
             found.append(one)
             print(line(one), flush=True)
     finally:
@@ -125,7 +121,6 @@ def main() -> int:
         "machine": machine(),
         "episodes": given.episodes,
         "cameras": len(CAMERAS),
-        "surveyed_episodes": given.survey_episodes,
         "runs": given.runs,
         "steps": [asdict(one) for one in found],
     }
