@@ -78,7 +78,9 @@ def _added(root: Path, choose: random.Random) -> str:
         return f"{name!r} was there"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:  # an earlier mutation made a link there that leads nowhere, or to itself
+    except (
+        OSError
+    ) as error:  # an earlier mutation made a link there that leads nowhere, or to itself
         return f"{name!r} has no place: {error.strerror}"
     way = choose.randrange(5)
     if way == 0:
