@@ -148,6 +148,53 @@ def test_an_interrupted_conversion_is_resumed(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "out"]
 
 
+STOPPED_AT = """
+import os, sys
+ended, number = sys.argv.pop(1), int(sys.argv.pop(1))
+def stop(event, arguments):
+    global ended
+    if event == "open" and ended and str(arguments[0]).endswith(ended):
+        ended = ""
+        os.kill(os.getpid(), number)
+sys.addaudithook(stop)
+from roboreel.cli.main import main
+main()
+"""
+"""Runs the command, and sends it a signal when it opens the first file whose name ends so."""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    ids=["interrupt", "terminate"],
+)
+@pytest.mark.parametrize(
+    ("arguments", "about"),
+    [
+        (["info", "{source}"], ""),
+        (["check", "{source}"], ""),
+        (["diff", "{source}", "{source}"], ""),
+        (["convert", "{source}", "--to", "v3.0", "-o", "{out}"], ": the output was not written"),
+    ],
+    ids=["info", "check", "diff", "convert"],
+)
+def test_only_who_writes_speaks_of_an_output_when_stopped(
+    source: Path,
+    tmp_path: Path,
+    number: signal.Signals,
+    code: int,
+    said: str,
+    arguments: list[str],
+    about: str,
+) -> None:
+    words = [word.format(source=source, out=tmp_path / "out") for word in arguments]
+    opened = "info.json" if words[0] == "info" else ".mp4"
+    stopped = [sys.executable, "-c", STOPPED_AT, opened, str(int(number)), *words]
+    done = subprocess.run(stopped, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", f"{said}{about}\n")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_demo_converts_and_verifies(tmp_path: Path) -> None:
     done = _roboreel("demo", tmp_path / "demo")
     assert (done.returncode, done.stderr) == (0, "")

@@ -76,7 +76,12 @@ def _added(root: Path, choose: random.Random) -> str:
     path = Path(os.fsdecode(os.fsencode(root) + b"/" + name))
     if path.exists() or any(p.is_file() for p in path.parents):
         return f"{name!r} was there"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (
+        OSError
+    ) as error:  # an earlier mutation made a link there that leads nowhere, or to itself
+        return f"{name!r} has no place: {error.strerror}"
     way = choose.randrange(5)
     if way == 0:
         path.symlink_to("../" * 9 + "etc/passwd")

@@ -11,7 +11,7 @@ import resource
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -27,6 +27,7 @@ from tests.fuzz.tables import mutate_table
 from tests.fuzz.trees import mutate_tree
 
 Mutation = Callable[[Path, random.Random], str]
+Look = Callable[[Path, Path], object]
 MUTATIONS: dict[str, Mutation] = {
     "documents": mutate_document,
     "tables": mutate_table,
@@ -34,8 +35,14 @@ MUTATIONS: dict[str, Mutation] = {
     "tree": mutate_tree,
 }
 VERSIONS: tuple[Version, ...] = get_args(Version)
-LOOKS: list[Callable[[Path, Path], object]] = []
+LOOKS: list[Look] = [
+    lambda _source, out: roboreel.check(out),
+    lambda source, out: roboreel.diff(source, out),
+]
 """What else is done with a source and what was written from it: commands that check and compare."""
+LOOKED_AT_EVERY, DECODED_EVERY = 3, 8
+"""Every source is checked, but a result looked at, and pictures decoded, only for one seed in so many: that
+costs more than the conversion."""
 SECONDS = 5.0
 """Of work: a busy machine is no finding."""
 _HANGS_AFTER = 60.0
@@ -116,10 +123,15 @@ def run_trial(trial: Trial, bases: dict[Version, Path], folder: Path) -> str:
         "timestamps": choose.choice(("regular", "keep")),
     }
     told = f"{trial} → {target} {options}: {'; '.join(done)}"
+    decode = trial.seed % DECODED_EVERY == 0
+    looks = LOOKS if trial.seed % LOOKED_AT_EVERY == 0 else []
     before = _snapshot(folder)
     try:
         with _inside(folder / "here"):
-            outcome = _watched(source, target, folder / "out", options)
+            _watched(lambda: _checked(source, decode=decode), folder / "out")
+            outcome = _watched(
+                lambda: _used(source, target, folder / "out", options, looks), folder / "out"
+            )
     except Finding as finding:
         raise Finding(f"{finding}\n  {told}") from finding.__cause__
     shutil.rmtree(folder / "out", ignore_errors=True)
@@ -141,12 +153,12 @@ def _inside(folder: Path) -> Iterator[None]:
         os.chdir(old)
 
 
-def _watched(source: Path, target: Version, out: Path, options: dict[str, Any]) -> str:
+def _watched(use: Callable[[], str], out: Path) -> str:
     peak, begun = _peak_bytes(), time.process_time()
     try:
         with _limits():
             try:
-                outcome = _used(source, target, out, options)
+                outcome = use()
             except RoboreelError as error:
                 _judge_error(error, out)
                 outcome = f"refused: {str(error).splitlines()[0][:100]}"
@@ -165,7 +177,16 @@ def _watched(source: Path, target: Version, out: Path, options: dict[str, Any]) 
     return outcome
 
 
-def _used(source: Path, target: Version, out: Path, options: dict[str, Any]) -> str:
+def _checked(source: Path, *, decode: bool) -> str:
+    """Check a dataset, also one that cannot be opened."""
+    report = roboreel.check(source, decode=decode)
+    json.dumps(report.to_json())
+    return "checked"
+
+
+def _used(
+    source: Path, target: Version, out: Path, options: dict[str, Any], looks: Sequence[Look]
+) -> str:
     """Open, look at, and convert a dataset; what is written must open again and be sound."""
     dataset = roboreel.open(source)
     str(dataset), dataset.size_bytes(), dataset.stats()
@@ -180,7 +201,7 @@ def _used(source: Path, target: Version, out: Path, options: dict[str, Any]) -> 
         p.severity == "error" for p in written.problems
     ):
         raise Finding(f"what was written is not what was reported: {written.problems}")
-    for look in LOOKS:
+    for look in looks:
         look(source, out)
     return "converted"
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table
+from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.format.feature import Feature
@@ -23,7 +24,8 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
     """Show what a dataset holds: features, counts, sizes, tasks, and what is odd about it."""
-    dataset = open_dataset(path, follow_links=follow_links)
+    with stoppable():
+        dataset = open_dataset(path, follow_links=follow_links)
     if as_json:
         emit_json(describe(dataset))
         return

@@ -1,4 +1,4 @@
-"""Leaving on Ctrl-C or SIGTERM: one line says so, and where what was done is kept."""
+"""Leaving on Ctrl-C or SIGTERM: one line says so, and where there is an output, what became of it."""
 
 from __future__ import annotations
 
@@ -22,25 +22,27 @@ def leave_on_sigterm() -> None:
 
 @contextlib.contextmanager
 def stoppable(out: str | None = None) -> Iterator[None]:
-    """Turns Ctrl-C inside the block, which may make `out`, into a message and an exit code."""
+    """Turns Ctrl-C and SIGTERM inside the block, which may make `out`, into a message and an exit code."""
     try:
         yield
     except KeyboardInterrupt:
-        tell("interrupted: the output was not written")
-        _tell_kept(out)
+        _tell_end("interrupted", out)
         sys.exit(INTERRUPTED)
     except SystemExit as error:
         if error.code == TERMINATED:
-            _tell_kept(out)
+            _tell_end("terminated", out)
         raise
 
 
-def _tell_kept(out: str | None) -> None:
-    hint = None if out is None else kept_work(out)
+def _tell_end(how: str, out: str | None) -> None:
+    if out is None:
+        tell(how)
+        return
+    tell(f"{how}: the output was not written")
+    hint = kept_work(out)
     if hint is not None:
         tell(hint)
 
 
 def _terminated(_number: int, _frame: object) -> None:
-    tell("terminated: the output was not written")
     sys.exit(TERMINATED)
