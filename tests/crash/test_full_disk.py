@@ -68,3 +68,11 @@ def test_a_full_disk_ends_the_run_at_once(source: Path, tmp_path: Path) -> None:
     with disk.faults(full), pytest.raises(roboreel.RunError, match=r"copy_file 'NOTES0\.md'"):
         roboreel.convert(source, to="v3.0", out=tmp_path / "out")
     assert len(tried) == 1
+
+
+def test_files_that_travel_along_need_room_too(source: Path, tmp_path: Path) -> None:
+    with (source / "README.md").open("wb") as file:
+        file.truncate(2 * disk.free_bytes(tmp_path))  # a hole: it takes nothing here
+    with pytest.raises(roboreel.RunError, match="MiB free, the result needs about"):
+        roboreel.convert(source, to="v3.0", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

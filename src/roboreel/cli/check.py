@@ -28,6 +28,9 @@ def check(
         bool, typer.Option("--decode", help="Decode a sample of pictures, and judge them too.")
     ] = False,
     rules: Annotated[bool, typer.Option("--rules", help="List all rules and stop.")] = False,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Read what links out of the dataset lead to.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Check a dataset: documents, tables, videos and statistics. Nothing is written.
@@ -40,7 +43,7 @@ def check(
     if path is None:
         raise UsageError("PATH is missing: the folder of the dataset to check")
     with stoppable():
-        report = run_check(path, decode=decode)
+        report = run_check(path, decode=decode, follow_links=follow_links)
     if as_json:
         emit_json(report.to_json())
     else:

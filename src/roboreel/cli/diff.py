@@ -10,6 +10,7 @@ from roboreel.cli.output import count, emit_json, say
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.diff import Difference, DiffReport
 from roboreel.dataset.diff import diff as compare
+from roboreel.dataset.open import open_dataset
 from roboreel.errors import UsageError
 
 _SHOWN = 30
@@ -28,6 +29,9 @@ def diff(
     every: Annotated[
         bool, typer.Option("--all", help="List all differences, not the first only.")
     ] = False,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Read what links out of the dataset lead to.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print nothing; the exit code tells.")
@@ -39,7 +43,11 @@ def diff(
     """
     with stoppable():
         report = compare(
-            first, second, decode=decode, renamed=_names(renamed or []), first_only=not every
+            open_dataset(first, follow_links=follow_links),
+            open_dataset(second, follow_links=follow_links),
+            decode=decode,
+            renamed=_names(renamed or []),
+            first_only=not every,
         )
     if as_json:
         emit_json(report.to_json())

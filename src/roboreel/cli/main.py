@@ -54,6 +54,8 @@ def main() -> None:
         _leave(f"error: {error}", 2)
     except RoboreelError as error:
         _leave(f"error: {error}", 1)
+    except MemoryError:
+        _leave("error: this takes more memory than there is", 1)
 
 
 def _leave(message: str, code: int) -> None:

@@ -134,8 +134,13 @@ def _hint(staging: Staging, ledger: Ledger) -> str:
 
 def _require_space(staging: Staging, ledger: Ledger) -> None:
     """Refuse to begin what cannot fit."""
+    plan = ledger.plan
+    beside = [
+        plan.files[op.path] for op in plan.ops if isinstance(op, CopyFile) and op.path in plan.files
+    ]
     done = sum(result.size_bytes for result in ledger.done.values())
-    needed, free = ledger.plan.input_bytes - done, free_bytes(staging.folder)
+    needed = plan.input_bytes + sum(facts.size_bytes for facts in beside) - done
+    free = free_bytes(staging.folder)
     if free < needed:
         raise RunError(
             f"the disk of '{staging.final.parent}' has {free / 2**20:,.1f} MiB free, the result needs"

@@ -33,7 +33,9 @@ _FINER = {"stats.usable", "table.episode-index"}
 _SHOWN_FIRST = ("error", "warning", "note")
 
 
-def check(dataset: Dataset | str | os.PathLike[str], *, decode: bool = False) -> CheckReport:
+def check(
+    dataset: Dataset | str | os.PathLike[str], *, decode: bool = False, follow_links: bool = False
+) -> CheckReport:
     """Check a dataset of any version: documents, tables, videos, statistics. Nothing is written.
 
     Problems are data: a dataset that cannot even be opened gives a report too. Every numeric column is read
@@ -42,6 +44,7 @@ def check(dataset: Dataset | str | os.PathLike[str], *, decode: bool = False) ->
     Args:
         dataset: an open dataset, or where one lies.
         decode: look at pictures too: a sample of each episode and camera is decoded.
+        follow_links: read what links out of the folder lead to, as in `open`.
 
     Raises:
         StorageError: there is no such folder.
@@ -55,10 +58,10 @@ def check(dataset: Dataset | str | os.PathLike[str], *, decode: bool = False) ->
     """
     if isinstance(dataset, Dataset):
         return _checked(dataset, decode=decode)
-    root = open_root(dataset)
+    root = open_root(dataset, follow_links=follow_links)
     files = len(root.list())
     try:
-        opened = open_dataset(dataset)
+        opened = open_dataset(dataset, follow_links=follow_links)
     except DatasetError as error:
         return _report(root.url, None, error.problems, files=files)
     except StorageError as error:
