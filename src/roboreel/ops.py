@@ -111,8 +111,8 @@ def convert(
         >>> roboreel.convert(source, to="v3.0", out=folder / "b").frames
         8
     """
-    if in_place and leftovers == "resume" and not isinstance(dataset, Dataset):
-        done = finished_report(dataset)
+    if leftovers == "resume":
+        done = finished_report(dataset, out)
         if done is not None:
             return done
     plan = plan_convert(
@@ -168,6 +168,8 @@ def run(
     _require("leftovers", leftovers, get_args(Leftovers))
     if discard_original and not plan.in_place:
         raise UsageError("only a run in place has an original to discard")
+    if discard_original:
+        _refuse_discarding(plan)
     name = executor or ("process" if workers > 1 else "serial")
     chosen = make_executor(name, workers, patience=patience)
     source = open_dataset(plan.source, follow_links=plan.follow_links)
@@ -185,10 +187,16 @@ def run(
     )
 
 
-def finished_report(path: str | os.PathLike[str]) -> Report | None:
-    """Finish a replacement that was killed half-way; returns its report, or None where there was none."""
-    healed = heal(path)
-    return None if healed is None else Report.from_json(healed.report)
+def finished_report(
+    source: Dataset | str | os.PathLike[str], out: str | os.PathLike[str] | None
+) -> Report | None:
+    """The report of a run that was killed while its result got its place; None where there was none."""
+    place = out or (source.url if isinstance(source, Dataset) else os.fspath(source))
+    healed = None if "://" in os.fspath(place) else heal(place)
+    if healed is None:
+        return None
+    report = Report.from_json(healed.report)
+    return replace(report, kept=healed.original and os.path.basename(healed.original))
 
 
 def kept_work(out: str | os.PathLike[str]) -> str | None:
@@ -201,6 +209,29 @@ def kept_work(out: str | os.PathLike[str]) -> str | None:
         f"{done} finished ops are kept in '{folder}':"
         " run again with --resume to go on from there, or with --clean to start over"
     )
+
+
+def _refuse_discarding(plan: Plan) -> None:
+    """Raise `UsageError` where the original holds what the result does not."""
+    source = open_dataset(plan.source, follow_links=plan.follow_links)
+    lost = [f"'{name}'" for name in source.files if name not in plan.files and _of_worth(name)]
+    lost += [
+        f"'{problem.path or problem.column}'"
+        for problem in source.problems
+        if problem.rule in ("file.link", "file.name", "video.missing")
+    ]
+    lost += sorted({f"episode {problem.episode}" for problem in plan.skipped})
+    if lost:
+        more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+        raise UsageError(
+            "the original holds what the result does not, and would be lost:"
+            f" {', '.join(lost[:5])}{more}; without --discard-original it is kept"
+        )
+
+
+def _of_worth(name: str) -> bool:
+    """False for what a Hub client notes of its downloads."""
+    return not name.startswith(".cache/huggingface/")
 
 
 def _verified(path: str) -> None:
@@ -226,6 +257,8 @@ def _planned(
         place = source.url
     else:
         place = os.path.expanduser(os.fspath(out))
+        if "://" not in place:
+            heal(place)  # a result that is there already is told of below
         refuse_output(place, source=source.url)
     plan = compile_view(view, survey(source, workers=workers))
     follow_links = source.root.follow_links

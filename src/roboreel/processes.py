@@ -120,6 +120,23 @@ def caller_left_out() -> Iterator[None]:
         known |= kept
 
 
+@contextlib.contextmanager
+def stops_passed_over() -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and a closed terminal pass: what is done here takes a moment, and must not stop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    known = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    before = {number: signal.getsignal(number) for number in known if number is not None}
+    for number in before:
+        signal.signal(number, lambda _number, _frame: None)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
 def end_with_parent() -> None:
     """In a worker: leave interrupts to the parent, and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 import roboreel
+from roboreel.storage.disk import faults
 from roboreel.storage.staging import staging_place
 from roboreel.testing import Camera, make_dataset
 from roboreel.testing.dataset import Version
@@ -52,10 +55,10 @@ def test_killed_before_or_after_any_operation(tmp_path: Path, way: tuple[Version
 def _finish(source: Path, options: dict[str, Any], undisturbed: object, moment: object) -> None:
     """The result is there and whole already, or it is absent and resume makes it."""
     out = options["out"]
-    if out.exists():
-        roboreel.open(out)  # clears away what is left beside it
-    else:
-        roboreel.convert(source, leftovers="resume", **options)
+    if not out.exists() or staging_place(out).exists():
+        report = roboreel.convert(source, leftovers="resume", **options)
+        assert report.frames == roboreel.open(out).total_frames, moment
+    roboreel.open(out)  # sweeps up behind a run that was killed at the very last
     assert tree_digest(out) == undisturbed, moment
 
 
@@ -76,6 +79,7 @@ def test_killed_in_place_before_or_after_any_operation(tmp_path: Path) -> None:
         if not done or staging_place(source).exists():
             report = roboreel.convert(source, leftovers="resume", **options)
             assert report.version == "v3.0"
+        roboreel.open(source)
         assert tree_digest(source) == undisturbed, moment
         (kept,) = source.parent.glob("set.before-*")
         assert tree_digest(kept) == whole, moment
@@ -107,6 +111,52 @@ def test_a_killed_replacement_is_finished_by_whatever_opens_it(tmp_path: Path) -
         else:
             assert tree_digest(source) == tree_digest(original), moment
     assert told, "no moment had the dataset away from its place"
+
+
+def test_a_killed_discarding_run_is_resumed_and_not_repeated(tmp_path: Path) -> None:
+    original = _made(tmp_path / "original", "v2.1")
+    source = tmp_path / "work" / "set"
+    options: dict[str, Any] = {"to": "v3.0", "in_place": True, "discard_original": True, **LIMITS}
+    shutil.copytree(original, source)
+    stops = moments(lambda: roboreel.convert(source, **options))
+    undisturbed = tree_digest(source)
+    begun = min(at for at, (_, _, path) in stops.items() if "swap.json" in path)
+    for at, moment in stops.items():
+        if at < begun:
+            continue
+        shutil.rmtree(source.parent)
+        shutil.copytree(original, source)
+        assert killed_at(at, source, options) == -9, moment
+        if staging_place(source).exists():
+            roboreel.convert(source, leftovers="resume", **options)
+        roboreel.open(source)
+        assert tree_digest(source) == undisturbed, moment
+        rest = {path.name for path in source.parent.iterdir()} - {"set"}
+        assert len(rest) < 2, moment
+        assert all(name.startswith("set.before-") for name in rest), moment
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_between_the_renames_passes(tmp_path: Path, number: signal.Signals) -> None:
+    source = _made(tmp_path, "v2.1")
+
+    def stop(when: str, name: str, path: str) -> None:
+        if (when, name) == ("before", "replace") and path == str(source):
+            os.kill(os.getpid(), number)
+
+    def leave(_number: int, _frame: object) -> None:
+        raise SystemExit
+
+    before = signal.signal(number, leave)
+    try:
+        with faults(stop):
+            report = roboreel.convert(source, to="v3.0", in_place=True)
+        assert signal.getsignal(number) is leave
+    finally:
+        signal.signal(number, before)
+    assert roboreel.open(source).version.value == "v3.0"
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["set", report.kept]
 
 
 @pytest.mark.parametrize("executor", ["serial", "process"])

@@ -167,3 +167,50 @@ def test_nothing_to_resume_is_a_fresh_run(
     report = roboreel.convert(source, out=tmp_path / "out", leftovers="resume", **OPTIONS)
     assert report.resumed == 0
     assert tree_digest(tmp_path / "out") == undisturbed
+
+
+def _beside(source: Path) -> None:
+    (source / "raw").mkdir()
+    (source / "raw" / "log.bag").write_text("mine")
+
+
+def _hidden(source: Path) -> None:
+    (source / ".git").mkdir()
+    (source / ".git" / "HEAD").write_text("mine")
+
+
+def _linked(source: Path) -> None:
+    (source / "README.md").symlink_to(Path(__file__))
+
+
+def _broken(source: Path) -> None:
+    video = next((source / "videos").rglob("episode_000001.mp4"))
+    video.write_bytes(video.read_bytes()[:-9])
+
+
+def _without_camera(source: Path) -> None:
+    for video in (source / "videos").rglob("top/*.mp4"):
+        video.unlink()
+
+
+@pytest.mark.parametrize("change", [_beside, _hidden, _linked, _broken, _without_camera])
+def test_an_original_that_holds_more_is_not_discarded(
+    source: Path, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    change(source)
+    before = tree_digest(source)
+    with pytest.raises(roboreel.UsageError, match="would be lost"):
+        roboreel.convert(source, to="v3.0", in_place=True, discard_original=True, on_broken="skip")
+    assert tree_digest(source) == before
+    assert not staging_place(source).exists()
+    report = roboreel.convert(source, to="v3.0", in_place=True, on_broken="skip")
+    assert tree_digest(tmp_path / str(report.kept)) == before
+
+
+def test_documents_that_changed_since_planning_are_refused(source: Path, tmp_path: Path) -> None:
+    plan = roboreel.plan_convert(source, out=tmp_path / "out", **OPTIONS)
+    tasks = source / "meta" / "tasks.jsonl"
+    tasks.write_text(tasks.read_text("utf-8").replace("cube", "ball") + "\n", "utf-8")
+    with pytest.raises(roboreel.RunError, match="plan again"):
+        roboreel.run(plan)
+    assert not (tmp_path / "out").exists()

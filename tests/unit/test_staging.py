@@ -24,7 +24,7 @@ def test_staging_becomes_its_final_folder(tmp_path: Path) -> None:
     staging = _begun(tmp_path / "new" / "set")
     staging.root.put(NAME, b"{}")
     assert not (tmp_path / "new" / "set").exists()
-    staging.publish()
+    staging.publish(REPORT)
     assert LocalRoot(tmp_path / "new" / "set").read(NAME) == b"{}"
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["set"]
     staging.discard()
@@ -35,12 +35,12 @@ def test_staging_takes_the_place_of_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     staging = _begun(f"{tmp_path}/set/")
     staging.root.put(NAME, b"{}")
-    staging.publish()
+    staging.publish(REPORT)
     assert LocalRoot(tmp_path / "set").list() == (NAME,)
 
 
 def test_published_folder_is_as_open_as_any(tmp_path: Path) -> None:
-    _begun(tmp_path / "set").publish()
+    _begun(tmp_path / "set").publish(REPORT)
     (tmp_path / "other").mkdir()
     assert (tmp_path / "set").stat().st_mode == (tmp_path / "other").stat().st_mode
 
@@ -58,7 +58,7 @@ def test_what_came_to_be_in_between_is_not_overwritten(tmp_path: Path) -> None:
     staging.root.put(NAME, b"ours")
     LocalRoot(tmp_path / "set").put(NAME, b"theirs")
     with pytest.raises(UsageError, match="not empty"):
-        staging.publish()
+        staging.publish(REPORT)
     assert LocalRoot(tmp_path / "set").read(NAME) == b"theirs"
     assert staging.root.read(NAME) == b"ours"
     staging.release()
@@ -114,7 +114,7 @@ def test_long_names_do_not_share_a_folder(tmp_path: Path) -> None:
     places = {staging_place(tmp_path / name) for name in names}
     assert len(places) == 2
     for name in names:
-        _begun(tmp_path / name).publish()
+        _begun(tmp_path / name).publish(REPORT)
     assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 

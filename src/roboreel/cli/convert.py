@@ -110,8 +110,8 @@ def convert(
     if resume and clean:
         raise UsageError("--resume goes on from what an earlier run left, --clean removes it")
     leftovers: Leftovers = "resume" if resume else "clean" if clean else "refuse"
-    with stoppable(source if in_place else out):
-        finished = finished_report(source) if in_place and resume else None
+    with stoppable(source if in_place else out) as output:
+        finished = finished_report(source, out) if resume else None
         if finished is not None:
             _tell_report(finished, as_json=as_json, quiet=quiet)
             return
@@ -141,7 +141,8 @@ def convert(
                 leftovers=leftovers,
                 discard_original=discard_original,
             )
-    _tell_report(report, as_json=as_json, quiet=quiet)
+            output.written = True
+        _tell_report(report, as_json=as_json, quiet=quiet)
 
 
 def _tell_report(report: Report, *, as_json: bool, quiet: bool) -> None:

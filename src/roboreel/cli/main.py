@@ -14,7 +14,7 @@ from roboreel.cli.demo import demo
 from roboreel.cli.diff import diff
 from roboreel.cli.info import info
 from roboreel.cli.output import say, tell
-from roboreel.cli.stopping import leave_on_sigterm
+from roboreel.cli.stopping import INTERRUPTED, leave_on_sigterm
 from roboreel.errors import RoboreelError, UsageError
 
 app = typer.Typer(
@@ -54,6 +54,8 @@ def main() -> None:
         _leave(f"error: {error}", 2)
     except RoboreelError as error:
         _leave(f"error: {error}", 1)
+    except KeyboardInterrupt:  # before a command began, or after it ended
+        _leave("interrupted", INTERRUPTED)
     except MemoryError:
         _leave("error: this takes more memory than there is", 1)
 

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from roboreel.cli.output import tell
 from roboreel.ops import kept_work
@@ -20,23 +21,34 @@ def leave_on_sigterm() -> None:
         signal.signal(signal.SIGHUP, _terminated)
 
 
+@dataclass(slots=True)
+class Output:
+    """What a command makes, if anything."""
+
+    place: str | None
+    written: bool = False
+    """To be set when it is there."""
+
+
 @contextlib.contextmanager
-def stoppable(out: str | None = None) -> Iterator[None]:
+def stoppable(out: str | None = None) -> Iterator[Output]:
     """Turns Ctrl-C and SIGTERM inside the block, which may make `out`, into a message and an exit code."""
+    output = Output(out)
     try:
-        yield
+        yield output
     except KeyboardInterrupt:
-        _tell_end("interrupted", out)
+        _tell_end("interrupted", output)
         sys.exit(INTERRUPTED)
     except SystemExit as error:
         if error.code == TERMINATED:
-            _tell_end("terminated", out)
+            _tell_end("terminated", output)
         raise
 
 
-def _tell_end(how: str, out: str | None) -> None:
-    if out is None:
-        tell(how)
+def _tell_end(how: str, output: Output) -> None:
+    out = output.place
+    if out is None or output.written:
+        tell(how if out is None else f"{how}: the output had been written")
         return
     tell(f"{how}: the output was not written")
     hint = kept_work(out)

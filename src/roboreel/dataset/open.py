@@ -60,7 +60,7 @@ def _healed(location: str | os.PathLike[str]) -> list[Problem]:
     """What an interrupted replacement of the dataset came to, finished now."""
     path = os.fspath(location)
     healed = None if "://" in path else heal(os.path.expanduser(path))
-    if healed is None:
+    if healed is None or healed.original is None:
         return []
     return [
         Problem(

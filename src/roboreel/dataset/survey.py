@@ -13,8 +13,12 @@ from roboreel.dataset.survey_tables import survey_tables
 from roboreel.dataset.survey_tasks import survey_tasks
 from roboreel.dataset.survey_videos import Streams, survey_camera
 from roboreel.errors import DatasetError
+from roboreel.format import v2, v30
 from roboreel.format.inventory import Int64, Inventory
-from roboreel.format.model import LENGTH
+from roboreel.format.model import INFO, LENGTH
+
+_DOCUMENTS = (INFO, v2.EPISODES, v2.TASK_LIST, v30.TASK_TABLE)
+"""Beside those with statistics: a plan made from them holds while they stay as they are."""
 
 
 def survey(dataset: Dataset, *, workers: int = 1) -> Inventory:
@@ -40,7 +44,7 @@ def survey(dataset: Dataset, *, workers: int = 1) -> Inventory:
 
 def _inventory(findings: Findings, probing: Probing) -> Inventory:
     dataset = findings.dataset
-    for name in (*statistics_files(dataset), *dataset.model.extra_files):
+    for name in (*_DOCUMENTS, *statistics_files(dataset), *dataset.model.extra_files):
         if dataset.root.exists(name):
             findings.add_file(name)
     tables = survey_tables(findings, probing)

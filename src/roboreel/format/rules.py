@@ -149,7 +149,12 @@ _ALL = (
         "error",
         "every row's `task_index` is in the task list; without that column the episode names a task",
     ),
-    _rule("task.rows", "note", "a task that an episode lists is that of some of its rows"),
+    _rule(
+        "task.rows",
+        "note",
+        "an episode lists the tasks of its rows, and no others",
+        worst="warning",
+    ),
     _rule("table.missing", "error", "the episode's table file is there"),
     _rule("table.readable", "error", "the table file can be read"),
     _rule("table.empty", "error", "the table of an episode has rows"),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from roboreel.edit.plan import CopyFile, EncodeVideo, MeasureCamera, Plan, RemuxVideo, WriteTables
 from roboreel.errors import DatasetError, Problem, RunError, StorageError, UsageError
 from roboreel.format.stats import Stats
+from roboreel.processes import stops_passed_over
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executor import Executor
 from roboreel.runner.ledger import Ledger
@@ -149,16 +150,18 @@ def _require_space(staging: Staging, ledger: Ledger) -> None:
 
 
 def _published(staging: Staging, plan: Plan, report: Report, *, discard_original: bool) -> Report:
-    if not plan.in_place:
-        staging.publish()
+    """Give the result its place. A stop would come too late, or at the worst of moments."""
+    with stops_passed_over():
+        if not plan.in_place:
+            staging.publish(report.to_json())
+            return report
+        kept = staging.name_for_original()
+        report = replace(report, kept=None if discard_original else kept)
+        staging.replace_original(kept, report.to_json())
+        if discard_original:
+            staging.remove_original(kept)
+        staging.discard()
         return report
-    kept = staging.name_for_original()
-    report = replace(report, kept=None if discard_original else kept)
-    staging.replace_original(kept, replace(report, kept=kept).to_json())
-    if discard_original:
-        staging.remove_original(kept)
-    staging.discard()
-    return report
 
 
 def refuse_replacing(path: str) -> None:

@@ -4,11 +4,12 @@
         lock            held by the run at work
         ledger.jsonl    what is done (`runner/ledger.py`)
         dataset/        the result, as far as it is made
-        swap.json       in place only: names of the original and of its copy, and the report
+        swap.json       once the result is to get its place: the report, in place the original's name
         discarded/      in place only: an original that its owner gave up, on its way out
 
 A result gets its place by one rename. In place, two renames do it: the original takes another name, then
-the result takes its. A crash between the two is healed by whoever comes next.
+the result takes its. A crash between the two is healed by whoever comes next. A folder that is no longer
+needed is first renamed to `.NAME.roboreel-done`.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class Staging:
             self._lock = _locked(self.folder, patience_s=_RUN_WAITS_S)
         except OSError as error:
             raise StorageError(f"cannot write beside '{final}': {error.strerror}") from error
+        self._mode = _mode(self.final)
         self.root = LocalRoot(self.folder / _DATASET)
         self.notes = LocalRoot(self.folder)
 
@@ -90,7 +92,6 @@ class Staging:
         """Make the result's folder where it is not there."""
         with self._explained():
             disk.make_folders(self.root.path)
-            disk.set_mode(self.root.path, _mode(self.final))
 
     def remove_all_but(self, names: frozenset[str]) -> None:
         """Remove what a killed run had not finished, and the documents it wrote."""
@@ -99,9 +100,14 @@ class Staging:
             if name not in names:
                 self.root.remove(name)
 
-    def publish(self) -> None:
-        """Give the result its name, which must be free or that of an empty folder."""
+    def publish(self, report: object) -> None:
+        """Give the result its name, which must be free or that of an empty folder.
+
+        Args:
+            report: JSON that a later run shows if this one is killed right after.
+        """
         refuse_existing(self.final)
+        self._announce(None, report)
         self._place()
         self.discard()
 
@@ -113,9 +119,8 @@ class Staging:
             report: JSON that a later run shows if this one is killed on the way.
         """
         place = self.final.with_name(kept)
-        swap = {"original": self.final.name, "kept": kept, "report": report}
         self.root.sync(self.root.list())
-        self.notes.put(_SWAP, json.dumps(swap).encode())
+        self._announce(kept, report)
         self.notes.sync([_SWAP])
         with self._explained():
             try:
@@ -145,12 +150,16 @@ class Staging:
         """Remove the folder, if all in it is of roboreel's making."""
         with contextlib.suppress(OSError, UsageError):
             self._refuse_foreign()
-            disk.remove_folder(self.folder)
+            _remove(self.folder)
         self.release()
 
     def release(self) -> None:
         """Let another run have the folder."""
         self._lock.close()
+
+    def _announce(self, kept: str | None, report: object) -> None:
+        swap = {"kept": kept, "report": report}
+        self.notes.put(_SWAP, json.dumps(swap).encode())
 
     def _place_or_restore(self, kept: Path) -> None:
         try:
@@ -162,6 +171,7 @@ class Staging:
     def _place(self) -> None:
         try:
             disk.replace(self.root.path, self.final)
+            disk.set_mode(self.final, self._mode)
         except OSError as error:
             raise StorageError(
                 f"the result cannot be given its name '{self.final}': {error.strerror}"
@@ -184,22 +194,23 @@ class Staging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healed:
-    """A replacement that was killed half-way, and is finished now."""
+    """A run that was killed while its result got its place, and is finished now."""
 
-    original: str
-    """Where the original stands."""
+    original: str | None
+    """Where the original stands, if it was in place and is kept."""
     report: dict[str, Any]
     """What the run would have reported."""
 
 
 def heal(final: str | os.PathLike[str]) -> Healed | None:
-    """Finish what a killed run left half done at `final`; returns what it was, if it was a replacement.
+    """Finish what a killed run left half done at `final`; None where it had not come so far.
 
-    A run that was killed between the two renames of a replacement left its result, whole and checked, in
-    the staging folder: it gets its place now. What a run left after publishing is removed.
-
+    A run in place that was killed between its two renames left its result, whole and checked, in the
+    staging folder: it gets its place now. What a run left after publishing is removed.
     """
     folder = staging_place(final)
+    with contextlib.suppress(OSError):
+        _sweep(_gone(folder))
     if not folder.is_dir():
         return None
     try:
@@ -207,26 +218,29 @@ def heal(final: str | os.PathLike[str]) -> Healed | None:
     except (OSError, UsageError):  # a run is at work there, or the disk is for reading only
         return None
     with lock:
-        return _healed(Path(os.path.abspath(final)), folder)
+        return _healed(Path(os.path.abspath(os.path.expanduser(final))), folder)
 
 
 def _healed(final: Path, folder: Path) -> Healed | None:
     result, swap = folder / _DATASET, _read_swap(folder)
-    kept = final.parent / swap["kept"] if swap else None
-    moved = kept is not None and kept.is_dir()
+    kept = final.parent / swap["kept"] if swap and swap["kept"] else None
+    moved = kept is not None and kept.is_dir() and not final.exists()
     try:
-        if moved and result.is_dir() and not final.exists():
+        if moved and result.is_dir():
             disk.replace(result, final)
-        elif result.is_dir() or not final.exists():
+        if result.is_dir() or not final.exists():
             return None  # nothing to finish: the folder waits for --resume
         if set(os.listdir(folder)) <= _OURS:
-            disk.remove_folder(folder)
+            _remove(folder)
     except OSError as error:
         raise StorageError(
             f"a replacement of '{final}' was interrupted, and cannot be finished: {error.strerror};"
             f" the original is '{kept}', the result '{result}'"
         ) from error
-    return Healed(original=str(kept), report=swap["report"]) if swap and moved else None
+    if swap is None:
+        return None
+    original = str(kept) if kept is not None and kept.is_dir() else None
+    return Healed(original=original, report=swap["report"])
 
 
 def _read_swap(folder: Path) -> dict[str, Any] | None:
@@ -234,8 +248,30 @@ def _read_swap(folder: Path) -> dict[str, Any] | None:
         swap = json.loads(LocalRoot(folder).read(_SWAP))
     except (StorageError, ValueError):
         return None
-    sound = isinstance(swap, dict) and isinstance(swap.get("kept"), str) and "report" in swap
-    return swap if sound and "/" not in swap["kept"] else None
+    sound = isinstance(swap, dict) and swap.keys() >= {"kept", "report"}
+    if not sound or not isinstance(swap["report"], dict):
+        return None
+    kept = swap["kept"]
+    return swap if kept is None or (isinstance(kept, str) and "/" not in kept) else None
+
+
+def _remove(folder: Path) -> None:
+    """Remove a staging folder: at once by its name, so that half of one never tells half of a tale."""
+    gone = _gone(folder)
+    _sweep(gone)
+    disk.replace(folder, gone)
+    disk.remove_folder(gone)
+
+
+def _gone(folder: Path) -> Path:
+    """The name of a staging folder on its way out."""
+    return folder.with_suffix(".roboreel-done")
+
+
+def _sweep(gone: Path) -> None:
+    """Remove what a run that was killed while it cleared away has left."""
+    if gone.is_dir() and set(os.listdir(gone)) <= _OURS:
+        disk.remove_folder(gone)
 
 
 def _locked(folder: Path, *, patience_s: float) -> IO[bytes]:

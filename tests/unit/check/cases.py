@@ -187,6 +187,13 @@ EPISODES = (
         "note",
         1,
     ),
+    Break(
+        "task.rows",
+        "v2.1",
+        lines(_EPISODES, lambda x: x[1].update(tasks=["wipe"])),
+        "warning",
+        1,
+    ),
     Break("task.resolves", "v2.1", column(1, "task_index", lambda x: x + 70), "error", 1),
 )
 TABLES = (

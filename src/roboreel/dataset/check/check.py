@@ -58,15 +58,14 @@ def check(
     """
     if isinstance(dataset, Dataset):
         return _checked(dataset, decode=decode)
-    root = open_root(dataset, follow_links=follow_links)
-    files = len(root.list())
     try:
         opened = open_dataset(dataset, follow_links=follow_links)
-    except DatasetError as error:
-        return _report(root.url, None, error.problems, files=files)
-    except StorageError as error:
+    except (DatasetError, StorageError) as error:
+        root = open_root(dataset, follow_links=follow_links)
+        files = len(root.list())
         problem = Problem(rule="document.readable", severity="error", message=str(error))
-        return _report(root.url, None, [problem], files=files)
+        found = error.problems if isinstance(error, DatasetError) else [problem]
+        return _report(root.url, None, found, files=files)
     return _checked(opened, decode=decode)
 
 

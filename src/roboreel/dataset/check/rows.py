@@ -112,7 +112,7 @@ def _check_finite(dataset: Dataset, scan: TablesScan, problems: Problems) -> Non
 
 
 def _check_listed_tasks(dataset: Dataset, scan: TablesScan, problems: Problems) -> None:
-    """Tasks that episodes list although all of their rows have one other."""
+    """Tasks that episodes list and no row has; and rows of a task that is not listed."""
     moments = scan.moments.get(TASK_INDEX)
     if moments is None:
         return
@@ -120,6 +120,9 @@ def _check_listed_tasks(dataset: Dataset, scan: TablesScan, problems: Problems) 
     without: dict[str, list[int]] = {}
     for row in np.flatnonzero(moments.usable & moments.constant).tolist():
         only = dataset.tasks.get(int(moments.low[row, 0]))
+        if only is not None and listed[row] and only not in listed[row]:
+            message = f"its rows have the task '{only}', which it does not list"
+            problems.add("task.rows", message, episode=numbers[row])
         for text in listed[row]:
             if text != only:
                 without.setdefault(text, []).append(numbers[row])

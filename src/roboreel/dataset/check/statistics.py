@@ -12,6 +12,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.format.inventory import Bools, Int64, Inventory
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
+from roboreel.format.stats import BASE
 
 _ROUNDING = 1e-5
 """Of the larger one's size: histograms and float32 put neighbours that much out of order."""
@@ -60,8 +61,13 @@ class _Form:
             self._count(rows)
 
     def _finite(self) -> Bools:
-        values = [np.isfinite(v).all(axis=1) for v in self._stored.values.values()]
-        return np.asarray(np.all(values, axis=0))
+        finite = []
+        for key, values in self._stored.values.items():
+            absent = np.isnan(values).all(axis=1) & (
+                key not in BASE
+            )  # v2.1 need not have quantiles
+            finite.append(np.isfinite(values).all(axis=1) | absent)
+        return np.asarray(np.all(finite, axis=0))
 
     def _neighbours(self) -> list[tuple[str, str]]:
         """Statistics of which the first ought not to be larger than the second."""
