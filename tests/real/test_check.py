@@ -68,6 +68,7 @@ ODDITIES = {
         Oddity("warning", "task.duplicate", "[0, 1]"),
         Oddity("warning", "task.unlisted", "broom"),
         Oddity("note", "task.rows", "broom"),
+        Oddity("warning", "task.rows", "which it does not list"),
         Oddity("warning", "table.list-of-one", "action.gripper"),
         Oddity("warning", "table.index-columns", "frame_index"),
         Oddity("warning", "stats.agree", "larger dataset"),
