@@ -115,6 +115,7 @@ def remux(path: Path, order: Callable[[list[Any]], list[Any]], *, fps: int = 30)
             copy.is_keyframe = packet.is_keyframe
             copy.stream, copy.time_base = stream, Fraction(1, fps)
             copy.pts = copy.dts = number
+            copy.duration = 1  # else the last frame may be shown for no time at all
             new.mux(copy)
     aside.replace(path)
 
