@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     )
     from roboreel.format.feature import Feature
     from roboreel.format.version import FormatVersion
-    from roboreel.ops import convert, plan_convert, run
+    from roboreel.edit.concat import concat
+    from roboreel.edit.encoding import Encoding
+    from roboreel.edit.view import View
+    from roboreel.ops import convert, plan_convert, plan_write, run, write
     from roboreel.runner.report import Report
 
 __version__ = "0.1.0"
@@ -44,6 +47,7 @@ __all__ = [
     "DatasetError",
     "DiffReport",
     "Difference",
+    "Encoding",
     "Feature",
     "FormatVersion",
     "MissingDependencyError",
@@ -56,13 +60,17 @@ __all__ = [
     "StorageError",
     "UsageError",
     "VideoError",
+    "View",
     "__version__",
     "check",
+    "concat",
     "convert",
     "diff",
     "open",
     "plan_convert",
+    "plan_write",
     "run",
+    "write",
 ]
 
 _HOME = {
@@ -70,16 +78,21 @@ _HOME = {
     "Dataset": "dataset.dataset",
     "DiffReport": "dataset.diff.report",
     "Difference": "dataset.diff.report",
+    "Encoding": "edit.encoding",
     "Feature": "format.feature",
     "FormatVersion": "format.version",
     "Plan": "edit.plan",
     "Report": "runner.report",
+    "View": "edit.view",
     "check": "dataset.check.check",
+    "concat": "edit.concat",
     "convert": "ops",
     "diff": "dataset.diff.compare",
     "open": "dataset.open",
     "plan_convert": "ops",
+    "plan_write": "ops",
     "run": "ops",
+    "write": "ops",
 }
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import get_args
+from typing import cast, get_args
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.dataset.survey import survey
+from roboreel.dataset.survey_pieces import survey_pieces
 from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
-from roboreel.edit.plan import Plan
+from roboreel.edit.plan import Plan, source_prefix
 from roboreel.edit.view import OnBroken, Target, Timestamps, View, whole_view
 from roboreel.errors import DatasetError, UsageError
+from roboreel.format.inventory import Inventory
 from roboreel.format.version import FormatVersion, parse_version
 from roboreel.runner.executor import ExecutorName, make_executor
 from roboreel.runner.ledger import ops_noted
@@ -72,13 +74,7 @@ def plan_convert(
         reencode=allow_reencode,
         drop_audio=drop_audio,
     )
-    return _planned(
-        source,
-        whole_view(source.url, source.model, target),
-        out,
-        in_place=in_place,
-        workers=workers,
-    )
+    return plan_write(whole_view(source, target), out=out, in_place=in_place, workers=workers)
 
 
 def convert(
@@ -172,16 +168,85 @@ def run(
         _refuse_discarding(plan)
     name = executor or ("process" if workers > 1 else "serial")
     chosen = make_executor(name, workers, patience=patience)
-    source = open_dataset(plan.source, follow_links=plan.follow_links)
-    surveyed = [name for name in plan.files if name.startswith("meta/")]
-    refuse_changed(source.root, {*surveyed, *statistics_files(source)}, plan)
+    sources = [open_dataset(one.url, follow_links=one.follow_links) for one in plan.sources]
+    for number, source in enumerate(sources):
+        prefix = source_prefix(number, len(sources))
+        refuse_changed(source.root, prefix, statistics_files(source), plan)
+    stored = [source.stored_stats().of for source in sources]
     return run_plan(
         plan,
         chosen,
-        stored_stats=source.stored_stats().of,
-        global_stats=source.stats() if plan.stats.compare_global else {},
+        stored_stats=lambda number, episode: stored[number](episode),
+        global_stats=sources[0].stats() if plan.stats.compare_global else {},
         verify=_verified if plan.in_place else open_dataset,
         progress=progress,
+        leftovers=leftovers,
+        discard_original=discard_original,
+    )
+
+
+def plan_write(
+    view: Dataset | View,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    in_place: bool = False,
+    workers: int = 1,
+) -> Plan:
+    """Plan the writing of a view. Nothing is written.
+
+    Args:
+        view: what to write: a dataset that was edited, or several that were put together.
+        out: the folder to make; it must not exist, or be empty.
+        in_place: instead of `out`: the result takes the place of the one dataset, which is kept under
+            another name.
+        workers: processes that may look through the files, where they are many.
+
+    Raises:
+        UsageError: an argument is wrong, or the output exists.
+        StorageError: a dataset cannot be read.
+        PlanError: it cannot be written as asked; carries every reason.
+    """
+    view = view.as_view()
+    if (out is None) != in_place:
+        raise UsageError("give either the folder to make (-o), or --in-place")
+    place = _place_of(view) if out is None else os.path.expanduser(os.fspath(out))
+    if out is not None:
+        if "://" not in place:
+            heal(place)  # a result that is there already is told of below
+        for source in view.sources:
+            refuse_output(place, source=source.dataset.url)
+    return replace(compile_view(view, _surveyed(view, workers)), out=place, in_place=in_place)
+
+
+def write(
+    view: Dataset | View,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    in_place: bool = False,
+    workers: int = 1,
+    executor: ExecutorName | None = None,
+    patience: float = 1.0,
+    leftovers: Leftovers = "refuse",
+    discard_original: bool = False,
+) -> Report:
+    """Write a view: `run(plan_write(…))`.
+
+    What is copied is copied packet by packet and column by column; files of which nothing changes, byte for
+    byte. For the arguments see `plan_write` and `run`.
+
+    Example:
+        >>> import roboreel, roboreel.testing, tempfile, pathlib
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> source = roboreel.testing.make_dataset(folder / "a", version="v3.0", episodes=(5, 3, 4))
+        >>> roboreel.write(roboreel.open(source).delete([1]), out=folder / "b").frames
+        9
+    """
+    plan = plan_write(view, out=out, in_place=in_place, workers=workers)
+    return run(
+        plan,
+        workers=workers,
+        executor=executor,
+        patience=patience,
         leftovers=leftovers,
         discard_original=discard_original,
     )
@@ -213,7 +278,8 @@ def kept_work(out: str | os.PathLike[str]) -> str | None:
 
 def _refuse_discarding(plan: Plan) -> None:
     """Raise `UsageError` where the original holds what the result does not."""
-    source = open_dataset(plan.source, follow_links=plan.follow_links)
+    (one,) = plan.sources  # in place there is but one
+    source = open_dataset(one.url, follow_links=one.follow_links)
     lost = [f"'{name}'" for name in source.files if name not in plan.files and _of_worth(name)]
     lost += [
         f"'{problem.path or problem.column}'"
@@ -242,27 +308,35 @@ def _verified(path: str) -> None:
         raise DatasetError("the result is not sound, the original stays", reasons)
 
 
-def _planned(
-    source: Dataset,
-    view: View,
-    out: str | os.PathLike[str] | None,
-    *,
-    in_place: bool,
-    workers: int,
-) -> Plan:
-    if (out is None) != in_place:
-        raise UsageError("give either the folder to make (-o), or --in-place")
-    if out is None:
-        refuse_replacing(source.url)
-        place = source.url
-    else:
-        place = os.path.expanduser(os.fspath(out))
-        if "://" not in place:
-            heal(place)  # a result that is there already is told of below
-        refuse_output(place, source=source.url)
-    plan = compile_view(view, survey(source, workers=workers))
-    follow_links = source.root.follow_links
-    return replace(plan, out=place, in_place=in_place, follow_links=follow_links)
+def _place_of(view: View) -> str:
+    """Where the one dataset of a view lies.
+
+    Raises:
+        UsageError: there are several, or it cannot be replaced.
+    """
+    urls = [source.dataset.url for source in view.sources]
+    if len(urls) > 1:
+        raise UsageError("several datasets have no one place: give the folder to make (-o)")
+    refuse_replacing(urls[0])
+    return urls[0]
+
+
+def _surveyed(view: View, workers: int) -> list[Inventory]:
+    """What the files of each source hold, by the view's pieces of it."""
+    found = []
+    known: dict[str, Inventory] = {}
+    for number, source in enumerate(view.sources):
+        dataset = cast("Dataset", source.dataset)
+        if dataset.url not in known:
+            known[dataset.url] = survey(dataset, workers=workers)
+        here = view.pieces.source == number
+        pieces = view.pieces
+        found.append(
+            survey_pieces(
+                dataset, known[dataset.url], pieces.row[here], pieces.start[here], pieces.stop[here]
+            )
+        )
+    return found
 
 
 def _limit(name: str, value: float | None) -> float | None:
@@ -284,6 +358,8 @@ __all__ = [
     "Report",
     "convert",
     "plan_convert",
+    "plan_write",
     "refuse_output",
     "run",
+    "write",
 ]

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.dataset.stored_stats import StoredStats, open_stored_stats
+from roboreel.edit.verbs import Verbs
+from roboreel.edit.view import View, whole_view
 from roboreel.errors import Problem
 from roboreel.format import v30
 from roboreel.format.feature import Feature
@@ -21,7 +23,7 @@ from roboreel.storage.fs import Root
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(Verbs):
     """A dataset's documents, read; its rows and frames lie where `episodes` says. Immutable."""
 
     root: Root = field(repr=False)
@@ -33,6 +35,15 @@ class Dataset:
     def url(self) -> str:
         """Where the dataset lies."""
         return self.root.url
+
+    @property
+    def follow_links(self) -> bool:
+        """True where links may lead out of it."""
+        return self.root.follow_links
+
+    def as_view(self) -> View:
+        """The view of all of it: what the verbs of editing begin with."""
+        return whole_view(self)
 
     @property
     def version(self) -> FormatVersion:

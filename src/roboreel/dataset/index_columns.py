@@ -12,6 +12,7 @@ from roboreel.format.feature import is_list
 from roboreel.format.inventory import Floats, Int64
 
 _SIGNED = frozenset([pa.int8(), pa.int16(), pa.int32(), pa.int64()])
+_PLAIN = frozenset([pa.int64(), pa.float32()])
 _EXACT = 1 << 53
 """Beyond this, whole numbers are no longer exact in float64, and nothing in a dataset is as large."""
 
@@ -22,6 +23,11 @@ class IndexColumn:
     def __init__(self, column: pa.ChunkedArray) -> None:
         self._column = column
         self._listed, self.type, self.holds_numbers = _form(column.type)
+
+    @property
+    def is_plain(self) -> bool:
+        """True for 64-bit whole numbers and 32-bit floats that are not in lists."""
+        return not self._listed and self.type in _PLAIN
 
     def numbers(self, start: int, stop: int) -> Floats:
         """(stop - start,) the rows `[start, stop)` as float64; NaN where null."""

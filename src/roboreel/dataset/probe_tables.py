@@ -15,12 +15,19 @@ import pyarrow.compute as pc
 from roboreel.dataset.index_columns import IndexColumn, distinct
 from roboreel.dataset.questions import Questions, Remark, as_text, remarks_text
 from roboreel.errors import StorageError
-from roboreel.format.feature import EPISODE_INDEX, FRAME_INDEX, TASK_INDEX, TIMESTAMP, is_list
+from roboreel.format.feature import (
+    EPISODE_INDEX,
+    FRAME_INDEX,
+    INDEX,
+    TASK_INDEX,
+    TIMESTAMP,
+    is_list,
+)
 from roboreel.format.inventory import Floats, Int64
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile
 
-SURVEYED = (TIMESTAMP, FRAME_INDEX, EPISODE_INDEX, TASK_INDEX)
+SURVEYED = (TIMESTAMP, FRAME_INDEX, EPISODE_INDEX, INDEX, TASK_INDEX)
 _ON_GRID_S = 1e-4
 _EXACT_ROWS = 1 << 20
 """Up to here, rounding seconds to float32 moves none by as much as a quarter of a frame."""
@@ -54,6 +61,9 @@ class _Answer:
     timestamp_error_s: list[float]
     gaps: list[bool]
     tasks: list[list[int]]
+    first_index: list[int]
+    """`index` of the first row where all index columns are as they would be written, else -1."""
+    file_rows: int = 0
     error: str | None = None
     schema: pa.Schema | None = None
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -87,6 +97,8 @@ def _columns(answers: Sequence[_Answer]) -> pa.Table:
             ),
             "gaps": pa.array([answer.gaps for answer in answers], pa.list_(pa.bool_())),
             "tasks": pa.array([answer.tasks for answer in answers], pa.list_(_INTEGERS)),
+            "first_index": pa.array([answer.first_index for answer in answers], _INTEGERS),
+            "file_rows": pa.array([answer.file_rows for answer in answers], pa.int64()),
         }
     )
 
@@ -115,6 +127,7 @@ def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutTables) -
         timestamp_error_s=[0.0] * len(asked),
         gaps=[False] * len(asked),
         tasks=[[] for _ in asked],
+        first_index=[-1] * len(asked),
     )
     try:
         with TableFile(root, path, "columns") as file:
@@ -126,7 +139,7 @@ def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutTables) -
     except StorageError as error:
         answer.error = str(error)
         return answer
-    answer.schema = schema
+    answer.schema, answer.file_rows = schema, rows
     columns = dict(zip(index.column_names, map(IndexColumn, index.columns), strict=True))
     for name, column in columns.items():
         if not column.holds_numbers:
@@ -136,6 +149,7 @@ def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutTables) -
     locate = _locate_alone if about.alone else _locate_shared
     for member in locate(answer, asked, rows, columns):
         _check_index(answer, member, columns, about.fps)
+        answer.first_index[member] = _first_index(answer, member, asked[member], columns, about.fps)
     return answer
 
 
@@ -225,6 +239,31 @@ def _check_index(
         answer.gaps[member] = True
     if TASK_INDEX in columns:
         answer.tasks[member] = distinct(columns[TASK_INDEX].whole_numbers(start, stop))
+
+
+def _first_index(
+    answer: _Answer,
+    member: int,
+    episode: Asked,
+    columns: dict[str, IndexColumn],
+    fps: Fraction,
+) -> int:
+    """`index` of an episode's first row where its index columns are as they would be written, else -1."""
+    start, count = answer.row_start[member], answer.rows[member]
+    if set(columns) != set(SURVEYED) or not all(c.is_plain for c in columns.values()) or not count:
+        return -1
+    found = {name: column.numbers(start, start + count) for name, column in columns.items()}
+    counted = np.arange(count, dtype=np.float64)
+    first = found[INDEX][0]
+    seconds = (counted * fps.denominator / fps.numerator).astype(np.float32)
+    whole = (
+        np.array_equal(found[FRAME_INDEX], counted)
+        and np.array_equal(found[INDEX], counted + first)
+        and bool((found[EPISODE_INDEX] == episode.number).all())
+        and np.array_equal(found[TIMESTAMP].astype(np.float32), seconds)
+        and not np.isnan(found[TASK_INDEX]).any()
+    )
+    return int(first) if whole else -1
 
 
 def _disorder(frames: Int64 | None, seconds: Floats | None) -> str | None:

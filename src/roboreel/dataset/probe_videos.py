@@ -56,6 +56,8 @@ class _Answer:
     entry: bytes | None = None
     """The display matrix, 36 bytes, and the sample entry."""
     other_tracks: tuple[str, ...] = ()
+    tidy_packets: int = -1
+    """How many packets there are where the file is as it would be written, else -1."""
     remarks: list[Remark] = field(default_factory=list)
 
 
@@ -79,6 +81,7 @@ def _columns(answers: Sequence[_Answer]) -> pa.Table:
             "remarks": pa.array([remarks_text(a.remarks) for a in answers], pa.string()),
             "entry": entries.dictionary_encode(),
             "other_tracks": tracks,
+            "tidy_packets": pa.array([answer.tidy_packets for answer in answers], pa.int64()),
             "start": pa.array([answer.start for answer in answers], _INTEGERS),
             "packets": pa.array([answer.packets for answer in answers], _INTEGERS),
             "lead": pa.array([answer.lead for answer in answers], _INTEGERS),
@@ -105,6 +108,8 @@ def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutVideos) -
         answer.error = str(error)
         return answer
     answer.entry, answer.other_tracks = table.entry.matrix + table.entry.data, table.other_tracks
+    if not table.other_tracks and table.is_exact(about.fps):
+        answer.tidy_packets = table.packets
     return answer
 
 

@@ -33,8 +33,11 @@ class TablesFound:
     """True where frame_index or timestamps say that rows have been taken out before the last."""
     task_indexes: list[tuple[int, ...]]
     """Distinct task indexes of each episode's rows; empty where they have no such column."""
+    first_index: Int64
+    """`index` of an episode's first row where its index columns are as they would be written, else -1."""
     schemas: dict[str, pa.Schema] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    file_rows: dict[str, int] = field(default_factory=dict)
 
 
 def survey_tables(findings: Findings, probing: Probing) -> TablesFound:
@@ -46,6 +49,7 @@ def survey_tables(findings: Findings, probing: Probing) -> TablesFound:
         timestamp_error_s=np.zeros(len(episodes)),
         gaps=np.zeros(len(episodes), dtype=np.bool_),
         task_indexes=[() for _ in range(len(episodes))],
+        first_index=np.full(len(episodes), -1, dtype=np.int64),
     )
     groups = _readable(findings)
     questions = _questions(groups, found, findings)
@@ -115,6 +119,8 @@ def _settle(
     found.rows[order] = flat(answers, "rows")
     found.timestamp_error_s[order] = flat(answers, "timestamp_error_s")
     found.gaps[order] = flat(answers, "gaps")
+    found.first_index[order] = flat(answers, "first_index")
+    found.file_rows.update(zip(paths, answers["file_rows"].to_pylist(), strict=True))
     tasks = answers["tasks"].combine_chunks().flatten().to_pylist()
     for row, indexes in zip(order, tasks, strict=True):
         found.task_indexes[row] = tuple(indexes)

@@ -27,6 +27,8 @@ class Streams:
 
     def __init__(self) -> None:
         self.facts: list[StreamFacts] = []
+        self.tidy: dict[str, int] = {}
+        """Packets by file, of files that are as they would be written."""
         self._numbers: dict[tuple[SampleEntry, tuple[str, ...], str | None], int] = {}
         self._entries: dict[tuple[SampleEntry, str | None], int] = {}
 
@@ -43,6 +45,7 @@ class Streams:
                 audio="soun" in other_tracks,
                 apart=apart is not None,
                 other_tracks=other_tracks,
+                identity=entry.matrix + entry.data,
             )
             self.facts.append(facts)
         return self._numbers[key]
@@ -73,6 +76,8 @@ def survey_camera(
             findings.breaks(groups[path], "video.readable", failure, path=path, column=camera)
         for remark in remarks:
             findings.remark(sound[path], remark, path=path, column=camera)
+    tidy = zip(sound, answers["tidy_packets"].to_pylist(), strict=True)
+    streams.tidy.update((path, packets) for path, packets in tidy if packets > 0)
     return _facts(sound, start, answers, streams)
 
 

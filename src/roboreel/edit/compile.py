@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,10 @@ from roboreel.edit.plan import (
     INPUT_ROW,
     INPUT_TABLE,
     ROWS,
+    SOURCE,
+    FIRST_SUPPLIED,
+    STRETCH,
+    TASK_MAP,
     SOURCE_EPISODE,
     CopyFile,
     MeasureCamera,
@@ -36,6 +41,7 @@ from roboreel.edit.plan import (
     input_video,
 )
 from roboreel.edit.video_facts import lost_tracks, video_feature
+from roboreel.edit.unite import United, unite
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
 from roboreel.format import v2, v30
@@ -68,40 +74,49 @@ class _Tables:
     ops: list[Op]
 
 
-def compile_view(view: View, inventory: Inventory) -> Plan:
+def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     """The plan that writes a view.
+
+    Args:
+        of: the view.
+        inventories: what the files of each of its sources hold, by the view's pieces of it.
 
     Raises:
         PlanError: episodes are broken and may not be skipped, or what was asked needs a choice; carries
             every reason.
     """
     problems = Problems()
+    view = unite(of, inventories, problems)
+    inventory = view.inventory
     view, skipped = _sound(view, inventory)
     refuse_audio(view, inventory)
     refuse_cuts(view, inventory)
     columns = columns_of(view, inventory, problems)
     features = features_of(view, inventory, columns, problems)
-    tasks, renumbered = _tasks(view, inventory, problems)
-    program, features = program_of(view, inventory, columns, features, renumbered, problems)
+    program, features = program_of(view, inventory, columns, features, problems)
     features = {
         name: video_feature(view, inventory, feature, problems) if feature.is_video else feature
         for name, feature in features.items()
     }
     tables = _compile_tables(view, inventory)
     cameras = {name: compile_camera(view, inventory, name) for name in inventory.cameras}
-    model = _result(view, inventory, features, tasks, tables, cameras)
-    inputs = _inputs(view, inventory, tasks, cameras)
+    model = _result(view, inventory, features, tables, cameras)
+    inputs = _inputs(view, inventory, cameras)
     ops = [*tables.ops, *(op for plan in cameras.values() for op in plan.ops)]
     ops += _measures(view, inventory)
-    ops += [CopyFile(path=p, reason="travels along as it is") for p in view.model.extra_files]
+    ops += [
+        CopyFile(path=_own_name(p), source=p, reason="travels along as it is")
+        for p in view.model.extra_files
+    ]
     return Plan(
-        source=view.source,
+        sources=view.sources,
         model=model,
         inputs=inputs,
         files=_used_files(view, inventory),
         ops=tuple(ops),
         table=program,
         stats=_stats(view, model),
+        supplied=view.supplied,
         splits=_splits(view),
         input_bytes=_input_bytes(view, inventory),
         problems=(*view.model.problems, *inventory.problems, *problems.found),
@@ -110,7 +125,7 @@ def compile_view(view: View, inventory: Inventory) -> Plan:
     )
 
 
-def _sound(view: View, inventory: Inventory) -> tuple[View, tuple[Problem, ...]]:
+def _sound(view: United, inventory: Inventory) -> tuple[United, tuple[Problem, ...]]:
     """The view without its broken episodes, and why those are left out."""
     if not len(view.rows):
         raise PlanError("there is no episode to write")
@@ -131,27 +146,12 @@ def _sound(view: View, inventory: Inventory) -> tuple[View, tuple[Problem, ...]]
     return view.keep(np.array(kept, dtype=np.int64)), reasons
 
 
-def _tasks(
-    view: View, inventory: Inventory, problems: Problems
-) -> tuple[dict[int, str], dict[int, int]]:
-    """The result's task list, and new index by old one where they change."""
-    tasks = dict(inventory.tasks)
-    dense = list(tasks) == list(range(len(tasks)))
-    if dense or view.target.version is not FormatVersion.V30:
-        return tasks, {}
-    renumbered = {old: new for new, old in enumerate(tasks)}
-    message = f"task indexes {list(tasks)[:10]} have gaps"
-    action = f"numbered 0…{len(tasks) - 1}, which v3.0 needs"
-    problems.add("task.contiguous", message, action=action)
-    return {renumbered[old]: text for old, text in tasks.items()}, renumbered
-
-
-def _tasks_of_episodes(view: View, inventory: Inventory) -> pa.Array:
+def _tasks_of_episodes(view: United, inventory: Inventory) -> pa.Array:
     texts = [list(inventory.tasks_of_episodes[row]) for row in view.rows.tolist()]
     return pa.array(texts, pa.list_(pa.string()))
 
 
-def _compile_tables(view: View, inventory: Inventory) -> _Tables:
+def _compile_tables(view: United, inventory: Inventory) -> _Tables:
     rows, info = view.rows, view.model.info
     sources = view.model.episodes[DATA_PATH].take(rows).to_pylist()
     frames = inventory.rows[rows]
@@ -180,7 +180,7 @@ def _compile_tables(view: View, inventory: Inventory) -> _Tables:
     return _Tables(paths, start, ops)
 
 
-def _table_bytes(view: View, inventory: Inventory) -> Int64:
+def _table_bytes(view: United, inventory: Inventory) -> Int64:
     """(episodes,) compressed bytes of each episode's rows: its share of the file's."""
     paths = view.model.episodes[DATA_PATH].to_pylist()
     rows_of_file: dict[str, int] = {}
@@ -198,10 +198,9 @@ def _table_bytes(view: View, inventory: Inventory) -> Int64:
 
 
 def _result(
-    view: View,
+    view: United,
     inventory: Inventory,
     features: Mapping[str, Feature],
-    tasks: Mapping[int, str],
     tables: _Tables,
     cameras: Mapping[str, CameraPlan],
 ) -> Model:
@@ -228,19 +227,28 @@ def _result(
     info = replace(
         view.model.info,
         version=target.version,
+        **_rate(view),
         features=features,
         data_file_mb=target.data_file_mb or view.model.info.data_file_mb,
         video_file_mb=target.video_file_mb or view.model.info.video_file_mb,
     )
-    return Model(info=info, tasks=tasks, episodes=table, extra_columns=extra)
+    return Model(info=info, tasks=view.tasks.texts, episodes=table, extra_columns=extra)
+
+
+def _rate(view: United) -> dict[str, Any]:
+    """What changes with the frame rate."""
+    fps = view.view.fps
+    if fps is None:
+        return {}
+    return {"fps": fps, "fps_value": fps.numerator if fps.denominator == 1 else float(fps)}
 
 
 def _inputs(
-    view: View, inventory: Inventory, tasks: Mapping[int, str], cameras: Mapping[str, CameraPlan]
+    view: United, inventory: Inventory, cameras: Mapping[str, CameraPlan]
 ) -> pa.Table:
     source = view.model.episodes.take(view.rows)
     rows = inventory.rows[view.rows]
-    index_of_text = {text: index for index, text in reversed(list(tasks.items()))}
+    index_of_text = {text: index for index, text in reversed(list(view.tasks.texts.items()))}
     first = [
         index_of_text.get(texts[0], 0) if texts else 0
         for texts in _tasks_of_episodes(view, inventory).to_pylist()
@@ -250,7 +258,11 @@ def _inputs(
         INPUT_TABLE: source[DATA_PATH],
         INPUT_ROW: pa.array(inventory.row_start[view.rows]),
         ROWS: pa.array(rows),
-        DECLARED_ROWS: source[LENGTH],
+        DECLARED_ROWS: pa.array(view.declared[view.rows]),
+        SOURCE: pa.array(view.source[view.rows]),
+        STRETCH: pa.array(view.stretch[view.rows]),
+        TASK_MAP: pa.array(view.tasks.map_of_piece[view.rows]),
+        FIRST_SUPPLIED: pa.array(view.first_supplied[view.rows]),
         FIRST_INDEX: pa.array(np.cumsum(rows) - rows),
         DEFAULT_TASK: pa.array(first, pa.int64()),
     }
@@ -262,7 +274,7 @@ def _inputs(
     return pa.table(columns)
 
 
-def _measures(view: View, inventory: Inventory) -> list[Op]:
+def _measures(view: United, inventory: Inventory) -> list[Op]:
     """Ops for the cameras and episodes that have no statistics."""
     ops: list[Op] = []
     for name in inventory.cameras:
@@ -278,16 +290,16 @@ def _measures(view: View, inventory: Inventory) -> list[Op]:
     return ops
 
 
-def _stats(view: View, model: Model) -> StatsProgram:
+def _stats(view: United, model: Model) -> StatsProgram:
     features = model.info.features
     wanted = [n for n, feature in features.items() if feature.is_numeric or feature.is_camera]
     return StatsProgram(
         features=tuple(wanted),
-        compare_global=not view.model.info.version.has_episode_stats,
+        compare_global=not view.model.info.version.has_episode_stats and not view.view.edited,
     )
 
 
-def _splits(view: View) -> dict[str, str]:
+def _splits(view: United) -> dict[str, str]:
     """The splits, each with those of its episodes that are kept."""
     before = len(view.model.episodes)
     splits = usable_splits(view.model.info.splits, before, Problems())
@@ -298,24 +310,30 @@ def _splits(view: View) -> dict[str, str]:
     return {name: f"{kept_before[a]}:{kept_before[b]}" for name, (a, b) in ranges.items()}
 
 
-def _used_files(view: View, inventory: Inventory) -> dict[str, FileFacts]:
+def _used_files(view: United, inventory: Inventory) -> dict[str, FileFacts]:
     columns = [DATA_PATH, *(video_path(name) for name in inventory.cameras)]
     taken = view.model.episodes.take(view.rows)
     used = {path for column in columns for path in taken[column].unique().to_pylist()}
     return {path: facts for path, facts in inventory.files.items() if path in used or _beside(path)}
 
 
+def _own_name(path: str) -> str:
+    """The name of an input file within its dataset."""
+    return path.partition("/")[2] if path.startswith("@") else path
+
+
 def _beside(path: str) -> bool:
     """True for documents with statistics and files that travel along: neither tables nor videos."""
-    return path.startswith("meta/") or "/" not in path
+    name = _own_name(path)
+    return name.startswith("meta/") or "/" not in name
 
 
-def _input_bytes(view: View, inventory: Inventory) -> int:
+def _input_bytes(view: United, inventory: Inventory) -> int:
     packets = sum(int(facts.size_bytes[view.rows].sum()) for facts in inventory.cameras.values())
     return packets + int(_table_bytes(view, inventory).sum())
 
 
-def _losses(view: View, inventory: Inventory) -> tuple[str, ...]:
+def _losses(view: United, inventory: Inventory) -> tuple[str, ...]:
     """What the target cannot hold, and what stays behind."""
     source, target = view.model.info, view.target.version
     losses = []

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from roboreel.edit.plan import TableProgram
 from roboreel.edit.single_lists import SINGLE_LISTS, wrap_as_target_reads
-from roboreel.edit.view import View
+from roboreel.edit.unite import United
 from roboreel.errors import PlanError, Problem
 from roboreel.format.declared import compare_names, fits, joined_type, lacking_columns
 from roboreel.format.feature import (
@@ -46,7 +46,7 @@ class Columns:
     """Columns whose type is wider than in some of the tables."""
 
 
-def columns_of(view: View, inventory: Inventory, problems: Problems) -> Columns:
+def columns_of(view: United, inventory: Inventory, problems: Problems) -> Columns:
     """The columns of all tables of a view; types that differ from file to file are widened.
 
     Raises:
@@ -78,13 +78,13 @@ def columns_of(view: View, inventory: Inventory, problems: Problems) -> Columns:
     )
 
 
-def episodes_without(view: View, inventory: Inventory) -> dict[int, list[Problem]]:
+def episodes_without(view: United, inventory: Inventory) -> dict[int, list[Problem]]:
     """Episodes whose table lacks a declared column that others have, by row."""
     return lacking_columns(view.model, inventory.schemas, view.rows.tolist())
 
 
 def features_of(
-    view: View, inventory: Inventory, columns: Columns, problems: Problems
+    view: United, inventory: Inventory, columns: Columns, problems: Problems
 ) -> dict[str, Feature]:
     """The result's features: declared and there, then undeclared columns, then supplied ones."""
     declared = view.model.info.features
@@ -105,11 +105,10 @@ def features_of(
 
 
 def program_of(
-    view: View,
+    view: United,
     inventory: Inventory,
     columns: Columns,
     features: dict[str, Feature],
-    new_from_old_task: Mapping[int, int],
     problems: Problems,
 ) -> tuple[TableProgram, dict[str, Feature]]:
     """The table program, and the features with the column it may add."""
@@ -139,18 +138,23 @@ def program_of(
     schema = schema.with_metadata({**metadata, **unwrapped, b"huggingface": described.encode()})
     program = TableProgram(
         schema_ipc=schema.serialize().to_pybytes(),
-        fps=view.model.info.fps,
+        fps=view.view.fps or view.model.info.fps,
+        step=view.step,
         regular_timestamps=regular,
         source_timestamp=kept,
-        new_from_old_task=new_from_old_task,
+        task_maps=view.tasks.maps,
         measured=_measured(view, inventory, features, fields, problems),
+        measurable=_measurable(features, fields),
+        filled=_filled(view),
+        masks=view.view.masks,
+        decoded=tuple(name for name in features if name in view.view.pictures),
         images=tuple(item.name for item in fields if is_image(item.type)),
         quantiles=view.target.version.has_quantiles,
     )
     return program, features
 
 
-def _schemas(view: View, inventory: Inventory) -> list[pa.Schema]:
+def _schemas(view: United, inventory: Inventory) -> list[pa.Schema]:
     paths = view.model.episodes[DATA_PATH].to_pylist()
     used = dict.fromkeys(paths[row] for row in view.rows.tolist())
     distinct: list[pa.Schema] = []
@@ -172,7 +176,7 @@ def _common(known: pa.Field | None, item: pa.Field, problems: Problems) -> pa.Fi
 
 
 def _timestamps(
-    view: View, error_s: float, columns: Columns, problems: Problems
+    view: United, error_s: float, columns: Columns, problems: Problems
 ) -> tuple[bool, str | None]:
     """Whether `timestamp` is written as k / fps, and the column that keeps the originals."""
     if TIMESTAMP not in columns.types or error_s <= MAX_TIMESTAMP_ERROR_S:
@@ -226,8 +230,22 @@ def _agreeing(feature: Feature, fields: Sequence[pa.Field]) -> Feature:
     return Feature(name=feature.name, dtype=dtype, shape=shape, spec=spec)
 
 
+def _measurable(features: Mapping[str, Feature], fields: Sequence[pa.Field]) -> tuple[str, ...]:
+    types = {item.name: item.type for item in fields}
+    return tuple(
+        name
+        for name, feature in features.items()
+        if fits(feature, types.get(name)) and (feature.is_numeric or feature.dtype == "image")
+    )
+
+
+def _filled(view: United) -> tuple[str, ...]:
+    names = {name for source in view.view.sources for name in source.filled}
+    return tuple(sorted(names))
+
+
 def _measured(
-    view: View,
+    view: United,
     inventory: Inventory,
     features: Mapping[str, Feature],
     fields: Sequence[pa.Field],

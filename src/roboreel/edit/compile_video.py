@@ -9,7 +9,7 @@ import numpy as np
 
 from roboreel.edit.pack import batches, pack, runs
 from roboreel.edit.plan import EncodeVideo, EpisodeRange, Op, RemuxVideo
-from roboreel.edit.view import View
+from roboreel.edit.unite import United
 from roboreel.errors import PlanError, Problem
 from roboreel.format import v2, v30
 from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory
@@ -44,7 +44,7 @@ class CameraPlan:
     ops: list[Op]
 
 
-def refuse_audio(view: View, inventory: Inventory) -> None:
+def refuse_audio(view: United, inventory: Inventory) -> None:
     """Raise `PlanError` where videos carry sound and that is not to be dropped."""
     if view.target.drop_audio:
         return
@@ -63,7 +63,7 @@ def refuse_audio(view: View, inventory: Inventory) -> None:
         raise PlanError(summary, problems)
 
 
-def refuse_cuts(view: View, inventory: Inventory) -> None:
+def refuse_cuts(view: United, inventory: Inventory) -> None:
     """Raise `PlanError` where episodes would have to be re-encoded, and may not or cannot be."""
     if not view.target.version.one_file_per_episode:
         return
@@ -92,7 +92,7 @@ def refuse_cuts(view: View, inventory: Inventory) -> None:
         )
 
 
-def compile_camera(view: View, inventory: Inventory, camera: str) -> CameraPlan:
+def compile_camera(view: United, inventory: Inventory, camera: str) -> CameraPlan:
     """Where a camera's frames land, and the ops that bring them there."""
     facts = inventory.cameras[camera]
     if view.target.version.one_file_per_episode:
@@ -100,7 +100,7 @@ def compile_camera(view: View, inventory: Inventory, camera: str) -> CameraPlan:
     return _shared_files(view, inventory, camera, facts)
 
 
-def _shared_files(view: View, inventory: Inventory, camera: str, facts: CameraFacts) -> CameraPlan:
+def _shared_files(view: United, inventory: Inventory, camera: str, facts: CameraFacts) -> CameraPlan:
     rows = view.rows
     info = view.model.info
     limit = view.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
@@ -125,7 +125,7 @@ def _shared_files(view: View, inventory: Inventory, camera: str, facts: CameraFa
     return CameraPlan(paths, start, packets, joined, ops)
 
 
-def _goes_on(view: View, facts: CameraFacts, frames: Int64, camera: str) -> Bools:
+def _goes_on(view: United, facts: CameraFacts, frames: Int64, camera: str) -> Bools:
     """(episodes,) True where an episode's frames follow, in one input, those of the one before."""
     source = view.model.episodes[video_path(camera)].take(view.rows).to_pylist()
     start = facts.start[view.rows]
@@ -168,7 +168,7 @@ def _stream_kinds(inventory: Inventory, facts: CameraFacts, rows: Int64, goes_on
 
 
 def _file_per_episode(
-    view: View, inventory: Inventory, camera: str, facts: CameraFacts
+    view: United, inventory: Inventory, camera: str, facts: CameraFacts
 ) -> CameraPlan:
     rows = view.rows
     size = view.model.info.chunks_size

@@ -21,6 +21,13 @@ from roboreel.format.model import Model
 # columns of `Plan.inputs`
 SOURCE_EPISODE, INPUT_TABLE, INPUT_ROW, ROWS = "source_episode", "table", "row_start", "rows"
 FIRST_INDEX, DEFAULT_TASK, DECLARED_ROWS = "first_index", "default_task", "declared_rows"
+SOURCE, STRETCH = "source", "stretch"
+TASK_MAP, FIRST_SUPPLIED = "task_map", "first_supplied"
+
+
+def source_prefix(number: int, sources: int) -> str:
+    """How names of input files of a dataset begin, where a plan reads that many."""
+    return f"@{number}/" if sources > 1 else ""
 
 
 def input_video(camera: str) -> str:
@@ -76,13 +83,39 @@ class RemuxVideo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CopyTables:
+    """Copies table files byte for byte: nothing in them changes."""
+
+    kind: ClassVar[str] = "copy_tables"
+    episodes: EpisodeRange
+    files: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyVideos:
+    """Copies video files of one camera byte for byte: nothing in them changes."""
+
+    kind: ClassVar[str] = "copy_videos"
+    camera: str
+    episodes: EpisodeRange
+    files: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncodeVideo:
-    """Writes the video file of one episode of one camera by decoding and encoding its frames."""
+    """Writes video files of one camera by encoding pictures: those of a video, decoded, or of a table."""
 
     kind: ClassVar[str] = "encode_video"
     camera: str
     episodes: EpisodeRange
+    files: int = 1
     encoder: Mapping[str, str]
+    size: tuple[int, int] | None = None
+    """(width, height) in pixels to scale to."""
+    from_tables: bool = False
+    """True where the pictures are those of a column of the tables."""
     reason: str
 
 
@@ -102,10 +135,14 @@ class CopyFile:
 
     kind: ClassVar[str] = "copy_file"
     path: str
+    source: str
+    """Its name in the input; where there are several datasets, that of its root first."""
     reason: str
 
 
-Op: TypeAlias = WriteTables | RemuxVideo | EncodeVideo | MeasureCamera | CopyFile
+Op: TypeAlias = (
+    WriteTables | CopyTables | RemuxVideo | CopyVideos | EncodeVideo | MeasureCamera | CopyFile
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +157,20 @@ class TableProgram:
     """True: `timestamp` becomes k / fps. False: it is copied where there is one."""
     source_timestamp: str | None
     """Column that takes the timestamps as they were."""
-    new_from_old_task: Mapping[int, int]
-    """New task index by old one; empty where they stay."""
+    step: Fraction
+    """Row *k* of the result is row `round_half_down(k * step)` of the input's stretch; 1 takes every row."""
+    task_maps: tuple[Mapping[int, int], ...]
+    """New task index by old one; empty where they stay. An episode's is at its `TASK_MAP`."""
     measured: tuple[str, ...]
     """Columns of which statistics are computed while the rows are in memory."""
+    measurable: tuple[str, ...]
+    """Columns of which they can be: all are measured in episodes that are a part of the source's, or none."""
+    filled: tuple[str, ...]
+    """Columns that are zeros where the input does not have them."""
+    masks: Mapping[str, str]
+    """By column, another that is True where the input has values."""
+    decoded: tuple[str, ...]
+    """Columns whose pictures are those of a camera's video, decoded."""
     images: tuple[str, ...]
     """Columns that hold encoded pictures."""
     quantiles: bool
@@ -146,16 +193,28 @@ class StatsProgram:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSource:
+    """A dataset that a plan reads."""
+
+    url: str
+    follow_links: bool = False
+    """True where links out of it were followed, and are to be."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """New name of a column or camera by the one that it has there."""
+    removed: tuple[str, ...] = ()
+    """Columns and cameras that are left out, by their names there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What to do, all decided. The same plan is printed by a dry run and executed by a run."""
 
-    source: str
+    sources: tuple[PlanSource, ...]
+    """Where there are several, names of input files begin with `source_prefix` of their number."""
     out: str | None = None
     """Where the result is to appear."""
     in_place: bool = False
     """True where the source stands there, and is to make room."""
-    follow_links: bool = False
-    """True where links out of the source were followed, and are to be."""
     model: Model = field(repr=False)
     """The result's documents, as they will be."""
     inputs: pa.Table = field(repr=False)
@@ -165,6 +224,9 @@ class Plan:
     ops: tuple[Op, ...] = field(repr=False)
     table: TableProgram = field(repr=False)
     stats: StatsProgram = field(repr=False)
+    supplied: pa.Table | None = field(default=None, repr=False)
+    """(rows of the result's inputs, …) columns that no file has: row *k* of an episode's stretch of the
+    input, at `FIRST_SUPPLIED` + *k*."""
     splits: Mapping[str, str]
     input_bytes: int
     """Bytes that the ops read of tables and packets."""
@@ -174,3 +236,8 @@ class Plan:
     """What the target cannot hold."""
     skipped: tuple[Problem, ...] = ()
     """Why episodes are left out, where that was asked for."""
+
+    @property
+    def source(self) -> str:
+        """Where its datasets lie, in a line."""
+        return " + ".join(source.url for source in self.sources)

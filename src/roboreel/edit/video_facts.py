@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from roboreel.edit.view import View
+from roboreel.edit.unite import United
 from roboreel.format import v20, v30
 from roboreel.format.declared import compare_video
 from roboreel.format.feature import Feature
@@ -16,7 +16,7 @@ from roboreel.format.version import FormatVersion
 
 
 def video_feature(
-    view: View, inventory: Inventory, feature: Feature, problems: Problems
+    view: United, inventory: Inventory, feature: Feature, problems: Problems
 ) -> Feature:
     """The camera as the result's documents declare it; what contradicts its files is reported."""
     facts = inventory.cameras[feature.name]

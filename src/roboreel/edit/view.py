@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from fractions import Fraction
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 
-from roboreel.format.inventory import Int64
+from roboreel.edit.encoding import Encoding
+from roboreel.edit.pieces import Pieces, whole_pieces
+from roboreel.edit.verbs import Verbs
 from roboreel.format.model import Model
 from roboreel.format.version import FormatVersion
 
 Timestamps: TypeAlias = Literal["regular", "keep"]
 OnBroken: TypeAlias = Literal["fail", "skip"]
+Unlike: TypeAlias = Literal["strict", "common", "pad"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,29 +37,98 @@ class Target:
     reencode: bool = False
     """Episodes of a camera that start inside a GOP may be re-encoded where nothing else is possible."""
     drop_audio: bool = False
+    regroup: bool = True
+    """True: episodes are packed into files anew. False: files of the source's version stay as they are
+    grouped, and those of which nothing changes are copied byte for byte."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """An ordered choice of episodes, and the target they are to be written as."""
+class Opened(Protocol):
+    """An open dataset, as far as a view knows it."""
 
-    source: str
-    """Where the dataset lies."""
+    @property
+    def url(self) -> str:
+        """Where it lies."""
+        ...
+
+    @property
+    def follow_links(self) -> bool:
+        """True where links may lead out of it."""
+        ...
+
+    @property
+    def model(self) -> Model:
+        """Its documents."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source:
+    """A dataset that a view takes episodes of, with what was done to its features."""
+
+    dataset: Opened = field(repr=False)
     model: Model = field(repr=False)
-    rows: Int64 = field(repr=False)
-    """Rows of `model.episodes`, in the order in which they are to be written."""
+    """Its documents, features renamed and removed as asked."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """New name of a feature by the one that it has in the files."""
+    removed: frozenset[str] = frozenset()
+    """Features that are left out, by their names in the files."""
+    supplied: Mapping[str, pa.ChunkedArray] = field(default_factory=dict, repr=False)
+    """Columns that are added: a value for each of its rows, episodes in order."""
+    filled: frozenset[str] = frozenset()
+    """Features that it does not have and that are filled with zeros."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class View(Verbs):
+    """An ordered choice of stretches of episodes, and how they are to be written. Immutable."""
+
+    sources: tuple[Source, ...]
+    pieces: Pieces = field(repr=False)
+    """One for each episode of the result, in order."""
     target: Target
+    fps: Fraction | None = None
+    """Frame rate to write, where it is another than the sources'."""
+    splits: Mapping[str, str] | None = None
+    """Named ranges of the result's episodes; None carries the source's over where they still make sense."""
+    encodings: Mapping[str, Encoding] = field(default_factory=dict)
+    """How cameras are to be encoded anew, by name; the others are copied."""
+    pictures: frozenset[str] = frozenset()
+    """Cameras whose video becomes pictures in the tables."""
+    masks: Mapping[str, str] = field(default_factory=dict)
+    """Column that says where a padded feature has values, by the feature's name."""
+    provenance: bool = False
+    """True: the table of episodes says of each which dataset and episode it was."""
+    edited: bool = False
+    """True where it is more than a whole dataset with another target: tasks that no row has leave the list."""
 
-    def keep(self, rows: Int64) -> View:
-        """The view of some of these episodes."""
-        return replace(self, rows=rows)
+    def as_view(self) -> View:
+        """Itself."""
+        return self
+
+    def having(self, **changes: Any) -> View:
+        """The view with other fields."""
+        return replace(self, edited=True, **changes)
+
+    def written_as(self, target: Target) -> View:
+        """The view with another target; that alone is a conversion."""
+        return replace(self, target=target)
+
+    @property
+    def model(self) -> Model:
+        """The documents of its first source."""
+        return self.sources[0].model
 
 
-def whole_view(source: str, model: Model, target: Target) -> View:
-    """The view of a whole dataset: written with another target, it is a conversion."""
+def whole_view(dataset: Opened, target: Target | None = None) -> View:
+    """The view of a whole dataset: written with another target, it is a conversion.
+
+    Args:
+        dataset: the dataset.
+        target: what to write; by default its own version, files grouped as they are.
+    """
+    model = dataset.model
     return View(
-        source=source,
-        model=model,
-        rows=np.arange(len(model.episodes), dtype=np.int64),
-        target=target,
+        sources=(Source(dataset=dataset, model=model),),
+        pieces=whole_pieces(np.arange(len(model.episodes), dtype=np.int64)),
+        target=target or Target(version=model.info.version, regroup=False),
     )

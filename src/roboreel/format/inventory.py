@@ -39,6 +39,8 @@ class StreamFacts:
     apart: bool = False
     """True where the stream does not begin with a reset: its packets can only begin a file."""
     other_tracks: tuple[str, ...] = ()
+    identity: bytes = field(default=b"", repr=False)
+    """The sample entry and its display matrix: equal, across datasets, where `entry` would be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,7 @@ class CameraFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Inventory:
-    """What the files of one dataset hold; arrays are aligned with `Model.episodes`."""
+    """What the files of one dataset hold; arrays are aligned with `Model.episodes`, or with pieces of it."""
 
     files: Mapping[str, FileFacts] = field(repr=False)
     schemas: Mapping[str, pa.Schema] = field(repr=False)
@@ -79,6 +81,16 @@ class Inventory:
     """Task text by index, ascending: the task list, or what the rows say where there is none."""
     tasks_of_episodes: Sequence[Sequence[str]] = field(repr=False)
     """(episodes,) texts of each episode's tasks."""
+    tasks_of_rows: Sequence[Sequence[int]] = field(repr=False)
+    """(episodes,) the task indexes that each episode's rows have; empty where they have no such column."""
+    first_index: Int64 = field(repr=False)
+    """(episodes,) `index` of an episode's first row where all its index columns are just as they would be
+    written under its number; -1 where they are not."""
+    table_rows: Mapping[str, int] = field(repr=False)
+    """Rows by table file."""
+    tidy_videos: Mapping[str, int] = field(repr=False)
+    """Packets by video file, of those that are just as they would be written: all frames shown, at exact
+    times, and no other track."""
     with_stats: Mapping[str, Bools] = field(repr=False)
     """By feature, (episodes,) True where the dataset has statistics of that episode."""
     broken: Mapping[int, tuple[Problem, ...]]

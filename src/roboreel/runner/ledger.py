@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
-from roboreel.edit.plan import CopyFile, MeasureCamera, Plan, WriteTables
+from roboreel.edit.plan import CopyFile, CopyTables, MeasureCamera, Plan, WriteTables
 from roboreel.errors import StorageError
 from roboreel.format.json_types import Json
 from roboreel.format.model import DATA_PATH, video_path
@@ -43,7 +43,7 @@ def fingerprint(plan: Plan) -> str:
     info = plan.model.info
     parts = {
         "libraries": {name: _release(name) for name in _LIBRARIES},
-        "source": plan.source,
+        "sources": [dataclasses.asdict(source) for source in plan.sources],
         "files": {name: [f.size_bytes, f.stamp] for name, f in sorted(plan.files.items())},
         "ops": [[op.kind, dataclasses.asdict(op)] for op in plan.ops],
         "info": dataclasses.asdict(info),
@@ -53,7 +53,9 @@ def fingerprint(plan: Plan) -> str:
         "splits": dict(plan.splits),
     }
     digest = sha256(json.dumps(parts, sort_keys=True, default=str).encode())
-    for table in (plan.inputs, plan.model.episodes):
+    for table in (plan.inputs, plan.model.episodes, plan.supplied):
+        if table is None:
+            continue
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table.combine_chunks())
@@ -83,7 +85,8 @@ def outputs_of(plan: Plan, number: int) -> list[str]:
         return [op.path]
     if isinstance(op, MeasureCamera):
         return []
-    column = DATA_PATH if isinstance(op, WriteTables) else video_path(op.camera)
+    tables = isinstance(op, (WriteTables, CopyTables))
+    column = DATA_PATH if tables else video_path(op.camera)
     paths = plan.model.episodes[column].slice(op.episodes.start, len(op.episodes))
     names: list[str] = paths.unique().to_pylist()
     return names

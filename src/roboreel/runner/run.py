@@ -8,7 +8,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from roboreel.edit.plan import CopyFile, EncodeVideo, MeasureCamera, Plan, RemuxVideo, WriteTables
+from roboreel.edit.plan import (
+    CopyFile,
+    CopyTables,
+    CopyVideos,
+    EncodeVideo,
+    MeasureCamera,
+    Plan,
+    RemuxVideo,
+    WriteTables,
+)
 from roboreel.errors import DatasetError, Problem, RunError, StorageError, UsageError
 from roboreel.format.stats import Stats
 from roboreel.processes import stops_passed_over
@@ -31,7 +40,7 @@ def run_plan(
     plan: Plan,
     executor: Executor,
     *,
-    stored_stats: Callable[[int], Stats],
+    stored_stats: Callable[[int, int], Stats],
     global_stats: Stats,
     verify: Callable[[str], object],
     progress: Progress | None = None,
@@ -47,7 +56,7 @@ def run_plan(
     Args:
         plan: the plan, with an output.
         executor: runs the ops.
-        stored_stats: gives the source's statistics of an episode of it.
+        stored_stats: gives a source's statistics, by its number, of one of its episodes.
         global_stats: the source's statistics of the whole dataset, to compare with.
         verify: opens the staged result; what it raises stops the run before anything is published.
         progress: is told of every finished op.
@@ -137,7 +146,9 @@ def _require_space(staging: Staging, ledger: Ledger) -> None:
     """Refuse to begin what cannot fit."""
     plan = ledger.plan
     beside = [
-        plan.files[op.path] for op in plan.ops if isinstance(op, CopyFile) and op.path in plan.files
+        plan.files[op.source]
+        for op in plan.ops
+        if isinstance(op, CopyFile) and op.source in plan.files
     ]
     done = sum(result.size_bytes for result in ledger.done.values())
     needed = plan.input_bytes + sum(facts.size_bytes for facts in beside) - done
@@ -191,11 +202,19 @@ def refuse_output(out: str, *, source: str | None = None) -> None:
         raise UsageError(f"the output '{out}' lies inside the dataset: choose another folder")
 
 
-def refuse_changed(root: Root, names: Iterable[str], plan: Plan) -> None:
-    """Raise `RunError` where documents are no longer what they were when the plan was made."""
+def refuse_changed(root: Root, prefix: str, names: Iterable[str], plan: Plan) -> None:
+    """Raise `RunError` where a dataset's documents are no longer what they were when the plan was made.
+
+    Args:
+        root: the dataset.
+        prefix: how names of its files begin in the plan.
+        names: documents that a run reads, beside those that the plan was made from.
+        plan: the plan.
+    """
+    surveyed = [name[len(prefix) :] for name in plan.files if name.startswith(f"{prefix}meta/")]
     try:
-        for name in names:
-            check_unchanged(root, name, plan.files)
+        for name in {*surveyed, *names}:
+            check_unchanged(root, name, {name: plan.files[prefix + name]})
     except StorageError as error:
         raise RunError(str(error)) from error
 
@@ -252,8 +271,9 @@ def _report(
     def done(kind: type[object]) -> list[OpResult]:
         return [result for result in results if isinstance(plan.ops[result.number], kind)]
 
-    tables, copies = done(WriteTables), done(CopyFile)
-    videos = [*done(RemuxVideo), *done(EncodeVideo)]
+    tables, copies = [*done(WriteTables), *done(CopyTables)], done(CopyFile)
+    copied = [*done(RemuxVideo), *done(CopyVideos)]
+    videos = [*copied, *done(EncodeVideo)]
     return Report(
         out=str(plan.out),
         version=plan.model.info.version.value,
@@ -263,7 +283,7 @@ def _report(
         table_files=sum(result.files for result in tables),
         video_files=sum(result.files for result in videos),
         size_bytes=sum(result.size_bytes for result in results) + document_bytes,
-        packets_copied=sum(result.packets for result in done(RemuxVideo)),
+        packets_copied=sum(result.packets for result in copied),
         frames_encoded=sum(result.encoded for result in results),
         files_copied=sum(result.files for result in copies),
         measured=sum(result.measured for result in done(MeasureCamera)),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from roboreel.edit.plan import DECLARED_ROWS, ROWS, SOURCE_EPISODE, Plan
+from roboreel.edit.plan import DECLARED_ROWS, ROWS, SOURCE, SOURCE_EPISODE, Plan, PlanSource
 from roboreel.errors import Problem
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.format.stats import BASE, FeatureStats, Stats, usable_stats
@@ -17,21 +17,23 @@ _PICTURE_TOLERANCE, _NUMBER_RTOL, _NUMBER_ATOL = 1e-2, 5e-6, 6e-5
 
 
 def settled_stats(
-    plan: Plan, stored: Callable[[int], Stats], computed: Callable[[int], Stats]
+    plan: Plan, stored: Callable[[int, int], Stats], computed: Callable[[int], Stats]
 ) -> Iterator[Stats]:
     """The statistics of each episode of the result, in order.
 
     Args:
         plan: the plan that was run.
-        stored: gives the source's statistics of one of its episodes.
+        stored: gives a source's statistics, by its number, of one of its episodes, by the features' names there.
         computed: gives those that the ops computed of one of the result's episodes.
     """
     quantiles = plan.model.info.version.has_quantiles
     features = plan.model.info.features
     rows = plan.inputs[ROWS].to_pylist()
     lengths = plan.inputs[DECLARED_ROWS].to_pylist()
+    numbers = plan.inputs[SOURCE].to_pylist()
     for episode, source in enumerate(plan.inputs[SOURCE_EPISODE].to_pylist()):
-        old, new = stored(source), computed(episode)
+        number = numbers[episode]
+        old, new = by_name(stored(number, source), plan.sources[number]), computed(episode)
         settled: Stats = {}
         for name in plan.stats.features:
             count = None if features[name].is_camera else rows[episode]
@@ -41,6 +43,14 @@ def settled_stats(
             if stats is not None:
                 settled[name] = stats
         yield settled
+
+
+def by_name(stats: Stats, source: PlanSource) -> Stats:
+    """Statistics by the features' names in the result."""
+    if not source.renamed and not source.removed:
+        return stats
+    kept = {name: found for name, found in stats.items() if name not in source.removed}
+    return {source.renamed.get(name, name): found for name, found in kept.items()}
 
 
 def _settled(

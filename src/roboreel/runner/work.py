@@ -8,11 +8,23 @@ from itertools import groupby
 
 import pyarrow as pa
 
-from roboreel.edit.plan import CopyFile, Op, Plan, TableProgram, WriteTables
+from roboreel.edit.plan import (
+    FIRST_SUPPLIED,
+    SOURCE,
+    STRETCH,
+    CopyFile,
+    CopyTables,
+    Op,
+    Plan,
+    PlanSource,
+    TableProgram,
+    WriteTables,
+    source_prefix,
+)
 from roboreel.errors import ChangedInputError
 from roboreel.format.inventory import FileFacts
 from roboreel.format.stats import Stats
-from roboreel.storage.fs import LocalRoot, Root, open_root
+from roboreel.storage.fs import JoinedRoot, LocalRoot, Root, open_root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +34,14 @@ class Work:
     number: int
     """Position of the op in the plan."""
     op: Op
-    source: str
+    sources: tuple[PlanSource, ...]
     staging: str
     inputs: pa.Table = field(repr=False)
     outputs: pa.Table = field(repr=False)
     files: Mapping[str, FileFacts] = field(repr=False)
     table: TableProgram = field(repr=False)
-    follow_links: bool = False
+    supplied: Mapping[int, pa.Table] = field(default_factory=dict, repr=False)
+    """Columns that no file has, for the stretch of each episode, by position in the op's tables."""
 
     @property
     def size_bytes(self) -> int:
@@ -41,12 +54,20 @@ class Work:
         op = self.op
         if isinstance(op, CopyFile):
             return f"{op.kind} '{op.path}'"
-        camera = "" if isinstance(op, WriteTables) else f" of '{op.camera}'"
+        tables = isinstance(op, (WriteTables, CopyTables))
+        camera = "" if tables else f" of '{op.camera}'"
         return f"{op.kind}{camera}, episodes {op.episodes.start}:{op.episodes.stop}"
 
     def roots(self) -> tuple[Root, LocalRoot]:
         """Where to read and where to write."""
-        return open_root(self.source, follow_links=self.follow_links), LocalRoot(self.staging)
+        roots = [open_root(one.url, follow_links=one.follow_links) for one in self.sources]
+        prefixes = [source_prefix(number, len(roots)) for number in range(len(roots))]
+        joined = roots[0] if len(roots) == 1 else JoinedRoot(dict(zip(prefixes, roots, strict=True)))
+        return joined, LocalRoot(self.staging)
+
+    def names_in(self, at: int) -> PlanSource:
+        """What columns and cameras are called in the input of the episode at a position."""
+        return self.sources[self.inputs[SOURCE][at].as_py()]
 
     def check_input(self, root: Root, name: str) -> None:
         """Raise `ChangedInputError` where an input is no longer the file that was surveyed."""
@@ -104,8 +125,8 @@ def work_of(plan: Plan, staging: str, *, done: Container[int] = ()) -> Iterator[
             continue
         if isinstance(op, CopyFile):
             inputs, outputs = plan.inputs.slice(0, 0), plan.model.episodes.slice(0, 0)
-            known = plan.files.get(op.path)
-            files: Mapping[str, FileFacts] = {} if known is None else {op.path: known}
+            known = plan.files.get(op.source)
+            files: Mapping[str, FileFacts] = {} if known is None else {op.source: known}
         else:
             start, count = op.episodes.start, len(op.episodes)
             inputs = plan.inputs.slice(start, count).combine_chunks()
@@ -114,14 +135,21 @@ def work_of(plan: Plan, staging: str, *, done: Container[int] = ()) -> Iterator[
         yield Work(
             number=number,
             op=op,
-            source=plan.source,
+            sources=plan.sources,
             staging=staging,
             inputs=inputs,
             outputs=outputs,
             files=files,
             table=plan.table,
-            follow_links=plan.follow_links,
+            supplied=_supplied(plan, op, inputs),
         )
+
+
+def _supplied(plan: Plan, op: Op, inputs: pa.Table) -> dict[int, pa.Table]:
+    if plan.supplied is None or not isinstance(op, WriteTables):
+        return {}
+    places = zip(inputs[FIRST_SUPPLIED].to_pylist(), inputs[STRETCH].to_pylist(), strict=True)
+    return {at: plan.supplied.slice(*place) for at, place in enumerate(places)}
 
 
 def _files_of(inputs: pa.Table, files: Mapping[str, FileFacts]) -> dict[str, FileFacts]:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from roboreel.edit.plan import CopyFile, EncodeVideo, MeasureCamera, RemuxVideo, WriteTables
+from roboreel.edit.plan import (
+    CopyFile,
+    CopyTables,
+    CopyVideos,
+    EncodeVideo,
+    MeasureCamera,
+    RemuxVideo,
+    WriteTables,
+)
 from roboreel.errors import ChangedInputError, RoboreelError, RunError
-from roboreel.runner.kernels.copies import run_copy_file
+from roboreel.runner.kernels.copies import run_copy_file, run_copy_videos
 from roboreel.runner.kernels.pictures import run_measure_camera
-from roboreel.runner.kernels.tables import run_write_tables
+from roboreel.runner.kernels.tables import run_copy_tables, run_write_tables
 from roboreel.runner.kernels.videos import run_encode_video, run_remux_video
 from roboreel.runner.work import OpFailure, OpResult, Work
 from roboreel.storage.disk import is_full
@@ -44,6 +52,10 @@ def execute(work: Work) -> OpResult:
         match work.op:
             case WriteTables() as op:
                 return run_write_tables(work, op)
+            case CopyTables() as op:
+                return run_copy_tables(work, op)
+            case CopyVideos() as op:
+                return run_copy_videos(work, op)
             case RemuxVideo() as op:
                 return run_remux_video(work, op)
             case EncodeVideo() as op:

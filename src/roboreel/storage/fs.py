@@ -10,7 +10,7 @@ import contextlib
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
@@ -249,6 +249,34 @@ class FsspecRoot(Root):
         except (FileNotFoundError, OSError) as error:
             raise StorageError(f"'{name}' in '{self.url}': {error}") from error
         return file
+
+
+class JoinedRoot(Root):
+    """Several roots as one: names begin with the prefix of theirs."""
+
+    def __init__(self, roots: Mapping[str, Root]) -> None:
+        self._roots = dict(roots)
+        self.url = " + ".join(root.url for root in roots.values())
+
+    def listing(self) -> Listing:
+        parts = [(prefix, root.listing().files) for prefix, root in self._roots.items()]
+        return Listing(tuple(prefix + name for prefix, names in parts for name in names))
+
+    def stat(self, name: str) -> FileStat:
+        root, own = self._own(name)
+        return root.stat(own)
+
+    def input(self, name: str) -> IO[bytes]:
+        root, own = self._own(name)
+        return root.input(own)
+
+    def _own(self, name: str) -> tuple[Root, str]:
+        """The root of a file, and its name there."""
+        prefix, slash, own = name.partition("/")
+        root = self._roots.get(prefix + slash)
+        if root is None:
+            raise StorageError(f"'{name}' is in none of {self.url}")
+        return root, own
 
 
 class Sink:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roboreel.edit.frames import taken_frames
 from roboreel.edit.plan import (
+    DECLARED_ROWS,
     DEFAULT_TASK,
     FIRST_INDEX,
     INPUT_ROW,
     INPUT_TABLE,
     ROWS,
+    STRETCH,
+    TASK_MAP,
+    CopyTables,
     TableProgram,
     WriteTables,
 )
@@ -68,6 +73,11 @@ def run_write_tables(work: Work, op: WriteTables) -> OpResult:
     )
 
 
+def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
+    """Copy table files as they are, and measure their index columns."""
+    raise NotImplementedError
+
+
 @dataclass(slots=True)
 class _Done:
     stats: dict[int, Stats] = field(default_factory=dict)
@@ -89,7 +99,8 @@ class _Inputs:
             self._work.check_input(self._root, name)
             self._open = TableFile(self._root, name)
         start = self._work.inputs[INPUT_ROW][at].as_py()
-        return self._open.rows(start, start + self._work.inputs[ROWS][at].as_py())
+        rows = self._open.rows(start, start + self._work.inputs[STRETCH][at].as_py())
+        return _taken(self._work, at, rows)
 
     def close(self) -> None:
         """Close the open file."""
@@ -104,6 +115,23 @@ class _Inputs:
         self.close()
 
 
+def _taken(work: Work, at: int, rows: pa.Table) -> pa.Table:
+    """The rows that an episode takes of its stretch, columns by the result's names."""
+    source, step = work.names_in(at), work.table.step
+    kept = [name for name in rows.column_names if name not in source.removed]
+    rows = rows.select(kept).rename_columns([source.renamed.get(name, name) for name in kept])
+    for name, column in zip(*_columns(work.supplied.get(at)), strict=True):
+        rows = rows.append_column(name, column)
+    if step == 1:
+        return rows
+    count = work.inputs[ROWS][at].as_py()
+    return rows.take(pa.array(taken_frames(count, len(rows), step)))
+
+
+def _columns(table: pa.Table | None) -> tuple[list[str], list[pa.ChunkedArray]]:
+    return ([], []) if table is None else (table.column_names, table.columns)
+
+
 def _episodes(
     work: Work, members: list[int], inputs: _Inputs, schema: pa.Schema, done: _Done
 ) -> Iterator[pa.Table]:
@@ -112,13 +140,15 @@ def _episodes(
         episode = work.outputs[EPISODE][at].as_py()
         first, task = work.inputs[FIRST_INDEX][at].as_py(), work.inputs[DEFAULT_TASK][at].as_py()
         _require_pictures(rows, work.table.images)
-        table = _transformed(rows, work.table, schema, episode, first, task)
+        tasks = work.table.task_maps[work.inputs[TASK_MAP][at].as_py()]
+        table = _transformed(rows, work.table, schema, episode, first, task, tasks)
         done.changed |= {
             name
             for name in INDEX_DTYPES
             if name not in rows.column_names or not _same(rows[name], table[name])
         }
-        done.stats[episode] = _measure(table, work.table)
+        whole = work.inputs[ROWS][at].as_py() == work.inputs[DECLARED_ROWS][at].as_py()
+        done.stats[episode] = _measure(table, work.table, whole=whole)
         yield table
 
 
@@ -148,6 +178,7 @@ def _transformed(
     episode: int,
     first: int,
     default_task: int,
+    task_map: Mapping[int, int],
 ) -> pa.Table:
     """The rows of an episode as the result has them."""
     count = len(rows)
@@ -160,7 +191,7 @@ def _transformed(
         elif item.name == INDEX:
             column = pa.array(np.arange(first, first + count, dtype=np.int64))
         elif item.name == TASK_INDEX:
-            column = _tasks(rows, program, default_task)
+            column = _tasks(rows, task_map, default_task)
         elif item.name == TIMESTAMP and (
             program.regular_timestamps or TIMESTAMP not in rows.column_names
         ):
@@ -180,15 +211,15 @@ def _regular(count: int, program: TableProgram, type_: pa.DataType) -> pa.Array:
     return pa.array(seconds).cast(type_, safe=False)
 
 
-def _tasks(rows: pa.Table, program: TableProgram, default: int) -> pa.Array:
+def _tasks(rows: pa.Table, task_map: Mapping[int, int], default: int) -> pa.Array:
     if TASK_INDEX not in rows.column_names:
         return pa.array(np.full(len(rows), default, dtype=np.int64))
     column = _plain(rows, TASK_INDEX, pa.int64())
-    if not program.new_from_old_task:
+    if not task_map:
         return column
     old = column.to_numpy()
     known, place = np.unique(old, return_inverse=True)
-    new = np.array([program.new_from_old_task[task] for task in known.tolist()], dtype=np.int64)
+    new = np.array([task_map[task] for task in known.tolist()], dtype=np.int64)
     return pa.array(new[place.reshape(-1)])
 
 
@@ -226,12 +257,14 @@ def _rewrapped(column: pa.Array, type_: pa.DataType) -> pa.Array:
     return pc.list_element(column, 0)
 
 
-def _measure(table: pa.Table, program: TableProgram) -> Stats:
-    numbers = [name for name in program.measured if name not in program.images]
+def _measure(table: pa.Table, program: TableProgram, *, whole: bool) -> Stats:
+    """Statistics of what has none; of an episode that is a part of the source's, of everything."""
+    wanted = program.measured if whole else program.measurable
+    numbers = [name for name in wanted if name not in program.images]
     values = {name: column_values(table[name]) for name in numbers}
     usable = {name: found for name, found in values.items() if found is not None}
     stats = features_stats(usable, quantiles=program.quantiles)
-    for name in [name for name in program.measured if name in program.images]:
+    for name in [name for name in wanted if name in program.images]:
         try:
             measured = picture_column_stats(table[name])
         except VideoError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
@@ -117,6 +118,14 @@ class PacketTable:
         """(frames,) display time of each shown frame in seconds, counted from the first one's."""
         shown = self.shown_pts
         return (shown - shown[:1]) / self.timescale
+
+    def is_exact(self, fps: Fraction) -> bool:
+        """True where every packet shows a frame, frame *k* at exactly *k* / `fps`."""
+        if self.frames != self.packets:
+            return False
+        ticks = (self.shown_pts - self.shown_from) * fps.numerator
+        frame = self.timescale * fps.denominator
+        return bool(np.array_equal(ticks, np.arange(self.packets, dtype=np.int64) * frame))
 
     @cached_property
     def shown_pts(self) -> Int64:

@@ -1,0 +1,132 @@
+"""What the files hold of stretches of episodes: the survey of a dataset, by pieces of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.errors import PlanError, Problem, StorageError
+from roboreel.format.inventory import CameraFacts, Int64, Inventory, StreamFacts
+from roboreel.format.model import EPISODE, video_path
+from roboreel.storage.video.access import AccessPoints
+from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.packets import run_of_frames
+
+END = -1
+
+
+def survey_pieces(
+    dataset: Dataset, inventory: Inventory, row: Int64, start: Int64, stop: Int64
+) -> Inventory:
+    """The inventory with its arrays aligned with pieces. Only of pieces that are a part of an episode files are read.
+
+    Args:
+        dataset: the dataset.
+        inventory: its survey.
+        row: (n,) row of each piece's episode in the table of episodes.
+        start: (n,) its first frame.
+        stop: (n,) the frame after its last, -1 for the episode's end.
+
+    Raises:
+        PlanError: a piece ends after its episode.
+    """
+    ends = np.where(stop == END, inventory.rows[row], stop)
+    broken = {at: inventory.broken[r] for at, r in enumerate(row.tolist()) if r in inventory.broken}
+    _require_inside(dataset, inventory, row, ends, broken)
+    cut = (start != 0) | (ends != inventory.rows[row])
+    for at in broken:
+        cut[at] = False
+    streams = list(inventory.streams)
+    cameras = {
+        name: _taken(dataset, name, facts, row, start, ends, cut, streams)
+        for name, facts in inventory.cameras.items()
+    }
+    return replace(
+        inventory,
+        rows=ends - start,
+        row_start=inventory.row_start[row] + start,
+        timestamp_error_s=inventory.timestamp_error_s[row],
+        cameras=cameras,
+        streams=tuple(streams),
+        tasks_of_episodes=[inventory.tasks_of_episodes[r] for r in row.tolist()],
+        tasks_of_rows=[inventory.tasks_of_rows[r] for r in row.tolist()],
+        first_index=np.where(cut, -1, inventory.first_index[row]),
+        with_stats={name: known[row] & ~cut for name, known in inventory.with_stats.items()},
+        broken=broken,
+    )
+
+
+def _require_inside(
+    dataset: Dataset,
+    inventory: Inventory,
+    row: Int64,
+    ends: Int64,
+    broken: Mapping[int, tuple[Problem, ...]],
+) -> None:
+    numbers = dataset.episodes[EPISODE].to_numpy()
+    problems = [
+        Problem(
+            rule="episode.length",
+            severity="error",
+            message=f"its table has {inventory.rows[row[at]]} rows, frames up to {ends[at]} are asked for",
+            episode=int(numbers[row[at]]),
+        )
+        for at in np.flatnonzero(ends > inventory.rows[row]).tolist()
+        if at not in broken
+    ]
+    if problems:
+        raise PlanError("episodes are shorter than what is to be kept of them", problems)
+
+
+def _taken(
+    dataset: Dataset,
+    camera: str,
+    facts: CameraFacts,
+    row: Int64,
+    start: Int64,
+    ends: Int64,
+    cut: np.ndarray,  # type: ignore[type-arg]
+    streams: list[StreamFacts],
+) -> CameraFacts:
+    """One camera's facts by pieces."""
+    taken = {
+        name: getattr(facts, name)[row].copy() for name in ("start", "packets", "lead", "size_bytes", "stream")
+    }
+    taken["start"] += start
+    paths = dataset.episodes[video_path(camera)].to_pylist()
+    by_path: dict[str, list[int]] = {}
+    for at in np.flatnonzero(cut).tolist():
+        by_path.setdefault(paths[row[at]], []).append(at)
+    for path, members in by_path.items():
+        table = read_packet_table(dataset.root, path)
+        with dataset.root.input(path) as file:
+            points = AccessPoints(file, table)
+            for at in members:
+                first = int(taken["start"][at])
+                try:
+                    run = run_of_frames(
+                        table, first, first + int(ends[at] - start[at]), resets=points.resets
+                    )
+                except ValueError as error:
+                    raise StorageError(f"'{path}': {error}") from error
+                taken["packets"][at], taken["lead"][at] = run.packets, run.lead
+                taken["size_bytes"][at] = int(table.size[run.positions].sum())
+                if not points.resets(int(run.positions[0])):
+                    taken["stream"][at] = _apart(streams, int(taken["stream"][at]))
+    return CameraFacts(**taken)
+
+
+def _apart(streams: list[StreamFacts], number: int) -> int:
+    """The number of the same kind of stream, of which packets can only begin a file."""
+    known = streams[number]
+    if known.apart:
+        return number
+    wanted = replace(known, apart=True)
+    for at, other in enumerate(streams):
+        if replace(other, entry=known.entry) == wanted:
+            return at
+    streams.append(replace(wanted, entry=len(streams)))
+    return len(streams) - 1

@@ -1,0 +1,197 @@
+"""Which episodes, in which order, how much of each, and with which tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from roboreel.edit.pieces import END, Retask
+from roboreel.errors import UsageError
+from roboreel.format.inventory import Bools, Int64
+from roboreel.format.model import EPISODE, LENGTH, TASKS
+
+if TYPE_CHECKING:
+    from roboreel.edit.view import View
+
+_SHOWN = 20
+
+
+def numbers_of(view: View) -> Int64:
+    """(n,) what its episodes are called: the dataset's own numbers until the view is edited, then places."""
+    if view.edited or len(view.sources) > 1:
+        return np.arange(len(view.pieces), dtype=np.int64)
+    numbers: Int64 = view.model.episodes[EPISODE].to_numpy()[view.pieces.row]
+    return numbers
+
+
+def lengths_of(view: View) -> Int64:
+    """(n,) frames of each episode of a view, by the documents, at the sources' frame rate."""
+    pieces = view.pieces
+    whole = np.zeros(len(pieces), dtype=np.int64)
+    for number, source in enumerate(view.sources):
+        here = pieces.source == number
+        whole[here] = source.model.episodes[LENGTH].to_numpy()[pieces.row[here]]
+    stop = np.where(pieces.stop == END, whole, pieces.stop)
+    return np.asarray(stop - pieces.start, dtype=np.int64)
+
+
+def tasks_of(view: View) -> list[list[str]]:
+    """(n,) texts of each episode's tasks, by the documents."""
+    listed = [source.model.episodes[TASKS].to_pylist() for source in view.sources]
+    pieces = view.pieces
+    return [
+        retold(listed[source][row], chain)
+        for source, row, chain in zip(
+            pieces.source.tolist(), pieces.row.tolist(), pieces.retasked, strict=True
+        )
+    ]
+
+
+def retold(texts: Sequence[str], chain: Sequence[Retask]) -> list[str]:
+    """Texts after changes of tasks, each once."""
+    for change in chain:
+        texts = [change.of(text) for text in texts]
+    return list(dict.fromkeys(texts))
+
+
+def chosen(
+    view: View,
+    episodes: Iterable[int] | None,
+    task: str | None,
+    min_frames: int | None,
+    max_frames: int | None,
+) -> Bools:
+    """(n,) True for the episodes that meet every condition given.
+
+    Raises:
+        UsageError: there is no condition, an episode or task is not there, or none meets them.
+    """
+    if episodes is None and task is None and min_frames is None and max_frames is None:
+        raise UsageError("say which episodes: by number, task or length")
+    found = np.ones(len(view.pieces), dtype=np.bool_)
+    if episodes is not None:
+        found &= False
+        found[places(view, episodes)] = True
+    if task is not None:
+        texts = tasks_of(view)
+        known = list(dict.fromkeys(text for listed in texts for text in listed))
+        if task not in known:
+            raise UsageError(f"no episode has the task '{task}': there are {_listed(known)}")
+        found &= np.array([task in listed for listed in texts], dtype=np.bool_)
+    lengths = lengths_of(view)
+    if min_frames is not None:
+        found &= lengths >= min_frames
+    if max_frames is not None:
+        found &= lengths <= max_frames
+    if not found.any():
+        raise UsageError("no episode meets these conditions")
+    return found
+
+
+def places(view: View, episodes: Iterable[int]) -> Int64:
+    """Places of episodes in a view, by their numbers.
+
+    Raises:
+        UsageError: some are not there, or named twice.
+    """
+    numbers = numbers_of(view)
+    place_of = {number: place for place, number in enumerate(numbers.tolist())}
+    wanted = [_whole(number) for number in episodes]
+    unknown = sorted({number for number in wanted if number not in place_of})
+    if unknown:
+        raise UsageError(f"no episode {_listed(unknown)}: there are {_spans(numbers)}")
+    twice = sorted({number for number in wanted if wanted.count(number) > 1}) if len(
+        set(wanted)
+    ) < len(wanted) else []
+    if twice:
+        raise UsageError(f"episode {_listed(twice)} is named twice")
+    return np.array([place_of[number] for number in wanted], dtype=np.int64)
+
+
+def kept(view: View, positions: Int64) -> View:
+    """The view of the episodes at some places, in this order.
+
+    Raises:
+        UsageError: there are none.
+    """
+    if not len(positions):
+        raise UsageError("no episode would be left")
+    return view.having(pieces=view.pieces.take(positions), splits=None)
+
+
+def reordered(view: View, order: Sequence[int]) -> View:
+    """The view with its episodes in another order: see `Verbs.reorder`."""
+    positions = places(view, order)
+    missing = set(range(len(view.pieces))) - set(positions.tolist())
+    if missing:
+        numbers = numbers_of(view)[sorted(missing)].tolist()
+        raise UsageError(f"the order leaves out episode {_listed(numbers)}: name every one once")
+    return kept(view, positions)
+
+
+def trimmed(view: View, frames: Mapping[int, tuple[int, int]]) -> View:
+    """The view with narrowed episodes: see `Verbs.trim`."""
+    positions, lengths, pieces = places(view, frames), lengths_of(view), view.pieces
+    for position, (number, (start, stop)) in zip(positions.tolist(), frames.items(), strict=True):
+        length = int(lengths[position])
+        if not 0 <= start < stop <= length:
+            raise UsageError(
+                f"episode {number} has {length} frames, 0:{length}: {start}:{stop} is not a part of it"
+            )
+        if (start, stop) != (0, length):
+            pieces = pieces.cut(position, start, stop)
+    return view.having(pieces=pieces)
+
+
+def retasked(
+    view: View, every: str | None, replacing: Mapping[str, str], episodes: Mapping[int, str]
+) -> View:
+    """The view with other tasks: see `Verbs.set_tasks`."""
+    if every is None and not replacing and not episodes:
+        raise UsageError("say which tasks to set")
+    for text in [every, *replacing.values(), *episodes.values()]:
+        if text is not None and not text.strip():
+            raise UsageError("a task needs a text")
+    texts = tasks_of(view)
+    known = list(dict.fromkeys(text for listed in texts for text in listed))
+    unknown = [text for text in replacing if text not in known]
+    if unknown:
+        raise UsageError(f"no episode has the task {_listed(unknown)}: there are {_listed(known)}")
+    own = dict(zip(places(view, episodes).tolist(), episodes.values(), strict=True))
+    changes: dict[int, Retask] = {}
+    for place, listed in enumerate(texts):
+        if place in own:
+            changes[place] = Retask(every=own[place])
+        elif any(text in replacing for text in listed):
+            changes[place] = Retask(texts=tuple(replacing.items()))
+        elif every is not None:
+            changes[place] = Retask(every=every)
+    return view.having(pieces=view.pieces.retask(changes))
+
+
+def _whole(number: object) -> int:
+    if isinstance(number, bool) or not hasattr(number, "__index__"):
+        raise UsageError(f"{number!r} is not the number of an episode")
+    return int(number.__index__())
+
+
+def _listed(items: Sequence[object]) -> str:
+    shown = ", ".join(repr(item) for item in items[:_SHOWN])
+    return shown + (f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else "")
+
+
+def _spans(numbers: Int64) -> str:
+    """Numbers as half-open ranges."""
+    ordered = np.unique(numbers)
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(ordered) != 1) + 1])
+    stops = np.append(starts[1:], len(ordered)) - 1
+    spans = [f"{ordered[a]}:{ordered[b] + 1}" for a, b in zip(starts, stops, strict=True)]
+    return ", ".join(spans[:_SHOWN]) + (" …" if len(spans) > _SHOWN else "")
+
+
+def with_splits(view: View, ranges: Mapping[str, str]) -> View:
+    """The view with named ranges of its episodes."""
+    return replace(view, splits=dict(ranges), edited=True)

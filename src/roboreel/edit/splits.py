@@ -1,0 +1,113 @@
+"""Divide episodes among named parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from roboreel.edit import selection
+from roboreel.errors import UsageError
+from roboreel.format.inventory import Int64
+
+if TYPE_CHECKING:
+    from roboreel.edit.view import View
+
+_ROUNDING = 1e-9
+
+
+def divided(
+    view: View, into: Mapping[str, float | Iterable[int]], seed: int | None
+) -> dict[str, Int64]:
+    """Places of the episodes of each part: see `Verbs.split`."""
+    if not into:
+        raise UsageError("say into which parts: name=0.8 or name=0:10")
+    for name in into:
+        _require_name(name)
+    shares = {name: part for name, part in into.items() if isinstance(part, (int, float))}
+    order = np.arange(len(view.pieces), dtype=np.int64)
+    if shares and len(shares) < len(into):
+        raise UsageError("give either a fraction for every part, or episodes for every part")
+    if shares:
+        if seed is not None:
+            order = np.random.default_rng(seed).permutation(len(order)).astype(np.int64)
+        return _by_share(order, shares)
+    if seed is not None:
+        raise UsageError("a seed shuffles what fractions divide; these parts name their episodes")
+    parts = {
+        name: selection.places(view, part) for name, part in into.items() if not isinstance(part, (int, float))
+    }
+    _refuse_overlap(view, parts)
+    return parts
+
+
+def by_task(view: View) -> dict[str, Int64]:
+    """Places of the episodes of each task, by a name that can be a folder's."""
+    members: dict[str, list[int]] = {}
+    for place, texts in enumerate(selection.tasks_of(view)):
+        members.setdefault(texts[0] if texts else "no task", []).append(place)
+    named: dict[str, Int64] = {}
+    for text, positions in members.items():
+        name = _folder_name(text)
+        while name in named:
+            name += "_"
+        named[name] = np.array(positions, dtype=np.int64)
+    return named
+
+
+def named(view: View, parts: Mapping[str, Int64]) -> View:
+    """One view in which the parts follow each other, as named ranges."""
+    ends = np.cumsum([len(part) for part in parts.values()]).tolist()
+    starts = [0, *ends[:-1]]
+    ranges = {n: f"{a}:{b}" for n, a, b in zip(parts, starts, ends, strict=True)}
+    together = selection.kept(view, np.concatenate(list(parts.values())))
+    return selection.with_splits(together, ranges)
+
+
+def _by_share(order: Int64, shares: Mapping[str, float]) -> dict[str, Int64]:
+    """Parts that follow each other: each has its share rounded down, the last what remains, as in lerobot."""
+    for name, share in shares.items():
+        if not 0 < share <= 1:
+            raise UsageError(f"the fraction of '{name}' is {share}, expected more than 0, at most 1")
+    total = math.fsum(shares.values())
+    if total > 1 + _ROUNDING:
+        raise UsageError(f"the fractions sum to {total:g}, expected at most 1")
+    parts: dict[str, Int64] = {}
+    start = 0
+    for number, (name, share) in enumerate(shares.items()):
+        last = number == len(shares) - 1
+        stop = len(order) if last else start + math.floor(len(order) * share + _ROUNDING)
+        parts[name] = np.sort(order[start:stop])
+        start = stop
+    empty = [name for name, part in parts.items() if not len(part)]
+    if empty:
+        raise UsageError(f"'{empty[0]}' would have none of the {len(order)} episodes")
+    return parts
+
+
+def _refuse_overlap(view: View, parts: Mapping[str, Int64]) -> None:
+    owner: dict[int, str] = {}
+    numbers = selection.numbers_of(view)
+    for name, places in parts.items():
+        if not len(places):
+            raise UsageError(f"'{name}' would have no episode")
+        for place in places.tolist():
+            other = owner.setdefault(place, name)
+            if other != name:
+                raise UsageError(f"episode {numbers[place]} is in '{other}' and in '{name}'")
+    missing = sorted(set(range(len(view.pieces))) - set(owner))
+    if missing:
+        shown = ", ".join(str(numbers[place]) for place in missing[:20])
+        raise UsageError(f"no part has episode {shown}: name each episode once, or keep some first")
+
+
+def _require_name(name: str) -> None:
+    if _folder_name(name) != name:
+        raise UsageError(f"'{name}' cannot be the name of a part: it becomes a folder's")
+
+
+def _folder_name(text: str) -> str:
+    kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in text.strip())[:80]
+    return kept.lstrip(".") or "part"

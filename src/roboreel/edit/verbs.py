@@ -1,0 +1,220 @@
+"""What can be done with a dataset before it is written: each verb gives a new view, and reads no file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roboreel.edit import features, selection, splits
+from roboreel.edit.encoding import Encoding
+from roboreel.edit.pieces import Retask
+from roboreel.errors import UsageError
+from roboreel.format.fps import parse_fps
+from roboreel.format.json_types import Json
+
+if TYPE_CHECKING:
+    from roboreel.edit.view import View
+
+
+class Verbs:
+    """The verbs that an open dataset and a view share.
+
+    Episodes are called by their numbers: in an open dataset those of its documents, in a view their places.
+    """
+
+    __slots__ = ()
+
+    def as_view(self) -> View:
+        """The view of all of it."""
+        raise NotImplementedError
+
+    def keep(
+        self,
+        episodes: Iterable[int] | None = None,
+        *,
+        task: str | None = None,
+        min_frames: int | None = None,
+        max_frames: int | None = None,
+    ) -> View:
+        """Keep the episodes that meet every condition given, in their order; they are numbered anew.
+
+        Args:
+            episodes: their numbers.
+            task: episodes with this task.
+            min_frames: episodes of at least so many frames.
+            max_frames: episodes of at most so many frames.
+
+        Raises:
+            UsageError: an episode or task is not there, or nothing would be left.
+        """
+        view = self.as_view()
+        chosen = selection.chosen(view, episodes, task, min_frames, max_frames)
+        return selection.kept(view, np.flatnonzero(chosen))
+
+    def delete(
+        self,
+        episodes: Iterable[int] | None = None,
+        *,
+        task: str | None = None,
+        min_frames: int | None = None,
+        max_frames: int | None = None,
+    ) -> View:
+        """Leave out the episodes that meet every condition given: see `keep`."""
+        view = self.as_view()
+        chosen = selection.chosen(view, episodes, task, min_frames, max_frames)
+        return selection.kept(view, np.flatnonzero(~chosen))
+
+    def split(
+        self, into: Mapping[str, float | Iterable[int]], *, seed: int | None = None
+    ) -> dict[str, View]:
+        """Divide the episodes among views, each episode once, in order.
+
+        Args:
+            into: by name a fraction of the episodes, or their numbers. With fractions that sum to one, the
+                last takes the remainder.
+            seed: shuffles the episodes before they are divided.
+
+        Raises:
+            UsageError: parts overlap, sum to more than one, or would be empty.
+        """
+        view = self.as_view()
+        places = splits.divided(view, into, seed)
+        return {name: selection.kept(view, part) for name, part in places.items()}
+
+    def split_by_task(self) -> dict[str, View]:
+        """A view for each task: the episodes whose first task it is."""
+        view = self.as_view()
+        places = splits.by_task(view)
+        return {name: selection.kept(view, part) for name, part in places.items()}
+
+    def as_splits(
+        self, into: Mapping[str, float | Iterable[int]], *, seed: int | None = None
+    ) -> View:
+        """One view in which these parts follow each other as named splits: see `split`."""
+        view = self.as_view()
+        return splits.named(view, splits.divided(view, into, seed))
+
+    def trim(self, frames: Mapping[int, tuple[int, int]]) -> View:
+        """Narrow episodes to frames `[start, stop)`, rows and pictures together.
+
+        Args:
+            frames: the range to keep, by episode.
+
+        Raises:
+            UsageError: an episode is not there, or a range is empty or not inside it.
+        """
+        return selection.trimmed(self.as_view(), frames)
+
+    def reorder(self, order: Sequence[int]) -> View:
+        """Put the episodes into another order.
+
+        Args:
+            order: every episode's number, once.
+
+        Raises:
+            UsageError: one is missing, unknown or there twice.
+        """
+        return selection.reordered(self.as_view(), order)
+
+    def shuffle(self, *, seed: int) -> View:
+        """Put the episodes into a random order, the same for the same seed."""
+        view = self.as_view()
+        order = np.random.default_rng(seed).permutation(len(view.pieces))
+        return selection.kept(view, order)
+
+    def rename(self, names: Mapping[str, str]) -> View:
+        """Give features other names.
+
+        Args:
+            names: the new name by the old one.
+
+        Raises:
+            UsageError: a feature is not there, an index column, or a name is taken or not usable.
+        """
+        return features.renamed(self.as_view(), names)
+
+    def remove(self, *names: str) -> View:
+        """Leave out features.
+
+        Raises:
+            UsageError: a feature is not there, or an index column.
+        """
+        return features.removed(self.as_view(), names)
+
+    def add(
+        self,
+        name: str,
+        values: Any,
+        *,
+        dtype: str | None = None,
+        shape: Sequence[int] | None = None,
+        names: Json = None,
+    ) -> View:
+        """Add a feature.
+
+        Args:
+            name: its name.
+            values: (rows, …) an array, or an Arrow column: a value for each row, in order.
+            dtype: its dtype; by default that of the values.
+            shape: its shape; by default that of the values.
+            names: names of its dimensions.
+
+        Raises:
+            UsageError: the name is taken, or the values do not fit the rows, dtype, shape or names.
+        """
+        return features.added(self.as_view(), name, values, dtype, shape, names)
+
+    def set_tasks(
+        self,
+        every: str | None = None,
+        *,
+        replacing: Mapping[str, str] | None = None,
+        episodes: Mapping[int, str] | None = None,
+    ) -> View:
+        """Change tasks. An episode's own entry counts, else what replaces its texts, else `every`.
+
+        Args:
+            every: the task of all episodes that nothing else names.
+            replacing: new text by old one; episodes of several tasks keep all of them.
+            episodes: the one task of an episode, by its number.
+
+        Raises:
+            UsageError: an episode or a text to be replaced is not there, or a task is empty.
+        """
+        return selection.retasked(self.as_view(), every, replacing or {}, episodes or {})
+
+    def resample(self, fps: int | float | Fraction) -> View:
+        """Take rows and frames at another rate, the nearest in time.
+
+        Raises:
+            UsageError: it is no positive number.
+        """
+        view, wanted = self.as_view(), parse_fps(fps)
+        if wanted is None:
+            raise UsageError(f"fps is {fps}, expected a positive number")
+        return view.having(fps=wanted)
+
+    def encode(self, encodings: Mapping[str, Encoding]) -> View:
+        """Encode cameras anew; those that are pictures in the tables become videos.
+
+        Raises:
+            UsageError: there is no such camera.
+        """
+        view = self.as_view()
+        features.require_cameras(view, encodings)
+        kept = view.pictures - set(encodings)
+        return view.having(encodings={**view.encodings, **encodings}, pictures=kept)
+
+    def decode(self, *cameras: str) -> View:
+        """Turn the video of cameras into pictures in the tables (PNG).
+
+        Raises:
+            UsageError: there is no such video camera.
+        """
+        view = self.as_view()
+        features.require_cameras(view, cameras, video=True)
+        rest = {name: how for name, how in view.encodings.items() if name not in cameras}
+        return view.having(encodings=rest, pictures=view.pictures | set(cameras))
