@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from roboreel.edit.compile_rows import RowsPlan, compile_rows, table_bytes
 from roboreel.edit.compile_tables import (
     columns_of,
     episodes_without,
@@ -67,13 +68,6 @@ _MEASURED_EPISODES = 8
 """Episodes of one camera that one op measures."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    paths: list[str]
-    start: Int64
-    ops: list[Op]
-
-
 def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     """The plan that writes a view.
 
@@ -98,7 +92,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
         name: video_feature(view, inventory, feature, problems) if feature.is_video else feature
         for name, feature in features.items()
     }
-    tables = _compile_tables(view, inventory)
+    tables = compile_rows(view, inventory, program)
     cameras = {name: compile_camera(view, inventory, name) for name in inventory.cameras}
     model = _result(view, inventory, features, tables, cameras)
     inputs = _inputs(view, inventory, cameras)
@@ -151,57 +145,11 @@ def _tasks_of_episodes(view: United, inventory: Inventory) -> pa.Array:
     return pa.array(texts, pa.list_(pa.string()))
 
 
-def _compile_tables(view: United, inventory: Inventory) -> _Tables:
-    rows, info = view.rows, view.model.info
-    sources = view.model.episodes[DATA_PATH].take(rows).to_pylist()
-    frames = inventory.rows[rows]
-    if view.target.version.one_file_per_episode:
-        paths = v2.paths_of_episodes(v2.DATA_TEMPLATE, range(len(rows)), info.chunks_size)
-        groups = batches(sources, one_file_each=info.version.one_file_per_episode)
-        ops: list[Op] = [
-            WriteTables(
-                episodes=group,
-                files=len(group),
-                reason=f"rows of {len(group)} episodes, a file each; index columns written anew",
-            )
-            for group in groups
-        ]
-        return _Tables(paths, np.zeros(len(rows), dtype=np.int64), ops)
-    limit = view.target.data_file_mb or info.data_file_mb or v30.DEFAULT_DATA_FILE_MB
-    start = np.zeros(len(rows), dtype=np.int64)
-    before = np.cumsum(frames) - frames
-    paths, ops = [], []
-    for number, group in enumerate(pack(_table_bytes(view, inventory), limit_mb=limit)):
-        paths += [numbered(v30.DATA_TEMPLATE, number, info.chunks_size)] * len(group)
-        here = slice(group.start, group.stop)
-        start[here] = before[here] - before[group.start]
-        reason = f"rows of {len(group)} episodes joined; index columns written anew"
-        ops.append(WriteTables(episodes=group, files=1, reason=reason))
-    return _Tables(paths, start, ops)
-
-
-def _table_bytes(view: United, inventory: Inventory) -> Int64:
-    """(episodes,) compressed bytes of each episode's rows: its share of the file's."""
-    paths = view.model.episodes[DATA_PATH].to_pylist()
-    rows_of_file: dict[str, int] = {}
-    for path, rows in zip(paths, inventory.rows.tolist(), strict=True):
-        rows_of_file[path] = rows_of_file.get(path, 0) + rows
-    return np.array(
-        [
-            inventory.files[paths[row]].size_bytes
-            * int(inventory.rows[row])
-            // rows_of_file[paths[row]]
-            for row in view.rows.tolist()
-        ],
-        dtype=np.int64,
-    )
-
-
 def _result(
     view: United,
     inventory: Inventory,
     features: Mapping[str, Feature],
-    tables: _Tables,
+    tables: RowsPlan,
     cameras: Mapping[str, CameraPlan],
 ) -> Model:
     """The model of the dataset that the plan writes."""
@@ -330,7 +278,7 @@ def _beside(path: str) -> bool:
 
 def _input_bytes(view: United, inventory: Inventory) -> int:
     packets = sum(int(facts.size_bytes[view.rows].sum()) for facts in inventory.cameras.values())
-    return packets + int(_table_bytes(view, inventory).sum())
+    return packets + int(table_bytes(view, inventory).sum())
 
 
 def _losses(view: United, inventory: Inventory) -> tuple[str, ...]:

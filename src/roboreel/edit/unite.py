@@ -44,6 +44,8 @@ class United:
     supplied: pa.Table | None = field(repr=False)
     tasks: UnitedTasks = field(repr=False)
     sources: tuple[PlanSource, ...]
+    own_columns: frozenset[int]
+    """Sources whose tables have the columns that they had, by the same names."""
     step: Fraction
     """Frames of the input from one of the result to the next."""
 
@@ -96,6 +98,11 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
         supplied=supplied,
         tasks=tasks,
         sources=tuple(_plan_source(source) for source in view.sources),
+        own_columns=frozenset(
+            number
+            for number, (source, inventory) in enumerate(zip(view.sources, inventories, strict=True))
+            if all(_schema(schema, source) is schema for schema in inventory.schemas.values())
+        ),
         step=step,
     )
 
@@ -200,13 +207,14 @@ def _named(view: View, number: int, inventory: Inventory) -> Inventory:
 
 def _schema(schema: pa.Schema, source: Source) -> pa.Schema:
     """A table's columns by their names in the view, with those that are supplied."""
+    touched = {*source.renamed, *source.removed}
+    if not source.supplied and touched.isdisjoint(schema.names):
+        return schema
     fields = [
         item.with_name(source.renamed.get(item.name, item.name))
         for item in schema
         if item.name not in source.removed
     ]
-    if not source.renamed and not source.removed and not source.supplied:
-        return schema
     fields += [pa.field(name, column.type) for name, column in source.supplied.items()]
     return pa.schema(fields, schema.metadata)
 

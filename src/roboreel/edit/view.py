@@ -96,6 +96,8 @@ class View(Verbs):
     """Cameras whose video becomes pictures in the tables."""
     masks: Mapping[str, str] = field(default_factory=dict)
     """Column that says where a padded feature has values, by the feature's name."""
+    join: bool = False
+    """True: files that stay as they are grouped may share a file, up to its size limit."""
     provenance: bool = False
     """True: the table of episodes says of each which dataset and episode it was."""
     edited: bool = False
