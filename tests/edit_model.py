@@ -220,12 +220,12 @@ def model_of(reading: Reading, *, loose: bool = False) -> Dataset:
         for episode, own in zip(reading.episodes, stats, strict=True)
     ]
     kept = {key: reading.info.get(key) for key in ("fps", "robot_type", "chunks_size", "custom")}
-    return Dataset(
-        version=reading.version, takes=tuple(takes), features=features, kept_info=kept
-    )
+    return Dataset(version=reading.version, takes=tuple(takes), features=features, kept_info=kept)
 
 
-def unlike(model: Dataset, reading: Reading, *, reencoded: Iterable[tuple[int, str]] = ()) -> list[str]:
+def unlike(
+    model: Dataset, reading: Reading, *, reencoded: Iterable[tuple[int, str]] = ()
+) -> list[str]:
     """Everything in which what was written is not what the model says; nothing where it is.
 
     Args:
@@ -323,9 +323,7 @@ def _stats_of(reading: Reading) -> list[Stats]:
     return [{} for _ in reading.episodes]
 
 
-def _stats_unlike(
-    take: Take, stored: Stats, episode: Episode, reading: Reading
-) -> Iterator[str]:
+def _stats_unlike(take: Take, stored: Stats, episode: Episode, reading: Reading) -> Iterator[str]:
     if reading.version == "v2.0":
         return
     for name, spec in reading.info["features"].items():

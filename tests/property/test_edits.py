@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -51,6 +52,14 @@ MADE: dict[str, dict[str, Any]] = {
 }
 
 
+COPIED: set[str] = set()
+"""Digests of the tables of all sources."""
+
+
+def digest(path: Path) -> str:
+    return hashlib.blake2b(path.read_bytes()).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
     """A dataset on disk and its model."""
@@ -83,6 +92,7 @@ def _made(root: Path, name: str) -> Base:
         )
     for path in BESIDE:
         (root / path).write_text("{}")
+    COPIED.update(digest(path) for path in root.rglob("*.parquet"))
     loose = any(camera.join == "encoded" for camera in MADE[name]["cameras"].values())
     return Base(root, model_of(read(root), loose=loose))
 
@@ -219,9 +229,7 @@ def split(data: st.DataObject, model: Dataset, _: dict[str, Base]) -> Step | Non
     if seed is not None:
         order = np.random.default_rng(seed).permutation(len(model))
     members = sorted((order[:first] if part == "a" else order[first:]).tolist())
-    return Step(
-        "split", lambda v: v.split(shares, seed=seed)[part], lambda m: m.keep(members)
-    )
+    return Step("split", lambda v: v.split(shares, seed=seed)[part], lambda m: m.keep(members))
 
 
 def version(data: st.DataObject, model: Dataset, _: dict[str, Base]) -> Step:
@@ -232,7 +240,10 @@ def version(data: st.DataObject, model: Dataset, _: dict[str, Base]) -> Step:
     def on_view(verbs: Verbs) -> Verbs:
         view = verbs.as_view()
         target = replace(
-            view.target, version=parse_version(wanted), regroup=True, **sizes  # type: ignore[arg-type]
+            view.target,
+            version=parse_version(wanted),
+            regroup=True,
+            **sizes,  # type: ignore[arg-type]
         )
         return view.written_as(target)
 
@@ -258,27 +269,40 @@ def _steps(data: st.DataObject, model: Dataset, bases: dict[str, Base]) -> list[
     return steps
 
 
+def _attempt(view: Verbs, out: Path) -> roboreel.Report | roboreel.PlanError:
+    try:
+        return roboreel.write(view.as_view(), out=out)
+    except roboreel.PlanError as refusal:
+        return refusal
+
+
 def _written(view: Verbs, model: Dataset, out: Path) -> Dataset:
     """Write a view and hold the result against the model; returns the model of what is there now."""
+    done = _attempt(view, out)
     anew: set[tuple[int, str]] = set()
-    try:
-        report = roboreel.write(view.as_view(), out=out)
-        assert report.frames_encoded == 0
-    except roboreel.PlanError as error:
-        assert {problem.rule for problem in error.problems} == {"video.gop"}
+    if isinstance(done, roboreel.PlanError):
+        assert {problem.rule for problem in done.problems} == {"video.gop"}, done
         assert model.version != "v3.0", "no cut needs an encoder there"
         assert not out.exists()
         anew = {(n, name) for n, t in enumerate(model.takes) if t.loose for name in model.videos}
-        assert anew, "nothing was cut inside a GOP"
         whole = view.as_view()
         again = whole.written_as(replace(whole.target, reencode=True))
         report = roboreel.write(again, out=out)
         assert 0 < report.frames_encoded <= sum(model.lengths[place] for place, _ in anew)
         event("encoded anew")
+    else:
+        assert done.frames_encoded == 0
     result = read(sound(out))
     assert unlike(model, result, reencoded=anew) == []
-    assert faults(result, extra_files=BESIDE) == []
+    found = faults(result, extra_files=BESIDE)
+    assert [fault for fault in found if not _copied(fault, out)] == []
     return model.seen_again(result)
+
+
+def _copied(fault: str, out: Path) -> bool:
+    """True of a table's metadata that is as some source has it: the file is a copy of one."""
+    path, _, says = fault.partition(": ")
+    return says.startswith("'List'") and digest(out / path) in COPIED
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
