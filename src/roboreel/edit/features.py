@@ -14,7 +14,7 @@ from roboreel.errors import UsageError
 from roboreel.format.declared import fits
 from roboreel.format.feature import INDEX_DTYPES, Feature, feature_from_arrow, is_feature_name
 from roboreel.format.json_types import Json
-from roboreel.format.model import Model, frame_start, frame_stop, video_path
+from roboreel.format.model import with_features
 
 if TYPE_CHECKING:
     from roboreel.edit.view import Source, View
@@ -73,9 +73,13 @@ def added(
     """The view with one feature more: see `Verbs.add`."""
     _require_usable(name)
     if name in names_of(view):
-        raise UsageError(f"there is a feature '{name}' already: remove it first, or take another name")
+        raise UsageError(
+            f"there is a feature '{name}' already: remove it first, or take another name"
+        )
     if view.fps is not None:
-        raise UsageError("add features before resampling: their values belong to the rows as they are")
+        raise UsageError(
+            "add features before resampling: their values belong to the rows as they are"
+        )
     column = _column(name, values)
     lengths = selection.lengths_of(view)
     if len(column) != int(lengths.sum()):
@@ -136,23 +140,24 @@ def _source_renamed(source: Source, names: Mapping[str, str]) -> Source:
     changed = {file_name.get(old, old): new for old, new in names.items()}
     return replace(
         source,
-        model=_model(source.model, features, names),
+        model=with_features(source.model, features, names),
         renamed={**source.renamed, **changed},
         supplied={names.get(name, name): column for name, column in source.supplied.items()},
-        filled=frozenset(names.get(name, name) for name in source.filled),
+        filled={names.get(name, name): type_ for name, type_ in source.filled.items()},
     )
 
 
 def _source_without(source: Source, gone: Sequence[str]) -> Source:
-    features = {n: f for n, f in source.model.info.features.items() if n not in gone}
+    declared = source.model.info.features
+    features = {n: f for n, f in declared.items() if n not in gone}
     file_name = {new: old for old, new in source.renamed.items()}
-    from_files = [name for name in gone if name not in source.supplied]
+    from_files = [n for n in gone if n in declared and n not in source.supplied]
     return replace(
         source,
-        model=_model(source.model, features, {}),
+        model=with_features(source.model, features),
         removed=source.removed | {file_name.get(name, name) for name in from_files},
         supplied={name: c for name, c in source.supplied.items() if name not in gone},
-        filled=source.filled - set(gone),
+        filled={name: type_ for name, type_ in source.filled.items() if name not in gone},
     )
 
 
@@ -163,21 +168,9 @@ def _source_with(source: Source, feature: Feature, column: pa.ChunkedArray) -> S
     features = {**own, feature.name: feature, **index}
     return replace(
         source,
-        model=_model(source.model, features, {}),
+        model=with_features(source.model, features),
         supplied={**source.supplied, feature.name: column},
     )
-
-
-def _model(model: Model, features: Mapping[str, Feature], names: Mapping[str, str]) -> Model:
-    """The model with these features; the places of renamed cameras' videos go by their new names."""
-    columns = {}
-    for old in model.info.cameras:
-        new = names.get(old, old)
-        for place in (video_path, frame_start, frame_stop):
-            columns[place(old)] = place(new) if new in features else None
-    kept = [name for name in model.episodes.column_names if columns.get(name, name) is not None]
-    table = model.episodes.select(kept).rename_columns([columns.get(n, n) or n for n in kept])
-    return replace(model, info=replace(model.info, features=features), episodes=table)
 
 
 def _column(name: str, values: Any) -> pa.ChunkedArray:
@@ -223,7 +216,11 @@ def _declared(
     names: Json,
 ) -> Feature:
     """The declaration of a new feature, held against its values."""
-    found = tuple(np.asarray(values).shape[1:]) if not isinstance(values, pa.ChunkedArray | pa.Array) else _dims(column)
+    found = (
+        tuple(np.asarray(values).shape[1:])
+        if not isinstance(values, pa.ChunkedArray | pa.Array)
+        else _dims(column)
+    )
     feature = feature_from_arrow(name, column.type, found)
     wanted = feature.shape if shape is None else tuple(int(size) for size in shape)
     if wanted != feature.shape:

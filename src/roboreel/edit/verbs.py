@@ -10,7 +10,6 @@ import numpy as np
 
 from roboreel.edit import features, selection, splits
 from roboreel.edit.encoding import Encoding
-from roboreel.edit.pieces import Retask
 from roboreel.errors import UsageError
 from roboreel.format.fps import parse_fps
 from roboreel.format.json_types import Json

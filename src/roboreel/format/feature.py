@@ -90,6 +90,19 @@ def feature_from_arrow(name: str, type_: pa.DataType, shape: tuple[int, ...]) ->
     return Feature(name=name, dtype=dtype, shape=dims, spec=spec)
 
 
+def arrow_type(feature: Feature) -> pa.DataType:
+    """The Arrow type of a column of numbers or texts of a feature: plain for one value, else nested lists."""
+    names = {name: text for text, name in _ARROW_NAMES.items()}
+    type_ = pa.type_for_alias(names.get(feature.dtype, feature.dtype))
+    if feature.shape in ((), (1,)):
+        return type_
+    if len(feature.shape) == 1:
+        return pa.list_(type_, feature.shape[0])
+    for _ in feature.shape:
+        type_ = pa.list_(type_)
+    return type_
+
+
 def dtype_of(type_: pa.DataType) -> str:
     """The format's dtype name of an Arrow type's innermost values."""
     while is_list(type_):
