@@ -17,7 +17,13 @@ from roboreel.edit.compile_tables import (
     features_of,
     program_of,
 )
-from roboreel.edit.compile_video import CameraPlan, compile_camera, refuse_audio, refuse_cuts
+from roboreel.edit.compile_video import (
+    CameraPlan,
+    compile_camera,
+    refuse_audio,
+    refuse_cuts,
+    refuse_sizes,
+)
 from roboreel.edit.pack import runs
 from roboreel.edit.plan import (
     DECLARED_ROWS,
@@ -81,6 +87,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     inventory = view.inventory
     view, skipped = _sound(view, inventory)
     refuse_audio(view, inventory)
+    refuse_sizes(view, inventory)
     refuse_cuts(view, inventory)
     columns = columns_of(view, inventory, problems)
     features = features_of(view, inventory, columns, problems)

@@ -20,6 +20,9 @@ INDEX_DTYPES: Mapping[str, str] = {
 }
 """The five columns that every dataset has, in the order in which lerobot appends them."""
 
+SUBTASK_INDEX = "subtask_index"
+"""Column that counts in `meta/subtasks.parquet` (lerobot 0.4.4 to 0.5.1)."""
+
 SOURCE_TIMESTAMP = "source_timestamp"
 """Column that keeps recorded timestamps where `timestamp` was rewritten as k/fps."""
 

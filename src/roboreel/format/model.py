@@ -23,6 +23,7 @@ _DOCUMENTS = {
     "meta/tasks.parquet",
 }
 """Documents of any version: those of another version than the dataset's must not travel along."""
+SUBTASK_TABLE = "meta/subtasks.parquet"
 EPISODE, LENGTH, TASKS = "episode_index", "length", "tasks"
 DATA_PATH, ROW_START, ROW_STOP = "data/path", "data/row_start", "data/row_stop"
 
