@@ -14,12 +14,13 @@ from roboreel.dataset.survey_pieces import survey_pieces
 from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import Plan, source_prefix
-from roboreel.edit.view import OnBroken, Target, Timestamps, View, whole_view
+from roboreel.edit.targets import target_for
+from roboreel.edit.view import OnBroken, Timestamps, View, whole_view
 from roboreel.errors import DatasetError, PlanError, UsageError
 from roboreel.format.feature import SUBTASK_INDEX
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, SUBTASK_TABLE, video_path
-from roboreel.format.version import FormatVersion, parse_version
+from roboreel.format.version import FormatVersion
 from roboreel.runner.executor import ExecutorName, make_executor
 from roboreel.runner.ledger import ops_noted
 from roboreel.runner.report import Report
@@ -64,19 +65,19 @@ def plan_convert(
         StorageError, DatasetError: the dataset cannot be read.
         PlanError: it cannot be converted as asked; carries every reason.
     """
-    _require("timestamps", timestamps, get_args(Timestamps))
-    _require("on_broken", on_broken, get_args(OnBroken))
-    source = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
-    target = Target(
-        version=parse_version(to),
-        data_file_mb=_limit("data_file_mb", data_file_mb),
-        video_file_mb=_limit("video_file_mb", video_file_mb),
+    view = whole_view(dataset if isinstance(dataset, Dataset) else open_dataset(dataset))
+    target = target_for(
+        view,
+        to=to,
+        data_file_mb=data_file_mb,
+        video_file_mb=video_file_mb,
         timestamps=timestamps,
         on_broken=on_broken,
         reencode=allow_reencode,
         drop_audio=drop_audio,
+        regroup=True,
     )
-    return plan_write(whole_view(source, target), out=out, in_place=in_place, workers=workers)
+    return plan_write(view.written_as(target), out=out, in_place=in_place, workers=workers)
 
 
 def convert(
@@ -193,6 +194,7 @@ def plan_write(
     out: str | os.PathLike[str] | None = None,
     in_place: bool = False,
     workers: int = 1,
+    surveys: dict[str, Inventory] | None = None,
 ) -> Plan:
     """Plan the writing of a view. Nothing is written.
 
@@ -202,6 +204,7 @@ def plan_write(
         in_place: instead of `out`: the result takes the place of the one dataset, which is kept under
             another name.
         workers: processes that may look through the files, where they are many.
+        surveys: of datasets, by where they lie, for several plans of the same ones; grows.
 
     Raises:
         UsageError: an argument is wrong, or the output exists.
@@ -218,7 +221,8 @@ def plan_write(
             heal(place)  # a result that is there already is told of below
         for source in view.sources:
             refuse_output(place, source=source.dataset.url)
-    return replace(compile_view(view, _surveyed(view, workers)), out=place, in_place=in_place)
+    inventories = _surveyed(view, workers, {} if surveys is None else surveys)
+    return replace(compile_view(view, inventories), out=place, in_place=in_place)
 
 
 def write(
@@ -346,10 +350,9 @@ def _require_one_subtask_list(view: View) -> None:
         )
 
 
-def _surveyed(view: View, workers: int) -> list[Inventory]:
+def _surveyed(view: View, workers: int, known: dict[str, Inventory]) -> list[Inventory]:
     """What the files of each source hold, by the view's pieces of it."""
     found = []
-    known: dict[str, Inventory] = {}
     for number, source in enumerate(view.sources):
         dataset = cast("Dataset", source.dataset)
         if dataset.url not in known:
@@ -362,12 +365,6 @@ def _surveyed(view: View, workers: int) -> list[Inventory]:
             )
         )
     return found
-
-
-def _limit(name: str, value: float | None) -> float | None:
-    if value is not None and not 0 < value < float("inf"):
-        raise UsageError(f"{name} is {value}, expected a positive number of MiB")
-    return value
 
 
 def _require(name: str, value: str, choices: tuple[str, ...]) -> None:

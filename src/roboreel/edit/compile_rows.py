@@ -107,7 +107,10 @@ def _same_tasks(view: United, inventory: Inventory) -> Bools:
     numbers = view.tasks.map_of_piece.tolist()
     return np.array(
         [
-            all(maps[numbers[row]].get(index, index) == index for index in inventory.tasks_of_rows[row])
+            all(
+                maps[numbers[row]].get(index, index) == index
+                for index in inventory.tasks_of_rows[row]
+            )
             for row in view.rows.tolist()
         ],
         dtype=np.bool_,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal, Protocol, TypeAlias
@@ -58,6 +58,12 @@ class Opened(Protocol):
     @property
     def model(self) -> Model:
         """Its documents."""
+        ...
+
+    def rows(
+        self, stretches: Iterable[tuple[int, int, int]], columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Reads rows of stretches of episodes: for the verbs that need values."""
         ...
 
 
