@@ -14,10 +14,13 @@ from roboreel.dataset.survey_pieces import survey_pieces
 from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import Plan, source_prefix
-from roboreel.edit.view import OnBroken, Target, Timestamps, View, whole_view
-from roboreel.errors import DatasetError, UsageError
+from roboreel.edit.targets import target_for
+from roboreel.edit.view import OnBroken, Timestamps, View, whole_view
+from roboreel.errors import DatasetError, PlanError, UsageError
+from roboreel.format.feature import SUBTASK_INDEX
 from roboreel.format.inventory import Inventory
-from roboreel.format.version import FormatVersion, parse_version
+from roboreel.format.model import DATA_PATH, SUBTASK_TABLE, video_path
+from roboreel.format.version import FormatVersion
 from roboreel.runner.executor import ExecutorName, make_executor
 from roboreel.runner.ledger import ops_noted
 from roboreel.runner.report import Report
@@ -62,19 +65,19 @@ def plan_convert(
         StorageError, DatasetError: the dataset cannot be read.
         PlanError: it cannot be converted as asked; carries every reason.
     """
-    _require("timestamps", timestamps, get_args(Timestamps))
-    _require("on_broken", on_broken, get_args(OnBroken))
-    source = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
-    target = Target(
-        version=parse_version(to),
-        data_file_mb=_limit("data_file_mb", data_file_mb),
-        video_file_mb=_limit("video_file_mb", video_file_mb),
+    view = whole_view(dataset if isinstance(dataset, Dataset) else open_dataset(dataset))
+    target = target_for(
+        view,
+        to=to,
+        data_file_mb=data_file_mb,
+        video_file_mb=video_file_mb,
         timestamps=timestamps,
         on_broken=on_broken,
         reencode=allow_reencode,
         drop_audio=drop_audio,
+        regroup=True,
     )
-    return plan_write(whole_view(source, target), out=out, in_place=in_place, workers=workers)
+    return plan_write(view.written_as(target), out=out, in_place=in_place, workers=workers)
 
 
 def convert(
@@ -191,6 +194,7 @@ def plan_write(
     out: str | os.PathLike[str] | None = None,
     in_place: bool = False,
     workers: int = 1,
+    surveys: dict[str, Inventory] | None = None,
 ) -> Plan:
     """Plan the writing of a view. Nothing is written.
 
@@ -200,6 +204,7 @@ def plan_write(
         in_place: instead of `out`: the result takes the place of the one dataset, which is kept under
             another name.
         workers: processes that may look through the files, where they are many.
+        surveys: of datasets, by where they lie, for several plans of the same ones; grows.
 
     Raises:
         UsageError: an argument is wrong, or the output exists.
@@ -207,6 +212,7 @@ def plan_write(
         PlanError: it cannot be written as asked; carries every reason.
     """
     view = view.as_view()
+    _require_one_subtask_list(view)
     if (out is None) != in_place:
         raise UsageError("give either the folder to make (-o), or --in-place")
     place = _place_of(view) if out is None else os.path.expanduser(os.fspath(out))
@@ -215,7 +221,8 @@ def plan_write(
             heal(place)  # a result that is there already is told of below
         for source in view.sources:
             refuse_output(place, source=source.dataset.url)
-    return replace(compile_view(view, _surveyed(view, workers)), out=place, in_place=in_place)
+    inventories = _surveyed(view, workers, {} if surveys is None else surveys)
+    return replace(compile_view(view, inventories), out=place, in_place=in_place)
 
 
 def write(
@@ -280,7 +287,8 @@ def _refuse_discarding(plan: Plan) -> None:
     """Raise `UsageError` where the original holds what the result does not."""
     (one,) = plan.sources  # in place there is but one
     source = open_dataset(one.url, follow_links=one.follow_links)
-    lost = [f"'{name}'" for name in source.files if name not in plan.files and _of_worth(name)]
+    wanted = set(plan.files) | _named_by_documents(source)  # leaving episodes out was asked for
+    lost = [f"'{name}'" for name in source.files if name not in wanted and _of_worth(name)]
     lost += [
         f"'{problem.path or problem.column}'"
         for problem in source.problems
@@ -293,6 +301,12 @@ def _refuse_discarding(plan: Plan) -> None:
             "the original holds what the result does not, and would be lost:"
             f" {', '.join(lost[:5])}{more}; without --discard-original it is kept"
         )
+
+
+def _named_by_documents(source: Dataset) -> set[str]:
+    """The files that hold a dataset's rows and pictures."""
+    columns = [DATA_PATH, *(video_path(camera) for camera in source.cameras)]
+    return {path for column in columns for path in source.episodes[column].unique().to_pylist()}
 
 
 def _of_worth(name: str) -> bool:
@@ -321,10 +335,24 @@ def _place_of(view: View) -> str:
     return urls[0]
 
 
-def _surveyed(view: View, workers: int) -> list[Inventory]:
+def _require_one_subtask_list(view: View) -> None:
+    """Raise `PlanError` where numbers in rows would stand for other texts than they did."""
+    lists = {
+        source.dataset.url: cast("Dataset", source.dataset).root.read(SUBTASK_TABLE)
+        for source in view.sources
+        if SUBTASK_TABLE in source.model.extra_files and SUBTASK_INDEX in source.model.info.features
+    }
+    if len(set(lists.values())) > 1:
+        urls = ", ".join(f"'{url}'" for url in lists)
+        raise PlanError(
+            f"{urls} have different '{SUBTASK_TABLE}', and '{SUBTASK_INDEX}' counts in it: remove the"
+            " feature from them first"
+        )
+
+
+def _surveyed(view: View, workers: int, known: dict[str, Inventory]) -> list[Inventory]:
     """What the files of each source hold, by the view's pieces of it."""
     found = []
-    known: dict[str, Inventory] = {}
     for number, source in enumerate(view.sources):
         dataset = cast("Dataset", source.dataset)
         if dataset.url not in known:
@@ -337,12 +365,6 @@ def _surveyed(view: View, workers: int) -> list[Inventory]:
             )
         )
     return found
-
-
-def _limit(name: str, value: float | None) -> float | None:
-    if value is not None and not 0 < value < float("inf"):
-        raise UsageError(f"{name} is {value}, expected a positive number of MiB")
-    return value
 
 
 def _require(name: str, value: str, choices: tuple[str, ...]) -> None:

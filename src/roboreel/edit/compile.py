@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from roboreel.edit.carried import carried_splits
 from roboreel.edit.compile_rows import RowsPlan, compile_rows, table_bytes
 from roboreel.edit.compile_tables import (
     columns_of,
@@ -16,39 +17,42 @@ from roboreel.edit.compile_tables import (
     features_of,
     program_of,
 )
-from roboreel.edit.compile_video import CameraPlan, compile_camera, refuse_audio, refuse_cuts
-from roboreel.edit.pack import batches, pack, runs
+from roboreel.edit.compile_video import (
+    CameraPlan,
+    compile_camera,
+    refuse_audio,
+    refuse_cuts,
+    refuse_sizes,
+)
+from roboreel.edit.pack import runs
 from roboreel.edit.plan import (
     DECLARED_ROWS,
     DEFAULT_TASK,
     FIRST_INDEX,
+    FIRST_SUPPLIED,
     INPUT_ROW,
     INPUT_TABLE,
     ROWS,
     SOURCE,
-    FIRST_SUPPLIED,
+    SOURCE_EPISODE,
     STRETCH,
     TASK_MAP,
-    SOURCE_EPISODE,
     CopyFile,
     MeasureCamera,
     Op,
     Plan,
     StatsProgram,
-    WriteTables,
     input_frame,
     input_joined,
     input_packets,
     input_video,
 )
-from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.unite import United, unite
+from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
-from roboreel.format import v2, v30
 from roboreel.format.feature import Feature
-from roboreel.format.inventory import FileFacts, Int64, Inventory
-from roboreel.format.layout import numbered
+from roboreel.format.inventory import FileFacts, Inventory
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
@@ -61,8 +65,7 @@ from roboreel.format.model import (
     frame_stop,
     video_path,
 )
-from roboreel.format.parse import Problems, usable_splits
-from roboreel.format.version import FormatVersion
+from roboreel.format.parse import Problems
 
 _MEASURED_EPISODES = 8
 """Episodes of one camera that one op measures."""
@@ -84,6 +87,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     inventory = view.inventory
     view, skipped = _sound(view, inventory)
     refuse_audio(view, inventory)
+    refuse_sizes(view, inventory)
     refuse_cuts(view, inventory)
     columns = columns_of(view, inventory, problems)
     features = features_of(view, inventory, columns, problems)
@@ -102,6 +106,9 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
         CopyFile(path=_own_name(p), source=p, reason="travels along as it is")
         for p in view.model.extra_files
     ]
+    kept = np.zeros(len(of.pieces), dtype=np.bool_)
+    kept[view.rows] = True
+    splits, torn = carried_splits(of, kept)
     return Plan(
         sources=view.sources,
         model=model,
@@ -111,10 +118,10 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
         table=program,
         stats=_stats(view, model),
         supplied=view.supplied,
-        splits=_splits(view),
+        splits=splits,
         input_bytes=_input_bytes(view, inventory),
         problems=(*view.model.problems, *inventory.problems, *problems.found),
-        losses=_losses(view, inventory),
+        losses=(*_losses(view, inventory), *view.lost, *torn),
         skipped=skipped,
     )
 
@@ -191,9 +198,7 @@ def _rate(view: United) -> dict[str, Any]:
     return {"fps": fps, "fps_value": fps.numerator if fps.denominator == 1 else float(fps)}
 
 
-def _inputs(
-    view: United, inventory: Inventory, cameras: Mapping[str, CameraPlan]
-) -> pa.Table:
+def _inputs(view: United, inventory: Inventory, cameras: Mapping[str, CameraPlan]) -> pa.Table:
     source = view.model.episodes.take(view.rows)
     rows = inventory.rows[view.rows]
     index_of_text = {text: index for index, text in reversed(list(view.tasks.texts.items()))}
@@ -245,17 +250,6 @@ def _stats(view: United, model: Model) -> StatsProgram:
         features=tuple(wanted),
         compare_global=not view.model.info.version.has_episode_stats and not view.view.edited,
     )
-
-
-def _splits(view: United) -> dict[str, str]:
-    """The splits, each with those of its episodes that are kept."""
-    before = len(view.model.episodes)
-    splits = usable_splits(view.model.info.splits, before, Problems())
-    kept = np.zeros(before + 1, dtype=np.int64)
-    kept[view.rows + 1] = 1
-    kept_before = np.cumsum(kept)
-    ranges = {name: [int(part) for part in text.split(":")] for name, text in splits.items()}
-    return {name: f"{kept_before[a]}:{kept_before[b]}" for name, (a, b) in ranges.items()}
 
 
 def _used_files(view: United, inventory: Inventory) -> dict[str, FileFacts]:

@@ -64,6 +64,33 @@ def refuse_audio(view: United, inventory: Inventory) -> None:
         raise PlanError(summary, problems)
 
 
+def refuse_sizes(view: United, inventory: Inventory) -> None:
+    """Raise `PlanError` where datasets that are put together differ in the size of a camera's pictures."""
+    if len(view.sources) < 2:
+        return
+    problems = []
+    for camera, facts in inventory.cameras.items():
+        encoding = view.view.encodings.get(camera)
+        if encoding is not None and encoding.size is not None:
+            continue
+        known = facts.stream[view.rows]
+        streams = [inventory.streams[number] for number in sorted(set(known[known >= 0].tolist()))]
+        sizes = sorted({(stream.width, stream.height) for stream in streams})
+        if len(sizes) > 1:
+            said = ", ".join(f"{width}x{height}" for width, height in sizes)
+            problems.append(
+                Problem(
+                    rule="video.size",
+                    severity="error",
+                    message=f"pictures of {said}",
+                    column=camera,
+                )
+            )
+    if problems:
+        advice = "scale them to one size (merge --resize WIDTHxHEIGHT)"
+        raise PlanError(f"cameras differ in the size of their pictures: {advice}", problems)
+
+
 def refuse_cuts(view: United, inventory: Inventory) -> None:
     """Raise `PlanError` where episodes would have to be re-encoded, and may not or cannot be."""
     if not view.target.version.one_file_per_episode:
@@ -101,7 +128,9 @@ def compile_camera(view: United, inventory: Inventory, camera: str) -> CameraPla
     return _shared_files(view, inventory, camera, facts)
 
 
-def _shared_files(view: United, inventory: Inventory, camera: str, facts: CameraFacts) -> CameraPlan:
+def _shared_files(
+    view: United, inventory: Inventory, camera: str, facts: CameraFacts
+) -> CameraPlan:
     rows = view.rows
     info = view.model.info
     limit = view.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
