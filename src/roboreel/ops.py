@@ -16,8 +16,10 @@ from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import Plan, source_prefix
 from roboreel.edit.targets import target_for
 from roboreel.edit.view import OnBroken, Timestamps, View, whole_view
-from roboreel.errors import DatasetError, UsageError
+from roboreel.errors import DatasetError, PlanError, UsageError
+from roboreel.format.feature import SUBTASK_INDEX
 from roboreel.format.inventory import Inventory
+from roboreel.format.model import DATA_PATH, SUBTASK_TABLE, video_path
 from roboreel.format.version import FormatVersion
 from roboreel.runner.executor import ExecutorName, make_executor
 from roboreel.runner.ledger import ops_noted
@@ -210,6 +212,7 @@ def plan_write(
         PlanError: it cannot be written as asked; carries every reason.
     """
     view = view.as_view()
+    _require_one_subtask_list(view)
     if (out is None) != in_place:
         raise UsageError("give either the folder to make (-o), or --in-place")
     place = _place_of(view) if out is None else os.path.expanduser(os.fspath(out))
@@ -284,7 +287,8 @@ def _refuse_discarding(plan: Plan) -> None:
     """Raise `UsageError` where the original holds what the result does not."""
     (one,) = plan.sources  # in place there is but one
     source = open_dataset(one.url, follow_links=one.follow_links)
-    lost = [f"'{name}'" for name in source.files if name not in plan.files and _of_worth(name)]
+    wanted = set(plan.files) | _named_by_documents(source)  # leaving episodes out was asked for
+    lost = [f"'{name}'" for name in source.files if name not in wanted and _of_worth(name)]
     lost += [
         f"'{problem.path or problem.column}'"
         for problem in source.problems
@@ -297,6 +301,12 @@ def _refuse_discarding(plan: Plan) -> None:
             "the original holds what the result does not, and would be lost:"
             f" {', '.join(lost[:5])}{more}; without --discard-original it is kept"
         )
+
+
+def _named_by_documents(source: Dataset) -> set[str]:
+    """The files that hold a dataset's rows and pictures."""
+    columns = [DATA_PATH, *(video_path(camera) for camera in source.cameras)]
+    return {path for column in columns for path in source.episodes[column].unique().to_pylist()}
 
 
 def _of_worth(name: str) -> bool:
@@ -323,6 +333,21 @@ def _place_of(view: View) -> str:
         raise UsageError("several datasets have no one place: give the folder to make (-o)")
     refuse_replacing(urls[0])
     return urls[0]
+
+
+def _require_one_subtask_list(view: View) -> None:
+    """Raise `PlanError` where numbers in rows would stand for other texts than they did."""
+    lists = {
+        source.dataset.url: cast("Dataset", source.dataset).root.read(SUBTASK_TABLE)
+        for source in view.sources
+        if SUBTASK_TABLE in source.model.extra_files and SUBTASK_INDEX in source.model.info.features
+    }
+    if len(set(lists.values())) > 1:
+        urls = ", ".join(f"'{url}'" for url in lists)
+        raise PlanError(
+            f"{urls} have different '{SUBTASK_TABLE}', and '{SUBTASK_INDEX}' counts in it: remove the"
+            " feature from them first"
+        )
 
 
 def _surveyed(view: View, workers: int, known: dict[str, Inventory]) -> list[Inventory]:

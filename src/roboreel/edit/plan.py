@@ -203,6 +203,8 @@ class PlanSource:
     """New name of a column or camera by the one that it has there."""
     removed: tuple[str, ...] = ()
     """Columns and cameras that are left out, by their names there."""
+    filled: tuple[str, ...] = ()
+    """Columns that it does not have or has shorter: its own statistics of them are of no use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

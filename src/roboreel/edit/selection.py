@@ -79,7 +79,7 @@ def chosen(
     if task is not None:
         texts = tasks_of(view)
         _require_tasks(texts, [task])
-        found &= np.array([task in listed for listed in texts], dtype=np.bool_)
+        found &= np.array([task in own for own in texts], dtype=np.bool_)
     lengths = lengths_of(view)
     if min_frames is not None:
         found &= lengths >= min_frames
@@ -106,10 +106,10 @@ def places(view: View, episodes: Iterable[int]) -> Int64:
     wanted = [_whole(number) for number in episodes]
     unknown = sorted({number for number in wanted if number not in place_of})
     if unknown:
-        raise UsageError(f"no episode {_listed(unknown)}: there are {_spans(numbers)}")
+        raise UsageError(f"no episode {listed(unknown)}: there are {_spans(numbers)}")
     twice = sorted(number for number, times in Counter(wanted).items() if times > 1)
     if twice:
-        raise UsageError(f"episode {_listed(twice)} is named twice")
+        raise UsageError(f"episode {listed(twice)} is named twice")
     return np.array([place_of[number] for number in wanted], dtype=np.int64)
 
 
@@ -130,7 +130,7 @@ def reordered(view: View, order: Sequence[int]) -> View:
     missing = set(range(len(view.pieces))) - set(positions.tolist())
     if missing:
         numbers = numbers_of(view)[sorted(missing)].tolist()
-        raise UsageError(f"the order leaves out episode {_listed(numbers)}: name every one once")
+        raise UsageError(f"the order leaves out episode {listed(numbers)}: name every one once")
     return kept(view, positions)
 
 
@@ -164,12 +164,12 @@ def retasked(
             raise UsageError(f"a task needs a text: {text!r} is none")
     texts = tasks_of(view)
     _require_tasks(texts, replacing)
-    own = dict(zip(places(view, episodes).tolist(), episodes.values(), strict=True))
+    single = dict(zip(places(view, episodes).tolist(), episodes.values(), strict=True))
     changes: dict[int, Retask] = {}
-    for place, listed in enumerate(texts):
-        if place in own:
-            changes[place] = Retask(every=own[place])
-        elif any(text in replacing for text in listed):
+    for place, now in enumerate(texts):
+        if place in single:
+            changes[place] = Retask(every=single[place])
+        elif any(text in replacing for text in now):
             changes[place] = Retask(texts=tuple(replacing.items()))
         elif every is not None:
             changes[place] = Retask(every=every)
@@ -181,10 +181,10 @@ def _is_text(text: object) -> bool:
 
 
 def _require_tasks(texts: Sequence[Sequence[str]], wanted: Iterable[str]) -> None:
-    known = list(dict.fromkeys(text for listed in texts for text in listed))
+    known = list(dict.fromkeys(text for own in texts for text in own))
     unknown = [text for text in wanted if text not in known]
     if unknown:
-        raise UsageError(f"no episode has the task {_listed(unknown)}: there are {_listed(known)}")
+        raise UsageError(f"no episode has the task {listed(unknown)}: there are {listed(known)}")
 
 
 def _whole(number: object, what: str = "the number of an episode") -> int:
@@ -202,7 +202,8 @@ def _span(number: int, span: object) -> tuple[int, int]:
     return start, stop
 
 
-def _listed(items: Sequence[object]) -> str:
+def listed(items: Sequence[object]) -> str:
+    """Items for a message; of many the first."""
     shown = ", ".join(repr(item) for item in items[:_SHOWN]) or "none"
     return shown + (f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else "")
 
