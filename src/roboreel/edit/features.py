@@ -165,22 +165,12 @@ def _source_renamed(source: Source, names: Mapping[str, str]) -> Source:
 
 def _source_without(source: Source, gone: Sequence[str]) -> Source:
     features = {n: f for n, f in source.model.info.features.items() if n not in gone}
-<<<<<<< HEAD
-    old_name = {new: old for old, new in source.renamed.items()}
-    own = [name for name in gone if name in source.model.info.features]
-    from_files = [n for n in own if n not in source.supplied and n not in source.filled]
-=======
     in_files = _in_files(source)
->>>>>>> h-cli
     return replace(
         source,
         model=with_features(source.model, features),
         renamed={old: new for old, new in source.renamed.items() if new not in gone},
-<<<<<<< HEAD
-        removed=source.removed | {old_name.get(name, name) for name in from_files},
-=======
         removed=source.removed | {in_files[name] for name in gone if name in in_files},
->>>>>>> h-cli
         supplied={name: c for name, c in source.supplied.items() if name not in gone},
         filled={name: type_ for name, type_ in source.filled.items() if name not in gone},
     )
