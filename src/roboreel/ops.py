@@ -248,6 +248,10 @@ def write(
         >>> roboreel.write(roboreel.open(source).delete([1]), out=folder / "b").frames
         9
     """
+    if leftovers == "resume":
+        done = finished_report(view.as_view().sources[0].dataset.url, out)
+        if done is not None:
+            return done
     plan = plan_write(view, out=out, in_place=in_place, workers=workers)
     return run(
         plan,

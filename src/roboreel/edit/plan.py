@@ -215,6 +215,8 @@ class Plan:
     """Where there are several, names of input files begin with `source_prefix` of their number."""
     out: str | None = None
     """Where the result is to appear."""
+    edits: bool = False
+    """True where the same plan, made of the result, would change it again."""
     in_place: bool = False
     """True where the source stands there, and is to make room."""
     model: Model = field(repr=False)
