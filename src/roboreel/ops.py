@@ -171,9 +171,9 @@ def run(
         refuse_discarding(plan)
     name = executor or ("process" if workers > 1 else "serial")
     chosen = make_executor(name, workers, patience=patience)
-    sources = [open_dataset(one.url, follow_links=one.follow_links) for one in plan.sources]
+    sources = [open_dataset(one.url, follow_links=one.follow_links) for one in plan.datasets]
     for number, source in enumerate(sources):
-        prefix = source_prefix(number, len(sources))
+        prefix = source_prefix(number, len(plan.sources))
         refuse_changed(source.root, prefix, statistics_files(source), plan)
     stored = [source.stored_stats().of for source in sources]
     return run_plan(
