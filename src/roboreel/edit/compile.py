@@ -111,6 +111,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     splits, torn = carried_splits(of, kept)
     return Plan(
         sources=view.sources,
+        edits=of.edited,
         model=model,
         inputs=inputs,
         files=_used_files(view, inventory),

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from roboreel.edit import selection
 from roboreel.edit.new_column import new_column
+from roboreel.edit.selection import listed
 from roboreel.errors import UsageError
 from roboreel.format.feature import INDEX_DTYPES, Feature, is_feature_name
 from roboreel.format.inventory import Int64
@@ -111,7 +112,7 @@ def require_cameras(view: View, names: Iterable[str], *, video: bool = False) ->
     for name in names:
         if name not in cameras:
             kind = "video camera" if video else "camera"
-            raise UsageError(f"no {kind} '{name}': there are {_listed(cameras)}")
+            raise UsageError(f"no {kind} '{name}': there are {listed(cameras)}")
 
 
 def _require_known(view: View, names: Iterable[str]) -> None:
@@ -119,13 +120,13 @@ def _require_known(view: View, names: Iterable[str]) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
         there = [name for name in known if name not in INDEX_DTYPES]
-        raise UsageError(f"no feature {_listed(unknown)}: there are {_listed(there)}")
+        raise UsageError(f"no feature {listed(unknown)}: there are {listed(there)}")
 
 
 def _require_own(names: Iterable[str]) -> None:
     fixed = [name for name in names if name in INDEX_DTYPES]
     if fixed:
-        raise UsageError(f"every dataset has {_listed(fixed)}: that cannot be changed")
+        raise UsageError(f"every dataset has {listed(fixed)}: that cannot be changed")
 
 
 def _require_usable(name: object) -> None:
@@ -141,8 +142,10 @@ def _require_usable(name: object) -> None:
         )
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names) or "none"
+def _in_files(source: Source) -> dict[str, str]:
+    """The names that its features have in the files, by those in the view; of features that files have."""
+    declared = source.dataset.model.info.features
+    return {source.renamed.get(n, n): n for n in declared if n not in source.removed}
 
 
 def _source_renamed(source: Source, names: Mapping[str, str]) -> Source:
@@ -150,10 +153,7 @@ def _source_renamed(source: Source, names: Mapping[str, str]) -> Source:
     for name, feature in source.model.info.features.items():
         new = names.get(name, name)
         features[new] = replace(feature, name=new)
-    own = source.model.info.features
-    stored = [n for n in own if n not in source.supplied and n not in source.filled]
-    old_name = {new: old for old, new in source.renamed.items()}
-    in_files = {old_name.get(name, name): names.get(name, name) for name in stored}
+    in_files = {old: names.get(name, name) for name, old in _in_files(source).items()}
     return replace(
         source,
         model=with_features(source.model, features, names),
@@ -165,14 +165,12 @@ def _source_renamed(source: Source, names: Mapping[str, str]) -> Source:
 
 def _source_without(source: Source, gone: Sequence[str]) -> Source:
     features = {n: f for n, f in source.model.info.features.items() if n not in gone}
-    old_name = {new: old for old, new in source.renamed.items()}
-    own = [name for name in gone if name in source.model.info.features]
-    from_files = [n for n in own if n not in source.supplied and n not in source.filled]
+    in_files = _in_files(source)
     return replace(
         source,
         model=with_features(source.model, features),
         renamed={old: new for old, new in source.renamed.items() if new not in gone},
-        removed=source.removed | {old_name.get(name, name) for name in from_files},
+        removed=source.removed | {in_files[name] for name in gone if name in in_files},
         supplied={name: c for name, c in source.supplied.items() if name not in gone},
         filled={name: type_ for name, type_ in source.filled.items() if name not in gone},
     )

@@ -201,6 +201,8 @@ class PlanSource:
     """True where links out of it were followed, and are to be."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """New name of a column or camera by the one that it has there."""
+    is_dataset: bool = True
+    """False for a folder of videos that are added."""
     removed: tuple[str, ...] = ()
     """Columns and cameras that are left out, by their names there."""
     filled: tuple[str, ...] = ()
@@ -215,6 +217,8 @@ class Plan:
     """Where there are several, names of input files begin with `source_prefix` of their number."""
     out: str | None = None
     """Where the result is to appear."""
+    edits: bool = False
+    """True where the same plan, made of the result, would change it again."""
     in_place: bool = False
     """True where the source stands there, and is to make room."""
     model: Model = field(repr=False)
@@ -242,4 +246,9 @@ class Plan:
     @property
     def source(self) -> str:
         """Where its datasets lie, in a line."""
-        return " + ".join(source.url for source in self.sources)
+        return " + ".join(source.url for source in self.datasets)
+
+    @property
+    def datasets(self) -> tuple[PlanSource, ...]:
+        """The datasets that it reads: they come before folders of videos."""
+        return tuple(source for source in self.sources if source.is_dataset)

@@ -61,7 +61,7 @@ def features(
         if remove:
             view = view.remove(*remove)
         if rename:
-            view = view.rename(pairs_in(rename, "--rename"))
+            view = view.rename(names=pairs_in(rename, "--rename"))
         for name, place in (
             {} if add is None else pairs_in([add], "--add", form="NAME=FILE")
         ).items():
