@@ -62,7 +62,7 @@ def edits(source: Source) -> Iterator[Edit]:
     for part, taken in {"a": every[:first], "b": every[first:]}.items():
         yield Edit(
             name=f"split-{part}",
-            make=lambda path, part=part: roboreel.open(path).split({"a": 0.6, "b": 0.4})[part],
+            make=_taking_part(part),
             taken=tuple(taken),
             theirs=("split", {"splits": {"a": 0.6, "b": 0.4}}),
             part=part,
@@ -108,6 +108,10 @@ def edits(source: Source) -> Iterator[Edit]:
         theirs=("tasks", {"new_task": "all the same", "episode_tasks": {last: "but for the last"}}),
     )
     yield from _own(source, lengths)
+
+
+def _taking_part(part: str) -> Callable[[Path], Any]:  # Any: as in `Edit.make`
+    return lambda path: roboreel.open(path).split({"a": 0.6, "b": 0.4})[part]
 
 
 def _own(source: Source, lengths: list[int]) -> Iterator[Edit]:

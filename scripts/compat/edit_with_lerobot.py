@@ -1,7 +1,8 @@
 """Edits v3.0 datasets with the lerobot of the interpreter that runs this file.
 
-`python edit_with_lerobot.py JOBS.json`, where JOBS lists `{"operation", "roots", "out", "arguments", "report"}`.
-The roots must be copies: lerobot changes tasks in place. The report receives `{"error": null}` or lerobot's error.
+`python edit_with_lerobot.py JOBS.json`, where JOBS lists
+`{"operation", "roots", "out", "arguments", "report"}`. The roots must be copies: lerobot changes tasks in
+place. The report receives `{"error": null}` or lerobot's error.
 """
 
 import importlib

@@ -32,9 +32,9 @@ DELIBERATE = """\
 Where a result is meant to be another than lerobot's, and so is not compared with it:
 - pictures: lerobot's delete and split encode them anew; ours are the source's, bit for bit (group "edit").
   Between the two only the numbers that are painted on them count;
-- task_index: lerobot sorts the texts after `modify_tasks`, ours are in the order of the source's list; the texts
-  of the rows are compared;
-- `modify_tasks` leaves one task to each episode; here those of several keep all of them where texts are replaced;
+- task_index: lerobot sorts the texts after `modify_tasks`, ours are in the order of the source's list; the
+  texts of the rows are compared;
+- `modify_tasks` leaves one task to each episode; here those of several keep all where texts are replaced;
 - statistics of index columns: lerobot carries those from before the episodes were renumbered;
 - columns of episodes, keys of info.json and files that the format does not know: lerobot drops them;
 - provenance: merged datasets say of each episode where it was."""
