@@ -13,11 +13,13 @@ from roboreel.dataset.survey import survey
 from roboreel.dataset.survey_pieces import survey_pieces
 from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
+from roboreel.edit.encoding import AUTO, HARDWARE, SOFTWARE, encoder_settings
 from roboreel.edit.plan import Plan, source_prefix
 from roboreel.edit.view import OnBroken, Target, Timestamps, View, whole_view
 from roboreel.errors import DatasetError, UsageError
 from roboreel.format.inventory import Inventory
 from roboreel.format.version import FormatVersion, parse_version
+from roboreel.runner.encoders import encoder_that_works, require_encoders
 from roboreel.runner.executor import ExecutorName, make_executor
 from roboreel.runner.ledger import ops_noted
 from roboreel.runner.report import Report
@@ -215,7 +217,10 @@ def plan_write(
             heal(place)  # a result that is there already is told of below
         for source in view.sources:
             refuse_output(place, source=source.dataset.url)
-    return replace(compile_view(view, _surveyed(view, workers)), out=place, in_place=in_place)
+    view = _with_encoders(view)
+    plan = compile_view(view, _surveyed(view, workers))
+    require_encoders(plan)
+    return replace(plan, out=place, in_place=in_place)
 
 
 def write(
@@ -319,6 +324,18 @@ def _place_of(view: View) -> str:
         raise UsageError("several datasets have no one place: give the folder to make (-o)")
     refuse_replacing(urls[0])
     return urls[0]
+
+
+def _with_encoders(view: View) -> View:
+    """The view with an encoder's name for `auto`: the first hardware encoder that works, else AV1's."""
+    found = {}
+    for camera, encoding in view.encodings.items():
+        tried = [replace(encoding, vcodec=name) for name in (*HARDWARE, SOFTWARE)]
+        if encoding.vcodec == AUTO:
+            works = encoder_that_works([encoder_settings(one) for one in tried])
+            encoding = tried[works]
+        found[camera] = encoding
+    return replace(view, encodings=found)
 
 
 def _surveyed(view: View, workers: int) -> list[Inventory]:
