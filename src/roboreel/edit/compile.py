@@ -249,9 +249,7 @@ def _rate(view: United) -> dict[str, Any]:
     return {"fps": fps, "fps_value": fps.numerator if fps.denominator == 1 else float(fps)}
 
 
-def _inputs(
-    view: United, inventory: Inventory, cameras: Mapping[str, CameraPlan]
-) -> pa.Table:
+def _inputs(view: United, inventory: Inventory, cameras: Mapping[str, CameraPlan]) -> pa.Table:
     source = view.model.episodes.take(view.rows)
     rows = inventory.rows[view.rows]
     index_of_text = {text: index for index, text in reversed(list(view.tasks.texts.items()))}

@@ -56,7 +56,9 @@ def recoded(view: United, inventory: Inventory, columns: Columns) -> dict[str, R
         there = name in inventory.cameras or (feature.dtype == "image" and name in columns.types)
         chosen = feature.is_video and view.step != 1 and name not in view.view.pictures
         if there and (asked or chosen):
-            found[name] = Recode(how=view.view.encodings.get(name), from_tables=_in_tables(view, name))
+            found[name] = Recode(
+                how=view.view.encodings.get(name), from_tables=_in_tables(view, name)
+            )
     return found
 
 
@@ -179,9 +181,7 @@ def _kinds(view: United, inventory: Inventory, camera: str, recode: Recode) -> I
     return np.array(kinds, dtype=np.int64)
 
 
-def _guessed_bytes(
-    view: United, inventory: Inventory, feature: Feature, recode: Recode
-) -> Int64:
+def _guessed_bytes(view: United, inventory: Inventory, feature: Feature, recode: Recode) -> Int64:
     """(episodes,) what each may take: of videos what they take now, of pictures by their pixels."""
     frames = inventory.rows[view.rows]
     width, height = picture_size(feature)
@@ -201,9 +201,7 @@ def _as_pictures(feature: Feature) -> Feature:
     return replace(feature, dtype="image", spec={**spec, "dtype": "image"})
 
 
-def _as_video(
-    view: United, inventory: Inventory, feature: Feature, recode: Recode
-) -> Feature:
+def _as_video(view: United, inventory: Inventory, feature: Feature, recode: Recode) -> Feature:
     """The declaration of a camera that is encoded, with the facts that lerobot states of a video."""
     _refuse(view, inventory, feature, recode)
     width, height = _result_size(view, inventory, feature, recode)
@@ -250,7 +248,9 @@ def _refuse(view: United, inventory: Inventory, feature: Feature, recode: Recode
     """Raise `PlanError` where a camera cannot be encoded."""
     name, facts = feature.name, inventory.cameras.get(feature.name)
     if feature.is_depth and (recode.how is not None or recode.from_tables.any()):
-        raise PlanError(f"'{name}' holds depths: roboreel does not choose a video encoding for them")
+        raise PlanError(
+            f"'{name}' holds depths: roboreel does not choose a video encoding for them"
+        )
     if recode.how is None and facts is not None:
         streams = sorted(set(facts.stream[view.rows].tolist()))
         codecs = [inventory.streams[stream].codec for stream in streams]

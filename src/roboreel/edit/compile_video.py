@@ -108,7 +108,9 @@ def compile_camera(view: United, inventory: Inventory, camera: str) -> CameraPla
     return _shared_files(view, inventory, camera, facts)
 
 
-def _shared_files(view: United, inventory: Inventory, camera: str, facts: CameraFacts) -> CameraPlan:
+def _shared_files(
+    view: United, inventory: Inventory, camera: str, facts: CameraFacts
+) -> CameraPlan:
     rows = view.rows
     info = view.model.info
     limit = view.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB

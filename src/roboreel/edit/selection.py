@@ -103,9 +103,11 @@ def places(view: View, episodes: Iterable[int]) -> Int64:
     unknown = sorted({number for number in wanted if number not in place_of})
     if unknown:
         raise UsageError(f"no episode {_listed(unknown)}: there are {_spans(numbers)}")
-    twice = sorted({number for number in wanted if wanted.count(number) > 1}) if len(
-        set(wanted)
-    ) < len(wanted) else []
+    twice = (
+        sorted({number for number in wanted if wanted.count(number) > 1})
+        if len(set(wanted)) < len(wanted)
+        else []
+    )
     if twice:
         raise UsageError(f"episode {_listed(twice)} is named twice")
     return np.array([place_of[number] for number in wanted], dtype=np.int64)

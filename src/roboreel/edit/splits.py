@@ -37,7 +37,9 @@ def divided(
     if seed is not None:
         raise UsageError("a seed shuffles what fractions divide; these parts name their episodes")
     parts = {
-        name: selection.places(view, part) for name, part in into.items() if not isinstance(part, (int, float))
+        name: selection.places(view, part)
+        for name, part in into.items()
+        if not isinstance(part, (int, float))
     }
     _refuse_overlap(view, parts)
     return parts
@@ -70,7 +72,9 @@ def _by_share(order: Int64, shares: Mapping[str, float]) -> dict[str, Int64]:
     """Parts that follow each other: each has its share rounded down, the last what remains, as in lerobot."""
     for name, share in shares.items():
         if not 0 < share <= 1:
-            raise UsageError(f"the fraction of '{name}' is {share}, expected more than 0, at most 1")
+            raise UsageError(
+                f"the fraction of '{name}' is {share}, expected more than 0, at most 1"
+            )
     total = math.fsum(shares.values())
     if total > 1 + _ROUNDING:
         raise UsageError(f"the fractions sum to {total:g}, expected at most 1")

@@ -29,9 +29,7 @@ class UnitedTasks:
     """(pieces,) which of the maps is that of its rows."""
 
 
-def united_tasks(
-    view: View, inventories: Sequence[Inventory], problems: Problems
-) -> UnitedTasks:
+def united_tasks(view: View, inventories: Sequence[Inventory], problems: Problems) -> UnitedTasks:
     """The tasks of a view.
 
     A whole dataset keeps its list, which v3.0 needs to count from 0. An edited view has the tasks that its

@@ -51,7 +51,10 @@ def run_encode_video(work: Work, op: EncodeVideo) -> OpResult:
         encoded = encode_parts(
             staging,
             path,
-            (camera_frames(work, source, op.camera, at, in_tables=op.from_tables) for at in members),
+            (
+                camera_frames(work, source, op.camera, at, in_tables=op.from_tables)
+                for at in members
+            ),
             fps=work.table.fps,
             encoder=op.encoder,
             size=op.size,

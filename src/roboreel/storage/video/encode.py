@@ -70,7 +70,9 @@ def encode_parts(
         # the muxer's times are those of its own clock; write the packets at exact ones
         write_packets(root, name, pieces, fps=fps)
     except ValueError as error:
-        raise VideoError(f"'{name}': its episodes encode to streams that differ: {error}") from error
+        raise VideoError(
+            f"'{name}': its episodes encode to streams that differ: {error}"
+        ) from error
     for piece in pieces:
         root.remove(piece.name)
     return counts
