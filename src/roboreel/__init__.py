@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from roboreel.dataset.dataset import Dataset
     from roboreel.dataset.diff import Difference, DiffReport, diff
     from roboreel.dataset.open import open_dataset as open
+    from roboreel.edit.concat import concat
+    from roboreel.edit.encoding import Encoding
     from roboreel.edit.plan import Plan
+    from roboreel.edit.view import View
     from roboreel.errors import (
         DatasetError,
         MissingDependencyError,
@@ -33,9 +36,6 @@ if TYPE_CHECKING:
     )
     from roboreel.format.feature import Feature
     from roboreel.format.version import FormatVersion
-    from roboreel.edit.concat import concat
-    from roboreel.edit.encoding import Encoding
-    from roboreel.edit.view import View
     from roboreel.ops import convert, plan_convert, plan_write, run, write
     from roboreel.runner.report import Report
 

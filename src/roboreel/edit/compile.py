@@ -3,52 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from roboreel.edit.carried import carried_splits
 from roboreel.edit.compile_encode import Recode, compile_recode, recoded, stored_as
+from roboreel.edit.compile_rows import RowsPlan, compile_rows, table_bytes
 from roboreel.edit.compile_tables import (
     columns_of,
     episodes_without,
     features_of,
     program_of,
 )
-from roboreel.edit.compile_video import CameraPlan, compile_camera, refuse_audio, refuse_cuts
-from roboreel.edit.pack import batches, pack, runs
+from roboreel.edit.compile_video import (
+    CameraPlan,
+    compile_camera,
+    refuse_audio,
+    refuse_cuts,
+    refuse_sizes,
+)
+from roboreel.edit.pack import runs
 from roboreel.edit.plan import (
     DECLARED_ROWS,
     DEFAULT_TASK,
     FIRST_INDEX,
+    FIRST_SUPPLIED,
     INPUT_ROW,
     INPUT_TABLE,
     ROWS,
     SOURCE,
-    FIRST_SUPPLIED,
+    SOURCE_EPISODE,
     STRETCH,
     TASK_MAP,
-    SOURCE_EPISODE,
     CopyFile,
     MeasureCamera,
     Op,
     Plan,
     StatsProgram,
-    WriteTables,
     input_frame,
     input_joined,
     input_packets,
     input_video,
 )
-from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.unite import United, unite
+from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
-from roboreel.format import v2, v30
 from roboreel.format.feature import Feature
-from roboreel.format.inventory import FileFacts, Int64, Inventory
-from roboreel.format.layout import numbered
+from roboreel.format.inventory import FileFacts, Inventory
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
@@ -61,18 +66,10 @@ from roboreel.format.model import (
     frame_stop,
     video_path,
 )
-from roboreel.format.parse import Problems, usable_splits
-from roboreel.format.version import FormatVersion
+from roboreel.format.parse import Problems
 
 _MEASURED_EPISODES = 8
 """Episodes of one camera that one op measures."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    paths: list[str]
-    start: Int64
-    ops: list[Op]
 
 
 def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
@@ -91,6 +88,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     inventory = view.inventory
     view, skipped = _sound(view, inventory)
     refuse_audio(view, inventory)
+    refuse_sizes(view, inventory)
     columns = columns_of(view, inventory, problems)
     recodes = recoded(view, inventory, columns)
     copied = [n for n in inventory.cameras if n not in recodes and n not in of.pictures]
@@ -102,7 +100,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     }
     columns, features = stored_as(view, inventory, columns, features, recodes)
     program, features = program_of(view, inventory, columns, features, problems)
-    tables = _compile_tables(view, inventory)
+    tables = compile_rows(view, inventory, program)
     cameras = {name: compile_camera(view, inventory, name) for name in copied}
     for name, recode in recodes.items():
         cameras[name] = compile_recode(view, inventory, features[name], recode)
@@ -114,8 +112,12 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
         CopyFile(path=_own_name(p), source=p, reason="travels along as it is")
         for p in view.model.extra_files
     ]
+    kept = np.zeros(len(of.pieces), dtype=np.bool_)
+    kept[view.rows] = True
+    splits, torn = carried_splits(of, kept)
     return Plan(
         sources=view.sources,
+        edits=of.edited,
         model=model,
         inputs=inputs,
         files=_used_files(view, inventory),
@@ -123,10 +125,10 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
         table=program,
         stats=_stats(view, model),
         supplied=view.supplied,
-        splits=_splits(view),
+        splits=splits,
         input_bytes=_input_bytes(view, inventory),
         problems=(*view.model.problems, *inventory.problems, *problems.found),
-        losses=_losses(view, inventory),
+        losses=(*_losses(view, inventory), *view.lost, *torn),
         skipped=skipped,
     )
 
@@ -157,57 +159,11 @@ def _tasks_of_episodes(view: United, inventory: Inventory) -> pa.Array:
     return pa.array(texts, pa.list_(pa.string()))
 
 
-def _compile_tables(view: United, inventory: Inventory) -> _Tables:
-    rows, info = view.rows, view.model.info
-    sources = view.model.episodes[DATA_PATH].take(rows).to_pylist()
-    frames = inventory.rows[rows]
-    if view.target.version.one_file_per_episode:
-        paths = v2.paths_of_episodes(v2.DATA_TEMPLATE, range(len(rows)), info.chunks_size)
-        groups = batches(sources, one_file_each=info.version.one_file_per_episode)
-        ops: list[Op] = [
-            WriteTables(
-                episodes=group,
-                files=len(group),
-                reason=f"rows of {len(group)} episodes, a file each; index columns written anew",
-            )
-            for group in groups
-        ]
-        return _Tables(paths, np.zeros(len(rows), dtype=np.int64), ops)
-    limit = view.target.data_file_mb or info.data_file_mb or v30.DEFAULT_DATA_FILE_MB
-    start = np.zeros(len(rows), dtype=np.int64)
-    before = np.cumsum(frames) - frames
-    paths, ops = [], []
-    for number, group in enumerate(pack(_table_bytes(view, inventory), limit_mb=limit)):
-        paths += [numbered(v30.DATA_TEMPLATE, number, info.chunks_size)] * len(group)
-        here = slice(group.start, group.stop)
-        start[here] = before[here] - before[group.start]
-        reason = f"rows of {len(group)} episodes joined; index columns written anew"
-        ops.append(WriteTables(episodes=group, files=1, reason=reason))
-    return _Tables(paths, start, ops)
-
-
-def _table_bytes(view: United, inventory: Inventory) -> Int64:
-    """(episodes,) compressed bytes of each episode's rows: its share of the file's."""
-    paths = view.model.episodes[DATA_PATH].to_pylist()
-    rows_of_file: dict[str, int] = {}
-    for path, rows in zip(paths, inventory.rows.tolist(), strict=True):
-        rows_of_file[path] = rows_of_file.get(path, 0) + rows
-    return np.array(
-        [
-            inventory.files[paths[row]].size_bytes
-            * int(inventory.rows[row])
-            // rows_of_file[paths[row]]
-            for row in view.rows.tolist()
-        ],
-        dtype=np.int64,
-    )
-
-
 def _result(
     view: United,
     inventory: Inventory,
     features: Mapping[str, Feature],
-    tables: _Tables,
+    tables: RowsPlan,
     cameras: Mapping[str, CameraPlan],
 ) -> Model:
     """The model of the dataset that the plan writes."""
@@ -314,17 +270,6 @@ def _stats(view: United, model: Model) -> StatsProgram:
     )
 
 
-def _splits(view: United) -> dict[str, str]:
-    """The splits, each with those of its episodes that are kept."""
-    before = len(view.model.episodes)
-    splits = usable_splits(view.model.info.splits, before, Problems())
-    kept = np.zeros(before + 1, dtype=np.int64)
-    kept[view.rows + 1] = 1
-    kept_before = np.cumsum(kept)
-    ranges = {name: [int(part) for part in text.split(":")] for name, text in splits.items()}
-    return {name: f"{kept_before[a]}:{kept_before[b]}" for name, (a, b) in ranges.items()}
-
-
 def _used_files(view: United, inventory: Inventory) -> dict[str, FileFacts]:
     columns = [DATA_PATH, *(video_path(name) for name in inventory.cameras)]
     taken = view.model.episodes.take(view.rows)
@@ -345,7 +290,7 @@ def _beside(path: str) -> bool:
 
 def _input_bytes(view: United, inventory: Inventory) -> int:
     packets = sum(int(facts.size_bytes[view.rows].sum()) for facts in inventory.cameras.values())
-    return packets + int(_table_bytes(view, inventory).sum())
+    return packets + int(table_bytes(view, inventory).sum())
 
 
 def _losses(view: United, inventory: Inventory) -> tuple[str, ...]:

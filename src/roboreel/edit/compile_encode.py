@@ -24,7 +24,7 @@ from roboreel.errors import PlanError
 from roboreel.format import v2, v20, v30
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Bools, Int64, Inventory
-from roboreel.format.json_types import Json, JsonObject
+from roboreel.format.json_types import Json
 from roboreel.format.layout import numbered
 from roboreel.format.version import FormatVersion
 
@@ -48,7 +48,7 @@ class Recode:
 
 
 def recoded(view: United, inventory: Inventory, columns: Columns) -> dict[str, Recode]:
-    """The cameras that must be encoded: those for which it is asked, and all videos where frames are chosen."""
+    """Cameras that must be encoded: those for which it is asked, all videos where frames are chosen."""
     declared = view.model.info.features
     found = {}
     for name, feature in declared.items():
@@ -210,7 +210,7 @@ def _as_video(view: United, inventory: Inventory, feature: Feature, recode: Reco
     if at is not None:
         shape[at[0]], shape[at[1]] = height, width
     fps = view.view.fps or view.model.info.fps
-    facts: JsonObject = {"video.height": height, "video.width": width}
+    facts: dict[str, Json] = {"video.height": height, "video.width": width}
     if recode.how is not None:
         codec = encoder_settings(recode.how)["codec"]
         facts["video.codec"] = canonical_codec(codec)
@@ -232,7 +232,7 @@ def _as_video(view: United, inventory: Inventory, feature: Feature, recode: Reco
     return replace(made, spec=spell(made))
 
 
-def _kept_facts(feature: Feature) -> JsonObject:
+def _kept_facts(feature: Feature) -> dict[str, Json]:
     """Facts of a video that keeps its codec; the encoder's settings are not those that it had."""
     names = ("video.codec", "video.pix_fmt", "video.channels", "has_audio")
     return {name: feature.video_facts[name] for name in names if name in feature.video_facts}

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from roboreel.edit.grouping import parts_by, stretches_of
 from roboreel.edit.pack import batches, pack, runs
-from roboreel.edit.plan import EncodeVideo, EpisodeRange, Op, RemuxVideo
+from roboreel.edit.plan import CopyVideos, EncodeVideo, EpisodeRange, Op, RemuxVideo
 from roboreel.edit.unite import United
 from roboreel.errors import PlanError, Problem
 from roboreel.format import v2, v30
@@ -70,8 +71,35 @@ def refuse_audio(view: United, inventory: Inventory) -> None:
         raise PlanError(summary, problems)
 
 
+def refuse_sizes(view: United, inventory: Inventory) -> None:
+    """Raise `PlanError` where datasets that are put together differ in the size of a camera's pictures."""
+    if len(view.sources) < 2:
+        return
+    problems = []
+    for camera, facts in inventory.cameras.items():
+        encoding = view.view.encodings.get(camera)
+        if encoding is not None and encoding.size is not None:
+            continue
+        known = facts.stream[view.rows]
+        streams = [inventory.streams[number] for number in sorted(set(known[known >= 0].tolist()))]
+        sizes = sorted({(stream.width, stream.height) for stream in streams})
+        if len(sizes) > 1:
+            said = ", ".join(f"{width}x{height}" for width, height in sizes)
+            problems.append(
+                Problem(
+                    rule="video.size",
+                    severity="error",
+                    message=f"pictures of {said}",
+                    column=camera,
+                )
+            )
+    if problems:
+        advice = "scale them to one size (merge --resize WIDTHxHEIGHT)"
+        raise PlanError(f"cameras differ in the size of their pictures: {advice}", problems)
+
+
 def refuse_cuts(view: United, inventory: Inventory, copied: Iterable[str]) -> None:
-    """Raise `PlanError` where episodes of copied cameras would have to be re-encoded, and may not or cannot be."""
+    """Raise `PlanError` where copied cameras would have to be re-encoded, and may not or cannot be."""
     if not view.target.version.one_file_per_episode:
         return
     problems = []
@@ -117,7 +145,14 @@ def _shared_files(
     frames = inventory.rows[rows]
     goes_on = _goes_on(view, facts, frames, camera)
     kind = _stream_kinds(inventory, facts, rows, goes_on)
-    files = pack(facts.size_bytes[rows], limit_mb=limit, kind=kind)
+    sources = view.model.episodes[video_path(camera)].take(rows).to_pylist()
+    files = pack(
+        facts.size_bytes[rows],
+        limit_mb=limit,
+        kind=kind,
+        stretch=stretches_of(view, sources),
+        join=view.view.join,
+    )
     joined = goes_on.copy()
     joined[[members.start for members in files]] = False
     packets, lead = _packets(facts, rows, frames, joined)
@@ -130,9 +165,19 @@ def _shared_files(
         paths += [path] * len(members)
         here = slice(members.start, members.stop)
         start[here] = before[here] - before[members.start] + lead[here]
+        first = facts.start[rows[members.start]] - lead[members.start]
+        total = inventory.tidy_videos.get(sources[members.start] or "")
+        if first == 0 and bool(joined[here][1:].all()) and total == int(packets[here].sum()):
+            ops.append(_copies(camera, members, files=1))
+            continue
         reason = _reason(members, int((packets[here] - frames[here]).sum()))
         ops.append(RemuxVideo(camera=camera, episodes=members, files=1, reason=reason))
     return CameraPlan(paths, start, packets, joined, ops)
+
+
+def _copies(camera: str, episodes: EpisodeRange, *, files: int) -> CopyVideos:
+    reason = f"video of {len(episodes)} episodes: nothing changes, copied byte for byte"
+    return CopyVideos(camera=camera, episodes=episodes, files=files, reason=reason)
 
 
 def _goes_on(view: United, facts: CameraFacts, frames: Int64, camera: str) -> Bools:
@@ -186,14 +231,19 @@ def _file_per_episode(
     inside = facts.packets[rows] != inventory.rows[rows]
     sources = view.model.episodes[video_path(camera)].take(rows).to_pylist()
     one_each = view.model.info.version.one_file_per_episode
+    tidy = np.array([inventory.tidy_videos.get(path or "", -1) for path in sources], dtype=np.int64)
+    whole = ((facts.start[rows] == 0) & (tidy == inventory.rows[rows])).tolist()
     ops: list[Op] = []
     for batch in batches(sources, one_file_each=one_each):
         flags = (~inside[batch.start : batch.stop]).tolist()
         for part in runs(flags, longest=len(flags)):
-            members = _shifted(part, batch.start)
-            reason = f"packets of {len(members)} episodes copied, a file each"
-            files = len(members)
-            ops.append(RemuxVideo(camera=camera, episodes=members, files=files, reason=reason))
+            for members, copied in parts_by(whole, _shifted(part, batch.start)):
+                files = len(members)
+                if copied:
+                    ops.append(_copies(camera, members, files=files))
+                    continue
+                reason = f"packets of {files} episodes copied, a file each"
+                ops.append(RemuxVideo(camera=camera, episodes=members, files=files, reason=reason))
     ops += _encodes(inventory, camera, facts, rows, np.flatnonzero(inside).tolist())
     start, apart = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.bool_)
     return CameraPlan(paths, start, facts.packets[rows], apart, ops)

@@ -13,24 +13,37 @@ _BATCH_EPISODES = 256
 MIB = 1 << 20
 
 
-def pack(sizes: Int64, *, limit_mb: float, kind: Int64 | None = None) -> list[EpisodeRange]:
+def pack(
+    sizes: Int64,
+    *,
+    limit_mb: float,
+    kind: Int64 | None = None,
+    stretch: Int64 | None = None,
+    join: bool = True,
+) -> list[EpisodeRange]:
     """Consecutive episodes into files: a new one where the limit would be passed, or the kind changes.
 
     Args:
         sizes: (episodes,) bytes of each.
         limit_mb: soft limit of a file in MiB; an episode never spans two files.
         kind: (episodes,) episodes of different kinds never share a file.
+        stretch: (episodes,) episodes of one stretch stay together, whatever their size.
+        join: False: those of different stretches never share a file.
     """
-    limit = limit_mb * MIB
-    kinds = (np.zeros(len(sizes), dtype=np.int64) if kind is None else kind).tolist()
-    starts, filled = [0], 0
-    for episode, size in enumerate(sizes.tolist()):
+    count = len(sizes)
+    kinds = (np.zeros(count, dtype=np.int64) if kind is None else kind).tolist()
+    units = (np.arange(count, dtype=np.int64) if stretch is None else stretch).tolist()
+    weights = np.bincount(units, weights=sizes).tolist() if count else []
+    limit = limit_mb * MIB if stretch is None or join else 0.0
+    starts, filled = [0], 0.0
+    for episode, unit in enumerate(units):
+        begins = episode == 0 or unit != units[episode - 1]
         other_kind = episode > 0 and kinds[episode] != kinds[episode - 1]
-        if other_kind or (filled and filled + size > limit):
+        if other_kind or (begins and filled and filled + weights[unit] > limit):
             starts.append(episode)
-            filled = 0
-        filled += size
-    return _ranges(starts, len(sizes))
+            filled = 0.0
+        filled += float(sizes[episode])
+    return _ranges(starts, count)
 
 
 def batches(sources: Sequence[object], *, one_file_each: bool) -> list[EpisodeRange]:

@@ -206,6 +206,8 @@ class PlanSource:
     """New name of a column or camera by the one that it has there."""
     removed: tuple[str, ...] = ()
     """Columns and cameras that are left out, by their names there."""
+    filled: tuple[str, ...] = ()
+    """Columns that it does not have or has shorter: its own statistics of them are of no use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +218,8 @@ class Plan:
     """Where there are several, names of input files begin with `source_prefix` of their number."""
     out: str | None = None
     """Where the result is to appear."""
+    edits: bool = False
+    """True where the same plan, made of the result, would change it again."""
     in_place: bool = False
     """True where the source stands there, and is to make room."""
     model: Model = field(repr=False)

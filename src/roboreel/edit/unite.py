@@ -10,11 +10,13 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
+from roboreel.edit.carried import united_info, with_provenance
 from roboreel.edit.frames import taken_count
 from roboreel.edit.plan import PlanSource, source_prefix
 from roboreel.edit.unite_tasks import UnitedTasks, united_tasks
 from roboreel.edit.view import Source, Target, View
 from roboreel.errors import PlanError, Problem
+from roboreel.format.feature import Feature
 from roboreel.format.inventory import CameraFacts, Int64, Inventory, StreamFacts
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, Model, video_path
 from roboreel.format.parse import Problems
@@ -44,8 +46,12 @@ class United:
     supplied: pa.Table | None = field(repr=False)
     tasks: UnitedTasks = field(repr=False)
     sources: tuple[PlanSource, ...]
+    own_columns: frozenset[int]
+    """Sources whose tables have the columns that they had, by the same names."""
     step: Fraction
     """Frames of the input from one of the result to the next."""
+    lost: Sequence[str]
+    """What of the sources' documents is not carried over."""
 
     @property
     def target(self) -> Target:
@@ -84,9 +90,10 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
         for source, at in zip(view.sources, positions, strict=True)
     ]
     supplied, first = _supplied(view, inventories, positions)
+    lost: list[str] = []
     return United(
         view=view,
-        model=_model(view, pa.concat_tables(tables, promote_options="default").take(place)),
+        model=_model(view, _concatenated(tables).take(pa.array(place)), lost),
         inventory=inventory,
         rows=np.arange(len(view.pieces), dtype=np.int64),
         source=view.pieces.source,
@@ -96,8 +103,28 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
         supplied=supplied,
         tasks=tasks,
         sources=tuple(_plan_source(source) for source in view.sources),
+        own_columns=frozenset(
+            number
+            for number, (source, inventory) in enumerate(
+                zip(view.sources, inventories, strict=True)
+            )
+            if all(_schema(schema, source) is schema for schema in inventory.schemas.values())
+        ),
         step=step,
+        lost=lost,
     )
+
+
+def _concatenated(tables: Sequence[pa.Table]) -> pa.Table:
+    """The tables of pieces as one; numbers of different widths are widened.
+
+    Raises:
+        PlanError: a column of the owner's has types that no one type can hold.
+    """
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise PlanError(f"the tables of episodes do not fit together: {error}") from error
 
 
 def _plan_source(source: Source) -> PlanSource:
@@ -106,26 +133,32 @@ def _plan_source(source: Source) -> PlanSource:
         follow_links=source.dataset.follow_links,
         renamed=source.renamed,
         removed=tuple(sorted(source.removed)),
+        filled=tuple(sorted(source.filled)),
     )
 
 
-def _model(view: View, episodes: pa.Table) -> Model:
+def _model(view: View, episodes: pa.Table, lost: list[str]) -> Model:
     """The first source's documents with what all of them have in common."""
-    features = {}
+    features: dict[str, Feature] = {}
     for source in reversed(view.sources):
         features |= source.model.info.features
     ordered = dict.fromkeys(n for source in view.sources for n in source.model.info.features)
     first = view.sources[0].model
-    info = replace(first.info, features={name: features[name] for name in ordered})
+    united, unlike = united_info(view)
+    lost += unlike
+    info = replace(united, features={name: features[name] for name in ordered})
     extra: dict[str, None] = dict.fromkeys(
         name for source in view.sources for name in source.model.extra_columns
     )
+    episodes, made = with_provenance(view, episodes)
+    extra |= dict.fromkeys(made)
     prefixes = [source_prefix(n, len(view.sources)) for n in range(len(view.sources))]
     files: dict[str, str] = {}
     others: list[str] = []
     for prefix, source in zip(prefixes, view.sources, strict=True):
         for name in source.model.extra_files:
-            files.setdefault(name, prefix + name)
+            if files.setdefault(name, prefix + name) != prefix + name:
+                lost.append(f"'{name}' of '{source.dataset.url}': the first one is kept")
         others += [prefix + name for name in source.model.other_files]
     return replace(
         first,
@@ -192,7 +225,11 @@ def _named(view: View, number: int, inventory: Inventory) -> Inventory:
         schemas={prefix + p: schemas[id(schema)] for p, schema in inventory.schemas.items()},
         cameras={n: f for n, f in by_name(inventory.cameras).items() if n not in removed_cameras},
         shapes=by_name(inventory.shapes),
-        with_stats={n: k for n, k in by_name(inventory.with_stats).items() if n in features},
+        with_stats={
+            name: known
+            for name, known in by_name(inventory.with_stats).items()
+            if name in features and name not in source.filled
+        },
         table_rows=by_path(inventory.table_rows),
         tidy_videos=by_path(inventory.tidy_videos),
     )
@@ -200,13 +237,16 @@ def _named(view: View, number: int, inventory: Inventory) -> Inventory:
 
 def _schema(schema: pa.Schema, source: Source) -> pa.Schema:
     """A table's columns by their names in the view, with those that are supplied."""
+    touched = {*source.renamed, *source.removed}
+    if not source.supplied and not source.filled and touched.isdisjoint(schema.names):
+        return schema
     fields = [
         item.with_name(source.renamed.get(item.name, item.name))
         for item in schema
         if item.name not in source.removed
     ]
-    if not source.renamed and not source.removed and not source.supplied:
-        return schema
+    fields = [item for item in fields if item.name not in source.filled]
+    fields += [pa.field(name, type_) for name, type_ in source.filled.items()]
     fields += [pa.field(name, column.type) for name, column in source.supplied.items()]
     return pa.schema(fields, schema.metadata)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal, Protocol, TypeAlias
@@ -60,6 +60,12 @@ class Opened(Protocol):
         """Its documents."""
         ...
 
+    def rows(
+        self, stretches: Iterable[tuple[int, int, int]], columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Reads rows of stretches of episodes: for the verbs that need values."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Source:
@@ -74,8 +80,9 @@ class Source:
     """Features that are left out, by their names in the files."""
     supplied: Mapping[str, pa.ChunkedArray] = field(default_factory=dict, repr=False)
     """Columns that are added: a value for each of its rows, episodes in order."""
-    filled: frozenset[str] = frozenset()
-    """Features that it does not have and that are filled with zeros."""
+    filled: Mapping[str, pa.DataType] = field(default_factory=dict, repr=False)
+    """Types of columns that it does not have, or has shorter, and that are filled up with zeros; and of
+    those that say where that is so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,10 +103,12 @@ class View(Verbs):
     """Cameras whose video becomes pictures in the tables."""
     masks: Mapping[str, str] = field(default_factory=dict)
     """Column that says where a padded feature has values, by the feature's name."""
+    join: bool = False
+    """True: files that stay as they are grouped may share a file, up to its size limit."""
     provenance: bool = False
     """True: the table of episodes says of each which dataset and episode it was."""
     edited: bool = False
-    """True where it is more than a whole dataset with another target: tasks that no row has leave the list."""
+    """True where it is more than a whole dataset with another target: unused tasks leave the list."""
 
     def as_view(self) -> View:
         """Itself."""

@@ -85,8 +85,7 @@ def outputs_of(plan: Plan, number: int) -> list[str]:
         return [op.path]
     if isinstance(op, MeasureCamera):
         return []
-    tables = isinstance(op, (WriteTables, CopyTables))
-    column = DATA_PATH if tables else video_path(op.camera)
+    column = DATA_PATH if isinstance(op, WriteTables | CopyTables) else video_path(op.camera)
     paths = plan.model.episodes[column].slice(op.episodes.start, len(op.episodes))
     names: list[str] = paths.unique().to_pylist()
     return names
@@ -121,6 +120,11 @@ class Ledger:
     _size: int = 0
     _unsynced: list[str] = field(default_factory=list)
     _synced_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def begun(self) -> bool:
+        """True where an earlier run left a ledger."""
+        return self.notes.exists(LEDGER)
 
     def begin(self) -> None:
         """Write the first line."""

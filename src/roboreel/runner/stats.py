@@ -23,7 +23,7 @@ def settled_stats(
 
     Args:
         plan: the plan that was run.
-        stored: gives a source's statistics, by its number, of one of its episodes, by the features' names there.
+        stored: gives a source's statistics, by its number, of one of its episodes, by their names there.
         computed: gives those that the ops computed of one of the result's episodes.
     """
     quantiles = plan.model.info.version.has_quantiles
@@ -47,10 +47,11 @@ def settled_stats(
 
 def by_name(stats: Stats, source: PlanSource) -> Stats:
     """Statistics by the features' names in the result."""
-    if not source.renamed and not source.removed:
+    if not source.renamed and not source.removed and not source.filled:
         return stats
     kept = {name: found for name, found in stats.items() if name not in source.removed}
-    return {source.renamed.get(name, name): found for name, found in kept.items()}
+    named = {source.renamed.get(name, name): found for name, found in kept.items()}
+    return {name: found for name, found in named.items() if name not in source.filled}
 
 
 def _settled(

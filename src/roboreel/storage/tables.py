@@ -61,7 +61,7 @@ class TableFile:
             reason = _why_unreadable(self._handle, error)
             self._handle.close()
             raise StorageError(f"'{name}': {reason}") from error
-        self._kept: tuple[tuple[int, int], pa.Table] | None = None
+        self._kept: tuple[tuple[int, int, tuple[str, ...] | None], pa.Table] | None = None
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The whole file, or some of its columns."""
@@ -72,19 +72,20 @@ class TableFile:
             table.validate(full=True)  # texts in UTF-8, too
             return table
 
-    def rows(self, start: int, stop: int) -> pa.Table:
-        """The rows `[start, stop)`, all columns."""
+    def rows(self, start: int, stop: int, columns: tuple[str, ...] | None = None) -> pa.Table:
+        """The rows `[start, stop)`, all columns or some."""
         if not 0 <= start <= stop <= self.footer.rows:
             raise StorageError(
                 f"'{self.name}': rows [{start}, {stop}) of a file of {self.footer.rows}"
             )
         first, last, begin = self._groups(start, stop)
-        if self._kept is None or self._kept[0] != (first, last):
-            self._refuse_bomb(range(first, last), None)
+        if self._kept is None or self._kept[0] != (first, last, columns):
+            self._refuse_bomb(range(first, last), columns)
             groups = list(range(first, last))
             many = sum(self.footer.row_group_rows[first:last]) >= _ROWS_FOR_THREADS
             with self._explained():
-                self._kept = ((first, last), self._file.read_row_groups(groups, use_threads=many))
+                read = self._file.read_row_groups(groups, columns=columns, use_threads=many)
+            self._kept = ((first, last, columns), read)
         return self._kept[1].slice(start - begin, stop - start)
 
     def cells(self, column: str, start: int, stop: int, *, rows: int) -> Iterator[pa.Array]:

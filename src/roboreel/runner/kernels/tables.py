@@ -36,6 +36,7 @@ from roboreel.format.feature import (
 from roboreel.format.model import DATA_PATH, EPISODE
 from roboreel.format.stats import Stats, features_stats
 from roboreel.format.values import column_values
+from roboreel.runner.kernels.copies import copied
 from roboreel.runner.kernels.frames import decoded_pictures
 from roboreel.runner.kernels.pictures import picture_column_stats
 from roboreel.runner.work import OpResult, Work
@@ -76,7 +77,27 @@ def run_write_tables(work: Work, op: WriteTables) -> OpResult:
 
 def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
     """Copy table files as they are, and measure their index columns."""
-    raise NotImplementedError
+    source, staging = work.roots()
+    done, rows, size = _Done(), 0, 0
+    for path, members in work.by_output(DATA_PATH):
+        name = work.inputs[INPUT_TABLE][members[0]].as_py()
+        size += copied(work, source, staging, name, path)
+        with TableFile(staging, path) as file:
+            for at in members:
+                start = work.inputs[INPUT_ROW][at].as_py()
+                table = file.rows(start, start + work.inputs[ROWS][at].as_py())
+                done.stats[work.outputs[EPISODE][at].as_py()] = _measure(
+                    table.select(list(INDEX_DTYPES)), work.table, whole=True
+                )
+                rows += len(table)
+    return OpResult(
+        number=work.number,
+        rows=rows,
+        files=op.files,
+        size_bytes=size,
+        measured=len(done.stats),
+        stats=done.stats,
+    )
 
 
 @dataclass(slots=True)
