@@ -61,7 +61,7 @@ class Encoding:
         fast = _is_whole(self.fast_decode, 0) and self.fast_decode <= 2
         _require(fast, "fast_decode", self.fast_decode, "0, 1 or 2")
         for name, value in self.extra_options.items():
-            sound = isinstance(name, str) and (isinstance(value, str) or _is_number(value))
+            sound = _is_text(name) and (_is_text(value) or _is_number(value))
             _require(sound, f"extra option '{name}'", value, "a text or a number")
         if self.size is not None:
             _require_size(self.size, self.pix_fmt)
