@@ -13,6 +13,7 @@ from roboreel.dataset.survey import survey
 from roboreel.dataset.survey_pieces import survey_pieces
 from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
+from roboreel.edit.encoding import AUTO, HARDWARE, SOFTWARE, encoder_settings
 from roboreel.edit.plan import Plan, source_prefix
 from roboreel.edit.targets import target_for
 from roboreel.edit.view import OnBroken, Timestamps, View, whole_view
@@ -22,6 +23,7 @@ from roboreel.format.inventory import Inventory
 from roboreel.format.model import SUBTASK_TABLE
 from roboreel.format.version import FormatVersion
 from roboreel.places import finished_report, place_of, refuse_discarding
+from roboreel.runner.encoders import encoder_that_works, require_encoders
 from roboreel.runner.executor import ExecutorName, make_executor
 from roboreel.runner.report import Report
 from roboreel.runner.run import refuse_changed, refuse_output, run_plan
@@ -221,8 +223,10 @@ def plan_write(
             heal(place)  # a result that is there already is told of below
         for source in view.sources:
             refuse_output(place, source=source.dataset.url)
-    inventories = _surveyed(view, workers, {} if surveys is None else surveys)
-    return replace(compile_view(view, inventories), out=place, in_place=in_place)
+    view = _with_encoders(view)
+    plan = compile_view(view, _surveyed(view, workers, {} if surveys is None else surveys))
+    require_encoders(plan)
+    return replace(plan, out=place, in_place=in_place)
 
 
 def write(
@@ -284,6 +288,18 @@ def _require_one_subtask_list(view: View) -> None:
             f"{urls} have different '{SUBTASK_TABLE}', and '{SUBTASK_INDEX}' counts in it: remove the"
             " feature from them first"
         )
+
+
+def _with_encoders(view: View) -> View:
+    """The view with an encoder's name for `auto`: the first hardware encoder that works, else AV1's."""
+    found = {}
+    for camera, encoding in view.encodings.items():
+        tried = [replace(encoding, vcodec=name) for name in (*HARDWARE, SOFTWARE)]
+        if encoding.vcodec == AUTO:
+            works = encoder_that_works([encoder_settings(one) for one in tried])
+            encoding = tried[works]
+        found[camera] = encoding
+    return replace(view, encodings=found)
 
 
 def _surveyed(view: View, workers: int, known: dict[str, Inventory]) -> list[Inventory]:

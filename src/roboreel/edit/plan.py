@@ -112,6 +112,7 @@ class EncodeVideo:
     episodes: EpisodeRange
     files: int = 1
     encoder: Mapping[str, str]
+    """`codec`, `pix_fmt` (without it that of the input), and the encoder's own options."""
     size: tuple[int, int] | None = None
     """(width, height) in pixels to scale to."""
     from_tables: bool = False
@@ -126,6 +127,8 @@ class MeasureCamera:
     kind: ClassVar[str] = "measure_camera"
     camera: str
     episodes: EpisodeRange
+    from_tables: bool = False
+    """True where the pictures are those of a column of the tables."""
     reason: str
 
 

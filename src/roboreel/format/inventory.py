@@ -61,7 +61,7 @@ class CameraFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class ClipFacts:
-    """A camera whose files lie outside of the dataset: one per episode, named within a folder of their own."""
+    """A camera whose files lie outside of the dataset, one per episode, in a folder of their own."""
 
     camera: CameraFacts
     paths: Sequence[str] = field(repr=False)
