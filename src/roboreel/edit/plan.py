@@ -169,6 +169,8 @@ class TableProgram:
     """Columns that are zeros where the input does not have them."""
     masks: Mapping[str, str]
     """By column, another that is True where the input has values."""
+    shapes: Mapping[str, tuple[int, ...]]
+    """Lengths of the lists in these columns, by column."""
     decoded: tuple[str, ...]
     """Columns whose pictures are those of a camera's video, decoded."""
     images: tuple[str, ...]
@@ -203,6 +205,8 @@ class PlanSource:
     """New name of a column or camera by the one that it has there."""
     removed: tuple[str, ...] = ()
     """Columns and cameras that are left out, by their names there."""
+    supplied: tuple[str, ...] = ()
+    """Columns that none of its files has: they stand in `Plan.supplied`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

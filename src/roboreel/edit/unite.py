@@ -113,6 +113,7 @@ def _plan_source(source: Source) -> PlanSource:
         follow_links=source.dataset.follow_links,
         renamed=source.renamed,
         removed=tuple(sorted(source.removed)),
+        supplied=tuple(source.supplied),
     )
 
 

@@ -17,6 +17,7 @@ from roboreel.edit.plan import MeasureCamera, input_frame, input_video
 from roboreel.errors import StorageError
 from roboreel.format.model import EPISODE
 from roboreel.format.stats import FeatureStats, Stats, histogram_stats, values_stats
+from roboreel.format.stats_block import blocks_of
 from roboreel.runner.work import OpResult, Work
 from roboreel.storage.video.decode import decode_frames, decode_picture, rgb
 
@@ -67,7 +68,7 @@ def picture_column_stats(column: pa.ChunkedArray) -> FeatureStats | None:
 def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
     """Compute a camera's statistics in some episodes."""
     root, _ = work.roots()
-    stats: dict[int, Stats] = {}
+    stats: list[Stats] = []
     for at, episode in enumerate(work.outputs[EPISODE].to_pylist()):
         name = work.inputs[input_video(op.camera)][at].as_py()
         start = work.inputs[input_frame(op.camera)][at].as_py()
@@ -76,8 +77,13 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
         measured = pictures_stats(rgb(frame) for _, frame in decode_frames(root, name, wanted))
         if measured is None:
             raise StorageError(f"'{name}': no picture of episode {episode} decodes")
-        stats[episode] = {op.camera: measured}
-    return OpResult(number=work.number, measured=len(stats), stats=stats)
+        stats.append({op.camera: measured})
+    return OpResult(number=work.number, measured=len(stats), stats=tuple(blocks_of(stats)))
+
+
+def decoded_pictures(work: Work, at: int, camera: str) -> pa.Array:
+    """The pictures of an episode as a column of a table holds them, decoded from its video."""
+    raise NotImplementedError
 
 
 def _histogram(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
