@@ -168,7 +168,9 @@ def run(
         _refuse_discarding(plan)
     name = executor or ("process" if workers > 1 else "serial")
     chosen = make_executor(name, workers, patience=patience)
-    sources = [open_dataset(one.url, follow_links=one.follow_links) for one in plan.sources]
+    places = [(one.url, one.follow_links) for one in plan.sources]
+    opened = {place: open_dataset(place[0], follow_links=place[1]) for place in dict.fromkeys(places)}
+    sources = [opened[place] for place in places]
     for number, source in enumerate(sources):
         prefix = source_prefix(number, len(sources))
         refuse_changed(source.root, prefix, statistics_files(source), plan)
