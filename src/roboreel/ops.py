@@ -170,7 +170,9 @@ def run(
         refuse_discarding(plan)
     name = executor or ("process" if workers > 1 else "serial")
     chosen = make_executor(name, workers, patience=patience)
-    sources = [open_dataset(one.url, follow_links=one.follow_links) for one in plan.datasets]
+    places = [(one.url, one.follow_links) for one in plan.datasets]
+    opened = {place: open_dataset(place[0], follow_links=place[1]) for place in dict.fromkeys(places)}
+    sources = [opened[place] for place in places]
     for number, source in enumerate(sources):
         prefix = source_prefix(number, len(plan.sources))
         refuse_changed(source.root, prefix, statistics_files(source), plan)
