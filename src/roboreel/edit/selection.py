@@ -41,10 +41,10 @@ def lengths_of(view: View) -> Int64:
 
 def tasks_of(view: View) -> list[list[str]]:
     """(n,) texts of each episode's tasks, by the documents."""
-    listed = [source.model.episodes[TASKS].to_pylist() for source in view.sources]
+    own = [source.model.episodes[TASKS].to_pylist() for source in view.sources]
     pieces = view.pieces
     return [
-        retold(listed[source][row], chain)
+        retold(own[source][row], chain)
         for source, row, chain in zip(
             pieces.source.tolist(), pieces.row.tolist(), pieces.retasked, strict=True
         )
@@ -166,10 +166,10 @@ def retasked(
     _require_tasks(texts, replacing)
     single = dict(zip(places(view, episodes).tolist(), episodes.values(), strict=True))
     changes: dict[int, Retask] = {}
-    for place, now in enumerate(texts):
+    for place, own in enumerate(texts):
         if place in single:
             changes[place] = Retask(every=single[place])
-        elif any(text in replacing for text in now):
+        elif any(text in replacing for text in own):
             changes[place] = Retask(texts=tuple(replacing.items()))
         elif every is not None:
             changes[place] = Retask(every=every)
