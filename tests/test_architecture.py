@@ -34,9 +34,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "edit": ("format", "errors"),
     "runner": ("edit.plan", "edit.frames", "format", "storage", "processes", "errors"),
-    "ops": ("dataset", "edit", "runner", "format", "storage.staging", "errors"),
+    "places": ("dataset", "edit", "runner", "format", "storage.staging", "errors"),
+    "ops": ("places", "dataset", "edit", "runner", "format", "storage.staging", "errors"),
     "parts": ("ops", "edit", "runner.ledger", "storage", "format", "errors"),
-    "cli": ("parts", "ops", "dataset", "edit", "format", "testing", "errors", ""),
+    "cli": ("parts", "ops", "places", "dataset", "edit", "format", "testing", "errors", ""),
     "": ("ops", "dataset", "edit", "runner", "format", "errors"),
     "__main__": ("cli",),
 }

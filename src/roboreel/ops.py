@@ -13,20 +13,22 @@ from roboreel.dataset.survey import survey
 from roboreel.dataset.survey_pieces import survey_pieces
 from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
+from roboreel.edit.encoding import AUTO, HARDWARE, SOFTWARE, encoder_settings
 from roboreel.edit.plan import Plan, source_prefix
 from roboreel.edit.targets import target_for
 from roboreel.edit.view import OnBroken, Timestamps, View, whole_view
 from roboreel.errors import DatasetError, PlanError, UsageError
 from roboreel.format.feature import SUBTASK_INDEX
 from roboreel.format.inventory import Inventory
-from roboreel.format.model import DATA_PATH, SUBTASK_TABLE, video_path
+from roboreel.format.model import SUBTASK_TABLE
 from roboreel.format.version import FormatVersion
+from roboreel.places import finished_report, place_of, refuse_discarding
+from roboreel.runner.encoders import encoder_that_works, require_encoders
 from roboreel.runner.executor import ExecutorName, make_executor
-from roboreel.runner.ledger import ops_noted
 from roboreel.runner.report import Report
-from roboreel.runner.run import refuse_changed, refuse_output, refuse_replacing, run_plan
+from roboreel.runner.run import refuse_changed, refuse_output, run_plan
 from roboreel.runner.work import OpResult
-from roboreel.storage.staging import Leftovers, heal, staging_place
+from roboreel.storage.staging import Leftovers, heal
 
 
 def plan_convert(
@@ -168,12 +170,12 @@ def run(
     if discard_original and not plan.in_place:
         raise UsageError("only a run in place has an original to discard")
     if discard_original:
-        _refuse_discarding(plan)
+        refuse_discarding(plan)
     name = executor or ("process" if workers > 1 else "serial")
     chosen = make_executor(name, workers, patience=patience)
-    sources = [open_dataset(one.url, follow_links=one.follow_links) for one in plan.sources]
+    sources = [open_dataset(one.url, follow_links=one.follow_links) for one in plan.datasets]
     for number, source in enumerate(sources):
-        prefix = source_prefix(number, len(sources))
+        prefix = source_prefix(number, len(plan.sources))
         refuse_changed(source.root, prefix, statistics_files(source), plan)
     stored = [source.stored_stats().of for source in sources]
     return run_plan(
@@ -215,14 +217,16 @@ def plan_write(
     _require_one_subtask_list(view)
     if (out is None) != in_place:
         raise UsageError("give either the folder to make (-o), or --in-place")
-    place = _place_of(view) if out is None else os.path.expanduser(os.fspath(out))
+    place = place_of(view) if out is None else os.path.expanduser(os.fspath(out))
     if out is not None:
         if "://" not in place:
             heal(place)  # a result that is there already is told of below
         for source in view.sources:
             refuse_output(place, source=source.dataset.url)
-    inventories = _surveyed(view, workers, {} if surveys is None else surveys)
-    return replace(compile_view(view, inventories), out=place, in_place=in_place)
+    view = _with_encoders(view)
+    plan = compile_view(view, _surveyed(view, workers, {} if surveys is None else surveys))
+    require_encoders(plan)
+    return replace(plan, out=place, in_place=in_place)
 
 
 def write(
@@ -248,6 +252,10 @@ def write(
         >>> roboreel.write(roboreel.open(source).delete([1]), out=folder / "b").frames
         9
     """
+    if leftovers == "resume":
+        done = finished_report(view.as_view().sources[0].dataset.url, out)
+        if done is not None:
+            return done
     plan = plan_write(view, out=out, in_place=in_place, workers=workers)
     return run(
         plan,
@@ -259,80 +267,12 @@ def write(
     )
 
 
-def finished_report(
-    source: Dataset | str | os.PathLike[str], out: str | os.PathLike[str] | None
-) -> Report | None:
-    """The report of a run that was killed while its result got its place; None where there was none."""
-    place = out or (source.url if isinstance(source, Dataset) else os.fspath(source))
-    healed = None if "://" in os.fspath(place) else heal(place)
-    if healed is None:
-        return None
-    report = Report.from_json(healed.report)
-    return replace(report, kept=healed.original and os.path.basename(healed.original))
-
-
-def kept_work(out: str | os.PathLike[str]) -> str | None:
-    """What an interrupted run to `out` left, in a sentence; None where it left nothing."""
-    folder = staging_place(out)
-    done = ops_noted(folder)
-    if not done:
-        return None
-    return (
-        f"{done} finished ops are kept in '{folder}':"
-        " run again with --resume to go on from there, or with --clean to start over"
-    )
-
-
-def _refuse_discarding(plan: Plan) -> None:
-    """Raise `UsageError` where the original holds what the result does not."""
-    (one,) = plan.sources  # in place there is but one
-    source = open_dataset(one.url, follow_links=one.follow_links)
-    wanted = set(plan.files) | _named_by_documents(source)  # leaving episodes out was asked for
-    lost = [f"'{name}'" for name in source.files if name not in wanted and _of_worth(name)]
-    lost += [
-        f"'{problem.path or problem.column}'"
-        for problem in source.problems
-        if problem.rule in ("file.link", "file.name", "video.missing")
-    ]
-    lost += sorted({f"episode {problem.episode}" for problem in plan.skipped})
-    if lost:
-        more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
-        raise UsageError(
-            "the original holds what the result does not, and would be lost:"
-            f" {', '.join(lost[:5])}{more}; without --discard-original it is kept"
-        )
-
-
-def _named_by_documents(source: Dataset) -> set[str]:
-    """The files that hold a dataset's rows and pictures."""
-    columns = [DATA_PATH, *(video_path(camera) for camera in source.cameras)]
-    return {path for column in columns for path in source.episodes[column].unique().to_pylist()}
-
-
-def _of_worth(name: str) -> bool:
-    """False for what a Hub client notes of its downloads."""
-    return not name.startswith(".cache/huggingface/")
-
-
 def _verified(path: str) -> None:
     """Raise `DatasetError` where a result must not take an original's place."""
     found = survey(open_dataset(path))
     if found.broken:
         reasons = [problem for problems in found.broken.values() for problem in problems]
         raise DatasetError("the result is not sound, the original stays", reasons)
-
-
-def _place_of(view: View) -> str:
-    """Where the one dataset of a view lies.
-
-    Raises:
-        UsageError: there are several, or it cannot be replaced.
-    """
-    urls = [source.dataset.url for source in view.sources]
-    if len(urls) > 1:
-        raise UsageError("several datasets have no one place: give the folder to make (-o)")
-    refuse_replacing(urls[0])
-    return urls[0]
 
 
 def _require_one_subtask_list(view: View) -> None:
@@ -348,6 +288,18 @@ def _require_one_subtask_list(view: View) -> None:
             f"{urls} have different '{SUBTASK_TABLE}', and '{SUBTASK_INDEX}' counts in it: remove the"
             " feature from them first"
         )
+
+
+def _with_encoders(view: View) -> View:
+    """The view with an encoder's name for `auto`: the first hardware encoder that works, else AV1's."""
+    found = {}
+    for camera, encoding in view.encodings.items():
+        tried = [replace(encoding, vcodec=name) for name in (*HARDWARE, SOFTWARE)]
+        if encoding.vcodec == AUTO:
+            works = encoder_that_works([encoder_settings(one) for one in tried])
+            encoding = tried[works]
+        found[camera] = encoding
+    return replace(view, encodings=found)
 
 
 def _surveyed(view: View, workers: int, known: dict[str, Inventory]) -> list[Inventory]:

@@ -25,10 +25,10 @@ from roboreel.ops import (
     Leftovers,
     Plan,
     Report,
-    finished_report,
     plan_write,
     run,
 )
+from roboreel.places import finished_report
 
 _Own = ParamSpec("_Own")
 

@@ -102,7 +102,7 @@ def _by_share(order: Int64, shares: Mapping[str, float]) -> dict[str, Int64]:
 
 
 def _share(name: str, part: object) -> float:
-    if isinstance(part, bool) or not isinstance(part, Real):
+    if not isinstance(part, Real):
         raise UsageError(f"'{name}' gets {part!r}, expected a fraction or a list of episodes")
     return float(part)
 

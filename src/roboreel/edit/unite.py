@@ -152,7 +152,7 @@ def _model(view: View, episodes: pa.Table, lost: list[str]) -> Model:
     )
     episodes, made = with_provenance(view, episodes)
     extra |= dict.fromkeys(made)
-    prefixes = [source_prefix(n, len(view.sources)) for n in range(len(view.sources))]
+    prefixes = [source_prefix(n, view.roots) for n in range(len(view.sources))]
     files: dict[str, str] = {}
     others: list[str] = []
     for prefix, source in zip(prefixes, view.sources, strict=True):
@@ -176,7 +176,7 @@ def _of_sources(view: View, found: Sequence[Sequence[Problem]]) -> tuple[Problem
     kept: list[Problem] = []
     for number, (source, problems) in enumerate(zip(view.sources, found, strict=True)):
         here = view.pieces.row[view.pieces.source == number]
-        prefix = source_prefix(number, len(view.sources))
+        prefix = source_prefix(number, view.roots)
         if len(here) == len(source.model.episodes) and not prefix:
             kept += problems
             continue
@@ -191,7 +191,7 @@ def _of_sources(view: View, found: Sequence[Sequence[Problem]]) -> tuple[Problem
 
 def _table(view: View, number: int, at: Int64) -> pa.Table:
     """The episodes table of one source's pieces, its paths named for several roots."""
-    source, prefix = view.sources[number], source_prefix(number, len(view.sources))
+    source, prefix = view.sources[number], source_prefix(number, view.roots)
     table = source.model.episodes.take(pa.array(view.pieces.row[at]))
     if not prefix:
         return table
@@ -204,7 +204,7 @@ def _table(view: View, number: int, at: Int64) -> pa.Table:
 
 def _named(view: View, number: int, inventory: Inventory) -> Inventory:
     """An inventory by the features' names in the view, and paths named for several roots."""
-    source, prefix = view.sources[number], source_prefix(number, len(view.sources))
+    source, prefix = view.sources[number], source_prefix(number, view.roots)
 
     def by_path(found: Mapping[str, _T]) -> dict[str, _T]:
         return {prefix + path: item for path, item in found.items()}

@@ -121,6 +121,11 @@ class Ledger:
     _unsynced: list[str] = field(default_factory=list)
     _synced_at: float = field(default_factory=time.monotonic)
 
+    @property
+    def begun(self) -> bool:
+        """True where an earlier run left a ledger."""
+        return self.notes.exists(LEDGER)
+
     def begin(self) -> None:
         """Write the first line."""
         self._add({"plan": fingerprint(self.plan), "boot": boot()})

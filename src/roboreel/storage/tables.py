@@ -88,6 +88,18 @@ class TableFile:
             self._kept = ((first, last, columns), read)
         return self._kept[1].slice(start - begin, stop - start)
 
+    def cells(self, column: str, start: int, stop: int, *, rows: int) -> Iterator[pa.Array]:
+        """The values of one column in the rows `[start, stop)`, at most `rows` of them at a time."""
+        first, last, at = self._groups(start, stop)
+        for number in range(first, last):
+            with self._explained():
+                read = self._file.iter_batches(rows, row_groups=[number], columns=[column])
+                for batch in read:
+                    begin, end = max(start - at, 0), min(stop - at, len(batch))
+                    at += len(batch)
+                    if begin < end:
+                        yield batch.column(0).slice(begin, end - begin)
+
     def batches(self, columns: Sequence[str], *, rows: int) -> Iterator[pa.Table]:
         """Some columns of the whole file, at most `rows` rows at a time."""
         with self._explained():

@@ -34,6 +34,10 @@ def _from(source: Reading, result: Reading, *stretches: tuple[int, int, int]) ->
         assert shown == [(k, number, 0) for k in range(start, stop)]
 
 
+def _pair(episode: int, frames: str) -> list[str]:
+    return ["--episode", str(episode), "--frames", frames]
+
+
 def _whole(*numbers: int) -> list[tuple[int, int, int]]:
     return [(number, 0, LENGTHS[number]) for number in numbers]
 
@@ -45,17 +49,12 @@ WRITTEN: dict[str, tuple[list[str], list[tuple[int, int, int]]]] = {
     "keep": (["keep", "{source}", "--min-frames", "4", "--max-frames", "6"], _whole(0, 1)),
     "reorder": (["reorder", "{source}", "--order", "3,0:3"], _whole(3, 0, 1, 2)),
     "trim": (
-        ["trim", "{source}", "--episode", "0", "--frames", "2:5", "--episode", "3"]
-        + ["--frames", "0:1"],
+        ["trim", "{source}", *_pair(0, "2:5"), *_pair(3, "0:1")],
         [(0, 2, 5), (1, 0, 4), (2, 0, 1), (3, 0, 1)],
     ),
     "trim from a file": (
         ["trim", "{source}", "--ranges", "{ranges}"],
         [(0, 0, 6), (1, 1, 3), (2, 0, 1), (3, 4, 8)],
-    ),
-    "trim dead time": (
-        ["trim", "{source}", "--still", "0", "--episodes", "0,1"],
-        _whole(0, 1, 2, 3),
     ),
     "compact": (["compact", "{source}", "--video-file-mb", "50"], _whole(0, 1, 2, 3)),
     "another version": (["keep", "{source}", "--episodes", "2:", "--to", "v2.1"], _whole(2, 3)),
@@ -96,6 +95,30 @@ def test_a_shuffle_is_that_of_the_verb(roboreel: Roboreel, source: Path, tmp_pat
     order = rr.open(source).shuffle(seed=0).pieces.row.tolist()
     assert order != [0, 1, 2, 3]
     _from(read(source), read(tmp_path / "out"), *_whole(*order))
+
+
+def test_dead_time_is_cut_by_the_feature_named(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    still = np.array([0, 0, 1, 2, 2, 2] + [0, 1, 1, 1] + [0] + [5] * 8, np.float32)
+    np.save(tmp_path / "grip.npy", still)
+    first = ["features", source, "--add", f"grip={tmp_path / 'grip.npy'}", "-o", tmp_path / "grip"]
+    assert roboreel(*first).code == 0
+    cut = [
+        "trim",
+        tmp_path / "grip",
+        "--still",
+        "0.5",
+        "--still-feature",
+        "grip",
+        "-o",
+        tmp_path / "out",
+    ]
+    refused = roboreel(*cut)
+    assert refused.code == 2
+    assert "never moves by more than 0.5 in episode 2, 3" in refused.err
+    assert roboreel(*cut, "--episodes", "0,1").code == 0
+    _from(read(source), read(tmp_path / "out"), (0, 1, 4), (1, 0, 2), *_whole(2, 3))
 
 
 def test_tasks_are_set_by_their_three_options(
@@ -150,6 +173,21 @@ def test_versions_are_put_together(roboreel: Roboreel, source: Path, tmp_path: P
     report = json.loads(done.out)
     assert (report["version"], report["episodes"], report["frames"]) == ("v3.0", 6, 24)
     assert faults(read(tmp_path / "out")) == []
+
+
+def test_cameras_of_other_sizes_are_refused_or_scaled(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    camera = {TOP: Camera(height=64, gop=2)}
+    other = make_dataset(tmp_path / "other", version="v3.0", episodes=(2,), cameras=camera)
+    done = roboreel("merge", source, other, "-o", tmp_path / "out")
+    assert (done.code, done.out) == (1, "")
+    assert "--resize" in done.err
+    done = roboreel("merge", source, other, "--resize", "160x32", "-o", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    result = read(tmp_path / "out")
+    assert result.info["features"][TOP]["shape"][:2] == [32, 160]
+    assert [len(result.frames(episode, TOP)) for episode in result.episodes] == [*LENGTHS, 2]
 
 
 def test_in_place_the_original_stays_beside(

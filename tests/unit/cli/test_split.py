@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 import roboreel as rr
-from roboreel.cli.edit import split as command
-from roboreel.cli.writing import Writing
+from roboreel.cli.writing import Writing, run_shown
 from roboreel.ops import Leftovers, Plan, Report
 from tests.judge import faults
 from tests.oracle import read, tree_digest
@@ -61,14 +60,13 @@ def half_done(
     roboreel: Roboreel, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """A folder with `train`, written by a run that was stopped before `val`."""
-    run = command.run_shown
 
     def stopped(plan: Plan, options: Writing, leftovers: Leftovers) -> Report:
         if str(plan.out).endswith("val"):
             raise KeyboardInterrupt
-        return run(plan, options, leftovers)
+        return run_shown(plan, options, leftovers)
 
-    monkeypatch.setattr(command, "run_shown", stopped)
+    monkeypatch.setattr("roboreel.cli.edit.split.run_shown", stopped)
     done = roboreel("split", source, *INTO, "-o", tmp_path / "out", "--quiet")
     monkeypatch.undo()
     assert done.code == 130
@@ -90,7 +88,7 @@ def test_resume_writes_what_is_missing(roboreel: Roboreel, source: Path, half_do
 @pytest.mark.parametrize(
     "other",
     [
-        ["--into", "train=0.75,val=0.25", "--seed", "1"],
+        ["--into", "train=0.75,val=0.25", "--seed", "2"],
         ["--into", "train=1:4,val=0"],
         [*INTO, "--to", "v2.1"],
     ],

@@ -37,6 +37,7 @@ from roboreel.format.model import DATA_PATH, EPISODE
 from roboreel.format.stats import Stats, features_stats
 from roboreel.format.values import column_values
 from roboreel.runner.kernels.copies import copied
+from roboreel.runner.kernels.frames import decoded_pictures
 from roboreel.runner.kernels.pictures import picture_column_stats
 from roboreel.runner.work import OpResult, Work
 from roboreel.storage.fs import Root
@@ -109,7 +110,7 @@ class _Inputs:
     """The op's table files; one is open at a time, as its episodes come together."""
 
     def __init__(self, work: Work, root: Root) -> None:
-        self._work, self._root = work, root
+        self._work, self.root = work, root
         self._open: TableFile | None = None
 
     def rows(self, at: int) -> pa.Table:
@@ -117,8 +118,8 @@ class _Inputs:
         name = self._work.inputs[INPUT_TABLE][at].as_py()
         if self._open is None or self._open.name != name:
             self.close()
-            self._work.check_input(self._root, name)
-            self._open = TableFile(self._root, name)
+            self._work.check_input(self.root, name)
+            self._open = TableFile(self.root, name)
         start = self._work.inputs[INPUT_ROW][at].as_py()
         rows = self._open.rows(start, start + self._work.inputs[STRETCH][at].as_py())
         return _taken(self._work, at, rows)
@@ -149,6 +150,15 @@ def _taken(work: Work, at: int, rows: pa.Table) -> pa.Table:
     return rows.take(pa.array(taken_frames(count, len(rows), step)))
 
 
+def _with_pictures(work: Work, root: Root, at: int, rows: pa.Table) -> pa.Table:
+    """The rows of an episode with the pictures of cameras that were videos."""
+    for name in work.table.decoded:
+        if name in rows.column_names:
+            rows = rows.drop_columns([name])
+        rows = rows.append_column(name, decoded_pictures(work, root, at, name))
+    return rows
+
+
 def _columns(table: pa.Table | None) -> tuple[list[str], list[pa.ChunkedArray]]:
     return ([], []) if table is None else (table.column_names, table.columns)
 
@@ -157,7 +167,7 @@ def _episodes(
     work: Work, members: list[int], inputs: _Inputs, schema: pa.Schema, done: _Done
 ) -> Iterator[pa.Table]:
     for at in members:
-        rows = inputs.rows(at)
+        rows = _with_pictures(work, inputs.root, at, inputs.rows(at))
         episode = work.outputs[EPISODE][at].as_py()
         first, task = work.inputs[FIRST_INDEX][at].as_py(), work.inputs[DEFAULT_TASK][at].as_py()
         _require_pictures(rows, work.table.images)
