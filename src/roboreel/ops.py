@@ -177,11 +177,11 @@ def run(
     for number, source in enumerate(sources):
         prefix = source_prefix(number, len(plan.sources))
         refuse_changed(source.root, prefix, statistics_files(source), plan)
-    stored = [source.stored_stats().of for source in sources]
+    stored = [source.stored_stats().blocks for source in sources]
     return run_plan(
         plan,
         chosen,
-        stored_stats=lambda number, episode: stored[number](episode),
+        stored_stats=lambda number, episodes: stored[number](episodes),
         global_stats=sources[0].stats() if plan.stats.compare_global else {},
         verify=_verified if plan.in_place else open_dataset,
         progress=progress,

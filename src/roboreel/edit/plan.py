@@ -172,6 +172,8 @@ class TableProgram:
     """Columns that are zeros where the input does not have them."""
     masks: Mapping[str, str]
     """By column, another that is True where the input has values."""
+    shapes: Mapping[str, tuple[int, ...]]
+    """Lengths of the lists in these columns, by column."""
     decoded: tuple[str, ...]
     """Columns whose pictures are those of a camera's video, decoded."""
     images: tuple[str, ...]
@@ -210,6 +212,8 @@ class PlanSource:
     """Columns and cameras that are left out, by their names there."""
     filled: tuple[str, ...] = ()
     """Columns that it does not have or has shorter: its own statistics of them are of no use."""
+    supplied: tuple[str, ...] = ()
+    """Columns that none of its files has: they stand in `Plan.supplied`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

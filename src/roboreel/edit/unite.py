@@ -134,6 +134,7 @@ def _plan_source(source: Source) -> PlanSource:
         renamed=source.renamed,
         removed=tuple(sorted(source.removed)),
         filled=tuple(sorted(source.filled)),
+        supplied=tuple(source.supplied),
     )
 
 
