@@ -171,7 +171,9 @@ def run(
     name = executor or ("process" if workers > 1 else "serial")
     chosen = make_executor(name, workers, patience=patience)
     places = [(one.url, one.follow_links) for one in plan.datasets]
-    opened = {place: open_dataset(place[0], follow_links=place[1]) for place in dict.fromkeys(places)}
+    opened = {
+        place: open_dataset(place[0], follow_links=place[1]) for place in dict.fromkeys(places)
+    }
     sources = [opened[place] for place in places]
     for number, source in enumerate(sources):
         prefix = source_prefix(number, len(plan.sources))

@@ -194,7 +194,9 @@ class TableFile:
         """More than reading some row groups takes; told by a look at the columns of lists alone."""
         schema, metadata = self.footer.schema, self._file.metadata
         wanted = frozenset(columns)
-        nested = frozenset(f.name for f in schema if f.name in wanted and pa.types.is_nested(f.type))
+        nested = frozenset(
+            f.name for f in schema if f.name in wanted and pa.types.is_nested(f.type)
+        )
         taken = 8 * (len(wanted) - len(nested)) * sum(self.footer.row_group_rows[g] for g in groups)
         at = [
             number
