@@ -88,10 +88,10 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     inventory = view.inventory
     view, skipped = _sound(view, inventory)
     refuse_audio(view, inventory)
-    refuse_sizes(view, inventory)
     columns = columns_of(view, inventory, problems)
     recodes = recoded(view, inventory, columns)
     copied = [n for n in inventory.cameras if n not in recodes and n not in of.pictures]
+    refuse_sizes(view, inventory, copied)
     refuse_cuts(view, inventory, copied)
     features = features_of(view, inventory, columns, problems)
     features = {

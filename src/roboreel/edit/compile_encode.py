@@ -24,7 +24,7 @@ from roboreel.errors import PlanError
 from roboreel.format import v2, v20, v30
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Bools, Int64, Inventory
-from roboreel.format.json_types import Json
+from roboreel.format.json_types import Json, JsonObject
 from roboreel.format.layout import numbered
 from roboreel.format.version import FormatVersion
 
@@ -48,7 +48,7 @@ class Recode:
 
 
 def recoded(view: United, inventory: Inventory, columns: Columns) -> dict[str, Recode]:
-    """Cameras that must be encoded: those for which it is asked, all videos where frames are chosen."""
+    """The cameras that must be encoded: where it is asked for, and all videos where frames are chosen."""
     declared = view.model.info.features
     found = {}
     for name, feature in declared.items():
@@ -232,7 +232,7 @@ def _as_video(view: United, inventory: Inventory, feature: Feature, recode: Reco
     return replace(made, spec=spell(made))
 
 
-def _kept_facts(feature: Feature) -> dict[str, Json]:
+def _kept_facts(feature: Feature) -> JsonObject:
     """Facts of a video that keeps its codec; the encoder's settings are not those that it had."""
     names = ("video.codec", "video.pix_fmt", "video.channels", "has_audio")
     return {name: feature.video_facts[name] for name in names if name in feature.video_facts}

@@ -71,16 +71,13 @@ def refuse_audio(view: United, inventory: Inventory) -> None:
         raise PlanError(summary, problems)
 
 
-def refuse_sizes(view: United, inventory: Inventory) -> None:
+def refuse_sizes(view: United, inventory: Inventory, copied: Iterable[str]) -> None:
     """Raise `PlanError` where datasets that are put together differ in the size of a camera's pictures."""
     if len(view.sources) < 2:
         return
     problems = []
-    for camera, facts in inventory.cameras.items():
-        encoding = view.view.encodings.get(camera)
-        if encoding is not None and encoding.size is not None:
-            continue
-        known = facts.stream[view.rows]
+    for camera in copied:
+        known = inventory.cameras[camera].stream[view.rows]
         streams = [inventory.streams[number] for number in sorted(set(known[known >= 0].tolist()))]
         sizes = sorted({(stream.width, stream.height) for stream in streams})
         if len(sizes) > 1:
@@ -99,7 +96,7 @@ def refuse_sizes(view: United, inventory: Inventory) -> None:
 
 
 def refuse_cuts(view: United, inventory: Inventory, copied: Iterable[str]) -> None:
-    """Raise `PlanError` where copied cameras would have to be re-encoded, and may not or cannot be."""
+    """Raise `PlanError` where episodes of copied cameras would have to be re-encoded, and may or can not."""
     if not view.target.version.one_file_per_episode:
         return
     problems = []

@@ -172,6 +172,8 @@ class TableProgram:
     """Columns that are zeros where the input does not have them."""
     masks: Mapping[str, str]
     """By column, another that is True where the input has values."""
+    shapes: Mapping[str, tuple[int, ...]]
+    """Lengths of the lists in these columns, by column."""
     decoded: tuple[str, ...]
     """Columns whose pictures are those of a camera's video, decoded."""
     images: tuple[str, ...]
@@ -204,10 +206,14 @@ class PlanSource:
     """True where links out of it were followed, and are to be."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """New name of a column or camera by the one that it has there."""
+    is_dataset: bool = True
+    """False for a folder of videos that are added."""
     removed: tuple[str, ...] = ()
     """Columns and cameras that are left out, by their names there."""
     filled: tuple[str, ...] = ()
     """Columns that it does not have or has shorter: its own statistics of them are of no use."""
+    supplied: tuple[str, ...] = ()
+    """Columns that none of its files has: they stand in `Plan.supplied`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,4 +253,9 @@ class Plan:
     @property
     def source(self) -> str:
         """Where its datasets lie, in a line."""
-        return " + ".join(source.url for source in self.sources)
+        return " + ".join(source.url for source in self.datasets)
+
+    @property
+    def datasets(self) -> tuple[PlanSource, ...]:
+        """The datasets that it reads: they come before folders of videos."""
+        return tuple(source for source in self.sources if source.is_dataset)

@@ -67,6 +67,16 @@ class Opened(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """Videos that are to become a camera."""
+
+    folder: str
+    """Where they lie."""
+    names: tuple[str | None, ...] = field(repr=False)
+    """(episodes of the dataset,) the file of each; None for episodes that the view does not take."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Source:
     """A dataset that a view takes episodes of, with what was done to its features."""
@@ -80,6 +90,8 @@ class Source:
     """Features that are left out, by their names in the files."""
     supplied: Mapping[str, pa.ChunkedArray] = field(default_factory=dict, repr=False)
     """Columns that are added: a value for each of its rows, episodes in order."""
+    clips: Mapping[str, Clips] = field(default_factory=dict, repr=False)
+    """Cameras that are added."""
     filled: Mapping[str, pa.DataType] = field(default_factory=dict, repr=False)
     """Types of columns that it does not have, or has shorter, and that are filled up with zeros; and of
     those that say where that is so."""
@@ -121,6 +133,17 @@ class View(Verbs):
     def written_as(self, target: Target) -> View:
         """The view with another target; that alone is a conversion."""
         return replace(self, target=target)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders of videos that are added, each once."""
+        every = (clips.folder for source in self.sources for clips in source.clips.values())
+        return tuple(dict.fromkeys(every))
+
+    @property
+    def roots(self) -> int:
+        """How many folders it reads: those of its datasets, and those of videos that are added."""
+        return len(self.sources) + len(self.folders)
 
     @property
     def model(self) -> Model:

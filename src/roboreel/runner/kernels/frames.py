@@ -1,4 +1,4 @@
-"""The frames of an episode of the result, wherever the input has them: in a video or a table."""
+"""The frames of an episode of the result: in the input's video, or pictures in its table."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def camera_frames(
 
 
 def decoded_pictures(work: Work, root: Root, at: int, camera: str) -> pa.Array:
-    """(rows,) the frames of an episode's video as PNG pictures: bytes, and a name as a recorder gives."""
+    """(rows,) an episode's video as PNG pictures: struct of bytes and a name such as a recorder gives."""
     frames = ahead(camera_frames(work, root, camera, at, in_tables=False))
     pictures = [png(frame) for frame in frames]
     names = [f"frame-{number:06d}.png" for number in range(len(pictures))]

@@ -17,6 +17,7 @@ from roboreel.edit.plan import ROWS, MeasureCamera
 from roboreel.errors import StorageError
 from roboreel.format.model import EPISODE
 from roboreel.format.stats import FeatureStats, Stats, histogram_stats, values_stats
+from roboreel.format.stats_block import blocks_of
 from roboreel.runner.kernels.frames import camera_frames
 from roboreel.runner.work import OpResult, Work
 from roboreel.storage.video.decode import decode_picture, picture_of
@@ -68,15 +69,15 @@ def picture_column_stats(column: pa.ChunkedArray) -> FeatureStats | None:
 def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
     """Compute a camera's statistics in some episodes."""
     root, _ = work.roots()
-    stats: dict[int, Stats] = {}
+    stats: list[Stats] = []
     for at, episode in enumerate(work.outputs[EPISODE].to_pylist()):
         chosen = sampled_frames(work.inputs[ROWS][at].as_py())
         frames = camera_frames(work, root, op.camera, at, in_tables=op.from_tables, chosen=chosen)
         measured = pictures_stats(picture_of(frame) for frame in frames)
         if measured is None:
             raise StorageError(f"no picture of '{op.camera}' in episode {episode} decodes")
-        stats[episode] = {op.camera: measured}
-    return OpResult(number=work.number, measured=len(stats), stats=stats)
+        stats.append({op.camera: measured})
+    return OpResult(number=work.number, measured=len(stats), stats=tuple(blocks_of(stats)))
 
 
 def _histogram(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
