@@ -110,21 +110,23 @@ def compile_(source: str, version: str, *_: str) -> Timed:
     dataset = roboreel.open(source)
     inventory = assumed_inventory(dataset)
     target = Target(version=parse_version(version))
-    view = whole_view(source, dataset.model, target)
-    compiled, made = timed(lambda: compile_view(view, inventory))
+    view = whole_view(dataset, target)
+    compiled, made = timed(lambda: compile_view(view, [inventory]))
     return {"compile": compiled, "slice": seconds(lambda: sum(1 for _ in work_of(made, "")))}
 
 
 def documents(source: str, version: str, out: str) -> Timed:
     dataset = roboreel.open(source)
     target = Target(version=parse_version(version))
-    made = compile_view(whole_view(source, dataset.model, target), assumed_inventory(dataset))
+    made = compile_view(whole_view(dataset, target), [assumed_inventory(dataset)])
     return {"documents": seconds(lambda: _write_documents(dataset, made, out))}
 
 
 def _write_documents(dataset: Dataset, plan: Plan, out: str) -> None:
     write_documents(
-        LocalRoot(out), plan, settled_stats(plan, dataset.stored_stats().of, lambda _: {})
+        LocalRoot(out),
+        plan,
+        settled_stats(plan, lambda _, episode: dataset.stored_stats().of(episode), lambda _: {}),
     )
 
 
@@ -183,6 +185,10 @@ def assumed_inventory(dataset: Dataset) -> Inventory:
         shapes={},
         tasks=dataset.tasks,
         tasks_of_episodes=episodes[TASKS].to_pylist(),
+        tasks_of_rows=[[]] * len(rows),
+        first_index=np.full(len(rows), -1, dtype=np.int64),
+        table_rows={},
+        tidy_videos={},
         with_stats=dict.fromkeys(dataset.features, known),
         broken={},
         problems=(),

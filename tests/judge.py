@@ -30,6 +30,7 @@ def faults(
     extra_files: Iterable[str] = (),
     timestamp_error_s: float = 0.0,
     wrong_stats: Iterable[str] = (),
+    copied: Iterable[str] = (),
 ) -> list[str]:
     """Everything in which a dataset is not what the format says; nothing for a sound one.
 
@@ -38,13 +39,14 @@ def faults(
         extra_files: files that are expected beside the format's own.
         timestamp_error_s: how far each may be from k / fps.
         wrong_stats: features whose statistics were wrong already in what was converted.
+        copied: tables that were copied as they are: their metadata is their writer's.
     """
     return [
         *_info_faults(reading),
         *_file_faults(reading, set(extra_files)),
         *_row_faults(reading, timestamp_error_s),
         *_time_faults(reading),
-        *_metadata_faults(reading),
+        *_metadata_faults(reading, set(copied)),
         *_stats_faults(reading, set(wrong_stats)),
         *(_episodes_table_faults(reading) if reading.version == "v3.0" else ()),
     ]
@@ -236,8 +238,8 @@ def _time_faults(reading: Reading) -> Iterator[str]:
                 yield f"episode {at}: {camera} stops at {clip.stop_s!r}, not at {stop!r}"
 
 
-def _metadata_faults(reading: Reading) -> Iterator[str]:
-    for path in sorted({episode.data_path for episode in reading.episodes}):
+def _metadata_faults(reading: Reading, copied: set[str]) -> Iterator[str]:
+    for path in sorted({episode.data_path for episode in reading.episodes} - copied):
         schema = pq.read_schema(reading.root / path)
         text = (schema.metadata or {}).get(b"huggingface")
         if text is None:

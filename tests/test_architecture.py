@@ -23,15 +23,36 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "storage": ("errors",),
     "testing": ("errors",),
     "processes": ("errors",),
-    "dataset": ("format", "storage", "processes", "errors"),
+    "dataset": (
+        "edit.verbs",
+        "edit.view",
+        "edit.pieces",
+        "format",
+        "storage",
+        "processes",
+        "errors",
+    ),
     "edit": ("format", "errors"),
-    "runner": ("edit.plan", "format", "storage", "processes", "errors"),
-    "ops": ("dataset", "edit", "runner", "format", "storage.staging", "errors"),
-    "cli": ("ops", "dataset", "format", "testing", "errors", ""),
-    "": ("ops", "dataset", "edit", "runner", "format", "errors"),
+    "runner": ("edit.plan", "edit.frames", "format", "storage", "processes", "errors"),
+    "places": ("dataset", "edit", "runner", "format", "storage.staging", "errors"),
+    "planning": ("dataset", "edit", "runner.encoders", "format", "storage.fs", "errors"),
+    "ops": (
+        "places",
+        "planning",
+        "dataset",
+        "edit",
+        "runner",
+        "format",
+        "storage.staging",
+        "errors",
+    ),
+    "parts": ("ops", "edit", "runner.ledger", "storage", "format", "errors"),
+    "cli": ("parts", "ops", "places", "dataset", "edit", "format", "testing", "errors", ""),
+    "": ("ops", "planning", "dataset", "edit", "runner", "format", "errors"),
     "__main__": ("cli",),
 }
-"""What each layer may import besides itself; `""` is `roboreel/__init__.py`."""
+"""What each layer may import besides itself; `""` is `roboreel/__init__.py`. A dataset has the verbs of
+editing, which are pure: they make views, and know of a dataset only what `edit.view.Opened` says."""
 
 PURE_LAYERS = {"edit"}
 IMPURE = re.compile(
@@ -55,6 +76,9 @@ JUDGE = "dataset.diff"
 JUDGE_KNOWS = (JUDGE, "dataset.dataset", "dataset.open", "format", "storage", "errors")
 """What compares datasets may import: nothing of what it is to judge, and no survey, whose decisions could
 hide a defect."""
+
+JUDGED = ("edit.compile", "edit.plan", "edit.unite", "runner", "ops", "dataset.survey")
+"""What decides and does the work: the comparison must not reach it by any way."""
 
 FILE_CALLS = re.compile(
     r"(builtins\.open|io\.(open|open_code|FileIO)|shutil\..+|tempfile\..+"
@@ -190,6 +214,25 @@ def partial_judges(modules: list[Module]) -> list[str]:
     ]
 
 
+def judges_that_reach(modules: list[Module]) -> list[str]:
+    """What the comparison would load of what it judges, by whatever way."""
+    by_name = {module.name: module for module in modules}
+    way = {module.name: "" for module in modules if _below(module.name, JUDGE)}
+    waiting = list(way)
+    while waiting:
+        name = waiting.pop()
+        for found in by_name[name].imports:
+            target = found.target.removeprefix("roboreel").lstrip(".")
+            if _below(found.target, "roboreel") and target in by_name and target not in way:
+                way[target] = name
+                waiting.append(target)
+    return [
+        f"{by_name[way[name]].file} imports roboreel.{name}"
+        for name in sorted(way)
+        if any(_below(name, judged) or name.startswith(f"{judged}_") for judged in JUDGED)
+    ]
+
+
 def impurities(modules: list[Module]) -> list[str]:
     """Imports and calls in the pure layers that reach for disk, clock, network or codecs."""
     offenders = []
@@ -321,6 +364,10 @@ def test_the_comparison_knows_nothing_of_what_it_judges(modules: list[Module]) -
     _hold(partial_judges, modules, "dataset/diff judges the rest and may not use it:")
 
 
+def test_the_comparison_reaches_nothing_of_what_it_judges(modules: list[Module]) -> None:
+    _hold(judges_that_reach, modules, "dataset/diff judges these and may not reach them:")
+
+
 def test_edit_is_pure(modules: list[Module]) -> None:
     _hold(impurities, modules, "edit/ decides and does no I/O; that belongs in storage/ or run/:")
 
@@ -409,6 +456,17 @@ def test_rule_finds_an_offender(
     (offender,) = rule(_package(tmp_path, {file: text}))
     assert offender.startswith(file)
     assert offence in offender
+
+
+def test_a_judge_that_reaches_a_compiler_by_a_detour_is_found(tmp_path: Path) -> None:
+    detour = {
+        "dataset/diff/a.py": "import roboreel.dataset.dataset",
+        "dataset/dataset.py": "from roboreel.edit import view",
+        "edit/view.py": "from roboreel.edit.compile_video import pack",
+        "edit/compile_video.py": "def pack(): ...",
+    }
+    (offender,) = judges_that_reach(_package(tmp_path, detour))
+    assert offender == "edit/view.py imports roboreel.edit.compile_video"
 
 
 SOUND: list[tuple[Rule, str, str]] = [

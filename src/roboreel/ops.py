@@ -5,25 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast, get_args
+from typing import get_args
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.dataset.survey import survey
-from roboreel.dataset.survey_pieces import survey_pieces
 from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import Plan, source_prefix
-from roboreel.edit.view import OnBroken, Target, Timestamps, View, whole_view
+from roboreel.edit.targets import target_for
+from roboreel.edit.view import OnBroken, Timestamps, View, whole_view
 from roboreel.errors import DatasetError, UsageError
 from roboreel.format.inventory import Inventory
-from roboreel.format.version import FormatVersion, parse_version
+from roboreel.format.version import FormatVersion
+from roboreel.places import finished_report, place_of, refuse_discarding
+from roboreel.planning import require_one_subtask_list, surveyed, with_encoders
+from roboreel.runner.encoders import require_encoders
 from roboreel.runner.executor import ExecutorName, make_executor
-from roboreel.runner.ledger import ops_noted
 from roboreel.runner.report import Report
-from roboreel.runner.run import refuse_changed, refuse_output, refuse_replacing, run_plan
+from roboreel.runner.run import refuse_changed, refuse_output, run_plan
 from roboreel.runner.work import OpResult
-from roboreel.storage.staging import Leftovers, heal, staging_place
+from roboreel.storage.staging import Leftovers, heal
 
 
 def plan_convert(
@@ -62,19 +64,19 @@ def plan_convert(
         StorageError, DatasetError: the dataset cannot be read.
         PlanError: it cannot be converted as asked; carries every reason.
     """
-    _require("timestamps", timestamps, get_args(Timestamps))
-    _require("on_broken", on_broken, get_args(OnBroken))
-    source = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
-    target = Target(
-        version=parse_version(to),
-        data_file_mb=_limit("data_file_mb", data_file_mb),
-        video_file_mb=_limit("video_file_mb", video_file_mb),
+    view = whole_view(dataset if isinstance(dataset, Dataset) else open_dataset(dataset))
+    target = target_for(
+        view,
+        to=to,
+        data_file_mb=data_file_mb,
+        video_file_mb=video_file_mb,
         timestamps=timestamps,
         on_broken=on_broken,
         reencode=allow_reencode,
         drop_audio=drop_audio,
+        regroup=True,
     )
-    return plan_write(whole_view(source, target), out=out, in_place=in_place, workers=workers)
+    return plan_write(view.written_as(target), out=out, in_place=in_place, workers=workers)
 
 
 def convert(
@@ -165,14 +167,16 @@ def run(
     if discard_original and not plan.in_place:
         raise UsageError("only a run in place has an original to discard")
     if discard_original:
-        _refuse_discarding(plan)
+        refuse_discarding(plan)
     name = executor or ("process" if workers > 1 else "serial")
     chosen = make_executor(name, workers, patience=patience)
-    places = [(one.url, one.follow_links) for one in plan.sources]
-    opened = {place: open_dataset(place[0], follow_links=place[1]) for place in dict.fromkeys(places)}
+    places = [(one.url, one.follow_links) for one in plan.datasets]
+    opened = {
+        place: open_dataset(place[0], follow_links=place[1]) for place in dict.fromkeys(places)
+    }
     sources = [opened[place] for place in places]
     for number, source in enumerate(sources):
-        prefix = source_prefix(number, len(sources))
+        prefix = source_prefix(number, len(plan.sources))
         refuse_changed(source.root, prefix, statistics_files(source), plan)
     by_place = {place: source.stored_stats().blocks for place, source in opened.items()}
     stored = [by_place[place] for place in places]
@@ -194,6 +198,7 @@ def plan_write(
     out: str | os.PathLike[str] | None = None,
     in_place: bool = False,
     workers: int = 1,
+    surveys: dict[str, Inventory] | None = None,
 ) -> Plan:
     """Plan the writing of a view. Nothing is written.
 
@@ -203,6 +208,7 @@ def plan_write(
         in_place: instead of `out`: the result takes the place of the one dataset, which is kept under
             another name.
         workers: processes that may look through the files, where they are many.
+        surveys: of datasets, by where they lie, for several plans of the same ones; grows.
 
     Raises:
         UsageError: an argument is wrong, or the output exists.
@@ -210,15 +216,19 @@ def plan_write(
         PlanError: it cannot be written as asked; carries every reason.
     """
     view = view.as_view()
+    require_one_subtask_list(view)
     if (out is None) != in_place:
         raise UsageError("give either the folder to make (-o), or --in-place")
-    place = _place_of(view) if out is None else os.path.expanduser(os.fspath(out))
+    place = place_of(view) if out is None else os.path.expanduser(os.fspath(out))
     if out is not None:
         if "://" not in place:
             heal(place)  # a result that is there already is told of below
         for source in view.sources:
             refuse_output(place, source=source.dataset.url)
-    return replace(compile_view(view, _surveyed(view, workers)), out=place, in_place=in_place)
+    view = with_encoders(view)
+    plan = compile_view(view, surveyed(view, workers, {} if surveys is None else surveys))
+    require_encoders(plan)
+    return replace(plan, out=place, in_place=in_place)
 
 
 def write(
@@ -244,6 +254,10 @@ def write(
         >>> roboreel.write(roboreel.open(source).delete([1]), out=folder / "b").frames
         9
     """
+    if leftovers == "resume":
+        done = finished_report(view.as_view().sources[0].dataset.url, out)
+        if done is not None:
+            return done
     plan = plan_write(view, out=out, in_place=in_place, workers=workers)
     return run(
         plan,
@@ -255,97 +269,12 @@ def write(
     )
 
 
-def finished_report(
-    source: Dataset | str | os.PathLike[str], out: str | os.PathLike[str] | None
-) -> Report | None:
-    """The report of a run that was killed while its result got its place; None where there was none."""
-    place = out or (source.url if isinstance(source, Dataset) else os.fspath(source))
-    healed = None if "://" in os.fspath(place) else heal(place)
-    if healed is None:
-        return None
-    report = Report.from_json(healed.report)
-    return replace(report, kept=healed.original and os.path.basename(healed.original))
-
-
-def kept_work(out: str | os.PathLike[str]) -> str | None:
-    """What an interrupted run to `out` left, in a sentence; None where it left nothing."""
-    folder = staging_place(out)
-    done = ops_noted(folder)
-    if not done:
-        return None
-    return (
-        f"{done} finished ops are kept in '{folder}':"
-        " run again with --resume to go on from there, or with --clean to start over"
-    )
-
-
-def _refuse_discarding(plan: Plan) -> None:
-    """Raise `UsageError` where the original holds what the result does not."""
-    (one,) = plan.sources  # in place there is but one
-    source = open_dataset(one.url, follow_links=one.follow_links)
-    lost = [f"'{name}'" for name in source.files if name not in plan.files and _of_worth(name)]
-    lost += [
-        f"'{problem.path or problem.column}'"
-        for problem in source.problems
-        if problem.rule in ("file.link", "file.name", "video.missing")
-    ]
-    lost += sorted({f"episode {problem.episode}" for problem in plan.skipped})
-    if lost:
-        more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
-        raise UsageError(
-            "the original holds what the result does not, and would be lost:"
-            f" {', '.join(lost[:5])}{more}; without --discard-original it is kept"
-        )
-
-
-def _of_worth(name: str) -> bool:
-    """False for what a Hub client notes of its downloads."""
-    return not name.startswith(".cache/huggingface/")
-
-
 def _verified(path: str) -> None:
     """Raise `DatasetError` where a result must not take an original's place."""
     found = survey(open_dataset(path))
     if found.broken:
         reasons = [problem for problems in found.broken.values() for problem in problems]
         raise DatasetError("the result is not sound, the original stays", reasons)
-
-
-def _place_of(view: View) -> str:
-    """Where the one dataset of a view lies.
-
-    Raises:
-        UsageError: there are several, or it cannot be replaced.
-    """
-    urls = [source.dataset.url for source in view.sources]
-    if len(urls) > 1:
-        raise UsageError("several datasets have no one place: give the folder to make (-o)")
-    refuse_replacing(urls[0])
-    return urls[0]
-
-
-def _surveyed(view: View, workers: int) -> list[Inventory]:
-    """What the files of each source hold, by the view's pieces of it."""
-    found = []
-    known: dict[str, Inventory] = {}
-    for number, source in enumerate(view.sources):
-        dataset = cast("Dataset", source.dataset)
-        if dataset.url not in known:
-            known[dataset.url] = survey(dataset, workers=workers)
-        here = view.pieces.source == number
-        pieces = view.pieces
-        found.append(
-            survey_pieces(
-                dataset, known[dataset.url], pieces.row[here], pieces.start[here], pieces.stop[here]
-            )
-        )
-    return found
-
-
-def _limit(name: str, value: float | None) -> float | None:
-    if value is not None and not 0 < value < float("inf"):
-        raise UsageError(f"{name} is {value}, expected a positive number of MiB")
-    return value
 
 
 def _require(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -77,7 +77,11 @@ def plan(tmp_path: Path) -> Plan:
 
 def _run(plan: Plan, executor: Sabotaged) -> None:
     run_plan(
-        plan, executor, stored_stats=lambda _episode: {}, global_stats={}, verify=roboreel.open
+        plan,
+        executor,
+        stored_stats=lambda _number, _episode: {},
+        global_stats={},
+        verify=roboreel.open,
     )
 
 

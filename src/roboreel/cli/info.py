@@ -37,7 +37,7 @@ def info(
     say(f"{dataset.url}: {count(len(dataset.files), 'file')}, {human_bytes(dataset.size_bytes())}")
     say()
     say("features")
-    table([_feature_row(feature) for feature in dataset.features.values()])
+    table([feature_row(feature) for feature in dataset.features.values()])
     say()
     say("tasks")
     for index, text in list(dataset.tasks.items())[:_SHOWN_TASKS]:
@@ -65,15 +65,7 @@ def describe(dataset: Dataset) -> dict[str, Json]:
         "frames": dataset.total_frames,
         "files": len(dataset.files),
         "size_bytes": dataset.size_bytes(),
-        "features": {
-            name: {
-                "dtype": feature.dtype,
-                "shape": list(feature.shape),
-                "names": feature.names,
-                **({"video": dict(feature.video_facts)} if feature.is_video else {}),
-            }
-            for name, feature in dataset.features.items()
-        },
+        "features": describe_features(dataset),
         "tasks": {str(index): text for index, text in dataset.tasks.items()},
         "extra_files": list(dataset.model.extra_files),
         "other_files": list(dataset.model.other_files),
@@ -81,7 +73,21 @@ def describe(dataset: Dataset) -> dict[str, Json]:
     }
 
 
-def _feature_row(feature: Feature) -> tuple[str, str, str, str]:
+def describe_features(dataset: Dataset) -> dict[str, Json]:
+    """The features as a JSON object, by name."""
+    return {
+        name: {
+            "dtype": feature.dtype,
+            "shape": list(feature.shape),
+            "names": feature.names,
+            **({"video": dict(feature.video_facts)} if feature.is_video else {}),
+        }
+        for name, feature in dataset.features.items()
+    }
+
+
+def feature_row(feature: Feature) -> tuple[str, str, str, str]:
+    """Its name, dtype, shape, and what else is said of it, as texts."""
     shape = "×".join(str(size) for size in feature.shape)
     return feature.name, feature.dtype, shape, _details(feature)
 

@@ -12,6 +12,13 @@ from roboreel.cli.check import check
 from roboreel.cli.convert import convert
 from roboreel.cli.demo import demo
 from roboreel.cli.diff import diff
+from roboreel.cli.edit.episodes import delete, keep, reorder, shuffle
+from roboreel.cli.edit.features import features
+from roboreel.cli.edit.files import compact, merge
+from roboreel.cli.edit.split import split
+from roboreel.cli.edit.tasks import tasks
+from roboreel.cli.edit.trim import trim
+from roboreel.cli.edit.video import encode, resample
 from roboreel.cli.info import info
 from roboreel.cli.output import say, tell
 from roboreel.cli.stopping import INTERRUPTED, leave_on_sigterm
@@ -19,7 +26,7 @@ from roboreel.errors import RoboreelError, UsageError
 
 app = typer.Typer(
     name="roboreel",
-    help="Robot datasets in the LeRobot format: open, convert and check every version.",
+    help="Robot datasets in the LeRobot format: open, convert, edit and check every version.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -29,6 +36,21 @@ app.command()(info)
 app.command()(check)
 app.command()(convert)
 app.command()(diff)
+for _edit in (
+    delete,
+    keep,
+    split,
+    merge,
+    trim,
+    reorder,
+    shuffle,
+    features,
+    tasks,
+    resample,
+    encode,
+):
+    app.command()(_edit)
+app.command()(compact)
 app.command()(demo)
 
 

@@ -26,7 +26,7 @@ def progress_bar(plan: Plan, *, quiet: bool) -> Iterator[Callable[[OpResult], No
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("converting", total=plan.input_bytes, ops=f"0/{len(plan.ops)}")
+        task = bar.add_task("writing", total=plan.input_bytes, ops=f"0/{len(plan.ops)}")
         done = 0
 
         def advance(result: OpResult) -> None:

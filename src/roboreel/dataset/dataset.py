@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roboreel.dataset.rows import read_rows
 from roboreel.dataset.stored_stats import StoredStats, open_stored_stats
 from roboreel.edit.verbs import Verbs
 from roboreel.edit.view import View, whole_view
@@ -110,6 +111,14 @@ class Dataset(Verbs):
     def stored_stats(self) -> StoredStats:
         """The statistics of episodes, read where they lie when asked for."""
         return open_stored_stats(self.root, self.version, self.files)
+
+    def rows(
+        self,
+        stretches: Iterable[tuple[int, int, int]],
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[pa.Table]:
+        """The rows of stretches of episodes, read as they come: see `read_rows`."""
+        return read_rows(self.root, self.model.episodes, stretches, columns)
 
     def size_bytes(self) -> int:
         """Bytes of all files."""

@@ -255,7 +255,9 @@ def _unsettled(
 
     Of the others the answer is complete: all of their index columns are as they would be written.
     """
-    if set(columns) != set(SURVEYED) or not all(c.is_plain and c.is_whole for c in columns.values()):
+    if set(columns) != set(SURVEYED) or not all(
+        c.is_plain and c.is_whole for c in columns.values()
+    ):
         return list(located)
     members = np.array(located, dtype=np.int64)
     rows = np.array(answer.rows, dtype=np.int64)[members]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from roboreel.format import v2, v21, v30
-from roboreel.format.model import EPISODE
 from roboreel.format.inventory import Int64
+from roboreel.format.model import EPISODE
 from roboreel.format.stats import Stats
 from roboreel.format.stats_block import StatsBlock, blocks_of
 from roboreel.format.stats_columns import blocks_of_rows, stats_columns

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.index_columns import IndexColumn, distinct
 from roboreel.errors import PlanError, Problem, StorageError
-from roboreel.format.inventory import CameraFacts, Int64, Inventory, StreamFacts
-from roboreel.format.model import EPISODE, video_path
+from roboreel.format.feature import TASK_INDEX
+from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory, StreamFacts
+from roboreel.format.model import DATA_PATH, EPISODE, video_path
+from roboreel.storage.tables import TableFile
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import run_of_frames
@@ -21,7 +24,7 @@ END = -1
 def survey_pieces(
     dataset: Dataset, inventory: Inventory, row: Int64, start: Int64, stop: Int64
 ) -> Inventory:
-    """The inventory with its arrays aligned with pieces. Only of pieces that are a part of an episode files are read.
+    """The inventory with its arrays aligned with pieces; of parts of episodes, files are read.
 
     Args:
         dataset: the dataset.
@@ -40,6 +43,7 @@ def survey_pieces(
     for at in broken:
         cut[at] = False
     streams = list(inventory.streams)
+    indexes, texts = _tasks(dataset, inventory, row, start, ends, cut)
     cameras = {
         name: _taken(dataset, name, facts, row, start, ends, cut, streams)
         for name, facts in inventory.cameras.items()
@@ -51,8 +55,8 @@ def survey_pieces(
         timestamp_error_s=inventory.timestamp_error_s[row],
         cameras=cameras,
         streams=tuple(streams),
-        tasks_of_episodes=[inventory.tasks_of_episodes[r] for r in row.tolist()],
-        tasks_of_rows=[inventory.tasks_of_rows[r] for r in row.tolist()],
+        tasks_of_episodes=texts,
+        tasks_of_rows=indexes,
         first_index=np.where(cut, -1, inventory.first_index[row]),
         with_stats={name: known[row] & ~cut for name, known in inventory.with_stats.items()},
         broken=broken,
@@ -81,6 +85,25 @@ def _require_inside(
         raise PlanError("episodes are shorter than what is to be kept of them", problems)
 
 
+def _tasks(
+    dataset: Dataset, inventory: Inventory, row: Int64, start: Int64, ends: Int64, cut: Bools
+) -> tuple[list[Sequence[int]], list[Sequence[str]]]:
+    """The task indexes and texts of each piece: a part of an episode loses those of rows that are cut off."""
+    indexes = [inventory.tasks_of_rows[r] for r in row.tolist()]
+    texts = [inventory.tasks_of_episodes[r] for r in row.tolist()]
+    paths = dataset.episodes[DATA_PATH].to_pylist()
+    for at in np.flatnonzero(cut).tolist():
+        if len(indexes[at]) < 2:
+            continue
+        before = inventory.row_start[row[at]]
+        with TableFile(dataset.root, paths[row[at]], "columns") as file:
+            column = IndexColumn(file.read([TASK_INDEX])[TASK_INDEX])
+        left = distinct(column.whole_numbers(int(before + start[at]), int(before + ends[at])))
+        gone = {inventory.tasks[index] for index in indexes[at] if index not in left}
+        indexes[at], texts[at] = left, [text for text in texts[at] if text not in gone]
+    return indexes, texts
+
+
 def _taken(
     dataset: Dataset,
     camera: str,
@@ -88,12 +111,13 @@ def _taken(
     row: Int64,
     start: Int64,
     ends: Int64,
-    cut: np.ndarray,  # type: ignore[type-arg]
+    cut: Bools,
     streams: list[StreamFacts],
 ) -> CameraFacts:
     """One camera's facts by pieces."""
     taken = {
-        name: getattr(facts, name)[row].copy() for name in ("start", "packets", "lead", "size_bytes", "stream")
+        name: getattr(facts, name)[row].copy()
+        for name in ("start", "packets", "lead", "size_bytes", "stream")
     }
     taken["start"] += start
     paths = dataset.episodes[video_path(camera)].to_pylist()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from roboreel.edit.carried import carried_splits
+from roboreel.edit.compile_encode import Recode, compile_recode, recoded, stored_as
 from roboreel.edit.compile_rows import RowsPlan, compile_rows, table_bytes
 from roboreel.edit.compile_tables import (
     columns_of,
@@ -16,39 +18,42 @@ from roboreel.edit.compile_tables import (
     features_of,
     program_of,
 )
-from roboreel.edit.compile_video import CameraPlan, compile_camera, refuse_audio, refuse_cuts
-from roboreel.edit.pack import batches, pack, runs
+from roboreel.edit.compile_video import (
+    CameraPlan,
+    compile_camera,
+    refuse_audio,
+    refuse_cuts,
+    refuse_sizes,
+)
+from roboreel.edit.pack import runs
 from roboreel.edit.plan import (
     DECLARED_ROWS,
     DEFAULT_TASK,
     FIRST_INDEX,
+    FIRST_SUPPLIED,
     INPUT_ROW,
     INPUT_TABLE,
     ROWS,
     SOURCE,
-    FIRST_SUPPLIED,
+    SOURCE_EPISODE,
     STRETCH,
     TASK_MAP,
-    SOURCE_EPISODE,
     CopyFile,
     MeasureCamera,
     Op,
     Plan,
     StatsProgram,
-    WriteTables,
     input_frame,
     input_joined,
     input_packets,
     input_video,
 )
-from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.unite import United, unite
+from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
-from roboreel.format import v2, v30
 from roboreel.format.feature import Feature
-from roboreel.format.inventory import FileFacts, Int64, Inventory
-from roboreel.format.layout import numbered
+from roboreel.format.inventory import FileFacts, Inventory
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
@@ -61,8 +66,7 @@ from roboreel.format.model import (
     frame_stop,
     video_path,
 )
-from roboreel.format.parse import Problems, usable_splits
-from roboreel.format.version import FormatVersion
+from roboreel.format.parse import Problems
 
 _MEASURED_EPISODES = 8
 """Episodes of one camera that one op measures."""
@@ -84,26 +88,36 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     inventory = view.inventory
     view, skipped = _sound(view, inventory)
     refuse_audio(view, inventory)
-    refuse_cuts(view, inventory)
     columns = columns_of(view, inventory, problems)
+    recodes = recoded(view, inventory, columns)
+    copied = [n for n in inventory.cameras if n not in recodes and n not in of.pictures]
+    refuse_sizes(view, inventory, copied)
+    refuse_cuts(view, inventory, copied)
     features = features_of(view, inventory, columns, problems)
-    program, features = program_of(view, inventory, columns, features, problems)
     features = {
         name: video_feature(view, inventory, feature, problems) if feature.is_video else feature
         for name, feature in features.items()
     }
+    columns, features = stored_as(view, inventory, columns, features, recodes)
+    program, features = program_of(view, inventory, columns, features, problems)
     tables = compile_rows(view, inventory, program)
-    cameras = {name: compile_camera(view, inventory, name) for name in inventory.cameras}
+    cameras = {name: compile_camera(view, inventory, name) for name in copied}
+    for name, recode in recodes.items():
+        cameras[name] = compile_recode(view, inventory, features[name], recode)
     model = _result(view, inventory, features, tables, cameras)
     inputs = _inputs(view, inventory, cameras)
     ops = [*tables.ops, *(op for plan in cameras.values() for op in plan.ops)]
-    ops += _measures(view, inventory)
+    ops += _measures(view, inventory, recodes)
     ops += [
         CopyFile(path=_own_name(p), source=p, reason="travels along as it is")
         for p in view.model.extra_files
     ]
+    kept = np.zeros(len(of.pieces), dtype=np.bool_)
+    kept[view.rows] = True
+    splits, torn = carried_splits(of, kept)
     return Plan(
         sources=view.sources,
+        edits=of.edited,
         model=model,
         inputs=inputs,
         files=_used_files(view, inventory),
@@ -111,10 +125,10 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
         table=program,
         stats=_stats(view, model),
         supplied=view.supplied,
-        splits=_splits(view),
+        splits=splits,
         input_bytes=_input_bytes(view, inventory),
         problems=(*view.model.problems, *inventory.problems, *problems.found),
-        losses=_losses(view, inventory),
+        losses=(*_losses(view, inventory), *view.lost, *torn),
         skipped=skipped,
     )
 
@@ -191,9 +205,7 @@ def _rate(view: United) -> dict[str, Any]:
     return {"fps": fps, "fps_value": fps.numerator if fps.denominator == 1 else float(fps)}
 
 
-def _inputs(
-    view: United, inventory: Inventory, cameras: Mapping[str, CameraPlan]
-) -> pa.Table:
+def _inputs(view: United, inventory: Inventory, cameras: Mapping[str, CameraPlan]) -> pa.Table:
     source = view.model.episodes.take(view.rows)
     rows = inventory.rows[view.rows]
     index_of_text = {text: index for index, text in reversed(list(view.tasks.texts.items()))}
@@ -217,24 +229,35 @@ def _inputs(
     for name, facts in inventory.cameras.items():
         columns[input_video(name)] = source[video_path(name)]
         columns[input_frame(name)] = pa.array(facts.start[view.rows])
-        columns[input_packets(name)] = pa.array(cameras[name].packets)
-        columns[input_joined(name)] = pa.array(cameras[name].joined)
+        if name in cameras:
+            columns[input_packets(name)] = pa.array(cameras[name].packets)
+            columns[input_joined(name)] = pa.array(cameras[name].joined)
     return pa.table(columns)
 
 
-def _measures(view: United, inventory: Inventory) -> list[Op]:
-    """Ops for the cameras and episodes that have no statistics."""
+def _measures(view: United, inventory: Inventory, recodes: Mapping[str, Recode]) -> list[Op]:
+    """Ops for the cameras and episodes that have no statistics.
+
+    A camera that is encoded keeps those that it has, even where its pictures are scaled: they are of the
+    range of values, which neither changes much. Pictures in the result's tables are measured with them.
+    """
     ops: list[Op] = []
-    for name in inventory.cameras:
+    cameras = [*inventory.cameras, *(name for name in recodes if name not in inventory.cameras)]
+    for name in [name for name in cameras if name not in view.view.pictures]:
         known = inventory.with_stats.get(name)
         lacking = [True] * len(view.rows) if known is None else (~known[view.rows]).tolist()
         if view.model.info.features[name].is_depth:
             continue  # its values are depths, not brightness: a later release computes them
         reason = "no statistics of these episodes: computed from a sample of their pictures"
-        ops += [
-            MeasureCamera(camera=name, episodes=episodes, reason=reason)
-            for episodes in runs(lacking, longest=_MEASURED_EPISODES)
-        ]
+        in_tables = np.zeros(len(view.rows), dtype=np.bool_)
+        if name in recodes:
+            in_tables = recodes[name].from_tables[view.rows]
+        for kind in np.unique(in_tables).tolist():
+            flags = [lacks and at == kind for lacks, at in zip(lacking, in_tables, strict=True)]
+            ops += [
+                MeasureCamera(camera=name, episodes=episodes, from_tables=kind, reason=reason)
+                for episodes in runs(flags, longest=_MEASURED_EPISODES)
+            ]
     return ops
 
 
@@ -245,17 +268,6 @@ def _stats(view: United, model: Model) -> StatsProgram:
         features=tuple(wanted),
         compare_global=not view.model.info.version.has_episode_stats and not view.view.edited,
     )
-
-
-def _splits(view: United) -> dict[str, str]:
-    """The splits, each with those of its episodes that are kept."""
-    before = len(view.model.episodes)
-    splits = usable_splits(view.model.info.splits, before, Problems())
-    kept = np.zeros(before + 1, dtype=np.int64)
-    kept[view.rows + 1] = 1
-    kept_before = np.cumsum(kept)
-    ranges = {name: [int(part) for part in text.split(":")] for name, text in splits.items()}
-    return {name: f"{kept_before[a]}:{kept_before[b]}" for name, (a, b) in ranges.items()}
 
 
 def _used_files(view: United, inventory: Inventory) -> dict[str, FileFacts]:

@@ -91,15 +91,30 @@ def _stay(view: United, inventory: Inventory, program: TableProgram) -> Bools:
     rows = view.rows
     frames = inventory.rows[rows]
     numbers = view.model.episodes[EPISODE].to_numpy()[rows]
-    maps = np.array([not one for one in program.task_maps], dtype=np.bool_)
     own = np.array([n in view.own_columns for n in range(len(view.sources))], dtype=np.bool_)
     stays = numbers == np.arange(len(rows))
     stays &= inventory.first_index[rows] == np.cumsum(frames) - frames
-    stays &= maps[view.tasks.map_of_piece[rows]] & own[view.source[rows]]
+    stays &= _same_tasks(view, inventory) & own[view.source[rows]]
     stays &= _of_schema(view, inventory, program)
     if not _passes_through(program):
         stays[:] = False
     return np.asarray(stays)
+
+
+def _same_tasks(view: United, inventory: Inventory) -> Bools:
+    """(episodes,) True where the task indexes of an episode's rows stay."""
+    maps = view.tasks.maps
+    numbers = view.tasks.map_of_piece.tolist()
+    return np.array(
+        [
+            all(
+                maps[numbers[row]].get(index, index) == index
+                for index in inventory.tasks_of_rows[row]
+            )
+            for row in view.rows.tolist()
+        ],
+        dtype=np.bool_,
+    )
 
 
 def _of_schema(view: United, inventory: Inventory, program: TableProgram) -> Bools:

@@ -180,11 +180,13 @@ def _timestamps(
     view: United, error_s: float, columns: Columns, problems: Problems
 ) -> tuple[bool, str | None]:
     """Whether `timestamp` is written as k / fps, and the column that keeps the originals."""
+    moved = bool(view.view.pieces.start.any()) or view.step != 1
     if TIMESTAMP not in columns.types or error_s <= MAX_TIMESTAMP_ERROR_S:
-        return TIMESTAMP not in columns.types, None
+        return TIMESTAMP not in columns.types or moved, None
     episodes = "timestamps are up to " + _seconds(error_s) + " away from k / fps"
     if view.target.timestamps == "keep":
         action = "kept as they are: lerobot refuses such datasets, or finds other frames for them"
+        action += ", and trimmed episodes do not begin at 0" if moved else ""
         problems.add("table.timestamps", episodes, column=TIMESTAMP, action=action)
         return False, None
     taken = set(columns.types) | set(view.model.info.features)

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import pyarrow as pa
+
+from roboreel.edit.features import removed, renamed
 from roboreel.edit.pieces import joined_pieces
+from roboreel.edit.selection import listed
+from roboreel.edit.unlike import Difference, differences, widest
 from roboreel.edit.verbs import Verbs
-from roboreel.edit.view import Unlike, View
+from roboreel.edit.view import Source, Unlike, View
 from roboreel.errors import UsageError
+from roboreel.format.feature import Feature, arrow_type
+from roboreel.format.model import with_features
+
+MASK = "{}_mask"
 
 
 def concat(
@@ -16,27 +25,142 @@ def concat(
 ) -> View:
     """The episodes of datasets and views one after another.
 
+    Tasks are united. Cameras may differ in codec: such videos share no file. Names of dimensions count
+    where both have them; of what a document says beside, the first one's is kept.
+
     Args:
         parts: open datasets or views.
-        features: what to do where features differ. `strict` refuses, `common` keeps what all have, `pad`
-            fills with zeros and adds a mask column.
+        features: what to do where features differ. `strict` refuses; `common` keeps what all have alike;
+            `pad` fills columns with zeros, vectors at their end, and adds a column `NAME_mask` that is True
+            where values are the dataset's own.
         rename: new names of features by old ones, for the parts that have them.
 
     Raises:
         UsageError: there are no parts, or they do not go together; names every difference.
     """
-    views = [part.as_view() for part in parts]
+    views = [_named(part.as_view(), rename or {}) for part in parts]
     if not views:
         raise UsageError("there is nothing to put together")
+    _require_known(parts, rename or {})
+    _require_one_rate(views)
+    _require_one_form(views)
+    found = differences([source for view in views for source in view.sources])
+    if found and features == "common":
+        views = [_common(view, found) for view in views]
+    elif found and features == "pad":
+        views = _padded(views, found)
+    elif found:
+        lines = "".join(f"\n  - {one}" for one in found)
+        raise UsageError(
+            "the datasets do not have the same features: pass --features common to keep what all have,"
+            f" pad to fill, or --rename old=new{lines}"
+        )
+    return _joined(views)
+
+
+def _joined(views: Sequence[View]) -> View:
     firsts = [0]
     for view in views[:-1]:
         firsts.append(firsts[-1] + len(view.sources))
-    first = views[0]
+    masks = {name: mask for view in views for name, mask in view.masks.items()}
     return replace(
-        first,
+        views[0],
         sources=tuple(source for view in views for source in view.sources),
         pieces=joined_pieces([view.pieces for view in views], firsts),
+        masks=masks,
         edited=True,
         provenance=True,
+        join=True,
         splits=None,
     )
+
+
+def _named(view: View, rename: Mapping[str, str]) -> View:
+    known = {name for source in view.sources for name in source.model.info.features}
+    own = {old: new for old, new in rename.items() if old in known}
+    return renamed(view, own) if own else view
+
+
+def _require_known(parts: Sequence[Verbs], rename: Mapping[str, str]) -> None:
+    known = {
+        name
+        for part in parts
+        for source in part.as_view().sources
+        for name in source.model.info.features
+    }
+    unknown = [name for name in rename if name not in known]
+    if unknown:
+        raise UsageError(
+            f"no dataset has a feature {listed(unknown)}: there are {listed(sorted(known))}"
+        )
+
+
+def _require_one_rate(views: Sequence[View]) -> None:
+    rates = {
+        source.dataset.url: (source.model.info.fps, view.fps)
+        for view in views
+        for source in view.sources
+    }
+    if len(set(rates.values())) > 1:
+        said = ", ".join(f"'{url}' {float(to or fps):g}" for url, (fps, to) in rates.items())
+        raise UsageError(
+            f"the datasets differ in frames per second: {said}; write them at one rate first"
+            " (roboreel resample)"
+        )
+
+
+def _require_one_form(views: Sequence[View]) -> None:
+    first = views[0]
+    for view in views[1:]:
+        if (view.encodings, view.pictures) != (first.encodings, first.pictures):
+            raise UsageError("put datasets together first, then encode their cameras")
+
+
+def _common(view: View, found: Sequence[Difference]) -> View:
+    known = {name for source in view.sources for name in source.model.info.features}
+    gone = [name for name in dict.fromkeys(one.name for one in found) if name in known]
+    return removed(view, gone) if gone else view
+
+
+def _padded(views: Sequence[View], found: Sequence[Difference]) -> list[View]:
+    """The views with every feature in each, and masks."""
+    stuck = [one for one in found if not one.can_be_filled]
+    if stuck:
+        lines = "".join(f"\n  - {one}" for one in stuck)
+        raise UsageError(
+            f"these cannot be filled with zeros; --features common leaves them out:{lines}"
+        )
+    sources = [source for view in views for source in view.sources]
+    wide = {name: widest(name, sources) for name in dict.fromkeys(one.name for one in found)}
+    masks = {name: _mask(name, sources) for name in wide}
+    return [
+        replace(
+            view,
+            sources=tuple(_filled(source, wide, masks) for source in view.sources),
+            masks={**view.masks, **masks},
+        )
+        for view in views
+    ]
+
+
+def _mask(name: str, sources: Sequence[Source]) -> str:
+    mask = MASK.format(name)
+    if any(mask in source.model.info.features for source in sources):
+        raise UsageError(f"there is a feature '{mask}' already: rename it first")
+    return mask
+
+
+def _filled(source: Source, wide: Mapping[str, Feature], masks: Mapping[str, str]) -> Source:
+    """A dataset with features that others have, or have longer."""
+    declared = source.model.info.features
+    filled: dict[str, pa.DataType] = dict(source.filled)
+    features: dict[str, Feature] = dict(declared)
+    for name, feature in wide.items():
+        own = declared.get(name)
+        if own is None or own.shape != feature.shape:
+            filled[name] = arrow_type(feature)
+        mask_spec = {"dtype": "bool", "shape": list(feature.shape), "names": feature.names}
+        mask = Feature(name=masks[name], dtype="bool", shape=feature.shape, spec=mask_spec)
+        features[name], features[mask.name] = feature, mask
+        filled[mask.name] = arrow_type(mask)
+    return replace(source, model=with_features(source.model, features), filled=filled)

@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit import selection
+from roboreel.edit.new_column import new_column
+from roboreel.edit.selection import listed
 from roboreel.errors import UsageError
-from roboreel.format.declared import fits
-from roboreel.format.feature import INDEX_DTYPES, Feature, feature_from_arrow, is_feature_name
+from roboreel.format.feature import INDEX_DTYPES, Feature, is_feature_name
+from roboreel.format.inventory import Int64
 from roboreel.format.json_types import Json
-from roboreel.format.model import Model, frame_start, frame_stop, video_path
+from roboreel.format.model import LENGTH, with_features
 
 if TYPE_CHECKING:
     from roboreel.edit.view import Source, View
@@ -27,13 +29,15 @@ def names_of(view: View) -> list[str]:
 
 def renamed(view: View, names: Mapping[str, str]) -> View:
     """The view with features by other names: see `Verbs.rename`."""
+    if not names:
+        raise UsageError("say which features to rename")
     known = names_of(view)
     _require_known(view, names)
     _require_own(names)
     after = [names.get(name, name) for name in known]
     for old, new in names.items():
         _require_usable(new)
-        if after.count(new) > 1:
+        if after.count(new) > 1 or new in INDEX_DTYPES:
             raise UsageError(f"'{old}' cannot become '{new}': there is a feature of that name")
     sources = tuple(_source_renamed(source, names) for source in view.sources)
     return view.having(
@@ -46,7 +50,7 @@ def renamed(view: View, names: Mapping[str, str]) -> View:
 
 def removed(view: View, names: Iterable[str]) -> View:
     """The view without features: see `Verbs.remove`."""
-    gone = list(names)
+    gone = list(dict.fromkeys(names))
     if not gone:
         raise UsageError("say which features to remove")
     _require_known(view, gone)
@@ -71,18 +75,16 @@ def added(
     names: Json,
 ) -> View:
     """The view with one feature more: see `Verbs.add`."""
-    _require_usable(name)
-    if name in names_of(view):
-        raise UsageError(f"there is a feature '{name}' already: remove it first, or take another name")
+    require_free(view, name)
     if view.fps is not None:
-        raise UsageError("add features before resampling: their values belong to the rows as they are")
-    column = _column(name, values)
+        raise UsageError(
+            "add features before resampling: their values belong to the rows as they are"
+        )
+    feature, column = new_column(name, values, dtype, shape, names)
     lengths = selection.lengths_of(view)
-    if len(column) != int(lengths.sum()):
-        raise UsageError(f"'{name}' has {len(column)} values for {int(lengths.sum())} rows")
-    feature = _declared(name, column, values, dtype, shape, names)
-    if dtype is not None and feature.is_numeric:
-        column = _cast(name, column, dtype)
+    rows = int(lengths.sum())
+    if len(column) != rows:
+        raise UsageError(f"'{name}' has {len(column)} values for {rows} rows")
     sources = tuple(
         _source_with(source, feature, _spread(view, number, column, lengths))
         for number, source in enumerate(view.sources)
@@ -90,18 +92,27 @@ def added(
     return view.having(sources=sources)
 
 
+def require_free(view: View, name: str) -> None:
+    """Raise `UsageError` where a name cannot be that of a new feature."""
+    _require_usable(name)
+    if name in INDEX_DTYPES:
+        raise UsageError(f"every dataset has '{name}': that cannot be added")
+    if name in names_of(view):
+        raise UsageError(
+            f"there is a feature '{name}' already: remove it first, or take another name"
+        )
+
+
 def require_cameras(view: View, names: Iterable[str], *, video: bool = False) -> None:
     """Raise `UsageError` where a name is not that of a camera, or not of one stored as video."""
-    cameras = {
-        name
-        for source in view.sources
-        for name, feature in source.model.info.features.items()
-        if feature.is_video or (feature.is_camera and not video)
-    }
+    found = [one for source in view.sources for one in source.model.info.features.values()]
+    cameras = list(
+        dict.fromkeys(one.name for one in found if one.is_video or (one.is_camera and not video))
+    )
     for name in names:
         if name not in cameras:
             kind = "video camera" if video else "camera"
-            raise UsageError(f"no {kind} '{name}': there are {_listed(sorted(cameras))}")
+            raise UsageError(f"no {kind} '{name}': there are {listed(cameras)}")
 
 
 def _require_known(view: View, names: Iterable[str]) -> None:
@@ -109,22 +120,32 @@ def _require_known(view: View, names: Iterable[str]) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
         there = [name for name in known if name not in INDEX_DTYPES]
-        raise UsageError(f"no feature {_listed(unknown)}: there are {_listed(there)}")
+        raise UsageError(f"no feature {listed(unknown)}: there are {listed(there)}")
 
 
 def _require_own(names: Iterable[str]) -> None:
     fixed = [name for name in names if name in INDEX_DTYPES]
     if fixed:
-        raise UsageError(f"every dataset has {_listed(fixed)}: that cannot be changed")
+        raise UsageError(f"every dataset has {listed(fixed)}: that cannot be changed")
 
 
-def _require_usable(name: str) -> None:
-    if not is_feature_name(name) or "/" in name or name != name.strip():
-        raise UsageError(f"'{name}' cannot be the name of a feature")
+def _require_usable(name: object) -> None:
+    if (
+        not isinstance(name, str)
+        or not is_feature_name(name)
+        or "/" in name
+        or name != name.strip()
+        or not name.isprintable()
+    ):
+        raise UsageError(
+            f"{name!r} cannot be the name of a feature: it becomes a column's and a folder's"
+        )
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names) or "none"
+def _in_files(source: Source) -> dict[str, str]:
+    """The names that its features have in the files, by those in the view; of features that files have."""
+    declared = source.dataset.model.info.features
+    return {source.renamed.get(n, n): n for n in declared if n not in source.removed}
 
 
 def _source_renamed(source: Source, names: Mapping[str, str]) -> Source:
@@ -132,27 +153,28 @@ def _source_renamed(source: Source, names: Mapping[str, str]) -> Source:
     for name, feature in source.model.info.features.items():
         new = names.get(name, name)
         features[new] = replace(feature, name=new)
-    file_name = {new: old for old, new in source.renamed.items()}
-    changed = {file_name.get(old, old): new for old, new in names.items()}
+    in_files = {old: names.get(name, name) for name, old in _in_files(source).items()}
     return replace(
         source,
-        model=_model(source.model, features, names),
-        renamed={**source.renamed, **changed},
+        model=with_features(source.model, features, names),
+        renamed={old: new for old, new in in_files.items() if old != new},
         supplied={names.get(name, name): column for name, column in source.supplied.items()},
-        filled=frozenset(names.get(name, name) for name in source.filled),
+        clips={names.get(name, name): clips for name, clips in source.clips.items()},
+        filled={names.get(name, name): type_ for name, type_ in source.filled.items()},
     )
 
 
 def _source_without(source: Source, gone: Sequence[str]) -> Source:
     features = {n: f for n, f in source.model.info.features.items() if n not in gone}
-    file_name = {new: old for old, new in source.renamed.items()}
-    from_files = [name for name in gone if name not in source.supplied]
+    in_files = _in_files(source)
     return replace(
         source,
-        model=_model(source.model, features, {}),
-        removed=source.removed | {file_name.get(name, name) for name in from_files},
+        model=with_features(source.model, features),
+        renamed={old: new for old, new in source.renamed.items() if new not in gone},
+        removed=source.removed | {in_files[name] for name in gone if name in in_files},
         supplied={name: c for name, c in source.supplied.items() if name not in gone},
-        filled=source.filled - set(gone),
+        clips={name: clips for name, clips in source.clips.items() if name not in gone},
+        filled={name: type_ for name, type_ in source.filled.items() if name not in gone},
     )
 
 
@@ -163,101 +185,13 @@ def _source_with(source: Source, feature: Feature, column: pa.ChunkedArray) -> S
     features = {**own, feature.name: feature, **index}
     return replace(
         source,
-        model=_model(source.model, features, {}),
+        model=with_features(source.model, features),
         supplied={**source.supplied, feature.name: column},
     )
 
 
-def _model(model: Model, features: Mapping[str, Feature], names: Mapping[str, str]) -> Model:
-    """The model with these features; the places of renamed cameras' videos go by their new names."""
-    columns = {}
-    for old in model.info.cameras:
-        new = names.get(old, old)
-        for place in (video_path, frame_start, frame_stop):
-            columns[place(old)] = place(new) if new in features else None
-    kept = [name for name in model.episodes.column_names if columns.get(name, name) is not None]
-    table = model.episodes.select(kept).rename_columns([columns.get(n, n) or n for n in kept])
-    return replace(model, info=replace(model.info, features=features), episodes=table)
-
-
-def _column(name: str, values: Any) -> pa.ChunkedArray:
-    if isinstance(values, pa.ChunkedArray):
-        return values
-    if isinstance(values, pa.Array):
-        return pa.chunked_array([values])
-    array = np.asarray(values)
-    if array.ndim == 0 or array.dtype.kind not in "biufU":
-        raise UsageError(f"'{name}': expected an array with a number or text for each row")
-    if array.dtype.kind == "U":
-        return pa.chunked_array([pa.array(array.tolist(), pa.string())])
-    array = np.ascontiguousarray(array)
-    if array.shape[1:] == (1,):
-        array = array[:, 0]
-    column = pa.array(array.reshape(-1))
-    for size in reversed(array.shape[1:]):
-        column = pa.FixedSizeListArray.from_arrays(column, size)
-    return pa.chunked_array([column])
-
-
-def _cast(name: str, column: pa.ChunkedArray, dtype: str) -> pa.ChunkedArray:
-    names = {"float16": "halffloat", "float32": "float", "float64": "double"}
-    inner = pa.type_for_alias(names.get(dtype, dtype))
-
-    def of(type_: pa.DataType) -> pa.DataType:
-        if pa.types.is_fixed_size_list(type_):
-            return pa.list_(of(type_.value_type), type_.list_size)
-        return pa.list_(of(type_.value_type)) if pa.types.is_list(type_) else inner
-
-    try:
-        return column.cast(of(column.type))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise UsageError(f"'{name}': the values are not all {dtype}: {error}") from error
-
-
-def _declared(
-    name: str,
-    column: pa.ChunkedArray,
-    values: Any,
-    dtype: str | None,
-    shape: Sequence[int] | None,
-    names: Json,
-) -> Feature:
-    """The declaration of a new feature, held against its values."""
-    found = tuple(np.asarray(values).shape[1:]) if not isinstance(values, pa.ChunkedArray | pa.Array) else _dims(column)
-    feature = feature_from_arrow(name, column.type, found)
-    wanted = feature.shape if shape is None else tuple(int(size) for size in shape)
-    if wanted != feature.shape:
-        raise UsageError(f"'{name}': the values have shape {feature.shape}, not {wanted}")
-    if isinstance(names, list) and len(wanted) == 1 and len(names) != wanted[0]:
-        raise UsageError(f"'{name}': {len(names)} names for {wanted[0]} dimensions")
-    kind = dtype or feature.dtype
-    spec = {"dtype": kind, "shape": list(wanted), "names": names}
-    declared = Feature(name=name, dtype=kind, shape=wanted, spec=spec)
-    if not declared.is_numeric and kind != "string":
-        raise UsageError(f"'{name}': '{kind}' is not a dtype of numbers, bool or string")
-    if declared.is_numeric != feature.is_numeric:
-        raise UsageError(f"'{name}': the values are {feature.dtype}, not {kind}")
-    if not fits(feature, column.type):
-        raise UsageError(f"'{name}': {column.type} is not a column of numbers or texts")
-    return declared
-
-
-def _dims(column: pa.ChunkedArray) -> tuple[int, ...]:
-    sizes, type_ = [], column.type
-    row = column[0].as_py() if len(column) else None
-    while pa.types.is_list(type_) or pa.types.is_fixed_size_list(type_):
-        sizes.append(len(row) if row is not None else 0)
-        row = row[0] if row else None
-        type_ = type_.value_type
-    return tuple(sizes)
-
-
-def _spread(
-    view: View, number: int, column: pa.ChunkedArray, lengths: np.ndarray[Any, np.dtype[np.int64]]
-) -> pa.ChunkedArray:
+def _spread(view: View, number: int, column: pa.ChunkedArray, lengths: Int64) -> pa.ChunkedArray:
     """A value for each row of one source: those of the view's rows at their places, null elsewhere."""
-    from roboreel.format.model import LENGTH
-
     pieces, starts = view.pieces, np.cumsum(lengths) - lengths
     own = view.sources[number].model.episodes[LENGTH].to_numpy()
     first = np.cumsum(own) - own

@@ -19,7 +19,7 @@ def taken_count(stretch: int, step: Fraction) -> int:
 
 
 def taken_frames(count: int, stretch: int, step: Fraction) -> Int64:
-    """(count,) the row of the input that each row of the result is: the nearest in time, the earlier of two."""
+    """(count,) the row of the input for each row of the result: the nearest in time, the earlier of two."""
     if step == 1:
         return np.arange(count, dtype=np.int64)
     twice = 2 * np.arange(count, dtype=np.int64) * step.numerator

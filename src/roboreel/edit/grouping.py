@@ -32,9 +32,7 @@ def stretches_of(view: United, sources: Sequence[str | None]) -> Int64 | None:
     return np.cumsum(numbers)
 
 
-def parts_by(
-    flags: Sequence[bool], batch: EpisodeRange
-) -> Iterator[tuple[EpisodeRange, bool]]:
+def parts_by(flags: Sequence[bool], batch: EpisodeRange) -> Iterator[tuple[EpisodeRange, bool]]:
     """The stretches of a batch of episodes whose flags are the same, each with its flag."""
     start = batch.start
     for at in range(batch.start + 1, batch.stop + 1):

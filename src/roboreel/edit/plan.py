@@ -112,6 +112,7 @@ class EncodeVideo:
     episodes: EpisodeRange
     files: int = 1
     encoder: Mapping[str, str]
+    """`codec`, `pix_fmt` (without it that of the input), and the encoder's own options."""
     size: tuple[int, int] | None = None
     """(width, height) in pixels to scale to."""
     from_tables: bool = False
@@ -126,6 +127,8 @@ class MeasureCamera:
     kind: ClassVar[str] = "measure_camera"
     camera: str
     episodes: EpisodeRange
+    from_tables: bool = False
+    """True where the pictures are those of a column of the tables."""
     reason: str
 
 
@@ -203,8 +206,12 @@ class PlanSource:
     """True where links out of it were followed, and are to be."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """New name of a column or camera by the one that it has there."""
+    is_dataset: bool = True
+    """False for a folder of videos that are added."""
     removed: tuple[str, ...] = ()
     """Columns and cameras that are left out, by their names there."""
+    filled: tuple[str, ...] = ()
+    """Columns that it does not have or has shorter: its own statistics of them are of no use."""
     supplied: tuple[str, ...] = ()
     """Columns that none of its files has: they stand in `Plan.supplied`."""
 
@@ -217,6 +224,8 @@ class Plan:
     """Where there are several, names of input files begin with `source_prefix` of their number."""
     out: str | None = None
     """Where the result is to appear."""
+    edits: bool = False
+    """True where the same plan, made of the result, would change it again."""
     in_place: bool = False
     """True where the source stands there, and is to make room."""
     model: Model = field(repr=False)
@@ -244,4 +253,9 @@ class Plan:
     @property
     def source(self) -> str:
         """Where its datasets lie, in a line."""
-        return " + ".join(source.url for source in self.sources)
+        return " + ".join(source.url for source in self.datasets)
+
+    @property
+    def datasets(self) -> tuple[PlanSource, ...]:
+        """The datasets that it reads: they come before folders of videos."""
+        return tuple(source for source in self.sources if source.is_dataset)

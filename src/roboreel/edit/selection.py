@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -40,10 +41,10 @@ def lengths_of(view: View) -> Int64:
 
 def tasks_of(view: View) -> list[list[str]]:
     """(n,) texts of each episode's tasks, by the documents."""
-    listed = [source.model.episodes[TASKS].to_pylist() for source in view.sources]
+    own = [source.model.episodes[TASKS].to_pylist() for source in view.sources]
     pieces = view.pieces
     return [
-        retold(listed[source][row], chain)
+        retold(own[source][row], chain)
         for source, row, chain in zip(
             pieces.source.tolist(), pieces.row.tolist(), pieces.retasked, strict=True
         )
@@ -77,17 +78,18 @@ def chosen(
         found[places(view, episodes)] = True
     if task is not None:
         texts = tasks_of(view)
-        known = list(dict.fromkeys(text for listed in texts for text in listed))
-        if task not in known:
-            raise UsageError(f"no episode has the task '{task}': there are {_listed(known)}")
-        found &= np.array([task in listed for listed in texts], dtype=np.bool_)
+        _require_tasks(texts, [task])
+        found &= np.array([task in own for own in texts], dtype=np.bool_)
     lengths = lengths_of(view)
     if min_frames is not None:
         found &= lengths >= min_frames
     if max_frames is not None:
         found &= lengths <= max_frames
     if not found.any():
-        raise UsageError("no episode meets these conditions")
+        span = f"{lengths.min()} to {lengths.max()}" if len(lengths) else "no"
+        raise UsageError(
+            f"no episode meets these conditions: there are {span} frames in an episode"
+        )
     return found
 
 
@@ -99,15 +101,15 @@ def places(view: View, episodes: Iterable[int]) -> Int64:
     """
     numbers = numbers_of(view)
     place_of = {number: place for place, number in enumerate(numbers.tolist())}
+    if not isinstance(episodes, Iterable):
+        raise UsageError(f"{episodes!r} is no list of episodes: write [{episodes!r}]")
     wanted = [_whole(number) for number in episodes]
     unknown = sorted({number for number in wanted if number not in place_of})
     if unknown:
-        raise UsageError(f"no episode {_listed(unknown)}: there are {_spans(numbers)}")
-    twice = sorted({number for number in wanted if wanted.count(number) > 1}) if len(
-        set(wanted)
-    ) < len(wanted) else []
+        raise UsageError(f"no episode {listed(unknown)}: there are {_spans(numbers)}")
+    twice = sorted(number for number, times in Counter(wanted).items() if times > 1)
     if twice:
-        raise UsageError(f"episode {_listed(twice)} is named twice")
+        raise UsageError(f"episode {listed(twice)} is named twice")
     return np.array([place_of[number] for number in wanted], dtype=np.int64)
 
 
@@ -128,14 +130,19 @@ def reordered(view: View, order: Sequence[int]) -> View:
     missing = set(range(len(view.pieces))) - set(positions.tolist())
     if missing:
         numbers = numbers_of(view)[sorted(missing)].tolist()
-        raise UsageError(f"the order leaves out episode {_listed(numbers)}: name every one once")
+        raise UsageError(f"the order leaves out episode {listed(numbers)}: name every one once")
     return kept(view, positions)
 
 
 def trimmed(view: View, frames: Mapping[int, tuple[int, int]]) -> View:
     """The view with narrowed episodes: see `Verbs.trim`."""
+    if not frames:
+        raise UsageError("say which frames of which episodes to keep")
+    if view.fps is not None:
+        raise UsageError("trim before resampling: frames are counted at the rate of the source")
     positions, lengths, pieces = places(view, frames), lengths_of(view), view.pieces
-    for position, (number, (start, stop)) in zip(positions.tolist(), frames.items(), strict=True):
+    for position, (number, span) in zip(positions.tolist(), frames.items(), strict=True):
+        start, stop = _span(number, span)
         length = int(lengths[position])
         if not 0 <= start < stop <= length:
             raise UsageError(
@@ -153,33 +160,51 @@ def retasked(
     if every is None and not replacing and not episodes:
         raise UsageError("say which tasks to set")
     for text in [every, *replacing.values(), *episodes.values()]:
-        if text is not None and not text.strip():
-            raise UsageError("a task needs a text")
+        if text is not None and not _is_text(text):
+            raise UsageError(f"a task needs a text: {text!r} is none")
     texts = tasks_of(view)
-    known = list(dict.fromkeys(text for listed in texts for text in listed))
-    unknown = [text for text in replacing if text not in known]
-    if unknown:
-        raise UsageError(f"no episode has the task {_listed(unknown)}: there are {_listed(known)}")
-    own = dict(zip(places(view, episodes).tolist(), episodes.values(), strict=True))
+    _require_tasks(texts, replacing)
+    single = dict(zip(places(view, episodes).tolist(), episodes.values(), strict=True))
     changes: dict[int, Retask] = {}
-    for place, listed in enumerate(texts):
-        if place in own:
-            changes[place] = Retask(every=own[place])
-        elif any(text in replacing for text in listed):
+    for place, own in enumerate(texts):
+        if place in single:
+            changes[place] = Retask(every=single[place])
+        elif any(text in replacing for text in own):
             changes[place] = Retask(texts=tuple(replacing.items()))
         elif every is not None:
             changes[place] = Retask(every=every)
     return view.having(pieces=view.pieces.retask(changes))
 
 
-def _whole(number: object) -> int:
-    if isinstance(number, bool) or not hasattr(number, "__index__"):
-        raise UsageError(f"{number!r} is not the number of an episode")
+def _is_text(text: object) -> bool:
+    return isinstance(text, str) and bool(text.strip())
+
+
+def _require_tasks(texts: Sequence[Sequence[str]], wanted: Iterable[str]) -> None:
+    known = list(dict.fromkeys(text for own in texts for text in own))
+    unknown = [text for text in wanted if text not in known]
+    if unknown:
+        raise UsageError(f"no episode has the task {listed(unknown)}: there are {listed(known)}")
+
+
+def _whole(number: object, what: str = "the number of an episode") -> int:
+    if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
+        raise UsageError(f"{number!r} is not {what}")
     return int(number.__index__())
 
 
-def _listed(items: Sequence[object]) -> str:
-    shown = ", ".join(repr(item) for item in items[:_SHOWN])
+def _span(number: int, span: object) -> tuple[int, int]:
+    if not isinstance(span, Sequence) or isinstance(span, str) or len(span) != 2:
+        raise UsageError(
+            f"episode {number}: {span!r} is no range of frames, expected (start, stop)"
+        )
+    start, stop = (_whole(frame, "the number of a frame") for frame in span)
+    return start, stop
+
+
+def listed(items: Sequence[object]) -> str:
+    """Items for a message; of many the first."""
+    shown = ", ".join(repr(item) for item in items[:_SHOWN]) or "none"
     return shown + (f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else "")
 
 

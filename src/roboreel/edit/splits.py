@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,11 +25,21 @@ def divided(
     """Places of the episodes of each part: see `Verbs.split`."""
     if not into:
         raise UsageError("say into which parts: name=0.8 or name=0:10")
+    taken: dict[str, str] = {}
     for name in into:
         _require_name(name)
-    shares = {name: part for name, part in into.items() if isinstance(part, (int, float))}
+        other = taken.setdefault(name.casefold(), name)
+        if other != name:
+            raise UsageError(f"'{other}' and '{name}' would be one folder on some disks")
+    shares: dict[str, float] = {}
+    listed: dict[str, Iterable[int]] = {}
+    for name, part in into.items():
+        if isinstance(part, Iterable):
+            listed[name] = part
+        else:
+            shares[name] = _share(name, part)
     order = np.arange(len(view.pieces), dtype=np.int64)
-    if shares and len(shares) < len(into):
+    if shares and listed:
         raise UsageError("give either a fraction for every part, or episodes for every part")
     if shares:
         if seed is not None:
@@ -36,9 +47,7 @@ def divided(
         return _by_share(order, shares)
     if seed is not None:
         raise UsageError("a seed shuffles what fractions divide; these parts name their episodes")
-    parts = {
-        name: selection.places(view, part) for name, part in into.items() if not isinstance(part, (int, float))
-    }
+    parts = {name: selection.places(view, part) for name, part in listed.items()}
     _refuse_overlap(view, parts)
     return parts
 
@@ -49,10 +58,12 @@ def by_task(view: View) -> dict[str, Int64]:
     for place, texts in enumerate(selection.tasks_of(view)):
         members.setdefault(texts[0] if texts else "no task", []).append(place)
     named: dict[str, Int64] = {}
+    taken: set[str] = set()
     for text, positions in members.items():
         name = _folder_name(text)
-        while name in named:
+        while name.casefold() in taken:
             name += "_"
+        taken.add(name.casefold())
         named[name] = np.array(positions, dtype=np.int64)
     return named
 
@@ -70,7 +81,10 @@ def _by_share(order: Int64, shares: Mapping[str, float]) -> dict[str, Int64]:
     """Parts that follow each other: each has its share rounded down, the last what remains, as in lerobot."""
     for name, share in shares.items():
         if not 0 < share <= 1:
-            raise UsageError(f"the fraction of '{name}' is {share}, expected more than 0, at most 1")
+            raise UsageError(
+                f"the fraction of '{name}' is {share:g}, expected more than 0, at most 1"
+                f" (episodes are named in a list: [{share:g}])"
+            )
     total = math.fsum(shares.values())
     if total > 1 + _ROUNDING:
         raise UsageError(f"the fractions sum to {total:g}, expected at most 1")
@@ -85,6 +99,12 @@ def _by_share(order: Int64, shares: Mapping[str, float]) -> dict[str, Int64]:
     if empty:
         raise UsageError(f"'{empty[0]}' would have none of the {len(order)} episodes")
     return parts
+
+
+def _share(name: str, part: object) -> float:
+    if not isinstance(part, Real):
+        raise UsageError(f"'{name}' gets {part!r}, expected a fraction or a list of episodes")
+    return float(part)
 
 
 def _refuse_overlap(view: View, parts: Mapping[str, Int64]) -> None:
@@ -103,9 +123,12 @@ def _refuse_overlap(view: View, parts: Mapping[str, Int64]) -> None:
         raise UsageError(f"no part has episode {shown}: name each episode once, or keep some first")
 
 
-def _require_name(name: str) -> None:
-    if _folder_name(name) != name:
-        raise UsageError(f"'{name}' cannot be the name of a part: it becomes a folder's")
+def _require_name(name: object) -> None:
+    if not isinstance(name, str) or _folder_name(name) != name:
+        raise UsageError(
+            f"'{name}' cannot be the name of a part, which becomes a folder's:"
+            " expected letters, digits, '-', '_' and '.', at most 80"
+        )
 
 
 def _folder_name(text: str) -> str:

@@ -10,11 +10,13 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
+from roboreel.edit.carried import united_info, with_provenance
 from roboreel.edit.frames import taken_count
 from roboreel.edit.plan import PlanSource, source_prefix
 from roboreel.edit.unite_tasks import UnitedTasks, united_tasks
-from roboreel.edit.view import Source, Target, View
+from roboreel.edit.view import Clips, Source, Target, View
 from roboreel.errors import PlanError, Problem
+from roboreel.format.feature import Feature
 from roboreel.format.inventory import CameraFacts, Int64, Inventory, StreamFacts
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, Model, video_path
 from roboreel.format.parse import Problems
@@ -48,6 +50,8 @@ class United:
     """Sources whose tables have the columns that they had, by the same names."""
     step: Fraction
     """Frames of the input from one of the result to the next."""
+    lost: Sequence[str]
+    """What of the sources' documents is not carried over."""
 
     @property
     def target(self) -> Target:
@@ -86,9 +90,10 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
         for source, at in zip(view.sources, positions, strict=True)
     ]
     supplied, first = _supplied(view, inventories, positions)
+    lost: list[str] = []
     return United(
         view=view,
-        model=_model(view, pa.concat_tables(tables, promote_options="default").take(place)),
+        model=_model(view, _concatenated(tables).take(pa.array(place)), lost),
         inventory=inventory,
         rows=np.arange(len(view.pieces), dtype=np.int64),
         source=view.pieces.source,
@@ -97,14 +102,32 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
         first_supplied=np.concatenate(first)[place],
         supplied=supplied,
         tasks=tasks,
-        sources=tuple(_plan_source(source) for source in view.sources),
+        sources=(
+            *(_plan_source(source) for source in view.sources),
+            *(PlanSource(url=folder, is_dataset=False) for folder in view.folders),
+        ),
         own_columns=frozenset(
             number
-            for number, (source, inventory) in enumerate(zip(view.sources, inventories, strict=True))
+            for number, (source, inventory) in enumerate(
+                zip(view.sources, inventories, strict=True)
+            )
             if all(_schema(schema, source) is schema for schema in inventory.schemas.values())
         ),
         step=step,
+        lost=lost,
     )
+
+
+def _concatenated(tables: Sequence[pa.Table]) -> pa.Table:
+    """The tables of pieces as one; numbers of different widths are widened.
+
+    Raises:
+        PlanError: a column of the owner's has types that no one type can hold.
+    """
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise PlanError(f"the tables of episodes do not fit together: {error}") from error
 
 
 def _plan_source(source: Source) -> PlanSource:
@@ -113,27 +136,33 @@ def _plan_source(source: Source) -> PlanSource:
         follow_links=source.dataset.follow_links,
         renamed=source.renamed,
         removed=tuple(sorted(source.removed)),
+        filled=tuple(sorted(source.filled)),
         supplied=tuple(source.supplied),
     )
 
 
-def _model(view: View, episodes: pa.Table) -> Model:
+def _model(view: View, episodes: pa.Table, lost: list[str]) -> Model:
     """The first source's documents with what all of them have in common."""
-    features = {}
+    features: dict[str, Feature] = {}
     for source in reversed(view.sources):
         features |= source.model.info.features
     ordered = dict.fromkeys(n for source in view.sources for n in source.model.info.features)
     first = view.sources[0].model
-    info = replace(first.info, features={name: features[name] for name in ordered})
+    united, unlike = united_info(view)
+    lost += unlike
+    info = replace(united, features={name: features[name] for name in ordered})
     extra: dict[str, None] = dict.fromkeys(
         name for source in view.sources for name in source.model.extra_columns
     )
-    prefixes = [source_prefix(n, len(view.sources)) for n in range(len(view.sources))]
+    episodes, made = with_provenance(view, episodes)
+    extra |= dict.fromkeys(made)
+    prefixes = [source_prefix(n, view.roots) for n in range(len(view.sources))]
     files: dict[str, str] = {}
     others: list[str] = []
     for prefix, source in zip(prefixes, view.sources, strict=True):
         for name in source.model.extra_files:
-            files.setdefault(name, prefix + name)
+            if files.setdefault(name, prefix + name) != prefix + name:
+                lost.append(f"'{name}' of '{source.dataset.url}': the first one is kept")
         others += [prefix + name for name in source.model.other_files]
     return replace(
         first,
@@ -151,7 +180,7 @@ def _of_sources(view: View, found: Sequence[Sequence[Problem]]) -> tuple[Problem
     kept: list[Problem] = []
     for number, (source, problems) in enumerate(zip(view.sources, found, strict=True)):
         here = view.pieces.row[view.pieces.source == number]
-        prefix = source_prefix(number, len(view.sources))
+        prefix = source_prefix(number, view.roots)
         if len(here) == len(source.model.episodes) and not prefix:
             kept += problems
             continue
@@ -166,11 +195,16 @@ def _of_sources(view: View, found: Sequence[Sequence[Problem]]) -> tuple[Problem
 
 def _table(view: View, number: int, at: Int64) -> pa.Table:
     """The episodes table of one source's pieces, its paths named for several roots."""
-    source, prefix = view.sources[number], source_prefix(number, len(view.sources))
+    source, prefix = view.sources[number], source_prefix(number, view.roots)
     table = source.model.episodes.take(pa.array(view.pieces.row[at]))
     if not prefix:
         return table
-    for name in (DATA_PATH, *(video_path(camera) for camera in source.model.info.cameras)):
+    own = [camera for camera in source.model.info.cameras if camera not in source.clips]
+    for camera, clips in source.clips.items():
+        files = [clips.names[row] for row in view.pieces.row[at].tolist()]
+        named = [None if file is None else _clip_prefix(view, clips) + file for file in files]
+        table = table.append_column(video_path(camera), pa.array(named, pa.string()))
+    for name in (DATA_PATH, *(video_path(camera) for camera in own)):
         paths = [path if path is None else prefix + path for path in table[name].to_pylist()]
         place = table.column_names.index(name)
         table = table.set_column(place, name, pa.array(paths, pa.string()))
@@ -179,7 +213,7 @@ def _table(view: View, number: int, at: Int64) -> pa.Table:
 
 def _named(view: View, number: int, inventory: Inventory) -> Inventory:
     """An inventory by the features' names in the view, and paths named for several roots."""
-    source, prefix = view.sources[number], source_prefix(number, len(view.sources))
+    source, prefix = view.sources[number], source_prefix(number, view.roots)
 
     def by_path(found: Mapping[str, _T]) -> dict[str, _T]:
         return {prefix + path: item for path, item in found.items()}
@@ -194,28 +228,46 @@ def _named(view: View, number: int, inventory: Inventory) -> Inventory:
     for schema in inventory.schemas.values():
         if id(schema) not in schemas:
             schemas[id(schema)] = _schema(schema, source)
+    files, tidy = by_path(inventory.files), by_path(inventory.tidy_videos)
+    cameras = {n: f for n, f in by_name(inventory.cameras).items() if n not in removed_cameras}
+    for camera, found in inventory.clips.items():
+        folder = _clip_prefix(view, source.clips[camera])
+        files |= {folder + path: facts for path, facts in found.files.items()}
+        tidy |= {folder + path: packets for path, packets in found.tidy_videos.items()}
+        cameras[camera] = found.camera
     return replace(
         inventory,
-        files=by_path(inventory.files),
+        files=files,
         schemas={prefix + p: schemas[id(schema)] for p, schema in inventory.schemas.items()},
-        cameras={n: f for n, f in by_name(inventory.cameras).items() if n not in removed_cameras},
+        cameras=cameras,
         shapes=by_name(inventory.shapes),
-        with_stats={n: k for n, k in by_name(inventory.with_stats).items() if n in features},
+        with_stats={
+            name: known
+            for name, known in by_name(inventory.with_stats).items()
+            if name in features and name not in source.filled
+        },
         table_rows=by_path(inventory.table_rows),
-        tidy_videos=by_path(inventory.tidy_videos),
+        tidy_videos=tidy,
     )
+
+
+def _clip_prefix(view: View, clips: Clips) -> str:
+    number = len(view.sources) + view.folders.index(clips.folder)
+    return source_prefix(number, view.roots)
 
 
 def _schema(schema: pa.Schema, source: Source) -> pa.Schema:
     """A table's columns by their names in the view, with those that are supplied."""
     touched = {*source.renamed, *source.removed}
-    if not source.supplied and touched.isdisjoint(schema.names):
+    if not source.supplied and not source.filled and touched.isdisjoint(schema.names):
         return schema
     fields = [
         item.with_name(source.renamed.get(item.name, item.name))
         for item in schema
         if item.name not in source.removed
     ]
+    fields = [item for item in fields if item.name not in source.filled]
+    fields += [pa.field(name, type_) for name, type_ in source.filled.items()]
     fields += [pa.field(name, column.type) for name, column in source.supplied.items()]
     return pa.schema(fields, schema.metadata)
 

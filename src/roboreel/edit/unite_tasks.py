@@ -29,9 +29,7 @@ class UnitedTasks:
     """(pieces,) which of the maps is that of its rows."""
 
 
-def united_tasks(
-    view: View, inventories: Sequence[Inventory], problems: Problems
-) -> UnitedTasks:
+def united_tasks(view: View, inventories: Sequence[Inventory], problems: Problems) -> UnitedTasks:
     """The tasks of a view.
 
     A whole dataset keeps its list, which v3.0 needs to count from 0. An edited view has the tasks that its
@@ -67,8 +65,8 @@ def united_tasks(
             number[chain] = maps.setdefault(() if stays else tuple(renumbered.items()), len(maps))
         for at, chain in zip(positions.tolist(), chains, strict=True):
             map_of_piece[at] = number.get(chain, 0)
-    texts = {index: text for text, index in new.items()}
-    return UnitedTasks(texts, of_pieces, tuple(dict(one) for one in maps), map_of_piece)
+    by_index = {index: text for text, index in new.items()}
+    return UnitedTasks(by_index, of_pieces, tuple(dict(one) for one in maps), map_of_piece)
 
 
 def _keys(

@@ -1,4 +1,7 @@
-"""What can be done with a dataset before it is written: each verb gives a new view, and reads no file."""
+"""What can be done with a dataset before it is written: each verb gives a new view.
+
+Only two need values, and read them at once: `trim_still`, and `add` where a function is given.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roboreel.edit import features, selection, splits
+from roboreel.edit import features, rows, selection, splits
 from roboreel.edit.encoding import Encoding
-from roboreel.edit.pieces import Retask
 from roboreel.errors import UsageError
 from roboreel.format.fps import parse_fps
 from roboreel.format.json_types import Json
 
 if TYPE_CHECKING:
     from roboreel.edit.view import View
+
+
+_MOST_FPS = 100_000
 
 
 class Verbs:
@@ -73,12 +78,12 @@ class Verbs:
         """Divide the episodes among views, each episode once, in order.
 
         Args:
-            into: by name a fraction of the episodes, or their numbers. With fractions that sum to one, the
-                last takes the remainder.
-            seed: shuffles the episodes before they are divided.
+            into: by name a fraction of the episodes (a float), or their numbers. Of fractions, each is
+                rounded down, and the last part takes all that remains.
+            seed: shuffles which episodes go where; within a part they keep their order.
 
         Raises:
-            UsageError: parts overlap, sum to more than one, or would be empty.
+            UsageError: parts overlap, leave out an episode, sum to more than one, or would be empty.
         """
         view = self.as_view()
         places = splits.divided(view, into, seed)
@@ -107,6 +112,28 @@ class Verbs:
             UsageError: an episode is not there, or a range is empty or not inside it.
         """
         return selection.trimmed(self.as_view(), frames)
+
+    def trim_still(
+        self,
+        most: float,
+        *,
+        feature: str = "observation.state",
+        episodes: Iterable[int] | None = None,
+    ) -> View:
+        """Leave out the frames at both ends of episodes in which nothing moves. Reads the rows at once.
+
+        Args:
+            most: how far a value may be from that of the frame before while it stands still.
+            feature: the numeric feature that tells.
+            episodes: those to narrow; by default all.
+
+        Raises:
+            UsageError: there is no such feature or episode, or one never moves.
+        """
+        view = self.as_view()
+        everything = np.arange(len(view.pieces), dtype=np.int64)
+        places = everything if episodes is None else selection.places(view, episodes)
+        return selection.trimmed(view, rows.moving(view, feature, most, places))
 
     def reorder(self, order: Sequence[int]) -> View:
         """Put the episodes into another order.
@@ -157,7 +184,10 @@ class Verbs:
 
         Args:
             name: its name.
-            values: (rows, …) an array, or an Arrow column: a value for each row, in order.
+            values: (rows, …) an array, or an Arrow column: a value for each row, in order. Or a function,
+                which is called at once: of one argument, the columns of an episode by name, (frames, …)
+                arrays, it gives (frames, …); of three, `(row, episode, frame)` with the row's values by name,
+                it gives that of one row. `episode` is the number by which the verbs call it.
             dtype: its dtype; by default that of the values.
             shape: its shape; by default that of the values.
             names: names of its dimensions.
@@ -165,7 +195,11 @@ class Verbs:
         Raises:
             UsageError: the name is taken, or the values do not fit the rows, dtype, shape or names.
         """
-        return features.added(self.as_view(), name, values, dtype, shape, names)
+        view = self.as_view()
+        features.require_free(view, name)
+        if callable(values):
+            values = rows.computed(view, name, values)
+        return features.added(view, name, values, dtype, shape, names)
 
     def set_tasks(
         self,
@@ -192,9 +226,13 @@ class Verbs:
         Raises:
             UsageError: it is no positive number.
         """
-        view, wanted = self.as_view(), parse_fps(fps)
-        if wanted is None:
-            raise UsageError(f"fps is {fps}, expected a positive number")
+        view = self.as_view()
+        try:
+            wanted = fps if isinstance(fps, Fraction) else parse_fps(fps)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        if not 0 < wanted <= _MOST_FPS:
+            raise UsageError(f"fps is {fps}, expected a positive number up to {_MOST_FPS}")
         return view.having(fps=wanted)
 
     def encode(self, encodings: Mapping[str, Encoding]) -> View:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal, Protocol, TypeAlias
@@ -60,6 +60,22 @@ class Opened(Protocol):
         """Its documents."""
         ...
 
+    def rows(
+        self, stretches: Iterable[tuple[int, int, int]], columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Reads rows of stretches of episodes: for the verbs that need values."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """Videos that are to become a camera."""
+
+    folder: str
+    """Where they lie."""
+    names: tuple[str | None, ...] = field(repr=False)
+    """(episodes of the dataset,) the file of each; None for episodes that the view does not take."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Source:
@@ -74,8 +90,11 @@ class Source:
     """Features that are left out, by their names in the files."""
     supplied: Mapping[str, pa.ChunkedArray] = field(default_factory=dict, repr=False)
     """Columns that are added: a value for each of its rows, episodes in order."""
-    filled: frozenset[str] = frozenset()
-    """Features that it does not have and that are filled with zeros."""
+    clips: Mapping[str, Clips] = field(default_factory=dict, repr=False)
+    """Cameras that are added."""
+    filled: Mapping[str, pa.DataType] = field(default_factory=dict, repr=False)
+    """Types of columns that it does not have, or has shorter, and that are filled up with zeros; and of
+    those that say where that is so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,7 +120,7 @@ class View(Verbs):
     provenance: bool = False
     """True: the table of episodes says of each which dataset and episode it was."""
     edited: bool = False
-    """True where it is more than a whole dataset with another target: tasks that no row has leave the list."""
+    """True where it is more than a whole dataset with another target: unused tasks leave the list."""
 
     def as_view(self) -> View:
         """Itself."""
@@ -114,6 +133,17 @@ class View(Verbs):
     def written_as(self, target: Target) -> View:
         """The view with another target; that alone is a conversion."""
         return replace(self, target=target)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders of videos that are added, each once."""
+        every = (clips.folder for source in self.sources for clips in source.clips.values())
+        return tuple(dict.fromkeys(every))
+
+    @property
+    def roots(self) -> int:
+        """How many folders it reads: those of its datasets, and those of videos that are added."""
+        return len(self.sources) + len(self.folders)
 
     @property
     def model(self) -> Model:

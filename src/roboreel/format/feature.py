@@ -20,6 +20,9 @@ INDEX_DTYPES: Mapping[str, str] = {
 }
 """The five columns that every dataset has, in the order in which lerobot appends them."""
 
+SUBTASK_INDEX = "subtask_index"
+"""Column that counts in `meta/subtasks.parquet` (lerobot 0.4.4 to 0.5.1)."""
+
 SOURCE_TIMESTAMP = "source_timestamp"
 """Column that keeps recorded timestamps where `timestamp` was rewritten as k/fps."""
 
@@ -88,6 +91,19 @@ def feature_from_arrow(name: str, type_: pa.DataType, shape: tuple[int, ...]) ->
     dims = tuple(max(size, 1) for size in shape) or (1,)
     spec = {"dtype": dtype, "shape": list(dims), "names": None}
     return Feature(name=name, dtype=dtype, shape=dims, spec=spec)
+
+
+def arrow_type(feature: Feature) -> pa.DataType:
+    """The Arrow type of a column of numbers or texts of a feature: plain for one value, else nested lists."""
+    names = {name: text for text, name in _ARROW_NAMES.items()}
+    type_ = pa.type_for_alias(names.get(feature.dtype, feature.dtype))
+    if feature.shape in ((), (1,)):
+        return type_
+    if len(feature.shape) == 1:
+        return pa.list_(type_, feature.shape[0])
+    for _ in feature.shape:
+        type_ = pa.list_(type_)
+    return type_
 
 
 def dtype_of(type_: pa.DataType) -> str:

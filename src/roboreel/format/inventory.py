@@ -60,6 +60,15 @@ class CameraFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClipFacts:
+    """A camera whose files lie outside of the dataset, one per episode, in a folder of their own."""
+
+    camera: CameraFacts
+    files: Mapping[str, FileFacts] = field(repr=False)
+    tidy_videos: Mapping[str, int] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inventory:
     """What the files of one dataset hold; arrays are aligned with `Model.episodes`, or with pieces of it."""
 
@@ -93,6 +102,8 @@ class Inventory:
     times, and no other track."""
     with_stats: Mapping[str, Bools] = field(repr=False)
     """By feature, (episodes,) True where the dataset has statistics of that episode."""
+    clips: Mapping[str, ClipFacts] = field(default_factory=dict, repr=False)
+    """Cameras whose files lie outside of the dataset."""
     broken: Mapping[int, tuple[Problem, ...]]
     """Why an episode cannot be written, by its row in `Model.episodes`."""
     problems: tuple[Problem, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ _DOCUMENTS = {
     "meta/tasks.parquet",
 }
 """Documents of any version: those of another version than the dataset's must not travel along."""
+SUBTASK_TABLE = "meta/subtasks.parquet"
 EPISODE, LENGTH, TASKS = "episode_index", "length", "tasks"
 DATA_PATH, ROW_START, ROW_STOP = "data/path", "data/row_start", "data/row_stop"
 
@@ -92,6 +93,27 @@ class Model:
     other_files: tuple[str, ...] = ()
     """Files that belong to no episode and to no document; they stay behind."""
     problems: tuple[Problem, ...] = ()
+
+
+def with_features(
+    model: Model, features: Mapping[str, Feature], renamed: Mapping[str, str] | None = None
+) -> Model:
+    """The model with other features. Of cameras that are no longer there, no place is named.
+
+    Args:
+        model: the model.
+        features: the features it is to have.
+        renamed: new names of features by old ones: places of their videos go by these.
+    """
+    names = renamed or {}
+    columns: dict[str, str | None] = {}
+    for old in model.info.cameras:
+        new = names.get(old, old)
+        for place in (video_path, frame_start, frame_stop):
+            columns[place(old)] = place(new) if new in features else None
+    kept = [name for name in model.episodes.column_names if columns.get(name, name) is not None]
+    table = model.episodes.select(kept).rename_columns([columns.get(n) or n for n in kept])
+    return replace(model, info=replace(model.info, features=features), episodes=table)
 
 
 def is_layout(name: str) -> bool:

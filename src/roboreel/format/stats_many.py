@@ -68,9 +68,7 @@ def _described(
     return found
 
 
-def _rows(
-    wide: npt.NDArray[np.float64], starts: Int64, length: int
-) -> npt.NDArray[np.float64]:
+def _rows(wide: npt.NDArray[np.float64], starts: Int64, length: int) -> npt.NDArray[np.float64]:
     """(episodes, length, width) the rows of episodes of one length."""
     if bool((np.diff(starts) == length).all()):  # one after another: no copy
         return wide[starts[0] : starts[0] + len(starts) * length].reshape(len(starts), length, -1)

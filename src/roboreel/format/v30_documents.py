@@ -89,9 +89,7 @@ def task_table(tasks: Mapping[int, str]) -> pa.Table:
     return table.replace_schema_metadata({"pandas": json.dumps(pandas)})
 
 
-def _episode_tables(
-    model: Model, stats: Iterable[StatsBlock]
-) -> Iterator[tuple[str, pa.Table]]:
+def _episode_tables(model: Model, stats: Iterable[StatsBlock]) -> Iterator[tuple[str, pa.Table]]:
     located = _located(model)
     parts: list[pa.Table] = []
     filled, start, number = 0, 0, 0

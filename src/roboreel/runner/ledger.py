@@ -85,8 +85,7 @@ def outputs_of(plan: Plan, number: int) -> list[str]:
         return [op.path]
     if isinstance(op, MeasureCamera):
         return []
-    tables = isinstance(op, (WriteTables, CopyTables))
-    column = DATA_PATH if tables else video_path(op.camera)
+    column = DATA_PATH if isinstance(op, WriteTables | CopyTables) else video_path(op.camera)
     paths = plan.model.episodes[column].slice(op.episodes.start, len(op.episodes))
     names: list[str] = paths.unique().to_pylist()
     return names
@@ -123,6 +122,11 @@ class Ledger:
     _unsynced: list[str] = field(default_factory=list)
     _synced_at: float = field(default_factory=time.monotonic)
 
+    @property
+    def begun(self) -> bool:
+        """True where an earlier run left a ledger."""
+        return self.notes.exists(LEDGER)
+
     def begin(self) -> None:
         """Write the first line."""
         self._add({"plan": fingerprint(self.plan), "boot": boot()})
@@ -138,7 +142,9 @@ class Ledger:
         for place, line in _trusted(lines):
             if "op" in line and self._holds(line["files"]):
                 changed = frozenset(line["result"]["changed"])
-                self.done[line["op"]] = OpResult(**{**line["result"], "changed": changed, "stats": ()})
+                self.done[line["op"]] = OpResult(
+                    **{**line["result"], "changed": changed, "stats": ()}
+                )
                 self._place[line["op"]] = place
         return len(self.done)
 

@@ -92,6 +92,11 @@ def run_plan(
 def _begin(staging: Staging, ledger: Ledger, leftovers: Leftovers) -> int:
     """Start anew, or go on from what is left; returns the number of ops that are done."""
     left = 0 if leftovers == "clean" else ledger.read()
+    if leftovers == "resume" and _edits_in_place(ledger) and not ledger.begun:
+        raise UsageError(
+            f"no earlier run left anything to go on from for '{staging.final}': it is done, or never began;"
+            " look at the dataset, and run again without --resume only if the edit is not in it yet"
+        )
     if left and leftovers == "refuse":
         raise UsageError(
             f"an earlier run left {left} finished ops in '{staging.folder}':"
@@ -134,6 +139,11 @@ def _left_in_order(staging: Staging, ledger: Ledger) -> Iterator[None]:
             else f"the result cannot be completed: {error}"
         )
         raise RunError(reason + (f"\n{_hint(staging, ledger)}" if kept else "")) from error
+
+
+def _edits_in_place(ledger: Ledger) -> bool:
+    """True where doing the same once more would do something else: what was deleted makes room for others."""
+    return ledger.plan.in_place and ledger.plan.edits
 
 
 def _hint(staging: Staging, ledger: Ledger) -> str:

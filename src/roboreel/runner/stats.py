@@ -66,10 +66,11 @@ def _stored(
 
 def _by_name(block: StatsBlock, source: PlanSource) -> StatsBlock:
     """Statistics by the features' names in the result."""
-    if not source.renamed and not source.removed:
+    if not source.renamed and not source.removed and not source.filled:
         return block
     names = dict.fromkeys(name for name, _ in block.columns if name not in source.removed)
-    return block.renamed({name: source.renamed.get(name, name) for name in names})
+    named = {name: source.renamed.get(name, name) for name in names}
+    return block.renamed({old: new for old, new in named.items() if new not in source.filled})
 
 
 def _one_by_one(

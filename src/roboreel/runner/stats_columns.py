@@ -53,7 +53,9 @@ def settled_block(
         for key, (column, rank) in settled.items():
             found[name, key] = column
             ranks[name, key] = (int(column.present.argmax()), at, rank)
-    return StatsBlock(len(episodes), {place: found[place] for place in sorted(found, key=ranks.__getitem__)})
+    return StatsBlock(
+        len(episodes), {place: found[place] for place in sorted(found, key=ranks.__getitem__)}
+    )
 
 
 def _of_one_shape(columns: _Columns) -> bool:
@@ -104,7 +106,9 @@ def _settled(
     filled = stays & has_new & (alike and quantiles)
     found = {}
     for key in dict.fromkeys([*old, *new]):
-        column = _merged(old.get(key), new.get(key), stays, replaced & (quantiles or key in BASE), filled)
+        column = _merged(
+            old.get(key), new.get(key), stays, replaced & (quantiles or key in BASE), filled
+        )
         if column is not None and column.present.any():
             order = list(new) if replaced[column.present.argmax()] else [*old, *new]
             found[key] = (column, order.index(key))

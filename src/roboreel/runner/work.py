@@ -54,20 +54,22 @@ class Work:
         op = self.op
         if isinstance(op, CopyFile):
             return f"{op.kind} '{op.path}'"
-        tables = isinstance(op, (WriteTables, CopyTables))
-        camera = "" if tables else f" of '{op.camera}'"
+        camera = "" if isinstance(op, WriteTables | CopyTables) else f" of '{op.camera}'"
         return f"{op.kind}{camera}, episodes {op.episodes.start}:{op.episodes.stop}"
 
     def roots(self) -> tuple[Root, LocalRoot]:
         """Where to read and where to write."""
         roots = [open_root(one.url, follow_links=one.follow_links) for one in self.sources]
         prefixes = [source_prefix(number, len(roots)) for number in range(len(roots))]
-        joined = roots[0] if len(roots) == 1 else JoinedRoot(dict(zip(prefixes, roots, strict=True)))
+        joined = (
+            roots[0] if len(roots) == 1 else JoinedRoot(dict(zip(prefixes, roots, strict=True)))
+        )
         return joined, LocalRoot(self.staging)
 
     def names_in(self, at: int) -> PlanSource:
         """What columns and cameras are called in the input of the episode at a position."""
-        return self.sources[self.inputs[SOURCE][at].as_py()]
+        number: int = self.inputs[SOURCE][at].as_py()
+        return self.sources[number]
 
     def check_input(self, root: Root, name: str) -> None:
         """Raise `ChangedInputError` where an input is no longer the file that was surveyed."""

@@ -137,6 +137,18 @@ class TableFile:
         with self._explained():
             return self._file.read_row_groups(groups, columns=names, use_threads=many)
 
+    def cells(self, column: str, start: int, stop: int, *, rows: int) -> Iterator[pa.Array]:
+        """The values of one column in the rows `[start, stop)`, at most `rows` of them at a time."""
+        first, last, at = self._groups(start, stop)
+        for number in range(first, last):
+            with self._explained():
+                read = self._file.iter_batches(rows, row_groups=[number], columns=[column])
+                for batch in read:
+                    begin, end = max(start - at, 0), min(stop - at, len(batch))
+                    at += len(batch)
+                    if begin < end:
+                        yield batch.column(0).slice(begin, end - begin)
+
     def batches(self, columns: Sequence[str], *, rows: int) -> Iterator[pa.Table]:
         """Some columns of the whole file, at most `rows` rows at a time."""
         with self._explained():
@@ -182,7 +194,9 @@ class TableFile:
         """More than reading some row groups takes; told by a look at the columns of lists alone."""
         schema, metadata = self.footer.schema, self._file.metadata
         wanted = frozenset(columns)
-        nested = frozenset(f.name for f in schema if f.name in wanted and pa.types.is_nested(f.type))
+        nested = frozenset(
+            f.name for f in schema if f.name in wanted and pa.types.is_nested(f.type)
+        )
         taken = 8 * (len(wanted) - len(nested)) * sum(self.footer.row_group_rows[g] for g in groups)
         at = [
             number
@@ -354,7 +368,9 @@ def episode_bytes(table: pa.Table, lengths: Sequence[int]) -> list[int]:
         row_bytes = sum(width for width in widths if width is not None)
         return [length * row_bytes for length in lengths]
     starts = accumulate(lengths, initial=0)
-    return [table.slice(start, length).nbytes for start, length in zip(starts, lengths)]
+    return [
+        table.slice(start, length).nbytes for start, length in zip(starts, lengths, strict=False)
+    ]
 
 
 def _width(column: pa.ChunkedArray) -> int | None:

@@ -21,7 +21,9 @@ def run_copy_videos(work: Work, op: CopyVideos) -> OpResult:
     source, staging = work.roots()
     size = 0
     for path, members in work.by_output(video_path(op.camera)):
-        size += copied(work, source, staging, work.inputs[input_video(op.camera)][members[0]].as_py(), path)
+        size += copied(
+            work, source, staging, work.inputs[input_video(op.camera)][members[0]].as_py(), path
+        )
     packets = sum(work.inputs[input_packets(op.camera)].to_pylist())
     frames = sum(work.inputs[ROWS].to_pylist())
     return OpResult(

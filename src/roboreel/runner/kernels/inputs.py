@@ -73,7 +73,7 @@ class Inputs:
     """The table files of an op; one is open at a time."""
 
     def __init__(self, work: Work, root: Root, columns: Sequence[str] | None = None) -> None:
-        self._work, self._root, self._columns = work, root, columns
+        self._work, self.root, self._columns = work, root, columns
         self._open: TableFile | None = None
         self.file_rows: dict[str, int] = {}
         """Rows of the files that were opened, by name."""
@@ -158,9 +158,7 @@ class Inputs:
         """The rows of all stretches that become rows of the result."""
         begin = np.cumsum(members.stretch) - members.stretch
         step = self._work.table.step
-        triples = zip(
-            begin.tolist(), members.rows.tolist(), members.stretch.tolist(), strict=True
-        )
+        triples = zip(begin.tolist(), members.rows.tolist(), members.stretch.tolist(), strict=True)
         taken = [first + taken_frames(rows, stretch, step) for first, rows, stretch in triples]
         return np.concatenate(taken)
 
@@ -168,8 +166,8 @@ class Inputs:
         name = self.names[number]
         if self._open is None or self._open.name != name:
             self.close()
-            self._work.check_input(self._root, name)
-            self._open = TableFile(self._root, name)
+            self._work.check_input(self.root, name)
+            self._open = TableFile(self.root, name)
             self.file_rows[name] = self._open.footer.rows
         return self._open
 

@@ -41,7 +41,10 @@ def transformed(
         decoded: pictures by column, those of the episodes one after another.
     """
     frame = counted(batch.members.rows)
-    made = {**_counted_columns(batch.members, frame), TASK_INDEX: _tasks(batch.rows, batch.members, program)}
+    made = {
+        **_counted_columns(batch.members, frame),
+        TASK_INDEX: _tasks(batch.rows, batch.members, program),
+    }
     columns: list[Column] = []
     for item in schema:
         if item.name == TIMESTAMP and _is_regular(batch, program):

@@ -12,9 +12,9 @@ from roboreel.errors import RunError
 from roboreel.format.model import DATA_PATH
 from roboreel.format.stats_block import StatsBlock
 from roboreel.runner.kernels.copies import copied
+from roboreel.runner.kernels.frames import decoded_pictures
 from roboreel.runner.kernels.inputs import Batch, Inputs
 from roboreel.runner.kernels.measure import measured_stats
-from roboreel.runner.kernels.pictures import decoded_pictures
 from roboreel.runner.kernels.rows import (
     COUNTED,
     changed_columns,
@@ -23,6 +23,7 @@ from roboreel.runner.kernels.rows import (
     with_counted,
 )
 from roboreel.runner.work import OpResult, Work
+from roboreel.storage.fs import Root
 from roboreel.storage.tables import read_footer, write_batches
 
 
@@ -116,14 +117,13 @@ def _tables(
 ) -> Iterator[tuple[pa.Table, list[int]]]:
     for batch in inputs.batches(0, len(work.inputs)):
         refuse_named_pictures(batch.rows, work.table.images)
-        decoded = {name: _decoded(work, batch, name) for name in work.table.decoded}
+        decoded = {n: _decoded(work, inputs.root, batch, n) for n in work.table.decoded}
         table = transformed(batch, work.table, schema, decoded)
         done.changed |= changed_columns(batch.rows, table)
         done.stats += measured_stats(table, batch.members, work.table)
         yield table, batch.members.rows.tolist()
 
 
-def _decoded(work: Work, batch: Batch, camera: str) -> pa.Array:
-    return pa.concat_arrays([decoded_pictures(work, at, camera) for at in batch.members.at.tolist()])
-
-
+def _decoded(work: Work, root: Root, batch: Batch, camera: str) -> pa.Array:
+    positions = batch.members.at.tolist()
+    return pa.concat_arrays([decoded_pictures(work, root, at, camera) for at in positions])

@@ -1,0 +1,142 @@
+"""How episodes, ranges and pairs are spelled on the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import typer
+
+from roboreel.cli.output import count, emit_json, say, table
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.inputs import read_lines
+from roboreel.errors import UsageError
+from roboreel.format.model import EPISODE, LENGTH, TASKS
+
+SourceArgument = Annotated[str, typer.Argument(metavar="SRC", help="Folder of the dataset.")]
+EpisodesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--episodes",
+        metavar="LIST",
+        help="Episodes: 3,11,20:26 (26 not included), or @FILE with such words.",
+    ),
+]
+TaskOption = Annotated[
+    str | None, typer.Option("--task", metavar="TEXT", help="Episodes with this task.")
+]
+MinFramesOption = Annotated[
+    int | None, typer.Option("--min-frames", min=1, help="Episodes of at least so many frames.")
+]
+MaxFramesOption = Annotated[
+    int | None, typer.Option("--max-frames", min=1, help="Episodes of at most so many frames.")
+]
+
+_SPAN = re.compile(r"(\d*):(\d*)")
+_CLOSED = re.compile(r"(\d+)\s*(?:-|\.\.)\s*(\d+)")
+_NAMED = 21
+"""Numbers beyond the last episode that are kept of a range, to be told that they are not there."""
+_SHOWN_TASK = 60
+
+
+def episodes_in(text: str, dataset: Dataset) -> list[int]:
+    """The numbers in `3,11,20:26` or in a file of such words, `@FILE`, in their order.
+
+    Raises:
+        UsageError: a word is neither a number nor a half-open range.
+    """
+    lines = read_lines(text[1:]) if text.startswith("@") else [text]
+    words = [word for line in lines for word in re.split(r"[,\s]+", line) if word]
+    if not words:
+        raise UsageError(f"'{text}' names no episode")
+    known = dataset.episodes[EPISODE].to_pylist()
+    return [number for word in words for number in _members(word, known)]
+
+
+def frames_in(text: str) -> tuple[int, int]:
+    """The range in `10:200`.
+
+    Raises:
+        UsageError: it is none.
+    """
+    _refuse_closed(text, "frames")
+    found = _SPAN.fullmatch(text)
+    if found is None or not found[1] or not found[2]:
+        raise UsageError(f"'{text}' is no range of frames: 10:200 is the frames 10 to 199")
+    return _number(found[1]), _number(found[2])
+
+
+def number_in(text: str) -> int:
+    """The number of an episode.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if re.fullmatch(r"\d+", text) is None:
+        raise UsageError(f"'{text}' is not the number of an episode")
+    return _number(text)
+
+
+def pairs_in(texts: Iterable[str], option: str, *, form: str = "old=new") -> dict[str, str]:
+    """What stands left and right of the first `=` of each text.
+
+    Raises:
+        UsageError: one has none, or what stands left is there twice.
+    """
+    pairs: dict[str, str] = {}
+    for text in texts:
+        left, equals, right = text.partition("=")
+        if not equals or not left.strip():
+            raise UsageError(f"{option} '{text}': expected {form}")
+        if left in pairs:
+            raise UsageError(f"{option} names '{left}' twice")
+        pairs[left] = right
+    return pairs
+
+
+def show_episodes(dataset: Dataset, *, as_json: bool) -> None:
+    """List the episodes with their frames and tasks."""
+    table_ = dataset.episodes.select([EPISODE, LENGTH, TASKS])
+    if as_json:
+        emit_json({"episodes": table_.to_pylist()})
+        return
+    say(f"{count(len(table_), 'episode')}, {count(dataset.total_frames, 'frame')}")
+    rows = zip(*(column.to_pylist() for column in table_.columns), strict=True)
+    table([(str(n), count(frames, "frame"), _task(tasks)) for n, frames, tasks in rows])
+
+
+def _task(tasks: Sequence[str]) -> str:
+    text = " | ".join(tasks)
+    return text if len(text) <= _SHOWN_TASK else f"{text[: _SHOWN_TASK - 2]} …"
+
+
+def _members(word: str, known: Sequence[int]) -> Iterable[int]:
+    _refuse_closed(word, "episodes")
+    if re.fullmatch(r"\d+", word):
+        return [_number(word)]
+    found = _SPAN.fullmatch(word)
+    if found is None or word == ":":
+        raise UsageError(f"'{word}' names no episodes: write 3, or 20:26 for the episodes 20 to 25")
+    end = max(known, default=-1) + 1
+    start = _number(found[1] or "0")
+    stop = _number(found[2]) if found[2] else end
+    if start >= stop:
+        raise UsageError(f"'{word}' names no episodes: ranges are half-open, and this one is empty")
+    return range(start, min(stop, max(start, end) + _NAMED))
+
+
+def _refuse_closed(word: str, what: str) -> None:
+    closed = _CLOSED.fullmatch(word)
+    if closed is not None:
+        first, last = _number(closed[1]), _number(closed[2])
+        raise UsageError(
+            f"'{word}' is no range: ranges are half-open,"
+            f" write {first}:{last + 1} for the {what} {first} to {last}"
+        )
+
+
+def _number(digits: str) -> int:
+    if len(digits) > 15:
+        raise UsageError(f"{digits[:15]}… is too large a number")
+    return int(digits)

@@ -1,0 +1,86 @@
+"""`roboreel features`: what columns and cameras a dataset has, and other ones."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from roboreel.cli.edit.choosing import SourceArgument, pairs_in
+from roboreel.cli.info import describe_features, feature_row
+from roboreel.cli.output import emit_json, table
+from roboreel.cli.writing import Writing, only_prints, write_edited, writes
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.inputs import read_values
+from roboreel.edit.view import View
+from roboreel.errors import UsageError
+
+
+@writes
+def features(
+    options: Writing,
+    source: SourceArgument,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option("--remove", metavar="NAME", help="Leave a feature out. Repeatable."),
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option("--rename", metavar="OLD=NEW", help="Another name. Repeatable."),
+    ] = None,
+    add: Annotated[
+        str | None,
+        typer.Option(
+            "--add",
+            metavar="NAME=FILE",
+            help="A new feature: FILE is x.npy, or x.parquet:column, with a value for each row.",
+        ),
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option("--dtype", help="Its dtype; by default that of the values.")
+    ] = None,
+    shape: Annotated[
+        str | None, typer.Option("--shape", metavar="3,4", help="Its shape, to be checked.")
+    ] = None,
+    names: Annotated[
+        str | None, typer.Option("--names", metavar="x,y,z", help="Names of its dimensions.")
+    ] = None,
+) -> None:
+    """Remove, rename, add features, in this order. Without an option that does, list features."""
+    declared = [dtype, shape, names]
+    if only_prints(options, [remove, rename, add, *declared], "--remove, --rename or --add"):
+        _show(options.opened(source), as_json=options.as_json)
+        return
+    if add is None and any(value is not None for value in declared):
+        raise UsageError("--dtype, --shape and --names tell of a feature that is new: give --add")
+    sizes = None if shape is None else _sizes(shape)
+
+    def edited(dataset: Dataset) -> View:
+        view = dataset.as_view()
+        if remove:
+            view = view.remove(*remove)
+        if rename:
+            view = view.rename(names=pairs_in(rename, "--rename"))
+        for name, place in (
+            {} if add is None else pairs_in([add], "--add", form="NAME=FILE")
+        ).items():
+            listed = None if names is None else [word.strip() for word in names.split(",")]
+            view = view.add(name, read_values(place), dtype=dtype, shape=sizes, names=listed)
+        return view
+
+    write_edited(source, options, edited)
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in re.split("[,x×]", text)]
+    if not all(re.fullmatch(r"[1-9]\d{0,8}", word) for word in words):
+        raise UsageError(f"--shape '{text}': expected sizes such as 3,4")
+    return tuple(int(word) for word in words)
+
+
+def _show(dataset: Dataset, *, as_json: bool) -> None:
+    if as_json:
+        emit_json({"features": describe_features(dataset)})
+        return
+    table([feature_row(feature) for feature in dataset.features.values()])

@@ -1,0 +1,118 @@
+"""`roboreel merge` and `compact`: datasets put together, and files."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from roboreel.cli.edit.choosing import SourceArgument, pairs_in
+from roboreel.cli.edit.video import rate_in, size_in
+from roboreel.cli.output import count, emit_json, human_bytes, table
+from roboreel.cli.writing import Writing, carry_out, write_edited, writes
+from roboreel.dataset.dataset import Dataset
+from roboreel.edit.concat import concat
+from roboreel.edit.encoding import Encoding
+from roboreel.edit.view import View
+from roboreel.errors import UsageError
+from roboreel.format.model import DATA_PATH, video_path
+from roboreel.ops import Plan, plan_write
+
+
+class UnlikeChoice(str, Enum):
+    """What to do where features differ."""
+
+    strict = "strict"
+    common = "common"
+    pad = "pad"
+
+
+@writes
+def merge(
+    options: Writing,
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SRC…", help="Folders of the datasets, in order.")
+    ],
+    features: Annotated[
+        UnlikeChoice,
+        typer.Option(
+            "--features",
+            help="Where features differ: refuse, keep what all have, or fill with zeros and a mask.",
+        ),
+    ] = UnlikeChoice.strict,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rename", metavar="OLD=NEW", help="Another name, where there is OLD. Repeatable."
+        ),
+    ] = None,
+    resize: Annotated[
+        str | None,
+        typer.Option("--resize", metavar="WxH", help="Encode cameras of other sizes to this one."),
+    ] = None,
+    fps: Annotated[
+        str | None,
+        typer.Option("--fps", metavar="N", help="The rate of the result: 15, 29.97, 30000/1001."),
+    ] = None,
+) -> None:
+    """Put datasets together, one after another; versions may differ. The sources are only read."""
+    if options.in_place:
+        raise UsageError("several datasets have no one place: give the folder to make (-o)")
+    if options.out is None:
+        raise UsageError("give the folder to make (-o)")
+    names = pairs_in(rename or [], "--rename")
+    size = None if resize is None else size_in(resize, "--resize")
+
+    def plan_of() -> Plan:
+        parts = [options.opened(source) for source in sources]
+        view = concat(parts, features=features.value, rename=names)
+        if size is not None:
+            view = view.encode(dict.fromkeys(_of_other_size(view, size), Encoding(size=size)))
+        if fps is not None:
+            view = view.resample(rate_in(fps))
+        view = options.target(view)
+        return plan_write(view, out=options.out, workers=options.workers)
+
+    carry_out(sources[0], options, plan_of)
+
+
+@writes
+def compact(options: Writing, source: SourceArgument) -> None:
+    """Join small files, up to the size limits. Without an output, the files are counted."""
+    if not options.is_asked:
+        _show(options.opened(source), as_json=options.as_json)
+        return
+    write_edited(source, options, Dataset.as_view, regroup=True)
+
+
+def _of_other_size(view: View, size: tuple[int, int]) -> list[str]:
+    """The video cameras that some dataset declares with another size (width, height)."""
+    shape = (size[1], size[0])
+    declared = [one for source in view.sources for one in source.model.info.features.values()]
+    other = [
+        one for one in declared if one.is_video and shape not in (one.shape[:2], one.shape[1:])
+    ]
+    return list(dict.fromkeys(one.name for one in other))
+
+
+def _show(dataset: Dataset, *, as_json: bool) -> None:
+    groups = {"tables": _files(dataset, DATA_PATH)}
+    groups |= {camera: _files(dataset, video_path(camera)) for camera in dataset.cameras}
+    sizes = {
+        name: [dataset.root.stat(p).size_bytes for p in paths] for name, paths in groups.items()
+    }
+    if as_json:
+        emit_json(
+            {name: {"files": len(all_), "size_bytes": sum(all_)} for name, all_ in sizes.items()}
+        )
+        return
+    table(
+        [(name, count(len(all_), "file"), human_bytes(sum(all_))) for name, all_ in sizes.items()]
+    )
+
+
+def _files(dataset: Dataset, column: str) -> list[str]:
+    """Names of the files that a column of the episodes names and that are there."""
+    named = set(dataset.episodes[column].drop_null().to_pylist())
+    return sorted(named & set(dataset.files))

@@ -1,0 +1,150 @@
+"""`roboreel split`: one dataset into several, or into named splits."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from roboreel.cli.edit.choosing import SourceArgument, episodes_in, show_episodes
+from roboreel.cli.output import emit_json, say
+from roboreel.cli.reports import plan_to_json, show_plan, tell_report
+from roboreel.cli.stopping import stoppable
+from roboreel.cli.writing import Writing, only_prints, run_shown, write_edited, writes
+from roboreel.dataset.dataset import Dataset
+from roboreel.edit.splits import by_task as places_by_task
+from roboreel.edit.splits import named
+from roboreel.edit.view import View
+from roboreel.errors import UsageError
+from roboreel.ops import Plan, Report
+from roboreel.parts import Parts, plan_parts
+
+_FRACTION = re.compile(r"(\d+\.\d*|\.\d+)(e-?\d+)?")
+
+
+@writes
+def split(
+    options: Writing,
+    source: SourceArgument,
+    into: Annotated[
+        str | None,
+        typer.Option(
+            "--into",
+            metavar="PARTS",
+            help="train=0.8,val=0.2: fractions; or train=0:10,val=10,12:15: episodes, each once.",
+        ),
+    ] = None,
+    by_task: Annotated[
+        bool, typer.Option("--by-task", help="A part for each task, by an episode's first one.")
+    ] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, help="Shuffles which episodes go where; fractions only."),
+    ] = None,
+    as_splits: Annotated[
+        bool, typer.Option("--as-splits", help="Write one dataset with named splits.")
+    ] = False,
+) -> None:
+    """Divide a dataset: each part becomes the dataset DST/NAME. Without --into or --by-task, list episodes.
+
+    All parts are checked before the first is written.
+    """
+    if only_prints(options, [into, by_task, seed, as_splits], "--into or --by-task"):
+        show_episodes(options.opened(source), as_json=options.as_json)
+        return
+    if (into is None) != by_task:
+        raise UsageError("say how to divide: --into NAME=0.8,NAME=0.2, or --by-task")
+    if by_task and seed is not None:
+        raise UsageError("--seed shuffles what fractions divide; tasks do not")
+    if as_splits:
+        write_edited(source, options, lambda dataset: _one(dataset, into, seed))
+    else:
+        _write_parts(source, options, into, seed)
+
+
+def parts_in(text: str, dataset: Dataset) -> dict[str, float | list[int]]:
+    """What `train=0.8,val=0.2` or `a=0:10,b=10,12:15` says.
+
+    Raises:
+        UsageError: a part has no name, or two have the same.
+    """
+    words: dict[str, list[str]] = {}
+    name = None
+    for word in text.split(","):
+        left, equals, right = word.partition("=")
+        if equals:
+            name = left.strip()
+            if name in words:
+                raise UsageError(f"--into names '{name}' twice")
+        if name is None:
+            raise UsageError(f"--into '{text}': expected NAME=0.8,NAME=0.2 or NAME=0:10,NAME=10:15")
+        words.setdefault(name, []).append((right if equals else word).strip())
+    return {name: _part(name, listed, dataset) for name, listed in words.items()}
+
+
+def _part(name: str, words: list[str], dataset: Dataset) -> float | list[int]:
+    if not any(words):
+        raise UsageError(f"--into gives '{name}' neither a fraction nor episodes")
+    if any(_FRACTION.fullmatch(word) for word in words):
+        if len(words) > 1:
+            raise UsageError(f"--into gives '{name}' more than a fraction: {', '.join(words)}")
+        return float(words[0])
+    return [number for word in words for number in episodes_in(word, dataset)]
+
+
+def _one(dataset: Dataset, into: str | None, seed: int | None) -> View:
+    if into is None:
+        view = dataset.as_view()
+        return named(view, places_by_task(view))
+    return dataset.as_splits(parts_in(into, dataset), seed=seed)
+
+
+def _several(dataset: Dataset, into: str | None, seed: int | None) -> Mapping[str, View]:
+    if into is None:
+        return dataset.split_by_task()
+    return dataset.split(parts_in(into, dataset), seed=seed)
+
+
+def _write_parts(source: str, options: Writing, into: str | None, seed: int | None) -> None:
+    if options.out is None or options.in_place:
+        raise UsageError(
+            "give the folder for the parts (-o); in place there is room for one dataset only"
+        )
+    leftovers = options.leftovers
+    with stoppable(options.out) as output:
+        divided = _several(options.opened(source), into, seed)
+        views = {name: options.target(view) for name, view in divided.items()}
+        parts = plan_parts(views, out=options.out, workers=options.workers, resume=options.resume)
+        if options.dry_run:
+            _show_plans(parts.plans, as_json=options.as_json)
+            return
+        parts.begin()
+        reports: dict[str, Report] = {}
+        for name, plan in parts.plans.items():
+            output.place = plan.out
+            reports[name] = run_shown(plan, options, leftovers)
+        parts.end()
+        output.written = True
+    _tell_reports(reports, parts, options)
+
+
+def _show_plans(plans: Mapping[str, Plan], *, as_json: bool) -> None:
+    if as_json:
+        emit_json({name: plan_to_json(plan) for name, plan in plans.items()})
+        return
+    for plan in plans.values():
+        show_plan(plan, as_json=False)
+
+
+def _tell_reports(reports: Mapping[str, Report], parts: Parts, options: Writing) -> None:
+    if options.as_json:
+        emit_json({name: report.to_json() for name, report in reports.items()})
+        return
+    for name in parts.finished:
+        if not options.quiet:
+            say(f"{os.path.join(parts.folder, name)} had been written by an earlier run")
+    for report in reports.values():
+        tell_report(report, as_json=False, quiet=options.quiet)

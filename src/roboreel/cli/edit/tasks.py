@@ -1,0 +1,81 @@
+"""`roboreel tasks`: the tasks of a dataset, and others in their place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from roboreel.cli.edit.choosing import SourceArgument, number_in, pairs_in
+from roboreel.cli.output import count, emit_json, table
+from roboreel.cli.writing import Writing, only_prints, write_edited, writes
+from roboreel.dataset.dataset import Dataset
+from roboreel.edit.view import View
+from roboreel.errors import UsageError
+from roboreel.format.model import TASKS
+
+
+@writes
+def tasks(
+    options: Writing,
+    source: SourceArgument,
+    every: Annotated[
+        str | None, typer.Option("--set", metavar="TEXT", help="The task of all episodes.")
+    ] = None,
+    replace: Annotated[
+        list[str] | None,
+        typer.Option("--replace", metavar="OLD=NEW", help="Another text for a task. Repeatable."),
+    ] = None,
+    episode: Annotated[
+        list[str] | None,
+        typer.Option("--episode", metavar="N=TEXT", help="The one task of an episode. Repeatable."),
+    ] = None,
+) -> None:
+    """Change tasks: an episode's own --episode counts, else --replace, else --set.
+
+    Without them, tasks are listed with the number of their episodes.
+    """
+    if only_prints(options, [every, replace, episode], "--set, --replace or --episode"):
+        _show(options.opened(source), as_json=options.as_json)
+        return
+    own = _by_number(episode or [])
+
+    def edited(dataset: Dataset) -> View:
+        known = sorted({text for listed in dataset.episodes[TASKS].to_pylist() for text in listed})
+        return dataset.set_tasks(every, replacing=_replacing(replace or [], known), episodes=own)
+
+    write_edited(source, options, edited)
+
+
+def _replacing(texts: list[str], known: list[str]) -> dict[str, str]:
+    """New text by old one; a text with `=` in it is told from the tasks that there are."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        olds = [old for old in known if text.startswith(f"{old}=")]
+        old = max(olds, key=len, default=None)
+        found = pairs_in([text], "--replace") if old is None else {old: text[len(old) + 1 :]}
+        if pairs.keys() & found.keys():
+            raise UsageError(f"--replace names '{next(iter(found))}' twice")
+        pairs |= found
+    return pairs
+
+
+def _by_number(texts: list[str]) -> dict[int, str]:
+    pairs = pairs_in(texts, "--episode", form="N=TEXT")
+    found = {number_in(number.strip()): text for number, text in pairs.items()}
+    if len(found) < len(pairs):
+        raise UsageError("--episode names an episode twice")
+    return found
+
+
+def _show(dataset: Dataset, *, as_json: bool) -> None:
+    listed = Counter(text for texts in dataset.episodes[TASKS].to_pylist() for text in set(texts))
+    rows: list[tuple[int | None, str, int]] = [
+        (index, text, listed.pop(text, 0)) for index, text in dataset.tasks.items()
+    ]
+    rows += [(None, text, episodes) for text, episodes in listed.items()]
+    if as_json:
+        emit_json({"tasks": [{"task_index": i, "task": t, "episodes": n} for i, t, n in rows]})
+        return
+    table([("" if i is None else str(i), count(n, "episode"), text) for i, text, n in rows])

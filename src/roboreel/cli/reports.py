@@ -1,0 +1,121 @@
+"""Plans and reports, in words or as JSON."""
+
+from __future__ import annotations
+
+from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table, tell
+from roboreel.errors import Problem
+from roboreel.format.json_types import Json
+from roboreel.ops import Plan, Report
+
+_SHOWN_PROBLEMS = 30
+
+
+def tell_report(report: Report, *, as_json: bool, quiet: bool) -> None:
+    """Print what was done; where quiet, only what was left out."""
+    if as_json:
+        emit_json(report.to_json())
+    elif not quiet:
+        show_report(report)
+    else:
+        _show_skipped(report.skipped)
+
+
+def show_plan(plan: Plan, *, as_json: bool) -> None:
+    """Print what would be done."""
+    if as_json:
+        emit_json(plan_to_json(plan))
+        return
+    info = plan.model.info
+    frames = sum(plan.model.episodes["length"].to_pylist())
+    say(
+        f"{plan.source} -> {plan.out}: {info.version},"
+        f" {count(len(plan.model.episodes), 'episode')}, {count(frames, 'frame')},"
+        f" about {human_bytes(plan.input_bytes)}"
+    )
+    table([_op_row(op) for op in plan_to_json(plan)["ops"]])
+    _show_notes(plan.problems, plan.losses, plan.skipped)
+
+
+def plan_to_json(plan: Plan) -> dict[str, Json]:
+    """The plan as a JSON object: the ops with their reasons, and what is reported."""
+    ops: list[dict[str, Json]] = []
+    for op in plan.ops:
+        camera, path = getattr(op, "camera", None), getattr(op, "path", None)
+        episodes = getattr(op, "episodes", None)
+        span = None if episodes is None else [episodes.start, episodes.stop]
+        ops.append(
+            {
+                "op": op.kind,
+                "camera": camera,
+                "path": path,
+                "episodes": span,
+                "reason": op.reason,
+            }
+        )
+    return {
+        "source": plan.source,
+        "out": plan.out,
+        "version": plan.model.info.version.value,
+        "episodes": len(plan.model.episodes),
+        "input_bytes": plan.input_bytes,
+        "ops": ops,
+        "problems": [problem.to_json() for problem in plan.problems],
+        "losses": list(plan.losses),
+        "skipped": [problem.to_json() for problem in plan.skipped],
+    }
+
+
+def _op_row(op: dict[str, Json]) -> tuple[str, str, str, str]:
+    span = op["episodes"]
+    episodes = f"{span[0]}:{span[1]}" if span else ""
+    return op["op"], episodes, op["camera"] or op["path"] or "", op["reason"]
+
+
+def show_report(report: Report) -> None:
+    """Say what was done."""
+    say(
+        f"wrote {report.out}: {report.version}, {count(report.episodes, 'episode')},"
+        f" {count(report.frames, 'frame')}, {human_bytes(report.size_bytes)}"
+        f" in {report.seconds:.1f} s"
+    )
+    if report.resumed:
+        say(f"  {count(report.resumed, 'op')} had been done by an earlier run")
+    if report.kept:
+        say(f"  the original is now {report.kept}")
+    rows = [
+        ("tables", count(report.table_files, "file"), f"{count(report.frames, 'row')} verified")
+    ]
+    if report.cameras:
+        copied = f"{count(report.packets_copied, 'packet')} copied and verified"
+        encoded = f", {count(report.frames_encoded, 'frame')} re-encoded"
+        done = copied + (encoded if report.frames_encoded else ", none re-encoded")
+        rows.append(("videos", count(report.video_files, "file"), done))
+    if report.measured:
+        rows.append(("statistics", "computed", f"{count(report.measured, 'camera episode')}"))
+    if report.files_copied:
+        rows.append(("others", count(report.files_copied, "file"), "copied as they are"))
+    table(rows)
+    _show_notes(report.problems, report.losses, report.skipped)
+
+
+def _show_notes(
+    found: tuple[Problem, ...], losses: tuple[str, ...], skipped: tuple[Problem, ...]
+) -> None:
+    if found:
+        say("taken with care")
+        problems(found[:_SHOWN_PROBLEMS])
+        if len(found) > _SHOWN_PROBLEMS:
+            say(f"  … and {len(found) - _SHOWN_PROBLEMS} more: --json lists all")
+    if losses:
+        say("not carried over")
+        for loss in losses:
+            say(f"  {loss}")
+    _show_skipped(skipped)
+
+
+def _show_skipped(skipped: tuple[Problem, ...]) -> None:
+    """Say on stderr, however quiet, which episodes are not in the result."""
+    if skipped:
+        episodes = sorted({problem.episode for problem in skipped if problem.episode is not None})
+        tell(f"left out {count(len(episodes), 'episode')}: {', '.join(map(str, episodes))}")
+        problems(skipped, to_stderr=True)

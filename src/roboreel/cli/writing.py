@@ -1,0 +1,256 @@
+"""What all commands that write a dataset share: their options, and the way from plan to report."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import Annotated, Any, Concatenate, ParamSpec, get_type_hints
+
+import typer
+
+from roboreel.cli.progress import progress_bar
+from roboreel.cli.reports import show_plan, tell_report
+from roboreel.cli.stopping import stoppable
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.open import open_dataset
+from roboreel.edit.targets import target_for
+from roboreel.edit.view import View
+from roboreel.errors import UsageError
+from roboreel.format.version import FormatVersion
+from roboreel.ops import (
+    ExecutorName,
+    Leftovers,
+    Plan,
+    Report,
+    plan_write,
+    run,
+)
+from roboreel.places import finished_report
+
+_Own = ParamSpec("_Own")
+
+
+class BrokenChoice(str, Enum):
+    """What to do with episodes that cannot be written."""
+
+    fail = "fail"
+    skip = "skip"
+
+
+class TimestampChoice(str, Enum):
+    """What to do with irregular timestamps."""
+
+    regular = "regular"
+    keep = "keep"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """Where and how a command writes: the options that all of them have, in the order of their help."""
+
+    to: Annotated[
+        FormatVersion | None,
+        typer.Option("--to", help="Format version to write; by default that of the source."),
+    ] = None
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", metavar="DST", help="Folder to make; must not exist."),
+    ] = None
+    in_place: Annotated[
+        bool,
+        typer.Option(
+            "--in-place", help="Instead of -o: take SRC's place; SRC stays as SRC.before-TIME."
+        ),
+    ] = False
+    discard_original: Annotated[
+        bool,
+        typer.Option("--discard-original", help="In place: remove SRC.before-TIME at the end."),
+    ] = False
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from what an earlier run left.")
+    ] = False
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Remove what an earlier run left, and start over.")
+    ] = False
+    workers: Annotated[int, typer.Option(min=1, help="Processes to use.")] = 1
+    executor: Annotated[
+        ExecutorName | None,
+        typer.Option(help="Default: process where there are several workers."),
+    ] = None
+    patience: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Times the usual allowance that a worker may take for an op; 0: for ever."
+        ),
+    ] = 1.0
+    dry_run: Annotated[bool, typer.Option(help="Print the plan and stop.")] = False
+    on_broken: Annotated[
+        BrokenChoice, typer.Option(help="Refuse, or leave out, episodes that cannot be written.")
+    ] = BrokenChoice.fail
+    timestamps: Annotated[
+        TimestampChoice,
+        typer.Option(
+            help="Write irregular timestamps as k/fps (the originals stay beside), or keep."
+        ),
+    ] = TimestampChoice.regular
+    allow_reencode: Annotated[
+        bool, typer.Option("--allow-reencode", help="Re-encode what cannot be cut by packets.")
+    ] = False
+    drop_audio: Annotated[
+        bool, typer.Option("--drop-audio", help="Leave sound out of the videos.")
+    ] = False
+    data_file_mb: Annotated[
+        float | None, typer.Option(help="Soft limit of a table file in MiB (v3.0).")
+    ] = None
+    video_file_mb: Annotated[
+        float | None, typer.Option(help="Soft limit of a video file in MiB (v3.0).")
+    ] = None
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Read what links out of the dataset lead to.")
+    ] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """What to do with what an earlier run left."""
+        if self.resume and self.clean:
+            raise UsageError("--resume goes on from what an earlier run left, --clean removes it")
+        return "resume" if self.resume else "clean" if self.clean else "refuse"
+
+    @property
+    def is_asked(self) -> bool:
+        """True where an option was given that only makes sense where something is written."""
+        wanted = (self.out, self.to, self.data_file_mb, self.video_file_mb)
+        flags = (self.in_place, self.dry_run, self.resume, self.clean, self.discard_original)
+        return any(flags) or any(value is not None for value in wanted)
+
+    def opened(self, source: str) -> Dataset:
+        """The dataset in a folder."""
+        return open_dataset(source, follow_links=self.follow_links)
+
+    def target(self, view: View, *, regroup: bool | None = None) -> View:
+        """The view, to be written as asked: see `target_for`."""
+        return view.written_as(
+            target_for(
+                view,
+                to=self.to,
+                data_file_mb=self.data_file_mb,
+                video_file_mb=self.video_file_mb,
+                timestamps=self.timestamps.value,
+                on_broken=self.on_broken.value,
+                reencode=self.allow_reencode,
+                drop_audio=self.drop_audio,
+                regroup=regroup,
+            )
+        )
+
+
+def writes(
+    command: Callable[Concatenate[Writing, _Own], None],
+) -> Callable[..., None]:
+    """A command with the options of `Writing` after its own; `command` gets them as its first argument.
+
+    An option that the command declares itself takes the place of the shared one.
+    """
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    named = {parameter.name for parameter in own}
+    hints = get_type_hints(Writing, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(Writing)
+        if field.name not in named
+    ]
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> None:  # the values of options, as typer has parsed them
+        options = Writing(**{parameter.name: given.pop(parameter.name) for parameter in shared})
+        command(options, **given)  # type: ignore[call-arg]
+
+    by_name = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+    every = [*by_name, *shared]
+    wrapped.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {one.name: one.annotation for one in every}
+    del wrapped.__wrapped__
+    return wrapped
+
+
+def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> None:
+    """Plan, and unless it is a dry run, do it; print the plan or the report.
+
+    Args:
+        source: the dataset whose place the result takes, where that is asked for.
+        options: those given.
+        plan_of: makes the plan.
+    """
+    leftovers = options.leftovers
+    with stoppable(source if options.in_place else options.out) as output:
+        if options.resume and (report := finished_report(source, options.out)) is not None:
+            tell_report(report, as_json=options.as_json, quiet=options.quiet)
+            return
+        plan = plan_of()
+        if options.dry_run:
+            show_plan(plan, as_json=options.as_json)
+            return
+        report = run_shown(plan, options, leftovers)
+        output.written = True
+        tell_report(report, as_json=options.as_json, quiet=options.quiet)
+
+
+def run_shown(plan: Plan, options: Writing, leftovers: Leftovers) -> Report:
+    """Run a plan with a progress bar, where there is a terminal for one."""
+    with progress_bar(plan, quiet=options.quiet or options.as_json) as progress:
+        return run(
+            plan,
+            workers=options.workers,
+            executor=options.executor,
+            progress=progress,
+            patience=options.patience,
+            leftovers=leftovers,
+            discard_original=options.discard_original,
+        )
+
+
+def write_edited(
+    source: str, options: Writing, edited: Callable[[Dataset], View], *, regroup: bool | None = None
+) -> None:
+    """Write the view that an edit makes of a dataset.
+
+    Args:
+        source: where the dataset lies.
+        options: those given.
+        edited: makes the view.
+        regroup: whether to pack its files anew; None leaves that to the options.
+    """
+
+    def plan_of() -> Plan:
+        view = options.target(edited(options.opened(source)), regroup=regroup)
+        return plan_write(view, out=options.out, in_place=options.in_place, workers=options.workers)
+
+    carry_out(source, options, plan_of)
+
+
+def only_prints(options: Writing, edits: Iterable[object], flags: str) -> bool:
+    """True where no edit is asked for, and so the command only prints.
+
+    Args:
+        options: those given.
+        edits: the values of the options that edit; None, False and empty ones were not given.
+        flags: those options, for the message.
+
+    Raises:
+        UsageError: an output is given, and there would be none.
+    """
+    if any(edit is not None and edit is not False and edit != [] for edit in edits):
+        return False
+    if options.is_asked:
+        raise UsageError(f"there is nothing to write: say what to do with {flags}")
+    return True

@@ -1,0 +1,198 @@
+"""Values of a view's rows: what new features are computed from, and where episodes stand still."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.edit import selection
+from roboreel.errors import UsageError
+from roboreel.format.feature import EPISODE_INDEX, FRAME_INDEX
+from roboreel.format.inventory import Floats, Int64
+from roboreel.format.model import LENGTH
+from roboreel.format.values import column_values
+
+if TYPE_CHECKING:
+    from roboreel.edit.view import Source, View
+
+Columns: TypeAlias = dict[str, np.ndarray[Any, Any]]
+"""(frames, …) the values of an episode by column: numbers, or objects where they are none."""
+
+
+def computed(view: View, name: str, function: Callable[..., Any]) -> np.ndarray[Any, Any]:
+    """(rows, …) what a function gives for the rows of a view: see `Verbs.add`.
+
+    Raises:
+        UsageError: the function takes other arguments, or gives values that do not fit an episode.
+    """
+    by_row = _takes_rows(name, function)
+    numbers = selection.numbers_of(view).tolist()
+    parts: list[np.ndarray[Any, Any]] = []
+    for number, columns in zip(numbers, _episodes(view, numbers), strict=True):
+        frames = len(columns[FRAME_INDEX])
+        if by_row:
+            found = _array(
+                name, number, [function(_row(columns, k), number, k) for k in range(frames)]
+            )
+        else:
+            found = _array(name, number, function(columns))
+        if found.ndim == 0 or len(found) != frames:
+            given = "one value" if found.ndim == 0 else f"{len(found)} values"
+            raise UsageError(f"'{name}': {given} for the {frames} frames of episode {number}")
+        if parts and found.shape[1:] != parts[0].shape[1:]:
+            shapes = f"{parts[0].shape[1:]} in episode {numbers[0]}, {found.shape[1:]} in {number}"
+            raise UsageError(f"'{name}': values have different shapes: {shapes}")
+        parts.append(found)
+    return np.concatenate(parts)
+
+
+def moving(view: View, feature: str, most: float, places: Int64) -> dict[int, tuple[int, int]]:
+    """By number of episode, the frames from the last before its first movement to the first after its last.
+
+    Args:
+        view: the view.
+        feature: the numeric feature that tells.
+        most: how far a value may be from the one before while it stands still.
+        places: of the episodes to look at.
+
+    Raises:
+        UsageError: there is no such feature, or an episode never moves.
+    """
+    if not 0 <= most < float("inf"):
+        raise UsageError(f"a movement of {most} is no number from 0 on")
+    _require_numeric(view, feature)
+    chosen = view.having(pieces=view.pieces.take(places))
+    numbers = selection.numbers_of(view)[places].tolist()
+    found: dict[int, tuple[int, int]] = {}
+    never: list[int] = []
+    for number, table in zip(numbers, _tables(chosen, [feature]), strict=True):
+        values = column_values(table[feature])
+        if values is None:
+            raise UsageError(f"'{feature}' of episode {number} has no values of one shape")
+        span = moving_frames(values, most)
+        if span is None:
+            never.append(number)
+        else:
+            found[number] = span
+    if never:
+        listed = ", ".join(map(str, never[:20])) + (" …" if len(never) > 20 else "")
+        raise UsageError(
+            f"'{feature}' never moves by more than {most:g} in episode {listed}:"
+            " delete such episodes, or choose the others"
+        )
+    return found
+
+
+def moving_frames(values: np.ndarray[Any, Any], most: float) -> tuple[int, int] | None:
+    """The frames `[start, stop)` that are left without those at both ends in which nothing moves.
+
+    Args:
+        values: (frames, …) of an episode. What is no number counts as movement.
+        most: how far a value may be from the one before while it stands still.
+
+    Returns:
+        None where nothing ever moves.
+    """
+    flat: Floats = values.reshape(len(values), -1).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        moves = np.flatnonzero(~(np.abs(np.diff(flat, axis=0)) <= most).all(axis=1))
+    return (int(moves[0]), int(moves[-1]) + 2) if len(moves) else None
+
+
+def _episodes(view: View, numbers: Sequence[int]) -> Iterator[Columns]:
+    """The columns of each episode, index columns as they will be told apart in the view."""
+    for number, table in zip(numbers, _tables(view, None), strict=True):
+        columns = {name: _values(table[name]) for name in table.column_names}
+        columns[FRAME_INDEX] = np.arange(len(table), dtype=np.int64)
+        columns[EPISODE_INDEX] = np.full(len(table), number, dtype=np.int64)
+        yield columns
+
+
+def _tables(view: View, names: Sequence[str] | None) -> Iterator[pa.Table]:
+    """The rows of each episode of a view, in its order, columns by their names in the view."""
+    readers = [_read(view, number, source, names) for number, source in enumerate(view.sources)]
+    for number in view.pieces.source.tolist():
+        yield next(readers[number])
+
+
+def _read(
+    view: View, number: int, source: Source, names: Sequence[str] | None
+) -> Iterator[pa.Table]:
+    pieces = view.pieces
+    here = np.flatnonzero(pieces.source == number)
+    spans = list(
+        zip(
+            pieces.row[here].tolist(),
+            pieces.start[here].tolist(),
+            pieces.stop[here].tolist(),
+            strict=True,
+        )
+    )
+    lengths = source.model.episodes[LENGTH].to_numpy()
+    first = np.cumsum(lengths) - lengths
+    old_name = {new: old for old, new in source.renamed.items()}
+    supplied = [name for name in source.supplied if names is None or name in names]
+    stored = None if names is None else [old_name.get(n, n) for n in names if n not in supplied]
+    for (row, start, _), table in zip(spans, source.dataset.rows(spans, stored), strict=True):
+        table = table.drop_columns([n for n in table.column_names if n in source.removed])
+        table = table.rename_columns([source.renamed.get(n, n) for n in table.column_names])
+        for name in supplied:
+            values = source.supplied[name].slice(int(first[row]) + start, len(table))
+            table = table.append_column(name, values)
+        yield table
+
+
+def _require_numeric(view: View, feature: str) -> None:
+    numeric = [
+        name
+        for name, one in view.sources[0].model.info.features.items()
+        if all(
+            name in source.model.info.features and source.model.info.features[name].is_numeric
+            for source in view.sources
+        )
+    ]
+    if feature not in numeric:
+        listed = ", ".join(f"'{name}'" for name in numeric)
+        raise UsageError(f"no numeric feature '{feature}': there are {listed}")
+
+
+def _takes_rows(name: str, function: Callable[..., Any]) -> bool:
+    """True for a function of (row, episode, frame), False for one of an episode's columns."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return False  # of some built in functions nothing is known
+    for count in (1, 3):
+        try:
+            signature.bind(*[None] * count)
+        except TypeError:
+            continue
+        return count == 3
+    raise UsageError(f"'{name}': expected a function of (columns), or of (row, episode, frame)")
+
+
+def _row(columns: Mapping[str, np.ndarray[Any, Any]], frame: int) -> dict[str, Any]:
+    return {name: values[frame] for name, values in columns.items()}
+
+
+def _values(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    values = None
+    if not pa.types.is_struct(column.type) and not pa.types.is_string(column.type):
+        values = column_values(column)
+    if values is None:
+        values = np.empty(len(column), dtype=object)
+        values[:] = column.to_pylist()
+    return values
+
+
+def _array(name: str, number: int, values: object) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise UsageError(
+            f"'{name}': values of episode {number} have no one shape: {error}"
+        ) from error

@@ -1,0 +1,68 @@
+"""What to write a view as."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from roboreel.edit.view import OnBroken, Target, Timestamps, View
+from roboreel.errors import UsageError
+from roboreel.format.version import FormatVersion, parse_version
+
+
+def target_for(
+    view: View,
+    *,
+    to: str | FormatVersion | None = None,
+    data_file_mb: float | None = None,
+    video_file_mb: float | None = None,
+    timestamps: Timestamps = "regular",
+    on_broken: OnBroken = "fail",
+    reencode: bool = False,
+    drop_audio: bool = False,
+    regroup: bool | None = None,
+) -> Target:
+    """What to write, from what a user asks for.
+
+    Args:
+        view: what is to be written.
+        to: the version; by default that of the view's first dataset.
+        data_file_mb: soft limit of a table file in MiB.
+        video_file_mb: soft limit of a video file in MiB.
+        timestamps: what to do with irregular ones.
+        on_broken: what to do with episodes that cannot be written.
+        reencode: whether episodes that start inside a GOP may be encoded again.
+        drop_audio: whether to leave sound out.
+        regroup: whether to pack files anew; by default where a dataset has another version, or a limit is
+            given.
+
+    Raises:
+        UsageError: a choice is unknown, or a limit is no positive number.
+    """
+    _require("timestamps", timestamps, get_args(Timestamps))
+    _require("on_broken", on_broken, get_args(OnBroken))
+    version = view.target.version if to is None else parse_version(to)
+    limits = (_limit("data_file_mb", data_file_mb), _limit("video_file_mb", video_file_mb))
+    if regroup is None:
+        changes = any(source.model.info.version is not version for source in view.sources)
+        regroup = changes or limits != (None, None)
+    return Target(
+        version=version,
+        data_file_mb=limits[0],
+        video_file_mb=limits[1],
+        timestamps=timestamps,
+        on_broken=on_broken,
+        reencode=reencode,
+        drop_audio=drop_audio,
+        regroup=regroup,
+    )
+
+
+def _limit(name: str, value: float | None) -> float | None:
+    if value is not None and not 0 < value < float("inf"):
+        raise UsageError(f"{name} is {value}, expected a positive number of MiB")
+    return value
+
+
+def _require(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UsageError(f"{name} is '{value}', expected one of {', '.join(choices)}")

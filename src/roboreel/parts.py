@@ -1,0 +1,103 @@
+"""Writing the parts of a dataset beside each other: all are planned before the first is written.
+
+A note in their folder says which plans the parts come of, so that a later run can tell a part that this one
+finished from a folder of the same name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from roboreel.edit.plan import Plan
+from roboreel.edit.view import View
+from roboreel.errors import StorageError, UsageError
+from roboreel.format.inventory import Inventory
+from roboreel.ops import plan_write
+from roboreel.runner.ledger import fingerprint
+from roboreel.storage.fs import LocalRoot
+from roboreel.storage.staging import refuse_existing
+
+_NOTE = ".roboreel-parts"
+_PLANNED = ".planned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What is to be written into one folder."""
+
+    folder: str
+    plans: Mapping[str, Plan]
+    """Of the parts that are still to be written, by name."""
+    finished: tuple[str, ...]
+    """Names of the parts that an earlier run has written."""
+    fingerprints: Mapping[str, str]
+    """Of the plans of all parts."""
+
+    def begin(self) -> None:
+        """Note the plans, before the first is run."""
+        LocalRoot(self.folder).put(_NOTE, json.dumps(dict(self.fingerprints)).encode())
+
+    def end(self) -> None:
+        """Remove the note, when all parts are there."""
+        LocalRoot(self.folder).remove(_NOTE)
+
+
+def plan_parts(
+    views: Mapping[str, View],
+    *,
+    out: str | os.PathLike[str],
+    workers: int = 1,
+    resume: bool = False,
+) -> Parts:
+    """Plan the writing of views into folders below one. Nothing is written.
+
+    Args:
+        views: what to write, by the name of its folder.
+        out: the folder of all.
+        workers: processes that may look through the files, where they are many.
+        resume: True to pass over parts that an earlier run with the same plans has written.
+
+    Raises:
+        UsageError: a part's folder exists.
+        PlanError: a part cannot be written as asked.
+    """
+    folder = os.path.expanduser(os.fspath(out))
+    noted = _noted(folder) if resume else {}
+    surveys: dict[str, Inventory] = {}
+    plans: dict[str, Plan] = {}
+    fingerprints: dict[str, str] = {}
+    for name, view in views.items():
+        place = os.path.join(folder, name)
+        there = name in noted and _is_there(place)
+        # what is there cannot be planned to appear there again
+        planned = place + _PLANNED if there else place
+        plan = plan_write(view, out=planned, workers=workers, surveys=surveys)
+        fingerprints[name] = fingerprint(plan)
+        if not there:
+            plans[name] = plan
+        elif noted[name] != fingerprints[name]:
+            raise UsageError(
+                f"'{place}' is there, of a run with another plan (other options, or a dataset that"
+                " has changed): choose another folder"
+            )
+    finished = tuple(name for name in views if name not in plans)
+    return Parts(folder=folder, plans=plans, finished=finished, fingerprints=fingerprints)
+
+
+def _is_there(place: str) -> bool:
+    try:
+        refuse_existing(place)
+    except UsageError:
+        return True
+    return False
+
+
+def _noted(folder: str) -> dict[str, str]:
+    try:
+        noted = json.loads(LocalRoot(folder).read(_NOTE))
+    except (StorageError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}

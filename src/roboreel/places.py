@@ -1,0 +1,85 @@
+"""Where results go: what a run left there, and what may make room for one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.open import open_dataset
+from roboreel.edit.plan import Plan
+from roboreel.edit.view import View
+from roboreel.errors import UsageError
+from roboreel.format.model import DATA_PATH, video_path
+from roboreel.runner.ledger import ops_noted
+from roboreel.runner.report import Report
+from roboreel.runner.run import refuse_replacing
+from roboreel.storage.staging import heal, staging_place
+
+
+def place_of(view: View) -> str:
+    """Where the one dataset of a view lies.
+
+    Raises:
+        UsageError: there are several, or it cannot be replaced.
+    """
+    urls = [source.dataset.url for source in view.sources]
+    if len(urls) > 1:
+        raise UsageError("several datasets have no one place: give the folder to make (-o)")
+    refuse_replacing(urls[0])
+    return urls[0]
+
+
+def finished_report(
+    source: Dataset | str | os.PathLike[str], out: str | os.PathLike[str] | None
+) -> Report | None:
+    """The report of a run that was killed while its result got its place; None where there was none."""
+    place = out or (source.url if isinstance(source, Dataset) else os.fspath(source))
+    healed = None if "://" in os.fspath(place) else heal(place)
+    if healed is None:
+        return None
+    report = Report.from_json(healed.report)
+    return replace(report, kept=healed.original and os.path.basename(healed.original))
+
+
+def kept_work(out: str | os.PathLike[str]) -> str | None:
+    """What an interrupted run to `out` left, in a sentence; None where it left nothing."""
+    folder = staging_place(out)
+    done = ops_noted(folder)
+    if not done:
+        return None
+    return (
+        f"{done} finished ops are kept in '{folder}':"
+        " run again with --resume to go on from there, or with --clean to start over"
+    )
+
+
+def refuse_discarding(plan: Plan) -> None:
+    """Raise `UsageError` where the original holds what the result does not."""
+    (one,) = plan.sources  # in place there is but one
+    source = open_dataset(one.url, follow_links=one.follow_links)
+    wanted = set(plan.files) | _named_by_documents(source)  # leaving episodes out was asked for
+    lost = [f"'{name}'" for name in source.files if name not in wanted and _of_worth(name)]
+    lost += [
+        f"'{problem.path or problem.column}'"
+        for problem in source.problems
+        if problem.rule in ("file.link", "file.name", "video.missing")
+    ]
+    lost += sorted({f"episode {problem.episode}" for problem in plan.skipped})
+    if lost:
+        more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+        raise UsageError(
+            "the original holds what the result does not, and would be lost:"
+            f" {', '.join(lost[:5])}{more}; without --discard-original it is kept"
+        )
+
+
+def _named_by_documents(source: Dataset) -> set[str]:
+    """The files that hold a dataset's rows and pictures."""
+    columns = [DATA_PATH, *(video_path(camera) for camera in source.cameras)]
+    return {path for column in columns for path in source.episodes[column].unique().to_pylist()}
+
+
+def _of_worth(name: str) -> bool:
+    """False for what a Hub client notes of its downloads."""
+    return not name.startswith(".cache/huggingface/")

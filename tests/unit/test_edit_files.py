@@ -1,0 +1,111 @@
+"""Edits leave files as they are grouped, and files of which nothing changes as they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import roboreel
+from roboreel.testing import make_dataset
+from tests.judge import faults
+from tests.mutate import edit_info
+from tests.oracle import read, tree_digest
+
+TOP = "observation.images.top"
+V30: dict[str, Any] = {
+    "version": "v3.0",
+    "episodes": (5, 3, 4, 2, 6),
+    "data_episodes_per_file": 2,
+    "video_episodes_per_file": 2,
+}
+
+
+def _names(root: Path, folder: str) -> list[str]:
+    return sorted(str(p.relative_to(root)) for p in (root / folder).rglob("*") if p.is_file())
+
+
+def _kinds(plan: roboreel.Plan) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for op in plan.ops:
+        found[op.kind] = found.get(op.kind, 0) + 1
+    return found
+
+
+def test_deleting_rewrites_the_one_video_file_and_copies_the_others(tmp_path: Path) -> None:
+    source, out = make_dataset(tmp_path / "a", **V30), tmp_path / "b"
+    roboreel.write(roboreel.open(source).delete([3]), out=out)
+    before, after = tree_digest(source), tree_digest(out)
+    video = f"videos/{TOP}/chunk-000/file-00{{}}.mp4"
+    assert [before[video.format(n)] == after[video.format(n)] for n in range(3)] == [
+        True,
+        False,
+        True,
+    ]
+    table = "data/chunk-000/file-00{}.parquet"
+    assert before[table.format(0)] == after[table.format(0)]  # numbers change only after it
+    assert _names(source, "videos") == _names(out, "videos")
+    assert faults(read(out), copied=[table.format(0)]) == []
+
+
+@pytest.mark.parametrize("version", ["v2.0", "v2.1"])
+def test_a_file_per_episode_is_copied_under_its_new_number(tmp_path: Path, version: Any) -> None:
+    source = make_dataset(tmp_path / "a", version=version, episodes=(5, 3, 4))
+    out = tmp_path / "b"
+    roboreel.write(roboreel.open(source).delete([1]), out=out)
+    before, after = tree_digest(source), tree_digest(out)
+    video = f"videos/chunk-000/{TOP}/episode_00000{{}}.mp4"
+    table = "data/chunk-000/episode_00000{}.parquet"
+    assert after[video.format(1)] == before[video.format(2)]
+    assert after[video.format(0)] == before[video.format(0)]
+    assert (after[table.format(0)] == before[table.format(0)]) == (version == "v2.1")
+    assert faults(read(out)) == []
+
+
+def test_a_file_of_which_every_second_episode_goes_keeps_the_others_together(
+    tmp_path: Path,
+) -> None:
+    source, out = make_dataset(tmp_path / "a", **V30), tmp_path / "b"
+    roboreel.write(roboreel.open(source).keep([0, 2, 3]), out=out)
+    assert len(_names(out, "data")) == 2
+    assert len(_names(out, f"videos/{TOP}")) == 2
+    assert faults(read(out)) == []
+
+
+def test_a_shuffle_that_tears_files_apart_packs_them_anew(tmp_path: Path) -> None:
+    source, out = make_dataset(tmp_path / "a", **V30), tmp_path / "b"
+    roboreel.write(roboreel.open(source).reorder([0, 2, 1, 3, 4]), out=out)
+    assert len(_names(out, "data")) == 1
+    assert faults(read(out)) == []
+
+
+def test_putting_together_joins_small_files_and_leaves_large_ones(tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "a", **V30)
+    dataset = roboreel.open(source)
+    both = roboreel.concat([dataset, dataset])
+    out = tmp_path / "b"
+    roboreel.write(both, out=out)
+    assert len(_names(out, "data")) == 1
+    assert len(_names(out, f"videos/{TOP}")) == 1
+    assert faults(read(out)) == []
+    size = max(path.stat().st_size for path in (source / "videos" / TOP).rglob("*.mp4"))
+    edit_info(source, video_files_size_in_mb=size / 2**20)
+    dataset = roboreel.open(source)
+    plan = roboreel.plan_write(roboreel.concat([dataset, dataset]), out=tmp_path / "c")
+    assert _kinds(plan)["copy_videos"] > 4
+
+
+def test_a_file_that_is_not_as_it_would_be_written_is_written_anew(tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "a", version="v3.0", episodes=(5, 3))
+    edit_info(source, fps=29.97)
+    plan = roboreel.plan_write(roboreel.open(source).rename({TOP: "top"}), out=tmp_path / "b")
+    assert "copy_videos" not in _kinds(plan)
+
+
+def test_a_copied_file_is_a_file_of_its_own(tmp_path: Path) -> None:
+    source, out = make_dataset(tmp_path / "a", **V30), tmp_path / "b"
+    roboreel.write(roboreel.open(source).delete([4]), out=out)
+    name = f"videos/{TOP}/chunk-000/file-000.mp4"
+    assert not os.path.samefile(source / name, out / name)
