@@ -244,6 +244,17 @@ class _Explained:
             raise StorageError(f"'{self._name}': damaged parquet file ({error})") from error
 
 
+def stretches(row_group_rows: Sequence[int], *, least: int) -> Iterator[range]:
+    """The rows of a file in stretches of whole row groups, each but the last of `least` rows at least."""
+    start = 0
+    for stop in accumulate(row_group_rows):
+        if stop - start >= least:
+            yield range(start, stop)
+            start = stop
+    if start < sum(row_group_rows):
+        yield range(start, sum(row_group_rows))
+
+
 def read_table(root: Root, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
     """A whole parquet file, or those of `columns` that it has.
 
@@ -264,8 +275,14 @@ def read_footer(root: Root, name: str) -> Footer:
 
 def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
     """Write a small table as one parquet file."""
+    dictionary = [
+        leaf
+        for column in table.schema
+        if _repeats(table[column.name])
+        for leaf in _leaf_paths(column.name, column.type)
+    ]
     with root.create(name) as sink:
-        pq.write_table(table, sink.file, compression="snappy")
+        pq.write_table(table, sink.file, compression="snappy", use_dictionary=dictionary or False)
 
 
 def write_rows(
