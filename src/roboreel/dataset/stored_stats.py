@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
+from dataclasses import dataclass
+
+import numpy as np
 
 from roboreel.format import v2, v21, v30
+from roboreel.format.inventory import Int64
 from roboreel.format.model import EPISODE
 from roboreel.format.stats import Stats
-from roboreel.format.stats_columns import StatsColumns, stats_columns
+from roboreel.format.stats_block import StatsBlock, blocks_of
+from roboreel.format.stats_columns import blocks_of_rows, stats_columns
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import Root
-from roboreel.storage.tables import TableFile, read_table
+from roboreel.storage.tables import TableFile, stretches
 
 _BLOCK_BYTES = 1 << 22
 _BLOCK_ROWS = 2048
+_KEPT_BYTES = 64 << 20
+"""What stretches that were read take in memory, at least one."""
 _HEAD = re.compile(rb'\s*\{\s*"episode_index"\s*:\s*(-?\d{1,18})\s*,')
 """How lines of statistics begin where a writer of this format made them."""
 
@@ -32,6 +38,10 @@ class StoredStats(ABC):
     @abstractmethod
     def of(self, episode: int) -> Stats:
         """The statistics of an episode, the last ones where it has several; empty where it has none."""
+
+    def blocks(self, episodes: Int64) -> list[StatsBlock]:
+        """The statistics of some episodes, in their order."""
+        return blocks_of([self.of(episode) for episode in episodes.tolist()])
 
 
 def open_stored_stats(root: Root, version: FormatVersion, files: Iterable[str]) -> StoredStats:
@@ -119,53 +129,101 @@ class _StatsTables(StoredStats):
 
     def __init__(self, root: Root, names: list[str]) -> None:
         self._root, self._names = root, names
-        self._places: dict[int, tuple[str, int]] | None = None
-        """By episode: file and row."""
-        self._block: StatsColumns | None = None
-        self._block_name, self._block_rows = "", range(0)
+        self._known: _Places | None = None
+        self._blocks: OrderedDict[tuple[int, int], list[StatsBlock]] = OrderedDict()
+        """Stretches of files that were read last, by file and first row."""
 
     def entries(self) -> Iterator[tuple[int, Stats]]:
         for name in self._names:
             with TableFile(self._root, name) as file:
-                for rows in _stretches(file.footer.row_group_rows):
+                for rows in stretches(file.footer.row_group_rows, least=_BLOCK_ROWS):
                     table = file.rows(rows.start, rows.stop)
-                    stats = StatsColumns(table)
-                    for row, episode in enumerate(table[EPISODE].to_pylist()):
-                        yield int(episode), stats.of(row)
+                    each = (one for block in blocks_of_rows(table) for one in block.each())
+                    yield from zip(table[EPISODE].to_pylist(), each, strict=True)
 
     def of(self, episode: int) -> Stats:
-        if self._places is None:
-            self._places = {
-                int(number): (name, row)
-                for name in self._names
-                for row, number in enumerate(
-                    read_table(self._root, name, columns=[EPISODE])[EPISODE].to_pylist()
-                )
-            }
-        if episode not in self._places:
-            return {}
-        name, row = self._places[episode]
-        return self._stats_at(name, row)
+        for block in self.blocks(np.array([episode], dtype=np.int64)):
+            return block.of(0)
+        return {}
 
-    def _stats_at(self, name: str, row: int) -> Stats:
-        if self._block is None or name != self._block_name or row not in self._block_rows:
-            with TableFile(self._root, name) as file:
-                stretches = list(_stretches(file.footer.row_group_rows))
-                at = bisect_right([rows.start for rows in stretches], row) - 1
-                rows = stretches[at]
+    def blocks(self, episodes: Int64) -> list[StatsBlock]:
+        places = self._places()
+        at = places.of(episodes)
+        ends = [*(np.flatnonzero(np.diff(places.stretch[at])) + 1).tolist(), len(at)]
+        found: list[StatsBlock] = []
+        start = 0
+        for end in ends:
+            found += self._taken(places, at[start:end])
+            start = end
+        return found
+
+    def _taken(self, places: _Places, at: Int64) -> list[StatsBlock]:
+        """The statistics at places of one stretch."""
+        number = int(places.stretch[at[0]])
+        if number < 0:
+            return [StatsBlock(len(at), {})]
+        file, rows = places.stretches[number]
+        blocks = self._read(file, rows)
+        wanted = places.row[at] - rows.start
+        if len(blocks) == 1:
+            whole = len(wanted) == len(rows) and bool((np.diff(wanted) == 1).all())
+            return blocks if whole else [blocks[0].take(wanted)]
+        each = [one for block in blocks for one in block.each()]
+        return blocks_of([each[row] for row in wanted.tolist()])
+
+    def _read(self, number: int, rows: range) -> list[StatsBlock]:
+        key = (number, rows.start)
+        if key not in self._blocks:
+            with TableFile(self._root, self._names[number]) as file:
                 columns = stats_columns(file.footer.schema)
-                table = file.rows(rows.start, rows.stop).select(columns)
-            self._block = StatsColumns(table)
-            self._block_name, self._block_rows = name, rows
-        return self._block.of(row - self._block_rows.start)
+                table = file.rows(rows.start, rows.stop, columns)
+            self._blocks[key] = blocks_of_rows(table)
+            held = sum(block.nbytes for blocks in self._blocks.values() for block in blocks)
+            while len(self._blocks) > 1 and held > _KEPT_BYTES:
+                _, dropped = self._blocks.popitem(last=False)
+                held -= sum(block.nbytes for block in dropped)
+        self._blocks.move_to_end(key)
+        return self._blocks[key]
+
+    def _places(self) -> _Places:
+        if self._known is None:
+            numbers, parts = [np.zeros(0, dtype=np.int64)], []
+            for at, name in enumerate(self._names):
+                with TableFile(self._root, name, "columns") as file:
+                    numbers.append(file.read([EPISODE])[EPISODE].to_numpy())
+                    rows_of_groups = file.footer.row_group_rows
+                parts += [(at, rows) for rows in stretches(rows_of_groups, least=_BLOCK_ROWS)]
+            self._known = _Places.of_stretches(np.concatenate(numbers), parts)
+        return self._known
 
 
-def _stretches(row_group_rows: tuple[int, ...]) -> Iterator[range]:
-    """The rows of a file in stretches of whole row groups, each but the last of some thousand rows."""
-    start = 0
-    for stop in accumulate(row_group_rows):
-        if stop - start >= _BLOCK_ROWS:
-            yield range(start, stop)
-            start = stop
-    if start < sum(row_group_rows):
-        yield range(start, sum(row_group_rows))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Places:
+    """Where the statistics of episodes lie; the last entry stands for those that are nowhere."""
+
+    episode: Int64
+    """Numbers of episodes, ascending."""
+    stretch: Int64
+    """Position of the stretch of rows that holds it; -1 for none."""
+    row: Int64
+    """Row in its file."""
+    stretches: list[tuple[int, range]]
+    """Position of a file, and rows of it."""
+
+    @classmethod
+    def of_stretches(cls, episodes: Int64, stretches: list[tuple[int, range]]) -> _Places:
+        """The places of episodes that stand in stretches, one after another."""
+        order = np.argsort(episodes, kind="stable")
+        counts = [len(rows) for _, rows in stretches]
+        row = np.concatenate([np.zeros(0, dtype=np.int64), *(np.array(r) for _, r in stretches)])
+        stretch = np.repeat(np.arange(len(stretches)), counts)
+        return cls(
+            episodes[order], np.append(stretch[order], -1), np.append(row[order], 0), stretches
+        )
+
+    def of(self, episodes: Int64) -> Int64:
+        """Positions of episodes here: of one that is there twice, the last."""
+        if not len(self.episode):
+            return np.full(len(episodes), -1, dtype=np.int64)
+        at = np.searchsorted(self.episode, episodes, side="right") - 1
+        return np.where(self.episode[np.maximum(at, 0)] == episodes, at, -1)

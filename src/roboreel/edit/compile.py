@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.carried import carried_splits
+from roboreel.edit.compile_encode import Recode, compile_recode, recoded, stored_as
 from roboreel.edit.compile_rows import RowsPlan, compile_rows, table_bytes
 from roboreel.edit.compile_tables import (
     columns_of,
@@ -87,21 +88,26 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     inventory = view.inventory
     view, skipped = _sound(view, inventory)
     refuse_audio(view, inventory)
-    refuse_sizes(view, inventory)
-    refuse_cuts(view, inventory)
     columns = columns_of(view, inventory, problems)
+    recodes = recoded(view, inventory, columns)
+    copied = [n for n in inventory.cameras if n not in recodes and n not in of.pictures]
+    refuse_sizes(view, inventory, copied)
+    refuse_cuts(view, inventory, copied)
     features = features_of(view, inventory, columns, problems)
-    program, features = program_of(view, inventory, columns, features, problems)
     features = {
         name: video_feature(view, inventory, feature, problems) if feature.is_video else feature
         for name, feature in features.items()
     }
+    columns, features = stored_as(view, inventory, columns, features, recodes)
+    program, features = program_of(view, inventory, columns, features, problems)
     tables = compile_rows(view, inventory, program)
-    cameras = {name: compile_camera(view, inventory, name) for name in inventory.cameras}
+    cameras = {name: compile_camera(view, inventory, name) for name in copied}
+    for name, recode in recodes.items():
+        cameras[name] = compile_recode(view, inventory, features[name], recode)
     model = _result(view, inventory, features, tables, cameras)
     inputs = _inputs(view, inventory, cameras)
     ops = [*tables.ops, *(op for plan in cameras.values() for op in plan.ops)]
-    ops += _measures(view, inventory)
+    ops += _measures(view, inventory, recodes)
     ops += [
         CopyFile(path=_own_name(p), source=p, reason="travels along as it is")
         for p in view.model.extra_files
@@ -223,24 +229,35 @@ def _inputs(view: United, inventory: Inventory, cameras: Mapping[str, CameraPlan
     for name, facts in inventory.cameras.items():
         columns[input_video(name)] = source[video_path(name)]
         columns[input_frame(name)] = pa.array(facts.start[view.rows])
-        columns[input_packets(name)] = pa.array(cameras[name].packets)
-        columns[input_joined(name)] = pa.array(cameras[name].joined)
+        if name in cameras:
+            columns[input_packets(name)] = pa.array(cameras[name].packets)
+            columns[input_joined(name)] = pa.array(cameras[name].joined)
     return pa.table(columns)
 
 
-def _measures(view: United, inventory: Inventory) -> list[Op]:
-    """Ops for the cameras and episodes that have no statistics."""
+def _measures(view: United, inventory: Inventory, recodes: Mapping[str, Recode]) -> list[Op]:
+    """Ops for the cameras and episodes that have no statistics.
+
+    A camera that is encoded keeps those that it has, even where its pictures are scaled: they are of the
+    range of values, which neither changes much. Pictures in the result's tables are measured with them.
+    """
     ops: list[Op] = []
-    for name in inventory.cameras:
+    cameras = [*inventory.cameras, *(name for name in recodes if name not in inventory.cameras)]
+    for name in [name for name in cameras if name not in view.view.pictures]:
         known = inventory.with_stats.get(name)
         lacking = [True] * len(view.rows) if known is None else (~known[view.rows]).tolist()
         if view.model.info.features[name].is_depth:
             continue  # its values are depths, not brightness: a later release computes them
         reason = "no statistics of these episodes: computed from a sample of their pictures"
-        ops += [
-            MeasureCamera(camera=name, episodes=episodes, reason=reason)
-            for episodes in runs(lacking, longest=_MEASURED_EPISODES)
-        ]
+        in_tables = np.zeros(len(view.rows), dtype=np.bool_)
+        if name in recodes:
+            in_tables = recodes[name].from_tables[view.rows]
+        for kind in np.unique(in_tables).tolist():
+            flags = [lacks and at == kind for lacks, at in zip(lacking, in_tables, strict=True)]
+            ops += [
+                MeasureCamera(camera=name, episodes=episodes, from_tables=kind, reason=reason)
+                for episodes in runs(flags, longest=_MEASURED_EPISODES)
+            ]
     return ops
 
 

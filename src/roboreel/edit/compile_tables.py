@@ -147,6 +147,7 @@ def program_of(
         measurable=_measurable(features, fields),
         filled=_filled(view),
         masks=view.view.masks,
+        shapes={n: features[n].shape for n in (*_filled(view), *view.view.masks) if n in features},
         decoded=tuple(name for name in features if name in view.view.pictures),
         images=tuple(item.name for item in fields if is_image(item.type)),
         quantiles=view.target.version.has_quantiles,

@@ -18,17 +18,24 @@ from roboreel.format.layout import numbered
 from roboreel.format.model import EPISODE, video_path
 
 _X264 = {"codec": "libx264", "g": "2", "crf": "18", "preset": "medium", "x264-params": "mbtree=0"}
+_X264 |= {"threads": "2"}
 _X265 = {
     "codec": "libx265",
     "g": "2",
     "crf": "18",
     "preset": "medium",
-    "x265-params": "log-level=none:bframes=0:open-gop=0",
+    "x265-params": "log-level=none:info=0:bframes=0:open-gop=0:frame-threads=2",
 }
 _SVTAV1 = {"codec": "libsvtav1", "g": "2", "crf": "20", "preset": "8"}
+DEPTH_ENCODER = {
+    "codec": "libx265",
+    "g": "2",
+    "x265-params": "log-level=none:info=0:open-gop=0:frame-threads=2:lossless=1",
+}
+"""Settings for depth in hevc: what is encoded again is what was decoded."""
 ENCODERS = {"avc1": _X264, "avc3": _X264, "hvc1": _X265, "hev1": _X265, "av01": _SVTAV1}
 """Settings by sample entry for episodes that must be re-encoded: the codec and pixel format they have, near
-lossless. mbtree makes x264's bytes differ from run to run on small pictures."""
+lossless. mbtree makes x264's bytes differ from run to run on small pictures, its threads by their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +71,13 @@ def refuse_audio(view: United, inventory: Inventory) -> None:
         raise PlanError(summary, problems)
 
 
-def refuse_sizes(view: United, inventory: Inventory) -> None:
+def refuse_sizes(view: United, inventory: Inventory, copied: Iterable[str]) -> None:
     """Raise `PlanError` where datasets that are put together differ in the size of a camera's pictures."""
     if len(view.sources) < 2:
         return
     problems = []
-    for camera, facts in inventory.cameras.items():
-        encoding = view.view.encodings.get(camera)
-        if encoding is not None and encoding.size is not None:
-            continue
-        known = facts.stream[view.rows]
+    for camera in copied:
+        known = inventory.cameras[camera].stream[view.rows]
         streams = [inventory.streams[number] for number in sorted(set(known[known >= 0].tolist()))]
         sizes = sorted({(stream.width, stream.height) for stream in streams})
         if len(sizes) > 1:
@@ -91,12 +95,13 @@ def refuse_sizes(view: United, inventory: Inventory) -> None:
         raise PlanError(f"cameras differ in the size of their pictures: {advice}", problems)
 
 
-def refuse_cuts(view: United, inventory: Inventory) -> None:
-    """Raise `PlanError` where episodes would have to be re-encoded, and may not or cannot be."""
+def refuse_cuts(view: United, inventory: Inventory, copied: Iterable[str]) -> None:
+    """Raise `PlanError` where episodes of copied cameras would have to be re-encoded, and may or can not."""
     if not view.target.version.one_file_per_episode:
         return
     problems = []
-    for camera, facts in inventory.cameras.items():
+    for camera in copied:
+        facts = inventory.cameras[camera]
         inside = view.rows[facts.packets[view.rows] != inventory.rows[view.rows]]
         depth = view.model.info.features[camera].is_depth
         for row in inside.tolist():

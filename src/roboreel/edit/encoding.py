@@ -5,12 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from roboreel.errors import UsageError
+from roboreel.format.json_types import Json
+
+HARDWARE = (
+    "h264_videotoolbox", "hevc_videotoolbox", "h264_nvenc", "hevc_nvenc", "h264_vaapi",
+    "h264_qsv",
+)  # fmt: skip
+"""Hardware encoders that `auto` tries, in this order."""
+AUTO, SOFTWARE = "auto", "libsvtav1"
+_ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
+_OTHERS = ("hevc_vaapi", "hevc_qsv", "av1_nvenc", "av1_vaapi", "av1_qsv")
+VCODECS = (AUTO, *_ENCODERS, "libsvtav1", "libaom-av1", *HARDWARE, *_OTHERS)
+_SVT_PRESET = 12
+_MOST_PIXELS = 1 << 14
+_EXACT = {
+    "libx264": ("x264-params", "mbtree=0"),
+    "libx265": ("x265-params", "log-level=none:info=0:open-gop=0:frame-threads=2"),
+}
+"""What makes an encoder's bytes the same in every run on every machine, and its keyframes places to cut."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """Settings of a video encoder, by the names and defaults of lerobot's `VideoEncoderConfig`."""
+    """Settings of a video encoder, by the names and defaults of lerobot's `VideoEncoderConfig`.
+
+    Raises:
+        UsageError: a setting that no encoder could take.
+    """
 
     vcodec: str = "libsvtav1"
+    """`h264`, `hevc`, `av1`, an encoder's own name, or `auto`: a hardware encoder that works, else AV1."""
     pix_fmt: str = "yuv420p"
     g: int | None = 2
     """Frames from keyframe to keyframe."""
@@ -19,6 +44,118 @@ class Encoding:
     preset: int | str | None = None
     """The encoder's own speed setting; None takes 12 for `libsvtav1`, else the encoder's default."""
     fast_decode: int = 0
+    """Tunes for players, 0 to 2."""
     extra_options: Mapping[str, str | int | float] = field(default_factory=dict)
+    """The encoder's own options; they never change one of the settings above."""
     size: tuple[int, int] | None = None
     """(width, height) in pixels to scale pictures to; None leaves them as they are."""
+
+    def __post_init__(self) -> None:
+        _require(self.vcodec in VCODECS, "vcodec", self.vcodec, f"one of {', '.join(VCODECS)}")
+        _require(_is_text(self.pix_fmt), "pix_fmt", self.pix_fmt, "a pixel format such as yuv420p")
+        _require(self.g is None or _is_whole(self.g, 1), "g", self.g, "frames, 1 or more")
+        known = self.crf is None or (_is_number(self.crf) and 0 <= self.crf <= 63)
+        _require(known, "crf", self.crf, "a number from 0 to 63")
+        preset = self.preset is None or isinstance(self.preset, str) or _is_whole(self.preset, -2)
+        _require(preset, "preset", self.preset, "a number or a name that the encoder knows")
+        fast = _is_whole(self.fast_decode, 0) and self.fast_decode <= 2
+        _require(fast, "fast_decode", self.fast_decode, "0, 1 or 2")
+        for name, value in self.extra_options.items():
+            sound = _is_text(name) and (_is_text(value) or _is_number(value))
+            _require(sound, f"extra option '{name}'", value, "a text or a number")
+        if self.size is not None:
+            _require_size(self.size, self.pix_fmt)
+
+
+def encoder_settings(encoding: Encoding) -> dict[str, str]:
+    """The encoder (`codec`), the pixel format (`pix_fmt`) and the options that a library is to be given."""
+    codec = _ENCODERS.get(encoding.vcodec, encoding.vcodec)
+    options = {"codec": codec, "pix_fmt": encoding.pix_fmt}
+    if encoding.g is not None:
+        options["g"] = str(encoding.g)
+    options |= _tuned(encoding, codec)
+    parameters = {"libsvtav1": "svtav1-params", "libx264": "x264-params", "libx265": "x265-params"}
+    for name, value in encoding.extra_options.items():
+        if name == parameters.get(codec) and name in options:
+            options[name] += f":{value}"
+        else:
+            options.setdefault(name, str(value))
+    if codec == "libx264":
+        options.setdefault("threads", "2")  # its bytes hang on their number
+    return options
+
+
+def describe(encoding: Encoding) -> dict[str, Json]:
+    """What `info.json` says of an encoder, as lerobot writes it."""
+    return {
+        "video.g": encoding.g,
+        "video.crf": encoding.crf,
+        "video.preset": _preset(encoding),
+        "video.fast_decode": encoding.fast_decode,
+        "video.video_backend": "pyav",
+        "video.extra_options": dict(encoding.extra_options),
+    }
+
+
+def canonical_codec(codec: str) -> str:
+    """The codec that an encoder writes: `h264`, `hevc` or `av1`."""
+    known = {"libx264": "h264", "libx265": "hevc", "libsvtav1": "av1", "libaom-av1": "av1"}
+    return known.get(codec, codec.partition("_")[0])
+
+
+def channels(pix_fmt: str) -> int:
+    """Components of a pixel format's pictures."""
+    return 1 if pix_fmt.startswith("gray") else 4 if pix_fmt.startswith("yuva") else 3
+
+
+def _tuned(encoding: Encoding, codec: str) -> dict[str, str]:
+    """Quality, speed and tuning by the encoder's own options."""
+    crf, preset = encoding.crf, _preset(encoding)
+    quality = {} if crf is None else {"crf": format(crf, "g")}
+    speed = {} if preset is None else {"preset": str(preset)}
+    if codec == "libsvtav1":
+        return {**quality, **speed, "svtav1-params": f"fast-decode={encoding.fast_decode}"}
+    if codec in _EXACT:
+        name, exact = _EXACT[codec]
+        tune = {"tune": "fastdecode"} if encoding.fast_decode else {}
+        return {**quality, **speed, **tune, name: exact}
+    maker = codec.partition("_")[2]
+    if maker == "videotoolbox":
+        return {} if crf is None else {"q:v": str(round(max(1, min(100, 100 - 2 * crf))))}
+    if maker in ("nvenc", "vaapi", "qsv"):
+        name = {"nvenc": "qp", "vaapi": "qp", "qsv": "global_quality"}[maker]
+        fixed = {} if crf is None else {name: str(round(crf))}
+        mode = {"rc": "constqp"} if maker == "nvenc" else {}
+        return {**mode, **fixed, **({} if maker == "vaapi" else speed)}
+    return {**quality, **speed}
+
+
+def _preset(encoding: Encoding) -> int | str | None:
+    svt = _ENCODERS.get(encoding.vcodec, encoding.vcodec) == SOFTWARE
+    return _SVT_PRESET if svt and encoding.preset is None else encoding.preset
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _require_size(size: object, pix_fmt: str) -> None:
+    wanted = f"(width, height) in pixels, 16 to {_MOST_PIXELS}"
+    sides = size if isinstance(size, tuple) and len(size) == 2 else (0, 0)
+    sound = all(_is_whole(side, 16) and side <= _MOST_PIXELS for side in sides)
+    _require(sound, "size", size, wanted)
+    even = "420" not in pix_fmt or not any(side % 2 for side in sides)
+    _require(even, "size", size, f"even numbers, as {pix_fmt} needs")
+
+
+def _require(sound: bool, name: str, value: object, expected: str) -> None:
+    if not sound:
+        raise UsageError(f"{name} is {value!r}, expected {expected}")

@@ -112,6 +112,7 @@ class EncodeVideo:
     episodes: EpisodeRange
     files: int = 1
     encoder: Mapping[str, str]
+    """`codec`, `pix_fmt` (without it that of the input), and the encoder's own options."""
     size: tuple[int, int] | None = None
     """(width, height) in pixels to scale to."""
     from_tables: bool = False
@@ -126,6 +127,8 @@ class MeasureCamera:
     kind: ClassVar[str] = "measure_camera"
     camera: str
     episodes: EpisodeRange
+    from_tables: bool = False
+    """True where the pictures are those of a column of the tables."""
     reason: str
 
 
@@ -169,6 +172,8 @@ class TableProgram:
     """Columns that are zeros where the input does not have them."""
     masks: Mapping[str, str]
     """By column, another that is True where the input has values."""
+    shapes: Mapping[str, tuple[int, ...]]
+    """Lengths of the lists in these columns, by column."""
     decoded: tuple[str, ...]
     """Columns whose pictures are those of a camera's video, decoded."""
     images: tuple[str, ...]
@@ -207,6 +212,8 @@ class PlanSource:
     """Columns and cameras that are left out, by their names there."""
     filled: tuple[str, ...] = ()
     """Columns that it does not have or has shorter: its own statistics of them are of no use."""
+    supplied: tuple[str, ...] = ()
+    """Columns that none of its files has: they stand in `Plan.supplied`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from roboreel.edit.view import View
 
 
+_MOST_FPS = 100_000
+
+
 class Verbs:
     """The verbs that an open dataset and a view share.
 
@@ -223,9 +226,13 @@ class Verbs:
         Raises:
             UsageError: it is no positive number.
         """
-        view, wanted = self.as_view(), parse_fps(fps)
-        if wanted is None:
-            raise UsageError(f"fps is {fps}, expected a positive number")
+        view = self.as_view()
+        try:
+            wanted = fps if isinstance(fps, Fraction) else parse_fps(fps)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        if not 0 < wanted <= _MOST_FPS:
+            raise UsageError(f"fps is {fps}, expected a positive number up to {_MOST_FPS}")
         return view.having(fps=wanted)
 
     def encode(self, encodings: Mapping[str, Encoding]) -> View:

@@ -16,7 +16,7 @@ class FlatStats:
     """Merged statistics of episodes that all have the same features and statistics, in the same shapes.
 
     The numbers stand statistic by statistic: every feature's `min`, then every `max`, `std`, `mean`, then the
-    others. The arithmetic is, number by number, that of `StatsMerger`.
+    others. The arithmetic is, number by number, that of `stats.merged_pair`.
     """
 
     def __init__(self, stats: Arrays) -> None:

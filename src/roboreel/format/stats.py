@@ -186,7 +186,7 @@ def histogram_stats(histogram: npt.NDArray[np.int64], *, pictures: int, peak: in
     return {**shaped, "count": np.array([pictures], dtype=np.int64)}
 
 
-class StatsMerger:
+class _Merger:
     """Merges the statistics of episodes into those of all of them, one after another.
 
     min of mins, max of maxes, count-weighted mean, and the variance of a mixture (Chan et al.):
@@ -217,14 +217,14 @@ class StatsMerger:
         for name, parts in stats.items():
             if name not in self._merged:
                 self._merged[name] = dict(parts)
-            elif _same_form(self._merged[name], parts):
+            elif same_form(self._merged[name], parts):
                 with np.errstate(invalid="ignore", over="ignore"):  # of infinity comes NaN
-                    self._merged[name] = _merge(self._merged[name], parts)
+                    self._merged[name] = merged_pair(self._merged[name], parts)
 
 
 def merge_stats(episodes: Iterable[Mapping[str, FeatureStats]]) -> Stats:
     """The statistics of all episodes together."""
-    merger = StatsMerger()
+    merger = _Merger()
     for stats in episodes:
         merger.add(stats)
     return merger.result()
@@ -236,11 +236,13 @@ def _same_keys(a: Mapping[str, FeatureStats], b: Mapping[str, FeatureStats]) -> 
     ]
 
 
-def _same_form(a: FeatureStats, b: FeatureStats) -> bool:
+def same_form(a: FeatureStats, b: FeatureStats) -> bool:
+    """True where the statistics that both have are of the same shapes."""
     return all(a[key].shape == b[key].shape for key in a.keys() & b.keys())
 
 
-def _merge(a: FeatureStats, b: FeatureStats) -> FeatureStats:
+def merged_pair(a: FeatureStats, b: FeatureStats) -> FeatureStats:
+    """The statistics of what two describe together: those that both have."""
     n_a = float(a["count"][0]) if "count" in a else 1.0
     n_b = float(b["count"][0]) if "count" in b else 1.0
     share = n_b / (n_a + n_b) if n_a + n_b else 0.5

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.format.feature import holds_numbers
 from roboreel.format.stats import Array, Stats, parse_array
+from roboreel.format.stats_block import Place, StatsBlock, StatsColumn, blocks_of
 from roboreel.format.values import column_values
 
 _PREFIX = "stats/"
@@ -20,66 +21,79 @@ def stats_columns(schema: pa.Schema) -> list[str]:
     return [f.name for f in schema if f.name.startswith(_PREFIX) and holds_numbers(f.type)]
 
 
-class StatsColumns:
-    """The statistics of the episodes in a table's rows; they are views of its columns."""
-
-    def __init__(self, table: pa.Table) -> None:
-        self._columns: list[tuple[str, str, Array | Sequence[Array | None]]] = []
-        for name in stats_columns(table.schema):
-            feature, _, statistic = name.removeprefix(_PREFIX).rpartition("/")
-            self._columns.append((feature, statistic, _arrays(statistic, table[name])))
-
-    def of(self, row: int) -> Stats:
-        """The statistics of the episode in one row."""
+def blocks_of_rows(table: pa.Table) -> list[StatsBlock]:
+    """The statistics of the episodes in a table's rows, as few blocks."""
+    columns: dict[Place, StatsColumn] = {}
+    odd: dict[Place, Sequence[Array | None]] = {}
+    for name in stats_columns(table.schema):
+        feature, _, statistic = name.removeprefix(_PREFIX).rpartition("/")
+        column = _whole(statistic, table[name])
+        if column is None:
+            odd[feature, statistic] = _one_by_one(statistic, table[name])
+        else:
+            columns[feature, statistic] = column
+    block = StatsBlock(len(table), columns)
+    if not odd:
+        return [block]
+    names = [name.removeprefix(_PREFIX).rpartition("/") for name in stats_columns(table.schema)]
+    rows: list[Stats] = []
+    for row, known in enumerate(block.each()):
         stats: Stats = {}
-        for feature, statistic, arrays in self._columns:
-            array = arrays[row]
-            if array is None:
-                continue
-            if feature in stats:
-                stats[feature][statistic] = array
-            else:
-                stats[feature] = {statistic: array}
-        return stats
+        for feature, _, statistic in names:
+            place = (feature, statistic)
+            array = odd[place][row] if place in odd else known.get(feature, {}).get(statistic)
+            if array is not None:
+                stats.setdefault(feature, {})[statistic] = array
+        rows.append(stats)
+    return blocks_of(rows)
 
 
-def _arrays(statistic: str, column: pa.ChunkedArray) -> Array | Sequence[Array | None]:
+def _whole(statistic: str, column: pa.ChunkedArray) -> StatsColumn | None:
+    """A column of which all values have one shape, as nearly all do; None for another."""
+    present = np.asarray(column.is_valid().to_numpy())
+    everywhere = bool(present.all())
+    values = column_values(column if everywhere else column.drop_null())
+    found = None if values is None or not len(values) else parse_array(statistic, values)
+    if found is None:
+        return None
+    found = found.reshape(len(found), -1) if found.ndim == 1 else found
+    if everywhere:
+        return StatsColumn(found, present)
+    spread = np.zeros((len(present), *found.shape[1:]), dtype=found.dtype)
+    spread[present] = found
+    return StatsColumn(spread, present)
+
+
+def _one_by_one(statistic: str, column: pa.ChunkedArray) -> Sequence[Array | None]:
     """The array of each row, None where there is none."""
-    values = column_values(column)
-    whole = None if values is None else parse_array(statistic, values)
-    if whole is not None:  # as nearly always: all rows have one shape
-        return whole.reshape(len(whole), -1) if whole.ndim == 1 else whole
     return [
         None if value is None else parse_array(statistic, value) for value in column.to_pylist()
     ]
 
 
-def with_stats(rows: pa.Table, stats: Sequence[Stats]) -> pa.Table:
-    """The rows of a table of episodes with their statistics as further columns."""
-    keys = dict.fromkeys(
-        (name, key) for one in stats for name, parts in one.items() for key in parts
-    )
-    for name, key in keys:
-        values = [one.get(name, {}).get(key) for one in stats]
+def with_stats(rows: pa.Table, block: StatsBlock) -> pa.Table:
+    """The rows of a table of episodes with their statistics as further columns, but for those of none."""
+    for (name, key), column in block.columns.items():
+        if not column.present.any():
+            continue
         type_ = pa.int64() if key == "count" else pa.float64()
-        rows = rows.append_column(f"{_PREFIX}{name}/{key}", _column(values, type_))
+        rows = rows.append_column(f"{_PREFIX}{name}/{key}", _nested(column, type_))
     return rows
 
 
-def _column(values: Sequence[Array | None], type_: pa.DataType) -> pa.Array:
+def _nested(column: StatsColumn, type_: pa.DataType) -> pa.Array:
     """The arrays as nested lists, null where there is none."""
-    arrays = [value for value in values if value is not None]
-    shape = arrays[0].shape
-    if len(arrays) == len(values) and all(a.shape == shape and a.size for a in arrays):
-        return _nested(np.stack(arrays), type_)
-    for _ in range(max(array.ndim for array in arrays)):
-        type_ = pa.list_(type_)
-    return pa.array([None if value is None else value.tolist() for value in values], type_)
-
-
-def _nested(values: npt.NDArray[np.generic], type_: pa.DataType) -> pa.Array:
-    nested = pa.array(values.reshape(-1), type_)
-    for width in values.shape[:0:-1]:
-        offsets = pa.array(np.arange(0, len(nested) + 1, width, dtype=np.int32))
-        nested = pa.ListArray.from_arrays(offsets, nested)
+    there = column.values if column.present.all() else column.values[column.present]
+    *outer, inner = there.shape[1:]
+    nested = pa.array(there.reshape(-1), type_)
+    for at, width in enumerate((inner, *reversed(outer))):
+        last = at == len(outer)
+        count = len(nested) // width if width else prod(there.shape[: len(there.shape) - 1 - at])
+        sizes = np.full(count, width, dtype=np.int64)
+        mask = None
+        if last:
+            sizes = np.where(column.present, width, 0)
+            mask = None if column.present.all() else pa.array(~column.present)
+        offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32))
+        nested = pa.ListArray.from_arrays(offsets, nested, mask=mask)
     return nested

@@ -9,30 +9,32 @@ from roboreel.format.feature import Feature
 from roboreel.format.json_types import Json
 from roboreel.format.model import EPISODE, INFO, Model
 from roboreel.format.parse import parse_line
-from roboreel.format.stats import Stats, parse_stats, stats_to_json
+from roboreel.format.stats import Stats, parse_stats
+from roboreel.format.stats_block import StatsBlock
 from roboreel.format.version import FormatVersion
 
 VIDEO_FACTS = "info"
 
 
 def documents(
-    model: Model, episode_stats: Iterable[Stats], *, splits: Mapping[str, str]
+    model: Model, episode_stats: Iterable[StatsBlock], *, splits: Mapping[str, str]
 ) -> Iterator[tuple[str, bytes | Iterator[bytes]]]:
     """(name, bytes, whole or in pieces) of every document, `info.json` last.
 
     Args:
         model: the dataset.
-        episode_stats: statistics of each episode, in order.
+        episode_stats: statistics of the episodes, in order, some at a time.
         splits: named ranges of episodes.
     """
     yield v2.TASK_LIST, v2.task_lines(model.tasks)
     yield v2.EPISODES, v20.episodes_document(model)
     episodes = model.episodes[EPISODE].to_pylist()
+    each_as_json = (row for block in episode_stats for row in block.json_rows())
     yield (
         v2.EPISODE_STATS,
         v2.json_lines(
-            {"episode_index": episode, "stats": stats_to_json(stats)}
-            for episode, stats in zip(episodes, episode_stats, strict=True)
+            {"episode_index": episode, "stats": stats}
+            for episode, stats in zip(episodes, each_as_json, strict=True)
         ),
     )
     yield INFO, v20.info_document(model, FormatVersion.V21, splits)

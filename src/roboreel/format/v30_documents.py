@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.format.fps import seconds_at
+from roboreel.format.inventory import Int64
 from roboreel.format.layout import numbered
 from roboreel.format.model import (
     DATA_PATH,
@@ -23,6 +24,7 @@ from roboreel.format.model import (
     video_path,
 )
 from roboreel.format.stats import Stats, stats_to_json
+from roboreel.format.stats_block import StatsBlock
 from roboreel.format.stats_columns import with_stats
 from roboreel.format.v30 import (
     CHUNK_INDEX,
@@ -40,12 +42,13 @@ from roboreel.format.v30 import (
 from roboreel.format.version import FormatVersion
 
 _EPISODE_FILE_BYTES = 100 << 20
-_BLOCK_EPISODES = 256
+_EPISODE_BYTES, _ARRAY_BYTES = 256, 64
+"""What an episode, and each of its statistics, takes beside the numbers."""
 
 
 def documents(
     model: Model,
-    episode_stats: Iterable[Stats],
+    episode_stats: Iterable[StatsBlock],
     merged_stats: Callable[[], Stats],
     *,
     splits: Mapping[str, str],
@@ -54,7 +57,7 @@ def documents(
 
     Args:
         model: the dataset.
-        episode_stats: statistics of each episode, in order; taken once.
+        episode_stats: statistics of the episodes, in order, some at a time; taken once.
         merged_stats: gives those of all episodes; asked after the last episode's were taken.
         splits: named ranges of episodes.
     """
@@ -86,25 +89,34 @@ def task_table(tasks: Mapping[int, str]) -> pa.Table:
     return table.replace_schema_metadata({"pandas": json.dumps(pandas)})
 
 
-def _episode_tables(model: Model, stats: Iterable[Stats]) -> Iterator[tuple[str, pa.Table]]:
+def _episode_tables(model: Model, stats: Iterable[StatsBlock]) -> Iterator[tuple[str, pa.Table]]:
     located = _located(model)
-    blocks: list[pa.Table] = []
-    pending: list[Stats] = []
-    pending_bytes, start, number = 0, 0, 0
-    for one in stats:
-        pending.append(one)
-        pending_bytes += 256 + sum(a.nbytes + 64 for parts in one.values() for a in parts.values())
-        full = pending_bytes >= _EPISODE_FILE_BYTES
-        if full or len(pending) >= _BLOCK_EPISODES:  # as columns they take a tenth of the memory
-            blocks.append(with_stats(located.slice(start, len(pending)), pending))
-            start, pending = start + len(pending), []
-        if full:
-            yield _episode_file(blocks, number, model)
-            blocks, number, pending_bytes = [], number + 1, 0
-    if pending:
-        blocks.append(with_stats(located.slice(start, len(pending)), pending))
-    if blocks:
-        yield _episode_file(blocks, number, model)
+    parts: list[pa.Table] = []
+    filled, start, number = 0, 0, 0
+    for block in stats:
+        sizes = np.cumsum(_document_bytes(block))
+        at = 0
+        while at < block.episodes:
+            before = int(sizes[at - 1]) if at else 0
+            full = int(np.searchsorted(sizes, _EPISODE_FILE_BYTES - filled + before))
+            stop = min(full + 1, block.episodes)
+            rows = located.slice(start, stop - at)
+            parts.append(with_stats(rows, block.take(slice(at, stop))))
+            filled += int(sizes[stop - 1]) - before
+            start, at = start + stop - at, stop
+            if full < block.episodes:
+                yield _episode_file(parts, number, model)
+                parts, number, filled = [], number + 1, 0
+    if parts:
+        yield _episode_file(parts, number, model)
+
+
+def _document_bytes(block: StatsBlock) -> Int64:
+    """(episodes,) what the statistics of each take, about."""
+    taken = np.full(block.episodes, _EPISODE_BYTES, dtype=np.int64)
+    for column in block.columns.values():
+        taken += column.present * (column.values[:1].nbytes + _ARRAY_BYTES)
+    return taken
 
 
 def _episode_file(blocks: Sequence[pa.Table], number: int, model: Model) -> tuple[str, pa.Table]:

@@ -8,21 +8,23 @@ import pyarrow as pa
 
 from roboreel.edit.plan import Plan
 from roboreel.format import v20, v21, v30_documents
-from roboreel.format.stats import Stats, StatsMerger
+from roboreel.format.stats import Stats
+from roboreel.format.stats_block import StatsBlock
+from roboreel.format.stats_merger import StatsMerger
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.tables import write_table
 
 
 def write_documents(
-    root: LocalRoot, plan: Plan, episode_stats: Iterable[Stats]
+    root: LocalRoot, plan: Plan, episode_stats: Iterable[StatsBlock]
 ) -> tuple[int, Stats]:
     """Write every document of the result; returns their bytes and the merged statistics.
 
     Args:
         root: the staged result, whole but for its documents.
         plan: the plan that was run.
-        episode_stats: the statistics of each episode, in order; taken once.
+        episode_stats: the statistics of the episodes, in order, some at a time; taken once.
     """
     merger = StatsMerger()
     written = 0
@@ -42,7 +44,7 @@ def _put(root: LocalRoot, name: str, pieces: Iterable[bytes]) -> None:
 
 
 def _documents(
-    plan: Plan, stats: Iterator[Stats], merger: StatsMerger
+    plan: Plan, stats: Iterator[StatsBlock], merger: StatsMerger
 ) -> Iterator[tuple[str, bytes | Iterator[bytes] | pa.Table]]:
     version, splits = plan.model.info.version, plan.splits
     if version is FormatVersion.V30:
@@ -54,10 +56,10 @@ def _documents(
     return v20.documents(plan.model, merger.result(), splits=splits)
 
 
-def _merging(stats: Iterable[Stats], merger: StatsMerger) -> Iterator[Stats]:
-    for one in stats:
-        merger.add(one)
-        yield one
+def _merging(stats: Iterable[StatsBlock], merger: StatsMerger) -> Iterator[StatsBlock]:
+    for block in stats:
+        merger.add(block)
+        yield block
 
 
 __all__ = ["write_documents"]

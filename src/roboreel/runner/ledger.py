@@ -13,7 +13,7 @@ import json
 import os
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -25,15 +25,15 @@ from roboreel.edit.plan import CopyFile, CopyTables, MeasureCamera, Plan, WriteT
 from roboreel.errors import StorageError
 from roboreel.format.json_types import Json
 from roboreel.format.model import DATA_PATH, video_path
-from roboreel.format.stats import Stats, parse_stats, stats_to_json
+from roboreel.format.stats_block import StatsBlock, block_to_json, parse_block
 from roboreel.runner.work import OpResult
 from roboreel.storage.disk import boot
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.staging import LEDGER
 
 _SYNC_EVERY_S = 30.0
-_KEPT_OPS = 64
-"""Ops whose statistics stay in memory: an op has at most 256 episodes."""
+_KEPT_BYTES = 64 << 20
+"""What statistics of ops take in memory; those of further ops are read from the ledger again."""
 _LIBRARIES = ("roboreel", "pyarrow", "av", "numpy")
 """Packages whose release may change the bytes of a result."""
 
@@ -114,8 +114,9 @@ class Ledger:
     """Results of the ops that are done, without their statistics."""
     _place: dict[int, _Place] = field(default_factory=dict)
     """Where the line of an op stands."""
-    _kept: dict[int, dict[int, Stats]] = field(default_factory=dict)
+    _kept: dict[int, tuple[StatsBlock, ...]] = field(default_factory=dict)
     """Statistics that are still in memory, by op."""
+    _kept_bytes: int = 0
     _groups: dict[str, list[tuple[int, int]]] | None = None
     _size: int = 0
     _unsynced: list[str] = field(default_factory=list)
@@ -141,7 +142,9 @@ class Ledger:
         for place, line in _trusted(lines):
             if "op" in line and self._holds(line["files"]):
                 changed = frozenset(line["result"]["changed"])
-                self.done[line["op"]] = OpResult(**{**line["result"], "changed": changed})
+                self.done[line["op"]] = OpResult(
+                    **{**line["result"], "changed": changed, "stats": ()}
+                )
                 self._place[line["op"]] = place
         return len(self.done)
 
@@ -157,19 +160,19 @@ class Ledger:
     def record(self, result: OpResult) -> None:
         """Note that an op is done."""
         names = outputs_of(self.plan, result.number)
-        plain = dataclasses.asdict(dataclasses.replace(result, stats={}))
+        plain = dataclasses.asdict(dataclasses.replace(result, stats=()))
         line: dict[str, Json] = {
             "op": result.number,
-            "result": {**plain, "stats": {}, "changed": sorted(result.changed)},
+            "result": {**plain, "changed": sorted(result.changed)},
             "files": {name: self._mark(name) for name in names},
-            "stats": {str(at): stats_to_json(stats) for at, stats in result.stats.items()},
+            "stats": [block_to_json(block) for block in result.stats],
         }
         start = self._size
         self._add(line)
         self._place[result.number] = _Place(start, self._size)
-        self.done[result.number] = dataclasses.replace(result, stats={})
-        if result.measured and len(self._kept) < _KEPT_OPS:
-            self._kept[result.number] = dict(result.stats)
+        self.done[result.number] = dataclasses.replace(result, stats=())
+        if result.measured and self._kept_bytes < _KEPT_BYTES:
+            self._keep(result.number, result.stats)
         self._unsynced += names
         if time.monotonic() - self._synced_at > _SYNC_EVERY_S:
             self.sync()
@@ -181,13 +184,19 @@ class Ledger:
         self.notes.sync([LEDGER])
         self._unsynced, self._synced_at = [], time.monotonic()
 
-    def stats_of(self, episode: int) -> Stats:
-        """The statistics that the ops computed of an episode of the result."""
-        found: Stats = {}
+    def stats_of(self, episodes: range) -> list[tuple[int, StatsBlock]]:
+        """The statistics that the ops computed of episodes of the result, each with the first of its own.
+
+        Args:
+            episodes: numbers in the result; the first of them counts as 0.
+        """
+        found = []
         for ranges in self._measured().values():
-            at = bisect_right(ranges, (episode, len(self.plan.ops))) - 1
-            if at >= 0:
-                found |= self._stats_in(ranges[at][1]).get(episode, {})
+            begin = max(0, bisect_right(ranges, (episodes.start, len(self.plan.ops))) - 1)
+            for first, number in ranges[begin:]:
+                if first >= episodes.stop:
+                    break
+                found += _within(self._stats_in(number), first, episodes)
         return found
 
     def vouched(self) -> frozenset[str]:
@@ -205,17 +214,22 @@ class Ledger:
                     self._groups.setdefault(key, []).append((op.episodes.start, number))
         return self._groups
 
-    def _stats_in(self, number: int) -> dict[int, Stats]:
+    def _stats_in(self, number: int) -> tuple[StatsBlock, ...]:
         """The statistics that one op computed: from memory, else from the file."""
         if number not in self._kept:
-            if len(self._kept) >= _KEPT_OPS:
+            if self._kept_bytes >= _KEPT_BYTES:
                 self._kept.clear()
+                self._kept_bytes = 0
             with self.notes.input(LEDGER) as file:
                 place = self._place[number]
                 file.seek(place.start)
                 line = json.loads(file.read(place.stop - place.start))
-            self._kept[number] = {int(at): parse_stats(s) for at, s in line["stats"].items()}
+            self._keep(number, tuple(map(parse_block, line["stats"])))
         return self._kept[number]
+
+    def _keep(self, number: int, stats: tuple[StatsBlock, ...]) -> None:
+        self._kept[number] = stats
+        self._kept_bytes += sum(block.nbytes for block in stats)
 
     def _mark(self, name: str) -> list[Json]:
         found = self.root.stat(name)
@@ -231,6 +245,17 @@ class Ledger:
         data = json.dumps(line).encode() + b"\n"
         self.notes.append(LEDGER, data)
         self._size += len(data)
+
+
+def _within(
+    blocks: Iterable[StatsBlock], first: int, episodes: range
+) -> Iterator[tuple[int, StatsBlock]]:
+    """What blocks that begin at an episode hold of others, with where these begin among those."""
+    for block in blocks:
+        start, stop = max(first, episodes.start), min(first + block.episodes, episodes.stop)
+        if start < stop:
+            yield start - episodes.start, block.take(slice(start - first, stop - first))
+        first += block.episodes
 
 
 _Line: TypeAlias = tuple[_Place, dict[str, Json]]

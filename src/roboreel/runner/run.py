@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from roboreel.edit.plan import (
@@ -19,7 +19,9 @@ from roboreel.edit.plan import (
     WriteTables,
 )
 from roboreel.errors import DatasetError, Problem, RunError, StorageError, UsageError
+from roboreel.format.inventory import Int64
 from roboreel.format.stats import Stats
+from roboreel.format.stats_block import StatsBlock
 from roboreel.processes import stops_passed_over
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executor import Executor
@@ -40,7 +42,7 @@ def run_plan(
     plan: Plan,
     executor: Executor,
     *,
-    stored_stats: Callable[[int, int], Stats],
+    stored_stats: Callable[[int, Int64], Sequence[StatsBlock]],
     global_stats: Stats,
     verify: Callable[[str], object],
     progress: Progress | None = None,
@@ -56,7 +58,7 @@ def run_plan(
     Args:
         plan: the plan, with an output.
         executor: runs the ops.
-        stored_stats: gives a source's statistics, by its number, of one of its episodes.
+        stored_stats: gives a source's statistics, by its number, of some of its episodes, in their order.
         global_stats: the source's statistics of the whole dataset, to compare with.
         verify: opens the staged result; what it raises stops the run before anything is published.
         progress: is told of every finished op.

@@ -2,56 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from roboreel.edit.plan import DECLARED_ROWS, ROWS, SOURCE, SOURCE_EPISODE, Plan, PlanSource
 from roboreel.errors import Problem
 from roboreel.format.feature import INDEX_DTYPES
+from roboreel.format.inventory import Int64
 from roboreel.format.stats import BASE, FeatureStats, Stats, usable_stats
+from roboreel.format.stats_block import StatsBlock, blocks_of, each, joined
+from roboreel.runner.stats_columns import settled_block
 
+_BLOCK_EPISODES = 2048
 _COMPARED = ("mean", "std", "min", "max")
 _PICTURE_TOLERANCE, _NUMBER_RTOL, _NUMBER_ATOL = 1e-2, 5e-6, 6e-5
 """How far stored global statistics may be from computed ones, as in the reference's own converter."""
 
 
 def settled_stats(
-    plan: Plan, stored: Callable[[int, int], Stats], computed: Callable[[int], Stats]
-) -> Iterator[Stats]:
-    """The statistics of each episode of the result, in order.
+    plan: Plan,
+    stored: Callable[[int, Int64], Sequence[StatsBlock]],
+    computed: Callable[[range], Sequence[tuple[int, StatsBlock]]],
+) -> Iterator[StatsBlock]:
+    """The statistics of the episodes of the result, in order, some thousand at a time.
 
     Args:
         plan: the plan that was run.
-        stored: gives a source's statistics, by its number, of one of its episodes, by their names there.
-        computed: gives those that the ops computed of one of the result's episodes.
+        stored: gives a source's statistics, by its number, of some of its episodes, in their order, by the
+            features' names there.
+        computed: gives those that the ops computed of some of the result's episodes, each block with where
+            it begins among these.
     """
+    for start in range(0, len(plan.inputs), _BLOCK_EPISODES):
+        episodes = range(start, min(start + _BLOCK_EPISODES, len(plan.inputs)))
+        before, now = _stored(plan, stored, episodes), list(computed(episodes))
+        old, new = joined(before, len(episodes)), joined(now, len(episodes))
+        if old is not None and new is not None:
+            settled = settled_block(plan, episodes, old, new)
+            if settled is not None:
+                yield settled
+                continue
+        yield from blocks_of(_one_by_one(plan, episodes, before, now))
+
+
+def _stored(
+    plan: Plan, stored: Callable[[int, Int64], Sequence[StatsBlock]], episodes: range
+) -> list[tuple[int, StatsBlock]]:
+    """The stored statistics of episodes, by the features' names in the result."""
+    part = plan.inputs.slice(episodes.start, len(episodes))
+    numbers, originals = part[SOURCE].to_numpy(), part[SOURCE_EPISODE].to_numpy()
+    ends = [*(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(episodes)]
+    found = []
+    start = 0
+    for end in ends:
+        number = int(numbers[start])
+        for block in stored(number, originals[start:end]):
+            found.append((start, _by_name(block, plan.sources[number])))
+            start += block.episodes
+        start = end
+    return found
+
+
+def _by_name(block: StatsBlock, source: PlanSource) -> StatsBlock:
+    """Statistics by the features' names in the result."""
+    if not source.renamed and not source.removed and not source.filled:
+        return block
+    names = dict.fromkeys(name for name, _ in block.columns if name not in source.removed)
+    named = {name: source.renamed.get(name, name) for name in names}
+    return block.renamed({old: new for old, new in named.items() if new not in source.filled})
+
+
+def _one_by_one(
+    plan: Plan,
+    episodes: range,
+    stored: Sequence[tuple[int, StatsBlock]],
+    computed: Sequence[tuple[int, StatsBlock]],
+) -> list[Stats]:
+    """The statistics of episodes that are not all of one form."""
     quantiles = plan.model.info.version.has_quantiles
     features = plan.model.info.features
-    rows = plan.inputs[ROWS].to_pylist()
-    lengths = plan.inputs[DECLARED_ROWS].to_pylist()
-    numbers = plan.inputs[SOURCE].to_pylist()
-    for episode, source in enumerate(plan.inputs[SOURCE_EPISODE].to_pylist()):
-        number = numbers[episode]
-        old, new = by_name(stored(number, source), plan.sources[number]), computed(episode)
+    part = plan.inputs.slice(episodes.start, len(episodes))
+    rows, lengths = part[ROWS].to_pylist(), part[DECLARED_ROWS].to_pylist()
+    before, now = each(stored, len(episodes)), each(computed, len(episodes))
+    found: list[Stats] = []
+    for old, new, count, length in zip(before, now, rows, lengths, strict=True):
         settled: Stats = {}
         for name in plan.stats.features:
-            count = None if features[name].is_camera else rows[episode]
-            usable = rows[episode] == lengths[episode] and name in old
-            kept = old[name] if usable and usable_stats(old[name], rows=count) else None
+            wanted = None if features[name].is_camera else count
+            usable = count == length and name in old
+            kept = old[name] if usable and usable_stats(old[name], rows=wanted) else None
             stats = _settled(kept, new.get(name), index=name in INDEX_DTYPES, quantiles=quantiles)
             if stats is not None:
                 settled[name] = stats
-        yield settled
-
-
-def by_name(stats: Stats, source: PlanSource) -> Stats:
-    """Statistics by the features' names in the result."""
-    if not source.renamed and not source.removed and not source.filled:
-        return stats
-    kept = {name: found for name, found in stats.items() if name not in source.removed}
-    named = {source.renamed.get(name, name): found for name, found in kept.items()}
-    return {name: found for name, found in named.items() if name not in source.filled}
+        found.append(settled)
+    return found
 
 
 def _settled(

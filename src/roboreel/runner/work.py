@@ -23,7 +23,7 @@ from roboreel.edit.plan import (
 )
 from roboreel.errors import ChangedInputError
 from roboreel.format.inventory import FileFacts
-from roboreel.format.stats import Stats
+from roboreel.format.stats_block import StatsBlock
 from roboreel.storage.fs import JoinedRoot, LocalRoot, Root, open_root
 
 
@@ -95,8 +95,8 @@ class OpResult:
     encoded: int = 0
     measured: int = 0
     """Episodes of which statistics were computed."""
-    stats: Mapping[int, Stats] = field(default_factory=dict, repr=False)
-    """Statistics by episode of the result."""
+    stats: tuple[StatsBlock, ...] = field(default=(), repr=False)
+    """Those of the op's episodes, in order, where any were computed."""
     changed: frozenset[str] = frozenset()
     """Index columns whose values are not those of the source."""
 

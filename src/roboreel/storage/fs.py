@@ -57,6 +57,10 @@ class Root(ABC):
     def input(self, name: str) -> IO[bytes]:
         """The file, opened for reading at random places."""
 
+    def place_of(self, name: str) -> tuple[Root, str]:
+        """The root that holds a file, where this one is several, and its name there."""
+        return self, name
+
     def exists(self, name: str) -> bool:
         """True where `name` is a file."""
         try:
@@ -263,15 +267,14 @@ class JoinedRoot(Root):
         return Listing(tuple(prefix + name for prefix, names in parts for name in names))
 
     def stat(self, name: str) -> FileStat:
-        root, own = self._own(name)
+        root, own = self.place_of(name)
         return root.stat(own)
 
     def input(self, name: str) -> IO[bytes]:
-        root, own = self._own(name)
+        root, own = self.place_of(name)
         return root.input(own)
 
-    def _own(self, name: str) -> tuple[Root, str]:
-        """The root of a file, and its name there."""
+    def place_of(self, name: str) -> tuple[Root, str]:
         prefix, slash, own = name.partition("/")
         root = self._roots.get(prefix + slash)
         if root is None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from os import SEEK_END, fstat
 from os.path import samestat
-from typing import IO, Any, Literal, TypeAlias
+from typing import IO, Any, Literal, NamedTuple, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from roboreel.errors import StorageError
@@ -28,7 +31,13 @@ ROW_GROUP_BYTES = 1 << 20
 """A row group is closed at the first episode that brings it to this size in memory."""
 
 _ROWS_FOR_THREADS = 5_000
-"""For fewer rows, starting threads takes longer than reading."""
+"""For fewer rows of a row group, starting threads takes longer than reading."""
+_MANY_GROUPS = 64
+"""Of more row groups, a column is read ahead: each would be a read of its own."""
+_SAMPLED_VALUES = 4096
+"""Numbers of a column by which it is judged whether they repeat."""
+_SAMPLED_GROUPS = 16
+"""Row groups by which the size of a row is judged."""
 
 # pyarrow ships no types; these are the errors it raises for files that are not what they should be
 _DAMAGED = (pa.ArrowInvalid, pa.ArrowException, OSError, ValueError, UnicodeDecodeError)
@@ -43,25 +52,43 @@ class Footer:
     schema: pa.Schema
 
 
+class _Kept(NamedTuple):
+    """Rows that were read last."""
+
+    first: int
+    """The first of their row groups."""
+    last: int
+    """The row group after theirs."""
+    begin: int
+    """The first of them in the file."""
+    columns: tuple[str, ...] | None
+    table: pa.Table
+
+
 class TableFile:
     """An open parquet file, read by row ranges. The last row groups read are kept for the next range."""
 
     def __init__(self, root: Root, name: str, access: Access = "rows") -> None:
         self.name = name
         self._threads = access == "rows"
-        self._handle = root.input(name)
+        root, own = root.place_of(name)
+        self._handle = root.input(own)
         try:
-            self._input = _arrow_input(root, name, self._handle, access)
+            self._input = _arrow_input(root, own, self._handle, access)
             ahead = self._threads or not isinstance(root, LocalRoot)
             self._file: Any = pq.ParquetFile(self._input, pre_buffer=ahead)
+            if not ahead and self._file.metadata.num_row_groups > _MANY_GROUPS:
+                known = self._file.metadata
+                self._file = pq.ParquetFile(self._input, metadata=known, pre_buffer=True)
             self.footer = _footer(self._file)
             _refuse_twins(self.footer.schema.names)
             _refuse_nonsense(self.footer)
+            self._begins = [0, *accumulate(self.footer.row_group_rows)]
         except _DAMAGED as error:
             reason = _why_unreadable(self._handle, error)
             self._handle.close()
             raise StorageError(f"'{name}': {reason}") from error
-        self._kept: tuple[tuple[int, int, tuple[str, ...] | None], pa.Table] | None = None
+        self._kept: _Kept | None = None
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The whole file, or some of its columns."""
@@ -72,21 +99,55 @@ class TableFile:
             table.validate(full=True)  # texts in UTF-8, too
             return table
 
-    def rows(self, start: int, stop: int, columns: tuple[str, ...] | None = None) -> pa.Table:
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row in memory, about; at least one."""
+        facts, rows, taken = self._file.metadata, 0, 0
+        for at in range(min(_SAMPLED_GROUPS, facts.num_row_groups)):
+            group = facts.row_group(at)
+            chunks = [group.column(number) for number in range(group.num_columns)]
+            numbers = sum(c.num_values * _WIDTH.get(c.physical_type, 4) for c in chunks)
+            taken += max(group.total_byte_size, numbers)
+            rows += group.num_rows
+        return max(1, int(taken // max(1, rows)))
+
+    def rows(self, start: int, stop: int, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows `[start, stop)`, all columns or some."""
         if not 0 <= start <= stop <= self.footer.rows:
             raise StorageError(
                 f"'{self.name}': rows [{start}, {stop}) of a file of {self.footer.rows}"
             )
+        names = None if columns is None else tuple(columns)
         first, last, begin = self._groups(start, stop)
-        if self._kept is None or self._kept[0] != (first, last, columns):
-            self._refuse_bomb(range(first, last), columns)
-            groups = list(range(first, last))
-            many = sum(self.footer.row_group_rows[first:last]) >= _ROWS_FOR_THREADS
+        kept = self._kept
+        if kept is None or kept.columns != names or not kept.first <= first < kept.last:
+            kept = _Kept(first, last, begin, names, self._read_groups(first, last, names))
+        elif last > kept.last:  # what follows on what was read last
+            known = kept.table.slice(begin - kept.begin)
+            more = self._read_groups(kept.last, last, names)
+            kept = _Kept(first, last, begin, names, pa.concat_tables([known, more]))
+        self._kept = kept
+        return kept.table.slice(start - kept.begin, stop - start)
+
+    def _read_groups(self, first: int, last: int, columns: Sequence[str] | None) -> pa.Table:
+        self._refuse_bomb(range(first, last), columns)
+        counts = self.footer.row_group_rows[first:last]
+        many = sum(counts) >= _ROWS_FOR_THREADS * max(1, len(counts))
+        groups, names = list(range(first, last)), None if columns is None else list(columns)
+        with self._explained():
+            return self._file.read_row_groups(groups, columns=names, use_threads=many)
+
+    def cells(self, column: str, start: int, stop: int, *, rows: int) -> Iterator[pa.Array]:
+        """The values of one column in the rows `[start, stop)`, at most `rows` of them at a time."""
+        first, last, at = self._groups(start, stop)
+        for number in range(first, last):
             with self._explained():
-                read = self._file.read_row_groups(groups, columns=columns, use_threads=many)
-            self._kept = ((first, last, columns), read)
-        return self._kept[1].slice(start - begin, stop - start)
+                read = self._file.iter_batches(rows, row_groups=[number], columns=[column])
+                for batch in read:
+                    begin, end = max(start - at, 0), min(stop - at, len(batch))
+                    at += len(batch)
+                    if begin < end:
+                        yield batch.column(0).slice(begin, end - begin)
 
     def batches(self, columns: Sequence[str], *, rows: int) -> Iterator[pa.Table]:
         """Some columns of the whole file, at most `rows` rows at a time."""
@@ -111,33 +172,55 @@ class TableFile:
 
     def _groups(self, start: int, stop: int) -> tuple[int, int, int]:
         """The row groups that hold `[start, stop)`, and the first row of the first of them."""
-        at, first, begin = 0, 0, 0
-        for number, rows in enumerate(self.footer.row_group_rows):
-            if at <= start:
-                first, begin = number, at
-            at += rows
-            if at >= stop:
-                return first, number + 1, begin
-        return first, len(self.footer.row_group_rows), begin
+        begins = self._begins
+        first = max(0, bisect_right(begins, start, 0, len(begins) - 1) - 1)
+        last = bisect_left(begins, stop, first + 1)
+        return first, min(last, len(self.footer.row_group_rows)), begins[first]
 
     def _refuse_bomb(self, groups: Iterable[int], columns: Sequence[str] | None) -> None:
         """Raise `StorageError` where what is to be read takes absurdly more memory than bytes on disk."""
-        wanted = None if columns is None else frozenset(columns)
-        taken = 0
-        for group in groups:
-            facts = self._file.metadata.row_group(group)
-            for at in range(facts.num_columns):
-                chunk = facts.column(at)
-                if wanted is None or chunk.path_in_schema.partition(".")[0] in wanted:
-                    width = _WIDTH.get(chunk.physical_type, 4)
-                    taken += max(chunk.num_values, facts.num_rows) * width
-                    inflated = chunk.total_uncompressed_size - 8 * chunk.total_compressed_size
-                    taken += max(inflated, 0)
+        known = list(groups)
+        names = self.footer.schema.names if columns is None else columns
+        if self._at_most(known, names) <= _MOST_BYTES:
+            return
+        taken = self._taken(known, frozenset(names))
         if taken > _MOST_BYTES:
             raise StorageError(
                 f"'{self.name}': reading it would take {taken >> 20} MiB or more at once:"
                 " write it with smaller row groups"
             )
+
+    def _at_most(self, groups: Sequence[int], columns: Sequence[str]) -> int:
+        """More than reading some row groups takes; told by a look at the columns of lists alone."""
+        schema, metadata = self.footer.schema, self._file.metadata
+        wanted = frozenset(columns)
+        nested = frozenset(
+            f.name for f in schema if f.name in wanted and pa.types.is_nested(f.type)
+        )
+        taken = 8 * (len(wanted) - len(nested)) * sum(self.footer.row_group_rows[g] for g in groups)
+        at = [
+            number
+            for number in range(metadata.num_columns if groups and nested else 0)
+            if metadata.schema.column(number).path.partition(".")[0] in nested
+        ]
+        for number in groups:
+            facts = metadata.row_group(number)
+            taken += facts.total_byte_size + 8 * sum(facts.column(c).num_values for c in at)
+        return int(taken)
+
+    def _taken(self, groups: Iterable[int], columns: frozenset[str]) -> int:
+        """What reading some row groups takes at least, beyond what stands on disk."""
+        taken = 0
+        for group in groups:
+            facts = self._file.metadata.row_group(group)
+            for at in range(facts.num_columns):
+                chunk = facts.column(at)
+                if chunk.path_in_schema.partition(".")[0] in columns:
+                    width = _WIDTH.get(chunk.physical_type, 4)
+                    taken += max(chunk.num_values, facts.num_rows) * width
+                    inflated = chunk.total_uncompressed_size - 8 * chunk.total_compressed_size
+                    taken += max(inflated, 0)
+        return taken
 
     def _explained(self) -> _Explained:
         return _Explained(self.name)
@@ -161,6 +244,17 @@ class _Explained:
             raise StorageError(f"'{self._name}': damaged parquet file ({error})") from error
 
 
+def stretches(row_group_rows: Sequence[int], *, least: int) -> Iterator[range]:
+    """The rows of a file in stretches of whole row groups, each but the last of `least` rows at least."""
+    start = 0
+    for stop in accumulate(row_group_rows):
+        if stop - start >= least:
+            yield range(start, stop)
+            start = stop
+    if start < sum(row_group_rows):
+        yield range(start, sum(row_group_rows))
+
+
 def read_table(root: Root, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
     """A whole parquet file, or those of `columns` that it has.
 
@@ -181,14 +275,33 @@ def read_footer(root: Root, name: str) -> Footer:
 
 def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
     """Write a small table as one parquet file."""
+    dictionary = [
+        leaf
+        for column in table.schema
+        if _repeats(table[column.name])
+        for leaf in _leaf_paths(column.name, column.type)
+    ]
     with root.create(name) as sink:
-        pq.write_table(table, sink.file, compression="snappy")
+        pq.write_table(table, sink.file, compression="snappy", use_dictionary=dictionary or False)
 
 
 def write_rows(
     root: LocalRoot,
     name: str,
     episodes: Iterator[pa.Table],
+    *,
+    schema: pa.Schema,
+    plain_columns: Sequence[str] = (),
+) -> int:
+    """Write the rows of episodes, a table each: see `write_batches`."""
+    batches = ((episode, [len(episode)]) for episode in episodes)
+    return write_batches(root, name, batches, schema=schema, plain_columns=plain_columns)
+
+
+def write_batches(
+    root: LocalRoot,
+    name: str,
+    batches: Iterable[tuple[pa.Table, Sequence[int]]],
     *,
     schema: pa.Schema,
     plain_columns: Sequence[str] = (),
@@ -200,15 +313,17 @@ def write_rows(
     Args:
         root: where to write.
         name: the file.
-        episodes: each episode's rows, with exactly `schema`.
+        batches: rows of some episodes, with exactly `schema`, and how many rows each episode has.
         schema: the file's schema and metadata.
         plain_columns: columns of large values (pictures) for which a dictionary is wasted work.
     """
     rows = 0
+    batches = iter(batches)
+    first = next(batches, None)
     dictionary = [
         leaf
         for column in schema
-        if column.name not in plain_columns
+        if column.name not in plain_columns and _repeats(first and first[0][column.name])
         for leaf in _leaf_paths(column.name, column.type)
     ]
     with root.create(name) as sink:
@@ -218,16 +333,56 @@ def write_rows(
         with writer:
             pending: list[pa.Table] = []
             pending_bytes = 0
-            for episode in episodes:
-                pending.append(episode)
-                pending_bytes += episode.nbytes
-                rows += len(episode)
-                if pending_bytes >= ROW_GROUP_BYTES:
-                    _write_group(writer, pending)
-                    pending, pending_bytes = [], 0
+            for table, lengths in chain([] if first is None else [first], batches):
+                begin = at = 0
+                for length, size in zip(lengths, episode_bytes(table, lengths), strict=True):
+                    at += length
+                    pending_bytes += size
+                    if pending_bytes >= ROW_GROUP_BYTES:
+                        _write_group(writer, [*pending, table.slice(begin, at - begin)])
+                        pending, pending_bytes, begin = [], 0, at
+                if begin < at:
+                    pending.append(table.slice(begin))
+                rows += at
             if pending:
                 _write_group(writer, pending)
     return rows
+
+
+def _repeats(column: pa.ChunkedArray | None) -> bool:
+    """False for measured numbers of which hardly any is there twice: a dictionary makes them larger."""
+    if column is None or not len(column):
+        return True
+    numbers = column.slice(0, _SAMPLED_VALUES).combine_chunks()
+    while pa.types.is_fixed_size_list(numbers.type) or pa.types.is_list(numbers.type):
+        numbers = numbers.flatten()
+    if not pa.types.is_floating(numbers.type) or len(numbers) < _SAMPLED_VALUES:
+        return True
+    return len(pc.unique(numbers)) * 2 < len(numbers)
+
+
+def episode_bytes(table: pa.Table, lengths: Sequence[int]) -> list[int]:
+    """Bytes in memory of each of the episodes that follow one another in a table."""
+    widths = [_width(column) for column in table.columns]
+    if None not in widths:
+        row_bytes = sum(width for width in widths if width is not None)
+        return [length * row_bytes for length in lengths]
+    starts = accumulate(lengths, initial=0)
+    return [
+        table.slice(start, length).nbytes for start, length in zip(starts, lengths, strict=False)
+    ]
+
+
+def _width(column: pa.ChunkedArray) -> int | None:
+    """Bytes of each value where all are there and take as many, else None."""
+    parts, type_, count = column.chunks, column.type, 1
+    while pa.types.is_fixed_size_list(type_) and not any(part.null_count for part in parts):
+        count *= type_.list_size
+        parts, type_ = [part.flatten() for part in parts], type_.value_type
+    fixed = pa.types.is_integer(type_) or pa.types.is_floating(type_)
+    if not fixed or any(part.null_count for part in parts):
+        return None
+    return count * int(type_.bit_width) // 8
 
 
 def _write_group(writer: Any, tables: Sequence[pa.Table]) -> None:

@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.edit.choosing import SourceArgument, pairs_in
+from roboreel.cli.edit.video import rate_in, size_in
 from roboreel.cli.output import count, emit_json, human_bytes, table
 from roboreel.cli.writing import Writing, carry_out, write_edited, writes
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.concat import concat
+from roboreel.edit.encoding import Encoding
+from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.ops import Plan, plan_write
@@ -49,7 +52,8 @@ def merge(
         typer.Option("--resize", metavar="WxH", help="Encode cameras of other sizes to this one."),
     ] = None,
     fps: Annotated[
-        float | None, typer.Option("--fps", help="Take rows and frames at this rate.")
+        str | None,
+        typer.Option("--fps", metavar="N", help="The rate of the result: 15, 29.97, 30000/1001."),
     ] = None,
 ) -> None:
     """Put datasets together, one after another; versions may differ. The sources are only read."""
@@ -58,12 +62,15 @@ def merge(
     if options.out is None:
         raise UsageError("give the folder to make (-o)")
     names = pairs_in(rename or [], "--rename")
+    size = None if resize is None else size_in(resize, "--resize")
 
     def plan_of() -> Plan:
         parts = [options.opened(source) for source in sources]
         view = concat(parts, features=features.value, rename=names)
+        if size is not None:
+            view = view.encode(dict.fromkeys(_of_other_size(view, size), Encoding(size=size)))
         if fps is not None:
-            view = view.resample(fps)
+            view = view.resample(rate_in(fps))
         view = options.target(view)
         return plan_write(view, out=options.out, workers=options.workers)
 
@@ -77,6 +84,16 @@ def compact(options: Writing, source: SourceArgument) -> None:
         _show(options.opened(source), as_json=options.as_json)
         return
     write_edited(source, options, Dataset.as_view, regroup=True)
+
+
+def _of_other_size(view: View, size: tuple[int, int]) -> list[str]:
+    """The video cameras that some dataset declares with another size (width, height)."""
+    shape = (size[1], size[0])
+    declared = [one for source in view.sources for one in source.model.info.features.values()]
+    other = [
+        one for one in declared if one.is_video and shape not in (one.shape[:2], one.shape[1:])
+    ]
+    return list(dict.fromkeys(one.name for one in other))
 
 
 def _show(dataset: Dataset, *, as_json: bool) -> None:

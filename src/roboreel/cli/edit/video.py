@@ -31,7 +31,7 @@ def resample(
     if only_prints(options, [fps], "--fps"):
         _show_rate(options.opened(source), as_json=options.as_json)
         return
-    rate = _rate(fps or "")
+    rate = rate_in(fps or "")
     write_edited(source, options, lambda dataset: dataset.resample(rate))
 
 
@@ -121,7 +121,12 @@ def _preset(text: str | None) -> int | str | None:
     return int(text) if text is not None and re.fullmatch(r"-?\d{1,3}", text) else text
 
 
-def _rate(text: str) -> Fraction:
+def rate_in(text: str) -> Fraction:
+    """The rate in `15`, `29.97` or `30000/1001`.
+
+    Raises:
+        UsageError: it is none.
+    """
     try:
         return Fraction(text)
     except (ValueError, ZeroDivisionError) as error:

@@ -15,11 +15,11 @@ from roboreel.edit.plan import (
 )
 from roboreel.errors import RunError
 from roboreel.format.model import video_path
+from roboreel.runner.kernels.frames import camera_frames
 from roboreel.runner.work import OpResult, Work
 from roboreel.storage.fs import Root
 from roboreel.storage.video.access import AccessPoints
-from roboreel.storage.video.decode import decode_frames
-from roboreel.storage.video.encode import encode_frames
+from roboreel.storage.video.encode import encode_parts
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import PacketTable, run_of_frames
 from roboreel.storage.video.write import Piece, verify_packets, write_packets
@@ -44,18 +44,29 @@ def run_remux_video(work: Work, op: RemuxVideo) -> OpResult:
 
 
 def run_encode_video(work: Work, op: EncodeVideo) -> OpResult:
-    """Encode the frames of one episode again, into a file of its own."""
+    """Encode the pictures of the op's episodes into its files."""
     source, staging = work.roots()
-    ((path, _),) = work.by_output(video_path(op.camera))
-    name = work.inputs[input_video(op.camera)][0].as_py()
-    start, rows = work.inputs[input_frame(op.camera)][0].as_py(), work.inputs[ROWS][0].as_py()
-    work.check_input(source, name)
-    frames = (f for _, f in decode_frames(source, name, range(start, start + rows)))
-    encoded = encode_frames(staging, path, frames, fps=work.table.fps, encoder=op.encoder)
-    if encoded != rows:
-        raise RunError(f"'{path}' holds {encoded} frames, promised {rows}")
-    size = staging.stat(path).size_bytes
-    return OpResult(number=work.number, frames=rows, files=1, size_bytes=size, encoded=rows)
+    frames, size = 0, 0
+    for path, members in work.by_output(video_path(op.camera)):
+        encoded = encode_parts(
+            staging,
+            path,
+            (
+                camera_frames(work, source, op.camera, at, in_tables=op.from_tables)
+                for at in members
+            ),
+            fps=work.table.fps,
+            encoder=op.encoder,
+            size=op.size,
+        )
+        promised = [work.inputs[ROWS][at].as_py() for at in members]
+        if encoded != promised:
+            raise RunError(f"'{path}' holds {sum(encoded)} frames, promised {sum(promised)}")
+        frames += sum(encoded)
+        size += staging.stat(path).size_bytes
+    return OpResult(
+        number=work.number, frames=frames, files=op.files, size_bytes=size, encoded=frames
+    )
 
 
 class _Tables:

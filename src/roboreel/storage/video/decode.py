@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
@@ -68,14 +69,16 @@ def _sample(file: IO[bytes], table: PacketTable) -> IO[bytes]:
 def _stretches(
     table: PacketTable, wanted: Sequence[int], resets: Callable[[int], bool]
 ) -> Iterator[tuple[Int64, list[int]]]:
-    """(decode positions, wanted frames) of stretches that are decoded in one go."""
-    begin, frames = 0, list[int]()
+    """(decode positions, wanted frames) of stretches that are decoded in one go, without a gap."""
+    last, frames = 0, list[int]()
     for number in wanted:
-        entry = entry_point(table, number, resets=resets)
-        if frames and entry != begin:
+        goes_on = bool(frames) and number == frames[-1] + 1
+        if frames and not goes_on:
+            goes_on = entry_point(table, number, resets=resets) <= last + 1
+        if frames and not goes_on:
             yield run_of_frames(table, frames[0], frames[-1] + 1, resets=resets).positions, frames
             frames = []
-        begin = entry
+        last = int(table.packets_of_frames(number, number + 1)[0])
         frames.append(number)
     if frames:
         yield run_of_frames(table, frames[0], frames[-1] + 1, resets=resets).positions, frames
@@ -91,7 +94,7 @@ def _decoded(
 ) -> Iterator[tuple[int, Any]]:
     import av
 
-    due = list(frames)
+    due, wanted = deque(frames), set(frames)
     numbers = table.frame_of_packet
 
     def packets() -> Iterator[Any]:
@@ -104,9 +107,10 @@ def _decoded(
 
     for packet in packets():
         for frame in decoder.decode(packet):
-            if frame.pts not in due:
+            if frame.pts not in wanted:
                 continue
-            if frame.pts != due.pop(0):
+            wanted.discard(frame.pts)
+            if frame.pts != due.popleft():
                 raise VideoError(f"'{name}': frames decode out of order: damaged packets")
             yield frame.pts, frame
     decoder.flush_buffers()
@@ -125,7 +129,11 @@ def decode_picture(data: bytes) -> npt.NDArray[np.generic]:
     Raises:
         VideoError: it cannot be decoded.
     """
-    frame = decoded_picture(data)
+    return picture_of(decoded_picture(data))
+
+
+def picture_of(frame: Any) -> npt.NDArray[np.generic]:
+    """The picture of a PyAV frame: (H, W, 3) uint8, or (H, W, 1) as stored for grey ones."""
     if frame.format.name.startswith("gray"):
         return np.asarray(frame.to_ndarray())[..., None]
     return rgb(frame)

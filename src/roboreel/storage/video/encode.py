@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import multiprocessing
+import os
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +15,12 @@ from roboreel.storage.fs import LocalRoot
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import run_of_frames
 from roboreel.storage.video.write import Piece, write_packets
+
+_AHEAD = 8
+"""Pictures that wait, decoded, for the encoder: what is in memory does not grow with a video."""
+_COLOURS = {"color_range": 0, "color_primaries": 2, "color_trc": 2, "colorspace": 2}
+"""What says how colours are meant, with the number that says nothing (ITU-T H.273)."""
+_DEEP = ("gray16", "gray12", "gray10", "grayf", "ya16")
 
 
 def encode_frames(
@@ -21,34 +31,86 @@ def encode_frames(
     fps: Fraction,
     encoder: Mapping[str, str],
 ) -> int:
-    """Encode PyAV frames into one file; returns how many there are.
+    """Encode PyAV frames into one file, without a break; returns how many there are: see `encode_parts`."""
+    return encode_parts(root, name, [frames], fps=fps, encoder=encoder)[0]
+
+
+def encode_parts(
+    root: LocalRoot,
+    name: str,
+    parts: Iterable[Iterable[Any]],
+    *,
+    fps: Fraction,
+    encoder: Mapping[str, str],
+    size: tuple[int, int] | None = None,
+) -> list[int]:
+    """Encode stretches of PyAV frames one after another into one file; returns how many each has.
+
+    Each has an encoder of its own, so that it begins with a keyframe that resets the decoder, and its bytes
+    are the same whatever stands before it. Pictures are decoded ahead, in another thread.
 
     Args:
         root: where to write.
         name: the file.
-        frames: the pictures in order; their times are set anew.
+        parts: the pictures of each stretch in order; their times are set anew.
         fps: the frame rate.
-        encoder: `codec` and the encoder's own options; the pixel format is that of the frames.
+        encoder: `codec`, `pix_fmt` (without it that of the frames), and the encoder's own options.
+        size: (width, height) in pixels to scale to; by default all have the first one's.
 
     Raises:
         VideoError: the encoder refuses, or writes another number of frames than it was given.
     """
+    pieces, counts = [], []
+    for number, frames in enumerate(parts):
+        aside = f"{name}.{number:06d}.encoded"
+        piece = _encode_aside(root, aside, ahead(_alike(frames, encoder, size)), fps, encoder)
+        pieces.append(piece)
+        counts.append(piece.run.packets)
+    try:
+        # the muxer's times are those of its own clock; write the packets at exact ones
+        write_packets(root, name, pieces, fps=fps)
+    except ValueError as error:
+        raise VideoError(
+            f"'{name}': its episodes encode to streams that differ: {error}"
+        ) from error
+    for piece in pieces:
+        root.remove(piece.name)
+    return counts
+
+
+def png(frame: Any) -> bytes:
+    """A PyAV frame as a PNG file: RGB, or grey as deep as the frame is."""
+    import av
+
+    grey = frame.format.name.startswith("gray")
+    deep = grey and frame.format.components[0].bits > 8
+    wanted = "gray16be" if deep else "gray" if grey else "rgb24"
+    picture = frame if frame.format.name == wanted else frame.reformat(format=wanted)
+    encoder: Any = av.CodecContext.create("png", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, wanted
+    encoder.time_base, encoder.thread_count = Fraction(1), 1
+    encoder.options = {"pred": "up", "compression_level": "3"}
+    return b"".join(bytes(part) for part in [*encoder.encode(picture), *encoder.encode(None)])
+
+
+def _encode_aside(
+    root: LocalRoot, aside: str, frames: Iterator[Any], fps: Fraction, encoder: Mapping[str, str]
+) -> Piece:
+    """Encode one stretch into a file of its own."""
     import av  # heavy: only what must encode loads it
 
-    aside = f"{name}.encoded"
+    quiet()
     try:
         with root.create(aside) as sink, av.open(sink.file, "w", format="mp4") as container:
-            count = _encode(container, frames, fps, dict(encoder))
-    except av.FFmpegError as error:
-        raise VideoError(f"'{name}': cannot be encoded ({error})") from error
+            count = _encode(container, frames, fps, options_here(encoder))
+    except (av.FFmpegError, ValueError) as error:
+        raise VideoError(f"'{aside}': cannot be encoded ({error})") from error
+    finally:
+        frames.close()  # type: ignore[attr-defined]
     table = read_packet_table(root, aside)
-    if table.frames != count:
-        raise VideoError(f"'{name}': {count} pictures were encoded into {table.frames} frames")
-    # the muxer's times are those of its own clock; write the packets at exact ones
-    run = run_of_frames(table, 0, count, resets=lambda _: True)
-    write_packets(root, name, [Piece(root, aside, table, run)], fps=fps)
-    root.remove(aside)
-    return count
+    if table.frames != count or table.packets != count:
+        raise VideoError(f"'{aside}': {count} pictures were encoded into {table.frames} frames")
+    return Piece(root, aside, table, run_of_frames(table, 0, count, resets=lambda _: True))
 
 
 def _encode(container: Any, frames: Iterable[Any], fps: Fraction, settings: dict[str, str]) -> int:
@@ -60,10 +122,95 @@ def _encode(container: Any, frames: Iterable[Any], fps: Fraction, settings: dict
             stream.width, stream.height = frame.width, frame.height
             stream.pix_fmt = frame.format.name
             stream.codec_context.time_base = 1 / fps
+            _set_colours(stream.codec_context, frame)
         frame.pts, frame.time_base = count, 1 / fps
         frame.pict_type = 0  # the encoder chooses, whatever the source frame was
         container.mux(stream.encode(frame))
         count += 1
-    if stream is not None:
-        container.mux(stream.encode(None))
+    if stream is None:
+        raise ValueError("there is no picture")
+    container.mux(stream.encode(None))
     return count
+
+
+def _set_colours(encoder: Any, frame: Any) -> None:
+    """Say of the stream what its frames say of their colours."""
+    for name, nothing in _COLOURS.items():
+        value = getattr(frame, name, nothing)
+        if value not in (0, nothing):
+            setattr(encoder, name, value)
+
+
+def options_here(encoder: Mapping[str, str]) -> dict[str, str]:
+    """The encoder's settings with what changes no byte of its output: threads of svt-av1, in a worker few."""
+    settings = {name: value for name, value in encoder.items() if name != "pix_fmt"}
+    if settings["codec"] == "libsvtav1" and multiprocessing.parent_process() is not None:
+        given = settings.get("svtav1-params")
+        settings["svtav1-params"] = f"lp=2:{given}" if given else "lp=2"
+    return settings
+
+
+def quiet() -> None:
+    """Keep svt-av1 from writing its settings to the terminal."""
+    os.environ.setdefault("SVT_LOG", "1")
+
+
+def _alike(
+    frames: Iterable[Any], encoder: Mapping[str, str], size: tuple[int, int] | None
+) -> Iterator[Any]:
+    """Frames of one size and pixel format."""
+    wanted = encoder.get("pix_fmt")
+    for number, frame in enumerate(frames):
+        size = size or (frame.width, frame.height)
+        wanted = wanted or frame.format.name
+        if wanted != frame.format.name and frame.format.name.startswith(_DEEP):
+            raise VideoError(
+                f"picture {number} is {frame.format.name}: depth does not fit into {wanted}"
+            )
+        yield _converted(frame, size, wanted, number)
+
+
+def _converted(frame: Any, size: tuple[int, int], pix_fmt: str, number: int) -> Any:
+    if (frame.width, frame.height) == size and frame.format.name == pix_fmt:
+        return frame
+    return frame.reformat(*size, format=pix_fmt, interpolation="BICUBIC")
+
+
+class _Failed:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def ahead(frames: Iterable[Any]) -> Iterator[Any]:
+    """The same frames, made in another thread, a few ahead of their use."""
+    made: queue.Queue[Any] = queue.Queue(_AHEAD)
+    ended, end = threading.Event(), object()
+
+    def put(item: Any) -> None:
+        while not ended.is_set():
+            try:
+                made.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+    def make() -> None:
+        try:
+            for frame in frames:
+                put(frame)
+                if ended.is_set():
+                    return
+            put(end)
+        except BaseException as error:  # raised where the frames are used
+            put(_Failed(error))
+
+    thread = threading.Thread(target=make, daemon=True)
+    thread.start()
+    try:
+        while (item := made.get()) is not end:
+            if isinstance(item, _Failed):
+                raise item.error
+            yield item
+    finally:
+        ended.set()
+        thread.join()

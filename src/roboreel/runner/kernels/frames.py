@@ -1,0 +1,108 @@
+"""The frames of an episode of the result: in the input's video, or pictures in its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.edit.frames import taken_frames
+from roboreel.edit.plan import INPUT_ROW, INPUT_TABLE, ROWS, STRETCH, input_frame, input_video
+from roboreel.errors import StorageError
+from roboreel.runner.work import Work
+from roboreel.storage.fs import Root
+from roboreel.storage.tables import TableFile
+from roboreel.storage.video.decode import decode_frames, decoded_picture
+from roboreel.storage.video.encode import ahead, png
+
+_CELLS = 16
+"""Encoded pictures that are read from a table at once."""
+_PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+
+
+def camera_frames(
+    work: Work,
+    root: Root,
+    camera: str,
+    at: int,
+    *,
+    in_tables: bool,
+    chosen: Sequence[int] | None = None,
+) -> Iterator[Any]:
+    """The PyAV frames of an episode, in order, decoded as they are asked for.
+
+    Args:
+        work: the op.
+        root: its inputs.
+        camera: the camera, by its name in the result.
+        at: the episode's position in the op's tables.
+        in_tables: True where its pictures are those of a column.
+        chosen: numbers of the episode's frames, ascending; by default all.
+
+    Raises:
+        StorageError: a picture is not there, or does not decode.
+    """
+    count, stretch = work.inputs[ROWS][at].as_py(), work.inputs[STRETCH][at].as_py()
+    wanted = taken_frames(count, stretch, work.table.step)
+    wanted, times = np.unique(wanted if chosen is None else wanted[chosen], return_counts=True)
+    frames = (_from_table if in_tables else _from_video)(work, root, camera, at, wanted.tolist())
+    for frame, repeats in zip(frames, times.tolist(), strict=True):
+        for _ in range(repeats):
+            yield frame
+
+
+def decoded_pictures(work: Work, root: Root, at: int, camera: str) -> pa.Array:
+    """(rows,) an episode's video as PNG pictures: struct of bytes and a name such as a recorder gives."""
+    frames = ahead(camera_frames(work, root, camera, at, in_tables=False))
+    pictures = [png(frame) for frame in frames]
+    names = [f"frame-{number:06d}.png" for number in range(len(pictures))]
+    parts = [pa.array(pictures, pa.binary()), pa.array(names, pa.string())]
+    return pa.StructArray.from_arrays(parts, fields=list(_PICTURE))
+
+
+def _from_video(
+    work: Work, root: Root, camera: str, at: int, wanted: Sequence[int]
+) -> Iterator[Any]:
+    name = work.inputs[input_video(camera)][at].as_py()
+    start = work.inputs[input_frame(camera)][at].as_py()
+    work.check_input(root, name)
+    return (frame for _, frame in decode_frames(root, name, [start + n for n in wanted]))
+
+
+def _from_table(
+    work: Work, root: Root, camera: str, at: int, wanted: Sequence[int]
+) -> Iterator[Any]:
+    renamed = {new: old for old, new in work.names_in(at).renamed.items()}
+    column = renamed.get(camera, camera)
+    cells = _cells(work, root, column, at)
+    due = iter(wanted)
+    number = next(due, None)
+    for row, cell in enumerate(cells):
+        if number is None:
+            return
+        if row == number:
+            yield _decoded(cell, column, row)
+            number = next(due, None)
+
+
+def _cells(work: Work, root: Root, column: str, at: int) -> Iterator[Any]:
+    """The cells of a column in an episode's stretch; what is in memory does not grow with it."""
+    name, start = work.inputs[INPUT_TABLE][at].as_py(), work.inputs[INPUT_ROW][at].as_py()
+    stop = start + work.inputs[STRETCH][at].as_py()
+    work.check_input(root, name)
+    with TableFile(root, name, "columns") as file:
+        if column not in file.footer.schema.names:
+            raise StorageError(f"'{name}': no column '{column}'")
+        for cells in file.cells(column, start, stop, rows=_CELLS):
+            yield from cells
+
+
+def _decoded(cell: Any, column: str, row: int) -> Any:
+    data = cell["bytes"].as_py() if cell.is_valid else None
+    if data is None:
+        named = cell.is_valid and cell["path"].as_py()
+        why = "only names a file: embed the pictures first" if named else "is empty"
+        raise StorageError(f"column '{column}', row {row} of the episode: the picture {why}")
+    return decoded_picture(data)

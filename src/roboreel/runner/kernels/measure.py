@@ -1,0 +1,99 @@
+"""Measure the rows of episodes on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.edit.plan import TableProgram
+from roboreel.errors import StorageError, VideoError
+from roboreel.format.inventory import Int64
+from roboreel.format.stats import Stats, features_stats
+from roboreel.format.stats_block import StatsBlock, blocks_of, each, joined
+from roboreel.format.stats_many import episodes_stats
+from roboreel.format.values import column_values
+from roboreel.runner.kernels.inputs import Members
+from roboreel.runner.kernels.pictures import picture_column_stats
+
+
+def measured_stats(table: pa.Table, members: Members, program: TableProgram) -> list[StatsBlock]:
+    """Statistics of what has none; of episodes that are a part of the source's, of everything.
+
+    Args:
+        table: the rows of some episodes, one's after another's.
+        members: the episodes.
+        program: says which columns are measured.
+    """
+    parts: list[tuple[int, StatsBlock]] = []
+    alike: list[StatsBlock] | None = None
+    for names, wanted in ((program.measured, members.whole), (program.measurable, ~members.whole)):
+        if wanted.all():
+            alike = _stats(table.select(names), members.rows, program)
+        elif wanted.any():
+            rows = table.select(names).filter(pa.array(np.repeat(wanted, members.rows)))
+            found = _stats(rows, members.rows[wanted], program)
+            parts += _spread(found, np.flatnonzero(wanted))
+    if alike is not None:
+        return alike
+    whole = joined(parts, len(members))
+    return [whole] if whole is not None else blocks_of(each(parts, len(members)))
+
+
+def _spread(blocks: Sequence[StatsBlock], rows: Int64) -> list[tuple[int, StatsBlock]]:
+    """Each stretch of episodes apart, with where it begins among all."""
+    found = []
+    start = 0
+    for block in blocks:
+        own = rows[start : start + block.episodes]
+        start += block.episodes
+        ends = [*(np.flatnonzero(np.diff(own) != 1) + 1).tolist(), len(own)]
+        first = 0
+        for end in ends:
+            found.append((int(own[first]), block.take(slice(first, end))))
+            first = end
+    return found
+
+
+def _stats(table: pa.Table, rows: Int64, program: TableProgram) -> list[StatsBlock]:
+    """Statistics of all columns of a table, by episodes of so many rows."""
+    names = [name for name in table.column_names if name not in program.images]
+    values = {name: column_values(table[name]) for name in names}
+    whole = {name: found for name, found in values.items() if found is not None}
+    numbers = episodes_stats(whole, rows, quantiles=program.quantiles)
+    others = table.select([name for name in table.column_names if name not in whole])
+    if not others.num_columns:
+        return [numbers]
+    parts = [(0, numbers)]
+    start = 0
+    for block in blocks_of(_one_by_one(others, rows, program)):
+        parts.append((start, block))
+        start += block.episodes
+    together = joined(parts, len(rows))
+    return [together] if together is not None else blocks_of(each(parts, len(rows)))
+
+
+def _one_by_one(table: pa.Table, rows: Int64, program: TableProgram) -> list[Stats]:
+    """Statistics of pictures, and of columns that some episodes do not have whole."""
+    found = []
+    stop = 0
+    for count in rows.tolist():
+        start, stop = stop, stop + count
+        found.append(_of_episode(table.slice(start, count), program))
+    return found
+
+
+def _of_episode(table: pa.Table, program: TableProgram) -> Stats:
+    numbers = [name for name in table.column_names if name not in program.images]
+    values = {name: column_values(table[name]) for name in numbers}
+    usable = {name: found for name, found in values.items() if found is not None}
+    stats = features_stats(usable, quantiles=program.quantiles)
+    for name in [name for name in table.column_names if name in program.images]:
+        try:
+            measured = picture_column_stats(table[name])
+        except VideoError as error:
+            raise StorageError(f"column '{name}': {error}") from error
+        if measured is not None:
+            stats[name] = measured
+    return stats

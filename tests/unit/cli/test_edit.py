@@ -1,0 +1,394 @@
+"""The commands that edit: what they write, print, and refuse before anything is written."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import roboreel as rr
+from roboreel.testing import Camera, make_dataset
+from tests.judge import faults
+from tests.oracle import Reading, read, tree_digest
+from tests.unit.cli.conftest import LENGTHS, TOP, Done, Roboreel
+
+TASKS = ("pick up the red cube", "fold the towel", "öffne die Schublade", "把杯子放到盘子上")
+
+
+def _from(source: Reading, result: Reading, *stretches: tuple[int, int, int]) -> None:
+    """The result's episodes are these stretches (episode, first frame, after the last) of the source's."""
+    assert faults(result) == []
+    assert len(result.episodes) == len(stretches)
+    for got, (number, start, stop) in zip(result.episodes, stretches, strict=True):
+        had = source.episodes[number]
+        for column in ("observation.state", "action", "next.done"):
+            assert got.rows[column].equals(had.rows[column].slice(start, stop - start))
+        shown = [frame.numbers for frame in result.frames(got, TOP)]
+        assert shown == [(k, number, 0) for k in range(start, stop)]
+
+
+def _pair(episode: int, frames: str) -> list[str]:
+    return ["--episode", str(episode), "--frames", frames]
+
+
+def _whole(*numbers: int) -> list[tuple[int, int, int]]:
+    return [(number, 0, LENGTHS[number]) for number in numbers]
+
+
+WRITTEN: dict[str, tuple[list[str], list[tuple[int, int, int]]]] = {
+    "delete": (["delete", "{source}", "--episodes", "1,3"], _whole(0, 2)),
+    "delete by task": (["delete", "{source}", "--task", TASKS[2]], _whole(0, 1, 3)),
+    "delete from a file": (["delete", "{source}", "--episodes", "@{list}"], _whole(3)),
+    "keep": (["keep", "{source}", "--min-frames", "4", "--max-frames", "6"], _whole(0, 1)),
+    "reorder": (["reorder", "{source}", "--order", "3,0:3"], _whole(3, 0, 1, 2)),
+    "trim": (
+        ["trim", "{source}", *_pair(0, "2:5"), *_pair(3, "0:1")],
+        [(0, 2, 5), (1, 0, 4), (2, 0, 1), (3, 0, 1)],
+    ),
+    "trim from a file": (
+        ["trim", "{source}", "--ranges", "{ranges}"],
+        [(0, 0, 6), (1, 1, 3), (2, 0, 1), (3, 4, 8)],
+    ),
+    "compact": (["compact", "{source}", "--video-file-mb", "50"], _whole(0, 1, 2, 3)),
+    "another version": (["keep", "{source}", "--episodes", "2:", "--to", "v2.1"], _whole(2, 3)),
+    "several workers": (
+        ["delete", "{source}", "--episodes", "0", "--workers", "2"],
+        _whole(1, 2, 3),
+    ),
+    "merge": (["merge", "{source}", "{source}"], [*_whole(0, 1, 2, 3), *_whole(0, 1, 2, 3)]),
+    "as splits": (
+        ["split", "{source}", "--into", "b=2:,a=0,1", "--as-splits"],
+        _whole(2, 3, 0, 1),
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "stretches"), WRITTEN.values(), ids=WRITTEN)
+def test_a_command_writes_these_rows_and_frames(
+    roboreel: Roboreel,
+    source: Path,
+    tmp_path: Path,
+    arguments: Sequence[str],
+    stretches: list[tuple[int, int, int]],
+) -> None:
+    (tmp_path / "list").write_text("0:3\n", "utf-8")
+    (tmp_path / "ranges").write_text("1 1:3\n# the rest stays\n3 4:8\n", "utf-8")
+    before = tree_digest(source)
+    words = {"source": source, "list": tmp_path / "list", "ranges": tmp_path / "ranges"}
+    done = roboreel(
+        *(part.format(**words) for part in arguments), "-o", tmp_path / "out", "--quiet"
+    )
+    assert done == Done(code=0, out="", err="")
+    _from(read(source), read(tmp_path / "out"), *stretches)
+    assert tree_digest(source) == before
+
+
+def test_a_shuffle_is_that_of_the_verb(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
+    assert roboreel("shuffle", source, "--seed", 0, "-o", tmp_path / "out").code == 0
+    order = rr.open(source).shuffle(seed=0).pieces.row.tolist()
+    assert order != [0, 1, 2, 3]
+    _from(read(source), read(tmp_path / "out"), *_whole(*order))
+
+
+def test_dead_time_is_cut_by_the_feature_named(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    still = np.array([0, 0, 1, 2, 2, 2] + [0, 1, 1, 1] + [0] + [5] * 8, np.float32)
+    np.save(tmp_path / "grip.npy", still)
+    first = ["features", source, "--add", f"grip={tmp_path / 'grip.npy'}", "-o", tmp_path / "grip"]
+    assert roboreel(*first).code == 0
+    cut = [
+        "trim",
+        tmp_path / "grip",
+        "--still",
+        "0.5",
+        "--still-feature",
+        "grip",
+        "-o",
+        tmp_path / "out",
+    ]
+    refused = roboreel(*cut)
+    assert refused.code == 2
+    assert "never moves by more than 0.5 in episode 2, 3" in refused.err
+    assert roboreel(*cut, "--episodes", "0,1").code == 0
+    _from(read(source), read(tmp_path / "out"), (0, 1, 4), (1, 0, 2), *_whole(2, 3))
+
+
+def test_tasks_are_set_by_their_three_options(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    given = ["--set", "rest", "--replace", f"{TASKS[0]}=a=b", "--episode", "1=own"]
+    assert roboreel("tasks", source, *given, "-o", tmp_path / "out").code == 0
+    result = read(tmp_path / "out")
+    assert faults(result) == []
+    assert [episode.tasks for episode in result.episodes] == [["a=b"], ["own"], ["rest"], ["rest"]]
+
+
+def test_features_are_removed_renamed_and_added(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    values = np.arange(sum(LENGTHS) * 2, dtype=np.float64).reshape(-1, 2)
+    np.save(tmp_path / "values.npy", values)
+    out = tmp_path / "out"
+    change = ["--remove", "next.done", "--rename", "action=act", "--rename", f"{TOP}=front"]
+    add = ["--add", f"force={tmp_path / 'values.npy'}", "--dtype", "float32", "--shape", "2"]
+    done = roboreel("features", source, *change, *add, "--names", "x, y", "-o", out)
+    assert (done.code, done.err) == (0, "")
+    result = read(out)
+    assert faults(result) == []
+    declared = json.loads((out / "meta/info.json").read_text("utf-8"))["features"]
+    assert {"next.done", "action", TOP} & set(declared) == set()
+    assert declared["front"]["dtype"] == "video"
+    force = declared["force"]
+    assert (force["dtype"], force["shape"], force["names"]) == ("float32", [2], ["x", "y"])
+    found = [value for one in result.episodes for value in one.rows["force"].to_pylist()]
+    assert found == values.tolist()
+
+
+def test_a_column_of_a_table_becomes_a_feature(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    rows = pa.table(
+        {"a:b": [f"n{row}" for row in range(sum(LENGTHS))], "other": range(sum(LENGTHS))}
+    )
+    pq.write_table(rows, tmp_path / "x.parquet")
+    add = f"note={tmp_path / 'x.parquet'}:a:b"
+    assert roboreel("features", source, "--add", add, "-o", tmp_path / "out").code == 0
+    found = [v for one in read(tmp_path / "out").episodes for v in one.rows["note"].to_pylist()]
+    assert found == rows["a:b"].to_pylist()
+
+
+def test_versions_are_put_together(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
+    camera = {TOP: Camera(height=32, gop=2)}
+    old = make_dataset(tmp_path / "old", version="v2.0", episodes=(3, 2), cameras=camera)
+    done = roboreel("merge", source, old, "-o", tmp_path / "out", "--json")
+    assert (done.code, done.err) == (0, "")
+    report = json.loads(done.out)
+    assert (report["version"], report["episodes"], report["frames"]) == ("v3.0", 6, 24)
+    assert faults(read(tmp_path / "out")) == []
+
+
+def test_cameras_of_other_sizes_are_refused_or_scaled(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    camera = {TOP: Camera(height=64, gop=2)}
+    other = make_dataset(tmp_path / "other", version="v3.0", episodes=(2,), cameras=camera)
+    done = roboreel("merge", source, other, "-o", tmp_path / "out")
+    assert (done.code, done.out) == (1, "")
+    assert "--resize" in done.err
+    done = roboreel("merge", source, other, "--resize", "160x32", "-o", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    result = read(tmp_path / "out")
+    assert result.info["features"][TOP]["shape"][:2] == [32, 160]
+    assert [len(result.frames(episode, TOP)) for episode in result.episodes] == [*LENGTHS, 2]
+
+
+def test_in_place_the_original_stays_beside(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    folder = make_dataset(tmp_path / "a", version="v2.1", episodes=(3, 2), cameras={})
+    before = tree_digest(folder)
+    done = roboreel("delete", folder, "--episodes", "0", "--in-place")
+    assert done.code == 0
+    (kept,) = [path for path in tmp_path.iterdir() if path.name.startswith("a.before-")]
+    assert tree_digest(kept) == before
+    assert [len(episode.rows) for episode in read(folder).episodes] == [2]
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    plan = roboreel(
+        "delete", source, "--episodes", "1", "-o", tmp_path / "out", "--dry-run", "--json"
+    )
+    assert json.loads(plan.out)["episodes"] == 3
+    divide = ["split", source, "--into", "a=0.5,b=0.5", "-o", tmp_path / "parts", "--dry-run"]
+    assert {n: p["episodes"] for n, p in json.loads(roboreel(*divide, "--json").out).items()} == {
+        "a": 2,
+        "b": 2,
+    }
+    assert roboreel(*divide).out.count("->") == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+# printing
+
+PRINTS: dict[str, tuple[list[str], str, Any]] = {
+    "delete": (["delete"], "0  6 frames  pick up the red cube", ("episodes", 4)),
+    "keep": (["keep"], "2  1 frame", ("episodes", 4)),
+    "split": (["split"], "4 episodes, 19 frames", ("episodes", 4)),
+    "trim": (["trim"], "3  8 frames", ("episodes", 4)),
+    "reorder": (["reorder"], "1  4 frames", ("episodes", 4)),
+    "shuffle": (["shuffle"], "1  4 frames", ("episodes", 4)),
+    "tasks": (["tasks"], "1  1 episode  fold the towel", ("tasks", 4)),
+    "features": (["features"], "next.done", ("features", 10)),
+    "resample": (["resample"], "30 fps", None),
+    "encode": (["encode"], "h264 yuv420p", ("cameras", 1)),
+    "compact": (["compact"], "1 file", None),
+}
+
+
+@pytest.mark.parametrize(("command", "line", "counted"), PRINTS.values(), ids=PRINTS)
+def test_a_command_without_an_edit_only_prints(
+    roboreel: Roboreel,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    line: str,
+    counted: tuple[str, int] | None,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = tree_digest(source)
+    done = roboreel(*command, source)
+    assert (done.code, done.err) == (0, "")
+    assert line in " ".join(done.out.split("\n")) or line in done.out.replace("   ", "  ")
+    found = json.loads(roboreel(*command, source, "--json").out)
+    if counted is not None:
+        assert len(found[counted[0]]) == counted[1]
+    assert list(tmp_path.iterdir()) == []
+    assert tree_digest(source) == before
+
+
+# mistakes
+
+OUT = ["-o", "out"]
+MISTAKES: dict[str, tuple[int, list[str], str]] = {
+    "an output, but no edit": (2, ["delete", "{source}", *OUT], "there is nothing to write"),
+    "in place, but no edit": (2, ["tasks", "{source}", "--in-place"], "there is nothing to write"),
+    "an edit, but no output": (2, ["delete", "{source}", "--episodes", "1"], "-o"),
+    "both places": (2, ["shuffle", "{source}", "--seed", "1", *OUT, "--in-place"], "either"),
+    "a closed range": (2, ["delete", "{source}", "--episodes", "1-2", *OUT], "write 1:3"),
+    "an unknown episode": (2, ["keep", "{source}", "--episodes", "9", *OUT], "there are 0:4"),
+    "all of them": (2, ["delete", "{source}", "--episodes", "0:4", *OUT], "no episode would be"),
+    "no source": (1, ["delete", "nowhere", "--episodes", "0", *OUT], "nowhere"),
+    "a taken output": (2, ["delete", "{source}", "--episodes", "0", "-o", "taken"], "not empty"),
+    "an output inside": (
+        2,
+        ["delete", "{source}", "--episodes", "0", "-o", "{source}/x"],
+        "lies inside",
+    ),
+    "no limit": (2, ["compact", "{source}", "--data-file-mb", "0", *OUT], "positive number"),
+    "resume and clean": (
+        2,
+        ["delete", "{source}", "--episodes", "0", *OUT, "--resume", "--clean"],
+        "--clean removes it",
+    ),
+    "discard without in place": (
+        2,
+        ["delete", "{source}", "--episodes", "0", *OUT, "--discard-original"],
+        "in place",
+    ),
+    "no part": (2, ["split", "{source}", "--seed", "1", *OUT], "say how to divide"),
+    "two ways": (2, ["split", "{source}", "--by-task", "--into", "a=1.0", *OUT], "say how to"),
+    "a seed for tasks": (2, ["split", "{source}", "--by-task", "--seed", "1", *OUT], "--seed"),
+    "parts in place": (2, ["split", "{source}", "--by-task", "--in-place"], "one dataset only"),
+    "parts nowhere": (2, ["split", "{source}", "--by-task"], "give the folder"),
+    "a part that is there": (
+        2,
+        ["split", "{source}", "--into", "b=0.5,file=0.5", "-o", "taken"],
+        "file",
+    ),
+    "a part inside": (2, ["split", "{source}", "--by-task", "-o", "{source}"], "lies inside"),
+    "merge in place": (2, ["merge", "{source}", "{source}", "--in-place"], "no one place"),
+    "merge to nowhere": (2, ["merge", "{source}", "{source}"], "-o"),
+    "merge an unknown": (1, ["merge", "{source}", "nowhere", *OUT], "nowhere"),
+    "merge at a size that is none": (
+        2,
+        ["merge", "{source}", "{source}", "--resize", "9", *OUT],
+        "WIDTHxHEIGHT",
+    ),
+    "frames without an episode": (2, ["trim", "{source}", "--frames", "0:1", *OUT], "in pairs"),
+    "an episode without frames": (2, ["trim", "{source}", "--episode", "0", *OUT], "in pairs"),
+    "an episode twice": (
+        2,
+        ["trim", "{source}", *["--episode", "0", "--frames", "0:1"] * 2, *OUT],
+        "episode 0 is named twice",
+    ),
+    "lines that are none": (
+        2,
+        ["trim", "{source}", "--ranges", "taken/file", *OUT],
+        "no line like",
+    ),
+    "still and frames": (
+        2,
+        ["trim", "{source}", "--still", "0", "--episode", "0", "--frames", "0:1", *OUT],
+        "either --still",
+    ),
+    "episodes alone": (2, ["trim", "{source}", "--episodes", "0", *OUT], "--episodes goes with"),
+    "a dtype of nothing": (2, ["features", "{source}", "--dtype", "int8", *OUT], "give --add"),
+    "a shape that is none": (
+        2,
+        ["features", "{source}", "--add", "x=y.npy", "--shape", "a", *OUT],
+        "expected sizes",
+    ),
+    "values of no kind": (
+        2,
+        ["features", "{source}", "--add", "x=y.csv", *OUT],
+        "expected 'file.npy'",
+    ),
+    "no column named": (2, ["features", "{source}", "--add", "x=y.parquet", *OUT], "which column"),
+    "no file of values": (1, ["features", "{source}", "--add", "x=y.npy", *OUT], "No such file"),
+    "values that are none": (
+        1,
+        ["features", "{source}", "--add", "x=taken/x.npy", *OUT],
+        "readable",
+    ),
+    "a column that is none": (
+        2,
+        ["features", "{source}", "--add", "x=taken/x.parquet:y", *OUT],
+        "no column 'y': there are 'a'",
+    ),
+    "too few values": (
+        2,
+        ["features", "{source}", "--add", "x=taken/x.parquet:a", *OUT],
+        "2 values for 19 rows",
+    ),
+    "a text for a number": (2, ["tasks", "{source}", "--episode", "a=b", *OUT], "'a' is not the"),
+    "an episode of two tasks": (
+        2,
+        ["tasks", "{source}", "--episode", "1=a", "--episode", "01=b", *OUT],
+        "twice",
+    ),
+    "an unknown task": (2, ["tasks", "{source}", "--replace", "x=y", *OUT], "there are 'pick"),
+    "no rate": (2, ["resample", "{source}", "--fps", "x", *OUT], "expected a rate"),
+    "no rate at all": (2, ["resample", "{source}", "--fps", "0", *OUT], "positive number"),
+    "pictures with a codec": (
+        2,
+        ["encode", "{source}", "--to-images", "--vcodec", "h264", *OUT],
+        "--to-images writes PNG",
+    ),
+    "no camera": (2, ["encode", "{source}", "--camera", "x", "--crf", "20", *OUT], "no camera 'x'"),
+}
+
+
+@pytest.mark.parametrize(("code", "arguments", "says"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_message_and_nothing_is_written(
+    roboreel: Roboreel,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    arguments: list[str],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "file").write_text("mine")
+    (taken / "x.npy").write_text("mine")
+    pq.write_table(pa.table({"a": [1, 2]}), taken / "x.parquet")
+    before = tree_digest(tmp_path), tree_digest(source)
+    done = roboreel(*(part.format(source=source) for part in arguments))
+    assert (done.code, done.out) == (code, "")
+    assert says in done.err
+    assert done.err.startswith("error: ")
+    assert (tree_digest(tmp_path), tree_digest(source)) == before
+    assert sorted(os.listdir(tmp_path)) == ["taken"]

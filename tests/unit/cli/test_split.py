@@ -1,0 +1,109 @@
+"""`roboreel split`: all parts are checked before the first is written, and --resume goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import roboreel as rr
+from roboreel.cli.writing import Writing, run_shown
+from roboreel.ops import Leftovers, Plan, Report
+from tests.judge import faults
+from tests.oracle import read, tree_digest
+from tests.unit.cli.conftest import Roboreel
+
+INTO = ["--into", "train=0.75,val=0.25"]
+
+
+def _lengths(folder: Path) -> list[int]:
+    assert faults(read(folder)) == []
+    return [len(episode.rows) for episode in read(folder).episodes]
+
+
+def test_each_part_is_a_dataset(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
+    done = roboreel("split", source, *INTO, "-o", tmp_path / "out", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert {name: one["episodes"] for name, one in json.loads(done.out).items()} == {
+        "train": 3,
+        "val": 1,
+    }
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["train", "val"]
+    assert _lengths(tmp_path / "out/train") == [6, 4, 1]
+    assert _lengths(tmp_path / "out/val") == [8]
+
+
+def test_a_dataset_for_each_task(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
+    assert roboreel("split", source, "--by-task", "-o", tmp_path / "out").code == 0
+    assert _lengths(tmp_path / "out/fold_the_towel") == [4]
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_nothing_is_written_where_the_last_part_is_there(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out/val").mkdir(parents=True)
+    (tmp_path / "out/val/file").write_text("mine")
+    before = tree_digest(tmp_path)
+    done = roboreel("split", source, *INTO, "-o", tmp_path / "out")
+    assert done.code == 2
+    assert "exists and is not empty" in done.err
+    assert tree_digest(tmp_path) == before
+    again = roboreel("split", source, *INTO, "-o", tmp_path / "out", "--resume")
+    assert again.code == 2
+    assert tree_digest(tmp_path) == before
+
+
+@pytest.fixture
+def half_done(
+    roboreel: Roboreel, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder with `train`, written by a run that was stopped before `val`."""
+
+    def stopped(plan: Plan, options: Writing, leftovers: Leftovers) -> Report:
+        if str(plan.out).endswith("val"):
+            raise KeyboardInterrupt
+        return run_shown(plan, options, leftovers)
+
+    monkeypatch.setattr("roboreel.cli.edit.split.run_shown", stopped)
+    done = roboreel("split", source, *INTO, "-o", tmp_path / "out", "--quiet")
+    monkeypatch.undo()
+    assert done.code == 130
+    assert "the output was not written" in done.err
+    return tmp_path / "out"
+
+
+def test_resume_writes_what_is_missing(roboreel: Roboreel, source: Path, half_done: Path) -> None:
+    train = tree_digest(half_done / "train")
+    assert roboreel("split", source, *INTO, "-o", half_done).code == 2
+    done = roboreel("split", source, *INTO, "-o", half_done, "--resume")
+    assert (done.code, done.err) == (0, "")
+    assert "train had been written by an earlier run" in done.out
+    assert tree_digest(half_done / "train") == train
+    assert _lengths(half_done / "val") == [8]
+    assert sorted(path.name for path in half_done.iterdir()) == ["train", "val"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ["--into", "train=0.75,val=0.25", "--seed", "2"],
+        ["--into", "train=1:4,val=0"],
+        [*INTO, "--to", "v2.1"],
+    ],
+)
+def test_resume_refuses_parts_of_another_division(
+    roboreel: Roboreel, source: Path, half_done: Path, other: list[str]
+) -> None:
+    before = tree_digest(half_done)
+    done = roboreel("split", source, *other, "-o", half_done, "--resume")
+    assert done.code == 2
+    assert "another plan" in done.err
+    assert tree_digest(half_done) == before
+
+
+def test_parts_of_a_view_hold_every_episode_once(source: Path, tmp_path: Path) -> None:
+    for name, part in rr.open(source).split({"a": 0.5, "b": 0.5}, seed=4).items():
+        rr.write(part, out=tmp_path / name)
+    assert sorted(_lengths(tmp_path / "a") + _lengths(tmp_path / "b")) == [1, 4, 6, 8]
