@@ -35,10 +35,20 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "edit": ("format", "errors"),
     "runner": ("edit.plan", "edit.frames", "format", "storage", "processes", "errors"),
     "places": ("dataset", "edit", "runner", "format", "storage.staging", "errors"),
-    "ops": ("places", "dataset", "edit", "runner", "format", "storage.staging", "errors"),
+    "planning": ("dataset", "edit", "runner.encoders", "format", "storage.fs", "errors"),
+    "ops": (
+        "places",
+        "planning",
+        "dataset",
+        "edit",
+        "runner",
+        "format",
+        "storage.staging",
+        "errors",
+    ),
     "parts": ("ops", "edit", "runner.ledger", "storage", "format", "errors"),
     "cli": ("parts", "ops", "places", "dataset", "edit", "format", "testing", "errors", ""),
-    "": ("ops", "dataset", "edit", "runner", "format", "errors"),
+    "": ("ops", "planning", "dataset", "edit", "runner", "format", "errors"),
     "__main__": ("cli",),
 }
 """What each layer may import besides itself; `""` is `roboreel/__init__.py`. A dataset has the verbs of

@@ -33,6 +33,7 @@ def test_public_names() -> None:
         "VideoError",
         "View",
         "__version__",
+        "add_video",
         "check",
         "concat",
         "convert",

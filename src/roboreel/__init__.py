@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from roboreel.format.feature import Feature
     from roboreel.format.version import FormatVersion
     from roboreel.ops import convert, plan_convert, plan_write, run, write
+    from roboreel.planning import add_video
     from roboreel.runner.report import Report
 
 __version__ = "0.1.0"
@@ -62,6 +63,7 @@ __all__ = [
     "VideoError",
     "View",
     "__version__",
+    "add_video",
     "check",
     "concat",
     "convert",
@@ -84,6 +86,7 @@ _HOME = {
     "Plan": "edit.plan",
     "Report": "runner.report",
     "View": "edit.view",
+    "add_video": "planning",
     "check": "dataset.check.check",
     "concat": "edit.concat",
     "convert": "ops",

@@ -5,25 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast, get_args
+from typing import get_args
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.dataset.survey import survey
-from roboreel.dataset.survey_pieces import survey_pieces
 from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
-from roboreel.edit.encoding import AUTO, HARDWARE, SOFTWARE, encoder_settings
 from roboreel.edit.plan import Plan, source_prefix
 from roboreel.edit.targets import target_for
 from roboreel.edit.view import OnBroken, Timestamps, View, whole_view
-from roboreel.errors import DatasetError, PlanError, UsageError
-from roboreel.format.feature import SUBTASK_INDEX
+from roboreel.errors import DatasetError, UsageError
 from roboreel.format.inventory import Inventory
-from roboreel.format.model import SUBTASK_TABLE
 from roboreel.format.version import FormatVersion
 from roboreel.places import finished_report, place_of, refuse_discarding
-from roboreel.runner.encoders import encoder_that_works, require_encoders
+from roboreel.planning import require_one_subtask_list, surveyed, with_encoders
+from roboreel.runner.encoders import require_encoders
 from roboreel.runner.executor import ExecutorName, make_executor
 from roboreel.runner.report import Report
 from roboreel.runner.run import refuse_changed, refuse_output, run_plan
@@ -173,11 +170,16 @@ def run(
         refuse_discarding(plan)
     name = executor or ("process" if workers > 1 else "serial")
     chosen = make_executor(name, workers, patience=patience)
-    sources = [open_dataset(one.url, follow_links=one.follow_links) for one in plan.datasets]
+    places = [(one.url, one.follow_links) for one in plan.datasets]
+    opened = {
+        place: open_dataset(place[0], follow_links=place[1]) for place in dict.fromkeys(places)
+    }
+    sources = [opened[place] for place in places]
     for number, source in enumerate(sources):
         prefix = source_prefix(number, len(plan.sources))
         refuse_changed(source.root, prefix, statistics_files(source), plan)
-    stored = [source.stored_stats().blocks for source in sources]
+    by_place = {place: source.stored_stats().blocks for place, source in opened.items()}
+    stored = [by_place[place] for place in places]
     return run_plan(
         plan,
         chosen,
@@ -214,7 +216,7 @@ def plan_write(
         PlanError: it cannot be written as asked; carries every reason.
     """
     view = view.as_view()
-    _require_one_subtask_list(view)
+    require_one_subtask_list(view)
     if (out is None) != in_place:
         raise UsageError("give either the folder to make (-o), or --in-place")
     place = place_of(view) if out is None else os.path.expanduser(os.fspath(out))
@@ -223,8 +225,8 @@ def plan_write(
             heal(place)  # a result that is there already is told of below
         for source in view.sources:
             refuse_output(place, source=source.dataset.url)
-    view = _with_encoders(view)
-    plan = compile_view(view, _surveyed(view, workers, {} if surveys is None else surveys))
+    view = with_encoders(view)
+    plan = compile_view(view, surveyed(view, workers, {} if surveys is None else surveys))
     require_encoders(plan)
     return replace(plan, out=place, in_place=in_place)
 
@@ -273,50 +275,6 @@ def _verified(path: str) -> None:
     if found.broken:
         reasons = [problem for problems in found.broken.values() for problem in problems]
         raise DatasetError("the result is not sound, the original stays", reasons)
-
-
-def _require_one_subtask_list(view: View) -> None:
-    """Raise `PlanError` where numbers in rows would stand for other texts than they did."""
-    lists = {
-        source.dataset.url: cast("Dataset", source.dataset).root.read(SUBTASK_TABLE)
-        for source in view.sources
-        if SUBTASK_TABLE in source.model.extra_files and SUBTASK_INDEX in source.model.info.features
-    }
-    if len(set(lists.values())) > 1:
-        urls = ", ".join(f"'{url}'" for url in lists)
-        raise PlanError(
-            f"{urls} have different '{SUBTASK_TABLE}', and '{SUBTASK_INDEX}' counts in it: remove the"
-            " feature from them first"
-        )
-
-
-def _with_encoders(view: View) -> View:
-    """The view with an encoder's name for `auto`: the first hardware encoder that works, else AV1's."""
-    found = {}
-    for camera, encoding in view.encodings.items():
-        tried = [replace(encoding, vcodec=name) for name in (*HARDWARE, SOFTWARE)]
-        if encoding.vcodec == AUTO:
-            works = encoder_that_works([encoder_settings(one) for one in tried])
-            encoding = tried[works]
-        found[camera] = encoding
-    return replace(view, encodings=found)
-
-
-def _surveyed(view: View, workers: int, known: dict[str, Inventory]) -> list[Inventory]:
-    """What the files of each source hold, by the view's pieces of it."""
-    found = []
-    for number, source in enumerate(view.sources):
-        dataset = cast("Dataset", source.dataset)
-        if dataset.url not in known:
-            known[dataset.url] = survey(dataset, workers=workers)
-        here = view.pieces.source == number
-        pieces = view.pieces
-        found.append(
-            survey_pieces(
-                dataset, known[dataset.url], pieces.row[here], pieces.start[here], pieces.stop[here]
-            )
-        )
-    return found
 
 
 def _require(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -15,7 +15,8 @@ import roboreel
 from roboreel.format import v2, v30_documents
 from roboreel.format.model import Model
 from roboreel.format.stats import Stats
-from roboreel.format.stats_columns import StatsColumns, with_stats
+from roboreel.format.stats_block import StatsBlock, blocks_of
+from roboreel.format.stats_columns import blocks_of_rows, with_stats
 from roboreel.testing import make_dataset
 
 VECTOR, NESTED = pa.list_(pa.float64()), pa.list_(pa.list_(pa.list_(pa.float64())))
@@ -30,7 +31,8 @@ def stats_of(episode: int, *names: str) -> Stats:
 
 def test_columns_are_nested_lists_in_the_order_of_appearance() -> None:
     stats = [stats_of(e, "action", "top", "deep") for e in range(3)]
-    table = with_stats(pa.table({"episode_index": [0, 1, 2]}), stats)
+    (block,) = blocks_of(stats)
+    table = with_stats(pa.table({"episode_index": [0, 1, 2]}), block)
     assert table.column_names == [
         "episode_index",
         *(f"stats/{n}/{k}" for n in ("action", "top", "deep") for k in ("mean", "count")),
@@ -47,14 +49,19 @@ def test_columns_are_nested_lists_in_the_order_of_appearance() -> None:
 
 def test_missing_and_uneven_statistics_are_null_or_as_long_as_they_are() -> None:
     stats: list[Stats] = [{}, stats_of(1, "action"), {"action": {"mean": np.array([1.0, 2.0])}}]
-    table = with_stats(pa.table({"episode_index": [0, 1, 2]}), stats)
+    first, second = blocks_of(stats)
+    parts = [
+        with_stats(pa.table({"episode_index": [0, 1]}), first),
+        with_stats(pa.table({"episode_index": [2]}), second),
+    ]
+    table = pa.concat_tables(parts, promote_options="default")
     assert table["stats/action/count"].to_pylist() == [None, [2], None]
     assert table["stats/action/mean"].to_pylist() == [
         None,
         stats[1]["action"]["mean"].tolist(),
         [1.0, 2.0],
     ]
-    back = [StatsColumns(table).of(row) for row in range(3)]
+    back = [one for block in blocks_of_rows(table) for one in block.each()]
     assert back[0] == {}
     assert back[1]["action"]["mean"].tolist() == stats[1]["action"]["mean"].tolist()
 
@@ -65,21 +72,22 @@ def model(tmp_path: Path) -> Model:
     return roboreel.open(tmp_path / "a").model
 
 
-def tables_of(model: Model, stats: list[Stats]) -> list[tuple[str, pa.Table]]:
-    found = v30_documents.documents(model, iter(stats), dict, splits={})
+def tables_of(model: Model, stats: list[Stats], size: int = 11) -> list[tuple[str, pa.Table]]:
+    def blocks() -> Iterator[StatsBlock]:
+        for start in range(0, len(stats), size):
+            yield from blocks_of(stats[start : start + size])
+
+    found = v30_documents.documents(model, blocks(), dict, splits={})
     return [(n, t) for n, t in found if isinstance(t, pa.Table) and "episodes" in n]
 
 
-def test_blocks_make_the_table_that_one_block_makes(
-    model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_blocks_make_the_table_that_one_block_makes(model: Model) -> None:
     names = [("action",), (), (), (), ("top", "action"), ("deep",), ("action",), (), (), (), ()]
     stats = [stats_of(episode, *some) for episode, some in enumerate(names)]
     ((name, whole),) = tables_of(model, stats)
     assert whole["stats/top/count"].to_pylist() == [[5] if e == 4 else None for e in range(11)]
     for size in (1, 2, 3, 10, 11):
-        monkeypatch.setattr(v30_documents, "_BLOCK_EPISODES", size)
-        ((same_name, blocks),) = tables_of(model, stats)
+        ((same_name, blocks),) = tables_of(model, stats, size)
         assert (same_name, blocks.schema) == (name, whole.schema)
         assert blocks.equals(whole)
 
@@ -89,9 +97,8 @@ def test_files_end_where_they_are_full(
     model: Model, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     monkeypatch.setattr(v30_documents, "_EPISODE_FILE_BYTES", limit)
-    monkeypatch.setattr(v30_documents, "_BLOCK_EPISODES", 3)
     stats = [stats_of(episode, "action", "top") for episode in range(11)]
-    files = tables_of(model, stats)
+    files = tables_of(model, stats, 3)
     per_episode = 256 + (4 + 1 + 3 + 1) * 8 + 4 * 64  # numbers, and what their arrays take
     in_file = -(-limit // per_episode)
     assert [len(table) for _, table in files] == [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,6 +29,16 @@ class IndexColumn:
     def is_plain(self) -> bool:
         """True for 64-bit whole numbers and 32-bit floats that are not in lists."""
         return not self._listed and self.type in _PLAIN
+
+    @property
+    def is_whole(self) -> bool:
+        """True where no row lacks its number."""
+        return not self._column.null_count
+
+    @cached_property
+    def raw(self) -> npt.NDArray[np.generic]:
+        """(rows,) the numbers of a plain, whole column, in its own type."""
+        return np.asarray(self._column.to_numpy())
 
     def numbers(self, start: int, stop: int) -> Floats:
         """(stop - start,) the rows `[start, stop)` as float64; NaN where null."""

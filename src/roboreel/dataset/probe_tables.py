@@ -31,6 +31,8 @@ SURVEYED = (TIMESTAMP, FRAME_INDEX, EPISODE_INDEX, INDEX, TASK_INDEX)
 _ON_GRID_S = 1e-4
 _EXACT_ROWS = 1 << 20
 """Up to here, rounding seconds to float32 moves none by as much as a quarter of a frame."""
+_EXACT_INDEX = 1 << 52
+"""Up to here whole numbers are exact as floats, and so are sums of them and of numbers of rows."""
 _INTEGERS = pa.list_(pa.int64())
 
 
@@ -147,7 +149,8 @@ def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutTables) -
             answer.remarks.append(Remark(None, "table.index-columns", message, column=name))
             return answer
     locate = _locate_alone if about.alone else _locate_shared
-    for member in locate(answer, asked, rows, columns):
+    located = locate(answer, asked, rows, columns)
+    for member in _unsettled(answer, located, asked, columns, about.fps):
         _check_index(answer, member, columns, about.fps)
         answer.first_index[member] = _first_index(answer, member, asked[member], columns, about.fps)
     return answer
@@ -239,6 +242,47 @@ def _check_index(
         answer.gaps[member] = True
     if TASK_INDEX in columns:
         answer.tasks[member] = distinct(columns[TASK_INDEX].whole_numbers(start, stop))
+
+
+def _unsettled(
+    answer: _Answer,
+    located: Sequence[int],
+    asked: Sequence[Asked],
+    columns: dict[str, IndexColumn],
+    fps: Fraction,
+) -> list[int]:
+    """The episodes of which something is to be said: all but those, as most, of which nothing is odd.
+
+    Of the others the answer is complete: all of their index columns are as they would be written.
+    """
+    if set(columns) != set(SURVEYED) or not all(
+        c.is_plain and c.is_whole for c in columns.values()
+    ):
+        return list(located)
+    members = np.array(located, dtype=np.int64)
+    rows = np.array(answer.rows, dtype=np.int64)[members]
+    some = (rows > 0) & (rows < _EXACT_ROWS)
+    members, rows = members[some], rows[some]
+    start = np.array(answer.row_start, dtype=np.int64)[members]
+    number = np.array([asked[member].number for member in members.tolist()], dtype=np.int64)
+    before = np.cumsum(rows) - rows
+    frame = np.arange(int(rows.sum())) - np.repeat(before, rows)
+    place = frame + np.repeat(start, rows)
+    found = {name: column.raw[place] for name, column in columns.items()}
+    first, task = found[INDEX][before], found[TASK_INDEX][before]
+    seconds = (frame * float(fps.denominator) / fps.numerator).astype(np.float32)
+    odd = found[FRAME_INDEX] != frame
+    odd |= found[INDEX] != frame + np.repeat(first, rows)
+    odd |= found[EPISODE_INDEX] != np.repeat(number, rows)
+    odd |= found[TIMESTAMP] != seconds
+    odd |= found[TASK_INDEX] != np.repeat(task, rows)
+    settled = np.logical_or.reduceat(odd, before) == 0 if len(rows) else np.zeros(0, dtype=np.bool_)
+    settled &= (np.abs(first) < _EXACT_INDEX) & (np.abs(task) < _EXACT_INDEX)
+    for at in np.flatnonzero(settled).tolist():
+        answer.first_index[members[at]] = int(first[at])
+        answer.tasks[members[at]] = [int(task[at])]
+    done = set(members[settled].tolist())
+    return [member for member in located if member not in done]
 
 
 def _first_index(

@@ -52,8 +52,7 @@ class Encoding:
 
     def __post_init__(self) -> None:
         _require(self.vcodec in VCODECS, "vcodec", self.vcodec, f"one of {', '.join(VCODECS)}")
-        text = isinstance(self.pix_fmt, str) and self.pix_fmt != ""
-        _require(text, "pix_fmt", self.pix_fmt, "a pixel format such as yuv420p")
+        _require(_is_text(self.pix_fmt), "pix_fmt", self.pix_fmt, "a pixel format such as yuv420p")
         _require(self.g is None or _is_whole(self.g, 1), "g", self.g, "frames, 1 or more")
         known = self.crf is None or (_is_number(self.crf) and 0 <= self.crf <= 63)
         _require(known, "crf", self.crf, "a number from 0 to 63")
@@ -62,7 +61,7 @@ class Encoding:
         fast = _is_whole(self.fast_decode, 0) and self.fast_decode <= 2
         _require(fast, "fast_decode", self.fast_decode, "0, 1 or 2")
         for name, value in self.extra_options.items():
-            sound = isinstance(name, str) and (isinstance(value, str) or _is_number(value))
+            sound = _is_text(name) and (_is_text(value) or _is_number(value))
             _require(sound, f"extra option '{name}'", value, "a text or a number")
         if self.size is not None:
             _require_size(self.size, self.pix_fmt)
@@ -136,6 +135,10 @@ def _preset(encoding: Encoding) -> int | str | None:
     return _SVT_PRESET if svt and encoding.preset is None else encoding.preset
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 def _is_whole(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
@@ -144,12 +147,12 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _require_size(size: tuple[int, int], pix_fmt: str) -> None:
+def _require_size(size: object, pix_fmt: str) -> None:
     wanted = f"(width, height) in pixels, 16 to {_MOST_PIXELS}"
-    pair = isinstance(size, tuple) and len(size) == 2
-    sound = pair and all(_is_whole(side, 16) and side <= _MOST_PIXELS for side in size)
+    sides = size if isinstance(size, tuple) and len(size) == 2 else (0, 0)
+    sound = all(_is_whole(side, 16) and side <= _MOST_PIXELS for side in sides)
     _require(sound, "size", size, wanted)
-    even = "420" not in pix_fmt or not any(side % 2 for side in size)
+    even = "420" not in pix_fmt or not any(side % 2 for side in sides)
     _require(even, "size", size, f"even numbers, as {pix_fmt} needs")
 
 

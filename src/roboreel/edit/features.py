@@ -159,6 +159,7 @@ def _source_renamed(source: Source, names: Mapping[str, str]) -> Source:
         model=with_features(source.model, features, names),
         renamed={old: new for old, new in in_files.items() if old != new},
         supplied={names.get(name, name): column for name, column in source.supplied.items()},
+        clips={names.get(name, name): clips for name, clips in source.clips.items()},
         filled={names.get(name, name): type_ for name, type_ in source.filled.items()},
     )
 
@@ -172,6 +173,7 @@ def _source_without(source: Source, gone: Sequence[str]) -> Source:
         renamed={old: new for old, new in source.renamed.items() if new not in gone},
         removed=source.removed | {in_files[name] for name in gone if name in in_files},
         supplied={name: c for name, c in source.supplied.items() if name not in gone},
+        clips={name: clips for name, clips in source.clips.items() if name not in gone},
         filled={name: type_ for name, type_ in source.filled.items() if name not in gone},
     )
 

@@ -14,7 +14,7 @@ from roboreel.edit.carried import united_info, with_provenance
 from roboreel.edit.frames import taken_count
 from roboreel.edit.plan import PlanSource, source_prefix
 from roboreel.edit.unite_tasks import UnitedTasks, united_tasks
-from roboreel.edit.view import Source, Target, View
+from roboreel.edit.view import Clips, Source, Target, View
 from roboreel.errors import PlanError, Problem
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import CameraFacts, Int64, Inventory, StreamFacts
@@ -102,7 +102,10 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
         first_supplied=np.concatenate(first)[place],
         supplied=supplied,
         tasks=tasks,
-        sources=tuple(_plan_source(source) for source in view.sources),
+        sources=(
+            *(_plan_source(source) for source in view.sources),
+            *(PlanSource(url=folder, is_dataset=False) for folder in view.folders),
+        ),
         own_columns=frozenset(
             number
             for number, (source, inventory) in enumerate(
@@ -196,7 +199,12 @@ def _table(view: View, number: int, at: Int64) -> pa.Table:
     table = source.model.episodes.take(pa.array(view.pieces.row[at]))
     if not prefix:
         return table
-    for name in (DATA_PATH, *(video_path(camera) for camera in source.model.info.cameras)):
+    own = [camera for camera in source.model.info.cameras if camera not in source.clips]
+    for camera, clips in source.clips.items():
+        files = [clips.names[row] for row in view.pieces.row[at].tolist()]
+        named = [None if file is None else _clip_prefix(view, clips) + file for file in files]
+        table = table.append_column(video_path(camera), pa.array(named, pa.string()))
+    for name in (DATA_PATH, *(video_path(camera) for camera in own)):
         paths = [path if path is None else prefix + path for path in table[name].to_pylist()]
         place = table.column_names.index(name)
         table = table.set_column(place, name, pa.array(paths, pa.string()))
@@ -220,11 +228,18 @@ def _named(view: View, number: int, inventory: Inventory) -> Inventory:
     for schema in inventory.schemas.values():
         if id(schema) not in schemas:
             schemas[id(schema)] = _schema(schema, source)
+    files, tidy = by_path(inventory.files), by_path(inventory.tidy_videos)
+    cameras = {n: f for n, f in by_name(inventory.cameras).items() if n not in removed_cameras}
+    for camera, found in inventory.clips.items():
+        folder = _clip_prefix(view, source.clips[camera])
+        files |= {folder + path: facts for path, facts in found.files.items()}
+        tidy |= {folder + path: packets for path, packets in found.tidy_videos.items()}
+        cameras[camera] = found.camera
     return replace(
         inventory,
-        files=by_path(inventory.files),
+        files=files,
         schemas={prefix + p: schemas[id(schema)] for p, schema in inventory.schemas.items()},
-        cameras={n: f for n, f in by_name(inventory.cameras).items() if n not in removed_cameras},
+        cameras=cameras,
         shapes=by_name(inventory.shapes),
         with_stats={
             name: known
@@ -232,8 +247,13 @@ def _named(view: View, number: int, inventory: Inventory) -> Inventory:
             if name in features and name not in source.filled
         },
         table_rows=by_path(inventory.table_rows),
-        tidy_videos=by_path(inventory.tidy_videos),
+        tidy_videos=tidy,
     )
+
+
+def _clip_prefix(view: View, clips: Clips) -> str:
+    number = len(view.sources) + view.folders.index(clips.folder)
+    return source_prefix(number, view.roots)
 
 
 def _schema(schema: pa.Schema, source: Source) -> pa.Schema:

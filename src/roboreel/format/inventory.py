@@ -64,8 +64,6 @@ class ClipFacts:
     """A camera whose files lie outside of the dataset, one per episode, in a folder of their own."""
 
     camera: CameraFacts
-    paths: Sequence[str] = field(repr=False)
-    """(episodes,) the file of each."""
     files: Mapping[str, FileFacts] = field(repr=False)
     tidy_videos: Mapping[str, int] = field(repr=False)
 

@@ -72,8 +72,10 @@ def _one_by_one(statistic: str, column: pa.ChunkedArray) -> Sequence[Array | Non
 
 
 def with_stats(rows: pa.Table, block: StatsBlock) -> pa.Table:
-    """The rows of a table of episodes with their statistics as further columns."""
+    """The rows of a table of episodes with their statistics as further columns, but for those of none."""
     for (name, key), column in block.columns.items():
+        if not column.present.any():
+            continue
         type_ = pa.int64() if key == "count" else pa.float64()
         rows = rows.append_column(f"{_PREFIX}{name}/{key}", _nested(column, type_))
     return rows

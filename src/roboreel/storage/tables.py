@@ -5,12 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from os import SEEK_END, fstat
 from os.path import samestat
 from typing import IO, Any, Literal, NamedTuple, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from roboreel.errors import StorageError
@@ -31,6 +32,10 @@ ROW_GROUP_BYTES = 1 << 20
 
 _ROWS_FOR_THREADS = 5_000
 """For fewer rows of a row group, starting threads takes longer than reading."""
+_MANY_GROUPS = 64
+"""Of more row groups, a column is read ahead: each would be a read of its own."""
+_SAMPLED_VALUES = 4096
+"""Numbers of a column by which it is judged whether they repeat."""
 _SAMPLED_GROUPS = 16
 """Row groups by which the size of a row is judged."""
 
@@ -72,6 +77,9 @@ class TableFile:
             self._input = _arrow_input(root, own, self._handle, access)
             ahead = self._threads or not isinstance(root, LocalRoot)
             self._file: Any = pq.ParquetFile(self._input, pre_buffer=ahead)
+            if not ahead and self._file.metadata.num_row_groups > _MANY_GROUPS:
+                known = self._file.metadata
+                self._file = pq.ParquetFile(self._input, metadata=known, pre_buffer=True)
             self.footer = _footer(self._file)
             _refuse_twins(self.footer.schema.names)
             _refuse_nonsense(self.footer)
@@ -171,22 +179,48 @@ class TableFile:
 
     def _refuse_bomb(self, groups: Iterable[int], columns: Sequence[str] | None) -> None:
         """Raise `StorageError` where what is to be read takes absurdly more memory than bytes on disk."""
-        wanted = None if columns is None else frozenset(columns)
-        taken = 0
-        for group in groups:
-            facts = self._file.metadata.row_group(group)
-            for at in range(facts.num_columns):
-                chunk = facts.column(at)
-                if wanted is None or chunk.path_in_schema.partition(".")[0] in wanted:
-                    width = _WIDTH.get(chunk.physical_type, 4)
-                    taken += max(chunk.num_values, facts.num_rows) * width
-                    inflated = chunk.total_uncompressed_size - 8 * chunk.total_compressed_size
-                    taken += max(inflated, 0)
+        known = list(groups)
+        names = self.footer.schema.names if columns is None else columns
+        if self._at_most(known, names) <= _MOST_BYTES:
+            return
+        taken = self._taken(known, frozenset(names))
         if taken > _MOST_BYTES:
             raise StorageError(
                 f"'{self.name}': reading it would take {taken >> 20} MiB or more at once:"
                 " write it with smaller row groups"
             )
+
+    def _at_most(self, groups: Sequence[int], columns: Sequence[str]) -> int:
+        """More than reading some row groups takes; told by a look at the columns of lists alone."""
+        schema, metadata = self.footer.schema, self._file.metadata
+        wanted = frozenset(columns)
+        nested = frozenset(
+            f.name for f in schema if f.name in wanted and pa.types.is_nested(f.type)
+        )
+        taken = 8 * (len(wanted) - len(nested)) * sum(self.footer.row_group_rows[g] for g in groups)
+        at = [
+            number
+            for number in range(metadata.num_columns if groups and nested else 0)
+            if metadata.schema.column(number).path.partition(".")[0] in nested
+        ]
+        for number in groups:
+            facts = metadata.row_group(number)
+            taken += facts.total_byte_size + 8 * sum(facts.column(c).num_values for c in at)
+        return int(taken)
+
+    def _taken(self, groups: Iterable[int], columns: frozenset[str]) -> int:
+        """What reading some row groups takes at least, beyond what stands on disk."""
+        taken = 0
+        for group in groups:
+            facts = self._file.metadata.row_group(group)
+            for at in range(facts.num_columns):
+                chunk = facts.column(at)
+                if chunk.path_in_schema.partition(".")[0] in columns:
+                    width = _WIDTH.get(chunk.physical_type, 4)
+                    taken += max(chunk.num_values, facts.num_rows) * width
+                    inflated = chunk.total_uncompressed_size - 8 * chunk.total_compressed_size
+                    taken += max(inflated, 0)
+        return taken
 
     def _explained(self) -> _Explained:
         return _Explained(self.name)
@@ -210,6 +244,17 @@ class _Explained:
             raise StorageError(f"'{self._name}': damaged parquet file ({error})") from error
 
 
+def stretches(row_group_rows: Sequence[int], *, least: int) -> Iterator[range]:
+    """The rows of a file in stretches of whole row groups, each but the last of `least` rows at least."""
+    start = 0
+    for stop in accumulate(row_group_rows):
+        if stop - start >= least:
+            yield range(start, stop)
+            start = stop
+    if start < sum(row_group_rows):
+        yield range(start, sum(row_group_rows))
+
+
 def read_table(root: Root, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
     """A whole parquet file, or those of `columns` that it has.
 
@@ -230,8 +275,14 @@ def read_footer(root: Root, name: str) -> Footer:
 
 def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
     """Write a small table as one parquet file."""
+    dictionary = [
+        leaf
+        for column in table.schema
+        if _repeats(table[column.name])
+        for leaf in _leaf_paths(column.name, column.type)
+    ]
     with root.create(name) as sink:
-        pq.write_table(table, sink.file, compression="snappy")
+        pq.write_table(table, sink.file, compression="snappy", use_dictionary=dictionary or False)
 
 
 def write_rows(
@@ -267,10 +318,12 @@ def write_batches(
         plain_columns: columns of large values (pictures) for which a dictionary is wasted work.
     """
     rows = 0
+    batches = iter(batches)
+    first = next(batches, None)
     dictionary = [
         leaf
         for column in schema
-        if column.name not in plain_columns
+        if column.name not in plain_columns and _repeats(first and first[0][column.name])
         for leaf in _leaf_paths(column.name, column.type)
     ]
     with root.create(name) as sink:
@@ -280,7 +333,7 @@ def write_batches(
         with writer:
             pending: list[pa.Table] = []
             pending_bytes = 0
-            for table, lengths in batches:
+            for table, lengths in chain([] if first is None else [first], batches):
                 begin = at = 0
                 for length, size in zip(lengths, episode_bytes(table, lengths), strict=True):
                     at += length
@@ -296,6 +349,18 @@ def write_batches(
     return rows
 
 
+def _repeats(column: pa.ChunkedArray | None) -> bool:
+    """False for measured numbers of which hardly any is there twice: a dictionary makes them larger."""
+    if column is None or not len(column):
+        return True
+    numbers = column.slice(0, _SAMPLED_VALUES).combine_chunks()
+    while pa.types.is_fixed_size_list(numbers.type) or pa.types.is_list(numbers.type):
+        numbers = numbers.flatten()
+    if not pa.types.is_floating(numbers.type) or len(numbers) < _SAMPLED_VALUES:
+        return True
+    return len(pc.unique(numbers)) * 2 < len(numbers)
+
+
 def episode_bytes(table: pa.Table, lengths: Sequence[int]) -> list[int]:
     """Bytes in memory of each of the episodes that follow one another in a table."""
     widths = [_width(column) for column in table.columns]
@@ -309,26 +374,15 @@ def episode_bytes(table: pa.Table, lengths: Sequence[int]) -> list[int]:
 
 
 def _width(column: pa.ChunkedArray) -> int | None:
-    """Bytes of each value where all have as many, else None."""
-    type_, count = column.type, 1
-    if any(part.buffers()[0] is not None for part in column.chunks):
+    """Bytes of each value where all are there and take as many, else None."""
+    parts, type_, count = column.chunks, column.type, 1
+    while pa.types.is_fixed_size_list(type_) and not any(part.null_count for part in parts):
+        count *= type_.list_size
+        parts, type_ = [part.flatten() for part in parts], type_.value_type
+    fixed = pa.types.is_integer(type_) or pa.types.is_floating(type_)
+    if not fixed or any(part.null_count for part in parts):
         return None
-    while pa.types.is_fixed_size_list(type_):
-        type_, count = type_.value_type, count * type_.list_size
-        if any(_has_bitmap(part) for part in column.chunks):
-            return None
-    if pa.types.is_integer(type_) or pa.types.is_floating(type_):
-        return count * int(type_.bit_width) // 8
-    return None
-
-
-def _has_bitmap(array: pa.Array) -> bool:
-    """True where values in fixed-size lists are marked as there or not."""
-    while pa.types.is_fixed_size_list(array.type):
-        if array.buffers()[0] is not None:
-            return True
-        array = array.values
-    return array.buffers()[0] is not None
+    return count * int(type_.bit_width) // 8
 
 
 def _write_group(writer: Any, tables: Sequence[pa.Table]) -> None:

@@ -1,0 +1,107 @@
+"""An edit killed at any moment: the sources are as they were, the result whole or absent, resume exact."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import roboreel
+from roboreel.storage.staging import staging_place
+from roboreel.testing import Camera, make_dataset
+from tests.crash.victim import Edit, Moment, edit_killed_at, moments
+from tests.oracle import read, tree_digest
+
+CAMERAS = {"top": Camera(height=32), "wrist": Camera(height=32, gop=250, b_frames=2)}
+
+
+def _made(folder: Path, name: str = "set") -> Path:
+    source = make_dataset(
+        folder / name,
+        version="v3.0",
+        episodes=(5, 1, 4),
+        cameras=CAMERAS,
+        video_episodes_per_file=2,
+    )
+    (source / "README.md").write_text("travels along")
+    return source
+
+
+def delete(source: Path, out: Path | None, leftovers: str) -> roboreel.Report:
+    """Delete an episode; in place without `out`."""
+    view = roboreel.open(source).delete([1])
+    return roboreel.write(view, out=out, in_place=out is None, leftovers=leftovers)  # type: ignore[arg-type]
+
+
+def merge(source: Path, out: Path | None, leftovers: str) -> roboreel.Report:
+    """Put the dataset and its neighbour together."""
+    parts = [roboreel.open(source), roboreel.open(source.parent / "other").delete([0])]
+    return roboreel.write(roboreel.concat(parts), out=out, leftovers=leftovers)  # type: ignore[arg-type]
+
+
+def _some(stops: dict[int, Moment]) -> dict[int, Moment]:
+    """Every fifth moment, and all from the result's last checks on: each has a process of its own."""
+    late = max(at for at, (_, _, path) in stops.items() if path.endswith("info.json"))
+    chosen = list(stops)[::5] + [at for at in stops if at >= late]
+    return {at: stops[at] for at in sorted(set(chosen))}
+
+
+@pytest.mark.parametrize("edit", [delete, merge])
+def test_killed_at_any_operation(tmp_path: Path, edit: Edit) -> None:
+    source, other = _made(tmp_path), _made(tmp_path, "other")
+    out = tmp_path / "out"
+    stops = moments(lambda: edit(source, out, "refuse"))
+    before, undisturbed = [tree_digest(source), tree_digest(other)], tree_digest(out)
+    for at, moment in _some(stops).items():
+        shutil.rmtree(out)
+        assert edit_killed_at(at, edit, source, out) == -9, moment
+        assert [tree_digest(source), tree_digest(other)] == before, moment
+        if not out.exists() or staging_place(out).exists():
+            report = edit(source, out, "resume")
+            assert report.frames == roboreel.open(out).total_frames, moment
+        roboreel.open(out)  # sweeps up behind a run that was killed at the very last
+        assert tree_digest(out) == undisturbed, moment
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "out", "set"], moment
+
+
+def test_killed_in_place_at_any_operation_and_resumed_edits_once(tmp_path: Path) -> None:
+    original = _made(tmp_path / "original")
+    source = tmp_path / "work" / "set"
+    shutil.copytree(original, source)
+    stops = moments(lambda: delete(source, None, "refuse"))
+    whole, undisturbed = tree_digest(original), tree_digest(source)
+    for at, moment in _some(stops).items():
+        shutil.rmtree(source.parent)
+        shutil.copytree(original, source)
+        assert edit_killed_at(at, delete, source, None) == -9, moment
+        copies = [p for p in source.parent.glob("set*") if tree_digest(p) == whole]
+        assert copies, f"the original is gone at {moment}"
+        swept = source.exists() and not staging_place(source).exists()
+        if not (swept and tree_digest(source) == undisturbed):  # else nothing is left to resume
+            report = delete(source, None, "resume")
+            assert report.episodes == 2, moment
+        roboreel.open(source)
+        assert tree_digest(source) == undisturbed, moment
+        (kept,) = source.parent.glob("set.before-*")
+        assert tree_digest(kept) == whole, moment
+        assert sorted(p.name for p in source.parent.iterdir()) == ["set", kept.name], moment
+    assert [episode.length for episode in read(source).episodes] == [5, 4]
+
+
+def test_another_edit_does_not_resume_what_one_left(tmp_path: Path) -> None:
+    source, out = _made(tmp_path), tmp_path / "out"
+    stops = moments(lambda: delete(source, out, "refuse"))
+    shutil.rmtree(out)
+    late = [at for at, (_, _, path) in stops.items() if path.endswith(".mp4")][-1]
+    assert edit_killed_at(late, delete, source, out) == -9
+    other = roboreel.open(source).delete([0])
+    with pytest.raises(roboreel.UsageError, match="earlier run left"):
+        roboreel.write(other, out=out)
+    with pytest.raises(roboreel.UsageError, match="another plan"):
+        roboreel.write(other, out=out, leftovers="resume")
+    roboreel.write(other, out=out, leftovers="clean")
+    undisturbed = tmp_path / "undisturbed"
+    roboreel.write(other, out=undisturbed)
+    assert tree_digest(out) == tree_digest(undisturbed)
+    assert [episode.length for episode in read(out).episodes] == [1, 4]
