@@ -20,8 +20,10 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "roboreel"
 RULES = ROOT / "docs" / "format" / "rules.md"
 CONVERT = ROOT / "docs" / "convert.md"
-EDITS = ("delete", "keep", "split", "merge", "trim", "reorder", "shuffle", "features", "tasks")
-EDITS += ("resample", "encode", "compact")
+EDITS = (
+    *("delete", "keep", "split", "merge", "trim", "reorder", "shuffle", "features", "tasks"),
+    *("resample", "encode", "compact"),
+)
 PAGES_OF_COMMANDS = {name: ROOT / "docs" / f"{name}.md" for name in ("check", "diff")}
 PAGES_OF_COMMANDS |= dict.fromkeys(EDITS, ROOT / "docs" / "edit.md")
 """Where a command is described; the others in `CONVERT`."""
