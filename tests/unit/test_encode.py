@@ -130,12 +130,12 @@ def test_a_video_becomes_the_pictures_that_it_decodes_to(
 
 def decoded_rgb(path: Path) -> list[Picture]:
     with av.open(str(path)) as file:
-        return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+        return [np.asarray(f.to_ndarray(format="rgb24"), np.uint8) for f in file.decode(video=0)]
 
 
 def png_pixels(data: bytes) -> Picture:
-    with av.open(io.BytesIO(data)) as file:
-        return next(file.decode(video=0)).to_ndarray(format="rgb24")
+    with av.open(io.BytesIO(data), "r") as file:
+        return np.asarray(next(file.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
 
 
 @pytest.mark.parametrize("version", ["v2.1", "v3.0"])

@@ -74,6 +74,7 @@ class Inputs:
 
     def __init__(self, work: Work, root: Root, columns: Sequence[str] | None = None) -> None:
         self._work, self.root, self._columns = work, root, columns
+        self._names = frozenset(work.table.schema.names)
         self._open: TableFile | None = None
         self.file_rows: dict[str, int] = {}
         """Rows of the files that were opened, by name."""
@@ -137,7 +138,15 @@ class Inputs:
         for first, end in zip(starts.tolist(), ends, strict=True):
             file = self._file(int(members.file[first]))
             stop = int(members.row[end - 1] + members.stretch[end - 1])
-            yield file.rows(int(members.row[first]), stop, self._columns)
+            columns = self._columns or self._wanted(file, int(members.source[first]))
+            yield file.rows(int(members.row[first]), stop, columns)
+
+    def _wanted(self, file: TableFile, number: int) -> tuple[str, ...] | None:
+        """The columns of a file that the result has; None for all. Pictures that leave are not read."""
+        source, kept = self._work.sources[number], self._names
+        names = file.footer.schema.names
+        wanted = tuple(name for name in names if source.renamed.get(name, name) in kept)
+        return wanted if 0 < len(wanted) < len(names) else None
 
     def _batch(self, members: Members, rows: pa.Table) -> Batch:
         """The rows by the result's names, with what no file has, at the result's frame rate."""
