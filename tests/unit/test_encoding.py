@@ -12,6 +12,7 @@ import pytest
 
 import roboreel
 from roboreel import Encoding
+from roboreel.edit.compile_video import DEPTH_ENCODER
 from roboreel.edit.encoding import encoder_settings
 from roboreel.errors import PlanError, UsageError, VideoError
 from roboreel.runner import encoders
@@ -202,3 +203,38 @@ def test_a_frame_becomes_a_png_without_loss(pixels: str) -> None:
     assert back.format.name == {"rgb24": "rgb24", "gray": "gray"}.get(pixels, "gray16be")
     found = back.reformat(format="gray16le" if limit > 256 else pixels).to_ndarray()
     np.testing.assert_array_equal(found, array)
+
+
+def test_depth_that_is_encoded_again_is_what_was_decoded(tmp_path: Path) -> None:
+    root = LocalRoot(tmp_path)
+    values = np.random.default_rng(0).integers(0, 4096, (6, 64, 64)).astype(np.uint16)
+    frames = [_as_gray12(one) for one in values]
+    assert [frame.format.name for frame in frames] == ["gray12le"] * 6
+    encode_parts(root, "a.mp4", [frames[:5], frames[5:]], fps=Fraction(30), encoder=DEPTH_ENCODER)
+    with av.open(str(tmp_path / "a.mp4")) as file:
+        found = [np.frombuffer(f.planes[0], np.uint16) for f in file.decode(video=0)]
+    assert len(found) == 6
+    for one, shown in zip(values, found, strict=True):
+        np.testing.assert_array_equal(shown.reshape(64, -1)[:, :64], one)
+
+
+def _as_gray12(values: Any) -> Any:
+    frame = av.VideoFrame(64, 64, "gray12le")
+    line = frame.planes[0].line_size // 2
+    padded = np.zeros((64, line), np.uint16)
+    padded[:, :64] = values
+    frame.planes[0].update(padded.tobytes())
+    return frame
+
+
+def test_what_a_video_says_of_its_colours_is_kept(tmp_path: Path) -> None:
+    frames = _frames(0, 3)
+    for at, frame in enumerate(frames):
+        frames[at] = frame.reformat(format="yuv420p")
+        frames[at].colorspace = 1  # BT.709
+        frames[at].color_range = 2  # full
+    settings = {**H264}
+    encode_parts(LocalRoot(tmp_path), "a.mp4", [frames], fps=Fraction(30), encoder=settings)
+    with av.open(str(tmp_path / "a.mp4")) as file:
+        context = file.streams.video[0].codec_context
+        assert (context.colorspace, context.color_range) == (1, 2)
