@@ -99,15 +99,16 @@ class TableFile:
             table.validate(full=True)  # texts in UTF-8, too
             return table
 
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of a row in memory, about; at least one."""
+    def row_bytes(self, columns: Sequence[str] | None = None) -> int:
+        """Bytes of a row in memory, all columns or some, about; at least one."""
         facts, rows, taken = self._file.metadata, 0, 0
+        wanted = frozenset(self.footer.schema.names if columns is None else columns)
         for at in range(min(_SAMPLED_GROUPS, facts.num_row_groups)):
             group = facts.row_group(at)
-            chunks = [group.column(number) for number in range(group.num_columns)]
-            numbers = sum(c.num_values * _WIDTH.get(c.physical_type, 4) for c in chunks)
-            taken += max(group.total_byte_size, numbers)
+            for chunk in map(group.column, range(group.num_columns)):
+                if chunk.path_in_schema.partition(".")[0] in wanted:
+                    numbers = chunk.num_values * _WIDTH.get(chunk.physical_type, 4)
+                    taken += max(chunk.total_uncompressed_size, numbers)
             rows += group.num_rows
         return max(1, int(taken // max(1, rows)))
 
