@@ -279,7 +279,7 @@ def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
     dictionary = [
         leaf
         for column in table.schema
-        if _repeats(table[column.name])
+        if _repeats(table, column.name)
         for leaf in _leaf_paths(column.name, column.type)
     ]
     with root.create(name) as sink:
@@ -324,7 +324,7 @@ def write_batches(
     dictionary = [
         leaf
         for column in schema
-        if column.name not in plain_columns and _repeats(first and first[0][column.name])
+        if column.name not in plain_columns and _repeats(first and first[0], column.name)
         for leaf in _leaf_paths(column.name, column.type)
     ]
     with root.create(name) as sink:
@@ -350,11 +350,11 @@ def write_batches(
     return rows
 
 
-def _repeats(column: pa.ChunkedArray | None) -> bool:
+def _repeats(table: pa.Table | None, name: str) -> bool:
     """False for measured numbers of which hardly any is there twice: a dictionary makes them larger."""
-    if column is None or not len(column):
+    if table is None or name not in table.column_names or not len(table):
         return True
-    numbers = column.slice(0, _SAMPLED_VALUES).combine_chunks()
+    numbers = table[name].slice(0, _SAMPLED_VALUES).combine_chunks()
     while pa.types.is_fixed_size_list(numbers.type) or pa.types.is_list(numbers.type):
         numbers = numbers.flatten()
     if not pa.types.is_floating(numbers.type) or len(numbers) < _SAMPLED_VALUES:
