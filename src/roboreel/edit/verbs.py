@@ -242,6 +242,8 @@ class Verbs:
             UsageError: there is no such camera.
         """
         view = self.as_view()
+        if not encodings:
+            raise UsageError("say which cameras to encode")
         features.require_cameras(view, encodings)
         kept = view.pictures - set(encodings)
         return view.having(encodings={**view.encodings, **encodings}, pictures=kept)
@@ -253,6 +255,8 @@ class Verbs:
             UsageError: there is no such video camera.
         """
         view = self.as_view()
+        if not cameras:
+            raise UsageError("say which video cameras to decode")
         features.require_cameras(view, cameras, video=True)
         rest = {name: how for name, how in view.encodings.items() if name not in cameras}
         return view.having(encodings=rest, pictures=view.pictures | set(cameras))
