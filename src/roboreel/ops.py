@@ -178,7 +178,8 @@ def run(
     for number, source in enumerate(sources):
         prefix = source_prefix(number, len(plan.sources))
         refuse_changed(source.root, prefix, statistics_files(source), plan)
-    stored = [source.stored_stats().blocks for source in sources]
+    by_place = {place: source.stored_stats().blocks for place, source in opened.items()}
+    stored = [by_place[place] for place in places]
     return run_plan(
         plan,
         chosen,

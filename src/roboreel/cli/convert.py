@@ -29,7 +29,7 @@ def convert(
             out=options.out,
             in_place=options.in_place,
             on_broken=options.on_broken.value,
-            timestamps=options.timestamps.value,
+            timestamps="regular" if options.timestamps is None else options.timestamps.value,
             allow_reencode=options.allow_reencode,
             drop_audio=options.drop_audio,
             data_file_mb=options.data_file_mb,

@@ -91,11 +91,12 @@ class Writing:
         BrokenChoice, typer.Option(help="Refuse, or leave out, episodes that cannot be written.")
     ] = BrokenChoice.fail
     timestamps: Annotated[
-        TimestampChoice,
+        TimestampChoice | None,
         typer.Option(
-            help="Write irregular timestamps as k/fps (the originals stay beside), or keep."
+            help="Write irregular timestamps as k/fps (the originals stay beside), or keep. Default: keep"
+            " where the version stays."
         ),
-    ] = TimestampChoice.regular
+    ] = None
     allow_reencode: Annotated[
         bool, typer.Option("--allow-reencode", help="Re-encode what cannot be cut by packets.")
     ] = False
@@ -140,7 +141,7 @@ class Writing:
                 to=self.to,
                 data_file_mb=self.data_file_mb,
                 video_file_mb=self.video_file_mb,
-                timestamps=self.timestamps.value,
+                timestamps=None if self.timestamps is None else self.timestamps.value,
                 on_broken=self.on_broken.value,
                 reencode=self.allow_reencode,
                 drop_audio=self.drop_audio,

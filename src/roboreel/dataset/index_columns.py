@@ -33,7 +33,7 @@ class IndexColumn:
     @property
     def is_whole(self) -> bool:
         """True where no row lacks its number."""
-        return self._column.null_count == 0
+        return not self._column.null_count
 
     @cached_property
     def raw(self) -> npt.NDArray[np.generic]:

@@ -12,9 +12,10 @@ from roboreel.errors import DatasetError, StorageError
 from roboreel.format.model import EPISODE
 from roboreel.format.stats_forms import Forms, add_lines, add_rows
 from roboreel.storage.fs import Root
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables import TableFile, stretches
 
 _BLOCK_BYTES = 1 << 20
+_BLOCK_ROWS = 2048
 _INTEGERS = pa.list_(pa.int64())
 
 
@@ -51,8 +52,8 @@ def _columns(found: Sequence[tuple[Forms, str | None]]) -> pa.Table:
 def _add_table(forms: Forms, root: Root, path: str) -> None:
     with TableFile(root, path) as file:
         names = [name for name in file.footer.schema.names if name.startswith("stats/")]
-        for table in file.groups([EPISODE, *names]):
-            add_rows(forms, table)
+        for rows in stretches(file.footer.row_group_rows, least=_BLOCK_ROWS):
+            add_rows(forms, file.rows(rows.start, rows.stop, [EPISODE, *names]))
 
 
 def _lines_from(root: Root, path: str, start: int, stop: int) -> bytes:

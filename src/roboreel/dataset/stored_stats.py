@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from roboreel.format.stats_block import StatsBlock, blocks_of
 from roboreel.format.stats_columns import blocks_of_rows, stats_columns
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import Root
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables import TableFile, stretches
 
 _BLOCK_BYTES = 1 << 22
 _BLOCK_ROWS = 2048
@@ -137,7 +136,7 @@ class _StatsTables(StoredStats):
     def entries(self) -> Iterator[tuple[int, Stats]]:
         for name in self._names:
             with TableFile(self._root, name) as file:
-                for rows in _stretches(file.footer.row_group_rows):
+                for rows in stretches(file.footer.row_group_rows, least=_BLOCK_ROWS):
                     table = file.rows(rows.start, rows.stop)
                     each = (one for block in blocks_of_rows(table) for one in block.each())
                     yield from zip(table[EPISODE].to_pylist(), each, strict=True)
@@ -188,12 +187,13 @@ class _StatsTables(StoredStats):
 
     def _places(self) -> _Places:
         if self._known is None:
-            numbers, stretches = [np.zeros(0, dtype=np.int64)], []
+            numbers, parts = [np.zeros(0, dtype=np.int64)], []
             for at, name in enumerate(self._names):
                 with TableFile(self._root, name, "columns") as file:
                     numbers.append(file.read([EPISODE])[EPISODE].to_numpy())
-                    stretches += [(at, rows) for rows in _stretches(file.footer.row_group_rows)]
-            self._known = _Places.of_stretches(np.concatenate(numbers), stretches)
+                    rows_of_groups = file.footer.row_group_rows
+                parts += [(at, rows) for rows in stretches(rows_of_groups, least=_BLOCK_ROWS)]
+            self._known = _Places.of_stretches(np.concatenate(numbers), parts)
         return self._known
 
 
@@ -227,14 +227,3 @@ class _Places:
             return np.full(len(episodes), -1, dtype=np.int64)
         at = np.searchsorted(self.episode, episodes, side="right") - 1
         return np.where(self.episode[np.maximum(at, 0)] == episodes, at, -1)
-
-
-def _stretches(row_group_rows: tuple[int, ...]) -> Iterator[range]:
-    """The rows of a file in stretches of whole row groups, each but the last of some thousand rows."""
-    start = 0
-    for stop in accumulate(row_group_rows):
-        if stop - start >= _BLOCK_ROWS:
-            yield range(start, stop)
-            start = stop
-    if start < sum(row_group_rows):
-        yield range(start, sum(row_group_rows))

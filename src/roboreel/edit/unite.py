@@ -181,6 +181,7 @@ def _of_sources(view: View, found: Sequence[Sequence[Problem]]) -> tuple[Problem
     for number, (source, problems) in enumerate(zip(view.sources, found, strict=True)):
         here = view.pieces.row[view.pieces.source == number]
         prefix = source_prefix(number, view.roots)
+        problems = [p for p in problems if p.column not in source.removed]
         if len(here) == len(source.model.episodes) and not prefix:
             kept += problems
             continue

@@ -156,11 +156,11 @@ def whole_view(dataset: Opened, target: Target | None = None) -> View:
 
     Args:
         dataset: the dataset.
-        target: what to write; by default its own version, files grouped as they are.
+        target: what to write; by default its own version, files grouped as they are, timestamps kept.
     """
     model = dataset.model
     return View(
         sources=(Source(dataset=dataset, model=model),),
         pieces=whole_pieces(np.arange(len(model.episodes), dtype=np.int64)),
-        target=target or Target(version=model.info.version, regroup=False),
+        target=target or Target(version=model.info.version, timestamps="keep", regroup=False),
     )

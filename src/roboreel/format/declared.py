@@ -72,11 +72,13 @@ def lacking_columns(
         rows: the episodes to look at, as rows of `Model.episodes`.
     """
     names = set(model.info.features) - set(INDEX_DTYPES)
-    paths = model.episodes[DATA_PATH].to_pylist()
-    numbers = model.episodes[EPISODE].to_pylist()
     present = {path: set(schema.names) for path, schema in schemas.items()}
     anywhere = names & set().union(*present.values()) if present else set()
     lacking: dict[int, list[Problem]] = {}
+    if all(anywhere <= own for own in present.values()):
+        return lacking
+    paths = model.episodes[DATA_PATH].to_pylist()
+    numbers = model.episodes[EPISODE].to_pylist()
     for row in rows:
         for name in sorted(anywhere - present.get(paths[row], anywhere)):
             problem = Problem(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from roboreel.format.stats import BASE, FeatureStats, Stats, merged_pair, same_form
+from roboreel.format.stats import BASE, Array, FeatureStats, Stats, merged_pair, same_form
 from roboreel.format.stats_block import StatsBlock, StatsColumn
 
 
@@ -63,7 +63,7 @@ def _of_all(columns: Mapping[str, StatsColumn]) -> FeatureStats | None:
         return _merged(values, share)
 
 
-def _merged(values: FeatureStats, share: np.ndarray) -> FeatureStats:  # type: ignore[type-arg]
+def _merged(values: FeatureStats, share: Array) -> FeatureStats:
     mean = _weighted(values["mean"], share)
     spread = (share * (values["std"] ** 2 + (values["mean"] - mean) ** 2)).sum(axis=0)
     found: FeatureStats = {}
@@ -81,6 +81,6 @@ def _merged(values: FeatureStats, share: np.ndarray) -> FeatureStats:  # type: i
     return found
 
 
-def _weighted(column: np.ndarray, share: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _weighted(column: Array, share: Array) -> Array:
     """The weighted mean, counted from the first: values that are all the same stay exact."""
     return np.asarray(column[0] + (share * (column - column[0])).sum(axis=0), dtype=np.float64)

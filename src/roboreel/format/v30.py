@@ -165,6 +165,9 @@ def _in_order(episodes: pa.Table, problems: Problems) -> pa.Table:
 
 def _tasks_of_episodes(episodes: pa.Table, problems: Problems) -> list[list[str]]:
     if TASKS in episodes.column_names and _holds_texts(episodes[TASKS].type):
+        if _are_whole(episodes[TASKS]):
+            known: list[list[str]] = episodes[TASKS].to_pylist()
+            return known
         return [_texts(value) for value in episodes[TASKS].to_pylist()]
     message = "the table of episodes has no 'tasks' column of texts"
     problems.add(
@@ -179,6 +182,13 @@ def _holds_texts(type_: pa.DataType) -> bool:
     return bool(
         pa.types.is_string(inner) or pa.types.is_large_string(inner) or pa.types.is_null(inner)
     )
+
+
+def _are_whole(column: pa.ChunkedArray) -> bool:
+    """True for lists of texts, as they should be, of which none is null."""
+    if column.type not in (pa.list_(pa.string()), pa.large_list(pa.string())):
+        return False
+    return not column.null_count and not any(part.flatten().null_count for part in column.chunks)
 
 
 def _texts(value: Json) -> list[str]:
@@ -217,10 +227,10 @@ def _rows(info: Info, episodes: pa.Table) -> dict[str, pa.Array | pa.ChunkedArra
         start = episodes[FROM_INDEX].to_numpy().astype(np.int64)
     else:
         start = np.cumsum(lengths) - lengths
-    first_of_file: dict[int, int] = {}
-    for key, begin in zip(file_key.tolist(), start.tolist(), strict=True):
-        first_of_file[key] = min(begin, first_of_file.get(key, begin))
-    base = np.array([first_of_file[key] for key in file_key.tolist()], dtype=np.int64)
+    keys, place = np.unique(file_key, return_inverse=True)
+    first_of_file = np.full(len(keys), np.iinfo(np.int64).max)
+    np.minimum.at(first_of_file, place.reshape(-1), start)
+    base = first_of_file[place.reshape(-1)]
     return {
         LENGTH: pa.array(lengths),
         DATA_PATH: _paths(info.data_path, episodes, "data/"),

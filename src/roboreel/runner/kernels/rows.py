@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,9 @@ from roboreel.format.feature import (
 from roboreel.format.inventory import Int64
 from roboreel.runner.kernels.inputs import Batch, Members, counted
 
-Column = pa.Array | pa.ChunkedArray
+Column: TypeAlias = pa.Array | pa.ChunkedArray
+COUNTED = (EPISODE_INDEX, FRAME_INDEX, INDEX, TIMESTAMP)
+"""Index columns that follow from where episodes stand."""
 
 
 def transformed(
@@ -38,7 +41,10 @@ def transformed(
         decoded: pictures by column, those of the episodes one after another.
     """
     frame = counted(batch.members.rows)
-    made = index_columns(batch, program, frame)
+    made = {
+        **_counted_columns(batch.members, frame),
+        TASK_INDEX: _tasks(batch.rows, batch.members, program),
+    }
     columns: list[Column] = []
     for item in schema:
         if item.name == TIMESTAMP and _is_regular(batch, program):
@@ -54,15 +60,23 @@ def transformed(
     return pa.table(columns, schema=schema)
 
 
-def index_columns(batch: Batch, program: TableProgram, frame: Int64) -> dict[str, pa.Array]:
-    """The index columns that are whole numbers, by name."""
-    members = batch.members
+def with_counted(batch: Batch, program: TableProgram) -> pa.Table:
+    """Rows that are copied as they are, with the index columns that follow from their episodes."""
+    frame = counted(batch.members.rows)
+    seconds = _seconds(frame, program, program.schema.field(TIMESTAMP).type)
+    rows = batch.rows
+    for name, column in {**_counted_columns(batch.members, frame), TIMESTAMP: seconds}.items():
+        rows = rows.append_column(name, column)
+    return rows
+
+
+def _counted_columns(members: Members, frame: Int64) -> dict[str, pa.Array]:
+    """The index columns that count, by name."""
     index = frame + np.repeat(members.first_index, members.rows)
     return {
         EPISODE_INDEX: pa.array(np.repeat(members.episode, members.rows)),
         FRAME_INDEX: pa.array(frame),
         INDEX: pa.array(index),
-        TASK_INDEX: _tasks(batch.rows, members, program),
     }
 
 

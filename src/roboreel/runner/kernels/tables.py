@@ -9,18 +9,18 @@ import pyarrow as pa
 
 from roboreel.edit.plan import INPUT_TABLE, CopyTables, WriteTables
 from roboreel.errors import RunError
-from roboreel.format.feature import EPISODE_INDEX, FRAME_INDEX, INDEX
 from roboreel.format.model import DATA_PATH
 from roboreel.format.stats_block import StatsBlock
 from roboreel.runner.kernels.copies import copied
 from roboreel.runner.kernels.frames import decoded_pictures
-from roboreel.runner.kernels.inputs import Batch, Inputs, counted
+from roboreel.runner.kernels.inputs import Batch, Inputs
 from roboreel.runner.kernels.measure import measured_stats
 from roboreel.runner.kernels.rows import (
+    COUNTED,
     changed_columns,
-    index_columns,
     refuse_named_pictures,
     transformed,
+    with_counted,
 )
 from roboreel.runner.work import OpResult, Work
 from roboreel.storage.fs import Root
@@ -52,32 +52,27 @@ def run_write_tables(work: Work, op: WriteTables) -> OpResult:
 
 
 def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
-    """Copy table files as they are, and measure their index columns."""
+    """Copy table files as they are, and measure their index columns.
+
+    These are what they would be written as, by the survey of the same bytes: only the tasks are read.
+    """
     source, staging = work.roots()
     done, size = _Done(), 0
     promised: dict[str, int] = {}
-    with Inputs(work, source, columns=work.table.measured) as inputs:
+    read = [name for name in work.table.measured if name not in COUNTED]
+    with Inputs(work, source, columns=read) as inputs:
         for path, members in work.by_output(DATA_PATH):
             name = work.inputs[INPUT_TABLE][members[0]].as_py()
             size += copied(work, source, staging, name, path)
             promised[name] = int(inputs.members[members[0] : members[-1] + 1].rows.sum())
         for batch in inputs.batches(0, len(work.inputs)):
-            _require_as_planned(work, batch)
-            done.stats += measured_stats(batch.rows, batch.members, work.table)
-        for name, rows in promised.items():
-            if inputs.file_rows[name] != rows:
-                raise RunError(f"'{name}' holds {inputs.file_rows[name]} rows, promised {rows}")
+            rows = with_counted(batch, work.table)
+            done.stats += measured_stats(rows, batch.members, work.table)
+        for name, count in promised.items():
+            if inputs.file_rows[name] != count:
+                raise RunError(f"'{name}' holds {inputs.file_rows[name]} rows, promised {count}")
     done.rows = sum(promised.values())
     return done.result(work, op, size)
-
-
-def _require_as_planned(work: Work, batch: Batch) -> None:
-    """Raise `RunError` where rows that were copied are not those of their episodes."""
-    made = index_columns(batch, work.table, counted(batch.members.rows))
-    for name in (EPISODE_INDEX, FRAME_INDEX, INDEX):
-        if not batch.rows[name].equals(pa.chunked_array([made[name]])):
-            first, last = batch.members.episode[0], batch.members.episode[-1]
-            raise RunError(f"'{name}' of episodes {first} to {last} is not what was surveyed")
 
 
 @dataclass(slots=True)
