@@ -141,17 +141,6 @@ class Inputs:
         for first, end in zip(starts.tolist(), ends, strict=True):
             file = self._file(int(members.file[first]))
             stop = int(members.row[end - 1] + members.stretch[end - 1])
-<<<<<<< HEAD
-            columns = self._columns or self._wanted(file, int(members.source[first]))
-            yield file.rows(int(members.row[first]), stop, columns)
-
-    def _wanted(self, file: TableFile, number: int) -> tuple[str, ...] | None:
-        """The columns of a file that the result has; None for all. Pictures that leave are not read."""
-        source, kept = self._work.sources[number], self._names
-        names = file.footer.schema.names
-        wanted = tuple(name for name in names if source.renamed.get(name, name) in kept)
-        return wanted if 0 < len(wanted) < len(names) else None
-=======
             columns = self._wanted(file, int(members.source[first]))
             yield file.rows(int(members.row[first]), stop, columns)
 
@@ -167,7 +156,6 @@ class Inputs:
             if name not in own.removed and own.renamed.get(name, name) in self._used
         ]
         return None if len(kept) == len(names) else kept
->>>>>>> h-tab
 
     def _batch(self, members: Members, rows: pa.Table) -> Batch:
         """The rows by the result's names, with what no file has, at the result's frame rate."""
