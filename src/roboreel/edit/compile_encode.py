@@ -21,8 +21,9 @@ from roboreel.format.inventory import Bools, Int64, Inventory
 from roboreel.format.layout import numbered
 
 PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
-_FRAMES_PER_FILE = 4000
-"""Frames that one op encodes into a file of several episodes: with more, some cores would wait for one."""
+_FILES, _FEWEST, _MOST = 8, 500, 4000
+"""A camera's frames are spread over so many files, of at least and at most so many frames each, give or take
+an episode: a file is one op, and with fewer some cores would wait for others. Compacting joins them later."""
 _FRAMES_PER_OP = 1000
 """Frames that one op encodes where each episode has a file."""
 _BYTES_PER_PIXEL = 0.05
@@ -84,7 +85,8 @@ def compile_recode(
     one_each = view.target.version.one_file_per_episode
     info = view.model.info
     limit = view.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
-    most = _FRAMES_PER_OP if one_each else _FRAMES_PER_FILE
+    spread = min(max(int(frames.sum()) // _FILES, _FEWEST), _MOST)
+    most = _FRAMES_PER_OP if one_each else spread
     by_frames = frames * int(limit * MIB) // most
     filled = by_frames if one_each else np.maximum(sizes, by_frames)
     groups = pack(filled, limit_mb=limit, kind=kinds)

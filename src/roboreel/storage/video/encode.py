@@ -146,11 +146,14 @@ def _set_colours(encoder: Any, frame: Any) -> None:
 
 
 def options_here(encoder: Mapping[str, str]) -> dict[str, str]:
-    """The encoder's settings with what changes no byte of its output: threads of svt-av1, in a worker few."""
+    """The encoder's settings with what changes no byte of its output: svt-av1's threads.
+
+    In a process among others it has as few as it can do with, which takes the least of all cores together.
+    """
     settings = {name: value for name, value in encoder.items() if name != "pix_fmt"}
     if settings["codec"] == "libsvtav1" and multiprocessing.parent_process() is not None:
         given = settings.get("svtav1-params")
-        settings["svtav1-params"] = f"lp=2:{given}" if given else "lp=2"
+        settings["svtav1-params"] = f"lp=1:{given}" if given else "lp=1"
     return settings
 
 
