@@ -17,6 +17,7 @@ import pytest
 
 import roboreel
 from roboreel import Encoding
+from roboreel.edit.plan import EncodeVideo
 from roboreel.testing import Camera, make_dataset
 from roboreel.testing.pictures import draw_numbers, read_numbers
 from tests import oracle
@@ -270,3 +271,20 @@ def test_pictures_that_only_name_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(roboreel.RunError, match=f"{TOP}.*embed"):
         roboreel.write(roboreel.open(source).encode({TOP: Encoding()}), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_long_recordings_are_spread_over_files_for_cores_to_share(tmp_path: Path) -> None:
+    source = make_dataset(
+        tmp_path / "a",
+        version="v3.0",
+        episodes=(300,) * 4,
+        cameras={TOP: Camera(width=160, height=32, storage="image")},
+    )
+    view = roboreel.open(source).encode({TOP: Encoding(vcodec="h264")})
+    plan = roboreel.plan_write(view, out=tmp_path / "out")
+    encodes = [op for op in plan.ops if isinstance(op, EncodeVideo)]
+    assert [(op.episodes.start, op.episodes.stop) for op in encodes] == [
+        (0, 1), (1, 2), (2, 3), (3, 4)
+    ]  # fmt: skip
+    result = written(view, tmp_path / "out")
+    assert numbers(result, TOP) == every(rows=(300,) * 4)

@@ -103,18 +103,20 @@ def _stay(view: United, inventory: Inventory, program: TableProgram) -> Bools:
 
 def _same_tasks(view: United, inventory: Inventory) -> Bools:
     """(episodes,) True where the task indexes of an episode's rows stay."""
-    maps = view.tasks.maps
-    numbers = view.tasks.map_of_piece.tolist()
-    return np.array(
-        [
-            all(
-                maps[numbers[row]].get(index, index) == index
-                for index in inventory.tasks_of_rows[row]
-            )
-            for row in view.rows.tolist()
-        ],
-        dtype=np.bool_,
+    rows = view.rows.tolist()
+    used = zip(
+        view.tasks.map_of_piece[view.rows].tolist(),
+        (tuple(inventory.tasks_of_rows[row]) for row in rows),
+        strict=True,
     )
+    same: dict[tuple[int, tuple[int, ...]], bool] = {}
+    found = []
+    for key in used:
+        if key not in same:
+            changes = view.tasks.maps[key[0]]
+            same[key] = all(changes.get(index, index) == index for index in key[1])
+        found.append(same[key])
+    return np.array(found, dtype=np.bool_)
 
 
 def _of_schema(view: United, inventory: Inventory, program: TableProgram) -> Bools:
@@ -161,14 +163,10 @@ def _is_whole_file(
 
 def table_bytes(view: United, inventory: Inventory) -> Int64:
     """(episodes,) compressed bytes of each episode's rows: its share of the file's."""
-    paths = view.model.episodes[DATA_PATH].to_pylist()
-    rows_of_file: dict[str, int] = dict(inventory.table_rows)
-    return np.array(
-        [
-            inventory.files[paths[row]].size_bytes
-            * int(inventory.rows[row])
-            // max(rows_of_file.get(paths[row]) or 0, int(inventory.rows[row]), 1)
-            for row in view.rows.tolist()
-        ],
-        dtype=np.int64,
-    )
+    paths = view.model.episodes[DATA_PATH].combine_chunks().take(view.rows).dictionary_encode()
+    names = paths.dictionary.to_pylist()
+    file = paths.indices.to_numpy()
+    rows = inventory.rows[view.rows]
+    size = np.array([inventory.files[name].size_bytes for name in names], dtype=np.int64)
+    held = np.array([inventory.table_rows.get(name) or 0 for name in names], dtype=np.int64)
+    return np.asarray(size[file] * rows // np.maximum(np.maximum(held[file], rows), 1))

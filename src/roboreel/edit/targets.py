@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from roboreel.edit.view import OnBroken, Target, Timestamps, View
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion, parse_version
+
+if TYPE_CHECKING:
+    from roboreel.edit.view import Target, View
+
+Timestamps: TypeAlias = Literal["regular", "keep"]
+OnBroken: TypeAlias = Literal["fail", "skip"]
 
 
 def target_for(
@@ -46,7 +52,8 @@ def target_for(
     changes = any(source.model.info.version is not version for source in view.sources)
     if regroup is None:
         regroup = changes or limits != (None, None)
-    return Target(
+    return replace(
+        view.target,
         version=version,
         data_file_mb=limits[0],
         video_file_mb=limits[1],

@@ -76,9 +76,13 @@ def _keys(
     index_of = {text: index for index, text in reversed(list(inventory.tasks.items()))}
     chains = [view.pieces.retasked[at] for at in positions.tolist()]
     used: dict[tuple[Retask, ...], set[int]] = {}
-    for chain, indexes, texts in zip(
-        chains, inventory.tasks_of_rows, inventory.tasks_of_episodes, strict=True
-    ):
+    every = zip(
+        chains,
+        map(tuple, inventory.tasks_of_rows),
+        map(tuple, inventory.tasks_of_episodes),
+        strict=True,
+    )
+    for chain, indexes, texts in dict.fromkeys(every):  # most are of the same few
         known = used.setdefault(chain, set())
         known.update(index for index in indexes if index in inventory.tasks)
         known.update(index_of[text] for text in texts if text in index_of)

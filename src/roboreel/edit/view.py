@@ -12,12 +12,11 @@ import pyarrow as pa
 
 from roboreel.edit.encoding import Encoding
 from roboreel.edit.pieces import Pieces, whole_pieces
+from roboreel.edit.targets import OnBroken, Timestamps
 from roboreel.edit.verbs import Verbs
 from roboreel.format.model import Model
 from roboreel.format.version import FormatVersion
 
-Timestamps: TypeAlias = Literal["regular", "keep"]
-OnBroken: TypeAlias = Literal["fail", "skip"]
 Unlike: TypeAlias = Literal["strict", "common", "pad"]
 
 

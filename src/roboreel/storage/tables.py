@@ -99,15 +99,16 @@ class TableFile:
             table.validate(full=True)  # texts in UTF-8, too
             return table
 
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of a row in memory, about; at least one."""
+    def row_bytes(self, columns: Sequence[str] | None = None) -> int:
+        """Bytes of a row in memory, all columns or some, about; at least one."""
         facts, rows, taken = self._file.metadata, 0, 0
+        wanted = frozenset(self.footer.schema.names if columns is None else columns)
         for at in range(min(_SAMPLED_GROUPS, facts.num_row_groups)):
             group = facts.row_group(at)
-            chunks = [group.column(number) for number in range(group.num_columns)]
-            numbers = sum(c.num_values * _WIDTH.get(c.physical_type, 4) for c in chunks)
-            taken += max(group.total_byte_size, numbers)
+            for chunk in map(group.column, range(group.num_columns)):
+                if chunk.path_in_schema.partition(".")[0] in wanted:
+                    numbers = chunk.num_values * _WIDTH.get(chunk.physical_type, 4)
+                    taken += max(chunk.total_uncompressed_size, numbers)
             rows += group.num_rows
         return max(1, int(taken // max(1, rows)))
 
@@ -278,7 +279,7 @@ def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
     dictionary = [
         leaf
         for column in table.schema
-        if _repeats(table[column.name])
+        if _repeats(table, column.name)
         for leaf in _leaf_paths(column.name, column.type)
     ]
     with root.create(name) as sink:
@@ -323,7 +324,7 @@ def write_batches(
     dictionary = [
         leaf
         for column in schema
-        if column.name not in plain_columns and _repeats(first and first[0][column.name])
+        if column.name not in plain_columns and _repeats(first and first[0], column.name)
         for leaf in _leaf_paths(column.name, column.type)
     ]
     with root.create(name) as sink:
@@ -349,11 +350,11 @@ def write_batches(
     return rows
 
 
-def _repeats(column: pa.ChunkedArray | None) -> bool:
+def _repeats(table: pa.Table | None, name: str) -> bool:
     """False for measured numbers of which hardly any is there twice: a dictionary makes them larger."""
-    if column is None or not len(column):
+    if table is None or name not in table.column_names or not len(table):
         return True
-    numbers = column.slice(0, _SAMPLED_VALUES).combine_chunks()
+    numbers = table[name].slice(0, _SAMPLED_VALUES).combine_chunks()
     while pa.types.is_fixed_size_list(numbers.type) or pa.types.is_list(numbers.type):
         numbers = numbers.flatten()
     if not pa.types.is_floating(numbers.type) or len(numbers) < _SAMPLED_VALUES:

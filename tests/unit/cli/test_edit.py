@@ -444,6 +444,14 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
 }
 
 
+def test_what_has_no_camera_is_not_encoded(roboreel: Roboreel, tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "a", version="v2.1", episodes=(2,), cameras={})
+    for option, says in (("--crf=20", "has no camera"), ("--to-images", "has no video camera")):
+        done = roboreel("encode", folder, option, "-o", tmp_path / "out")
+        assert (done.code, done.out) == (2, "")
+        assert says in done.err
+
+
 @pytest.mark.parametrize(("code", "arguments", "says"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_one_message_and_nothing_is_written(
     roboreel: Roboreel,

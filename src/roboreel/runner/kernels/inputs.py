@@ -20,6 +20,7 @@ from roboreel.edit.plan import (
     STRETCH,
     TASK_MAP,
 )
+from roboreel.format.feature import INDEX_DTYPES
 from roboreel.format.inventory import Bools, Int64
 from roboreel.format.model import EPISODE
 from roboreel.runner.work import Work
@@ -78,6 +79,7 @@ class Inputs:
         self._open: TableFile | None = None
         self.file_rows: dict[str, int] = {}
         """Rows of the files that were opened, by name."""
+        self._used = {*work.table.schema.names, *INDEX_DTYPES} - {*work.table.decoded}
         paths = work.inputs[INPUT_TABLE].combine_chunks().dictionary_encode()
         self.names: list[str] = paths.dictionary.to_pylist()
         rows = _numbers(work, ROWS)
@@ -108,7 +110,8 @@ class Inputs:
         """How many of the episodes, from the first on, are of one dataset and not too large together."""
         if self._work.table.decoded:
             return 1
-        row_bytes = self._file(int(members.file[0])).row_bytes
+        file = self._file(int(members.file[0]))
+        row_bytes = file.row_bytes(self._wanted(file, int(members.source[0])))
         most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // row_bytes))
         fit = np.searchsorted(np.cumsum(members.stretch), most, side="right")
         others = np.flatnonzero(members.source != members.source[0])
@@ -138,15 +141,21 @@ class Inputs:
         for first, end in zip(starts.tolist(), ends, strict=True):
             file = self._file(int(members.file[first]))
             stop = int(members.row[end - 1] + members.stretch[end - 1])
-            columns = self._columns or self._wanted(file, int(members.source[first]))
+            columns = self._wanted(file, int(members.source[first]))
             yield file.rows(int(members.row[first]), stop, columns)
 
-    def _wanted(self, file: TableFile, number: int) -> tuple[str, ...] | None:
-        """The columns of a file that the result has; None for all. Pictures that leave are not read."""
-        source, kept = self._work.sources[number], self._names
+    def _wanted(self, file: TableFile, source: int) -> Sequence[str] | None:
+        """The columns of a file that the result has, or that index columns are made of; None for all."""
+        if self._columns is not None:
+            return self._columns
+        own = self._work.sources[source]
         names = file.footer.schema.names
-        wanted = tuple(name for name in names if source.renamed.get(name, name) in kept)
-        return wanted if 0 < len(wanted) < len(names) else None
+        kept = [
+            name
+            for name in names
+            if name not in own.removed and own.renamed.get(name, name) in self._used
+        ]
+        return None if len(kept) == len(names) else kept
 
     def _batch(self, members: Members, rows: pa.Table) -> Batch:
         """The rows by the result's names, with what no file has, at the result's frame rate."""
