@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from tests.judge import faults, sound
 from tests.mutate import edit_info, edit_lines, set_column
 from tests.oracle import read, tree_digest
 
+T = TypeVar("T")
 VERSIONS = ("v2.0", "v2.1", "v3.0")
 BESIDE = ("README.md", "meta/modality.json")
 TASKS = ("put it down", "öffne die Schublade", "turn around")
@@ -104,8 +105,16 @@ class Step:
 Draw = Callable[[st.DataObject, Dataset, dict[str, Base]], Step | None]
 
 
+def _subset(data: st.DataObject, items: Sequence[T]) -> list[T]:
+    """Some of the items, or none."""
+    chosen = data.draw(st.lists(st.booleans(), min_size=len(items), max_size=len(items)))
+    return [item for item, taken in zip(items, chosen, strict=True) if taken]
+
+
 def _some(data: st.DataObject, count: int) -> list[int]:
-    return data.draw(st.lists(st.integers(0, count - 1), min_size=1, unique=True))
+    """Places of episodes, at least one, in any order."""
+    places = _subset(data, range(count)) or [data.draw(st.integers(0, count - 1))]
+    return places[::-1] if data.draw(st.booleans()) else places
 
 
 def keep(data: st.DataObject, model: Dataset, _: dict[str, Base]) -> Step:
@@ -153,7 +162,7 @@ def shuffle(data: st.DataObject, model: Dataset, _: dict[str, Base]) -> Step:
 
 
 def rename(data: st.DataObject, model: Dataset, _: dict[str, Base]) -> Step | None:
-    olds = data.draw(st.lists(st.sampled_from(list(model.features)), max_size=3, unique=True))
+    olds = _subset(data, list(model.features)[::2])
     free = [n for n in (*NAMES, *olds) if n not in model.features or n in olds]
     news = data.draw(st.permutations(list(dict.fromkeys(free))))
     names = dict(zip(olds, news, strict=False))
@@ -163,7 +172,7 @@ def rename(data: st.DataObject, model: Dataset, _: dict[str, Base]) -> Step | No
 
 
 def remove(data: st.DataObject, model: Dataset, _: dict[str, Base]) -> Step | None:
-    gone = data.draw(st.lists(st.sampled_from(list(model.features)), max_size=2, unique=True))
+    gone = _subset(data, list(model.features)[1::3])
     if not gone or len(gone) == len(model.features):
         return None
     return Step("remove", lambda v: v.remove(*gone), lambda m: m.remove(gone))
@@ -184,8 +193,8 @@ def set_tasks(data: st.DataObject, model: Dataset, _: dict[str, Base]) -> Step |
     text = st.sampled_from(TASKS)
     what: dict[str, Any] = {
         "every": data.draw(st.none() | text),
-        "replacing": data.draw(st.dictionaries(st.sampled_from(model.listed), text, max_size=2)),
-        "episodes": data.draw(st.dictionaries(st.integers(0, len(model) - 1), text, max_size=2)),
+        "replacing": {old: data.draw(text) for old in _subset(data, model.listed[:3])},
+        "episodes": {place: data.draw(text) for place in _subset(data, range(len(model))[:3])},
     }
     if not any(what.values()):
         return None
