@@ -75,7 +75,6 @@ class Inputs:
 
     def __init__(self, work: Work, root: Root, columns: Sequence[str] | None = None) -> None:
         self._work, self.root, self._columns = work, root, columns
-        self._names = frozenset(work.table.schema.names)
         self._open: TableFile | None = None
         self.file_rows: dict[str, int] = {}
         """Rows of the files that were opened, by name."""
