@@ -60,7 +60,9 @@ def written(view: View, out: Path) -> Plan:
 
 def assert_index_columns(folder: Path, lengths: list[int], fps: int = 30) -> None:
     table = rows_of(folder)
-    assert table["episode_index"].to_pylist() == [e for e, n in enumerate(lengths) for _ in range(n)]
+    assert table["episode_index"].to_pylist() == [
+        e for e, n in enumerate(lengths) for _ in range(n)
+    ]
     assert table["frame_index"].to_pylist() == [k for n in lengths for k in range(n)]
     assert table["index"].to_pylist() == list(range(sum(lengths)))
     seconds = np.array([k / fps for n in lengths for k in range(n)], dtype=np.float32)
@@ -141,7 +143,9 @@ def test_supplied_values_go_with_their_rows(source: Path, tmp_path: Path) -> Non
     expected = [
         v
         for e in kept
-        for v in values[begins[e] + (3 if e == 2 else 0) : begins[e] + (6 if e == 2 else LENGTHS[e])]
+        for v in values[
+            begins[e] + (3 if e == 2 else 0) : begins[e] + (6 if e == 2 else LENGTHS[e])
+        ]
     ]
     assert rows_of(tmp_path / "b")["reward"].to_pylist() == expected
 
@@ -280,9 +284,7 @@ def test_what_an_input_lacks_is_filled() -> None:
 def test_shorter_vectors_are_padded_and_masked(target: pa.DataType) -> None:
     short = pa.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], pa.list_(pa.float32(), 2))
     fields = [pa.field("v", target), pa.field("v_mask", pa.list_(pa.bool_(), 4))]
-    program, schema = program_for(
-        fields, filled=("v",), masks={"v": "v_mask"}, shapes={"v": (4,)}
-    )
+    program, schema = program_for(fields, filled=("v",), masks={"v": "v_mask"}, shapes={"v": (4,)})
     table = transformed(batch_of({"v": short}, [1, 2]), program, schema, {})
     assert table["v"].to_pylist() == [[a, b, 0.0, 0.0] for a, b in short.to_pylist()]
     assert table["v_mask"].to_pylist() == [[True, True, False, False]] * 3

@@ -220,4 +220,3 @@ def test_statistics_of_a_plan_are_those_of_the_rows(plan: Plan) -> None:
             np.testing.assert_allclose(stats[name]["mean"], values.mean(), rtol=1e-5, atol=1e-5)
             np.testing.assert_allclose(stats[name]["max"], values.max(), rtol=1e-5, atol=1e-5)
             assert stats[name]["count"].tolist() == [here.sum()]
-
