@@ -123,11 +123,9 @@ def documents(source: str, version: str, out: str) -> Timed:
 
 
 def _write_documents(dataset: Dataset, plan: Plan, out: str) -> None:
-    write_documents(
-        LocalRoot(out),
-        plan,
-        settled_stats(plan, lambda _, episode: dataset.stored_stats().of(episode), lambda _: {}),
-    )
+    stored = dataset.stored_stats()
+    settled = settled_stats(plan, lambda _, episodes: stored.blocks(episodes), lambda _: [])
+    write_documents(LocalRoot(out), plan, settled)
 
 
 def documents_limit(source: str, version: str, out: str) -> Timed:
