@@ -28,7 +28,7 @@ _READ_WHOLE_BYTES = 1 << 18
 """For a few columns, a local file up to this size is read at once: cheaper than seeking about in it."""
 
 _ROWS_FOR_THREADS = 5_000
-"""For fewer rows of a row group, starting threads takes longer than reading."""
+"""For fewer rows, starting threads takes longer than reading."""
 _MANY_GROUPS = 64
 """Of more row groups, a column is read ahead: each would be a read of its own."""
 _SAMPLED_GROUPS = 16
@@ -128,7 +128,7 @@ class TableFile:
     def _read_groups(self, first: int, last: int, columns: Sequence[str] | None) -> pa.Table:
         self._refuse_bomb(range(first, last), columns)
         counts = self.footer.row_group_rows[first:last]
-        many = sum(counts) >= _ROWS_FOR_THREADS * max(1, len(counts))
+        many = sum(counts) >= _ROWS_FOR_THREADS
         groups, names = list(range(first, last)), None if columns is None else list(columns)
         with self._explained():
             return self._file.read_row_groups(groups, columns=names, use_threads=many)
@@ -150,14 +150,6 @@ class TableFile:
         with self._explained():
             for batch in self._file.iter_batches(batch_size=rows, columns=list(columns)):
                 yield pa.Table.from_batches([batch]).select(list(columns))
-
-    def groups(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Some columns of the whole file, row group by row group."""
-        for number in range(len(self.footer.row_group_rows)):
-            self._refuse_bomb([number], columns)
-            with self._explained():
-                group = self._file.read_row_group(number, columns=list(columns))
-            yield group
 
     def close(self) -> None:
         """Close the file."""
