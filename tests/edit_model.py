@@ -27,7 +27,7 @@ EXACT = 1e-6
 Stats = Mapping[str, Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Take:
     """An episode of the model."""
 
@@ -76,7 +76,7 @@ class Take:
         return replace(self, row_tasks=row_tasks, listed=tuple(listed), unheld=unheld)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
     """The model of a dataset; immutable, each edit makes another."""
 
