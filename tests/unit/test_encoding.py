@@ -212,7 +212,7 @@ def test_depth_that_is_encoded_again_is_what_was_decoded(tmp_path: Path) -> None
     assert [frame.format.name for frame in frames] == ["gray12le"] * 6
     encode_parts(root, "a.mp4", [frames[:5], frames[5:]], fps=Fraction(30), encoder=DEPTH_ENCODER)
     with av.open(str(tmp_path / "a.mp4")) as file:
-        found = [np.frombuffer(f.planes[0], np.uint16) for f in file.decode(video=0)]
+        found = [np.frombuffer(bytes(f.planes[0]), np.uint16) for f in file.decode(video=0)]
     assert len(found) == 6
     for one, shown in zip(values, found, strict=True):
         np.testing.assert_array_equal(shown.reshape(64, -1)[:, :64], one)

@@ -23,7 +23,7 @@ NAME = "a.parquet"
 def sound() -> dict[str, list[float]]:
     frame = [k for n in LENGTHS for k in range(n)]
     return {
-        "timestamp": [np.float32(k / 25) for k in frame],
+        "timestamp": [float(np.float32(k / 25)) for k in frame],
         "frame_index": list(map(float, frame)),
         "episode_index": [float(e) for e, n in enumerate(LENGTHS) for _ in range(n)],
         "index": [1000.0 + row for row in range(sum(LENGTHS))],

@@ -22,6 +22,7 @@ from roboreel.format.stats import features_stats
 from roboreel.runner.kernels import inputs
 from roboreel.runner.kernels.inputs import Batch, Members
 from roboreel.runner.kernels.rows import transformed
+from roboreel.storage.tables import TableFile
 from roboreel.testing import make_dataset
 
 LENGTHS = (5, 3, 8, 1, 6, 4, 7)
@@ -154,14 +155,14 @@ def test_columns_of_no_use_are_not_read(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Any] = []
-    rows = inputs.TableFile.rows
+    rows = TableFile.rows
 
     def noted(self: Any, start: int, stop: int, columns: Any = None) -> pa.Table:
         read.append(columns)
         return rows(self, start, stop, columns)
 
     plan = ops.plan_write(roboreel.open(source).remove("action"), out=tmp_path / "b")
-    monkeypatch.setattr(inputs.TableFile, "rows", noted)
+    monkeypatch.setattr(TableFile, "rows", noted)
     work = ops.run(plan)
     assert work.frames == sum(LENGTHS)
     of_tables = [columns for columns in read if columns and "frame_index" in columns]

@@ -18,11 +18,10 @@ from hypothesis import strategies as st
 
 from roboreel.errors import StorageError
 from roboreel.storage.fs import FsspecRoot, LocalRoot
-from roboreel.storage.tables import (
+from roboreel.storage.tables import TableFile, read_footer, read_table
+from roboreel.storage.tables_write import (
     ROW_GROUP_BYTES,
-    TableFile,
-    read_footer,
-    read_table,
+    episode_bytes,
     write_rows,
     write_table,
 )
@@ -333,3 +332,25 @@ def test_closed_tables_leave_no_file_open(grouped: Path) -> None:
     assert len(errors) == 5
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_measured_numbers_have_no_dictionary_and_repeated_ones_have(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0).normal(size=(3000, 2)).astype(np.float32)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(numbers.reshape(-1)), 2)
+    table = pa.table({"v": vectors, "few": pa.array(np.tile([0.5, 1.5], 1500)), "n": range(3000)})
+    write_rows(LocalRoot(tmp_path), "a.parquet", iter([table]), schema=table.schema)
+    group = pq.read_metadata(tmp_path / "a.parquet").row_group(0)
+    by_name = {group.column(at).path_in_schema: group.column(at) for at in range(3)}
+    assert not by_name["v.list.element"].has_dictionary_page
+    assert by_name["few"].has_dictionary_page
+    assert pq.read_table(tmp_path / "a.parquet").equals(table)
+
+
+def test_bytes_of_episodes_are_those_of_their_values() -> None:
+    table = pa.table(
+        {"a": pa.array(range(10)), "b": pa.array([[1.0, 2.0]] * 10, pa.list_(pa.float32(), 2))}
+    )
+    assert episode_bytes(table, [3, 7]) == [48, 112]
+    texts = table.append_column("t", pa.array(["x" * n for n in range(10)]))
+    parts = [texts.slice(0, 3), texts.slice(3, 7)]
+    assert episode_bytes(texts, [3, 7]) == [part.nbytes for part in parts]

@@ -11,18 +11,21 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.carried import united_info, with_provenance
-from roboreel.edit.features import refuse_twins
 from roboreel.edit.frames import taken_count
+from roboreel.edit.pieces import END
 from roboreel.edit.plan import PlanSource, source_prefix
+from roboreel.edit.unite_names import adapted, by_own_names, piece_table
 from roboreel.edit.unite_tasks import UnitedTasks, united_tasks
-from roboreel.edit.view import Clips, Source, Target, View
+from roboreel.edit.view import Source, Target, View
 from roboreel.errors import PlanError, Problem
 from roboreel.format.feature import Feature
-from roboreel.format.inventory import CameraFacts, Int64, Inventory, StreamFacts
-from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, Model, video_path
+from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory, StreamFacts
+from roboreel.format.model import EPISODE, LENGTH, Model
 from roboreel.format.parse import Problems
 
 _NO_STREAM = -1
+PART = -1
+"""As the declared length of an episode of which not all rows are taken, each once."""
 _T = TypeVar("_T")
 
 
@@ -41,7 +44,7 @@ class United:
     stretch: Int64 = field(repr=False)
     """(pieces,) rows of the input that a piece spans: other than it has where the frame rate changes."""
     declared: Int64 = field(repr=False)
-    """(pieces,) frames of the whole episode by its documents."""
+    """(pieces,) frames of the episode by its documents; `PART` where it is not taken as a whole."""
     first_supplied: Int64 = field(repr=False)
     """(pieces,) where the values of its stretch begin in `supplied`."""
     supplied: pa.Table | None = field(repr=False)
@@ -79,8 +82,8 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
     place = np.argsort(np.concatenate(positions), kind="stable")
     step = Fraction(1) if view.fps is None else view.model.info.fps / view.fps
     tasks = united_tasks(view, inventories, problems)
-    named = [_named(view, number, inventory) for number, inventory in enumerate(inventories)]
-    tables = [_table(view, number, at) for number, at in enumerate(positions)]
+    named = [by_own_names(view, number, inventory) for number, inventory in enumerate(inventories)]
+    tables = [piece_table(view, number, at) for number, at in enumerate(positions)]
     stretch = np.concatenate([inventory.rows for inventory in inventories])[place]
     inventory = _joined(named, positions, place, tasks)
     if step != 1:
@@ -99,7 +102,7 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
         rows=np.arange(len(view.pieces), dtype=np.int64),
         source=view.pieces.source,
         stretch=stretch,
-        declared=np.concatenate(declared)[place],
+        declared=np.where(_whole(view, step), np.concatenate(declared)[place], PART),
         first_supplied=np.concatenate(first)[place],
         supplied=supplied,
         tasks=tasks,
@@ -112,11 +115,17 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
             for number, (source, inventory) in enumerate(
                 zip(view.sources, inventories, strict=True)
             )
-            if all(_schema(schema, source) is schema for schema in inventory.schemas.values())
+            if all(adapted(schema, source) is schema for schema in inventory.schemas.values())
         ),
         step=step,
         lost=lost,
     )
+
+
+def _whole(view: View, step: Fraction) -> Bools:
+    """(pieces,) True where every row of an episode is taken once: its statistics hold."""
+    pieces = view.pieces
+    return np.asarray((pieces.start == 0) & (pieces.stop == END) & (step == 1))
 
 
 def _concatenated(tables: Sequence[pa.Table]) -> pa.Table:
@@ -193,86 +202,6 @@ def _of_sources(view: View, found: Sequence[Sequence[Problem]]) -> tuple[Problem
             if problem.episode is None or problem.episode in taken
         ]
     return tuple(kept)
-
-
-def _table(view: View, number: int, at: Int64) -> pa.Table:
-    """The episodes table of one source's pieces, its paths named for several roots."""
-    source, prefix = view.sources[number], source_prefix(number, view.roots)
-    table = source.model.episodes.take(pa.array(view.pieces.row[at]))
-    if not prefix:
-        return table
-    own = [camera for camera in source.model.info.cameras if camera not in source.clips]
-    for camera, clips in source.clips.items():
-        files = [clips.names[row] for row in view.pieces.row[at].tolist()]
-        named = [None if file is None else _clip_prefix(view, clips) + file for file in files]
-        table = table.append_column(video_path(camera), pa.array(named, pa.string()))
-    for name in (DATA_PATH, *(video_path(camera) for camera in own)):
-        paths = [path if path is None else prefix + path for path in table[name].to_pylist()]
-        place = table.column_names.index(name)
-        table = table.set_column(place, name, pa.array(paths, pa.string()))
-    return table
-
-
-def _named(view: View, number: int, inventory: Inventory) -> Inventory:
-    """An inventory by the features' names in the view, and paths named for several roots."""
-    source, prefix = view.sources[number], source_prefix(number, view.roots)
-
-    def by_path(found: Mapping[str, _T]) -> dict[str, _T]:
-        return {prefix + path: item for path, item in found.items()}
-
-    def by_name(found: Mapping[str, _T]) -> dict[str, _T]:
-        kept = {name: item for name, item in found.items() if name not in source.removed}
-        return {source.renamed.get(name, name): item for name, item in kept.items()}
-
-    features = source.model.info.features
-    removed_cameras = set(inventory.cameras) & set(source.removed)
-    schemas: dict[int, pa.Schema] = {}
-    for schema in inventory.schemas.values():
-        if id(schema) not in schemas:
-            schemas[id(schema)] = _schema(schema, source)
-    files, tidy = by_path(inventory.files), by_path(inventory.tidy_videos)
-    cameras = {n: f for n, f in by_name(inventory.cameras).items() if n not in removed_cameras}
-    for camera, found in inventory.clips.items():
-        folder = _clip_prefix(view, source.clips[camera])
-        files |= {folder + path: facts for path, facts in found.files.items()}
-        tidy |= {folder + path: packets for path, packets in found.tidy_videos.items()}
-        cameras[camera] = found.camera
-    return replace(
-        inventory,
-        files=files,
-        schemas={prefix + p: schemas[id(schema)] for p, schema in inventory.schemas.items()},
-        cameras=cameras,
-        shapes=by_name(inventory.shapes),
-        with_stats={
-            name: known
-            for name, known in by_name(inventory.with_stats).items()
-            if name in features and name not in source.filled
-        },
-        table_rows=by_path(inventory.table_rows),
-        tidy_videos=tidy,
-    )
-
-
-def _clip_prefix(view: View, clips: Clips) -> str:
-    number = len(view.sources) + view.folders.index(clips.folder)
-    return source_prefix(number, view.roots)
-
-
-def _schema(schema: pa.Schema, source: Source) -> pa.Schema:
-    """A table's columns by their names in the view, with those that are supplied."""
-    touched = {*source.renamed, *source.removed}
-    if not source.supplied and not source.filled and touched.isdisjoint(schema.names):
-        return schema
-    fields = [
-        item.with_name(source.renamed.get(item.name, item.name))
-        for item in schema
-        if item.name not in source.removed
-    ]
-    fields = [item for item in fields if item.name not in source.filled]
-    fields += [pa.field(name, type_) for name, type_ in source.filled.items()]
-    fields += [pa.field(name, column.type) for name, column in source.supplied.items()]
-    refuse_twins([item.name for item in fields])
-    return pa.schema(fields, schema.metadata)
 
 
 def _joined(

@@ -190,7 +190,7 @@ class Ledger:
         Args:
             episodes: numbers in the result; the first of them counts as 0.
         """
-        found = []
+        found: list[tuple[int, StatsBlock]] = []
         for ranges in self._measured().values():
             begin = max(0, bisect_right(ranges, (episodes.start, len(self.plan.ops))) - 1)
             for first, number in ranges[begin:]:
