@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -15,6 +16,11 @@ import pyarrow.parquet as pq
 
 WIDTH, HEIGHT = 640, 480
 CHUNK_SIZE = 1000
+CRF = 30
+ENCODERS = {
+    "h264": ("libx264", {"g": "2", "preset": "superfast"}),
+    "av1": ("libsvtav1", {"g": "2", "preset": "12"}),
+}
 COLOURS = ("red", "green", "blue", "yellow", "white")
 
 Pixels = npt.NDArray[np.uint8]
@@ -26,8 +32,8 @@ class Shape:
 
     robot_type: str
     fps: int
-    bit_rate: int
-    """Of each camera, as told to the encoder: in short clips it overshoots."""
+    bit_rate: int | None
+    """Of each camera, as told to the encoder: in short clips it overshoots. None: by `CRF`."""
     cameras: tuple[str, ...]
     vectors: Mapping[str, int]
     """Length by name of the float32 columns."""
@@ -35,6 +41,7 @@ class Shape:
     """Episodes take turns at them."""
     clip_lengths: tuple[int, ...]
     """Frames per clip; an odd one, so that no cut falls on a multiple of the GOP by luck."""
+    codec: Literal["h264", "av1"] = "h264"
 
 
 ALOHA = Shape(
@@ -110,11 +117,13 @@ def encode_clips(folder: Path, shape: Shape) -> list[list[Path]]:
 
 def encode(path: Path, shape: Shape, *, length: int, seed: int) -> None:
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            "libx264", rate=Fraction(shape.fps), options={"g": "2", "preset": "superfast"}
-        )
+        encoder, options = ENCODERS[shape.codec]
+        if shape.bit_rate is None:
+            options = options | {"crf": str(CRF)}
+        stream: Any = container.add_stream(encoder, rate=Fraction(shape.fps), options=options)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.bit_rate = shape.bit_rate
+        if shape.bit_rate is not None:
+            stream.bit_rate = shape.bit_rate
         for picture in pictures(length, seed=seed):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
@@ -209,7 +218,7 @@ def features(shape: Shape) -> dict[str, object]:
     scalars |= {"task_index": "int64"}
     return {
         **{name: vector_feature(size) for name, size in shape.vectors.items()},
-        **{camera: camera_feature(shape.fps) for camera in shape.cameras},
+        **{camera: camera_feature(shape) for camera in shape.cameras},
         "timestamp": {"dtype": "float32", "shape": [1], "names": None},
         **{n: {"dtype": d, "shape": [1], "names": None} for n, d in scalars.items()},
     }
@@ -220,7 +229,7 @@ def vector_feature(size: int) -> dict[str, object]:
     return {"dtype": "float32", "shape": [size], "names": names}
 
 
-def camera_feature(fps: int) -> dict[str, object]:
+def camera_feature(shape: Shape) -> dict[str, object]:
     return {
         "dtype": "video",
         "shape": [HEIGHT, WIDTH, 3],
@@ -228,12 +237,15 @@ def camera_feature(fps: int) -> dict[str, object]:
         "info": {
             "video.height": HEIGHT,
             "video.width": WIDTH,
-            "video.codec": "h264",
+            "video.codec": shape.codec,
             "video.pix_fmt": "yuv420p",
             "video.is_depth_map": False,
-            "video.fps": fps,
+            "video.fps": shape.fps,
             "video.channels": 3,
             "has_audio": False,
+            "video.g": 2,
+            "video.crf": CRF,
+            "video.preset": 12 if shape.codec == "av1" else "superfast",
         },
     }
 

@@ -63,6 +63,16 @@ def own_peak_rss_bytes() -> int:
     return maxrss_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
+def own_bytes_written() -> int:
+    """That this process has handed to the kernel since its start; 0 where nobody counts."""
+    path = Path("/proc/self/io")
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("wchar:"):
+                return int(line.split()[1])
+    return 0
+
+
 def settle() -> None:
     """Waits until what earlier runs wrote is on disk, so that nobody pays for another's output."""
     os.sync()

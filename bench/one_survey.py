@@ -17,9 +17,8 @@ from roboreel.dataset.survey import survey
 def main() -> None:
     dataset = open_dataset(sys.argv[1])
     workers = int(sys.argv[2])
-    more = {"workers": workers} if workers > 1 else {}  # older releases know none
     before, started = os.times(), time.perf_counter()
-    survey(dataset, **more)
+    survey(dataset, workers=workers)
     seconds, after = time.perf_counter() - started, os.times()
     cpu = sum(after[:4]) - sum(before[:4])
     report = {"seconds": seconds, "cpu_seconds": cpu, "peak_rss_bytes": own_peak_rss_bytes()}

@@ -20,7 +20,12 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "roboreel"
 RULES = ROOT / "docs" / "format" / "rules.md"
 CONVERT = ROOT / "docs" / "convert.md"
+EDITS = (
+    *("delete", "keep", "split", "merge", "trim", "reorder", "shuffle", "features", "tasks"),
+    *("resample", "encode", "compact"),
+)
 PAGES_OF_COMMANDS = {name: ROOT / "docs" / f"{name}.md" for name in ("check", "diff")}
+PAGES_OF_COMMANDS |= dict.fromkeys(EDITS, ROOT / "docs" / "edit.md")
 """Where a command is described; the others in `CONVERT`."""
 
 REPORTERS = {"add", "error", "breaks", "notes", "_note", "_problem", "Remark", "_remark"}

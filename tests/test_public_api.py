@@ -18,6 +18,7 @@ def test_public_names() -> None:
         "DatasetError",
         "DiffReport",
         "Difference",
+        "Encoding",
         "Feature",
         "FormatVersion",
         "MissingDependencyError",
@@ -30,13 +31,18 @@ def test_public_names() -> None:
         "StorageError",
         "UsageError",
         "VideoError",
+        "View",
         "__version__",
+        "add_video",
         "check",
+        "concat",
         "convert",
         "diff",
         "open",
         "plan_convert",
+        "plan_write",
         "run",
+        "write",
     ]
 
 

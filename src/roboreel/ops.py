@@ -13,8 +13,8 @@ from roboreel.dataset.survey import survey
 from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import Plan, source_prefix
-from roboreel.edit.targets import target_for
-from roboreel.edit.view import OnBroken, Timestamps, View, whole_view
+from roboreel.edit.targets import OnBroken, Timestamps, target_for
+from roboreel.edit.view import View, whole_view
 from roboreel.errors import DatasetError, UsageError
 from roboreel.format.inventory import Inventory
 from roboreel.format.version import FormatVersion

@@ -56,15 +56,15 @@ def surveyed(view: View, workers: int, known: dict[str, Inventory]) -> list[Inve
     found = []
     for number, source in enumerate(view.sources):
         dataset = cast("Dataset", source.dataset)
-        if dataset.url not in known:
-            known[dataset.url] = survey(dataset, workers=workers)
+        without = source.removed & set(dataset.cameras)
+        key = "\n".join([dataset.url, *sorted(without)])
+        if key not in known:
+            known[key] = survey(dataset, workers=workers, without=without)
         here = np.flatnonzero(view.pieces.source == number)
         pieces = view.pieces.take(here)
-        inventory = survey_pieces(
-            dataset, known[dataset.url], pieces.row, pieces.start, pieces.stop
-        )
+        inventory = survey_pieces(dataset, known[key], pieces.row, pieces.start, pieces.stop)
         for camera, clips in source.clips.items():
-            wanted = _wanted(dataset, clips, pieces, inventory, known[dataset.url])
+            wanted = _wanted(dataset, clips, pieces, inventory, known[key])
             folder = open_root(clips.folder)
             inventory = survey_clips(inventory, camera, folder, wanted, dataset.fps)
         found.append(inventory)

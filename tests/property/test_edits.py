@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ import roboreel
 from roboreel.edit.verbs import Verbs
 from roboreel.format.version import parse_version
 from roboreel.testing import Camera, make_dataset
-from tests.edit_model import EXTRA, Dataset, model_of, unlike
+from tests.edit_model import EXTRA, Dataset, beyond_copies, digest, model_of, unlike
 from tests.judge import faults, sound
 from tests.mutate import edit_info, edit_lines, set_column
 from tests.oracle import read, tree_digest
@@ -54,10 +53,6 @@ MADE: dict[str, dict[str, Any]] = {
 
 COPIED: set[str] = set()
 """Digests of the tables of all sources."""
-
-
-def digest(path: Path) -> str:
-    return hashlib.blake2b(path.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,15 +289,8 @@ def _written(view: Verbs, model: Dataset, out: Path) -> Dataset:
         assert done.frames_encoded == 0
     result = read(sound(out))
     assert unlike(model, result, reencoded=anew) == []
-    found = faults(result, extra_files=BESIDE)
-    assert [fault for fault in found if not _copied(fault, out)] == []
+    assert beyond_copies(faults(result, extra_files=BESIDE), out, COPIED) == []
     return model.seen_again(result)
-
-
-def _copied(fault: str, out: Path) -> bool:
-    """True of a table's metadata that is as some source has it: the file is a copy of one."""
-    path, _, says = fault.partition(": ")
-    return says.startswith("'List'") and digest(out / path) in COPIED
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))

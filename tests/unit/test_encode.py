@@ -17,6 +17,7 @@ import pytest
 
 import roboreel
 from roboreel import Encoding
+from roboreel.edit.plan import EncodeVideo
 from roboreel.testing import Camera, make_dataset
 from roboreel.testing.pictures import draw_numbers, read_numbers
 from tests import oracle
@@ -130,12 +131,12 @@ def test_a_video_becomes_the_pictures_that_it_decodes_to(
 
 def decoded_rgb(path: Path) -> list[Picture]:
     with av.open(str(path)) as file:
-        return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+        return [np.asarray(f.to_ndarray(format="rgb24"), np.uint8) for f in file.decode(video=0)]
 
 
 def png_pixels(data: bytes) -> Picture:
-    with av.open(io.BytesIO(data)) as file:
-        return next(file.decode(video=0)).to_ndarray(format="rgb24")
+    with av.open(io.BytesIO(data), "r") as file:
+        return np.asarray(next(file.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
 
 
 @pytest.mark.parametrize("version", ["v2.1", "v3.0"])
@@ -232,11 +233,11 @@ def test_a_resampled_video_becomes_pictures(tmp_path: Path) -> None:
 
 def test_a_renamed_camera_of_some_trimmed_episodes_is_encoded(tmp_path: Path) -> None:
     source = made(tmp_path, "v3.0")
-    view = roboreel.open(source).keep([2, 0]).trim({1: (3, 9)}).rename({TOP: "cam"})
+    view = roboreel.open(source).keep([2, 0]).trim({1: (4, 9)}).rename({TOP: "cam"})
     result = written(view.encode({"cam": Encoding(vcodec="h264")}), tmp_path / "out")
     assert numbers(result, "cam") == [
         [(k, 0, 0) for k in range(7)],
-        [(k, 2, 0) for k in range(3, 9)],
+        [(k, 2, 0) for k in range(4, 9)],
     ]
 
 
@@ -270,3 +271,20 @@ def test_pictures_that_only_name_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(roboreel.RunError, match=f"{TOP}.*embed"):
         roboreel.write(roboreel.open(source).encode({TOP: Encoding()}), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_long_recordings_are_spread_over_files_for_cores_to_share(tmp_path: Path) -> None:
+    source = make_dataset(
+        tmp_path / "a",
+        version="v3.0",
+        episodes=(300,) * 4,
+        cameras={TOP: Camera(width=160, height=32, storage="image")},
+    )
+    view = roboreel.open(source).encode({TOP: Encoding(vcodec="h264")})
+    plan = roboreel.plan_write(view, out=tmp_path / "out")
+    encodes = [op for op in plan.ops if isinstance(op, EncodeVideo)]
+    assert [(op.episodes.start, op.episodes.stop) for op in encodes] == [
+        (0, 1), (1, 2), (2, 3), (3, 4)
+    ]  # fmt: skip
+    result = written(view, tmp_path / "out")
+    assert numbers(result, TOP) == every(rows=(300,) * 4)

@@ -18,15 +18,8 @@ from hypothesis import strategies as st
 
 from roboreel.errors import StorageError
 from roboreel.storage.fs import FsspecRoot, LocalRoot
-from roboreel.storage.tables import (
-    ROW_GROUP_BYTES,
-    TableFile,
-    episode_bytes,
-    read_footer,
-    read_table,
-    write_rows,
-    write_table,
-)
+from roboreel.storage.tables import TableFile, read_footer, read_table
+from roboreel.storage.tables_write import ROW_GROUP_BYTES, episode_bytes, write_rows, write_table
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 # parquet calls the items of a list so, whatever Arrow called them

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.writing import Writing, carry_out, writes
+from roboreel.cli.writing import TimestampChoice, Writing, carry_out, writes
 from roboreel.format.version import FormatVersion
 from roboreel.ops import Plan, plan_convert
 
@@ -16,6 +16,12 @@ def convert(
     options: Writing,
     source: Annotated[str, typer.Argument(metavar="SRC", help="Folder of the dataset.")],
     to: Annotated[FormatVersion, typer.Option("--to", help="Format version to write.")],
+    timestamps: Annotated[
+        TimestampChoice,
+        typer.Option(
+            help="Write irregular timestamps as k/fps (the originals stay beside), or keep."
+        ),
+    ] = TimestampChoice.regular,
 ) -> None:
     """Convert a dataset to another format version, by copying its packets: nothing is re-encoded unasked.
 
@@ -29,7 +35,7 @@ def convert(
             out=options.out,
             in_place=options.in_place,
             on_broken=options.on_broken.value,
-            timestamps=options.timestamps.value,
+            timestamps=timestamps.value,
             allow_reencode=options.allow_reencode,
             drop_audio=options.drop_audio,
             data_file_mb=options.data_file_mb,

@@ -16,7 +16,6 @@ from roboreel.cli.reports import show_plan, tell_report
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
-from roboreel.edit.targets import target_for
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion
@@ -91,11 +90,12 @@ class Writing:
         BrokenChoice, typer.Option(help="Refuse, or leave out, episodes that cannot be written.")
     ] = BrokenChoice.fail
     timestamps: Annotated[
-        TimestampChoice,
+        TimestampChoice | None,
         typer.Option(
-            help="Write irregular timestamps as k/fps (the originals stay beside), or keep."
+            help="Write irregular timestamps as k/fps (the originals stay beside), or keep. Default: keep"
+            " where the version stays."
         ),
-    ] = TimestampChoice.regular
+    ] = None
     allow_reencode: Annotated[
         bool, typer.Option("--allow-reencode", help="Re-encode what cannot be cut by packets.")
     ] = False
@@ -133,19 +133,16 @@ class Writing:
         return open_dataset(source, follow_links=self.follow_links)
 
     def target(self, view: View, *, regroup: bool | None = None) -> View:
-        """The view, to be written as asked: see `target_for`."""
-        return view.written_as(
-            target_for(
-                view,
-                to=self.to,
-                data_file_mb=self.data_file_mb,
-                video_file_mb=self.video_file_mb,
-                timestamps=self.timestamps.value,
-                on_broken=self.on_broken.value,
-                reencode=self.allow_reencode,
-                drop_audio=self.drop_audio,
-                regroup=regroup,
-            )
+        """The view, to be written as asked: see `Verbs.with_target`."""
+        return view.with_target(
+            self.to,
+            data_file_mb=self.data_file_mb,
+            video_file_mb=self.video_file_mb,
+            timestamps=None if self.timestamps is None else self.timestamps.value,
+            on_broken=self.on_broken.value,
+            allow_reencode=self.allow_reencode,
+            drop_audio=self.drop_audio,
+            regroup=regroup,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from roboreel.dataset.cache import cache_of
@@ -21,7 +23,9 @@ _DOCUMENTS = (INFO, v2.EPISODES, v2.TASK_LIST, v30.TASK_TABLE)
 """Beside those with statistics: a plan made from them holds while they stay as they are."""
 
 
-def survey(dataset: Dataset, *, workers: int = 1) -> Inventory:
+def survey(
+    dataset: Dataset, *, workers: int = 1, without: Collection[str] = frozenset()
+) -> Inventory:
     """What the dataset's files hold. Reading only; a file that cannot be read breaks its episodes.
 
     What unchanged files said before is taken from the user's cache folder (`cache.py`).
@@ -29,20 +33,21 @@ def survey(dataset: Dataset, *, workers: int = 1) -> Inventory:
     Args:
         dataset: the dataset.
         workers: processes to use where there is enough to read.
+        without: cameras that are not looked at: they are left out, and break nothing.
 
     Raises:
         DatasetError: no declared camera has any file.
         RunError: a worker process died.
     """
-    _require_videos(dataset)
+    _require_videos(dataset, without)
     cache = cache_of(dataset.root, files=len(dataset.files))
     with Probing(dataset.root, workers=workers, cache=cache) as probing:
-        inventory = _inventory(Findings(dataset), probing)
+        inventory = _inventory(Findings(dataset), probing, without)
         probing.save()
     return inventory
 
 
-def _inventory(findings: Findings, probing: Probing) -> Inventory:
+def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -> Inventory:
     dataset = findings.dataset
     for name in (*_DOCUMENTS, *statistics_files(dataset), *dataset.model.extra_files):
         if dataset.root.exists(name):
@@ -53,7 +58,7 @@ def _inventory(findings: Findings, probing: Probing) -> Inventory:
     cameras = {
         camera: survey_camera(findings, camera, tables, streams, probing)
         for camera in dataset.cameras
-        if camera not in missing
+        if camera not in missing and camera not in without
     }
     tasks = survey_tasks(tables, findings)
     _settle_lengths(tables.rows, findings)
@@ -78,8 +83,9 @@ def _inventory(findings: Findings, probing: Probing) -> Inventory:
     )
 
 
-def _require_videos(dataset: Dataset) -> None:
-    missing = [p for p in dataset.problems if p.rule == "video.missing" and p.severity == "error"]
+def _require_videos(dataset: Dataset, without: Collection[str]) -> None:
+    errors = [p for p in dataset.problems if p.rule == "video.missing" and p.severity == "error"]
+    missing = [problem for problem in errors if problem.column not in without]
     if missing:
         links = [p for p in dataset.problems if p.rule == "file.link"]
         raise DatasetError("the videos are not here", [*links, *missing])

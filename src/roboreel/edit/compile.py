@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.carried import carried_splits
-from roboreel.edit.compile_encode import Recode, compile_recode, recoded, stored_as
+from roboreel.edit.compile_encode import compile_recode, recoded, stored_as
 from roboreel.edit.compile_rows import RowsPlan, compile_rows, table_bytes
 from roboreel.edit.compile_tables import (
     columns_of,
@@ -48,6 +48,7 @@ from roboreel.edit.plan import (
     input_packets,
     input_video,
 )
+from roboreel.edit.recoded import Recode
 from roboreel.edit.unite import United, unite
 from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View

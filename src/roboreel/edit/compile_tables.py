@@ -184,7 +184,7 @@ def _timestamps(
     if TIMESTAMP not in columns.types or error_s <= MAX_TIMESTAMP_ERROR_S:
         return TIMESTAMP not in columns.types or moved, None
     episodes = "timestamps are up to " + _seconds(error_s) + " away from k / fps"
-    if view.target.timestamps == "keep":
+    if view.target.timestamps == "keep" and view.step == 1:
         action = "kept as they are: lerobot refuses such datasets, or finds other frames for them"
         action += ", and trimmed episodes do not begin at 0" if moved else ""
         problems.add("table.timestamps", episodes, column=TIMESTAMP, action=action)

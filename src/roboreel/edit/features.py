@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pyarrow as pa
 from roboreel.edit import selection
 from roboreel.edit.new_column import new_column
 from roboreel.edit.selection import listed
-from roboreel.errors import UsageError
+from roboreel.errors import PlanError, UsageError
 from roboreel.format.feature import INDEX_DTYPES, Feature, is_feature_name
 from roboreel.format.inventory import Int64
 from roboreel.format.json_types import Json
@@ -100,6 +101,16 @@ def require_free(view: View, name: str) -> None:
     if name in names_of(view):
         raise UsageError(
             f"there is a feature '{name}' already: remove it first, or take another name"
+        )
+
+
+def refuse_twins(columns: Sequence[str]) -> None:
+    """Raise `PlanError` where a new name is that of a column which tables have and no document declares."""
+    twice = sorted(name for name, times in Counter(columns).items() if times > 1)
+    if twice:
+        raise PlanError(
+            f"tables have a column {listed(twice)} that info.json does not declare: take another name,"
+            " or declare it first with `convert`"
         )
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from roboreel.edit.view import OnBroken, Target, Timestamps, View
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion, parse_version
+
+if TYPE_CHECKING:
+    from roboreel.edit.view import Target, View
+
+Timestamps: TypeAlias = Literal["regular", "keep"]
+OnBroken: TypeAlias = Literal["fail", "skip"]
 
 
 def target_for(
@@ -15,7 +21,7 @@ def target_for(
     to: str | FormatVersion | None = None,
     data_file_mb: float | None = None,
     video_file_mb: float | None = None,
-    timestamps: Timestamps = "regular",
+    timestamps: Timestamps | None = None,
     on_broken: OnBroken = "fail",
     reencode: bool = False,
     drop_audio: bool = False,
@@ -28,7 +34,7 @@ def target_for(
         to: the version; by default that of the view's first dataset.
         data_file_mb: soft limit of a table file in MiB.
         video_file_mb: soft limit of a video file in MiB.
-        timestamps: what to do with irregular ones.
+        timestamps: what to do with irregular ones; by default they are kept where the version stays.
         on_broken: what to do with episodes that cannot be written.
         reencode: whether episodes that start inside a GOP may be encoded again.
         drop_audio: whether to leave sound out.
@@ -38,18 +44,20 @@ def target_for(
     Raises:
         UsageError: a choice is unknown, or a limit is no positive number.
     """
-    _require("timestamps", timestamps, get_args(Timestamps))
+    if timestamps is not None:
+        _require("timestamps", timestamps, get_args(Timestamps))
     _require("on_broken", on_broken, get_args(OnBroken))
     version = view.target.version if to is None else parse_version(to)
     limits = (_limit("data_file_mb", data_file_mb), _limit("video_file_mb", video_file_mb))
+    changes = any(source.model.info.version is not version for source in view.sources)
     if regroup is None:
-        changes = any(source.model.info.version is not version for source in view.sources)
         regroup = changes or limits != (None, None)
-    return Target(
+    return replace(
+        view.target,
         version=version,
         data_file_mb=limits[0],
         video_file_mb=limits[1],
-        timestamps=timestamps,
+        timestamps=timestamps or ("regular" if changes else "keep"),
         on_broken=on_broken,
         reencode=reencode,
         drop_audio=drop_audio,

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.carried import united_info, with_provenance
+from roboreel.edit.features import refuse_twins
 from roboreel.edit.frames import taken_count
 from roboreel.edit.plan import PlanSource, source_prefix
 from roboreel.edit.unite_tasks import UnitedTasks, united_tasks
@@ -181,6 +182,7 @@ def _of_sources(view: View, found: Sequence[Sequence[Problem]]) -> tuple[Problem
     for number, (source, problems) in enumerate(zip(view.sources, found, strict=True)):
         here = view.pieces.row[view.pieces.source == number]
         prefix = source_prefix(number, view.roots)
+        problems = [p for p in problems if p.column not in source.removed]
         if len(here) == len(source.model.episodes) and not prefix:
             kept += problems
             continue
@@ -269,6 +271,7 @@ def _schema(schema: pa.Schema, source: Source) -> pa.Schema:
     fields = [item for item in fields if item.name not in source.filled]
     fields += [pa.field(name, type_) for name, type_ in source.filled.items()]
     fields += [pa.field(name, column.type) for name, column in source.supplied.items()]
+    refuse_twins([item.name for item in fields])
     return pa.schema(fields, schema.metadata)
 
 

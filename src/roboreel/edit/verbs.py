@@ -13,9 +13,11 @@ import numpy as np
 
 from roboreel.edit import features, rows, selection, splits
 from roboreel.edit.encoding import Encoding
+from roboreel.edit.targets import OnBroken, Timestamps, target_for
 from roboreel.errors import UsageError
 from roboreel.format.fps import parse_fps
 from roboreel.format.json_types import Json
+from roboreel.format.version import FormatVersion
 
 if TYPE_CHECKING:
     from roboreel.edit.view import View
@@ -235,6 +237,49 @@ class Verbs:
             raise UsageError(f"fps is {fps}, expected a positive number up to {_MOST_FPS}")
         return view.having(fps=wanted)
 
+    def with_target(
+        self,
+        to: str | FormatVersion | None = None,
+        *,
+        data_file_mb: float | None = None,
+        video_file_mb: float | None = None,
+        timestamps: Timestamps | None = None,
+        on_broken: OnBroken = "fail",
+        allow_reencode: bool = False,
+        drop_audio: bool = False,
+        regroup: bool | None = None,
+    ) -> View:
+        """Say as what to write it.
+
+        Args:
+            to: the version; by default that of the first dataset.
+            data_file_mb: soft limit of a table file in MiB.
+            video_file_mb: soft limit of a video file in MiB.
+            timestamps: what to do with irregular ones: `regular` writes k / fps, `keep` leaves them; by
+                default they are kept where the version stays.
+            on_broken: `fail` refuses where an episode cannot be written, `skip` leaves such episodes out.
+            allow_reencode: whether episodes that start inside a GOP may be encoded again.
+            drop_audio: whether to leave sound out.
+            regroup: whether to pack episodes into files anew; by default where the version changes, or a
+                limit is given.
+
+        Raises:
+            UsageError: a choice is unknown, or a limit is no positive number.
+        """
+        view = self.as_view()
+        target = target_for(
+            view,
+            to=to,
+            data_file_mb=data_file_mb,
+            video_file_mb=video_file_mb,
+            timestamps=timestamps,
+            on_broken=on_broken,
+            reencode=allow_reencode,
+            drop_audio=drop_audio,
+            regroup=regroup,
+        )
+        return view.written_as(target)
+
     def encode(self, encodings: Mapping[str, Encoding]) -> View:
         """Encode cameras anew; those that are pictures in the tables become videos.
 
@@ -242,6 +287,8 @@ class Verbs:
             UsageError: there is no such camera.
         """
         view = self.as_view()
+        if not encodings:
+            raise UsageError("say which cameras to encode")
         features.require_cameras(view, encodings)
         kept = view.pictures - set(encodings)
         return view.having(encodings={**view.encodings, **encodings}, pictures=kept)
@@ -253,6 +300,8 @@ class Verbs:
             UsageError: there is no such video camera.
         """
         view = self.as_view()
+        if not cameras:
+            raise UsageError("say which video cameras to decode")
         features.require_cameras(view, cameras, video=True)
         rest = {name: how for name, how in view.encodings.items() if name not in cameras}
         return view.having(encodings=rest, pictures=view.pictures | set(cameras))

@@ -12,12 +12,11 @@ import pyarrow as pa
 
 from roboreel.edit.encoding import Encoding
 from roboreel.edit.pieces import Pieces, whole_pieces
+from roboreel.edit.targets import OnBroken, Timestamps
 from roboreel.edit.verbs import Verbs
 from roboreel.format.model import Model
 from roboreel.format.version import FormatVersion
 
-Timestamps: TypeAlias = Literal["regular", "keep"]
-OnBroken: TypeAlias = Literal["fail", "skip"]
 Unlike: TypeAlias = Literal["strict", "common", "pad"]
 
 
@@ -156,11 +155,11 @@ def whole_view(dataset: Opened, target: Target | None = None) -> View:
 
     Args:
         dataset: the dataset.
-        target: what to write; by default its own version, files grouped as they are.
+        target: what to write; by default its own version, files grouped as they are, timestamps kept.
     """
     model = dataset.model
     return View(
         sources=(Source(dataset=dataset, model=model),),
         pieces=whole_pieces(np.arange(len(model.episodes), dtype=np.int64)),
-        target=target or Target(version=model.info.version, regroup=False),
+        target=target or Target(version=model.info.version, timestamps="keep", regroup=False),
     )

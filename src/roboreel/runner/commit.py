@@ -13,7 +13,7 @@ from roboreel.format.stats_block import StatsBlock
 from roboreel.format.stats_merger import StatsMerger
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import LocalRoot
-from roboreel.storage.tables import write_table
+from roboreel.storage.tables_write import write_table
 
 
 def write_documents(

@@ -13,6 +13,7 @@ from roboreel.format.inventory import Int64
 from roboreel.format.stats import BASE, FeatureStats, Stats, usable_stats
 from roboreel.format.stats_block import StatsBlock, blocks_of, each, joined
 from roboreel.runner.stats_columns import settled_block
+from roboreel.runner.stats_narrow import narrow_features, narrowed
 
 _BLOCK_EPISODES = 2048
 _COMPARED = ("mean", "std", "min", "max")
@@ -34,9 +35,13 @@ def settled_stats(
         computed: gives those that the ops computed of some of the result's episodes, each block with where
             it begins among these.
     """
+    narrow = narrow_features(plan, stored)
     for start in range(0, len(plan.inputs), _BLOCK_EPISODES):
         episodes = range(start, min(start + _BLOCK_EPISODES, len(plan.inputs)))
         before, now = _stored(plan, stored, episodes), list(computed(episodes))
+        if narrow:
+            before = [(first, narrowed(block, narrow)) for first, block in before]
+            now = [(first, narrowed(block, narrow)) for first, block in now]
         old, new = joined(before, len(episodes)), joined(now, len(episodes))
         if old is not None and new is not None:
             settled = settled_block(plan, episodes, old, new)

@@ -1,17 +1,16 @@
-"""Parquet files: footers, row ranges, and writing with whole row groups."""
+"""Read parquet files: footers, columns, row ranges."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate
 from os import SEEK_END, fstat
 from os.path import samestat
 from typing import IO, Any, Literal, NamedTuple, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from roboreel.errors import StorageError
@@ -27,15 +26,11 @@ Access: TypeAlias = Literal["rows", "columns"]
 _LFS = b"version https://git-lfs"
 _READ_WHOLE_BYTES = 1 << 18
 """For a few columns, a local file up to this size is read at once: cheaper than seeking about in it."""
-ROW_GROUP_BYTES = 1 << 20
-"""A row group is closed at the first episode that brings it to this size in memory."""
 
 _ROWS_FOR_THREADS = 5_000
 """For fewer rows, starting threads takes longer than reading."""
 _MANY_GROUPS = 64
 """Of more row groups, a column is read ahead: each would be a read of its own."""
-_SAMPLED_VALUES = 4096
-"""Numbers of a column by which it is judged whether they repeat."""
 _SAMPLED_GROUPS = 16
 """Row groups by which the size of a row is judged."""
 
@@ -264,136 +259,6 @@ def read_footer(root: Root, name: str) -> Footer:
     """Rows, row groups and schema of a parquet file, without its rows."""
     with TableFile(root, name) as file:
         return file.footer
-
-
-def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
-    """Write a small table as one parquet file."""
-    dictionary = [
-        leaf
-        for column in table.schema
-        if _repeats(table, column.name)
-        for leaf in _leaf_paths(column.name, column.type)
-    ]
-    with root.create(name) as sink:
-        pq.write_table(table, sink.file, compression="snappy", use_dictionary=dictionary or False)
-
-
-def write_rows(
-    root: LocalRoot,
-    name: str,
-    episodes: Iterator[pa.Table],
-    *,
-    schema: pa.Schema,
-    plain_columns: Sequence[str] = (),
-) -> int:
-    """Write the rows of episodes, a table each: see `write_batches`."""
-    batches = ((episode, [len(episode)]) for episode in episodes)
-    return write_batches(root, name, batches, schema=schema, plain_columns=plain_columns)
-
-
-def write_batches(
-    root: LocalRoot,
-    name: str,
-    batches: Iterable[tuple[pa.Table, Sequence[int]]],
-    *,
-    schema: pa.Schema,
-    plain_columns: Sequence[str] = (),
-) -> int:
-    """Write the rows of episodes into one parquet file; returns the number of rows.
-
-    Row groups hold whole episodes and, but for the last, at least `ROW_GROUP_BYTES`.
-
-    Args:
-        root: where to write.
-        name: the file.
-        batches: rows of some episodes, with exactly `schema`, and how many rows each episode has.
-        schema: the file's schema and metadata.
-        plain_columns: columns of large values (pictures) for which a dictionary is wasted work.
-    """
-    rows = 0
-    batches = iter(batches)
-    first = next(batches, None)
-    dictionary = [
-        leaf
-        for column in schema
-        if column.name not in plain_columns and _repeats(first and first[0], column.name)
-        for leaf in _leaf_paths(column.name, column.type)
-    ]
-    with root.create(name) as sink:
-        writer = pq.ParquetWriter(
-            sink.file, schema, compression="snappy", use_dictionary=dictionary or False
-        )
-        with writer:
-            pending: list[pa.Table] = []
-            pending_bytes = 0
-            for table, lengths in chain([] if first is None else [first], batches):
-                begin = at = 0
-                for length, size in zip(lengths, episode_bytes(table, lengths), strict=True):
-                    at += length
-                    pending_bytes += size
-                    if pending_bytes >= ROW_GROUP_BYTES:
-                        _write_group(writer, [*pending, table.slice(begin, at - begin)])
-                        pending, pending_bytes, begin = [], 0, at
-                if begin < at:
-                    pending.append(table.slice(begin))
-                rows += at
-            if pending:
-                _write_group(writer, pending)
-    return rows
-
-
-def _repeats(table: pa.Table | None, name: str) -> bool:
-    """False for measured numbers of which hardly any is there twice: a dictionary makes them larger."""
-    if table is None or name not in table.column_names or not len(table):
-        return True
-    numbers = table[name].slice(0, _SAMPLED_VALUES).combine_chunks()
-    while pa.types.is_fixed_size_list(numbers.type) or pa.types.is_list(numbers.type):
-        numbers = numbers.flatten()
-    if not pa.types.is_floating(numbers.type) or len(numbers) < _SAMPLED_VALUES:
-        return True
-    return len(pc.unique(numbers)) * 2 < len(numbers)
-
-
-def episode_bytes(table: pa.Table, lengths: Sequence[int]) -> list[int]:
-    """Bytes in memory of each of the episodes that follow one another in a table."""
-    widths = [_width(column) for column in table.columns]
-    if None not in widths:
-        row_bytes = sum(width for width in widths if width is not None)
-        return [length * row_bytes for length in lengths]
-    starts = accumulate(lengths, initial=0)
-    return [
-        table.slice(start, length).nbytes for start, length in zip(starts, lengths, strict=False)
-    ]
-
-
-def _width(column: pa.ChunkedArray) -> int | None:
-    """Bytes of each value where all are there and take as many, else None."""
-    parts, type_, count = column.chunks, column.type, 1
-    while pa.types.is_fixed_size_list(type_) and not any(part.null_count for part in parts):
-        count *= type_.list_size
-        parts, type_ = [part.flatten() for part in parts], type_.value_type
-    fixed = pa.types.is_integer(type_) or pa.types.is_floating(type_)
-    if not fixed or any(part.null_count for part in parts):
-        return None
-    return count * int(type_.bit_width) // 8
-
-
-def _write_group(writer: Any, tables: Sequence[pa.Table]) -> None:
-    table = pa.concat_tables(tables)
-    writer.write_table(table, row_group_size=max(1, len(table)))
-
-
-def _leaf_paths(path: str, type_: pa.DataType) -> list[str]:
-    if pa.types.is_struct(type_):
-        inner = [type_.field(i) for i in range(type_.num_fields)]
-        return [leaf for item in inner for leaf in _leaf_paths(f"{path}.{item.name}", item.type)]
-    if (
-        pa.types.is_list(type_)
-        or pa.types.is_fixed_size_list(type_)
-        or pa.types.is_large_list(type_)
-    ):
-        return _leaf_paths(f"{path}.list.element", type_.value_type)
-    return [path]
 
 
 def _refuse_twins(names: Sequence[str]) -> None:

@@ -165,6 +165,81 @@ def test_a_column_of_a_table_becomes_a_feature(
     assert found == rows["a:b"].to_pylist()
 
 
+def test_videos_from_elsewhere_become_a_camera(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    camera = {TOP: Camera(height=32, gop=2)}
+    other = make_dataset(tmp_path / "b", version="v2.1", episodes=LENGTHS, cameras=camera)
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for number, path in enumerate(sorted((other / "videos").rglob("*.mp4"))):
+        path.rename(clips / f"clip{number + 8}.mp4")  # clip8, clip9, clip10, clip11
+    every = ",".join(str(clips / f"clip{number}.mp4") for number in (8, 9, 10, 11))
+    for name, place in (("folder", str(clips)), ("files", every)):
+        add = ["--add-video", f"side={place}", "-o", tmp_path / name]
+        done = roboreel("features", source, *add)
+        assert (done.code, done.err) == (0, "")
+        result = read(tmp_path / name)
+        assert faults(result, copied=["data/chunk-000/file-000.parquet"]) == []
+        for number, episode in enumerate(result.episodes):
+            wanted = [(k, number, 0) for k in range(LENGTHS[number])]
+            assert [frame.numbers for frame in result.frames(episode, "side")] == wanted
+
+
+def test_videos_of_other_lengths_are_refused(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    camera = {TOP: Camera(height=32)}
+    other = make_dataset(tmp_path / "b", version="v2.1", episodes=(6, 4, 2, 8), cameras=camera)
+    clips = next((other / "videos").rglob("*.mp4")).parent
+    add = ["--add-video", f"side={clips}", "-o", tmp_path / "out"]
+    done = roboreel("features", source, *add)
+    assert done.code == 1
+    assert "it shows 2 frames, the episode has 1 rows [episode 2, 'side'" in done.err
+    done = roboreel("features", source, "--add-video", "side=nowhere", "-o", tmp_path / "out")
+    assert (done.code, done.err) == (2, "error: 'nowhere' is not a file\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_camera_is_encoded_anew(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
+    settings = ["--vcodec", "h264", "--g", "4", "--crf", "20", "--preset", "ultrafast"]
+    some = ["--episodes", "1,3", "--size", "320x64"]
+    done = roboreel("encode", source, *settings, *some, "-o", tmp_path / "out", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out)["frames_encoded"] == LENGTHS[1] + LENGTHS[3]
+    result = read(tmp_path / "out")
+    assert faults(result) == []
+    declared = result.info["features"][TOP]
+    assert declared["shape"][:2] == [64, 320]
+    assert declared["info"]["video.codec"] == "h264"
+    assert [episode.rows["action"] for episode in result.episodes] == [
+        read(source).episodes[number].rows["action"] for number in (1, 3)
+    ]
+
+
+def test_video_becomes_pictures(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
+    done = roboreel("encode", source, "--to-images", "--camera", TOP, "-o", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    result = read(tmp_path / "out")
+    assert result.info["features"][TOP]["dtype"] == "image"
+    assert result.cameras == ()
+    cells = [cell for episode in result.episodes for cell in episode.rows[TOP].to_pylist()]
+    assert len(cells) == sum(LENGTHS)
+    assert all(cell["bytes"].startswith(b"\x89PNG") for cell in cells)
+
+
+def test_every_third_row_and_frame(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
+    done = roboreel("resample", source, "--fps", "10", "-o", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    before, result = read(source), read(tmp_path / "out")
+    assert faults(result) == []
+    assert result.info["fps"] == 10
+    for number, (had, got) in enumerate(zip(before.episodes, result.episodes, strict=True)):
+        taken = list(range(0, LENGTHS[number], 3))
+        assert got.rows["action"].to_pylist() == had.rows["action"].take(taken).to_pylist()
+        assert [one.numbers for one in result.frames(got, TOP)] == [(k, number, 0) for k in taken]
+
+
 def test_versions_are_put_together(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
     camera = {TOP: Camera(height=32, gop=2)}
     old = make_dataset(tmp_path / "old", version="v2.0", episodes=(3, 2), cameras=camera)
@@ -367,6 +442,14 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     ),
     "no camera": (2, ["encode", "{source}", "--camera", "x", "--crf", "20", *OUT], "no camera 'x'"),
 }
+
+
+def test_what_has_no_camera_is_not_encoded(roboreel: Roboreel, tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "a", version="v2.1", episodes=(2,), cameras={})
+    for option, says in (("--crf=20", "has no camera"), ("--to-images", "has no video camera")):
+        done = roboreel("encode", folder, option, "-o", tmp_path / "out")
+        assert (done.code, done.out) == (2, "")
+        assert says in done.err
 
 
 @pytest.mark.parametrize(("code", "arguments", "says"), MISTAKES.values(), ids=MISTAKES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 
 import roboreel
 from roboreel.edit.view import View
+from roboreel.testing import make_dataset
+from tests.mutate import set_column
 from tests.unit.edit.conftest import LENGTHS, TOP
 
 ROWS = sum(LENGTHS)
@@ -199,3 +202,21 @@ REFUSED: dict[str, tuple[Edit, str]] = {
 def test_a_mistake_is_one_message(dataset: roboreel.Dataset, edit: Edit, says: str) -> None:
     with pytest.raises(roboreel.UsageError, match=says):
         edit(dataset)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda d: d.rename({"next.reward": "secret"}),
+        lambda d: d.add("secret", np.ones(5, np.float32)),
+    ],
+    ids=["renamed", "added"],
+)
+def test_a_column_that_is_not_declared_is_never_replaced(tmp_path: Path, edit: Edit) -> None:
+    folder = make_dataset(tmp_path / "a", version="v3.0", episodes=(3, 2), cameras={})
+    (table,) = (folder / "data").rglob("*.parquet")
+    set_column(table, "secret", pa.array([7.0] * 5, pa.float32()))
+    view: Any = edit(roboreel.open(folder))
+    with pytest.raises(roboreel.PlanError, match=r"column 'secret' that info\.json does not"):
+        roboreel.write(view, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

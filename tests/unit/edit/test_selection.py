@@ -102,6 +102,8 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "replacing an unknown": (lambda d: d.set_tasks(replacing={"x": "y"}), r"no episode has .* 'x'"),
     "task of an unknown": (lambda d: d.set_tasks(episodes={9: "y"}), r"no episode 9"),
     "no rate": (lambda d: d.resample(0), r"expected a positive number"),
+    "encode nothing": (lambda d: d.encode({}), r"say which cameras"),
+    "decode nothing": (lambda d: d.decode(), r"say which video cameras"),
     "no camera": (lambda d: d.decode("action"), r"no video camera 'action': there are 'obs.*top'"),
     "pictures are no video": (lambda d: d.decode("observation.images.still"), r"no video camera"),
 }

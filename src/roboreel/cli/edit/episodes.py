@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -33,15 +34,7 @@ def delete(
 
     Without a condition, the episodes are listed.
     """
-    if only_prints(options, [episodes, task, min_frames, max_frames], "--episodes, --task, …"):
-        show_episodes(options.opened(source), as_json=options.as_json)
-        return
-
-    def edited(dataset: Dataset) -> View:
-        chosen = None if episodes is None else episodes_in(episodes, dataset)
-        return dataset.delete(chosen, task=task, min_frames=min_frames, max_frames=max_frames)
-
-    write_edited(source, options, edited)
+    _choose(Dataset.delete, options, source, episodes, task, min_frames, max_frames)
 
 
 @writes
@@ -57,13 +50,26 @@ def keep(
 
     Without a condition, the episodes are listed.
     """
+    _choose(Dataset.keep, options, source, episodes, task, min_frames, max_frames)
+
+
+def _choose(
+    verb: Callable[..., View],
+    options: Writing,
+    source: str,
+    episodes: str | None,
+    task: str | None,
+    min_frames: int | None,
+    max_frames: int | None,
+) -> None:
+    """Write what a verb makes of the episodes that meet the conditions; without any, list episodes."""
     if only_prints(options, [episodes, task, min_frames, max_frames], "--episodes, --task, …"):
         show_episodes(options.opened(source), as_json=options.as_json)
         return
 
     def edited(dataset: Dataset) -> View:
         chosen = None if episodes is None else episodes_in(episodes, dataset)
-        return dataset.keep(chosen, task=task, min_frames=min_frames, max_frames=max_frames)
+        return verb(dataset, chosen, task=task, min_frames=min_frames, max_frames=max_frames)
 
     write_edited(source, options, edited)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.inputs import read_values
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
+from roboreel.planning import add_video as with_video
 
 
 @writes
@@ -37,6 +39,14 @@ def features(
             help="A new feature: FILE is x.npy, or x.parquet:column, with a value for each row.",
         ),
     ] = None,
+    add_video: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--add-video",
+            metavar="NAME=PLACE",
+            help="A new camera: PLACE is a folder with an mp4 for each episode, or a.mp4,b.mp4,…",
+        ),
+    ] = None,
     dtype: Annotated[
         str | None, typer.Option("--dtype", help="Its dtype; by default that of the values.")
     ] = None,
@@ -49,7 +59,8 @@ def features(
 ) -> None:
     """Remove, rename, add features, in this order. Without an option that does, list features."""
     declared = [dtype, shape, names]
-    if only_prints(options, [remove, rename, add, *declared], "--remove, --rename or --add"):
+    asked = [remove, rename, add, add_video, *declared]
+    if only_prints(options, asked, "--remove, --rename, --add or --add-video"):
         _show(options.opened(source), as_json=options.as_json)
         return
     if add is None and any(value is not None for value in declared):
@@ -62,14 +73,24 @@ def features(
             view = view.remove(*remove)
         if rename:
             view = view.rename(names=pairs_in(rename, "--rename"))
-        for name, place in (
-            {} if add is None else pairs_in([add], "--add", form="NAME=FILE")
+        listed = None if names is None else [word.strip() for word in names.split(",")]
+        for name, place in pairs_in(
+            [] if add is None else [add], "--add", form="NAME=FILE"
         ).items():
-            listed = None if names is None else [word.strip() for word in names.split(",")]
-            view = view.add(name, read_values(place), dtype=dtype, shape=sizes, names=listed)
+            values = read_values(place)
+            view = view.add(name, values, dtype=dtype, shape=sizes, names=listed)
+        for name, place in pairs_in(add_video or [], "--add-video", form="NAME=PLACE").items():
+            view = with_video(view, name, _videos(place))
         return view
 
     write_edited(source, options, edited)
+
+
+def _videos(place: str) -> str | list[str]:
+    """A folder or a file; or several files, where all that commas part end like one."""
+    words = [os.path.expanduser(word.strip()) for word in place.split(",")]
+    several = len(words) > 1 and all(word.lower().endswith(".mp4") for word in words)
+    return words if several else os.path.expanduser(place)
 
 
 def _sizes(text: str) -> tuple[int, ...]:

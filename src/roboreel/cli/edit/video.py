@@ -92,9 +92,15 @@ def encode(
         view = dataset.as_view()
         if episodes is not None:
             view = view.keep(episodes_in(episodes, dataset))
+        cameras = camera or [
+            one.name
+            for one in dataset.features.values()
+            if one.is_video or (one.is_camera and not to_images)
+        ]
+        if not cameras:
+            raise UsageError(f"'{source}' has no {'video camera' if to_images else 'camera'}")
         if to_images:
-            return view.decode(*(camera or dataset.cameras))
-        cameras = camera or [one.name for one in dataset.features.values() if one.is_camera]
+            return view.decode(*cameras)
         return view.encode(dict.fromkeys(cameras, replace(Encoding(), **given)))
 
     write_edited(source, options, edited)

@@ -9,8 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.frames import taken_frames
-from roboreel.edit.plan import INPUT_ROW, INPUT_TABLE, ROWS, STRETCH, input_frame, input_video
-from roboreel.errors import StorageError
+from roboreel.edit.plan import (
+    INPUT_ROW,
+    INPUT_TABLE,
+    ROWS,
+    SOURCE_EPISODE,
+    STRETCH,
+    input_frame,
+    input_video,
+)
+from roboreel.errors import StorageError, VideoError
 from roboreel.runner.work import Work
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile
@@ -77,13 +85,14 @@ def _from_table(
     renamed = {new: old for old, new in work.names_in(at).renamed.items()}
     column = renamed.get(camera, camera)
     cells = _cells(work, root, column, at)
+    episode = f"episode {work.inputs[SOURCE_EPISODE][at].as_py()}"
     due = iter(wanted)
     number = next(due, None)
     for row, cell in enumerate(cells):
         if number is None:
             return
         if row == number:
-            yield _decoded(cell, column, row)
+            yield _decoded(cell, f"column '{column}', row {row} of {episode}")
             number = next(due, None)
 
 
@@ -99,10 +108,13 @@ def _cells(work: Work, root: Root, column: str, at: int) -> Iterator[Any]:
             yield from cells
 
 
-def _decoded(cell: Any, column: str, row: int) -> Any:
+def _decoded(cell: Any, place: str) -> Any:
     data = cell["bytes"].as_py() if cell.is_valid else None
     if data is None:
         named = cell.is_valid and cell["path"].as_py()
         why = "only names a file: embed the pictures first" if named else "is empty"
-        raise StorageError(f"column '{column}', row {row} of the episode: the picture {why}")
-    return decoded_picture(data)
+        raise StorageError(f"{place}: the picture {why}")
+    try:
+        return decoded_picture(data)
+    except VideoError as error:
+        raise StorageError(f"{place}: {error}") from error

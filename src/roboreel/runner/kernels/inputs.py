@@ -114,7 +114,8 @@ class Inputs:
         most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // row_bytes))
         fit = np.searchsorted(np.cumsum(members.stretch), most, side="right")
         others = np.flatnonzero(members.source != members.source[0])
-        return max(1, min(int(fit), *map(int, others[:1]), len(members)))
+        same = int(others[0]) if len(others) else len(members)
+        return max(1, min(int(fit), same))
 
     def _read(self, members: Members) -> Iterator[Batch]:
         """The rows of episodes of one dataset, each file's at once where its tables are alike."""

@@ -24,7 +24,8 @@ from roboreel.runner.kernels.rows import (
 )
 from roboreel.runner.work import OpResult, Work
 from roboreel.storage.fs import Root
-from roboreel.storage.tables import read_footer, write_batches
+from roboreel.storage.tables import read_footer
+from roboreel.storage.tables_write import write_batches
 
 
 def run_write_tables(work: Work, op: WriteTables) -> OpResult:

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -94,7 +94,11 @@ def png(frame: Any) -> bytes:
 
 
 def _encode_aside(
-    root: LocalRoot, aside: str, frames: Iterator[Any], fps: Fraction, encoder: Mapping[str, str]
+    root: LocalRoot,
+    aside: str,
+    frames: Generator[Any, None, None],
+    fps: Fraction,
+    encoder: Mapping[str, str],
 ) -> Piece:
     """Encode one stretch into a file of its own."""
     import av  # heavy: only what must encode loads it
@@ -106,7 +110,7 @@ def _encode_aside(
     except (av.FFmpegError, ValueError) as error:
         raise VideoError(f"'{aside}': cannot be encoded ({error})") from error
     finally:
-        frames.close()  # type: ignore[attr-defined]
+        frames.close()
     table = read_packet_table(root, aside)
     if table.frames != count or table.packets != count:
         raise VideoError(f"'{aside}': {count} pictures were encoded into {table.frames} frames")
@@ -142,11 +146,14 @@ def _set_colours(encoder: Any, frame: Any) -> None:
 
 
 def options_here(encoder: Mapping[str, str]) -> dict[str, str]:
-    """The encoder's settings with what changes no byte of its output: threads of svt-av1, in a worker few."""
+    """The encoder's settings with what changes no byte of its output: svt-av1's threads.
+
+    In a process among others it has as few as it can do with, which takes the least of all cores together.
+    """
     settings = {name: value for name, value in encoder.items() if name != "pix_fmt"}
     if settings["codec"] == "libsvtav1" and multiprocessing.parent_process() is not None:
         given = settings.get("svtav1-params")
-        settings["svtav1-params"] = f"lp=2:{given}" if given else "lp=2"
+        settings["svtav1-params"] = f"lp=1:{given}" if given else "lp=1"
     return settings
 
 
@@ -159,18 +166,21 @@ def _alike(
     frames: Iterable[Any], encoder: Mapping[str, str], size: tuple[int, int] | None
 ) -> Iterator[Any]:
     """Frames of one size and pixel format."""
-    wanted = encoder.get("pix_fmt")
+    wanted, first = encoder.get("pix_fmt"), (0, 0)
     for number, frame in enumerate(frames):
-        size = size or (frame.width, frame.height)
+        here = (frame.width, frame.height)
+        first = here if number == 0 else first
+        if size is None and here != first:
+            said = " and ".join(f"{width}×{height}" for width, height in (first, here))
+            raise VideoError(f"pictures 0 and {number} are {said}: give a size to scale them to")
         wanted = wanted or frame.format.name
         if wanted != frame.format.name and frame.format.name.startswith(_DEEP):
-            raise VideoError(
-                f"picture {number} is {frame.format.name}: depth does not fit into {wanted}"
-            )
-        yield _converted(frame, size, wanted, number)
+            depth = f"picture {number} is {frame.format.name}"
+            raise VideoError(f"{depth}: depth does not fit into {wanted}")
+        yield _converted(frame, size or here, wanted)
 
 
-def _converted(frame: Any, size: tuple[int, int], pix_fmt: str, number: int) -> Any:
+def _converted(frame: Any, size: tuple[int, int], pix_fmt: str) -> Any:
     if (frame.width, frame.height) == size and frame.format.name == pix_fmt:
         return frame
     return frame.reformat(*size, format=pix_fmt, interpolation="BICUBIC")
@@ -181,7 +191,7 @@ class _Failed:
         self.error = error
 
 
-def ahead(frames: Iterable[Any]) -> Iterator[Any]:
+def ahead(frames: Iterable[Any]) -> Generator[Any, None, None]:
     """The same frames, made in another thread, a few ahead of their use."""
     made: queue.Queue[Any] = queue.Queue(_AHEAD)
     ended, end = threading.Event(), object()

@@ -1,0 +1,147 @@
+"""What the documents say of cameras that take another form: pictures that become videos, and others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from roboreel.edit.compile_video import ENCODERS
+from roboreel.edit.encoding import (
+    Encoding,
+    canonical_codec,
+    channels,
+    describe,
+    encoder_settings,
+)
+from roboreel.edit.unite import United
+from roboreel.errors import PlanError
+from roboreel.format import v20, v30
+from roboreel.format.feature import Feature
+from roboreel.format.inventory import Bools, Inventory
+from roboreel.format.json_types import Json
+from roboreel.format.version import FormatVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recode:
+    """How one camera is encoded; arrays are aligned with the united view's episodes."""
+
+    how: Encoding | None
+    """None where it keeps its codec: its frames are chosen anew, and its packets do not give them."""
+    from_tables: Bools = field(repr=False)
+    """(episodes,) True where the pictures are in the tables."""
+
+
+def as_pictures(feature: Feature) -> Feature:
+    """The declaration of a video camera whose frames become pictures in the tables.
+
+    Raises:
+        PlanError: it holds depths.
+    """
+    spec = {k: v for k, v in feature.spec.items() if k not in ("info", v20.VIDEO_FACTS)}
+    if feature.is_depth:
+        raise PlanError(f"'{feature.name}' is a depth video: it does not become pictures")
+    return replace(feature, dtype="image", spec={**spec, "dtype": "image"})
+
+
+def as_video(view: United, inventory: Inventory, feature: Feature, recode: Recode) -> Feature:
+    """The declaration of a camera that is encoded, with the facts that lerobot states of a video.
+
+    Raises:
+        PlanError: it cannot be encoded as asked.
+    """
+    _refuse(view, inventory, feature, recode)
+    width, height = _result_size(view, inventory, feature, recode)
+    shape = list(feature.shape)
+    at = _places(feature)
+    if at is not None:
+        shape[at[0]], shape[at[1]] = height, width
+    fps = view.view.fps or view.model.info.fps
+    facts: dict[str, Json] = {"video.height": height, "video.width": width}
+    if recode.how is not None:
+        codec = encoder_settings(recode.how)["codec"]
+        facts["video.codec"] = canonical_codec(codec)
+        facts["video.pix_fmt"] = recode.how.pix_fmt
+    else:
+        facts |= _kept_facts(feature)
+    facts["video.fps"] = fps.numerator if fps.denominator == 1 else float(fps)
+    if recode.how is not None:
+        facts |= {"video.channels": channels(recode.how.pix_fmt), "has_audio": False}
+        facts |= describe(recode.how)
+    facts.setdefault("is_depth_map", feature.is_depth)
+    others = {k: v for k, v in feature.video_facts.items() if k not in facts and _lasting(k)}
+    spec: dict[str, Json] = {
+        k: v for k, v in feature.spec.items() if k not in ("info", v20.VIDEO_FACTS)
+    }
+    spec |= {"dtype": "video", "shape": shape, "info": {**facts, **others}}
+    made = Feature(name=feature.name, dtype="video", shape=tuple(shape), spec=spec)
+    spell = v20.feature_spec if view.target.version is FormatVersion.V20 else v30.feature_spec
+    return replace(made, spec=spell(made))
+
+
+def picture_size(feature: Feature) -> tuple[int, int]:
+    """(width, height) of a camera's pictures by its declaration; (0, 0) where that says nothing."""
+    at = _places(feature)
+    return (0, 0) if at is None else (feature.shape[at[1]], feature.shape[at[0]])
+
+
+def _kept_facts(feature: Feature) -> dict[str, Json]:
+    """Facts of a video that keeps its codec; the encoder's settings are not those that it had."""
+    names = ("video.codec", "video.pix_fmt", "video.channels", "has_audio")
+    return {name: feature.video_facts[name] for name in names if name in feature.video_facts}
+
+
+def _lasting(fact: str) -> bool:
+    """False for what a new encoding changes: settings of the encoder, sound."""
+    gone = ("g", "crf", "preset", "fast_decode", "video_backend", "extra_options", "is_depth_map")
+    return not fact.startswith("audio.") and fact not in {f"video.{name}" for name in gone}
+
+
+def _refuse(view: United, inventory: Inventory, feature: Feature, recode: Recode) -> None:
+    """Raise `PlanError` where a camera cannot be encoded."""
+    name, facts = feature.name, inventory.cameras.get(feature.name)
+    if feature.is_depth and (recode.how is not None or recode.from_tables.any()):
+        raise PlanError(
+            f"'{name}' holds depths: roboreel does not choose a video encoding for them"
+        )
+    if recode.how is None and facts is not None:
+        streams = sorted(set(facts.stream[view.rows].tolist()))
+        codecs = [inventory.streams[stream].codec for stream in streams]
+        known = ("hvc1", "hev1") if feature.is_depth else ENCODERS
+        unknown = [codec for codec in codecs if codec not in known]
+        if unknown:
+            raise PlanError(
+                f"'{name}' must be encoded again, and '{unknown[0]}' has no encoder here:"
+                " say how to encode it"
+            )
+    width, height = _result_size(view, inventory, feature, recode)
+    if recode.how is not None and "420" in recode.how.pix_fmt and (width % 2 or height % 2):
+        raise PlanError(
+            f"'{name}' has pictures of {width}×{height}, and {recode.how.pix_fmt} needs even sides:"
+            " give a size, or another pixel format"
+        )
+
+
+def _result_size(
+    view: United, inventory: Inventory, feature: Feature, recode: Recode
+) -> tuple[int, int]:
+    """(width, height) of a camera's pictures in the result."""
+    if recode.how is not None and recode.how.size is not None:
+        return recode.how.size
+    facts = inventory.cameras.get(feature.name)
+    if facts is None or recode.from_tables[view.rows].any():
+        return picture_size(feature)
+    stream = inventory.streams[int(facts.stream[view.rows[0]])]
+    return stream.width, stream.height
+
+
+def _places(feature: Feature) -> tuple[int, int] | None:
+    """Where height and width stand in a camera's shape: by their names, else where channels are not."""
+    names = feature.names
+    if isinstance(names, list) and {"height", "width"} <= set(map(str, names)):
+        return names.index("height"), names.index("width")
+    if len(feature.shape) == 2:
+        return 0, 1
+    if len(feature.shape) != 3:
+        return None
+    first = feature.shape[0] in (1, 3, 4) and feature.shape[2] not in (1, 3, 4)
+    return (1, 2) if first else (0, 1)

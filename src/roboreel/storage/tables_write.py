@@ -1,0 +1,148 @@
+"""Write parquet files: whole episodes in a row group, dictionaries for what repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from roboreel.storage.fs import LocalRoot
+
+ROW_GROUP_BYTES = 1 << 20
+"""A row group is closed at the first episode that brings it to this size in memory."""
+_SAMPLED_VALUES = 4096
+"""Numbers of a column by which it is judged whether they repeat."""
+
+
+def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
+    """Write a small table as one parquet file."""
+    dictionary = [
+        leaf
+        for column in table.schema
+        if _repeats(table, column.name)
+        for leaf in _leaf_paths(column.name, column.type)
+    ]
+    with root.create(name) as sink:
+        pq.write_table(table, sink.file, compression="snappy", use_dictionary=dictionary or False)
+
+
+def write_rows(
+    root: LocalRoot,
+    name: str,
+    episodes: Iterator[pa.Table],
+    *,
+    schema: pa.Schema,
+    plain_columns: Sequence[str] = (),
+) -> int:
+    """Write the rows of episodes, a table each: see `write_batches`."""
+    batches = ((episode, [len(episode)]) for episode in episodes)
+    return write_batches(root, name, batches, schema=schema, plain_columns=plain_columns)
+
+
+def write_batches(
+    root: LocalRoot,
+    name: str,
+    batches: Iterable[tuple[pa.Table, Sequence[int]]],
+    *,
+    schema: pa.Schema,
+    plain_columns: Sequence[str] = (),
+) -> int:
+    """Write the rows of episodes into one parquet file; returns the number of rows.
+
+    Row groups hold whole episodes and, but for the last, at least `ROW_GROUP_BYTES`.
+
+    Args:
+        root: where to write.
+        name: the file.
+        batches: rows of some episodes, with exactly `schema`, and how many rows each episode has.
+        schema: the file's schema and metadata.
+        plain_columns: columns of large values (pictures) for which a dictionary is wasted work.
+    """
+    rows = 0
+    batches = iter(batches)
+    first = next(batches, None)
+    dictionary = [
+        leaf
+        for column in schema
+        if column.name not in plain_columns and _repeats(first and first[0], column.name)
+        for leaf in _leaf_paths(column.name, column.type)
+    ]
+    with root.create(name) as sink:
+        writer = pq.ParquetWriter(
+            sink.file, schema, compression="snappy", use_dictionary=dictionary or False
+        )
+        with writer:
+            pending: list[pa.Table] = []
+            pending_bytes = 0
+            for table, lengths in chain([] if first is None else [first], batches):
+                begin = at = 0
+                for length, size in zip(lengths, episode_bytes(table, lengths), strict=True):
+                    at += length
+                    pending_bytes += size
+                    if pending_bytes >= ROW_GROUP_BYTES:
+                        _write_group(writer, [*pending, table.slice(begin, at - begin)])
+                        pending, pending_bytes, begin = [], 0, at
+                if begin < at:
+                    pending.append(table.slice(begin))
+                rows += at
+            if pending:
+                _write_group(writer, pending)
+    return rows
+
+
+def _repeats(table: pa.Table | None, name: str) -> bool:
+    """False for measured numbers of which hardly any is there twice: a dictionary makes them larger."""
+    if table is None or name not in table.column_names or not len(table):
+        return True
+    numbers = table[name].slice(0, _SAMPLED_VALUES).combine_chunks()
+    while pa.types.is_fixed_size_list(numbers.type) or pa.types.is_list(numbers.type):
+        numbers = numbers.flatten()
+    if not pa.types.is_floating(numbers.type) or len(numbers) < _SAMPLED_VALUES:
+        return True
+    return len(pc.unique(numbers)) * 2 < len(numbers)
+
+
+def episode_bytes(table: pa.Table, lengths: Sequence[int]) -> list[int]:
+    """Bytes in memory of each of the episodes that follow one another in a table."""
+    widths = [_width(column) for column in table.columns]
+    if None not in widths:
+        row_bytes = sum(width for width in widths if width is not None)
+        return [length * row_bytes for length in lengths]
+    starts = accumulate(lengths, initial=0)
+    return [
+        table.slice(start, length).nbytes for start, length in zip(starts, lengths, strict=False)
+    ]
+
+
+def _width(column: pa.ChunkedArray) -> int | None:
+    """Bytes of each value where all are there and take as many, else None."""
+    parts, type_, count = column.chunks, column.type, 1
+    while pa.types.is_fixed_size_list(type_) and not any(part.null_count for part in parts):
+        count *= type_.list_size
+        parts, type_ = [part.flatten() for part in parts], type_.value_type
+    fixed = pa.types.is_integer(type_) or pa.types.is_floating(type_)
+    if not fixed or any(part.null_count for part in parts):
+        return None
+    return count * int(type_.bit_width) // 8
+
+
+def _write_group(writer: Any, tables: Sequence[pa.Table]) -> None:
+    table = pa.concat_tables(tables)
+    writer.write_table(table, row_group_size=max(1, len(table)))
+
+
+def _leaf_paths(path: str, type_: pa.DataType) -> list[str]:
+    if pa.types.is_struct(type_):
+        inner = [type_.field(i) for i in range(type_.num_fields)]
+        return [leaf for item in inner for leaf in _leaf_paths(f"{path}.{item.name}", item.type)]
+    if (
+        pa.types.is_list(type_)
+        or pa.types.is_fixed_size_list(type_)
+        or pa.types.is_large_list(type_)
+    ):
+        return _leaf_paths(f"{path}.list.element", type_.value_type)
+    return [path]
