@@ -195,9 +195,11 @@ def add(data: st.DataObject, model: Dataset, _: dict[str, Base]) -> Step | None:
 
 def set_tasks(data: st.DataObject, model: Dataset, _: dict[str, Base]) -> Step | None:
     text = st.sampled_from(TASKS)
+    # a text that a written dataset lists, and the documents of an unwritten view too
+    known = [task for task in model.tasks if task in model.listed]
     what: dict[str, Any] = {
         "every": data.draw(st.none() | text),
-        "replacing": {old: data.draw(text) for old in _subset(data, model.listed[:3])},
+        "replacing": {old: data.draw(text) for old in _subset(data, known[:3])},
         "episodes": {place: data.draw(text) for place in _subset(data, range(len(model))[:3])},
     }
     if not any(what.values()):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import roboreel
 from roboreel import ops
-from roboreel.edit.plan import DECLARED_ROWS, Plan
+from roboreel.edit.plan import DECLARED_ROWS, ROWS, Plan
 from roboreel.format.stats import Stats, features_stats, merge_stats
 from roboreel.format.stats_block import (
     StatsBlock,
@@ -143,7 +143,8 @@ def stats_for(plan: Plan, seed: int, *, odd: bool) -> list[Stats]:
     """Such as an episode may have: right, of other rows, lacking something, or, if odd, in other shapes."""
     random = np.random.default_rng(seed)
     found: list[Stats] = []
-    for count in plan.inputs[DECLARED_ROWS].to_pylist():
+    whole = zip(plan.inputs[ROWS].to_pylist(), plan.inputs[DECLARED_ROWS].to_pylist(), strict=True)
+    for count in [max(pair) for pair in whole]:
         one: Stats = {}
         for name in plan.stats.features:
             if random.random() < 0.2:

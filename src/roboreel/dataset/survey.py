@@ -62,6 +62,7 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
     }
     tasks = survey_tasks(tables, findings)
     _settle_lengths(tables.rows, findings)
+    with_stats, stats_dims = survey_stats(findings, tables.rows, probing)
     return Inventory(
         files=findings.files,
         schemas=tables.schemas,
@@ -77,7 +78,8 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
         first_index=tables.first_index,
         table_rows=tables.file_rows,
         tidy_videos=streams.tidy,
-        with_stats=survey_stats(findings, tables.rows, probing),
+        with_stats=with_stats,
+        stats_dims=stats_dims,
         broken={row: tuple(found) for row, found in sorted(findings.broken.items())},
         problems=tuple(findings.problems.found),
     )

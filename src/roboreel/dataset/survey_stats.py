@@ -23,8 +23,10 @@ _PART_BYTES = 8 << 20
 _BYTES_PER_US = 25
 
 
-def survey_stats(findings: Findings, rows: Int64, probing: Probing) -> dict[str, Bools]:
-    """By feature, the episodes whose stored statistics can pass through.
+def survey_stats(
+    findings: Findings, rows: Int64, probing: Probing
+) -> tuple[dict[str, Bools], dict[str, int]]:
+    """By feature, the episodes whose stored statistics can pass through, and their dimensions.
 
     Args:
         findings: grows.
@@ -74,16 +76,19 @@ def _questions(findings: Findings) -> Questions:
     )
 
 
-def _settle(answers: pa.Table, rows: Int64, findings: Findings) -> dict[str, Bools]:
+def _settle(
+    answers: pa.Table, rows: Int64, findings: Findings
+) -> tuple[dict[str, Bools], dict[str, int]]:
     dataset = findings.dataset
     if not len(rows):
-        return {}
+        return {}, {}
     codes, names = _united(answers)
     row, known = _rows_of_episodes(dataset, flat(answers, "episodes"))
     counts, dims = flat(answers, "counts"), flat(answers, "dims")
     whole = (rows == dataset.episodes[LENGTH].to_numpy())[row] & (counts > 0) & known
     found: dict[int, tuple[str, Bools]] = {}
     unusable: dict[int, tuple[str, int]] = {}
+    fewest: dict[str, int] = {}
     for code, name in enumerate(names):
         feature = dataset.features.get(name)
         camera = feature is not None and feature.is_camera
@@ -92,12 +97,14 @@ def _settle(answers: pa.Table, rows: Int64, findings: Findings) -> dict[str, Boo
         if usable.any():
             found[int(usable.argmax())] = (name, np.zeros(len(rows), dtype=np.bool_))
             found[int(usable.argmax())][1][row[usable]] = True
+            fewest[name] = int(dims[usable].min())
         odd = here & ~usable
         if odd.any():
             unusable[int(odd.argmax())] = (name, int(odd.sum()))
     for _, (name, count) in sorted(unusable.items()):
         _report(name, count, findings)
-    return dict(pair for _, pair in sorted(found.items(), key=lambda item: item[0]))
+    ordered = sorted(found.items(), key=lambda item: item[0])
+    return dict(pair for _, pair in ordered), fewest
 
 
 def _united(answers: pa.Table) -> tuple[Int64, list[str]]:

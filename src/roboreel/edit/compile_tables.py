@@ -145,6 +145,11 @@ def program_of(
         task_maps=view.tasks.maps,
         measured=_measured(view, inventory, features, fields, problems),
         measurable=_measurable(features, fields),
+        narrow=tuple(
+            name
+            for name, feature in features.items()
+            if len(feature.shape) > 1 and feature.is_numeric and inventory.stats_dims.get(name) == 1
+        ),
         filled=_filled(view),
         masks=view.view.masks,
         shapes={n: features[n].shape for n in (*_filled(view), *view.view.masks) if n in features},

@@ -168,6 +168,8 @@ class TableProgram:
     """Columns of which statistics are computed while the rows are in memory."""
     measurable: tuple[str, ...]
     """Columns of which they can be: all are measured in episodes that are a part of the source's, or none."""
+    narrow: tuple[str, ...]
+    """Of these, matrices that are measured per column of their last axis, as the stored statistics are."""
     filled: tuple[str, ...]
     """Columns that are zeros where the input does not have them."""
     masks: Mapping[str, str]

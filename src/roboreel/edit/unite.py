@@ -250,9 +250,18 @@ def _joined(
             )[place]
             for name in stats
         },
+        stats_dims=_fewest(part.stats_dims for part in parts),
         broken=dict(sorted(broken.items())),
         problems=tuple(problem for part in parts for problem in part.problems),
     )
+
+
+def _fewest(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in parts:
+        for name, dims in part.items():
+            found[name] = min(dims, found.get(name, dims))
+    return found
 
 
 def _streams(parts: Sequence[Inventory]) -> tuple[list[StreamFacts], list[Int64]]:

@@ -70,6 +70,11 @@ def by_own_names(view: View, number: int, inventory: Inventory) -> Inventory:
             for name, known in by_name(inventory.with_stats).items()
             if name in features and name not in source.filled
         },
+        stats_dims={
+            name: dims
+            for name, dims in by_name(inventory.stats_dims).items()
+            if name not in source.filled
+        },
         table_rows=by_path(inventory.table_rows),
         tidy_videos=tidy,
     )

@@ -102,6 +102,8 @@ class Inventory:
     times, and no other track."""
     with_stats: Mapping[str, Bools] = field(repr=False)
     """By feature, (episodes,) True where the dataset has statistics of that episode."""
+    stats_dims: Mapping[str, int] = field(default_factory=dict, repr=False)
+    """By feature, the dimensions of those statistics; the fewest where they differ."""
     clips: Mapping[str, ClipFacts] = field(default_factory=dict, repr=False)
     """Cameras whose files lie outside of the dataset."""
     broken: Mapping[int, tuple[Problem, ...]]

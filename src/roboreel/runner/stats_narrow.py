@@ -31,7 +31,9 @@ def narrow_features(plan: Plan, stored: Stored) -> frozenset[str]:
         return frozenset()
     cut = plan.inputs[ROWS].to_numpy() != plan.inputs[DECLARED_ROWS].to_numpy()
     made = set(matrices) if bool(cut.any()) else set(matrices) & set(plan.table.measured)
-    forms = {name: {len(features[name].shape)} if name in made else set() for name in matrices}
+    forms: dict[str, set[int]] = {name: set() for name in matrices}
+    for name in made:
+        forms[name].add(1 if name in plan.table.narrow else len(features[name].shape))
     numbers, episodes = plan.inputs[SOURCE].to_numpy(), plan.inputs[SOURCE_EPISODE].to_numpy()
     for number in np.unique(numbers).tolist():
         first = episodes[numbers == number][:1]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.edit.plan import TableProgram
 from roboreel.errors import StorageError, VideoError
 from roboreel.format.inventory import Int64
-from roboreel.format.stats import Stats, features_stats
-from roboreel.format.stats_block import StatsBlock, blocks_of, each, joined
+from roboreel.format.stats import Stats
+from roboreel.format.stats_block import StatsBlock, StatsColumn, blocks_of, each, joined
 from roboreel.format.stats_many import episodes_stats
 from roboreel.format.values import column_values
 from roboreel.runner.kernels.inputs import Members
@@ -61,7 +62,7 @@ def _stats(table: pa.Table, rows: Int64, program: TableProgram) -> list[StatsBlo
     names = [name for name in table.column_names if name not in program.images]
     values = {name: column_values(table[name]) for name in names}
     whole = {name: found for name, found in values.items() if found is not None}
-    numbers = episodes_stats(whole, rows, quantiles=program.quantiles)
+    numbers = _numbers(whole, rows, program)
     others = table.select([name for name in table.column_names if name not in whole])
     if not others.num_columns:
         return [numbers]
@@ -72,6 +73,23 @@ def _stats(table: pa.Table, rows: Int64, program: TableProgram) -> list[StatsBlo
         start += block.episodes
     together = joined(parts, len(rows))
     return [together] if together is not None else blocks_of(each(parts, len(rows)))
+
+
+def _numbers(
+    values: Mapping[str, npt.NDArray[np.generic]], rows: Int64, program: TableProgram
+) -> StatsBlock:
+    """Statistics of columns of numbers, by episodes of so many rows."""
+    plain = {name: found for name, found in values.items() if name not in program.narrow}
+    block = episodes_stats(plain, rows, quantiles=program.quantiles)
+    columns = dict(block.columns)
+    for name in [name for name in values if name in program.narrow]:
+        flat = values[name].reshape(-1, values[name].shape[-1])
+        each_row = len(flat) // max(1, len(values[name]))
+        found = episodes_stats({name: flat}, rows * each_row, quantiles=program.quantiles)
+        columns |= found.columns
+        count = columns[name, "count"]
+        columns[name, "count"] = StatsColumn(count.values // each_row, count.present)
+    return StatsBlock(len(rows), columns)
 
 
 def _one_by_one(table: pa.Table, rows: Int64, program: TableProgram) -> list[Stats]:
@@ -88,7 +106,8 @@ def _of_episode(table: pa.Table, program: TableProgram) -> Stats:
     numbers = [name for name in table.column_names if name not in program.images]
     values = {name: column_values(table[name]) for name in numbers}
     usable = {name: found for name, found in values.items() if found is not None}
-    stats = features_stats(usable, quantiles=program.quantiles)
+    counts = np.array([len(table)], dtype=np.int64)
+    stats = _numbers(usable, counts, program).of(0) if usable else {}
     for name in [name for name in table.column_names if name in program.images]:
         try:
             measured = picture_column_stats(table[name])
