@@ -212,6 +212,7 @@ def batch_of(columns: Mapping[str, Any], rows: list[int]) -> Batch:
         file=zeros,
         row=np.cumsum([0, *rows[:-1]]),
         stretch=np.array(rows),
+        first_frame=zeros,
     )
     return Batch(members, pa.table(dict(columns)))
 

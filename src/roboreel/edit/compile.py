@@ -29,6 +29,7 @@ from roboreel.edit.pack import runs
 from roboreel.edit.plan import (
     DECLARED_ROWS,
     DEFAULT_TASK,
+    FIRST_FRAME,
     FIRST_INDEX,
     FIRST_SUPPLIED,
     INPUT_ROW,
@@ -222,6 +223,7 @@ def _inputs(view: United, inventory: Inventory, cameras: Mapping[str, CameraPlan
         DECLARED_ROWS: pa.array(view.declared[view.rows]),
         SOURCE: pa.array(view.source[view.rows]),
         STRETCH: pa.array(view.stretch[view.rows]),
+        FIRST_FRAME: pa.array(view.view.pieces.start[view.rows]),
         TASK_MAP: pa.array(view.tasks.map_of_piece[view.rows]),
         FIRST_SUPPLIED: pa.array(view.first_supplied[view.rows]),
         FIRST_INDEX: pa.array(np.cumsum(rows) - rows),

@@ -191,7 +191,7 @@ def _timestamps(
     episodes = "timestamps are up to " + _seconds(error_s) + " away from k / fps"
     if view.target.timestamps == "keep" and view.step == 1:
         action = "kept as they are: lerobot refuses such datasets, or finds other frames for them"
-        action += ", and trimmed episodes do not begin at 0" if moved else ""
+        action += "; those of trimmed episodes are counted from their first frame" if moved else ""
         problems.add("table.timestamps", episodes, column=TIMESTAMP, action=action)
         return False, None
     taken = set(columns.types) | set(view.model.info.features)

@@ -21,7 +21,7 @@ from roboreel.format.model import Model
 # columns of `Plan.inputs`
 SOURCE_EPISODE, INPUT_TABLE, INPUT_ROW, ROWS = "source_episode", "table", "row_start", "rows"
 FIRST_INDEX, DEFAULT_TASK, DECLARED_ROWS = "first_index", "default_task", "declared_rows"
-SOURCE, STRETCH = "source", "stretch"
+SOURCE, STRETCH, FIRST_FRAME = "source", "stretch", "first_frame"
 TASK_MAP, FIRST_SUPPLIED = "task_map", "first_supplied"
 
 

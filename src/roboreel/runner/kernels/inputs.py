@@ -12,6 +12,7 @@ from roboreel.edit.frames import taken_frames
 from roboreel.edit.plan import (
     DECLARED_ROWS,
     DEFAULT_TASK,
+    FIRST_FRAME,
     FIRST_INDEX,
     INPUT_ROW,
     INPUT_TABLE,
@@ -52,6 +53,8 @@ class Members:
     row: Int64
     """First row of the stretch of the input."""
     stretch: Int64
+    first_frame: Int64
+    """Frame of the source's episode with which the stretch begins."""
 
     def __len__(self) -> int:
         return len(self.at)
@@ -94,6 +97,7 @@ class Inputs:
             file=paths.indices.to_numpy().astype(np.int64),
             row=_numbers(work, INPUT_ROW),
             stretch=_numbers(work, STRETCH),
+            first_frame=_numbers(work, FIRST_FRAME),
         )
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:

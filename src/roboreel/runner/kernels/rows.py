@@ -51,7 +51,9 @@ def transformed(
             columns.append(_seconds(frame, program, item.type))
         elif item.name in made:
             columns.append(made[item.name])
-        elif item.name in (program.source_timestamp, TIMESTAMP):
+        elif item.name == TIMESTAMP:
+            columns.append(_recorded(batch, item.type))
+        elif item.name == program.source_timestamp:
             columns.append(_plain(batch.rows, TIMESTAMP, item.type))
         elif item.name in decoded:
             columns.append(_typed(pa.chunked_array([decoded[item.name]]), item.type))
@@ -110,6 +112,18 @@ def _same(old: pa.ChunkedArray, new: pa.ChunkedArray) -> bool:
 
 def _is_regular(batch: Batch, program: TableProgram) -> bool:
     return program.regular_timestamps or TIMESTAMP not in batch.rows.column_names
+
+
+def _recorded(batch: Batch, type_: pa.DataType) -> pa.Array:
+    """Timestamps as they are; in episodes that begin later than the source's, counted from their first."""
+    column = _plain(batch.rows, TIMESTAMP, type_)
+    members = batch.members
+    if not members.first_frame.any():
+        return column
+    first = pa.array(np.repeat(np.cumsum(members.rows) - members.rows, members.rows))
+    zero = pa.scalar(0).cast(type_)
+    later = pa.array(np.repeat(members.first_frame > 0, members.rows))
+    return pc.subtract(column, pc.if_else(later, column.take(first), zero))
 
 
 def _seconds(frame: Int64, program: TableProgram, type_: pa.DataType) -> pa.Array:
