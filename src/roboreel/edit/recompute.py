@@ -16,9 +16,7 @@ CameraChoice: TypeAlias = Literal["sample", "all", "none"]
 
 def recomputed(view: View, features: Iterable[str] | None, cameras: CameraChoice) -> View:
     """The view with statistics of these features measured anew in all episodes."""
-    if cameras not in get_args(CameraChoice):
-        choices = ", ".join(get_args(CameraChoice))
-        raise UsageError(f"cameras is '{cameras}', expected one of {choices}")
+    _require_choice(cameras)
     known = {n: f for source in view.sources for n, f in source.model.info.features.items()}
     taken = {n for n, f in known.items() if f.is_numeric}
     if cameras != "none":
@@ -29,6 +27,20 @@ def recomputed(view: View, features: Iterable[str] | None, cameras: CameraChoice
     if not wanted:
         raise UsageError("there is no feature to recompute statistics of")
     return replace(view, recomputed=view.recomputed | wanted, every_picture=cameras == "all")
+
+
+def refuse_unknown(view: View, features: Iterable[str], cameras: CameraChoice) -> None:
+    """Raise `UsageError` where a view has no such feature, or a choice is unknown."""
+    _require_choice(cameras)
+    known = {name for source in view.sources for name in source.model.info.features}
+    for name in sorted(set(features) - known):
+        raise UsageError(f"there is no feature '{name}': there are {', '.join(sorted(known))}")
+
+
+def _require_choice(cameras: CameraChoice) -> None:
+    if cameras not in get_args(CameraChoice):
+        choices = ", ".join(get_args(CameraChoice))
+        raise UsageError(f"cameras is '{cameras}', expected one of {choices}")
 
 
 def _why(name: str, view: View) -> str:
