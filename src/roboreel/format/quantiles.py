@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +28,10 @@ class Quantiles:
 
     As long as the numbers fit the budget they are kept, and quantiles are numpy's linear ones. Beyond it each
     component is a histogram: a bucket has all numbers of one sign, exponent and leading 12 bits of the
-    mantissa, so that its middle is within `SKETCH_ERROR` of each, relatively; zero is a bucket of its own (with what is
-    below 1e-300 in size), and nothing leaves the bounds. Merging adds counts: what comes out depends on
-    neither order nor grouping. For numbers far from zero with a small spread the error is large beside the spread: it is
-    stated of the size of the numbers.
+    mantissa, so that its middle is within `SKETCH_ERROR` of each, relatively; zero is a bucket of its own
+    (with what is below 1e-300 in size), and nothing leaves the bounds. Merging adds counts: what comes out
+    depends on neither order nor grouping. The error is stated of the size of the numbers: beside a small
+    spread far from zero it is large.
     """
 
     width: int
@@ -68,15 +69,23 @@ class Quantiles:
         if self._buckets is None and self.rows * self.width * 8 > self.budget_bytes:
             self._buckets = [_Buckets() for _ in range(self.width)]
 
-    def of(self, shares: Sequence[float]) -> Floats:
-        """(shares, width) the quantiles; NaN where a component has one, or there are no rows."""
+    def of(self, shares: Sequence[float], *, ranked: bool = False) -> Floats:
+        """(shares, width) the quantiles; NaN where a component has one, or there are no rows.
+
+        Args:
+            shares: which, from 0 to 1.
+            ranked: take the number at the rank ⌈share·n⌉ instead of interpolating.
+        """
         if not self.rows:
             return np.full((len(shares), self.width), np.nan)
         if self._buckets is None:
+            method: Literal["inverted_cdf", "linear"] = "inverted_cdf" if ranked else "linear"
             with np.errstate(invalid="ignore"):
-                return np.asarray(np.quantile(np.concatenate(self._kept), shares, axis=0))
+                return np.asarray(
+                    np.quantile(np.concatenate(self._kept), shares, axis=0, method=method)
+                )
         self._count()
-        return np.stack([one.quantiles(shares) for one in self._buckets], axis=1)
+        return np.stack([one.quantiles(shares, ranked=ranked) for one in self._buckets], axis=1)
 
     def _count(self) -> None:
         if self._kept and self._buckets is not None:
@@ -124,15 +133,16 @@ class _Buckets:
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
         self.lacking |= other.lacking
 
-    def quantiles(self, shares: Sequence[float]) -> Floats:
-        """(shares,) interpolated between the numbers of the ranks on both sides, as numpy's linear ones."""
+    def quantiles(self, shares: Sequence[float], *, ranked: bool) -> Floats:
+        """(shares,) interpolated between the numbers of the ranks on both sides, or of one rank."""
         if self.lacking:
             return np.full(len(shares), np.nan)
         middle = np.clip(_middles(self.keys), self.low, self.high)
         reached = np.cumsum(self.counts)
-        rank = np.asarray(shares, dtype=np.float64) * (int(reached[-1]) - 1)
+        wanted, most = np.asarray(shares, dtype=np.float64), int(reached[-1]) - 1
+        rank = np.maximum(np.ceil(wanted * (most + 1)) - 1, 0.0) if ranked else wanted * most
         below = np.floor(rank).astype(np.int64)
-        above = np.minimum(below + 1, int(reached[-1]) - 1)
+        above = np.minimum(below + 1, most)
         a, b = (middle[np.searchsorted(reached, at, side="right")] for at in (below, above))
         part = rank - below
         with np.errstate(invalid="ignore"):

@@ -118,6 +118,8 @@ def _reasons(of: Comparison, key: str) -> Iterator[tuple[str, str | None, _Test]
     """What may explain a difference, the most exact reason first."""
     whole = of.numbers is None
     if of.feature.is_camera:
+        if of.numbers is None and of.parts is not None and key in BASE:
+            yield CARRIED, None, _carried
         if of.feature.is_video:
             yield ENCODED, None, _encoded
             return
@@ -194,7 +196,12 @@ def _encoded(of: Comparison, key: str) -> Bools:
 
 
 def _summed(of: Comparison, key: str) -> Bools:
-    return np.asarray((of.gap(key) <= _SUMMED).all(axis=1))
+    """Relatively; a std is off by what is left of two such sums of squares."""
+    if key == "mean":
+        return np.asarray((of.gap(key) <= _SUMMED * of.size).all(axis=1))
+    variance = of.fresh.values["std"] ** 2
+    off = np.abs(of.stored.values["std"] ** 2 - variance)
+    return np.asarray((off <= 2 * _SUMMED * (variance + of.fresh.values["mean"] ** 2)).all(axis=1))
 
 
 def _of_other_pictures(of: Comparison, key: str) -> Bools:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.dataset.check.moments import Moments
+from roboreel.dataset.check.scan import located
 from roboreel.dataset.check.stored import StoredFeature, StoredStats
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.survey_tables import rows_by_path
@@ -59,19 +60,19 @@ def fresh_numbers(
         for name in features
         if name in stored.episodes or name in stored.whole
     }
-    columns = {name: _Column(len(dataset.episodes), shape, len(forms)) for name, shape in forms.items()}
+    columns = {
+        name: _Column(len(dataset.episodes), shape, len(forms)) for name, shape in forms.items()
+    }
     numbers = dataset.episodes[EPISODE].to_pylist()
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
-        sound = [row for row in members if row not in inventory.broken]
+        sound = [row for row in members if located(inventory, row)]
         if path is None or path not in inventory.schemas or not sound:
             continue
         try:
             _add_file(dataset, inventory, path, sound, columns)
         except StorageError as error:
             for row in sound:
-                fresh.problems.error(
-                    "table.readable", str(error), path=path, episode=numbers[row]
-                )
+                fresh.problems.error("table.readable", str(error), path=path, episode=numbers[row])
     for name, column in columns.items():
         if column.found.have.any():
             fresh.episodes[name] = column.found
@@ -126,22 +127,23 @@ class _Column:
 
     def whole(self) -> StoredFeature:
         """The statistics of all episodes together."""
-        total = self._moments().total()
-        exact = self._quantiles.of(QUANTILES)
-        values = {"min": total.low, "max": total.high, "mean": total.mean}
-        values |= {"std": np.sqrt(total.variance)}
-        values |= {name: cut[None] for name, cut in zip(_NAMES, exact, strict=True)}
-        values |= {rank_name(name): cut[None] for name, cut in zip(_NAMES, exact, strict=True)}
-        return StoredFeature(
-            self.found.shape, values, np.ones(1, dtype=np.bool_), total.count.copy()
-        )
+        whole = merged_base(self.found)
+        exact, ranked = self._quantiles.of(QUANTILES), self._quantiles.of(QUANTILES, ranked=True)
+        whole.values |= {name: cut[None] for name, cut in zip(_NAMES, exact, strict=True)}
+        whole.values |= {rank_name(n): cut[None] for n, cut in zip(_NAMES, ranked, strict=True)}
+        return whole
 
-    def _moments(self) -> Moments:
-        merged = Moments(len(self.found.have), self._width)
-        merged.count, merged.mean = self.found.count, self.found.values["mean"]
-        merged.low, merged.high = self.found.values["min"], self.found.values["max"]
-        merged.spread = self.found.values["std"] ** 2 * self.found.count[:, None]
-        return merged
+
+def merged_base(episodes: StoredFeature) -> StoredFeature:
+    """Bounds, mean and std of all episodes together, of theirs; without quantiles."""
+    parts = Moments(len(episodes.have), prod(episodes.shape))
+    parts.count, parts.mean = episodes.count, episodes.values["mean"]
+    parts.low, parts.high = episodes.values["min"], episodes.values["max"]
+    parts.spread = episodes.values["std"] ** 2 * episodes.count[:, None]
+    total = parts.total()
+    values = {"min": total.low, "max": total.high, "mean": total.mean}
+    values |= {"std": np.sqrt(total.variance)}
+    return StoredFeature(episodes.shape, values, np.ones(1, dtype=np.bool_), total.count.copy())
 
 
 def _cuts(wide: Floats) -> dict[str, Floats]:

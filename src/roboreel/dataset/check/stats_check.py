@@ -8,13 +8,14 @@ import numpy as np
 
 from roboreel.dataset.check.check import surveyed_anyway
 from roboreel.dataset.check.explain import Comparison, differences
-from roboreel.dataset.check.fresh import FreshStats, fresh_numbers
+from roboreel.dataset.check.fresh import FreshStats, fresh_numbers, merged_base
 from roboreel.dataset.check.known_bugs import check_camera_std, overflowed
 from roboreel.dataset.check.stats_report import StatsDifference, StatsReport
 from roboreel.dataset.check.stored import StoredFeature, StoredStats, read_stored
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import Problem
 from roboreel.format.feature import Feature
+from roboreel.format.inventory import Bools
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
 
@@ -55,7 +56,11 @@ def compare_statistics(
         problems.found += fresh.problems.found
     for name, measured in (cameras or {}).items():
         fresh.episodes[name] = measured
-    unreadable = [str(p) for p in problems.found if p.rule in ("document.readable", "table.readable")]
+        if measured.have.all():
+            fresh.whole[name] = merged_base(measured)
+    unreadable = [
+        str(p) for p in problems.found if p.rule in ("document.readable", "table.readable")
+    ]
     wrong = _overflows(dataset, stored, chosen)
     every = [*wrong, *_compared(dataset, stored, fresh, chosen)]
     order = {name: at for at, name in enumerate(chosen)}
@@ -110,8 +115,17 @@ def _compared(
             yield from _counts(feature, parts, own, numbers)
         total, whole = fresh.whole.get(name), stored.whole.get(name)
         if total is not None and whole is not None and total.shape == whole.shape:
-            of = Comparison(feature, whole, total, parts, part_of_larger=larger)
+            named = _named(feature, whole, parts)
+            of = Comparison(feature, whole, total, parts, part_of_larger=larger, named=named)
             yield from differences(of)
+
+
+def _named(feature: Feature, whole: StoredFeature, parts: StoredFeature | None) -> Bools | None:
+    """Where the std of a camera over the whole dataset has been told to be impossible."""
+    if not feature.is_camera:
+        return None
+    own = overflowed(whole, parts=True)
+    return own if parts is None else own | bool(overflowed(parts).any())
 
 
 def _counts(
@@ -119,7 +133,9 @@ def _counts(
 ) -> Iterator[StatsDifference]:
     """Statistics of another number of rows, or of more pictures than there are."""
     both = stored.have & fresh.have & (stored.count > 0)
-    wrong = both & (stored.count > fresh.count if feature.is_camera else stored.count != fresh.count)
+    wrong = both & (
+        stored.count > fresh.count if feature.is_camera else stored.count != fresh.count
+    )
     if not wrong.any():
         return
     gap = float(np.abs(stored.count - fresh.count)[wrong].max())
