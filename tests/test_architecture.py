@@ -46,10 +46,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "storage.staging",
         "errors",
     ),
+    "measuring": ("planning", "dataset", "edit", "runner", "format", "errors"),
     "parts": ("ops", "edit", "runner.ledger", "storage", "format", "errors"),
     "cli": (
         "parts",
         "ops",
+        "measuring",
         "places",
         "planning",
         "dataset",

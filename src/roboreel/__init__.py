@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from roboreel.dataset.check.check import check
     from roboreel.dataset.check.report import CheckReport
+    from roboreel.dataset.check.stats_report import StatsReport
     from roboreel.dataset.dataset import Dataset
     from roboreel.dataset.diff import Difference, DiffReport, diff
     from roboreel.dataset.open import open_dataset as open
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     )
     from roboreel.format.feature import Feature
     from roboreel.format.version import FormatVersion
+    from roboreel.measuring import check_stats
     from roboreel.ops import convert, plan_convert, plan_write, run, write
     from roboreel.planning import add_video
     from roboreel.runner.report import Report
@@ -58,6 +60,7 @@ __all__ = [
     "Report",
     "RoboreelError",
     "RunError",
+    "StatsReport",
     "StorageError",
     "UsageError",
     "VideoError",
@@ -65,6 +68,7 @@ __all__ = [
     "__version__",
     "add_video",
     "check",
+    "check_stats",
     "concat",
     "convert",
     "diff",
@@ -85,9 +89,11 @@ _HOME = {
     "FormatVersion": "format.version",
     "Plan": "edit.plan",
     "Report": "runner.report",
+    "StatsReport": "dataset.check.stats_report",
     "View": "edit.view",
     "add_video": "planning",
     "check": "dataset.check.check",
+    "check_stats": "measuring",
     "concat": "edit.concat",
     "convert": "ops",
     "diff": "dataset.diff.compare",

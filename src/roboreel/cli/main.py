@@ -21,6 +21,7 @@ from roboreel.cli.edit.trim import trim
 from roboreel.cli.edit.video import encode, resample
 from roboreel.cli.info import info
 from roboreel.cli.output import say, tell
+from roboreel.cli.stats import stats
 from roboreel.cli.stopping import INTERRUPTED, leave_on_sigterm
 from roboreel.errors import RoboreelError, UsageError
 
@@ -51,6 +52,7 @@ for _edit in (
 ):
     app.command()(_edit)
 app.command()(compact)
+app.command()(stats)
 app.command()(demo)
 
 

@@ -44,6 +44,7 @@ from roboreel.edit.plan import (
     Op,
     Plan,
     StatsProgram,
+    TableProgram,
     input_frame,
     input_joined,
     input_packets,
@@ -109,7 +110,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     model = _result(view, inventory, features, tables, cameras)
     inputs = _inputs(view, inventory, cameras)
     ops = [*tables.ops, *(op for plan in cameras.values() for op in plan.ops)]
-    ops += _measures(view, inventory, recodes)
+    ops += _measures(view, inventory, features, recodes)
     ops += [
         CopyFile(path=_own_name(p), source=p, reason="travels along as it is")
         for p in view.model.extra_files
@@ -125,7 +126,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
         files=_used_files(view, inventory),
         ops=tuple(ops),
         table=program,
-        stats=_stats(view, model),
+        stats=_stats(view, model, program, ops),
         supplied=view.supplied,
         splits=splits,
         input_bytes=_input_bytes(view, inventory),
@@ -238,37 +239,54 @@ def _inputs(view: United, inventory: Inventory, cameras: Mapping[str, CameraPlan
     return pa.table(columns)
 
 
-def _measures(view: United, inventory: Inventory, recodes: Mapping[str, Recode]) -> list[Op]:
-    """Ops for the cameras and episodes that have no statistics.
+def _measures(
+    view: United,
+    inventory: Inventory,
+    features: Mapping[str, Feature],
+    recodes: Mapping[str, Recode],
+) -> list[Op]:
+    """Ops for the cameras and episodes that have no statistics, or are to get new ones.
 
     A camera that is encoded keeps those that it has, even where its pictures are scaled: they are of the
     range of values, which neither changes much. Pictures in the result's tables are measured with them.
     """
     ops: list[Op] = []
-    cameras = [*inventory.cameras, *(name for name in recodes if name not in inventory.cameras)]
+    anew, every = view.view.recomputed, view.view.every_picture
+    images = [n for n, f in features.items() if f.dtype == "image" and n in anew]
+    cameras = dict.fromkeys([*inventory.cameras, *recodes, *images])
     for name in [name for name in cameras if name not in view.view.pictures]:
-        known = inventory.with_stats.get(name)
+        known = None if name in anew else inventory.with_stats.get(name)
         lacking = [True] * len(view.rows) if known is None else (~known[view.rows]).tolist()
         if view.model.info.features[name].is_depth:
             continue  # its values are depths, not brightness: a later release computes them
-        reason = "no statistics of these episodes: computed from a sample of their pictures"
-        in_tables = np.zeros(len(view.rows), dtype=np.bool_)
+        lack = "asked to recompute them" if name in anew else "no statistics of these episodes"
+        reason = f"{lack}: computed from {'all' if name in anew and every else 'a sample of'}"
+        reason += " their pictures"
+        in_tables = np.full(len(view.rows), name in images)
         if name in recodes:
             in_tables = recodes[name].from_tables[view.rows]
         for kind in np.unique(in_tables).tolist():
             flags = [lacks and at == kind for lacks, at in zip(lacking, in_tables, strict=True)]
             ops += [
-                MeasureCamera(camera=name, episodes=episodes, from_tables=kind, reason=reason)
+                MeasureCamera(
+                    camera=name,
+                    episodes=episodes,
+                    from_tables=kind,
+                    every_picture=name in anew and every,
+                    reason=reason,
+                )
                 for episodes in runs(flags, longest=_MEASURED_EPISODES)
             ]
     return ops
 
 
-def _stats(view: United, model: Model) -> StatsProgram:
+def _stats(view: United, model: Model, program: TableProgram, ops: Sequence[Op]) -> StatsProgram:
     features = model.info.features
     wanted = [n for n, feature in features.items() if feature.is_numeric or feature.is_camera]
+    seen = {op.camera for op in ops if isinstance(op, MeasureCamera)} | {*program.measured}
     return StatsProgram(
         features=tuple(wanted),
+        recomputed=tuple(n for n in wanted if n in view.view.recomputed and n in seen),
         compare_global=not view.model.info.version.has_episode_stats and not view.view.edited,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,7 +97,7 @@ def _stay(view: United, inventory: Inventory, program: TableProgram) -> Bools:
     stays &= inventory.first_index[rows] == np.cumsum(frames) - frames
     stays &= _same_tasks(view, inventory) & own[view.source[rows]]
     stays &= _of_schema(view, inventory, program)
-    if not _passes_through(program):
+    if not _passes_through(program, view.view.recomputed):
         stays[:] = False
     return np.asarray(stays)
 
@@ -134,10 +135,13 @@ def _of_schema(view: United, inventory: Inventory, program: TableProgram) -> Boo
     return np.array([same.get(id(schema), False) for schema in schemas], dtype=np.bool_)
 
 
-def _passes_through(program: TableProgram) -> bool:
-    """True where rows need not be looked at: no column is made or measured, but for the index columns."""
+def _passes_through(program: TableProgram, recomputed: Container[str]) -> bool:
+    """True where rows need not be handled: no column is made, or lacks statistics that tables are read for.
+
+    What is measured because that was asked for is read beside the copy, as index columns are.
+    """
     made = program.source_timestamp or program.decoded or program.masks or program.filled
-    measured = set(program.measured) - set(INDEX_DTYPES)
+    measured = [n for n in program.measured if n not in INDEX_DTYPES and n not in recomputed]
     return program.step == 1 and not made and not measured
 
 

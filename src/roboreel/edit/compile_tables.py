@@ -269,6 +269,8 @@ def _measured(
     all_quantiles = view.target.version.has_quantiles and not view.model.info.version.has_quantiles
 
     def lacks(name: str) -> bool:
+        if name in view.view.recomputed:
+            return features[name].is_numeric or name in view.view.pictures  # others have an op
         known = inventory.with_stats.get(name)
         return known is None or not bool(known[view.rows].all())
 

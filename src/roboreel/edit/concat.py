@@ -68,6 +68,8 @@ def _joined(views: Sequence[View]) -> View:
         sources=tuple(source for view in views for source in view.sources),
         pieces=joined_pieces([view.pieces for view in views], firsts),
         masks=masks,
+        recomputed=frozenset().union(*(view.recomputed for view in views)),
+        every_picture=any(view.every_picture for view in views),
         edited=True,
         provenance=True,
         join=True,

@@ -46,6 +46,7 @@ def renamed(view: View, names: Mapping[str, str]) -> View:
         encodings={names.get(name, name): how for name, how in view.encodings.items()},
         pictures=frozenset(names.get(name, name) for name in view.pictures),
         masks={names.get(name, name): mask for name, mask in view.masks.items()},
+        recomputed=frozenset(names.get(name, name) for name in view.recomputed),
     )
 
 
@@ -64,6 +65,7 @@ def removed(view: View, names: Iterable[str]) -> View:
         encodings={name: how for name, how in view.encodings.items() if name not in gone},
         pictures=view.pictures - set(gone),
         masks={name: mask for name, mask in view.masks.items() if name not in gone},
+        recomputed=view.recomputed - set(gone),
     )
 
 

@@ -129,6 +129,8 @@ class MeasureCamera:
     episodes: EpisodeRange
     from_tables: bool = False
     """True where the pictures are those of a column of the tables."""
+    every_picture: bool = False
+    """True: all pictures are taken. False: a sample."""
     reason: str
 
 
@@ -195,6 +197,9 @@ class StatsProgram:
 
     features: tuple[str, ...]
     """Features that have statistics, in order; others are dropped with their feature."""
+    recomputed: tuple[str, ...] = ()
+    """Features of which the stored ones are not taken; over all episodes, the quantiles of those that are
+    numbers are of all rows."""
     compare_global: bool
     """True where the source's global statistics are to be compared with the computed ones."""
 

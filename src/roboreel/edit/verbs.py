@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roboreel.edit import features, rows, selection, splits
+from roboreel.edit import features, recompute, rows, selection, splits
 from roboreel.edit.encoding import Encoding
+from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.targets import OnBroken, Timestamps, target_for
 from roboreel.errors import UsageError
 from roboreel.format.fps import parse_fps
@@ -221,6 +222,22 @@ class Verbs:
             UsageError: an episode or a text to be replaced is not there, or a task is empty.
         """
         return selection.retasked(self.as_view(), every, replacing or {}, episodes or {})
+
+    def recompute(
+        self, features: Iterable[str] | None = None, *, cameras: CameraChoice = "sample"
+    ) -> View:
+        """Measure the statistics of features anew in all episodes, whatever is stored.
+
+        In v3.0, the quantiles of the whole dataset become those of all rows, not means of the episodes'.
+
+        Args:
+            features: their names; by default all that have statistics.
+            cameras: of cameras, take a `sample` of the pictures, `all`, or `none`: leave cameras out.
+
+        Raises:
+            UsageError: there is no such feature, it has no statistics, or is a camera and these are left out.
+        """
+        return recompute.recomputed(self.as_view(), features, cameras)
 
     def resample(self, fps: int | float | Fraction) -> View:
         """Take rows and frames at another rate, the nearest in time.

@@ -114,6 +114,10 @@ class View(Verbs):
     """Cameras whose video becomes pictures in the tables."""
     masks: Mapping[str, str] = field(default_factory=dict)
     """Column that says where a padded feature has values, by the feature's name."""
+    recomputed: frozenset[str] = frozenset()
+    """Features whose statistics are measured anew, whatever is stored."""
+    every_picture: bool = False
+    """True: cameras among these are measured on all their pictures. False: on a sample."""
     join: bool = False
     """True: files that stay as they are grouped may share a file, up to its size limit."""
     provenance: bool = False

@@ -148,16 +148,36 @@ def values_stats(values: npt.NDArray[np.generic], *, quantiles: bool) -> Feature
         wide = wide[:, None]
     with np.errstate(invalid="ignore", over="ignore"):  # of NaN and infinity come NaN and infinity
         stats: FeatureStats = {
-            "min": wide.min(axis=0),
-            "max": wide.max(axis=0),
-            "mean": wide.mean(axis=0),
-            "std": wide.std(axis=0),
+            **moments(wide, axis=0),
             "count": np.array([len(wide)], dtype=np.int64),
         }
         cuts = np.quantile(wide, QUANTILES, axis=0) if quantiles else None
     if cuts is not None:
         stats.update({quantile_name(q): cut for q, cut in zip(QUANTILES, cuts, strict=True)})
     return stats
+
+
+def moments(values: npt.NDArray[np.float64], *, axis: int) -> dict[str, Array]:
+    """Min, max, mean and standard deviation (divided by n) over an axis.
+
+    Sums of long columns are off in their last digits: the mean is corrected by that of the distances to it,
+    the spread by what that correction was. What nowhere changes has itself as its mean, and a deviation of 0.
+    Warnings of NaN and infinity are the caller's to silence.
+    """
+    low, high = values.min(axis=axis), values.max(axis=axis)
+    rough = values.mean(axis=axis, keepdims=True)
+    apart = values - rough
+    step = apart.mean(axis=axis, keepdims=True)
+    np.multiply(apart, apart, out=apart)
+    spread = np.maximum(apart.mean(axis=axis, keepdims=True) - step * step, 0.0)
+    mean = np.where(np.isfinite(step), rough + step, rough)
+    still = (low == high) & np.isfinite(low)
+    return {
+        "min": low,
+        "max": high,
+        "mean": np.where(still, low, mean.squeeze(axis)),
+        "std": np.where(still, 0.0, np.sqrt(spread).squeeze(axis)),
+    }
 
 
 def histogram_stats(histogram: npt.NDArray[np.int64], *, pictures: int, peak: int) -> FeatureStats:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.format.inventory import Int64
-from roboreel.format.stats import QUANTILES, Array, quantile_name
+from roboreel.format.stats import QUANTILES, Array, moments, quantile_name
 from roboreel.format.stats_block import StatsBlock, StatsColumn
 
 _STACKED_NUMBERS = 1 << 20
@@ -78,12 +78,7 @@ def _rows(wide: npt.NDArray[np.float64], starts: Int64, length: int) -> npt.NDAr
 def _of_alike(rows: npt.NDArray[np.float64], *, quantiles: bool) -> dict[str, Array]:
     """(episodes, width) of each statistic, of (episodes, length, width) numbers."""
     with np.errstate(invalid="ignore", over="ignore"):  # of NaN and infinity come NaN and infinity
-        found: dict[str, Array] = {
-            "min": rows.min(axis=1),
-            "max": rows.max(axis=1),
-            "mean": rows.mean(axis=1),
-            "std": rows.std(axis=1),
-        }
+        found = moments(rows, axis=1)
         cuts = np.quantile(rows, QUANTILES, axis=1) if quantiles else None
     if cuts is not None:
         found |= {quantile_name(q): cut for q, cut in zip(QUANTILES, cuts, strict=True)}

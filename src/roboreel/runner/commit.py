@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -12,6 +13,7 @@ from roboreel.format.stats import Stats
 from roboreel.format.stats_block import StatsBlock
 from roboreel.format.stats_merger import StatsMerger
 from roboreel.format.version import FormatVersion
+from roboreel.runner.stats_quantiles import with_whole_quantiles
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.tables_write import write_table
 
@@ -28,13 +30,26 @@ def write_documents(
     """
     merger = StatsMerger()
     written = 0
-    for name, content in _documents(plan, _merging(episode_stats, merger), merger):
+    merged = _Merged(root, plan, merger)
+    for name, content in _documents(plan, _merging(episode_stats, merger), merged):
         if isinstance(content, pa.Table):
             write_table(root, name, content)
         else:
             _put(root, name, [content] if isinstance(content, bytes) else content)
         written += root.stat(name).size_bytes
     return written, merger.result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """The statistics of all episodes, asked for when all have been taken in."""
+
+    root: LocalRoot
+    plan: Plan
+    merger: StatsMerger
+
+    def result(self) -> Stats:
+        return with_whole_quantiles(self.root, self.plan, self.merger.result())
 
 
 def _put(root: LocalRoot, name: str, pieces: Iterable[bytes]) -> None:
@@ -44,16 +59,16 @@ def _put(root: LocalRoot, name: str, pieces: Iterable[bytes]) -> None:
 
 
 def _documents(
-    plan: Plan, stats: Iterator[StatsBlock], merger: StatsMerger
+    plan: Plan, stats: Iterator[StatsBlock], merged: _Merged
 ) -> Iterator[tuple[str, bytes | Iterator[bytes] | pa.Table]]:
     version, splits = plan.model.info.version, plan.splits
     if version is FormatVersion.V30:
-        return v30_documents.documents(plan.model, stats, merger.result, splits=splits)
+        return v30_documents.documents(plan.model, stats, merged.result, splits=splits)
     if version is FormatVersion.V21:
         return v21.documents(plan.model, stats, splits=splits)
     for _ in stats:
         pass
-    return v20.documents(plan.model, merger.result(), splits=splits)
+    return v20.documents(plan.model, merged.result(), splits=splits)
 
 
 def _merging(stats: Iterable[StatsBlock], merger: StatsMerger) -> Iterator[StatsBlock]:

@@ -63,19 +63,20 @@ def _stored(
     for end in ends:
         number = int(numbers[start])
         for block in stored(number, originals[start:end]):
-            found.append((start, _by_name(block, plan.sources[number])))
+            found.append((start, _by_name(block, plan.sources[number], plan.stats.recomputed)))
             start += block.episodes
         start = end
     return found
 
 
-def _by_name(block: StatsBlock, source: PlanSource) -> StatsBlock:
-    """Statistics by the features' names in the result."""
-    if not source.renamed and not source.removed and not source.filled:
+def _by_name(block: StatsBlock, source: PlanSource, recomputed: Sequence[str]) -> StatsBlock:
+    """Statistics by the features' names in the result, without those that are measured anew."""
+    if not source.renamed and not source.removed and not source.filled and not recomputed:
         return block
+    unused = {*source.filled, *recomputed}
     names = dict.fromkeys(name for name, _ in block.columns if name not in source.removed)
     named = {name: source.renamed.get(name, name) for name in names}
-    return block.renamed({old: new for old, new in named.items() if new not in source.filled})
+    return block.renamed({old: new for old, new in named.items() if new not in unused})
 
 
 def _one_by_one(

@@ -40,6 +40,8 @@ def narrow_features(plan: Plan, stored: Stored) -> frozenset[str]:
         for block in stored(number, first):
             for (old, statistic), column in block.columns.items():
                 name = plan.sources[number].renamed.get(old, old)
+                if name in plan.stats.recomputed:
+                    continue
                 if statistic == "mean" and name in forms and column.present.any():
                     forms[name].add(column.values.ndim - 1)
     return frozenset(name for name, found in forms.items() if len(found) > 1)

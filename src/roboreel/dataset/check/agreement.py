@@ -22,8 +22,8 @@ _RTOL, _ATOL = 1e-4, 1e-6
 """Of the size of the values: bounds and means that were summed in float32 are this far off."""
 _STD_RTOL = 1e-2
 """Of the std: what nobody's training notices."""
-_FLOAT32, _FLOAT64 = 2.0**-23, 2.0**-52
-_ROUNDINGS = 16, 1 << 12
+FLOAT32, _FLOAT64 = 2.0**-23, 2.0**-52
+ROUNDINGS = 16, 1 << 12
 """The fewest and the most roundings of a sum that are granted; rows in between."""
 _GROSS_MEAN, _GROSS_STD = 0.5, 2.0
 """Off by so many stds, or by such a factor, numbers are normalised to something else."""
@@ -133,9 +133,9 @@ def _gaps(stored: StoredFeature, moments: Moments, summed: Int64) -> _Gaps | Non
         low, high = values["min"] - moments.low, values["max"] - moments.high
         mean_off, std_off = np.abs(values["mean"] - moments.mean), np.abs(values["std"] - std)
         square = variance + moments.mean**2
-        roundings = np.clip(summed, *_ROUNDINGS)[:, None]
-        std_slack = _STD_RTOL * std + (_FLOAT32 + roundings * _FLOAT64) * size + _ATOL
-        left = roundings * _FLOAT32 * square
+        roundings = np.clip(summed, *ROUNDINGS)[:, None]
+        std_slack = _STD_RTOL * std + (FLOAT32 + roundings * _FLOAT64) * size + _ATOL
+        left = roundings * FLOAT32 * square
         explained = np.abs(values["std"] ** 2 - variance) <= left
         ratio = np.maximum(values["std"], std) / np.minimum(values["std"], std)
         gross = (mean_off > _GROSS_MEAN * std + slack) | ((ratio > _GROSS_STD) & (std_off > slack))

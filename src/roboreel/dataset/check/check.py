@@ -71,7 +71,7 @@ def check(
 
 def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
     problems = Problems(list(dataset.problems))
-    inventory = _surveyed(dataset, problems)
+    inventory = surveyed_anyway(dataset, problems)
     if inventory is None:
         return _report(dataset.url, dataset.version, problems.found, files=len(dataset.files))
     for found in (inventory.problems, *inventory.broken.values()):
@@ -96,7 +96,7 @@ def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
     )
 
 
-def _surveyed(dataset: Dataset, problems: Problems) -> Inventory | None:
+def surveyed_anyway(dataset: Dataset, problems: Problems) -> Inventory | None:
     """The inventory, also where all videos are missing, or the statistics cannot be read.
 
     A survey is made for conversions, and refuses these; here they are problems like others.

@@ -49,7 +49,7 @@ def scan_tables(dataset: Dataset, inventory: Inventory) -> TablesScan:
     )
     numbers = dataset.episodes[EPISODE].to_pylist()
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
-        sound = [row for row in members if _located(inventory, row)]
+        sound = [row for row in members if located(inventory, row)]
         if path is None or path not in inventory.schemas or not sound:
             continue
         try:
@@ -61,7 +61,8 @@ def scan_tables(dataset: Dataset, inventory: Inventory) -> TablesScan:
     return scan
 
 
-def _located(inventory: Inventory, row: int) -> bool:
+def located(inventory: Inventory, row: int) -> bool:
+    """True where an episode's rows are known, whatever is wrong with its videos."""
     return not any(found.rule.startswith("table.") for found in inventory.broken.get(row, ()))
 
 

@@ -71,7 +71,7 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
     root, _ = work.roots()
     stats: list[Stats] = []
     for at, episode in enumerate(work.outputs[EPISODE].to_pylist()):
-        chosen = sampled_frames(work.inputs[ROWS][at].as_py())
+        chosen = None if op.every_picture else sampled_frames(work.inputs[ROWS][at].as_py())
         frames = camera_frames(work, root, op.camera, at, in_tables=op.from_tables, chosen=chosen)
         measured = pictures_stats(picture_of(frame) for frame in frames)
         if measured is None:

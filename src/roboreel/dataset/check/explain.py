@@ -1,0 +1,251 @@
+"""Why stored statistics are not those of the values: known rules of writers, and their known bugs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from roboreel.dataset.check.agreement import FLOAT32, ROUNDINGS
+from roboreel.dataset.check.fresh import rank_name
+from roboreel.dataset.check.stats_report import StatsDifference
+from roboreel.dataset.check.stored import StoredFeature
+from roboreel.format.feature import EPISODE_INDEX, INDEX, TASK_INDEX, Feature
+from roboreel.format.inventory import Bools, Floats
+from roboreel.format.stats import BASE
+
+SAME = 1e-9
+"""Statistics that are nearer to each other, beside the size of the values, are the same."""
+_NUMBERED = (INDEX, EPISODE_INDEX, TASK_INDEX)
+_SHIFTED = 1e-4
+_BINS, _PADDING = 5000, 1e-10
+"""lerobot's histograms."""
+_MERGED = 1e-6
+"""Beside the size of the values: merges of float32 statistics."""
+_ENCODED = {"mean": 0.03, "std": 0.03, "min": 0.25, "max": 0.25}
+"""What encoding, and another sample of the pictures, changes at most; of quantiles `_ENCODED_CUT`."""
+_ENCODED_CUT = 0.1
+_SUMMED = 0.01
+_LEVEL = 1 / 255 + 1e-3
+
+HISTOGRAM = (
+    f"read off a histogram of {_BINS:,} bins at the rank q·n, as lerobot does since 0.4.0;"
+    " numpy interpolates between rows"
+)
+WEIGHTED = "count-weighted means of the episodes' quantiles, as lerobot merges them up to 0.6.1"
+ENVELOPE = "the smallest (q50 and below) or largest of the episodes' quantiles, as newer lerobot merges them"
+FLOAT = "computed or stored in float32"
+ROUNDING = "what float32 leaves of E[x²] − E[x]², as lerobot computes it since 0.4.0"
+SUMMED = "float32 sums over all pixels, as lerobot computes them since 0.4.0"
+NUMBERING = "of the numbers from before: lerobot's delete and merge keep the old ones"
+CARRIED = "merged of the episodes' stored statistics, with what is off in those"
+LARGER = "of a larger dataset, of which this is a part: info.json counts more frames"
+ENCODED = "of the pictures before they were encoded, or of another sample of them"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """The stored and the fresh statistics of one feature, of all episodes or of the whole dataset."""
+
+    feature: Feature
+    stored: StoredFeature
+    fresh: StoredFeature
+    parts: StoredFeature | None = None
+    """Of the whole dataset: the episodes' stored ones, where there are some."""
+    part_of_larger: bool = False
+    """True where the documents say that there were more frames."""
+    named: Bools | None = None
+    """(rows,) True where the std has been told to be wrong already."""
+    numbers: Sequence[int] | None = None
+    """Of episodes, what they are called; None for the whole dataset."""
+    found: list[StatsDifference] = field(default_factory=list)
+
+    @property
+    def size(self) -> Floats:
+        """(rows, components) of the values."""
+        low, high = self.fresh.values["min"], self.fresh.values["max"]
+        return np.maximum(np.abs(low), np.abs(high))
+
+    def gap(self, key: str) -> Floats:
+        """(rows, components) how far a statistic is off."""
+        return np.asarray(np.abs(self.stored.values[key] - self.fresh.values[key]))
+
+
+_Test = Callable[[Comparison, str], Bools]
+
+
+def differences(of: Comparison) -> list[StatsDifference]:
+    """What differs, by reason; what none explains comes last."""
+    rows = of.stored.have & of.fresh.have
+    groups: dict[tuple[str | None, str | None], dict[str, Bools]] = {}
+    with np.errstate(invalid="ignore", over="ignore"):
+        for key in [key for key in of.stored.values if key in of.fresh.values]:
+            there = ~np.isnan(of.stored.values[key]).all(axis=1)
+            left = rows & there & (of.gap(key) > SAME * of.size).any(axis=1)
+            if key == "std" and of.named is not None:
+                left &= ~of.named
+            for why, rule, test in _reasons(of, key):
+                hit = left & test(of, key)
+                if hit.any():
+                    groups.setdefault((why, rule), {})[key] = hit
+                left &= ~hit
+            if left.any():
+                groups.setdefault((None, None), {})[key] = left
+    ordered = sorted(groups.items(), key=lambda item: item[0][0] is None)
+    return [_difference(of, why, rule, hits) for (why, rule), hits in ordered]
+
+
+def _difference(
+    of: Comparison, why: str | None, rule: str | None, hits: dict[str, Bools]
+) -> StatsDifference:
+    every = np.flatnonzero(np.any(list(hits.values()), axis=0))
+    gap = max(float(np.nanmax(of.gap(key)[hit])) for key, hit in hits.items())
+    numbers = None if of.numbers is None else tuple(of.numbers[row] for row in every.tolist())
+    if why is not None and of.stored.shape != (of.feature.shape or (1,)) and of.feature.is_numeric:
+        why += "; per column of the last axis"
+    return StatsDifference(
+        feature=of.feature.name,
+        episodes=numbers,
+        statistics=tuple(hits),
+        gap=gap,
+        why=why,
+        rule=rule,
+    )
+
+
+def _reasons(of: Comparison, key: str) -> Iterator[tuple[str, str | None, _Test]]:
+    """What may explain a difference, the most exact reason first."""
+    whole = of.numbers is None
+    if of.feature.is_camera:
+        if of.numbers is None and of.parts is not None and key in BASE:
+            yield CARRIED, None, _carried
+        if of.feature.is_video:
+            yield ENCODED, None, _encoded
+            return
+        yield FLOAT, None, _float32
+        if key not in BASE:
+            yield HISTOGRAM, None, _level
+        if key in ("mean", "std"):
+            yield SUMMED, None, _summed
+        yield ENCODED, None, _of_other_pictures
+        return
+    yield FLOAT, None, _float32
+    if key == "std":
+        yield ROUNDING, "stats.std-rounding", _cancelled
+    if of.feature.name in _NUMBERED:
+        yield NUMBERING, "stats.numbering", _numbered
+    if key not in BASE:
+        if of.parts is not None:
+            yield WEIGHTED, None, _weighted
+            yield ENVELOPE, None, _envelope
+        yield HISTOGRAM, None, _histogram
+    if whole and of.part_of_larger:
+        yield LARGER, "stats.agree", _contained
+    if whole and of.parts is not None and key in BASE:
+        yield CARRIED, None, _carried
+
+
+def _roundings(of: Comparison) -> Floats:
+    """(rows, 1) additions that rounding errors are granted for."""
+    return np.clip(of.fresh.count.astype(np.float64), *ROUNDINGS)[:, None]
+
+
+def _float32(of: Comparison, key: str) -> Bools:
+    if key == "std":
+        return _float32_std(of)
+    many = _roundings(of) if key == "mean" else 1.0
+    return np.asarray((of.gap(key) <= many * FLOAT32 * of.size + _PADDING).all(axis=1))
+
+
+def _float32_std(of: Comparison) -> Bools:
+    """Rounded, or of distances to a mean that was summed in float32."""
+    stored, true = of.stored.values["std"], of.fresh.values["std"]
+    share = _roundings(of) * FLOAT32
+    near = of.gap("std") <= share * true
+    return np.asarray((near | (np.abs(stored**2 - true**2) <= (share * of.size) ** 2)).all(axis=1))
+
+
+def _cancelled(of: Comparison, key: str) -> Bools:
+    variance = of.fresh.values["std"] ** 2
+    square = variance + of.fresh.values["mean"] ** 2
+    off = np.abs(of.stored.values["std"] ** 2 - variance)
+    return np.asarray((off <= _roundings(of) * FLOAT32 * square).all(axis=1))
+
+
+def _numbered(of: Comparison, key: str) -> Bools:
+    """Where the bounds or the mean are of other numbers, nothing is of these."""
+    off = [of.gap(k) > _SHIFTED * of.size for k in ("min", "max", "mean") if k in of.stored.values]
+    return np.asarray(np.any(off, axis=0).any(axis=1))
+
+
+def _histogram(of: Comparison, key: str) -> Bools:
+    """Within a bin of the number at the rank; several batches of rows move it by one more."""
+    spread = of.fresh.values["max"] - of.fresh.values["min"]
+    off = np.abs(of.stored.values[key] - of.fresh.values[rank_name(key)])
+    slack = 2 * (spread + 2 * _PADDING) / _BINS + _PADDING + 4 * FLOAT32 * of.size
+    return np.asarray((off <= slack).all(axis=1))
+
+
+def _level(of: Comparison, key: str) -> Bools:
+    return np.asarray((of.gap(key) <= _LEVEL).all(axis=1))
+
+
+def _encoded(of: Comparison, key: str) -> Bools:
+    return np.asarray((of.gap(key) <= _ENCODED.get(key, _ENCODED_CUT)).all(axis=1))
+
+
+def _summed(of: Comparison, key: str) -> Bools:
+    """Relatively; a std is off by what is left of two such sums of squares."""
+    if key == "mean":
+        return np.asarray((of.gap(key) <= _SUMMED * of.size).all(axis=1))
+    variance = of.fresh.values["std"] ** 2
+    off = np.abs(of.stored.values["std"] ** 2 - variance)
+    return np.asarray((off <= 2 * _SUMMED * (variance + of.fresh.values["mean"] ** 2)).all(axis=1))
+
+
+def _of_other_pictures(of: Comparison, key: str) -> Bools:
+    """Images are compared on the same sample, where as many pictures were taken."""
+    return _encoded(of, key) & (of.stored.count != of.fresh.count)
+
+
+def _weighted(of: Comparison, key: str) -> Bools:
+    parts = of.parts
+    if parts is None or key not in parts.values or not parts.count[parts.have].all():
+        return np.zeros(1, dtype=np.bool_)
+    weight = parts.count[parts.have, None] / parts.count[parts.have].sum()
+    return _near(of, key, (parts.values[key][parts.have] * weight).sum(axis=0))
+
+
+def _envelope(of: Comparison, key: str) -> Bools:
+    parts = of.parts
+    if parts is None or key not in parts.values:
+        return np.zeros(1, dtype=np.bool_)
+    every = parts.values[key][parts.have]
+    return _near(of, key, every.min(axis=0) if int(key[1:]) <= 50 else every.max(axis=0))
+
+
+def _carried(of: Comparison, key: str) -> Bools:
+    """A mean and a deviation are those of the episodes' merged, bounds the outermost of theirs."""
+    parts = of.parts
+    if parts is None or not {"min", "max", "mean", "std"} <= parts.values.keys():
+        return np.zeros(1, dtype=np.bool_)
+    values = {name: column[parts.have] for name, column in parts.values.items()}
+    weight = parts.count[parts.have, None] / max(int(parts.count[parts.have].sum()), 1)
+    mean = (values["mean"] * weight).sum(axis=0)
+    spread = ((values["std"] ** 2 + (values["mean"] - mean) ** 2) * weight).sum(axis=0)
+    merged = {"min": values["min"].min(axis=0), "max": values["max"].max(axis=0)}
+    merged |= {"mean": mean, "std": np.sqrt(spread)}
+    return _near(of, key, merged[key])
+
+
+def _contained(of: Comparison, key: str) -> Bools:
+    slack = _SHIFTED * of.size
+    low = of.stored.values["min"] <= of.fresh.values["min"] + slack
+    high = of.stored.values["max"] >= of.fresh.values["max"] - slack
+    return np.asarray((low & high).all(axis=1))
+
+
+def _near(of: Comparison, key: str, values: Floats) -> Bools:
+    off = np.abs(of.stored.values[key] - values[None])
+    return np.asarray((off <= _MERGED * of.size + _PADDING).all(axis=1))

@@ -1,0 +1,149 @@
+"""Compare the statistics that a dataset stores with fresh ones, and say what explains each difference."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from roboreel.dataset.check.check import surveyed_anyway
+from roboreel.dataset.check.explain import Comparison, differences
+from roboreel.dataset.check.fresh import FreshStats, fresh_numbers, merged_base
+from roboreel.dataset.check.known_bugs import check_camera_std, overflowed
+from roboreel.dataset.check.stats_report import StatsDifference, StatsReport
+from roboreel.dataset.check.stored import StoredFeature, StoredStats, read_stored
+from roboreel.dataset.dataset import Dataset
+from roboreel.errors import Problem
+from roboreel.format.feature import Feature
+from roboreel.format.inventory import Bools
+from roboreel.format.model import EPISODE
+from roboreel.format.parse import Problems
+
+OVERFLOW = (
+    "squares of 8-bit pixels that wrapped at 256, as in lerobot 0.4.0 to 0.5.1: the other statistics of the"
+    " camera rule such a std out"
+)
+_COUNT = "counts pixels, as lerobot's streaming encoder does"
+
+
+def compare_statistics(
+    dataset: Dataset,
+    *,
+    features: Collection[str] | None = None,
+    cameras: Mapping[str, StoredFeature] | None = None,
+    failed: Sequence[str] = (),
+) -> StatsReport:
+    """Hold stored statistics against those of the values.
+
+    Args:
+        dataset: an open dataset.
+        features: those to look at; by default all.
+        cameras: statistics of cameras that were measured anew, rows as in `Model.episodes`; the std of the
+            others is still judged by their other statistics.
+        failed: why others could not be measured.
+    """
+    problems = Problems()
+    chosen = {n: f for n, f in dataset.features.items() if features is None or n in features}
+    inventory = surveyed_anyway(dataset, problems)
+    stored = read_stored(dataset)
+    problems.found += stored.problems.found
+    fresh = FreshStats()
+    if inventory is not None:
+        for found in inventory.broken.values():
+            problems.found += found
+        numeric = {n: f for n, f in chosen.items() if f.is_numeric}
+        fresh = fresh_numbers(dataset, inventory, stored, numeric)
+        problems.found += fresh.problems.found
+    for name, measured in (cameras or {}).items():
+        fresh.episodes[name] = measured
+        if measured.have.all():
+            fresh.whole[name] = merged_base(measured)
+    unreadable = [
+        str(p) for p in problems.found if p.rule in ("document.readable", "table.readable")
+    ]
+    wrong = _overflows(dataset, stored, chosen)
+    every = [*wrong, *_compared(dataset, stored, fresh, chosen)]
+    order = {name: at for at, name in enumerate(chosen)}
+    return StatsReport(
+        path=dataset.url,
+        version=dataset.version,
+        compared=tuple(n for n in chosen if n in fresh.episodes or n in fresh.whole),
+        differences=tuple(sorted(every, key=lambda one: order[one.feature])),
+        problems=tuple(dict.fromkeys(p for p in problems.found if _of(p, chosen))),
+        failed=(*failed, *unreadable),
+    )
+
+
+def _of(problem: Problem, chosen: Mapping[str, Feature]) -> bool:
+    return problem.column is None or problem.column in chosen
+
+
+def _overflows(
+    dataset: Dataset, stored: StoredStats, chosen: Mapping[str, Feature]
+) -> list[StatsDifference]:
+    """The std of cameras that a known bug made, told by the stored numbers alone."""
+    problems = Problems()
+    check_camera_std(dataset, stored, problems)
+    found: dict[tuple[str, bool], list[Problem]] = {}
+    for problem in problems.found:
+        if problem.column in chosen:
+            key = (str(problem.column), problem.episode is None)
+            found.setdefault(key, []).append(problem)
+    return [
+        StatsDifference(
+            feature=name,
+            episodes=None if whole else tuple(p.episode for p in group if p.episode is not None),
+            statistics=("std",),
+            gap=None,
+            why=OVERFLOW,
+            rule=group[0].rule,
+        )
+        for (name, whole), group in found.items()
+    ]
+
+
+def _compared(
+    dataset: Dataset, stored: StoredStats, fresh: FreshStats, chosen: Mapping[str, Feature]
+) -> Iterator[StatsDifference]:
+    numbers = dataset.episodes[EPISODE].to_pylist()
+    larger = any(p.rule == "info.totals" and "total_frames" in p.message for p in dataset.problems)
+    for name, feature in chosen.items():
+        own, parts = fresh.episodes.get(name), stored.episodes.get(name)
+        if own is not None and parts is not None and own.shape == parts.shape:
+            named = overflowed(parts) if feature.is_camera else None
+            yield from differences(Comparison(feature, parts, own, named=named, numbers=numbers))
+            yield from _counts(feature, parts, own, numbers)
+        total, whole = fresh.whole.get(name), stored.whole.get(name)
+        if total is not None and whole is not None and total.shape == whole.shape:
+            named = _named(feature, whole, parts)
+            of = Comparison(feature, whole, total, parts, part_of_larger=larger, named=named)
+            yield from differences(of)
+
+
+def _named(feature: Feature, whole: StoredFeature, parts: StoredFeature | None) -> Bools | None:
+    """Where the std of a camera over the whole dataset has been told to be impossible."""
+    if not feature.is_camera:
+        return None
+    own = overflowed(whole, parts=True)
+    return own if parts is None else own | bool(overflowed(parts).any())
+
+
+def _counts(
+    feature: Feature, stored: StoredFeature, fresh: StoredFeature, numbers: Sequence[int]
+) -> Iterator[StatsDifference]:
+    """Statistics of another number of rows, or of more pictures than there are."""
+    both = stored.have & fresh.have & (stored.count > 0)
+    wrong = both & (
+        stored.count > fresh.count if feature.is_camera else stored.count != fresh.count
+    )
+    if not wrong.any():
+        return
+    gap = float(np.abs(stored.count - fresh.count)[wrong].max())
+    yield StatsDifference(
+        feature=feature.name,
+        episodes=tuple(numbers[row] for row in np.flatnonzero(wrong).tolist()),
+        statistics=("count",),
+        gap=gap,
+        why=_COUNT if feature.is_camera else None,
+        rule="stats.count",
+    )

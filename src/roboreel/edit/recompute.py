@@ -1,0 +1,55 @@
+"""Measure the statistics of features anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from roboreel.errors import UsageError
+
+if TYPE_CHECKING:
+    from roboreel.edit.view import View
+
+CameraChoice: TypeAlias = Literal["sample", "all", "none"]
+
+
+def recomputed(view: View, features: Iterable[str] | None, cameras: CameraChoice) -> View:
+    """The view with statistics of these features measured anew in all episodes."""
+    _require_choice(cameras)
+    known = {n: f for source in view.sources for n, f in source.model.info.features.items()}
+    taken = {n for n, f in known.items() if f.is_numeric}
+    if cameras != "none":
+        taken |= {n for n, f in known.items() if f.is_camera and not f.is_depth}
+    wanted = taken if features is None else set(features)
+    for name in sorted(wanted - taken):
+        raise UsageError(f"the statistics of '{name}' cannot be recomputed: {_why(name, view)}")
+    if not wanted:
+        raise UsageError("there is no feature to recompute statistics of")
+    return replace(view, recomputed=view.recomputed | wanted, every_picture=cameras == "all")
+
+
+def refuse_unknown(view: View, features: Iterable[str], cameras: CameraChoice) -> None:
+    """Raise `UsageError` where a view has no such feature, or a choice is unknown."""
+    _require_choice(cameras)
+    known = {name for source in view.sources for name in source.model.info.features}
+    for name in sorted(set(features) - known):
+        raise UsageError(f"there is no feature '{name}': there are {', '.join(sorted(known))}")
+
+
+def _require_choice(cameras: CameraChoice) -> None:
+    if cameras not in get_args(CameraChoice):
+        choices = ", ".join(get_args(CameraChoice))
+        raise UsageError(f"cameras is '{cameras}', expected one of {choices}")
+
+
+def _why(name: str, view: View) -> str:
+    for source in view.sources:
+        feature = source.model.info.features.get(name)
+        if feature is not None and feature.is_depth:
+            return "depth cameras get none"
+        if feature is not None and feature.is_camera:
+            return "it is a camera, and cameras are left out"
+        if feature is not None:
+            return f"{feature.dtype} features have none"
+    return "there is no such feature"

@@ -1,0 +1,87 @@
+"""Every statistic of the real datasets is that of the values, or differs for a known reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import roboreel
+
+Place = Callable[[str], Path]
+
+FOUND = (
+    *("cr5_v21_av1_first20", "gr00t_robot_sim_PickNPlace_v20", "koch_screwdriver_v21_novideo"),
+    *("pusht_image_slice_v30", "so101_rosbag_v30", "sweep_franka_v20_h264"),
+)
+RECORDED = tuple(
+    f"by_lerobot/{name}"
+    for name in (
+        "v2.0-from-0.3.3-h264",
+        "v2.1-lerobot-0.3.3-av1",
+        "v2.1-lerobot-0.3.3-h264",
+        "v3.0-lerobot-0.4.4-av1",
+        "v3.0-lerobot-0.4.4-av1-many-files",
+        "v3.0-lerobot-0.4.4-deleted",
+        "v3.0-lerobot-0.4.4-image",
+        "v3.0-lerobot-0.4.4-merged",
+        "v3.0-lerobot-0.6.1-av1",
+        "v3.0-lerobot-0.6.1-av1-many-files",
+        "v3.0-lerobot-0.6.1-deleted",
+        "v3.0-lerobot-0.6.1-h264",
+        "v3.0-lerobot-0.6.1-image",
+        "v3.0-lerobot-0.6.1-merged",
+    )
+)
+WITHOUT_VIDEO = "koch_screwdriver_v21_novideo"
+
+
+@pytest.mark.parametrize("name", [*FOUND, *RECORDED])
+def test_every_difference_is_explained(untouched: Place, name: str) -> None:
+    cameras = "none" if name == WITHOUT_VIDEO else "sample"
+    report = roboreel.check_stats(untouched(name), cameras=cameras)  # type: ignore[arg-type]
+    assert [one for one in report.differences if one.why is None] == []
+    assert report.failed == ()
+    assert report.ok
+    features = roboreel.open(untouched(name)).features
+    numeric = {n for n, f in features.items() if f.is_numeric}
+    assert {"action"} & numeric <= set(report.compared)
+    assert len(numeric & set(report.compared)) >= len(numeric) - 1  # a column that no table has
+
+
+@pytest.mark.parametrize("name", [n for n in RECORDED if "0.4.4" in n])
+def test_the_camera_std_of_044_is_named(untouched: Place, name: str) -> None:
+    report = roboreel.check_stats(untouched(name))
+    named = [one for one in report.differences if one.rule == "stats.camera-overflow"]
+    cameras = {n for n, f in roboreel.open(untouched(name)).features.items() if f.is_camera}
+    episodes = roboreel.open(untouched(name)).total_episodes
+    for camera in cameras:
+        own = [one for one in named if one.feature == camera]
+        assert sorted(len(one.episodes or ()) for one in own) == [0, episodes]
+        assert all("0.4.0 to 0.5.1" in str(one.why) for one in own)
+    assert {one.feature for one in named} == cameras
+
+
+@pytest.mark.parametrize("name", [n for n in RECORDED if n.endswith(("merged", "deleted"))])
+def test_numbers_from_before_an_edit_are_named(untouched: Place, name: str) -> None:
+    report = roboreel.check_stats(untouched(name))
+    numbered = {one.feature for one in report.differences if one.rule == "stats.numbering"}
+    assert {"index", "episode_index"} <= numbered <= {"index", "episode_index", "task_index"}
+
+
+def test_videos_that_are_missing_are_a_failure(untouched: Place) -> None:
+    report = roboreel.check_stats(untouched(WITHOUT_VIDEO), cameras="sample")
+    assert not report.ok
+    assert report.failed
+    assert "action" in report.compared
+
+
+@pytest.mark.parametrize("name", ["by_lerobot/v3.0-lerobot-0.4.4-av1", "pusht_image_slice_v30"])
+def test_recomputed_ones_differ_no_more(untouched: Place, tmp_path: Path, name: str) -> None:
+    source = roboreel.open(untouched(name))
+    roboreel.write(source.recompute(), out=tmp_path / "out")
+    report = roboreel.check_stats(tmp_path / "out", cameras="sample")
+    assert report.differences == ()
+    assert report.ok
+    assert roboreel.diff(untouched(name), tmp_path / "out").differences == ()

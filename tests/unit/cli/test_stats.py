@@ -1,0 +1,93 @@
+"""`roboreel stats`: shown, checked, computed anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.mutate import copied, set_column
+from tests.unit.cli.conftest import LENGTHS, TOP, Roboreel
+
+META = "meta/episodes/chunk-000/file-000.parquet"
+
+
+@pytest.fixture
+def wrong(source: Path, tmp_path: Path) -> Path:
+    """The mean of `action` is another in all episodes."""
+    path = copied(source, tmp_path / "wrong")
+    column = "stats/action/mean"
+    values = pq.read_table(path / META)[column]
+    other = [(np.asarray(v) + 0.1).tolist() for v in values.to_pylist()]
+    set_column(path / META, column, pa.array(other, values.type))
+    return path
+
+
+def test_it_shows_what_is_stored(roboreel: Roboreel, source: Path) -> None:
+    stored = json.loads((source / "meta/stats.json").read_text("utf-8"))
+    done = roboreel("stats", source, "--json")
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out)["stats"].keys() == stored.keys()
+    assert json.loads(done.out)["stats"]["action"] == stored["action"]
+    done = roboreel("stats", source, "--feature", "action", "--feature", TOP)
+    assert f"action: of {sum(LENGTHS)}" in done.out
+    assert f"{stored['action']['mean'][0]:.6g}" in done.out
+    assert "timestamp" not in done.out
+
+
+def test_a_check_that_finds_nothing_unexplained(roboreel: Roboreel, source: Path) -> None:
+    done = roboreel("stats", source, "--check", "--cameras", "sample")
+    assert done.code == 0
+    assert "0 not explained" in done.out
+
+
+def test_a_check_that_does(roboreel: Roboreel, wrong: Path) -> None:
+    done = roboreel("stats", wrong, "--check")
+    assert done.code == 1
+    first, second = done.out.splitlines()[:2]
+    assert first == "not explained"
+    assert second == f"  action: mean by up to 0.1, {len(LENGTHS)} episodes from 0"
+    done = roboreel("stats", wrong, "--check", "--json")
+    assert done.code == 1
+    found = [one for one in json.loads(done.out)["differences"] if one["why"] is None]
+    assert [(one["feature"], one["episodes"]) for one in found] == [("action", [0, 1, 2, 3])]
+    assert roboreel("stats", wrong, "--check", "--feature", "timestamp").code == 0
+
+
+def test_recomputed_ones_are_right(roboreel: Roboreel, wrong: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = roboreel("stats", wrong, "--recompute", "--features", "action", "-o", out)
+    assert done.code == 0, done.err
+    assert roboreel("stats", out, "--check").code == 0
+    done = roboreel("stats", wrong, "--recompute", "--cameras", "none", "--in-place")
+    assert done.code == 0, done.err
+    assert roboreel("stats", wrong, "--check").code == 0
+
+
+def test_a_plan_says_what_is_measured(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = roboreel("stats", source, "--recompute", "--cameras", "all", "-o", out, "--dry-run")
+    assert done.code == 0
+    assert "asked to recompute them: computed from all their pictures" in done.out
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--check", "--recompute"], "give one of them"),
+        (["--features", "action"], "--features goes with --recompute"),
+        (["--cameras", "all"], "--cameras goes with --check or --recompute"),
+        (["-o", "x"], "there is nothing to write"),
+        (["--feature", "nothing"], "there is no feature 'nothing'"),
+        (["--recompute"], "give either the folder to make"),
+    ],
+)
+def test_what_makes_no_sense(roboreel: Roboreel, source: Path, words: list[str], says: str) -> None:
+    done = roboreel("stats", source, *words)
+    assert done.code == 2
+    assert says in done.err

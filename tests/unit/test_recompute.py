@@ -1,0 +1,161 @@
+"""Statistics that are measured anew: of what was asked for, from the values, with everything else as it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import roboreel
+from roboreel.format.stats import Stats
+from roboreel.testing import Camera, Version, make_dataset
+from tests.mutate import edit_lines, set_column
+from tests.oracle import read, tree_digest
+
+LENGTHS = (13, 1, 8, 150)
+TOP = "observation.images.top"
+META = "meta/episodes/chunk-000/file-000.parquet"
+SHARES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
+
+
+def made(tmp_path: Path, version: Version, **options: Any) -> Path:
+    camera = {TOP: Camera(gop=2)}
+    return make_dataset(
+        tmp_path / "a", version=version, episodes=LENGTHS, cameras=camera, **options
+    )
+
+
+def spoilt(path: Path) -> Path:
+    """Every mean of action and of the camera is another."""
+    if (path / META).is_file():
+        for name in ("action", TOP):
+            column = f"stats/{name}/mean"
+            values = pq.read_table(path / META)[column]
+            other = [(np.asarray(v) * 0.5 + 0.2).tolist() for v in values.to_pylist()]
+            set_column(path / META, column, pa.array(other, values.type))
+        return path
+
+    def change(lines: list[Any]) -> list[Any]:
+        for line in lines:
+            for name in ("action", TOP):
+                line["stats"][name]["mean"] = (
+                    np.asarray(line["stats"][name]["mean"]) * 0.5 + 0.2
+                ).tolist()
+        return lines
+
+    edit_lines(path / "meta/episodes_stats.jsonl", change)
+    return path
+
+
+def rows_of(path: Path, column: str) -> list[npt.NDArray[np.float64]]:
+    return [
+        np.array(e.rows[column].to_pylist(), np.float64).reshape(e.length, -1)
+        for e in read(path).episodes
+    ]
+
+
+def stored(path: Path) -> list[Stats]:
+    return [stats for _, stats in roboreel.open(path).episode_stats()]
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+def test_wrong_ones_become_those_of_the_values(tmp_path: Path, version: Version) -> None:
+    path = spoilt(made(tmp_path, version))
+    before = tree_digest(path)
+    roboreel.write(roboreel.open(path).recompute(), out=tmp_path / "b")
+    for rows, stats in zip(rows_of(path, "action"), stored(tmp_path / "b"), strict=True):
+        np.testing.assert_allclose(stats["action"]["mean"], rows.mean(axis=0), rtol=1e-9)
+        np.testing.assert_allclose(stats["action"]["std"], rows.std(axis=0), rtol=1e-9, atol=1e-12)
+        assert stats["action"]["count"].tolist() == [len(rows)]
+    assert roboreel.check_stats(tmp_path / "b", cameras="sample").differences == ()
+    after = tree_digest(tmp_path / "b")
+    kept = [name for name in before if name.startswith(("data/", "videos/"))]
+    assert kept
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    assert roboreel.diff(path, tmp_path / "b").differences == ()
+
+
+def test_over_all_rows_quantiles_are_exact(tmp_path: Path) -> None:
+    path = made(tmp_path, "v3.0", features="rich")
+    roboreel.write(roboreel.open(path).recompute(cameras="none"), out=tmp_path / "b")
+    whole = json.loads((tmp_path / "b/meta/stats.json").read_text("utf-8"))
+    names = [n for n, f in roboreel.open(path).features.items() if f.is_numeric]
+    assert {"action", "observation.state", "index"} <= set(names)
+    for name in names:
+        shape = np.array(whole[name]["mean"]).shape
+        rows = np.concatenate(rows_of(path, name)).reshape(-1, int(np.prod(shape)))
+        for key, share in SHARES.items():
+            exact = np.quantile(rows, share, axis=0)
+            np.testing.assert_allclose(np.ravel(whole[name][key]), exact, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+def test_only_what_was_asked_for_changes(tmp_path: Path, version: Version) -> None:
+    path = spoilt(made(tmp_path, version))
+    roboreel.write(roboreel.open(path).recompute(["action"]), out=tmp_path / "b")
+    for before, after in zip(stored(path), stored(tmp_path / "b"), strict=True):
+        assert after["action"]["mean"].tolist() != before["action"]["mean"].tolist()
+        for name in (TOP, "observation.state", "next.reward"):
+            for key in ("min", "max", "mean", "std", "count"):
+                assert after[name][key].tolist() == before[name][key].tolist()
+
+
+def test_all_pictures_or_a_sample(tmp_path: Path) -> None:
+    path = spoilt(made(tmp_path, "v2.1"))
+    counts = {}
+    for cameras in ("sample", "all"):
+        out = tmp_path / cameras
+        view = roboreel.open(path).recompute([TOP], cameras=cameras)  # type: ignore[arg-type]
+        roboreel.write(view, out=out)
+        counts[cameras] = [int(stats[TOP]["count"][0]) for stats in stored(out)]
+    assert counts == {"sample": [13, 1, 8, 100], "all": list(LENGTHS)}
+    assert roboreel.check_stats(tmp_path / "all", cameras="all").differences == ()
+
+
+def test_pictures_in_tables(tmp_path: Path) -> None:
+    path = make_dataset(tmp_path / "a", version="v3.0", episodes=(5, 3), features="rich")
+    features = roboreel.open(path).features
+    (image,) = [name for name, feature in features.items() if feature.dtype == "image"]
+    column = f"stats/{image}/max"
+    values = pq.read_table(path / META)[column]
+    other = [(np.asarray(v) * 0).tolist() for v in values.to_pylist()]
+    set_column(path / META, column, pa.array(other, values.type))
+    plan = roboreel.plan_write(roboreel.open(path).recompute([image]), out=tmp_path / "b")
+    assert "write_tables" not in [op.kind for op in plan.ops]
+    roboreel.run(plan)
+    assert all(stats[image]["max"].max() > 0 for stats in stored(tmp_path / "b"))
+    assert roboreel.check_stats(tmp_path / "b", features=[image], cameras="all").differences == ()
+
+
+def test_with_other_edits(tmp_path: Path) -> None:
+    path = spoilt(made(tmp_path, "v3.0"))
+    view = roboreel.open(path).recompute(["action"]).rename({"action": "act"}).keep([0, 3])
+    roboreel.write(view, out=tmp_path / "b")
+    wanted = [rows_of(path, "action")[at].mean(axis=0) for at in (0, 3)]
+    found = [stats["act"]["mean"] for stats in stored(tmp_path / "b")]
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)
+    both = roboreel.concat([roboreel.open(path), roboreel.open(path).recompute(["action"])])
+    roboreel.write(both, out=tmp_path / "c")
+    wanted = [rows.mean(axis=0) for rows in rows_of(path, "action")]
+    found = [stats["action"]["mean"] for stats in stored(tmp_path / "c")]
+    np.testing.assert_allclose(found, wanted * 2, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("features", "cameras", "says"),
+    [
+        (["nothing"], "sample", "'nothing' cannot be recomputed: there is no such feature"),
+        ([TOP], "none", "it is a camera, and cameras are left out"),
+        (None, "few", "cameras is 'few', expected one of sample, all, none"),
+    ],
+)
+def test_what_cannot_be_asked_for(tmp_path: Path, features: Any, cameras: Any, says: str) -> None:
+    path = made(tmp_path, "v2.1")
+    with pytest.raises(roboreel.UsageError, match=says):
+        roboreel.open(path).recompute(features, cameras=cameras)
