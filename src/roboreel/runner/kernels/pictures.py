@@ -8,6 +8,7 @@ on both axes. Moments and quantiles are exact over the sample (256-bin histogram
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,12 +73,24 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
     stats: list[Stats] = []
     for at, episode in enumerate(work.outputs[EPISODE].to_pylist()):
         chosen = sampled_frames(work.inputs[ROWS][at].as_py())
-        frames = camera_frames(work, root, op.camera, at, in_tables=op.from_tables, chosen=chosen)
-        measured = pictures_stats(picture_of(frame) for frame in frames)
+        frames = camera_frames(
+            work,
+            root,
+            op.camera,
+            at,
+            in_tables=op.from_tables,
+            chosen=chosen,
+            backend=op.backend,
+        )
+        measured = pictures_stats(map(_picture, frames))
         if measured is None:
             raise StorageError(f"no picture of '{op.camera}' in episode {episode} decodes")
         stats.append({op.camera: measured})
     return OpResult(number=work.number, measured=len(stats), stats=tuple(blocks_of(stats)))
+
+
+def _picture(frame: Any) -> npt.NDArray[np.generic]:
+    return frame if isinstance(frame, np.ndarray) else picture_of(frame)
 
 
 def _histogram(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
