@@ -61,7 +61,18 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "errors",
         "",
     ),
-    "": ("ops", "planning", "dataset", "edit", "runner", "format", "errors"),
+    "": (
+        "ops",
+        "scripts",
+        "planning",
+        "dataset",
+        "edit",
+        "runner",
+        "format",
+        "storage.video.by_time",
+        "errors",
+    ),
+    "scripts": ("ops", "dataset", "edit.targets", "runner", "format", "storage.staging", "errors"),
     "__main__": ("cli",),
 }
 """What each layer may import besides itself; `""` is `roboreel/__init__.py`. A dataset has the verbs of
@@ -72,6 +83,7 @@ IMPURE = re.compile(
     r"(os|io|shutil|tempfile|subprocess|socket|time|random|av|fsspec"
     r"|pathlib(?!\.Pure)|pyarrow\.(parquet|dataset|fs|csv|feather))(\..+)?"
 )
+CODECS = ("av", "torchcodec", "decord")
 CODEC_LAYERS = {"storage", "testing"}
 """`testing` writes its videos with its own code: a test is no echo of what it tests."""
 
@@ -79,6 +91,8 @@ LAZY_IMPORTS = {
     "av": "loading ffmpeg takes a noticeable part of a second, and copying tables never needs it",
     "pyarrow.parquet": "only reading and writing files needs it, `import roboreel` does not",
     "fsspec": "optional: extra `remote`",
+    "torchcodec": "optional: extra `torchcodec`",
+    "decord": "optional: extra `decord`",
     "roboreel.testing": "draws and encodes pictures: only the demo needs it",
     "typer": "only the command needs it",
     "rich": "only the command needs it, and only where it draws",
@@ -257,12 +271,12 @@ def impurities(modules: list[Module]) -> list[str]:
 
 
 def stray_codecs(modules: list[Module]) -> list[str]:
-    """Imports of `av` where no codec belongs, be they for types only."""
+    """Imports of `av` and its like where no codec belongs, be they for types only."""
     return [
         f"{module.at(found.line)} imports {found.target}"
         for module in modules
         for found in module.imports
-        if _below(found.target, "av") and module.layer not in CODEC_LAYERS
+        if any(_below(found.target, codec) for codec in CODECS) and module.layer not in CODEC_LAYERS
     ]
 
 
@@ -443,6 +457,7 @@ BROKEN: list[tuple[Rule, str, str, str]] = [
     (impurities, "edit/a.py", "import pyarrow.parquet as pq", "imports pyarrow.parquet"),
     (impurities, "edit/a.py", "open('a')", "calls builtins.open"),
     (stray_codecs, "runner/a.py", "import av", "imports av"),
+    (stray_codecs, "runner/a.py", "import decord", "imports decord"),
     (stray_codecs, "dataset/a.py", "from av.video import VideoStream", "imports av.video"),
     (unexplained_lazy_imports, "runner/a.py", "def f():\n    import json", "imports json inside"),
     (stray_file_access, "runner/a.py", "with open('a') as f: pass", "calls builtins.open"),

@@ -39,6 +39,8 @@ def test_public_names() -> None:
         "check_stats",
         "concat",
         "convert",
+        "convert_dataset",
+        "decode_video_frames",
         "diff",
         "open",
         "plan_convert",
@@ -77,6 +79,7 @@ def _loaded(statement: str) -> set[str]:
 
 def test_import_loads_nothing_heavy() -> None:
     heavy = {"av", "typer", "click", "rich", "fsspec", "torch", "pandas", "datasets", "cv2", "PIL"}
+    heavy |= {"torchcodec", "decord"}
     assert not _loaded("import roboreel") & heavy
 
 

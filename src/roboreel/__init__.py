@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from roboreel.ops import convert, plan_convert, plan_write, run, write
     from roboreel.planning import add_video
     from roboreel.runner.report import Report
+    from roboreel.scripts import convert_dataset
+    from roboreel.storage.video.by_time import decode_video_frames
 
 __version__ = "0.1.0"
 
@@ -71,6 +73,8 @@ __all__ = [
     "check_stats",
     "concat",
     "convert",
+    "convert_dataset",
+    "decode_video_frames",
     "diff",
     "open",
     "plan_convert",
@@ -96,6 +100,8 @@ _HOME = {
     "check_stats": "measuring",
     "concat": "edit.concat",
     "convert": "ops",
+    "convert_dataset": "scripts",
+    "decode_video_frames": "storage.video.by_time",
     "diff": "dataset.diff.compare",
     "open": "dataset.open",
     "plan_convert": "ops",

@@ -13,14 +13,14 @@ from roboreel.dataset.survey import survey
 from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import Plan, source_prefix
-from roboreel.edit.targets import OnBroken, Timestamps, target_for
+from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.edit.view import View, whole_view
 from roboreel.errors import DatasetError, UsageError
 from roboreel.format.inventory import Inventory
 from roboreel.format.version import FormatVersion
 from roboreel.places import finished_report, place_of, refuse_discarding
 from roboreel.planning import require_one_subtask_list, surveyed, with_encoders
-from roboreel.runner.encoders import require_encoders
+from roboreel.runner.encoders import require_backends, require_encoders
 from roboreel.runner.executor import ExecutorName, make_executor
 from roboreel.runner.report import Report
 from roboreel.runner.run import refuse_changed, refuse_output, run_plan
@@ -38,6 +38,8 @@ def plan_convert(
     timestamps: Timestamps = "regular",
     allow_reencode: bool = False,
     drop_audio: bool = False,
+    video_backend: VideoBackend = "pyav",
+    keep_old_stats: bool = False,
     data_file_mb: float | None = None,
     video_file_mb: float | None = None,
     workers: int = 1,
@@ -55,6 +57,8 @@ def plan_convert(
         allow_reencode: episodes that start inside a GOP may be encoded again where the target has a file
             per episode.
         drop_audio: leave sound out of the videos.
+        video_backend: what decodes videos for statistics: `pyav`, `torchcodec` or `decord`.
+        keep_old_stats: from v2.0 to v2.1: `meta/stats.json` stays, beside the new statistics.
         data_file_mb: soft limit of a table file in MiB of compressed input (v3.0).
         video_file_mb: soft limit of a video file in MiB (v3.0).
         workers: processes that may look through the files, where they are many.
@@ -74,6 +78,8 @@ def plan_convert(
         on_broken=on_broken,
         reencode=allow_reencode,
         drop_audio=drop_audio,
+        video_backend=video_backend,
+        keep_old_stats=keep_old_stats,
         regroup=True,
     )
     return plan_write(view.written_as(target), out=out, in_place=in_place, workers=workers)
@@ -94,6 +100,8 @@ def convert(
     timestamps: Timestamps = "regular",
     allow_reencode: bool = False,
     drop_audio: bool = False,
+    video_backend: VideoBackend = "pyav",
+    keep_old_stats: bool = False,
     data_file_mb: float | None = None,
     video_file_mb: float | None = None,
 ) -> Report:
@@ -122,6 +130,8 @@ def convert(
         timestamps=timestamps,
         allow_reencode=allow_reencode,
         drop_audio=drop_audio,
+        video_backend=video_backend,
+        keep_old_stats=keep_old_stats,
         data_file_mb=data_file_mb,
         video_file_mb=video_file_mb,
         workers=workers,
@@ -151,10 +161,12 @@ def run(
     Args:
         plan: the plan.
         workers: processes to use.
-        executor: `serial` or `process`; by default `process` where there are several workers.
+        executor: `serial`, `thread` or `process`; by default `process` where there are several workers,
+            or an op decodes: only there what hangs or crashes can be stopped.
         progress: is told of every finished op.
         patience: how many times its usual allowance an op may take before its process is stopped; 0 for
-            ever. The allowance is 2 min, 1 s for each MB it reads, and 0.5 s for each frame it decodes.
+            ever. The allowance is 2 min, 1 s for each MB it reads, and 0.5 s for each frame it decodes; to
+            measure a camera in an episode 30 s, 1 s for each MB of the file, and 0.2 s for each frame.
         leftovers: what an earlier run left beside the output: `refuse` to begin, `resume` from there, or
             `clean` it away.
         discard_original: in place only: remove the original at the end.
@@ -168,7 +180,7 @@ def run(
         raise UsageError("only a run in place has an original to discard")
     if discard_original:
         refuse_discarding(plan)
-    name = executor or ("process" if workers > 1 else "serial")
+    name = executor or ("process" if workers > 1 or plan.decodes else "serial")
     chosen = make_executor(name, workers, patience=patience)
     places = [(one.url, one.follow_links) for one in plan.datasets]
     opened = {
@@ -228,6 +240,7 @@ def plan_write(
     view = with_encoders(view)
     plan = compile_view(view, surveyed(view, workers, {} if surveys is None else surveys))
     require_encoders(plan)
+    require_backends(plan)
     return replace(plan, out=place, in_place=in_place)
 
 

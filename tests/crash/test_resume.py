@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import roboreel
+from roboreel.edit.plan import Op
 from roboreel.storage import disk
 from roboreel.storage.staging import staging_place
 from roboreel.testing import Camera, make_dataset
@@ -86,11 +87,32 @@ def test_another_plan_is_not_mixed_in(source: Path, tmp_path: Path, left: Path) 
     assert tree_digest(left) == before
 
 
-def test_a_dataset_that_changed_is_another_plan(source: Path, tmp_path: Path, left: Path) -> None:
-    path = next((source / "data").rglob("*.parquet"))
-    path.write_bytes(path.read_bytes())
+def test_documents_that_changed_make_another_plan(source: Path, tmp_path: Path, left: Path) -> None:
+    path = source / "meta" / "stats.json"
+    path.write_bytes(path.read_bytes() + b"\n")
     with pytest.raises(roboreel.UsageError, match="with another plan left"):
         roboreel.convert(source, out=tmp_path / "out", leftovers="resume", **OPTIONS)
+
+
+@pytest.mark.parametrize("kind", ["data", "videos"])
+def test_a_file_that_changed_costs_the_ops_that_read_it(
+    source: Path, tmp_path: Path, left: Path, undisturbed: object, kind: str
+) -> None:
+    (path, *_) = sorted((source / kind).rglob("*episode_000002.*"))
+    path.write_bytes(path.read_bytes())
+    plan = roboreel.plan_convert(source, out=tmp_path / "other", **OPTIONS)
+    reading = [op for op in plan.ops if _reads(op, camera=path.parent.name, episode=2)]
+    assert 0 < len(reading) < 4
+    report = roboreel.convert(source, out=tmp_path / "out", leftovers="resume", **OPTIONS)
+    assert report.resumed == len(plan.ops) - len(reading)
+    assert tree_digest(tmp_path / "out") == undisturbed
+
+
+def _reads(op: Op, *, camera: str, episode: int) -> bool:
+    """Whether an op reads the table (of no camera) or the video of an episode of v2.x."""
+    episodes = getattr(op, "episodes", range(0))
+    own = getattr(op, "camera", "chunk-000")
+    return own == camera and episodes.start <= episode < episodes.stop
 
 
 def _shorten(folder: Path) -> None:

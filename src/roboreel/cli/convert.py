@@ -22,6 +22,13 @@ def convert(
             help="Write irregular timestamps as k/fps (the originals stay beside), or keep."
         ),
     ] = TimestampChoice.regular,
+    keep_old_stats: Annotated[
+        bool,
+        typer.Option(
+            "--keep-old-stats/--delete-old-stats",
+            help="v2.0 to v2.1: keep meta/stats.json beside the new statistics.",
+        ),
+    ] = False,
 ) -> None:
     """Convert a dataset to another format version, by copying its packets: nothing is re-encoded unasked.
 
@@ -38,6 +45,8 @@ def convert(
             timestamps=timestamps.value,
             allow_reencode=options.allow_reencode,
             drop_audio=options.drop_audio,
+            video_backend=options.video_backend,
+            keep_old_stats=keep_old_stats,
             data_file_mb=options.data_file_mb,
             video_file_mb=options.video_file_mb,
             workers=options.workers,

@@ -16,6 +16,7 @@ from roboreel.cli.reports import show_plan, tell_report
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
+from roboreel.edit.targets import VideoBackend
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion
@@ -74,10 +75,14 @@ class Writing:
     clean: Annotated[
         bool, typer.Option("--clean", help="Remove what an earlier run left, and start over.")
     ] = False
-    workers: Annotated[int, typer.Option(min=1, help="Processes to use.")] = 1
+    workers: Annotated[
+        int, typer.Option("--workers", "--num-workers", min=1, help="Processes to use.")
+    ] = 1
     executor: Annotated[
         ExecutorName | None,
-        typer.Option(help="Default: process where there are several workers."),
+        typer.Option(
+            help="Default: process where there are several workers, or something decodes."
+        ),
     ] = None
     patience: Annotated[
         float,
@@ -102,6 +107,9 @@ class Writing:
     drop_audio: Annotated[
         bool, typer.Option("--drop-audio", help="Leave sound out of the videos.")
     ] = False
+    video_backend: Annotated[
+        VideoBackend, typer.Option(help="What decodes videos for statistics.")
+    ] = "pyav"
     data_file_mb: Annotated[
         float | None, typer.Option(help="Soft limit of a table file in MiB (v3.0).")
     ] = None
@@ -142,6 +150,7 @@ class Writing:
             on_broken=self.on_broken.value,
             allow_reencode=self.allow_reencode,
             drop_audio=self.drop_audio,
+            video_backend=self.video_backend,
             regroup=regroup,
         )
 

@@ -70,9 +70,10 @@ from roboreel.format.model import (
     video_path,
 )
 from roboreel.format.parse import Problems
+from roboreel.format.v2 import GLOBAL_STATS
 
-_MEASURED_EPISODES = 8
-"""Episodes of one camera that one op measures."""
+_MEASURED_EPISODES = 1
+"""Episodes of one camera that one op measures: one that kills or stops its decoder costs no other."""
 
 
 def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
@@ -115,6 +116,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
         CopyFile(path=_own_name(p), source=p, reason="travels along as it is")
         for p in view.model.extra_files
     ]
+    ops += _old_stats(view, inventory)
     kept = np.zeros(len(of.pieces), dtype=np.bool_)
     kept[view.rows] = True
     splits, torn = carried_splits(of, kept)
@@ -273,11 +275,20 @@ def _measures(
                     episodes=episodes,
                     from_tables=kind,
                     every_picture=name in anew and every,
+                    backend=view.target.video_backend,
                     reason=reason,
                 )
                 for episodes in runs(flags, longest=_MEASURED_EPISODES)
             ]
     return ops
+
+
+def _old_stats(view: United, inventory: Inventory) -> list[Op]:
+    """The op that keeps the statistics of the whole dataset, where that is asked for and there are any."""
+    if not view.target.keep_old_stats or GLOBAL_STATS not in inventory.files:
+        return []
+    reason = "the statistics of the whole dataset are to be kept beside those per episode"
+    return [CopyFile(path=GLOBAL_STATS, source=GLOBAL_STATS, reason=reason)]
 
 
 def _stats(view: United, model: Model, program: TableProgram, ops: Sequence[Op]) -> StatsProgram:

@@ -131,6 +131,8 @@ class MeasureCamera:
     """True where the pictures are those of a column of the tables."""
     every_picture: bool = False
     """True: all pictures are taken. False: a sample."""
+    backend: str = "pyav"
+    """What decodes them, where they are a video's."""
     reason: str
 
 
@@ -256,6 +258,12 @@ class Plan:
     """What the target cannot hold."""
     skipped: tuple[Problem, ...] = ()
     """Why episodes are left out, where that was asked for."""
+
+    @property
+    def decodes(self) -> bool:
+        """True where an op decodes pictures: what a damaged file does to a decoder, nobody knows."""
+        pictures = {*self.table.decoded, *(self.table.images if self.table.measured else ())}
+        return bool(pictures) or any(isinstance(op, EncodeVideo | MeasureCamera) for op in self.ops)
 
     @property
     def source(self) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Timestamps: TypeAlias = Literal["regular", "keep"]
 OnBroken: TypeAlias = Literal["fail", "skip"]
+VideoBackend: TypeAlias = Literal["pyav", "torchcodec", "decord"]
 
 
 def target_for(
@@ -25,6 +26,8 @@ def target_for(
     on_broken: OnBroken = "fail",
     reencode: bool = False,
     drop_audio: bool = False,
+    video_backend: VideoBackend = "pyav",
+    keep_old_stats: bool = False,
     regroup: bool | None = None,
 ) -> Target:
     """What to write, from what a user asks for.
@@ -38,6 +41,8 @@ def target_for(
         on_broken: what to do with episodes that cannot be written.
         reencode: whether episodes that start inside a GOP may be encoded again.
         drop_audio: whether to leave sound out.
+        video_backend: what decodes videos for statistics.
+        keep_old_stats: whether statistics of a v2.0 dataset as a whole are kept beside those per episode.
         regroup: whether to pack files anew; by default where a dataset has another version, or a limit is
             given.
 
@@ -47,7 +52,10 @@ def target_for(
     if timestamps is not None:
         _require("timestamps", timestamps, get_args(Timestamps))
     _require("on_broken", on_broken, get_args(OnBroken))
+    _require("video_backend", video_backend, get_args(VideoBackend))
     version = view.target.version if to is None else parse_version(to)
+    if keep_old_stats:
+        _require_room_for_old_stats(view, version)
     limits = (_limit("data_file_mb", data_file_mb), _limit("video_file_mb", video_file_mb))
     changes = any(source.model.info.version is not version for source in view.sources)
     if regroup is None:
@@ -61,8 +69,20 @@ def target_for(
         on_broken=on_broken,
         reencode=reencode,
         drop_audio=drop_audio,
+        video_backend=video_backend,
+        keep_old_stats=keep_old_stats,
         regroup=regroup,
     )
+
+
+def _require_room_for_old_stats(view: View, version: FormatVersion) -> None:
+    """Only beside statistics per episode in lines is the place of those of a whole v2.0 dataset free."""
+    versions = {source.model.info.version for source in view.sources}
+    if versions != {FormatVersion.V20} or version is not FormatVersion.V21 or len(view.sources) > 1:
+        raise UsageError(
+            f"old statistics can be kept from one dataset of {FormatVersion.V20} to {FormatVersion.V21}:"
+            " elsewhere the result has its own in their place"
+        )
 
 
 def _limit(name: str, value: float | None) -> float | None:

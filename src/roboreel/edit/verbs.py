@@ -14,7 +14,7 @@ import numpy as np
 from roboreel.edit import features, recompute, rows, selection, splits
 from roboreel.edit.encoding import Encoding
 from roboreel.edit.recompute import CameraChoice
-from roboreel.edit.targets import OnBroken, Timestamps, target_for
+from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.errors import UsageError
 from roboreel.format.fps import parse_fps
 from roboreel.format.json_types import Json
@@ -264,6 +264,7 @@ class Verbs:
         on_broken: OnBroken = "fail",
         allow_reencode: bool = False,
         drop_audio: bool = False,
+        video_backend: VideoBackend = "pyav",
         regroup: bool | None = None,
     ) -> View:
         """Say as what to write it.
@@ -277,6 +278,7 @@ class Verbs:
             on_broken: `fail` refuses where an episode cannot be written, `skip` leaves such episodes out.
             allow_reencode: whether episodes that start inside a GOP may be encoded again.
             drop_audio: whether to leave sound out.
+            video_backend: what decodes videos for statistics: `pyav`, `torchcodec` or `decord`.
             regroup: whether to pack episodes into files anew; by default where the version changes, or a
                 limit is given.
 
@@ -293,6 +295,7 @@ class Verbs:
             on_broken=on_broken,
             reencode=allow_reencode,
             drop_audio=drop_audio,
+            video_backend=video_backend,
             regroup=regroup,
         )
         return view.written_as(target)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from roboreel.edit.encoding import Encoding
 from roboreel.edit.pieces import Pieces, whole_pieces
-from roboreel.edit.targets import OnBroken, Timestamps
+from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend
 from roboreel.edit.verbs import Verbs
 from roboreel.format.model import Model
 from roboreel.format.version import FormatVersion
@@ -36,6 +36,10 @@ class Target:
     reencode: bool = False
     """Episodes of a camera that start inside a GOP may be re-encoded where nothing else is possible."""
     drop_audio: bool = False
+    video_backend: VideoBackend = "pyav"
+    """What decodes videos for statistics."""
+    keep_old_stats: bool = False
+    """A v2.0 dataset's statistics of the whole are kept beside those per episode."""
     regroup: bool = True
     """True: episodes are packed into files anew. False: files of the source's version stay as they are
     grouped, and those of which nothing changes are copied byte for byte."""

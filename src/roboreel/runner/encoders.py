@@ -1,11 +1,12 @@
-"""Whether a plan's encoders work on this machine: told before anything is written."""
+"""Whether a plan's encoders and decoders work on this machine: told before anything is written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from roboreel.edit.plan import EncodeVideo, Plan
+from roboreel.edit.plan import EncodeVideo, MeasureCamera, Plan
 from roboreel.errors import PlanError, VideoError
+from roboreel.storage.video.backends import refuse_codec, require_backend
 from roboreel.storage.video.encoders import require_encoder
 
 _SIDE = 256  # pixels; some hardware takes nothing small
@@ -40,3 +41,24 @@ def require_encoders(plan: Plan) -> None:
                 require_encoder(op.encoder, width=width, height=height)
             except VideoError as error:
                 raise PlanError(f"'{op.camera}' cannot be encoded as asked: {error}") from error
+
+
+def require_backends(plan: Plan) -> None:
+    """Look for what is to decode the videos that a plan measures.
+
+    Raises:
+        MissingDependencyError: its package is not installed.
+        PlanError: it does not decode a camera's codec.
+    """
+    measured = {
+        (op.camera, op.backend)
+        for op in plan.ops
+        if isinstance(op, MeasureCamera) and not op.from_tables
+    }
+    for camera, backend in sorted(measured):
+        require_backend(backend)
+        facts = plan.model.info.features[camera].video_facts
+        try:
+            refuse_codec(backend, str(facts.get("video.codec")), f"'{camera}'")
+        except VideoError as error:
+            raise PlanError(str(error)) from error

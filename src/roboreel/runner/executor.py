@@ -1,15 +1,19 @@
-"""Executors: the same ops and the same bytes, in this process or in several."""
+"""Executors: the same ops and the same bytes, in this process, in threads of it, or in several processes."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import Literal, Protocol, TypeAlias
 
+from roboreel.edit.plan import EncodeVideo
 from roboreel.errors import UsageError
 from roboreel.runner.processes import Outcome, Outcomes, ProcessExecutor
 from roboreel.runner.work import Work
 
-ExecutorName: TypeAlias = Literal["serial", "process"]
+ExecutorName: TypeAlias = Literal["serial", "thread", "process"]
 
 
 class Executor(Protocol):
@@ -32,12 +36,43 @@ class SerialExecutor:
         yield from map(attempt, works)
 
 
+class ThreadExecutor:
+    """Several ops at once in threads of this process; of those that encode, one after another.
+
+    Two SVT-AV1 encoders in one process wait for each other for ever.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._encoding = threading.Lock()
+
+    def run(self, works: Iterable[Work], attempt: Callable[[Work], Outcome]) -> Outcomes:
+        """Outcomes as they come; closing waits for the ops that are under way: a thread cannot be stopped."""
+        waiting = iter(works)
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="op") as pool:
+            running: set[Future[Outcome]] = set()
+            while True:
+                for work in islice(waiting, self.workers - len(running)):
+                    running.add(pool.submit(self._attempt, attempt, work))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+
+    def _attempt(self, attempt: Callable[[Work], Outcome], work: Work) -> Outcome:
+        if not isinstance(work.op, EncodeVideo):
+            return attempt(work)
+        with self._encoding:
+            return attempt(work)
+
+
 def make_executor(name: str, workers: int, *, patience: float = 1.0) -> Executor:
     """The executor of that name.
 
     Args:
-        name: `serial` or `process`.
-        workers: processes to use.
+        name: `serial`, `thread` or `process`.
+        workers: threads or processes to use.
         patience: how many times its usual allowance an op may take in a process; 0 for ever.
 
     Raises:
@@ -51,4 +86,6 @@ def make_executor(name: str, workers: int, *, patience: float = 1.0) -> Executor
         return SerialExecutor()
     if name == "process":
         return ProcessExecutor(workers, patience=patience)
-    raise UsageError(f"unknown executor '{name}': expected serial or process")
+    if name == "thread":
+        return ThreadExecutor(workers)
+    raise UsageError(f"unknown executor '{name}': expected serial, thread or process")

@@ -1,9 +1,11 @@
 """What of a plan is done: a file of lines beside the result, for a run that is to go on from another.
 
-The first line names the plan, by a digest of all that decides the bytes of the result. Each further line is
-an op that is done: what it did, the files that it wrote with size and stamp, the statistics it computed.
-An op is done again unless its files are still what the line says. After a restart of the machine, only
-lines count that were forced to the disk with their files: a `synced` line says so of all before it.
+The first line names the plan, by a digest of all that decides the bytes of the result but for the state of
+the tables and videos. Each further line is an op that is done: what it did, a digest of the state of the
+files that it read, those that it wrote with size and stamp, the statistics it computed. An op is done again
+unless its files are still what the line says: a video that was mended costs the ops that read it. After a
+restart of the machine, only lines count that were forced to the disk with their files: a `synced` line says
+so of all before it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
@@ -26,7 +28,7 @@ from roboreel.errors import StorageError
 from roboreel.format.json_types import Json
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.format.stats_block import StatsBlock, block_to_json, parse_block
-from roboreel.runner.work import OpResult
+from roboreel.runner.work import OpResult, inputs_of
 from roboreel.storage.disk import boot
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.staging import LEDGER
@@ -44,7 +46,8 @@ def fingerprint(plan: Plan) -> str:
     parts = {
         "libraries": {name: _release(name) for name in _LIBRARIES},
         "sources": [dataclasses.asdict(source) for source in plan.sources],
-        "files": {name: [f.size_bytes, f.stamp] for name, f in sorted(plan.files.items())},
+        "files": sorted(plan.files),
+        "documents": _marks(plan, set(plan.files) - _read_by_ops(plan)),
         "ops": [[op.kind, dataclasses.asdict(op)] for op in plan.ops],
         "info": dataclasses.asdict(info),
         "tasks": list(plan.model.tasks.items()),
@@ -61,6 +64,22 @@ def fingerprint(plan: Plan) -> str:
             writer.write_table(table.combine_chunks())
         digest.update(sink.getvalue())
     return digest.hexdigest()
+
+
+def _read_by_ops(plan: Plan) -> set[str]:
+    """The names of all tables and videos."""
+    texts = [item.name for item in plan.inputs.schema if pa.types.is_string(item.type)]
+    return {name for column in texts for name in plan.inputs[column].unique().to_pylist()}
+
+
+def _marks(plan: Plan, names: Iterable[str]) -> list[Json]:
+    known = [(name, plan.files[name]) for name in sorted(names) if name in plan.files]
+    return [[name, facts.size_bytes, facts.stamp] for name, facts in known]
+
+
+def inputs_mark(plan: Plan, number: int) -> str:
+    """A digest of the state of the files that an op reads, as the survey found them."""
+    return sha256(json.dumps(_marks(plan, inputs_of(plan, number))).encode()).hexdigest()
 
 
 def _release(package: str) -> str:
@@ -140,7 +159,7 @@ class Ledger:
         if not self.same_plan:
             return sum("op" in line for _, line in lines)
         for place, line in _trusted(lines):
-            if "op" in line and self._holds(line["files"]):
+            if "op" in line and self._holds(line):
                 changed = frozenset(line["result"]["changed"])
                 self.done[line["op"]] = OpResult(
                     **{**line["result"], "changed": changed, "stats": ()}
@@ -164,6 +183,7 @@ class Ledger:
         line: dict[str, Json] = {
             "op": result.number,
             "result": {**plain, "changed": sorted(result.changed)},
+            "inputs": inputs_mark(self.plan, result.number),
             "files": {name: self._mark(name) for name in names},
             "stats": [block_to_json(block) for block in result.stats],
         }
@@ -235,9 +255,12 @@ class Ledger:
         found = self.root.stat(name)
         return [found.size_bytes, found.stamp]
 
-    def _holds(self, files: Mapping[str, Json]) -> bool:
+    def _holds(self, line: Mapping[str, Any]) -> bool:
+        """True where what an op read and wrote is still as it was."""
+        if line["inputs"] != inputs_mark(self.plan, line["op"]):
+            return False
         try:
-            return all(self._mark(name) == mark for name, mark in files.items())
+            return all(self._mark(name) == mark for name, mark in line["files"].items())
         except StorageError:
             return False
 

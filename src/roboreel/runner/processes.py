@@ -22,14 +22,19 @@ Outcomes: TypeAlias = Generator[Outcome, None, None]
 _NO_START = "a worker process died before it began: out of memory, or killed"
 _START_S, _BYTES_PER_S, _FRAMES_PER_S = 120.0, 1e6, 2.0
 """What any machine and store that is still of use manages: slower is taken for stuck."""
+_MEASURE_S, _MEASURED_FRAMES_PER_S = 30.0, 5.0
+"""The same for a camera's statistics, where nothing is encoded or written."""
 _LEAVING_S = 10.0
 
 
 def allowance_s(work: Work) -> float:
     """Seconds that an op may take: it grows with the bytes it reads and the frames it decodes."""
-    decodes = isinstance(work.op, (EncodeVideo, MeasureCamera))
-    frames = sum(work.inputs[ROWS].to_pylist()) if decodes else 0
-    return _START_S + work.size_bytes / _BYTES_PER_S + frames / _FRAMES_PER_S
+    frames: int = sum(work.inputs[ROWS].to_pylist())
+    reading = work.size_bytes / _BYTES_PER_S
+    if isinstance(work.op, MeasureCamera):
+        return _MEASURE_S + reading + frames / _MEASURED_FRAMES_PER_S
+    decodes = isinstance(work.op, EncodeVideo) or bool(work.table.decoded)
+    return _START_S + reading + (frames / _FRAMES_PER_S if decodes else 0.0)
 
 
 class ProcessExecutor:

@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from roboreel.edit.plan import (
     FIRST_SUPPLIED,
+    INPUT_TABLE,
     SOURCE,
+    SOURCE_EPISODE,
     STRETCH,
     CopyFile,
     CopyTables,
@@ -19,6 +21,7 @@ from roboreel.edit.plan import (
     PlanSource,
     TableProgram,
     WriteTables,
+    input_video,
     source_prefix,
 )
 from roboreel.errors import ChangedInputError
@@ -55,6 +58,9 @@ class Work:
         if isinstance(op, CopyFile):
             return f"{op.kind} '{op.path}'"
         camera = "" if isinstance(op, WriteTables | CopyTables) else f" of '{op.camera}'"
+        if len(self.files) == 1 and len(op.episodes) == 1:
+            (name,), (episode,) = self.files, self.inputs[SOURCE_EPISODE].to_pylist()
+            return f"{op.kind}{camera}, episode {episode}, '{name}'"
         return f"{op.kind}{camera}, episodes {op.episodes.start}:{op.episodes.stop}"
 
     def roots(self) -> tuple[Root, LocalRoot]:
@@ -133,7 +139,8 @@ def work_of(plan: Plan, staging: str, *, done: Container[int] = ()) -> Iterator[
             start, count = op.episodes.start, len(op.episodes)
             inputs = plan.inputs.slice(start, count).combine_chunks()
             outputs = plan.model.episodes.slice(start, count).combine_chunks()
-            files = _files_of(inputs, plan.files)
+            names = inputs_of(plan, number)
+            files = {name: plan.files[name] for name in names if name in plan.files}
         yield Work(
             number=number,
             op=op,
@@ -154,11 +161,14 @@ def _supplied(plan: Plan, op: Op, inputs: pa.Table) -> dict[int, pa.Table]:
     return {at: plan.supplied.slice(*place) for at, place in enumerate(places)}
 
 
-def _files_of(inputs: pa.Table, files: Mapping[str, FileFacts]) -> dict[str, FileFacts]:
-    names = {
-        path
-        for column, item in zip(inputs.columns, inputs.schema, strict=True)
-        if pa.types.is_string(item.type)
-        for path in column.unique().to_pylist()
-    }
-    return {name: files[name] for name in names if name in files}
+def inputs_of(plan: Plan, number: int) -> list[str]:
+    """The tables and videos, or the file, that an op of the plan reads."""
+    op = plan.ops[number]
+    if isinstance(op, CopyFile):
+        return [op.source]
+    in_tables = getattr(op, "from_tables", isinstance(op, WriteTables | CopyTables))
+    columns = [INPUT_TABLE] if in_tables else [input_video(getattr(op, "camera", ""))]
+    if isinstance(op, WriteTables):
+        columns += map(input_video, plan.table.decoded)
+    rows = plan.inputs.select(columns).slice(op.episodes.start, len(op.episodes))
+    return sorted({name for column in rows.columns for name in column.unique().to_pylist() if name})

@@ -22,6 +22,7 @@ from roboreel.errors import StorageError, VideoError
 from roboreel.runner.work import Work
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile
+from roboreel.storage.video.backends import backend_pictures
 from roboreel.storage.video.decode import decode_frames, decoded_picture
 from roboreel.storage.video.encode import ahead, png
 
@@ -38,8 +39,11 @@ def camera_frames(
     *,
     in_tables: bool,
     chosen: Sequence[int] | None = None,
+    backend: str = "pyav",
 ) -> Iterator[Any]:
     """The PyAV frames of an episode, in order, decoded as they are asked for.
+
+    Another backend gives arrays instead: (H, W, 3).
 
     Args:
         work: the op.
@@ -48,6 +52,7 @@ def camera_frames(
         at: the episode's position in the op's tables.
         in_tables: True where its pictures are those of a column.
         chosen: numbers of the episode's frames, ascending; by default all.
+        backend: what decodes videos.
 
     Raises:
         StorageError: a picture is not there, or does not decode.
@@ -55,7 +60,10 @@ def camera_frames(
     count, stretch = work.inputs[ROWS][at].as_py(), work.inputs[STRETCH][at].as_py()
     wanted = taken_frames(count, stretch, work.table.step)
     wanted, times = np.unique(wanted if chosen is None else wanted[chosen], return_counts=True)
-    frames = (_from_table if in_tables else _from_video)(work, root, camera, at, wanted.tolist())
+    if in_tables:
+        frames = _from_table(work, root, camera, at, wanted.tolist())
+    else:
+        frames = _from_video(work, root, camera, at, wanted.tolist(), backend)
     for frame, repeats in zip(frames, times.tolist(), strict=True):
         for _ in range(repeats):
             yield frame
@@ -71,12 +79,15 @@ def decoded_pictures(work: Work, root: Root, at: int, camera: str) -> pa.Array:
 
 
 def _from_video(
-    work: Work, root: Root, camera: str, at: int, wanted: Sequence[int]
+    work: Work, root: Root, camera: str, at: int, wanted: Sequence[int], backend: str
 ) -> Iterator[Any]:
     name = work.inputs[input_video(camera)][at].as_py()
     start = work.inputs[input_frame(camera)][at].as_py()
     work.check_input(root, name)
-    return (frame for _, frame in decode_frames(root, name, [start + n for n in wanted]))
+    numbers = [start + n for n in wanted]
+    if backend != "pyav":
+        return backend_pictures(root, name, numbers, backend=backend)
+    return (frame for _, frame in decode_frames(root, name, numbers))
 
 
 def _from_table(

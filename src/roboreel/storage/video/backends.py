@@ -1,0 +1,146 @@
+"""Chosen frames of a video by one of several libraries, counted as the packet index counts them.
+
+PyAV is ours: it decodes packet by packet. The others read the file's index themselves, and so are held
+against ours: a frame that they show at another time is an error, not a picture. Colours are converted by each
+library's own copy of FFmpeg: pictures differ by `BACKEND_TOLERANCE` levels of 255 at most on average.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from roboreel.errors import MissingDependencyError, UsageError, VideoError
+from roboreel.storage.fs import Root
+from roboreel.storage.video.decode import Picture, decode_frames, picture_of
+from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.packets import PacketTable
+
+Backend: TypeAlias = Literal["pyav", "torchcodec", "decord"]
+BACKEND_TOLERANCE = 2.0
+"""Levels of 255 by which a picture of one library may differ from another's, on average over its pixels."""
+_AT_ONCE = 16
+"""Pictures that a library hands over together: what is in memory does not grow with a video."""
+
+
+def require_backend(name: str) -> Backend:
+    """The backend of that name.
+
+    Raises:
+        UsageError: there is none.
+        MissingDependencyError: its package is not installed.
+    """
+    for known in get_args(Backend):
+        if name == known:
+            if name != "pyav" and importlib.util.find_spec(name) is None:
+                raise MissingDependencyError(name, extra=name)
+            return known  # type: ignore[no-any-return]
+    raise UsageError(f"unknown video backend '{name}': expected {', '.join(get_args(Backend))}")
+
+
+def refuse_codec(backend: str, codec: str, what: str) -> None:
+    """Raise `VideoError` where a backend is known not to decode a codec as it should.
+
+    Args:
+        backend: its name.
+        codec: FFmpeg's name of the codec, or the kind of a sample entry.
+        what: the file or camera, for the message.
+    """
+    if backend == "decord" and codec in ("av1", "av01"):
+        raise VideoError(f"{what}: decord does not decode AV1: use the video backend pyav")
+
+
+def backend_pictures(
+    root: Root, name: str, wanted: Sequence[int], *, backend: str
+) -> Iterator[npt.NDArray[np.generic]]:
+    """(H, W, 3) RGB, or (H, W, 1) where grey, for each wanted frame.
+
+    Args:
+        root: where the file is.
+        name: the file.
+        wanted: frame numbers, ascending, each once.
+        backend: what decodes.
+
+    Raises:
+        VideoError: a wanted frame is not in the file, or the file cannot be decoded.
+        MissingDependencyError: the backend's package is not installed.
+    """
+    chosen = require_backend(backend)
+    if chosen == "pyav":
+        yield from (picture_of(frame) for _, frame in decode_frames(root, name, wanted))
+        return
+    table = read_packet_table(root, name)
+    refuse_codec(chosen, table.entry.fourcc, f"'{name}'")
+    if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < table.frames:
+        raise VideoError(f"'{name}': frames {wanted[0]}…{wanted[-1]} of {table.frames}")
+    if table.frames != table.packets:
+        raise VideoError(
+            f"'{name}': hides packets, which {chosen} counts: use the video backend pyav"
+        )
+    with root.input(name) as file:
+        for number, picture, seconds in _guarded(_DECODERS[chosen](file, wanted), name, chosen):
+            _check_time(table, number, seconds, f"'{name}'", chosen)
+            yield picture
+
+
+_Found: TypeAlias = Iterator[tuple[int, Picture, float]]
+"""(frame number, picture, seconds at which the library says that it stands)."""
+
+
+def _torchcodec(file: IO[bytes], wanted: Sequence[int]) -> _Found:
+    from torchcodec.decoders import VideoDecoder
+
+    decoder = VideoDecoder(file, seek_mode="exact", num_ffmpeg_threads=1, dimension_order="NHWC")
+    for start in range(0, len(wanted), _AT_ONCE):
+        numbers = list(wanted[start : start + _AT_ONCE])
+        batch = decoder.get_frames_at(indices=numbers)
+        yield from zip(numbers, batch.data.numpy(), batch.pts_seconds.tolist(), strict=True)
+
+
+def _decord(file: IO[bytes], wanted: Sequence[int]) -> _Found:
+    from decord import VideoReader, cpu
+
+    reader = VideoReader(file, ctx=cpu(0), num_threads=1)
+    for number in wanted:  # one by one: several at once are known to hang on some files
+        seconds = float(reader.get_frame_timestamp(number)[0])
+        yield number, np.asarray(reader[number].asnumpy(), dtype=np.uint8), seconds
+
+
+_DECODERS: dict[Backend, Callable[[IO[bytes], Sequence[int]], _Found]] = {
+    "torchcodec": _torchcodec,
+    "decord": _decord,
+}
+
+
+def _guarded(found: _Found, name: str, backend: str) -> _Found:
+    """What a library finds; whatever it raises becomes a `VideoError`."""
+    try:
+        yield from found
+    except GeneratorExit:
+        raise
+    except Exception as error:  # each library has errors of its own, none of them documented
+        raise VideoError(f"'{name}': {backend} cannot decode it ({error})") from error
+
+
+def _check_time(table: PacketTable, number: int, seconds: float, what: str, backend: str) -> None:
+    """Raise `VideoError` where a library shows a frame at the time of another."""
+    times = table.frame_seconds
+    gap = np.abs(times - seconds)
+    if gap[number] > gap.min() + 1e-6:
+        raise VideoError(
+            f"{what}: {backend} shows frame {number} at {seconds:.6f} s, the packets say"
+            f" {times[number]:.6f} s: use the video backend pyav"
+        )
+
+
+__all__ = [
+    "BACKEND_TOLERANCE",
+    "Backend",
+    "backend_pictures",
+    "refuse_codec",
+    "require_backend",
+]

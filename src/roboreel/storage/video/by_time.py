@@ -1,0 +1,110 @@
+"""Frames of a video by their time, as readers of the format ask for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from roboreel.errors import UsageError, VideoError
+from roboreel.storage.fs import Root, open_root
+from roboreel.storage.video.backends import backend_pictures, require_backend
+from roboreel.storage.video.index import read_packet_table
+
+
+def decode_video_frames(
+    path: str | os.PathLike[str],
+    timestamps: Sequence[float] | npt.NDArray[np.floating],
+    tolerance_s: float,
+    backend: str | None = None,
+) -> npt.NDArray[np.generic]:
+    """The frames of a video that stand nearest to some times.
+
+    Only the packets that these frames hang on are read and decoded, each once. A frame is that of its packet:
+    times are those of the file's index, counted from the first shown frame's.
+
+    Args:
+        path: an MP4 file, or the URL of one.
+        timestamps: (n,) seconds, in any order; the same may come more than once.
+        tolerance_s: how far from its timestamp a frame may stand, in seconds.
+        backend: `pyav` (the default), `torchcodec` or `decord`, which are extras of that name. Pictures of
+            different ones differ by 2 levels of 255 at most, on average.
+
+    Returns:
+        (n, 3, H, W) uint8 RGB in the order of the timestamps; (n, 1, H, W) as deep as they are stored where
+        the video is grey. `torch.from_numpy(frames) / 255` is what lerobot's function of this name gives.
+
+    Raises:
+        UsageError: an argument makes no sense.
+        VideoError: no frame is near enough, or one does not decode.
+        StorageError: the file cannot be read.
+        MissingDependencyError: the backend's package is not installed.
+
+    Example:
+        >>> import roboreel, roboreel.testing, tempfile, pathlib
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> source = roboreel.testing.make_dataset(folder / "a", version="v2.1", episodes=(5,))
+        >>> video = next(source.rglob("*.mp4"))
+        >>> roboreel.decode_video_frames(video, [0.0, 0.1], tolerance_s=1e-4).shape
+        (2, 3, 128, 160)
+    """
+    chosen = require_backend(backend or "pyav")
+    seconds = np.asarray(timestamps, dtype=np.float64)
+    if seconds.ndim != 1 or not np.isfinite(seconds).all():
+        raise UsageError("timestamps must be a list of finite seconds")
+    if not 0 <= tolerance_s < float("inf"):
+        raise UsageError(f"tolerance_s is {tolerance_s}, expected 0 or a positive number")
+    root, name = _place(path)
+    numbers = _nearest(root, name, seconds, tolerance_s)
+    wanted, places = np.unique(numbers, return_inverse=True)
+    pictures = backend_pictures(root, name, wanted.tolist(), backend=chosen)
+    found: npt.NDArray[np.generic] | None = None
+    for at, picture in enumerate(pictures):
+        if found is None:
+            height, width, channels = picture.shape
+            found = np.empty((len(wanted), channels, height, width), dtype=picture.dtype)
+        found[at] = np.moveaxis(picture, 2, 0)
+    if found is None:
+        entry = read_packet_table(root, name).entry
+        return np.empty((0, 3, entry.height, entry.width), dtype=np.uint8)
+    return found if len(wanted) == len(numbers) and _ascends(places) else found[places]
+
+
+def _ascends(places: npt.NDArray[np.intp]) -> bool:
+    return bool((np.diff(places) > 0).all())
+
+
+def _place(path: str | os.PathLike[str]) -> tuple[Root, str]:
+    """The folder of a file, and its name there."""
+    text = os.path.expanduser(os.fspath(path))
+    folder, slash, name = text.rpartition("/")
+    if "://" not in text:
+        folder, name = os.path.split(text)
+        slash = os.sep
+    if not name:
+        raise UsageError(f"'{text}' names no file")
+    return open_root(folder or (slash if text.startswith(slash) else ".")), name
+
+
+def _nearest(
+    root: Root, name: str, seconds: npt.NDArray[np.float64], tolerance_s: float
+) -> npt.NDArray[np.int64]:
+    """(n,) for each time, the number of the frame that stands nearest to it."""
+    times = read_packet_table(root, name).frame_seconds
+    if not len(times):
+        raise VideoError(f"'{name}': no frames")
+    after = np.searchsorted(times, seconds).clip(1, max(1, len(times) - 1))
+    after = np.minimum(after, len(times) - 1)
+    before = np.maximum(after - 1, 0)
+    nearer = np.abs(times[before] - seconds) <= np.abs(times[after] - seconds)
+    numbers: npt.NDArray[np.int64] = np.where(nearer, before, after).astype(np.int64)
+    gaps = np.abs(times[numbers] - seconds)
+    if len(gaps) and gaps.max() > tolerance_s:
+        worst = int(gaps.argmax())
+        raise VideoError(
+            f"'{name}': no frame within {tolerance_s:g} s of timestamp {seconds[worst]:.6f} s: the nearest,"
+            f" frame {numbers[worst]}, stands at {times[numbers[worst]]:.6f} s"
+        )
+    return numbers

@@ -1,0 +1,66 @@
+"""Every n-th pixel of a decoded picture, without converting the others.
+
+FFmpeg gives each 2×2 block of a 4:2:0 picture the colour of its one chroma sample, whatever stands around it.
+So the wanted pixels are put into a small picture, one per block with the chroma sample of theirs, and that
+one is converted: the numbers are those of the whole picture, converted and then thinned.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from roboreel.storage.video.decode import Picture, picture_of
+
+_QUARTER_CHROMA = ("yuv420p", "yuvj420p")
+_WIDE = 64  # pixels: whole vectors of the converter, whose last columns other code converts
+
+
+class Thinner:
+    """Takes pictures of one video after another; not to be shared by threads."""
+
+    def __init__(self) -> None:
+        from av.video.reformatter import VideoReformatter  # heavy: only what must decode loads it
+
+        # a frame's own converter is set up anew for each frame, which costs more than the conversion
+        self._converter = VideoReformatter()
+
+    def picture(self, frame: Any, stride: int) -> npt.NDArray[np.generic]:
+        """(⌈H/stride⌉, ⌈W/stride⌉, C): every `stride`-th pixel of `picture_of(frame)`, both ways.
+
+        Args:
+            frame: a PyAV frame.
+            stride: 1 takes every pixel.
+        """
+        if frame.format.name not in _QUARTER_CHROMA:
+            return picture_of(frame)[::stride, ::stride]
+        if stride % 2:
+            return self._rgb(frame)[::stride, ::stride]
+        width = -(-frame.width // stride)
+        return self._rgb(_blocks(frame, stride))[::2, : 2 * width : 2]
+
+    def _rgb(self, frame: Any) -> Picture:
+        picture: Any = self._converter.reformat(frame, format="rgb24")
+        return np.asarray(picture.to_ndarray(), dtype=np.uint8)
+
+
+def _blocks(frame: Any, stride: int) -> Any:
+    """A small frame with a 2×2 block for each wanted pixel, which is the block's first."""
+    import av
+
+    height, width = -(-frame.height // stride), -(-frame.width // stride)
+    small = av.VideoFrame(-(-2 * width // _WIDE) * _WIDE, 2 * height, frame.format.name)
+    small.colorspace, small.color_range = frame.colorspace, frame.color_range
+    steps = (stride, stride // 2, stride // 2)
+    for number, (step, place) in enumerate(zip(steps, (2, 1, 1), strict=True)):
+        taken = _samples(frame.planes[number])[::step, ::step]
+        _samples(small.planes[number])[::place, : place * width : place] = taken
+    return small
+
+
+def _samples(plane: Any) -> Picture:
+    """(rows, columns) of a plane, in its own memory."""
+    rows = np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size]
+    return rows.reshape(plane.height, plane.line_size)[:, : plane.width]

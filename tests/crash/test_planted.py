@@ -1,0 +1,132 @@
+"""Videos that hang, kill or fail their decoder: the command ends in time, names each, and keeps the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import roboreel
+from roboreel.storage.fs import LocalRoot
+from roboreel.storage.video.index import read_packet_table
+from roboreel.testing import Camera, make_dataset
+from tests.oracle import tree_digest
+
+PATIENCE = 0.25
+"""Of 30 s and more: eight seconds."""
+IN_TIME_S = 90.0
+"""No multiple of what a run takes here: only far less than for ever."""
+
+SABOTAGE = """
+import os, signal
+import roboreel.runner.kernels.frames as kernel
+
+decode = kernel.decode_frames
+
+def planted(root, name, wanted):
+    if name.endswith("top/episode_000001.mp4"):
+        while True:
+            pass
+    if name.endswith("top/episode_000003.mp4"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return decode(root, name, wanted)
+
+kernel.decode_frames = planted
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    cameras = {"top": Camera(height=32), "wrist": Camera(height=32)}
+    return make_dataset(tmp_path / "set", version="v2.0", episodes=(5, 3, 4, 6, 2), cameras=cameras)
+
+
+def _cut_off(video: Path) -> bytes:
+    """Leave zeros where the later half of the packets was, as a download that broke off; returns what was."""
+    table = read_packet_table(LocalRoot(video.parent), video.name)
+    before = video.read_bytes()
+    data = bytearray(before)
+    for at in range(table.packets // 2, table.packets):
+        start, size = int(table.offset[at]), int(table.size[at])
+        data[start : start + size] = bytes(size)
+    video.write_bytes(data)
+    return before
+
+
+def _command(*words: str | Path, hooks: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command; `hooks` has a module that every process of it loads first."""
+    known = os.environ.get("PYTHONPATH", "")
+    path = known if hooks is None else os.pathsep.join([str(hooks), known])
+    return subprocess.run(
+        [sys.executable, "-m", "roboreel", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": path},
+        timeout=IN_TIME_S,
+    )
+
+
+def _convert(
+    source: Path, out: Path, *more: str, hooks: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    shared = ("--to", "v2.1", "-o", out, "--patience", str(PATIENCE), "--json")
+    return _command("convert", source, *shared, *more, hooks=hooks)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_planted_video_is_named_and_the_rest_is_kept(
+    source: Path, tmp_path: Path, workers: int
+) -> None:
+    roboreel.convert(source, to="v2.1", out=tmp_path / "undisturbed")
+    plan = roboreel.plan_convert(source, to="v2.1", out=tmp_path / "other")
+    video = source / "videos/chunk-000/top/episode_000004.mp4"
+    whole = _cut_off(video)
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "sitecustomize.py").write_text(SABOTAGE, "utf-8")
+
+    begun = time.monotonic()
+    crew = ("--num-workers", str(workers))
+    done = _convert(source, tmp_path / "out", *crew, hooks=hooks)
+    assert time.monotonic() - begun < IN_TIME_S
+    assert done.returncode == 1
+    told = {
+        line.split("'")[3]: line for line in done.stderr.splitlines() if "measure_camera" in line
+    }
+    name = "videos/chunk-000/top/episode_00000{}.mp4".format
+    assert sorted(told) == [name(1), name(3), name(4)]
+    assert "episode 1" in told[name(1)]
+    assert "its worker process was stopped" in told[name(1)]
+    assert "episode 3" in told[name(3)]
+    assert "ended by SIGKILL" in told[name(3)]
+    assert "cannot be decoded" in told[name(4)]
+    assert f"{len(plan.ops) - 3} of {len(plan.ops)} ops are done" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+    video.write_bytes(whole)
+    again = _convert(source, tmp_path / "out", "--resume")
+    assert again.returncode == 0, again.stderr
+    report: dict[str, Any] = json.loads(again.stdout)
+    copies = 1  # of the camera's videos, as one of them has changed since
+    assert report["resumed"] == len(plan.ops) - 3 - copies
+    assert tree_digest(tmp_path / "out") == tree_digest(tmp_path / "undisturbed")
+
+
+def test_a_hung_decoder_of_a_table_is_stopped_with_one_worker(tmp_path: Path) -> None:
+    """Pictures in tables decode while their rows are written: that op is watched too."""
+    source = make_dataset(
+        tmp_path / "set",
+        version="v2.0",
+        episodes=(3,),
+        cameras={"eye": Camera(height=32, storage="image")},
+    )
+    assert roboreel.plan_convert(source, to="v2.1", out=tmp_path / "out").decodes
+    kept = roboreel.plan_convert(source, to="v2.0", out=tmp_path / "out")
+    assert kept.decodes
