@@ -79,3 +79,16 @@ def test_what_is_filled_up_cannot_be_read_before_it_is_written(
 
 def test_stillness_is_told_by_what_all_datasets_have(padded: roboreel.View) -> None:
     assert len(padded.trim_still(0.0, feature="action").pieces) == 4
+
+
+def test_types_that_no_type_holds_are_a_difference(
+    with_force: roboreel.Dataset, tmp_path: Path
+) -> None:
+    whole = with_force.remove("force").add("force", np.arange(15).reshape(5, 3))
+    parts = [with_force, whole]
+    for features in ("strict", "pad"):
+        with pytest.raises(roboreel.UsageError, match=r"'force': float32 and int64 in"):
+            roboreel.concat(parts, features=features)  # type: ignore[arg-type]
+    common = roboreel.concat(parts, features="common")
+    assert "force" not in common.model.info.features
+    assert _written(common, tmp_path / "out", "episode_index")["episode_index"][-1] == 3
