@@ -45,7 +45,7 @@ def renamed(view: View, names: Mapping[str, str]) -> View:
         sources=sources,
         encodings={names.get(name, name): how for name, how in view.encodings.items()},
         pictures=frozenset(names.get(name, name) for name in view.pictures),
-        masks={names.get(name, name): mask for name, mask in view.masks.items()},
+        masks={names.get(n, n): names.get(mask, mask) for n, mask in view.masks.items()},
         recomputed=frozenset(names.get(name, name) for name in view.recomputed),
     )
 
@@ -57,6 +57,7 @@ def removed(view: View, names: Iterable[str]) -> View:
         raise UsageError("say which features to remove")
     _require_known(view, gone)
     _require_own(gone)
+    gone += [mask for name, mask in view.masks.items() if name in gone and mask not in gone]
     left = [name for name in names_of(view) if name not in gone and name not in INDEX_DTYPES]
     if not left:
         raise UsageError("no feature would be left")

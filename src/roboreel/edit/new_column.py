@@ -119,9 +119,22 @@ def _cast(name: str, flat: pa.Array, feature: Feature) -> pa.Array:
         return flat
     wanted = pa.type_for_alias(_ARROW_NAMES.get(feature.dtype, feature.dtype))
     try:
-        return flat.cast(wanted)
+        cast = flat.cast(wanted)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise UsageError(f"'{name}': the values are not all {feature.dtype}: {error}") from error
+    if _loses_more_than_precision(flat, cast):
+        raise UsageError(
+            f"'{name}': the values are not all {feature.dtype}: some are out of its range"
+        )
+    return cast
+
+
+def _loses_more_than_precision(flat: pa.Array, cast: pa.Array) -> bool:
+    """True where numbers became truths that are neither 0 nor 1, or infinite: Arrow lets both pass."""
+    before, after = (part.to_numpy(zero_copy_only=False) for part in (flat, cast))
+    if after.dtype.kind == "b":
+        return bool((before != after).any())
+    return bool((np.isfinite(before) & ~np.isfinite(after)).any())
 
 
 def _nested(flat: pa.Array, shape: tuple[int, ...]) -> pa.ChunkedArray:

@@ -30,6 +30,7 @@ def computed(view: View, name: str, function: Callable[..., Any]) -> np.ndarray[
         UsageError: the function takes other arguments, or gives values that do not fit an episode.
     """
     by_row = _takes_rows(name, function)
+    _refuse_filled(view, None)
     numbers = selection.numbers_of(view).tolist()
     parts: list[np.ndarray[Any, Any]] = []
     for number, columns in zip(numbers, _episodes(view, numbers), strict=True):
@@ -65,6 +66,7 @@ def moving(view: View, feature: str, most: float, places: Int64) -> dict[int, tu
     if not 0 <= most < float("inf"):
         raise UsageError(f"a movement of {most} is no number from 0 on")
     _require_numeric(view, feature)
+    _refuse_filled(view, [feature])
     chosen = view.having(pieces=view.pieces.take(places))
     numbers = selection.numbers_of(view)[places].tolist()
     found: dict[int, tuple[int, int]] = {}
@@ -158,6 +160,17 @@ def _require_numeric(view: View, feature: str) -> None:
     if feature not in numeric:
         listed = ", ".join(f"'{name}'" for name in numeric)
         raise UsageError(f"no numeric feature '{feature}': there are {listed}")
+
+
+def _refuse_filled(view: View, names: Sequence[str] | None) -> None:
+    """Refuse to read columns that some files do not have, or have shorter, and that are filled up when written."""
+    every = dict.fromkeys(name for source in view.sources for name in source.filled)
+    filled = [name for name in every if names is None or name in names]
+    if filled:
+        raise UsageError(
+            f"{selection.listed(filled)}: filled up as the datasets are put together, and not to be read"
+            " before that is written; do this to each of them first, or to what is written"
+        )
 
 
 def _takes_rows(name: str, function: Callable[..., Any]) -> bool:

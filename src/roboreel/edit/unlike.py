@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
 
 from roboreel.edit.view import Source
-from roboreel.format.feature import INDEX_DTYPES, Feature
+from roboreel.format.declared import wider
+from roboreel.format.feature import INDEX_DTYPES, Feature, arrow_type
 from roboreel.format.json_types import Json
 
 
@@ -75,7 +78,7 @@ def _unlike(ours: Feature, theirs: Feature) -> tuple[str, bool] | None:
         return ("a depth camera and none", False) if ours.is_depth != theirs.is_depth else None
     if ours.is_numeric != theirs.is_numeric or (not ours.is_numeric and ours.dtype != theirs.dtype):
         return f"{ours.dtype} and {theirs.dtype}", False
-    if "bool" in (ours.dtype, theirs.dtype) and ours.dtype != theirs.dtype:
+    if ours.is_numeric and wider(_value_type(ours), _value_type(theirs)) is None:
         return f"{ours.dtype} and {theirs.dtype}", False
     a, b = dimension_names(ours.names), dimension_names(theirs.names)
     if ours.shape != theirs.shape:
@@ -85,3 +88,8 @@ def _unlike(ours: Feature, theirs: Feature) -> tuple[str, bool] | None:
     if a is not None and b is not None and a != b:
         return f"its dimensions are called {a} and {b}", False
     return None
+
+
+def _value_type(feature: Feature) -> pa.DataType:
+    """The Arrow type of a single value."""
+    return arrow_type(replace(feature, shape=()))

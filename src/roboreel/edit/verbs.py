@@ -167,7 +167,7 @@ class Verbs:
         return features.renamed(self.as_view(), names)
 
     def remove(self, *names: str) -> View:
-        """Leave out features.
+        """Leave out features; that of a padded one takes the mask along which says where it has values.
 
         Raises:
             UsageError: a feature is not there, or an index column.

@@ -220,3 +220,30 @@ def test_a_column_that_is_not_declared_is_never_replaced(tmp_path: Path, edit: E
     with pytest.raises(roboreel.PlanError, match=r"column 'secret' that info\.json does not"):
         roboreel.write(view, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([0.0, 1.0, 2.0], "bool"),
+        ([0.0, 1.0, np.nan], "bool"),
+        ([0, 1, -1], "bool"),
+        ([0.0, 1.0, 1e300], "float32"),
+        ([0, 1, 70000], "float16"),
+    ],
+)
+def test_a_cast_that_changes_more_than_precision_is_refused(
+    dataset: roboreel.Dataset, values: list[float], dtype: str
+) -> None:
+    every = np.resize(np.array(values), ROWS)
+    with pytest.raises(roboreel.UsageError, match=f"the values are not all {dtype}"):
+        dataset.add("more", every, dtype=dtype)
+
+
+def test_a_cast_may_lose_precision_and_keeps_what_is_no_number(dataset: roboreel.Dataset) -> None:
+    values = np.resize(np.array([1 / 3, np.nan, np.inf]), ROWS)
+    column = _column(dataset.add("more", values, dtype="float32"), "more")
+    np.testing.assert_array_equal(column.to_numpy(), values.astype(np.float32))
+    truths = np.resize(np.array([0.0, 1.0]), ROWS)
+    column = _column(dataset.add("more", truths, dtype="bool"), "more")
+    assert column.to_pylist() == truths.astype(bool).tolist()
