@@ -61,7 +61,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "errors",
         "",
     ),
-    "": ("ops", "planning", "dataset", "edit", "runner", "format", "errors"),
+    "": ("ops", "measuring", "planning", "dataset", "edit", "runner", "format", "errors"),
     "__main__": ("cli",),
 }
 """What each layer may import besides itself; `""` is `roboreel/__init__.py`. A dataset has the verbs of

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from roboreel.cli.edit.choosing import SourceArgument
@@ -113,7 +112,7 @@ def _rows(parts: FeatureStats, *, every: bool) -> Iterator[Sequence[str]]:
     keys = [key for key in (*_COLUMNS, *quantiles) if key in parts]
     if not keys:
         return
-    flat = [np.asarray(parts[key]).reshape(-1) for key in keys]
+    flat: list[Array] = [parts[key].reshape(-1) for key in keys]
     width = max(len(values) for values in flat)
     yield ("", *keys)
     for at in range(width if every else min(width, _COMPONENTS)):

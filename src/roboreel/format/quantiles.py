@@ -1,4 +1,4 @@
-"""Quantiles of more numbers than are held at once: exact up to a budget, from a mergeable sketch beyond it."""
+"""Quantiles of more numbers than are held at once: exact up to a budget, beyond it from a sketch."""
 
 from __future__ import annotations
 

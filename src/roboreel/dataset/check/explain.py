@@ -206,7 +206,7 @@ def _summed(of: Comparison, key: str) -> Bools:
 
 def _of_other_pictures(of: Comparison, key: str) -> Bools:
     """Images are compared on the same sample, where as many pictures were taken."""
-    return _encoded(of, key) & (of.stored.count != of.fresh.count)
+    return np.asarray(_encoded(of, key) & (of.stored.count != of.fresh.count))
 
 
 def _weighted(of: Comparison, key: str) -> Bools:
