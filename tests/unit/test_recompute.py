@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import roboreel
+from roboreel.edit.relative import RelativeActions
 from roboreel.format.stats import Stats
 from roboreel.testing import Camera, Version, make_dataset
 from tests.mutate import edit_lines, set_column
@@ -160,3 +161,40 @@ def test_what_cannot_be_asked_for(tmp_path: Path, features: Any, cameras: Any, s
     path = made(tmp_path, "v2.1")
     with pytest.raises(roboreel.UsageError, match=says):
         roboreel.open(path).recompute(features, cameras=cameras)
+
+
+@pytest.mark.parametrize(("chunk", "kept"), [(1, ()), (8, ("J2", "gripper")), (50, ("gripper",))])
+def test_relative_actions(tmp_path: Path, chunk: int, kept: tuple[str, ...]) -> None:
+    path = made(tmp_path, "v3.0")
+    names = roboreel.open(path).features["action"].spec["names"]
+    names = names if isinstance(names, list) else next(iter(names.values()))
+    absolute = [any(word.lower() in str(name).lower() for word in kept) for name in names]
+    assert any(absolute) == bool(kept)
+    relative = RelativeActions(chunk=chunk, kept=kept)
+    view = roboreel.open(path).recompute(["action"], relative_actions=relative)
+    roboreel.write(view, out=tmp_path / "b")
+    found = []
+    pairs = zip(rows_of(path, "action"), rows_of(path, "observation.state"), strict=True)
+    for actions, states in pairs:
+        for start in range(len(actions) - chunk + 1):
+            own = np.where(absolute, 0.0, states[start])
+            found.append(actions[start : start + chunk] - own)
+    values = np.concatenate(found)
+    whole = json.loads((tmp_path / "b/meta/stats.json").read_text("utf-8"))["action"]
+    np.testing.assert_allclose(whole["mean"], values.mean(axis=0), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(whole["std"], values.std(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(whole["q90"], np.quantile(values, 0.9, axis=0), rtol=1e-12)
+    assert whole["count"] == [len(values)]
+    means = [rows.mean(axis=0) for rows in rows_of(path, "action")]
+    np.testing.assert_allclose([s["action"]["mean"] for s in stored(tmp_path / "b")], means)
+
+
+def test_relative_actions_need_a_place_and_a_chunk(tmp_path: Path) -> None:
+    path = made(tmp_path, "v2.1")
+    view = roboreel.open(path).recompute(["action"], relative_actions=RelativeActions())
+    with pytest.raises(roboreel.PlanError, match=r"v2\.1 has no place"):
+        roboreel.plan_write(view, out=tmp_path / "b")
+    long = RelativeActions(chunk=151)
+    view = roboreel.open(path).recompute(["action"], relative_actions=long)
+    with pytest.raises(roboreel.RunError, match="no episode has the 151 frames"):
+        roboreel.write(view.with_target("v3.0"), out=tmp_path / "c")

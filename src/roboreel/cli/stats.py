@@ -14,7 +14,7 @@ from roboreel.cli.writing import Writing, only_prints, write_edited, writes
 from roboreel.dataset.check.stats_report import StatsDifference, StatsReport
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
-from roboreel.edit.view import View
+from roboreel.edit.relative import CHUNK, KEPT, RelativeActions
 from roboreel.errors import UsageError
 from roboreel.format.stats import Array, FeatureStats, Stats, stats_to_json
 from roboreel.measuring import check_stats
@@ -45,6 +45,19 @@ def stats(
         str | None,
         typer.Option("--features", metavar="A,B", help="With --recompute: only these features."),
     ] = None,
+    relative: Annotated[
+        bool,
+        typer.Option(
+            "--relative-actions",
+            help="With --recompute: describe `action` relative to the state that a chunk begins in.",
+        ),
+    ] = False,
+    chunk: Annotated[
+        int, typer.Option("--chunk-size", min=1, help="Frames of a chunk of actions.")
+    ] = CHUNK,
+    exclude: Annotated[
+        str, typer.Option("--exclude-joints", metavar="A,B", help="Joints that stay as they are.")
+    ] = ",".join(KEPT),
     cameras: Annotated[
         CameraChoice | None,
         typer.Option(
@@ -62,8 +75,16 @@ def stats(
     if recompute:
         chosen = [*(feature or []), *_listed(features)] or None
         how: CameraChoice = cameras or "sample"
-        write_edited(source, options, lambda dataset: _anew(dataset, chosen, how))
+        kept = tuple(_listed(exclude))
+        of = RelativeActions(chunk=chunk, kept=kept) if relative else None
+        write_edited(
+            source,
+            options,
+            lambda dataset: dataset.recompute(chosen, cameras=how, relative_actions=of),
+        )
         return
+    if relative:
+        raise UsageError("--relative-actions goes with --recompute")
     if features is not None:
         raise UsageError("--features goes with --recompute; --feature NAME chooses what is shown")
     only_prints(options, [], "--recompute")
@@ -73,10 +94,6 @@ def stats(
     if cameras is not None:
         raise UsageError("--cameras goes with --check or --recompute")
     _show(options.opened(source), feature, as_json=options.as_json)
-
-
-def _anew(dataset: Dataset, features: Sequence[str] | None, cameras: CameraChoice) -> View:
-    return dataset.recompute(features, cameras=cameras)
 
 
 def _listed(text: str | None) -> list[str]:

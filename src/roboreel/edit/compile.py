@@ -42,6 +42,7 @@ from roboreel.edit.plan import (
     MeasureCamera,
     Op,
     Plan,
+    RelativeProgram,
     StatsProgram,
     TableProgram,
     input_frame,
@@ -50,6 +51,7 @@ from roboreel.edit.plan import (
     input_video,
 )
 from roboreel.edit.recoded import Recode
+from roboreel.edit.relative import relative_components
 from roboreel.edit.unite import United, unite
 from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
@@ -285,8 +287,20 @@ def _stats(view: United, model: Model, program: TableProgram, ops: Sequence[Op])
     return StatsProgram(
         features=tuple(wanted),
         recomputed=tuple(n for n in wanted if n in view.view.recomputed and n in seen),
+        relative=_relative(view, features),
         compare_global=not view.model.info.version.has_episode_stats and not view.view.edited,
     )
+
+
+def _relative(view: United, features: Mapping[str, Feature]) -> RelativeProgram | None:
+    asked, version = view.view.relative, view.target.version
+    if asked is None:
+        return None
+    if version.has_episode_stats and not version.has_quantiles:
+        raise PlanError(
+            f"{version} has no place for statistics of relative actions: only v3.0 and v2.0"
+        )
+    return RelativeProgram(chunk=asked.chunk, relative=relative_components(asked, features))
 
 
 def _used_files(view: United, inventory: Inventory) -> dict[str, FileFacts]:

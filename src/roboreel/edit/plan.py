@@ -190,6 +190,16 @@ class TableProgram:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RelativeProgram:
+    """How actions are described relative to the state in which a chunk of them begins."""
+
+    chunk: int
+    """Frames of a chunk."""
+    relative: tuple[bool, ...]
+    """By component: False for those that stay as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatsProgram:
     """How the result's statistics come about."""
 
@@ -198,6 +208,8 @@ class StatsProgram:
     recomputed: tuple[str, ...] = ()
     """Features of which the stored ones are not taken; over all episodes, the quantiles of those that are
     numbers are of all rows."""
+    relative: RelativeProgram | None = None
+    """How the action is described over all episodes, where that is asked for."""
     compare_global: bool
     """True where the source's global statistics are to be compared with the computed ones."""
 
