@@ -189,6 +189,24 @@ def test_relative_actions(tmp_path: Path, chunk: int, kept: tuple[str, ...]) -> 
     np.testing.assert_allclose([s["action"]["mean"] for s in stored(tmp_path / "b")], means)
 
 
+def test_like_lerobot(tmp_path: Path) -> None:
+    path = made(tmp_path, "v3.0", features="rich")
+    view = roboreel.open(path).recompute(cameras="none", like="lerobot-0.6.1")
+    roboreel.write(view, out=tmp_path / "b")
+    report = roboreel.check_stats(tmp_path / "b")
+    assert report.ok
+    reasons = {(one.feature, str(one.why)[:15]) for one in report.differences if one.statistics}
+    assert {("action", "read off a hist"), ("action", "count-weighted ")} <= reasons
+    assert {key for one in report.differences for key in one.statistics} <= set(SHARES)
+    none = roboreel.open(path).recompute(cameras="none", like="lerobot-0.3.3")
+    with pytest.raises(roboreel.PlanError, match=r"lerobot-0\.3\.3 has no quantiles"):
+        roboreel.plan_write(none, out=tmp_path / "c")
+    roboreel.write(none.with_target("v2.1"), out=tmp_path / "c")
+    assert stored(tmp_path / "c")[0]["action"].keys() == {"min", "max", "mean", "std", "count"}
+    with pytest.raises(roboreel.UsageError, match="like is 'lerobot-9'"):
+        roboreel.open(path).recompute(like="lerobot-9")  # type: ignore[arg-type]
+
+
 def test_relative_actions_need_a_place_and_a_chunk(tmp_path: Path) -> None:
     path = made(tmp_path, "v2.1")
     view = roboreel.open(path).recompute(["action"], relative_actions=RelativeActions())

@@ -14,7 +14,7 @@ from roboreel.cli.writing import Writing, only_prints, write_edited, writes
 from roboreel.dataset.check.stats_report import StatsDifference, StatsReport
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
-from roboreel.edit.relative import CHUNK, KEPT, RelativeActions
+from roboreel.edit.relative import CHUNK, KEPT, Like, RelativeActions
 from roboreel.errors import UsageError
 from roboreel.format.stats import Array, FeatureStats, Stats, stats_to_json
 from roboreel.measuring import check_stats
@@ -58,6 +58,10 @@ def stats(
     exclude: Annotated[
         str, typer.Option("--exclude-joints", metavar="A,B", help="Joints that stay as they are.")
     ] = ",".join(KEPT),
+    like: Annotated[
+        Like | None,
+        typer.Option("--like", help="With --recompute: that release's rule of quantiles."),
+    ] = None,
     cameras: Annotated[
         CameraChoice | None,
         typer.Option(
@@ -80,11 +84,11 @@ def stats(
         write_edited(
             source,
             options,
-            lambda dataset: dataset.recompute(chosen, cameras=how, relative_actions=of),
+            lambda dataset: dataset.recompute(chosen, cameras=how, relative_actions=of, like=like),
         )
         return
-    if relative:
-        raise UsageError("--relative-actions goes with --recompute")
+    if relative or like is not None:
+        raise UsageError("--relative-actions and --like go with --recompute")
     if features is not None:
         raise UsageError("--features goes with --recompute; --feature NAME chooses what is shown")
     only_prints(options, [], "--recompute")

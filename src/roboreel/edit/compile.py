@@ -281,6 +281,7 @@ def _measures(
 
 
 def _stats(view: United, model: Model, program: TableProgram, ops: Sequence[Op]) -> StatsProgram:
+    _refuse_unlike(view)
     features = model.info.features
     wanted = [n for n, feature in features.items() if feature.is_numeric or feature.is_camera]
     seen = {op.camera for op in ops if isinstance(op, MeasureCamera)} | {*program.measured}
@@ -290,6 +291,13 @@ def _stats(view: United, model: Model, program: TableProgram, ops: Sequence[Op])
         relative=_relative(view, features),
         compare_global=not view.model.info.version.has_episode_stats and not view.view.edited,
     )
+
+
+def _refuse_unlike(view: United) -> None:
+    """Raise `PlanError` where statistics are to be like those of a release that has none in this version."""
+    like, version = view.view.like, view.target.version
+    if like == "lerobot-0.3.3" and version.has_quantiles:
+        raise PlanError(f"{like} has no quantiles, and {version} wants them: write v2.1")
 
 
 def _relative(view: United, features: Mapping[str, Feature]) -> RelativeProgram | None:

@@ -182,6 +182,8 @@ class TableProgram:
     """Columns that hold encoded pictures."""
     quantiles: bool
     """True where statistics are to include quantiles."""
+    binned: bool = False
+    """True: quantiles are read off histograms, as lerobot does. False: numpy's linear ones."""
 
     @property
     def schema(self) -> pa.Schema:

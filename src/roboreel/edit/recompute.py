@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from roboreel.edit.relative import RelativeActions, relative_components
+from roboreel.edit.relative import Like, RelativeActions, relative_components
 from roboreel.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def recomputed(
     features: Iterable[str] | None,
     cameras: CameraChoice,
     relative: RelativeActions | None,
+    like: Like | None,
 ) -> View:
     """The view with statistics of these features measured anew in all episodes."""
     _require_choice(cameras)
@@ -32,6 +33,8 @@ def recomputed(
         raise UsageError(f"the statistics of '{name}' cannot be recomputed: {_why(name, view)}")
     if not wanted:
         raise UsageError("there is no feature to recompute statistics of")
+    if like is not None and like not in get_args(Like):
+        raise UsageError(f"like is '{like}', expected one of {', '.join(get_args(Like))}")
     if relative is not None:
         relative_components(relative, known)
     return replace(
@@ -39,6 +42,7 @@ def recomputed(
         recomputed=view.recomputed | wanted,
         every_picture=cameras == "all",
         relative=relative or view.relative,
+        like=like or view.like,
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from roboreel.edit import features, recompute, rows, selection, splits
 from roboreel.edit.encoding import Encoding
 from roboreel.edit.recompute import CameraChoice
-from roboreel.edit.relative import RelativeActions
+from roboreel.edit.relative import Like, RelativeActions
 from roboreel.edit.targets import OnBroken, Timestamps, target_for
 from roboreel.errors import UsageError
 from roboreel.format.fps import parse_fps
@@ -230,6 +230,7 @@ class Verbs:
         *,
         cameras: CameraChoice = "sample",
         relative_actions: RelativeActions | None = None,
+        like: Like | None = None,
     ) -> View:
         """Measure the statistics of features anew in all episodes, whatever is stored.
 
@@ -240,11 +241,13 @@ class Verbs:
             cameras: of cameras, take a `sample` of the pictures, `all`, or `none`: leave cameras out.
             relative_actions: over the whole dataset, describe `action` relative to the state in which a
                 chunk of actions begins.
+            like: follow the rule of quantiles of that release of lerobot: 0.3.3 has none (v2.x only), 0.6.1
+                reads them off histograms, and those of the whole dataset are means of the episodes'.
 
         Raises:
             UsageError: there is no such feature, it has no statistics, or is a camera and these are left out.
         """
-        return recompute.recomputed(self.as_view(), features, cameras, relative_actions)
+        return recompute.recomputed(self.as_view(), features, cameras, relative_actions, like)
 
     def resample(self, fps: int | float | Fraction) -> View:
         """Take rows and frames at another rate, the nearest in time.

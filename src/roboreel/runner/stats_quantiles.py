@@ -29,6 +29,8 @@ def with_whole_quantiles(root: Root, plan: Plan, merged: Stats) -> Stats:
         plan: the plan that was run.
         merged: merged of the episodes'.
     """
+    if plan.table.binned:
+        return merged
     features = plan.model.info.features
     wanted = [
         name

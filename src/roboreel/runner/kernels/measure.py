@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from roboreel.edit.plan import TableProgram
 from roboreel.errors import StorageError, VideoError
+from roboreel.format.binned import with_binned_quantiles
 from roboreel.format.inventory import Int64
 from roboreel.format.stats import Stats, features_stats
 from roboreel.format.stats_block import StatsBlock, blocks_of, each, joined
@@ -62,6 +63,8 @@ def _stats(table: pa.Table, rows: Int64, program: TableProgram) -> list[StatsBlo
     values = {name: column_values(table[name]) for name in names}
     whole = {name: found for name, found in values.items() if found is not None}
     numbers = episodes_stats(whole, rows, quantiles=program.quantiles)
+    if program.binned:
+        numbers = with_binned_quantiles(numbers, whole, rows)
     others = table.select([name for name in table.column_names if name not in whole])
     if not others.num_columns:
         return [numbers]
