@@ -64,6 +64,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "": (
         "ops",
         "scripts",
+        "measuring",
         "planning",
         "dataset",
         "edit",

@@ -24,7 +24,7 @@ EDITS = (
     *("delete", "keep", "split", "merge", "trim", "reorder", "shuffle", "features", "tasks"),
     *("resample", "encode", "compact"),
 )
-PAGES_OF_COMMANDS = {name: ROOT / "docs" / f"{name}.md" for name in ("check", "diff")}
+PAGES_OF_COMMANDS = {name: ROOT / "docs" / f"{name}.md" for name in ("check", "diff", "stats")}
 PAGES_OF_COMMANDS |= dict.fromkeys(EDITS, ROOT / "docs" / "edit.md")
 """Where a command is described; the others in `CONVERT`."""
 

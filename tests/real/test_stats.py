@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import roboreel
@@ -68,6 +69,28 @@ def test_numbers_from_before_an_edit_are_named(untouched: Place, name: str) -> N
     report = roboreel.check_stats(untouched(name))
     numbered = {one.feature for one in report.differences if one.rule == "stats.numbering"}
     assert {"index", "episode_index"} <= numbered <= {"index", "episode_index", "task_index"}
+
+
+@pytest.mark.parametrize("name", [n for n in RECORDED if n.endswith(("0.6.1-av1", "0.4.4-av1"))])
+def test_like_lerobot_is_like_lerobot(untouched: Place, tmp_path: Path, name: str) -> None:
+    source = roboreel.open(untouched(name))
+    view = source.recompute(cameras="none", like="lerobot-0.6.1")
+    roboreel.write(view, out=tmp_path / "out")
+    result = roboreel.open(tmp_path / "out")
+    pairs = [(source.stats(), result.stats())]
+    own = zip(source.episode_stats(), result.episode_stats(), strict=True)
+    pairs += [(before, after) for (_, before), (_, after) in own]
+    numeric = [n for n, f in source.features.items() if f.is_numeric]
+    assert len(pairs) == 7
+    for before, after in pairs:
+        for feature in numeric:
+            assert before[feature].keys() == after[feature].keys()
+            # the recorder has timestamps in float64, the table has them in float32
+            far = 1e-4 if feature == "timestamp" else 1e-6
+            for key, values in before[feature].items():
+                np.testing.assert_allclose(
+                    after[feature][key], values, rtol=far, atol=far, err_msg=f"{feature} {key}"
+                )
 
 
 def test_videos_that_are_missing_are_a_failure(untouched: Place) -> None:

@@ -1,10 +1,10 @@
-"""Statistics that are measured anew: of what was asked for, from the values, with everything else as it was."""
+"""Statistics that are measured anew: of what was asked for, from the values; the rest stays."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import roboreel
+from roboreel.edit.relative import RelativeActions
 from roboreel.format.stats import Stats
 from roboreel.testing import Camera, Version, make_dataset
 from tests.mutate import edit_lines, set_column
@@ -109,13 +110,14 @@ def test_only_what_was_asked_for_changes(tmp_path: Path, version: Version) -> No
 def test_all_pictures_or_a_sample(tmp_path: Path) -> None:
     path = spoilt(made(tmp_path, "v2.1"))
     counts = {}
-    for cameras in ("sample", "all"):
+    choices: tuple[Literal["sample", "all"], ...] = ("sample", "all")
+    for cameras in choices:
         out = tmp_path / cameras
-        view = roboreel.open(path).recompute([TOP], cameras=cameras)  # type: ignore[arg-type]
+        view = roboreel.open(path).recompute([TOP], cameras=cameras)
         roboreel.write(view, out=out)
         counts[cameras] = [int(stats[TOP]["count"][0]) for stats in stored(out)]
     assert counts == {"sample": [13, 1, 8, 100], "all": list(LENGTHS)}
-    assert roboreel.check_stats(tmp_path / "all", cameras="all").differences == ()
+    assert roboreel.check_stats(tmp_path / "all", features=[TOP], cameras="all").differences == ()
 
 
 def test_pictures_in_tables(tmp_path: Path) -> None:
@@ -159,3 +161,58 @@ def test_what_cannot_be_asked_for(tmp_path: Path, features: Any, cameras: Any, s
     path = made(tmp_path, "v2.1")
     with pytest.raises(roboreel.UsageError, match=says):
         roboreel.open(path).recompute(features, cameras=cameras)
+
+
+@pytest.mark.parametrize(("chunk", "kept"), [(1, ()), (8, ("J2", "gripper")), (50, ("gripper",))])
+def test_relative_actions(tmp_path: Path, chunk: int, kept: tuple[str, ...]) -> None:
+    path = made(tmp_path, "v3.0")
+    names = roboreel.open(path).features["action"].spec["names"]
+    names = names if isinstance(names, list) else next(iter(names.values()))
+    absolute = [any(word.lower() in str(name).lower() for word in kept) for name in names]
+    assert any(absolute) == bool(kept)
+    relative = RelativeActions(chunk=chunk, kept=kept)
+    view = roboreel.open(path).recompute(["action"], relative_actions=relative)
+    roboreel.write(view, out=tmp_path / "b")
+    found = []
+    pairs = zip(rows_of(path, "action"), rows_of(path, "observation.state"), strict=True)
+    for actions, states in pairs:
+        for start in range(len(actions) - chunk + 1):
+            own = np.where(absolute, 0.0, states[start])
+            found.append(actions[start : start + chunk] - own)
+    values = np.concatenate(found)
+    whole = json.loads((tmp_path / "b/meta/stats.json").read_text("utf-8"))["action"]
+    np.testing.assert_allclose(whole["mean"], values.mean(axis=0), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(whole["std"], values.std(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(whole["q90"], np.quantile(values, 0.9, axis=0), rtol=1e-12)
+    assert whole["count"] == [len(values)]
+    means = [rows.mean(axis=0) for rows in rows_of(path, "action")]
+    np.testing.assert_allclose([s["action"]["mean"] for s in stored(tmp_path / "b")], means)
+
+
+def test_like_lerobot(tmp_path: Path) -> None:
+    path = made(tmp_path, "v3.0", features="rich")
+    view = roboreel.open(path).recompute(cameras="none", like="lerobot-0.6.1")
+    roboreel.write(view, out=tmp_path / "b")
+    report = roboreel.check_stats(tmp_path / "b")
+    assert report.ok
+    reasons = {(one.feature, str(one.why)[:15]) for one in report.differences if one.statistics}
+    assert {("action", "read off a hist"), ("action", "count-weighted ")} <= reasons
+    assert {key for one in report.differences for key in one.statistics} <= set(SHARES)
+    none = roboreel.open(path).recompute(cameras="none", like="lerobot-0.3.3")
+    with pytest.raises(roboreel.PlanError, match=r"lerobot-0\.3\.3 has no quantiles"):
+        roboreel.plan_write(none, out=tmp_path / "c")
+    roboreel.write(none.with_target("v2.1"), out=tmp_path / "c")
+    assert stored(tmp_path / "c")[0]["action"].keys() == {"min", "max", "mean", "std", "count"}
+    with pytest.raises(roboreel.UsageError, match="like is 'lerobot-9'"):
+        roboreel.open(path).recompute(like="lerobot-9")  # type: ignore[arg-type]
+
+
+def test_relative_actions_need_a_place_and_a_chunk(tmp_path: Path) -> None:
+    path = made(tmp_path, "v2.1")
+    view = roboreel.open(path).recompute(["action"], relative_actions=RelativeActions())
+    with pytest.raises(roboreel.PlanError, match=r"v2\.1 has no place"):
+        roboreel.plan_write(view, out=tmp_path / "b")
+    long = RelativeActions(chunk=151)
+    view = roboreel.open(path).recompute(["action"], relative_actions=long)
+    with pytest.raises(roboreel.RunError, match="no episode has the 151 frames"):
+        roboreel.write(view.with_target("v3.0"), out=tmp_path / "c")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from roboreel.cli.edit.choosing import SourceArgument
@@ -15,7 +14,7 @@ from roboreel.cli.writing import Writing, only_prints, write_edited, writes
 from roboreel.dataset.check.stats_report import StatsDifference, StatsReport
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
-from roboreel.edit.view import View
+from roboreel.edit.relative import CHUNK, KEPT, Like, RelativeActions
 from roboreel.errors import UsageError
 from roboreel.format.stats import Array, FeatureStats, Stats, stats_to_json
 from roboreel.measuring import check_stats
@@ -46,6 +45,23 @@ def stats(
         str | None,
         typer.Option("--features", metavar="A,B", help="With --recompute: only these features."),
     ] = None,
+    relative: Annotated[
+        bool,
+        typer.Option(
+            "--relative-actions",
+            help="With --recompute: describe `action` relative to the state that a chunk begins in.",
+        ),
+    ] = False,
+    chunk: Annotated[
+        int, typer.Option("--chunk-size", min=1, help="Frames of a chunk of actions.")
+    ] = CHUNK,
+    exclude: Annotated[
+        str, typer.Option("--exclude-joints", metavar="A,B", help="Joints that stay as they are.")
+    ] = ",".join(KEPT),
+    like: Annotated[
+        Like | None,
+        typer.Option("--like", help="With --recompute: that release's rule of quantiles."),
+    ] = None,
     cameras: Annotated[
         CameraChoice | None,
         typer.Option(
@@ -63,8 +79,16 @@ def stats(
     if recompute:
         chosen = [*(feature or []), *_listed(features)] or None
         how: CameraChoice = cameras or "sample"
-        write_edited(source, options, lambda dataset: _anew(dataset, chosen, how))
+        kept = tuple(_listed(exclude))
+        of = RelativeActions(chunk=chunk, kept=kept) if relative else None
+        write_edited(
+            source,
+            options,
+            lambda dataset: dataset.recompute(chosen, cameras=how, relative_actions=of, like=like),
+        )
         return
+    if relative or like is not None:
+        raise UsageError("--relative-actions and --like go with --recompute")
     if features is not None:
         raise UsageError("--features goes with --recompute; --feature NAME chooses what is shown")
     only_prints(options, [], "--recompute")
@@ -74,10 +98,6 @@ def stats(
     if cameras is not None:
         raise UsageError("--cameras goes with --check or --recompute")
     _show(options.opened(source), feature, as_json=options.as_json)
-
-
-def _anew(dataset: Dataset, features: Sequence[str] | None, cameras: CameraChoice) -> View:
-    return dataset.recompute(features, cameras=cameras)
 
 
 def _listed(text: str | None) -> list[str]:
@@ -113,7 +133,7 @@ def _rows(parts: FeatureStats, *, every: bool) -> Iterator[Sequence[str]]:
     keys = [key for key in (*_COLUMNS, *quantiles) if key in parts]
     if not keys:
         return
-    flat = [np.asarray(parts[key]).reshape(-1) for key in keys]
+    flat: list[Array] = [parts[key].reshape(-1) for key in keys]
     width = max(len(values) for values in flat)
     yield ("", *keys)
     for at in range(width if every else min(width, _COMPONENTS)):

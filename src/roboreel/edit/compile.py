@@ -43,6 +43,7 @@ from roboreel.edit.plan import (
     MeasureCamera,
     Op,
     Plan,
+    RelativeProgram,
     StatsProgram,
     TableProgram,
     input_frame,
@@ -51,6 +52,7 @@ from roboreel.edit.plan import (
     input_video,
 )
 from roboreel.edit.recoded import Recode
+from roboreel.edit.relative import relative_components
 from roboreel.edit.unite import United, unite
 from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
@@ -292,14 +294,34 @@ def _old_stats(view: United, inventory: Inventory) -> list[Op]:
 
 
 def _stats(view: United, model: Model, program: TableProgram, ops: Sequence[Op]) -> StatsProgram:
+    _refuse_unlike(view)
     features = model.info.features
     wanted = [n for n, feature in features.items() if feature.is_numeric or feature.is_camera]
     seen = {op.camera for op in ops if isinstance(op, MeasureCamera)} | {*program.measured}
     return StatsProgram(
         features=tuple(wanted),
         recomputed=tuple(n for n in wanted if n in view.view.recomputed and n in seen),
+        relative=_relative(view, features),
         compare_global=not view.model.info.version.has_episode_stats and not view.view.edited,
     )
+
+
+def _refuse_unlike(view: United) -> None:
+    """Raise `PlanError` where statistics are to be like those of a release that has none in this version."""
+    like, version = view.view.like, view.target.version
+    if like == "lerobot-0.3.3" and version.has_quantiles:
+        raise PlanError(f"{like} has no quantiles, and {version} wants them: write v2.1")
+
+
+def _relative(view: United, features: Mapping[str, Feature]) -> RelativeProgram | None:
+    asked, version = view.view.relative, view.target.version
+    if asked is None:
+        return None
+    if version.has_episode_stats and not version.has_quantiles:
+        raise PlanError(
+            f"{version} has no place for statistics of relative actions: only v3.0 and v2.0"
+        )
+    return RelativeProgram(chunk=asked.chunk, relative=relative_components(asked, features))
 
 
 def _used_files(view: United, inventory: Inventory) -> dict[str, FileFacts]:

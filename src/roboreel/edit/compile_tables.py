@@ -156,6 +156,7 @@ def program_of(
         decoded=tuple(name for name in features if name in view.view.pictures),
         images=tuple(item.name for item in fields if is_image(item.type)),
         quantiles=view.target.version.has_quantiles,
+        binned=view.view.like == "lerobot-0.6.1",
     )
     return program, features
 

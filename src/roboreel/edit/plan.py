@@ -186,11 +186,23 @@ class TableProgram:
     """Columns that hold encoded pictures."""
     quantiles: bool
     """True where statistics are to include quantiles."""
+    binned: bool = False
+    """True: quantiles are read off histograms, as lerobot does. False: numpy's linear ones."""
 
     @property
     def schema(self) -> pa.Schema:
         """Columns of the result in order, with metadata."""
         return pa.ipc.read_schema(pa.py_buffer(self.schema_ipc))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelativeProgram:
+    """How actions are described relative to the state in which a chunk of them begins."""
+
+    chunk: int
+    """Frames of a chunk."""
+    relative: tuple[bool, ...]
+    """By component: False for those that stay as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +214,8 @@ class StatsProgram:
     recomputed: tuple[str, ...] = ()
     """Features of which the stored ones are not taken; over all episodes, the quantiles of those that are
     numbers are of all rows."""
+    relative: RelativeProgram | None = None
+    """How the action is described over all episodes, where that is asked for."""
     compare_global: bool
     """True where the source's global statistics are to be compared with the computed ones."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from roboreel.edit.relative import Like, RelativeActions, relative_components
 from roboreel.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
 CameraChoice: TypeAlias = Literal["sample", "all", "none"]
 
 
-def recomputed(view: View, features: Iterable[str] | None, cameras: CameraChoice) -> View:
+def recomputed(
+    view: View,
+    features: Iterable[str] | None,
+    cameras: CameraChoice,
+    relative: RelativeActions | None,
+    like: Like | None,
+) -> View:
     """The view with statistics of these features measured anew in all episodes."""
     _require_choice(cameras)
     known = {n: f for source in view.sources for n, f in source.model.info.features.items()}
@@ -26,7 +33,17 @@ def recomputed(view: View, features: Iterable[str] | None, cameras: CameraChoice
         raise UsageError(f"the statistics of '{name}' cannot be recomputed: {_why(name, view)}")
     if not wanted:
         raise UsageError("there is no feature to recompute statistics of")
-    return replace(view, recomputed=view.recomputed | wanted, every_picture=cameras == "all")
+    if like is not None and like not in get_args(Like):
+        raise UsageError(f"like is '{like}', expected one of {', '.join(get_args(Like))}")
+    if relative is not None:
+        relative_components(relative, known)
+    return replace(
+        view,
+        recomputed=view.recomputed | wanted,
+        every_picture=cameras == "all",
+        relative=relative or view.relative,
+        like=like or view.like,
+    )
 
 
 def refuse_unknown(view: View, features: Iterable[str], cameras: CameraChoice) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from roboreel.edit import features, recompute, rows, selection, splits
 from roboreel.edit.encoding import Encoding
 from roboreel.edit.recompute import CameraChoice
+from roboreel.edit.relative import Like, RelativeActions
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.errors import UsageError
 from roboreel.format.fps import parse_fps
@@ -224,7 +225,12 @@ class Verbs:
         return selection.retasked(self.as_view(), every, replacing or {}, episodes or {})
 
     def recompute(
-        self, features: Iterable[str] | None = None, *, cameras: CameraChoice = "sample"
+        self,
+        features: Iterable[str] | None = None,
+        *,
+        cameras: CameraChoice = "sample",
+        relative_actions: RelativeActions | None = None,
+        like: Like | None = None,
     ) -> View:
         """Measure the statistics of features anew in all episodes, whatever is stored.
 
@@ -233,11 +239,15 @@ class Verbs:
         Args:
             features: their names; by default all that have statistics.
             cameras: of cameras, take a `sample` of the pictures, `all`, or `none`: leave cameras out.
+            relative_actions: over the whole dataset, describe `action` relative to the state in which a
+                chunk of actions begins.
+            like: follow the rule of quantiles of that release of lerobot: 0.3.3 has none (v2.x only), 0.6.1
+                reads them off histograms, and those of the whole dataset are means of the episodes'.
 
         Raises:
             UsageError: there is no such feature, it has no statistics, or is a camera and these are left out.
         """
-        return recompute.recomputed(self.as_view(), features, cameras)
+        return recompute.recomputed(self.as_view(), features, cameras, relative_actions, like)
 
     def resample(self, fps: int | float | Fraction) -> View:
         """Take rows and frames at another rate, the nearest in time.

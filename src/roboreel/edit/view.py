@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from roboreel.edit.encoding import Encoding
 from roboreel.edit.pieces import Pieces, whole_pieces
+from roboreel.edit.relative import Like, RelativeActions
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend
 from roboreel.edit.verbs import Verbs
 from roboreel.format.model import Model
@@ -122,6 +123,10 @@ class View(Verbs):
     """Features whose statistics are measured anew, whatever is stored."""
     every_picture: bool = False
     """True: cameras among these are measured on all their pictures. False: on a sample."""
+    like: Like | None = None
+    """A release of lerobot whose rule of quantiles is followed; None: numpy's."""
+    relative: RelativeActions | None = None
+    """How the action is described over all episodes, where it is to be relative to the state."""
     join: bool = False
     """True: files that stay as they are grouped may share a file, up to its size limit."""
     provenance: bool = False

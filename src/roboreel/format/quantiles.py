@@ -1,4 +1,4 @@
-"""Quantiles of more numbers than are held at once: exact up to a budget, from a mergeable sketch beyond it."""
+"""Quantiles of more numbers than are held at once: exact up to a budget, beyond it from a sketch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SKETCH_ERROR = 2.0 ** -(_MANTISSA_BITS + 1)
 """How far a sketched quantile may be from the exact one, as a part of the larger of the two numbers between
 which the exact one is interpolated: 0.012 %."""
 _SHIFT = 52 - _MANTISSA_BITS
-_FEWEST = 1 << 16
+_FEWEST = 1 << 18
 """Numbers are merged into the buckets that many at a time, at least."""
 
 
@@ -114,15 +114,10 @@ class _Buckets:
         if not len(sound):
             return
         keys = _keys(sound)
-        first, last = int(keys.min()), int(keys.max())
-        if last - first <= 4 * len(keys):
-            counted = np.bincount(keys - first).astype(np.int64)
-            filled = np.flatnonzero(counted)
-            found = _Buckets(filled + first, counted[filled])
-        else:
-            found = _Buckets(*np.unique(keys, return_counts=True))
-        found.low, found.high = float(sound.min()), float(sound.max())
-        self.merge(found)
+        low, high = float(sound.min()), float(sound.max())
+        for part in (keys[keys < 0], keys[keys >= 0]) if low < 0 else (keys,):
+            if len(part):
+                self.merge(_Buckets(*_counted(part), low, high))
 
     def merge(self, other: _Buckets) -> None:
         """Take in another's counts."""
@@ -147,6 +142,17 @@ class _Buckets:
         part = rank - below
         with np.errstate(invalid="ignore"):
             return np.where((part == 0) | (a == b), a, a + (b - a) * part)
+
+
+def _counted(keys: Int64) -> tuple[Int64, Int64]:
+    """Each key once, ascending, and how often it is there."""
+    first, last = int(keys.min()), int(keys.max())
+    if last - first > 4 * len(keys):
+        found, counts = np.unique(keys, return_counts=True)
+        return found, counts.astype(np.int64)
+    counts = np.bincount(keys - first).astype(np.int64)
+    filled = np.flatnonzero(counts)
+    return filled + first, counts[filled]
 
 
 def _keys(values: Floats) -> Int64:

@@ -14,6 +14,7 @@ from roboreel.format.stats_block import StatsBlock
 from roboreel.format.stats_merger import StatsMerger
 from roboreel.format.version import FormatVersion
 from roboreel.runner.stats_quantiles import with_whole_quantiles
+from roboreel.runner.stats_relative import with_relative_actions
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.tables_write import write_table
 
@@ -49,7 +50,8 @@ class _Merged:
     merger: StatsMerger
 
     def result(self) -> Stats:
-        return with_whole_quantiles(self.root, self.plan, self.merger.result())
+        merged = with_whole_quantiles(self.root, self.plan, self.merger.result())
+        return with_relative_actions(self.root, self.plan, merged)
 
 
 def _put(root: LocalRoot, name: str, pieces: Iterable[bytes]) -> None:

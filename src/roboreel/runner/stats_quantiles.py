@@ -29,6 +29,8 @@ def with_whole_quantiles(root: Root, plan: Plan, merged: Stats) -> Stats:
         plan: the plan that was run.
         merged: merged of the episodes'.
     """
+    if plan.table.binned:
+        return merged
     features = plan.model.info.features
     wanted = [
         name
@@ -53,8 +55,11 @@ def _shaped(found: Quantiles, parts: FeatureStats) -> FeatureStats:
 
 def _read(root: Root, plan: Plan, widths: Mapping[str, int]) -> dict[str, Quantiles]:
     """The numbers of some columns, by column; without those that are not whole."""
-    budget = BUDGET_BYTES // len(widths)
-    found = {name: Quantiles(width, budget_bytes=budget) for name, width in widths.items()}
+    numbers = max(1, sum(widths.values()))
+    found = {
+        name: Quantiles(width, budget_bytes=BUDGET_BYTES * width // numbers)
+        for name, width in widths.items()
+    }
     for path in plan.model.episodes[DATA_PATH].unique().to_pylist():
         with TableFile(root, path) as file:
             for table in file.batches(list(found), rows=_ROWS):

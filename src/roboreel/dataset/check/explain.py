@@ -57,6 +57,8 @@ class Comparison:
     """True where the documents say that there were more frames."""
     named: Bools | None = None
     """(rows,) True where the std has been told to be wrong already."""
+    rough: float = 0.0
+    """How far fresh quantiles may be off, as a part of the size of the values."""
     numbers: Sequence[int] | None = None
     """Of episodes, what they are called; None for the whole dataset."""
     found: list[StatsDifference] = field(default_factory=list)
@@ -82,7 +84,8 @@ def differences(of: Comparison) -> list[StatsDifference]:
     with np.errstate(invalid="ignore", over="ignore"):
         for key in [key for key in of.stored.values if key in of.fresh.values]:
             there = ~np.isnan(of.stored.values[key]).all(axis=1)
-            left = rows & there & (of.gap(key) > SAME * of.size).any(axis=1)
+            same = SAME if key in BASE else max(SAME, of.rough)
+            left = rows & there & (of.gap(key) > same * of.size).any(axis=1)
             if key == "std" and of.named is not None:
                 left &= ~of.named
             for why, rule, test in _reasons(of, key):
@@ -183,7 +186,9 @@ def _histogram(of: Comparison, key: str) -> Bools:
     """Within a bin of the number at the rank; several batches of rows move it by one more."""
     spread = of.fresh.values["max"] - of.fresh.values["min"]
     off = np.abs(of.stored.values[key] - of.fresh.values[rank_name(key)])
-    slack = 2 * (spread + 2 * _PADDING) / _BINS + _PADDING + 4 * FLOAT32 * of.size
+    slack = (
+        of.rough * of.size + 2 * (spread + 2 * _PADDING) / _BINS + _PADDING + 4 * FLOAT32 * of.size
+    )
     return np.asarray((off <= slack).all(axis=1))
 
 
@@ -206,7 +211,7 @@ def _summed(of: Comparison, key: str) -> Bools:
 
 def _of_other_pictures(of: Comparison, key: str) -> Bools:
     """Images are compared on the same sample, where as many pictures were taken."""
-    return _encoded(of, key) & (of.stored.count != of.fresh.count)
+    return np.asarray(_encoded(of, key) & (of.stored.count != of.fresh.count))
 
 
 def _weighted(of: Comparison, key: str) -> Bools:

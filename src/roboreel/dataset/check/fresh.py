@@ -38,6 +38,8 @@ class FreshStats:
 
     episodes: dict[str, StoredFeature] = field(default_factory=dict)
     whole: dict[str, StoredFeature] = field(default_factory=dict)
+    sketched: set[str] = field(default_factory=set)
+    """Features whose quantiles of the whole are only within `SKETCH_ERROR`."""
     problems: Problems = field(default_factory=Problems)
 
 
@@ -60,8 +62,10 @@ def fresh_numbers(
         for name in features
         if name in stored.episodes or name in stored.whole
     }
+    numbers_each = max(1, sum(map(prod, forms.values())))
     columns = {
-        name: _Column(len(dataset.episodes), shape, len(forms)) for name, shape in forms.items()
+        name: _Column(len(dataset.episodes), shape, BUDGET_BYTES * prod(shape) // numbers_each)
+        for name, shape in forms.items()
     }
     numbers = dataset.episodes[EPISODE].to_pylist()
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
@@ -78,6 +82,8 @@ def fresh_numbers(
             fresh.episodes[name] = column.found
         if column.found.have.all():
             fresh.whole[name] = column.whole()
+            if not column.exact:
+                fresh.sketched.add(name)
     return fresh
 
 
@@ -102,9 +108,9 @@ def _add_file(
 class _Column:
     """One feature, filled episode by episode."""
 
-    def __init__(self, episodes: int, shape: tuple[int, ...], features: int) -> None:
+    def __init__(self, episodes: int, shape: tuple[int, ...], budget: int) -> None:
         self._width = prod(shape)
-        self._quantiles = Quantiles(self._width, budget_bytes=BUDGET_BYTES // features)
+        self._quantiles = Quantiles(self._width, budget_bytes=budget)
         keys = ("min", "max", "mean", "std", *_NAMES, *map(rank_name, _NAMES))
         self.found = StoredFeature(
             shape,
@@ -112,6 +118,11 @@ class _Column:
             np.zeros(episodes, dtype=np.bool_),
             np.zeros(episodes, dtype=np.int64),
         )
+
+    @property
+    def exact(self) -> bool:
+        """True where the quantiles of all episodes together are exact."""
+        return self._quantiles.exact
 
     def add(self, row: int, values: npt.NDArray[np.generic]) -> None:
         """Take in the rows of an episode: of a matrix, those of all axes but the last where stored so."""
@@ -148,7 +159,13 @@ def merged_base(episodes: StoredFeature) -> StoredFeature:
 
 def _cuts(wide: Floats) -> dict[str, Floats]:
     """Quantiles interpolated between rows, and the numbers at their ranks."""
-    linear = np.quantile(wide, QUANTILES, axis=0)
-    ranked = np.quantile(wide, QUANTILES, axis=0, method="inverted_cdf")
+    ordered = np.sort(wide, axis=0)
+    shares = np.asarray(QUANTILES)
+    places = shares * (len(wide) - 1)
+    below = places.astype(np.int64)
+    low, high = ordered[below], ordered[np.minimum(below + 1, len(wide) - 1)]
+    linear = np.where(low == high, low, low + (high - low) * (places - below)[:, None])
+    linear[:, np.isnan(ordered[-1])] = np.nan  # numpy sorts them to the end
+    ranked = ordered[np.maximum(np.ceil(shares * len(wide)).astype(np.int64) - 1, 0)]
     found = dict(zip(_NAMES, linear, strict=True))
     return found | {rank_name(n): cut for n, cut in zip(_NAMES, ranked, strict=True)}

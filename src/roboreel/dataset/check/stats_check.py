@@ -18,6 +18,7 @@ from roboreel.format.feature import Feature
 from roboreel.format.inventory import Bools
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
+from roboreel.format.quantiles import SKETCH_ERROR
 
 OVERFLOW = (
     "squares of 8-bit pixels that wrapped at 256, as in lerobot 0.4.0 to 0.5.1: the other statistics of the"
@@ -116,8 +117,12 @@ def _compared(
         total, whole = fresh.whole.get(name), stored.whole.get(name)
         if total is not None and whole is not None and total.shape == whole.shape:
             named = _named(feature, whole, parts)
-            of = Comparison(feature, whole, total, parts, part_of_larger=larger, named=named)
-            yield from differences(of)
+            rough = SKETCH_ERROR if name in fresh.sketched else 0.0
+            yield from differences(
+                Comparison(
+                    feature, whole, total, parts, part_of_larger=larger, named=named, rough=rough
+                )
+            )
 
 
 def _named(feature: Feature, whole: StoredFeature, parts: StoredFeature | None) -> Bools | None:

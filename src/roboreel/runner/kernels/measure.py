@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from roboreel.edit.plan import TableProgram
 from roboreel.errors import StorageError, VideoError
+from roboreel.format.binned import with_binned_quantiles
 from roboreel.format.inventory import Int64
 from roboreel.format.stats import Stats
 from roboreel.format.stats_block import StatsBlock, StatsColumn, blocks_of, each, joined
@@ -63,6 +64,8 @@ def _stats(table: pa.Table, rows: Int64, program: TableProgram) -> list[StatsBlo
     values = {name: column_values(table[name]) for name in names}
     whole = {name: found for name, found in values.items() if found is not None}
     numbers = _numbers(whole, rows, program)
+    if program.binned:
+        numbers = with_binned_quantiles(numbers, whole, rows)
     others = table.select([name for name in table.column_names if name not in whole])
     if not others.num_columns:
         return [numbers]

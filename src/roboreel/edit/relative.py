@@ -1,0 +1,66 @@
+"""Statistics of actions as seen from the state in which a chunk of them begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Literal, TypeAlias
+
+from roboreel.errors import UsageError
+from roboreel.format.feature import Feature
+from roboreel.format.json_types import Json
+
+Like: TypeAlias = Literal["lerobot-0.3.3", "lerobot-0.6.1"]
+ACTION, STATE = "action", "observation.state"
+CHUNK = 50
+KEPT = ("gripper",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelativeActions:
+    """What a policy of relative actions learns from: `action[s + j] - state[s]`, `j` in a chunk.
+
+    As in lerobot's `recompute_stats(relative_action=True)`: every chunk that lies within an episode counts,
+    and joints of which the name contains one of `kept` stay as they are. Names count as they are declared;
+    where there are none, every joint is relative.
+    """
+
+    chunk: int = CHUNK
+    """Frames of a chunk."""
+    kept: tuple[str, ...] = KEPT
+
+
+def relative_components(of: RelativeActions, features: Mapping[str, Feature]) -> tuple[bool, ...]:
+    """Which components of the action become relative.
+
+    Raises:
+        UsageError: there is no action or state, or the state has fewer components than are needed.
+    """
+    for name in (ACTION, STATE):
+        feature = features.get(name)
+        if feature is None or not feature.is_numeric or len(feature.shape) != 1:
+            raise UsageError(
+                f"relative actions need the features '{ACTION}' and '{STATE}', vectors"
+            )
+    if of.chunk < 1:
+        raise UsageError(f"a chunk has {of.chunk} frames, expected 1 or more")
+    width, known = prod(features[ACTION].shape), prod(features[STATE].shape)
+    names = [*_names(features[ACTION].names)][:width]
+    words = [word.lower() for word in of.kept if word]
+    relative = [not any(word in name.lower() for word in words) for name in names]
+    relative += [True] * (width - len(relative))
+    if any(relative[known:]):
+        raise UsageError(
+            f"the action has {width} components, the state {known}: exclude the joints that have no state"
+        )
+    return tuple(relative)
+
+
+def _names(declared: Json) -> Iterator[str]:
+    """Names of components: a list, a list under some key as v2.0 has it, or names with their places."""
+    if isinstance(declared, Mapping):
+        lists = [value for value in declared.values() if isinstance(value, list)]
+        declared = lists[0] if lists else list(declared)
+    if isinstance(declared, list):
+        yield from map(str, declared)

@@ -1,0 +1,70 @@
+"""Quantiles as lerobot reads them off a histogram, for statistics that are to be like its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from roboreel.format.inventory import Int64
+from roboreel.format.stats import QUANTILES, Array, quantile_name
+from roboreel.format.stats_block import StatsBlock, StatsColumn
+
+BINS = 5000
+_PADDING = 1e-10
+
+
+def binned_quantiles(values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    """(quantiles, width) of (n, width) values: lerobot 0.4.0 to 0.6.1.
+
+    5,000 bins between the bounds, in float32 where the values are no wider; within the bin that reaches the
+    rank q·n, in proportion. The lowest bin gives the lower bound. A single row is its own quantiles.
+    """
+    typed = values.astype(np.result_type(values.dtype, np.float32), copy=False)
+    if len(typed) < 2:
+        mean = np.asarray(typed.mean(axis=0), dtype=np.float64)
+        return np.asarray(np.repeat(mean[None], len(QUANTILES), axis=0), dtype=np.float64)
+    return np.stack([_of_column(column) for column in typed.T], axis=1)
+
+
+def _of_column(column: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    low, high = column.min(), column.max()
+    edges = np.linspace(low - _PADDING, high + _PADDING, BINS + 1)
+    counts = np.histogram(column, bins=edges)[0]
+    reached = np.cumsum(counts)
+    targets = np.asarray(QUANTILES) * len(column)
+    bins = np.searchsorted(reached, targets)
+    found = np.where(bins == 0, edges[0], edges[-1]).astype(np.float64)
+    for at, (place, target) in enumerate(zip(bins.tolist(), targets.tolist(), strict=True)):
+        if 0 < place < BINS:
+            part = (target - reached[place - 1]) / counts[place]
+            found[at] = edges[place] + part * (edges[place + 1] - edges[place])
+    return found
+
+
+def with_binned_quantiles(
+    block: StatsBlock, columns: dict[str, npt.NDArray[np.generic]], lengths: Int64
+) -> StatsBlock:
+    """Statistics of episodes with these quantiles in place of numpy's.
+
+    Args:
+        block: the statistics.
+        columns: (n, …) values by feature, episode after episode, n > 0.
+        lengths: (episodes,) rows of each; n together.
+    """
+    changed = dict(block.columns)
+    starts = np.cumsum(lengths) - lengths
+    for name, values in columns.items():
+        wide = values.reshape(len(values), -1)
+        cuts = np.stack(
+            [
+                binned_quantiles(wide[start : start + length])
+                for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)
+            ]
+        )
+        for at, share in enumerate(QUANTILES):
+            place = (name, quantile_name(share))
+            if place in changed:
+                known = changed[place]
+                shaped: Array = cuts[:, at].reshape(known.values.shape)
+                changed[place] = StatsColumn(shaped, known.present)
+    return StatsBlock(block.episodes, changed)
