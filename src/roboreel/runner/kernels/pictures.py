@@ -58,7 +58,9 @@ def pictures_stats(pictures: Iterable[npt.NDArray[np.generic]]) -> FeatureStats 
         if small.dtype != np.uint8:
             deep.append(small.reshape(-1, small.shape[-1]))
             continue
-        few.append(np.moveaxis(small.astype(np.uint8, copy=False), 2, 0).reshape(small.shape[2], -1))
+        few.append(
+            np.moveaxis(small.astype(np.uint8, copy=False), 2, 0).reshape(small.shape[2], -1)
+        )
         if len(few) == _COUNTED_AT_ONCE:
             counts = _counted(few, counts)
     counts = _counted(few, counts)
