@@ -5,17 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pyarrow as pa
 import pytest
 
 import roboreel
+from roboreel.runner.executor import ExecutorName
 from roboreel.testing import Camera, make_dataset
 from tests.judge import faults
 from tests.mutate import edit_table, episode_table
 from tests.oracle import read, tree_digest
 
 VERSIONS = ("v2.0", "v2.1", "v3.0")
+EXECUTORS: tuple[ExecutorName, ...] = ("serial", "process", "thread", "serial")
 
 
 def _make(root: Path, name: str) -> Path:
@@ -72,44 +75,37 @@ def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return _make(tmp_path_factory.mktemp("source") / "a", request.param)
 
 
-def test_serial_and_process_and_a_second_run_write_equal_bytes(
-    source: Path, tmp_path: Path
-) -> None:
+def test_every_executor_and_a_second_run_write_equal_bytes(source: Path, tmp_path: Path) -> None:
     before = tree_digest(source)
     for version in VERSIONS:
         plan = roboreel.plan_convert(source, to=version, out=tmp_path / "x", allow_reencode=True)
         seen = []
-        for number, executor in enumerate(("serial", "process", "serial")):
+        for number, executor in enumerate(EXECUTORS):
             out = tmp_path / f"{version}-{number}"
             report = roboreel.convert(
                 source,
                 to=version,
                 out=out,
-                executor="process" if executor == "process" else "serial",
+                executor=executor,
                 workers=2,
                 allow_reencode=True,
             )
             seen.append(tree_digest(out))
             assert report.episodes == len(plan.model.episodes)
         assert faults(read(tmp_path / f"{version}-0")) == []
-        assert seen[0] == seen[1], [name for name in seen[0] if seen[0][name] != seen[1].get(name)]
-        assert seen[0] == seen[2]
+        for other in seen[1:]:
+            assert seen[0] == other, [n for n in seen[0] if seen[0][n] != other.get(n)]
     assert tree_digest(source) == before
 
 
 def test_reports_of_executors_agree(source: Path, tmp_path: Path) -> None:
     found = []
-    for executor in ("serial", "process"):
-        report = roboreel.convert(
-            source,
-            to="v3.0",
-            out=tmp_path / executor,
-            executor="process" if executor == "process" else "serial",
-        )
+    for executor in get_args(ExecutorName):
+        report = roboreel.convert(source, to="v3.0", out=tmp_path / executor, executor=executor)
         document = report.to_json()
         del document["seconds"], document["out"]
         found.append(document)
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
     assert (
         sum(f.stat().st_size for f in (tmp_path / "serial").rglob("*") if f.is_file())
         == (found[0]["size_bytes"])

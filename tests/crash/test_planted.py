@@ -119,14 +119,31 @@ def test_each_planted_video_is_named_and_the_rest_is_kept(
     assert tree_digest(tmp_path / "out") == tree_digest(tmp_path / "undisturbed")
 
 
-def test_a_hung_decoder_of_a_table_is_stopped_with_one_worker(tmp_path: Path) -> None:
-    """Pictures in tables decode while their rows are written: that op is watched too."""
-    source = make_dataset(
-        tmp_path / "set",
-        version="v2.0",
-        episodes=(3,),
-        cameras={"eye": Camera(height=32, storage="image")},
-    )
-    assert roboreel.plan_convert(source, to="v2.1", out=tmp_path / "out").decodes
-    kept = roboreel.plan_convert(source, to="v2.0", out=tmp_path / "out")
-    assert kept.decodes
+PICTURES_THAT_KILL = """
+import os, signal
+import roboreel.runner.kernels.pictures as kernel
+
+def planted(data):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+kernel.decode_picture = planted
+"""
+
+
+def test_a_picture_in_a_table_that_kills_costs_its_op(tmp_path: Path) -> None:
+    """Pictures in tables decode while their rows are written: that op is watched with one worker too."""
+    camera = Camera(height=32, storage="image")
+    source = make_dataset(tmp_path / "set", version="v2.0", episodes=(3,), cameras={"eye": camera})
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "sitecustomize.py").write_text(PICTURES_THAT_KILL, "utf-8")
+    done = _convert(source, tmp_path / "out", hooks=hooks)
+    assert done.returncode == 1
+    table = "data/chunk-000/episode_000000.parquet"
+    assert f"write_tables, episode 0, '{table}': its worker process was ended" in done.stderr
+
+
+def test_what_decodes_nothing_stays_in_its_own_process(tmp_path: Path) -> None:
+    cameras = {"top": Camera(height=32)}
+    source = make_dataset(tmp_path / "set", version="v2.1", episodes=(3,), cameras=cameras)
+    assert not roboreel.plan_convert(source, to="v3.0", out=tmp_path / "out").decodes

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import roboreel
-from roboreel.edit.plan import Plan, WriteTables
+from roboreel.edit.plan import MeasureCamera, Plan, WriteTables
 from roboreel.runner.executor import SerialExecutor
 from roboreel.runner.processes import Outcome, Outcomes, ProcessExecutor, allowance_s
 from roboreel.runner.run import run_plan
@@ -128,6 +128,18 @@ def test_the_allowance_grows_with_the_work(plan: Plan) -> None:
     assert isinstance(first.op, WriteTables)
     assert allowance_s(first) == pytest.approx(120 + first.size_bytes / 1e6)
     assert first.size_bytes > 0
+
+
+def test_statistics_are_allowed_time_by_their_frames(tmp_path: Path) -> None:
+    cameras = {"top": Camera(height=32), "wrist": Camera(height=32)}
+    source = make_dataset(tmp_path / "a", version="v2.0", episodes=(50, 5), cameras=cameras)
+    plan = roboreel.plan_convert(source, to="v2.1", out=tmp_path / "out")
+    works = [work for work in work_of(plan, "") if isinstance(work.op, MeasureCamera)]
+    assert [len(work.op.episodes) for work in works] == [1, 1, 1, 1]  # type: ignore[union-attr]
+    for work, frames in zip(works, (50, 5, 50, 5), strict=True):
+        (name,) = work.files
+        size = (source / name).stat().st_size
+        assert allowance_s(work) == pytest.approx(30 + size / 1e6 + frames / 5)
 
 
 def test_no_worker_outlives_a_run(plan: Plan) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table, tell
+from roboreel.edit.plan import MeasureCamera
 from roboreel.errors import Problem
 from roboreel.format.json_types import Json
 from roboreel.ops import Plan, Report
@@ -32,7 +33,7 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
         f" {count(len(plan.model.episodes), 'episode')}, {count(frames, 'frame')},"
         f" about {human_bytes(plan.input_bytes)}"
     )
-    table([_op_row(op) for op in plan_to_json(plan)["ops"]])
+    table([_op_row(op) for op in _gathered(plan_to_json(plan)["ops"])])
     _show_notes(plan.problems, plan.losses, plan.skipped)
 
 
@@ -63,6 +64,23 @@ def plan_to_json(plan: Plan) -> dict[str, Json]:
         "losses": list(plan.losses),
         "skipped": [problem.to_json() for problem in plan.skipped],
     }
+
+
+def _gathered(ops: list[dict[str, Json]]) -> list[dict[str, Json]]:
+    """The ops, but of one kind and reason for episodes in a row one line: cameras are measured by episode."""
+    lines: list[dict[str, Json]] = []
+    for op in ops:
+        last = lines[-1] if lines else None
+        if last is not None and op["op"] == MeasureCamera.kind and _continues(last, op):
+            last["episodes"] = [last["episodes"][0], op["episodes"][1]]
+        else:
+            lines.append(dict(op))
+    return lines
+
+
+def _continues(last: dict[str, Json], op: dict[str, Json]) -> bool:
+    alike = all(last[key] == op[key] for key in ("op", "camera", "reason"))
+    return alike and bool(last["episodes"][1] == op["episodes"][0])
 
 
 def _op_row(op: dict[str, Json]) -> tuple[str, str, str, str]:

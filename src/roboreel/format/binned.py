@@ -33,7 +33,7 @@ def _of_column(column: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
     reached = np.cumsum(counts)
     targets = np.asarray(QUANTILES) * len(column)
     bins = np.searchsorted(reached, targets)
-    found = np.where(bins == 0, edges[0], edges[-1]).astype(np.float64)
+    found: npt.NDArray[np.float64] = np.where(bins == 0, edges[0], edges[-1]).astype(np.float64)
     for at, (place, target) in enumerate(zip(bins.tolist(), targets.tolist(), strict=True)):
         if 0 < place < BINS:
             part = (target - reached[place - 1]) / counts[place]
@@ -54,10 +54,12 @@ def with_binned_quantiles(
     changed = dict(block.columns)
     starts = np.cumsum(lengths) - lengths
     for name, values in columns.items():
-        wide = values.reshape(len(values), -1)
+        width = int(np.prod(block.columns[name, "mean"].values.shape[1:]))
+        wide = values.reshape(-1, width)  # a matrix may be described per column of its last axis
+        each = len(wide) // max(1, len(values))
         cuts = np.stack(
             [
-                binned_quantiles(wide[start : start + length])
+                binned_quantiles(wide[start * each : (start + length) * each])
                 for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)
             ]
         )
