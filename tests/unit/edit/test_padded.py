@@ -73,7 +73,7 @@ def test_a_mask_goes_with_its_feature(padded: roboreel.View) -> None:
 def test_what_is_filled_up_cannot_be_read_before_it_is_written(
     padded: roboreel.View, edit: Callable[[roboreel.View], roboreel.View]
 ) -> None:
-    with pytest.raises(roboreel.UsageError, match="'force'.*before that is written"):
+    with pytest.raises(roboreel.UsageError, match=r"'force'.*before that is written"):
         edit(padded)
 
 
@@ -88,7 +88,7 @@ def test_types_that_no_type_holds_are_a_difference(
     parts = [with_force, whole]
     for features in ("strict", "pad"):
         with pytest.raises(roboreel.UsageError, match=r"'force': float32 and int64 in"):
-            roboreel.concat(parts, features=features)  # type: ignore[arg-type]
+            roboreel.concat(parts, features=features)
     common = roboreel.concat(parts, features="common")
     assert "force" not in common.model.info.features
     assert _written(common, tmp_path / "out", "episode_index")["episode_index"][-1] == 3
