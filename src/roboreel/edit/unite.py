@@ -18,6 +18,7 @@ from roboreel.edit.unite_names import adapted, by_own_names, piece_table
 from roboreel.edit.unite_tasks import UnitedTasks, united_tasks
 from roboreel.edit.view import Source, Target, View
 from roboreel.errors import PlanError, Problem
+from roboreel.format.extras import alike
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory, StreamFacts
 from roboreel.format.model import EPISODE, LENGTH, Model
@@ -83,7 +84,8 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
     step = Fraction(1) if view.fps is None else view.model.info.fps / view.fps
     tasks = united_tasks(view, inventories, problems)
     named = [by_own_names(view, number, inventory) for number, inventory in enumerate(inventories)]
-    tables = [piece_table(view, number, at) for number, at in enumerate(positions)]
+    own = dict.fromkeys(n for source in view.sources for n in source.model.extra_columns)
+    tables = alike([piece_table(view, n, at) for n, at in enumerate(positions)], own)
     stretch = np.concatenate([inventory.rows for inventory in inventories])[place]
     inventory = _joined(named, positions, place, tasks)
     if step != 1:
