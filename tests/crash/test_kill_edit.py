@@ -100,6 +100,15 @@ def _resume_in_place(source: Path, whole: object, undisturbed: object) -> None:
         assert report.episodes == 2
 
 
+def test_nothing_to_resume_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    source = _made(tmp_path)
+    before = tree_digest(source)
+    with pytest.raises(roboreel.UsageError, match="no earlier run left anything"):
+        delete(source, None, "resume")
+    assert tree_digest(source) == before
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_another_edit_does_not_resume_what_one_left(tmp_path: Path) -> None:
     source, out = _made(tmp_path), tmp_path / "out"
     stops = moments(lambda: delete(source, out, "refuse"))

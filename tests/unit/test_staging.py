@@ -201,3 +201,9 @@ def test_what_is_left_after_publishing_goes(tmp_path: Path) -> None:
     (staging_place(final) / "ledger.jsonl").touch()
     assert heal(final) is None
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_a_name_that_no_folder_can_have_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be made: File name too long"):
+        Staging(tmp_path / ("x" * 300))
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import get_args
 
 import pyarrow as pa
 
@@ -38,6 +39,8 @@ def concat(
     Raises:
         UsageError: there are no parts, or they do not go together; names every difference.
     """
+    if features not in get_args(Unlike):
+        raise UsageError(f"features is {features!r}, expected one of {listed(get_args(Unlike))}")
     views = [_named(part.as_view(), rename or {}) for part in parts]
     if not views:
         raise UsageError("there is nothing to put together")

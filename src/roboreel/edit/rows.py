@@ -163,7 +163,7 @@ def _require_numeric(view: View, feature: str) -> None:
 
 
 def _refuse_filled(view: View, names: Sequence[str] | None) -> None:
-    """Refuse to read columns that files do not have, or have shorter, and that are filled up when written."""
+    """Refuse to read columns that some files lack, or have shorter: they are filled up when written."""
     every = dict.fromkeys(name for source in view.sources for name in source.filled)
     filled = [name for name in every if names is None or name in names]
     if filled:

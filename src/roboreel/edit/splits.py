@@ -43,13 +43,25 @@ def divided(
         raise UsageError("give either a fraction for every part, or episodes for every part")
     if shares:
         if seed is not None:
-            order = np.random.default_rng(seed).permutation(len(order)).astype(np.int64)
+            order = random_order(len(order), seed)
         return _by_share(order, shares)
     if seed is not None:
         raise UsageError("a seed shuffles what fractions divide; these parts name their episodes")
     parts = {name: selection.places(view, part) for name, part in listed.items()}
     _refuse_overlap(view, parts)
     return parts
+
+
+def random_order(count: int, seed: int) -> Int64:
+    """(count,) places in an order that the seed tells.
+
+    Raises:
+        UsageError: it is no whole number from 0 on.
+    """
+    try:
+        return np.random.default_rng(seed).permutation(count).astype(np.int64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"a seed is a whole number from 0 on, not {seed!r}") from error
 
 
 def by_task(view: View) -> dict[str, Int64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -19,6 +18,7 @@ from roboreel.edit.unite_names import adapted, by_own_names, piece_table
 from roboreel.edit.unite_tasks import UnitedTasks, united_tasks
 from roboreel.edit.view import Source, Target, View
 from roboreel.errors import PlanError, Problem
+from roboreel.format.extras import alike
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory, StreamFacts
 from roboreel.format.model import EPISODE, LENGTH, Model
@@ -84,7 +84,8 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
     step = Fraction(1) if view.fps is None else view.model.info.fps / view.fps
     tasks = united_tasks(view, inventories, problems)
     named = [by_own_names(view, number, inventory) for number, inventory in enumerate(inventories)]
-    tables = [piece_table(view, number, at) for number, at in enumerate(positions)]
+    own = dict.fromkeys(n for source in view.sources for n in source.model.extra_columns)
+    tables = alike([piece_table(view, n, at) for n, at in enumerate(positions)], own)
     stretch = np.concatenate([inventory.rows for inventory in inventories])[place]
     inventory = _joined(named, positions, place, tasks)
     if step != 1:
@@ -98,7 +99,7 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
     lost: list[str] = []
     return United(
         view=view,
-        model=_model(view, _concatenated(tables, lost).take(pa.array(place)), lost),
+        model=_model(view, _concatenated(tables).take(pa.array(place)), lost),
         inventory=inventory,
         rows=np.arange(len(view.pieces), dtype=np.int64),
         source=view.pieces.source,
@@ -129,46 +130,16 @@ def _whole(view: View, step: Fraction) -> Bools:
     return np.asarray((pieces.start == 0) & (pieces.stop == END) & (step == 1))
 
 
-def _concatenated(tables: Sequence[pa.Table], lost: list[str]) -> pa.Table:
-    """The tables of pieces as one; numbers of different widths are widened, what else differs becomes text.
+def _concatenated(tables: Sequence[pa.Table]) -> pa.Table:
+    """The tables of pieces as one; numbers of different widths are widened.
 
-    Args:
-        tables: of each source.
-        lost: grows.
+    Raises:
+        PlanError: a column has types that no one type can hold.
     """
-    names = dict.fromkeys(name for table in tables for name in table.column_names)
-    as_text = [name for name in names if not _go_together(tables, name)]
-    for name in as_text:
-        types = dict.fromkeys(
-            str(t.schema.field(name).type) for t in tables if name in t.column_names
-        )
-        said = " and ".join(types)
-        lost.append(f"types of '{name}' in the tables of episodes, {said}: written as text (JSON)")
-    told = [_told(table, as_text) for table in tables]
-    return pa.concat_tables(told, promote_options="permissive")
-
-
-def _go_together(tables: Sequence[pa.Table], name: str) -> bool:
-    fields = [
-        pa.schema([table.schema.field(name)]) for table in tables if name in table.column_names
-    ]
     try:
-        pa.unify_schemas(fields, promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return False
-    return True
-
-
-def _told(table: pa.Table, names: Sequence[str]) -> pa.Table:
-    """The table with some of its columns as text."""
-    for name in [name for name in names if name in table.column_names]:
-        values = table[name].to_pylist()
-        texts = [
-            v if v is None or isinstance(v, str) else json.dumps(v, default=str) for v in values
-        ]
-        place = table.column_names.index(name)
-        table = table.set_column(place, name, pa.array(texts, pa.string()))
-    return table
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise PlanError(f"the tables of episodes do not fit together: {error}") from error
 
 
 def _plan_source(source: Source) -> PlanSource:

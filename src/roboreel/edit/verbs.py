@@ -151,9 +151,13 @@ class Verbs:
         return selection.reordered(self.as_view(), order)
 
     def shuffle(self, *, seed: int) -> View:
-        """Put the episodes into a random order, the same for the same seed."""
+        """Put the episodes into a random order, the same for the same seed.
+
+        Raises:
+            UsageError: the seed is no whole number from 0 on.
+        """
         view = self.as_view()
-        order = np.random.default_rng(seed).permutation(len(view.pieces))
+        order = splits.random_order(len(view.pieces), seed)
         return selection.kept(view, order)
 
     def rename(self, names: Mapping[str, str]) -> View:

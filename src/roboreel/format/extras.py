@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from roboreel.format.json_types import Json, is_deep
 
-_MARK = {b"roboreel.form": b"json"}
+_FORM = b"roboreel.form"
+_MARK = {_FORM: b"json"}
 
 
 def extra_column(name: str, values: Sequence[Json]) -> tuple[pa.Field, pa.Array]:
@@ -32,9 +33,40 @@ def extra_column(name: str, values: Sequence[Json]) -> tuple[pa.Field, pa.Array]
 def extra_values(field: pa.Field, column: pa.ChunkedArray) -> list[Json]:
     """The field's values as JSON has them."""
     values = _plain(column)
-    if (field.metadata or {}).get(b"roboreel.form") != b"json":
+    if (field.metadata or {}).get(_FORM) != _MARK[_FORM]:
         return values
     return [_parsed(text) if isinstance(text, str) else text for text in values]
+
+
+def alike(tables: Sequence[pa.Table], names: Iterable[str]) -> list[pa.Table]:
+    """Tables whose extra fields of the same name can stand in one column.
+
+    Those of which one type holds all stay; else all become what `extra_column` makes of their values.
+    """
+    made = list(tables)
+    for name in names:
+        at = [n for n, table in enumerate(made) if name in table.column_names]
+        fields = [made[n].schema.field(name) for n in at]
+        if _go_together(fields):
+            continue
+        parts = [extra_values(field, made[n][name]) for field, n in zip(fields, at, strict=True)]
+        field, column = extra_column(name, [value for part in parts for value in part])
+        start = 0
+        for n, part in zip(at, parts, strict=True):
+            place = made[n].column_names.index(name)
+            made[n] = made[n].set_column(place, field, column.slice(start, len(part)))
+            start += len(part)
+    return made
+
+
+def _go_together(fields: Sequence[pa.Field]) -> bool:
+    if len({(field.metadata or {}).get(_FORM) for field in fields}) > 1:
+        return False
+    try:
+        pa.unify_schemas([pa.schema([field]) for field in fields], promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return False
+    return True
 
 
 def _plain(column: pa.ChunkedArray) -> list[Json]:

@@ -123,7 +123,10 @@ def _left_in_order(staging: Staging, ledger: Ledger) -> Iterator[None]:
     try:
         yield
     except UsageError:
-        staging.release()
+        if ledger.begun:
+            staging.release()
+        else:
+            staging.discard()
         raise
     except BaseException as error:
         kept = bool(ledger.done) and ledger.of_use

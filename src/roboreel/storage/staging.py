@@ -317,9 +317,13 @@ def _same_file(file: IO[bytes], path: Path) -> bool:
 
 
 def refuse_existing(path: str | os.PathLike[str]) -> None:
-    """Raise `UsageError` where `path` exists and is not an empty folder."""
-    if not os.path.lexists(path):
+    """Raise `UsageError` where `path` exists and is not an empty folder, or is no name for one."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
         return
+    except OSError as error:  # too long, say
+        raise UsageError(f"the output '{path}' cannot be made: {error.strerror}") from error
     if not os.path.isdir(path) or os.path.islink(path):
         raise UsageError(f"the output '{path}' exists and is not a folder: choose another")
     if os.path.ismount(path):

@@ -11,6 +11,7 @@ from roboreel.cli.edit.choosing import episodes_in, frames_in, number_in, pairs_
 from roboreel.cli.edit.split import parts_in
 from roboreel.cli.edit.video import size_in
 from roboreel.testing import make_dataset
+from tests.mutate import edit_lines
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,20 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> roboreel.Dataset:
 )
 def test_episodes(dataset: roboreel.Dataset, text: str, numbers: list[int]) -> None:
     assert episodes_in(text, dataset) == numbers
+
+
+def test_an_open_range_means_the_episodes_that_are_there(
+    tmp_path: Path,
+) -> None:
+    gapped = make_dataset(tmp_path / "a", version="v2.1", episodes=(1,) * 4, cameras={})
+    edit_lines(
+        gapped / "meta/episodes.jsonl",
+        lambda lines: [
+            {**line, "episode_index": number}
+            for line, number in zip(lines, (0, 3, 4, 9), strict=True)
+        ],
+    )
+    assert episodes_in("3:", roboreel.open(gapped)) == [3, 4, 9]
 
 
 def test_episodes_of_a_file(dataset: roboreel.Dataset, tmp_path: Path) -> None:

@@ -119,3 +119,17 @@ def test_a_refused_edit_leaves_the_dataset_as_it_was(dataset: roboreel.Dataset) 
     with pytest.raises(roboreel.UsageError):
         dataset.trim({0: (0, 3), 1: (0, 100)})
     assert lengths_of(dataset.as_view()).tolist() == list(LENGTHS)
+
+
+@pytest.mark.parametrize("seed", [-1, "seven", 1.5])
+def test_a_seed_is_a_whole_number(dataset: roboreel.Dataset, seed: Any) -> None:
+    with pytest.raises(roboreel.UsageError, match="a seed is a whole number from 0 on"):
+        dataset.shuffle(seed=seed)
+    with pytest.raises(roboreel.UsageError, match="a seed is a whole number from 0 on"):
+        dataset.split({"a": 0.5, "b": 0.5}, seed=seed)
+
+
+def test_a_word_for_unlike_features_is_one_of_three(dataset: roboreel.Dataset) -> None:
+    word: Any = "paddle"
+    with pytest.raises(roboreel.UsageError, match="'paddle', expected one of 'strict'"):
+        roboreel.concat([dataset], features=word)

@@ -123,6 +123,8 @@ def _members(word: str, known: Sequence[int]) -> Iterable[int]:
     stop = _number(found[2]) if found[2] else end
     if start >= stop:
         raise UsageError(f"'{word}' names no episodes: ranges are half-open, and this one is empty")
+    if not found[2]:
+        return sorted(number for number in known if number >= start)
     return range(start, min(stop, max(start, end) + _NAMED))
 
 
