@@ -23,7 +23,7 @@ def binned_quantiles(values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]
     if len(typed) < 2:
         mean = np.asarray(typed.mean(axis=0), dtype=np.float64)
         return np.asarray(np.repeat(mean[None], len(QUANTILES), axis=0), dtype=np.float64)
-    return np.stack([_of_column(column) for column in typed.T], axis=1)
+    return np.asarray(np.stack([_of_column(column) for column in typed.T], axis=1), np.float64)
 
 
 def _of_column(column: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
@@ -38,7 +38,7 @@ def _of_column(column: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
         if 0 < place < BINS:
             part = (target - reached[place - 1]) / counts[place]
             found[at] = edges[place] + part * (edges[place + 1] - edges[place])
-    return found
+    return np.asarray(found, dtype=np.float64)
 
 
 def with_binned_quantiles(
