@@ -21,7 +21,7 @@ from roboreel.format.version import FormatVersion
 from roboreel.places import finished_report, place_of, refuse_discarding
 from roboreel.planning import require_one_subtask_list, surveyed, with_encoders
 from roboreel.runner.encoders import require_backends, require_encoders
-from roboreel.runner.executor import ExecutorName, make_executor
+from roboreel.runner.executor import ExecutorName, make_executor, usual_executor
 from roboreel.runner.report import Report
 from roboreel.runner.run import refuse_changed, refuse_output, run_plan
 from roboreel.runner.work import OpResult
@@ -180,7 +180,7 @@ def run(
         raise UsageError("only a run in place has an original to discard")
     if discard_original:
         refuse_discarding(plan)
-    name = executor or ("process" if workers > 1 or plan.decodes else "serial")
+    name = executor or usual_executor(workers, decodes=plan.decodes)
     chosen = make_executor(name, workers, patience=patience)
     places = [(one.url, one.follow_links) for one in plan.datasets]
     opened = {

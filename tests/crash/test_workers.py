@@ -148,3 +148,14 @@ def test_no_worker_outlives_a_run(plan: Plan) -> None:
     next(outcomes)
     outcomes.close()
     assert multiprocessing.active_children() == []
+
+
+def _convert(source: Path, out: Path) -> int:
+    return roboreel.convert(source, to="v2.1", out=out).measured
+
+
+def test_a_process_that_may_have_none_of_its_own_does_the_work_itself(tmp_path: Path) -> None:
+    cameras = {"top": Camera(height=32)}
+    source = make_dataset(tmp_path / "a", version="v2.0", episodes=(3, 2), cameras=cameras)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(_convert, (source, tmp_path / "out")) == 2

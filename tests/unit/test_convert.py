@@ -306,7 +306,7 @@ def test_unknown_choices_are_refused(bases: Path, tmp_path: Path) -> None:
         roboreel.plan_convert(source, to="v3.0", out=out, timestamps="drop")  # type: ignore[arg-type]
     with pytest.raises(roboreel.UsageError, match="fail, skip"):
         roboreel.plan_convert(source, to="v3.0", out=out, on_broken="x")  # type: ignore[arg-type]
-    with pytest.raises(roboreel.UsageError, match="serial or process"):
+    with pytest.raises(roboreel.UsageError, match="serial, thread or process"):
         roboreel.convert(source, to="v3.0", out=out, executor="ray")  # type: ignore[arg-type]
     with pytest.raises(roboreel.UsageError, match="workers"):
         roboreel.convert(source, to="v3.0", out=out, workers=0)

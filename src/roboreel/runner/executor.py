@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -65,6 +66,16 @@ class ThreadExecutor:
             return attempt(work)
         with self._encoding:
             return attempt(work)
+
+
+def usual_executor(workers: int, *, decodes: bool) -> ExecutorName:
+    """The executor where none is asked for: processes where there are several, or something is to be watched.
+
+    A process that must not have any of its own (`multiprocessing` calls it a daemon) does its only worker's
+    ops itself.
+    """
+    watched = decodes and not multiprocessing.current_process().daemon
+    return "process" if workers > 1 or watched else "serial"
 
 
 def make_executor(name: str, workers: int, *, patience: float = 1.0) -> Executor:
