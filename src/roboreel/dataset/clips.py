@@ -110,9 +110,15 @@ def survey_clips(
         try:
             found.append(_look(root, clip, fps, streams))
         except (StorageError, ValueError) as error:
-            place = {"path": clip.name, "episode": clip.episode, "column": camera}
             problems.append(
-                Problem(rule="video.short", severity="error", message=str(error), **place)  # type: ignore[arg-type]
+                Problem(
+                    rule="video.short",
+                    severity="error",
+                    message=str(error),
+                    path=clip.name,
+                    episode=clip.episode,
+                    column=camera,
+                )
             )
     if problems:
         raise PlanError(f"videos of '{camera}' do not fit the episodes", problems)
