@@ -109,3 +109,36 @@ def test_a_copied_file_is_a_file_of_its_own(tmp_path: Path) -> None:
     roboreel.write(roboreel.open(source).delete([4]), out=out)
     name = f"videos/{TOP}/chunk-000/file-000.mp4"
     assert not os.path.samefile(source / name, out / name)
+
+
+def test_a_table_whose_rows_move_on_is_written_anew(tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "a", version="v2.1", episodes=(5, 3, 4), cameras={})
+    roboreel.write(roboreel.open(source).trim({0: (0, 2)}), out=tmp_path / "b")
+    result = read(tmp_path / "b")
+    index = [row for episode in result.episodes for row in episode.rows["index"].to_pylist()]
+    assert index == list(range(2 + 3 + 4))
+    assert faults(result) == []
+
+
+def test_frames_of_a_second_trim_are_counted_in_what_the_first_left(tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "a", version="v3.0", episodes=(9, 4))
+    view = roboreel.open(source).trim({0: (2, 8)}).trim({0: (1, 4)})
+    roboreel.write(view, out=tmp_path / "b")
+    before, after = read(source).episodes[0], read(tmp_path / "b").episodes[0]
+    for name in ("action", "observation.state"):
+        assert after.rows[name].to_pylist() == before.rows[name].to_pylist()[3:6]
+
+
+def test_splits_that_are_torn_apart_are_told_and_the_others_stay(tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "a", version="v3.0", episodes=(2, 2, 2, 2), cameras={})
+    edit_info(source, splits={"train": "0:2", "val": "2:4", "first": "0:1"})
+    dataset = roboreel.open(source)
+    torn = roboreel.write(dataset.reorder([0, 2, 1, 3]), out=tmp_path / "b")
+    assert read(tmp_path / "b").info["splits"] == {"first": "0:1"}
+    assert [loss for loss in torn.losses if "'train'" in loss or "'val'" in loss] == [
+        "the split 'train': its episodes no longer follow each other",
+        "the split 'val': its episodes no longer follow each other",
+    ]
+    whole = roboreel.write(dataset.delete([1]), out=tmp_path / "c")
+    assert read(tmp_path / "c").info["splits"] == {"train": "0:1", "val": "1:3", "first": "0:1"}
+    assert whole.losses == ()
