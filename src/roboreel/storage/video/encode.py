@@ -133,7 +133,13 @@ def _encode(container: Any, frames: Iterable[Any], fps: Fraction, settings: dict
         count += 1
     if stream is None:
         raise ValueError("there is no picture")
-    container.mux(stream.encode(None))
+    left = stream.encode(None)
+    if (
+        count == 1
+    ):  # x265 of PyAV 17 gives the one packet of one picture a decode time out of nowhere
+        for packet in left:
+            packet.pts = packet.dts = 0
+    container.mux(left)
     return count
 
 
