@@ -142,3 +142,13 @@ def test_splits_that_are_torn_apart_are_told_and_the_others_stay(tmp_path: Path)
     whole = roboreel.write(dataset.delete([1]), out=tmp_path / "c")
     assert read(tmp_path / "c").info["splits"] == {"train": "0:1", "val": "1:3", "first": "0:1"}
     assert whole.losses == ()
+
+
+@pytest.mark.parametrize("resampled_first", [True, False])
+def test_a_resampled_dataset_is_not_put_together_with_itself(
+    tmp_path: Path, resampled_first: bool
+) -> None:
+    dataset = roboreel.open(make_dataset(tmp_path / "a", version="v3.0", episodes=(6,), cameras={}))
+    parts = [dataset.resample(15), dataset]
+    with pytest.raises(roboreel.UsageError, match="differ in frames per second"):
+        roboreel.concat(parts if resampled_first else parts[::-1])

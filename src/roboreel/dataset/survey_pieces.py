@@ -9,6 +9,7 @@ import numpy as np
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.index_columns import IndexColumn, distinct
+from roboreel.edit.pieces import END
 from roboreel.errors import PlanError, Problem, StorageError
 from roboreel.format.feature import TASK_INDEX
 from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory, StreamFacts
@@ -17,8 +18,6 @@ from roboreel.storage.tables import TableFile
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import run_of_frames
-
-END = -1
 
 
 def survey_pieces(

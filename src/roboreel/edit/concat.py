@@ -101,13 +101,14 @@ def _require_known(parts: Sequence[Verbs], rename: Mapping[str, str]) -> None:
 
 
 def _require_one_rate(views: Sequence[View]) -> None:
-    rates = {
-        source.dataset.url: (source.model.info.fps, view.fps)
+    # one dataset may be there twice, once resampled
+    rates = [
+        (source.dataset.url, source.model.info.fps, view.fps)
         for view in views
         for source in view.sources
-    }
-    if len(set(rates.values())) > 1:
-        said = ", ".join(f"'{url}' {float(to or fps):g}" for url, (fps, to) in rates.items())
+    ]
+    if len({(fps, to) for _, fps, to in rates}) > 1:
+        said = ", ".join(f"'{url}' {float(to or fps):g}" for url, fps, to in dict.fromkeys(rates))
         raise UsageError(
             f"the datasets differ in frames per second: {said}; write them at one rate first"
             " (roboreel resample)"
