@@ -11,6 +11,7 @@ so of all before it.
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import time
@@ -19,11 +20,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, TypeAlias
+from itertools import chain
+from typing import IO, Any, TypeAlias, cast
 
 import pyarrow as pa
 
-from roboreel.edit.plan import CopyFile, CopyTables, MeasureCamera, Plan, WriteTables
+from roboreel.edit.plan import CopyFile, CopyTables, MeasureCamera, Op, Plan, WriteTables
 from roboreel.errors import StorageError
 from roboreel.format.json_types import Json
 from roboreel.format.model import DATA_PATH, video_path
@@ -36,6 +38,9 @@ from roboreel.storage.staging import LEDGER
 _SYNC_EVERY_S = 30.0
 _KEPT_BYTES = 64 << 20
 """What statistics of ops take in memory; those of further ops are read from the ledger again."""
+_COLUMN_BYTES = 400
+"""What a column of statistics takes in memory beside its numbers; of one episode, that is most of it."""
+_READ_BYTES = 1 << 20
 _LIBRARIES = ("roboreel", "pyarrow", "av", "numpy")
 """Packages whose release may change the bytes of a result."""
 
@@ -56,7 +61,7 @@ def fingerprint(plan: Plan) -> str:
     }
     digest = sha256(json.dumps(parts, sort_keys=True, default=str).encode())
     for op in plan.ops:  # one at a time: of cameras that are measured there is one per episode
-        digest.update(json.dumps([op.kind, dataclasses.asdict(op)], sort_keys=True).encode())
+        digest.update(_op_text(op).encode())
     for table in (plan.inputs, plan.model.episodes, plan.supplied):
         if table is None:
             continue
@@ -65,6 +70,17 @@ def fingerprint(plan: Plan) -> str:
             writer.write_table(table.combine_chunks())
         digest.update(sink.getvalue())
     return digest.hexdigest()
+
+
+_COUNTS = tuple(o.name for o in dataclasses.fields(OpResult) if o.name not in ("stats", "changed"))
+_OPS = json.JSONEncoder(sort_keys=True)
+
+
+def _op_text(op: Op) -> str:
+    parts: dict[str, object] = {one.name: getattr(op, one.name) for one in dataclasses.fields(op)}
+    if not isinstance(op, CopyFile):
+        parts["episodes"] = [op.episodes.start, op.episodes.stop]
+    return _OPS.encode([op.kind, parts])
 
 
 def _read_by_ops(plan: Plan) -> set[str]:
@@ -95,7 +111,8 @@ def ops_noted(folder: str | os.PathLike[str]) -> int:
     notes = LocalRoot(folder)
     if not notes.exists(LEDGER):
         return 0
-    return sum("op" in line for _, line in _lines(notes.read(LEDGER)))
+    with _opened(notes) as file:
+        return sum("op" in line for _, line in _lines(file))
 
 
 def outputs_of(plan: Plan, number: int) -> list[str]:
@@ -155,35 +172,39 @@ class Ledger:
         """Take in what an earlier run noted; returns how many ops it noted as done, of whatever plan."""
         if not self.notes.exists(LEDGER):
             return 0
-        lines = list(_lines(self.notes.read(LEDGER)))
-        self.same_plan = bool(lines) and lines[0][1].get("plan") == fingerprint(self.plan)
-        if not self.same_plan:
-            return sum("op" in line for _, line in lines)
-        for place, line in _trusted(lines):
-            if "op" in line and self._holds(line):
-                changed = frozenset(line["result"]["changed"])
-                self.done[line["op"]] = OpResult(
-                    **{**line["result"], "changed": changed, "stats": ()}
-                )
-                self._place[line["op"]] = place
+        with _opened(self.notes) as file:
+            lines = _lines(file)
+            head = next(lines, None)
+            self.same_plan = head is not None and head[1].get("plan") == fingerprint(self.plan)
+            every = lines if head is None else chain([head], lines)
+            if not self.same_plan:
+                return sum("op" in line for _, line in every)
+            for place, line in _trusted(every):
+                if "op" in line and self._holds(line):
+                    self._take_in(place, line)
         return len(self.done)
+
+    def _take_in(self, place: _Place, line: Mapping[str, Any]) -> None:
+        changed = frozenset(line["result"]["changed"])
+        self.done[line["op"]] = OpResult(**{**line["result"], "changed": changed, "stats": ()})
+        self._place[line["op"]] = place
 
     def reopen(self) -> None:
         """Cut off a last line that was not finished, and note that this run goes on."""
-        last = self.notes.read(LEDGER)
-        whole = last[: last.rfind(b"\n") + 1]
-        if len(whole) < len(last):
-            self.notes.put(LEDGER, whole)
-        self._size = len(whole)
+        size = self.notes.stat(LEDGER).size_bytes
+        with self.notes.input(LEDGER) as file:
+            self._size = _end_of_lines(file, size)
+        if self._size < size:
+            self.notes.cut(LEDGER, self._size)
         self._add({"boot": boot()})
 
     def record(self, result: OpResult) -> None:
         """Note that an op is done."""
         names = outputs_of(self.plan, result.number)
-        plain = dataclasses.asdict(dataclasses.replace(result, stats=()))
         line: dict[str, Json] = {
             "op": result.number,
-            "result": {**plain, "changed": sorted(result.changed)},
+            "result": {name: getattr(result, name) for name in _COUNTS}
+            | {"changed": sorted(result.changed)},
             "inputs": inputs_mark(self.plan, result.number),
             "files": {name: self._mark(name) for name in names},
             "stats": [block_to_json(block) for block in result.stats],
@@ -212,12 +233,13 @@ class Ledger:
             episodes: numbers in the result; the first of them counts as 0.
         """
         found: list[tuple[int, StatsBlock]] = []
-        for ranges in self._measured().values():
-            begin = max(0, bisect_right(ranges, (episodes.start, len(self.plan.ops))) - 1)
-            for first, number in ranges[begin:]:
-                if first >= episodes.stop:
-                    break
-                found += _within(self._stats_in(number), first, episodes)
+        with self.notes.input(LEDGER) as file:
+            for ranges in self._measured().values():
+                begin = max(0, bisect_right(ranges, (episodes.start, len(self.plan.ops))) - 1)
+                for first, number in ranges[begin:]:
+                    if first >= episodes.stop:
+                        break
+                    found += _within(self._stats_in(number, file), first, episodes)
         return found
 
     def vouched(self) -> frozenset[str]:
@@ -235,22 +257,23 @@ class Ledger:
                     self._groups.setdefault(key, []).append((op.episodes.start, number))
         return self._groups
 
-    def _stats_in(self, number: int) -> tuple[StatsBlock, ...]:
-        """The statistics that one op computed: from memory, else from the file."""
+    def _stats_in(self, number: int, file: IO[bytes]) -> tuple[StatsBlock, ...]:
+        """The statistics that one op computed: from memory, else from the ledger's file."""
         if number not in self._kept:
             if self._kept_bytes >= _KEPT_BYTES:
                 self._kept.clear()
                 self._kept_bytes = 0
-            with self.notes.input(LEDGER) as file:
-                place = self._place[number]
-                file.seek(place.start)
-                line = json.loads(file.read(place.stop - place.start))
+            place = self._place[number]
+            file.seek(place.start)
+            line = json.loads(file.read(place.stop - place.start))
             self._keep(number, tuple(map(parse_block, line["stats"])))
         return self._kept[number]
 
     def _keep(self, number: int, stats: tuple[StatsBlock, ...]) -> None:
         self._kept[number] = stats
-        self._kept_bytes += sum(block.nbytes for block in stats)
+        self._kept_bytes += sum(
+            block.nbytes + _COLUMN_BYTES * len(block.columns) for block in stats
+        )
 
     def _mark(self, name: str) -> list[Json]:
         found = self.root.stat(name)
@@ -285,10 +308,27 @@ def _within(
 _Line: TypeAlias = tuple[_Place, dict[str, Json]]
 
 
-def _lines(data: bytes) -> Iterator[_Line]:
+def _opened(notes: LocalRoot) -> io.BufferedReader:
+    return io.BufferedReader(cast("io.RawIOBase", notes.input(LEDGER)), _READ_BYTES)
+
+
+def _end_of_lines(file: IO[bytes], size: int) -> int:
+    """Where the last whole line ends in a file of so many bytes; what is in memory stays small."""
+    stop = size
+    while stop:
+        start = max(0, stop - _READ_BYTES)
+        file.seek(start)
+        end = file.read(stop - start).rfind(b"\n")
+        if end >= 0:
+            return start + end + 1
+        stop = start
+    return 0
+
+
+def _lines(file: Iterable[bytes]) -> Iterator[_Line]:
     """Place and content of each whole line; what follows a damaged one is not believed."""
     start = 0
-    for line in data.splitlines(keepends=True):
+    for line in file:
         try:
             content = json.loads(line) if line.endswith(b"\n") else None
         except ValueError:
@@ -299,7 +339,7 @@ def _lines(data: bytes) -> Iterator[_Line]:
         start += len(line)
 
 
-def _trusted(lines: list[_Line]) -> Iterator[_Line]:
+def _trusted(lines: Iterable[_Line]) -> Iterator[_Line]:
     """The lines whose files are on the disk: all of this run of the machine, of earlier ones the synced."""
     now = boot()
     waiting: list[_Line] = []
