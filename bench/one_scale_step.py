@@ -24,6 +24,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import Plan
 from roboreel.edit.view import Target, whole_view
+from roboreel.format.histograms import CameraCounts
 from roboreel.format.version import parse_version
 from roboreel.runner.commit import write_documents
 from roboreel.runner.stats import settled_stats
@@ -106,7 +107,7 @@ def documents(source: str, version: str, out: str) -> Timed:
 def _write_documents(dataset: Dataset, plan: Plan, out: str) -> None:
     stored = dataset.stored_stats()
     settled = settled_stats(plan, lambda _, episodes: stored.blocks(episodes), lambda _: [])
-    write_documents(LocalRoot(out), plan, settled)
+    write_documents(LocalRoot(out), plan, settled, CameraCounts())
 
 
 def documents_limit(source: str, version: str, out: str) -> Timed:

@@ -12,18 +12,20 @@ import roboreel
 from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import MeasureCamera, Plan
 from roboreel.edit.view import Target, whole_view
+from roboreel.format.histograms import Counted
 from roboreel.format.stats import FeatureStats
 from roboreel.format.stats_block import blocks_of
 from roboreel.format.version import parse_version
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executor import make_executor
-from roboreel.runner.kernels.pictures import pictures_stats
+from roboreel.runner.kernels.pictures import Pixels
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.stats import settled_stats
 from roboreel.runner.work import OpFailure, OpResult, Work, work_of
 from roboreel.storage.fs import LocalRoot
 
 _WORKERS = 2
+_PICTURES = 100
 
 
 def measures(source: str, version: str, out: str) -> Timed:
@@ -58,21 +60,29 @@ def _run(plan: Plan, out: str, ledger: Ledger) -> None:
 
 def _write_documents(plan: Plan, ledger: Ledger) -> None:
     settled = settled_stats(plan, lambda _, episodes: [], ledger.stats_of)
-    write_documents(LocalRoot(Path(ledger.notes.path) / "documents"), plan, settled)
+    write_documents(LocalRoot(Path(ledger.notes.path) / "documents"), plan, settled, ledger.pixels)
 
 
 def made_up(work: Work) -> OpResult:
     """In a worker: a result as the op would have one."""
     if not isinstance(work.op, MeasureCamera):
         raise TypeError(f"{work.op.kind} is not made up")
-    stats = blocks_of([{work.op.camera: _stats()}])
-    return OpResult(number=work.number, measured=1, stats=tuple(stats))
+    stats, counted = _measured(work.table.quantiles)
+    return OpResult(
+        number=work.number,
+        measured=1,
+        stats=tuple(blocks_of([{work.op.camera: stats}])),
+        pixels={work.op.camera: counted} if work.table.counts_pixels else {},
+    )
 
 
 @lru_cache(maxsize=1)
-def _stats() -> FeatureStats:
+def _measured(quantiles: tuple[float, ...]) -> tuple[FeatureStats, Counted]:
     random = np.random.default_rng(0)
-    stats = pictures_stats([random.integers(0, 256, (48, 64, 3), dtype=np.uint8)])
-    if stats is None:
-        raise RuntimeError("no statistics of a picture")
-    return stats
+    pixels = Pixels()
+    for _ in range(_PICTURES):
+        pixels.add(random.integers(0, 256, (480, 640, 3), dtype=np.uint8))
+    stats, counted = pixels.stats(quantiles), pixels.counted
+    if stats is None or counted is None:
+        raise RuntimeError("no statistics of pictures")
+    return stats, counted

@@ -46,7 +46,7 @@ def test_merging_depends_on_neither_order_nor_grouping(
     several: list[Values], random: Any, cut: int
 ) -> None:
     scale = float(max(np.abs(part).max() for part in several))
-    each: list[Stats] = [{"x": values_stats(part, quantiles=False)} for part in several]
+    each: list[Stats] = [{"x": values_stats(part, quantiles=())} for part in several]
     whole = merge_stats(each)["x"]
     shuffled = [*each]
     random.shuffle(shuffled)
@@ -58,7 +58,7 @@ def test_merging_depends_on_neither_order_nor_grouping(
     ):
         assert_same(merged, whole, scale, 1e-12)
     exact = np.concatenate(several)
-    assert_same(whole, values_stats(exact, quantiles=False), scale, 1e-12)
+    assert_same(whole, values_stats(exact, quantiles=()), scale, 1e-12)
     np.testing.assert_allclose(whole["mean"], exact.mean(axis=0), rtol=1e-9, atol=1e-12 * scale)
     np.testing.assert_allclose(whole["std"], exact.std(axis=0), rtol=1e-9, atol=1e-12 * scale)
 
@@ -70,9 +70,9 @@ def test_a_small_spread_far_from_zero_is_kept(place: float) -> None:
     mean = math.fsum(exact) / len(exact)
     std = math.sqrt(math.fsum((x - mean) ** 2 for x in exact) / len(exact))
     thirds = [values[:7], values[7:100_001], values[100_001:]]
-    alone = values_stats(values, quantiles=False)
-    merged = merge_stats({"x": values_stats(part, quantiles=False)} for part in thirds)["x"]
-    many = episodes_stats({"x": values}, np.array([len(values)]), quantiles=False).of(0)["x"]
+    alone = values_stats(values, quantiles=())
+    merged = merge_stats({"x": values_stats(part, quantiles=())} for part in thirds)["x"]
+    many = episodes_stats({"x": values}, np.array([len(values)]), quantiles=()).of(0)["x"]
     for stats in (alone, merged, many):
         assert abs(stats["mean"][0] - mean) <= 1e-15 * abs(mean)
         assert stats["std"][0] == pytest.approx(std, rel=1e-9 if abs(place) < 1e8 else 1e-7)
@@ -81,7 +81,7 @@ def test_a_small_spread_far_from_zero_is_kept(place: float) -> None:
 @pytest.mark.parametrize("value", [0.1, 1 / 3, -7e200, 5e-324, 16777217.0])
 def test_what_never_changes_has_no_deviation(value: float) -> None:
     values = np.full((100_003, 1), value)
-    stats = values_stats(values, quantiles=False)
+    stats = values_stats(values, quantiles=())
     assert (stats["mean"][0], stats["std"][0]) == (value, 0.0)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import av
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -59,6 +61,13 @@ def rows_of(path: Path, column: str) -> list[npt.NDArray[np.float64]]:
         np.array(e.rows[column].to_pylist(), np.float64).reshape(e.length, -1)
         for e in read(path).episodes
     ]
+
+
+def rgb(video: Path) -> Iterator[npt.NDArray[np.uint8]]:
+    """(pixels, 3) of each frame."""
+    with av.open(str(video)) as container:
+        for frame in container.decode(video=0):
+            yield frame.to_ndarray(format="rgb24").reshape(-1, 3).astype(np.uint8)
 
 
 def stored(path: Path) -> list[Stats]:
@@ -118,6 +127,43 @@ def test_all_pictures_or_a_sample(tmp_path: Path) -> None:
         counts[cameras] = [int(stats[TOP]["count"][0]) for stats in stored(out)]
     assert counts == {"sample": [13, 1, 8, 100], "all": list(LENGTHS)}
     assert roboreel.check_stats(tmp_path / "all", features=[TOP], cameras="all").differences == ()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_of_all_pixels_quantiles_are_exact(tmp_path: Path, workers: int) -> None:
+    path = made(tmp_path, "v3.0")
+    view = roboreel.open(path).recompute([TOP], cameras="all", quantiles=[0.25, 0.005])
+    roboreel.write(view, out=tmp_path / "b", workers=workers)
+    whole = json.loads((tmp_path / "b/meta/stats.json").read_text("utf-8"))[TOP]
+    pixels = np.concatenate([*rgb(next(path.rglob("*.mp4")))])
+    wanted = {**SHARES, "q25": 0.25, "q0.5": 0.005}
+    assert {key for key in whole if key.startswith("q")} == set(wanted)
+    for key, share in wanted.items():
+        exact = np.quantile(pixels / 255, share, axis=0)
+        np.testing.assert_allclose(np.ravel(whole[key]), exact, rtol=1e-9)
+
+
+def test_further_quantiles(tmp_path: Path) -> None:
+    path = made(tmp_path, "v3.0")
+    view = roboreel.open(path).recompute(["action"], quantiles=[0.025, 0.5])
+    roboreel.write(view, out=tmp_path / "b")
+    for rows, stats in zip(rows_of(path, "action"), stored(tmp_path / "b"), strict=True):
+        exact = np.quantile(rows, 0.025, axis=0)
+        np.testing.assert_allclose(stats["action"]["q2.5"], exact, rtol=1e-9)
+        assert "q2.5" not in stats["observation.state"]
+    whole = json.loads((tmp_path / "b/meta/stats.json").read_text("utf-8"))["action"]
+    exact = np.quantile(np.concatenate(rows_of(path, "action")), 0.025, axis=0)
+    np.testing.assert_allclose(whole["q2.5"], exact, rtol=1e-9)
+
+
+def test_quantiles_that_cannot_be(tmp_path: Path) -> None:
+    dataset = roboreel.open(made(tmp_path, "v2.1"))
+    with pytest.raises(
+        roboreel.UsageError, match="5 is no quantile: expected a number from 0 to 1"
+    ):
+        dataset.recompute(quantiles=[5])
+    with pytest.raises(roboreel.PlanError, match=r"v2\.1 has no place for quantiles"):
+        roboreel.plan_write(dataset.recompute(quantiles=[0.3]), out=tmp_path / "b")
 
 
 def test_pictures_in_tables(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from roboreel import ops
 from roboreel.edit.plan import CopyTables, Plan, TableProgram, WriteTables
 from roboreel.edit.view import View
 from roboreel.errors import RunError, StorageError
-from roboreel.format.stats import features_stats
+from roboreel.format.stats import QUANTILES, features_stats
 from roboreel.runner.kernels import inputs
 from roboreel.runner.kernels.inputs import Batch, Members
 from roboreel.runner.kernels.rows import transformed
@@ -115,7 +115,7 @@ def test_batches_change_no_statistics(
     numbers = table["episode_index"].to_numpy()
     states = np.array(table["observation.state"].to_pylist(), dtype=np.float32)
     for episode in (0, 1):  # both were cut: computed anew
-        expected = features_stats({"x": states[numbers == episode]}, quantiles=True)["x"]
+        expected = features_stats({"x": states[numbers == episode]}, quantiles=QUANTILES)["x"]
         assert {k: v.tolist() for k, v in expected.items()} == stats[episode]["observation.state"]
 
 
@@ -234,7 +234,7 @@ def program_for(fields: list[pa.Field], **changes: Any) -> tuple[TableProgram, p
         "shapes": {},
         "decoded": (),
         "images": (),
-        "quantiles": True,
+        "quantiles": QUANTILES,
     }
     return TableProgram(**{**known, **changes}), schema
 

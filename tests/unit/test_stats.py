@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,10 @@ from roboreel.format.stats import (
     QUANTILES,
     FeatureStats,
     features_stats,
-    histogram_stats,
     merge_stats,
     parse_stats,
     quantile_name,
+    quantile_share,
     stats_to_json,
     values_stats,
 )
@@ -43,7 +42,7 @@ def episodes(draw: st.DrawFn) -> list[Values]:
 
 
 def merged(parts: list[Values]) -> FeatureStats:
-    return merge_stats({"x": values_stats(part, quantiles=True)} for part in parts)["x"]
+    return merge_stats({"x": values_stats(part, quantiles=QUANTILES)} for part in parts)["x"]
 
 
 def assert_close(one: FeatureStats, other: FeatureStats, scale: float) -> None:
@@ -56,7 +55,7 @@ def assert_close(one: FeatureStats, other: FeatureStats, scale: float) -> None:
 
 @given(arrays(np.float64, array_shapes(min_dims=1, max_dims=3, max_side=6), elements=NUMBERS))
 def test_values_are_those_of_numpy(values: Values) -> None:
-    stats = values_stats(values, quantiles=True)
+    stats = values_stats(values, quantiles=QUANTILES)
     shaped = values.reshape(len(values), -1) if values.ndim == 1 else values
     assert {key: part.shape for key, part in stats.items() if key != "count"} == dict.fromkeys(
         ("min", "max", "mean", "std", *map(quantile_name, QUANTILES)), shaped.shape[1:]
@@ -78,20 +77,20 @@ def test_values_are_those_of_numpy(values: Values) -> None:
 @pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int64", "float16", "float32"])
 def test_values_of_every_type_are_computed_in_float64(dtype: str) -> None:
     values = (np.arange(2000).reshape(1000, 2) % 99).astype(dtype)
-    stats = values_stats(values, quantiles=False)
+    stats = values_stats(values, quantiles=())
     assert {part.dtype for key, part in stats.items() if key != "count"} == {np.dtype("float64")}
     np.testing.assert_allclose(stats["mean"], values.astype(np.float64).mean(0), rtol=1e-14)
 
 
 def test_single_row_has_no_deviation() -> None:
-    stats = values_stats(np.array([[3.0, 1e300]]), quantiles=True)
+    stats = values_stats(np.array([[3.0, 1e300]]), quantiles=QUANTILES)
     assert stats["std"].tolist() == [0.0, 0.0]
     assert stats["q01"].tolist() == stats["q99"].tolist() == [3.0, 1e300]
 
 
 def test_large_offset_keeps_its_deviation() -> None:
     values = 1e9 + np.array([0.0, 1.0, 2.0])
-    assert values_stats(values, quantiles=False)["std"][0] == pytest.approx(np.sqrt(2 / 3))
+    assert values_stats(values, quantiles=())["std"][0] == pytest.approx(np.sqrt(2 / 3))
 
 
 @given(
@@ -103,9 +102,11 @@ def test_large_offset_keeps_its_deviation() -> None:
             max_size=4,
         )
     ),
-    st.booleans(),
+    st.sampled_from([(), QUANTILES, (0.25,)]),
 )
-def test_features_side_by_side_are_features_alone(columns: list[Values], quantiles: bool) -> None:
+def test_features_side_by_side_are_features_alone(
+    columns: list[Values], quantiles: tuple[float, ...]
+) -> None:
     together = features_stats(
         {str(number): values for number, values in enumerate(columns)}, quantiles=quantiles
     )
@@ -120,7 +121,7 @@ def test_features_side_by_side_are_features_alone(columns: list[Values], quantil
 
 @given(episodes())
 def test_merged_episodes_are_the_whole(parts: list[Values]) -> None:
-    whole = values_stats(np.concatenate(parts), quantiles=False)
+    whole = values_stats(np.concatenate(parts), quantiles=())
     scale = max(1.0, float(np.abs(np.concatenate(parts)).max()))
     assert_close(merged(parts), whole, scale)
 
@@ -156,7 +157,7 @@ def test_quantiles_are_weighted_means(parts: list[Values]) -> None:
 
 def test_merging_thousands_loses_nothing() -> None:
     rows = np.random.default_rng(0).normal(1000, 0.001, (3000, 7, 2))
-    found = merge_stats({"x": values_stats(part, quantiles=False)} for part in rows)["x"]
+    found = merge_stats({"x": values_stats(part, quantiles=())} for part in rows)["x"]
     whole = rows.reshape(-1, 2)
     np.testing.assert_allclose(found["mean"], whole.mean(0), rtol=1e-14)
     np.testing.assert_allclose(found["std"], whole.std(0), rtol=1e-9)
@@ -164,15 +165,15 @@ def test_merging_thousands_loses_nothing() -> None:
 
 
 def test_statistics_that_some_episode_lacks_are_left_out() -> None:
-    one = values_stats(np.array([1.0, 2.0]), quantiles=True)
-    other = values_stats(np.array([3.0]), quantiles=False)
+    one = values_stats(np.array([1.0, 2.0]), quantiles=QUANTILES)
+    other = values_stats(np.array([3.0]), quantiles=())
     for parts in itertools.permutations([one, other, one]):
         found = merge_stats({"x": part} for part in parts)["x"]
         assert found.keys() == {"min", "max", "mean", "std", "count"}
 
 
 def test_features_that_some_episode_lacks_are_merged_of_the_others() -> None:
-    one, other = (values_stats(np.array([v]), quantiles=False) for v in (1.0, 3.0))
+    one, other = (values_stats(np.array([v]), quantiles=()) for v in (1.0, 3.0))
     found = merge_stats([{"x": one}, {"y": one}, {"x": other, "y": one}])
     assert found["x"]["mean"].tolist() == [2.0]
     assert found["y"]["count"].tolist() == [2]
@@ -201,8 +202,8 @@ def test_features_merged_together_are_bit_by_bit_those_merged_alone(
     both = [pair for one, other in rounds for pair in zip(one, other, strict=False)]
     stats = [
         {
-            "x": values_stats(x, quantiles=True),
-            "y": values_stats(y[:, :2], quantiles=number % 3 == 0),
+            "x": values_stats(x, quantiles=QUANTILES),
+            "y": values_stats(y[:, :2], quantiles=QUANTILES if number % 3 == 0 else ()),
         }
         for number, (x, y) in enumerate(both)
     ]
@@ -216,9 +217,9 @@ def test_features_merged_together_are_bit_by_bit_those_merged_alone(
 
 
 def test_merging_goes_on_where_an_episode_is_of_another_form() -> None:
-    full = [values_stats(np.array([[v, -v]]), quantiles=True) for v in (1.0, 3.0, 5.0, 7.0)]
+    full = [values_stats(np.array([[v, -v]]), quantiles=QUANTILES) for v in (1.0, 3.0, 5.0, 7.0)]
     odd = {key: value for key, value in full[2].items() if key != "q50"}
-    short = values_stats(np.array([9.0]), quantiles=True)
+    short = values_stats(np.array([9.0]), quantiles=QUANTILES)
     found = merge_stats(
         [{"x": full[0]}, {"x": full[1]}, {"x": short}, {"x": odd}, {"x": full[3]}, {"y": full[0]}]
     )
@@ -231,7 +232,7 @@ def test_merging_goes_on_where_an_episode_is_of_another_form() -> None:
 
 
 def test_merging_leaves_its_inputs_alone() -> None:
-    one, other = (values_stats(np.array([[v, v]]), quantiles=True) for v in (1.0, 3.0))
+    one, other = (values_stats(np.array([[v, v]]), quantiles=QUANTILES) for v in (1.0, 3.0))
     before = stats_to_json({"a": one, "b": other})
     merge_stats([{"x": one}, {"x": other}, {"x": one}])
     assert stats_to_json({"a": one, "b": other}) == before
@@ -242,56 +243,31 @@ def test_nothing_merged_is_nothing() -> None:
     assert merge_stats([{}, {}]) == {}
 
 
-@st.composite
-def pixels(draw: st.DrawFn) -> npt.NDArray[np.uint8]:
-    shape = (draw(st.integers(1, 3)), draw(st.integers(1, 60)))
-    return draw(arrays(np.uint8, shape))
-
-
-@given(pixels(), st.integers(1, 9))
-def test_histogram_is_the_pixels(values: npt.NDArray[np.uint8], pictures: int) -> None:
-    counts = np.stack([np.bincount(channel, minlength=256) for channel in values])
-    stats = histogram_stats(counts.astype(np.int64), pictures=pictures, peak=255)
-    scaled = values / 255
-    channels = len(values)
-    assert stats["count"].tolist() == [pictures]
-    assert all(part.shape == (channels, 1, 1) for key, part in stats.items() if key != "count")
-    expected = {
-        "min": scaled.min(1),
-        "max": scaled.max(1),
-        "mean": scaled.mean(1),
-        "std": scaled.std(1),
-    }
-    for key, value in expected.items():
-        np.testing.assert_allclose(stats[key].ravel(), value, rtol=1e-12, atol=1e-12)
-    for q in QUANTILES:
-        # the smallest value that at least the share q of all values does not exceed, exactly
-        rank = -(-Fraction(str(q)) * values.shape[1] // 1)
-        expected_cut = np.sort(scaled, axis=1)[:, max(int(rank), 1) - 1]
-        np.testing.assert_allclose(stats[quantile_name(q)].ravel(), expected_cut, rtol=1e-12)
-
-
-@pytest.mark.parametrize("total", [10, 30, 70, 100, 700, 1000, 2300, 2900, 19200, 307200])
-def test_histogram_quantiles_at_exact_shares(total: int) -> None:
-    counts = np.zeros((1, 65536), dtype=np.int64)
-    counts[0, :total] = 1  # value k is the (k + 1)-th smallest
-    if total > 65536:
-        counts[0] = 0
-        counts[0, : total // 10] = 10
-    stats = histogram_stats(counts, pictures=1, peak=65535)
-    step = 10 if total > 65536 else 1
-    for q in QUANTILES:
-        rank = -(-Fraction(str(q)) * total // step)
-        assert round(stats[quantile_name(q)].item() * 65535) == max(int(rank), 1) - 1
-
-
-@pytest.mark.parametrize(("q", "name"), [(0.01, "q01"), (0.5, "q50"), (0.29, "q29"), (0.57, "q57")])
+@pytest.mark.parametrize(
+    ("q", "name"),
+    [
+        (0.01, "q01"),
+        (0.5, "q50"),
+        (0.29, "q29"),
+        (0.57, "q57"),
+        (0.025, "q2.5"),
+        (0.999, "q99.9"),
+        (0.0, "q00"),
+        (1.0, "q100"),
+    ],
+)
 def test_quantiles_are_named_by_their_percentage(q: float, name: str) -> None:
     assert quantile_name(q) == name
+    assert quantile_share(name) == q
+
+
+@pytest.mark.parametrize("name", ["mean", "q", "q1e1", "q101", "quality", "q-1", "q5 "])
+def test_what_is_no_quantile_has_no_share(name: str) -> None:
+    assert quantile_share(name) is None
 
 
 def test_statistics_survive_json() -> None:
-    stats = {"x": values_stats(np.arange(12.0).reshape(4, 3), quantiles=True)}
+    stats = {"x": values_stats(np.arange(12.0).reshape(4, 3), quantiles=QUANTILES)}
     again = parse_stats(stats_to_json(stats))
     assert stats_to_json(again) == stats_to_json(stats)
     assert again["x"]["count"].dtype == np.int64

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import roboreel
 from roboreel import ops
 from roboreel.edit.plan import DECLARED_ROWS, ROWS, Plan
-from roboreel.format.stats import Stats, features_stats, merge_stats
+from roboreel.format.stats import QUANTILES, Stats, features_stats, merge_stats
 from roboreel.format.stats_block import (
     StatsBlock,
     block_to_json,
@@ -44,10 +44,14 @@ def plain(stats: Stats) -> dict[str, dict[str, Any]]:
     return {name: {k: v.tolist() for k, v in parts.items()} for name, parts in stats.items()}
 
 
-@given(lengths, st.sampled_from([["plain"], ["vector"], list(SHAPES)]), st.booleans())
+@given(
+    lengths,
+    st.sampled_from([["plain"], ["vector"], list(SHAPES)]),
+    st.sampled_from([(), QUANTILES, (0.25,)]),
+)
 @settings(max_examples=60, deadline=None)
 def test_numbers_are_to_the_bit_those_of_each_episode(
-    rows: list[int], names: list[str], quantiles: bool
+    rows: list[int], names: list[str], quantiles: tuple[float, ...]
 ) -> None:
     values = {n: v for n, v in values_of(sum(rows), len(rows)).items() if n in names}
     block = episodes_stats(values, np.array(rows), quantiles=quantiles)
@@ -68,7 +72,7 @@ def some_stats(seed: int, *, shapes: bool = False) -> list[Stats]:
         values = values_of(rows, int(random.integers(1 << 30)))
         if shapes and random.random() < 0.3:
             values["vector"] = values["vector"][:, :2]
-        one = features_stats(values, quantiles=bool(random.random() < 0.7))
+        one = features_stats(values, quantiles=QUANTILES if random.random() < 0.7 else ())
         for name in [name for name in one if random.random() < 0.2]:
             del one[name]
         found.append(one)
@@ -120,7 +124,7 @@ def test_blocks_merge_as_their_episodes_do(seed: int, size: int) -> None:
 
 
 def test_what_is_the_same_in_all_episodes_merges_exactly() -> None:
-    one = features_stats({"x": np.full((1, 2), 0.1)}, quantiles=True)
+    one = features_stats({"x": np.full((1, 2), 0.1)}, quantiles=QUANTILES)
     merger = StatsMerger()
     for block in blocks_of([one] * 1000):
         merger.add(block)
@@ -153,7 +157,8 @@ def stats_for(plan: Plan, seed: int, *, odd: bool) -> list[Stats]:
             wide = 3 if odd and random.random() < 0.2 else 2
             numbers = np.arange(rows * wide, dtype=np.float64).reshape(rows, wide)
             numbers += random.integers(0, 3)
-            parts = features_stats({name: numbers}, quantiles=bool(random.random() < 0.5))[name]
+            shares = QUANTILES if random.random() < 0.5 else ()
+            parts = features_stats({name: numbers}, quantiles=shares)[name]
             for key in [key for key in parts if random.random() < 0.03]:
                 del parts[key]
             one[name] = parts

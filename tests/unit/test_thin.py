@@ -8,7 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from roboreel.runner.kernels.pictures import pictures_stats, stride_of
+from roboreel.format.stats import QUANTILES
+from roboreel.runner.kernels.pictures import Pixels, stride_of
 from roboreel.storage.video.thin import Thinner
 
 SIZES = [(640, 480), (424, 240), (848, 480), (1280, 720), (346, 260), (480, 640), (302, 180)]
@@ -48,7 +49,10 @@ def test_statistics_of_pictures_are_numpy_s(pictures: int) -> None:
     random = np.random.default_rng(pictures)
     drawn = random.integers(0, 256, (pictures, 40, 60, 3), dtype=np.uint8)
     drawn[..., 1] //= 3
-    found = pictures_stats(iter(drawn))
+    pixels = Pixels()
+    for picture in drawn:
+        pixels.add(picture)
+    found = pixels.stats(QUANTILES)
     assert found is not None
     values = drawn.reshape(-1, 3) / 255
     for key, wanted in {
@@ -56,6 +60,7 @@ def test_statistics_of_pictures_are_numpy_s(pictures: int) -> None:
         "max": values.max(0),
         "mean": values.mean(0),
         "std": values.std(0),
+        "q10": np.quantile(values, 0.1, axis=0),
     }.items():
         assert found[key].shape == (3, 1, 1)
         np.testing.assert_allclose(found[key].ravel(), wanted, rtol=1e-9)

@@ -16,7 +16,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
 from roboreel.edit.relative import CHUNK, KEPT, Like, RelativeActions
 from roboreel.errors import UsageError
-from roboreel.format.stats import Array, FeatureStats, Stats, stats_to_json
+from roboreel.format.stats import Array, FeatureStats, Stats, quantile_share, stats_to_json
 from roboreel.measuring import check_stats
 
 _COLUMNS = ("min", "max", "mean", "std")
@@ -58,6 +58,14 @@ def stats(
     exclude: Annotated[
         str, typer.Option("--exclude-joints", metavar="A,B", help="Joints that stay as they are.")
     ] = ",".join(KEPT),
+    quantiles: Annotated[
+        str | None,
+        typer.Option(
+            "--quantiles",
+            metavar="Q,Q",
+            help="With --recompute: further quantiles to store, from 0 to 1, such as 0.05,0.95.",
+        ),
+    ] = None,
     like: Annotated[
         Like | None,
         typer.Option("--like", help="With --recompute: that release's rule of quantiles."),
@@ -81,14 +89,17 @@ def stats(
         how: CameraChoice = cameras or "sample"
         kept = tuple(_listed(exclude))
         of = RelativeActions(chunk=chunk, kept=kept) if relative else None
+        shares = _shares(quantiles)
         write_edited(
             source,
             options,
-            lambda dataset: dataset.recompute(chosen, cameras=how, relative_actions=of, like=like),
+            lambda dataset: dataset.recompute(
+                chosen, cameras=how, relative_actions=of, quantiles=shares, like=like
+            ),
         )
         return
-    if relative or like is not None:
-        raise UsageError("--relative-actions and --like go with --recompute")
+    if relative or like is not None or quantiles is not None:
+        raise UsageError("--relative-actions, --quantiles and --like go with --recompute")
     if features is not None:
         raise UsageError("--features goes with --recompute; --feature NAME chooses what is shown")
     only_prints(options, [], "--recompute")
@@ -102,6 +113,15 @@ def stats(
 
 def _listed(text: str | None) -> list[str]:
     return [] if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _shares(text: str | None) -> list[float]:
+    try:
+        return [float(word) for word in _listed(text)]
+    except ValueError:
+        raise UsageError(
+            f"--quantiles is '{text}', expected numbers from 0 to 1 such as 0.05,0.95"
+        ) from None
 
 
 def _show(dataset: Dataset, features: Sequence[str] | None, *, as_json: bool) -> None:
@@ -129,8 +149,8 @@ def _heading(name: str, parts: FeatureStats) -> str:
 
 def _rows(parts: FeatureStats, *, every: bool) -> Iterator[Sequence[str]]:
     """A line per component, with a column per statistic."""
-    quantiles = sorted(key for key in parts if key.startswith("q") and key[1:].isdigit())
-    keys = [key for key in (*_COLUMNS, *quantiles) if key in parts]
+    shares = {key: share for key in parts if (share := quantile_share(key)) is not None}
+    keys = [key for key in (*_COLUMNS, *sorted(shares, key=shares.__getitem__)) if key in parts]
     if not keys:
         return
     flat: list[Array] = [parts[key].reshape(-1) for key in keys]

@@ -72,6 +72,7 @@ from roboreel.format.model import (
     video_path,
 )
 from roboreel.format.parse import Problems
+from roboreel.format.stats import QUANTILES
 from roboreel.format.v2 import GLOBAL_STATS
 
 _MEASURED_EPISODES = 1
@@ -309,6 +310,8 @@ def _stats(view: United, model: Model, program: TableProgram, ops: Sequence[Op])
 def _refuse_unlike(view: United) -> None:
     """Raise `PlanError` where statistics are to be like those of a release that has none in this version."""
     like, version = view.view.like, view.target.version
+    if view.view.quantiles != QUANTILES and not version.has_quantiles:
+        raise PlanError(f"{version} has no place for quantiles: write v3.0")
     if like == "lerobot-0.3.3" and version.has_quantiles:
         raise PlanError(f"{like} has no quantiles, and {version} wants them: write v2.1")
 

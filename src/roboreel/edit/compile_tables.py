@@ -155,10 +155,15 @@ def program_of(
         shapes={n: features[n].shape for n in (*_filled(view), *view.view.masks) if n in features},
         decoded=tuple(name for name in features if name in view.view.pictures),
         images=tuple(item.name for item in fields if is_image(item.type)),
-        quantiles=view.target.version.has_quantiles,
+        quantiles=_quantiles(view),
         binned=view.view.like == "lerobot-0.6.1",
     )
     return program, features
+
+
+def _quantiles(view: United) -> tuple[float, ...]:
+    """Those of a result's statistics: asked for, or stored with a source's; none where they have no place."""
+    return view.view.quantiles if view.target.version.has_quantiles else ()
 
 
 def _schemas(view: United, inventory: Inventory) -> list[pa.Schema]:

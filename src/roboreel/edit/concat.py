@@ -73,6 +73,7 @@ def _joined(views: Sequence[View]) -> View:
         masks=masks,
         recomputed=frozenset().union(*(view.recomputed for view in views)),
         every_picture=any(view.every_picture for view in views),
+        quantiles=tuple(sorted({share for view in views for share in view.quantiles})),
         edited=True,
         provenance=True,
         join=True,

@@ -131,6 +131,8 @@ class MeasureCamera:
     """True where the pictures are those of a column of the tables."""
     every_picture: bool = False
     """True: all pictures are taken. False: a sample."""
+    every_pixel: bool = False
+    """True: all pixels of them count. False: large pictures are thinned."""
     backend: str = "pyav"
     """What decodes them, where they are a video's."""
     reason: str
@@ -184,10 +186,15 @@ class TableProgram:
     """Columns whose pictures are those of a camera's video, decoded."""
     images: tuple[str, ...]
     """Columns that hold encoded pictures."""
-    quantiles: bool
-    """True where statistics are to include quantiles."""
+    quantiles: tuple[float, ...]
+    """Those that statistics include, from 0 to 1, ascending."""
     binned: bool = False
     """True: quantiles are read off histograms, as lerobot does. False: numpy's linear ones."""
+
+    @property
+    def counts_pixels(self) -> bool:
+        """True where the quantiles of all episodes together are taken from counts of all their pixels."""
+        return bool(self.quantiles) and not self.binned
 
     @property
     def schema(self) -> pa.Schema:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from roboreel.edit.relative import Like, RelativeActions, relative_components
 from roboreel.errors import UsageError
+from roboreel.format.stats import quantile_name
 
 if TYPE_CHECKING:
     from roboreel.edit.view import View
@@ -19,7 +20,9 @@ def recomputed(
     view: View,
     features: Iterable[str] | None,
     cameras: CameraChoice,
+    *,
     relative: RelativeActions | None,
+    quantiles: Iterable[float],
     like: Like | None,
 ) -> View:
     """The view with statistics of these features measured anew in all episodes."""
@@ -42,8 +45,20 @@ def recomputed(
         recomputed=view.recomputed | wanted,
         every_picture=cameras == "all",
         relative=relative or view.relative,
+        quantiles=_with_further(view.quantiles, quantiles),
         like=like or view.like,
     )
+
+
+def _with_further(known: Iterable[float], quantiles: Iterable[float]) -> tuple[float, ...]:
+    wanted = [*quantiles]
+    for share in wanted:
+        if not 0 <= share <= 1:
+            raise UsageError(
+                f"{share} is no quantile: expected a number from 0 to 1, 0.5 for the median"
+            )
+    by_name = {quantile_name(share): float(share) for share in [*wanted, *known]}
+    return tuple(sorted(by_name.values()))
 
 
 def refuse_unknown(view: View, features: Iterable[str], cameras: CameraChoice) -> None:

@@ -234,6 +234,7 @@ class Verbs:
         *,
         cameras: CameraChoice = "sample",
         relative_actions: RelativeActions | None = None,
+        quantiles: Iterable[float] = (),
         like: Like | None = None,
     ) -> View:
         """Measure the statistics of features anew in all episodes, whatever is stored.
@@ -245,13 +246,22 @@ class Verbs:
             cameras: of cameras, take a `sample` of the pictures, `all`, or `none`: leave cameras out.
             relative_actions: over the whole dataset, describe `action` relative to the state in which a
                 chunk of actions begins.
+            quantiles: further ones to store, from 0 to 1, beside 0.01, 0.1, 0.5, 0.9 and 0.99; 0.025 is
+                called `q2.5`. Only v3.0 has them.
             like: follow the rule of quantiles of that release of lerobot: 0.3.3 has none (v2.x only), 0.6.1
                 reads them off histograms, and those of the whole dataset are means of the episodes'.
 
         Raises:
             UsageError: there is no such feature, it has no statistics, or is a camera and these are left out.
         """
-        return recompute.recomputed(self.as_view(), features, cameras, relative_actions, like)
+        return recompute.recomputed(
+            self.as_view(),
+            features,
+            cameras,
+            relative=relative_actions,
+            quantiles=quantiles,
+            like=like,
+        )
 
     def resample(self, fps: int | float | Fraction) -> View:
         """Take rows and frames at another rate, the nearest in time.

@@ -16,6 +16,7 @@ from roboreel.edit.relative import Like, RelativeActions
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend
 from roboreel.edit.verbs import Verbs
 from roboreel.format.model import Model
+from roboreel.format.stats import QUANTILES
 from roboreel.format.version import FormatVersion
 
 Unlike: TypeAlias = Literal["strict", "common", "pad"]
@@ -123,6 +124,8 @@ class View(Verbs):
     """Features whose statistics are measured anew, whatever is stored."""
     every_picture: bool = False
     """True: cameras among these are measured on all their pictures. False: on a sample."""
+    quantiles: tuple[float, ...] = QUANTILES
+    """Those that measured statistics include, from 0 to 1, ascending."""
     like: Like | None = None
     """A release of lerobot whose rule of quantiles is followed; None: numpy's."""
     relative: RelativeActions | None = None

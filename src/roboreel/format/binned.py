@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from roboreel.format.inventory import Int64
-from roboreel.format.stats import QUANTILES, Array, quantile_name
+from roboreel.format.stats import Array, quantile_name
 from roboreel.format.stats_block import StatsBlock, StatsColumn
 
 BINS = 5000
 _PADDING = 1e-10
 
 
-def binned_quantiles(values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-    """(quantiles, width) of (n, width) values: lerobot 0.4.0 to 0.6.1.
+def binned_quantiles(
+    values: npt.NDArray[np.generic], shares: Sequence[float]
+) -> npt.NDArray[np.float64]:
+    """(shares, width) of (n, width) values: lerobot 0.4.0 to 0.6.1.
 
     5,000 bins between the bounds, in float32 where the values are no wider; within the bin that reaches the
     rank q·n, in proportion. The lowest bin gives the lower bound. A single row is its own quantiles.
@@ -22,16 +26,18 @@ def binned_quantiles(values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]
     typed = values.astype(np.result_type(values.dtype, np.float32), copy=False)
     if len(typed) < 2:
         mean = np.asarray(typed.mean(axis=0), dtype=np.float64)
-        return np.asarray(np.repeat(mean[None], len(QUANTILES), axis=0), dtype=np.float64)
-    return np.asarray(np.stack([_of_column(column) for column in typed.T], axis=1), np.float64)
+        return np.asarray(np.repeat(mean[None], len(shares), axis=0), dtype=np.float64)
+    return np.asarray(
+        np.stack([_of_column(column, shares) for column in typed.T], axis=1), np.float64
+    )
 
 
-def _of_column(column: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+def _of_column(column: npt.NDArray[np.generic], shares: Sequence[float]) -> npt.NDArray[np.float64]:
     low, high = column.min(), column.max()
     edges = np.linspace(low - _PADDING, high + _PADDING, BINS + 1)
     counts = np.histogram(column, bins=edges)[0]
     reached = np.cumsum(counts)
-    targets = np.asarray(QUANTILES) * len(column)
+    targets = np.asarray(shares) * len(column)
     bins = np.searchsorted(reached, targets)
     found: npt.NDArray[np.float64] = np.where(bins == 0, edges[0], edges[-1]).astype(np.float64)
     for at, (place, target) in enumerate(zip(bins.tolist(), targets.tolist(), strict=True)):
@@ -42,7 +48,10 @@ def _of_column(column: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
 
 
 def with_binned_quantiles(
-    block: StatsBlock, columns: dict[str, npt.NDArray[np.generic]], lengths: Int64
+    block: StatsBlock,
+    columns: dict[str, npt.NDArray[np.generic]],
+    lengths: Int64,
+    shares: Sequence[float],
 ) -> StatsBlock:
     """Statistics of episodes with these quantiles in place of numpy's.
 
@@ -50,6 +59,7 @@ def with_binned_quantiles(
         block: the statistics.
         columns: (n, …) values by feature, episode after episode, n > 0.
         lengths: (episodes,) rows of each; n together.
+        shares: which quantiles.
     """
     changed = dict(block.columns)
     starts = np.cumsum(lengths) - lengths
@@ -59,11 +69,11 @@ def with_binned_quantiles(
         each = len(wide) // max(1, len(values))
         cuts = np.stack(
             [
-                binned_quantiles(wide[start * each : (start + length) * each])
+                binned_quantiles(wide[start * each : (start + length) * each], shares)
                 for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)
             ]
         )
-        for at, share in enumerate(QUANTILES):
+        for at, share in enumerate(shares):
             place = (name, quantile_name(share))
             if place in changed:
                 known = changed[place]

@@ -7,7 +7,8 @@ channel, shape (channels, 1, 1), in [0, 1].
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
@@ -26,13 +27,24 @@ BASE = ("min", "max", "mean", "std", "count")
 CAMERA_AXES = 3
 """A camera's statistics have the shape (channels, 1, 1)."""
 
+_QUANTILE = re.compile(r"q\d+(\.\d+)?")
+
 QUANTILES = (0.01, 0.10, 0.50, 0.90, 0.99)
 """The quantiles that lerobot stores since v3.0."""
 
 
 def quantile_name(q: float) -> str:
-    """`q01` for 0.01, rounded (truncation would call 0.29 `q28`)."""
-    return f"q{round(q * 100):02d}"
+    """`q01` for 0.01, rounded (truncation would call 0.29 `q28`); `q2.5` for 0.025."""
+    percent = round(q * 100, 10)
+    return f"q{int(percent):02d}" if percent == int(percent) else f"q{percent:g}"
+
+
+def quantile_share(name: str) -> float | None:
+    """0.01 for `q01`, 0.025 for `q2.5`; None for what is no quantile."""
+    if not _QUANTILE.fullmatch(name):
+        return None
+    share = round(float(name[1:]) / 100, 12)
+    return share if share <= 1 else None
 
 
 def parse_stats(document: JsonObject) -> Stats:
@@ -111,7 +123,9 @@ def parse_array(key: str, value: Json | Array) -> Array | None:
     return array.astype(np.int64) if sound else None
 
 
-def features_stats(columns: Mapping[str, npt.NDArray[np.generic]], *, quantiles: bool) -> Stats:
+def features_stats(
+    columns: Mapping[str, npt.NDArray[np.generic]], *, quantiles: Sequence[float]
+) -> Stats:
     """Exact statistics of several features over the same n rows, in float64.
 
     Computed side by side, as one matrix: a feature at a time, short episodes would spend their time in
@@ -119,7 +133,7 @@ def features_stats(columns: Mapping[str, npt.NDArray[np.generic]], *, quantiles:
 
     Args:
         columns: (n, …) values by feature, n > 0.
-        quantiles: True to include numpy's linear quantiles.
+        quantiles: which of numpy's linear quantiles to include, from 0 to 1.
     """
     if not columns:
         return {}
@@ -138,7 +152,7 @@ def features_stats(columns: Mapping[str, npt.NDArray[np.generic]], *, quantiles:
     return stats
 
 
-def values_stats(values: npt.NDArray[np.generic], *, quantiles: bool) -> FeatureStats:
+def values_stats(values: npt.NDArray[np.generic], *, quantiles: Sequence[float]) -> FeatureStats:
     """Exact statistics of (n, …) values over the first axis, in float64.
 
     Quantiles are numpy's linear ones. A single row gives a standard deviation of zero.
@@ -151,10 +165,8 @@ def values_stats(values: npt.NDArray[np.generic], *, quantiles: bool) -> Feature
             **moments(wide, axis=0),
             "count": np.array([len(wide)], dtype=np.int64),
         }
-        cuts = np.quantile(wide, QUANTILES, axis=0) if quantiles else None
-    if cuts is not None:
-        stats.update({quantile_name(q): cut for q, cut in zip(QUANTILES, cuts, strict=True)})
-    return stats
+        cuts = np.quantile(wide, quantiles, axis=0) if quantiles else ()
+    return stats | {quantile_name(q): cut for q, cut in zip(quantiles, cuts, strict=True)}
 
 
 def moments(values: npt.NDArray[np.float64], *, axis: int) -> dict[str, Array]:
@@ -178,32 +190,6 @@ def moments(values: npt.NDArray[np.float64], *, axis: int) -> dict[str, Array]:
         "mean": np.where(still, low, mean.squeeze(axis)),
         "std": np.where(still, 0.0, np.sqrt(spread).squeeze(axis)),
     }
-
-
-def histogram_stats(histogram: npt.NDArray[np.int64], *, pictures: int, peak: int) -> FeatureStats:
-    """Exact camera statistics from counts of each pixel value.
-
-    Args:
-        histogram: (channels, values) how often each value occurs.
-        pictures: number of pictures counted; becomes `count`, as in the reference.
-        peak: the value that stands for 1.0, e.g. 255.
-    """
-    level = np.arange(histogram.shape[1], dtype=np.float64) / peak
-    total = histogram.sum(axis=1, keepdims=True).astype(np.float64)
-    mean = (histogram * level).sum(axis=1, keepdims=True) / total
-    spread = (histogram * (level - mean) ** 2).sum(axis=1, keepdims=True) / total
-    seen = histogram > 0
-    stats: FeatureStats = {
-        "min": level[seen.argmax(axis=1)],
-        "max": level[seen.shape[1] - 1 - seen[:, ::-1].argmax(axis=1)],
-        "mean": mean[:, 0],
-        "std": np.sqrt(spread[:, 0]),
-    }
-    reached = histogram.cumsum(axis=1)
-    for q in QUANTILES:
-        stats[quantile_name(q)] = level[np.asarray((reached >= q * total).argmax(axis=1))]
-    shaped: FeatureStats = {key: value.reshape(-1, 1, 1) for key, value in stats.items()}
-    return {**shaped, "count": np.array([pictures], dtype=np.int64)}
 
 
 class _Merger:

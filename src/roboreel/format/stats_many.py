@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from roboreel.format.inventory import Int64
-from roboreel.format.stats import QUANTILES, Array, moments, quantile_name
+from roboreel.format.stats import Array, moments, quantile_name
 from roboreel.format.stats_block import StatsBlock, StatsColumn
 
 _STACKED_NUMBERS = 1 << 20
@@ -16,7 +16,7 @@ _STACKED_NUMBERS = 1 << 20
 
 
 def episodes_stats(
-    columns: Mapping[str, npt.NDArray[np.generic]], lengths: Int64, *, quantiles: bool
+    columns: Mapping[str, npt.NDArray[np.generic]], lengths: Int64, *, quantiles: Sequence[float]
 ) -> StatsBlock:
     """Exact statistics of several features in each of some episodes, in float64.
 
@@ -26,7 +26,7 @@ def episodes_stats(
     Args:
         columns: (n, …) values by feature, episode after episode.
         lengths: (episodes,) rows of each, more than 0; n together.
-        quantiles: True to include numpy's linear quantiles.
+        quantiles: which of numpy's linear quantiles to include, from 0 to 1.
     """
     if not columns or not len(lengths):
         return StatsBlock(len(lengths), {})
@@ -49,11 +49,11 @@ def episodes_stats(
 
 
 def _described(
-    wide: npt.NDArray[np.float64], lengths: Int64, *, quantiles: bool
+    wide: npt.NDArray[np.float64], lengths: Int64, *, quantiles: Sequence[float]
 ) -> dict[str, npt.NDArray[np.float64]]:
     """(episodes, width) of each statistic, of (n, width) numbers."""
     names = ["min", "max", "mean", "std"]
-    names += [quantile_name(q) for q in QUANTILES] if quantiles else []
+    names += [quantile_name(q) for q in quantiles]
     shape = (len(lengths), wide.shape[1])
     found = {name: np.empty(shape, dtype=np.float64) for name in names}
     starts = np.cumsum(lengths) - lengths
@@ -75,11 +75,9 @@ def _rows(wide: npt.NDArray[np.float64], starts: Int64, length: int) -> npt.NDAr
     return np.asarray(wide[starts[:, None] + np.arange(length)])
 
 
-def _of_alike(rows: npt.NDArray[np.float64], *, quantiles: bool) -> dict[str, Array]:
+def _of_alike(rows: npt.NDArray[np.float64], *, quantiles: Sequence[float]) -> dict[str, Array]:
     """(episodes, width) of each statistic, of (episodes, length, width) numbers."""
     with np.errstate(invalid="ignore", over="ignore"):  # of NaN and infinity come NaN and infinity
         found = moments(rows, axis=1)
-        cuts = np.quantile(rows, QUANTILES, axis=1) if quantiles else None
-    if cuts is not None:
-        found |= {quantile_name(q): cut for q, cut in zip(QUANTILES, cuts, strict=True)}
-    return found
+        cuts = np.quantile(rows, quantiles, axis=1) if quantiles else ()
+    return found | {quantile_name(q): cut for q, cut in zip(quantiles, cuts, strict=True)}

@@ -9,18 +9,19 @@ import pyarrow as pa
 
 from roboreel.edit.plan import Plan
 from roboreel.format import v20, v21, v30_documents
+from roboreel.format.histograms import CameraCounts
 from roboreel.format.stats import Stats
 from roboreel.format.stats_block import StatsBlock
 from roboreel.format.stats_merger import StatsMerger
 from roboreel.format.version import FormatVersion
-from roboreel.runner.stats_quantiles import with_whole_quantiles
+from roboreel.runner.stats_quantiles import with_camera_quantiles, with_whole_quantiles
 from roboreel.runner.stats_relative import with_relative_actions
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.tables_write import write_table
 
 
 def write_documents(
-    root: LocalRoot, plan: Plan, episode_stats: Iterable[StatsBlock]
+    root: LocalRoot, plan: Plan, episode_stats: Iterable[StatsBlock], pixels: CameraCounts
 ) -> tuple[int, Stats]:
     """Write every document of the result; returns their bytes and the merged statistics.
 
@@ -28,10 +29,11 @@ def write_documents(
         root: the staged result, whole but for its documents.
         plan: the plan that was run.
         episode_stats: the statistics of the episodes, in order, some at a time; taken once.
+        pixels: what was counted of cameras while episodes were measured.
     """
     merger = StatsMerger()
     written = 0
-    merged = _Merged(root, plan, merger)
+    merged = _Merged(root, plan, merger, pixels)
     for name, content in _documents(plan, _merging(episode_stats, merger), merged):
         if isinstance(content, pa.Table):
             write_table(root, name, content)
@@ -48,9 +50,11 @@ class _Merged:
     root: LocalRoot
     plan: Plan
     merger: StatsMerger
+    pixels: CameraCounts
 
     def result(self) -> Stats:
-        merged = with_whole_quantiles(self.root, self.plan, self.merger.result())
+        merged = with_camera_quantiles(self.plan, self.pixels, self.merger.result())
+        merged = with_whole_quantiles(self.root, self.plan, merged)
         return with_relative_actions(self.root, self.plan, merged)
 
 

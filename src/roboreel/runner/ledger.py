@@ -27,6 +27,7 @@ import pyarrow as pa
 
 from roboreel.edit.plan import CopyFile, CopyTables, MeasureCamera, Op, Plan, WriteTables
 from roboreel.errors import StorageError
+from roboreel.format.histograms import CameraCounts, counted_to_json, parse_counted
 from roboreel.format.json_types import Json
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.format.stats_block import StatsBlock, block_to_json, parse_block
@@ -72,7 +73,8 @@ def fingerprint(plan: Plan) -> str:
     return digest.hexdigest()
 
 
-_COUNTS = tuple(o.name for o in dataclasses.fields(OpResult) if o.name not in ("stats", "changed"))
+_PLAIN = {one.name for one in dataclasses.fields(OpResult)} - {"stats", "pixels", "changed"}
+"""What of a result is a number."""
 _OPS = json.JSONEncoder(sort_keys=True)
 
 
@@ -149,6 +151,8 @@ class Ledger:
     """False where no later run can go on from it, as the dataset is another by now."""
     done: dict[int, OpResult] = field(default_factory=dict)
     """Results of the ops that are done, without their statistics."""
+    pixels: CameraCounts = field(default_factory=CameraCounts)
+    """Of all ops that are done."""
     _place: dict[int, _Place] = field(default_factory=dict)
     """Where the line of an op stands."""
     _kept: dict[int, tuple[StatsBlock, ...]] = field(default_factory=dict)
@@ -186,8 +190,10 @@ class Ledger:
 
     def _take_in(self, place: _Place, line: Mapping[str, Any]) -> None:
         changed = frozenset(line["result"]["changed"])
-        self.done[line["op"]] = OpResult(**{**line["result"], "changed": changed, "stats": ()})
+        self.done[line["op"]] = OpResult(**{**line["result"], "changed": changed})
         self._place[line["op"]] = place
+        for camera, counted in line["pixels"].items():
+            self.pixels.add(camera, parse_counted(counted))
 
     def reopen(self) -> None:
         """Cut off a last line that was not finished, and note that this run goes on."""
@@ -201,18 +207,24 @@ class Ledger:
     def record(self, result: OpResult) -> None:
         """Note that an op is done."""
         names = outputs_of(self.plan, result.number)
+        bare = dataclasses.replace(result, stats=(), pixels={})
         line: dict[str, Json] = {
             "op": result.number,
-            "result": {name: getattr(result, name) for name in _COUNTS}
-            | {"changed": sorted(result.changed)},
+            "result": {
+                **{name: getattr(result, name) for name in sorted(_PLAIN)},
+                "changed": sorted(result.changed),
+            },
             "inputs": inputs_mark(self.plan, result.number),
             "files": {name: self._mark(name) for name in names},
             "stats": [block_to_json(block) for block in result.stats],
+            "pixels": {name: counted_to_json(one) for name, one in result.pixels.items()},
         }
         start = self._size
         self._add(line)
         self._place[result.number] = _Place(start, self._size)
-        self.done[result.number] = dataclasses.replace(result, stats=())
+        self.done[result.number] = bare
+        for camera, counted in result.pixels.items():
+            self.pixels.add(camera, counted)
         if result.measured and self._kept_bytes < _KEPT_BYTES:
             self._keep(result.number, result.stats)
         self._unsynced += names

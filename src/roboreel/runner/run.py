@@ -81,7 +81,7 @@ def run_plan(
         results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
         settled = settled_stats(plan, stored_stats, ledger.stats_of)
-        document_bytes, merged = write_documents(staging.root, plan, settled)
+        document_bytes, merged = write_documents(staging.root, plan, settled, ledger.pixels)
         problems = _disagreements(plan, global_stats, merged, changed)
         verify(str(staging.root.path))
         seconds = time.monotonic() - begun

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 
 import numpy as np
 
 from roboreel.edit.plan import Plan
+from roboreel.format.histograms import PEAK, CameraCounts, histogram_quantiles
+from roboreel.format.inventory import Floats
 from roboreel.format.model import DATA_PATH
 from roboreel.format.quantiles import BUDGET_BYTES, Quantiles
-from roboreel.format.stats import QUANTILES, FeatureStats, Stats, quantile_name
+from roboreel.format.stats import FeatureStats, Stats, quantile_name
 from roboreel.format.values import column_values
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile
@@ -29,28 +31,48 @@ def with_whole_quantiles(root: Root, plan: Plan, merged: Stats) -> Stats:
         plan: the plan that was run.
         merged: merged of the episodes'.
     """
-    if plan.table.binned:
+    shares = plan.table.quantiles
+    if plan.table.binned or not shares:
         return merged
     features = plan.model.info.features
     wanted = [
         name
         for name in plan.stats.recomputed
-        if features[name].is_numeric and quantile_name(QUANTILES[0]) in merged.get(name, {})
+        if features[name].is_numeric and quantile_name(shares[0]) in merged.get(name, {})
     ]
     if not wanted:
         return merged
     widths = {name: prod(merged[name]["mean"].shape) for name in wanted}
     found = _read(root, plan, widths)
     return {
-        name: {**parts, **_shaped(found[name], parts)} if name in found else parts
+        name: {**parts, **_shaped(found[name].of(shares), shares, parts)}
+        if name in found
+        else parts
         for name, parts in merged.items()
     }
 
 
-def _shaped(found: Quantiles, parts: FeatureStats) -> FeatureStats:
-    cuts = found.of(QUANTILES)
+def with_camera_quantiles(plan: Plan, pixels: CameraCounts, merged: Stats) -> Stats:
+    """The statistics of all episodes, cameras with the quantiles of all pixels that were counted.
+
+    These are numpy's. Where not every episode was measured, a camera keeps the means of the episodes'.
+    """
+    shares = plan.table.quantiles
+    if not plan.table.counts_pixels:
+        return merged
+    found = dict(merged)
+    for name, counted in pixels.by_camera().items():
+        if counted.episodes == len(plan.inputs) and name in merged:
+            level = np.arange(counted.counts.shape[1], dtype=np.float64) / PEAK
+            cuts = histogram_quantiles(counted.counts, level, shares)
+            if cuts.shape[1:] == merged[name]["mean"].shape[:1]:
+                found[name] = {**merged[name], **_shaped(cuts, shares, merged[name])}
+    return found
+
+
+def _shaped(cuts: Floats, shares: Sequence[float], parts: FeatureStats) -> FeatureStats:
     shape = parts["mean"].shape
-    return {quantile_name(q): cut.reshape(shape) for q, cut in zip(QUANTILES, cuts, strict=True)}
+    return {quantile_name(q): cut.reshape(shape) for q, cut in zip(shares, cuts, strict=True)}
 
 
 def _read(root: Root, plan: Plan, widths: Mapping[str, int]) -> dict[str, Quantiles]:

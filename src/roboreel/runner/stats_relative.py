@@ -12,7 +12,6 @@ from roboreel.format.inventory import Floats
 from roboreel.format.model import DATA_PATH, ROW_START, ROW_STOP
 from roboreel.format.quantiles import Quantiles
 from roboreel.format.stats import (
-    QUANTILES,
     FeatureStats,
     Stats,
     merged_pair,
@@ -39,19 +38,19 @@ def with_relative_actions(root: Root, plan: Plan, merged: Stats) -> Stats:
     program = plan.stats.relative
     if program is None:
         return merged
-    quantiles = Quantiles(len(program.relative))
+    quantiles, shares = Quantiles(len(program.relative)), plan.table.quantiles
     found: FeatureStats = {}
     for values in _chunks(root, plan, program):
         count = np.array([len(values)], dtype=np.int64)
         part: FeatureStats = {**moments(values, axis=0), "count": count}
         found = merged_pair(found, part) if found else part
-        if plan.model.info.version.has_quantiles:
+        if shares:
             quantiles.add(values)
     if not found:
         raise RunError(f"no episode has the {program.chunk} frames of a chunk of actions")
-    if plan.model.info.version.has_quantiles:
-        cuts = quantiles.of(QUANTILES)
-        found |= {quantile_name(q): cut for q, cut in zip(QUANTILES, cuts, strict=True)}
+    if shares:
+        cuts = quantiles.of(shares)
+        found |= {quantile_name(q): cut for q, cut in zip(shares, cuts, strict=True)}
     return {**merged, _ACTION: found}
 
 

@@ -26,6 +26,7 @@ from roboreel.edit.plan import (
     source_prefix,
 )
 from roboreel.errors import ChangedInputError
+from roboreel.format.histograms import Counted
 from roboreel.format.inventory import FileFacts
 from roboreel.format.stats_block import StatsBlock
 from roboreel.storage.fs import JoinedRoot, LocalRoot, Root, open_root
@@ -130,6 +131,8 @@ class OpResult:
     """Episodes of which statistics were computed."""
     stats: tuple[StatsBlock, ...] = field(default=(), repr=False)
     """Those of the op's episodes, in order, where any were computed."""
+    pixels: Mapping[str, Counted] = field(default_factory=dict, repr=False)
+    """By camera: how often each value occurs in the pictures that were measured, where they have 8 bits."""
     changed: frozenset[str] = frozenset()
     """Index columns whose values are not those of the source."""
 

@@ -68,6 +68,18 @@ def test_recomputed_ones_are_right(roboreel: Roboreel, wrong: Path, tmp_path: Pa
     assert roboreel("stats", wrong, "--check").code == 0
 
 
+def test_further_quantiles_are_stored_and_shown(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done = roboreel("stats", source, "--recompute", "--quantiles", "0.05, 0.975", "-o", out)
+    assert done.code == 0, done.err
+    heading = roboreel("stats", out, "--feature", "action").out.splitlines()[1].split()
+    names = ["q01", "q05", "q10", "q50", "q90", "q97.5", "q99"]
+    assert heading == ["min", "max", "mean", "std", *names]
+    assert roboreel("stats", out, "--check").code == 0
+
+
 def test_a_plan_says_what_is_measured(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = roboreel("stats", source, "--recompute", "--cameras", "all", "-o", out, "--dry-run")
@@ -82,6 +94,9 @@ def test_a_plan_says_what_is_measured(roboreel: Roboreel, source: Path, tmp_path
         (["--check", "--recompute"], "give one of them"),
         (["--features", "action"], "--features goes with --recompute"),
         (["--cameras", "all"], "--cameras goes with --check or --recompute"),
+        (["--quantiles", "0.3"], "--relative-actions, --quantiles and --like go with --recompute"),
+        (["--recompute", "--quantiles", "5%", "-o", "x"], "--quantiles is '5%', expected numbers"),
+        (["--recompute", "--quantiles", "5", "-o", "x"], "5.0 is no quantile"),
         (["-o", "x"], "there is nothing to write"),
         (["--feature", "nothing"], "there is no feature 'nothing'"),
         (["--recompute"], "give either the folder to make"),

@@ -13,10 +13,10 @@ from roboreel.dataset.check.stored import StoredFeature, StoredStats
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.survey_tables import rows_by_path
 from roboreel.errors import StorageError, VideoError
+from roboreel.format.histograms import histogram_stats
 from roboreel.format.inventory import Floats, Inventory
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
 from roboreel.format.parse import Problems
-from roboreel.format.stats import histogram_stats
 from roboreel.storage.tables import TableFile
 from roboreel.storage.video.decode import decode_frames, decode_picture, rgb
 
@@ -206,7 +206,7 @@ def _compare(
     problems: Problems,
 ) -> None:
     """Camera statistics are of another sample, so only what no sample explains is told."""
-    seen = histogram_stats(histogram, pictures=number, peak=255)
+    seen = histogram_stats(histogram, pictures=number, peak=255, quantiles=())
     if not {"mean", "std"} <= stored.values.keys():
         return
     mean, std = stored.values["mean"][row], stored.values["std"][row]

@@ -11,31 +11,35 @@ import pyarrow as pa
 from roboreel.edit.plan import TableProgram
 from roboreel.errors import StorageError, VideoError
 from roboreel.format.binned import with_binned_quantiles
+from roboreel.format.histograms import CameraCounts
 from roboreel.format.inventory import Int64
 from roboreel.format.stats import Stats
 from roboreel.format.stats_block import StatsBlock, StatsColumn, blocks_of, each, joined
 from roboreel.format.stats_many import episodes_stats
 from roboreel.format.values import column_values
 from roboreel.runner.kernels.inputs import Members
-from roboreel.runner.kernels.pictures import picture_column_stats
+from roboreel.runner.kernels.pictures import column_pixels
 
 
-def measured_stats(table: pa.Table, members: Members, program: TableProgram) -> list[StatsBlock]:
+def measured_stats(
+    table: pa.Table, members: Members, program: TableProgram, pixels: CameraCounts
+) -> list[StatsBlock]:
     """Statistics of what has none; of episodes that are a part of the source's, of everything.
 
     Args:
         table: the rows of some episodes, one's after another's.
         members: the episodes.
         program: says which columns are measured.
+        pixels: takes in those of columns of pictures.
     """
     parts: list[tuple[int, StatsBlock]] = []
     alike: list[StatsBlock] | None = None
     for names, wanted in ((program.measured, members.whole), (program.measurable, ~members.whole)):
         if wanted.all():
-            alike = _stats(table.select(names), members.rows, program)
+            alike = _stats(table.select(names), members.rows, program, pixels)
         elif wanted.any():
             rows = table.select(names).filter(pa.array(np.repeat(wanted, members.rows)))
-            found = _stats(rows, members.rows[wanted], program)
+            found = _stats(rows, members.rows[wanted], program, pixels)
             parts += _spread(found, np.flatnonzero(wanted))
     if alike is not None:
         return alike
@@ -58,20 +62,22 @@ def _spread(blocks: Sequence[StatsBlock], rows: Int64) -> list[tuple[int, StatsB
     return found
 
 
-def _stats(table: pa.Table, rows: Int64, program: TableProgram) -> list[StatsBlock]:
+def _stats(
+    table: pa.Table, rows: Int64, program: TableProgram, pixels: CameraCounts
+) -> list[StatsBlock]:
     """Statistics of all columns of a table, by episodes of so many rows."""
     names = [name for name in table.column_names if name not in program.images]
     values = {name: column_values(table[name]) for name in names}
     whole = {name: found for name, found in values.items() if found is not None}
     numbers = _numbers(whole, rows, program)
     if program.binned:
-        numbers = with_binned_quantiles(numbers, whole, rows)
+        numbers = with_binned_quantiles(numbers, whole, rows, program.quantiles)
     others = table.select([name for name in table.column_names if name not in whole])
     if not others.num_columns:
         return [numbers]
     parts = [(0, numbers)]
     start = 0
-    for block in blocks_of(_one_by_one(others, rows, program)):
+    for block in blocks_of(_one_by_one(others, rows, program, pixels)):
         parts.append((start, block))
         start += block.episodes
     together = joined(parts, len(rows))
@@ -95,17 +101,19 @@ def _numbers(
     return StatsBlock(len(rows), columns)
 
 
-def _one_by_one(table: pa.Table, rows: Int64, program: TableProgram) -> list[Stats]:
+def _one_by_one(
+    table: pa.Table, rows: Int64, program: TableProgram, pixels: CameraCounts
+) -> list[Stats]:
     """Statistics of pictures, and of columns that some episodes do not have whole."""
     found = []
     stop = 0
     for count in rows.tolist():
         start, stop = stop, stop + count
-        found.append(_of_episode(table.slice(start, count), program))
+        found.append(_of_episode(table.slice(start, count), program, pixels))
     return found
 
 
-def _of_episode(table: pa.Table, program: TableProgram) -> Stats:
+def _of_episode(table: pa.Table, program: TableProgram, pixels: CameraCounts) -> Stats:
     numbers = [name for name in table.column_names if name not in program.images]
     values = {name: column_values(table[name]) for name in numbers}
     usable = {name: found for name, found in values.items() if found is not None}
@@ -113,9 +121,12 @@ def _of_episode(table: pa.Table, program: TableProgram) -> Stats:
     stats = _numbers(usable, counts, program).of(0) if usable else {}
     for name in [name for name in table.column_names if name in program.images]:
         try:
-            measured = picture_column_stats(table[name])
+            own = column_pixels(table[name])
         except VideoError as error:
             raise StorageError(f"column '{name}': {error}") from error
+        measured = own.stats(program.quantiles)
         if measured is not None:
             stats[name] = measured
+            if program.counts_pixels:
+                pixels.add(name, own.counted)
     return stats

@@ -7,7 +7,8 @@ on both axes. Moments and quantiles are exact over the sample (256-bin histogram
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ import pyarrow as pa
 
 from roboreel.edit.plan import ROWS, MeasureCamera
 from roboreel.errors import StorageError
+from roboreel.format.histograms import PEAK, CameraCounts, Counted, Counts, histogram_stats
 from roboreel.format.model import EPISODE
-from roboreel.format.stats import FeatureStats, Stats, histogram_stats, values_stats
+from roboreel.format.stats import FeatureStats, Stats, values_stats
 from roboreel.format.stats_block import blocks_of
 from roboreel.runner.kernels.frames import camera_frames
 from roboreel.runner.work import OpResult, Work
@@ -46,41 +48,70 @@ def thinned(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     return picture[::stride, ::stride]
 
 
-def pictures_stats(pictures: Iterable[npt.NDArray[np.generic]]) -> FeatureStats | None:
-    """Statistics per channel of (H, W, C) pictures; 8-bit ones in [0, 1], deeper ones as they are."""
-    counts: npt.NDArray[np.int64] | None = None
-    deep: list[npt.NDArray[np.generic]] = []
-    number = 0
-    few: list[npt.NDArray[np.uint8]] = []
-    for picture in pictures:
-        number += 1
-        small = thinned(picture)
+@dataclass(slots=True)
+class Pixels:
+    """The pixels of a camera in an episode: of 8 bits as counts of each value, deeper ones as they are."""
+
+    every_pixel: bool = False
+    """True: large pictures are not thinned."""
+    pictures: int = 0
+    _counts: Counts | None = None
+    _few: list[npt.NDArray[np.uint8]] = field(default_factory=list, repr=False)
+    """(channels, pixels) of pictures that are not yet counted."""
+    _deep: list[npt.NDArray[np.generic]] = field(default_factory=list, repr=False)
+
+    def add(self, picture: npt.NDArray[np.generic]) -> None:
+        """Take in an (H, W, C) picture."""
+        self.pictures += 1
+        small = picture if self.every_pixel else thinned(picture)
         if small.dtype != np.uint8:
-            deep.append(small.reshape(-1, small.shape[-1]))
-            continue
-        few.append(
-            np.moveaxis(small.astype(np.uint8, copy=False), 2, 0).reshape(small.shape[2], -1)
-        )
-        if len(few) == _COUNTED_AT_ONCE:
-            counts = _counted(few, counts)
-    counts = _counted(few, counts)
-    if deep:
-        stats = values_stats(np.concatenate(deep), quantiles=True)
-        shaped: FeatureStats = {key: value.reshape(-1, 1, 1) for key, value in stats.items()}
-        return {**shaped, "count": np.array([number], dtype=np.int64)}
-    return None if counts is None else histogram_stats(counts, pictures=number, peak=255)
+            self._deep.append(small.reshape(-1, small.shape[-1]))
+            return
+        flat = np.moveaxis(small.astype(np.uint8, copy=False), 2, 0)
+        self._few.append(flat.reshape(small.shape[2], -1))
+        if len(self._few) == _COUNTED_AT_ONCE:
+            self._count()
+
+    @property
+    def counted(self) -> Counted | None:
+        """How often each value occurs in this episode; None where pictures are deeper, or there are none."""
+        self._count()
+        return None if self._deep or self._counts is None else Counted(self._counts, 1)
+
+    def stats(self, quantiles: Sequence[float]) -> FeatureStats | None:
+        """Statistics per channel; those of 8 bits in [0, 1], deeper ones as they are."""
+        if self._deep:
+            stats = values_stats(np.concatenate(self._deep), quantiles=quantiles)
+            shaped: FeatureStats = {key: value.reshape(-1, 1, 1) for key, value in stats.items()}
+            return {**shaped, "count": np.array([self.pictures], dtype=np.int64)}
+        self._count()
+        if self._counts is None:
+            return None
+        return histogram_stats(self._counts, pictures=self.pictures, peak=PEAK, quantiles=quantiles)
+
+    def _count(self) -> None:
+        if not self._few:
+            return
+        channels = np.concatenate(self._few, axis=1)
+        self._few = []
+        found = np.stack([np.bincount(channel, minlength=PEAK + 1) for channel in channels])
+        self._counts = found if self._counts is None else self._counts + found
 
 
-def picture_column_stats(column: pa.ChunkedArray) -> FeatureStats | None:
-    """Statistics of a column of encoded pictures."""
+def column_pixels(column: pa.ChunkedArray) -> Pixels:
+    """The pixels of a sample of a column of encoded pictures."""
+    pixels = Pixels()
     encoded = (column[at]["bytes"].as_py() for at in sampled_frames(len(column)))
-    return pictures_stats(decode_picture(data) for data in encoded if data)
+    for data in filter(None, encoded):
+        pixels.add(decode_picture(data))
+    return pixels
 
 
 def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
     """Compute a camera's statistics in some episodes."""
     root, _ = work.roots()
     stats: list[Stats] = []
+    counted = CameraCounts()
     for at, episode in enumerate(work.outputs[EPISODE].to_pylist()):
         chosen = None if op.every_picture else sampled_frames(work.inputs[ROWS][at].as_py())
         frames = camera_frames(
@@ -92,14 +123,24 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
             chosen=chosen,
             backend=op.backend,
         )
-        measured = pictures_stats(_pictures(frames))
+        pixels = Pixels(every_pixel=op.every_pixel)
+        for picture in _pictures(frames, every_pixel=op.every_pixel):
+            pixels.add(picture)
+        measured = pixels.stats(work.table.quantiles)
         if measured is None:
             raise StorageError(f"no picture of '{op.camera}' in episode {episode} decodes")
         stats.append({op.camera: measured})
-    return OpResult(number=work.number, measured=len(stats), stats=tuple(blocks_of(stats)))
+        if work.table.counts_pixels:
+            counted.add(op.camera, pixels.counted)
+    return OpResult(
+        number=work.number,
+        measured=len(stats),
+        stats=tuple(blocks_of(stats)),
+        pixels=counted.by_camera(),
+    )
 
 
-def _pictures(frames: Iterable[Any]) -> Iterator[npt.NDArray[np.generic]]:
+def _pictures(frames: Iterable[Any], *, every_pixel: bool) -> Iterator[npt.NDArray[np.generic]]:
     """Pictures, thinned where that saves converting them."""
     thinner: Thinner | None = None
     for frame in frames:
@@ -107,16 +148,4 @@ def _pictures(frames: Iterable[Any]) -> Iterator[npt.NDArray[np.generic]]:
             yield frame
             continue
         thinner = thinner or Thinner()
-        yield thinner.picture(frame, stride_of(frame.height, frame.width))
-
-
-def _counted(
-    pictures: list[npt.NDArray[np.uint8]], before: npt.NDArray[np.int64] | None
-) -> npt.NDArray[np.int64] | None:
-    """(channels, 256) how often each value occurs, in these (channels, pixels) and before; takes them out."""
-    if not pictures:
-        return before
-    channels = np.concatenate(pictures, axis=1)
-    pictures.clear()
-    found = np.stack([np.bincount(channel, minlength=256) for channel in channels])
-    return found if before is None else before + found
+        yield thinner.picture(frame, 1 if every_pixel else stride_of(frame.height, frame.width))

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from roboreel.edit.plan import INPUT_TABLE, CopyTables, WriteTables
 from roboreel.errors import RunError
+from roboreel.format.histograms import CameraCounts
 from roboreel.format.model import DATA_PATH
 from roboreel.format.stats_block import StatsBlock
 from roboreel.runner.kernels.copies import copied
@@ -68,7 +69,7 @@ def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
             promised[name] = int(inputs.members[members[0] : members[-1] + 1].rows.sum())
         for batch in inputs.batches(0, len(work.inputs)):
             rows = with_counted(batch, work.table)
-            done.stats += measured_stats(rows, batch.members, work.table)
+            done.stats += measured_stats(rows, batch.members, work.table, done.pixels)
         for name, count in promised.items():
             if inputs.file_rows[name] != count:
                 raise RunError(f"'{name}' holds {inputs.file_rows[name]} rows, promised {count}")
@@ -80,6 +81,7 @@ def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
 class _Done:
     rows: int = 0
     stats: list[StatsBlock] = field(default_factory=list)
+    pixels: CameraCounts = field(default_factory=CameraCounts)
     changed: set[str] = field(default_factory=set)
 
     def result(self, work: Work, op: WriteTables | CopyTables, size_bytes: int) -> OpResult:
@@ -91,6 +93,7 @@ class _Done:
             size_bytes=size_bytes,
             measured=sum(int(block.described().sum()) for block in self.stats),
             stats=tuple(self.stats),
+            pixels=self.pixels.by_camera(),
             changed=frozenset(self.changed),
         )
 
@@ -121,7 +124,7 @@ def _tables(
         decoded = {n: _decoded(work, inputs.root, batch, n) for n in work.table.decoded}
         table = transformed(batch, work.table, schema, decoded)
         done.changed |= changed_columns(batch.rows, table)
-        done.stats += measured_stats(table, batch.members, work.table)
+        done.stats += measured_stats(table, batch.members, work.table, done.pixels)
         yield table, batch.members.rows.tolist()
 
 
