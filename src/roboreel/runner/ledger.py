@@ -23,11 +23,13 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from typing import IO, Any, TypeAlias, cast
 
+import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.plan import CopyFile, CopyTables, MeasureCamera, Op, Plan, WriteTables
 from roboreel.errors import StorageError
-from roboreel.format.histograms import CameraCounts, counted_to_json, parse_counted
+from roboreel.format.histograms import CameraCounts, Counted, counted_to_json, parse_counted
+from roboreel.format.inventory import Int64
 from roboreel.format.json_types import Json
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.format.stats_block import StatsBlock, block_to_json, parse_block
@@ -73,6 +75,8 @@ def fingerprint(plan: Plan) -> str:
     return digest.hexdigest()
 
 
+_NO_PIXELS: dict[str, Counted] = {}
+"""One for all: there may be very many results."""
 _PLAIN = {one.name for one in dataclasses.fields(OpResult)} - {"stats", "pixels", "changed"}
 """What of a result is a number."""
 _OPS = json.JSONEncoder(sort_keys=True)
@@ -153,8 +157,8 @@ class Ledger:
     """Results of the ops that are done, without their statistics."""
     pixels: CameraCounts = field(default_factory=CameraCounts)
     """Of all ops that are done."""
-    _place: dict[int, _Place] = field(default_factory=dict)
-    """Where the line of an op stands."""
+    _places: Int64 = field(init=False, repr=False)
+    """(ops, 2) where the line of an op begins and ends: there may be very many."""
     _kept: dict[int, tuple[StatsBlock, ...]] = field(default_factory=dict)
     """Statistics that are still in memory, by op."""
     _kept_bytes: int = 0
@@ -162,6 +166,9 @@ class Ledger:
     _size: int = 0
     _unsynced: list[str] = field(default_factory=list)
     _synced_at: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._places = np.zeros((len(self.plan.ops), 2), dtype=np.int64)
 
     @property
     def begun(self) -> bool:
@@ -190,8 +197,11 @@ class Ledger:
 
     def _take_in(self, place: _Place, line: Mapping[str, Any]) -> None:
         changed = frozenset(line["result"]["changed"])
-        self.done[line["op"]] = OpResult(**{**line["result"], "changed": changed})
-        self._place[line["op"]] = place
+        number = line["op"]
+        self.done[number] = OpResult(
+            **{**line["result"], "number": number, "changed": changed, "pixels": _NO_PIXELS}
+        )
+        self._places[number] = place.start, place.stop
         for camera, counted in line["pixels"].items():
             self.pixels.add(camera, parse_counted(counted))
 
@@ -207,7 +217,7 @@ class Ledger:
     def record(self, result: OpResult) -> None:
         """Note that an op is done."""
         names = outputs_of(self.plan, result.number)
-        bare = dataclasses.replace(result, stats=(), pixels={})
+        bare = dataclasses.replace(result, stats=(), pixels=_NO_PIXELS)
         line: dict[str, Json] = {
             "op": result.number,
             "result": {
@@ -221,7 +231,7 @@ class Ledger:
         }
         start = self._size
         self._add(line)
-        self._place[result.number] = _Place(start, self._size)
+        self._places[result.number] = start, self._size
         self.done[result.number] = bare
         for camera, counted in result.pixels.items():
             self.pixels.add(camera, counted)
@@ -275,9 +285,9 @@ class Ledger:
             if self._kept_bytes >= _KEPT_BYTES:
                 self._kept.clear()
                 self._kept_bytes = 0
-            place = self._place[number]
-            file.seek(place.start)
-            line = json.loads(file.read(place.stop - place.start))
+            start, stop = self._places[number].tolist()
+            file.seek(start)
+            line = json.loads(file.read(stop - start))
             self._keep(number, tuple(map(parse_block, line["stats"])))
         return self._kept[number]
 
