@@ -14,7 +14,6 @@ from roboreel.dataset.findings import Findings
 from roboreel.dataset.probe_tables import AboutTables, probe_tables
 from roboreel.dataset.probing import Probing
 from roboreel.dataset.questions import Questions, bounds_of, flat, remarks_of
-from roboreel.errors import StorageError
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.format.inventory import Bools, Floats, Int64
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, ROW_START
@@ -78,11 +77,9 @@ def _readable(findings: Findings) -> dict[str, list[int]]:
             message = f"the file of {len(members)} episodes, where each has its own"
             findings.breaks(members, "table.shared", message, path=path)
         else:
-            try:
-                findings.add_file(path)
-                readable[path] = members
-            except StorageError as error:
-                findings.breaks(members, "table.readable", str(error), path=path)
+            readable[path] = members
+    for path, error in findings.add_files(list(readable)).items():
+        findings.breaks(readable.pop(path), "table.readable", str(error), path=path)
     return readable
 
 

@@ -13,7 +13,6 @@ from roboreel.dataset.probe_videos import APART, NO_KIND, AboutVideos, probe_vid
 from roboreel.dataset.probing import Probing
 from roboreel.dataset.questions import Questions, bounds_of, flat, remarks_of
 from roboreel.dataset.survey_tables import TablesFound, rows_by_path
-from roboreel.errors import StorageError
 from roboreel.format.inventory import CameraFacts, Int64, StreamFacts
 from roboreel.format.model import EPISODE, frame_start, video_path
 from roboreel.storage.video.packets import SampleEntry
@@ -94,11 +93,9 @@ def _readable(findings: Findings, camera: str) -> dict[str, list[int]]:
             message = f"the file of {len(members)} episodes, where each has its own"
             breaks(members, "video.shared", message, path=path)
         else:
-            try:
-                findings.add_file(path)
-                readable[path] = members
-            except StorageError as error:
-                breaks(members, "video.readable", str(error), path=path)
+            readable[path] = members
+    for path, error in findings.add_files(list(readable)).items():
+        breaks(readable.pop(path), "video.readable", str(error), path=path)
     return readable
 
 
