@@ -69,11 +69,12 @@ def _readable(findings: Findings) -> dict[str, list[int]]:
     """The files that can be asked, with their episodes; the others break theirs."""
     dataset = findings.dataset
     present = frozenset(dataset.files)
+    alone = dataset.version.one_file_per_episode
     readable: dict[str, list[int]] = {}
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
         if path is None or path not in present:
             findings.breaks(members, "table.missing", "its table file is not there", path=path)
-        elif dataset.version.one_file_per_episode and len(members) > 1:
+        elif alone and len(members) > 1:
             message = f"the file of {len(members)} episodes, where each has its own"
             findings.breaks(members, "table.shared", message, path=path)
         else:
