@@ -6,16 +6,23 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 import numpy as np
 import pyarrow as pa
+
+Timed = dict[str, tuple[float, float]]
+"""Seconds of each part: of the clock, and of this process on all cores."""
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +32,16 @@ class Cost:
     """Of the largest process, where there were several."""
     ffmpegs: int
     """ffmpeg processes, whose start-up is part of `seconds`."""
+
+
+def timed(work: Callable[[], Result]) -> tuple[tuple[float, float], Result]:
+    wall, busy = time.perf_counter(), time.process_time()
+    result = work()
+    return (time.perf_counter() - wall, time.process_time() - busy), result
+
+
+def seconds(work: Callable[[], object]) -> tuple[float, float]:
+    return timed(work)[0]
 
 
 def cost(commands: Iterable[Sequence[str]], *, together: bool = False) -> Cost:

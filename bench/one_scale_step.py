@@ -7,18 +7,17 @@ of this step alone. The steps are the functions below.
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import av
-import numpy as np
 import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
-from measure import own_peak_rss_bytes
+from measure import Timed, own_peak_rss_bytes, seconds, timed
+from scale_inventory import assumed_inventory
+from scale_measures import measures
 
 import roboreel
 from roboreel.dataset.dataset import Dataset
@@ -26,8 +25,6 @@ from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import Plan
 from roboreel.edit.view import Target, whole_view
 from roboreel.format.histograms import CameraCounts
-from roboreel.format.inventory import CameraFacts, FileFacts, Inventory, StreamFacts
-from roboreel.format.model import DATA_PATH, LENGTH, ROW_START, TASKS, frame_start, video_path
 from roboreel.format.version import parse_version
 from roboreel.runner.commit import write_documents
 from roboreel.runner.stats import settled_stats
@@ -37,9 +34,6 @@ from roboreel.storage.fs import LocalRoot
 PRELOADED = (av, pyarrow.dataset, roboreel.open, roboreel.plan_convert)
 """What is loaded when first used; loaded here, so that the clock does not see it."""
 
-Timed = dict[str, tuple[float, float]]
-"""Seconds of each part: of the clock, and of this process on all cores."""
-
 
 def main() -> None:
     step, source, *rest = sys.argv[1:]
@@ -47,19 +41,6 @@ def main() -> None:
     parts = STEPS[step](source, *rest)
     peak = own_peak_rss_bytes()
     print(json.dumps({"seconds": parts, "peak_rss_bytes": peak, "imports_rss_bytes": before}))
-
-
-Result = TypeVar("Result")
-
-
-def timed(work: Callable[[], Result]) -> tuple[tuple[float, float], Result]:
-    wall, busy = time.perf_counter(), time.process_time()
-    result = work()
-    return (time.perf_counter() - wall, time.process_time() - busy), result
-
-
-def seconds(work: Callable[[], object]) -> tuple[float, float]:
-    return timed(work)[0]
 
 
 def open_(source: str) -> Timed:
@@ -154,60 +135,12 @@ def _batches(meta: Path) -> Iterator[list[dict[str, object]]]:
                 yield [json.loads(line) for line in some]
 
 
-def assumed_inventory(dataset: Dataset) -> Inventory:
-    """What a survey of a fabricated dataset finds, without one."""
-    episodes = dataset.episodes
-    rows = episodes[LENGTH].to_numpy()
-    tables = episodes[DATA_PATH].unique().to_pylist()
-    schema = pq.read_schema(f"{dataset.url}/{tables[0]}")
-    videos = {c: episodes[video_path(c)].unique().to_pylist() for c in dataset.cameras}
-    paths = [*tables, *(path for each in videos.values() for path in each)]
-    cameras = {
-        camera: CameraFacts(
-            start=episodes[frame_start(camera)].to_numpy(),
-            packets=rows,
-            lead=np.zeros(len(rows), dtype=np.int64),
-            size_bytes=rows * 12_000,
-            stream=np.zeros(len(rows), dtype=np.int64),
-        )
-        for camera in dataset.cameras
-    }
-    known = np.ones(len(rows), dtype=np.bool_)
-    return Inventory(
-        files={path: FileFacts(size_bytes=len(rows), stamp=str(n)) for n, path in _numbered(paths)},
-        schemas={path: _copied(schema) for path in tables},
-        rows=rows,
-        row_start=episodes[ROW_START].to_numpy(),
-        timestamp_error_s=np.zeros(len(rows)),
-        cameras=cameras,
-        streams=(StreamFacts(entry=0, codec="avc1", width=640, height=480, audio=False),),
-        shapes={},
-        tasks=dataset.tasks,
-        tasks_of_episodes=episodes[TASKS].to_pylist(),
-        tasks_of_rows=[[]] * len(rows),
-        first_index=np.full(len(rows), -1, dtype=np.int64),
-        table_rows={},
-        tidy_videos={},
-        with_stats=dict.fromkeys(dataset.features, known),
-        broken={},
-        problems=(),
-    )
-
-
-def _numbered(paths: list[str]) -> Iterator[tuple[int, str]]:
-    return ((10**18 + number, path) for number, path in enumerate(paths))
-
-
-def _copied(schema: pa.Schema) -> pa.Schema:
-    """A schema of its own, as every file has one."""
-    return pa.schema(list(schema), schema.metadata)
-
-
 STEPS: dict[str, Callable[..., Timed]] = {
     "open": open_,
     "open_limit": open_limit,
     "plan": plan,
     "compile": compile_,
+    "measures": measures,
     "documents": documents,
     "documents_limit": documents_limit,
 }

@@ -78,6 +78,7 @@ def _cameras(
         return {}, [f"no camera can be measured: {error}"]
     found: dict[str, StoredFeature] = {}
     failed = [str(problem) for problem in plan.skipped]
+    row_of = _rows(dataset, plan)
     executor = make_executor("process" if workers > 1 else "serial", workers, patience=patience)
     for outcome in executor.run(work_of(plan, os.curdir), attempt):
         op = plan.ops[outcome.number]
@@ -85,7 +86,7 @@ def _cameras(
             failed.append(outcome.message)
         elif isinstance(op, MeasureCamera):
             stats = [one[op.camera] for block in outcome.stats for one in block.each()]
-            rows = _rows(dataset, plan)[op.episodes.start : op.episodes.stop]
+            rows = row_of[op.episodes.start : op.episodes.stop]
             _put(found, op.camera, rows, stats, len(dataset.episodes))
     return found, sorted(failed)
 

@@ -14,7 +14,6 @@ from roboreel.edit.compile_encode import compile_recode, recoded, stored_as
 from roboreel.edit.compile_rows import RowsPlan, compile_rows, table_bytes
 from roboreel.edit.compile_tables import (
     columns_of,
-    episodes_without,
     features_of,
     program_of,
 )
@@ -53,10 +52,11 @@ from roboreel.edit.plan import (
 )
 from roboreel.edit.recoded import Recode
 from roboreel.edit.relative import relative_components
+from roboreel.edit.sound import sound_view
 from roboreel.edit.unite import United, unite
 from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
-from roboreel.errors import PlanError, Problem
+from roboreel.errors import PlanError
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import FileFacts, Inventory
 from roboreel.format.model import (
@@ -93,7 +93,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     problems = Problems()
     view = unite(of, inventories, problems)
     inventory = view.inventory
-    view, skipped = _sound(view, inventory)
+    view, skipped, refused = sound_view(view, inventory)
     refuse_audio(view, inventory)
     columns = columns_of(view, inventory, problems)
     recodes = recoded(view, inventory, columns)
@@ -138,28 +138,8 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
         problems=(*view.model.problems, *inventory.problems, *problems.found),
         losses=(*_losses(view, inventory), *view.lost, *torn),
         skipped=skipped,
+        refused=refused,
     )
-
-
-def _sound(view: United, inventory: Inventory) -> tuple[United, tuple[Problem, ...]]:
-    """The view without its broken episodes, and why those are left out."""
-    if not len(view.rows):
-        raise PlanError("there is no episode to write")
-    wanted = set(view.rows.tolist())
-    broken = {row: list(found) for row, found in inventory.broken.items() if row in wanted}
-    sound = view.keep(np.array([r for r in view.rows.tolist() if r not in broken], dtype=np.int64))
-    for row, found in episodes_without(sound, inventory).items():
-        broken.setdefault(row, []).extend(found)
-    if not broken:
-        return view, ()
-    reasons = tuple(problem for row in sorted(broken) for problem in broken[row])
-    kept = [row for row in view.rows.tolist() if row not in broken]
-    if view.target.on_broken == "fail" or not kept:
-        advice = ": pass --on-broken skip to write the sound ones" if kept else ""
-        count = f"{len(broken)} of {len(view.rows)} episodes cannot be written{advice}"
-        links = [problem for problem in view.model.problems if problem.rule == "file.link"]
-        raise PlanError(count, [*links, *reasons])
-    return view.keep(np.array(kept, dtype=np.int64)), reasons
 
 
 def _tasks_of_episodes(view: United, inventory: Inventory) -> pa.Array:

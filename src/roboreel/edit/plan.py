@@ -274,6 +274,9 @@ class Plan:
     """What the target cannot hold."""
     skipped: tuple[Problem, ...] = ()
     """Why episodes are left out, where that was asked for."""
+    refused: str = ""
+    """Not empty where there will be no result: the episodes of `skipped` may not be left out. What the ops
+    measure of the others is kept, for a run after these were mended."""
 
     @property
     def decodes(self) -> bool:

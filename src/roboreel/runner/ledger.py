@@ -5,23 +5,22 @@ the tables and videos. Each further line is an op that is done: what it did, a d
 files that it read, those that it wrote with size and stamp, the statistics it computed. An op is done again
 unless its files are still what the line says: a video that was mended costs the ops that read it. After a
 restart of the machine, only lines count that were forced to the disk with their files: a `synced` line says
-so of all before it.
+so of all before it. Of another plan's ledger, what was measured of cameras holds where nothing is different
+that decides it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any, TypeAlias
-
-import pyarrow as pa
+from itertools import chain
+from typing import IO, Any, TypeAlias, cast
 
 from roboreel.edit.plan import CopyFile, CopyTables, MeasureCamera, Plan, WriteTables
 from roboreel.errors import StorageError
@@ -29,7 +28,8 @@ from roboreel.format.histograms import CameraCounts, counted_to_json, parse_coun
 from roboreel.format.json_types import Json
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.format.stats_block import StatsBlock, block_to_json, parse_block
-from roboreel.runner.work import OpResult, inputs_of
+from roboreel.runner.fingerprint import fingerprint, inputs_mark, measurement
+from roboreel.runner.work import OpResult
 from roboreel.storage.disk import boot
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.staging import LEDGER
@@ -37,58 +37,11 @@ from roboreel.storage.staging import LEDGER
 _SYNC_EVERY_S = 30.0
 _KEPT_BYTES = 64 << 20
 """What statistics of ops take in memory; those of further ops are read from the ledger again."""
-_LIBRARIES = ("roboreel", "pyarrow", "av", "numpy")
-"""Packages whose release may change the bytes of a result."""
-
-
-def fingerprint(plan: Plan) -> str:
-    """A digest of all that decides the result's bytes: source, ops, inputs, layout, libraries."""
-    info = plan.model.info
-    parts = {
-        "libraries": {name: _release(name) for name in _LIBRARIES},
-        "sources": [dataclasses.asdict(source) for source in plan.sources],
-        "files": sorted(plan.files),
-        "documents": _marks(plan, set(plan.files) - _read_by_ops(plan)),
-        "info": dataclasses.asdict(info),
-        "tasks": list(plan.model.tasks.items()),
-        "table": dataclasses.asdict(plan.table),
-        "stats": dataclasses.asdict(plan.stats),
-        "splits": dict(plan.splits),
-    }
-    digest = sha256(json.dumps(parts, sort_keys=True, default=str).encode())
-    for op in plan.ops:  # one at a time: of cameras that are measured there is one per episode
-        digest.update(json.dumps([op.kind, dataclasses.asdict(op)], sort_keys=True).encode())
-    for table in (plan.inputs, plan.model.episodes, plan.supplied):
-        if table is None:
-            continue
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table.combine_chunks())
-        digest.update(sink.getvalue())
-    return digest.hexdigest()
-
-
-def _read_by_ops(plan: Plan) -> set[str]:
-    """The names of all tables and videos."""
-    texts = [item.name for item in plan.inputs.schema if pa.types.is_string(item.type)]
-    return {name for column in texts for name in plan.inputs[column].unique().to_pylist()}
-
-
-def _marks(plan: Plan, names: Iterable[str]) -> list[Json]:
-    known = [(name, plan.files[name]) for name in sorted(names) if name in plan.files]
-    return [[name, facts.size_bytes, facts.stamp] for name, facts in known]
-
-
-def inputs_mark(plan: Plan, number: int) -> str:
-    """A digest of the state of the files that an op reads, as the survey found them."""
-    return sha256(json.dumps(_marks(plan, inputs_of(plan, number))).encode()).hexdigest()
-
-
-def _release(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # run from a checkout
-        return ""
+_COLUMN_BYTES = 400
+"""What a column of statistics takes in memory beside its numbers; of one episode, that is most of it."""
+_READ_BYTES = 1 << 20
+_NOT_PLAIN = ("stats", "changed", "pixels")
+_COUNTS = tuple(one.name for one in dataclasses.fields(OpResult) if one.name not in _NOT_PLAIN)
 
 
 def ops_noted(folder: str | os.PathLike[str]) -> int:
@@ -96,7 +49,8 @@ def ops_noted(folder: str | os.PathLike[str]) -> int:
     notes = LocalRoot(folder)
     if not notes.exists(LEDGER):
         return 0
-    return sum("op" in line for _, line in _lines(notes.read(LEDGER)))
+    with _opened(notes) as file:
+        return sum("op" in line for _, line in _lines(file))
 
 
 def outputs_of(plan: Plan, number: int) -> list[str]:
@@ -135,6 +89,8 @@ class Ledger:
     """Results of the ops that are done, without their statistics."""
     pixels: CameraCounts = field(default_factory=CameraCounts)
     """Of all ops that are done."""
+    adoptable: dict[int, _Place] = field(default_factory=dict)
+    """Where lines of another plan's ledger stand that hold for ops of this one, by the op."""
     _place: dict[int, _Place] = field(default_factory=dict)
     """Where the line of an op stands."""
     _kept: dict[int, tuple[StatsBlock, ...]] = field(default_factory=dict)
@@ -158,38 +114,67 @@ class Ledger:
         """Take in what an earlier run noted; returns how many ops it noted as done, of whatever plan."""
         if not self.notes.exists(LEDGER):
             return 0
-        lines = list(_lines(self.notes.read(LEDGER)))
-        self.same_plan = bool(lines) and lines[0][1].get("plan") == fingerprint(self.plan)
-        if not self.same_plan:
-            return sum("op" in line for _, line in lines)
-        for place, line in _trusted(lines):
-            if "op" in line and self._holds(line):
-                changed = frozenset(line["result"]["changed"])
-                plain = {**line["result"], "changed": changed, "stats": (), "pixels": {}}
-                self.done[line["op"]] = OpResult(**plain)
-                self._place[line["op"]] = place
-                for camera, counted in line["pixels"].items():
-                    self.pixels.add(camera, parse_counted(counted))
+        with _opened(self.notes) as file:
+            lines = _lines(file)
+            head = next(lines, None)
+            self.same_plan = head is not None and head[1].get("plan") == fingerprint(self.plan)
+            every = lines if head is None else chain([head], lines)
+            if not self.same_plan:
+                return self._look_through(every)
+            for place, line in _trusted(every):
+                if "op" in line and self._holds(line):
+                    self._take_in(place, line)
         return len(self.done)
+
+    def _look_through(self, lines: Iterable[_Line]) -> int:
+        """Find what holds of another plan's ledger; returns how many ops that noted as done."""
+        known = {measurement(self.plan, number): number for number in range(len(self.plan.ops))}
+        known.pop(None, None)
+        noted = 0
+        for place, line in _trusted(lines):
+            noted += "op" in line
+            number = known.get(cast("str | None", line.get("measurement")))
+            if number is not None:
+                self.adoptable[number] = place
+        return noted
+
+    def adopt(self) -> int:
+        """Take over what holds of the other plan's ledger, and nothing else; returns how many ops."""
+        with _opened(self.notes) as old, self.notes.create(LEDGER) as new:
+            new.write(_encoded({"plan": fingerprint(self.plan), "boot": boot()}))
+            for number, place in self.adoptable.items():
+                old.seek(place.start)
+                line = json.loads(old.read(place.stop - place.start))
+                result = {**line["result"], "number": number}
+                new.write(_encoded({**line, "op": number, "result": result}))
+        return self.read()
+
+    def _take_in(self, place: _Place, line: Mapping[str, Any]) -> None:
+        changed = frozenset(line["result"]["changed"])
+        self.done[line["op"]] = OpResult(**{**line["result"], "changed": changed, "stats": ()})
+        self._place[line["op"]] = place
+        for camera, counted in line["pixels"].items():
+            self.pixels.add(camera, parse_counted(counted))
 
     def reopen(self) -> None:
         """Cut off a last line that was not finished, and note that this run goes on."""
-        last = self.notes.read(LEDGER)
-        whole = last[: last.rfind(b"\n") + 1]
-        if len(whole) < len(last):
-            self.notes.put(LEDGER, whole)
-        self._size = len(whole)
+        size = self.notes.stat(LEDGER).size_bytes
+        with self.notes.input(LEDGER) as file:
+            self._size = _end_of_lines(file, size)
+        if self._size < size:
+            self.notes.cut(LEDGER, self._size)
         self._add({"boot": boot()})
 
     def record(self, result: OpResult) -> None:
         """Note that an op is done."""
         names = outputs_of(self.plan, result.number)
         bare = dataclasses.replace(result, stats=(), pixels={})
-        plain = dataclasses.asdict(bare)
         line: dict[str, Json] = {
             "op": result.number,
-            "result": {**plain, "changed": sorted(result.changed)},
+            "result": {name: getattr(result, name) for name in _COUNTS}
+            | {"changed": sorted(result.changed)},
             "inputs": inputs_mark(self.plan, result.number),
+            "measurement": measurement(self.plan, result.number),
             "files": {name: self._mark(name) for name in names},
             "stats": [block_to_json(block) for block in result.stats],
             "pixels": {name: counted_to_json(one) for name, one in result.pixels.items()},
@@ -220,12 +205,13 @@ class Ledger:
             episodes: numbers in the result; the first of them counts as 0.
         """
         found: list[tuple[int, StatsBlock]] = []
-        for ranges in self._measured().values():
-            begin = max(0, bisect_right(ranges, (episodes.start, len(self.plan.ops))) - 1)
-            for first, number in ranges[begin:]:
-                if first >= episodes.stop:
-                    break
-                found += _within(self._stats_in(number), first, episodes)
+        with self.notes.input(LEDGER) as file:
+            for ranges in self._measured().values():
+                begin = max(0, bisect_right(ranges, (episodes.start, len(self.plan.ops))) - 1)
+                for first, number in ranges[begin:]:
+                    if first >= episodes.stop:
+                        break
+                    found += _within(self._stats_in(number, file), first, episodes)
         return found
 
     def vouched(self) -> frozenset[str]:
@@ -243,22 +229,23 @@ class Ledger:
                     self._groups.setdefault(key, []).append((op.episodes.start, number))
         return self._groups
 
-    def _stats_in(self, number: int) -> tuple[StatsBlock, ...]:
-        """The statistics that one op computed: from memory, else from the file."""
+    def _stats_in(self, number: int, file: IO[bytes]) -> tuple[StatsBlock, ...]:
+        """The statistics that one op computed: from memory, else from the ledger's file."""
         if number not in self._kept:
             if self._kept_bytes >= _KEPT_BYTES:
                 self._kept.clear()
                 self._kept_bytes = 0
-            with self.notes.input(LEDGER) as file:
-                place = self._place[number]
-                file.seek(place.start)
-                line = json.loads(file.read(place.stop - place.start))
+            place = self._place[number]
+            file.seek(place.start)
+            line = json.loads(file.read(place.stop - place.start))
             self._keep(number, tuple(map(parse_block, line["stats"])))
         return self._kept[number]
 
     def _keep(self, number: int, stats: tuple[StatsBlock, ...]) -> None:
         self._kept[number] = stats
-        self._kept_bytes += sum(block.nbytes for block in stats)
+        self._kept_bytes += sum(
+            block.nbytes + _COLUMN_BYTES * len(block.columns) for block in stats
+        )
 
     def _mark(self, name: str) -> list[Json]:
         found = self.root.stat(name)
@@ -274,9 +261,13 @@ class Ledger:
             return False
 
     def _add(self, line: Mapping[str, Json]) -> None:
-        data = json.dumps(line).encode() + b"\n"
+        data = _encoded(line)
         self.notes.append(LEDGER, data)
         self._size += len(data)
+
+
+def _encoded(line: Mapping[str, Json]) -> bytes:
+    return json.dumps(line).encode() + b"\n"
 
 
 def _within(
@@ -293,10 +284,27 @@ def _within(
 _Line: TypeAlias = tuple[_Place, dict[str, Json]]
 
 
-def _lines(data: bytes) -> Iterator[_Line]:
+def _opened(notes: LocalRoot) -> io.BufferedReader:
+    return io.BufferedReader(cast("io.RawIOBase", notes.input(LEDGER)), _READ_BYTES)
+
+
+def _end_of_lines(file: IO[bytes], size: int) -> int:
+    """Where the last whole line ends in a file of so many bytes; what is in memory stays small."""
+    stop = size
+    while stop:
+        start = max(0, stop - _READ_BYTES)
+        file.seek(start)
+        end = file.read(stop - start).rfind(b"\n")
+        if end >= 0:
+            return start + end + 1
+        stop = start
+    return 0
+
+
+def _lines(file: Iterable[bytes]) -> Iterator[_Line]:
     """Place and content of each whole line; what follows a damaged one is not believed."""
     start = 0
-    for line in data.splitlines(keepends=True):
+    for line in file:
         try:
             content = json.loads(line) if line.endswith(b"\n") else None
         except ValueError:
@@ -307,7 +315,7 @@ def _lines(data: bytes) -> Iterator[_Line]:
         start += len(line)
 
 
-def _trusted(lines: list[_Line]) -> Iterator[_Line]:
+def _trusted(lines: Iterable[_Line]) -> Iterator[_Line]:
     """The lines whose files are on the disk: all of this run of the machine, of earlier ones the synced."""
     now = boot()
     waiting: list[_Line] = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import groupby
+from typing import Any
 
 import pyarrow as pa
 
@@ -78,6 +79,13 @@ class Work:
         number: int = self.inputs[SOURCE][at].as_py()
         return self.sources[number]
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """What a process is sent: of the tables only these rows; a pickled slice takes the whole along."""
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        given |= {"inputs": _packed(self.inputs), "outputs": _packed(self.outputs)}
+        given["supplied"] = {at: _packed(table) for at, table in self.supplied.items()}
+        return _sent, (given,)
+
     def check_input(self, root: Root, name: str) -> None:
         """Raise `ChangedInputError` where an input is no longer the file that was surveyed."""
         check_unchanged(root, name, self.files)
@@ -87,6 +95,25 @@ class Work:
         paths = self.outputs[column].to_pylist()
         for path, members in groupby(range(len(paths)), key=paths.__getitem__):
             yield path, list(members)
+
+
+def _packed(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def _unpacked(data: bytes) -> pa.Table:
+    return pa.ipc.open_stream(data).read_all()
+
+
+def _sent(given: Mapping[str, Any]) -> Work:
+    """The work that was sent to a process."""
+    tables = {name: _unpacked(given[name]) for name in ("inputs", "outputs")}
+    supplied = {at: _unpacked(data) for at, data in given["supplied"].items()}
+    return Work(**{**given, **tables, "supplied": supplied})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,5 +200,6 @@ def inputs_of(plan: Plan, number: int) -> list[str]:
     columns = [INPUT_TABLE] if in_tables else [input_video(getattr(op, "camera", ""))]
     if isinstance(op, WriteTables):
         columns += map(input_video, plan.table.decoded)
-    rows = plan.inputs.select(columns).slice(op.episodes.start, len(op.episodes))
-    return sorted({name for column in rows.columns for name in column.unique().to_pylist() if name})
+    start, count = op.episodes.start, len(op.episodes)
+    rows = [plan.inputs[column].slice(start, count).to_pylist() for column in columns]
+    return sorted({name for names in rows for name in names if name})

@@ -71,6 +71,12 @@ def append(path: str, data: bytes) -> None:
         file.write(data)
 
 
+def truncate(path: str, size: int) -> None:
+    """Keep the first bytes of a file."""
+    with _operation("truncate", path):
+        os.truncate(path, size)
+
+
 def make_folders(path: str | os.PathLike[str]) -> None:
     """Make a folder and those above it, as far as they are not there."""
     if not os.path.isdir(path):

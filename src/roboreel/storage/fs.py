@@ -187,6 +187,11 @@ class LocalRoot(Root):
         with self._explained(name):
             disk.append(self._at(name), data)
 
+    def cut(self, name: str, size: int) -> None:
+        """Keep the first bytes of a file that roboreel made."""
+        with self._explained(name):
+            disk.truncate(self._at(name), size)
+
     def sync(self, names: Sequence[str]) -> None:
         """Force files to the disk, and the folders that name them."""
         with self._explained("."):
