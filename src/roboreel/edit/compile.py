@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from roboreel.edit.compile_video import (
     refuse_cuts,
     refuse_sizes,
 )
+from roboreel.edit.like import not_followed, rule_of
 from roboreel.edit.pack import runs
 from roboreel.edit.plan import (
     DECLARED_ROWS,
@@ -58,7 +59,7 @@ from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
 from roboreel.errors import PlanError
 from roboreel.format.feature import Feature
-from roboreel.format.inventory import FileFacts, Inventory
+from roboreel.format.inventory import FileFacts, Int64, Inventory
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
@@ -135,7 +136,12 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
         supplied=view.supplied,
         splits=splits,
         input_bytes=_input_bytes(view, inventory),
-        problems=(*view.model.problems, *inventory.problems, *problems.found),
+        problems=(
+            *view.model.problems,
+            *inventory.problems,
+            *problems.found,
+            *_unlike(view, features, inventory.rows[view.rows]),
+        ),
         losses=(*_losses(view, inventory), *view.lost, *torn),
         skipped=skipped,
         refused=refused,
@@ -237,6 +243,7 @@ def _measures(
     """
     ops: list[Op] = []
     anew, every = view.view.recomputed, view.view.every_picture
+    like = rule_of(view.view.like)
     images = [n for n, f in features.items() if f.dtype == "image" and n in anew]
     cameras = dict.fromkeys([*inventory.cameras, *recodes, *images])
     for name in [name for name in cameras if name not in view.view.pictures]:
@@ -244,9 +251,11 @@ def _measures(
         lacking = [True] * len(view.rows) if known is None else (~known[view.rows]).tolist()
         if view.model.info.features[name].is_depth:
             continue  # its values are depths, not brightness: a later release computes them
+        as_pictures = like is not None and like.every_table_picture and not features[name].is_video
+        whole = as_pictures or (name in anew and every)
         lack = "asked to recompute them" if name in anew else "no statistics of these episodes"
-        reason = f"{lack}: computed from {'all' if name in anew and every else 'a sample of'}"
-        reason += " their pictures"
+        reason = f"{lack}: computed from {'all' if whole else 'a sample of'} their pictures"
+        reason += f", like {view.view.like}" if like is not None else ""
         in_tables = np.full(len(view.rows), name in images)
         if name in recodes:
             in_tables = recodes[name].from_tables[view.rows]
@@ -257,7 +266,8 @@ def _measures(
                     camera=name,
                     episodes=episodes,
                     from_tables=kind,
-                    every_picture=name in anew and every,
+                    every_picture=whole,
+                    every_pixel=like is not None and like.every_pixel,
                     backend=view.target.video_backend,
                     reason=reason,
                 )
@@ -294,6 +304,14 @@ def _refuse_unlike(view: United) -> None:
         raise PlanError(f"{version} has no place for quantiles: write v3.0")
     if like == "lerobot-0.3.3" and version.has_quantiles:
         raise PlanError(f"{like} has no quantiles, and {version} wants them: write v2.1")
+
+
+def _unlike(view: United, features: Mapping[str, Feature], rows: Int64) -> Iterator[Problem]:
+    """Where the release that is to be followed is not."""
+    of = view.view
+    if of.like is not None:
+        wanted = {name: feature for name, feature in features.items() if name in of.recomputed}
+        yield from not_followed(of.like, wanted, rows, sampled=not of.every_picture)
 
 
 def _relative(view: United, features: Mapping[str, Feature]) -> RelativeProgram | None:

@@ -190,6 +190,10 @@ class TableProgram:
     """Those that statistics include, from 0 to 1, ascending."""
     binned: bool = False
     """True: quantiles are read off histograms, as lerobot does. False: numpy's linear ones."""
+    every_picture: bool = False
+    """True: all pictures of a measured column count. False: a sample."""
+    every_pixel: bool = False
+    """True: all pixels of them count. False: large pictures are thinned."""
 
     @property
     def schema(self) -> pa.Schema:

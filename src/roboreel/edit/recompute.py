@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from roboreel.edit.relative import Like, RelativeActions, relative_components
+from roboreel.edit.like import Like
+from roboreel.edit.relative import RelativeActions, relative_components
 from roboreel.errors import UsageError
 from roboreel.format.stats import quantile_name
 

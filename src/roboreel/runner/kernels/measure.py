@@ -70,8 +70,6 @@ def _stats(
     values = {name: column_values(table[name]) for name in names}
     whole = {name: found for name, found in values.items() if found is not None}
     numbers = _numbers(whole, rows, program)
-    if program.binned:
-        numbers = with_binned_quantiles(numbers, whole, rows, program.quantiles)
     others = table.select([name for name in table.column_names if name not in whole])
     if not others.num_columns:
         return [numbers]
@@ -98,7 +96,10 @@ def _numbers(
         columns |= found.columns
         count = columns[name, "count"]
         columns[name, "count"] = StatsColumn(count.values // each_row, count.present)
-    return StatsBlock(len(rows), columns)
+    found = StatsBlock(len(rows), columns)
+    return (
+        with_binned_quantiles(found, values, rows, program.quantiles) if program.binned else found
+    )
 
 
 def _one_by_one(
@@ -121,10 +122,12 @@ def _of_episode(table: pa.Table, program: TableProgram, pixels: CameraCounts) ->
     stats = _numbers(usable, counts, program).of(0) if usable else {}
     for name in [name for name in table.column_names if name in program.images]:
         try:
-            own = column_pixels(table[name])
+            own = column_pixels(
+                table[name], every_picture=program.every_picture, every_pixel=program.every_pixel
+            )
         except VideoError as error:
             raise StorageError(f"column '{name}': {error}") from error
-        measured = own.stats(program.quantiles)
+        measured = own.stats(program.quantiles, binned=program.binned)
         if measured is not None:
             stats[name] = measured
             pixels.add(name, own.counted)

@@ -17,9 +17,17 @@ import pyarrow as pa
 
 from roboreel.edit.plan import ROWS, MeasureCamera
 from roboreel.errors import StorageError
-from roboreel.format.histograms import PEAK, CameraCounts, Counted, Counts, histogram_stats
+from roboreel.format.binned import binned_quantiles
+from roboreel.format.histograms import (
+    PEAK,
+    CameraCounts,
+    Counted,
+    Counts,
+    counted_pixels,
+    histogram_stats,
+)
 from roboreel.format.model import EPISODE
-from roboreel.format.stats import FeatureStats, Stats, values_stats
+from roboreel.format.stats import FeatureStats, Stats, quantile_name, values_stats
 from roboreel.format.stats_block import blocks_of
 from roboreel.runner.kernels.frames import camera_frames
 from roboreel.runner.work import OpResult, Work
@@ -27,6 +35,8 @@ from roboreel.storage.video.decode import decode_picture
 from roboreel.storage.video.thin import Thinner
 
 _LARGE, _WANTED = 300, 150
+_LARGE_PICTURE = 1 << 16
+"""Pixels of a picture that is counted by itself, where it lies."""
 _COUNTED_AT_ONCE = 8
 """Pictures whose pixels are counted together: what is in memory does not grow with an episode."""
 
@@ -57,18 +67,22 @@ class Pixels:
     pictures: int = 0
     _counts: Counts | None = None
     _few: list[npt.NDArray[np.uint8]] = field(default_factory=list, repr=False)
-    """(channels, pixels) of pictures that are not yet counted."""
+    """(pixels, channels) of pictures that are not yet counted."""
     _deep: list[npt.NDArray[np.generic]] = field(default_factory=list, repr=False)
 
     def add(self, picture: npt.NDArray[np.generic]) -> None:
         """Take in an (H, W, C) picture."""
         self.pictures += 1
         small = picture if self.every_pixel else thinned(picture)
-        if small.dtype != np.uint8:
-            self._deep.append(small.reshape(-1, small.shape[-1]))
+        flat = small.reshape(-1, small.shape[-1])
+        if flat.dtype != np.uint8:
+            self._deep.append(flat)
             return
-        flat = np.moveaxis(small.astype(np.uint8, copy=False), 2, 0)
-        self._few.append(flat.reshape(small.shape[2], -1))
+        pixels = flat.astype(np.uint8, copy=False)
+        if len(pixels) >= _LARGE_PICTURE:
+            self._take(counted_pixels(pixels))
+            return
+        self._few.append(pixels)
         if len(self._few) == _COUNTED_AT_ONCE:
             self._count()
 
@@ -78,30 +92,45 @@ class Pixels:
         self._count()
         return None if self._deep or self._counts is None else Counted(self._counts, 1)
 
-    def stats(self, quantiles: Sequence[float]) -> FeatureStats | None:
-        """Statistics per channel; those of 8 bits in [0, 1], deeper ones as they are."""
+    def stats(self, quantiles: Sequence[float], *, binned: bool = False) -> FeatureStats | None:
+        """Statistics per channel; those of 8 bits in [0, 1], deeper ones as they are.
+
+        Args:
+            quantiles: which to include, from 0 to 1.
+            binned: True reads them off a histogram, as lerobot does; False gives numpy's linear ones.
+        """
         if self._deep:
-            stats = values_stats(np.concatenate(self._deep), quantiles=quantiles)
+            values = np.concatenate(self._deep)
+            stats = values_stats(values, quantiles=() if binned else quantiles)
+            cuts = binned_quantiles(values, quantiles) if binned else ()
+            stats |= {quantile_name(q): cut for q, cut in zip(quantiles, cuts, strict=False)}
             shaped: FeatureStats = {key: value.reshape(-1, 1, 1) for key, value in stats.items()}
             return {**shaped, "count": np.array([self.pictures], dtype=np.int64)}
         self._count()
         if self._counts is None:
             return None
-        return histogram_stats(self._counts, pictures=self.pictures, peak=PEAK, quantiles=quantiles)
+        return histogram_stats(
+            self._counts, pictures=self.pictures, peak=PEAK, quantiles=quantiles, binned=binned
+        )
 
     def _count(self) -> None:
         if not self._few:
             return
-        channels = np.concatenate(self._few, axis=1)
+        pixels = np.concatenate(self._few)
         self._few = []
-        found = np.stack([np.bincount(channel, minlength=PEAK + 1) for channel in channels])
+        self._take(counted_pixels(pixels))
+
+    def _take(self, found: Counts) -> None:
         self._counts = found if self._counts is None else self._counts + found
 
 
-def column_pixels(column: pa.ChunkedArray) -> Pixels:
-    """The pixels of a sample of a column of encoded pictures."""
-    pixels = Pixels()
-    encoded = (column[at]["bytes"].as_py() for at in sampled_frames(len(column)))
+def column_pixels(
+    column: pa.ChunkedArray, *, every_picture: bool = False, every_pixel: bool = False
+) -> Pixels:
+    """The pixels of a column of encoded pictures: of a sample of them, large ones thinned, or of all."""
+    pixels = Pixels(every_pixel=every_pixel)
+    chosen = range(len(column)) if every_picture else sampled_frames(len(column))
+    encoded = (column[at]["bytes"].as_py() for at in chosen)
     for data in filter(None, encoded):
         pixels.add(decode_picture(data))
     return pixels
@@ -126,7 +155,7 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
         pixels = Pixels(every_pixel=op.every_pixel)
         for picture in _pictures(frames, every_pixel=op.every_pixel):
             pixels.add(picture)
-        measured = pixels.stats(work.table.quantiles)
+        measured = pixels.stats(work.table.quantiles, binned=work.table.binned)
         if measured is None:
             raise StorageError(f"no picture of '{op.camera}' in episode {episode} decodes")
         stats.append({op.camera: measured})
