@@ -13,6 +13,7 @@ from roboreel.format.stats import Stats
 from roboreel.format.stats_block import StatsBlock
 from roboreel.format.stats_merger import StatsMerger
 from roboreel.format.version import FormatVersion
+from roboreel.runner.sketches import WholeSketches
 from roboreel.runner.stats_quantiles import with_whole_quantiles
 from roboreel.runner.stats_relative import with_relative_actions
 from roboreel.storage.fs import LocalRoot
@@ -20,7 +21,10 @@ from roboreel.storage.tables_write import write_table
 
 
 def write_documents(
-    root: LocalRoot, plan: Plan, episode_stats: Iterable[StatsBlock]
+    root: LocalRoot,
+    plan: Plan,
+    episode_stats: Iterable[StatsBlock],
+    sketches: WholeSketches | None = None,
 ) -> tuple[int, Stats]:
     """Write every document of the result; returns their bytes and the merged statistics.
 
@@ -28,10 +32,11 @@ def write_documents(
         root: the staged result, whole but for its documents.
         plan: the plan that was run.
         episode_stats: the statistics of the episodes, in order, some at a time; taken once.
+        sketches: what ops have made of the rows on their way.
     """
     merger = StatsMerger()
     written = 0
-    merged = _Merged(root, plan, merger)
+    merged = _Merged(root, plan, merger, sketches or WholeSketches())
     for name, content in _documents(plan, _merging(episode_stats, merger), merged):
         if isinstance(content, pa.Table):
             write_table(root, name, content)
@@ -48,9 +53,11 @@ class _Merged:
     root: LocalRoot
     plan: Plan
     merger: StatsMerger
+    sketches: WholeSketches
 
     def result(self) -> Stats:
-        merged = with_whole_quantiles(self.root, self.plan, self.merger.result())
+        merged = self.merger.result()
+        merged = with_whole_quantiles(self.root, self.plan, merged, self.sketches)
         return with_relative_actions(self.root, self.plan, merged)
 
 

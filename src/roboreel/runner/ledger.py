@@ -180,10 +180,10 @@ class Ledger:
     def record(self, result: OpResult) -> None:
         """Note that an op is done."""
         names = outputs_of(self.plan, result.number)
-        plain = dataclasses.asdict(dataclasses.replace(result, stats=()))
+        bare = dataclasses.replace(result, stats=(), sketches={})
         line: dict[str, Json] = {
             "op": result.number,
-            "result": {**plain, "changed": sorted(result.changed)},
+            "result": {**dataclasses.asdict(bare), "changed": sorted(result.changed)},
             "inputs": inputs_mark(self.plan, result.number),
             "files": {name: self._mark(name) for name in names},
             "stats": [block_to_json(block) for block in result.stats],
@@ -191,7 +191,7 @@ class Ledger:
         start = self._size
         self._add(line)
         self._place[result.number] = _Place(start, self._size)
-        self.done[result.number] = dataclasses.replace(result, stats=())
+        self.done[result.number] = bare
         if result.measured and self._kept_bytes < _KEPT_BYTES:
             self._keep(result.number, result.stats)
         self._unsynced += names

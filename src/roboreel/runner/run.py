@@ -27,6 +27,7 @@ from roboreel.runner.commit import write_documents
 from roboreel.runner.executor import Executor
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.report import Report
+from roboreel.runner.sketches import WholeSketches
 from roboreel.runner.stats import disagreements, settled_stats
 from roboreel.runner.work import OpFailure, OpResult, check_unchanged, work_of
 from roboreel.runner.worker import attempt
@@ -77,11 +78,11 @@ def run_plan(
     with _left_in_order(staging, ledger):
         resumed = _begin(staging, ledger, leftovers)
         _require_space(staging, ledger)
-        _run_ops(plan, executor, ledger, progress)
+        sketches = _run_ops(plan, executor, ledger, progress)
         results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
         settled = settled_stats(plan, stored_stats, ledger.stats_of)
-        document_bytes, merged = write_documents(staging.root, plan, settled)
+        document_bytes, merged = write_documents(staging.root, plan, settled, sketches)
         problems = _disagreements(plan, global_stats, merged, changed)
         verify(str(staging.root.path))
         seconds = time.monotonic() - begun
@@ -234,8 +235,11 @@ def refuse_changed(root: Root, prefix: str, names: Iterable[str], plan: Plan) ->
         raise RunError(str(error)) from error
 
 
-def _run_ops(plan: Plan, executor: Executor, ledger: Ledger, progress: Progress | None) -> None:
+def _run_ops(
+    plan: Plan, executor: Executor, ledger: Ledger, progress: Progress | None
+) -> WholeSketches:
     """Do what is not done yet, and note it; ops that fail do not keep the others from being done."""
+    sketches = WholeSketches()
     failures: list[OpFailure] = []
     works = work_of(plan, str(ledger.root.path), done=frozenset(ledger.done))
     with contextlib.closing(executor.run(works, attempt)) as outcomes:
@@ -247,12 +251,14 @@ def _run_ops(plan: Plan, executor: Executor, ledger: Ledger, progress: Progress 
                     break
                 continue
             ledger.record(outcome)
+            sketches.take(outcome.number, outcome.sketches)
             if progress is not None:
                 progress(outcome)
     if failures:
         raise RunError(_told(failures))
     if len(ledger.done) != len(plan.ops):
         raise RunError(f"{len(ledger.done)} of {len(plan.ops)} ops gave a result")
+    return sketches
 
 
 def _told(failures: list[OpFailure]) -> str:

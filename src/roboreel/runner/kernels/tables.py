@@ -22,6 +22,7 @@ from roboreel.runner.kernels.rows import (
     transformed,
     with_counted,
 )
+from roboreel.runner.sketches import Sketches, empty_sketches
 from roboreel.runner.work import OpResult, Work
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import read_footer
@@ -31,7 +32,7 @@ from roboreel.storage.tables_write import write_batches
 def run_write_tables(work: Work, op: WriteTables) -> OpResult:
     """Write the op's table files and measure what the plan asks for."""
     source, staging = work.roots()
-    schema, done = work.table.schema, _Done()
+    schema, done = work.table.schema, _Done(empty_sketches(work.sketched))
     size = 0
     with Inputs(work, source) as inputs:
         stream = _Stream(_tables(work, inputs, schema, done))
@@ -58,7 +59,7 @@ def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
     These are what they would be written as, by the survey of the same bytes: only the tasks are read.
     """
     source, staging = work.roots()
-    done, size = _Done(), 0
+    done, size = _Done(empty_sketches(work.sketched)), 0
     promised: dict[str, int] = {}
     read = [name for name in work.table.measured if name not in COUNTED]
     with Inputs(work, source, columns=read) as inputs:
@@ -68,7 +69,7 @@ def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
             promised[name] = int(inputs.members[members[0] : members[-1] + 1].rows.sum())
         for batch in inputs.batches(0, len(work.inputs)):
             rows = with_counted(batch, work.table)
-            done.stats += measured_stats(rows, batch.members, work.table)
+            done.stats += measured_stats(rows, batch.members, work.table, done.sketches)
         for name, count in promised.items():
             if inputs.file_rows[name] != count:
                 raise RunError(f"'{name}' holds {inputs.file_rows[name]} rows, promised {count}")
@@ -78,12 +79,16 @@ def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
 
 @dataclass(slots=True)
 class _Done:
+    sketches: Sketches
     rows: int = 0
     stats: list[StatsBlock] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
 
     def result(self, work: Work, op: WriteTables | CopyTables, size_bytes: int) -> OpResult:
         """What the op did."""
+        for sketch in self.sketches.values():
+            if sketch is not None:
+                sketch.count()
         return OpResult(
             number=work.number,
             rows=self.rows,
@@ -92,6 +97,7 @@ class _Done:
             measured=sum(int(block.described().sum()) for block in self.stats),
             stats=tuple(self.stats),
             changed=frozenset(self.changed),
+            sketches=self.sketches,
         )
 
 
@@ -121,7 +127,7 @@ def _tables(
         decoded = {n: _decoded(work, inputs.root, batch, n) for n in work.table.decoded}
         table = transformed(batch, work.table, schema, decoded)
         done.changed |= changed_columns(batch.rows, table)
-        done.stats += measured_stats(table, batch.members, work.table)
+        done.stats += measured_stats(table, batch.members, work.table, done.sketches)
         yield table, batch.members.rows.tolist()
 
 
