@@ -57,7 +57,7 @@ from roboreel.edit.sound import sound_view
 from roboreel.edit.unite import United, unite
 from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
-from roboreel.errors import PlanError
+from roboreel.errors import PlanError, Problem
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import FileFacts, Int64, Inventory
 from roboreel.format.model import (

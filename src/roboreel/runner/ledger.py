@@ -40,7 +40,7 @@ _KEPT_BYTES = 64 << 20
 _COLUMN_BYTES = 400
 """What a column of statistics takes in memory beside its numbers; of one episode, that is most of it."""
 _READ_BYTES = 1 << 20
-_NOT_PLAIN = ("stats", "changed", "pixels")
+_NOT_PLAIN = ("stats", "changed", "pixels", "sketches")
 _COUNTS = tuple(one.name for one in dataclasses.fields(OpResult) if one.name not in _NOT_PLAIN)
 
 
@@ -168,7 +168,7 @@ class Ledger:
     def record(self, result: OpResult) -> None:
         """Note that an op is done."""
         names = outputs_of(self.plan, result.number)
-        bare = dataclasses.replace(result, stats=(), pixels={})
+        bare = dataclasses.replace(result, stats=(), pixels={}, sketches={})
         line: dict[str, Json] = {
             "op": result.number,
             "result": {name: getattr(result, name) for name in _COUNTS}

@@ -27,6 +27,7 @@ from roboreel.runner.commit import write_documents
 from roboreel.runner.executor import Executor
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.report import Report
+from roboreel.runner.sketches import WholeSketches
 from roboreel.runner.stats import disagreements, settled_stats
 from roboreel.runner.work import OpFailure, OpResult, check_unchanged, work_of
 from roboreel.runner.worker import attempt
@@ -77,11 +78,13 @@ def run_plan(
     with _left_in_order(staging, ledger):
         resumed = _begin(staging, ledger, leftovers)
         _require_space(staging, ledger)
-        _run_ops(plan, executor, ledger, progress)
+        sketches = _run_ops(plan, executor, ledger, progress)
         results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
         settled = settled_stats(plan, stored_stats, ledger.stats_of)
-        document_bytes, merged = write_documents(staging.root, plan, settled, ledger.pixels)
+        document_bytes, merged = write_documents(
+            staging.root, plan, settled, ledger.pixels, sketches
+        )
         problems = _disagreements(plan, global_stats, merged, changed)
         verify(str(staging.root.path))
         seconds = time.monotonic() - begun
@@ -236,11 +239,14 @@ def refuse_changed(root: Root, prefix: str, names: Iterable[str], plan: Plan) ->
         raise RunError(str(error)) from error
 
 
-def _run_ops(plan: Plan, executor: Executor, ledger: Ledger, progress: Progress | None) -> None:
+def _run_ops(
+    plan: Plan, executor: Executor, ledger: Ledger, progress: Progress | None
+) -> WholeSketches:
     """Do what is not done yet, and note it; ops that fail do not keep the others from being done.
 
     Where there will be no result, only what another plan can take over is done.
     """
+    sketches = WholeSketches()
     failures: list[OpFailure] = []
     left_out = {
         n for n, op in enumerate(plan.ops) if plan.refused and op.kind != MeasureCamera.kind
@@ -255,12 +261,14 @@ def _run_ops(plan: Plan, executor: Executor, ledger: Ledger, progress: Progress 
                     break
                 continue
             ledger.record(outcome)
+            sketches.take(outcome.number, outcome.sketches)
             if progress is not None:
                 progress(outcome)
     if failures or plan.refused:
         raise RunError(_told(failures, plan))
     if len(ledger.done) != len(plan.ops):
         raise RunError(f"{len(ledger.done)} of {len(plan.ops)} ops gave a result")
+    return sketches
 
 
 def _told(failures: list[OpFailure], plan: Plan) -> str:
