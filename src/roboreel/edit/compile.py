@@ -58,6 +58,7 @@ from roboreel.edit.unite import United, unite
 from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
+from roboreel.format.depth import DepthScale, depth_scale, has_camera_stats
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import FileFacts, Int64, Inventory
 from roboreel.format.model import (
@@ -249,8 +250,10 @@ def _measures(
     for name in [name for name in cameras if name not in view.view.pictures]:
         known = None if name in anew else inventory.with_stats.get(name)
         lacking = [True] * len(view.rows) if known is None else (~known[view.rows]).tolist()
-        if view.model.info.features[name].is_depth:
-            continue  # its values are depths, not brightness: a later release computes them
+        feature = view.model.info.features[name]
+        if not has_camera_stats(feature):
+            continue
+        depth = depth_scale(feature) or DepthScale() if feature.is_depth else None
         as_pictures = like is not None and like.every_table_picture and not features[name].is_video
         whole = as_pictures or (name in anew and every)
         lack = "asked to recompute them" if name in anew else "no statistics of these episodes"
@@ -268,7 +271,8 @@ def _measures(
                     from_tables=kind,
                     every_picture=whole,
                     every_pixel=like is not None and like.every_pixel,
-                    backend=view.target.video_backend,
+                    depth=depth,
+                    backend=view.target.video_backend if depth is None else "pyav",
                     reason=reason,
                 )
                 for episodes in runs(flags, longest=_MEASURED_EPISODES)

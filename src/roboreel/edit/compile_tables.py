@@ -153,6 +153,7 @@ def program_of(
         shapes={n: features[n].shape for n in (*_filled(view), *view.view.masks) if n in features},
         decoded=tuple(name for name in features if name in view.view.pictures),
         images=tuple(item.name for item in fields if is_image(item.type)),
+        depths=tuple(name for name, feature in features.items() if feature.is_depth),
         quantiles=_quantiles(view),
         binned=like is not None and like.binned and view.target.version.has_quantiles,
         every_picture=like is not None and like.every_table_picture,

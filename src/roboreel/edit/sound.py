@@ -7,6 +7,7 @@ import numpy as np
 from roboreel.edit.compile_tables import episodes_without
 from roboreel.edit.unite import United
 from roboreel.errors import PlanError, Problem
+from roboreel.format.depth import has_camera_stats
 from roboreel.format.inventory import Inventory
 
 
@@ -42,7 +43,9 @@ def _cameras_to_measure(view: United, inventory: Inventory) -> bool:
         known = inventory.with_stats.get(name)
         lacks = known is None or not bool(known[view.rows].all())
         if name in view.view.recomputed or (
-            lacks and not view.model.info.features[name].is_depth and name not in view.view.pictures
+            lacks
+            and has_camera_stats(view.model.info.features[name])
+            and name not in view.view.pictures
         ):
             return True
     return False

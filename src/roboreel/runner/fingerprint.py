@@ -58,7 +58,7 @@ def fingerprint(plan: Plan) -> str:
     return digest.hexdigest()
 
 
-_OPS = json.JSONEncoder(sort_keys=True)
+_OPS = json.JSONEncoder(sort_keys=True, default=dataclasses.asdict)
 
 
 def _op_text(op: Op) -> str:

@@ -144,7 +144,10 @@ def _of_episode(table: pa.Table, program: TableProgram, pixels: CameraCounts) ->
     for name in [name for name in table.column_names if name in program.images]:
         try:
             own = column_pixels(
-                table[name], every_picture=program.every_picture, every_pixel=program.every_pixel
+                table[name],
+                every_picture=program.every_picture,
+                every_pixel=program.every_pixel,
+                depth=name in program.depths,
             )
         except VideoError as error:
             raise StorageError(f"column '{name}': {error}") from error

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from roboreel.edit.plan import ROWS, MeasureCamera
 from roboreel.errors import StorageError
-from roboreel.format.binned import binned_quantiles
+from roboreel.format.deep import DeepPixels
 from roboreel.format.histograms import (
     PEAK,
     CameraCounts,
@@ -26,8 +26,9 @@ from roboreel.format.histograms import (
     counted_pixels,
     histogram_stats,
 )
+from roboreel.format.inventory import Floats
 from roboreel.format.model import EPISODE
-from roboreel.format.stats import FeatureStats, Stats, quantile_name, values_stats
+from roboreel.format.stats import FeatureStats, Stats
 from roboreel.format.stats_block import blocks_of
 from roboreel.runner.kernels.frames import camera_frames
 from roboreel.runner.work import OpResult, Work
@@ -64,19 +65,21 @@ class Pixels:
 
     every_pixel: bool = False
     """True: large pictures are not thinned."""
+    depth: bool = False
+    """True: also 8 bits are depths, not a share of full brightness."""
     pictures: int = 0
     _counts: Counts | None = None
     _few: list[npt.NDArray[np.uint8]] = field(default_factory=list, repr=False)
     """(pixels, channels) of pictures that are not yet counted."""
-    _deep: list[npt.NDArray[np.generic]] = field(default_factory=list, repr=False)
+    _deep: DeepPixels = field(default_factory=DeepPixels, repr=False)
 
     def add(self, picture: npt.NDArray[np.generic]) -> None:
         """Take in an (H, W, C) picture."""
         self.pictures += 1
         small = picture if self.every_pixel else thinned(picture)
         flat = small.reshape(-1, small.shape[-1])
-        if flat.dtype != np.uint8:
-            self._deep.append(flat)
+        if self.depth or flat.dtype != np.uint8:
+            self._deep.add(flat)
             return
         pixels = flat.astype(np.uint8, copy=False)
         if len(pixels) >= _LARGE_PICTURE:
@@ -100,12 +103,7 @@ class Pixels:
             binned: True reads them off a histogram, as lerobot does; False gives numpy's linear ones.
         """
         if self._deep:
-            values = np.concatenate(self._deep)
-            stats = values_stats(values, quantiles=() if binned else quantiles)
-            cuts = binned_quantiles(values, quantiles) if binned else ()
-            stats |= {quantile_name(q): cut for q, cut in zip(quantiles, cuts, strict=False)}
-            shaped: FeatureStats = {key: value.reshape(-1, 1, 1) for key, value in stats.items()}
-            return {**shaped, "count": np.array([self.pictures], dtype=np.int64)}
+            return self._deep.stats(quantiles, pictures=self.pictures, binned=binned)
         self._count()
         if self._counts is None:
             return None
@@ -125,10 +123,14 @@ class Pixels:
 
 
 def column_pixels(
-    column: pa.ChunkedArray, *, every_picture: bool = False, every_pixel: bool = False
+    column: pa.ChunkedArray,
+    *,
+    every_picture: bool = False,
+    every_pixel: bool = False,
+    depth: bool = False,
 ) -> Pixels:
     """The pixels of a column of encoded pictures: of a sample of them, large ones thinned, or of all."""
-    pixels = Pixels(every_pixel=every_pixel)
+    pixels = Pixels(every_pixel=every_pixel, depth=depth)
     chosen = range(len(column)) if every_picture else sampled_frames(len(column))
     encoded = (column[at]["bytes"].as_py() for at in chosen)
     for data in filter(None, encoded):
@@ -152,9 +154,10 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
             chosen=chosen,
             backend=op.backend,
         )
-        pixels = Pixels(every_pixel=op.every_pixel)
+        pixels = Pixels(every_pixel=op.every_pixel, depth=op.depth is not None)
+        distances = None if op.depth is None or op.from_tables else op.depth.distances
         for picture in _pictures(frames, every_pixel=op.every_pixel):
-            pixels.add(picture)
+            pixels.add(picture if distances is None else _depths(picture, distances))
         measured = pixels.stats(work.table.quantiles, binned=work.table.binned)
         if measured is None:
             raise StorageError(f"no picture of '{op.camera}' in episode {episode} decodes")
@@ -166,6 +169,13 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
         stats=tuple(blocks_of(stats)),
         pixels=counted.by_camera(),
     )
+
+
+def _depths(codes: npt.NDArray[np.generic], distances: Floats) -> Floats:
+    """What the codes of a depth video stand for."""
+    if codes.dtype != np.uint16 or codes.shape[-1] != 1:
+        raise StorageError("the video holds no codes of depths, as info.json says it does")
+    return distances[np.minimum(codes.astype(np.int64), len(distances) - 1)]
 
 
 def _pictures(frames: Iterable[Any], *, every_pixel: bool) -> Iterator[npt.NDArray[np.generic]]:
