@@ -127,15 +127,20 @@ class Ledger:
         return len(self.done)
 
     def _look_through(self, lines: Iterable[_Line]) -> int:
-        """Find what holds of another plan's ledger; returns how many ops that noted as done."""
+        """Find what holds of another plan's ledger; returns how many ops that noted as done.
+
+        Where that plan has written files, nothing does: they would be lost by what may be a mistake.
+        """
         known = {measurement(self.plan, number): number for number in range(len(self.plan.ops))}
-        known.pop(None, None)
-        noted = 0
+        noted = measured = 0
         for place, line in _trusted(lines):
             noted += "op" in line
-            number = known.get(cast("str | None", line.get("measurement")))
-            if number is not None:
-                self.adoptable[number] = place
+            mark = cast("str | None", line.get("measurement"))
+            measured += mark is not None
+            if mark in known and mark is not None:
+                self.adoptable[known[mark]] = place
+        if measured < noted:
+            self.adoptable.clear()
         return noted
 
     def adopt(self) -> int:
