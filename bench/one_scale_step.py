@@ -27,6 +27,7 @@ from roboreel.edit.view import Target, whole_view
 from roboreel.format.histograms import CameraCounts
 from roboreel.format.version import parse_version
 from roboreel.runner.commit import write_documents
+from roboreel.runner.sketches import WholeSketches
 from roboreel.runner.stats import settled_stats
 from roboreel.runner.work import work_of
 from roboreel.storage.fs import LocalRoot
@@ -107,7 +108,7 @@ def documents(source: str, version: str, out: str) -> Timed:
 def _write_documents(dataset: Dataset, plan: Plan, out: str) -> None:
     stored = dataset.stored_stats()
     settled = settled_stats(plan, lambda _, episodes: stored.blocks(episodes), lambda _: [])
-    write_documents(LocalRoot(out), plan, settled, CameraCounts())
+    write_documents(LocalRoot(out), plan, settled, CameraCounts(), WholeSketches())
 
 
 def documents_limit(source: str, version: str, out: str) -> Timed:

@@ -60,12 +60,17 @@ def fabricate(root: Path, *, version: str, episodes: int) -> None:
 def _info(version: str, episodes: int) -> dict[str, object]:
     document = {**info(SHAPE, [LENGTH] * episodes), "codebase_version": version}
     document["total_tasks"] = min(TASK_COUNT, episodes)
-    if version == "v3.0":
-        place = "chunk-{chunk_index:03d}/file-{file_index:03d}"
-        document["data_path"] = f"data/{place}.parquet"
-        document["video_path"] = f"videos/{{video_key}}/{place}.mp4"
-        document = {k: v for k, v in document.items() if k not in ("total_videos", "total_chunks")}
-    return document
+    return of_v3(document) if version == "v3.0" else document
+
+
+def of_v3(document: dict[str, object]) -> dict[str, object]:
+    """`info.json` of v2.1 as v3.0 has it."""
+    place = "chunk-{chunk_index:03d}/file-{file_index:03d}"
+    found = {k: v for k, v in document.items() if k not in ("total_videos", "total_chunks")}
+    found["codebase_version"] = "v3.0"
+    found["data_path"] = f"data/{place}.parquet"
+    found["video_path"] = f"videos/{{video_key}}/{place}.mp4"
+    return found
 
 
 def _write_v2(root: Path, clip: Path, episodes: int, *, has_stats: bool) -> None:
@@ -151,7 +156,7 @@ def _write_v3(root: Path, clip: Path, episodes: int) -> None:
     link, link_short = _linker(long), _linker(short)
     for number, first in enumerate(range(0, episodes, EPISODES_PER_FILE)):
         members = range(first, min(first + EPISODES_PER_FILE, episodes))
-        name = _numbered(number)
+        name = numbered(number)
         place = root / "data" / f"{name}.parquet"
         place.parent.mkdir(parents=True, exist_ok=True)
         tables = [
@@ -169,7 +174,7 @@ def _write_v3(root: Path, clip: Path, episodes: int) -> None:
             (link if whole else link_short)(video)
     for number, first in enumerate(range(0, episodes, EPISODES_PER_TABLE)):
         count_ = min(EPISODES_PER_TABLE, episodes - first)
-        place = root / "meta/episodes" / f"{_numbered(number)}.parquet"
+        place = root / "meta/episodes" / f"{numbered(number)}.parquet"
         place.parent.mkdir(parents=True, exist_ok=True)
         table = _episodes_table(first, count_, number, _tasks(episodes))
         pq.write_table(table, place, row_group_size=ROW_GROUP)
@@ -181,7 +186,8 @@ def _write_v3(root: Path, clip: Path, episodes: int) -> None:
     (root / "meta/stats.json").write_text(json.dumps(_stats(0)), encoding="utf-8")
 
 
-def _numbered(number: int) -> str:
+def numbered(number: int) -> str:
+    """Where the file of that number lies, without what comes before and after."""
     chunk, file = divmod(number, CHUNK_SIZE)
     return f"chunk-{chunk:03d}/file-{file:03d}"
 

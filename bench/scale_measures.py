@@ -20,6 +20,7 @@ from roboreel.runner.commit import write_documents
 from roboreel.runner.executor import make_executor
 from roboreel.runner.kernels.pictures import Pixels
 from roboreel.runner.ledger import Ledger
+from roboreel.runner.sketches import WholeSketches
 from roboreel.runner.stats import settled_stats
 from roboreel.runner.work import OpFailure, OpResult, Work, work_of
 from roboreel.storage.fs import LocalRoot
@@ -60,7 +61,13 @@ def _run(plan: Plan, out: str, ledger: Ledger) -> None:
 
 def _write_documents(plan: Plan, ledger: Ledger) -> None:
     settled = settled_stats(plan, lambda _, episodes: [], ledger.stats_of)
-    write_documents(LocalRoot(Path(ledger.notes.path) / "documents"), plan, settled, ledger.pixels)
+    write_documents(
+        LocalRoot(Path(ledger.notes.path) / "documents"),
+        plan,
+        settled,
+        ledger.pixels,
+        WholeSketches(),
+    )
 
 
 def made_up(work: Work) -> OpResult:

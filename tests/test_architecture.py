@@ -47,7 +47,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "errors",
     ),
     "measuring": ("planning", "dataset", "edit", "runner", "format", "errors"),
-    "parts": ("ops", "edit", "runner.ledger", "storage", "format", "errors"),
+    "parts": ("ops", "edit", "runner.fingerprint", "storage", "format", "errors"),
     "cli": (
         "parts",
         "ops",

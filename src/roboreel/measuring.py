@@ -18,6 +18,7 @@ from roboreel.edit.plan import SOURCE_EPISODE, MeasureCamera, Plan
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
 from roboreel.edit.view import whole_view
 from roboreel.errors import DatasetError, PlanError, StorageError
+from roboreel.format.depth import has_camera_stats
 from roboreel.format.model import EPISODE
 from roboreel.format.stats import FeatureStats
 from roboreel.planning import surveyed
@@ -68,7 +69,7 @@ def _cameras(
     wanted = [
         name
         for name, feature in dataset.features.items()
-        if feature.is_camera and not feature.is_depth and (chosen is None or name in chosen)
+        if has_camera_stats(feature) and (chosen is None or name in chosen)
     ]
     if not wanted:
         return {}, []

@@ -16,7 +16,7 @@ from roboreel.edit.view import View
 from roboreel.errors import StorageError, UsageError
 from roboreel.format.inventory import Inventory
 from roboreel.ops import plan_write
-from roboreel.runner.ledger import fingerprint
+from roboreel.runner.fingerprint import fingerprint
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.staging import refuse_existing
 

@@ -23,6 +23,8 @@ PATIENCE = 0.25
 IN_TIME_S = 90.0
 """No multiple of what a run takes here: only far less than for ever."""
 
+DAMAGED, SHORT = "top/episode_000004", "wrist/episode_000002"
+
 SABOTAGE = """
 import os, signal
 import roboreel.runner.kernels.frames as kernel
@@ -86,8 +88,9 @@ def test_each_planted_video_is_named_and_the_rest_is_kept(
 ) -> None:
     roboreel.convert(source, to="v2.1", out=tmp_path / "undisturbed")
     plan = roboreel.plan_convert(source, to="v2.1", out=tmp_path / "other")
-    video = source / "videos/chunk-000/top/episode_000004.mp4"
-    whole = _cut_off(video)
+    video, short = (source / f"videos/chunk-000/{name}.mp4" for name in (DAMAGED, SHORT))
+    whole, of_short = _cut_off(video), short.read_bytes()
+    short.write_bytes(of_short[: len(of_short) // 2])
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     (hooks / "sitecustomize.py").write_text(SABOTAGE, "utf-8")
@@ -107,16 +110,66 @@ def test_each_planted_video_is_named_and_the_rest_is_kept(
     assert "episode 3" in told[name(3)]
     assert "ended by SIGKILL" in told[name(3)]
     assert "cannot be decoded" in told[name(4)]
-    assert f"{len(plan.ops) - 3} of {len(plan.ops)} ops are done" in done.stderr
+    assert "1 of 5 episodes cannot be written" in done.stderr
+    assert f"'videos/chunk-000/{SHORT}.mp4': no MP4, or cut short" in done.stderr
+    measured = sum(op.kind == "measure_camera" for op in plan.ops)
+    sound = measured - 2 - 3  # two of the short episode, three more named
+    assert f"{sound} of {len(plan.ops) - 2} ops are done" in done.stderr
     assert not (tmp_path / "out").exists()
 
     video.write_bytes(whole)
+    short.write_bytes(of_short)
     again = _convert(source, tmp_path / "out", "--resume")
     assert again.returncode == 0, again.stderr
     report: dict[str, Any] = json.loads(again.stdout)
-    copies = 1  # of the camera's videos, as one of them has changed since
-    assert report["resumed"] == len(plan.ops) - 3 - copies
+    assert report["resumed"] == sound
     assert tree_digest(tmp_path / "out") == tree_digest(tmp_path / "undisturbed")
+
+
+def test_what_was_measured_is_not_measured_again_without_the_broken(
+    source: Path, tmp_path: Path
+) -> None:
+    video = source / f"videos/chunk-000/{SHORT}.mp4"
+    video.write_bytes(video.read_bytes()[:-200])
+    done = _convert(source, tmp_path / "out", "--dry-run")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["refused"] == "1 of 5 episodes cannot be written"
+    done = _convert(source, tmp_path / "out")
+    assert done.returncode == 1
+    assert "pass --on-broken skip" in done.stderr
+    assert "pass --resume" in _convert(source, tmp_path / "out", "--on-broken", "skip").stderr
+    done = _convert(source, tmp_path / "out", "--on-broken", "skip", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["resumed"] == 8
+    skipped = tmp_path / "skipped"
+    assert _convert(source, skipped, "--on-broken", "skip").returncode == 0
+    assert tree_digest(tmp_path / "out") == tree_digest(skipped)
+
+
+def test_measurements_hold_in_another_plan_only_where_nothing_they_say_is_different(
+    source: Path, tmp_path: Path
+) -> None:
+    """With all pictures nothing holds; with an episode less, what was measured of the others does."""
+    video = source / f"videos/chunk-000/{SHORT}.mp4"
+    whole = video.read_bytes()
+    video.write_bytes(whole[:-200])
+    out = ("-o", tmp_path / "out", "--to", "v2.1", "--json")
+    sample, every = (("stats", source, "--recompute", "--cameras", n) for n in ("sample", "all"))
+    assert _command(*sample, *out).returncode == 1
+    video.write_bytes(whole)
+    done = _command(*every, *out, "--resume")
+    assert done.returncode == 2
+    assert "with another plan left" in done.stderr
+    other = source / "videos/chunk-000/top/episode_000000.mp4"
+    other.write_bytes(other.read_bytes())  # the same bytes at another time
+    done = _command("delete", source, "--episodes", "1", *out, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["resumed"] == 8 - 2 - 1
+    deleted = tmp_path / "deleted"
+    assert (
+        _command("delete", source, "--episodes", "1", "--to", "v2.1", "-o", deleted).returncode == 0
+    )
+    assert tree_digest(tmp_path / "out") == tree_digest(deleted)
 
 
 PICTURES_THAT_KILL = """

@@ -15,7 +15,8 @@ import roboreel
 from roboreel.edit.plan import MeasureCamera, Plan
 from roboreel.format.stats_block import StatsBlock, blocks_of
 from roboreel.runner import ledger as ledger_module
-from roboreel.runner.ledger import Ledger, fingerprint
+from roboreel.runner.fingerprint import fingerprint
+from roboreel.runner.ledger import Ledger
 from roboreel.runner.work import OpResult
 from roboreel.storage.fs import LocalRoot
 from roboreel.testing import Camera, make_dataset

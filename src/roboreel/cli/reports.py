@@ -34,7 +34,10 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
         f" about {human_bytes(plan.input_bytes)}"
     )
     table([_op_row(op) for op in _gathered(plan_to_json(plan)["ops"])])
-    _show_notes(plan.problems, plan.losses, plan.skipped)
+    _show_notes(plan.problems, plan.losses, () if plan.refused else plan.skipped)
+    if plan.refused:
+        tell(f"error: {plan.refused}: pass --on-broken skip to write the sound ones")
+        problems(plan.skipped, to_stderr=True)
 
 
 def plan_to_json(plan: Plan) -> dict[str, Json]:
@@ -63,6 +66,7 @@ def plan_to_json(plan: Plan) -> dict[str, Json]:
         "problems": [problem.to_json() for problem in plan.problems],
         "losses": list(plan.losses),
         "skipped": [problem.to_json() for problem in plan.skipped],
+        "refused": plan.refused or None,
     }
 
 

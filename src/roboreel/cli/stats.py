@@ -13,8 +13,9 @@ from roboreel.cli.stopping import stoppable
 from roboreel.cli.writing import Writing, only_prints, write_edited, writes
 from roboreel.dataset.check.stats_report import StatsDifference, StatsReport
 from roboreel.dataset.dataset import Dataset
+from roboreel.edit.like import Like
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
-from roboreel.edit.relative import CHUNK, KEPT, Like, RelativeActions
+from roboreel.edit.relative import CHUNK, KEPT, RelativeActions
 from roboreel.errors import UsageError
 from roboreel.format.stats import Array, FeatureStats, Stats, quantile_share, stats_to_json
 from roboreel.measuring import check_stats
@@ -68,7 +69,7 @@ def stats(
     ] = None,
     like: Annotated[
         Like | None,
-        typer.Option("--like", help="With --recompute: that release's rule of quantiles."),
+        typer.Option("--like", help="With --recompute: by the rules of that release."),
     ] = None,
     cameras: Annotated[
         CameraChoice | None,

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, get_type_hints
 
 import typer
 
+from roboreel.cli.output import tell
 from roboreel.cli.progress import progress_bar
 from roboreel.cli.reports import show_plan, tell_report
 from roboreel.cli.stopping import stoppable
@@ -205,7 +206,11 @@ def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Non
         plan = plan_of()
         if options.dry_run:
             show_plan(plan, as_json=options.as_json)
+            if plan.refused:
+                raise typer.Exit(1)
             return
+        if plan.refused:
+            tell(f"{plan.refused}: the others are measured, then the run ends without a result")
         report = run_shown(plan, options, leftovers)
         output.written = True
         tell_report(report, as_json=options.as_json, quiet=options.quiet)

@@ -267,7 +267,9 @@ def _unsettled(
     number = np.array([asked[member].number for member in members.tolist()], dtype=np.int64)
     before = np.cumsum(rows) - rows
     frame = np.arange(int(rows.sum())) - np.repeat(before, rows)
-    place = frame + np.repeat(start, rows)
+    place: slice | Int64 = slice(int(start[:1].sum()), int(start[:1].sum() + rows.sum()))
+    if not np.array_equal(start, start[:1] + before):  # they do not follow one another
+        place = frame + np.repeat(start, rows)
     found = {name: column.raw[place] for name, column in columns.items()}
     first, task = found[INDEX][before], found[TASK_INDEX][before]
     seconds = (frame * float(fps.denominator) / fps.numerator).astype(np.float32)

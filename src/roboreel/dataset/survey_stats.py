@@ -14,6 +14,7 @@ from roboreel.dataset.probing import Probing
 from roboreel.dataset.questions import Questions, flat
 from roboreel.errors import DatasetError
 from roboreel.format import v2, v30
+from roboreel.format.depth import has_camera_stats
 from roboreel.format.inventory import Bools, Int64
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.format.stats import CAMERA_AXES
@@ -128,6 +129,6 @@ def _rows_of_episodes(dataset: Dataset, episodes: Int64) -> tuple[Int64, Bools]:
 def _report(name: str, count: int, findings: Findings) -> None:
     features = findings.dataset.features
     message = f"the statistics of {count} episodes are not usable, or of another length"
-    depth = name in features and features[name].is_depth
-    action = "left out" if depth else "computed anew"
+    unknown = name in features and features[name].is_camera and not has_camera_stats(features[name])
+    action = "left out" if unknown else "computed anew"
     findings.problems.add("stats.usable", message, column=name, action=action)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,6 @@ from roboreel.edit.compile_encode import compile_recode, recoded, stored_as
 from roboreel.edit.compile_rows import RowsPlan, compile_rows, table_bytes
 from roboreel.edit.compile_tables import (
     columns_of,
-    episodes_without,
     features_of,
     program_of,
 )
@@ -25,6 +24,7 @@ from roboreel.edit.compile_video import (
     refuse_cuts,
     refuse_sizes,
 )
+from roboreel.edit.like import not_followed, rule_of
 from roboreel.edit.pack import runs
 from roboreel.edit.plan import (
     DECLARED_ROWS,
@@ -53,12 +53,14 @@ from roboreel.edit.plan import (
 )
 from roboreel.edit.recoded import Recode
 from roboreel.edit.relative import relative_components
+from roboreel.edit.sound import sound_view
 from roboreel.edit.unite import United, unite
 from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
+from roboreel.format.depth import DepthScale, depth_scale, has_camera_stats
 from roboreel.format.feature import Feature
-from roboreel.format.inventory import FileFacts, Inventory
+from roboreel.format.inventory import FileFacts, Int64, Inventory
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
@@ -93,7 +95,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     problems = Problems()
     view = unite(of, inventories, problems)
     inventory = view.inventory
-    view, skipped = _sound(view, inventory)
+    view, skipped, refused = sound_view(view, inventory)
     refuse_audio(view, inventory)
     columns = columns_of(view, inventory, problems)
     recodes = recoded(view, inventory, columns)
@@ -135,31 +137,16 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
         supplied=view.supplied,
         splits=splits,
         input_bytes=_input_bytes(view, inventory),
-        problems=(*view.model.problems, *inventory.problems, *problems.found),
+        problems=(
+            *view.model.problems,
+            *inventory.problems,
+            *problems.found,
+            *_unlike(view, features, inventory.rows[view.rows]),
+        ),
         losses=(*_losses(view, inventory), *view.lost, *torn),
         skipped=skipped,
+        refused=refused,
     )
-
-
-def _sound(view: United, inventory: Inventory) -> tuple[United, tuple[Problem, ...]]:
-    """The view without its broken episodes, and why those are left out."""
-    if not len(view.rows):
-        raise PlanError("there is no episode to write")
-    wanted = set(view.rows.tolist())
-    broken = {row: list(found) for row, found in inventory.broken.items() if row in wanted}
-    sound = view.keep(np.array([r for r in view.rows.tolist() if r not in broken], dtype=np.int64))
-    for row, found in episodes_without(sound, inventory).items():
-        broken.setdefault(row, []).extend(found)
-    if not broken:
-        return view, ()
-    reasons = tuple(problem for row in sorted(broken) for problem in broken[row])
-    kept = [row for row in view.rows.tolist() if row not in broken]
-    if view.target.on_broken == "fail" or not kept:
-        advice = ": pass --on-broken skip to write the sound ones" if kept else ""
-        count = f"{len(broken)} of {len(view.rows)} episodes cannot be written{advice}"
-        links = [problem for problem in view.model.problems if problem.rule == "file.link"]
-        raise PlanError(count, [*links, *reasons])
-    return view.keep(np.array(kept, dtype=np.int64)), reasons
 
 
 def _tasks_of_episodes(view: United, inventory: Inventory) -> pa.Array:
@@ -257,16 +244,21 @@ def _measures(
     """
     ops: list[Op] = []
     anew, every = view.view.recomputed, view.view.every_picture
+    like = rule_of(view.view.like)
     images = [n for n, f in features.items() if f.dtype == "image" and n in anew]
     cameras = dict.fromkeys([*inventory.cameras, *recodes, *images])
     for name in [name for name in cameras if name not in view.view.pictures]:
         known = None if name in anew else inventory.with_stats.get(name)
         lacking = [True] * len(view.rows) if known is None else (~known[view.rows]).tolist()
-        if view.model.info.features[name].is_depth:
-            continue  # its values are depths, not brightness: a later release computes them
+        feature = view.model.info.features[name]
+        if not has_camera_stats(feature):
+            continue
+        depth = depth_scale(feature) or DepthScale() if feature.is_depth else None
+        as_pictures = like is not None and like.every_table_picture and not features[name].is_video
+        whole = as_pictures or (name in anew and every)
         lack = "asked to recompute them" if name in anew else "no statistics of these episodes"
-        reason = f"{lack}: computed from {'all' if name in anew and every else 'a sample of'}"
-        reason += " their pictures"
+        reason = f"{lack}: computed from {'all' if whole else 'a sample of'} their pictures"
+        reason += f", like {view.view.like}" if like is not None else ""
         in_tables = np.full(len(view.rows), name in images)
         if name in recodes:
             in_tables = recodes[name].from_tables[view.rows]
@@ -277,8 +269,10 @@ def _measures(
                     camera=name,
                     episodes=episodes,
                     from_tables=kind,
-                    every_picture=name in anew and every,
-                    backend=view.target.video_backend,
+                    every_picture=whole,
+                    every_pixel=like is not None and like.every_pixel,
+                    depth=depth,
+                    backend=view.target.video_backend if depth is None else "pyav",
                     reason=reason,
                 )
                 for episodes in runs(flags, longest=_MEASURED_EPISODES)
@@ -314,6 +308,14 @@ def _refuse_unlike(view: United) -> None:
         raise PlanError(f"{version} has no place for quantiles: write v3.0")
     if like == "lerobot-0.3.3" and version.has_quantiles:
         raise PlanError(f"{like} has no quantiles, and {version} wants them: write v2.1")
+
+
+def _unlike(view: United, features: Mapping[str, Feature], rows: Int64) -> Iterator[Problem]:
+    """Where the release that is to be followed is not."""
+    of = view.view
+    if of.like is not None:
+        wanted = {name: feature for name, feature in features.items() if name in of.recomputed}
+        yield from not_followed(of.like, wanted, rows, sampled=not of.every_picture)
 
 
 def _relative(view: United, features: Mapping[str, Feature]) -> RelativeProgram | None:

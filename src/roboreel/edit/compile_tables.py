@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from roboreel.edit.like import rule_of
 from roboreel.edit.plan import TableProgram
 from roboreel.edit.single_lists import SINGLE_LISTS, wrap_as_target_reads
 from roboreel.edit.unite import United
@@ -136,6 +137,7 @@ def program_of(
     described = json.dumps(huggingface_metadata(schema, features))
     metadata = {k: v for k, v in columns.schema_metadata.items() if k != SINGLE_LISTS}
     schema = schema.with_metadata({**metadata, **unwrapped, b"huggingface": described.encode()})
+    like = rule_of(view.view.like)
     program = TableProgram(
         schema_ipc=schema.serialize().to_pybytes(),
         fps=view.view.fps or view.model.info.fps,
@@ -145,18 +147,17 @@ def program_of(
         task_maps=view.tasks.maps,
         measured=_measured(view, inventory, features, fields, problems),
         measurable=_measurable(features, fields),
-        narrow=tuple(
-            name
-            for name, feature in features.items()
-            if len(feature.shape) > 1 and feature.is_numeric and inventory.stats_dims.get(name) == 1
-        ),
+        narrow=_narrow(view, inventory, features),
         filled=_filled(view),
         masks=view.view.masks,
         shapes={n: features[n].shape for n in (*_filled(view), *view.view.masks) if n in features},
         decoded=tuple(name for name in features if name in view.view.pictures),
         images=tuple(item.name for item in fields if is_image(item.type)),
+        depths=tuple(name for name, feature in features.items() if feature.is_depth),
         quantiles=_quantiles(view),
-        binned=view.view.like == "lerobot-0.6.1",
+        binned=like is not None and like.binned and view.target.version.has_quantiles,
+        every_picture=like is not None and like.every_table_picture,
+        every_pixel=like is not None and like.every_pixel,
     )
     return program, features
 
@@ -164,6 +165,20 @@ def program_of(
 def _quantiles(view: United) -> tuple[float, ...]:
     """Those of a result's statistics: asked for, or stored with a source's; none where they have no place."""
     return view.view.quantiles if view.target.version.has_quantiles else ()
+
+
+def _narrow(view: United, inventory: Inventory, features: Mapping[str, Feature]) -> tuple[str, ...]:
+    """Matrices that are described per column of the last axis: as stored, or as a release has them."""
+    like = rule_of(view.view.like)
+
+    def is_narrow(name: str) -> bool:
+        dims = inventory.stats_dims.get(name)
+        if like is not None and (dims is None or name in view.view.recomputed):
+            return like.narrow
+        return dims == 1
+
+    matrices = [n for n, f in features.items() if f.is_numeric and len(f.shape) > 1]
+    return tuple(filter(is_narrow, matrices))
 
 
 def _schemas(view: United, inventory: Inventory) -> list[pa.Schema]:

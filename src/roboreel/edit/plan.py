@@ -15,6 +15,7 @@ from typing import ClassVar, TypeAlias
 import pyarrow as pa
 
 from roboreel.errors import Problem
+from roboreel.format.depth import DepthScale
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import Model
 
@@ -133,6 +134,8 @@ class MeasureCamera:
     """True: all pictures are taken. False: a sample."""
     every_pixel: bool = False
     """True: all pixels of them count. False: large pictures are thinned."""
+    depth: DepthScale | None = None
+    """Of a depth camera, what the codes of its video stand for; pictures in tables hold depths."""
     backend: str = "pyav"
     """What decodes them, where they are a video's."""
     reason: str
@@ -186,10 +189,16 @@ class TableProgram:
     """Columns whose pictures are those of a camera's video, decoded."""
     images: tuple[str, ...]
     """Columns that hold encoded pictures."""
+    depths: tuple[str, ...]
+    """Of these, those whose pictures are of depths."""
     quantiles: tuple[float, ...]
     """Those that statistics include, from 0 to 1, ascending."""
     binned: bool = False
     """True: quantiles are read off histograms, as lerobot does. False: numpy's linear ones."""
+    every_picture: bool = False
+    """True: all pictures of a measured column count. False: a sample."""
+    every_pixel: bool = False
+    """True: all pixels of them count. False: large pictures are thinned."""
 
     @property
     def counts_pixels(self) -> bool:
@@ -279,6 +288,9 @@ class Plan:
     """What the target cannot hold."""
     skipped: tuple[Problem, ...] = ()
     """Why episodes are left out, where that was asked for."""
+    refused: str = ""
+    """Not empty where there will be no result: the episodes of `skipped` may not be left out. What the ops
+    measure of the others is kept, for a run after these were mended."""
 
     @property
     def decodes(self) -> bool:

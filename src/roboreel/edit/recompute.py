@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from roboreel.edit.relative import Like, RelativeActions, relative_components
+from roboreel.edit.like import Like
+from roboreel.edit.relative import RelativeActions, relative_components
 from roboreel.errors import UsageError
+from roboreel.format.depth import has_camera_stats
 from roboreel.format.stats import quantile_name
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def recomputed(
     known = {n: f for source in view.sources for n, f in source.model.info.features.items()}
     taken = {n for n, f in known.items() if f.is_numeric}
     if cameras != "none":
-        taken |= {n for n, f in known.items() if f.is_camera and not f.is_depth}
+        taken |= {n for n, f in known.items() if has_camera_stats(f)}
     wanted = taken if features is None else set(features)
     for name in sorted(wanted - taken):
         raise UsageError(f"the statistics of '{name}' cannot be recomputed: {_why(name, view)}")
@@ -78,10 +80,10 @@ def _require_choice(cameras: CameraChoice) -> None:
 def _why(name: str, view: View) -> str:
     for source in view.sources:
         feature = source.model.info.features.get(name)
-        if feature is not None and feature.is_depth:
-            return "depth cameras get none"
-        if feature is not None and feature.is_camera:
+        if feature is not None and has_camera_stats(feature):
             return "it is a camera, and cameras are left out"
+        if feature is not None and feature.is_camera:
+            return "info.json does not say what the values of this depth camera's video stand for"
         if feature is not None:
             return f"{feature.dtype} features have none"
     return "there is no such feature"

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Literal, TypeAlias
 
 from roboreel.errors import UsageError
 from roboreel.format.feature import Feature
 from roboreel.format.json_types import Json
 
-Like: TypeAlias = Literal["lerobot-0.3.3", "lerobot-0.6.1"]
 ACTION, STATE = "action", "observation.state"
 CHUNK = 50
 KEPT = ("gripper",)

@@ -13,8 +13,9 @@ import numpy as np
 
 from roboreel.edit import features, recompute, rows, selection, splits
 from roboreel.edit.encoding import Encoding
+from roboreel.edit.like import Like
 from roboreel.edit.recompute import CameraChoice
-from roboreel.edit.relative import Like, RelativeActions
+from roboreel.edit.relative import RelativeActions
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.errors import UsageError
 from roboreel.format.fps import parse_fps
@@ -248,8 +249,8 @@ class Verbs:
                 chunk of actions begins.
             quantiles: further ones to store, from 0 to 1, beside 0.01, 0.1, 0.5, 0.9 and 0.99; 0.025 is
                 called `q2.5`. Only v3.0 has them.
-            like: follow the rule of quantiles of that release of lerobot: 0.3.3 has none (v2.x only), 0.6.1
-                reads them off histograms, and those of the whole dataset are means of the episodes'.
+            like: follow the sample, pixels, shapes and quantiles of that release of lerobot where it is
+                right; the plan's problems list where it is not. 0.3.3 has no quantiles (v2.x only).
 
         Raises:
             UsageError: there is no such feature, it has no statistics, or is a camera and these are left out.

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.encoding import Encoding
+from roboreel.edit.like import Like
 from roboreel.edit.pieces import Pieces, whole_pieces
-from roboreel.edit.relative import Like, RelativeActions
+from roboreel.edit.relative import RelativeActions
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend
 from roboreel.edit.verbs import Verbs
 from roboreel.format.model import Model
@@ -127,7 +128,7 @@ class View(Verbs):
     quantiles: tuple[float, ...] = QUANTILES
     """Those that measured statistics include, from 0 to 1, ascending."""
     like: Like | None = None
-    """A release of lerobot whose rule of quantiles is followed; None: numpy's."""
+    """A release of lerobot whose rules measured statistics follow; None: ours."""
     relative: RelativeActions | None = None
     """How the action is described over all episodes, where it is to be relative to the state."""
     join: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -32,12 +32,47 @@ def binned_quantiles(
     )
 
 
+def binned_quantiles_of_counts(
+    counts: npt.NDArray[np.int64], shares: Sequence[float]
+) -> npt.NDArray[np.float64]:
+    """(shares, channels) of 8-bit values that occur so often, by the same rule: in the unit of the values.
+
+    Args:
+        counts: (channels, values) how often each value occurs; at least one in each channel.
+        shares: which, from 0 to 1.
+    """
+    levels = np.arange(counts.shape[1], dtype=np.float32)
+    found = np.empty((len(shares), len(counts)))
+    for channel, often in enumerate(counts):
+        edges = _edges(levels[often > 0])
+        below = np.searchsorted(levels, edges, side="left")
+        below[-1] = len(levels)  # the last bin holds its upper edge too
+        reached = np.concatenate([[0], np.cumsum(often)])[below]
+        targets = np.asarray(shares) * int(reached[-1])
+        found[:, channel] = _read_off(edges, np.diff(reached), targets)
+    return found
+
+
 def _of_column(column: npt.NDArray[np.generic], shares: Sequence[float]) -> npt.NDArray[np.float64]:
-    low, high = column.min(), column.max()
-    edges = np.linspace(low - _PADDING, high + _PADDING, BINS + 1)
-    counts = np.histogram(column, bins=edges)[0]
-    reached = np.cumsum(counts)
+    edges = _edges(column)
     targets = np.asarray(shares) * len(column)
+    return _read_off(edges, np.histogram(column, bins=edges)[0], targets)
+
+
+def _edges(values: npt.NDArray[np.generic]) -> npt.NDArray[np.floating]:
+    """(bins + 1,) in the type of the values: as arrays, so that no release of numpy computes in another."""
+    low, high = values.min(keepdims=True), values.max(keepdims=True)
+    edges = np.linspace(low - _PADDING, high + _PADDING, BINS + 1)
+    return np.asarray(edges[:, 0])
+
+
+def _read_off(
+    edges: npt.NDArray[np.floating],
+    counts: npt.NDArray[np.integer],
+    targets: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """(targets,) the numbers at which so many values are reached."""
+    reached = np.cumsum(counts)
     bins = np.searchsorted(reached, targets)
     found: npt.NDArray[np.float64] = np.where(bins == 0, edges[0], edges[-1]).astype(np.float64)
     for at, (place, target) in enumerate(zip(bins.tolist(), targets.tolist(), strict=True)):
@@ -49,7 +84,7 @@ def _of_column(column: npt.NDArray[np.generic], shares: Sequence[float]) -> npt.
 
 def with_binned_quantiles(
     block: StatsBlock,
-    columns: dict[str, npt.NDArray[np.generic]],
+    columns: Mapping[str, npt.NDArray[np.generic]],
     lengths: Int64,
     shares: Sequence[float],
 ) -> StatsBlock:

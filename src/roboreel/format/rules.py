@@ -289,6 +289,11 @@ _ALL = (
         "warning",
         "statistics of `index`, `episode_index`, `task_index` are of the numbers there are",
     ),
+    _rule(
+        "stats.like",
+        None,
+        "the release of lerobot that recomputed statistics are to be like is right about them",
+    ),
     _rule("dataset.replaced", "note", "no replacement of the dataset was interrupted"),
 )
 RULES: Mapping[str, Rule] = {rule.id: rule for rule in _ALL}

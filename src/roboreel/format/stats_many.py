@@ -3,81 +3,110 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from roboreel.format.inventory import Int64
-from roboreel.format.stats import Array, moments, quantile_name
+from roboreel.format.inventory import Floats, Int64
+from roboreel.format.ordered import as_columns, ordered, portions
+from roboreel.format.quantiles import Quantiles
+from roboreel.format.stats import quantile_name
 from roboreel.format.stats_block import StatsBlock, StatsColumn
 
-_STACKED_NUMBERS = 1 << 20
-"""Numbers that are described in one go, at least those of an episode."""
+_ROWS = 1 << 15
+"""Rows that are described in one go, at least those of an episode: few enough to stay near the processor."""
 
 
 def episodes_stats(
-    columns: Mapping[str, npt.NDArray[np.generic]], lengths: Int64, *, quantiles: Sequence[float]
+    columns: Mapping[str, npt.NDArray[np.generic]],
+    lengths: Int64,
+    *,
+    quantiles: Sequence[float],
+    sketches: Mapping[str, Quantiles | None] | None = None,
 ) -> StatsBlock:
     """Exact statistics of several features in each of some episodes, in float64.
 
-    Number by number those of `stats.features_stats` of each episode: episodes of one length are described
-    side by side.
+    What comes out for an episode does not depend on the others, to the bit.
 
     Args:
         columns: (n, …) values by feature, episode after episode.
         lengths: (episodes,) rows of each, more than 0; n together.
         quantiles: which of numpy's linear quantiles to include, from 0 to 1.
+        sketches: of some features, what takes in their numbers, too; None where it is not wanted any more.
     """
     if not columns or not len(lengths):
         return StatsBlock(len(lengths), {})
-    with np.errstate(invalid="ignore"):  # signalling NaNs become quiet ones
-        flat = [v.reshape(len(v), -1).astype(np.float64) for v in columns.values()]
-    wide = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
-    found = _described(wide, lengths, quantiles=quantiles)
     everywhere = np.ones(len(lengths), dtype=np.bool_)
     count = StatsColumn(lengths.astype(np.int64).reshape(-1, 1), everywhere)
     result: dict[tuple[str, str], StatsColumn] = {}
-    stop = 0
-    for (name, values), part in zip(columns.items(), flat, strict=True):
-        start, stop = stop, stop + part.shape[1]
+    for name, values in columns.items():
         shape = (len(lengths), *(values.shape[1:] or (1,)))
-        for key, numbers in found.items():
-            result[name, key] = StatsColumn(numbers[:, start:stop].reshape(shape), everywhere)
+        sketch = (sketches or {}).get(name)
+        for key, numbers in _described(values, lengths, quantiles, sketch).items():
+            result[name, key] = StatsColumn(numbers.reshape(shape), everywhere)
             if key == "std":
                 result[name, "count"] = count
     return StatsBlock(len(lengths), result)
 
 
 def _described(
-    wide: npt.NDArray[np.float64], lengths: Int64, *, quantiles: Sequence[float]
-) -> dict[str, npt.NDArray[np.float64]]:
-    """(episodes, width) of each statistic, of (n, width) numbers."""
-    names = ["min", "max", "mean", "std"]
-    names += [quantile_name(q) for q in quantiles]
-    shape = (len(lengths), wide.shape[1])
-    found = {name: np.empty(shape, dtype=np.float64) for name in names}
+    values: npt.NDArray[np.generic],
+    lengths: Int64,
+    shares: Sequence[float],
+    sketch: Quantiles | None,
+) -> dict[str, Floats]:
+    """(episodes, width) of each statistic, of (n, …) numbers."""
+    parts = [
+        _of_portion(as_columns(values[rows]), lengths[episodes], shares, sketch)
+        for episodes, rows in portions(lengths, rows=_ROWS)
+    ]
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _of_portion(
+    columns: npt.NDArray[np.generic],
+    lengths: Int64,
+    shares: Sequence[float],
+    sketch: Quantiles | None,
+) -> dict[str, Floats]:
+    """(episodes, width) of each statistic, of (width, n) numbers, which are sorted in place."""
     starts = np.cumsum(lengths) - lengths
-    for length in np.unique(lengths).tolist():
-        alike = np.flatnonzero(lengths == length)
-        portion = max(1, _STACKED_NUMBERS // max(1, length * wide.shape[1]))
-        for at in range(0, len(alike), portion):
-            members = alike[at : at + portion]
-            rows = _rows(wide, starts[members], length)
-            for name, values in _of_alike(rows, quantiles=quantiles).items():
-                found[name][members] = values
-    return found
+    found = episodes_moments(columns, starts, lengths)
+    if not shares:
+        return found
+    order = ordered(columns, starts, lengths)
+    if sketch is not None:
+        sketch.add_columns(order.columns)
+    cuts = order.interpolated(shares)
+    return found | {quantile_name(q): cut for q, cut in zip(shares, cuts, strict=True)}
 
 
-def _rows(wide: npt.NDArray[np.float64], starts: Int64, length: int) -> npt.NDArray[np.float64]:
-    """(episodes, length, width) the rows of episodes of one length."""
-    if bool((np.diff(starts) == length).all()):  # one after another: no copy
-        return wide[starts[0] : starts[0] + len(starts) * length].reshape(len(starts), length, -1)
-    return np.asarray(wide[starts[:, None] + np.arange(length)])
+def episodes_moments(columns: npt.NDArray[Any], starts: Int64, lengths: Int64) -> dict[str, Floats]:
+    """(episodes, width) of `min`, `max`, `mean` and `std`, as `stats.moments` has them.
 
-
-def _of_alike(rows: npt.NDArray[np.float64], *, quantiles: Sequence[float]) -> dict[str, Array]:
-    """(episodes, width) of each statistic, of (episodes, length, width) numbers."""
+    Args:
+        columns: (width, n) numbers, episode after episode.
+        starts: (episodes,) where each begins.
+        lengths: (episodes,) rows of each, more than 0.
+    """
+    low, high = (np.empty((len(starts), len(columns))) for _ in range(2))
+    mean, std = np.empty_like(low), np.empty_like(low)
     with np.errstate(invalid="ignore", over="ignore"):  # of NaN and infinity come NaN and infinity
-        found = moments(rows, axis=1)
-        cuts = np.quantile(rows, quantiles, axis=1) if quantiles else ()
-    return found | {quantile_name(q): cut for q, cut in zip(quantiles, cuts, strict=True)}
+        for at, column in enumerate(columns):
+            low[:, at] = np.minimum.reduceat(column, starts)
+            high[:, at] = np.maximum.reduceat(column, starts)
+            mean[:, at], std[:, at] = _mean_and_std(column.astype(np.float64), starts, lengths)
+    still = (low == high) & np.isfinite(low)
+    mean, std = np.where(still, low, mean), np.where(still, 0.0, std)
+    return {"min": low, "max": high, "mean": mean, "std": std}
+
+
+def _mean_and_std(column: Floats, starts: Int64, lengths: Int64) -> tuple[Floats, Floats]:
+    """(episodes,) of one component, which is overwritten: the mean corrected by that of the distances."""
+    rough = np.add.reduceat(column, starts) / lengths
+    column -= np.repeat(rough, lengths)
+    step = np.add.reduceat(column, starts) / lengths
+    column *= column
+    spread = np.maximum(np.add.reduceat(column, starts) / lengths - step * step, 0.0)
+    return np.where(np.isfinite(step), rough + step, rough), np.sqrt(spread)

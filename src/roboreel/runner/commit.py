@@ -14,6 +14,7 @@ from roboreel.format.stats import Stats
 from roboreel.format.stats_block import StatsBlock
 from roboreel.format.stats_merger import StatsMerger
 from roboreel.format.version import FormatVersion
+from roboreel.runner.sketches import WholeSketches
 from roboreel.runner.stats_quantiles import with_camera_quantiles, with_whole_quantiles
 from roboreel.runner.stats_relative import with_relative_actions
 from roboreel.storage.fs import LocalRoot
@@ -21,7 +22,11 @@ from roboreel.storage.tables_write import write_table
 
 
 def write_documents(
-    root: LocalRoot, plan: Plan, episode_stats: Iterable[StatsBlock], pixels: CameraCounts
+    root: LocalRoot,
+    plan: Plan,
+    episode_stats: Iterable[StatsBlock],
+    pixels: CameraCounts,
+    sketches: WholeSketches,
 ) -> tuple[int, Stats]:
     """Write every document of the result; returns their bytes and the merged statistics.
 
@@ -30,10 +35,11 @@ def write_documents(
         plan: the plan that was run.
         episode_stats: the statistics of the episodes, in order, some at a time; taken once.
         pixels: what was counted of cameras while episodes were measured.
+        sketches: what ops have made of the rows on their way.
     """
     merger = StatsMerger()
     written = 0
-    merged = _Merged(root, plan, merger, pixels)
+    merged = _Merged(root, plan, merger, pixels, sketches)
     for name, content in _documents(plan, _merging(episode_stats, merger), merged):
         if isinstance(content, pa.Table):
             write_table(root, name, content)
@@ -51,10 +57,11 @@ class _Merged:
     plan: Plan
     merger: StatsMerger
     pixels: CameraCounts
+    sketches: WholeSketches
 
     def result(self) -> Stats:
         merged = with_camera_quantiles(self.plan, self.pixels, self.merger.result())
-        merged = with_whole_quantiles(self.root, self.plan, merged)
+        merged = with_whole_quantiles(self.root, self.plan, merged, self.sketches)
         return with_relative_actions(self.root, self.plan, merged)
 
 

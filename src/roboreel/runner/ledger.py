@@ -5,7 +5,8 @@ the tables and videos. Each further line is an op that is done: what it did, a d
 files that it read, those that it wrote with size and stamp, the statistics it computed. An op is done again
 unless its files are still what the line says: a video that was mended costs the ops that read it. After a
 restart of the machine, only lines count that were forced to the disk with their files: a `synced` line says
-so of all before it.
+so of all before it. Of another plan's ledger, what was measured of cameras holds where nothing is different
+that decides it.
 """
 
 from __future__ import annotations
@@ -18,22 +19,20 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from typing import IO, Any, TypeAlias, cast
 
 import numpy as np
-import pyarrow as pa
 
-from roboreel.edit.plan import CopyFile, CopyTables, MeasureCamera, Op, Plan, WriteTables
+from roboreel.edit.plan import CopyFile, CopyTables, MeasureCamera, Plan, WriteTables
 from roboreel.errors import StorageError
-from roboreel.format.histograms import CameraCounts, Counted, counted_to_json, parse_counted
+from roboreel.format.histograms import CameraCounts, counted_to_json, parse_counted
 from roboreel.format.inventory import Int64
 from roboreel.format.json_types import Json
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.format.stats_block import StatsBlock, block_to_json, parse_block
-from roboreel.runner.work import OpResult, inputs_of
+from roboreel.runner.fingerprint import fingerprint, inputs_mark, measurement
+from roboreel.runner.work import OpResult
 from roboreel.storage.disk import boot
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.staging import LEDGER
@@ -44,72 +43,10 @@ _KEPT_BYTES = 64 << 20
 _COLUMN_BYTES = 400
 """What a column of statistics takes in memory beside its numbers; of one episode, that is most of it."""
 _READ_BYTES = 1 << 20
-_LIBRARIES = ("roboreel", "pyarrow", "av", "numpy")
-"""Packages whose release may change the bytes of a result."""
-
-
-def fingerprint(plan: Plan) -> str:
-    """A digest of all that decides the result's bytes: source, ops, inputs, layout, libraries."""
-    info = plan.model.info
-    parts = {
-        "libraries": {name: _release(name) for name in _LIBRARIES},
-        "sources": [dataclasses.asdict(source) for source in plan.sources],
-        "files": sorted(plan.files),
-        "documents": _marks(plan, set(plan.files) - _read_by_ops(plan)),
-        "info": dataclasses.asdict(info),
-        "tasks": list(plan.model.tasks.items()),
-        "table": dataclasses.asdict(plan.table),
-        "stats": dataclasses.asdict(plan.stats),
-        "splits": dict(plan.splits),
-    }
-    digest = sha256(json.dumps(parts, sort_keys=True, default=str).encode())
-    for op in plan.ops:  # one at a time: of cameras that are measured there is one per episode
-        digest.update(_op_text(op).encode())
-    for table in (plan.inputs, plan.model.episodes, plan.supplied):
-        if table is None:
-            continue
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table.combine_chunks())
-        digest.update(sink.getvalue())
-    return digest.hexdigest()
-
-
-_NO_PIXELS: dict[str, Counted] = {}
-"""One for all: there may be very many results."""
-_PLAIN = {one.name for one in dataclasses.fields(OpResult)} - {"stats", "pixels", "changed"}
-"""What of a result is a number."""
-_OPS = json.JSONEncoder(sort_keys=True)
-
-
-def _op_text(op: Op) -> str:
-    parts: dict[str, object] = {one.name: getattr(op, one.name) for one in dataclasses.fields(op)}
-    if not isinstance(op, CopyFile):
-        parts["episodes"] = [op.episodes.start, op.episodes.stop]
-    return _OPS.encode([op.kind, parts])
-
-
-def _read_by_ops(plan: Plan) -> set[str]:
-    """The names of all tables and videos."""
-    texts = [item.name for item in plan.inputs.schema if pa.types.is_string(item.type)]
-    return {name for column in texts for name in plan.inputs[column].unique().to_pylist()}
-
-
-def _marks(plan: Plan, names: Iterable[str]) -> list[Json]:
-    known = [(name, plan.files[name]) for name in sorted(names) if name in plan.files]
-    return [[name, facts.size_bytes, facts.stamp] for name, facts in known]
-
-
-def inputs_mark(plan: Plan, number: int) -> str:
-    """A digest of the state of the files that an op reads, as the survey found them."""
-    return sha256(json.dumps(_marks(plan, inputs_of(plan, number))).encode()).hexdigest()
-
-
-def _release(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # run from a checkout
-        return ""
+_NOT_PLAIN = ("stats", "changed", "pixels", "sketches")
+_COUNTS = tuple(one.name for one in dataclasses.fields(OpResult) if one.name not in _NOT_PLAIN)
+_EMPTY: dict[str, Any] = {"stats": (), "pixels": {}, "sketches": {}}
+"""One for all results that are kept: there may be very many."""
 
 
 def ops_noted(folder: str | os.PathLike[str]) -> int:
@@ -157,6 +94,8 @@ class Ledger:
     """Results of the ops that are done, without their statistics."""
     pixels: CameraCounts = field(default_factory=CameraCounts)
     """Of all ops that are done."""
+    adoptable: dict[int, _Place] = field(default_factory=dict)
+    """Where lines of another plan's ledger stand that hold for ops of this one, by the op."""
     _places: Int64 = field(init=False, repr=False)
     """(ops, 2) where the line of an op begins and ends: there may be very many."""
     _kept: dict[int, tuple[StatsBlock, ...]] = field(default_factory=dict)
@@ -189,18 +128,45 @@ class Ledger:
             self.same_plan = head is not None and head[1].get("plan") == fingerprint(self.plan)
             every = lines if head is None else chain([head], lines)
             if not self.same_plan:
-                return sum("op" in line for _, line in every)
+                return self._look_through(every)
             for place, line in _trusted(every):
                 if "op" in line and self._holds(line):
                     self._take_in(place, line)
         return len(self.done)
 
+    def _look_through(self, lines: Iterable[_Line]) -> int:
+        """Find what holds of another plan's ledger; returns how many ops that noted as done.
+
+        Where that plan has written files, nothing does: they would be lost by what may be a mistake.
+        """
+        known = {measurement(self.plan, number): number for number in range(len(self.plan.ops))}
+        noted = measured = 0
+        for place, line in _trusted(lines):
+            noted += "op" in line
+            mark = cast("str | None", line.get("measurement"))
+            measured += mark is not None
+            if mark in known and mark is not None:
+                self.adoptable[known[mark]] = place
+        if measured < noted:
+            self.adoptable.clear()
+        return noted
+
+    def adopt(self) -> int:
+        """Take over what holds of the other plan's ledger, and nothing else; returns how many ops."""
+        with _opened(self.notes) as old, self.notes.create(LEDGER) as new:
+            new.write(_encoded({"plan": fingerprint(self.plan), "boot": boot()}))
+            for number, place in self.adoptable.items():
+                old.seek(place.start)
+                line = json.loads(old.read(place.stop - place.start))
+                result = {**line["result"], "number": number}
+                new.write(_encoded({**line, "op": number, "result": result}))
+        return self.read()
+
     def _take_in(self, place: _Place, line: Mapping[str, Any]) -> None:
         changed = frozenset(line["result"]["changed"])
         number = line["op"]
-        self.done[number] = OpResult(
-            **{**line["result"], "number": number, "changed": changed, "pixels": _NO_PIXELS}
-        )
+        bare = OpResult(**{**line["result"], "number": number, "changed": changed, **_EMPTY})
+        self.done[number] = bare
         self._places[number] = place.start, place.stop
         for camera, counted in line["pixels"].items():
             self.pixels.add(camera, parse_counted(counted))
@@ -217,14 +183,13 @@ class Ledger:
     def record(self, result: OpResult) -> None:
         """Note that an op is done."""
         names = outputs_of(self.plan, result.number)
-        bare = dataclasses.replace(result, stats=(), pixels=_NO_PIXELS)
+        bare = dataclasses.replace(result, **_EMPTY)
         line: dict[str, Json] = {
             "op": result.number,
-            "result": {
-                **{name: getattr(result, name) for name in sorted(_PLAIN)},
-                "changed": sorted(result.changed),
-            },
+            "result": {name: getattr(result, name) for name in _COUNTS}
+            | {"changed": sorted(result.changed)},
             "inputs": inputs_mark(self.plan, result.number),
+            "measurement": measurement(self.plan, result.number),
             "files": {name: self._mark(name) for name in names},
             "stats": [block_to_json(block) for block in result.stats],
             "pixels": {name: counted_to_json(one) for name, one in result.pixels.items()},
@@ -311,9 +276,13 @@ class Ledger:
             return False
 
     def _add(self, line: Mapping[str, Json]) -> None:
-        data = json.dumps(line).encode() + b"\n"
+        data = _encoded(line)
         self.notes.append(LEDGER, data)
         self._size += len(data)
+
+
+def _encoded(line: Mapping[str, Json]) -> bytes:
+    return json.dumps(line).encode() + b"\n"
 
 
 def _within(

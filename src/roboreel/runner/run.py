@@ -27,6 +27,7 @@ from roboreel.runner.commit import write_documents
 from roboreel.runner.executor import Executor
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.report import Report
+from roboreel.runner.sketches import WholeSketches
 from roboreel.runner.stats import disagreements, settled_stats
 from roboreel.runner.work import OpFailure, OpResult, check_unchanged, work_of
 from roboreel.runner.worker import attempt
@@ -82,11 +83,13 @@ def run_plan(
         if before and resumed is not None:
             resumed(tuple(ledger.done))
         _require_space(staging, ledger)
-        _run_ops(plan, executor, ledger, progress)
+        sketches = _run_ops(plan, executor, ledger, progress)
         results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
         settled = settled_stats(plan, stored_stats, ledger.stats_of)
-        document_bytes, merged = write_documents(staging.root, plan, settled, ledger.pixels)
+        document_bytes, merged = write_documents(
+            staging.root, plan, settled, ledger.pixels, sketches
+        )
         problems = _disagreements(plan, global_stats, merged, changed)
         verify(str(staging.root.path))
         seconds = time.monotonic() - begun
@@ -107,6 +110,8 @@ def _begin(staging: Staging, ledger: Ledger, leftovers: Leftovers) -> int:
             f"an earlier run left {left} finished ops in '{staging.folder}':"
             " pass --resume to go on from there, or --clean to start over"
         )
+    if left and leftovers == "resume" and ledger.adoptable:
+        left = ledger.adopt()
     if left and not ledger.same_plan:
         raise UsageError(
             f"'{staging.folder}' holds what a run with another plan left (other options, or a dataset"
@@ -239,10 +244,19 @@ def refuse_changed(root: Root, prefix: str, names: Iterable[str], plan: Plan) ->
         raise RunError(str(error)) from error
 
 
-def _run_ops(plan: Plan, executor: Executor, ledger: Ledger, progress: Progress | None) -> None:
-    """Do what is not done yet, and note it; ops that fail do not keep the others from being done."""
+def _run_ops(
+    plan: Plan, executor: Executor, ledger: Ledger, progress: Progress | None
+) -> WholeSketches:
+    """Do what is not done yet, and note it; ops that fail do not keep the others from being done.
+
+    Where there will be no result, only what another plan can take over is done.
+    """
+    sketches = WholeSketches()
     failures: list[OpFailure] = []
-    works = work_of(plan, str(ledger.root.path), done=frozenset(ledger.done))
+    left_out = {
+        n for n, op in enumerate(plan.ops) if plan.refused and op.kind != MeasureCamera.kind
+    }
+    works = work_of(plan, str(ledger.root.path), done=frozenset(ledger.done) | left_out)
     with contextlib.closing(executor.run(works, attempt)) as outcomes:
         for outcome in outcomes:
             if isinstance(outcome, OpFailure):
@@ -252,22 +266,31 @@ def _run_ops(plan: Plan, executor: Executor, ledger: Ledger, progress: Progress 
                     break
                 continue
             ledger.record(outcome)
+            sketches.take(outcome.number, outcome.sketches)
             if progress is not None:
                 progress(outcome)
-    if failures:
-        raise RunError(_told(failures))
+    if failures or plan.refused:
+        raise RunError(_told(failures, plan))
     if len(ledger.done) != len(plan.ops):
         raise RunError(f"{len(ledger.done)} of {len(plan.ops)} ops gave a result")
+    return sketches
 
 
-def _told(failures: list[OpFailure]) -> str:
+def _told(failures: list[OpFailure], plan: Plan) -> str:
     messages = [failure.message for failure in sorted(failures, key=lambda one: one.number)]
-    if len(messages) == 1:
+    if len(messages) == 1 and not plan.refused:
         return messages[0]
-    more = [f"  … and {len(messages) - _SHOWN_FAILURES} more"]
-    shown = [f"  - {message}" for message in messages[:_SHOWN_FAILURES]]
-    lines = shown + (more if len(messages) > _SHOWN_FAILURES else [])
-    return "\n".join([f"{len(messages)} ops failed:", *lines])
+    failed = _listed(f"{len(messages)} ops failed:", messages) if messages else []
+    if not plan.refused:
+        return "\n".join(failed)
+    heading = f"{plan.refused}: mend them, or pass --on-broken skip"
+    return "\n".join([*failed, *_listed(heading, map(str, plan.skipped))])
+
+
+def _listed(heading: str, messages: Iterable[str]) -> list[str]:
+    lines = [f"  - {message}" for message in messages]
+    more = [f"  … and {len(lines) - _SHOWN_FAILURES} more"] if len(lines) > _SHOWN_FAILURES else []
+    return [heading, *lines[:_SHOWN_FAILURES], *more]
 
 
 def _disagreements(

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from math import prod
 
 import numpy as np
 
-from roboreel.edit.plan import Plan
+from roboreel.edit.plan import CopyTables, Plan, WriteTables
 from roboreel.format.histograms import PEAK, CameraCounts, histogram_quantiles
 from roboreel.format.inventory import Floats
 from roboreel.format.model import DATA_PATH
-from roboreel.format.quantiles import BUDGET_BYTES, Quantiles
+from roboreel.format.quantiles import Quantiles
 from roboreel.format.stats import FeatureStats, Stats, quantile_name
-from roboreel.format.values import column_values
+from roboreel.runner.ledger import outputs_of
+from roboreel.runner.sketches import (
+    WholeSketches,
+    shared_budget,
+    sketched_features,
+    with_rows,
+)
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile
 
 _ROWS = 1 << 16
 
 
-def with_whole_quantiles(root: Root, plan: Plan, merged: Stats) -> Stats:
+def with_whole_quantiles(root: Root, plan: Plan, merged: Stats, sketches: WholeSketches) -> Stats:
     """The statistics of all episodes, recomputed numeric features with the quantiles of all rows.
 
     They are numpy's where all numbers fit `BUDGET_BYTES`, else within `SKETCH_ERROR`. A column with values
@@ -30,6 +36,7 @@ def with_whole_quantiles(root: Root, plan: Plan, merged: Stats) -> Stats:
         root: the staged result.
         plan: the plan that was run.
         merged: merged of the episodes'.
+        sketches: what ops have made of the rows; those of other ops are read.
     """
     shares = plan.table.quantiles
     if plan.table.binned or not shares:
@@ -43,7 +50,7 @@ def with_whole_quantiles(root: Root, plan: Plan, merged: Stats) -> Stats:
     if not wanted:
         return merged
     widths = {name: prod(merged[name]["mean"].shape) for name in wanted}
-    found = _read(root, plan, widths)
+    found = _found(root, plan, widths, sketches)
     return {
         name: {**parts, **_shaped(found[name].of(shares), shares, parts)}
         if name in found
@@ -75,23 +82,45 @@ def _shaped(cuts: Floats, shares: Sequence[float], parts: FeatureStats) -> Featu
     return {quantile_name(q): cut.reshape(shape) for q, cut in zip(shares, cuts, strict=True)}
 
 
-def _read(root: Root, plan: Plan, widths: Mapping[str, int]) -> dict[str, Quantiles]:
+def _found(
+    root: Root, plan: Plan, widths: Mapping[str, int], sketches: WholeSketches
+) -> dict[str, Quantiles]:
     """The numbers of some columns, by column; without those that are not whole."""
-    numbers = max(1, sum(widths.values()))
-    found = {
-        name: Quantiles(width, budget_bytes=BUDGET_BYTES * width // numbers)
+    own = {name: sketches.found[name] for name in widths if name in sketches.found}
+    alike = all(one is None or one.width == widths[name] for name, one in own.items())
+    if not alike or len(own) < len(widths):  # of another form than planned, or none were made
+        own = _none_taken(widths, sketched_features(plan))
+        return _with_tables(root, plan.model.episodes[DATA_PATH].unique().to_pylist(), own)
+    return _with_tables(root, _unsketched(plan, sketches), own)
+
+
+def _none_taken(widths: Mapping[str, int], sketched: Container[str]) -> dict[str, Quantiles | None]:
+    """For each column, none of its numbers; a sketch where the ops would have made one."""
+    budgets = shared_budget(widths)
+    return {
+        name: Quantiles(width, budget_bytes=0 if name in sketched else budgets[name])
         for name, width in widths.items()
     }
-    for path in plan.model.episodes[DATA_PATH].unique().to_pylist():
+
+
+def _unsketched(plan: Plan, sketches: WholeSketches) -> list[str]:
+    """The tables of ops that were done in an earlier run."""
+    others = [
+        number
+        for number, op in enumerate(plan.ops)
+        if isinstance(op, WriteTables | CopyTables) and number not in sketches.ops
+    ]
+    return [path for number in others for path in outputs_of(plan, number)]
+
+
+def _with_tables(
+    root: Root, paths: Sequence[str], known: Mapping[str, Quantiles | None]
+) -> dict[str, Quantiles]:
+    """What is known of columns, with the numbers of some tables."""
+    found = {name: one for name, one in known.items() if one is not None}
+    for path in paths if found else ():
         with TableFile(root, path) as file:
             for table in file.batches(list(found), rows=_ROWS):
-                for name in [*found]:
-                    values = column_values(table[name])
-                    if values is None or values[0].size % widths[name]:
-                        del found[name]
-                        continue
-                    with np.errstate(invalid="ignore"):  # signalling NaNs become quiet ones
-                        found[name].add(values.astype(np.float64).reshape(-1, widths[name]))
-        if not found:
-            break
+                taken = {name: with_rows(one, table[name]) for name, one in found.items()}
+                found = {name: one for name, one in taken.items() if one is not None}
     return found

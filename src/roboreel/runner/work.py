@@ -28,7 +28,9 @@ from roboreel.edit.plan import (
 from roboreel.errors import ChangedInputError
 from roboreel.format.histograms import Counted
 from roboreel.format.inventory import FileFacts
+from roboreel.format.quantiles import Quantiles
 from roboreel.format.stats_block import StatsBlock
+from roboreel.runner.sketches import sketched_features
 from roboreel.storage.fs import JoinedRoot, LocalRoot, Root, open_root
 
 
@@ -47,6 +49,8 @@ class Work:
     table: TableProgram = field(repr=False)
     supplied: Mapping[int, pa.Table] = field(default_factory=dict, repr=False)
     """Columns that no file has, for the stretch of each episode, by position in the op's tables."""
+    sketched: Mapping[str, int] = field(default_factory=dict)
+    """Columns of whose rows a table op makes sketches: see `sketches.sketched_features`."""
 
     @property
     def size_bytes(self) -> int:
@@ -135,6 +139,8 @@ class OpResult:
     """By camera: how often each value occurs in the pictures that were measured, where they have 8 bits."""
     changed: frozenset[str] = frozenset()
     """Index columns whose values are not those of the source."""
+    sketches: Mapping[str, Quantiles | None] = field(default_factory=dict, repr=False)
+    """Of the rows that a table op wrote, by column; None where values are missing. No ledger keeps them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +164,7 @@ def check_unchanged(root: Root, name: str, files: Mapping[str, FileFacts]) -> No
 
 def work_of(plan: Plan, staging: str, *, done: Container[int] = ()) -> Iterator[Work]:
     """The plan's ops but for those that are done, each with what it needs."""
+    sketched = sketched_features(plan)
     for number, op in enumerate(plan.ops):
         if number in done:
             continue
@@ -181,6 +188,7 @@ def work_of(plan: Plan, staging: str, *, done: Container[int] = ()) -> Iterator[
             files=files,
             table=plan.table,
             supplied=_supplied(plan, op, inputs),
+            sketched=sketched if isinstance(op, WriteTables | CopyTables) else {},
         )
 
 

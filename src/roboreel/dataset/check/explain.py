@@ -13,7 +13,7 @@ from roboreel.dataset.check.stats_report import StatsDifference
 from roboreel.dataset.check.stored import StoredFeature
 from roboreel.format.feature import EPISODE_INDEX, INDEX, TASK_INDEX, Feature
 from roboreel.format.inventory import Bools, Floats
-from roboreel.format.stats import BASE
+from roboreel.format.stats import BASE, quantile_share
 
 SAME = 1e-9
 """Statistics that are nearer to each other, beside the size of the values, are the same."""
@@ -197,7 +197,10 @@ def _level(of: Comparison, key: str) -> Bools:
 
 
 def _encoded(of: Comparison, key: str) -> Bools:
-    return np.asarray((of.gap(key) <= _ENCODED.get(key, _ENCODED_CUT)).all(axis=1))
+    far = _ENCODED.get(key, _ENCODED_CUT)
+    if of.feature.is_depth:  # no share of full brightness, but of the largest depth
+        return np.asarray((of.gap(key) <= far * of.fresh.values["max"]).all(axis=1))
+    return np.asarray((of.gap(key) <= far).all(axis=1))
 
 
 def _summed(of: Comparison, key: str) -> Bools:
@@ -227,7 +230,9 @@ def _envelope(of: Comparison, key: str) -> Bools:
     if parts is None or key not in parts.values:
         return np.zeros(1, dtype=np.bool_)
     every = parts.values[key][parts.have]
-    return _near(of, key, every.min(axis=0) if int(key[1:]) <= 50 else every.max(axis=0))
+    return _near(
+        of, key, every.min(axis=0) if (quantile_share(key) or 0.0) <= 0.5 else every.max(axis=0)
+    )
 
 
 def _carried(of: Comparison, key: str) -> Bools:

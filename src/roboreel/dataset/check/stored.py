@@ -11,6 +11,7 @@ import numpy as np
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import DatasetError, StorageError
 from roboreel.format import v30
+from roboreel.format.depth import has_camera_stats
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Bools, Floats, Int64
 from roboreel.format.model import EPISODE
@@ -49,8 +50,8 @@ class StoredStats:
 
 
 def described(feature: Feature) -> bool:
-    """True for features that ought to have statistics; depth has none where roboreel computed them."""
-    return feature.is_numeric or (feature.is_camera and not feature.is_depth)
+    """True for features that ought to have statistics."""
+    return feature.is_numeric or has_camera_stats(feature)
 
 
 def read_stored(dataset: Dataset) -> StoredStats:

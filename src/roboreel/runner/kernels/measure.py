@@ -19,10 +19,16 @@ from roboreel.format.stats_many import episodes_stats
 from roboreel.format.values import column_values
 from roboreel.runner.kernels.inputs import Members
 from roboreel.runner.kernels.pictures import column_pixels
+from roboreel.runner.sketches import Sketches
 
 
 def measured_stats(
-    table: pa.Table, members: Members, program: TableProgram, pixels: CameraCounts
+    table: pa.Table,
+    members: Members,
+    program: TableProgram,
+    *,
+    pixels: CameraCounts,
+    sketches: Sketches,
 ) -> list[StatsBlock]:
     """Statistics of what has none; of episodes that are a part of the source's, of everything.
 
@@ -31,15 +37,16 @@ def measured_stats(
         members: the episodes.
         program: says which columns are measured.
         pixels: takes in those of columns of pictures.
+        sketches: of some columns, what takes in their numbers, too; None is put where values are missing.
     """
     parts: list[tuple[int, StatsBlock]] = []
     alike: list[StatsBlock] | None = None
     for names, wanted in ((program.measured, members.whole), (program.measurable, ~members.whole)):
         if wanted.all():
-            alike = _stats(table.select(names), members.rows, program, pixels)
+            alike = _stats(table.select(names), members.rows, program, pixels, sketches)
         elif wanted.any():
             rows = table.select(names).filter(pa.array(np.repeat(wanted, members.rows)))
-            found = _stats(rows, members.rows[wanted], program, pixels)
+            found = _stats(rows, members.rows[wanted], program, pixels, sketches)
             parts += _spread(found, np.flatnonzero(wanted))
     if alike is not None:
         return alike
@@ -63,15 +70,21 @@ def _spread(blocks: Sequence[StatsBlock], rows: Int64) -> list[tuple[int, StatsB
 
 
 def _stats(
-    table: pa.Table, rows: Int64, program: TableProgram, pixels: CameraCounts
+    table: pa.Table,
+    rows: Int64,
+    program: TableProgram,
+    pixels: CameraCounts,
+    sketches: Sketches,
 ) -> list[StatsBlock]:
     """Statistics of all columns of a table, by episodes of so many rows."""
     names = [name for name in table.column_names if name not in program.images]
     values = {name: column_values(table[name]) for name in names}
     whole = {name: found for name, found in values.items() if found is not None}
-    numbers = _numbers(whole, rows, program)
-    if program.binned:
-        numbers = with_binned_quantiles(numbers, whole, rows, program.quantiles)
+    for name in values.keys() & sketches.keys():
+        known, found = sketches[name], whole.get(name)
+        if known is None or found is None or found[0].size % known.width:
+            sketches[name] = None
+    numbers = _numbers(whole, rows, program, sketches)
     others = table.select([name for name in table.column_names if name not in whole])
     if not others.num_columns:
         return [numbers]
@@ -85,20 +98,29 @@ def _stats(
 
 
 def _numbers(
-    values: Mapping[str, npt.NDArray[np.generic]], rows: Int64, program: TableProgram
+    values: Mapping[str, npt.NDArray[np.generic]],
+    rows: Int64,
+    program: TableProgram,
+    sketches: Sketches,
 ) -> StatsBlock:
     """Statistics of columns of numbers, by episodes of so many rows."""
     plain = {name: found for name, found in values.items() if name not in program.narrow}
-    block = episodes_stats(plain, rows, quantiles=program.quantiles)
+    block = episodes_stats(plain, rows, quantiles=program.quantiles, sketches=sketches)
     columns = dict(block.columns)
     for name in [name for name in values if name in program.narrow]:
         flat = values[name].reshape(-1, values[name].shape[-1])
         each_row = len(flat) // max(1, len(values[name]))
-        found = episodes_stats({name: flat}, rows * each_row, quantiles=program.quantiles)
+        lengths = rows * each_row
+        found = episodes_stats(
+            {name: flat}, lengths, quantiles=program.quantiles, sketches=sketches
+        )
         columns |= found.columns
         count = columns[name, "count"]
         columns[name, "count"] = StatsColumn(count.values // each_row, count.present)
-    return StatsBlock(len(rows), columns)
+    found = StatsBlock(len(rows), columns)
+    return (
+        with_binned_quantiles(found, values, rows, program.quantiles) if program.binned else found
+    )
 
 
 def _one_by_one(
@@ -118,13 +140,18 @@ def _of_episode(table: pa.Table, program: TableProgram, pixels: CameraCounts) ->
     values = {name: column_values(table[name]) for name in numbers}
     usable = {name: found for name, found in values.items() if found is not None}
     counts = np.array([len(table)], dtype=np.int64)
-    stats = _numbers(usable, counts, program).of(0) if usable else {}
+    stats = _numbers(usable, counts, program, {}).of(0) if usable else {}
     for name in [name for name in table.column_names if name in program.images]:
         try:
-            own = column_pixels(table[name])
+            own = column_pixels(
+                table[name],
+                every_picture=program.every_picture,
+                every_pixel=program.every_pixel,
+                depth=name in program.depths,
+            )
         except VideoError as error:
             raise StorageError(f"column '{name}': {error}") from error
-        measured = own.stats(program.quantiles)
+        measured = own.stats(program.quantiles, binned=program.binned)
         if measured is not None:
             stats[name] = measured
             if program.counts_pixels:

@@ -18,9 +18,18 @@ import pyarrow as pa
 from roboreel.edit.frames import sample_size
 from roboreel.edit.plan import ROWS, MeasureCamera
 from roboreel.errors import StorageError
-from roboreel.format.histograms import PEAK, CameraCounts, Counted, Counts, histogram_stats
+from roboreel.format.deep import DeepPixels
+from roboreel.format.histograms import (
+    PEAK,
+    CameraCounts,
+    Counted,
+    Counts,
+    counted_pixels,
+    histogram_stats,
+)
+from roboreel.format.inventory import Floats
 from roboreel.format.model import EPISODE
-from roboreel.format.stats import FeatureStats, Stats, values_stats
+from roboreel.format.stats import FeatureStats, Stats
 from roboreel.format.stats_block import blocks_of
 from roboreel.runner.kernels.frames import camera_frames
 from roboreel.runner.work import OpResult, Work
@@ -28,6 +37,8 @@ from roboreel.storage.video.decode import decode_picture
 from roboreel.storage.video.thin import Thinner
 
 _LARGE, _WANTED = 300, 150
+_LARGE_PICTURE = 1 << 16
+"""Pixels of a picture that is counted by itself, where it lies."""
 _COUNTED_AT_ONCE = 8
 """Pictures whose pixels are counted together: what is in memory does not grow with an episode."""
 
@@ -55,21 +66,27 @@ class Pixels:
 
     every_pixel: bool = False
     """True: large pictures are not thinned."""
+    depth: bool = False
+    """True: also 8 bits are depths, not a share of full brightness."""
     pictures: int = 0
     _counts: Counts | None = None
     _few: list[npt.NDArray[np.uint8]] = field(default_factory=list, repr=False)
-    """(channels, pixels) of pictures that are not yet counted."""
-    _deep: list[npt.NDArray[np.generic]] = field(default_factory=list, repr=False)
+    """(pixels, channels) of pictures that are not yet counted."""
+    _deep: DeepPixels = field(default_factory=DeepPixels, repr=False)
 
     def add(self, picture: npt.NDArray[np.generic]) -> None:
         """Take in an (H, W, C) picture."""
         self.pictures += 1
         small = picture if self.every_pixel else thinned(picture)
-        if small.dtype != np.uint8:
-            self._deep.append(small.reshape(-1, small.shape[-1]))
+        flat = small.reshape(-1, small.shape[-1])
+        if self.depth or flat.dtype != np.uint8:
+            self._deep.add(flat)
             return
-        flat = np.moveaxis(small.astype(np.uint8, copy=False), 2, 0)
-        self._few.append(flat.reshape(small.shape[2], -1))
+        pixels = flat.astype(np.uint8, copy=False)
+        if len(pixels) >= _LARGE_PICTURE:
+            self._take(counted_pixels(pixels))
+            return
+        self._few.append(pixels)
         if len(self._few) == _COUNTED_AT_ONCE:
             self._count()
 
@@ -79,30 +96,44 @@ class Pixels:
         self._count()
         return None if self._deep or self._counts is None else Counted(self._counts, 1)
 
-    def stats(self, quantiles: Sequence[float]) -> FeatureStats | None:
-        """Statistics per channel; those of 8 bits in [0, 1], deeper ones as they are."""
+    def stats(self, quantiles: Sequence[float], *, binned: bool = False) -> FeatureStats | None:
+        """Statistics per channel; those of 8 bits in [0, 1], deeper ones as they are.
+
+        Args:
+            quantiles: which to include, from 0 to 1.
+            binned: True reads them off a histogram, as lerobot does; False gives numpy's linear ones.
+        """
         if self._deep:
-            stats = values_stats(np.concatenate(self._deep), quantiles=quantiles)
-            shaped: FeatureStats = {key: value.reshape(-1, 1, 1) for key, value in stats.items()}
-            return {**shaped, "count": np.array([self.pictures], dtype=np.int64)}
+            return self._deep.stats(quantiles, pictures=self.pictures, binned=binned)
         self._count()
         if self._counts is None:
             return None
-        return histogram_stats(self._counts, pictures=self.pictures, peak=PEAK, quantiles=quantiles)
+        return histogram_stats(
+            self._counts, pictures=self.pictures, peak=PEAK, quantiles=quantiles, binned=binned
+        )
 
     def _count(self) -> None:
         if not self._few:
             return
-        channels = np.concatenate(self._few, axis=1)
+        pixels = np.concatenate(self._few)
         self._few = []
-        found = np.stack([np.bincount(channel, minlength=PEAK + 1) for channel in channels])
+        self._take(counted_pixels(pixels))
+
+    def _take(self, found: Counts) -> None:
         self._counts = found if self._counts is None else self._counts + found
 
 
-def column_pixels(column: pa.ChunkedArray) -> Pixels:
-    """The pixels of a sample of a column of encoded pictures."""
-    pixels = Pixels()
-    encoded = (column[at]["bytes"].as_py() for at in sampled_frames(len(column)))
+def column_pixels(
+    column: pa.ChunkedArray,
+    *,
+    every_picture: bool = False,
+    every_pixel: bool = False,
+    depth: bool = False,
+) -> Pixels:
+    """The pixels of a column of encoded pictures: of a sample of them, large ones thinned, or of all."""
+    pixels = Pixels(every_pixel=every_pixel, depth=depth)
+    chosen = range(len(column)) if every_picture else sampled_frames(len(column))
+    encoded = (column[at]["bytes"].as_py() for at in chosen)
     for data in filter(None, encoded):
         pixels.add(decode_picture(data))
     return pixels
@@ -124,10 +155,11 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
             chosen=chosen,
             backend=op.backend,
         )
-        pixels = Pixels(every_pixel=op.every_pixel)
+        pixels = Pixels(every_pixel=op.every_pixel, depth=op.depth is not None)
+        distances = None if op.depth is None or op.from_tables else op.depth.distances
         for picture in _pictures(frames, every_pixel=op.every_pixel):
-            pixels.add(picture)
-        measured = pixels.stats(work.table.quantiles)
+            pixels.add(picture if distances is None else _depths(picture, distances))
+        measured = pixels.stats(work.table.quantiles, binned=work.table.binned)
         if measured is None:
             raise StorageError(f"no picture of '{op.camera}' in episode {episode} decodes")
         stats.append({op.camera: measured})
@@ -139,6 +171,13 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
         stats=tuple(blocks_of(stats)),
         pixels=counted.by_camera(),
     )
+
+
+def _depths(codes: npt.NDArray[np.generic], distances: Floats) -> Floats:
+    """What the codes of a depth video stand for."""
+    if codes.dtype != np.uint16 or codes.shape[-1] != 1:
+        raise StorageError("the video holds no codes of depths, as info.json says it does")
+    return distances[np.minimum(codes.astype(np.int64), len(distances) - 1)]
 
 
 def _pictures(frames: Iterable[Any], *, every_pixel: bool) -> Iterator[npt.NDArray[np.generic]]:

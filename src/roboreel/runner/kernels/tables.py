@@ -23,6 +23,7 @@ from roboreel.runner.kernels.rows import (
     transformed,
     with_counted,
 )
+from roboreel.runner.sketches import Sketches, empty_sketches
 from roboreel.runner.work import OpResult, Work
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import read_footer
@@ -32,7 +33,7 @@ from roboreel.storage.tables_write import write_batches
 def run_write_tables(work: Work, op: WriteTables) -> OpResult:
     """Write the op's table files and measure what the plan asks for."""
     source, staging = work.roots()
-    schema, done = work.table.schema, _Done()
+    schema, done = work.table.schema, _Done(empty_sketches(work.sketched))
     size = 0
     with Inputs(work, source) as inputs:
         stream = _Stream(_tables(work, inputs, schema, done))
@@ -59,7 +60,7 @@ def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
     These are what they would be written as, by the survey of the same bytes: only the tasks are read.
     """
     source, staging = work.roots()
-    done, size = _Done(), 0
+    done, size = _Done(empty_sketches(work.sketched)), 0
     promised: dict[str, int] = {}
     read = [name for name in work.table.measured if name not in COUNTED]
     with Inputs(work, source, columns=read) as inputs:
@@ -69,7 +70,9 @@ def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
             promised[name] = int(inputs.members[members[0] : members[-1] + 1].rows.sum())
         for batch in inputs.batches(0, len(work.inputs)):
             rows = with_counted(batch, work.table)
-            done.stats += measured_stats(rows, batch.members, work.table, done.pixels)
+            done.stats += measured_stats(
+                rows, batch.members, work.table, pixels=done.pixels, sketches=done.sketches
+            )
         for name, count in promised.items():
             if inputs.file_rows[name] != count:
                 raise RunError(f"'{name}' holds {inputs.file_rows[name]} rows, promised {count}")
@@ -79,6 +82,7 @@ def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
 
 @dataclass(slots=True)
 class _Done:
+    sketches: Sketches
     rows: int = 0
     stats: list[StatsBlock] = field(default_factory=list)
     pixels: CameraCounts = field(default_factory=CameraCounts)
@@ -86,6 +90,9 @@ class _Done:
 
     def result(self, work: Work, op: WriteTables | CopyTables, size_bytes: int) -> OpResult:
         """What the op did."""
+        for sketch in self.sketches.values():
+            if sketch is not None:
+                sketch.count()
         return OpResult(
             number=work.number,
             rows=self.rows,
@@ -95,6 +102,7 @@ class _Done:
             stats=tuple(self.stats),
             pixels=self.pixels.by_camera(),
             changed=frozenset(self.changed),
+            sketches=self.sketches,
         )
 
 
@@ -124,7 +132,9 @@ def _tables(
         decoded = {n: _decoded(work, inputs.root, batch, n) for n in work.table.decoded}
         table = transformed(batch, work.table, schema, decoded)
         done.changed |= changed_columns(batch.rows, table)
-        done.stats += measured_stats(table, batch.members, work.table, done.pixels)
+        done.stats += measured_stats(
+            table, batch.members, work.table, pixels=done.pixels, sketches=done.sketches
+        )
         yield table, batch.members.rows.tolist()
 
 

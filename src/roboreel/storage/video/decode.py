@@ -16,6 +16,7 @@ from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.demux import opened
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import Int64, PacketTable, entry_point, run_of_frames
+from roboreel.storage.video.tiff import float_tiff
 from roboreel.storage.video.write import one_packet_file
 
 _LIMITS = {"max_pixels": str(1 << 26)}
@@ -133,14 +134,16 @@ def decode_picture(data: bytes) -> npt.NDArray[np.generic]:
 
 
 def picture_of(frame: Any) -> npt.NDArray[np.generic]:
-    """The picture of a PyAV frame: (H, W, 3) uint8, or (H, W, 1) as stored for grey ones."""
+    """The picture of a PyAV frame: (H, W, 3) uint8, or (H, W, 1) as stored for grey ones; arrays stay."""
+    if isinstance(frame, np.ndarray):
+        return frame
     if frame.format.name.startswith("gray"):
         return np.asarray(frame.to_ndarray())[..., None]
     return rgb(frame)
 
 
 def decoded_picture(data: bytes) -> Any:
-    """The PyAV frame of an encoded picture (PNG, JPEG, TIFF).
+    """The PyAV frame of an encoded picture (PNG, JPEG, TIFF); an array (H, W, 1) of one of floating point.
 
     Raises:
         VideoError: it cannot be decoded.
@@ -148,6 +151,8 @@ def decoded_picture(data: bytes) -> Any:
     import av
 
     name = _codec_of_picture(data)
+    if name == "tiff" and (numbers := float_tiff(data)) is not None:
+        return numbers
     try:
         decoder: Any = av.CodecContext.create(name, "r")
         decoder.options = _LIMITS

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from roboreel.storage.video.decode import Picture, picture_of
 
 _QUARTER_CHROMA = ("yuv420p", "yuvj420p")
+_RGB = 3
 _WIDE = 64  # pixels: whole vectors of the converter, whose last columns other code converts
 
 
@@ -42,8 +43,12 @@ class Thinner:
         return self._rgb(_blocks(frame, stride))[::2, : 2 * width : 2]
 
     def _rgb(self, frame: Any) -> Picture:
+        """(H, W, 3) in the converted frame's own memory: no copy."""
         picture: Any = self._converter.reformat(frame, format="rgb24")
-        return np.asarray(picture.to_ndarray(), dtype=np.uint8)
+        plane = picture.planes[0]
+        rows = np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size]
+        wide = rows.reshape(plane.height, plane.line_size)[:, : plane.width * _RGB]
+        return wide.reshape(plane.height, plane.width, _RGB)
 
 
 def _blocks(frame: Any, stride: int) -> Any:

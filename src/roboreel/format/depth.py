@@ -1,0 +1,83 @@
+"""Depth cameras: what the values of their pictures stand for.
+
+A depth video holds codes of 12 bits for distances between a nearest and a farthest one, on a logarithmic or a
+linear scale (lerobot's `depth_utils.py`; fields and defaults of its `DepthEncoderConfig`). Depth pictures in
+tables hold the distances themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from roboreel.format.feature import Feature
+from roboreel.format.inventory import Floats
+from roboreel.format.json_types import Json
+
+DepthUnit: TypeAlias = Literal["m", "mm"]
+CODES = 1 << 12
+PIXEL_FORMATS = ("gray12le", "gray12be")
+"""Those in which a plane holds codes."""
+_MM, _FARTHEST_MM = 1000.0, 65535.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepthScale:
+    """How codes of a depth video stand for distances. Lengths are metres; the defaults are lerobot's."""
+
+    nearest: float = 0.01
+    farthest: float = 10.0
+    shift: float = 3.5
+    logarithmic: bool = True
+    unit: DepthUnit = "mm"
+    """The unit of statistics, which is that of the recorded pictures."""
+
+    @property
+    def distances(self) -> Floats:
+        """(4096,) the distance that each code stands for, in `unit`; whole millimetres."""
+        share = np.arange(CODES, dtype=np.float64) / (CODES - 1)
+        if self.logarithmic:
+            low, high = math.log(self.nearest + self.shift), math.log(self.farthest + self.shift)
+            metres = np.exp(low + (high - low) * share) - self.shift
+        else:
+            metres = self.nearest + (self.farthest - self.nearest) * share
+        metres = np.clip(metres, self.nearest, self.farthest)
+        if self.unit == "m":
+            return metres
+        return np.clip(np.rint(metres * _MM), 0.0, _FARTHEST_MM)
+
+
+def depth_scale(feature: Feature) -> DepthScale | None:
+    """The scale of a depth camera's video; None where what the document says of it makes no sense."""
+    facts = feature.video_facts
+    default = DepthScale()
+    scale = DepthScale(
+        nearest=_number(facts, "depth_min", default.nearest),
+        farthest=_number(facts, "depth_max", default.farthest),
+        shift=_number(facts, "shift", default.shift),
+        logarithmic=facts.get("video.use_log") is not False,
+        unit="m" if facts.get("depth_unit") == "m" else "mm",
+    )
+    ordered = 0 <= scale.nearest < scale.farthest < math.inf
+    sound = not scale.logarithmic or scale.nearest + scale.shift > 0
+    return scale if ordered and sound and math.isfinite(scale.shift) else None
+
+
+def has_camera_stats(feature: Feature) -> bool:
+    """True for cameras that can be measured: depth only where the document says what its codes are."""
+    if not feature.is_camera or not feature.is_depth or not feature.is_video:
+        return feature.is_camera
+    return feature.video_facts.get("video.pix_fmt") in PIXEL_FORMATS and (
+        depth_scale(feature) is not None
+    )
+
+
+def _number(facts: Mapping[str, Json], name: str, default: float) -> float:
+    value = facts.get(f"video.{name}")
+    if value is None:
+        return default
+    return float(value) if isinstance(value, (int, float)) else math.nan

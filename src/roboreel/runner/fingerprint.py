@@ -1,0 +1,123 @@
+"""What tells whether work that was done for one plan is that of another."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from collections.abc import Iterable
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+
+import pyarrow as pa
+
+from roboreel.edit.plan import (
+    INPUT_ROW,
+    INPUT_TABLE,
+    ROWS,
+    SOURCE,
+    STRETCH,
+    CopyFile,
+    MeasureCamera,
+    Op,
+    Plan,
+    input_frame,
+    input_video,
+)
+from roboreel.format.json_types import Json
+from roboreel.runner.work import inputs_of
+
+_LIBRARIES = ("roboreel", "pyarrow", "av", "numpy")
+"""Packages whose release may change the bytes of a result."""
+
+
+def fingerprint(plan: Plan) -> str:
+    """A digest of all that decides the result's bytes: source, ops, inputs, layout, libraries."""
+    info = plan.model.info
+    parts = {
+        "libraries": {name: _release(name) for name in _LIBRARIES},
+        "sources": [dataclasses.asdict(source) for source in plan.sources],
+        "files": sorted(plan.files),
+        "documents": _marks(plan, set(plan.files) - _read_by_ops(plan)),
+        "info": dataclasses.asdict(info),
+        "tasks": list(plan.model.tasks.items()),
+        "table": dataclasses.asdict(plan.table),
+        "stats": dataclasses.asdict(plan.stats),
+        "splits": dict(plan.splits),
+    }
+    digest = sha256(json.dumps(parts, sort_keys=True, default=str).encode())
+    for op in plan.ops:  # one at a time: of cameras that are measured there is one per episode
+        digest.update(_op_text(op).encode())
+    for table in (plan.inputs, plan.model.episodes, plan.supplied):
+        if table is None:
+            continue
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table.combine_chunks())
+        digest.update(sink.getvalue())
+    return digest.hexdigest()
+
+
+_OPS = json.JSONEncoder(sort_keys=True, default=dataclasses.asdict)
+
+
+def _op_text(op: Op) -> str:
+    parts: dict[str, object] = {one.name: getattr(op, one.name) for one in dataclasses.fields(op)}
+    if not isinstance(op, CopyFile):
+        parts["episodes"] = [op.episodes.start, op.episodes.stop]
+    return _OPS.encode([op.kind, parts])
+
+
+def _read_by_ops(plan: Plan) -> set[str]:
+    """The names of all tables and videos."""
+    texts = [item.name for item in plan.inputs.schema if pa.types.is_string(item.type)]
+    return {name for column in texts for name in plan.inputs[column].unique().to_pylist()}
+
+
+def _marks(plan: Plan, names: Iterable[str]) -> list[Json]:
+    known = [(name, plan.files[name]) for name in sorted(names) if name in plan.files]
+    return [[name, facts.size_bytes, facts.stamp] for name, facts in known]
+
+
+def inputs_mark(plan: Plan, number: int) -> str:
+    """A digest of the state of the files that an op reads, as the survey found them."""
+    return sha256(json.dumps(_marks(plan, inputs_of(plan, number))).encode()).hexdigest()
+
+
+def measurement(plan: Plan, number: int) -> str | None:
+    """A digest of all that decides what an op measures of a camera; None for other ops.
+
+    Where it is the same in another plan, so are the statistics: which episode of the result they are of
+    does not matter, nor what else is written.
+    """
+    op = plan.ops[number]
+    if not isinstance(op, MeasureCamera):
+        return None
+    own = {one.name: getattr(op, one.name) for one in dataclasses.fields(op)}
+    del own["episodes"], own["reason"]
+    place = (
+        (INPUT_TABLE, INPUT_ROW)
+        if op.from_tables
+        else (input_video(op.camera), input_frame(op.camera))
+    )
+    start, count = op.episodes.start, len(op.episodes)
+    rows = plan.inputs.select([*place, ROWS, STRETCH, SOURCE]).slice(start, count).to_pydict()
+    sources = [plan.sources[source] for source in sorted(set(rows.pop(SOURCE)))]
+    table = plan.table
+    parts = {
+        "libraries": {name: _release(name) for name in _LIBRARIES},
+        "op": own,
+        "rows": list(rows.values()),
+        "sources": [[source.url, dict(source.renamed)] for source in sources],
+        "rules": [str(table.step), table.quantiles, table.binned],
+        "files": inputs_mark(plan, number),
+    }
+    return sha256(_OPS.encode(parts).encode()).hexdigest()
+
+
+@functools.cache
+def _release(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # run from a checkout
+        return ""
