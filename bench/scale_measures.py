@@ -31,12 +31,7 @@ _PICTURES = 100
 
 def measures(source: str, version: str, out: str) -> Timed:
     """Every station of a run, with all of its ops that measure cameras, and no other."""
-    dataset = roboreel.open(source)
-    view = whole_view(dataset, Target(version=parse_version(version)))
-    inventory = replace(assumed_inventory(dataset), with_stats={})
-    compiled, made = timed(lambda: compile_view(view, [inventory]))
-    ops = tuple(op for op in made.ops if isinstance(op, MeasureCamera))
-    plan = replace(made, ops=ops)
+    compiled, plan = _compiled(source, version)
     folder = LocalRoot(out)
     parts = {
         "compile": compiled,
@@ -48,6 +43,14 @@ def measures(source: str, version: str, out: str) -> Timed:
     if len(read.done) != len(plan.ops):
         raise RuntimeError(f"{len(read.done)} of {len(plan.ops)} ops were read")
     return parts | {"documents": seconds(lambda: _write_documents(plan, read))}
+
+
+def _compiled(source: str, version: str) -> tuple[tuple[float, float], Plan]:
+    dataset = roboreel.open(source)
+    view = whole_view(dataset, Target(version=parse_version(version)))
+    inventory = replace(assumed_inventory(dataset), with_stats={})
+    compiled, plan = timed(lambda: compile_view(view, [inventory]))
+    return compiled, replace(plan, ops=tuple(o for o in plan.ops if isinstance(o, MeasureCamera)))
 
 
 def _run(plan: Plan, out: str, ledger: Ledger) -> None:

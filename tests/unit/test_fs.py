@@ -18,11 +18,11 @@ from roboreel.storage.fs import (
     FsspecRoot,
     LocalRoot,
     Root,
-    Sink,
     checked,
     inside,
     open_root,
 )
+from roboreel.storage.sink import Sink
 
 NAME = "meta/info.json"
 OUTSIDE = ["/etc/passwd", "..", "../x", "a/../../x", "a/..", "", ".", "./", "a\0b", "//a", "../"]
