@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from roboreel.dataset.dataset import Dataset
@@ -32,7 +31,7 @@ def assumed_inventory(dataset: Dataset) -> Inventory:
     known = np.ones(len(rows), dtype=np.bool_)
     return Inventory(
         files={path: FileFacts(size_bytes=len(rows), stamp=str(n)) for n, path in _numbered(paths)},
-        schemas={path: _copied(schema) for path in tables},
+        schemas=dict.fromkeys(tables, schema),
         rows=rows,
         row_start=episodes[ROW_START].to_numpy(),
         timestamp_error_s=np.zeros(len(rows)),
@@ -53,8 +52,3 @@ def assumed_inventory(dataset: Dataset) -> Inventory:
 
 def _numbered(paths: list[str]) -> Iterator[tuple[int, str]]:
     return ((10**18 + number, path) for number, path in enumerate(paths))
-
-
-def _copied(schema: pa.Schema) -> pa.Schema:
-    """A schema of its own, as every file has one."""
-    return pa.schema(list(schema), schema.metadata)
