@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import pyarrow as pa
 
@@ -25,7 +26,7 @@ from roboreel.edit.plan import (
     input_video,
 )
 from roboreel.format.json_types import Json
-from roboreel.runner.work import inputs_of
+from roboreel.runner.work import inputs_column, inputs_of
 
 _LIBRARIES = ("roboreel", "pyarrow", "av", "numpy")
 """Packages whose release may change the bytes of a result."""
@@ -46,8 +47,8 @@ def fingerprint(plan: Plan) -> str:
         "splits": dict(plan.splits),
     }
     digest = sha256(json.dumps(parts, sort_keys=True, default=str).encode())
-    for op in plan.ops:  # one at a time: of cameras that are measured there is one per episode
-        digest.update(_op_text(op).encode())
+    for text in _op_texts(plan.ops):
+        digest.update(text.encode())
     for table in (plan.inputs, plan.model.episodes, plan.supplied):
         if table is None:
             continue
@@ -61,11 +62,29 @@ def fingerprint(plan: Plan) -> str:
 _OPS = json.JSONEncoder(sort_keys=True, default=dataclasses.asdict)
 
 
-def _op_text(op: Op) -> str:
-    parts: dict[str, object] = {one.name: getattr(op, one.name) for one in dataclasses.fields(op)}
-    if not isinstance(op, CopyFile):
-        parts["episodes"] = [op.episodes.start, op.episodes.stop]
-    return _OPS.encode([op.kind, parts])
+def _op_texts(ops: Iterable[Op]) -> Iterator[str]:
+    """The ops in words that tell them apart: what one does, unless it is what the one before does, and to what.
+
+    Of cameras that are measured there is one per episode, so this must be fast.
+    """
+    before: object = None
+    for op in ops:
+        parts = op.kind, _but(op, "episodes")
+        if parts != before:
+            before = parts
+            yield _OPS.encode(parts)
+        if not isinstance(op, CopyFile):
+            yield f"{op.episodes.start}:{op.episodes.stop} "
+
+
+def _but(op: Op, *left_out: str) -> dict[str, object]:
+    """The fields of an op, without some."""
+    return {name: getattr(op, name) for name in _fields(type(op)) if name not in left_out}
+
+
+@functools.cache
+def _fields(kind: Any) -> tuple[str, ...]:  # Any: a class of ops
+    return tuple(one.name for one in dataclasses.fields(kind))
 
 
 def _read_by_ops(plan: Plan) -> set[str]:
@@ -84,33 +103,35 @@ def inputs_mark(plan: Plan, number: int) -> str:
     return sha256(json.dumps(_marks(plan, inputs_of(plan, number))).encode()).hexdigest()
 
 
-def measurement(plan: Plan, number: int) -> str | None:
+def measurement(plan: Plan, number: int, inputs: str | None = None) -> str | None:
     """A digest of all that decides what an op measures of a camera; None for other ops.
 
     Where it is the same in another plan, so are the statistics: which episode of the result they are of
     does not matter, nor what else is written.
+
+    Args:
+        plan: the plan.
+        number: of the op.
+        inputs: the op's `inputs_mark`, where that is known.
     """
     op = plan.ops[number]
     if not isinstance(op, MeasureCamera):
         return None
-    own = {one.name: getattr(op, one.name) for one in dataclasses.fields(op)}
-    del own["episodes"], own["reason"]
     place = (
         (INPUT_TABLE, INPUT_ROW)
         if op.from_tables
         else (input_video(op.camera), input_frame(op.camera))
     )
-    start, count = op.episodes.start, len(op.episodes)
-    rows = plan.inputs.select([*place, ROWS, STRETCH, SOURCE]).slice(start, count).to_pydict()
-    sources = [plan.sources[source] for source in sorted(set(rows.pop(SOURCE)))]
+    rows = [inputs_column(plan, name, op.episodes) for name in (*place, ROWS, STRETCH)]
+    sources = [plan.sources[at] for at in sorted(set(inputs_column(plan, SOURCE, op.episodes)))]
     table = plan.table
     parts = {
         "libraries": {name: _release(name) for name in _LIBRARIES},
-        "op": own,
-        "rows": list(rows.values()),
+        "op": _but(op, "episodes", "reason"),
+        "rows": rows,
         "sources": [[source.url, dict(source.renamed)] for source in sources],
         "rules": [str(table.step), table.quantiles, table.binned],
-        "files": inputs_mark(plan, number),
+        "files": inputs or inputs_mark(plan, number),
     }
     return sha256(_OPS.encode(parts).encode()).hexdigest()
 

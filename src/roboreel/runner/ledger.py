@@ -184,12 +184,13 @@ class Ledger:
         """Note that an op is done."""
         names = outputs_of(self.plan, result.number)
         bare = dataclasses.replace(result, **_EMPTY)
+        inputs = inputs_mark(self.plan, result.number)
         line: dict[str, Json] = {
             "op": result.number,
             "result": {name: getattr(result, name) for name in _COUNTS}
             | {"changed": sorted(result.changed)},
-            "inputs": inputs_mark(self.plan, result.number),
-            "measurement": measurement(self.plan, result.number),
+            "inputs": inputs,
+            "measurement": measurement(self.plan, result.number, inputs),
             "files": {name: self._mark(name) for name in names},
             "stats": [block_to_json(block) for block in result.stats],
             "pixels": {name: counted_to_json(one) for name, one in result.pixels.items()},

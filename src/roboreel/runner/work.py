@@ -17,6 +17,7 @@ from roboreel.edit.plan import (
     STRETCH,
     CopyFile,
     CopyTables,
+    EpisodeRange,
     Op,
     Plan,
     PlanSource,
@@ -208,6 +209,14 @@ def inputs_of(plan: Plan, number: int) -> list[str]:
     columns = [INPUT_TABLE] if in_tables else [input_video(getattr(op, "camera", ""))]
     if isinstance(op, WriteTables):
         columns += map(input_video, plan.table.decoded)
-    start, count = op.episodes.start, len(op.episodes)
-    rows = [plan.inputs[column].slice(start, count).to_pylist() for column in columns]
-    return sorted({name for names in rows for name in names if name})
+    found = {name for column in columns for name in inputs_column(plan, column, op.episodes)}
+    return sorted(name for name in found if name)
+
+
+def inputs_column(plan: Plan, column: str, episodes: EpisodeRange) -> list[Any]:
+    """What a column of the plan's inputs says of some episodes; of one, as fast as can be."""
+    values = plan.inputs[column]
+    if len(episodes) == 1:
+        return [values[episodes.start].as_py()]
+    found: list[Any] = values.slice(episodes.start, len(episodes)).to_pylist()
+    return found
