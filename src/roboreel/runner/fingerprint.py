@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import get_args
 
 import pyarrow as pa
 
@@ -59,11 +59,12 @@ def fingerprint(plan: Plan) -> str:
     return digest.hexdigest()
 
 
+_FIELDS = {kind: tuple(one.name for one in dataclasses.fields(kind)) for kind in get_args(Op)}
 _OPS = json.JSONEncoder(sort_keys=True, default=dataclasses.asdict)
 
 
 def _op_texts(ops: Iterable[Op]) -> Iterator[str]:
-    """The ops in words that tell them apart: what one does, unless it is what the one before does, and to what.
+    """The ops in words that tell them apart: what one does, unless the one before does that too, and to what.
 
     Of cameras that are measured there is one per episode, so this must be fast.
     """
@@ -79,12 +80,7 @@ def _op_texts(ops: Iterable[Op]) -> Iterator[str]:
 
 def _but(op: Op, *left_out: str) -> dict[str, object]:
     """The fields of an op, without some."""
-    return {name: getattr(op, name) for name in _fields(type(op)) if name not in left_out}
-
-
-@functools.cache
-def _fields(kind: Any) -> tuple[str, ...]:  # Any: a class of ops
-    return tuple(one.name for one in dataclasses.fields(kind))
+    return {name: getattr(op, name) for name in _FIELDS[type(op)] if name not in left_out}
 
 
 def _read_by_ops(plan: Plan) -> set[str]:
