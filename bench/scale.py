@@ -23,6 +23,7 @@ OPEN_LIMIT_S = {"v2.0": 5.0, "v2.1": 5.0, "v3.0": 1.0}
 COMPILE_LIMIT_S = 10.0
 CONVERSIONS = (("v2.1", "v3.0"), ("v3.0", "v2.1"), ("v2.0", "v3.0"), ("v3.0", "v2.0"))
 DOCUMENTS = (("v2.1", "v3.0"), ("v3.0", "v2.1"))
+MEASURES = (("v2.0", "v2.1"),)
 RESULTS = Path(__file__).parent / "results/scale.json"
 
 
@@ -67,6 +68,11 @@ def all_steps(work: Path, *, episodes: int, runs: int) -> Iterator[Measured]:
     for source, target in CONVERSIONS:
         what = f"{source} → {target}"
         yield measured("compile", what, work / f"{episodes}-{source}", target, runs=runs)
+    for source, target in MEASURES:
+        out, folder = work / "measures", work / f"{episodes}-{source}"
+        out.mkdir()
+        yield measured("measures", f"{source} → {target}", folder, target, out, runs=1)
+        shutil.rmtree(out)
     for source, target in DOCUMENTS:
         cache = work / "cache"
         folder = work / f"{episodes}-{source}"
@@ -85,7 +91,10 @@ def missed(found: Measured) -> str | None:
         return f"opening {found.what}: {found.seconds['open']:.2f} s"
     if found.step == "compile" and found.seconds["compile"] > COMPILE_LIMIT_S:
         return f"compiling {found.what}: {found.seconds['compile']:.2f} s"
-    if found.step in ("open", "compile", "plan", "documents") and found.peak_rss_bytes > GIB:
+    if (
+        found.step in ("open", "compile", "measures", "plan", "documents")
+        and found.peak_rss_bytes > GIB
+    ):
         return f"{found.step} {found.what}: {found.peak_rss_bytes / GIB:.2f} GiB"
     return None
 

@@ -1,6 +1,5 @@
 """What a plan that measures very many cameras costs beside measuring: its ops are made up, not done."""
 
-import pickle
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from roboreel.edit.compile import compile_view
 from roboreel.edit.plan import MeasureCamera, Plan
 from roboreel.edit.view import Target, whole_view
 from roboreel.format.histograms import Counted
-from roboreel.format.stats import QUANTILES, FeatureStats
+from roboreel.format.stats import FeatureStats
 from roboreel.format.stats_block import blocks_of
 from roboreel.format.version import parse_version
 from roboreel.runner.commit import write_documents
@@ -27,43 +26,39 @@ from roboreel.runner.work import OpFailure, OpResult, Work, work_of
 from roboreel.storage.fs import LocalRoot
 
 _WORKERS = 2
+_PICTURES = 100
 
 
 def measures(source: str, version: str, out: str) -> Timed:
     """Every station of a run, with all of its ops that measure cameras, and no other."""
-    dataset = roboreel.open(source)
-    view = whole_view(dataset, Target(version=parse_version(version)))
-    inventory = assumed_inventory(dataset)
-    compiled, made = timed(lambda: compile_view(view, [inventory]))
-    ops = tuple(op for op in made.ops if isinstance(op, MeasureCamera))
-    plan = replace(made, ops=ops)
+    compiled, plan = _compiled(source, version)
     folder = LocalRoot(out)
-    ledger, read = (Ledger(plan, folder, folder) for _ in range(2))
     parts = {
         "compile": compiled,
-        "begin": seconds(ledger.begin),
         "slice": seconds(lambda: sum(1 for _ in work_of(plan, out))),
-        "send": seconds(lambda: _sent(plan, out)),
-        "run": seconds(lambda: _run(plan, out, ledger)),
-        "read": seconds(read.read),
-        "reopen": seconds(read.reopen),
+        "run": seconds(lambda: _run(plan, out, Ledger(plan, folder, folder))),
     }
+    read = Ledger(plan, folder, folder)
+    parts |= {"read": seconds(read.read), "reopen": seconds(read.reopen)}
     if len(read.done) != len(plan.ops):
         raise RuntimeError(f"{len(read.done)} of {len(plan.ops)} ops were read")
     return parts | {"documents": seconds(lambda: _write_documents(plan, read))}
 
 
-def _sent(plan: Plan, out: str) -> None:
-    """What is sent to workers, made and read."""
-    for work in work_of(plan, out):
-        pickle.loads(pickle.dumps(work))
+def _compiled(source: str, version: str) -> tuple[tuple[float, float], Plan]:
+    dataset = roboreel.open(source)
+    view = whole_view(dataset, Target(version=parse_version(version)))
+    inventory = replace(assumed_inventory(dataset), with_stats={})
+    compiled, plan = timed(lambda: compile_view(view, [inventory]))
+    return compiled, replace(plan, ops=tuple(o for o in plan.ops if isinstance(o, MeasureCamera)))
 
 
 def _run(plan: Plan, out: str, ledger: Ledger) -> None:
+    ledger.begin()
     executor = make_executor("process", _WORKERS)
     for outcome in executor.run(work_of(plan, out), made_up):
         if isinstance(outcome, OpFailure):
-            raise RuntimeError(outcome.message)  # noqa: TRY004
+            raise SystemExit(outcome.message)
         ledger.record(outcome)
 
 
@@ -82,21 +77,22 @@ def made_up(work: Work) -> OpResult:
     """In a worker: a result as the op would have one."""
     if not isinstance(work.op, MeasureCamera):
         raise TypeError(f"{work.op.kind} is not made up")
-    stats, counted = _measured()
+    stats, counted = _measured(work.table.quantiles)
     return OpResult(
         number=work.number,
         measured=1,
         stats=tuple(blocks_of([{work.op.camera: stats}])),
-        pixels={work.op.camera: counted},
+        pixels={work.op.camera: counted} if work.table.counts_pixels else {},
     )
 
 
 @lru_cache(maxsize=1)
-def _measured() -> tuple[FeatureStats, Counted]:
+def _measured(quantiles: tuple[float, ...]) -> tuple[FeatureStats, Counted]:
     random = np.random.default_rng(0)
     pixels = Pixels()
-    pixels.add(random.integers(0, 256, (48, 64, 3), dtype=np.uint8))
-    stats = pixels.stats(QUANTILES)
-    if stats is None or pixels.counted is None:
-        raise RuntimeError("no statistics of a picture")
-    return stats, pixels.counted
+    for _ in range(_PICTURES):
+        pixels.add(random.integers(0, 256, (480, 640, 3), dtype=np.uint8))
+    stats, counted = pixels.stats(quantiles), pixels.counted
+    if stats is None or counted is None:
+        raise RuntimeError("no statistics of pictures")
+    return stats, counted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import get_args
 
@@ -152,6 +152,7 @@ def run(
     workers: int = 1,
     executor: ExecutorName | None = None,
     progress: Callable[[OpResult], None] | None = None,
+    resumed: Callable[[Collection[int]], None] | None = None,
     patience: float = 1.0,
     leftovers: Leftovers = "refuse",
     discard_original: bool = False,
@@ -164,6 +165,7 @@ def run(
         executor: `serial`, `thread` or `process`; by default `process` where there are several workers,
             or an op decodes: only there what hangs or crashes can be stopped.
         progress: is told of every finished op.
+        resumed: is told of the ops that an earlier run did, by their numbers, before any other is done.
         patience: how many times its usual allowance an op may take before its process is stopped; 0 for
             ever. The allowance is 2 min, 1 s for each MB it reads, and 0.5 s for each frame it decodes; to
             measure a camera in an episode 30 s, 1 s for each MB of the file, and 0.2 s for each frame.
@@ -199,6 +201,7 @@ def run(
         global_stats=sources[0].stats() if plan.stats.compare_global else {},
         verify=_verified if plan.in_place else open_dataset,
         progress=progress,
+        resumed=resumed,
         leftovers=leftovers,
         discard_original=discard_original,
     )

@@ -59,6 +59,26 @@ def test_all_that_is_done_is_used(
     assert not left.exists()
 
 
+def test_it_is_told_what_is_done_before_anything_else_is(
+    source: Path, tmp_path: Path, left: Path
+) -> None:
+    (left / "ledger.jsonl").write_bytes(
+        b"".join((left / "ledger.jsonl").read_bytes().splitlines(keepends=True)[:4])
+    )
+    done = [line["op"] for line in _ops(left)]
+    plan = roboreel.plan_convert(source, out=tmp_path / "out", **OPTIONS)
+    told: list[object] = []
+    roboreel.run(
+        plan,
+        leftovers="resume",
+        resumed=lambda numbers: told.append(sorted(numbers)),
+        progress=lambda result: told.append(result.number),
+    )
+    assert done
+    assert told[0] == sorted(done)
+    assert sorted(told[1:], key=str) == sorted(set(range(len(plan.ops))) - set(done), key=str)
+
+
 def test_finished_files_are_not_written_again(source: Path, tmp_path: Path, left: Path) -> None:
     stamps = {p.name: p.stat().st_mtime_ns for p in left.rglob("*.mp4")}
     assert stamps

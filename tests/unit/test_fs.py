@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 
 from roboreel.errors import StorageError
 from roboreel.storage.fs import (
+    FileStat,
     FsspecRoot,
     LocalRoot,
     Root,
-    Sink,
     checked,
     inside,
     open_root,
 )
+from roboreel.storage.sink import Sink
 
 NAME = "meta/info.json"
 OUTSIDE = ["/etc/passwd", "..", "../x", "a/../../x", "a/..", "", ".", "./", "a\0b", "//a", "../"]
@@ -79,6 +80,46 @@ def test_stamp_changes_with_the_file(local: LocalRoot) -> None:
     local.put("a.txt", b"xyz")
     os.utime(local.path / "a.txt", ns=(1, 1))
     assert local.stat("a.txt") != before
+
+
+def _told(found: FileStat | StorageError) -> object:
+    return found if isinstance(found, FileStat) else str(found)
+
+
+def _one_by_one(root: Root, names: list[str]) -> list[object]:
+    told: list[object] = []
+    for name in names:
+        try:
+            told.append(root.stat(name))
+        except StorageError as error:
+            told.append(str(error))
+    return told
+
+
+@pytest.mark.parametrize("follow_links", [False, True])
+def test_many_files_are_told_as_each_of_them(tmp_path: Path, follow_links: bool) -> None:
+    folder, beside = tmp_path / "set", tmp_path / "beside"
+    for place in (folder / "d/a", folder / "d/b", folder / "e/f/c", beside / "x", beside / "y"):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(place.name.encode() * 3)
+    (folder / "d/inner").symlink_to("a")
+    (folder / "d/out").symlink_to(beside / "x")
+    (folder / "d/lost").symlink_to("nowhere")
+    (folder / "linked").symlink_to("e/f")
+    (folder / "led out").symlink_to(beside)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "d/pipe")
+    inner = ["d/a", "d/b", "d/inner", "d/out", "d/lost", "d/pipe", "d/none", "d", "d/a/x"]
+    names = [*inner, "linked/c", "led out/x", "led out/y", "e/f/c", "no/folder", "d/a", *OUTSIDE]
+    root = LocalRoot(folder, follow_links=follow_links)
+    expected = _one_by_one(root, names)
+    assert sum(isinstance(one, FileStat) for one in expected) == (9 if follow_links else 6)
+    assert list(map(_told, root.stats(names))) == expected
+
+
+def test_many_files_of_a_store_are_told_too(root: Root) -> None:
+    names = ["a.txt", "none", "d/b.txt", "../x"]
+    assert list(map(_told, root.stats(names))) == _one_by_one(root, names)
 
 
 def test_only_files_exist(root: Root) -> None:

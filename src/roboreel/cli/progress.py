@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
+from roboreel.edit.frames import sample_size
 from roboreel.edit.plan import (
     ROWS,
     CopyFile,
@@ -25,9 +26,37 @@ _FRAME_BYTES: dict[type[object], float] = {MeasureCamera: 1e6, EncodeVideo: 5e6}
 """How many bytes are copied while a frame is measured, or encoded."""
 
 
+class Bar:
+    """How much of a plan is done: what an earlier run did is told, and counts for nothing else."""
+
+    def __init__(self, plan: Plan, show: Callable[[float, float, str], None]) -> None:
+        """Args: the plan; shows the effort that is done, that of all that was to do, and the ops in words."""
+        self._efforts, self._show = op_efforts(plan), show
+        self._left, self._before, self._done = len(plan.ops), 0, 0
+        self._total, self._spent = sum(self._efforts), 0.0
+        self._update()
+
+    def resumed(self, numbers: Collection[int]) -> None:
+        """Leave out the ops that an earlier run did."""
+        self._before = len(numbers)
+        self._left -= self._before
+        self._total -= sum(self._efforts[number] for number in numbers)
+        self._update()
+
+    def finished(self, result: OpResult) -> None:
+        """Count an op."""
+        self._done += 1
+        self._spent += self._efforts[result.number]
+        self._update()
+
+    def _update(self) -> None:
+        before = f", {self._before} done before" if self._before else ""
+        self._show(self._spent, self._total, f"{self._done}/{self._left} ops{before}")
+
+
 @contextlib.contextmanager
-def progress_bar(plan: Plan, *, quiet: bool) -> Iterator[Callable[[OpResult], None] | None]:
-    """A function to call with every finished op; None where nothing is to be shown."""
+def progress_bar(plan: Plan, *, quiet: bool) -> Iterator[Bar | None]:
+    """A bar to be told of ops; None where nothing is to be shown."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -44,34 +73,30 @@ def progress_bar(plan: Plan, *, quiet: bool) -> Iterator[Callable[[OpResult], No
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[ops]} ops"),
+        TextColumn("{task.fields[ops]}"),
         TimeRemainingColumn(),
     )
-    efforts = op_efforts(plan)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("writing", total=sum(efforts), ops=f"0/{len(plan.ops)}")
-        done = 0
-
-        def advance(result: OpResult) -> None:
-            nonlocal done
-            done += 1
-            bar.update(task, advance=efforts[result.number], ops=f"{done}/{len(plan.ops)}")
-
-        yield advance
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("writing", ops="")
+        yield Bar(
+            plan,
+            lambda spent, total, ops: shown.update(task, completed=spent, total=total, ops=ops),
+        )
 
 
 def op_efforts(plan: Plan) -> list[float]:
     """What each op will take, in bytes copied: what decodes or encodes takes as long as many of them."""
     rows = plan.inputs[ROWS].to_numpy()
-    before = np.concatenate([[0], np.cumsum(rows)])
+    before = [0, *np.cumsum(rows).tolist()]
     copying = [op for op in plan.ops if isinstance(op, _COPYING)]
-    frames = sum(int(before[op.episodes.stop] - before[op.episodes.start]) for op in copying)
+    frames = sum(before[op.episodes.stop] - before[op.episodes.start] for op in copying)
     each = plan.input_bytes / max(frames, 1)
     efforts = []
     for op in plan.ops:
         shown = 0
-        if not isinstance(op, CopyFile):
-            shown = int(before[op.episodes.stop] - before[op.episodes.start])
-        per_frame = _FRAME_BYTES.get(type(op), each)
-        efforts.append(1.0 + shown * per_frame)
+        if isinstance(op, MeasureCamera) and not op.every_picture:
+            shown = sum(map(sample_size, rows[op.episodes.start : op.episodes.stop].tolist()))
+        elif not isinstance(op, CopyFile):
+            shown = before[op.episodes.stop] - before[op.episodes.start]
+        efforts.append(1.0 + shown * _FRAME_BYTES.get(type(op), each))
     return efforts

@@ -218,12 +218,13 @@ def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Non
 
 def run_shown(plan: Plan, options: Writing, leftovers: Leftovers) -> Report:
     """Run a plan with a progress bar, where there is a terminal for one."""
-    with progress_bar(plan, quiet=options.quiet or options.as_json) as progress:
+    with progress_bar(plan, quiet=options.quiet or options.as_json) as bar:
         return run(
             plan,
             workers=options.workers,
             executor=options.executor,
-            progress=progress,
+            progress=None if bar is None else bar.finished,
+            resumed=None if bar is None else bar.resumed,
             patience=options.patience,
             leftovers=leftovers,
             discard_original=options.discard_original,

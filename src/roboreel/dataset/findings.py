@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.questions import Remark
-from roboreel.errors import Problem
+from roboreel.errors import Problem, StorageError
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
@@ -36,6 +36,16 @@ class Findings:
         """
         found = self.dataset.root.stat(path)
         self.files[path] = FileFacts(size_bytes=found.size_bytes, stamp=found.stamp)
+
+    def add_files(self, paths: Collection[str]) -> dict[str, StorageError]:
+        """Note size and stamp of many files before they are read; gives why those have none that failed."""
+        failed: dict[str, StorageError] = {}
+        for path, found in zip(paths, self.dataset.root.stats(paths), strict=True):
+            if isinstance(found, StorageError):
+                failed[path] = found
+            else:
+                self.files[path] = FileFacts(size_bytes=found.size_bytes, stamp=found.stamp)
+        return failed
 
     def breaks(
         self,

@@ -14,7 +14,6 @@ from roboreel.dataset.findings import Findings
 from roboreel.dataset.probe_tables import AboutTables, probe_tables
 from roboreel.dataset.probing import Probing
 from roboreel.dataset.questions import Questions, bounds_of, flat, remarks_of
-from roboreel.errors import StorageError
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.format.inventory import Bools, Floats, Int64
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, ROW_START
@@ -70,19 +69,18 @@ def _readable(findings: Findings) -> dict[str, list[int]]:
     """The files that can be asked, with their episodes; the others break theirs."""
     dataset = findings.dataset
     present = frozenset(dataset.files)
+    alone = dataset.version.one_file_per_episode
     readable: dict[str, list[int]] = {}
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
         if path is None or path not in present:
             findings.breaks(members, "table.missing", "its table file is not there", path=path)
-        elif dataset.version.one_file_per_episode and len(members) > 1:
+        elif alone and len(members) > 1:
             message = f"the file of {len(members)} episodes, where each has its own"
             findings.breaks(members, "table.shared", message, path=path)
         else:
-            try:
-                findings.add_file(path)
-                readable[path] = members
-            except StorageError as error:
-                findings.breaks(members, "table.readable", str(error), path=path)
+            readable[path] = members
+    for path, error in findings.add_files(list(readable)).items():
+        findings.breaks(readable.pop(path), "table.readable", str(error), path=path)
     return readable
 
 

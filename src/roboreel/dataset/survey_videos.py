@@ -13,7 +13,6 @@ from roboreel.dataset.probe_videos import APART, NO_KIND, AboutVideos, probe_vid
 from roboreel.dataset.probing import Probing
 from roboreel.dataset.questions import Questions, bounds_of, flat, remarks_of
 from roboreel.dataset.survey_tables import TablesFound, rows_by_path
-from roboreel.errors import StorageError
 from roboreel.format.inventory import CameraFacts, Int64, StreamFacts
 from roboreel.format.model import EPISODE, frame_start, video_path
 from roboreel.storage.video.packets import SampleEntry
@@ -67,7 +66,9 @@ def survey_camera(
     start = declared.fill_null(0).to_numpy().astype(np.int64)
     groups = _readable(findings, camera)
     # what breaks here breaks episodes of the same file, and no other is asked about them
-    sound = {p: [r for r in rows if r not in findings.broken] for p, rows in groups.items()}
+    sound = groups
+    if findings.broken:
+        sound = {p: [r for r in rows if r not in findings.broken] for p, rows in groups.items()}
     questions = _questions(sound, start, tables, findings)
     answers = probing.answers(f"videos {camera}", probe_videos, questions)
     for position, failure, remarks in remarks_of(answers):
@@ -84,21 +85,20 @@ def survey_camera(
 def _readable(findings: Findings, camera: str) -> dict[str, list[int]]:
     """The files that can be asked, with their episodes; the others break theirs."""
     dataset, breaks = findings.dataset, partial(findings.breaks, column=camera)
+    alone = dataset.version.one_file_per_episode
     readable: dict[str, list[int]] = {}
     for path, members in rows_by_path(dataset.episodes[video_path(camera)]).items():
         if path is None:
             breaks(members, "video.missing", "its video file is not there", path=path)
         elif path in findings.files:
             breaks(members, "video.shared", "the file of another camera too", path=path)
-        elif dataset.version.one_file_per_episode and len(members) > 1:
+        elif alone and len(members) > 1:
             message = f"the file of {len(members)} episodes, where each has its own"
             breaks(members, "video.shared", message, path=path)
         else:
-            try:
-                findings.add_file(path)
-                readable[path] = members
-            except StorageError as error:
-                breaks(members, "video.readable", str(error), path=path)
+            readable[path] = members
+    for path, error in findings.add_files(list(readable)).items():
+        breaks(readable.pop(path), "video.readable", str(error), path=path)
     return readable
 
 
@@ -145,13 +145,16 @@ def _streams(
     entries = [SampleEntry(data=t[_MATRIX_BYTES:], matrix=t[:_MATRIX_BYTES]) for t in texts]
     tracks = [tuple(listed) for listed in answers["other_tracks"].to_pylist()]
     apart = iter(flat(answers, "apart").tolist())
-    stream = np.full(episodes, -1, dtype=np.int64)
+    stream = [-1] * episodes
+    known: dict[tuple[int, tuple[str, ...], str | None], int] = {}  # an entry is slow to hash
     for (path, rows), code, others in zip(
         groups.items(), column.indices.to_pylist(), tracks, strict=True
     ):
         for row in rows:
             kind = next(apart)
             if kind != NO_KIND:
-                file = path if kind == APART else None
-                stream[row] = streams.number(entries[code], others, file)
-    return stream
+                key = (code, others, path if kind == APART else None)
+                if key not in known:
+                    known[key] = streams.number(entries[code], others, key[2])
+                stream[row] = known[key]
+    return np.array(stream, dtype=np.int64)

@@ -201,6 +201,11 @@ class TableProgram:
     """True: all pixels of them count. False: large pictures are thinned."""
 
     @property
+    def counts_pixels(self) -> bool:
+        """True where the quantiles of all episodes together are taken from counts of all their pixels."""
+        return bool(self.quantiles) and not self.binned
+
+    @property
     def schema(self) -> pa.Schema:
         """Columns of the result in order, with metadata."""
         return pa.ipc.read_schema(pa.py_buffer(self.schema_ipc))

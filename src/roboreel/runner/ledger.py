@@ -22,9 +22,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import IO, Any, TypeAlias, cast
 
+import numpy as np
+
 from roboreel.edit.plan import CopyFile, CopyTables, MeasureCamera, Plan, WriteTables
 from roboreel.errors import StorageError
 from roboreel.format.histograms import CameraCounts, counted_to_json, parse_counted
+from roboreel.format.inventory import Int64
 from roboreel.format.json_types import Json
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.format.stats_block import StatsBlock, block_to_json, parse_block
@@ -42,6 +45,8 @@ _COLUMN_BYTES = 400
 _READ_BYTES = 1 << 20
 _NOT_PLAIN = ("stats", "changed", "pixels", "sketches")
 _COUNTS = tuple(one.name for one in dataclasses.fields(OpResult) if one.name not in _NOT_PLAIN)
+_EMPTY: dict[str, Any] = {"stats": (), "pixels": {}, "sketches": {}}
+"""One for all results that are kept: there may be very many."""
 
 
 def ops_noted(folder: str | os.PathLike[str]) -> int:
@@ -91,8 +96,8 @@ class Ledger:
     """Of all ops that are done."""
     adoptable: dict[int, _Place] = field(default_factory=dict)
     """Where lines of another plan's ledger stand that hold for ops of this one, by the op."""
-    _place: dict[int, _Place] = field(default_factory=dict)
-    """Where the line of an op stands."""
+    _places: Int64 = field(init=False, repr=False)
+    """(ops, 2) where the line of an op begins and ends: there may be very many."""
     _kept: dict[int, tuple[StatsBlock, ...]] = field(default_factory=dict)
     """Statistics that are still in memory, by op."""
     _kept_bytes: int = 0
@@ -100,6 +105,9 @@ class Ledger:
     _size: int = 0
     _unsynced: list[str] = field(default_factory=list)
     _synced_at: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._places = np.zeros((len(self.plan.ops), 2), dtype=np.int64)
 
     @property
     def begun(self) -> bool:
@@ -156,8 +164,10 @@ class Ledger:
 
     def _take_in(self, place: _Place, line: Mapping[str, Any]) -> None:
         changed = frozenset(line["result"]["changed"])
-        self.done[line["op"]] = OpResult(**{**line["result"], "changed": changed, "stats": ()})
-        self._place[line["op"]] = place
+        number = line["op"]
+        bare = OpResult(**{**line["result"], "number": number, "changed": changed, **_EMPTY})
+        self.done[number] = bare
+        self._places[number] = place.start, place.stop
         for camera, counted in line["pixels"].items():
             self.pixels.add(camera, parse_counted(counted))
 
@@ -173,7 +183,7 @@ class Ledger:
     def record(self, result: OpResult) -> None:
         """Note that an op is done."""
         names = outputs_of(self.plan, result.number)
-        bare = dataclasses.replace(result, stats=(), pixels={}, sketches={})
+        bare = dataclasses.replace(result, **_EMPTY)
         line: dict[str, Json] = {
             "op": result.number,
             "result": {name: getattr(result, name) for name in _COUNTS}
@@ -186,7 +196,7 @@ class Ledger:
         }
         start = self._size
         self._add(line)
-        self._place[result.number] = _Place(start, self._size)
+        self._places[result.number] = start, self._size
         self.done[result.number] = bare
         for camera, counted in result.pixels.items():
             self.pixels.add(camera, counted)
@@ -240,9 +250,9 @@ class Ledger:
             if self._kept_bytes >= _KEPT_BYTES:
                 self._kept.clear()
                 self._kept_bytes = 0
-            place = self._place[number]
-            file.seek(place.start)
-            line = json.loads(file.read(place.stop - place.start))
+            start, stop = self._places[number].tolist()
+            file.seek(start)
+            line = json.loads(file.read(stop - start))
             self._keep(number, tuple(map(parse_block, line["stats"])))
         return self._kept[number]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from roboreel.edit.plan import (
@@ -36,6 +36,7 @@ from roboreel.storage.fs import Root, inside
 from roboreel.storage.staging import Leftovers, Staging, refuse_existing
 
 Progress = Callable[[OpResult], None]
+Resumed = Callable[[Collection[int]], None]
 _SHOWN_FAILURES = 20
 
 
@@ -47,6 +48,7 @@ def run_plan(
     global_stats: Stats,
     verify: Callable[[str], object],
     progress: Progress | None = None,
+    resumed: Resumed | None = None,
     leftovers: Leftovers = "refuse",
     discard_original: bool = False,
 ) -> Report:
@@ -63,6 +65,7 @@ def run_plan(
         global_stats: the source's statistics of the whole dataset, to compare with.
         verify: opens the staged result; what it raises stops the run before anything is published.
         progress: is told of every finished op.
+        resumed: is told of the ops that an earlier run did, by number, before any other is done.
         leftovers: what to do with what an earlier run left in the staging folder.
         discard_original: in place only: remove the original at the end.
 
@@ -76,7 +79,9 @@ def run_plan(
     staging = Staging(plan.out, in_place=plan.in_place)
     ledger = Ledger(plan, staging.notes, staging.root)
     with _left_in_order(staging, ledger):
-        resumed = _begin(staging, ledger, leftovers)
+        before = _begin(staging, ledger, leftovers)
+        if before and resumed is not None:
+            resumed(tuple(ledger.done))
         _require_space(staging, ledger)
         sketches = _run_ops(plan, executor, ledger, progress)
         results = [ledger.done[number] for number in sorted(ledger.done)]
@@ -88,7 +93,7 @@ def run_plan(
         problems = _disagreements(plan, global_stats, merged, changed)
         verify(str(staging.root.path))
         seconds = time.monotonic() - begun
-        report = _report(plan, results, problems, document_bytes, seconds, resumed)
+        report = _report(plan, results, problems, document_bytes, seconds, before)
         return _published(staging, plan, report, discard_original=discard_original)
 
 

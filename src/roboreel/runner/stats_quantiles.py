@@ -65,7 +65,7 @@ def with_camera_quantiles(plan: Plan, pixels: CameraCounts, merged: Stats) -> St
     These are numpy's. Where not every episode was measured, a camera keeps the means of the episodes'.
     """
     shares = plan.table.quantiles
-    if plan.table.binned or not shares:
+    if not plan.table.counts_pixels:
         return merged
     found = dict(merged)
     for name, counted in pixels.by_camera().items():

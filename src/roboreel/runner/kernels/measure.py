@@ -154,5 +154,6 @@ def _of_episode(table: pa.Table, program: TableProgram, pixels: CameraCounts) ->
         measured = own.stats(program.quantiles, binned=program.binned)
         if measured is not None:
             stats[name] = measured
-            pixels.add(name, own.counted)
+            if program.counts_pixels:
+                pixels.add(name, own.counted)
     return stats

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from roboreel.edit.frames import sample_size
 from roboreel.edit.plan import ROWS, MeasureCamera
 from roboreel.errors import StorageError
 from roboreel.format.deep import DeepPixels
@@ -44,8 +45,8 @@ _COUNTED_AT_ONCE = 8
 
 def sampled_frames(frames: int) -> list[int]:
     """Numbers of the frames of an episode that the reference samples, ascending, each once."""
-    count = max(min(100, frames), min(int(frames**0.75), 10_000))
-    return sorted(set(np.round(np.linspace(0, frames - 1, count)).astype(int).tolist()))
+    places = np.linspace(0, frames - 1, sample_size(frames))
+    return sorted(set(np.round(places).astype(int).tolist()))
 
 
 def stride_of(height: int, width: int) -> int:
@@ -162,7 +163,8 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
         if measured is None:
             raise StorageError(f"no picture of '{op.camera}' in episode {episode} decodes")
         stats.append({op.camera: measured})
-        counted.add(op.camera, pixels.counted)
+        if work.table.counts_pixels:
+            counted.add(op.camera, pixels.counted)
     return OpResult(
         number=work.number,
         measured=len(stats),

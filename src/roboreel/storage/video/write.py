@@ -16,7 +16,8 @@ from fractions import Fraction
 import numpy as np
 
 from roboreel.errors import StorageError
-from roboreel.storage.fs import LocalRoot, Root, Sink
+from roboreel.storage.fs import LocalRoot, Root
+from roboreel.storage.sink import Sink
 from roboreel.storage.video.boxes import box, full_box
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import Bools, Int64, PacketRun, PacketTable, SampleEntry
