@@ -1,7 +1,7 @@
 """Converts one dataset in this process and prints the seconds it took, without imports, as JSON.
 
-`python bench/one_conversion.py SOURCE VERSION OUT WORKERS`. A process of its own, so that peak memory is of
-this conversion alone.
+`python bench/one_conversion.py SOURCE VERSION OUT WORKERS [LIKE]`. With LIKE, a release, all statistics are
+recomputed like its own. A process of its own, so that peak memory is of this conversion alone.
 """
 
 import json
@@ -20,11 +20,15 @@ PRELOADED = (av, pyarrow.dataset, pyarrow.parquet)
 
 
 def main() -> None:
-    source, version, out, workers = sys.argv[1:]
-    convert = roboreel.convert
+    source, version, out, workers, *like = sys.argv[1:]
+    convert, write = roboreel.convert, roboreel.write
     started = time.perf_counter()
     dataset = roboreel.open(source)
-    convert(dataset, to=version, out=out, workers=int(workers))
+    if like:
+        view = dataset.recompute(like=like[0])  # type: ignore[arg-type]  # checked there
+        write(view.with_target(version), out=out, workers=int(workers))
+    else:
+        convert(dataset, to=version, out=out, workers=int(workers))
     seconds = time.perf_counter() - started
     print(json.dumps({"seconds": seconds, "peak_rss_bytes": own_peak_rss_bytes()}))
 

@@ -44,6 +44,9 @@ def binned_quantiles_of_counts(
     levels = np.arange(counts.shape[1], dtype=np.float32)
     found = np.empty((len(shares), len(counts)))
     for channel, often in enumerate(counts):
+        if often.sum() < 2:
+            found[:, channel] = levels[often > 0]
+            continue
         edges = _edges(levels[often > 0])
         below = np.searchsorted(levels, edges, side="left")
         below[-1] = len(levels)  # the last bin holds its upper edge too
