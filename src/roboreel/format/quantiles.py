@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -105,3 +105,9 @@ class Quantiles:
             for at, buckets in enumerate(self._buckets):
                 buckets.add(np.concatenate([columns[at] for columns in alike]))
         self._kept = []
+
+
+def shared_budget(widths: Mapping[str, int]) -> dict[str, int]:
+    """Bytes that the numbers of each feature may take: all have the budget together."""
+    numbers = max(1, sum(widths.values()))
+    return {name: BUDGET_BYTES * width // numbers for name, width in widths.items()}

@@ -7,12 +7,11 @@ from math import prod
 
 from roboreel.edit.plan import CopyTables, Plan, WriteTables
 from roboreel.format.model import DATA_PATH
-from roboreel.format.quantiles import Quantiles
+from roboreel.format.quantiles import Quantiles, shared_budget
 from roboreel.format.stats import QUANTILES, FeatureStats, Stats, quantile_name
 from roboreel.runner.ledger import outputs_of
 from roboreel.runner.sketches import (
     WholeSketches,
-    shared_budget,
     sketched_features,
     with_rows,
 )
