@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,9 +49,27 @@ class Buckets:
         """Take in (n,) numbers of any type; those that are no float32 are taken as float64."""
         if not len(values):
             return
+        if values.dtype.kind in "iu" and self._add_integers(values):
+            return
         if values.dtype != np.float32 or not self._add_float32(values):
             with np.errstate(invalid="ignore"):  # signalling NaNs become quiet ones
                 self._add(np.ascontiguousarray(values, dtype=np.float64))
+
+    def _add_integers(self, values: npt.NDArray[Any]) -> bool:
+        """Take in whole numbers: each that occurs once, with how often; False where they are far apart."""
+        low, high = int(values.min()), int(values.max())
+        if high - low > 4 * len(values):
+            return False
+        wide = np.uint64 if values.dtype.kind == "u" else np.int64
+        counts = np.bincount((values.astype(wide) - wide(low)).astype(np.int64))
+        there = np.flatnonzero(counts)
+        numbers = (there.astype(wide) + wide(low)).astype(np.float64)
+        self._widen(float(low), float(high))
+        size = np.abs(numbers).view(np.int64) >> _SHIFT
+        keys = np.where(numbers < 0, -size, size)
+        first = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
+        self._put_keys(keys[first], np.add.reduceat(counts[there], first))
+        return True
 
     def _add(self, values: Floats) -> None:
         low, high = values.min(), values.max()
@@ -124,13 +143,18 @@ class Buckets:
     def _scatter(self, sizes: _Sizes, signs: _Sizes | None, above: int) -> None:
         """Count numbers of which few are alike."""
         keys = sizes if signs is None else np.where(signs < 0, -sizes, sizes)
-        keys, counts = np.unique(keys, return_counts=True)
+        keys, counts = np.unique(keys.astype(np.int64), return_counts=True)
+        self._put_keys(keys + np.sign(keys) * (above << MANTISSA_BITS), counts)
+
+    def _put_keys(self, keys: Int64, counts: Int64) -> None:
+        """Add counts of buckets, by ascending key."""
+        self.zeros += int(counts[keys == 0].sum())
+        keys, counts = keys[keys != 0], counts[keys != 0]
         size = np.abs(keys)
-        exponents = np.sign(keys) * ((size >> MANTISSA_BITS) + above)
-        pages, place = np.unique(exponents, return_inverse=True)
+        pages, place = np.unique(np.sign(keys) * (size >> MANTISSA_BITS), return_inverse=True)
         found = np.zeros((len(pages), _PAGE), dtype=np.int64)
         found[place.reshape(-1), size & (_PAGE - 1)] = counts
-        self._put(pages.astype(np.int64), found)
+        self._put(pages, found)
 
     def _put(self, pages: Int64, counts: Int64) -> None:
         """Add counts of pages, each once."""

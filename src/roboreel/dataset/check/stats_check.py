@@ -47,7 +47,7 @@ def compare_statistics(
     """
     problems = Problems()
     chosen = {n: f for n, f in dataset.features.items() if features is None or n in features}
-    inventory = surveyed_anyway(dataset, problems)
+    inventory = surveyed_anyway(dataset, problems, workers=workers)
     stored = read_stored(dataset)
     problems.found += stored.problems.found
     fresh = FreshStats()
