@@ -20,6 +20,7 @@ from roboreel.format.stats_many import ROWS_AT_ONCE, episodes_moments
 from roboreel.format.values import column_values
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile
+from roboreel.storage.tables_forward import Forward
 
 NAMES = tuple(quantile_name(q) for q in QUANTILES)
 _READ_ROWS, _READ_BYTES = 1 << 17, 8 << 20
@@ -90,12 +91,12 @@ def _tables(
     with TableFile(root, stretches.path) as file:
         own = [name for name in names if name in file.footer.schema.names]
         most = min(_READ_ROWS, _READ_BYTES // file.row_bytes(own))
-        first = 0
+        first, forward = 0, Forward(file, own)
         while own and first < len(start):
             follows = np.append(start[first + 1 :] == stop[first:-1], False)
             fits = np.append(stop[first + 1 :] - start[first] <= most, False)
             last = first + 1 + int((follows & fits).argmin())
-            table = file.rows(int(start[first]), int(stop[last - 1]), own)
+            table = forward.rows(int(start[first]), int(stop[last - 1]))
             part = slice(first, last)
             yield table, stretches.episodes[part], (stop - start)[part]
             first = last
