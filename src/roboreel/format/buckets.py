@@ -173,6 +173,15 @@ class Buckets:
         else:
             self.counts[at] += counts
 
+    def __getstate__(self) -> tuple[object, ...]:
+        """What is shipped between processes: counts as small as they are."""
+        small = self.counts.astype(np.min_scalar_type(self.counts.max(initial=0)))
+        return (self.pages, small, self.zeros, self.low, self.high, self.lacking)
+
+    def __setstate__(self, state: tuple[Int64, npt.NDArray[Any], int, float, float, bool]) -> None:
+        self.pages, small, self.zeros, self.low, self.high, self.lacking = state
+        self.counts = small.astype(np.int64)
+
     def merge(self, other: Buckets) -> None:
         """Take in another's counts."""
         self._put(other.pages, other.counts)

@@ -17,7 +17,7 @@ BUDGET_BYTES = 64 << 20
 SKETCH_ERROR = 2.0 ** -(MANTISSA_BITS + 1)
 """How far a sketched quantile may be from the exact one, as a part of the larger of the two numbers between
 which the exact one is interpolated: 0.012 %."""
-_MOST_ROWS, _MOST_NUMBERS = 1 << 19, 1 << 22
+_MOST_ROWS, _MOST_NUMBERS = 1 << 18, 1 << 22
 """What waits to be put into the buckets: putting few costs as much as putting many."""
 
 

@@ -20,7 +20,7 @@ class Forward:
         self.file = file
         self.columns = None if columns is None else tuple(columns)
         self._large = max(file.footer.row_group_rows, default=0) > _LARGE_ROWS
-        self._parts: Iterator[pa.Table] = iter(())
+        self._parts: Iterator[pa.Table] | None = None
         self._held: list[pa.Table] = []
         self._begin = self._end = 0
         """The rows that are held."""
@@ -28,22 +28,24 @@ class Forward:
     def rows(self, start: int, stop: int) -> pa.Table:
         """The rows `[start, stop)`."""
         known = 0 <= start < stop <= self.file.footer.rows
-        if not self._large or not known or (self._held and start < self._begin):
+        if not self._large or not known or start < self._begin:
             return self._ordered(self.file.rows(start, stop, self.columns))
         group, begin = self.file.group_of(start)
-        if not self._held or begin > self._end:
+        if self._parts is None or begin > self._end:
             self._parts = self.file.batches(self.columns, rows=_PART_ROWS, first_group=group)
             self._held, self._begin, self._end = [], begin, begin
+        self._drop(start)
         while self._end < stop:
-            part = next(self._parts)
-            self._held.append(part)
-            self._end += len(part)
-            while self._begin + len(self._held[0]) <= start:
-                self._begin += len(self._held.pop(0))
-        while self._begin + len(self._held[0]) <= start:
-            self._begin += len(self._held.pop(0))
+            self._held.append(next(self._parts))
+            self._end += len(self._held[-1])
+            self._drop(start)
         whole = pa.concat_tables(self._held)
         return self._ordered(whole.slice(start - self._begin, stop - start))
+
+    def _drop(self, start: int) -> None:
+        """Let go of what lies before a row."""
+        while self._held and self._begin + len(self._held[0]) <= start:
+            self._begin += len(self._held.pop(0))
 
     def _ordered(self, table: pa.Table) -> pa.Table:
         return table if self.columns is None else table.select(list(self.columns))
