@@ -14,7 +14,7 @@ from roboreel.format.quantiles import Quantiles
 from roboreel.format.stats import quantile_name
 from roboreel.format.stats_block import StatsBlock, StatsColumn
 
-_ROWS = 1 << 15
+ROWS_AT_ONCE = 1 << 15
 """Rows that are described in one go, at least those of an episode: few enough to stay near the processor."""
 
 
@@ -59,7 +59,7 @@ def _described(
     """(episodes, width) of each statistic, of (n, …) numbers."""
     parts = [
         _of_portion(as_columns(values[rows]), lengths[episodes], shares, sketch)
-        for episodes, rows in portions(lengths, rows=_ROWS)
+        for episodes, rows in portions(lengths, rows=ROWS_AT_ONCE)
     ]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 

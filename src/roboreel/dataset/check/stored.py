@@ -17,6 +17,7 @@ from roboreel.format.inventory import Bools, Floats, Int64
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
 from roboreel.format.stats import BASE, QUANTILES, FeatureStats, Stats, quantile_name
+from roboreel.format.stats_block import StatsBlock
 from roboreel.format.version import FormatVersion
 
 ASCENDING = ("min", *(quantile_name(q) for q in QUANTILES), "max")
@@ -61,9 +62,13 @@ def read_stored(dataset: Dataset) -> StoredStats:
         number: row for row, number in enumerate(dataset.episodes[EPISODE].to_pylist())
     }
     rows = len(row_of_episode)
-    for episode, stats in _readable(dataset.episode_stats, stored.problems):
-        if episode in row_of_episode:
-            _take(stats, row_of_episode[episode], rows, episode, dataset, stored)
+    for episodes, block in _readable(dataset.stored_stats().in_blocks, stored.problems):
+        known = len(set(episodes)) == len(episodes) and row_of_episode.keys() >= set(episodes)
+        places = np.array([row_of_episode[one] for one in episodes]) if known else None
+        rest = block if places is None else _take_together(block, places, rows, dataset, stored)
+        for episode, stats in zip(episodes, rest.each() if rest.columns else (), strict=False):
+            if episode in row_of_episode:
+                _take(stats, row_of_episode[episode], rows, episode, dataset, stored)
     for stats in _readable(lambda: _of_all(dataset), stored.problems):
         _take(stats, 0, 1, None, dataset, stored)
     _report_missing(dataset, stored)
@@ -83,6 +88,35 @@ def _readable(read: Callable[[], Iterator[_Item]], problems: Problems) -> Iterat
         problems.found += error.problems
     except StorageError as error:
         problems.error("document.readable", str(error))
+
+
+def _take_together(
+    block: StatsBlock, places: Int64, rows: int, dataset: Dataset, stored: StoredStats
+) -> StatsBlock:
+    """Take in the features that all episodes of a block have in the right form; returns the others'."""
+    others = dict(block.columns)
+    for name, columns in block.features().items():
+        feature = dataset.features.get(name)
+        whole = all(column.present.all() for column in columns.values())
+        if feature is None or not whole or not (feature.is_numeric or feature.is_camera):
+            continue
+        shape = _form(feature, {key: column.values[0] for key, column in columns.items()})
+        into = stored.episodes.get(name)
+        if shape is None or (into is not None and into.shape != shape):
+            continue
+        if into is None:
+            zeros = np.zeros(rows, dtype=np.int64)
+            into = StoredFeature(shape, {}, np.zeros(rows, dtype=np.bool_), zeros)
+            stored.episodes[name] = into
+        into.have[places] = True
+        for key, column in columns.items():
+            flat = column.values.reshape(len(places), -1)
+            if key in _KNOWN:
+                into.values.setdefault(key, np.full((rows, flat.shape[1]), np.nan))[places] = flat
+            elif key == "count" and flat.shape[1] == 1:
+                into.count[places] = flat[:, 0]
+            del others[name, key]
+    return StatsBlock(block.episodes, others)
 
 
 def _take(
