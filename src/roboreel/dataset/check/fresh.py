@@ -10,12 +10,11 @@ from math import prod
 import numpy as np
 
 from roboreel.dataset.check.fresh_tables import (
-    NAMES,
     Measured,
     Stretches,
     Wanted,
+    cut_names,
     measured,
-    rank_name,
 )
 from roboreel.dataset.check.moments import Moments
 from roboreel.dataset.check.scan import located
@@ -28,7 +27,7 @@ from roboreel.format.model import DATA_PATH, EPISODE
 from roboreel.format.ordered import portions
 from roboreel.format.parse import Problems
 from roboreel.format.quantiles import Quantiles, shared_budget
-from roboreel.format.stats import QUANTILES
+from roboreel.format.stats import quantile_share
 from roboreel.processes import Workers
 from roboreel.storage.fs import LocalRoot, Root
 
@@ -79,9 +78,9 @@ def fresh_numbers(
     }
     every = _stretches(dataset, inventory)
     rows = sum(int((one.stop - one.start).sum()) for one in every)
-    wanted = Wanted(shapes, _budgets(shapes, features, rows))
+    wanted = Wanted(shapes, _budgets(shapes, features, rows), _shares(stored))
     columns = {
-        name: _Column(len(dataset.episodes), shape, wanted.budgets[name])
+        name: _Column(len(dataset.episodes), shape, wanted.budgets[name], wanted.shares)
         for name, shape in shapes.items()
     }
     numbers = dataset.episodes[EPISODE].to_pylist()
@@ -104,6 +103,13 @@ def fresh_numbers(
             if not column.exact:
                 fresh.sketched.add(name)
     return fresh
+
+
+def _shares(stored: StoredStats) -> tuple[float, ...]:
+    """The quantiles that any feature has."""
+    every = [*stored.episodes.values(), *stored.whole.values()]
+    found = {quantile_share(key) for feature in every for key in feature.values}
+    return tuple(sorted(share for share in found if share is not None))
 
 
 def _stretches(dataset: Dataset, inventory: Inventory) -> list[Stretches]:
@@ -167,10 +173,13 @@ def _measured_in(root: Root, wanted: Wanted, part: Sequence[Stretches]) -> Measu
 class _Column:
     """One feature, filled as episodes come."""
 
-    def __init__(self, episodes: int, shape: tuple[int, ...], budget: int) -> None:
+    def __init__(
+        self, episodes: int, shape: tuple[int, ...], budget: int, shares: Sequence[float]
+    ) -> None:
         width = prod(shape)
+        self._shares = shares
         self.quantiles = Quantiles(width, budget_bytes=budget)
-        keys = ("min", "max", "mean", "std", *NAMES, *map(rank_name, NAMES))
+        keys = ("min", "max", "mean", "std", *cut_names(shares))
         self.found = StoredFeature(
             shape,
             {key: np.full((episodes, width), np.nan) for key in keys},
@@ -193,9 +202,10 @@ class _Column:
     def whole(self) -> StoredFeature:
         """The statistics of all episodes together."""
         whole = merged_base(self.found)
-        exact, ranked = self.quantiles.of(QUANTILES), self.quantiles.of(QUANTILES, ranked=True)
-        whole.values |= {name: cut[None] for name, cut in zip(NAMES, exact, strict=True)}
-        whole.values |= {rank_name(n): cut[None] for n, cut in zip(NAMES, ranked, strict=True)}
+        if self._shares:
+            cuts = [self.quantiles.of(self._shares, ranked=by) for by in (False, True)]
+            rows = np.concatenate(cuts)[:, None]
+            whole.values |= dict(zip(cut_names(self._shares), rows, strict=True))
         return whole
 
 

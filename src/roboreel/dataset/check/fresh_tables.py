@@ -15,14 +15,13 @@ from roboreel.errors import StorageError
 from roboreel.format.inventory import Floats, Int64
 from roboreel.format.ordered import as_columns, ordered, portions
 from roboreel.format.quantiles import Quantiles
-from roboreel.format.stats import QUANTILES, quantile_name
+from roboreel.format.stats import quantile_name
 from roboreel.format.stats_many import ROWS_AT_ONCE, episodes_moments
 from roboreel.format.values import column_values
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile
 from roboreel.storage.tables_forward import Forward
 
-NAMES = tuple(quantile_name(q) for q in QUANTILES)
 _READ_ROWS, _READ_BYTES = 1 << 17, 8 << 20
 """Rows that are read together, at least those of one episode."""
 
@@ -33,6 +32,12 @@ Values: TypeAlias = dict[str, Floats]
 def rank_name(quantile: str) -> str:
     """What the number at a quantile's rank ⌈q·n⌉ is called, beside the interpolated one."""
     return f"{quantile} by rank"
+
+
+def cut_names(shares: Sequence[float]) -> list[str]:
+    """The names of quantiles, then those of the numbers at their ranks."""
+    names = [quantile_name(share) for share in shares]
+    return [*names, *map(rank_name, names)]
 
 
 class Stretches(NamedTuple):
@@ -48,10 +53,12 @@ class Stretches(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which columns, in which form their statistics are stored, and bytes that may be kept of each."""
+    """Which columns, in which form their statistics are stored, bytes that may be kept of each, quantiles."""
 
     shapes: Mapping[str, tuple[int, ...]]
     budgets: Mapping[str, int]
+    shares: tuple[float, ...]
+    """The quantiles, from 0 to 1."""
 
 
 @dataclass(slots=True)
@@ -75,7 +82,7 @@ def measured(root: Root, every: Sequence[Stretches], wanted: Wanted) -> Measured
         try:
             for table, episodes, lengths in _tables(root, stretches, [*wanted.shapes]):
                 for name in table.column_names:
-                    _add(found, name, table[name], episodes, lengths)
+                    _add(found, name, table[name], episodes, lengths, wanted.shares)
         except StorageError as error:
             found.failed.append((stretches, str(error)))
     for quantiles in found.quantiles.values():
@@ -103,7 +110,12 @@ def _tables(
 
 
 def _add(
-    found: Measured, name: str, column: pa.ChunkedArray, episodes: Int64, lengths: Int64
+    found: Measured,
+    name: str,
+    column: pa.ChunkedArray,
+    episodes: Int64,
+    lengths: Int64,
+    shares: Sequence[float],
 ) -> None:
     """Take in the rows of episodes: all at once where they are of one form, else one by one."""
     quantiles = found.quantiles[name]
@@ -113,16 +125,17 @@ def _add(
             starts = np.cumsum(lengths) - lengths
             for at, (start, rows) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
                 part = slice(at, at + 1)
-                _add(found, name, column.slice(start, rows), episodes[part], lengths[part])
+                own = column.slice(start, rows)
+                _add(found, name, own, episodes[part], lengths[part], shares)
         return
     wide = values.reshape(-1, quantiles.width)
     each_row = len(wide) // len(values)
-    described = _described(wide, lengths * each_row, quantiles)
+    described = _described(wide, lengths * each_row, quantiles, shares)
     found.parts.append((name, episodes, lengths, described))
 
 
 def _described(
-    values: npt.NDArray[np.generic], lengths: Int64, quantiles: Quantiles
+    values: npt.NDArray[np.generic], lengths: Int64, quantiles: Quantiles, shares: Sequence[float]
 ) -> dict[str, Floats]:
     """(episodes, width) of each statistic, of (n, width) numbers, which the quantiles take in."""
     parts = []
@@ -130,9 +143,10 @@ def _described(
         columns, own = as_columns(values[rows]), lengths[episodes]
         starts = np.cumsum(own) - own
         found = episodes_moments(columns, starts, own)
-        order = ordered(columns, starts, own)
-        quantiles.add_columns(order.columns)
-        cuts, ranks = order.interpolated(QUANTILES), order.ranked(QUANTILES)
-        found |= dict(zip(NAMES, cuts, strict=True))
-        parts.append(found | dict(zip(map(rank_name, NAMES), ranks, strict=True)))
+        if shares:
+            order = ordered(columns, starts, own)
+            quantiles.add_columns(order.columns)
+            cuts = np.concatenate([order.interpolated(shares), order.ranked(shares)])
+            found |= dict(zip(cut_names(shares), cuts, strict=True))
+        parts.append(found)
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -16,13 +16,12 @@ from roboreel.format.feature import Feature
 from roboreel.format.inventory import Bools, Floats, Int64
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
-from roboreel.format.stats import BASE, QUANTILES, FeatureStats, Stats, quantile_name
+from roboreel.format.stats import BASE, FeatureStats, Stats, quantile_share
 from roboreel.format.stats_block import StatsBlock
 from roboreel.format.version import FormatVersion
 
-ASCENDING = ("min", *(quantile_name(q) for q in QUANTILES), "max")
 _Item = TypeVar("_Item")
-_KNOWN = (*ASCENDING, "mean", "std")
+_KNOWN = ("min", "max", "mean", "std")
 
 
 @dataclass(slots=True)
@@ -48,6 +47,20 @@ class StoredStats:
     whole: dict[str, StoredFeature] = field(default_factory=dict)
     """By feature; one row."""
     problems: Problems = field(default_factory=Problems)
+
+
+def ascending(statistics: Iterable[str]) -> list[str]:
+    """Those of some statistics of which none ought to be larger than the next."""
+    shares = {key: share for key in statistics if (share := quantile_share(key)) is not None}
+    ends = {"min": -1.0, "max": 2.0}
+    places = {key: ends.get(key, shares.get(key)) for key in statistics}
+    return sorted(
+        (key for key, at in places.items() if at is not None), key=lambda k: places[k] or 0.0
+    )
+
+
+def _is_known(statistic: str) -> bool:
+    return statistic in _KNOWN or quantile_share(statistic) is not None
 
 
 def described(feature: Feature) -> bool:
@@ -111,7 +124,7 @@ def _take_together(
         into.have[places] = True
         for key, column in columns.items():
             flat = column.values.reshape(len(places), -1)
-            if key in _KNOWN:
+            if _is_known(key):
                 into.values.setdefault(key, np.full((rows, flat.shape[1]), np.nan))[places] = flat
             elif key == "count" and flat.shape[1] == 1:
                 into.count[places] = flat[:, 0]
@@ -149,7 +162,7 @@ def _take(
 
 
 def _described(parts: FeatureStats) -> FeatureStats:
-    return {key: value for key, value in parts.items() if key in _KNOWN}
+    return {key: value for key, value in parts.items() if _is_known(key)}
 
 
 def _form(feature: Feature, parts: FeatureStats) -> tuple[int, ...] | None:
