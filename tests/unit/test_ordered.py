@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from roboreel.format.ordered import as_columns, ordered, portions
+from roboreel.format import ordered as ordered_module
+from roboreel.format.ordered import as_columns, ordered, portions, rows_at_once
 from roboreel.format.stats import QUANTILES, quantile_name
-from roboreel.format.stats_many import ROWS_AT_ONCE, episodes_stats
+from roboreel.format.stats_many import episodes_stats
 
 NAN, INF = float("nan"), float("inf")
 SIGNALLING = np.array([0x7FA00000], np.uint32).view(np.float32)[0]
@@ -86,9 +87,13 @@ def test_numbers_of_every_type(dtype: str, lengths: list[int]) -> None:
     assert_as_numpy(random_of(dtype, sum(lengths)), lengths)
 
 
-def test_more_rows_than_are_described_in_one_go() -> None:
-    lengths = [ROWS_AT_ONCE // 2 + 3, ROWS_AT_ONCE // 2, 5, ROWS_AT_ONCE + 9, 1, 2]
-    assert_as_numpy(random_of("float32", sum(lengths)), lengths)
+def test_more_rows_than_are_described_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = [53, 50, 5, 109, 1, 2]
+    values = random_of("float32", sum(lengths))
+    for most in (1, 100, 300):
+        monkeypatch.setattr(ordered_module, "_MOST_NUMBERS", most)
+        assert rows_at_once(values) == max(1, most // 3)
+        assert_as_numpy(values, lengths)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TypeAlias
@@ -20,8 +19,6 @@ Probe: TypeAlias = Callable[[Root, Questions], pa.Table]
 
 _WORTH_PROCESSES_US = 1_000_000
 """Below this much reading, starting processes costs what they save."""
-_IN_THREADS = frozenset(["tables"])
-"""What is asked in threads, then: reading columns leaves the interpreter to others."""
 
 
 class Probing:
@@ -48,23 +45,20 @@ class Probing:
         known = self._cache.known(section, keys)
         open_ones = [position for position, row in enumerate(known.rows) if row is None]
         everything = len(open_ones) == len(questions)
-        part = questions if everything else questions.part(open_ones)
-        fresh = self._probed(probe, part, threads=section in _IN_THREADS)
+        fresh = self._probed(probe, questions if everything else questions.part(open_ones))
         answers = known.completed(fresh)
         self._cache.keep(section, keys, questions.files, answers)
         return answers
 
-    def _probed(self, probe: Probe, questions: Questions, *, threads: bool) -> pa.Table:
+    def _probed(self, probe: Probe, questions: Questions) -> pa.Table:
         tasks = [(self._root, batch) for batch in questions.batches()]
         if not tasks:
             tasks = [(self._root, questions)]
         worth = len(tasks) > 1 and int(questions.cost_us.sum()) >= _WORTH_PROCESSES_US
         if self._wanted > 1 and worth and self._workers is None:
             self._workers = self._stack.enter_context(Workers(self._wanted))
-        if worth or self._wanted < 2 or not threads:
-            return joined(probe_all(probe, tasks, self._workers if worth else None))
-        with ThreadPoolExecutor(self._wanted) as pool:
-            return joined(pool.map(probe, *zip(*tasks, strict=True)))
+        parts = probe_all(probe, tasks, self._workers if worth else None)
+        return joined(parts)
 
     def save(self) -> None:
         """Keep the answers for the next survey."""

@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from roboreel.errors import StorageError
 from roboreel.format.inventory import Floats, Int64
-from roboreel.format.ordered import as_columns, ordered, portions
+from roboreel.format.ordered import as_columns, ordered, portions, rows_at_once
 from roboreel.format.quantiles import Quantiles
 from roboreel.format.stats import quantile_name
-from roboreel.format.stats_many import ROWS_AT_ONCE, episodes_moments
+from roboreel.format.stats_many import episodes_moments
 from roboreel.format.values import column_values
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile
@@ -139,7 +139,7 @@ def _described(
 ) -> dict[str, Floats]:
     """(episodes, width) of each statistic, of (n, width) numbers, which the quantiles take in."""
     parts = []
-    for episodes, rows in portions(lengths, rows=ROWS_AT_ONCE):
+    for episodes, rows in portions(lengths, rows=rows_at_once(values)):
         columns, own = as_columns(values[rows]), lengths[episodes]
         starts = np.cumsum(own) - own
         found = episodes_moments(columns, starts, own)
