@@ -23,7 +23,7 @@ from roboreel.format.histograms import (
     CameraCounts,
     Counted,
     Counts,
-    counted_pixels,
+    PixelCounter,
     histogram_stats,
 )
 from roboreel.format.model import EPISODE
@@ -65,6 +65,7 @@ class Pixels:
     every_pixel: bool = False
     """True: large pictures are not thinned."""
     pictures: int = 0
+    _counter: PixelCounter = field(default_factory=PixelCounter, repr=False)
     _counts: Counts | None = None
     _few: list[npt.NDArray[np.uint8]] = field(default_factory=list, repr=False)
     """(pixels, channels) of pictures that are not yet counted."""
@@ -80,7 +81,7 @@ class Pixels:
             return
         pixels = flat.astype(np.uint8, copy=False)
         if len(pixels) >= _LARGE_PICTURE:
-            self._take(counted_pixels(pixels))
+            self._take(self._counter.counts(pixels))
             return
         self._few.append(pixels)
         if len(self._few) == _COUNTED_AT_ONCE:
@@ -118,7 +119,7 @@ class Pixels:
             return
         pixels = np.concatenate(self._few)
         self._few = []
-        self._take(counted_pixels(pixels))
+        self._take(self._counter.counts(pixels))
 
     def _take(self, found: Counts) -> None:
         self._counts = found if self._counts is None else self._counts + found
