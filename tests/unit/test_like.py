@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,7 @@ from roboreel.format.feature import Feature
 from roboreel.format.histograms import PixelCounter
 from roboreel.format.stats import Stats
 from roboreel.testing import Camera, make_dataset
+from tests.mutate import set_column
 from tests.oracle import read
 
 LENGTHS = (13, 1, 8, 110)
@@ -267,3 +270,38 @@ def test_only_an_index_far_from_zero_loses_digits() -> None:
     assert noted(index, "lerobot-0.6.1", [300] * 100, sampled=True) == []
     (far,) = noted(index, "lerobot-0.6.1", [300] * 100_000, sampled=True)
     assert far.message.endswith("episodes, the first 28868")
+
+
+def grey_png(picture: npt.NDArray[np.uint8]) -> bytes:
+    encoder: Any = av.CodecContext.create("png", "w")
+    encoder.height, encoder.width = picture.shape
+    encoder.pix_fmt, encoder.time_base = "gray", Fraction(1)
+    frame = av.VideoFrame.from_ndarray(picture, format="gray")
+    return b"".join(bytes(part) for part in [*encoder.encode(frame), *encoder.encode(None)])
+
+
+@pytest.mark.parametrize(
+    ("like", "channels", "stride"), [("lerobot-0.3.3", 1, 1), ("lerobot-0.6.1", 3, 2)]
+)
+def test_grey_pictures_of_tables(tmp_path: Path, like: Any, channels: int, stride: int) -> None:
+    camera = {TABLE: CAMERAS[TABLE]}
+    path = make_dataset(tmp_path / "a", version="v2.1", episodes=(4,), cameras=camera)
+    drawn = np.random.default_rng(4).integers(0, 200, (4, 160, 302), dtype=np.uint8)
+    cells = [{"bytes": grey_png(one), "path": f"{n}.png"} for n, one in enumerate(drawn)]
+    kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    set_column(path / "data/chunk-000/episode_000000.parquet", TABLE, pa.array(cells, kind))
+    roboreel.write(roboreel.open(path).recompute([TABLE], like=like), out=tmp_path / "b")
+    own = stored(tmp_path / "b")[0][TABLE]
+    values = drawn[:, ::stride, ::stride] / 255
+    assert own["mean"].shape == (channels, 1, 1)
+    for key, wanted in {"mean": values.mean(), "std": values.std(), "max": values.max()}.items():
+        np.testing.assert_allclose(own[key].ravel(), [wanted] * channels, rtol=1e-9)
+
+
+def test_pictures_that_were_a_video_are_measured_as_pictures(
+    sources: dict[str, Path], tmp_path: Path
+) -> None:
+    view = roboreel.open(sources["v2.0"]).keep([3]).decode(LARGE)
+    view = view.recompute([LARGE], like="lerobot-0.3.3")
+    roboreel.write(view.with_target("v2.1"), out=tmp_path / "b")
+    assert_pixels(stored(tmp_path / "b")[0][LARGE], videos(sources["v2.0"])[3], LENGTHS[3])

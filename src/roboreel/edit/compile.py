@@ -288,6 +288,7 @@ def _measures(
                     from_tables=kind,
                     every_picture=whole,
                     every_pixel=like is not None and like.every_pixel,
+                    as_rgb=like is not None and (features[name].is_video or like.rgb_tables),
                     backend=view.target.video_backend,
                     reason=reason,
                 )

@@ -155,8 +155,9 @@ def program_of(
         images=tuple(item.name for item in fields if is_image(item.type)),
         quantiles=_quantiles(view),
         binned=like is not None and like.binned and view.target.version.has_quantiles,
-        every_picture=like is not None and like.every_table_picture,
+        every_picture=view.view.every_picture or (like is not None and like.every_table_picture),
         every_pixel=like is not None and like.every_pixel,
+        as_rgb=like is not None and like.rgb_tables,
     )
     return program, features
 

@@ -133,6 +133,8 @@ class MeasureCamera:
     """True: all pictures are taken. False: a sample."""
     every_pixel: bool = False
     """True: all pixels of them count. False: large pictures are thinned."""
+    as_rgb: bool = False
+    """True: grey ones of 8 bits count as three channels. False: as they are stored."""
     backend: str = "pyav"
     """What decodes them, where they are a video's."""
     reason: str
@@ -194,6 +196,8 @@ class TableProgram:
     """True: all pictures of a measured column count. False: a sample."""
     every_pixel: bool = False
     """True: all pixels of them count. False: large pictures are thinned."""
+    as_rgb: bool = False
+    """True: grey ones of 8 bits count as three channels. False: as they are stored."""
 
     @property
     def schema(self) -> pa.Schema:

@@ -64,6 +64,8 @@ class Pixels:
 
     every_pixel: bool = False
     """True: large pictures are not thinned."""
+    as_rgb: bool = False
+    """True: grey pictures of 8 bits count as three channels."""
     pictures: int = 0
     _counter: PixelCounter = field(default_factory=PixelCounter, repr=False)
     _counts: Counts | None = None
@@ -75,6 +77,8 @@ class Pixels:
         """Take in an (H, W, C) picture."""
         self.pictures += 1
         small = picture if self.every_pixel else thinned(picture)
+        if self.as_rgb and small.dtype == np.uint8 and small.shape[-1] == 1:
+            small = np.repeat(small, 3, axis=-1)
         flat = small.reshape(-1, small.shape[-1])
         if flat.dtype != np.uint8:
             self._deep.append(flat)
@@ -126,10 +130,9 @@ class Pixels:
 
 
 def column_pixels(
-    column: pa.ChunkedArray, *, every_picture: bool = False, every_pixel: bool = False
+    column: pa.ChunkedArray, pixels: Pixels, *, every_picture: bool = False
 ) -> Pixels:
-    """The pixels of a column of encoded pictures: of a sample of them, large ones thinned, or of all."""
-    pixels = Pixels(every_pixel=every_pixel)
+    """The pixels, taken in, of a column of encoded pictures: of a sample of them, or of all."""
     chosen = range(len(column)) if every_picture else sampled_frames(len(column))
     encoded = (column[at]["bytes"].as_py() for at in chosen)
     for data in filter(None, encoded):
@@ -153,7 +156,7 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
             chosen=chosen,
             backend=op.backend,
         )
-        pixels = Pixels(every_pixel=op.every_pixel)
+        pixels = Pixels(every_pixel=op.every_pixel, as_rgb=op.as_rgb)
         for picture in _pictures(frames, every_pixel=op.every_pixel):
             pixels.add(picture)
         measured = pixels.stats(work.table.quantiles, binned=work.table.binned)
