@@ -235,7 +235,7 @@ def test_episodes_whose_frames_are_wrong_are_listed() -> None:
     frames, _ = noted(top, "lerobot-0.3.3", [5, 6, 5, 4, 9], sampled=True)
     assert (frames.rule, frames.severity, frames.column) == ("stats.like", "note", "top")
     assert frames.message.endswith("longer than the first (5): 2 of 5 episodes, the first 1")
-    for lengths, sampled in (([5, 5, 1], True), ([5, 9], False)):
+    for lengths, sampled in (([5, 5, 2], True), ([5, 9, 1], False)):
         (sums,) = noted(top, "lerobot-0.3.3", lengths, sampled=sampled)
         assert sums.message.endswith("sums pixels in float32, which loses digits: all episodes")
 
@@ -258,6 +258,12 @@ def test_sums_that_lose_digits_are_listed(like: str, dtype: str, said: list[str]
     found = noted(feature("x", dtype, 2), like, [3, 3], sampled=True)
     assert len(found) == len(said)
     assert all(text in one.message for text, one in zip(said, found, strict=True))
+
+
+def test_what_stops_a_release_is_listed() -> None:
+    top = feature("top", "video", 4, 4, 3)
+    single, _ = noted(top, "lerobot-0.3.3", [5, 1, 1], sampled=True)
+    assert single.message.endswith("stops at a video of one frame: 2 of 3 episodes, the first 1")
 
 
 def test_what_a_release_cannot_merge_is_listed() -> None:

@@ -81,6 +81,7 @@ def _of_033(feature: Feature, lengths: Int64, everywhere: Bools, sampled: bool) 
             f"takes other frames than its sample's of episodes longer than the first ({lengths[0]})"
         )
         yield why, "the sample's frames are taken", lengths > lengths[0]
+        yield "stops at a video of one frame", "measured as all others", lengths == 1
     if feature.is_camera:
         yield "sums pixels in float32, which loses digits", "exact sums", everywhere
     elif feature.dtype == "float64":
