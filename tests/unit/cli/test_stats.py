@@ -120,6 +120,6 @@ def test_what_is_not_followed_of_a_release_is_said(
     command = ["stats", source, "--recompute", "--like", "lerobot-0.3.3", "--dry-run"]
     done = roboreel(*command, "--features", f"action,{TOP}", "--to", "v2.1", "-o", tmp_path / "b")
     assert done.code == 0
-    assert done.out.count("stats.like") == 3
+    assert done.out.count("stats.like") == 4
     assert "longer than the first (6): 1 of 4 episodes, the first 3" in done.out
     assert not (tmp_path / "b").exists()
