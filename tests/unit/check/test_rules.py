@@ -67,4 +67,4 @@ def test_every_severity_of_a_rule_is_seen() -> None:
 
 
 _HARD_TO_REACH = {"video.long"}
-"""Its errors need gaps in frame_index or timestamps: `tests/unit/test_convert.py` has them."""
+"""Its errors need gaps in frame_index or timestamps: `convert/test_broken_episodes.py` has them."""
