@@ -246,3 +246,13 @@ def test_more_pixels_than_are_kept_are_sketched() -> None:
     for q in QUANTILES:
         exact = np.quantile(own, q)
         np.testing.assert_allclose(stats[quantile_name(q)].item(), exact, rtol=2.0**-12)
+
+
+def test_a_release_s_quantiles_of_depths_are_explained(tmp_path: Path) -> None:
+    values = np.random.default_rng(6).integers(300, 9000, (8, HEIGHT, WIDTH)).astype(np.uint16)
+    root = depth_pictures(tmp_path, [gray16(one) for one in values])
+    view = roboreel.open(root).recompute([EYE], cameras="all", like="lerobot-0.6.1")
+    roboreel.write(view, out=tmp_path / "b")
+    report = roboreel.check_stats(tmp_path / "b", features=[EYE], cameras="all")
+    assert [one for one in report.differences if one.why is None] == []
+    assert any("histogram of 5,000 bins" in str(one.why) for one in report.differences)

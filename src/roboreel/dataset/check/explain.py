@@ -193,7 +193,11 @@ def _histogram(of: Comparison, key: str) -> Bools:
 
 
 def _level(of: Comparison, key: str) -> Bools:
-    return np.asarray((of.gap(key) <= _LEVEL).all(axis=1))
+    if not of.feature.is_depth:
+        return np.asarray((of.gap(key) <= _LEVEL).all(axis=1))
+    spread = of.fresh.values["max"] - of.fresh.values["min"]
+    millimetre = 0.0 if of.feature.video_facts.get("depth_unit") == "m" else 1.0
+    return np.asarray((of.gap(key) <= 2 * spread / _BINS + millimetre).all(axis=1))
 
 
 def _encoded(of: Comparison, key: str) -> Bools:
