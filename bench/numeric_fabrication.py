@@ -1,4 +1,4 @@
-"""Makes a v3.0 dataset of very many rows without cameras: smooth movements of seven joints."""
+"""Makes v3.0 datasets of very many rows without cameras: smooth movements of seven joints."""
 
 import json
 import os

@@ -10,42 +10,50 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 
-from contenders import told_cost
-from measure import Cost, machine
+from measure import Cost, last_json, machine
 from numeric_fabrication import fabricate_numeric
-from racing import Contender, Result, race
+from racing import Contender, race
 from together import peak_together
 
 HERE = Path(__file__).parent
 READ, READ_TOGETHER = "read, one process", "read, as many as workers"
-CHECK, RECOMPUTE = "check_stats", "recompute"
-OF_READING, MOST_BYTES = 3.0, 600e6
-"""Our median seconds over those of reading in one process; memory of all processes together."""
+START, CHECK, RECOMPUTE = "start of workers", "check_stats", "recompute"
+OF_READING, MOST_BYTES = 3.0, 800e6
+"""Our median seconds, less those of starting processes that import, over those of reading in one process;
+memory of all processes together."""
 
 
 def step(name: str, source: Path, workers: int) -> list[str]:
     return [sys.executable, str(HERE / "one_numeric.py"), name, str(source), str(workers)]
 
 
-def contender(name: str, source: Path, workers: int) -> Contender:
+def contender(name: str, source: Path, workers: int, busy: list[float]) -> Contender:
     def run(out: Path) -> Cost:
         out.mkdir()
-        return told_cost([*step(name, source, workers), str(out / "dataset")])
+        told = last_json([*step(name, source, workers), str(out / "dataset")])
+        busy.append(told.pop("cpu_seconds"))
+        return Cost(**told, ffmpegs=0)
 
     return run
 
 
-def contenders(source: Path, workers: int) -> dict[str, Contender]:
+def contenders(source: Path, workers: int, busy: dict[str, list[float]]) -> dict[str, Contender]:
+    """Each notes the processor seconds of all its processes, too."""
+    steps = {
+        READ: ("read", 1),
+        READ_TOGETHER: ("read", workers),
+        START: ("start", workers),
+        CHECK: ("check", workers),
+        RECOMPUTE: ("recompute", workers),
+    }
     return {
-        READ: contender("read", source, 1),
-        READ_TOGETHER: contender("read", source, workers),
-        CHECK: contender("check", source, workers),
-        RECOMPUTE: contender("recompute", source, workers),
+        name: contender(what, source, count, busy.setdefault(name, []))
+        for name, (what, count) in steps.items()
     }
 
 
@@ -59,11 +67,13 @@ def memory(source: Path, *, workers: int, work: Path) -> dict[str, dict[str, int
     return found
 
 
-def ratios(results: Sequence[Result]) -> dict[str, dict[str, float]]:
-    """Our seconds over those of both ways of reading."""
-    seconds = {result.contender: result.median.seconds for result in results}
+def ratios(seconds: dict[str, float]) -> dict[str, dict[str, float]]:
+    """Our seconds, without starting processes, over those of both ways of reading."""
     return {
-        ours: {theirs: seconds[ours] / seconds[theirs] for theirs in (READ, READ_TOGETHER)}
+        ours: {
+            theirs: (seconds[ours] - seconds[START]) / seconds[theirs]
+            for theirs in (READ, READ_TOGETHER)
+        }
         for ours in (CHECK, RECOMPUTE)
     }
 
@@ -84,9 +94,9 @@ def misses(
     return slow + large
 
 
-def table(results: Sequence[Result]) -> str:
-    lines = [f"{'who':28}{'s':>8}"]
-    lines += [f"{result.contender:28}{result.median.seconds:8.2f}" for result in results]
+def table(seconds: dict[str, float], busy: dict[str, float]) -> str:
+    lines = [f"{'who':28}{'s':>8}{'CPU s':>8}"]
+    lines += [f"{who:28}{taken:8.2f}{busy[who]:8.2f}" for who, taken in seconds.items()]
     return "\n".join(lines)
 
 
@@ -103,23 +113,30 @@ def main() -> int:
         kept.mkdir(parents=True, exist_ok=True)
         dataset = fabricate_numeric(kept / f"numeric-{options.rows}", rows=options.rows)
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=kept)))
-        running = contenders(dataset.root, options.workers)
+        noted: dict[str, list[float]] = {}
+        running = contenders(dataset.root, options.workers, noted)
         results = race("statistics", running, runs=options.runs, work=work)
         peaks = memory(dataset.root, workers=options.workers, work=work)
-    found = ratios(results)
+    seconds = {result.contender: result.median.seconds for result in results}
+    busy = {
+        who: median(spent[1:]) for who, spent in noted.items()
+    }  # the first round does not count
+    found = ratios(seconds)
     missed = misses(found, peaks)
     document = {
         "machine": machine(),
         "dataset": {**asdict(dataset), "root": dataset.root.name},
         "workers": options.workers,
         "ratios": found,
+        "ratios_of_processor_time": ratios(busy),
+        "processor_seconds": {who: spent[1:] for who, spent in noted.items()},
         "memory": peaks,
         "missed": missed,
         "results": [result.to_json() for result in results],
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    print(table(results))
+    print(table(seconds, busy))
     for ours, of in found.items():
         print(f"{ours}: " + "; ".join(f"{factor:.2f} of {what}" for what, factor in of.items()))
         print(f"{ours}: {peaks[ours]['pss_bytes'] / 1e6:.0f} MB in all processes")

@@ -181,16 +181,11 @@ def _judge_list(
         if [wanted] * bool(where) != said:
             verdict.failed.append(f"{name}: other frames in {where}, listed: {said}")
         verdict.notes.append(f"{name}: other frames in episodes {where}")
-    single = variants.get("right", variants["released"])["episodes"]
+    single = variants["right" if "right" in variants else "released"]["episodes"]
     for name in variants["exact"]["episodes"][0]:
         pairs = zip(single, variants["exact"]["episodes"], strict=True)
-        most = max(
-            (
-                gap
-                for a, b in pairs
-                for _, _, gap in gaps({name: a[name]}, {name: b[name]}, cameras)
-            ),
-        )
+        found = [gaps({name: a[name]}, {name: b[name]}, cameras) for a, b in pairs]
+        most = max(gap for each in found for _, _, gap in each)
         if most > 1:
             verdict.notes.append(f"{name}: its own float32 is {most * NEAR:.1e} off")
 

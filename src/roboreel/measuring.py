@@ -44,12 +44,13 @@ def check_stats(
         features: those to look at; by default all.
         cameras: `sample` decodes a sample of each episode's pictures, `all` every picture, `none` nothing:
             then only impossible values are told.
-        workers: processes that decode.
+        workers: processes that read and decode.
         patience: as in `roboreel.run`.
 
     Raises:
         UsageError: there is no such feature, or a choice is unknown.
         StorageError, DatasetError: the dataset cannot be read.
+        RunError: a worker process died.
     """
     dataset = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
     chosen = None if features is None else set(features)
@@ -59,7 +60,9 @@ def check_stats(
     if cameras != "none":
         every = cameras == "all"
         measured, failed = _cameras(dataset, chosen, every, workers=workers, patience=patience)
-    return compare_statistics(dataset, features=chosen, cameras=measured, failed=failed)
+    return compare_statistics(
+        dataset, features=chosen, cameras=measured, failed=failed, workers=workers
+    )
 
 
 def _cameras(

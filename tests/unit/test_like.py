@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,9 +21,10 @@ from roboreel.edit.like import not_followed
 from roboreel.errors import Problem
 from roboreel.format.binned import binned_quantiles, binned_quantiles_of_counts
 from roboreel.format.feature import Feature
-from roboreel.format.histograms import counted_pixels
+from roboreel.format.histograms import PixelCounter
 from roboreel.format.stats import Stats
 from roboreel.testing import Camera, make_dataset
+from tests.mutate import set_column
 from tests.oracle import read
 
 LENGTHS = (13, 1, 8, 110)
@@ -207,14 +210,15 @@ def test_quantiles_of_counts_are_those_of_the_values(
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("pixels", [1, 2, 500, 65535, 65537, 70001])
+@pytest.mark.parametrize("pixels", [1, 2, 500, 65535, 65537, 600001])
 def test_pixels_are_counted(pixels: int, channels: int) -> None:
     random = np.random.default_rng(pixels)
     drawn = (random.integers(0, 256, (pixels, channels)) // [1, 2, 5, 9][:channels]).astype(
         np.uint8
     )
+    counter = PixelCounter()
     for one in (drawn, np.asfortranarray(drawn), drawn[::2]):
-        counts = counted_pixels(one)
+        counts = counter.counts(one)
         assert counts.tolist() == [[int((c == v).sum()) for v in range(256)] for c in one.T]
 
 
@@ -231,7 +235,7 @@ def test_episodes_whose_frames_are_wrong_are_listed() -> None:
     frames, _ = noted(top, "lerobot-0.3.3", [5, 6, 5, 4, 9], sampled=True)
     assert (frames.rule, frames.severity, frames.column) == ("stats.like", "note", "top")
     assert frames.message.endswith("longer than the first (5): 2 of 5 episodes, the first 1")
-    for lengths, sampled in (([5, 5, 1], True), ([5, 9], False)):
+    for lengths, sampled in (([5, 5, 2], True), ([5, 9, 1], False)):
         (sums,) = noted(top, "lerobot-0.3.3", lengths, sampled=sampled)
         assert sums.message.endswith("sums pixels in float32, which loses digits: all episodes")
 
@@ -256,6 +260,12 @@ def test_sums_that_lose_digits_are_listed(like: str, dtype: str, said: list[str]
     assert all(text in one.message for text, one in zip(said, found, strict=True))
 
 
+def test_what_stops_a_release_is_listed() -> None:
+    top = feature("top", "video", 4, 4, 3)
+    single, _ = noted(top, "lerobot-0.3.3", [5, 1, 1], sampled=True)
+    assert single.message.endswith("stops at a video of one frame: 2 of 3 episodes, the first 1")
+
+
 def test_what_a_release_cannot_merge_is_listed() -> None:
     _, single = noted(feature("x", "float32", 2, 3), "lerobot-0.6.1", [3, 1, 4], sampled=True)
     assert single.message.endswith("cannot merge: 1 of 3 episodes, the first 1")
@@ -266,3 +276,38 @@ def test_only_an_index_far_from_zero_loses_digits() -> None:
     assert noted(index, "lerobot-0.6.1", [300] * 100, sampled=True) == []
     (far,) = noted(index, "lerobot-0.6.1", [300] * 100_000, sampled=True)
     assert far.message.endswith("episodes, the first 28868")
+
+
+def grey_png(picture: npt.NDArray[np.uint8]) -> bytes:
+    encoder: Any = av.CodecContext.create("png", "w")
+    encoder.height, encoder.width = picture.shape
+    encoder.pix_fmt, encoder.time_base = "gray", Fraction(1)
+    frame = av.VideoFrame.from_ndarray(picture, format="gray")
+    return b"".join(bytes(part) for part in [*encoder.encode(frame), *encoder.encode(None)])
+
+
+@pytest.mark.parametrize(
+    ("like", "channels", "stride"), [("lerobot-0.3.3", 1, 1), ("lerobot-0.6.1", 3, 2)]
+)
+def test_grey_pictures_of_tables(tmp_path: Path, like: Any, channels: int, stride: int) -> None:
+    camera = {TABLE: CAMERAS[TABLE]}
+    path = make_dataset(tmp_path / "a", version="v2.1", episodes=(4,), cameras=camera)
+    drawn = np.random.default_rng(4).integers(0, 200, (4, 160, 302), dtype=np.uint8)
+    cells = [{"bytes": grey_png(one), "path": f"{n}.png"} for n, one in enumerate(drawn)]
+    kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    set_column(path / "data/chunk-000/episode_000000.parquet", TABLE, pa.array(cells, kind))
+    roboreel.write(roboreel.open(path).recompute([TABLE], like=like), out=tmp_path / "b")
+    own = stored(tmp_path / "b")[0][TABLE]
+    values = drawn[:, ::stride, ::stride] / 255
+    assert own["mean"].shape == (channels, 1, 1)
+    for key, wanted in {"mean": values.mean(), "std": values.std(), "max": values.max()}.items():
+        np.testing.assert_allclose(own[key].ravel(), [wanted] * channels, rtol=1e-9)
+
+
+def test_pictures_that_were_a_video_are_measured_as_pictures(
+    sources: dict[str, Path], tmp_path: Path
+) -> None:
+    view = roboreel.open(sources["v2.0"]).keep([3]).decode(LARGE)
+    view = view.recompute([LARGE], like="lerobot-0.3.3")
+    roboreel.write(view.with_target("v2.1"), out=tmp_path / "b")
+    assert_pixels(stored(tmp_path / "b")[0][LARGE], videos(sources["v2.0"])[3], LENGTHS[3])

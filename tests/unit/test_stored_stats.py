@@ -46,6 +46,11 @@ def line(episode: int, **other: Any) -> str:
     return json.dumps({"episode_index": episode, "stats": wanted(episode), **other}) + "\n"
 
 
+def in_blocks(stored: StoredStats) -> Iterator[tuple[int, Stats]]:
+    for episodes, block in stored.in_blocks():
+        yield from zip(episodes, block.each(), strict=True)
+
+
 def from_lines(root: Path, text: str | bytes) -> StoredStats:
     path = root / LINES
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,6 +139,9 @@ def test_odd_lines_are_read_as_whole_documents_are(tmp_path: Path, text: str | b
     assert stored.of(2) == {}
     entries = {episode: plain(stats) for episode, stats in stored.entries()}
     assert entries == {0: wanted(0), 1: wanted(1)}
+    assert [(e, plain(s)) for e, s in in_blocks(stored)] == [
+        (e, plain(s)) for e, s in stored.entries()
+    ]
 
 
 @pytest.mark.parametrize("broken", ["[1]", '{"episode_index": 1, "stats": }', "rubbish"])
@@ -141,6 +149,10 @@ def test_a_line_that_is_no_object_is_named(tmp_path: Path, broken: str) -> None:
     stored = from_lines(tmp_path, line(0) + "\n" + broken + "\n")
     with pytest.raises(DatasetError, match=r"episodes_stats\.jsonl, line 3"):
         list(stored.entries())
+    before: list[tuple[int, dict[str, dict[str, Any]]]] = []
+    with pytest.raises(DatasetError, match=r"episodes_stats\.jsonl, line 3"):
+        before.extend((episode, plain(stats)) for episode, stats in in_blocks(stored))
+    assert before == [(0, wanted(0))]
     with pytest.raises(DatasetError, match=r"episodes_stats\.jsonl, line 3"):
         stored.of(1)
 

@@ -74,6 +74,7 @@ class Probing:
         trace: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, trace)
+        pa.default_memory_pool().release_unused()  # a large table's columns are not needed again
 
 
 def probe_all(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from roboreel.errors import DatasetError, StorageError
 from roboreel.format import v2, v21, v30
 from roboreel.format.inventory import Int64
 from roboreel.format.model import EPISODE
@@ -39,9 +40,30 @@ class StoredStats(ABC):
     def of(self, episode: int) -> Stats:
         """The statistics of an episode, the last ones where it has several; empty where it has none."""
 
+    def in_blocks(self) -> Iterator[tuple[list[int], StatsBlock]]:
+        """The entries, some at a time: episode indexes, and the statistics of these."""
+        waiting: list[tuple[int, Stats]] = []
+        try:
+            for entry in self.entries():
+                waiting.append(entry)
+                if len(waiting) == _BLOCK_ROWS:
+                    yield from _in_blocks(waiting)
+                    waiting = []
+        except (DatasetError, StorageError):
+            yield from _in_blocks(waiting)
+            raise
+        yield from _in_blocks(waiting)
+
     def blocks(self, episodes: Int64) -> list[StatsBlock]:
         """The statistics of some episodes, in their order."""
         return blocks_of([self.of(episode) for episode in episodes.tolist()])
+
+
+def _in_blocks(entries: Sequence[tuple[int, Stats]]) -> Iterator[tuple[list[int], StatsBlock]]:
+    start = 0
+    for block in blocks_of([stats for _, stats in entries]):
+        yield [episode for episode, _ in entries[start : start + block.episodes]], block
+        start += block.episodes
 
 
 def open_stored_stats(root: Root, version: FormatVersion, files: Iterable[str]) -> StoredStats:
@@ -134,12 +156,18 @@ class _StatsTables(StoredStats):
         """Stretches of files that were read last, by file and first row."""
 
     def entries(self) -> Iterator[tuple[int, Stats]]:
+        for episodes, block in self.in_blocks():
+            yield from zip(episodes, block.each(), strict=True)
+
+    def in_blocks(self) -> Iterator[tuple[list[int], StatsBlock]]:
         for name in self._names:
             with TableFile(self._root, name) as file:
                 for rows in stretches(file.footer.row_group_rows, least=_BLOCK_ROWS):
                     table = file.rows(rows.start, rows.stop)
-                    each = (one for block in blocks_of_rows(table) for one in block.each())
-                    yield from zip(table[EPISODE].to_pylist(), each, strict=True)
+                    episodes, start = table[EPISODE].to_pylist(), 0
+                    for block in blocks_of_rows(table):
+                        yield episodes[start : start + block.episodes], block
+                        start += block.episodes
 
     def of(self, episode: int) -> Stats:
         for block in self.blocks(np.array([episode], dtype=np.int64)):

@@ -271,6 +271,7 @@ def _measures(
                     from_tables=kind,
                     every_picture=whole,
                     every_pixel=like is not None and like.every_pixel,
+                    as_rgb=like is not None and (features[name].is_video or like.rgb_tables),
                     depth=depth,
                     backend=view.target.video_backend if depth is None else "pyav",
                     reason=reason,

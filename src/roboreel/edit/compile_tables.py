@@ -156,8 +156,9 @@ def program_of(
         depths=tuple(name for name, feature in features.items() if feature.is_depth),
         quantiles=_quantiles(view),
         binned=like is not None and like.binned and view.target.version.has_quantiles,
-        every_picture=like is not None and like.every_table_picture,
+        every_picture=view.view.every_picture or (like is not None and like.every_table_picture),
         every_pixel=like is not None and like.every_pixel,
+        as_rgb=like is not None and like.rgb_tables,
     )
     return program, features
 

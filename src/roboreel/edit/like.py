@@ -28,6 +28,8 @@ class ReleaseRule:
     """True: all pixels of its pictures count. False: large pictures are thinned."""
     every_table_picture: bool
     """True: all pictures of a column count. False: a sample, as of videos."""
+    rgb_tables: bool
+    """True: grey pictures of tables have three channels, as those of videos always do."""
     narrow: bool
     """True: matrices are described per column of their last axis. False: entry by entry."""
     binned: bool
@@ -36,10 +38,10 @@ class ReleaseRule:
 
 RULES: Mapping[Like, ReleaseRule] = {
     "lerobot-0.3.3": ReleaseRule(
-        every_pixel=True, every_table_picture=True, narrow=False, binned=False
+        every_pixel=True, every_table_picture=True, rgb_tables=False, narrow=False, binned=False
     ),
     "lerobot-0.6.1": ReleaseRule(
-        every_pixel=False, every_table_picture=False, narrow=True, binned=True
+        every_pixel=False, every_table_picture=False, rgb_tables=True, narrow=True, binned=True
     ),
 }
 """Of 0.3.3 that of its converter to v2.1; of 0.6.1 that of its recorder."""
@@ -79,6 +81,7 @@ def _of_033(feature: Feature, lengths: Int64, everywhere: Bools, sampled: bool) 
             f"takes other frames than its sample's of episodes longer than the first ({lengths[0]})"
         )
         yield why, "the sample's frames are taken", lengths > lengths[0]
+        yield "stops at a video of one frame", "measured as all others", lengths == 1
     if feature.is_camera:
         yield "sums pixels in float32, which loses digits", "exact sums", everywhere
     elif feature.dtype == "float64":

@@ -136,6 +136,8 @@ class MeasureCamera:
     """True: all pixels of them count. False: large pictures are thinned."""
     depth: DepthScale | None = None
     """Of a depth camera, what the codes of its video stand for; pictures in tables hold depths."""
+    as_rgb: bool = False
+    """True: grey ones of 8 bits count as three channels. False: as they are stored."""
     backend: str = "pyav"
     """What decodes them, where they are a video's."""
     reason: str
@@ -199,6 +201,8 @@ class TableProgram:
     """True: all pictures of a measured column count. False: a sample."""
     every_pixel: bool = False
     """True: all pixels of them count. False: large pictures are thinned."""
+    as_rgb: bool = False
+    """True: grey ones of 8 bits count as three channels. False: as they are stored."""
 
     @property
     def counts_pixels(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ _TINY = 1e-300
 """What is smaller does not have all its leading bits, and counts as zero."""
 _TINY_SIZE = int(np.float64(_TINY).view(np.int64)) >> _SHIFT
 _SHIFT32, _SIGN32 = 23 - MANTISSA_BITS, np.int32(1 << (8 + MANTISSA_BITS))
-_EXPONENT_OF_32 = 1023 - 127
+_ABOVE32 = 1023 - 127
 """Between the exponent of a float32, as stored, and that of the same number as a float64."""
 _SMALLEST32, _INFINITE32 = 1 << MANTISSA_BITS, 255 << MANTISSA_BITS
 
@@ -44,13 +45,31 @@ class Buckets:
     lacking: bool = False
     """True where a number is NaN."""
 
-    def add(self, values: npt.NDArray[np.generic]) -> None:
-        """Take in (n,) numbers of any type; those that are no float32 are taken as float64."""
-        if not len(values):
+    def add(self, parts: Sequence[npt.NDArray[np.generic]]) -> None:
+        """Take in numbers of any one type, in parts of (n,) each; those that are no float32 as float64."""
+        parts = [part for part in parts if len(part)]
+        if not parts or (parts[0].dtype == np.float32 and self._add_float32(parts)):
             return
-        if values.dtype != np.float32 or not self._add_float32(values):
+        values = np.concatenate(parts)
+        if values.dtype.kind not in "iu" or not self._add_integers(values):
             with np.errstate(invalid="ignore"):  # signalling NaNs become quiet ones
-                self._add(np.ascontiguousarray(values, dtype=np.float64))
+                self._add(values.astype(np.float64, copy=False))
+
+    def _add_integers(self, values: npt.NDArray[Any]) -> bool:
+        """Take in whole numbers: each that occurs once, with how often; False where they are far apart."""
+        low, high = int(values.min()), int(values.max())
+        if high - low > 4 * len(values):
+            return False
+        wide = np.uint64 if values.dtype.kind == "u" else np.int64
+        counts = np.bincount((values.astype(wide) - wide(low)).astype(np.int64))
+        there = np.flatnonzero(counts)
+        numbers = (there.astype(wide) + wide(low)).astype(np.float64)
+        self._widen(float(low), float(high))
+        size = np.abs(numbers).view(np.int64) >> _SHIFT
+        keys = np.where(numbers < 0, -size, size)
+        first = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
+        self._put_keys(keys[first], np.add.reduceat(counts[there], first))
+        return True
 
     def _add(self, values: Floats) -> None:
         low, high = values.min(), values.max()
@@ -63,25 +82,23 @@ class Buckets:
         self._widen(float(low), float(high))
         bits = values.view(np.int64)
         signs = bits >> 63 if low <= 0 else None
-        sizes = (bits if signs is None else bits & _SIZE_BITS) >> _SHIFT
+        sizes = (bits & _SIZE_BITS) >> _SHIFT
         zero = np.abs(values) < _TINY if sizes.min() <= _TINY_SIZE else None
         self._tally(sizes, signs, zero)
 
-    def _add_float32(self, values: npt.NDArray[np.generic]) -> bool:
+    def _add_float32(self, parts: Sequence[npt.NDArray[Any]]) -> bool:
         """Take in float32 without making them float64; False where some have other leading bits as such."""
-        numbers = np.ascontiguousarray(values)
-        codes = numbers.view(np.int32) >> _SHIFT32  # of negative numbers less by _SIGN32
-        signed = bool(codes.min() < 0)
+        codes = np.concatenate([part.view(np.int32) >> _SHIFT32 for part in parts])
+        signed = bool(codes.min() < 0)  # those of negative numbers are less by _SIGN32
         sizes = codes & (_SIGN32 - 1) if signed else codes
         if sizes.max() >= _INFINITE32:
             return False
-        zero = None
-        if sizes.min() < _SMALLEST32:
-            zero = numbers == 0
-            if bool(((sizes < _SMALLEST32) & ~zero).any()):
-                return False
-        self._widen(float(numbers.min()), float(numbers.max()))
-        self._tally(sizes, codes >> 31 if signed else None, zero, _EXPONENT_OF_32)
+        zero = sizes < _SMALLEST32 if sizes.min() < _SMALLEST32 else None
+        if zero is not None and bool(np.concatenate(parts)[zero].any()):
+            return False
+        low, high = (min(part.min() for part in parts), max(part.max() for part in parts))
+        self._widen(float(low), float(high))
+        self._tally(sizes, np.right_shift(codes, 31, out=codes) if signed else None, zero, _ABOVE32)
         return True
 
     def _widen(self, low: float, high: float) -> None:
@@ -90,7 +107,7 @@ class Buckets:
     def _tally(
         self, sizes: _Sizes, signs: _Sizes | None, zero: Bools | None, above: int = 0
     ) -> None:
-        """Count numbers, those that are zero apart.
+        """Count numbers, those that are zero apart. What is given is overwritten.
 
         Args:
             sizes: (n,) their leading bits but for the sign.
@@ -111,36 +128,59 @@ class Buckets:
         if span > 8 * len(sizes) + _PAGE:
             self._scatter(sizes, signs, above)
             return
-        places = sizes - sizes.dtype.type(first << MANTISSA_BITS)
+        sizes -= sizes.dtype.type(first << MANTISSA_BITS)
         if signs is not None:
-            places += signs & sizes.dtype.type(span)
+            signs &= sizes.dtype.type(span)
+            sizes += signs
         sides = 1 if signs is None else 2
-        counts = np.bincount(places, minlength=span * sides).reshape(-1, _PAGE)
+        counts = np.bincount(sizes, minlength=span * sides).reshape(-1, _PAGE)
         exponents = exponents + above
-        pages = exponents if signs is None else np.concatenate([exponents, -exponents])
-        filled = counts.any(axis=1)
-        self._put(pages[filled], counts[filled])
+        self._put(exponents, counts[: len(exponents)])
+        if signs is not None:
+            self._put(-exponents[::-1], counts[len(exponents) :][::-1])
 
     def _scatter(self, sizes: _Sizes, signs: _Sizes | None, above: int) -> None:
         """Count numbers of which few are alike."""
         keys = sizes if signs is None else np.where(signs < 0, -sizes, sizes)
-        keys, counts = np.unique(keys, return_counts=True)
+        keys, counts = np.unique(keys.astype(np.int64), return_counts=True)
+        self._put_keys(keys + np.sign(keys) * (above << MANTISSA_BITS), counts)
+
+    def _put_keys(self, keys: Int64, counts: Int64) -> None:
+        """Add counts of buckets, by ascending key."""
+        self.zeros += int(counts[keys == 0].sum())
+        keys, counts = keys[keys != 0], counts[keys != 0]
         size = np.abs(keys)
-        exponents = np.sign(keys) * ((size >> MANTISSA_BITS) + above)
-        pages, place = np.unique(exponents, return_inverse=True)
+        pages, place = np.unique(np.sign(keys) * (size >> MANTISSA_BITS), return_inverse=True)
         found = np.zeros((len(pages), _PAGE), dtype=np.int64)
         found[place.reshape(-1), size & (_PAGE - 1)] = counts
-        self._put(pages.astype(np.int64), found)
+        self._put(pages, found)
 
     def _put(self, pages: Int64, counts: Int64) -> None:
-        """Add counts of pages, each once."""
-        known = np.isin(pages, self.pages, assume_unique=True)
-        if not known.all():
+        """Add counts of pages, each once, ascending; pages of nothing may be among them."""
+        at = np.searchsorted(self.pages, pages)
+        if not len(self.pages) or not np.array_equal(
+            self.pages[np.minimum(at, len(self.pages) - 1)], pages
+        ):
+            filled = counts.any(axis=1)
+            pages, counts = pages[filled], counts[filled]
             every = np.union1d(self.pages, pages)
             grown = np.zeros((len(every), _PAGE), dtype=np.int64)
             grown[np.searchsorted(every, self.pages)] = self.counts
             self.pages, self.counts = every, grown
-        self.counts[np.searchsorted(self.pages, pages)] += counts
+            at = np.searchsorted(every, pages)
+        if len(at) and at[-1] - at[0] + 1 == len(at):  # side by side, as nearly always: no copy
+            self.counts[at[0] : at[-1] + 1] += counts
+        else:
+            self.counts[at] += counts
+
+    def __getstate__(self) -> tuple[object, ...]:
+        """What is shipped between processes: counts as small as they are."""
+        small = self.counts.astype(np.min_scalar_type(self.counts.max(initial=0)))
+        return (self.pages, small, self.zeros, self.low, self.high, self.lacking)
+
+    def __setstate__(self, state: tuple[Int64, npt.NDArray[Any], int, float, float, bool]) -> None:
+        self.pages, small, self.zeros, self.low, self.high, self.lacking = state
+        self.counts = small.astype(np.int64)
 
     def merge(self, other: Buckets) -> None:
         """Take in another's counts."""

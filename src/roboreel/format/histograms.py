@@ -30,6 +30,8 @@ _CHANNELS_OF_PAIRS = ((0, 1), (2, 0), (1, 2))
 """Channels of the first and second value of each pair, in two pixels RGB RGB."""
 _WORTH_PAIRING = 1 << 16
 """Pixels from which on a table of all pairs costs less than it saves."""
+_AT_ONCE = 1 << 18
+"""Values of which indices are in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,27 +66,48 @@ class CameraCounts:
         return {camera: known for camera, known in self._known.items() if known is not None}
 
 
-def counted_pixels(pixels: npt.NDArray[np.uint8]) -> Counts:
-    """How often each value occurs in each channel of (pixels, channels) 8-bit pixels.
+class PixelCounter:
+    """Counts 8-bit pixels; not to be shared by threads.
 
-    Many RGB pixels that lie one after another are counted two values at a time: numpy makes an index of 8
-    bytes of everything that it counts, which takes longer than to add up the table of pairs.
+    numpy makes an index of 8 bytes of everything that it counts. The memory for that is kept: to get it from
+    the system for each picture takes longer than to count.
     """
-    count, channels = pixels.shape
-    paired = count // 2 * 2 if channels == _RGB and pixels.flags.c_contiguous else 0
-    if paired < _WORTH_PAIRING:
-        return _counted_singly(pixels)
-    pairs = pixels[:paired].reshape(-1).view(_PAIR).reshape(-1, _RGB)
-    counts = _counted_singly(pixels[paired:])
-    for pair, (first, second) in zip(pairs.T, _CHANNELS_OF_PAIRS, strict=True):
-        table = np.bincount(pair, minlength=_PAIRS).reshape(PEAK + 1, PEAK + 1)
-        counts[first] += table.sum(axis=0)
-        counts[second] += table.sum(axis=1)
-    return counts
 
+    def __init__(self) -> None:
+        self._room = np.empty(0, dtype=np.intp)
 
-def _counted_singly(pixels: npt.NDArray[np.uint8]) -> Counts:
-    return np.stack([np.bincount(channel, minlength=PEAK + 1) for channel in pixels.T])
+    def counts(self, pixels: npt.NDArray[np.uint8]) -> Counts:
+        """How often each value occurs in each channel of (pixels, channels).
+
+        Many RGB pixels that lie one after another are counted two values at a time: half the indices, for
+        a table of all pairs that is then added up.
+        """
+        count, channels = pixels.shape
+        paired = count // 2 * 2 if channels == _RGB and pixels.flags.c_contiguous else 0
+        if paired < _WORTH_PAIRING:
+            return self._singly(pixels)
+        pairs = pixels[:paired].reshape(-1).view(_PAIR).reshape(-1, _RGB)
+        counts = self._singly(pixels[paired:])
+        for pair, (first, second) in zip(pairs.T, _CHANNELS_OF_PAIRS, strict=True):
+            table = self._occurrences(pair, _PAIRS).reshape(PEAK + 1, PEAK + 1)
+            counts[first] += table.sum(axis=0)
+            counts[second] += table.sum(axis=1)
+        return counts
+
+    def _singly(self, pixels: npt.NDArray[np.uint8]) -> Counts:
+        return np.stack([self._occurrences(channel, PEAK + 1) for channel in pixels.T])
+
+    def _occurrences(self, values: npt.NDArray[np.unsignedinteger], kinds: int) -> Counts:
+        """(kinds,) how often each value occurs."""
+        found = np.zeros(kinds, dtype=np.int64)
+        for start in range(0, len(values), _AT_ONCE):
+            part = values[start : start + _AT_ONCE]
+            if len(part) > len(self._room):
+                self._room = np.empty(len(part), dtype=np.intp)
+            index = self._room[: len(part)]
+            index[:] = part
+            found += np.bincount(index, minlength=kinds)
+        return found
 
 
 def histogram_stats(

@@ -13,6 +13,7 @@ from roboreel.format.inventory import Floats, Int64
 
 _Numbers = npt.NDArray[Any]  # Any: of whatever type the table has
 _LOOKED_AT = 16
+_MOST_ROWS, _MOST_NUMBERS = 1 << 17, 1 << 19
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +95,11 @@ def as_columns(values: npt.NDArray[np.generic]) -> _Numbers:
         return np.array(flat, dtype=np.float32, order="C")
     known = flat.dtype.kind in "iu" or flat.dtype in (np.float32, np.float64)
     return np.array(flat, dtype=None if known else np.float64, order="C")
+
+
+def rows_at_once(values: npt.NDArray[np.generic]) -> int:
+    """How many rows of (n, …) numbers are described in one go: few enough to stay near the processor."""
+    return min(_MOST_ROWS, max(1, _MOST_NUMBERS * len(values) // max(1, values.size)))
 
 
 def portions(lengths: Int64, *, rows: int) -> Iterator[tuple[slice, slice]]:

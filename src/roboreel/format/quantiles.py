@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,7 +17,7 @@ BUDGET_BYTES = 64 << 20
 SKETCH_ERROR = 2.0 ** -(MANTISSA_BITS + 1)
 """How far a sketched quantile may be from the exact one, as a part of the larger of the two numbers between
 which the exact one is interpolated: 0.012 %."""
-_MOST_ROWS, _MOST_NUMBERS = 1 << 19, 1 << 22
+_MOST_ROWS, _MOST_NUMBERS = 1 << 18, 1 << 22
 """What waits to be put into the buckets: putting few costs as much as putting many."""
 
 
@@ -103,5 +103,11 @@ class Quantiles:
         for type_ in dict.fromkeys(kept.dtype for kept in self._kept):
             alike = [kept for kept in self._kept if kept.dtype == type_]
             for at, buckets in enumerate(self._buckets):
-                buckets.add(np.concatenate([columns[at] for columns in alike]))
+                buckets.add([columns[at] for columns in alike])
         self._kept = []
+
+
+def shared_budget(widths: Mapping[str, int]) -> dict[str, int]:
+    """Bytes that the numbers of each feature may take: all have the budget together."""
+    numbers = max(1, sum(widths.values()))
+    return {name: BUDGET_BYTES * width // numbers for name, width in widths.items()}

@@ -9,13 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.format.inventory import Floats, Int64
-from roboreel.format.ordered import as_columns, ordered, portions
+from roboreel.format.ordered import as_columns, ordered, portions, rows_at_once
 from roboreel.format.quantiles import Quantiles
 from roboreel.format.stats import quantile_name
 from roboreel.format.stats_block import StatsBlock, StatsColumn
-
-_ROWS = 1 << 15
-"""Rows that are described in one go, at least those of an episode: few enough to stay near the processor."""
 
 
 def episodes_stats(
@@ -59,7 +56,7 @@ def _described(
     """(episodes, width) of each statistic, of (n, …) numbers."""
     parts = [
         _of_portion(as_columns(values[rows]), lengths[episodes], shares, sketch)
-        for episodes, rows in portions(lengths, rows=_ROWS)
+        for episodes, rows in portions(lengths, rows=rows_at_once(values))
     ]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 

@@ -20,9 +20,10 @@ def column_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | None:
         inner = pc.list_flatten(flat)
         if flat.null_count or len(flat) == 0 or len(inner) % len(flat):
             return None
-        lengths = pc.list_value_length(flat)
-        if pc.min(lengths).as_py() != pc.max(lengths).as_py():
-            return None
+        if not pa.types.is_fixed_size_list(flat.type):
+            lengths = pc.min_max(pc.list_value_length(flat)).as_py()
+            if lengths["min"] != lengths["max"]:
+                return None
         shape.append(len(inner) // len(flat))
         flat = inner
     if flat.null_count or 0 in shape:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from roboreel.edit.plan import ROWS, Plan
-from roboreel.format.quantiles import BUDGET_BYTES, Quantiles
+from roboreel.format.quantiles import Quantiles, shared_budget
 from roboreel.format.values import column_values
 
 Sketches: TypeAlias = dict[str, Quantiles | None]
@@ -40,12 +40,6 @@ def sketched_features(plan: Plan) -> dict[str, int]:
         rows * prod(shapes[name]) * 8 <= budget for name, budget in shared_budget(widths).items()
     ]
     return {} if all(fit) else widths
-
-
-def shared_budget(widths: Mapping[str, int]) -> dict[str, int]:
-    """Bytes that the numbers of each feature may take: all have the budget together."""
-    numbers = max(1, sum(widths.values()))
-    return {name: BUDGET_BYTES * width // numbers for name, width in widths.items()}
 
 
 def empty_sketches(widths: Mapping[str, int]) -> Sketches:

@@ -11,12 +11,11 @@ from roboreel.edit.plan import CopyTables, Plan, WriteTables
 from roboreel.format.histograms import PEAK, CameraCounts, histogram_quantiles
 from roboreel.format.inventory import Floats
 from roboreel.format.model import DATA_PATH
-from roboreel.format.quantiles import Quantiles
+from roboreel.format.quantiles import Quantiles, shared_budget
 from roboreel.format.stats import FeatureStats, Stats, quantile_name
 from roboreel.runner.ledger import outputs_of
 from roboreel.runner.sketches import (
     WholeSketches,
-    shared_budget,
     sketched_features,
     with_rows,
 )

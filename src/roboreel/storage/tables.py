@@ -67,6 +67,7 @@ class TableFile:
         self.name = name
         self._threads = access == "rows"
         root, own = root.place_of(name)
+        self._local = isinstance(root, LocalRoot)
         self._handle = root.input(own)
         try:
             self._input = _arrow_input(root, own, self._handle, access)
@@ -145,11 +146,25 @@ class TableFile:
                     if begin < end:
                         yield batch.column(0).slice(begin, end - begin)
 
-    def batches(self, columns: Sequence[str], *, rows: int) -> Iterator[pa.Table]:
-        """Some columns of the whole file, at most `rows` rows at a time."""
+    def batches(
+        self, columns: Sequence[str] | None, *, rows: int, first_group: int = 0
+    ) -> Iterator[pa.Table]:
+        """Some columns of the file from a row group on, or all, at most `rows` rows at a time."""
+        names = None if columns is None else list(columns)
+        groups = list(range(first_group, len(self.footer.row_group_rows)))
         with self._explained():
-            for batch in self._file.iter_batches(batch_size=rows, columns=list(columns)):
-                yield pa.Table.from_batches([batch]).select(list(columns))
+            file = self._file
+            if self._local:  # its bytes need not be held
+                known = self._file.metadata
+                file = pq.ParquetFile(self._input, metadata=known, buffer_size=_READ_WHOLE_BYTES)
+            for batch in file.iter_batches(batch_size=rows, row_groups=groups, columns=names):
+                table = pa.Table.from_batches([batch])
+                yield table if names is None else table.select(names)
+
+    def group_of(self, row: int) -> tuple[int, int]:
+        """The row group that holds a row, and the first of its rows."""
+        group, _, begin = self._groups(row, row + 1)
+        return group, begin
 
     def close(self) -> None:
         """Close the file."""

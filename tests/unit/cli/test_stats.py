@@ -78,6 +78,12 @@ def test_further_quantiles_are_stored_and_shown(
     names = ["q01", "q05", "q10", "q50", "q90", "q97.5", "q99"]
     assert heading == ["min", "max", "mean", "std", *names]
     assert roboreel("stats", out, "--check").code == 0
+    values = pq.read_table(out / META)["stats/action/q97.5"]
+    other = [(np.asarray(v) + 0.01).tolist() for v in values.to_pylist()]
+    set_column(out / META, "stats/action/q97.5", pa.array(other, values.type))
+    done = roboreel("stats", out, "--check")
+    assert done.code == 1
+    assert "action: q97.5 by up to 0.01" in done.out
 
 
 def test_a_plan_says_what_is_measured(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
@@ -114,6 +120,6 @@ def test_what_is_not_followed_of_a_release_is_said(
     command = ["stats", source, "--recompute", "--like", "lerobot-0.3.3", "--dry-run"]
     done = roboreel(*command, "--features", f"action,{TOP}", "--to", "v2.1", "-o", tmp_path / "b")
     assert done.code == 0
-    assert done.out.count("stats.like") == 3
+    assert done.out.count("stats.like") == 4
     assert "longer than the first (6): 1 of 4 episodes, the first 3" in done.out
     assert not (tmp_path / "b").exists()

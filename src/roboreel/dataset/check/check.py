@@ -96,7 +96,7 @@ def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
     )
 
 
-def surveyed_anyway(dataset: Dataset, problems: Problems) -> Inventory | None:
+def surveyed_anyway(dataset: Dataset, problems: Problems, *, workers: int = 1) -> Inventory | None:
     """The inventory, also where all videos are missing, or the statistics cannot be read.
 
     A survey is made for conversions, and refuses these; here they are problems like others.
@@ -106,7 +106,7 @@ def surveyed_anyway(dataset: Dataset, problems: Problems) -> Inventory | None:
     without = replace(lenient, files=tuple(n for n in dataset.files if n != v2.EPISODE_STATS))
     for attempt in (lenient, without):
         try:
-            return survey(attempt)
+            return survey(attempt, workers=workers)
         except (DatasetError, StorageError) as error:
             failure = error
     if isinstance(failure, DatasetError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from roboreel.dataset.check.agreement import FLOAT32, ROUNDINGS
-from roboreel.dataset.check.fresh import rank_name
+from roboreel.dataset.check.fresh_tables import rank_name
 from roboreel.dataset.check.stats_report import StatsDifference
 from roboreel.dataset.check.stored import StoredFeature
 from roboreel.format.feature import EPISODE_INDEX, INDEX, TASK_INDEX, Feature

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 
 import numpy as np
-import numpy.typing as npt
 
+from roboreel.dataset.check.fresh_tables import (
+    Measured,
+    Stretches,
+    Wanted,
+    cut_names,
+    measured,
+)
 from roboreel.dataset.check.moments import Moments
 from roboreel.dataset.check.scan import located
 from roboreel.dataset.check.stored import StoredFeature, StoredStats
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.survey_tables import rows_by_path
-from roboreel.errors import StorageError
 from roboreel.format.feature import Feature
-from roboreel.format.inventory import Floats, Inventory
+from roboreel.format.inventory import Floats, Int64, Inventory
 from roboreel.format.model import DATA_PATH, EPISODE
+from roboreel.format.ordered import portions
 from roboreel.format.parse import Problems
-from roboreel.format.quantiles import BUDGET_BYTES, Quantiles
-from roboreel.format.stats import QUANTILES, moments, quantile_name
-from roboreel.format.values import column_values
-from roboreel.storage.tables import TableFile
+from roboreel.format.quantiles import Quantiles, shared_budget
+from roboreel.format.stats import quantile_share
+from roboreel.processes import Workers
+from roboreel.storage.fs import LocalRoot, Root
 
-_NAMES = tuple(quantile_name(q) for q in QUANTILES)
-
-
-def rank_name(quantile: str) -> str:
-    """What the number at a quantile's rank ⌈q·n⌉ is called, beside the interpolated one."""
-    return f"{quantile} by rank"
+_PORTION_ROWS = 1 << 20
+"""Rows that a process measures in one go, about."""
+_WORTH_PROCESSES = 1 << 24
+"""Numbers that take as long as starting a process."""
 
 
 @dataclass(slots=True)
@@ -44,7 +49,12 @@ class FreshStats:
 
 
 def fresh_numbers(
-    dataset: Dataset, inventory: Inventory, stored: StoredStats, features: Mapping[str, Feature]
+    dataset: Dataset,
+    inventory: Inventory,
+    stored: StoredStats,
+    features: Mapping[str, Feature],
+    *,
+    workers: int = 1,
 ) -> FreshStats:
     """Statistics of numeric features in every episode whose rows can be read, and of all together.
 
@@ -55,28 +65,36 @@ def fresh_numbers(
         inventory: which of them belong to which episode.
         stored: those that the documents hold: features that have none are not read.
         features: those to compute.
+        workers: processes to use where there is enough to read.
+
+    Raises:
+        RunError: a worker process died.
     """
     fresh = FreshStats()
-    forms = {
+    shapes = {
         name: (stored.episodes.get(name) or stored.whole[name]).shape
         for name in features
         if name in stored.episodes or name in stored.whole
     }
-    numbers_each = max(1, sum(map(prod, forms.values())))
+    every = _stretches(dataset, inventory)
+    rows = sum(int((one.stop - one.start).sum()) for one in every)
+    wanted = Wanted(shapes, _budgets(shapes, features, rows), _shares(stored))
     columns = {
-        name: _Column(len(dataset.episodes), shape, BUDGET_BYTES * prod(shape) // numbers_each)
-        for name, shape in forms.items()
+        name: _Column(len(dataset.episodes), shape, wanted.budgets[name], wanted.shares)
+        for name, shape in shapes.items()
     }
     numbers = dataset.episodes[EPISODE].to_pylist()
-    for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
-        sound = [row for row in members if located(inventory, row)]
-        if path is None or path not in inventory.schemas or not sound:
-            continue
-        try:
-            _add_file(dataset, inventory, path, sound, columns)
-        except StorageError as error:
-            for row in sound:
-                fresh.problems.error("table.readable", str(error), path=path, episode=numbers[row])
+    enough = rows * sum(map(prod, shapes.values())) >= _WORTH_PROCESSES
+    parts = _portions(every) if shapes else []
+    for found in _measured(dataset.root, parts, wanted, workers if enough else 1):
+        for name, episodes, lengths, values in found.parts:
+            columns[name].put(episodes, lengths, values)
+        for name, quantiles in found.quantiles.items():
+            columns[name].quantiles.merge(quantiles)
+        for stretches, why in found.failed:
+            for row in stretches.episodes.tolist():
+                problem = fresh.problems
+                problem.error("table.readable", why, path=stretches.path, episode=numbers[row])
     for name, column in columns.items():
         if column.found.have.any():
             fresh.episodes[name] = column.found
@@ -87,34 +105,84 @@ def fresh_numbers(
     return fresh
 
 
-def _add_file(
-    dataset: Dataset,
-    inventory: Inventory,
-    path: str,
-    members: list[int],
-    columns: Mapping[str, _Column],
-) -> None:
-    with TableFile(dataset.root, path) as file:
-        names = [name for name in columns if name in file.footer.schema.names]
-        for row in sorted(members, key=lambda row: int(inventory.row_start[row])):
-            start = int(inventory.row_start[row])
-            table = file.rows(start, start + int(inventory.rows[row]), names)
-            for name in names:
-                values = column_values(table[name])
-                if values is not None:
-                    columns[name].add(row, values)
+def _shares(stored: StoredStats) -> tuple[float, ...]:
+    """The quantiles that any feature has."""
+    every = [*stored.episodes.values(), *stored.whole.values()]
+    found = {quantile_share(key) for feature in every for key in feature.values}
+    return tuple(sorted(share for share in found if share is not None))
+
+
+def _stretches(dataset: Dataset, inventory: Inventory) -> list[Stretches]:
+    """Where the episodes lie whose rows are known, a file each."""
+    found = []
+    for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
+        sound = [row for row in members if located(inventory, row) and inventory.rows[row]]
+        if path is None or path not in inventory.schemas or not sound:
+            continue
+        episodes = np.array(sound, dtype=np.int64)
+        episodes = episodes[np.argsort(inventory.row_start[episodes], kind="stable")]
+        start = inventory.row_start[episodes]
+        found.append(Stretches(path, episodes, start, start + inventory.rows[episodes]))
+    return found
+
+
+def _budgets(
+    shapes: Mapping[str, tuple[int, ...]], features: Mapping[str, Feature], rows: int
+) -> dict[str, int]:
+    """Bytes that the numbers of each feature may take: none where not all of them fit."""
+    widths = {name: prod(shape) for name, shape in shapes.items()}
+    budgets = shared_budget(widths)
+    return {
+        name: budget if rows * prod(features[name].shape) * 8 <= budget else 0
+        for name, budget in budgets.items()
+    }
+
+
+def _portions(every: Sequence[Stretches]) -> list[list[Stretches]]:
+    """Stretches in portions for a process: a large file's in several, those of many small files in one."""
+    found: list[list[Stretches]] = []
+    room = 0
+    for one in every:
+        for episodes, _ in portions(one.stop - one.start, rows=_PORTION_ROWS):
+            part = Stretches(one.path, *(values[episodes] for values in one[1:]))
+            rows = int((part.stop - part.start).sum())
+            if rows > room:
+                found.append([])
+                room = _PORTION_ROWS
+            found[-1].append(part)
+            room -= rows
+    return found
+
+
+def _measured(
+    root: Root, parts: Sequence[Sequence[Stretches]], wanted: Wanted, workers: int
+) -> Iterator[Measured]:
+    """What each portion holds, as it comes."""
+    if workers < 2 or len(parts) < 2 or not isinstance(root, LocalRoot):
+        for part in parts:
+            yield measured(root, part, wanted)
+        return
+    with Workers(min(workers, len(parts))) as processes:
+        yield from processes.run(partial(_measured_in, root, wanted), parts)
+
+
+def _measured_in(root: Root, wanted: Wanted, part: Sequence[Stretches]) -> Measured:
+    return measured(root, part, wanted)
 
 
 class _Column:
-    """One feature, filled episode by episode."""
+    """One feature, filled as episodes come."""
 
-    def __init__(self, episodes: int, shape: tuple[int, ...], budget: int) -> None:
-        self._width = prod(shape)
-        self._quantiles = Quantiles(self._width, budget_bytes=budget)
-        keys = ("min", "max", "mean", "std", *_NAMES, *map(rank_name, _NAMES))
+    def __init__(
+        self, episodes: int, shape: tuple[int, ...], budget: int, shares: Sequence[float]
+    ) -> None:
+        width = prod(shape)
+        self._shares = shares
+        self.quantiles = Quantiles(width, budget_bytes=budget)
+        keys = ("min", "max", "mean", "std", *cut_names(shares))
         self.found = StoredFeature(
             shape,
-            {key: np.full((episodes, self._width), np.nan) for key in keys},
+            {key: np.full((episodes, width), np.nan) for key in keys},
             np.zeros(episodes, dtype=np.bool_),
             np.zeros(episodes, dtype=np.int64),
         )
@@ -122,26 +190,22 @@ class _Column:
     @property
     def exact(self) -> bool:
         """True where the quantiles of all episodes together are exact."""
-        return self._quantiles.exact
+        return self.quantiles.exact
 
-    def add(self, row: int, values: npt.NDArray[np.generic]) -> None:
-        """Take in the rows of an episode: of a matrix, those of all axes but the last where stored so."""
-        if values[0].size % self._width:
-            return
-        with np.errstate(invalid="ignore", over="ignore"):
-            wide = values.astype(np.float64).reshape(-1, self._width)
-            for key, found in {**moments(wide, axis=0), **_cuts(wide)}.items():
-                self.found.values[key][row] = found
-        self._quantiles.add(wide)
-        self.found.have[row] = True
-        self.found.count[row] = len(values)
+    def put(self, episodes: Int64, lengths: Int64, values: Mapping[str, Floats]) -> None:
+        """Take in the statistics of some episodes."""
+        for key, found in values.items():
+            self.found.values[key][episodes] = found
+        self.found.have[episodes] = True
+        self.found.count[episodes] = lengths
 
     def whole(self) -> StoredFeature:
         """The statistics of all episodes together."""
         whole = merged_base(self.found)
-        exact, ranked = self._quantiles.of(QUANTILES), self._quantiles.of(QUANTILES, ranked=True)
-        whole.values |= {name: cut[None] for name, cut in zip(_NAMES, exact, strict=True)}
-        whole.values |= {rank_name(n): cut[None] for n, cut in zip(_NAMES, ranked, strict=True)}
+        if self._shares:
+            cuts = [self.quantiles.of(self._shares, ranked=by) for by in (False, True)]
+            rows = np.concatenate(cuts)[:, None]
+            whole.values |= dict(zip(cut_names(self._shares), rows, strict=True))
         return whole
 
 
@@ -155,17 +219,3 @@ def merged_base(episodes: StoredFeature) -> StoredFeature:
     values = {"min": total.low, "max": total.high, "mean": total.mean}
     values |= {"std": np.sqrt(total.variance)}
     return StoredFeature(episodes.shape, values, np.ones(1, dtype=np.bool_), total.count.copy())
-
-
-def _cuts(wide: Floats) -> dict[str, Floats]:
-    """Quantiles interpolated between rows, and the numbers at their ranks."""
-    ordered = np.sort(wide, axis=0)
-    shares = np.asarray(QUANTILES)
-    places = shares * (len(wide) - 1)
-    below = places.astype(np.int64)
-    low, high = ordered[below], ordered[np.minimum(below + 1, len(wide) - 1)]
-    linear = np.where(low == high, low, low + (high - low) * (places - below)[:, None])
-    linear[:, np.isnan(ordered[-1])] = np.nan  # numpy sorts them to the end
-    ranked = ordered[np.maximum(np.ceil(shares * len(wide)).astype(np.int64) - 1, 0)]
-    found = dict(zip(_NAMES, linear, strict=True))
-    return found | {rank_name(n): cut for n, cut in zip(_NAMES, ranked, strict=True)}

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from roboreel.dataset.check.stored import ASCENDING, StoredFeature, StoredStats
+from roboreel.dataset.check.stored import StoredFeature, StoredStats, ascending
 from roboreel.dataset.dataset import Dataset
 from roboreel.format.inventory import Bools, Int64, Inventory
 from roboreel.format.model import EPISODE
@@ -72,7 +72,7 @@ class _Form:
     def _neighbours(self) -> list[tuple[str, str]]:
         """Statistics of which the first ought not to be larger than the second."""
         values = self._stored.values
-        pairs = list(pairwise(key for key in ASCENDING if key in values))
+        pairs = list(pairwise(ascending(values)))
         return pairs + [p for p in (("min", "mean"), ("mean", "max")) if set(p) <= values.keys()]
 
     def _order(self, low: str, high: str, finite: Bools) -> None:

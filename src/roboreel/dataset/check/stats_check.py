@@ -33,6 +33,7 @@ def compare_statistics(
     features: Collection[str] | None = None,
     cameras: Mapping[str, StoredFeature] | None = None,
     failed: Sequence[str] = (),
+    workers: int = 1,
 ) -> StatsReport:
     """Hold stored statistics against those of the values.
 
@@ -42,10 +43,11 @@ def compare_statistics(
         cameras: statistics of cameras that were measured anew, rows as in `Model.episodes`; the std of the
             others is still judged by their other statistics.
         failed: why others could not be measured.
+        workers: processes to use where there is enough to read.
     """
     problems = Problems()
     chosen = {n: f for n, f in dataset.features.items() if features is None or n in features}
-    inventory = surveyed_anyway(dataset, problems)
+    inventory = surveyed_anyway(dataset, problems, workers=workers)
     stored = read_stored(dataset)
     problems.found += stored.problems.found
     fresh = FreshStats()
@@ -53,7 +55,7 @@ def compare_statistics(
         for found in inventory.broken.values():
             problems.found += found
         numeric = {n: f for n, f in chosen.items() if f.is_numeric}
-        fresh = fresh_numbers(dataset, inventory, stored, numeric)
+        fresh = fresh_numbers(dataset, inventory, stored, numeric, workers=workers)
         problems.found += fresh.problems.found
     for name, measured in (cameras or {}).items():
         fresh.episodes[name] = measured

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -16,12 +16,12 @@ from roboreel.format.feature import Feature
 from roboreel.format.inventory import Bools, Floats, Int64
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
-from roboreel.format.stats import BASE, QUANTILES, FeatureStats, Stats, quantile_name
+from roboreel.format.stats import BASE, FeatureStats, Stats, quantile_share
+from roboreel.format.stats_block import StatsBlock
 from roboreel.format.version import FormatVersion
 
-ASCENDING = ("min", *(quantile_name(q) for q in QUANTILES), "max")
 _Item = TypeVar("_Item")
-_KNOWN = (*ASCENDING, "mean", "std")
+_KNOWN = ("min", "max", "mean", "std")
 
 
 @dataclass(slots=True)
@@ -49,6 +49,20 @@ class StoredStats:
     problems: Problems = field(default_factory=Problems)
 
 
+def ascending(statistics: Iterable[str]) -> list[str]:
+    """Those of some statistics of which none ought to be larger than the next."""
+    shares = {key: share for key in statistics if (share := quantile_share(key)) is not None}
+    ends = {"min": -1.0, "max": 2.0}
+    places = {key: ends.get(key, shares.get(key)) for key in statistics}
+    return sorted(
+        (key for key, at in places.items() if at is not None), key=lambda k: places[k] or 0.0
+    )
+
+
+def _is_known(statistic: str) -> bool:
+    return statistic in _KNOWN or quantile_share(statistic) is not None
+
+
 def described(feature: Feature) -> bool:
     """True for features that ought to have statistics."""
     return feature.is_numeric or has_camera_stats(feature)
@@ -61,9 +75,13 @@ def read_stored(dataset: Dataset) -> StoredStats:
         number: row for row, number in enumerate(dataset.episodes[EPISODE].to_pylist())
     }
     rows = len(row_of_episode)
-    for episode, stats in _readable(dataset.episode_stats, stored.problems):
-        if episode in row_of_episode:
-            _take(stats, row_of_episode[episode], rows, episode, dataset, stored)
+    for episodes, block in _readable(dataset.stored_stats().in_blocks, stored.problems):
+        known = len(set(episodes)) == len(episodes) and row_of_episode.keys() >= set(episodes)
+        places = np.array([row_of_episode[one] for one in episodes]) if known else None
+        rest = block if places is None else _take_together(block, places, rows, dataset, stored)
+        for episode, stats in zip(episodes, rest.each() if rest.columns else (), strict=False):
+            if episode in row_of_episode:
+                _take(stats, row_of_episode[episode], rows, episode, dataset, stored)
     for stats in _readable(lambda: _of_all(dataset), stored.problems):
         _take(stats, 0, 1, None, dataset, stored)
     _report_missing(dataset, stored)
@@ -83,6 +101,35 @@ def _readable(read: Callable[[], Iterator[_Item]], problems: Problems) -> Iterat
         problems.found += error.problems
     except StorageError as error:
         problems.error("document.readable", str(error))
+
+
+def _take_together(
+    block: StatsBlock, places: Int64, rows: int, dataset: Dataset, stored: StoredStats
+) -> StatsBlock:
+    """Take in the features that all episodes of a block have in the right form; returns the others'."""
+    others = dict(block.columns)
+    for name, columns in block.features().items():
+        feature = dataset.features.get(name)
+        whole = all(column.present.all() for column in columns.values())
+        if feature is None or not whole or not (feature.is_numeric or feature.is_camera):
+            continue
+        shape = _form(feature, {key: column.values[0] for key, column in columns.items()})
+        into = stored.episodes.get(name)
+        if shape is None or (into is not None and into.shape != shape):
+            continue
+        if into is None:
+            zeros = np.zeros(rows, dtype=np.int64)
+            into = StoredFeature(shape, {}, np.zeros(rows, dtype=np.bool_), zeros)
+            stored.episodes[name] = into
+        into.have[places] = True
+        for key, column in columns.items():
+            flat = column.values.reshape(len(places), -1)
+            if _is_known(key):
+                into.values.setdefault(key, np.full((rows, flat.shape[1]), np.nan))[places] = flat
+            elif key == "count" and flat.shape[1] == 1:
+                into.count[places] = flat[:, 0]
+            del others[name, key]
+    return StatsBlock(block.episodes, others)
 
 
 def _take(
@@ -115,7 +162,7 @@ def _take(
 
 
 def _described(parts: FeatureStats) -> FeatureStats:
-    return {key: value for key, value in parts.items() if key in _KNOWN}
+    return {key: value for key, value in parts.items() if _is_known(key)}
 
 
 def _form(feature: Feature, parts: FeatureStats) -> tuple[int, ...] | None:

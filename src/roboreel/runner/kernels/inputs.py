@@ -27,6 +27,7 @@ from roboreel.format.model import EPISODE
 from roboreel.runner.work import Work
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile
+from roboreel.storage.tables_forward import Forward
 
 _BATCH_BYTES = 8 << 20
 """Rows that are handled together take about as much memory, at least those of one episode."""
@@ -79,6 +80,7 @@ class Inputs:
     def __init__(self, work: Work, root: Root, columns: Sequence[str] | None = None) -> None:
         self._work, self.root, self._columns = work, root, columns
         self._open: TableFile | None = None
+        self._forward: Forward | None = None
         self.file_rows: dict[str, int] = {}
         """Rows of the files that were opened, by name."""
         self._used = {*work.table.schema.names, *INDEX_DTYPES} - {*work.table.decoded}
@@ -146,7 +148,14 @@ class Inputs:
             file = self._file(int(members.file[first]))
             stop = int(members.row[end - 1] + members.stretch[end - 1])
             columns = self._wanted(file, int(members.source[first]))
-            yield file.rows(int(members.row[first]), stop, columns)
+            yield self._forward_in(file, columns).rows(int(members.row[first]), stop)
+
+    def _forward_in(self, file: TableFile, columns: Sequence[str] | None) -> Forward:
+        """The reading of these columns that goes on, or a new one."""
+        known, names = self._forward, None if columns is None else tuple(columns)
+        if known is None or known.file is not file or known.columns != names:
+            self._forward = known = Forward(file, names)
+        return known
 
     def _wanted(self, file: TableFile, source: int) -> Sequence[str] | None:
         """The columns of a file that the result has, or that index columns are made of; None for all."""
@@ -197,7 +206,7 @@ class Inputs:
         """Close the open file."""
         if self._open is not None:
             self._open.close()
-            self._open = None
+            self._open = self._forward = None
 
     def __enter__(self) -> Inputs:
         return self

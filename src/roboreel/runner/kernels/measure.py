@@ -18,7 +18,7 @@ from roboreel.format.stats_block import StatsBlock, StatsColumn, blocks_of, each
 from roboreel.format.stats_many import episodes_stats
 from roboreel.format.values import column_values
 from roboreel.runner.kernels.inputs import Members
-from roboreel.runner.kernels.pictures import column_pixels
+from roboreel.runner.kernels.pictures import Pixels, column_pixels
 from roboreel.runner.sketches import Sketches
 
 
@@ -143,12 +143,12 @@ def _of_episode(table: pa.Table, program: TableProgram, pixels: CameraCounts) ->
     stats = _numbers(usable, counts, program, {}).of(0) if usable else {}
     for name in [name for name in table.column_names if name in program.images]:
         try:
-            own = column_pixels(
-                table[name],
-                every_picture=program.every_picture,
+            own = Pixels(
                 every_pixel=program.every_pixel,
+                as_rgb=program.as_rgb,
                 depth=name in program.depths,
             )
+            own = column_pixels(table[name], own, every_picture=program.every_picture)
         except VideoError as error:
             raise StorageError(f"column '{name}': {error}") from error
         measured = own.stats(program.quantiles, binned=program.binned)

@@ -24,7 +24,7 @@ from roboreel.format.histograms import (
     CameraCounts,
     Counted,
     Counts,
-    counted_pixels,
+    PixelCounter,
     histogram_stats,
 )
 from roboreel.format.inventory import Floats
@@ -68,7 +68,10 @@ class Pixels:
     """True: large pictures are not thinned."""
     depth: bool = False
     """True: also 8 bits are depths, not a share of full brightness."""
+    as_rgb: bool = False
+    """True: grey pictures of 8 bits count as three channels."""
     pictures: int = 0
+    _counter: PixelCounter = field(default_factory=PixelCounter, repr=False)
     _counts: Counts | None = None
     _few: list[npt.NDArray[np.uint8]] = field(default_factory=list, repr=False)
     """(pixels, channels) of pictures that are not yet counted."""
@@ -78,13 +81,15 @@ class Pixels:
         """Take in an (H, W, C) picture."""
         self.pictures += 1
         small = picture if self.every_pixel else thinned(picture)
+        if self.as_rgb and not self.depth and small.dtype == np.uint8 and small.shape[-1] == 1:
+            small = np.repeat(small, 3, axis=-1)
         flat = small.reshape(-1, small.shape[-1])
         if self.depth or flat.dtype != np.uint8:
             self._deep.add(flat)
             return
         pixels = flat.astype(np.uint8, copy=False)
         if len(pixels) >= _LARGE_PICTURE:
-            self._take(counted_pixels(pixels))
+            self._take(self._counter.counts(pixels))
             return
         self._few.append(pixels)
         if len(self._few) == _COUNTED_AT_ONCE:
@@ -117,21 +122,16 @@ class Pixels:
             return
         pixels = np.concatenate(self._few)
         self._few = []
-        self._take(counted_pixels(pixels))
+        self._take(self._counter.counts(pixels))
 
     def _take(self, found: Counts) -> None:
         self._counts = found if self._counts is None else self._counts + found
 
 
 def column_pixels(
-    column: pa.ChunkedArray,
-    *,
-    every_picture: bool = False,
-    every_pixel: bool = False,
-    depth: bool = False,
+    column: pa.ChunkedArray, pixels: Pixels, *, every_picture: bool = False
 ) -> Pixels:
-    """The pixels of a column of encoded pictures: of a sample of them, large ones thinned, or of all."""
-    pixels = Pixels(every_pixel=every_pixel, depth=depth)
+    """The pixels, taken in, of a column of encoded pictures: of a sample of them, or of all."""
     chosen = range(len(column)) if every_picture else sampled_frames(len(column))
     encoded = (column[at]["bytes"].as_py() for at in chosen)
     for data in filter(None, encoded):
@@ -155,7 +155,7 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
             chosen=chosen,
             backend=op.backend,
         )
-        pixels = Pixels(every_pixel=op.every_pixel, depth=op.depth is not None)
+        pixels = Pixels(every_pixel=op.every_pixel, as_rgb=op.as_rgb, depth=op.depth is not None)
         distances = None if op.depth is None or op.from_tables else op.depth.distances
         for picture in _pictures(frames, every_pixel=op.every_pixel):
             pixels.add(picture if distances is None else _depths(picture, distances))
