@@ -187,7 +187,8 @@ def _judge_list(
         found = [gaps({name: a[name]}, {name: b[name]}, cameras) for a, b in pairs]
         most = max(gap for each in found for _, _, gap in each)
         if most > 1:
-            verdict.notes.append(f"{name}: its own float32 is {most * NEAR:.1e} off")
+            off_by = f"{most * NEAR:.1e} off" if most < float("inf") else "of another shape"
+            verdict.notes.append(f"{name}: released, it is {off_by}")
 
 
 def plain(stats: Any) -> Json:  # Any: arrays by feature and statistic
