@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from os import SEEK_END, fstat
+from os import SEEK_END, fstat, stat
 from os.path import samestat
 from typing import IO, Any, Literal, NamedTuple, TypeAlias
 
@@ -301,7 +301,8 @@ def _arrow_input(root: Root, name: str, handle: IO[bytes], access: Access) -> An
             handle.seek(0)
             return pa.BufferReader(handle.read())
         file = pa.OSFile(str(root.path / name))
-        if samestat(fstat(file.fileno()), fstat(handle.fileno())):
+        # what stands there now: the file's own descriptor is out of reach in older releases of pyarrow
+        if samestat(stat(root.path / name), fstat(handle.fileno())):
             return file
         raise ValueError("another file by now than a moment ago")
     return handle
