@@ -234,6 +234,7 @@ def program_for(fields: list[pa.Field], **changes: Any) -> tuple[TableProgram, p
         "shapes": {},
         "decoded": (),
         "images": (),
+        "depths": (),
         "quantiles": QUANTILES,
     }
     return TableProgram(**{**known, **changes}), schema

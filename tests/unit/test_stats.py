@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from roboreel.format.stats import (
     QUANTILES,
     FeatureStats,
+    Stats,
     features_stats,
     merge_stats,
     parse_stats,
@@ -24,6 +25,8 @@ from roboreel.format.stats import (
     stats_to_json,
     values_stats,
 )
+from roboreel.format.stats_block import blocks_of
+from roboreel.format.stats_merger import StatsMerger
 
 EXACT = ("min", "max", "count")
 MOMENTS = ("mean", "std")
@@ -282,3 +285,24 @@ def test_odd_documents_are_read_as_far_as_they_make_sense() -> None:
 def test_statistics_that_are_no_numbers_are_left_out(value: Any) -> None:
     found = parse_stats({"a": {"mean": value, "std": 1.0}})
     assert stats_to_json(found) == {"a": {"std": [1.0]}}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("far", [math.inf, -math.inf, math.nan])
+def test_infinity_stays_wherever_it_is(order: tuple[int, ...], far: float) -> None:
+    parts = [np.array([1.0, 2.0]), np.array([far, 3.0]), np.array([4.0])]
+    with np.errstate(invalid="ignore"):
+        every: list[Stats] = [{"x": values_stats(parts[at], quantiles=())} for at in order]
+    merger = StatsMerger()
+    for block in blocks_of(every):
+        merger.add(block)
+    for merged in (merge_stats(every), merger.result()):
+        np.testing.assert_array_equal(merged["x"]["mean"], [far])
+        assert merged["x"]["max"][0] == (far if far != -math.inf else 4.0) or math.isnan(far)
+
+
+def test_infinities_of_both_signs_have_no_mean() -> None:
+    one, other = (
+        {"x": values_stats(np.array([v, 1.0]), quantiles=())} for v in (math.inf, -math.inf)
+    )
+    assert math.isnan(merge_stats([one, other])["x"]["mean"][0])

@@ -74,6 +74,9 @@ class FlatStats:
     ) -> npt.NDArray[np.float64]:
         old, width = self._values, self._width
         merged = old + (new - old) * share
+        apart = ~(np.isfinite(old) & np.isfinite(new))
+        if apart.any():  # infinity stays
+            merged[apart] = (old * (1 - share) + new * share)[apart]
         merged[:width] = np.minimum(old[:width], new[:width])
         merged[width : 2 * width] = np.maximum(old[width : 2 * width], new[width : 2 * width])
         std, mean = slice(2 * width, 3 * width), slice(3 * width, 4 * width)

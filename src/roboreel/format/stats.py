@@ -263,8 +263,15 @@ def merged_pair(a: FeatureStats, b: FeatureStats) -> FeatureStats:
         elif key == "std" and "mean" in a and "mean" in b:
             merged[key] = _mixed_std(a, b, share)
         else:
-            merged[key] = np.asarray(a[key] + (b[key] - a[key]) * share, dtype=np.float64)
+            merged[key] = _weighted(a[key], b[key], share)
     return merged
+
+
+def _weighted(a: Array, b: Array, share: float) -> Array:
+    """The mean of two, counted from the first: what is the same in both stays exact. Infinity stays, too."""
+    near = np.asarray(a + (b - a) * share, dtype=np.float64)
+    apart = np.isfinite(a) & np.isfinite(b)
+    return np.where(apart, near, a * (1 - share) + b * share)
 
 
 def _mixed_std(a: FeatureStats, b: FeatureStats, share: float) -> Array:

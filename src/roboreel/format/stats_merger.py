@@ -82,5 +82,7 @@ def _merged(values: FeatureStats, share: Array) -> FeatureStats:
 
 
 def _weighted(column: Array, share: Array) -> Array:
-    """The weighted mean, counted from the first: values that are all the same stay exact."""
-    return np.asarray(column[0] + (share * (column - column[0])).sum(axis=0), dtype=np.float64)
+    """The weighted mean, counted from the first: values that are all the same stay exact. Infinity stays."""
+    near = np.asarray(column[0] + (share * (column - column[0])).sum(axis=0), dtype=np.float64)
+    finite = np.isfinite(column).all(axis=0)
+    return near if finite.all() else np.where(finite, near, (share * column).sum(axis=0))
