@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,10 +19,13 @@ from roboreel.edit.recompute import CameraChoice, refuse_unknown
 from roboreel.edit.view import whole_view
 from roboreel.errors import DatasetError, PlanError, StorageError
 from roboreel.format.depth import has_camera_stats
+from roboreel.format.histograms import CameraCounts
+from roboreel.format.inventory import Floats
 from roboreel.format.model import EPISODE
-from roboreel.format.stats import FeatureStats
+from roboreel.format.stats import FeatureStats, quantile_name
 from roboreel.planning import surveyed
-from roboreel.runner.executor import make_executor
+from roboreel.runner.executor import make_executor, usual_executor
+from roboreel.runner.stats_quantiles import whole_camera_quantiles
 from roboreel.runner.work import OpFailure, work_of
 from roboreel.runner.worker import attempt
 
@@ -55,44 +58,64 @@ def check_stats(
     dataset = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
     chosen = None if features is None else set(features)
     refuse_unknown(dataset.as_view(), chosen or (), cameras)
-    measured: dict[str, StoredFeature] = {}
-    failed: list[str] = []
+    found = _Measured()
     if cameras != "none":
         every = cameras == "all"
-        measured, failed = _cameras(dataset, chosen, every, workers=workers, patience=patience)
+        found = _cameras(dataset, chosen, every, workers=workers, patience=patience)
     return compare_statistics(
-        dataset, features=chosen, cameras=measured, failed=failed, workers=workers
+        dataset,
+        features=chosen,
+        cameras=found.episodes,
+        whole_cuts=found.whole_cuts,
+        failed=sorted(found.failed),
+        workers=workers,
     )
+
+
+@dataclass(slots=True)
+class _Measured:
+    """Statistics of cameras, and why some could not be measured: the others are."""
+
+    episodes: dict[str, StoredFeature] = field(default_factory=dict)
+    whole_cuts: dict[str, dict[str, Floats]] = field(default_factory=dict)
+    """(1, channels) quantiles of all episodes together, by camera and name."""
+    failed: list[str] = field(default_factory=list)
 
 
 def _cameras(
     dataset: Dataset, chosen: Collection[str] | None, every: bool, *, workers: int, patience: float
-) -> tuple[dict[str, StoredFeature], list[str]]:
-    """Statistics of cameras, and why some could not be measured: the others are."""
+) -> _Measured:
     wanted = [
         name
         for name, feature in dataset.features.items()
         if has_camera_stats(feature) and (chosen is None or name in chosen)
     ]
     if not wanted:
-        return {}, []
+        return _Measured()
     try:
         plan = _plan(dataset, wanted, every)
     except (DatasetError, StorageError, PlanError) as error:
-        return {}, [f"no camera can be measured: {error}"]
-    found: dict[str, StoredFeature] = {}
-    failed = [str(problem) for problem in plan.skipped]
+        return _Measured(failed=[f"no camera can be measured: {error}"])
+    found = _Measured(failed=[str(problem) for problem in plan.skipped])
+    pixels = CameraCounts()
     row_of = _rows(dataset, plan)
-    executor = make_executor("process" if workers > 1 else "serial", workers, patience=patience)
+    name = usual_executor(workers, decodes=True)
+    executor = make_executor(name, workers, patience=patience)
     for outcome in executor.run(work_of(plan, os.curdir), attempt):
         op = plan.ops[outcome.number]
         if isinstance(outcome, OpFailure):
-            failed.append(outcome.message)
+            found.failed.append(outcome.message)
         elif isinstance(op, MeasureCamera):
             stats = [one[op.camera] for block in outcome.stats for one in block.each()]
             rows = row_of[op.episodes.start : op.episodes.stop]
-            _put(found, op.camera, rows, stats, len(dataset.episodes))
-    return found, sorted(failed)
+            _put(found.episodes, op.camera, rows, stats, len(dataset.episodes))
+            for camera, counted in outcome.pixels.items():
+                pixels.add(camera, counted)
+    shares = plan.table.quantiles
+    for camera, cuts in whole_camera_quantiles(plan, pixels).items():
+        names = map(quantile_name, shares)
+        found.whole_cuts[camera] = dict(zip(names, cuts[:, None], strict=True))
+    return found
 
 
 def _plan(dataset: Dataset, cameras: Sequence[str], every: bool) -> Plan:

@@ -51,8 +51,8 @@ def plan_convert(
         to: `v2.0`, `v2.1` or `v3.0`.
         out: the folder to make; it must not exist, or be empty.
         in_place: instead of `out`: the result takes the dataset's place, which is kept under another name.
-        on_broken: `fail` refuses where an episode cannot be written (where cameras are to be measured, the run
-            does, after that: see `Plan.refused`); `skip` leaves such episodes out.
+        on_broken: `fail` refuses where an episode cannot be written (where cameras are to be measured, the
+            run does, after that: see `Plan.refused`); `skip` leaves such episodes out.
         timestamps: `regular` writes irregular ones as k / fps and keeps the originals in
             `source_timestamp`; `keep` copies them.
         allow_reencode: episodes that start inside a GOP may be encoded again where the target has a file

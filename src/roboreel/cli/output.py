@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from roboreel.errors import Problem, visible
@@ -23,9 +24,20 @@ def tell(text: str) -> None:
 
 
 def emit_json(value: Json) -> None:
-    """A JSON document on stdout."""
-    text = json.dumps(value, indent=2, ensure_ascii=True)
+    """A JSON document on stdout. NaN and infinity, which JSON does not have, become null."""
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=2, ensure_ascii=True, allow_nan=False)
     _write(sys.stdout, text.replace("\x7f", "\\u007f"))
+
+
+def _finite(value: Json) -> Json:
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
-from roboreel.edit.frames import sample_size
 from roboreel.edit.plan import (
     ROWS,
     CopyFile,
@@ -19,6 +18,7 @@ from roboreel.edit.plan import (
     RemuxVideo,
     WriteTables,
 )
+from roboreel.format.histograms import sample_size
 from roboreel.ops import OpResult, Plan
 
 _COPYING = (WriteTables, CopyTables, RemuxVideo, CopyVideos)

@@ -25,8 +25,3 @@ def taken_frames(count: int, stretch: int, step: Fraction) -> Int64:
     twice = 2 * np.arange(count, dtype=np.int64) * step.numerator
     nearest = -((step.denominator - twice) // (2 * step.denominator))
     return np.minimum(nearest, stretch - 1)
-
-
-def sample_size(frames: int) -> int:
-    """How many frames of an episode the reference measures, unless all of them are asked for."""
-    return max(min(100, frames), min(int(frames**0.75), 10_000))

@@ -34,6 +34,11 @@ _AT_ONCE = 1 << 18
 """Values of which indices are in memory at a time."""
 
 
+def sample_size(frames: int) -> int:
+    """How many frames of an episode the reference measures, unless all of them are asked for."""
+    return max(min(100, frames), min(int(frames**0.75), 10_000))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Counted:
     """The 8-bit pixels of a camera in some episodes."""

@@ -63,16 +63,22 @@ def with_camera_quantiles(plan: Plan, pixels: CameraCounts, merged: Stats) -> St
 
     These are numpy's. Where not every episode was measured, a camera keeps the means of the episodes'.
     """
-    shares = plan.table.quantiles
-    if not plan.table.counts_pixels:
-        return merged
     found = dict(merged)
+    for name, cuts in whole_camera_quantiles(plan, pixels).items():
+        if name in merged and cuts.shape[1:] == merged[name]["mean"].shape[:1]:
+            found[name] = {**merged[name], **_shaped(cuts, plan.table.quantiles, merged[name])}
+    return found
+
+
+def whole_camera_quantiles(plan: Plan, pixels: CameraCounts) -> dict[str, Floats]:
+    """(quantiles, channels) of all pixels, by camera, of cameras of which every episode was counted."""
+    if not plan.table.counts_pixels:
+        return {}
+    found = {}
     for name, counted in pixels.by_camera().items():
-        if counted.episodes == len(plan.inputs) and name in merged:
+        if counted.episodes == len(plan.inputs):
             level = np.arange(counted.counts.shape[1], dtype=np.float64) / PEAK
-            cuts = histogram_quantiles(counted.counts, level, shares)
-            if cuts.shape[1:] == merged[name]["mean"].shape[:1]:
-                found[name] = {**merged[name], **_shaped(cuts, shares, merged[name])}
+            found[name] = histogram_quantiles(counted.counts, level, plan.table.quantiles)
     return found
 
 

@@ -263,7 +263,7 @@ class FsspecRoot(Root):
             raise MissingDependencyError("fsspec", extra="remote") from error
         self.url = url
         try:
-            filesystem, path = fsspec.url_to_fs(url)
+            filesystem, path = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
             raise StorageError(f"'{url}': {error}") from error
         self._fs: Any = filesystem  # fsspec carries no types

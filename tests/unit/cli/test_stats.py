@@ -123,3 +123,14 @@ def test_what_is_not_followed_of_a_release_is_said(
     assert done.out.count("stats.like") == 4
     assert "longer than the first (6): 1 of 4 episodes, the first 3" in done.out
     assert not (tmp_path / "b").exists()
+
+
+def test_what_is_no_number_is_null(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
+    path = copied(source, tmp_path / "nan")
+    document = json.loads((path / "meta/stats.json").read_text("utf-8"))
+    document["action"]["mean"][0] = float("nan")
+    (path / "meta/stats.json").write_text(json.dumps(document), "utf-8")
+    done = roboreel("stats", path, "--json")
+    assert "NaN" not in done.out
+    assert json.loads(done.out)["stats"]["action"]["mean"][0] is None
+    assert roboreel("stats", path, "--check").code == 1

@@ -64,14 +64,29 @@ class Comparison:
     found: list[StatsDifference] = field(default_factory=list)
 
     @property
+    def lacking(self) -> list[str]:
+        """Statistics that episodes have, and the whole dataset does not."""
+        known = {} if self.parts is None else self.parts.values
+        return [key for key in known if key not in self.stored.values and key in self.fresh.values]
+
+    @property
     def size(self) -> Floats:
         """(rows, components) of the values."""
         low, high = self.fresh.values["min"], self.fresh.values["max"]
-        return np.maximum(np.abs(low), np.abs(high))
+        size = np.maximum(np.abs(low), np.abs(high))
+        return np.where(np.isfinite(size), size, 0.0)
 
     def gap(self, key: str) -> Floats:
-        """(rows, components) how far a statistic is off."""
-        return np.asarray(np.abs(self.stored.values[key] - self.fresh.values[key]))
+        """(rows, components) how far a statistic is off; NaN where one of the two is no number."""
+        stored, true = self.stored.values[key], self.fresh.values[key]
+        alike = (stored == true) | (np.isnan(stored) & np.isnan(true))
+        return np.where(alike, 0.0, np.abs(stored - true))
+
+    def told(self, key: str) -> Bools:
+        """(rows,) True where the statistic is stored, or would have to be."""
+        if key in BASE or self.numbers is None:
+            return np.ones(len(self.stored.have), dtype=np.bool_)
+        return np.asarray(~np.isnan(self.stored.values[key]).all(axis=1))
 
 
 _Test = Callable[[Comparison, str], Bools]
@@ -83,18 +98,20 @@ def differences(of: Comparison) -> list[StatsDifference]:
     groups: dict[tuple[str | None, str | None], dict[str, Bools]] = {}
     with np.errstate(invalid="ignore", over="ignore"):
         for key in [key for key in of.stored.values if key in of.fresh.values]:
-            there = ~np.isnan(of.stored.values[key]).all(axis=1)
             same = SAME if key in BASE else max(SAME, of.rough)
-            left = rows & there & (of.gap(key) > same * of.size).any(axis=1)
+            left = rows & of.told(key) & ~(of.gap(key) <= same * of.size).all(axis=1)
             if key == "std" and of.named is not None:
                 left &= ~of.named
+            sound = ~(of.stored.values[key] < 0).any(axis=1) if key == "std" else rows
             for why, rule, test in _reasons(of, key):
-                hit = left & test(of, key)
+                hit = left & sound & test(of, key)
                 if hit.any():
                     groups.setdefault((why, rule), {})[key] = hit
                 left &= ~hit
             if left.any():
                 groups.setdefault((None, None), {})[key] = left
+        for key in of.lacking:
+            groups.setdefault((None, None), {})[key] = rows
     ordered = sorted(groups.items(), key=lambda item: item[0][0] is None)
     return [_difference(of, why, rule, hits) for (why, rule), hits in ordered]
 
@@ -103,7 +120,9 @@ def _difference(
     of: Comparison, why: str | None, rule: str | None, hits: dict[str, Bools]
 ) -> StatsDifference:
     every = np.flatnonzero(np.any(list(hits.values()), axis=0))
-    gap = max(float(np.nanmax(of.gap(key)[hit])) for key, hit in hits.items())
+    gaps = [of.gap(key)[hit].reshape(-1) for key, hit in hits.items() if key not in of.lacking]
+    known = [gap[np.isfinite(gap)] for gap in gaps]
+    gap = max((float(one.max()) for one in known if len(one)), default=None)
     numbers = None if of.numbers is None else tuple(of.numbers[row] for row in every.tolist())
     if why is not None and of.stored.shape != (of.feature.shape or (1,)) and of.feature.is_numeric:
         why += "; per column of the last axis"
@@ -121,8 +140,11 @@ def _reasons(of: Comparison, key: str) -> Iterator[tuple[str, str | None, _Test]
     """What may explain a difference, the most exact reason first."""
     whole = of.numbers is None
     if of.feature.is_camera:
-        if of.numbers is None and of.parts is not None and key in BASE:
+        if whole and of.parts is not None and key in BASE:
             yield CARRIED, None, _carried
+        if whole and of.parts is not None and key not in BASE:
+            yield WEIGHTED, None, _weighted
+            yield ENVELOPE, None, _envelope
         if of.feature.is_video:
             yield ENCODED, None, _encoded
             return

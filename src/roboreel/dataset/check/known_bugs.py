@@ -71,7 +71,8 @@ def overflowed(feature: StoredFeature, *, parts: bool = False) -> Bools:
         zero = (std <= 1e-9) & (values["max"] - values["min"] > _STEP)
         wrapped = (std <= 1e-9) | (std**2 + mean**2 <= _WRAPPED_MAX / 255**2)
         below = (std < _MARGIN * floor) & (wrapped | parts)
-        return np.asarray(feature.have & (zero | below).any(axis=1))
+        possible = (std >= 0).all(axis=1)  # no root is negative: that is nobody's rounding
+        return np.asarray(feature.have & possible & (zero | below).any(axis=1))
 
 
 def _floor(feature: StoredFeature) -> Floats:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import numpy as np
 
 from roboreel.dataset.check.check import surveyed_anyway
-from roboreel.dataset.check.explain import Comparison, differences
+from roboreel.dataset.check.explain import ENCODED, LARGER, Comparison, differences
 from roboreel.dataset.check.fresh import FreshStats, fresh_numbers, merged_base
 from roboreel.dataset.check.known_bugs import check_camera_std, overflowed
 from roboreel.dataset.check.stats_report import StatsDifference, StatsReport
@@ -15,8 +15,9 @@ from roboreel.dataset.check.stored import StoredFeature, StoredStats, read_store
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import Problem
 from roboreel.format.feature import Feature
-from roboreel.format.inventory import Bools
-from roboreel.format.model import EPISODE
+from roboreel.format.histograms import sample_size
+from roboreel.format.inventory import Bools, Floats, Int64
+from roboreel.format.model import EPISODE, LENGTH
 from roboreel.format.parse import Problems
 from roboreel.format.quantiles import SKETCH_ERROR
 
@@ -32,6 +33,7 @@ def compare_statistics(
     *,
     features: Collection[str] | None = None,
     cameras: Mapping[str, StoredFeature] | None = None,
+    whole_cuts: Mapping[str, Mapping[str, Floats]] | None = None,
     failed: Sequence[str] = (),
     workers: int = 1,
 ) -> StatsReport:
@@ -42,6 +44,7 @@ def compare_statistics(
         features: those to look at; by default all.
         cameras: statistics of cameras that were measured anew, rows as in `Model.episodes`; the std of the
             others is still judged by their other statistics.
+        whole_cuts: of these, (1, channels) quantiles of all episodes together, by name.
         failed: why others could not be measured.
         workers: processes to use where there is enough to read.
     """
@@ -61,6 +64,7 @@ def compare_statistics(
         fresh.episodes[name] = measured
         if measured.have.all():
             fresh.whole[name] = merged_base(measured)
+            fresh.whole[name].values |= (whole_cuts or {}).get(name, {})
     unreadable = [
         str(p) for p in problems.found if p.rule in ("document.readable", "table.readable")
     ]
@@ -115,16 +119,40 @@ def _compared(
         if own is not None and parts is not None and own.shape == parts.shape:
             named = overflowed(parts) if feature.is_camera else None
             yield from differences(Comparison(feature, parts, own, named=named, numbers=numbers))
-            yield from _counts(feature, parts, own, numbers)
+            yield from _counts(feature, parts, own, numbers, dataset.episodes[LENGTH].to_numpy())
         total, whole = fresh.whole.get(name), stored.whole.get(name)
         if total is not None and whole is not None and total.shape == whole.shape:
             named = _named(feature, whole, parts)
             rough = SKETCH_ERROR if name in fresh.sketched else 0.0
+            yield from _whole_count(feature, whole, total, parts, larger)
             yield from differences(
                 Comparison(
                     feature, whole, total, parts, part_of_larger=larger, named=named, rough=rough
                 )
             )
+
+
+def _whole_count(
+    feature: Feature,
+    whole: StoredFeature,
+    total: StoredFeature,
+    parts: StoredFeature | None,
+    larger: bool,
+) -> Iterator[StatsDifference]:
+    """Statistics of the whole dataset that count something else than its episodes' do, or its rows."""
+    stored = int(whole.count[0])
+    known = parts is not None and bool((parts.count > 0).all())
+    wanted = int(parts.count.sum()) if parts is not None and known else int(total.count[0])
+    if not stored or stored in (wanted, int(total.count[0])) or (feature.is_camera and not known):
+        return
+    yield StatsDifference(
+        feature=feature.name,
+        episodes=None,
+        statistics=("count",),
+        gap=float(abs(stored - wanted)),
+        why=LARGER if larger and stored > wanted else None,
+        rule="stats.count",
+    )
 
 
 def _named(feature: Feature, whole: StoredFeature, parts: StoredFeature | None) -> Bools | None:
@@ -136,21 +164,28 @@ def _named(feature: Feature, whole: StoredFeature, parts: StoredFeature | None) 
 
 
 def _counts(
-    feature: Feature, stored: StoredFeature, fresh: StoredFeature, numbers: Sequence[int]
+    feature: Feature,
+    stored: StoredFeature,
+    fresh: StoredFeature,
+    numbers: Sequence[int],
+    lengths: Int64,
 ) -> Iterator[StatsDifference]:
-    """Statistics of another number of rows, or of more pictures than there are."""
-    both = stored.have & fresh.have & (stored.count > 0)
-    wrong = both & (
-        stored.count > fresh.count if feature.is_camera else stored.count != fresh.count
-    )
-    if not wrong.any():
-        return
-    gap = float(np.abs(stored.count - fresh.count)[wrong].max())
-    yield StatsDifference(
-        feature=feature.name,
-        episodes=tuple(numbers[row] for row in np.flatnonzero(wrong).tolist()),
-        statistics=("count",),
-        gap=gap,
-        why=_COUNT if feature.is_camera else None,
-        rule="stats.count",
-    )
+    """Statistics of another number of rows; of a camera, of more pictures than there are, or of fewer."""
+    wrong = stored.have & fresh.have & (stored.count > 0) & (stored.count != fresh.count)
+    reasons: list[tuple[str | None, Bools]] = [(None, wrong)]
+    if feature.is_camera:
+        wrong &= (stored.count != lengths) & (stored.count != np.vectorize(sample_size)(lengths))
+        pixels = (stored.count > lengths) & (stored.count % np.maximum(lengths, 1) == 0)
+        fewer = stored.count < lengths
+        reasons = [(_COUNT, wrong & pixels), (ENCODED, wrong & fewer)]
+        reasons.append((None, wrong & ~pixels & ~fewer))
+    for why, rows in reasons:
+        if rows.any():
+            yield StatsDifference(
+                feature=feature.name,
+                episodes=tuple(numbers[row] for row in np.flatnonzero(rows).tolist()),
+                statistics=("count",),
+                gap=float(np.abs(stored.count - fresh.count)[rows].max()),
+                why=why,
+                rule="stats.count",
+            )

@@ -52,8 +52,10 @@ class StatsReport:
 
     @property
     def ok(self) -> bool:
-        """True where every difference is explained, and everything could be read."""
-        return not self.failed and all(one.why is not None for one in self.differences)
+        """True where every difference is explained, and everything could be read and compared."""
+        unusable = any(p.severity == "error" and p.rule.startswith("stats.") for p in self.problems)
+        explained = all(one.why is not None for one in self.differences)
+        return explained and not self.failed and not unusable
 
     def to_json(self) -> dict[str, Json]:
         """As a JSON object."""

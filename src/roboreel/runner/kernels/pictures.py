@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from roboreel.edit.frames import sample_size
 from roboreel.edit.plan import ROWS, MeasureCamera
 from roboreel.errors import StorageError
 from roboreel.format.deep import DeepPixels
@@ -26,6 +25,7 @@ from roboreel.format.histograms import (
     Counts,
     PixelCounter,
     histogram_stats,
+    sample_size,
 )
 from roboreel.format.inventory import Floats
 from roboreel.format.model import EPISODE
