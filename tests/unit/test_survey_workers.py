@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -150,7 +151,12 @@ if __name__ == "__main__":
         process.stdout.readline()
         time.sleep(1.5)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
-        _, errors = process.communicate(timeout=30)
+        try:
+            _, errors = process.communicate(timeout=60)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                if process.poll() is None:  # it would go on for ever
+                    os.killpg(process.pid, signal.SIGKILL)
     assert errors.count("Traceback") == 1
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
     assert _all_end(process.pid, within_s=10)

@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from roboreel.errors import VideoError
 from roboreel.format.stats import QUANTILES
 from roboreel.runner.kernels.pictures import Pixels, stride_of
 from roboreel.storage.video.thin import Thinner
@@ -65,3 +66,28 @@ def test_statistics_of_pictures_are_numpy_s(pictures: int) -> None:
         assert found[key].shape == (3, 1, 1)
         np.testing.assert_allclose(found[key].ravel(), wanted, rtol=1e-9)
     assert found["count"].tolist() == [pictures]
+
+
+@pytest.mark.parametrize("order", [[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 0]])
+def test_grey_pictures_among_others_count_in_all_channels(order: list[int]) -> None:
+    random = np.random.default_rng(7)
+    kinds = [random.integers(0, 256, (20, 30, channels), dtype=np.uint8) for channels in (1, 3)]
+    pixels = Pixels()
+    for at in order:
+        pixels.add(kinds[at])
+    found = pixels.stats(())
+    assert found is not None
+    values = np.concatenate(
+        [np.broadcast_to(kinds[at], (20, 30, 3)).reshape(-1, 3) for at in order]
+    )
+    np.testing.assert_allclose(found["mean"].ravel(), (values / 255).mean(axis=0), rtol=1e-12)
+    assert found["count"].tolist() == [4]
+
+
+@pytest.mark.parametrize("first", [np.uint8, np.uint16])
+def test_pictures_of_8_bits_and_more_do_not_mix(first: type[np.unsignedinteger]) -> None:
+    other = np.uint16 if first == np.uint8 else np.uint8
+    pixels = Pixels()
+    pixels.add(np.zeros((4, 4, 1), first))
+    with pytest.raises(VideoError, match="some of its pictures have 8 bits, and some more"):
+        pixels.add(np.zeros((4, 4, 1), other))

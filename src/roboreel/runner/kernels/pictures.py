@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.edit.plan import ROWS, MeasureCamera
-from roboreel.errors import StorageError
+from roboreel.errors import StorageError, VideoError
 from roboreel.format.deep import DeepPixels
 from roboreel.format.histograms import (
     PEAK,
@@ -84,13 +84,18 @@ class Pixels:
         if self.as_rgb and not self.depth and small.dtype == np.uint8 and small.shape[-1] == 1:
             small = np.repeat(small, 3, axis=-1)
         flat = small.reshape(-1, small.shape[-1])
-        if self.depth or flat.dtype != np.uint8:
+        deep = self.depth or flat.dtype != np.uint8
+        if self.pictures > 1 and deep != bool(self._deep):
+            raise VideoError("some of its pictures have 8 bits, and some more: make them alike")
+        if deep:
             self._deep.add(flat)
             return
         pixels = flat.astype(np.uint8, copy=False)
         if len(pixels) >= _LARGE_PICTURE:
             self._take(self._counter.counts(pixels))
             return
+        if self._few and self._few[0].shape[1] != pixels.shape[1]:
+            self._count()
         self._few.append(pixels)
         if len(self._few) == _COUNTED_AT_ONCE:
             self._count()
@@ -125,7 +130,13 @@ class Pixels:
         self._take(self._counter.counts(pixels))
 
     def _take(self, found: Counts) -> None:
-        self._counts = found if self._counts is None else self._counts + found
+        known = found if self._counts is None else self._counts
+        if 1 in (len(known), len(found)):  # grey ones among others: as many channels alike
+            known, found = (
+                np.repeat(one, max(len(known), len(found)) // len(one), axis=0)
+                for one in (known, found)
+            )
+        self._counts = found if self._counts is None else known + found
 
 
 def column_pixels(
