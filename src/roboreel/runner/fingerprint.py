@@ -28,7 +28,7 @@ from roboreel.edit.plan import (
 from roboreel.format.json_types import Json
 from roboreel.runner.work import inputs_column, inputs_of
 
-_LIBRARIES = ("roboreel", "pyarrow", "av", "numpy")
+_LIBRARIES = ("roboreel", "pyarrow", "av", "numpy", "torchcodec", "decord")
 """Packages whose release may change the bytes of a result."""
 
 
