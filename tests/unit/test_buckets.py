@@ -86,3 +86,14 @@ def test_a_number_that_is_none_leaves_no_quantile() -> None:
         values = np.array([1.0, np.nan, 2.0], dtype)
         assert np.isnan(sketch(values).of(SHARES)).all()
         assert np.isnan(sketch(np.array([np.nan], dtype), values[:1]).of(SHARES)).all()
+
+
+@pytest.mark.parametrize(
+    "low", [0, 1, 2, 4095, 4097, 8191, 1 << 20, (1 << 31) + 5, (1 << 53) - 400]
+)
+@pytest.mark.parametrize("count", [1, 2, 300, 20_000])
+def test_numbers_that_count_up_are_those_numbers(low: int, count: int) -> None:
+    values = np.arange(low, low + count, dtype=np.int64)
+    apart = np.random.default_rng(0).permutation(values)
+    assert_same(sketch(values[:, None]), sketch(values.astype(np.float64)[:, None]))
+    assert_same(sketch(apart[:, None]), sketch(values[:, None]))

@@ -24,6 +24,9 @@ _ABOVE32 = 1023 - 127
 """Between the exponent of a float32, as stored, and that of the same number as a float64."""
 _SMALLEST32, _INFINITE32 = 1 << MANTISSA_BITS, 255 << MANTISSA_BITS
 
+_EXACT = 1 << 53
+"""Whole numbers below are float64 without rounding."""
+
 _Sizes = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 
@@ -60,6 +63,9 @@ class Buckets:
         low, high = int(values.min()), int(values.max())
         if high - low > 4 * len(values):
             return False
+        if high - low == len(values) - 1 and low > 0 and high < _EXACT and _counts_up(values):
+            self._add_range(low, high)
+            return True
         wide = np.uint64 if values.dtype.kind == "u" else np.int64
         counts = np.bincount((values.astype(wide) - wide(low)).astype(np.int64))
         there = np.flatnonzero(counts)
@@ -70,6 +76,16 @@ class Buckets:
         first = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
         self._put_keys(keys[first], np.add.reduceat(counts[there], first))
         return True
+
+    def _add_range(self, low: int, high: int) -> None:
+        """Take in all whole numbers from one above 0 to another, as `index` has them."""
+        first, last = (int(np.float64(end).view(np.int64)) >> _SHIFT for end in (low, high))
+        keys = np.arange(first, last + 1)
+        edges = np.ceil((keys << _SHIFT).view(np.float64)).astype(np.int64)
+        edges[0] = low
+        counts = np.diff(edges, append=high + 1)
+        self._widen(float(low), float(high))
+        self._put_keys(keys[counts > 0], counts[counts > 0])
 
     def _add(self, values: Floats) -> None:
         low, high = values.min(), values.max()
@@ -228,3 +244,8 @@ def _middles(keys: Int64) -> npt.NDArray[np.float64]:
         middle = np.where(np.isfinite(high), low + (high - low) / 2, low)
     middle = np.where(size == 0, 0.0, middle)
     return np.asarray(np.where(keys < 0, -middle, middle))
+
+
+def _counts_up(values: npt.NDArray[Any]) -> bool:
+    """True where each number is one more than that before."""
+    return bool((values[1:] - values[:-1] == 1).all())
