@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -87,3 +89,26 @@ def test_a_damaged_page_is_named(tmp_path: Path) -> None:
         pytest.raises(StorageError, match=r"'a\.parquet': damaged parquet file"),
     ):
         Forward(opened, None).rows(0, 10)
+
+
+def test_a_file_that_ends_early_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(pa.table({"x": np.arange(200_000)}), tmp_path / "a.parquet")
+    whole = TableFile.batches
+
+    def cut(self: TableFile, *args: Any, **options: Any) -> Iterator[pa.Table]:
+        yield next(whole(self, *args, **options))
+
+    monkeypatch.setattr(TableFile, "batches", cut)
+    with TableFile(LocalRoot(tmp_path), "a.parquet") as file:
+        forward = Forward(file, ["x"])
+        assert len(forward.rows(0, 5)) == 5
+        with pytest.raises(StorageError, match=r"'a\.parquet': ends before row 199990"):
+            forward.rows(199_900, 199_990)
+
+
+def test_a_row_group_of_other_rows_than_its_footer_says_is_damaged(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": np.arange(90)}), tmp_path / "a.parquet", row_group_size=30)
+    with TableFile(LocalRoot(tmp_path), "a.parquet") as file:
+        file.footer = replace(file.footer, row_group_rows=(30, 31, 29))
+        with pytest.raises(StorageError, match="row group 1 has -1 rows more than its footer says"):
+            list(file.batches(["x"], rows=8))

@@ -151,15 +151,21 @@ class TableFile:
     ) -> Iterator[pa.Table]:
         """Some columns of the file from a row group on, or all, at most `rows` rows at a time."""
         names = None if columns is None else list(columns)
-        groups = list(range(first_group, len(self.footer.row_group_rows)))
         with self._explained():
             file = self._file
             if self._local:  # its bytes need not be held
                 known = self._file.metadata
                 file = pq.ParquetFile(self._input, metadata=known, buffer_size=_READ_WHOLE_BYTES)
-            for batch in file.iter_batches(batch_size=rows, row_groups=groups, columns=names):
-                table = pa.Table.from_batches([batch])
-                yield table if names is None else table.select(names)
+            for group in range(first_group, len(self.footer.row_group_rows)):
+                left = self.footer.row_group_rows[group]
+                for batch in file.iter_batches(rows, row_groups=[group], columns=names):
+                    left -= len(batch)
+                    table = pa.Table.from_batches([batch])
+                    yield table if names is None else table.select(names)
+                if left:  # else the rows after it would be taken for others
+                    raise ValueError(
+                        f"row group {group} has {-left} rows more than its footer says"
+                    )
 
     def group_of(self, row: int) -> tuple[int, int]:
         """The row group that holds a row, and the first of its rows."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
+from roboreel.errors import StorageError
 from roboreel.storage.tables import TableFile
 
 _LARGE_ROWS = 1 << 17
@@ -36,8 +37,11 @@ class Forward:
             self._held, self._begin, self._end = [], begin, begin
         self._drop(start)
         while self._end < stop:
-            self._held.append(next(self._parts))
-            self._end += len(self._held[-1])
+            part = next(self._parts, None)
+            if part is None:
+                raise StorageError(f"'{self.file.name}': ends before row {stop} of its footer")
+            self._held.append(part)
+            self._end += len(part)
             self._drop(start)
         whole = pa.concat_tables(self._held)
         return self._ordered(whole.slice(start - self._begin, stop - start))
