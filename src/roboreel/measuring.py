@@ -121,7 +121,10 @@ def _cameras(
 def _plan(dataset: Dataset, cameras: Sequence[str], every: bool) -> Plan:
     """The ops that measure, of the plan that would recompute."""
     view = whole_view(dataset).recompute(cameras, cameras="all" if every else "sample")
-    view = view.with_target(on_broken="skip")
+    refused = {p.column for p in dataset.problems if p.severity == "error"}
+    view = view.with_target(
+        on_broken="skip", allow_missing=[n for n in dataset.features if n not in refused]
+    )
     plan = compile_view(view, surveyed(view, 1, {}))
     return replace(plan, ops=tuple(op for op in plan.ops if isinstance(op, MeasureCamera)))
 

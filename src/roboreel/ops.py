@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import get_args
 
@@ -38,6 +38,7 @@ def plan_convert(
     timestamps: Timestamps = "regular",
     allow_reencode: bool = False,
     drop_audio: bool = False,
+    allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
     data_file_mb: float | None = None,
@@ -58,6 +59,8 @@ def plan_convert(
         allow_reencode: episodes that start inside a GOP may be encoded again where the target has a file
             per episode.
         drop_audio: leave sound out of the videos.
+        allow_missing: actions, states and cameras that the result may lack, as their columns or videos are
+            missing.
         video_backend: what decodes videos for statistics: `pyav`, `torchcodec` or `decord`.
         keep_old_stats: from v2.0 to v2.1: `meta/stats.json` stays, beside the new statistics.
         data_file_mb: soft limit of a table file in MiB of compressed input (v3.0).
@@ -79,6 +82,7 @@ def plan_convert(
         on_broken=on_broken,
         reencode=allow_reencode,
         drop_audio=drop_audio,
+        allow_missing=allow_missing,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
         regroup=True,
@@ -101,6 +105,7 @@ def convert(
     timestamps: Timestamps = "regular",
     allow_reencode: bool = False,
     drop_audio: bool = False,
+    allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
     data_file_mb: float | None = None,
@@ -131,6 +136,7 @@ def convert(
         timestamps=timestamps,
         allow_reencode=allow_reencode,
         drop_audio=drop_audio,
+        allow_missing=allow_missing,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
         data_file_mb=data_file_mb,

@@ -10,7 +10,7 @@ from roboreel.dataset.open import open_dataset
 from roboreel.edit.plan import Plan
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
-from roboreel.format.model import DATA_PATH, video_path
+from roboreel.format.model import DATA_PATH, is_client_note, video_path
 from roboreel.runner.ledger import ops_noted
 from roboreel.runner.report import Report
 from roboreel.runner.run import refuse_replacing
@@ -59,7 +59,7 @@ def refuse_discarding(plan: Plan) -> None:
     (one,) = plan.sources  # in place there is but one
     source = open_dataset(one.url, follow_links=one.follow_links)
     wanted = set(plan.files) | _named_by_documents(source)  # leaving episodes out was asked for
-    lost = [f"'{name}'" for name in source.files if name not in wanted and _of_worth(name)]
+    lost = [f"'{name}'" for name in source.files if name not in wanted and not is_client_note(name)]
     lost += [
         f"'{problem.path or problem.column}'"
         for problem in source.problems
@@ -78,8 +78,3 @@ def _named_by_documents(source: Dataset) -> set[str]:
     """The files that hold a dataset's rows and pictures."""
     columns = [DATA_PATH, *(video_path(camera) for camera in source.cameras)]
     return {path for column in columns for path in source.episodes[column].unique().to_pylist()}
-
-
-def _of_worth(name: str) -> bool:
-    """False for what a Hub client notes of its downloads."""
-    return not name.startswith(".cache/huggingface/")

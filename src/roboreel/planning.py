@@ -57,6 +57,11 @@ def surveyed(view: View, workers: int, known: dict[str, Inventory]) -> list[Inve
     for number, source in enumerate(view.sources):
         dataset = cast("Dataset", source.dataset)
         without = source.removed & set(dataset.cameras)
+        without |= {
+            camera
+            for camera in dataset.missing_cameras
+            if source.renamed.get(camera, camera) in view.target.allow_missing
+        }
         key = "\n".join([dataset.url, *sorted(without)])
         if key not in known:
             known[key] = survey(dataset, workers=workers, without=without)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from roboreel.dataset.open import open_dataset
@@ -35,6 +36,7 @@ def convert_dataset(
     max_workers: int | None = None,
     backend: VideoBackend | None = None,
     leftovers: Leftovers = "refuse",
+    allow_missing: Iterable[str] = (),
 ) -> Report:
     """Convert a local v2.0 dataset to v2.1: `convert`, with the arguments of the scripts that did so before.
 
@@ -57,6 +59,7 @@ def convert_dataset(
         max_workers: another name of `num_workers`.
         backend: another name of `video_backend`.
         leftovers: what to do with what an earlier run left: `refuse`, `resume` or `clean`.
+        allow_missing: actions, states and cameras that the result may lack, as their files are missing.
 
     Raises:
         UsageError: an argument asks for what only a hub has, or contradicts another.
@@ -90,4 +93,5 @@ def convert_dataset(
         leftovers=leftovers,
         video_backend=video_backend if backend is None else backend,
         keep_old_stats=not delete_old_stats,
+        allow_missing=allow_missing,
     )

@@ -141,7 +141,7 @@ def test_splits_that_are_torn_apart_are_told_and_the_others_stay(tmp_path: Path)
     ]
     whole = roboreel.write(dataset.delete([1]), out=tmp_path / "c")
     assert read(tmp_path / "c").info["splits"] == {"train": "0:1", "val": "1:3", "first": "0:1"}
-    assert whole.losses == ()
+    assert not [loss for loss in whole.losses if "split" in loss]
 
 
 @pytest.mark.parametrize("resampled_first", [True, False])

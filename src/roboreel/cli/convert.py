@@ -45,6 +45,7 @@ def convert(
             timestamps=timestamps.value,
             allow_reencode=options.allow_reencode,
             drop_audio=options.drop_audio,
+            allow_missing=options.allow_missing or (),
             video_backend=options.video_backend,
             keep_old_stats=keep_old_stats,
             data_file_mb=options.data_file_mb,

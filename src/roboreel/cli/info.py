@@ -97,10 +97,6 @@ def _details(feature: Feature) -> str:
         facts = feature.video_facts
         parts = [facts.get("video.codec"), facts.get("video.pix_fmt")]
         return " ".join(str(part) for part in parts if part)
-    names = feature.names
-    if isinstance(names, dict) and len(names) == 1:
-        names = next(iter(names.values()))
-    if not isinstance(names, list):
-        return ""
-    text = ", ".join(str(name) for name in names)
+    names = feature.dimension_names or []
+    text = ", ".join(names)
     return text if len(text) <= 70 else f"{text[:66]} …"

@@ -8,7 +8,7 @@ from roboreel.errors import Problem
 from roboreel.format.json_types import Json
 from roboreel.ops import Plan, Report
 
-_SHOWN_PROBLEMS = 30
+_SHOWN_NOTES = 30
 
 
 def tell_report(report: Report, *, as_json: bool, quiet: bool) -> None:
@@ -125,13 +125,15 @@ def _show_notes(
 ) -> None:
     if found:
         say("taken with care")
-        problems(found[:_SHOWN_PROBLEMS])
-        if len(found) > _SHOWN_PROBLEMS:
-            say(f"  … and {len(found) - _SHOWN_PROBLEMS} more: --json lists all")
+        problems(found[:_SHOWN_NOTES])
+        if len(found) > _SHOWN_NOTES:
+            say(f"  … and {len(found) - _SHOWN_NOTES} more: --json lists all")
     if losses:
         say("not carried over")
-        for loss in losses:
+        for loss in losses[:_SHOWN_NOTES]:
             say(f"  {loss}")
+        if len(losses) > _SHOWN_NOTES:
+            say(f"  … and {len(losses) - _SHOWN_NOTES} more: --json lists all")
     _show_skipped(skipped)
 
 

@@ -108,6 +108,14 @@ class Writing:
     drop_audio: Annotated[
         bool, typer.Option("--drop-audio", help="Leave sound out of the videos.")
     ] = False
+    allow_missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-missing",
+            metavar="NAME",
+            help="Write a result without this action, state or camera. Repeatable.",
+        ),
+    ] = None
     video_backend: Annotated[
         VideoBackend, typer.Option(help="What decodes videos for statistics.")
     ] = "pyav"
@@ -151,6 +159,7 @@ class Writing:
             on_broken=self.on_broken.value,
             allow_reencode=self.allow_reencode,
             drop_audio=self.drop_audio,
+            allow_missing=self.allow_missing or (),
             video_backend=self.video_backend,
             regroup=regroup,
         )

@@ -72,6 +72,11 @@ class Dataset(Verbs):
         return self.model.info.cameras
 
     @property
+    def missing_cameras(self) -> frozenset[str]:
+        """Names of the cameras of which no video is there."""
+        return self.model.missing_cameras
+
+    @property
     def tasks(self) -> Mapping[int, str]:
         """Task text by task index."""
         return self.model.tasks

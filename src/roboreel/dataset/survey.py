@@ -54,7 +54,7 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
             findings.add_file(name)
     tables = survey_tables(findings, probing)
     streams = Streams()
-    missing = {p.column for p in dataset.problems if p.rule == "video.missing"}
+    missing = dataset.missing_cameras
     cameras = {
         camera: survey_camera(findings, camera, tables, streams, probing)
         for camera in dataset.cameras

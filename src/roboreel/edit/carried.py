@@ -43,6 +43,7 @@ def carried_splits(view: View, kept: Bools) -> tuple[dict[str, str], list[str]]:
     for name, inside in members.items():
         places = np.flatnonzero(inside[kept])
         if not len(places):
+            torn.append(f"the split '{name}': none of its episodes is left")
             continue
         if places[-1] - places[0] + 1 != len(places):
             torn.append(f"the split '{name}': its episodes no longer follow each other")
@@ -59,6 +60,8 @@ def _members(view: View) -> dict[str, Bools]:
         here = view.pieces.source == number
         for name, text in usable_splits(source.model.info.splits, episodes, Problems()).items():
             a, b = (int(part) for part in text.split(":"))
+            if a == b:
+                continue
             inside = members.setdefault(name, np.zeros(len(view.pieces), dtype=np.bool_))
             inside |= here & (view.pieces.row >= a) & (view.pieces.row < b)
     return members

@@ -24,6 +24,7 @@ from roboreel.edit.compile_video import (
     refuse_cuts,
     refuse_sizes,
 )
+from roboreel.edit.left_out import LeftOut, features_left_out, losses, refuse_missing
 from roboreel.edit.like import not_followed, rule_of
 from roboreel.edit.pack import runs
 from roboreel.edit.plan import (
@@ -103,6 +104,8 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     refuse_sizes(view, inventory, copied)
     refuse_cuts(view, inventory, copied)
     features = features_of(view, inventory, columns, problems)
+    lacking = features_left_out(of, view.model.info.features, features, columns.types)
+    refuse_missing(of, lacking, of.target.allow_missing)
     features = {
         name: video_feature(view, inventory, feature, problems) if feature.is_video else feature
         for name, feature in features.items()
@@ -143,7 +146,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
             *problems.found,
             *_unlike(view, features, inventory.rows[view.rows]),
         ),
-        losses=(*_losses(view, inventory), *view.lost, *torn),
+        losses=(*_losses(view, inventory, lacking), *view.lost, *torn),
         skipped=skipped,
         refused=refused,
     )
@@ -353,17 +356,10 @@ def _input_bytes(view: United, inventory: Inventory) -> int:
     return packets + int(table_bytes(view, inventory).sum())
 
 
-def _losses(view: United, inventory: Inventory) -> tuple[str, ...]:
+def _losses(view: United, inventory: Inventory, features: Sequence[LeftOut]) -> Iterator[str]:
     """What the target cannot hold, and what stays behind."""
     source, target = view.model.info, view.target.version
-    losses = []
     if source.version.has_episode_stats and not target.has_episode_stats:
-        losses.append(
-            f"{target} has no statistics per episode: they are merged into one stats.json"
-        )
-    if view.model.other_files:
-        names = ", ".join(f"'{name}'" for name in view.model.other_files[:5])
-        more = len(view.model.other_files) - 5
-        names += f" and {more} more" if more > 0 else ""
-        losses.append(f"files that belong to no episode stay behind: {names}")
-    return (*losses, *lost_tracks(inventory))
+        yield f"{target} has no statistics per episode: they are merged into one stats.json"
+    yield from losses(view.model, features, view.tasks.left_out)
+    yield from lost_tracks(inventory)

@@ -71,6 +71,7 @@ def _joined(views: Sequence[View]) -> View:
         sources=tuple(source for view in views for source in view.sources),
         pieces=joined_pieces([view.pieces for view in views], firsts),
         masks=masks,
+        left_out=tuple(dict.fromkeys(one for view in views for one in view.left_out)),
         recomputed=frozenset().union(*(view.recomputed for view in views)),
         every_picture=any(view.every_picture for view in views),
         quantiles=tuple(sorted({share for view in views for share in view.quantiles})),
@@ -125,8 +126,12 @@ def _require_one_form(views: Sequence[View]) -> None:
 
 def _common(view: View, found: Sequence[Difference]) -> View:
     known = {name for source in view.sources for name in source.model.info.features}
-    gone = [name for name in dict.fromkeys(one.name for one in found) if name in known]
-    return removed(view, gone) if gone else view
+    reasons: dict[str, str] = {}
+    for one in found:
+        if one.name in known:
+            before = reasons.get(one.name)
+            reasons[one.name] = one.message if before is None else f"{before}; {one.message}"
+    return removed(view, reasons, reasons) if reasons else view
 
 
 def _padded(views: Sequence[View], found: Sequence[Difference]) -> list[View]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit import selection
+from roboreel.edit.left_out import LeftOut
 from roboreel.edit.new_column import new_column
 from roboreel.edit.selection import listed
 from roboreel.errors import PlanError, UsageError
@@ -21,6 +22,9 @@ from roboreel.format.model import LENGTH, with_features
 
 if TYPE_CHECKING:
     from roboreel.edit.view import Source, View
+
+
+_REMOVED = "removed as asked"
 
 
 def names_of(view: View) -> list[str]:
@@ -50,8 +54,14 @@ def renamed(view: View, names: Mapping[str, str]) -> View:
     )
 
 
-def removed(view: View, names: Iterable[str]) -> View:
-    """The view without features: see `Verbs.remove`."""
+def removed(view: View, names: Iterable[str], reasons: Mapping[str, str] | None = None) -> View:
+    """The view without features: see `Verbs.remove`.
+
+    Args:
+        view: the view.
+        names: features to leave out.
+        reasons: why, by name, where a rule leaves them out, and not the user by name.
+    """
     gone = list(dict.fromkeys(names))
     if not gone:
         raise UsageError("say which features to remove")
@@ -67,6 +77,7 @@ def removed(view: View, names: Iterable[str]) -> View:
         pictures=view.pictures - set(gone),
         masks={name: mask for name, mask in view.masks.items() if name not in gone},
         recomputed=view.recomputed - set(gone),
+        left_out=(*view.left_out, *_left_out(view, gone, reasons)),
     )
 
 
@@ -160,6 +171,22 @@ def _in_files(source: Source) -> dict[str, str]:
     """The names that its features have in the files, by those in the view; of features that files have."""
     declared = source.dataset.model.info.features
     return {source.renamed.get(n, n): n for n in declared if n not in source.removed}
+
+
+def _left_out(
+    view: View, gone: Sequence[str], reasons: Mapping[str, str] | None
+) -> Iterator[LeftOut]:
+    """What the result loses of its sources: not the features that were added to the view."""
+    stored = {name for source in view.sources for name in _in_files(source)}
+    own = {n: f for source in view.sources for n, f in source.model.info.features.items()}
+    for name in gone:
+        if name in stored:
+            yield LeftOut(
+                name=name,
+                why=_REMOVED if reasons is None else reasons[name],
+                is_asked=reasons is None,
+                is_essential=own[name].is_essential,
+            )
 
 
 def _source_renamed(source: Source, names: Mapping[str, str]) -> Source:

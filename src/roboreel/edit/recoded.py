@@ -136,8 +136,8 @@ def _result_size(
 
 def _places(feature: Feature) -> tuple[int, int] | None:
     """Where height and width stand in a camera's shape: by their names, else where channels are not."""
-    names = feature.names
-    if isinstance(names, list) and {"height", "width"} <= set(map(str, names)):
+    names = feature.dimension_names or []
+    if {"height", "width"} <= set(names) and len(names) == len(feature.shape):
         return names.index("height"), names.index("width")
     if len(feature.shape) == 2:
         return 0, 1

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
 from roboreel.errors import UsageError
 from roboreel.format.feature import Feature
-from roboreel.format.json_types import Json
 
 ACTION, STATE = "action", "observation.state"
 CHUNK = 50
@@ -44,7 +43,7 @@ def relative_components(of: RelativeActions, features: Mapping[str, Feature]) ->
     if of.chunk < 1:
         raise UsageError(f"a chunk has {of.chunk} frames, expected 1 or more")
     width, known = prod(features[ACTION].shape), prod(features[STATE].shape)
-    names = [*_names(features[ACTION].names)][:width]
+    names = (features[ACTION].dimension_names or [])[:width]
     words = [word.lower() for word in of.kept if word]
     relative = [not any(word in name.lower() for word in words) for name in names]
     relative += [True] * (width - len(relative))
@@ -53,12 +52,3 @@ def relative_components(of: RelativeActions, features: Mapping[str, Feature]) ->
             f"the action has {width} components, the state {known}: exclude the joints that have no state"
         )
     return tuple(relative)
-
-
-def _names(declared: Json) -> Iterator[str]:
-    """Names of components: a list, a list under some key as v2.0 has it, or names with their places."""
-    if isinstance(declared, Mapping):
-        lists = [value for value in declared.values() if isinstance(value, list)]
-        declared = lists[0] if lists else list(declared)
-    if isinstance(declared, list):
-        yield from map(str, declared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
@@ -26,6 +27,7 @@ def target_for(
     on_broken: OnBroken = "fail",
     reencode: bool = False,
     drop_audio: bool = False,
+    allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
     regroup: bool | None = None,
@@ -41,6 +43,7 @@ def target_for(
         on_broken: what to do with episodes that cannot be written.
         reencode: whether episodes that start inside a GOP may be encoded again.
         drop_audio: whether to leave sound out.
+        allow_missing: actions, states and cameras that may be left out without being removed by name.
         video_backend: what decodes videos for statistics.
         keep_old_stats: whether statistics of a v2.0 dataset as a whole are kept beside those per episode.
         regroup: whether to pack files anew; by default where a dataset has another version, or a limit is
@@ -69,6 +72,7 @@ def target_for(
         on_broken=on_broken,
         reencode=reencode,
         drop_audio=drop_audio,
+        allow_missing=_names("allow_missing", allow_missing),
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
         regroup=regroup,
@@ -83,6 +87,12 @@ def _require_room_for_old_stats(view: View, version: FormatVersion) -> None:
             f"old statistics can be kept from one dataset of {FormatVersion.V20} to {FormatVersion.V21}:"
             " elsewhere the result has its own in their place"
         )
+
+
+def _names(option: str, names: Iterable[str]) -> frozenset[str]:
+    if isinstance(names, str):
+        raise UsageError(f"{option} is '{names}', expected a list of names: ['{names}']")
+    return frozenset(names)
 
 
 def _limit(name: str, value: float | None) -> float | None:

@@ -171,11 +171,13 @@ def _model(view: View, episodes: pa.Table, lost: list[str]) -> Model:
     prefixes = [source_prefix(n, view.roots) for n in range(len(view.sources))]
     files: dict[str, str] = {}
     others: list[str] = []
+    hidden: list[str] = []
     for prefix, source in zip(prefixes, view.sources, strict=True):
         for name in source.model.extra_files:
             if files.setdefault(name, prefix + name) != prefix + name:
                 lost.append(f"'{name}' of '{source.dataset.url}': the first one is kept")
         others += [prefix + name for name in source.model.other_files]
+        hidden += [prefix + name for name in source.model.hidden_files]
     return replace(
         first,
         info=info,
@@ -183,6 +185,7 @@ def _model(view: View, episodes: pa.Table, lost: list[str]) -> Model:
         extra_columns=tuple(extra),
         extra_files=tuple(files.values()),
         other_files=tuple(others),
+        hidden_files=tuple(hidden),
         problems=_of_sources(view, [source.model.problems for source in view.sources]),
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from roboreel.edit.view import View
 from roboreel.format.inventory import Int64, Inventory
 from roboreel.format.parse import Problems
 from roboreel.format.version import FormatVersion
+
+_Keys: TypeAlias = tuple[dict[tuple[Retask, ...], set[int]], list[tuple[Retask, ...]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +30,8 @@ class UnitedTasks:
     """New index by old one; empty where they stay."""
     map_of_piece: Int64
     """(pieces,) which of the maps is that of its rows."""
+    left_out: Sequence[str] = ()
+    """Texts of the sources' lists that no piece has."""
 
 
 def united_tasks(view: View, inventories: Sequence[Inventory], problems: Problems) -> UnitedTasks:
@@ -66,12 +71,28 @@ def united_tasks(view: View, inventories: Sequence[Inventory], problems: Problem
         for at, chain in zip(positions.tolist(), chains, strict=True):
             map_of_piece[at] = number.get(chain, 0)
     by_index = {index: text for text, index in new.items()}
-    return UnitedTasks(by_index, of_pieces, tuple(dict(one) for one in maps), map_of_piece)
+    unused = _unused(inventories, keys, set(new))
+    return UnitedTasks(by_index, of_pieces, tuple(dict(one) for one in maps), map_of_piece, unused)
 
 
-def _keys(
-    view: View, positions: Int64, inventory: Inventory
-) -> tuple[dict[tuple[Retask, ...], set[int]], list[tuple[Retask, ...]]]:
+def _unused(
+    inventories: Sequence[Inventory], keys: Sequence[_Keys], listed: Collection[str]
+) -> list[str]:
+    """Texts that no piece of their source has: not those that were given another text."""
+    unused: dict[str, None] = {}
+    for inventory, (used, _) in zip(inventories, keys, strict=True):
+        every = set[int]().union(*used.values())
+        unused |= {text: None for index, text in inventory.tasks.items() if index not in every}
+    retold = {
+        inventory.tasks[index]
+        for inventory, (used, _) in zip(inventories, keys, strict=True)
+        for indexes in used.values()
+        for index in indexes
+    }
+    return [text for text in unused if text not in listed and text not in retold]
+
+
+def _keys(view: View, positions: Int64, inventory: Inventory) -> _Keys:
     """The old indexes that pieces use, by what changes their texts; and that of each piece."""
     index_of = {text: index for index, text in reversed(list(inventory.tasks.items()))}
     chains = [view.pieces.retasked[at] for at in positions.tolist()]

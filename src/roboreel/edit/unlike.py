@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -10,7 +10,6 @@ import pyarrow as pa
 from roboreel.edit.view import Source
 from roboreel.format.declared import wider
 from roboreel.format.feature import INDEX_DTYPES, Feature, arrow_type
-from roboreel.format.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +41,18 @@ def widest(name: str, sources: Sequence[Source]) -> Feature:
     return max(declared, key=lambda feature: feature.shape)
 
 
-def dimension_names(names: Json) -> list[str] | None:
-    """Names of dimensions as a list, whatever form a document has them in; None where there are none."""
-    if isinstance(names, Mapping):
-        parts = [dimension_names(value) for value in names.values()]
-        return [name for part in parts for name in part or []] or None
-    if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
-        return [str(name) for name in names]
-    return None
-
-
 def _of_feature(name: str, sources: Sequence[Source]) -> list[Difference]:
-    first = next(s for s in sources if name in s.model.info.features)
+    having = [source for source in sources if _has(source, name)]
+    if not having:
+        return []  # no file has it anywhere: told, or refused, when a plan is made
+    first = having[0]
     ours = first.model.info.features[name]
     found = []
     for source in sources:
         theirs = source.model.info.features.get(name)
-        if theirs is None:
-            message = f"'{first.dataset.url}' has it, '{source.dataset.url}' does not"
+        if theirs is None or source not in having:
+            has = "has it" if theirs is None else "has its videos"
+            message = f"'{first.dataset.url}' {has}, '{source.dataset.url}' does not"
             fillable = ours.is_numeric or ours.dtype == "string"
             found.append(Difference(name, message, fillable and not ours.is_camera))
             continue
@@ -68,6 +61,15 @@ def _of_feature(name: str, sources: Sequence[Source]) -> list[Difference]:
             where = f" in '{first.dataset.url}' and '{source.dataset.url}'"
             found.append(Difference(name, said[0] + where, said[1]))
     return found
+
+
+def _has(source: Source, name: str) -> bool:
+    """True where a dataset declares a feature, and videos of it are there if it is stored as video."""
+    feature = source.model.info.features.get(name)
+    if feature is None or not feature.is_video or name in source.clips:
+        return feature is not None
+    missing = source.dataset.model.missing_cameras
+    return name not in {source.renamed.get(camera, camera) for camera in missing}
 
 
 def _unlike(ours: Feature, theirs: Feature) -> tuple[str, bool] | None:
@@ -80,7 +82,7 @@ def _unlike(ours: Feature, theirs: Feature) -> tuple[str, bool] | None:
         return f"{ours.dtype} and {theirs.dtype}", False
     if ours.is_numeric and wider(_value_type(ours), _value_type(theirs)) is None:
         return f"{ours.dtype} and {theirs.dtype}", False
-    a, b = dimension_names(ours.names), dimension_names(theirs.names)
+    a, b = ours.dimension_names, theirs.dimension_names
     if ours.shape != theirs.shape:
         vectors = len(ours.shape) == len(theirs.shape) == 1
         agree = a is None or b is None or all(x == y for x, y in zip(a, b, strict=False))

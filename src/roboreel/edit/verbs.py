@@ -289,6 +289,7 @@ class Verbs:
         on_broken: OnBroken = "fail",
         allow_reencode: bool = False,
         drop_audio: bool = False,
+        allow_missing: Iterable[str] = (),
         video_backend: VideoBackend = "pyav",
         regroup: bool | None = None,
     ) -> View:
@@ -303,6 +304,8 @@ class Verbs:
             on_broken: `fail` refuses where an episode cannot be written, `skip` leaves such episodes out.
             allow_reencode: whether episodes that start inside a GOP may be encoded again.
             drop_audio: whether to leave sound out.
+            allow_missing: actions, states and cameras that the result may lack though nobody removed them
+                by name: `concat(features="common")` leaves them out, or their files are missing.
             video_backend: what decodes videos for statistics: `pyav`, `torchcodec` or `decord`.
             regroup: whether to pack episodes into files anew; by default where the version changes, or a
                 limit is given.
@@ -320,6 +323,7 @@ class Verbs:
             on_broken=on_broken,
             reencode=allow_reencode,
             drop_audio=drop_audio,
+            allow_missing=allow_missing,
             video_backend=video_backend,
             regroup=regroup,
         )

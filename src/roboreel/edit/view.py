@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.encoding import Encoding
+from roboreel.edit.left_out import LeftOut
 from roboreel.edit.like import Like
 from roboreel.edit.pieces import Pieces, whole_pieces
 from roboreel.edit.relative import RelativeActions
@@ -39,6 +40,8 @@ class Target:
     reencode: bool = False
     """Episodes of a camera that start inside a GOP may be re-encoded where nothing else is possible."""
     drop_audio: bool = False
+    allow_missing: frozenset[str] = frozenset()
+    """Names of actions, states and cameras that may be left out without being removed by name."""
     video_backend: VideoBackend = "pyav"
     """What decodes videos for statistics."""
     keep_old_stats: bool = False
@@ -121,6 +124,8 @@ class View(Verbs):
     """Cameras whose video becomes pictures in the tables."""
     masks: Mapping[str, str] = field(default_factory=dict)
     """Column that says where a padded feature has values, by the feature's name."""
+    left_out: tuple[LeftOut, ...] = field(default=(), repr=False)
+    """Features of its sources that verbs have left out, by the names that they had then."""
     recomputed: frozenset[str] = frozenset()
     """Features whose statistics are measured anew, whatever is stored."""
     every_picture: bool = False

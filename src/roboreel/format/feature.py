@@ -32,6 +32,7 @@ _NUMERIC = {
     *(f"float{bits}" for bits in (16, 32, 64)),
     "bool",
 }
+_LEARNED = ("action", "actions", "observation.state", "state")
 _ARROW_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
 
 
@@ -65,9 +66,20 @@ class Feature:
         return self.dtype in _NUMERIC
 
     @property
+    def is_essential(self) -> bool:
+        """True for what policies learn from: cameras, the action, the state, and parts (`action.arm`)."""
+        named = any(self.name == one or self.name.startswith(f"{one}.") for one in _LEARNED)
+        return self.is_camera or named
+
+    @property
     def names(self) -> Json:
         """Names of the dimensions, in whatever form the document has them."""
         return self.spec.get("names")
+
+    @property
+    def dimension_names(self) -> list[str] | None:
+        """Names of the dimensions as a flat list; None where there are none."""
+        return dimension_names(self.names)
 
     @property
     def video_facts(self) -> JsonObject:
@@ -77,6 +89,23 @@ class Feature:
             if isinstance(facts, Mapping) and facts:
                 return facts
         return {}
+
+
+def dimension_names(names: Json) -> list[str] | None:
+    """Names of dimensions as a flat list, whatever form a document has them in; None where there are none.
+
+    Documents have a list; lists in a list; lists under the names of groups (`motors`, `axes`); or positions
+    by name.
+    """
+    if isinstance(names, Mapping):
+        if names and all(type(value) is int for value in names.values()):
+            return sorted(map(str, names), key=lambda name: int(names[name]))
+        parts = [dimension_names(value) for value in names.values()]
+        return [name for part in parts for name in part or []] or None
+    if not isinstance(names, list) or not names:
+        return None
+    flat = [name for part in names for name in (part if isinstance(part, list) else [part])]
+    return [str(name) for name in flat] if all(isinstance(name, str) for name in flat) else None
 
 
 def feature_from_arrow(name: str, type_: pa.DataType, shape: tuple[int, ...]) -> Feature:

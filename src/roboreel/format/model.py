@@ -24,6 +24,8 @@ _DOCUMENTS = {
 }
 """Documents of any version: those of another version than the dataset's must not travel along."""
 SUBTASK_TABLE = "meta/subtasks.parquet"
+LEFT_OUT_FIELDS = frozenset({"task.fields", "episode.fields"})
+"""Rules that tell of fields of documents for which no version has room."""
 EPISODE, LENGTH, TASKS = "episode_index", "length", "tasks"
 DATA_PATH, ROW_START, ROW_STOP = "data/path", "data/row_start", "data/row_stop"
 
@@ -92,7 +94,15 @@ class Model:
     """Files beside the format's own that travel with the dataset."""
     other_files: tuple[str, ...] = ()
     """Files that belong to no episode and to no document; they stay behind."""
+    hidden_files: tuple[str, ...] = ()
+    """Files with a name, or in a folder, that begins with a dot; they stay behind."""
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def missing_cameras(self) -> frozenset[str]:
+        """Names of the cameras of which no video is there."""
+        found = (p.column for p in self.problems if p.rule == "video.missing")
+        return frozenset(name for name in found if name is not None)
 
 
 def with_features(
@@ -122,20 +132,28 @@ def is_layout(name: str) -> bool:
     return name.startswith(ours) or name in ("dataset_from_index", "dataset_to_index")
 
 
-def split_files(
-    names: tuple[str, ...], used: frozenset[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The files that travel along (below `meta/`, or visible at the top), and those that do not."""
+def split_files(names: tuple[str, ...], used: frozenset[str]) -> dict[str, tuple[str, ...]]:
+    """The files that no document names, as fields of `Model`.
+
+    Those below `meta/` and visible ones at the top travel along, the others stay behind.
+    """
     rest = [name for name in names if name not in used]
-    extra = tuple(name for name in rest if _travels(name))
-    kept = frozenset(extra)
-    other = [n for n in rest if n not in kept and not n.startswith(".") and "/." not in n]
-    return extra, tuple(other)
+    hidden = tuple(name for name in rest if name.startswith(".") or "/." in name)
+    visible = [name for name in rest if name not in frozenset(hidden)] if hidden else rest
+    return {
+        "extra_files": tuple(name for name in visible if _travels(name)),
+        "other_files": tuple(name for name in visible if not _travels(name)),
+        "hidden_files": hidden,
+    }
+
+
+def is_client_note(name: str) -> bool:
+    """True for what a Hub client notes of its downloads."""
+    return name.startswith(".cache/huggingface/")
 
 
 def _travels(name: str) -> bool:
     parts = name.split("/")
-    hidden = any(part.startswith(".") for part in parts)
-    if hidden or name in _DOCUMENTS or name.startswith("meta/episodes/"):
+    if name in _DOCUMENTS or name.startswith("meta/episodes/"):
         return False
     return parts[0] == "meta" or len(parts) == 1

@@ -100,7 +100,6 @@ def parse(
     counted["total_chunks"] = -(-len(rows) // info.chunks_size)
     check_totals(info, counted, problems)
     usable_splits(info.splits, len(rows), problems)
-    extra, other = split_files(files, _used(info, table))
     extra_names = frozenset(_extra_names(rows, Problems()))
     names = tuple(name for name in table.column_names if name in extra_names)
     return Model(
@@ -109,9 +108,8 @@ def parse(
         episodes=table,
         has_task_list=TASK_LIST in documents,
         extra_columns=names,
-        extra_files=extra,
-        other_files=other,
         problems=tuple(problems.found),
+        **split_files(files, _used(info, table)),
     )
 
 

@@ -91,16 +91,14 @@ def parse(
     check_totals(info, counted, problems)
     usable_splits(info.splits, len(table), problems)
     problems.raise_errors("the dataset's documents cannot be read")
-    extra_files, other = split_files(files, _used(info, table, files))
     return Model(
         info=info,
         tasks=tasks,
         episodes=table,
         has_task_list=task_table is not None,
         extra_columns=extra,
-        extra_files=extra_files,
-        other_files=other,
         problems=tuple(problems.found),
+        **split_files(files, _used(info, table, files)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -475,3 +476,34 @@ def test_a_mistake_is_one_message_and_nothing_is_written(
     assert done.err.startswith("error: ")
     assert (tree_digest(tmp_path), tree_digest(source)) == before
     assert sorted(os.listdir(tmp_path)) == ["taken"]
+
+
+def test_what_a_merge_leaves_out_is_told_in_text_and_json(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    assert roboreel("features", source, "--rename", "action=act", "-o", other).code == 0
+    merge = ["merge", source, other, "--features", "common", "-o", tmp_path / "out"]
+    refused = roboreel(*merge)
+    assert refused.code == 1
+    assert "--allow-missing action" in refused.err
+    assert not (tmp_path / "out").exists()
+    plan = roboreel(*merge, "--allow-missing", "action", "--dry-run", "--json")
+    done = roboreel(*merge, "--allow-missing", "action")
+    assert (plan.code, done.code) == (0, 0)
+    for loss in json.loads(plan.out)["losses"]:
+        assert f"  {loss}\n" in done.out
+    assert {loss.split("'")[1] for loss in json.loads(plan.out)["losses"]} == {"action", "act"}
+
+
+def test_of_many_losses_the_first_are_shown_and_json_has_all(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    for n in range(40):
+        path = tmp_path / f"copy/raw/{n}/notes.txt"
+        path.parent.mkdir(parents=True)
+        path.write_text("x")
+    shutil.copytree(source, tmp_path / "copy", dirs_exist_ok=True)
+    convert = ["convert", tmp_path / "copy", "--to", "v3.0", "-o", tmp_path / "out"]
+    assert "and 10 more: --json lists all" in roboreel(*convert, "--dry-run").out
+    assert len(json.loads(roboreel(*convert, "--json").out)["losses"]) == 40

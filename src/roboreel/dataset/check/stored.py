@@ -194,7 +194,7 @@ def _put(feature: StoredFeature, row: int, parts: FeatureStats) -> None:
 
 def _report_missing(dataset: Dataset, stored: StoredStats) -> None:
     """Features without statistics, or without some of those that belong to them."""
-    absent = {p.column for p in dataset.problems if p.rule == "video.missing"}
+    absent = dataset.missing_cameras
     wanted = [
         n for n, feature in dataset.features.items() if described(feature) and n not in absent
     ]

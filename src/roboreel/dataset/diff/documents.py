@@ -13,10 +13,10 @@ from roboreel.dataset.diff.values import shortened
 from roboreel.format.extras import extra_values
 from roboreel.format.feature import INDEX_DTYPES, Feature
 from roboreel.format.json_types import Json, JsonObject
+from roboreel.format.model import LEFT_OUT_FIELDS
 from roboreel.format.parse import Problems, usable_splits
 
 _FORMAT_KEYS = {"dtype", "shape", "names", "info", "video_info", "fps"}
-_LEFT_OUT = {"task.fields", "episode.fields"}
 _ENCODED = (
     "video.codec",
     "video.pix_fmt",
@@ -54,7 +54,7 @@ def compare_info(first: Side, second: Side, ledger: Ledger) -> None:
         ledger.differs(Difference(kind="info", what=what), fold="splits")
     for side in (first, second):
         for problem in side.dataset.problems:
-            if problem.rule in _LEFT_OUT:
+            if problem.rule in LEFT_OUT_FIELDS:
                 what = f"not compared, in {side.called}: {problem.message}"
                 ledger.noted(Difference(kind="extras", what=what), fold=what)
 
@@ -167,7 +167,7 @@ def _unlike_features(a: Feature, b: Feature, *, decode: bool) -> list[tuple[str,
     if a.shape != b.shape:
         found.append((f"shape {list(a.shape)} against {list(b.shape)}", True))
     if canonical(a.names) != canonical(b.names):
-        same = canonical(_dimensions(a.names)) == canonical(_dimensions(b.names))
+        same = _same_names(a, b)
         found.append((f"names {shortened(a.names)} against {shortened(b.names)}", not same))
     if a.is_depth != b.is_depth:
         found.append((f"depth {a.is_depth} against {b.is_depth}", True))
@@ -180,12 +180,10 @@ def _unlike_features(a: Feature, b: Feature, *, decode: bool) -> list[tuple[str,
     return found
 
 
-def _dimensions(names: Json) -> Json:
-    """Names of the dimensions, without the one key under which older documents have them."""
-    if isinstance(names, Mapping) and len(names) == 1:
-        inner = next(iter(names.values()))
-        return inner if isinstance(inner, list) else names
-    return names
+def _same_names(a: Feature, b: Feature) -> bool:
+    """True where dimensions have the same names in the same order, in whatever form."""
+    names = a.dimension_names, b.dimension_names
+    return names[0] is not None and names[0] == names[1]
 
 
 def _unlike_facts(a: JsonObject, b: JsonObject, *, decode: bool) -> list[tuple[str, bool]]:

@@ -1,0 +1,149 @@
+"""What a result does not hold of its sources: told as losses, or refused until the user agrees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from roboreel.errors import PlanError, UsageError
+from roboreel.format.feature import INDEX_DTYPES, Feature
+from roboreel.format.model import LEFT_OUT_FIELDS, Model, is_client_note
+
+if TYPE_CHECKING:
+    from roboreel.edit.view import View
+
+_NAMED_FILES = 20
+"""Files of one folder that are named one by one; of more, the folder and their number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A feature that the result does not have."""
+
+    name: str
+    why: str
+    is_asked: bool
+    """True where the user named it."""
+    is_essential: bool
+    """True for the action, the state and cameras: without being asked, they are not left out."""
+
+    def __str__(self) -> str:
+        return f"'{self.name}': {self.why}"
+
+
+def features_left_out(
+    view: View,
+    declared: Mapping[str, Feature],
+    kept: Mapping[str, Feature],
+    columns: Mapping[str, pa.Field],
+) -> list[LeftOut]:
+    """The features and columns of a view's sources that its result does not have.
+
+    Args:
+        view: what is written.
+        declared: features that its sources declare, by their names in the view.
+        kept: those of the result.
+        columns: those of all tables, by their names in the view.
+    """
+    found = [one for one in view.left_out if one.is_asked or one.name not in kept]
+    known = {one.name for one in found}
+    for name, feature in declared.items():
+        if name not in kept and name not in known and name not in INDEX_DTYPES:
+            why = "none of its videos is there" if feature.is_video else "no table has this column"
+            found.append(_unasked(feature, why))
+    for name in columns:
+        if name not in kept and name not in declared:
+            why = "a column of the tables whose name no feature can have"
+        elif name in kept and kept[name].is_video and declared[name].is_video:
+            why = "a column of the tables with the name of a camera stored as video"
+        else:
+            continue
+        found.append(LeftOut(name=name, why=why, is_asked=False, is_essential=False))
+    return found
+
+
+def _unasked(feature: Feature, why: str) -> LeftOut:
+    return LeftOut(name=feature.name, why=why, is_asked=False, is_essential=feature.is_essential)
+
+
+def refuse_missing(view: View, found: Iterable[LeftOut], allowed: Collection[str]) -> None:
+    """Raise where an essential feature would be left out, and the user neither named nor allowed it.
+
+    Raises:
+        UsageError: a name is allowed to be missing that no source has.
+        PlanError: one would be missing that is not allowed to be; carries every one.
+    """
+    found = list(found)
+    known = {name for source in view.sources for name in source.model.info.features}
+    known |= {name for source in view.sources for name in source.dataset.model.info.features}
+    known |= {one.name for one in found}
+    unknown = sorted(set(allowed) - known)
+    if unknown:
+        raise UsageError(
+            f"--allow-missing {unknown[0]}: no dataset has such a feature; there are"
+            f" {', '.join(sorted(known - set(INDEX_DTYPES)))}"
+        )
+    refused = [
+        one for one in found if one.is_essential and not one.is_asked and one.name not in allowed
+    ]
+    if not refused:
+        return
+    lines = "".join(f"\n  - {one}" for one in refused)
+    options = " ".join(f"--allow-missing {one.name}" for one in refused)
+    raise PlanError(
+        "the result would lack the action, the state or a camera that the source has; if that is what"
+        f" you want, pass {options} (Python: allow_missing=), or remove them by name:{lines}"
+    )
+
+
+def losses(model: Model, features: Iterable[LeftOut], tasks: Iterable[str]) -> Iterator[str]:
+    """A line for each feature, column, task and file that is not carried over.
+
+    Args:
+        model: the documents of all sources.
+        features: those that are left out.
+        tasks: texts of tasks that are left out.
+    """
+    for feature in features:
+        yield f"feature {feature}"
+    for text in tasks:
+        yield f"task '{text}': no episode of the result has it"
+    for problem in model.problems:
+        if problem.rule in LEFT_OUT_FIELDS:
+            yield (
+                f"column '{problem.column}': {problem.message}"
+                if problem.column
+                else problem.message
+            )
+    for text in _files(model.other_files):
+        yield f"{text}: of no episode, and not a document of this version"
+    for text in _hidden(model.hidden_files):
+        yield f"{text}: hidden files are not copied"
+
+
+def _files(names: Sequence[str]) -> Iterator[str]:
+    """Each file by name, or its folder where that holds many."""
+    folders = Counter(name.rpartition("/")[0] for name in names)
+    many = {folder for folder, files in folders.items() if files > _NAMED_FILES}
+    for name in names:
+        if name.rpartition("/")[0] not in many:
+            yield f"file '{name}'"
+    for folder in sorted(many):
+        yield f"{folders[folder]} files in '{folder}/'"
+
+
+def _hidden(names: Sequence[str]) -> Iterator[str]:
+    """Hidden files by the file or folder that hides them, but for a Hub client's notes."""
+    hiding = Counter(_hider(name) for name in names if not is_client_note(name))
+    for name, files in hiding.items():
+        yield f"file '{name}'" if not name.endswith("/") else f"{files} files in '{name}'"
+
+
+def _hider(name: str) -> str:
+    parts = name.split("/")
+    at = next(n for n, part in enumerate(parts) if part.startswith("."))
+    return "/".join(parts[: at + 1]) + ("" if at == len(parts) - 1 else "/")
