@@ -9,6 +9,7 @@ from fractions import Fraction
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roboreel.dataset.row_tasks import tasks_of_rows
 from roboreel.dataset.rows import read_rows
 from roboreel.dataset.stored_stats import StoredStats, open_stored_stats
 from roboreel.edit.verbs import Verbs
@@ -124,6 +125,10 @@ class Dataset(Verbs):
     ) -> Iterator[pa.Table]:
         """The rows of stretches of episodes, read as they come: see `read_rows`."""
         return read_rows(self.root, self.model.episodes, stretches, columns)
+
+    def tasks_of_rows(self) -> list[list[str]]:
+        """(episodes,) texts of the tasks that the rows of each have: reads them, see `row_tasks.py`."""
+        return tasks_of_rows(self.root, self.model, self.files)
 
     def size_bytes(self) -> int:
         """Bytes of all files."""

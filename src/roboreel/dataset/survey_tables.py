@@ -10,15 +10,14 @@ from itertools import zip_longest
 import numpy as np
 import pyarrow as pa
 
+from roboreel.dataset.ask_tables import rows_by_path, table_questions
 from roboreel.dataset.findings import Findings
-from roboreel.dataset.probe_tables import AboutTables, probe_tables
+from roboreel.dataset.probe_tables import probe_tables
 from roboreel.dataset.probing import Probing
-from roboreel.dataset.questions import Questions, bounds_of, flat, remarks_of
+from roboreel.dataset.questions import flat, remarks_of
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.format.inventory import Bools, Floats, Int64
-from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, ROW_START
-
-_FILE_US, _EPISODE_US, _ROWS_PER_US = 200, 40, 100
+from roboreel.format.model import DATA_PATH, LENGTH, ROW_START
 
 
 @dataclass(slots=True)
@@ -51,18 +50,10 @@ def survey_tables(findings: Findings, probing: Probing) -> TablesFound:
         first_index=np.full(len(episodes), -1, dtype=np.int64),
     )
     groups = _readable(findings)
-    questions = _questions(groups, found, findings)
+    questions = table_questions(findings.dataset.model, groups, findings.files)
     _settle(groups, probing.answers("tables", probe_tables, questions), found, findings)
     _report_supplied(found, findings)
     return found
-
-
-def rows_by_path(paths: pa.ChunkedArray) -> dict[str | None, list[int]]:
-    """Rows of the episodes table by the file they name, in order."""
-    grouped: dict[str | None, list[int]] = {}
-    for row, path in enumerate(paths.to_pylist()):
-        grouped.setdefault(path, []).append(row)
-    return grouped
 
 
 def _readable(findings: Findings) -> dict[str, list[int]]:
@@ -82,30 +73,6 @@ def _readable(findings: Findings) -> dict[str, list[int]]:
     for path, error in findings.add_files(list(readable)).items():
         findings.breaks(readable.pop(path), "table.readable", str(error), path=path)
     return readable
-
-
-def _questions(
-    groups: Mapping[str, Sequence[int]], found: TablesFound, findings: Findings
-) -> Questions:
-    dataset = findings.dataset
-    members = np.array([row for rows in groups.values() for row in rows], dtype=np.int64)
-    counts = np.array([len(rows) for rows in groups.values()], dtype=np.int64)
-    bounds = bounds_of(counts.tolist())
-    numbers = dataset.episodes[EPISODE].to_numpy()[members]
-    rows_before = bounds_of(found.rows[members].tolist())
-    rows_of_files = rows_before[bounds[1:]] - rows_before[bounds[:-1]]
-    return Questions(
-        about=AboutTables(
-            alone=dataset.version.one_file_per_episode,
-            fps=dataset.fps,
-            declared=tuple(dataset.features),
-        ),
-        paths=list(groups),
-        files=[findings.files[path] for path in groups],
-        bounds=bounds,
-        episodes=np.stack([numbers, found.row_start[members], found.rows[members]], axis=1),
-        cost_us=_FILE_US + _EPISODE_US * counts + rows_of_files // _ROWS_PER_US,
-    )
 
 
 def _settle(

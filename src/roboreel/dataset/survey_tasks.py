@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from roboreel.dataset.findings import Findings
+from roboreel.dataset.row_tasks import texts_by_rows
 from roboreel.dataset.survey_tables import TablesFound
 from roboreel.format.model import TASKS
 
@@ -48,15 +49,7 @@ def survey_tasks(tables: TablesFound, findings: Findings) -> TasksFound:
 def _tasks_by_rows(
     tables: TablesFound, listed: list[list[str]], findings: Findings
 ) -> dict[int, str]:
-    found: dict[int, str] = {}
-    disputed: set[int] = set()
-    for indexes, texts in zip(tables.task_indexes, listed, strict=True):
-        if len(indexes) == 1 and len(texts) == 1:
-            (index,), (text,) = indexes, texts
-            if found.setdefault(index, text) != text:
-                disputed.add(index)
-    for index in disputed:
-        del found[index]
+    found = texts_by_rows(tables.task_indexes, listed)
     if not found:
         return {}
     used = set(found.values())

@@ -8,11 +8,12 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
+from roboreel.dataset.ask_tables import rows_by_path
 from roboreel.dataset.findings import Findings
 from roboreel.dataset.probe_videos import APART, NO_KIND, AboutVideos, probe_videos
 from roboreel.dataset.probing import Probing
 from roboreel.dataset.questions import Questions, bounds_of, flat, remarks_of
-from roboreel.dataset.survey_tables import TablesFound, rows_by_path
+from roboreel.dataset.survey_tables import TablesFound
 from roboreel.format.inventory import CameraFacts, Int64, StreamFacts
 from roboreel.format.model import EPISODE, frame_start, video_path
 from roboreel.storage.video.packets import SampleEntry

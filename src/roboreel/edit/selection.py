@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roboreel.edit.pieces import END, Retask
+from roboreel.edit.pieces import END
 from roboreel.errors import UsageError
-from roboreel.format.inventory import Bools, Int64
-from roboreel.format.model import EPISODE, LENGTH, TASKS
+from roboreel.format.inventory import Int64
+from roboreel.format.model import EPISODE, LENGTH
 
 if TYPE_CHECKING:
     from roboreel.edit.view import View
@@ -37,60 +37,6 @@ def lengths_of(view: View) -> Int64:
         whole[here] = source.model.episodes[LENGTH].to_numpy()[pieces.row[here]]
     stop = np.where(pieces.stop == END, whole, pieces.stop)
     return np.asarray(stop - pieces.start, dtype=np.int64)
-
-
-def tasks_of(view: View) -> list[list[str]]:
-    """(n,) texts of each episode's tasks, by the documents."""
-    own = [source.model.episodes[TASKS].to_pylist() for source in view.sources]
-    pieces = view.pieces
-    return [
-        retold(own[source][row], chain)
-        for source, row, chain in zip(
-            pieces.source.tolist(), pieces.row.tolist(), pieces.retasked, strict=True
-        )
-    ]
-
-
-def retold(texts: Sequence[str], chain: Sequence[Retask]) -> list[str]:
-    """Texts after changes of tasks, each once."""
-    for change in chain:
-        texts = [change.of(text) for text in texts]
-    return list(dict.fromkeys(texts))
-
-
-def chosen(
-    view: View,
-    episodes: Iterable[int] | None,
-    task: str | None,
-    min_frames: int | None,
-    max_frames: int | None,
-) -> Bools:
-    """(n,) True for the episodes that meet every condition given.
-
-    Raises:
-        UsageError: there is no condition, an episode or task is not there, or none meets them.
-    """
-    if episodes is None and task is None and min_frames is None and max_frames is None:
-        raise UsageError("say which episodes: by number, task or length")
-    found = np.ones(len(view.pieces), dtype=np.bool_)
-    if episodes is not None:
-        found &= False
-        found[places(view, episodes)] = True
-    if task is not None:
-        texts = tasks_of(view)
-        _require_tasks(texts, [task])
-        found &= np.array([task in own for own in texts], dtype=np.bool_)
-    lengths = lengths_of(view)
-    if min_frames is not None:
-        found &= lengths >= min_frames
-    if max_frames is not None:
-        found &= lengths <= max_frames
-    if not found.any():
-        span = f"{lengths.min()} to {lengths.max()}" if len(lengths) else "no"
-        raise UsageError(
-            f"no episode meets these conditions: there are {span} frames in an episode"
-        )
-    return found
 
 
 def places(view: View, episodes: Iterable[int]) -> Int64:
@@ -151,40 +97,6 @@ def trimmed(view: View, frames: Mapping[int, tuple[int, int]]) -> View:
         if (start, stop) != (0, length):
             pieces = pieces.cut(position, start, stop)
     return view.having(pieces=pieces)
-
-
-def retasked(
-    view: View, every: str | None, replacing: Mapping[str, str], episodes: Mapping[int, str]
-) -> View:
-    """The view with other tasks: see `Verbs.set_tasks`."""
-    if every is None and not replacing and not episodes:
-        raise UsageError("say which tasks to set")
-    for text in [every, *replacing.values(), *episodes.values()]:
-        if text is not None and not _is_text(text):
-            raise UsageError(f"a task needs a text: {text!r} is none")
-    texts = tasks_of(view)
-    _require_tasks(texts, replacing)
-    single = dict(zip(places(view, episodes).tolist(), episodes.values(), strict=True))
-    changes: dict[int, Retask] = {}
-    for place, own in enumerate(texts):
-        if place in single:
-            changes[place] = Retask(every=single[place])
-        elif any(text in replacing for text in own):
-            changes[place] = Retask(texts=tuple(replacing.items()))
-        elif every is not None:
-            changes[place] = Retask(every=every)
-    return view.having(pieces=view.pieces.retask(changes))
-
-
-def _is_text(text: object) -> bool:
-    return isinstance(text, str) and bool(text.strip())
-
-
-def _require_tasks(texts: Sequence[Sequence[str]], wanted: Iterable[str]) -> None:
-    known = list(dict.fromkeys(text for own in texts for text in own))
-    unknown = [text for text in wanted if text not in known]
-    if unknown:
-        raise UsageError(f"no episode has the task {listed(unknown)}: there are {listed(known)}")
 
 
 def _whole(number: object, what: str = "the number of an episode") -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from roboreel.edit import selection
+from roboreel.edit.tasks import TasksFrom, first_tasks
 from roboreel.errors import UsageError
 from roboreel.format.inventory import Int64
 
@@ -64,11 +65,11 @@ def random_order(count: int, seed: int) -> Int64:
         raise UsageError(f"a seed is a whole number from 0 on, not {seed!r}") from error
 
 
-def by_task(view: View) -> dict[str, Int64]:
+def by_task(view: View, tasks_from: TasksFrom | None = None) -> dict[str, Int64]:
     """Places of the episodes of each task, by a name that can be a folder's."""
     members: dict[str, list[int]] = {}
-    for place, texts in enumerate(selection.tasks_of(view)):
-        members.setdefault(texts[0] if texts else "no task", []).append(place)
+    for place, text in enumerate(first_tasks(view, tasks_from)):
+        members.setdefault("no task" if text is None else text, []).append(place)
     named: dict[str, Int64] = {}
     taken: set[str] = set()
     for text, positions in members.items():

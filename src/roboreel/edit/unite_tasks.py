@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from roboreel.edit.pieces import Retask
-from roboreel.edit.selection import retold
+from roboreel.edit.tasks import retold
 from roboreel.edit.view import View
 from roboreel.format.inventory import Int64, Inventory
 from roboreel.format.parse import Problems
@@ -79,17 +79,13 @@ def _unused(
     inventories: Sequence[Inventory], keys: Sequence[_Keys], listed: Collection[str]
 ) -> list[str]:
     """Texts that no piece of their source has: not those that were given another text."""
-    unused: dict[str, None] = {}
+    known: dict[str, None] = {}
+    had: set[str] = set()
     for inventory, (used, _) in zip(inventories, keys, strict=True):
-        every = set[int]().union(*used.values())
-        unused |= {text: None for index, text in inventory.tasks.items() if index not in every}
-    retold = {
-        inventory.tasks[index]
-        for inventory, (used, _) in zip(inventories, keys, strict=True)
-        for indexes in used.values()
-        for index in indexes
-    }
-    return [text for text in unused if text not in listed and text not in retold]
+        indexes = set[int]().union(*used.values())
+        had |= {inventory.tasks[index] for index in indexes}
+        known |= dict.fromkeys(inventory.tasks.values())
+    return [text for text in known if text not in listed and text not in had]
 
 
 def _keys(view: View, positions: Int64, inventory: Inventory) -> _Keys:

@@ -1,6 +1,7 @@
 """What can be done with a dataset before it is written: each verb gives a new view.
 
-Only two need values, and read them at once: `trim_still`, and `add` where a function is given.
+Few need values, and read them at once: `trim_still`, `add` where a function is given, and what chooses by
+task the rows' `task_index`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roboreel.edit import features, recompute, rows, selection, splits
+from roboreel.edit.chosen import chosen
 from roboreel.edit.encoding import Encoding
 from roboreel.edit.like import Like
 from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.relative import RelativeActions
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
+from roboreel.edit.tasks import TasksFrom, retasked
 from roboreel.errors import UsageError
 from roboreel.format.fps import parse_fps
 from roboreel.format.json_types import Json
@@ -48,6 +51,7 @@ class Verbs:
         task: str | None = None,
         min_frames: int | None = None,
         max_frames: int | None = None,
+        tasks_from: TasksFrom | None = None,
     ) -> View:
         """Keep the episodes that meet every condition given, in their order; they are numbered anew.
 
@@ -56,13 +60,16 @@ class Verbs:
             task: episodes with this task.
             min_frames: episodes of at least so many frames.
             max_frames: episodes of at most so many frames.
+            tasks_from: with `task`: what counts where an episode lists other tasks than its rows have,
+                `rows` or `episodes` (the list). The rows' `task_index` is read for this.
 
         Raises:
             UsageError: an episode or task is not there, or nothing would be left.
+            PlanError: lists and rows have the task in other episodes, and `tasks_from` is not given.
         """
         view = self.as_view()
-        chosen = selection.chosen(view, episodes, task, min_frames, max_frames)
-        return selection.kept(view, np.flatnonzero(chosen))
+        found = chosen(view, episodes, task, min_frames, max_frames, tasks_from)
+        return selection.kept(view, np.flatnonzero(found))
 
     def delete(
         self,
@@ -71,11 +78,12 @@ class Verbs:
         task: str | None = None,
         min_frames: int | None = None,
         max_frames: int | None = None,
+        tasks_from: TasksFrom | None = None,
     ) -> View:
         """Leave out the episodes that meet every condition given: see `keep`."""
         view = self.as_view()
-        chosen = selection.chosen(view, episodes, task, min_frames, max_frames)
-        return selection.kept(view, np.flatnonzero(~chosen))
+        found = chosen(view, episodes, task, min_frames, max_frames, tasks_from)
+        return selection.kept(view, np.flatnonzero(~found))
 
     def split(
         self, into: Mapping[str, float | Iterable[int]], *, seed: int | None = None
@@ -94,10 +102,17 @@ class Verbs:
         places = splits.divided(view, into, seed)
         return {name: selection.kept(view, part) for name, part in places.items()}
 
-    def split_by_task(self) -> dict[str, View]:
-        """A view for each task: the episodes whose first task it is."""
+    def split_by_task(self, *, tasks_from: TasksFrom | None = None) -> dict[str, View]:
+        """A view for each task: the episodes whose first task it is.
+
+        Args:
+            tasks_from: what counts where lists and rows differ: see `keep`.
+
+        Raises:
+            PlanError: an episode lists another task than its rows have, and `tasks_from` is not given.
+        """
         view = self.as_view()
-        places = splits.by_task(view)
+        places = splits.by_task(view, tasks_from)
         return {name: selection.kept(view, part) for name, part in places.items()}
 
     def as_splits(
@@ -216,6 +231,7 @@ class Verbs:
         *,
         replacing: Mapping[str, str] | None = None,
         episodes: Mapping[int, str] | None = None,
+        tasks_from: TasksFrom | None = None,
     ) -> View:
         """Change tasks. An episode's own entry counts, else what replaces its texts, else `every`.
 
@@ -223,11 +239,13 @@ class Verbs:
             every: the task of all episodes that nothing else names.
             replacing: new text by old one; episodes of several tasks keep all of them.
             episodes: the one task of an episode, by its number.
+            tasks_from: with `replacing`: what counts where lists and rows differ: see `keep`.
 
         Raises:
             UsageError: an episode or a text to be replaced is not there, or a task is empty.
+            PlanError: lists and rows have a text in other episodes, and `tasks_from` is not given.
         """
-        return selection.retasked(self.as_view(), every, replacing or {}, episodes or {})
+        return retasked(self.as_view(), every, replacing or {}, episodes or {}, tasks_from)
 
     def recompute(
         self,

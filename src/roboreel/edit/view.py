@@ -75,6 +75,10 @@ class Opened(Protocol):
         """Reads rows of stretches of episodes: for the verbs that need values."""
         ...
 
+    def tasks_of_rows(self) -> Sequence[Sequence[str]]:
+        """(episodes,) texts of the tasks that the rows of each have. Reads them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Clips:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import roboreel
-from roboreel.edit.selection import lengths_of, tasks_of
+from roboreel.edit.selection import lengths_of
+from roboreel.edit.tasks import tasks_of
 from roboreel.edit.view import View
 from tests.unit.edit.conftest import LENGTHS, TASKS
 

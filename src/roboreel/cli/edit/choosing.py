@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.output import count, emit_json, say, table
+from roboreel.cli.output import count, emit_json, say, table, tell
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.inputs import read_lines
+from roboreel.edit.tasks import TasksFrom, tasks_of_both
 from roboreel.errors import UsageError
+from roboreel.format.json_types import Json
 from roboreel.format.model import EPISODE, LENGTH, TASKS
 
 SourceArgument = Annotated[str, typer.Argument(metavar="SRC", help="Folder of the dataset.")]
@@ -25,6 +27,13 @@ EpisodesOption = Annotated[
 ]
 TaskOption = Annotated[
     str | None, typer.Option("--task", metavar="TEXT", help="Episodes with this task.")
+]
+TasksFromOption = Annotated[
+    TasksFrom | None,
+    typer.Option(
+        "--tasks-from",
+        help="Go by the tasks of the rows, or by those that episodes list, where they differ.",
+    ),
 ]
 MinFramesOption = Annotated[
     int | None, typer.Option("--min-frames", min=1, help="Episodes of at least so many frames.")
@@ -95,19 +104,37 @@ def pairs_in(texts: Iterable[str], option: str, *, form: str = "old=new") -> dic
     return pairs
 
 
-def show_episodes(dataset: Dataset, *, as_json: bool) -> None:
-    """List the episodes with their frames and tasks."""
-    table_ = dataset.episodes.select([EPISODE, LENGTH, TASKS])
+def show_episodes(dataset: Dataset, *, as_json: bool, tasks_from: TasksFrom | None = None) -> None:
+    """List the episodes with their frames and tasks; where lists and rows have others, both."""
+    both = tasks_of_both(dataset.as_view())
+    told = [by_rows if tasks_from == "rows" else own for own, by_rows in both]
+    asked = tasks_from is not None
+    others = [None if asked or set(b) <= set(a) else b for a, b in both]
+    numbers, lengths = (dataset.episodes[name].to_pylist() for name in (EPISODE, LENGTH))
+    rows = list(zip(numbers, lengths, told, others, strict=True))
     if as_json:
-        emit_json({"episodes": table_.to_pylist()})
-        return
-    say(f"{count(len(table_), 'episode')}, {count(dataset.total_frames, 'frame')}")
-    rows = zip(*(column.to_pylist() for column in table_.columns), strict=True)
-    table([(str(n), count(frames, "frame"), _task(tasks)) for n, frames, tasks in rows])
+        emit_json({"episodes": [_episode(*row) for row in rows]})
+    else:
+        say(f"{count(len(rows), 'episode')}, {count(dataset.total_frames, 'frame')}")
+        table(
+            [(str(n), count(frames, "frame"), _task(own, other)) for n, frames, own, other in rows]
+        )
+    differing = sum(other is not None for other in others)
+    if differing:
+        tell(f"warning: {count(differing, 'episode')} list other tasks than their rows have")
 
 
-def _task(tasks: Sequence[str]) -> str:
+def _episode(
+    number: int, frames: int, tasks: list[str], of_rows: list[str] | None
+) -> dict[str, Json]:
+    beside = {} if of_rows is None else {"tasks_of_rows": of_rows}
+    return {EPISODE: number, LENGTH: frames, TASKS: tasks, **beside}
+
+
+def _task(tasks: Sequence[str], of_rows: Sequence[str] | None) -> str:
     text = " | ".join(tasks)
+    if of_rows is not None:
+        text = f"rows: {' | '.join(of_rows)}; listed: {text}"
     return text if len(text) <= _SHOWN_TASK else f"{text[: _SHOWN_TASK - 2]} …"
 
 

@@ -13,11 +13,13 @@ from roboreel.cli.edit.choosing import (
     MinFramesOption,
     SourceArgument,
     TaskOption,
+    TasksFromOption,
     episodes_in,
     show_episodes,
 )
 from roboreel.cli.writing import Writing, only_prints, write_edited, writes
 from roboreel.dataset.dataset import Dataset
+from roboreel.edit.tasks import TasksFrom
 from roboreel.edit.view import View
 
 
@@ -29,12 +31,13 @@ def delete(
     task: TaskOption = None,
     min_frames: MinFramesOption = None,
     max_frames: MaxFramesOption = None,
+    tasks_from: TasksFromOption = None,
 ) -> None:
     """Leave out the episodes that meet every condition given; the others are numbered anew.
 
     Without a condition, the episodes are listed.
     """
-    _choose(Dataset.delete, options, source, episodes, task, min_frames, max_frames)
+    _choose(Dataset.delete, options, source, episodes, task, min_frames, max_frames, tasks_from)
 
 
 @writes
@@ -45,12 +48,13 @@ def keep(
     task: TaskOption = None,
     min_frames: MinFramesOption = None,
     max_frames: MaxFramesOption = None,
+    tasks_from: TasksFromOption = None,
 ) -> None:
     """Keep only the episodes that meet every condition given, in their order; they are numbered anew.
 
     Without a condition, the episodes are listed.
     """
-    _choose(Dataset.keep, options, source, episodes, task, min_frames, max_frames)
+    _choose(Dataset.keep, options, source, episodes, task, min_frames, max_frames, tasks_from)
 
 
 def _choose(
@@ -61,15 +65,23 @@ def _choose(
     task: str | None,
     min_frames: int | None,
     max_frames: int | None,
+    tasks_from: TasksFrom | None,
 ) -> None:
     """Write what a verb makes of the episodes that meet the conditions; without any, list episodes."""
     if only_prints(options, [episodes, task, min_frames, max_frames], "--episodes, --task, …"):
-        show_episodes(options.opened(source), as_json=options.as_json)
+        show_episodes(options.opened(source), as_json=options.as_json, tasks_from=tasks_from)
         return
 
     def edited(dataset: Dataset) -> View:
         chosen = None if episodes is None else episodes_in(episodes, dataset)
-        return verb(dataset, chosen, task=task, min_frames=min_frames, max_frames=max_frames)
+        return verb(
+            dataset,
+            chosen,
+            task=task,
+            min_frames=min_frames,
+            max_frames=max_frames,
+            tasks_from=tasks_from,
+        )
 
     write_edited(source, options, edited)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
 
-from roboreel.cli.edit.choosing import SourceArgument, episodes_in, show_episodes
+from roboreel.cli.edit.choosing import SourceArgument, TasksFromOption, episodes_in, show_episodes
 from roboreel.cli.output import emit_json, say
 from roboreel.cli.reports import plan_to_json, show_plan, tell_report
 from roboreel.cli.stopping import stoppable
@@ -17,6 +17,7 @@ from roboreel.cli.writing import Writing, only_prints, run_shown, write_edited, 
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.splits import by_task as places_by_task
 from roboreel.edit.splits import named
+from roboreel.edit.tasks import TasksFrom
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.ops import Plan, Report
@@ -40,6 +41,7 @@ def split(
     by_task: Annotated[
         bool, typer.Option("--by-task", help="A part for each task, by an episode's first one.")
     ] = False,
+    tasks_from: TasksFromOption = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", min=0, help="Shuffles which episodes go where; fractions only."),
@@ -53,16 +55,18 @@ def split(
     All parts are checked before the first is written.
     """
     if only_prints(options, [into, by_task, seed, as_splits], "--into or --by-task"):
-        show_episodes(options.opened(source), as_json=options.as_json)
+        show_episodes(options.opened(source), as_json=options.as_json, tasks_from=tasks_from)
         return
     if (into is None) != by_task:
         raise UsageError("say how to divide: --into NAME=0.8,NAME=0.2, or --by-task")
     if by_task and seed is not None:
         raise UsageError("--seed shuffles what fractions divide; tasks do not")
+    if tasks_from is not None and not by_task:
+        raise UsageError("--tasks-from goes with --by-task")
     if as_splits:
-        write_edited(source, options, lambda dataset: _one(dataset, into, seed))
+        write_edited(source, options, lambda dataset: _one(dataset, into, seed, tasks_from))
     else:
-        _write_parts(source, options, into, seed)
+        _write_parts(source, options, lambda dataset: _several(dataset, into, seed, tasks_from))
 
 
 def parts_in(text: str, dataset: Dataset) -> dict[str, float | list[int]]:
@@ -95,27 +99,33 @@ def _part(name: str, words: list[str], dataset: Dataset) -> float | list[int]:
     return [number for word in words for number in episodes_in(word, dataset)]
 
 
-def _one(dataset: Dataset, into: str | None, seed: int | None) -> View:
+def _one(
+    dataset: Dataset, into: str | None, seed: int | None, tasks_from: TasksFrom | None
+) -> View:
     if into is None:
         view = dataset.as_view()
-        return named(view, places_by_task(view))
+        return named(view, places_by_task(view, tasks_from))
     return dataset.as_splits(parts_in(into, dataset), seed=seed)
 
 
-def _several(dataset: Dataset, into: str | None, seed: int | None) -> Mapping[str, View]:
+def _several(
+    dataset: Dataset, into: str | None, seed: int | None, tasks_from: TasksFrom | None
+) -> Mapping[str, View]:
     if into is None:
-        return dataset.split_by_task()
+        return dataset.split_by_task(tasks_from=tasks_from)
     return dataset.split(parts_in(into, dataset), seed=seed)
 
 
-def _write_parts(source: str, options: Writing, into: str | None, seed: int | None) -> None:
+def _write_parts(
+    source: str, options: Writing, several: Callable[[Dataset], Mapping[str, View]]
+) -> None:
     if options.out is None or options.in_place:
         raise UsageError(
             "give the folder for the parts (-o); in place there is room for one dataset only"
         )
     leftovers = options.leftovers
     with stoppable(options.out) as output:
-        divided = _several(options.opened(source), into, seed)
+        divided = several(options.opened(source))
         views = {name: options.target(view) for name, view in divided.items()}
         parts = plan_parts(views, out=options.out, workers=options.workers, resume=options.resume)
         if options.dry_run:

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.edit.choosing import SourceArgument, number_in, pairs_in
+from roboreel.cli.edit.choosing import SourceArgument, TasksFromOption, number_in, pairs_in
 from roboreel.cli.output import count, emit_json, table
 from roboreel.cli.writing import Writing, only_prints, write_edited, writes
 from roboreel.dataset.dataset import Dataset
+from roboreel.edit.tasks import TasksFrom, tasks_told
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.format.model import TASKS
@@ -31,19 +32,21 @@ def tasks(
         list[str] | None,
         typer.Option("--episode", metavar="N=TEXT", help="The one task of an episode. Repeatable."),
     ] = None,
+    tasks_from: TasksFromOption = None,
 ) -> None:
     """Change tasks: an episode's own --episode counts, else --replace, else --set.
 
     Without them, tasks are listed with the number of their episodes.
     """
     if only_prints(options, [every, replace, episode], "--set, --replace or --episode"):
-        _show(options.opened(source), as_json=options.as_json)
+        _show(options.opened(source), tasks_from, as_json=options.as_json)
         return
     own = _by_number(episode or [])
 
     def edited(dataset: Dataset) -> View:
-        known = sorted({text for listed in dataset.episodes[TASKS].to_pylist() for text in listed})
-        return dataset.set_tasks(every, replacing=_replacing(replace or [], known), episodes=own)
+        known = {text for listed in dataset.episodes[TASKS].to_pylist() for text in listed}
+        replacing = _replacing(replace or [], sorted(known.union(dataset.tasks.values())))
+        return dataset.set_tasks(every, replacing=replacing, episodes=own, tasks_from=tasks_from)
 
     write_edited(source, options, edited)
 
@@ -69,8 +72,9 @@ def _by_number(texts: list[str]) -> dict[int, str]:
     return found
 
 
-def _show(dataset: Dataset, *, as_json: bool) -> None:
-    listed = Counter(text for texts in dataset.episodes[TASKS].to_pylist() for text in set(texts))
+def _show(dataset: Dataset, tasks_from: TasksFrom | None, *, as_json: bool) -> None:
+    told = tasks_told(dataset.as_view(), tasks_from)
+    listed = Counter(text for texts in told for text in set(texts))
     rows: list[tuple[int | None, str, int]] = [
         (index, text, listed.pop(text, 0)) for index, text in dataset.tasks.items()
     ]

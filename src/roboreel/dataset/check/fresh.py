@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from roboreel.dataset.ask_tables import rows_by_path
 from roboreel.dataset.check.fresh_tables import (
     Measured,
     Stretches,
@@ -20,7 +21,6 @@ from roboreel.dataset.check.moments import Moments
 from roboreel.dataset.check.scan import located
 from roboreel.dataset.check.stored import StoredFeature, StoredStats
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.survey_tables import rows_by_path
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Floats, Int64, Inventory
 from roboreel.format.model import DATA_PATH, EPISODE

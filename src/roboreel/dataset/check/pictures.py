@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from roboreel.dataset.ask_tables import rows_by_path
 from roboreel.dataset.check.known_bugs import overflowed
 from roboreel.dataset.check.stored import StoredFeature, StoredStats
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.survey_tables import rows_by_path
 from roboreel.errors import StorageError, VideoError
 from roboreel.format.histograms import histogram_stats
 from roboreel.format.inventory import Floats, Inventory

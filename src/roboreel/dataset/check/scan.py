@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from roboreel.dataset.ask_tables import rows_by_path
 from roboreel.dataset.check.moments import Moments
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.survey_tables import rows_by_path
 from roboreel.errors import StorageError
 from roboreel.format.feature import INDEX, INDEX_DTYPES, Feature, holds_numbers
 from roboreel.format.inventory import Bools, Floats, Int64, Inventory

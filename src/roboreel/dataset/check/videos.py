@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from roboreel.dataset.ask_tables import rows_by_path
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.survey_tables import rows_by_path
 from roboreel.errors import StorageError
 from roboreel.format.declared import compare_video
 from roboreel.format.feature import Feature

@@ -1,0 +1,71 @@
+"""Which tasks the rows of episodes have: read from the tables, which may say other than the documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from roboreel.dataset.ask_tables import rows_by_path, table_questions
+from roboreel.dataset.cache import cache_of
+from roboreel.dataset.probe_tables import probe_tables
+from roboreel.dataset.probing import Probing
+from roboreel.errors import StorageError
+from roboreel.format.inventory import FileFacts
+from roboreel.format.model import DATA_PATH, TASKS, Model
+from roboreel.storage.fs import Root
+
+
+def tasks_of_rows(root: Root, model: Model, files: Sequence[str]) -> list[list[str]]:
+    """(episodes,) texts of the tasks that each episode's rows have, by ascending index.
+
+    Empty where the rows tell nothing: without a `task_index`, in tables that cannot be read, of indexes
+    that no task has. What a survey knows of unchanged files is not read again.
+
+    Args:
+        root: the dataset.
+        model: its documents.
+        files: names of its files.
+    """
+    present, alone = frozenset(files), model.info.version.one_file_per_episode
+    groups = {
+        path: rows
+        for path, rows in rows_by_path(model.episodes[DATA_PATH]).items()
+        if path in present and not (alone and len(rows) > 1)
+    }
+    facts: dict[str, FileFacts] = {}
+    for path, found in zip(groups, root.stats(list(groups)), strict=True):
+        if not isinstance(found, StorageError):
+            facts[path] = FileFacts(size_bytes=found.size_bytes, stamp=found.stamp)
+    groups = {path: rows for path, rows in groups.items() if path in facts}
+    cache = cache_of(root, files=len(files))
+    with Probing(root, workers=1, cache=cache) as probing:
+        answers = probing.answers("tables", probe_tables, table_questions(model, groups, facts))
+        probing.save()
+    indexes: list[Sequence[int]] = [()] * len(model.episodes)
+    order = [row for rows in groups.values() for row in rows]
+    for row, found in zip(
+        order, answers["tasks"].combine_chunks().flatten().to_pylist(), strict=True
+    ):
+        indexes[row] = found
+    texts = model.tasks
+    if not model.has_task_list:
+        texts = texts_by_rows(indexes, model.episodes[TASKS].to_pylist())
+    return [[texts[index] for index in own if index in texts] for own in indexes]
+
+
+def texts_by_rows(
+    indexes: Sequence[Sequence[int]], listed: Sequence[Sequence[str]]
+) -> dict[int, str]:
+    """Task text by index where there is no task list: that of the episodes that have just these.
+
+    Args:
+        indexes: (episodes,) distinct task indexes of each episode's rows.
+        listed: (episodes,) texts that each episode lists.
+    """
+    found: dict[int, str] = {}
+    disputed: set[int] = set()
+    for own, texts in zip(indexes, listed, strict=True):
+        if len(own) == 1 and len(texts) == 1:
+            (index,), (text,) = own, texts
+            if found.setdefault(index, text) != text:
+                disputed.add(index)
+    return {index: text for index, text in found.items() if index not in disputed}

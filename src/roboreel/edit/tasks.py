@@ -1,0 +1,197 @@
+"""Which tasks the episodes of a view have, by their lists or their rows; and other tasks in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from roboreel.edit.pieces import Retask
+from roboreel.edit.selection import listed, numbers_of, places
+from roboreel.errors import PlanError, Problem, UsageError
+from roboreel.format.model import TASKS
+
+if TYPE_CHECKING:
+    from roboreel.edit.view import View
+
+TasksFrom: TypeAlias = Literal["rows", "episodes"]
+"""What counts where an episode lists other tasks than its rows have: the rows, or the list."""
+
+_Texts: TypeAlias = Sequence[Sequence[str]]
+
+
+def tasks_of(view: View) -> list[list[str]]:
+    """(n,) texts of the tasks that each episode lists."""
+    return _of_pieces(view, [s.model.episodes[TASKS].to_pylist() for s in view.sources])
+
+
+def tasks_by_rows(view: View) -> list[list[str]]:
+    """(n,) texts of the tasks that the rows of each episode have; those listed where they tell nothing.
+
+    Where an episode has several, those that it lists come first, in the order of its list. Reads the
+    rows' `task_index`.
+    """
+    by_rows = _of_pieces(view, [source.dataset.tasks_of_rows() for source in view.sources])
+    found = []
+    for own, texts in zip(tasks_of(view), by_rows, strict=True):
+        first = [text for text in own if text in texts]
+        found.append([*first, *(text for text in texts if text not in first)] or own)
+    return found
+
+
+def retold(texts: Sequence[str], chain: Sequence[Retask]) -> list[str]:
+    """Texts after changes of tasks, each once."""
+    for change in chain:
+        texts = [change.of(text) for text in texts]
+    return list(dict.fromkeys(texts))
+
+
+def having_task(view: View, task: str, tasks_from: TasksFrom | None) -> list[bool]:
+    """(n,) True for the episodes with a task.
+
+    Raises:
+        UsageError: no episode has it.
+        PlanError: lists and rows choose other episodes, and `tasks_from` does not say which counts.
+    """
+    texts = _settled(view, tasks_from, lambda own: task in own)
+    require_tasks(texts, [task])
+    return [task in own for own in texts]
+
+
+def first_tasks(view: View, tasks_from: TasksFrom | None) -> list[str | None]:
+    """(n,) the first task of each episode; None where it has none.
+
+    Raises:
+        PlanError: a list begins with a task that the rows do not have, and `tasks_from` does not say
+            which counts.
+    """
+    texts = _settled(view, tasks_from, lambda own: own[:1])
+    return [own[0] if own else None for own in texts]
+
+
+def tasks_of_both(view: View) -> list[tuple[list[str], list[str]]]:
+    """(n,) the tasks that each episode lists, and those of its rows: see `tasks_by_rows`."""
+    texts = tasks_of(view)
+    return list(zip(texts, tasks_by_rows(view) if _can_differ(view) else texts, strict=True))
+
+
+def tasks_told(view: View, tasks_from: TasksFrom | None) -> list[list[str]]:
+    """(n,) the tasks of each episode, to be shown.
+
+    Raises:
+        PlanError: rows have a task that their episode does not list, and `tasks_from` does not say
+            which counts.
+    """
+    require_tasks_from(tasks_from)
+    if tasks_from == "episodes":
+        return tasks_of(view)
+    both = tasks_of_both(view)
+    if tasks_from is None:
+        _refuse(view, both, [not set(b) <= set(a) for a, b in both])
+    return [by_rows if tasks_from == "rows" else own for own, by_rows in both]
+
+
+def retasked(
+    view: View,
+    every: str | None,
+    replacing: Mapping[str, str],
+    episodes: Mapping[int, str],
+    tasks_from: TasksFrom | None,
+) -> View:
+    """The view with other tasks: see `Verbs.set_tasks`."""
+    if every is None and not replacing and not episodes:
+        raise UsageError("say which tasks to set")
+    for text in [every, *replacing.values(), *episodes.values()]:
+        if text is not None and not _is_text(text):
+            raise UsageError(f"a task needs a text: {text!r} is none")
+    require_tasks_from(tasks_from)
+    texts: _Texts = [()] * len(view.pieces)
+    single = dict(zip(places(view, episodes).tolist(), episodes.values(), strict=True))
+    if replacing:
+        texts = _settled(view, tasks_from, lambda own: {text for text in own if text in replacing})
+        require_tasks(texts, replacing)
+    changes: dict[int, Retask] = {}
+    for place, own in enumerate(texts):
+        if place in single:
+            changes[place] = Retask(every=single[place])
+        elif any(text in replacing for text in own):
+            changes[place] = Retask(texts=tuple(replacing.items()))
+        elif every is not None:
+            changes[place] = Retask(every=every)
+    return view.having(pieces=view.pieces.retask(changes))
+
+
+def require_tasks(texts: _Texts, wanted: Iterable[str]) -> None:
+    """Raise `UsageError` where no episode has a task."""
+    known = list(dict.fromkeys(text for own in texts for text in own))
+    unknown = [text for text in wanted if text not in known]
+    if unknown:
+        raise UsageError(f"no episode has the task {listed(unknown)}: there are {listed(known)}")
+
+
+def require_tasks_from(tasks_from: TasksFrom | None) -> None:
+    """Raise `UsageError` where it is neither of the two."""
+    if tasks_from is not None and tasks_from not in get_args(TasksFrom):
+        choices = ", ".join(get_args(TasksFrom))
+        raise UsageError(f"tasks_from is '{tasks_from}', expected one of {choices}")
+
+
+def _settled(
+    view: View, tasks_from: TasksFrom | None, chosen: Callable[[Sequence[str]], object]
+) -> list[list[str]]:
+    """(n,) texts of each episode, by what counts; where nothing is said, `chosen` of both must agree."""
+    require_tasks_from(tasks_from)
+    if tasks_from == "episodes":
+        return tasks_of(view)
+    both = tasks_of_both(view)
+    if tasks_from is None:
+        _refuse(view, both, [chosen(a) != chosen(b) for a, b in both])
+    return [by_rows if tasks_from == "rows" else own for own, by_rows in both]
+
+
+def _refuse(
+    view: View, both: Sequence[tuple[list[str], list[str]]], differ: Sequence[bool]
+) -> None:
+    """Raise `PlanError` where lists and rows differ."""
+    differing = [at for at, differs in enumerate(differ) if differs]
+    if not differing:
+        return
+    numbers = numbers_of(view).tolist()
+    problems = [
+        Problem(
+            rule="task.rows",
+            severity="error",
+            message=f"it lists {listed(both[at][0])}, its rows have {listed(both[at][1])}",
+            episode=numbers[at],
+        )
+        for at in differing
+    ]
+    raise PlanError(
+        f"{len(differing)} of {len(view.pieces)} episodes list other tasks than their rows have: say"
+        " which counts, with --tasks-from rows or --tasks-from episodes (Python: tasks_from=)",
+        problems,
+    )
+
+
+def _can_differ(view: View) -> bool:
+    """False where there is but one task, which every episode lists: rows are not read then."""
+    for source in view.sources:
+        texts = list(dict.fromkeys(source.model.tasks.values()))
+        column = source.model.episodes[TASKS].to_pylist()
+        if len(texts) != 1 or any(own != texts for own in column):
+            return True
+    return False
+
+
+def _of_pieces(view: View, own: Sequence[_Texts]) -> list[list[str]]:
+    """(n,) texts by piece, from those of each source's episodes, after changes of tasks."""
+    pieces = view.pieces
+    return [
+        retold(own[source][row], chain)
+        for source, row, chain in zip(
+            pieces.source.tolist(), pieces.row.tolist(), pieces.retasked, strict=True
+        )
+    ]
+
+
+def _is_text(text: object) -> bool:
+    return isinstance(text, str) and bool(text.strip())
