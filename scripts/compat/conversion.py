@@ -8,6 +8,8 @@ from pathlib import Path
 
 from cases import Tree
 
+import roboreel
+
 
 @dataclass(kw_only=True, slots=True)
 class Workshop:
@@ -55,6 +57,8 @@ def convert(source: Path, target: Path, *, version: str) -> str | None:
     target.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "roboreel", "convert", str(source)]
     command += ["--to", version, "-o", str(target), "--quiet"]
+    for camera in sorted(roboreel.open(source).missing_cameras):
+        command += ["--allow-missing", camera]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return None

@@ -53,6 +53,8 @@ FOUND_IN_PUBLIC = (
     "pusht_image_slice_v30",
 )
 SOUND = (*FOUND_IN_PUBLIC, *(f"by_lerobot/{name}" for name in BY_LEROBOT))
+MISSING = {"gr00t_robot_sim_PickNPlace_v20": ("observation.images.egoview",)}
+"""Cameras that are declared, and have no video."""
 WITHOUT_VIDEOS = "koch_screwdriver_v21_novideo"
 CAMERAS = ("observation.images.top", "observation.images.wrist")
 
@@ -64,7 +66,8 @@ def test_both_other_versions_and_back_keep_everything(
     source, extra, added = reading(name), EXTRA_FILES.get(name, ()), ADDED.get(name, ())
     for version in {"v2.0", "v2.1", "v3.0"} - {source.version}:
         there, back = tmp_path / version, tmp_path / f"{version}-back"
-        roboreel.convert(untouched(name), to=version, out=there)
+        lacks = MISSING.get(name, ())
+        roboreel.convert(untouched(name), to=version, out=there, allow_missing=lacks)
         roboreel.convert(there, to=source.version, out=back)
         for out in (there, back):
             result = read(sound(out))
@@ -154,9 +157,24 @@ ODDITIES = {
 def test_what_is_odd_about_a_dataset_is_reported(
     untouched: Place, tmp_path: Path, name: str
 ) -> None:
-    problems = roboreel.convert(untouched(name), to="v3.0", out=tmp_path / "out").problems
+    lacks = MISSING.get(name, ())
+    report = roboreel.convert(untouched(name), to="v3.0", out=tmp_path / "out", allow_missing=lacks)
     for rule, says in ODDITIES[name]:
-        assert any(p.rule == rule and says in str(p) for p in problems), (rule, says)
+        assert any(p.rule == rule and says in str(p) for p in report.problems), (rule, says)
+    told = [loss for loss in report.losses if loss.startswith("feature")]
+    assert told == [f"feature '{camera}': none of its videos is there" for camera in lacks]
+
+
+def test_a_camera_without_videos_is_not_left_out_unasked(untouched: Place, tmp_path: Path) -> None:
+    for name, cameras in MISSING.items():
+        with pytest.raises(roboreel.PlanError, match=f"--allow-missing {cameras[0]}"):
+            roboreel.convert(untouched(name), to="v3.0", out=tmp_path / "out")
+    dataset = roboreel.open(untouched(WITHOUT_VIDEOS))
+    plan = roboreel.plan_convert(
+        dataset, to="v3.0", out=tmp_path / "out", allow_missing=dataset.cameras
+    )
+    assert len(plan.losses) == len(dataset.cameras)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", [f"by_lerobot/{name}" for name in BY_LEROBOT])

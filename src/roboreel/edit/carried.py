@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.view import View
+from roboreel.format.feature import DECLARED_KEYS, Feature
 from roboreel.format.inventory import Bools
 from roboreel.format.json_types import Json
 from roboreel.format.model import EPISODE, Info
@@ -81,6 +82,22 @@ def united_info(view: View) -> tuple[Info, list[str]]:
     robots = dict.fromkeys(s.model.info.robot_type for s in view.sources)
     robot = "+".join(robot for robot in robots if robot) or None
     return replace(first, extra=extra, robot_type=robot), lost
+
+
+def lost_of_declarations(view: View) -> Iterator[str]:
+    """What later sources declare of a feature that the first one to have it declares otherwise, or not."""
+    kept: dict[str, Feature] = {}
+    for source in view.sources:
+        for name, feature in source.model.info.features.items():
+            ours = kept.setdefault(name, feature)
+            keys = [key for key in feature.spec if key not in DECLARED_KEYS]
+            lost = [key for key in keys if feature.spec[key] != ours.spec.get(key)]
+            if ours.dimension_names is None and feature.dimension_names is not None:
+                lost.append("names")
+            for key in lost:
+                yield (
+                    f"'{key}' of feature '{name}' in '{source.dataset.url}': the first one's is kept"
+                )
 
 
 def with_provenance(view: View, episodes: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:

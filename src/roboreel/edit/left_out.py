@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from roboreel.edit.selection import listed
 from roboreel.errors import PlanError, UsageError
 from roboreel.format.feature import INDEX_DTYPES, Feature
 from roboreel.format.model import LEFT_OUT_FIELDS, Model, is_client_note
@@ -16,6 +18,7 @@ from roboreel.format.model import LEFT_OUT_FIELDS, Model, is_client_note
 if TYPE_CHECKING:
     from roboreel.edit.view import View
 
+_FILES_NOT_READ = ("file.link", "file.name")
 _NAMED_FILES = 20
 """Files of one folder that are named one by one; of more, the folder and their number."""
 
@@ -93,10 +96,11 @@ def refuse_missing(view: View, found: Iterable[LeftOut], allowed: Collection[str
     if not refused:
         return
     lines = "".join(f"\n  - {one}" for one in refused)
-    options = " ".join(f"--allow-missing {one.name}" for one in refused)
+    options = " ".join(f"--allow-missing {quote(one.name)}" for one in refused)
     raise PlanError(
-        "the result would lack the action, the state or a camera that the source has; if that is what"
-        f" you want, pass {options} (Python: allow_missing=), or remove them by name:{lines}"
+        f"the result would lack {listed([one.name for one in refused])}, which nobody removed by name:"
+        f" pass {options} (Python: allow_missing=) to write it without, or remove by name what you do"
+        f" not want (roboreel features --remove){lines}"
     )
 
 
@@ -114,11 +118,11 @@ def losses(model: Model, features: Iterable[LeftOut], tasks: Iterable[str]) -> I
         yield f"task '{text}': no episode of the result has it"
     for problem in model.problems:
         if problem.rule in LEFT_OUT_FIELDS:
-            yield (
-                f"column '{problem.column}': {problem.message}"
-                if problem.column
-                else problem.message
-            )
+            column = f"column '{problem.column}': " if problem.column else ""
+            yield column + problem.message
+        elif problem.rule in _FILES_NOT_READ:
+            file = f"file '{problem.path}': " if problem.path else ""
+            yield file + problem.message
     for text in _files(model.other_files):
         yield f"{text}: of no episode, and not a document of this version"
     for text in _hidden(model.hidden_files):

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit.carried import united_info, with_provenance
+from roboreel.edit.carried import lost_of_declarations, united_info, with_provenance
 from roboreel.edit.frames import taken_count
 from roboreel.edit.pieces import END
 from roboreel.edit.plan import PlanSource, source_prefix
@@ -161,7 +161,7 @@ def _model(view: View, episodes: pa.Table, lost: list[str]) -> Model:
     ordered = dict.fromkeys(n for source in view.sources for n in source.model.info.features)
     first = view.sources[0].model
     united, unlike = united_info(view)
-    lost += unlike
+    lost += [*unlike, *lost_of_declarations(view)]
     info = replace(united, features={name: features[name] for name in ordered})
     extra: dict[str, None] = dict.fromkeys(
         name for source in view.sources for name in source.model.extra_columns

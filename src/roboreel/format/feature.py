@@ -26,6 +26,9 @@ SUBTASK_INDEX = "subtask_index"
 SOURCE_TIMESTAMP = "source_timestamp"
 """Column that keeps recorded timestamps where `timestamp` was rewritten as k/fps."""
 
+DECLARED_KEYS = frozenset({"dtype", "shape", "names", "info", "video_info", "fps"})
+"""Keys of a feature's object in `info.json` that the format knows."""
+
 _NUMERIC = {
     *(f"int{bits}" for bits in (8, 16, 32, 64)),
     *(f"uint{bits}" for bits in (8, 16, 32, 64)),
@@ -105,7 +108,8 @@ def dimension_names(names: Json) -> list[str] | None:
     if not isinstance(names, list) or not names:
         return None
     flat = [name for part in names for name in (part if isinstance(part, list) else [part])]
-    return [str(name) for name in flat] if all(isinstance(name, str) for name in flat) else None
+    whole = bool(flat) and all(isinstance(name, str) for name in flat)
+    return [str(name) for name in flat] if whole else None
 
 
 def feature_from_arrow(name: str, type_: pa.DataType, shape: tuple[int, ...]) -> Feature:

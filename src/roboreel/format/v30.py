@@ -80,6 +80,7 @@ def parse(
     for camera in info.cameras:
         columns |= _frames(info, episodes, camera, columns[LENGTH], problems)
     extra = tuple(n for n in episodes.column_names if n not in columns and not is_layout(n))
+    _note_left_out(info, episodes, problems)
     table = pa.table(columns)
     for name in extra:
         table = table.append_column(episodes.schema.field(name), episodes[name])
@@ -100,6 +101,29 @@ def parse(
         problems=tuple(problems.found),
         **split_files(files, _used(info, table, files)),
     )
+
+
+def _note_left_out(info: Info, episodes: pa.Table, problems: Problems) -> None:
+    """Report columns with names of places that are neither the format's nor a declared camera's."""
+    cells = (CHUNK_INDEX, FILE_INDEX)
+    known = {
+        FROM_INDEX,
+        TO_INDEX,
+        *(f"{of}/{n}" for of in ("data", "meta/episodes") for n in cells),
+    }
+    segment = (*cells, "from_timestamp", "to_timestamp")
+    known |= {f"videos/{camera}/{n}" for camera in info.cameras for n in segment}
+    for name in episodes.column_names:
+        if is_layout(name) and name not in known:
+            message = "a column with a name that the format uses for places, of no declared camera"
+            problems.add(
+                "episode.fields",
+                message,
+                path=EPISODES_FOLDER,
+                column=name,
+                severity="note",
+                action="left out",
+            )
 
 
 def _require(info: Info, episodes: pa.Table, problems: Problems) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import roboreel
 from roboreel.testing import Camera, make_dataset
-from tests.mutate import edit_info
+from tests.mutate import edit_info, edit_json, episode_table, set_column
 from tests.oracle import read
 
 TOP, SIDE = "observation.images.top", "observation.images.side"
@@ -207,3 +209,48 @@ def test_files_that_stay_behind_are_told(tmp_path: Path) -> None:
         "file 'data/.lock'",
         "file 'images/top/one.png'",
     ]
+
+
+def test_what_later_sources_declare_otherwise_is_told(tmp_path: Path) -> None:
+    sources = [_dataset(tmp_path / name) for name in ("a", "b")]
+    for source, keys in zip(sources, ({"names": None}, {"unit": "rad"}), strict=True):
+        edit_json(
+            source / "meta/info.json",
+            lambda info, keys=keys: info["features"]["action"].update(keys),  # type: ignore[misc]
+        )
+    plan = roboreel.plan_write(
+        roboreel.concat([roboreel.open(source) for source in sources]), out=tmp_path / "out"
+    )
+    assert plan.losses == (
+        f"'unit' of feature 'action' in '{sources[1]}': the first one's is kept",
+        f"'names' of feature 'action' in '{sources[1]}': the first one's is kept",
+    )
+
+
+def test_columns_of_episodes_that_have_no_room_are_told(tmp_path: Path) -> None:
+    source = _dataset(tmp_path / "a", "v3.0", cameras=1)
+    assert roboreel.open(source).problems == ()
+    (path,) = (source / "meta/episodes").rglob("*.parquet")
+    set_column(path, "videos/gone/chunk_index", pa.array([0, 0, 0]))
+    plan = roboreel.plan_convert(source, to="v3.0", out=tmp_path / "b")
+    (loss,) = plan.losses
+    assert loss.startswith("column 'videos/gone/chunk_index': ")
+
+
+def test_columns_that_no_feature_can_have_are_told(tmp_path: Path) -> None:
+    source = _dataset(tmp_path / "a", cameras=1)
+    for episode, length in enumerate((5, 3, 4)):
+        set_column(episode_table(source, episode), "..", pa.array([1] * length))
+        set_column(episode_table(source, episode), TOP, pa.array([1] * length))
+    plan = roboreel.plan_convert(source, to="v3.0", out=tmp_path / "b")
+    assert [loss.partition(": ")[0] for loss in plan.losses] == ["feature '..'", f"feature '{TOP}'"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_links_that_lead_out_are_told(tmp_path: Path) -> None:
+    source = _dataset(tmp_path / "a")
+    (tmp_path / "notes.txt").write_text("x")
+    (source / "notes.txt").symlink_to(tmp_path / "notes.txt")
+    plan = roboreel.plan_convert(source, to="v3.0", out=tmp_path / "b")
+    (loss,) = plan.losses
+    assert loss.startswith("file 'notes.txt': a link that leads out")

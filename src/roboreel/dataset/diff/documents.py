@@ -11,12 +11,11 @@ from roboreel.dataset.diff.report import Difference, Ledger
 from roboreel.dataset.diff.side import Side
 from roboreel.dataset.diff.values import shortened
 from roboreel.format.extras import extra_values
-from roboreel.format.feature import INDEX_DTYPES, Feature
+from roboreel.format.feature import DECLARED_KEYS, INDEX_DTYPES, Feature
 from roboreel.format.json_types import Json, JsonObject
 from roboreel.format.model import LEFT_OUT_FIELDS
 from roboreel.format.parse import Problems, usable_splits
 
-_FORMAT_KEYS = {"dtype", "shape", "names", "info", "video_info", "fps"}
 _ENCODED = (
     "video.codec",
     "video.pix_fmt",
@@ -172,7 +171,7 @@ def _unlike_features(a: Feature, b: Feature, *, decode: bool) -> list[tuple[str,
     if a.is_depth != b.is_depth:
         found.append((f"depth {a.is_depth} against {b.is_depth}", True))
     found += _unlike_facts(_facts(a), _facts(b), decode=decode)
-    own = [{k: v for k, v in each.spec.items() if k not in _FORMAT_KEYS} for each in (a, b)]
+    own = [{k: v for k, v in each.spec.items() if k not in DECLARED_KEYS} for each in (a, b)]
     found += [(f"key {what}", True) for what in unlike_keys(*own)]
     rates = [canonical(each.spec.get("fps")) for each in (a, b)]
     if rates[0] != rates[1]:
