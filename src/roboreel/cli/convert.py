@@ -47,6 +47,7 @@ def convert(
             drop_audio=options.drop_audio,
             video_backend=options.video_backend,
             keep_old_stats=keep_old_stats,
+            with_global_stats=options.with_global_stats,
             data_file_mb=options.data_file_mb,
             video_file_mb=options.video_file_mb,
             workers=options.workers,

@@ -28,6 +28,7 @@ def target_for(
     drop_audio: bool = False,
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
+    with_global_stats: bool = False,
     regroup: bool | None = None,
 ) -> Target:
     """What to write, from what a user asks for.
@@ -43,6 +44,7 @@ def target_for(
         drop_audio: whether to leave sound out.
         video_backend: what decodes videos for statistics.
         keep_old_stats: whether statistics of a v2.0 dataset as a whole are kept beside those per episode.
+        with_global_stats: whether to write `meta/stats.json` in v2.1 too.
         regroup: whether to pack files anew; by default where a dataset has another version, or a limit is
             given.
 
@@ -56,6 +58,10 @@ def target_for(
     version = view.target.version if to is None else parse_version(to)
     if keep_old_stats:
         _require_room_for_old_stats(view, version)
+        if with_global_stats:
+            raise UsageError(
+                "keep_old_stats and with_global_stats both write 'meta/stats.json': choose one"
+            )
     limits = (_limit("data_file_mb", data_file_mb), _limit("video_file_mb", video_file_mb))
     changes = any(source.model.info.version is not version for source in view.sources)
     if regroup is None:
@@ -71,6 +77,7 @@ def target_for(
         drop_audio=drop_audio,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
+        with_global_stats=with_global_stats,
         regroup=regroup,
     )
 

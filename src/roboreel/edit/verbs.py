@@ -290,6 +290,7 @@ class Verbs:
         allow_reencode: bool = False,
         drop_audio: bool = False,
         video_backend: VideoBackend = "pyav",
+        with_global_stats: bool = False,
         regroup: bool | None = None,
     ) -> View:
         """Say as what to write it.
@@ -304,6 +305,8 @@ class Verbs:
             allow_reencode: whether episodes that start inside a GOP may be encoded again.
             drop_audio: whether to leave sound out.
             video_backend: what decodes videos for statistics: `pyav`, `torchcodec` or `decord`.
+            with_global_stats: write `meta/stats.json` in v2.1 too: the episodes' statistics merged, in v2.0's
+                form. Other versions always have the file.
             regroup: whether to pack episodes into files anew; by default where the version changes, or a
                 limit is given.
 
@@ -321,6 +324,7 @@ class Verbs:
             reencode=allow_reencode,
             drop_audio=drop_audio,
             video_backend=video_backend,
+            with_global_stats=with_global_stats,
             regroup=regroup,
         )
         return view.written_as(target)
