@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -17,6 +17,7 @@ from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.edit.view import View, whole_view
 from roboreel.errors import DatasetError, UsageError
 from roboreel.format.inventory import Inventory
+from roboreel.format.stats import Stats
 from roboreel.format.version import FormatVersion
 from roboreel.places import finished_report, place_of, refuse_discarding
 from roboreel.planning import require_one_subtask_list, surveyed, with_encoders
@@ -24,6 +25,7 @@ from roboreel.runner.encoders import require_backends, require_encoders
 from roboreel.runner.executor import ExecutorName, make_executor, usual_executor
 from roboreel.runner.report import Report
 from roboreel.runner.run import refuse_changed, refuse_output, run_plan
+from roboreel.runner.stats_whole import doubtful
 from roboreel.runner.work import OpResult
 from roboreel.storage.staging import Leftovers, heal
 
@@ -41,6 +43,7 @@ def plan_convert(
     allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
+    with_global_stats: bool = False,
     data_file_mb: float | None = None,
     video_file_mb: float | None = None,
     workers: int = 1,
@@ -63,6 +66,7 @@ def plan_convert(
             missing.
         video_backend: what decodes videos for statistics: `pyav`, `torchcodec` or `decord`.
         keep_old_stats: from v2.0 to v2.1: `meta/stats.json` stays, beside the new statistics.
+        with_global_stats: to v2.1: write `meta/stats.json` too, the episodes' statistics merged.
         data_file_mb: soft limit of a table file in MiB of compressed input (v3.0).
         video_file_mb: soft limit of a video file in MiB (v3.0).
         workers: processes that may look through the files, where they are many.
@@ -85,6 +89,7 @@ def plan_convert(
         allow_missing=allow_missing,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
+        with_global_stats=with_global_stats,
         regroup=True,
     )
     return plan_write(view.written_as(target), out=out, in_place=in_place, workers=workers)
@@ -108,6 +113,7 @@ def convert(
     allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
+    with_global_stats: bool = False,
     data_file_mb: float | None = None,
     video_file_mb: float | None = None,
 ) -> Report:
@@ -139,6 +145,7 @@ def convert(
         allow_missing=allow_missing,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
+        with_global_stats=with_global_stats,
         data_file_mb=data_file_mb,
         video_file_mb=video_file_mb,
         workers=workers,
@@ -205,7 +212,8 @@ def run(
         plan,
         chosen,
         stored_stats=lambda number, episodes: stored[number](episodes),
-        global_stats=sources[0].stats() if plan.stats.compare_global else {},
+        global_stats=_global_stats(sources[0], plan),
+        contradictions=_contradictions(sources, plan),
         verify=_verified if plan.in_place else open_dataset,
         progress=progress,
         resumed=resumed,
@@ -290,6 +298,33 @@ def write(
         leftovers=leftovers,
         discard_original=discard_original,
     )
+
+
+def _global_stats(source: Dataset, plan: Plan) -> Stats:
+    """The stored statistics of the whole dataset, as far as a run needs them."""
+    if plan.stats.compare_global:
+        return source.stats()
+    try:
+        return (source.whole_stats() or {}) if plan.stats.reconcile_global else {}
+    except DatasetError:  # what readers find of it is the check's to tell: nothing is taken from it
+        return {}
+
+
+def _contradictions(sources: Sequence[Dataset], plan: Plan) -> dict[str, str]:
+    """By feature, how stored statistics contradict each other, of sources that are not taken as a whole."""
+    found: dict[str, str] = {}
+    if plan.stats.reconcile_global or plan.stats.compare_global:
+        return found
+    for number, source in enumerate(sources):
+        if not (source.version.has_episode_stats and source.has_global_stats):
+            continue
+        try:
+            stored = source.stats()
+        except DatasetError:
+            continue
+        blocks = (block for _, block in source.stored_stats().in_blocks())
+        found = {**doubtful(plan, number, stored, blocks), **found}
+    return found
 
 
 def _verified(path: str) -> None:

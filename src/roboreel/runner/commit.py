@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from roboreel.edit.plan import Plan
+from roboreel.errors import Problem
 from roboreel.format import v20, v21, v30_documents
 from roboreel.format.histograms import CameraCounts
 from roboreel.format.stats import Stats
@@ -15,8 +16,10 @@ from roboreel.format.stats_block import StatsBlock
 from roboreel.format.stats_merger import StatsMerger
 from roboreel.format.version import FormatVersion
 from roboreel.runner.sketches import WholeSketches
+from roboreel.runner.stats_pooled import with_pooled_std
 from roboreel.runner.stats_quantiles import with_camera_quantiles, with_whole_quantiles
 from roboreel.runner.stats_relative import with_relative_actions
+from roboreel.runner.stats_whole import reconciled, reconciled_part
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.tables_write import write_table
 
@@ -27,8 +30,10 @@ def write_documents(
     episode_stats: Iterable[StatsBlock],
     pixels: CameraCounts,
     sketches: WholeSketches,
-) -> tuple[int, Stats]:
-    """Write every document of the result; returns their bytes and the merged statistics.
+    stored: Stats | None = None,
+    contradictions: Mapping[str, str] | None = None,
+) -> tuple[int, Stats, list[Problem]]:
+    """Write every document of the result; returns their bytes, the merged statistics, and what contradicts.
 
     Args:
         root: the staged result, whole but for its documents.
@@ -36,20 +41,23 @@ def write_documents(
         episode_stats: the statistics of the episodes, in order, some at a time; taken once.
         pixels: what was counted of cameras while episodes were measured.
         sketches: what ops have made of the rows on their way.
+        stored: the source's statistics of the whole dataset, where they are to be reconciled.
+        contradictions: by feature, how a source's statistics contradict each other, where its rows are not
+            all there.
     """
     merger = StatsMerger()
     written = 0
-    merged = _Merged(root, plan, merger, pixels, sketches)
-    for name, content in _documents(plan, _merging(episode_stats, merger), merged):
+    merged = _Merged(root, plan, merger, pixels, sketches, stored or {}, contradictions or {})
+    for name, content in _documents(plan, _merging(plan, episode_stats, merger), merged):
         if isinstance(content, pa.Table):
             write_table(root, name, content)
         else:
             _put(root, name, [content] if isinstance(content, bytes) else content)
         written += root.stat(name).size_bytes
-    return written, merger.result()
+    return written, merger.result(), merged.problems()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Merged:
     """The statistics of all episodes, asked for when all have been taken in."""
 
@@ -58,11 +66,31 @@ class _Merged:
     merger: StatsMerger
     pixels: CameraCounts
     sketches: WholeSketches
+    stored: Stats
+    contradictions: Mapping[str, str]
+    _reconciled: tuple[Stats, list[Problem]] | None = None
+
+    def problems(self) -> list[Problem]:
+        """What contradicted what."""
+        return self._basis()[1]
 
     def result(self) -> Stats:
-        merged = with_camera_quantiles(self.plan, self.pixels, self.merger.result())
+        """The statistics to write."""
+        merged = with_camera_quantiles(self.plan, self.pixels, self._basis()[0])
         merged = with_whole_quantiles(self.root, self.plan, merged, self.sketches)
         return with_relative_actions(self.root, self.plan, merged)
+
+    def _basis(self) -> tuple[Stats, list[Problem]]:
+        if self._reconciled is None:
+            merged = self.merger.result()
+            self._reconciled = merged, []
+            if self.plan.stats.reconcile_global:
+                self._reconciled = reconciled(self.root, self.plan, self.stored, merged)
+            elif self.contradictions:
+                self._reconciled = reconciled_part(
+                    self.root, self.plan, self.contradictions, merged
+                )
+        return self._reconciled
 
 
 def _put(root: LocalRoot, name: str, pieces: Iterable[bytes]) -> None:
@@ -78,15 +106,18 @@ def _documents(
     if version is FormatVersion.V30:
         return v30_documents.documents(plan.model, stats, merged.result, splits=splits)
     if version is FormatVersion.V21:
-        return v21.documents(plan.model, stats, splits=splits)
+        whole = merged.result if plan.stats.write_global else None
+        return v21.documents(plan.model, stats, whole, splits=splits)
     for _ in stats:
         pass
     return v20.documents(plan.model, merged.result(), splits=splits)
 
 
-def _merging(stats: Iterable[StatsBlock], merger: StatsMerger) -> Iterator[StatsBlock]:
+def _merging(plan: Plan, stats: Iterable[StatsBlock], merger: StatsMerger) -> Iterator[StatsBlock]:
+    first = 0
     for block in stats:
-        merger.add(block)
+        merger.add(with_pooled_std(plan, block, first))
+        first += block.episodes
         yield block
 
 
