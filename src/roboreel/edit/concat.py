@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from roboreel.edit.features import removed, renamed
 from roboreel.edit.pieces import joined_pieces
 from roboreel.edit.selection import listed
+from roboreel.edit.targets import names_in
 from roboreel.edit.unlike import Difference, differences, widest
 from roboreel.edit.verbs import Verbs
 from roboreel.edit.view import Source, Unlike, View
@@ -22,7 +23,11 @@ MASK = "{}_mask"
 
 
 def concat(
-    parts: Sequence[Verbs], *, features: Unlike = "strict", rename: Mapping[str, str] | None = None
+    parts: Sequence[Verbs],
+    *,
+    features: Unlike = "strict",
+    rename: Mapping[str, str] | None = None,
+    allow_missing: Iterable[str] = (),
 ) -> View:
     """The episodes of datasets and views one after another.
 
@@ -35,6 +40,8 @@ def concat(
             `pad` fills columns with zeros, vectors at their end, and adds a column `NAME_mask` that is True
             where values are the dataset's own.
         rename: new names of features by old ones, for the parts that have them.
+        allow_missing: actions, states and cameras that `common` may leave out: without it, writing the
+            result is refused.
 
     Raises:
         UsageError: there are no parts, or they do not go together; names every difference.
@@ -58,7 +65,10 @@ def concat(
             "the datasets do not have the same features: pass --features common to keep what all have,"
             f" pad to fill, or --rename old=new{lines}"
         )
-    return _joined(views)
+    view = _joined(views)
+    allowed = names_in("allow_missing", allow_missing)
+    allowed = allowed.union(*(one.target.allow_missing for one in views))
+    return replace(view, target=replace(view.target, allow_missing=allowed))
 
 
 def _joined(views: Sequence[View]) -> View:

@@ -44,7 +44,8 @@ def target_for(
         on_broken: what to do with episodes that cannot be written.
         reencode: whether episodes that start inside a GOP may be encoded again.
         drop_audio: whether to leave sound out.
-        allow_missing: actions, states and cameras that may be left out without being removed by name.
+        allow_missing: actions, states and cameras that may be left out without being removed by name,
+            beside those that the view allows already.
         video_backend: what decodes videos for statistics.
         keep_old_stats: whether statistics of a v2.0 dataset as a whole are kept beside those per episode.
         with_global_stats: whether to write `meta/stats.json` in v2.1 too.
@@ -78,7 +79,7 @@ def target_for(
         on_broken=on_broken,
         reencode=reencode,
         drop_audio=drop_audio,
-        allow_missing=_names("allow_missing", allow_missing),
+        allow_missing=view.target.allow_missing | names_in("allow_missing", allow_missing),
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
         with_global_stats=with_global_stats,
@@ -96,7 +97,8 @@ def _require_room_for_old_stats(view: View, version: FormatVersion) -> None:
         )
 
 
-def _names(option: str, names: Iterable[str]) -> frozenset[str]:
+def names_in(option: str, names: Iterable[str]) -> frozenset[str]:
+    """The names in a list; a lone text, which would be taken letter by letter, is refused."""
     if isinstance(names, str):
         raise UsageError(f"{option} is '{names}', expected a list of names: ['{names}']")
     return frozenset(names)

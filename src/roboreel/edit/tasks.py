@@ -103,7 +103,7 @@ def retasked(
     for text in [every, *replacing.values(), *episodes.values()]:
         if text is not None and not _is_text(text):
             raise UsageError(f"a task needs a text: {text!r} is none")
-    require_tasks_from(tasks_from)
+    require_tasks_from(tasks_from, "--replace (replacing=)", is_given=bool(replacing))
     texts: _Texts = [()] * len(view.pieces)
     single = dict(zip(places(view, episodes).tolist(), episodes.values(), strict=True))
     if replacing:
@@ -128,8 +128,12 @@ def require_tasks(texts: _Texts, wanted: Iterable[str]) -> None:
         raise UsageError(f"no episode has the task {listed(unknown)}: there are {listed(known)}")
 
 
-def require_tasks_from(tasks_from: TasksFrom | None) -> None:
-    """Raise `UsageError` where it is neither of the two."""
+def require_tasks_from(
+    tasks_from: TasksFrom | None, chooser: str = "", *, is_given: bool = True
+) -> None:
+    """Raise `UsageError` where it is neither of the two, or nothing is chosen by task."""
+    if tasks_from is not None and not is_given:
+        raise UsageError(f"--tasks-from (Python: tasks_from=) goes with {chooser}")
     if tasks_from is not None and tasks_from not in get_args(TasksFrom):
         choices = ", ".join(get_args(TasksFrom))
         raise UsageError(f"tasks_from is '{tasks_from}', expected one of {choices}")

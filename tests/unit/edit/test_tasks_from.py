@@ -133,6 +133,10 @@ def test_a_task_that_only_lists_have_is_no_longer_there_by_rows(torn: Path) -> N
         dataset.keep(task="never done", tasks_from="rows")
     with pytest.raises(roboreel.UsageError, match="tasks_from is 'lists'"):
         dataset.keep(task=TASKS[0], tasks_from="lists")  # type: ignore[arg-type]
+    with pytest.raises(roboreel.UsageError, match="goes with --task"):
+        dataset.keep([0], tasks_from="rows")
+    with pytest.raises(roboreel.UsageError, match="goes with --replace"):
+        dataset.set_tasks("one", tasks_from="rows")
 
 
 def test_a_further_text_of_a_list_only_counts_where_it_is_chosen(torn: Path) -> None:

@@ -17,7 +17,7 @@ from roboreel.cli.writing import Writing, only_prints, run_shown, write_edited, 
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.splits import by_task as places_by_task
 from roboreel.edit.splits import named
-from roboreel.edit.tasks import TasksFrom
+from roboreel.edit.tasks import TasksFrom, require_tasks_from
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.ops import Plan, Report
@@ -61,8 +61,7 @@ def split(
         raise UsageError("say how to divide: --into NAME=0.8,NAME=0.2, or --by-task")
     if by_task and seed is not None:
         raise UsageError("--seed shuffles what fractions divide; tasks do not")
-    if tasks_from is not None and not by_task:
-        raise UsageError("--tasks-from goes with --by-task")
+    require_tasks_from(tasks_from, "--by-task", is_given=by_task)
     if as_splits:
         write_edited(source, options, lambda dataset: _one(dataset, into, seed, tasks_from))
     else:
