@@ -16,6 +16,7 @@ from roboreel.edit.encoding import Encoding
 from roboreel.edit.like import Like
 from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.relative import RelativeActions
+from roboreel.edit.splits import Fractions
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.errors import UsageError
 from roboreel.format.fps import parse_fps
@@ -78,20 +79,28 @@ class Verbs:
         return selection.kept(view, np.flatnonzero(~chosen))
 
     def split(
-        self, into: Mapping[str, float | Iterable[int]], *, seed: int | None = None
+        self,
+        into: Mapping[str, float | Iterable[int]],
+        *,
+        seed: int | None = None,
+        rest: str | None = None,
+        fractions: Fractions = "whole",
     ) -> dict[str, View]:
         """Divide the episodes among views, each episode once, in order.
 
         Args:
-            into: by name a fraction of the episodes (a float), or their numbers. Of fractions, each is
-                rounded down, and the last part takes all that remains.
+            into: by name a fraction of the episodes (a float), or their numbers. Each fraction is rounded
+                down; the last part takes what rounding leaves.
             seed: shuffles which episodes go where; within a part they keep their order.
+            rest: the part that takes all episodes that the others leave; it may be a new one.
+            fractions: `whole` refuses fractions that sum to less than 1 unless `rest` is given. `lerobot`
+                follows lerobot's rule: the last part silently takes all that remains.
 
         Raises:
-            UsageError: parts overlap, leave out an episode, sum to more than one, or would be empty.
+            UsageError: parts overlap, leave out an episode, sum to more or less than 1, or would be empty.
         """
         view = self.as_view()
-        places = splits.divided(view, into, seed)
+        places = splits.divided(view, into, seed, rest, fractions)
         return {name: selection.kept(view, part) for name, part in places.items()}
 
     def split_by_task(self) -> dict[str, View]:
@@ -101,11 +110,16 @@ class Verbs:
         return {name: selection.kept(view, part) for name, part in places.items()}
 
     def as_splits(
-        self, into: Mapping[str, float | Iterable[int]], *, seed: int | None = None
+        self,
+        into: Mapping[str, float | Iterable[int]],
+        *,
+        seed: int | None = None,
+        rest: str | None = None,
+        fractions: Fractions = "whole",
     ) -> View:
         """One view in which these parts follow each other as named splits: see `split`."""
         view = self.as_view()
-        return splits.named(view, splits.divided(view, into, seed))
+        return splits.named(view, splits.divided(view, into, seed, rest, fractions))
 
     def trim(self, frames: Mapping[int, tuple[int, int]]) -> View:
         """Narrow episodes to frames `[start, stop)`, rows and pictures together.

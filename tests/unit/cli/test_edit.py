@@ -364,6 +364,8 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "no part": (2, ["split", "{source}", "--seed", "1", *OUT], "say how to divide"),
     "two ways": (2, ["split", "{source}", "--by-task", "--into", "a=1.0", *OUT], "say how to"),
     "a seed for tasks": (2, ["split", "{source}", "--by-task", "--seed", "1", *OUT], "--seed"),
+    "a rest for tasks": (2, ["split", "{source}", "--by-task", "--rest", "a", *OUT], "--rest goes"),
+    "a rest of nothing": (2, ["split", "{source}", "--rest", "a", *OUT], "say how to divide"),
     "parts in place": (2, ["split", "{source}", "--by-task", "--in-place"], "one dataset only"),
     "parts nowhere": (2, ["split", "{source}", "--by-task"], "give the folder"),
     "a part that is there": (
