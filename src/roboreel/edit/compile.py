@@ -54,6 +54,7 @@ from roboreel.edit.plan import (
 from roboreel.edit.recoded import Recode
 from roboreel.edit.relative import relative_components
 from roboreel.edit.sound import sound_view
+from roboreel.edit.trims import trimmed_episodes
 from roboreel.edit.unite import United, unite
 from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
@@ -144,6 +145,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
             *_unlike(view, features, inventory.rows[view.rows]),
         ),
         losses=(*_losses(view, inventory), *view.lost, *torn),
+        trimmed=trimmed_episodes(view),
         skipped=skipped,
         refused=refused,
     )

@@ -1,6 +1,6 @@
 """What can be done with a dataset before it is written: each verb gives a new view.
 
-Only two need values, and read them at once: `trim_still`, and `add` where a function is given.
+Only three need values, and read them at once: `trim_still`, `suggest_still`, and `add` with a function.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roboreel.edit import features, recompute, rows, selection, splits
+from roboreel.edit import features, recompute, rows, selection, splits, still
 from roboreel.edit.encoding import Encoding
 from roboreel.edit.like import Like
 from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.relative import RelativeActions
+from roboreel.edit.selection import FrameRange
 from roboreel.edit.splits import Fractions
+from roboreel.edit.still import StillSuggestion
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.errors import UsageError
 from roboreel.format.fps import parse_fps
@@ -121,11 +123,11 @@ class Verbs:
         view = self.as_view()
         return splits.named(view, splits.divided(view, into, seed, rest, fractions))
 
-    def trim(self, frames: Mapping[int, tuple[int, int]]) -> View:
-        """Narrow episodes to frames `[start, stop)`, rows and pictures together.
+    def trim(self, frames: Mapping[int, FrameRange]) -> View:
+        """Narrow episodes to frames `[start, stop)`, rows and frames together.
 
         Args:
-            frames: the range to keep, by episode.
+            frames: the range to keep, by episode; `(10, None)` keeps all from frame 10 on.
 
         Raises:
             UsageError: an episode is not there, or a range is empty or not inside it.
@@ -142,7 +144,8 @@ class Verbs:
         """Leave out the frames at both ends of episodes in which nothing moves. Reads the rows at once.
 
         Args:
-            most: how far a value may be from that of the frame before while it stands still.
+            most: how far a value may be from that of the frame before while it stands still, in the
+                feature's own unit (radians, degrees, …); `suggest_still` suggests one.
             feature: the numeric feature that tells.
             episodes: those to narrow; by default all.
 
@@ -150,9 +153,26 @@ class Verbs:
             UsageError: there is no such feature or episode, or one never moves.
         """
         view = self.as_view()
-        everything = np.arange(len(view.pieces), dtype=np.int64)
-        places = everything if episodes is None else selection.places(view, episodes)
-        return selection.trimmed(view, rows.moving(view, feature, most, places))
+        places = selection.places_or_all(view, episodes)
+        return selection.trimmed(view, still.moving(view, feature, most, places))
+
+    def suggest_still(
+        self,
+        feature: str = "observation.state",
+        *,
+        episodes: Iterable[int] | None = None,
+    ) -> StillSuggestion:
+        """Suggest what `trim_still` should take as standing still. Reads the rows at once.
+
+        Args:
+            feature: the numeric feature that tells.
+            episodes: those to look at; by default all.
+
+        Raises:
+            UsageError: there is no such feature or episode.
+        """
+        view = self.as_view()
+        return still.suggested(view, feature, selection.places_or_all(view, episodes))
 
     def reorder(self, order: Sequence[int]) -> View:
         """Put the episodes into another order.

@@ -334,5 +334,6 @@ def _report(
         resumed=resumed,
         problems=(*plan.problems, *problems),
         losses=plan.losses,
+        trimmed=plan.trimmed,
         skipped=plan.skipped,
     )

@@ -49,6 +49,19 @@ def test_a_shuffle_has_every_episode_once_and_is_the_same_for_a_seed(
     assert orders == [tuple(_rows(dataset.shuffle(seed=seed))) for seed in range(20)]
 
 
+def test_ranges_may_be_open(dataset: roboreel.Dataset) -> None:
+    view = dataset.trim({3: (2, None), 0: (None, 5), 1: (None, None)})
+    lengths = lengths_of(dataset.as_view())
+    assert lengths_of(view).tolist() == [5, lengths[1], lengths[2], lengths[3] - 2]
+    assert view.pieces.stop.tolist() == [5, -1, -1, -1]
+    assert lengths_of(view.trim({3: (1, None)}))[3] == lengths[3] - 3
+
+
+def test_all_ranges_that_do_not_fit_are_told(dataset: roboreel.Dataset) -> None:
+    with pytest.raises(roboreel.UsageError, match=r"episode 0 has .*: 99: is not .*episode 1 has"):
+        dataset.trim(dict.fromkeys(range(4), (99, None)))
+
+
 def test_trimmed_lengths_count_from_the_piece_before(dataset: roboreel.Dataset) -> None:
     once = dataset.trim({3: (2, 12), 0: (0, 12)})
     assert lengths_of(once).tolist() == [12, 9, 1, 10]
