@@ -12,6 +12,7 @@ from roboreel.dataset.open import open_dataset
 from roboreel.dataset.survey import survey
 from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
+from roboreel.edit.encoding import Reencoding
 from roboreel.edit.plan import Plan, source_prefix
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.edit.view import View, whole_view
@@ -37,6 +38,7 @@ def plan_convert(
     on_broken: OnBroken = "fail",
     timestamps: Timestamps = "regular",
     allow_reencode: bool = False,
+    reencoding: Reencoding | None = None,
     drop_audio: bool = False,
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
@@ -57,6 +59,7 @@ def plan_convert(
             `source_timestamp`; `keep` copies them.
         allow_reencode: episodes that start inside a GOP may be encoded again where the target has a file
             per episode.
+        reencoding: how to encode these; by default near the quality and rate of the source.
         drop_audio: leave sound out of the videos.
         video_backend: what decodes videos for statistics: `pyav`, `torchcodec` or `decord`.
         keep_old_stats: from v2.0 to v2.1: `meta/stats.json` stays, beside the new statistics.
@@ -78,6 +81,7 @@ def plan_convert(
         timestamps=timestamps,
         on_broken=on_broken,
         reencode=allow_reencode,
+        reencoding=reencoding,
         drop_audio=drop_audio,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
@@ -100,6 +104,7 @@ def convert(
     on_broken: OnBroken = "fail",
     timestamps: Timestamps = "regular",
     allow_reencode: bool = False,
+    reencoding: Reencoding | None = None,
     drop_audio: bool = False,
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
@@ -130,6 +135,7 @@ def convert(
         on_broken=on_broken,
         timestamps=timestamps,
         allow_reencode=allow_reencode,
+        reencoding=reencoding,
         drop_audio=drop_audio,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,

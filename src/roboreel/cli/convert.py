@@ -44,6 +44,7 @@ def convert(
             on_broken=options.on_broken.value,
             timestamps=timestamps.value,
             allow_reencode=options.allow_reencode,
+            reencoding=options.encoder,
             drop_audio=options.drop_audio,
             video_backend=options.video_backend,
             keep_old_stats=keep_old_stats,

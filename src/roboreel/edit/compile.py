@@ -23,6 +23,7 @@ from roboreel.edit.compile_video import (
     refuse_audio,
     refuse_cuts,
     refuse_sizes,
+    refuse_unused,
 )
 from roboreel.edit.like import not_followed, rule_of
 from roboreel.edit.pack import runs
@@ -123,6 +124,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
         for p in view.model.extra_files
     ]
     ops += _old_stats(view, inventory)
+    refuse_unused(of, ops)
     kept = np.zeros(len(of.pieces), dtype=np.bool_)
     kept[view.rows] = True
     splits, torn = carried_splits(of, kept)

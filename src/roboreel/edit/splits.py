@@ -123,7 +123,7 @@ def _by_share(
         _refuse_remainder(len(order), total, shares)
     slack = 0.0 if fractions == "lerobot" else _ROUNDING
     sizes = {name: math.floor(len(order) * share + slack) for name, share in shares.items()}
-    last = next(reversed(shares)) if rest is None else rest
+    last = [*shares][-1] if rest is None else rest
     sizes[last] = len(order) - sum(size for name, size in sizes.items() if name != last)
     ends = np.cumsum([*sizes.values()]).tolist()
     spans = zip(sizes, [0, *ends[:-1]], ends, strict=True)

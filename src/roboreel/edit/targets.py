@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from roboreel.edit.encoding import Reencoding
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion, parse_version
 
@@ -25,6 +26,7 @@ def target_for(
     timestamps: Timestamps | None = None,
     on_broken: OnBroken = "fail",
     reencode: bool = False,
+    reencoding: Reencoding | None = None,
     drop_audio: bool = False,
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
@@ -40,6 +42,7 @@ def target_for(
         timestamps: what to do with irregular ones; by default they are kept where the version stays.
         on_broken: what to do with episodes that cannot be written.
         reencode: whether episodes that start inside a GOP may be encoded again.
+        reencoding: how to encode what must be encoded again; by default near the source.
         drop_audio: whether to leave sound out.
         video_backend: what decodes videos for statistics.
         keep_old_stats: whether statistics of a v2.0 dataset as a whole are kept beside those per episode.
@@ -68,6 +71,7 @@ def target_for(
         timestamps=timestamps or ("regular" if changes else "keep"),
         on_broken=on_broken,
         reencode=reencode,
+        reencoding=reencoding or Reencoding(),
         drop_audio=drop_audio,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roboreel.edit import features, recompute, rows, selection, splits, still
-from roboreel.edit.encoding import Encoding
+from roboreel.edit.encoding import Encoding, Reencoding
 from roboreel.edit.like import Like
 from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.relative import RelativeActions
@@ -322,6 +322,7 @@ class Verbs:
         timestamps: Timestamps | None = None,
         on_broken: OnBroken = "fail",
         allow_reencode: bool = False,
+        reencoding: Reencoding | None = None,
         drop_audio: bool = False,
         video_backend: VideoBackend = "pyav",
         regroup: bool | None = None,
@@ -336,6 +337,7 @@ class Verbs:
                 default they are kept where the version stays.
             on_broken: `fail` refuses where an episode cannot be written, `skip` leaves such episodes out.
             allow_reencode: whether episodes that start inside a GOP may be encoded again.
+            reencoding: how to encode these, and what `resample` encodes; by default near the source.
             drop_audio: whether to leave sound out.
             video_backend: what decodes videos for statistics: `pyav`, `torchcodec` or `decord`.
             regroup: whether to pack episodes into files anew; by default where the version changes, or a
@@ -353,6 +355,7 @@ class Verbs:
             timestamps=timestamps,
             on_broken=on_broken,
             reencode=allow_reencode,
+            reencoding=reencoding,
             drop_audio=drop_audio,
             video_backend=video_backend,
             regroup=regroup,

@@ -307,6 +307,41 @@ def test_every_third_row_and_frame(roboreel: Roboreel, source: Path, tmp_path: P
         assert [one.numbers for one in result.frames(got, TOP)] == [(k, number, 0) for k in taken]
 
 
+def test_resampled_videos_are_encoded_as_asked(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    settings = ["--vcodec", "hevc", "--crf", "20", "--g", "3", "--preset", "ultrafast"]
+    done = roboreel("resample", source, "--fps", "15", *settings, "-o", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    result = read(tmp_path / "out")
+    assert faults(result) == []
+    facts = result.info["features"][TOP]["info"]
+    known = [facts[f"video.{name}"] for name in ("codec", "crf", "g", "preset")]
+    assert known == ["hevc", 20, 3, "ultrafast"]
+
+
+ENCODING = ("convert", "delete", "encode", "keep", "merge", "resample", "split", "trim")
+
+
+@pytest.mark.parametrize("command", ENCODING)
+def test_all_that_encode_have_the_options_of_an_encoder(roboreel: Roboreel, command: str) -> None:
+    done = roboreel(command, "--help")
+    assert done.code == 0
+    for option in ("--vcodec", "--pix-fmt", "--g ", "--crf", "--preset", "--fast-decode"):
+        assert option in done.out
+
+
+def test_encoder_settings_without_effect_are_refused(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    for edit in (["delete", source, "--episodes", "0"], ["convert", source, "--to", "v2.1"]):
+        done = roboreel(*edit, "--vcodec", "h264", "-o", tmp_path / "out")
+        assert (done.code, done.out) == (1, "")
+        assert "--vcodec h264 would have no effect" in done.err
+    assert roboreel("resample", source, "--crf", "20").code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_versions_are_put_together(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
     camera = {TOP: Camera(height=32, gop=2)}
     old = make_dataset(tmp_path / "old", version="v2.0", episodes=(3, 2), cameras=camera)
