@@ -111,19 +111,22 @@ class Writing:
         str | None,
         typer.Option(
             "--vcodec",
-            help="Encode videos that must be re-encoded as h264, hevc, libsvtav1, … Default: the source's"
-            " codec.",
+            help="Encode videos that must be re-encoded with h264, hevc, libsvtav1, … Default: the source's"
+            " codec; of `encode` libsvtav1.",
         ),
     ] = None
     pix_fmt: Annotated[
-        str | None, typer.Option("--pix-fmt", help="Their pixel format. Default: the source's.")
+        str | None,
+        typer.Option(
+            "--pix-fmt", help="Their pixel format. Default: the source's; of `encode` yuv420p."
+        ),
     ] = None
     g: Annotated[
         int | None,
         typer.Option(
             "--g",
             min=1,
-            help="Frames from keyframe to keyframe. Default: the source's, at most 30.",
+            help="Frames from keyframe to keyframe. Default: the source's, at most 30; of `encode` 2.",
         ),
     ] = None
     crf: Annotated[
@@ -131,12 +134,16 @@ class Writing:
         typer.Option(
             "--crf",
             min=0,
-            help="CRF, 0 to 63: lower gives better quality and larger files. Default: near the source.",
+            help="CRF, 0 to 63: lower gives better quality and larger files. Default: near the source's; of"
+            " `encode` 30.",
         ),
     ] = None
     preset: Annotated[
         str | None,
-        typer.Option("--preset", help="The encoder's own speed setting. Default: a fast one."),
+        typer.Option(
+            "--preset",
+            help="The encoder's own speed setting. Default: a fast one; of `encode` 12 (AV1).",
+        ),
     ] = None
     fast_decode: Annotated[
         int | None, typer.Option("--fast-decode", min=0, max=2, help="Tune for players, 0 to 2.")

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roboreel.edit import features, recompute, rows, selection, splits, still
+from roboreel.edit.dividing import Dividing
 from roboreel.edit.encoding import Encoding, Reencoding
 from roboreel.edit.like import Like
 from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.relative import RelativeActions
 from roboreel.edit.selection import FrameRange
-from roboreel.edit.splits import Fractions
 from roboreel.edit.still import StillSuggestion
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.errors import UsageError
@@ -32,17 +32,13 @@ if TYPE_CHECKING:
 _MOST_FPS = 100_000
 
 
-class Verbs:
+class Verbs(Dividing):
     """The verbs that an open dataset and a view share.
 
     Episodes are called by their numbers: in an open dataset those of its documents, in a view their places.
     """
 
     __slots__ = ()
-
-    def as_view(self) -> View:
-        """The view of all of it."""
-        raise NotImplementedError
 
     def keep(
         self,
@@ -79,49 +75,6 @@ class Verbs:
         view = self.as_view()
         chosen = selection.chosen(view, episodes, task, min_frames, max_frames)
         return selection.kept(view, np.flatnonzero(~chosen))
-
-    def split(
-        self,
-        into: Mapping[str, float | Iterable[int]],
-        *,
-        seed: int | None = None,
-        rest: str | None = None,
-        fractions: Fractions = "whole",
-    ) -> dict[str, View]:
-        """Divide the episodes among views, each episode once, in order.
-
-        Args:
-            into: by name a fraction of the episodes (a float), or their numbers. Each fraction is rounded
-                down; the last part takes what rounding leaves.
-            seed: shuffles which episodes go where; within a part they keep their order.
-            rest: the part that takes all episodes that the others leave; it may be a new one.
-            fractions: `whole` refuses fractions that sum to less than 1 unless `rest` is given. `lerobot`
-                follows lerobot's rule: the last part silently takes all that remains.
-
-        Raises:
-            UsageError: parts overlap, leave out an episode, sum to more or less than 1, or would be empty.
-        """
-        view = self.as_view()
-        places = splits.divided(view, into, seed, rest, fractions)
-        return {name: selection.kept(view, part) for name, part in places.items()}
-
-    def split_by_task(self) -> dict[str, View]:
-        """A view for each task: the episodes whose first task it is."""
-        view = self.as_view()
-        places = splits.by_task(view)
-        return {name: selection.kept(view, part) for name, part in places.items()}
-
-    def as_splits(
-        self,
-        into: Mapping[str, float | Iterable[int]],
-        *,
-        seed: int | None = None,
-        rest: str | None = None,
-        fractions: Fractions = "whole",
-    ) -> View:
-        """One view in which these parts follow each other as named splits: see `split`."""
-        view = self.as_view()
-        return splits.named(view, splits.divided(view, into, seed, rest, fractions))
 
     def trim(self, frames: Mapping[int, FrameRange]) -> View:
         """Narrow episodes to frames `[start, stop)`, rows and frames together.
