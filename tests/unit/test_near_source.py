@@ -249,6 +249,43 @@ def test_settings_without_effect_are_refused(tmp_path: Path) -> None:
     assert roboreel.write(allowed, out=tmp_path / "out").frames_encoded == 0
 
 
+def test_videos_of_two_codecs_each_keep_theirs(tmp_path: Path) -> None:
+    parts = []
+    codecs: tuple[Any, ...] = ("h264", "av1")
+    for codec in codecs:
+        camera = {TOP: Camera(codec=codec, height=32)}
+        folder = make_dataset(tmp_path / codec, version="v3.0", episodes=(6,), cameras=camera)
+        parts.append(roboreel.open(folder))
+    out = tmp_path / "out"
+    roboreel.write(roboreel.concat(parts).resample(15), out=out)
+    assert _frames(out) == [[0, 2, 4], [0, 2, 4]]
+    found = {_stream(path)[0] for path in out.rglob("*.mp4")}
+    assert found == {"h264", "libdav1d"} or found == {"h264", "av1"}
+    one = tmp_path / "one"
+    asked = Reencoding(vcodec="h264")
+    roboreel.write(roboreel.concat(parts).resample(15).with_target(reencoding=asked), out=one)
+    assert {_stream(path)[0] for path in one.rglob("*.mp4")} == {"h264"}
+    assert roboreel.check(one).problems == ()
+
+
+def test_auto_is_resolved_before_planning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("roboreel.planning.encoder_that_works", lambda settings: len(settings) - 1)
+    camera = {TOP: Camera(height=32)}
+    source = make_dataset(tmp_path / "a", version="v3.0", episodes=(4,), cameras=camera)
+    view = roboreel.open(source).resample(15).with_target(reencoding=Reencoding(vcodec="auto"))
+    plan = roboreel.plan_write(view, out=tmp_path / "out")
+    (op,) = (op for op in plan.ops if isinstance(op, EncodeVideo))
+    assert op.encoder["codec"] == "libsvtav1"
+
+
+def test_images_need_a_pixel_format(tmp_path: Path) -> None:
+    camera = {TOP: Camera(height=32, storage="image")}
+    source = make_dataset(tmp_path / "a", version="v3.0", episodes=(4,), cameras=camera)
+    view = roboreel.open(source).encode({TOP: roboreel.Encoding(pix_fmt=None)})
+    with pytest.raises(PlanError, match="give a pixel format"):
+        roboreel.plan_write(view, out=tmp_path / "out")
+
+
 def test_depth_stays_lossless_whatever_is_asked(tmp_path: Path) -> None:
     camera = {TOP: Camera(height=32, gop=2)}
     source = make_dataset(tmp_path / "a", version="v3.0", episodes=(4,), cameras=camera)

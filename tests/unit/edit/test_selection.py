@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import roboreel
 from roboreel.edit.selection import lengths_of, tasks_of
 from roboreel.edit.view import View
+from roboreel.testing import make_dataset
 from tests.unit.edit.conftest import LENGTHS, TASKS
 
 
@@ -55,6 +57,23 @@ def test_ranges_may_be_open(dataset: roboreel.Dataset) -> None:
     assert lengths_of(view).tolist() == [5, lengths[1], lengths[2], lengths[3] - 2]
     assert view.pieces.stop.tolist() == [5, -1, -1, -1]
     assert lengths_of(view.trim({3: (1, None)}))[3] == lengths[3] - 3
+
+
+def test_a_plan_and_a_report_name_what_is_trimmed(tmp_path: Path) -> None:
+    parts = [
+        roboreel.open(make_dataset(tmp_path / name, episodes=(5, 4), cameras={})) for name in "ab"
+    ]
+    view = roboreel.concat([parts[0].trim({1: (1, None)}), parts[1].trim({0: (0, 5)}).delete([1])])
+    view = view.trim({2: (2, 4)})
+    wanted = [f"episode 1 of '{tmp_path / 'a'}': 4 → 3, keeps 1:4"]
+    wanted += [f"episode 0 of '{tmp_path / 'b'}': 5 → 2, keeps 2:4"]
+    plan = roboreel.plan_write(view, out=tmp_path / "out")
+    assert [str(one) for one in plan.trimmed] == wanted
+    report = roboreel.run(plan)
+    assert report.trimmed == plan.trimmed
+    assert roboreel.Report.from_json(report.to_json()) == report
+    older = {name: value for name, value in report.to_json().items() if name != "trimmed"}
+    assert roboreel.Report.from_json(older).trimmed == ()
 
 
 def test_all_ranges_that_do_not_fit_are_told(dataset: roboreel.Dataset) -> None:
