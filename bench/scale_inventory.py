@@ -24,6 +24,7 @@ def assumed_inventory(dataset: Dataset) -> Inventory:
             packets=rows,
             lead=np.zeros(len(rows), dtype=np.int64),
             size_bytes=rows * 12_000,
+            keyframes=np.ones_like(rows),
             stream=np.zeros(len(rows), dtype=np.int64),
         )
         for camera in dataset.cameras

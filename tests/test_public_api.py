@@ -25,6 +25,7 @@ def test_public_names() -> None:
         "Plan",
         "PlanError",
         "Problem",
+        "Reencoding",
         "Report",
         "RoboreelError",
         "RunError",

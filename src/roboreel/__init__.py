@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from roboreel.dataset.diff import Difference, DiffReport, diff
     from roboreel.dataset.open import open_dataset as open
     from roboreel.edit.concat import concat
-    from roboreel.edit.encoding import Encoding
+    from roboreel.edit.encoding import Encoding, Reencoding
     from roboreel.edit.plan import Plan
     from roboreel.edit.view import View
     from roboreel.errors import (
@@ -59,6 +59,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "Problem",
+    "Reencoding",
     "Report",
     "RoboreelError",
     "RunError",
@@ -92,6 +93,7 @@ _HOME = {
     "Feature": "format.feature",
     "FormatVersion": "format.version",
     "Plan": "edit.plan",
+    "Reencoding": "edit.encoding",
     "Report": "runner.report",
     "StatsReport": "dataset.check.stats_report",
     "View": "edit.view",

@@ -12,6 +12,7 @@ from roboreel.dataset.open import open_dataset
 from roboreel.dataset.survey import survey
 from roboreel.dataset.survey_stats import statistics_files
 from roboreel.edit.compile import compile_view
+from roboreel.edit.encoding import Reencoding
 from roboreel.edit.plan import Plan, source_prefix
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.edit.view import View, whole_view
@@ -39,6 +40,7 @@ def plan_convert(
     on_broken: OnBroken = "fail",
     timestamps: Timestamps = "regular",
     allow_reencode: bool = False,
+    reencoding: Reencoding | None = None,
     drop_audio: bool = False,
     allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
@@ -61,6 +63,7 @@ def plan_convert(
             `source_timestamp`; `keep` copies them.
         allow_reencode: episodes that start inside a GOP may be encoded again where the target has a file
             per episode.
+        reencoding: how to encode these; by default near the quality and rate of the source.
         drop_audio: leave sound out of the videos.
         allow_missing: actions, states and cameras that the result may lack, as their columns or videos are
             missing.
@@ -85,6 +88,7 @@ def plan_convert(
         timestamps=timestamps,
         on_broken=on_broken,
         reencode=allow_reencode,
+        reencoding=reencoding,
         drop_audio=drop_audio,
         allow_missing=allow_missing,
         video_backend=video_backend,
@@ -109,6 +113,7 @@ def convert(
     on_broken: OnBroken = "fail",
     timestamps: Timestamps = "regular",
     allow_reencode: bool = False,
+    reencoding: Reencoding | None = None,
     drop_audio: bool = False,
     allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
@@ -141,6 +146,7 @@ def convert(
         on_broken=on_broken,
         timestamps=timestamps,
         allow_reencode=allow_reencode,
+        reencoding=reencoding,
         drop_audio=drop_audio,
         allow_missing=allow_missing,
         video_backend=video_backend,

@@ -14,7 +14,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.survey import survey
 from roboreel.dataset.survey_pieces import survey_pieces
 from roboreel.edit.clips import with_clips
-from roboreel.edit.encoding import AUTO, HARDWARE, SOFTWARE, encoder_settings
+from roboreel.edit.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder_settings
 from roboreel.edit.pieces import Pieces
 from roboreel.edit.view import Clips, View
 from roboreel.errors import PlanError
@@ -99,12 +99,17 @@ def with_encoders(view: View) -> View:
     """The view with an encoder's name for `auto`: the first hardware encoder that works, else AV1's."""
     found = {}
     for camera, encoding in view.encodings.items():
-        tried = [replace(encoding, vcodec=name) for name in (*HARDWARE, SOFTWARE)]
-        if encoding.vcodec == AUTO:
-            works = encoder_that_works([encoder_settings(one) for one in tried])
-            encoding = tried[works]
-        found[camera] = encoding
-    return replace(view, encodings=found)
+        found[camera] = _that_works(encoding) if encoding.vcodec == AUTO else encoding
+    target = view.target
+    if target.reencoding.vcodec == AUTO:
+        works = _that_works(Encoding(**target.reencoding.given)).vcodec
+        target = replace(target, reencoding=replace(target.reencoding, vcodec=works))
+    return replace(view, encodings=found, target=target)
+
+
+def _that_works(encoding: Encoding) -> Encoding:
+    tried = [replace(encoding, vcodec=name) for name in (*HARDWARE, SOFTWARE)]
+    return tried[encoder_that_works([encoder_settings(one) for one in tried])]
 
 
 def require_one_subtask_list(view: View) -> None:

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from roboreel.edit.compile_video import ENCODERS
+from roboreel.edit.encoding import Reencoding, encoder_settings
+from roboreel.edit.near_source import SourceRate, near_source
 from roboreel.errors import VideoError
+from roboreel.format.declared import codec_name
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.decode import decode_frames, decode_picture, rgb
@@ -124,6 +126,14 @@ def test_pictures_that_are_none_are_refused(data: bytes) -> None:
         decode_picture(data)
 
 
+def _encoder(entry: str) -> dict[str, str]:
+    """Settings for a stream of this kind that is encoded again, where its quality is high."""
+    rate = SourceRate(codec=codec_name(entry), bits_per_pixel=1.0, fps=FPS, gop=2)
+    near = near_source(rate, Reencoding(), FPS)
+    assert near is not None
+    return encoder_settings(near)
+
+
 @pytest.mark.parametrize("fps", [Fraction(30), Fraction(2997, 100), Fraction(1)], ids=str)
 @pytest.mark.parametrize("frames", [1, 2, 7])
 @pytest.mark.parametrize("entry", ["avc1", "hvc1", "av01"])
@@ -132,7 +142,7 @@ def test_encoded_again_every_frame_is_at_its_time(
 ) -> None:
     drawn = [av.VideoFrame.from_ndarray(draw(0, n), format="yuv420p") for n in range(frames)]
     root = LocalRoot(tmp_path)
-    assert encode_frames(root, "a/b.mp4", drawn, fps=fps, encoder=ENCODERS[entry]) == frames
+    assert encode_frames(root, "a/b.mp4", drawn, fps=fps, encoder=_encoder(entry)) == frames
     assert root.list() == ("a/b.mp4",)
     assert [one.time for one in shown(tmp_path / "a/b.mp4")] == [n / fps for n in range(frames)]
     decoded = decode_frames(root, "a/b.mp4", range(frames))
@@ -147,7 +157,7 @@ def test_shortest_hevc_is_encoded_every_time(tmp_path: Path) -> None:
     for number in range(24):
         drawn = [av.VideoFrame.from_ndarray(draw(0, n), format="yuv420p") for n in range(2)]
         count = 1 + number % 2
-        encode_frames(root, "a.mp4", drawn[:count], fps=FPS, encoder=ENCODERS["hvc1"])
+        encode_frames(root, "a.mp4", drawn[:count], fps=FPS, encoder=_encoder("hvc1"))
         assert [one.time for one in shown(tmp_path / "a.mp4")] == [n / FPS for n in range(count)]
 
 
@@ -155,7 +165,7 @@ def test_encoded_again_every_keyframe_resets_the_decoder(tmp_path: Path) -> None
     drawn = [av.VideoFrame.from_ndarray(draw(0, n), format="yuv420p") for n in range(9)]
     for entry in ("avc1", "hvc1"):
         path = tmp_path / f"{entry}.mp4"
-        encode_frames(LocalRoot(tmp_path), path.name, drawn, fps=FPS, encoder=ENCODERS[entry])
+        encode_frames(LocalRoot(tmp_path), path.name, drawn, fps=FPS, encoder=_encoder(entry))
         keys = [at for at, one in enumerate(demuxed(path)) if one.keyframe]
         with path.open("rb") as file:
             points = AccessPoints(file, index_of(path))

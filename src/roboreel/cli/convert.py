@@ -44,6 +44,7 @@ def convert(
             on_broken=options.on_broken.value,
             timestamps=timestamps.value,
             allow_reencode=options.allow_reencode,
+            reencoding=options.encoder,
             drop_audio=options.drop_audio,
             allow_missing=options.allow_missing or (),
             video_backend=options.video_backend,

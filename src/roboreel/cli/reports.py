@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table, tell
-from roboreel.edit.plan import MeasureCamera
+from roboreel.edit.plan import MeasureCamera, TrimmedEpisode
 from roboreel.errors import Problem
 from roboreel.format.json_types import Json
 from roboreel.ops import Plan, Report
 
 _SHOWN_NOTES = 30
+_SHOWN_TRIMS = 30
 
 
 def tell_report(report: Report, *, as_json: bool, quiet: bool) -> None:
@@ -34,6 +37,7 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
         f" about {human_bytes(plan.input_bytes)}"
     )
     table([_op_row(op) for op in _gathered(plan_to_json(plan)["ops"])])
+    show_trims(plan.trimmed)
     _show_notes(plan.problems, plan.losses, () if plan.refused else plan.skipped)
     if plan.refused:
         tell(f"error: {plan.refused}: pass --on-broken skip to write the sound ones")
@@ -65,6 +69,7 @@ def plan_to_json(plan: Plan) -> dict[str, Json]:
         "ops": ops,
         "problems": [problem.to_json() for problem in plan.problems],
         "losses": list(plan.losses),
+        "trimmed": [one.to_json() for one in plan.trimmed],
         "skipped": [problem.to_json() for problem in plan.skipped],
         "refused": plan.refused or None,
     }
@@ -117,7 +122,19 @@ def show_report(report: Report) -> None:
     if report.files_copied:
         rows.append(("others", count(report.files_copied, "file"), "copied as they are"))
     table(rows)
+    show_trims(report.trimmed)
     _show_notes(report.problems, report.losses, report.skipped)
+
+
+def show_trims(trimmed: Sequence[TrimmedEpisode]) -> None:
+    """Say which frames stay of the episodes that lose some."""
+    if not trimmed:
+        return
+    say(f"trimmed {count(len(trimmed), 'episode')}; A:B are the frames from A to B-1")
+    for one in trimmed[:_SHOWN_TRIMS]:
+        say(f"  {one}")
+    if len(trimmed) > _SHOWN_TRIMS:
+        say(f"  … and {len(trimmed) - _SHOWN_TRIMS} more: --json lists all")
 
 
 def _show_notes(

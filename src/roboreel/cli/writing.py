@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -17,6 +18,7 @@ from roboreel.cli.reports import show_plan, tell_report
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
+from roboreel.edit.encoding import Reencoding
 from roboreel.edit.targets import VideoBackend
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
@@ -105,6 +107,47 @@ class Writing:
     allow_reencode: Annotated[
         bool, typer.Option("--allow-reencode", help="Re-encode what cannot be cut by packets.")
     ] = False
+    vcodec: Annotated[
+        str | None,
+        typer.Option(
+            "--vcodec",
+            help="Encode videos that must be re-encoded with h264, hevc, libsvtav1, … Default: the source's"
+            " codec; of `encode` libsvtav1.",
+        ),
+    ] = None
+    pix_fmt: Annotated[
+        str | None,
+        typer.Option(
+            "--pix-fmt", help="Their pixel format. Default: the source's; of `encode` yuv420p."
+        ),
+    ] = None
+    g: Annotated[
+        int | None,
+        typer.Option(
+            "--g",
+            min=1,
+            help="Frames from keyframe to keyframe. Default: the source's, at most 30; of `encode` 2.",
+        ),
+    ] = None
+    crf: Annotated[
+        float | None,
+        typer.Option(
+            "--crf",
+            min=0,
+            help="CRF, 0 to 63: lower gives better quality and larger files. Default: near the source's; of"
+            " `encode` 30.",
+        ),
+    ] = None
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset",
+            help="The encoder's own speed setting. Default: a fast one; of `encode` 12 (AV1).",
+        ),
+    ] = None
+    fast_decode: Annotated[
+        int | None, typer.Option("--fast-decode", min=0, max=2, help="Tune for players, 0 to 2.")
+    ] = None
     drop_audio: Annotated[
         bool, typer.Option("--drop-audio", help="Leave sound out of the videos.")
     ] = False
@@ -146,11 +189,25 @@ class Writing:
         return "resume" if self.resume else "clean" if self.clean else "refuse"
 
     @property
+    def encoder(self) -> Reencoding:
+        """The settings of an encoder that were given."""
+        preset = self.preset
+        number = preset is not None and re.fullmatch(r"-?\d{1,3}", preset)
+        return Reencoding(
+            vcodec=self.vcodec,
+            pix_fmt=self.pix_fmt,
+            g=self.g,
+            crf=self.crf,
+            preset=int(preset or 0) if number else preset,
+            fast_decode=self.fast_decode,
+        )
+
+    @property
     def is_asked(self) -> bool:
         """True where an option was given that only makes sense where something is written."""
         wanted = (self.out, self.to, self.data_file_mb, self.video_file_mb)
         flags = (self.in_place, self.dry_run, self.resume, self.clean, self.discard_original)
-        return any(flags) or any(value is not None for value in wanted)
+        return any(flags) or any(value is not None for value in wanted) or bool(self.encoder.given)
 
     def opened(self, source: str) -> Dataset:
         """The dataset in a folder."""
@@ -165,6 +222,7 @@ class Writing:
             timestamps=None if self.timestamps is None else self.timestamps.value,
             on_broken=self.on_broken.value,
             allow_reencode=self.allow_reencode,
+            reencoding=self.encoder,
             drop_audio=self.drop_audio,
             allow_missing=self.allow_missing or (),
             video_backend=self.video_backend,

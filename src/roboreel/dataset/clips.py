@@ -130,6 +130,7 @@ def survey_clips(
             packets=np.array([one.packets for one in found], dtype=np.int64),
             lead=np.array([one.lead for one in found], dtype=np.int64),
             size_bytes=np.array([one.size_bytes for one in found], dtype=np.int64),
+            keyframes=np.array([one.keyframes for one in found], dtype=np.int64),
             stream=np.array([one.stream + before for one in found], dtype=np.int64),
         ),
         files={one.name: one.facts for one in found},
@@ -149,6 +150,7 @@ class _Found:
     packets: int
     lead: int
     size_bytes: int
+    keyframes: int
     stream: int
     tidy_packets: int
 
@@ -176,6 +178,7 @@ def _look(root: Root, clip: Wanted, fps: Fraction, streams: Streams) -> _Found:
         packets=run.packets,
         lead=run.lead,
         size_bytes=int(table.size[run.positions].sum()),
+        keyframes=int(table.keyframe[run.positions].sum()),
         stream=streams.number(table.entry, table.other_tracks, apart),
         tidy_packets=table.packets if tidy else 0,
     )

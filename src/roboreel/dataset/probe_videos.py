@@ -51,6 +51,7 @@ class _Answer:
     packets: list[int]
     lead: list[int]
     size_bytes: list[int]
+    keyframes: list[int]
     apart: list[int]
     error: str | None = None
     entry: bytes | None = None
@@ -86,6 +87,7 @@ def _columns(answers: Sequence[_Answer]) -> pa.Table:
             "packets": pa.array([answer.packets for answer in answers], _INTEGERS),
             "lead": pa.array([answer.lead for answer in answers], _INTEGERS),
             "size_bytes": pa.array([answer.size_bytes for answer in answers], _INTEGERS),
+            "keyframes": pa.array([answer.keyframes for answer in answers], _INTEGERS),
             "apart": pa.array([answer.apart for answer in answers], pa.list_(pa.int8())),
         }
     )
@@ -97,6 +99,7 @@ def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutVideos) -
         packets=[0] * len(asked),
         lead=[0] * len(asked),
         size_bytes=[0] * len(asked),
+        keyframes=[0] * len(asked),
         apart=[NO_KIND] * len(asked),
     )
     try:
@@ -193,6 +196,7 @@ class _Probe:
             return
         answer.packets[member], answer.lead[member] = run.packets, run.lead
         answer.size_bytes[member] = int(table.size[run.positions].sum())
+        answer.keyframes[member] = int(table.keyframe[run.positions].sum())
         answer.apart[member] = TOGETHER if resets(int(run.positions[0])) else APART
 
     def _remark(self, member: int, rule: str, message: str, action: str | None = None) -> None:

@@ -118,7 +118,7 @@ def _taken(
     """One camera's facts by pieces."""
     taken = {
         name: getattr(facts, name)[row].copy()
-        for name in ("start", "packets", "lead", "size_bytes", "stream")
+        for name in ("start", "packets", "lead", "size_bytes", "keyframes", "stream")
     }
     taken["start"] += start
     paths = dataset.episodes[video_path(camera)].to_pylist()
@@ -139,6 +139,7 @@ def _taken(
                     raise StorageError(f"'{path}': {error}") from error
                 taken["packets"][at], taken["lead"][at] = run.packets, run.lead
                 taken["size_bytes"][at] = int(table.size[run.positions].sum())
+                taken["keyframes"][at] = int(table.keyframe[run.positions].sum())
                 if not points.resets(int(run.positions[0])):
                     taken["stream"][at] = _apart(streams, int(taken["stream"][at]))
     return CameraFacts(**taken)

@@ -20,6 +20,8 @@ from roboreel.storage.video.packets import SampleEntry
 
 _FILE_US, _EPISODE_US, _FRAMES_PER_US = 120, 40, 10
 _MATRIX_BYTES = 36
+_COUNTED = ("packets", "lead", "size_bytes", "keyframes")
+"""Columns of answers that become columns of `CameraFacts`."""
 
 
 class Streams:
@@ -129,8 +131,7 @@ def _facts(
     groups: Mapping[str, Sequence[int]], start: Int64, answers: pa.Table, streams: Streams
 ) -> CameraFacts:
     order = [row for rows in groups.values() for row in rows]
-    found = {name: np.zeros(len(start), dtype=np.int64) for name in ("packets", "lead")}
-    found["size_bytes"] = np.zeros(len(start), dtype=np.int64)
+    found = {name: np.zeros(len(start), dtype=np.int64) for name in _COUNTED}
     found["start"] = start
     for name, values in found.items():
         values[order] = flat(answers, name)

@@ -23,6 +23,7 @@ from roboreel.edit.compile_video import (
     refuse_audio,
     refuse_cuts,
     refuse_sizes,
+    refuse_unused,
 )
 from roboreel.edit.left_out import LeftOut, features_left_out, losses, refuse_missing
 from roboreel.edit.like import not_followed, rule_of
@@ -56,6 +57,7 @@ from roboreel.edit.plan import (
 from roboreel.edit.recoded import Recode
 from roboreel.edit.relative import relative_components
 from roboreel.edit.sound import sound_view
+from roboreel.edit.trims import trimmed_episodes
 from roboreel.edit.unite import United, unite
 from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
@@ -127,6 +129,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     ]
     kept_stats, lost_stats = old_stats(view)
     ops += kept_stats
+    refuse_unused(of, ops)
     kept = np.zeros(len(of.pieces), dtype=np.bool_)
     kept[view.rows] = True
     splits, torn = carried_splits(of, kept)
@@ -150,6 +153,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
             *_unlike(view, features, inventory.rows[view.rows]),
         ),
         losses=(*_losses(view, inventory, lacking), *lost_stats, *view.lost, *torn),
+        trimmed=trimmed_episodes(view),
         skipped=skipped,
         refused=refused,
     )

@@ -9,13 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.compile_tables import Columns
-from roboreel.edit.compile_video import DEPTH_ENCODER, ENCODERS, CameraPlan
-from roboreel.edit.encoding import encoder_settings
+from roboreel.edit.compile_video import DEPTH_ENCODER, CameraPlan, cut_inside
+from roboreel.edit.encoding import canonical_codec, encoder_name, encoder_settings
+from roboreel.edit.near_source import near_encodings
 from roboreel.edit.pack import MIB, pack
 from roboreel.edit.plan import EncodeVideo, EpisodeRange, Op
 from roboreel.edit.recoded import Recode, as_pictures, as_video, picture_size
 from roboreel.edit.unite import United
 from roboreel.format import v2, v30
+from roboreel.format.declared import codec_name
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Bools, Int64, Inventory
 from roboreel.format.layout import numbered
@@ -31,18 +33,36 @@ _BYTES_PER_PIXEL = 0.05
 
 
 def recoded(view: United, inventory: Inventory, columns: Columns) -> dict[str, Recode]:
-    """The cameras that must be encoded: where it is asked for, and all videos where frames are chosen."""
+    """The cameras that must be encoded.
+
+    Those for which it is asked; all videos where frames are chosen; and whole cameras of which an episode
+    must be cut and encoded in another codec, so that a camera's videos stay alike.
+    """
     declared = view.model.info.features
     found = {}
     for name, feature in declared.items():
         asked = name in view.view.encodings
         there = name in inventory.cameras or (feature.dtype == "image" and name in columns.types)
-        chosen = feature.is_video and view.step != 1 and name not in view.view.pictures
-        if there and (asked or chosen):
+        copied = feature.is_video and not asked and name not in view.view.pictures
+        chosen = copied and view.step != 1
+        if there and (asked or chosen or (copied and _changes_codec(view, inventory, name))):
+            near = {} if asked or feature.is_depth else near_encodings(view, inventory, name)
             found[name] = Recode(
-                how=view.view.encodings.get(name), from_tables=_in_tables(view, name)
+                how=view.view.encodings.get(name), near=near, from_tables=_in_tables(view, name)
             )
     return found
+
+
+def _changes_codec(view: United, inventory: Inventory, camera: str) -> bool:
+    """True where episodes of a camera must be cut by encoding them, in another codec than they have."""
+    vcodec, target = view.target.reencoding.vcodec, view.target
+    cut = target.version.one_file_per_episode and target.reencode and vcodec is not None
+    if not cut or view.model.info.features[camera].is_depth:
+        return False
+    stream = inventory.cameras[camera].stream[view.rows]
+    codecs = {inventory.streams[n].codec for n in stream[cut_inside(view, inventory, camera)]}
+    wanted = canonical_codec(encoder_name(vcodec or ""))
+    return any(codec_name(codec) != wanted for codec in codecs)
 
 
 def stored_as(
@@ -135,7 +155,7 @@ def _settings(
     codec = inventory.streams[int(inventory.cameras[camera].stream[row])].codec
     if view.model.info.features[camera].is_depth:
         return DEPTH_ENCODER
-    return ENCODERS[codec]
+    return encoder_settings(recode.near[codec])
 
 
 def _in_tables(view: United, camera: str) -> Bools:

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from roboreel.edit.encoding import encoder_settings
 from roboreel.edit.grouping import parts_by, stretches_of
+from roboreel.edit.near_source import near_encodings
 from roboreel.edit.pack import batches, pack, runs
 from roboreel.edit.plan import CopyVideos, EncodeVideo, EpisodeRange, Op, RemuxVideo
 from roboreel.edit.unite import United
+from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
 from roboreel.format import v2, v30
 from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory
 from roboreel.format.layout import numbered
 from roboreel.format.model import EPISODE, video_path
 
-_X264 = {"codec": "libx264", "g": "2", "crf": "18", "preset": "medium", "x264-params": "mbtree=0"}
-_X264 |= {"threads": "2"}
-_X265 = {
-    "codec": "libx265",
-    "g": "2",
-    "crf": "18",
-    "preset": "medium",
-    "x265-params": "log-level=none:info=0:bframes=0:open-gop=0:frame-threads=2",
-}
-_SVTAV1 = {"codec": "libsvtav1", "g": "2", "crf": "20", "preset": "8"}
 DEPTH_ENCODER = {
     "codec": "libx265",
     "g": "2",
     "x265-params": "log-level=none:info=0:open-gop=0:frame-threads=2:lossless=1",
 }
 """Settings for depth in hevc: what is encoded again is what was decoded."""
-ENCODERS = {"avc1": _X264, "avc3": _X264, "hvc1": _X265, "hev1": _X265, "av01": _SVTAV1}
-"""Settings by sample entry for episodes that must be re-encoded: the codec and pixel format they have, near
-lossless. mbtree makes x264's bytes differ from run to run on small pictures, its threads by their number."""
+ADVICE = "--vcodec h264"
+"""What helps where a codec has no encoder here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,30 +91,51 @@ def refuse_cuts(view: United, inventory: Inventory, copied: Iterable[str]) -> No
     """Raise `PlanError` where episodes of copied cameras would have to be re-encoded, and may or can not."""
     if not view.target.version.one_file_per_episode:
         return
-    problems = []
+    problems, lacking = [], False
     for camera in copied:
         facts = inventory.cameras[camera]
-        inside = view.rows[facts.packets[view.rows] != inventory.rows[view.rows]]
+        inside = view.rows[cut_inside(view, inventory, camera)]
         depth = view.model.info.features[camera].is_depth
+        known = near_encodings(view, inventory, camera) if len(inside) else {}
         for row in inside.tolist():
             codec = inventory.streams[int(facts.stream[row])].codec
-            if not view.target.reencode:
-                message = "starts or ends inside a GOP of its video file"
-            elif depth or codec not in ENCODERS:
-                what = "depth is not re-encoded" if depth else f"'{codec}' has no encoder here"
-                message = f"starts or ends inside a GOP of its video file, and {what}"
-            else:
+            message = "starts or ends inside a GOP of its video file"
+            if depth and view.target.reencode:
+                message += ", and depth is not re-encoded"
+            elif not depth and codec not in known:
+                lacking = True
+                message += f", and '{codec}' has no encoder here"
+            elif view.target.reencode:
                 continue
             episode = view.model.episodes[EPISODE][row].as_py()
             path = view.model.episodes[video_path(camera)][row].as_py()
             problems.append(_problem("video.gop", message, episode, camera, path))
     if problems:
-        advice = "" if view.target.reencode else ": pass --allow-reencode to re-encode them"
+        options = [] if view.target.reencode else ["--allow-reencode"]
+        options += [ADVICE] if lacking else []
+        advice = f": pass {' '.join(options)} to re-encode them" if options else ""
         raise PlanError(
             f"{view.target.version} has a file per episode, and these episodes cannot be cut from"
             f" theirs without re-encoding{advice}",
             problems,
         )
+
+
+def refuse_unused(of: View, ops: Sequence[Op]) -> None:
+    """Raise `PlanError` where settings of an encoder are given, and no video may be encoded."""
+    given = of.target.reencoding.given
+    if given and not of.target.reencode and not any(isinstance(op, EncodeVideo) for op in ops):
+        options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
+        raise PlanError(
+            f"{options} would have no effect: all videos are copied. To encode cameras, use"
+            f" `roboreel encode SRC {options}`"
+        )
+
+
+def cut_inside(view: United, inventory: Inventory, camera: str) -> Bools:
+    """(episodes of the result,) True where an episode starts or ends inside a GOP of its file."""
+    facts = inventory.cameras[camera]
+    return np.asarray(facts.packets[view.rows] != inventory.rows[view.rows], dtype=np.bool_)
 
 
 def compile_camera(view: United, inventory: Inventory, camera: str) -> CameraPlan:
@@ -225,7 +238,7 @@ def _file_per_episode(
     rows = view.rows
     size = view.model.info.chunks_size
     paths = v2.paths_of_episodes(v2.VIDEO_TEMPLATE, range(len(rows)), size, camera)
-    inside = facts.packets[rows] != inventory.rows[rows]
+    inside = cut_inside(view, inventory, camera)
     sources = view.model.episodes[video_path(camera)].take(rows).to_pylist()
     one_each = view.model.info.version.one_file_per_episode
     tidy = np.array([inventory.tidy_videos.get(path or "", -1) for path in sources], dtype=np.int64)
@@ -241,7 +254,7 @@ def _file_per_episode(
                     continue
                 reason = f"packets of {files} episodes copied, a file each"
                 ops.append(RemuxVideo(camera=camera, episodes=members, files=files, reason=reason))
-    ops += _encodes(inventory, camera, facts, rows, np.flatnonzero(inside).tolist())
+    ops += _encodes(view, inventory, camera, np.flatnonzero(inside).tolist())
     start, apart = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.bool_)
     return CameraPlan(paths, start, facts.packets[rows], apart, ops)
 
@@ -250,13 +263,13 @@ def _shifted(part: EpisodeRange, by: int) -> EpisodeRange:
     return EpisodeRange(start=part.start + by, stop=part.stop + by)
 
 
-def _encodes(
-    inventory: Inventory, camera: str, facts: CameraFacts, rows: Int64, episodes: Iterable[int]
-) -> list[Op]:
+def _encodes(view: United, inventory: Inventory, camera: str, episodes: Sequence[int]) -> list[Op]:
     ops: list[Op] = []
+    stream = inventory.cameras[camera].stream[view.rows]
+    encodings = near_encodings(view, inventory, camera) if episodes else {}
     for episode in episodes:
-        codec = inventory.streams[int(facts.stream[rows[episode]])].codec
-        encoder = ENCODERS[codec]
+        codec = inventory.streams[int(stream[episode])].codec
+        encoder = encoder_settings(encodings[codec])
         settings = " ".join(f"{key}={value}" for key, value in encoder.items())
         reason = f"starts or ends inside a GOP: decoded and encoded again ({settings})"
         members = EpisodeRange(start=episode, stop=episode + 1)

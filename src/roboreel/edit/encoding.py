@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from roboreel.errors import UsageError
 from roboreel.format.json_types import Json
@@ -36,7 +37,8 @@ class Encoding:
 
     vcodec: str = "libsvtav1"
     """`h264`, `hevc`, `av1`, an encoder's own name, or `auto`: a hardware encoder that works, else AV1."""
-    pix_fmt: str = "yuv420p"
+    pix_fmt: str | None = "yuv420p"
+    """The pixel format; None keeps that of a video's frames."""
     g: int | None = 2
     """Frames from keyframe to keyframe."""
     crf: float | None = 30
@@ -52,7 +54,8 @@ class Encoding:
 
     def __post_init__(self) -> None:
         _require(self.vcodec in VCODECS, "vcodec", self.vcodec, f"one of {', '.join(VCODECS)}")
-        _require(_is_text(self.pix_fmt), "pix_fmt", self.pix_fmt, "a pixel format such as yuv420p")
+        pixels = self.pix_fmt is None or _is_text(self.pix_fmt)
+        _require(pixels, "pix_fmt", self.pix_fmt, "a pixel format such as yuv420p")
         _require(self.g is None or _is_whole(self.g, 1), "g", self.g, "frames, 1 or more")
         known = self.crf is None or (_is_number(self.crf) and 0 <= self.crf <= 63)
         _require(known, "crf", self.crf, "a number from 0 to 63")
@@ -64,13 +67,52 @@ class Encoding:
             sound = _is_text(name) and (_is_text(value) or _is_number(value))
             _require(sound, f"extra option '{name}'", value, "a text or a number")
         if self.size is not None:
-            _require_size(self.size, self.pix_fmt)
+            _require_size(self.size, self.pix_fmt or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reencoding:
+    """Settings for videos that must be encoded again; None stays near the source's quality and rate.
+
+    The names are those of `Encoding`.
+
+    Raises:
+        UsageError: a setting that no encoder could take.
+    """
+
+    vcodec: str | None = None
+    """By default the source's codec."""
+    pix_fmt: str | None = None
+    """By default the source's."""
+    g: int | None = None
+    """Frames from keyframe to keyframe; by default the source's, at most 30."""
+    crf: float | None = None
+    """By default what `info.json` states of the source, else by the source's bits per pixel."""
+    preset: int | str | None = None
+    """By default a fast one: `veryfast` for h264 and hevc, 10 for `libsvtav1`."""
+    fast_decode: int | None = None
+
+    def __post_init__(self) -> None:
+        Encoding(**self.given)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The settings that are not left to the source, by their names."""
+        names = (one.name for one in fields(self))
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+def encoder_name(vcodec: str) -> str:
+    """The library's name of an encoder: `libx264` for `h264`."""
+    return _ENCODERS.get(vcodec, vcodec)
 
 
 def encoder_settings(encoding: Encoding) -> dict[str, str]:
     """The encoder (`codec`), the pixel format (`pix_fmt`) and the options that a library is to be given."""
-    codec = _ENCODERS.get(encoding.vcodec, encoding.vcodec)
-    options = {"codec": codec, "pix_fmt": encoding.pix_fmt}
+    codec = encoder_name(encoding.vcodec)
+    options = {"codec": codec}
+    if encoding.pix_fmt is not None:
+        options["pix_fmt"] = encoding.pix_fmt
     if encoding.g is not None:
         options["g"] = str(encoding.g)
     options |= _tuned(encoding, codec)
@@ -131,7 +173,7 @@ def _tuned(encoding: Encoding, codec: str) -> dict[str, str]:
 
 
 def _preset(encoding: Encoding) -> int | str | None:
-    svt = _ENCODERS.get(encoding.vcodec, encoding.vcodec) == SOFTWARE
+    svt = encoder_name(encoding.vcodec) == SOFTWARE
     return _SVT_PRESET if svt and encoding.preset is None else encoding.preset
 
 

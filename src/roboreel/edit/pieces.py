@@ -51,11 +51,12 @@ class Pieces:
         arrays = (self.source[at], self.row[at], self.start[at], self.stop[at])
         return Pieces(*arrays, tuple(self.retasked[n] for n in at.tolist()))
 
-    def cut(self, position: int, start: int, stop: int) -> Pieces:
-        """With one of them narrowed to its frames `[start, stop)`, counted within it."""
+    def cut(self, position: int, start: int, stop: int | None) -> Pieces:
+        """With one of them narrowed to its frames `[start, stop)`, counted within it; None: to its end."""
         starts, stops = self.start.copy(), self.stop.copy()
         starts[position] = self.start[position] + start
-        stops[position] = self.start[position] + stop
+        if stop is not None:
+            stops[position] = self.start[position] + stop
         return replace(self, start=starts, stop=stops)
 
     def retask(self, changes: Mapping[int, Retask]) -> Pieces:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from roboreel.errors import Problem
 from roboreel.format.depth import DepthScale
 from roboreel.format.inventory import FileFacts
+from roboreel.format.json_types import Json
 from roboreel.format.model import Model
 
 # columns of `Plan.inputs`
@@ -267,6 +268,43 @@ class PlanSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrimmedEpisode:
+    """An episode that loses frames at an end; frames are counted from 0, before any resampling."""
+
+    source: str | None = None
+    """Path of its dataset, where a plan reads several."""
+    episode: int
+    """Its number in that dataset."""
+    frames: int
+    """Frames that it has there."""
+    start: int
+    """First frame that is kept."""
+    stop: int
+    """The frame after the last that is kept."""
+
+    def to_json(self) -> dict[str, Json]:
+        """The episode as a JSON object; `keeps` is half-open."""
+        where = {} if self.source is None else {"source": self.source}
+        return {
+            **where,
+            "episode": self.episode,
+            "frames": self.frames,
+            "keeps": [self.start, self.stop],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> TrimmedEpisode:
+        """The episode that `to_json` gave."""
+        others = {name: value for name, value in document.items() if name != "keeps"}
+        return cls(**others, start=document["keeps"][0], stop=document["keeps"][1])
+
+    def __str__(self) -> str:
+        where = "" if self.source is None else f" of '{self.source}'"
+        kept = f"{self.frames} → {self.stop - self.start}"
+        return f"episode {self.episode}{where}: {kept}, keeps {self.start}:{self.stop}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What to do, all decided. The same plan is printed by a dry run and executed by a run."""
 
@@ -297,6 +335,8 @@ class Plan:
     """What is odd in the source, and how it is taken."""
     losses: tuple[str, ...] = ()
     """What the target cannot hold."""
+    trimmed: tuple[TrimmedEpisode, ...] = ()
+    """Episodes that lose frames at an end, in the order of the result."""
     skipped: tuple[Problem, ...] = ()
     """Why episodes are left out, where that was asked for."""
     refused: str = ""

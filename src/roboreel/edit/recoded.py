@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from roboreel.edit.compile_video import ENCODERS
-from roboreel.edit.encoding import (
-    Encoding,
-    canonical_codec,
-    channels,
-    describe,
-    encoder_settings,
-)
+from roboreel.edit.compile_video import ADVICE
+from roboreel.edit.encoding import Encoding, canonical_codec, channels, describe, encoder_name
 from roboreel.edit.unite import United
 from roboreel.errors import PlanError
 from roboreel.format import v20, v30
@@ -26,9 +21,17 @@ class Recode:
     """How one camera is encoded; arrays are aligned with the united view's episodes."""
 
     how: Encoding | None
-    """None where it keeps its codec: its frames are chosen anew, and its packets do not give them."""
+    """None where nobody asked for it, but its packets do not give the frames that are needed."""
+    near: Mapping[str, Encoding] = field(default_factory=dict)
+    """How its videos are encoded then, by the four characters of their sample entry; of depth nothing."""
     from_tables: Bools = field(repr=False)
     """(episodes,) True where the pictures are in the tables."""
+
+    @property
+    def alike(self) -> Encoding | None:
+        """How all of the camera is encoded, where that is one way."""
+        near = [*self.near.values()]
+        return self.how or (near[0] if near and near.count(near[0]) == len(near) else None)
 
 
 def as_pictures(feature: Feature) -> Feature:
@@ -57,16 +60,18 @@ def as_video(view: United, inventory: Inventory, feature: Feature, recode: Recod
         shape[at[0]], shape[at[1]] = height, width
     fps = view.view.fps or view.model.info.fps
     facts: dict[str, Json] = {"video.height": height, "video.width": width}
-    if recode.how is not None:
-        codec = encoder_settings(recode.how)["codec"]
-        facts["video.codec"] = canonical_codec(codec)
-        facts["video.pix_fmt"] = recode.how.pix_fmt
-    else:
+    how = recode.alike
+    if recode.how is None:
         facts |= _kept_facts(feature)
+    if how is not None:
+        facts["video.codec"] = canonical_codec(encoder_name(how.vcodec))
+    if how is not None and how.pix_fmt is not None:
+        facts["video.pix_fmt"] = how.pix_fmt
     facts["video.fps"] = fps.numerator if fps.denominator == 1 else float(fps)
-    if recode.how is not None:
-        facts |= {"video.channels": channels(recode.how.pix_fmt), "has_audio": False}
-        facts |= describe(recode.how)
+    if how is not None:
+        if how.pix_fmt is not None:
+            facts["video.channels"] = channels(how.pix_fmt)
+        facts |= {"has_audio": False, **describe(how)}
     facts.setdefault("is_depth_map", feature.is_depth)
     others = {k: v for k, v in feature.video_facts.items() if k not in facts and _lasting(k)}
     spec: dict[str, Json] = {
@@ -106,17 +111,25 @@ def _refuse(view: United, inventory: Inventory, feature: Feature, recode: Recode
     if recode.how is None and facts is not None:
         streams = sorted(set(facts.stream[view.rows].tolist()))
         codecs = [inventory.streams[stream].codec for stream in streams]
-        known = ("hvc1", "hev1") if feature.is_depth else ENCODERS
+        known = ("hvc1", "hev1") if feature.is_depth else recode.near
         unknown = [codec for codec in codecs if codec not in known]
+        if unknown and feature.is_depth:
+            raise PlanError(
+                f"'{name}' holds depths in '{unknown[0]}', which roboreel does not encode again"
+            )
         if unknown:
             raise PlanError(
-                f"'{name}' must be encoded again, and '{unknown[0]}' has no encoder here:"
-                " say how to encode it"
+                f"'{name}' must be encoded again, and '{unknown[0]}' has no encoder here: pass {ADVICE}"
+                " to encode it in another codec"
             )
     width, height = _result_size(view, inventory, feature, recode)
-    if recode.how is not None and "420" in recode.how.pix_fmt and (width % 2 or height % 2):
+    pix_fmts = {one.pix_fmt or "" for one in [*recode.near.values(), recode.how] if one}
+    if recode.from_tables.any() and "" in pix_fmts:
+        raise PlanError(f"'{name}' has images in tables: give a pixel format, such as yuv420p")
+    halved = next((one for one in sorted(pix_fmts) if "420" in one), None)
+    if halved and (width % 2 or height % 2):
         raise PlanError(
-            f"'{name}' has pictures of {width}×{height}, and {recode.how.pix_fmt} needs even sides:"
+            f"'{name}' has frames of {width}×{height}, and {halved} needs even sides:"
             " give a size, or another pixel format"
         )
 

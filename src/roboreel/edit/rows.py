@@ -1,4 +1,4 @@
-"""Values of a view's rows: what new features are computed from, and where episodes stand still."""
+"""Values of a view's rows: what new features are computed from, and where movement is looked for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from roboreel.edit import selection
 from roboreel.errors import UsageError
 from roboreel.format.feature import EPISODE_INDEX, FRAME_INDEX
-from roboreel.format.inventory import Floats, Int64
+from roboreel.format.inventory import Int64
 from roboreel.format.model import LENGTH
 from roboreel.format.values import column_values
 
@@ -51,58 +51,23 @@ def computed(view: View, name: str, function: Callable[..., Any]) -> np.ndarray[
     return np.concatenate(parts)
 
 
-def moving(view: View, feature: str, most: float, places: Int64) -> dict[int, tuple[int, int]]:
-    """By number of episode, the frames from the last before its first movement to the first after its last.
-
-    Args:
-        view: the view.
-        feature: the numeric feature that tells.
-        most: how far a value may be from the one before while it stands still.
-        places: of the episodes to look at.
+def numeric_values(
+    view: View, feature: str, places: Int64
+) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
+    """The number of each of some episodes with its values of a feature, (frames, …), in order.
 
     Raises:
-        UsageError: there is no such feature, or an episode never moves.
+        UsageError: there is no such numeric feature, or an episode has no values of one shape.
     """
-    if not 0 <= most < float("inf"):
-        raise UsageError(f"a movement of {most} is no number from 0 on")
     _require_numeric(view, feature)
     _refuse_filled(view, [feature])
     chosen = view.having(pieces=view.pieces.take(places))
     numbers = selection.numbers_of(view)[places].tolist()
-    found: dict[int, tuple[int, int]] = {}
-    never: list[int] = []
     for number, table in zip(numbers, _tables(chosen, [feature]), strict=True):
         values = column_values(table[feature])
         if values is None:
             raise UsageError(f"'{feature}' of episode {number} has no values of one shape")
-        span = moving_frames(values, most)
-        if span is None:
-            never.append(number)
-        else:
-            found[number] = span
-    if never:
-        listed = ", ".join(map(str, never[:20])) + (" …" if len(never) > 20 else "")
-        raise UsageError(
-            f"'{feature}' never moves by more than {most:g} in episode {listed}:"
-            " delete such episodes, or choose the others"
-        )
-    return found
-
-
-def moving_frames(values: np.ndarray[Any, Any], most: float) -> tuple[int, int] | None:
-    """The frames `[start, stop)` that are left without those at both ends in which nothing moves.
-
-    Args:
-        values: (frames, …) of an episode. What is no number counts as movement.
-        most: how far a value may be from the one before while it stands still.
-
-    Returns:
-        None where nothing ever moves.
-    """
-    flat: Floats = values.reshape(len(values), -1).astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        moves = np.flatnonzero(~(np.abs(np.diff(flat, axis=0)) <= most).all(axis=1))
-    return (int(moves[0]), int(moves[-1]) + 2) if len(moves) else None
+        yield number, values
 
 
 def _episodes(view: View, numbers: Sequence[int]) -> Iterator[Columns]:

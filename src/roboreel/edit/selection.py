@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from roboreel.format.model import EPISODE, LENGTH
 if TYPE_CHECKING:
     from roboreel.edit.view import View
 
-_SHOWN = 20
+FrameRange: TypeAlias = tuple[int | None, int | None]
+"""The frames `[start, stop)` of an episode; None: from its beginning, to its end."""
+_SHOWN, _SHOWN_RANGES = 20, 5
 
 
 def numbers_of(view: View) -> Int64:
@@ -59,6 +61,13 @@ def places(view: View, episodes: Iterable[int]) -> Int64:
     return np.array([place_of[number] for number in wanted], dtype=np.int64)
 
 
+def places_or_all(view: View, episodes: Iterable[int] | None) -> Int64:
+    """Positions of episodes in a view, by their numbers; by default of all: see `places`."""
+    if episodes is None:
+        return np.arange(len(view.pieces), dtype=np.int64)
+    return places(view, episodes)
+
+
 def kept(view: View, positions: Int64) -> View:
     """The view of the episodes at some places, in this order.
 
@@ -80,22 +89,27 @@ def reordered(view: View, order: Sequence[int]) -> View:
     return kept(view, positions)
 
 
-def trimmed(view: View, frames: Mapping[int, tuple[int, int]]) -> View:
+def trimmed(view: View, frames: Mapping[int, FrameRange]) -> View:
     """The view with narrowed episodes: see `Verbs.trim`."""
     if not frames:
         raise UsageError("say which frames of which episodes to keep")
     if view.fps is not None:
         raise UsageError("trim before resampling: frames are counted at the rate of the source")
     positions, lengths, pieces = places(view, frames), lengths_of(view), view.pieces
+    outside = []
     for position, (number, span) in zip(positions.tolist(), frames.items(), strict=True):
         start, stop = _span(number, span)
         length = int(lengths[position])
-        if not 0 <= start < stop <= length:
-            raise UsageError(
-                f"episode {number} has {length} frames, 0:{length}: {start}:{stop} is not a part of it"
+        if not 0 <= start < (length if stop is None else stop) <= length:
+            said = f"{start}:{'' if stop is None else stop}"
+            outside.append(
+                f"episode {number} has {length} frames, 0:{length}: {said} is not a part of it"
             )
-        if (start, stop) != (0, length):
+        elif (start, stop) not in ((0, length), (0, None)):
             pieces = pieces.cut(position, start, stop)
+    if outside:
+        more = len(outside) - _SHOWN_RANGES
+        raise UsageError("; ".join(outside[:_SHOWN_RANGES]) + (f"; and {more} more" * (more > 0)))
     return view.having(pieces=pieces)
 
 
@@ -105,13 +119,15 @@ def _whole(number: object, what: str = "the number of an episode") -> int:
     return int(number.__index__())
 
 
-def _span(number: int, span: object) -> tuple[int, int]:
+def _span(number: int, span: object) -> tuple[int, int | None]:
     if not isinstance(span, Sequence) or isinstance(span, str) or len(span) != 2:
         raise UsageError(
             f"episode {number}: {span!r} is no range of frames, expected (start, stop)"
         )
-    start, stop = (_whole(frame, "the number of a frame") for frame in span)
-    return start, stop
+    start, stop = (
+        None if frame is None else _whole(frame, "the number of a frame") for frame in span
+    )
+    return start or 0, stop
 
 
 def listed(items: Sequence[object]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -17,17 +17,27 @@ from roboreel.format.inventory import Int64
 if TYPE_CHECKING:
     from roboreel.edit.view import View
 
+Fractions: TypeAlias = Literal["whole", "lerobot"]
+
 _ROUNDING = 1e-9
 
 
 def divided(
-    view: View, into: Mapping[str, float | Iterable[int]], seed: int | None
+    view: View,
+    into: Mapping[str, float | Iterable[int]],
+    seed: int | None,
+    rest: str | None = None,
+    fractions: Fractions = "whole",
 ) -> dict[str, Int64]:
-    """Places of the episodes of each part: see `Verbs.split`."""
+    """Positions of the episodes of each part: see `Verbs.split`."""
     if not into:
         raise UsageError("say into which parts: name=0.8 or name=0:10")
+    if fractions not in get_args(Fractions):
+        raise UsageError(
+            f"fractions is {fractions!r}, expected one of {', '.join(get_args(Fractions))}"
+        )
     taken: dict[str, str] = {}
-    for name in into:
+    for name in [*into, *([] if rest is None or rest in into else [rest])]:
         _require_name(name)
         other = taken.setdefault(name.casefold(), name)
         if other != name:
@@ -45,10 +55,14 @@ def divided(
     if shares:
         if seed is not None:
             order = random_order(len(order), seed)
-        return _by_share(order, shares)
+        return _by_share(order, shares, rest, fractions)
     if seed is not None:
         raise UsageError("a seed shuffles what fractions divide; these parts name their episodes")
+    if fractions != "whole":
+        raise UsageError("there are no fractions to divide by: these parts name their episodes")
     parts = {name: selection.places(view, part) for name, part in listed.items()}
+    if rest is not None:
+        parts[rest] = _with_rest(order, parts, rest)
     _refuse_overlap(view, parts)
     return parts
 
@@ -90,8 +104,13 @@ def named(view: View, parts: Mapping[str, Int64]) -> View:
     return selection.with_splits(together, ranges)
 
 
-def _by_share(order: Int64, shares: Mapping[str, float]) -> dict[str, Int64]:
-    """Parts that follow each other: each has its share rounded down, the last what remains, as in lerobot."""
+def _by_share(
+    order: Int64, shares: Mapping[str, float], rest: str | None, fractions: Fractions
+) -> dict[str, Int64]:
+    """Parts that follow each other: each has its share rounded down, and one what remains.
+
+    That one is `rest`, or else the last, which by the rule `whole` only takes what rounding leaves.
+    """
     for name, share in shares.items():
         if not 0 < share <= 1:
             raise UsageError(
@@ -101,17 +120,36 @@ def _by_share(order: Int64, shares: Mapping[str, float]) -> dict[str, Int64]:
     total = math.fsum(shares.values())
     if total > 1 + _ROUNDING:
         raise UsageError(f"the fractions sum to {total:g}, expected at most 1")
-    parts: dict[str, Int64] = {}
-    start = 0
-    for number, (name, share) in enumerate(shares.items()):
-        last = number == len(shares) - 1
-        stop = len(order) if last else start + math.floor(len(order) * share + _ROUNDING)
-        parts[name] = np.sort(order[start:stop])
-        start = stop
+    if rest is None and fractions == "whole" and total < 1 - _ROUNDING:
+        _refuse_remainder(len(order), total, shares)
+    slack = 0.0 if fractions == "lerobot" else _ROUNDING
+    sizes = {name: math.floor(len(order) * share + slack) for name, share in shares.items()}
+    last = [*shares][-1] if rest is None else rest
+    sizes[last] = len(order) - sum(size for name, size in sizes.items() if name != last)
+    ends = np.cumsum([*sizes.values()]).tolist()
+    spans = zip(sizes, [0, *ends[:-1]], ends, strict=True)
+    parts = {name: np.sort(order[start:stop]) for name, start, stop in spans}
     empty = [name for name, part in parts.items() if not len(part)]
     if empty:
         raise UsageError(f"'{empty[0]}' would have none of the {len(order)} episodes")
     return parts
+
+
+def _refuse_remainder(episodes: int, total: float, shares: Mapping[str, float]) -> None:
+    """Raise `UsageError`: nobody said where the episodes go that the fractions leave."""
+    name = next(one for one in ("rest", "remaining", "others", *shares) if one not in shares)
+    left = format(1 - total, ".9g")
+    raise UsageError(
+        f"the fractions sum to {total:g}, so {left} of the {episodes} episodes would be in no part:"
+        f" add a part for them ({name}={left}), or name the part that takes them (--rest {name})"
+    )
+
+
+def _with_rest(order: Int64, parts: Mapping[str, Int64], rest: str) -> Int64:
+    """Positions of the episodes of the part that takes those which no other part names."""
+    named = [part for name, part in parts.items() if name != rest]
+    taken = np.concatenate([*named, parts.get(rest, order[:0])])
+    return np.concatenate([parts.get(rest, order[:0]), np.setdiff1d(order, taken)])
 
 
 def _share(name: str, part: object) -> float:
@@ -133,7 +171,10 @@ def _refuse_overlap(view: View, parts: Mapping[str, Int64]) -> None:
     missing = sorted(set(range(len(view.pieces))) - set(owner))
     if missing:
         shown = ", ".join(str(numbers[place]) for place in missing[:20])
-        raise UsageError(f"no part has episode {shown}: name each episode once, or keep some first")
+        raise UsageError(
+            f"no part has episode {shown}: name each episode once, choose the part that takes the rest"
+            " (--rest NAME), or keep some episodes first"
+        )
 
 
 def _require_name(name: object) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from roboreel.edit.encoding import Reencoding
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion, parse_version
 
@@ -26,6 +27,7 @@ def target_for(
     timestamps: Timestamps | None = None,
     on_broken: OnBroken = "fail",
     reencode: bool = False,
+    reencoding: Reencoding | None = None,
     drop_audio: bool = False,
     allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
@@ -43,6 +45,7 @@ def target_for(
         timestamps: what to do with irregular ones; by default they are kept where the version stays.
         on_broken: what to do with episodes that cannot be written.
         reencode: whether episodes that start inside a GOP may be encoded again.
+        reencoding: how to encode what must be encoded again; by default near the source.
         drop_audio: whether to leave sound out.
         allow_missing: actions, states and cameras that may be left out without being removed by name,
             beside those that the view allows already.
@@ -78,6 +81,7 @@ def target_for(
         timestamps=timestamps or ("regular" if changes else "keep"),
         on_broken=on_broken,
         reencode=reencode,
+        reencoding=reencoding or Reencoding(),
         drop_audio=drop_audio,
         allow_missing=view.target.allow_missing | names_in("allow_missing", allow_missing),
         video_backend=video_backend,

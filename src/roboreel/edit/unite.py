@@ -299,7 +299,7 @@ def _camera(
     columns: dict[str, list[Int64]] = {}
     for part, new in zip(parts, numbers, strict=True):
         facts = part.cameras.get(name)
-        for column in ("start", "packets", "lead", "size_bytes", "stream"):
+        for column in ("start", "packets", "lead", "size_bytes", "keyframes", "stream"):
             if facts is None:
                 fill = _NO_STREAM if column == "stream" else 0
                 found = np.full(len(part.rows), fill, dtype=np.int64)

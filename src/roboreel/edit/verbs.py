@@ -1,7 +1,7 @@
 """What can be done with a dataset before it is written: each verb gives a new view.
 
-Few need values, and read them at once: `trim_still`, `add` where a function is given, and what chooses by
-task the rows' `task_index`.
+Few need values, and read them at once: `trim_still`, `suggest_still`, `add` with a function, and what
+chooses by task the rows' `task_index`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roboreel.edit import features, recompute, rows, selection, splits
+from roboreel.edit import features, recompute, rows, selection, splits, still
 from roboreel.edit.chosen import chosen
-from roboreel.edit.encoding import Encoding
+from roboreel.edit.dividing import Dividing
+from roboreel.edit.encoding import Encoding, Reencoding
 from roboreel.edit.like import Like
 from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.relative import RelativeActions
+from roboreel.edit.selection import FrameRange
+from roboreel.edit.still import StillSuggestion
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.edit.tasks import TasksFrom, retasked
 from roboreel.errors import UsageError
@@ -32,17 +35,13 @@ if TYPE_CHECKING:
 _MOST_FPS = 100_000
 
 
-class Verbs:
+class Verbs(Dividing):
     """The verbs that an open dataset and a view share.
 
     Episodes are called by their numbers: in an open dataset those of its documents, in a view their places.
     """
 
     __slots__ = ()
-
-    def as_view(self) -> View:
-        """The view of all of it."""
-        raise NotImplementedError
 
     def keep(
         self,
@@ -85,48 +84,11 @@ class Verbs:
         found = chosen(view, episodes, task, min_frames, max_frames, tasks_from)
         return selection.kept(view, np.flatnonzero(~found))
 
-    def split(
-        self, into: Mapping[str, float | Iterable[int]], *, seed: int | None = None
-    ) -> dict[str, View]:
-        """Divide the episodes among views, each episode once, in order.
+    def trim(self, frames: Mapping[int, FrameRange]) -> View:
+        """Narrow episodes to frames `[start, stop)`, rows and frames together.
 
         Args:
-            into: by name a fraction of the episodes (a float), or their numbers. Of fractions, each is
-                rounded down, and the last part takes all that remains.
-            seed: shuffles which episodes go where; within a part they keep their order.
-
-        Raises:
-            UsageError: parts overlap, leave out an episode, sum to more than one, or would be empty.
-        """
-        view = self.as_view()
-        places = splits.divided(view, into, seed)
-        return {name: selection.kept(view, part) for name, part in places.items()}
-
-    def split_by_task(self, *, tasks_from: TasksFrom | None = None) -> dict[str, View]:
-        """A view for each task: the episodes whose first task it is.
-
-        Args:
-            tasks_from: what counts where lists and rows differ: see `keep`.
-
-        Raises:
-            PlanError: an episode lists another task than its rows have, and `tasks_from` is not given.
-        """
-        view = self.as_view()
-        places = splits.by_task(view, tasks_from)
-        return {name: selection.kept(view, part) for name, part in places.items()}
-
-    def as_splits(
-        self, into: Mapping[str, float | Iterable[int]], *, seed: int | None = None
-    ) -> View:
-        """One view in which these parts follow each other as named splits: see `split`."""
-        view = self.as_view()
-        return splits.named(view, splits.divided(view, into, seed))
-
-    def trim(self, frames: Mapping[int, tuple[int, int]]) -> View:
-        """Narrow episodes to frames `[start, stop)`, rows and pictures together.
-
-        Args:
-            frames: the range to keep, by episode.
+            frames: the range to keep, by episode; `(10, None)` keeps all from frame 10 on.
 
         Raises:
             UsageError: an episode is not there, or a range is empty or not inside it.
@@ -143,7 +105,8 @@ class Verbs:
         """Leave out the frames at both ends of episodes in which nothing moves. Reads the rows at once.
 
         Args:
-            most: how far a value may be from that of the frame before while it stands still.
+            most: how far a value may be from that of the frame before while it stands still, in the
+                feature's own unit (radians, degrees, …); `suggest_still` suggests one.
             feature: the numeric feature that tells.
             episodes: those to narrow; by default all.
 
@@ -151,9 +114,26 @@ class Verbs:
             UsageError: there is no such feature or episode, or one never moves.
         """
         view = self.as_view()
-        everything = np.arange(len(view.pieces), dtype=np.int64)
-        places = everything if episodes is None else selection.places(view, episodes)
-        return selection.trimmed(view, rows.moving(view, feature, most, places))
+        places = selection.places_or_all(view, episodes)
+        return selection.trimmed(view, still.moving(view, feature, most, places))
+
+    def suggest_still(
+        self,
+        feature: str = "observation.state",
+        *,
+        episodes: Iterable[int] | None = None,
+    ) -> StillSuggestion:
+        """Suggest what `trim_still` should take as standing still. Reads the rows at once.
+
+        Args:
+            feature: the numeric feature that tells.
+            episodes: those to look at; by default all.
+
+        Raises:
+            UsageError: there is no such feature or episode.
+        """
+        view = self.as_view()
+        return still.suggested(view, feature, selection.places_or_all(view, episodes))
 
     def reorder(self, order: Sequence[int]) -> View:
         """Put the episodes into another order.
@@ -306,6 +286,7 @@ class Verbs:
         timestamps: Timestamps | None = None,
         on_broken: OnBroken = "fail",
         allow_reencode: bool = False,
+        reencoding: Reencoding | None = None,
         drop_audio: bool = False,
         allow_missing: Iterable[str] = (),
         video_backend: VideoBackend = "pyav",
@@ -322,6 +303,7 @@ class Verbs:
                 default they are kept where the version stays.
             on_broken: `fail` refuses where an episode cannot be written, `skip` leaves such episodes out.
             allow_reencode: whether episodes that start inside a GOP may be encoded again.
+            reencoding: how to encode these, and what `resample` encodes; by default near the source.
             drop_audio: whether to leave sound out.
             allow_missing: actions, states and cameras that the result may lack though nobody removed them
                 by name: `concat(features="common")` leaves them out, or their files are missing.
@@ -343,6 +325,7 @@ class Verbs:
             timestamps=timestamps,
             on_broken=on_broken,
             reencode=allow_reencode,
+            reencoding=reencoding,
             drop_audio=drop_audio,
             allow_missing=allow_missing,
             video_backend=video_backend,

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit.encoding import Encoding
+from roboreel.edit.encoding import Encoding, Reencoding
 from roboreel.edit.left_out import LeftOut
 from roboreel.edit.like import Like
 from roboreel.edit.pieces import Pieces, whole_pieces
@@ -39,6 +39,8 @@ class Target:
     """What to do where episodes cannot be written: refuse with the list, or leave them out."""
     reencode: bool = False
     """Episodes of a camera that start inside a GOP may be re-encoded where nothing else is possible."""
+    reencoding: Reencoding = field(default_factory=Reencoding)
+    """How videos are encoded that must be, and that no verb says more of."""
     drop_audio: bool = False
     allow_missing: frozenset[str] = frozenset()
     """Names of actions, states and cameras that may be left out without being removed by name."""

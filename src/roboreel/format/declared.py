@@ -27,6 +27,16 @@ _CODECS = {
 _SAME_CODEC = {"libdav1d": "av1", "libsvtav1": "av1", "libx264": "h264", "libx265": "hevc"}
 
 
+def codec_name(entry: str) -> str:
+    """The codec's name, such as `h264`, by the four characters of a sample entry."""
+    return _CODECS.get(entry, entry)
+
+
+def same_codec(name: str) -> str:
+    """The codec's name where a declaration may name its encoder or decoder."""
+    return _SAME_CODEC.get(name, name)
+
+
 def compare_names(
     features: Mapping[str, Feature],
     columns: Mapping[str, pa.Field],
@@ -117,9 +127,9 @@ def compare_video(feature: Feature, streams: Sequence[StreamFacts], problems: Pr
         found = ", ".join(f"{height}×{width}" for height, width in sizes)
         message = f"declared as {'×'.join(map(str, feature.shape))}, its pictures are {found}"
         problems.add("video.size", message, column=feature.name, action="kept as declared")
-    codecs = sorted({_CODECS.get(stream.codec, stream.codec) for stream in streams})
+    codecs = sorted({codec_name(stream.codec) for stream in streams})
     said = feature.video_facts.get("video.codec")
-    if isinstance(said, str) and [_SAME_CODEC.get(said, said)] != codecs:
+    if isinstance(said, str) and [same_codec(said)] != codecs:
         message = f"declared as {said}, its files hold {', '.join(codecs)}"
         problems.add("video.codec", message, column=feature.name, action="kept as declared")
 

@@ -55,6 +55,8 @@ class CameraFacts:
     """(episodes,) of these, shown before the episode: more than 0 where it starts inside a GOP."""
     size_bytes: Int64 = field(repr=False)
     """(episodes,) bytes of these packets."""
+    keyframes: Int64 = field(repr=False)
+    """(episodes,) keyframes among these packets."""
     stream: Int64 = field(repr=False)
     """(episodes,) position of the stream's kind in `Inventory.streams`; -1 where there is no file."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from roboreel.edit.plan import TrimmedEpisode
 from roboreel.errors import Problem
 from roboreel.format.json_types import Json
 
@@ -36,17 +37,21 @@ class Report:
     """Where the original stands now, where it was replaced and not discarded."""
     problems: tuple[Problem, ...] = field(default=(), repr=False)
     losses: tuple[str, ...] = ()
+    trimmed: tuple[TrimmedEpisode, ...] = field(default=(), repr=False)
+    """Episodes that lost frames at an end, in the order of the result."""
     skipped: tuple[Problem, ...] = field(default=(), repr=False)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Json]) -> Report:
         """The report that `to_json` gave."""
         found = {name: [Problem(**p) for p in document[name]] for name in ("problems", "skipped")}
+        trimmed = [TrimmedEpisode.from_json(one) for one in document.get("trimmed", [])]
         return cls(
             **{
                 **document,
                 "problems": tuple(found["problems"]),
                 "losses": tuple(document["losses"]),
+                "trimmed": tuple(trimmed),
                 "skipped": tuple(found["skipped"]),
             }
         )
@@ -62,5 +67,6 @@ class Report:
             **{name: getattr(self, name) for name in plain},
             "problems": [problem.to_json() for problem in self.problems],
             "losses": list(self.losses),
+            "trimmed": [one.to_json() for one in self.trimmed],
             "skipped": [problem.to_json() for problem in self.skipped],
         }

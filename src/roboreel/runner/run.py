@@ -337,5 +337,6 @@ def _report(
         resumed=resumed,
         problems=(*plan.problems, *problems),
         losses=plan.losses,
+        trimmed=plan.trimmed,
         skipped=plan.skipped,
     )

@@ -102,7 +102,9 @@ def test_frames() -> None:
     assert frames_in("10:200") == (10, 200)
     with pytest.raises(roboreel.UsageError, match="write 10:201 for the frames 10 to 200"):
         frames_in("10-200")
-    for text in ("10", ":5", "5:", "a:b", "-1:5", "1.0:2"):
+    assert frames_in("10:") == (10, None)
+    assert frames_in(":5") == (None, 5)
+    for text in ("10", ":", "a:b", "-1:5", "1.0:2"):
         with pytest.raises(roboreel.UsageError, match="is no range of frames"):
             frames_in(text)
 
@@ -141,7 +143,7 @@ def test_parts(dataset: roboreel.Dataset) -> None:
         ("a=,b=1", r"gives 'a' neither"),
         ("a=0.5,3,b=0.5", r"gives 'a' more than a fraction: 0.5, 3"),
         ("a=0-5", r"write 0:6"),
-        ("a=80%", r"'80%' names no episodes"),
+        ("a=80%", r"write percentages as fractions, a=0.8"),
     ],
 )
 def test_other_parts_are_refused(dataset: roboreel.Dataset, text: str, says: str) -> None:

@@ -57,6 +57,26 @@ WRITTEN: dict[str, tuple[list[str], list[tuple[int, int, int]]]] = {
         ["trim", "{source}", "--ranges", "{ranges}"],
         [(0, 0, 6), (1, 1, 3), (2, 0, 1), (3, 4, 8)],
     ),
+    "trim all to their end": (
+        ["trim", "{source}", "--frames", "1:", "--episodes", "0,3"],
+        [(0, 1, 6), (1, 0, 4), (2, 0, 1), (3, 1, 8)],
+    ),
+    "trim open ranges": (
+        ["trim", "{source}", *_pair(0, "2:"), *_pair(3, ":3")],
+        [(0, 2, 6), (1, 0, 4), (2, 0, 1), (3, 0, 3)],
+    ),
+    "trim by seconds": (  # at 30 fps: the first frames at or after 0.04 s and 0.1 s
+        ["trim", "{source}", "--start", "0.04", "--end", "0.1s", "--episodes", "0,1,3"],
+        [(0, 2, 3), (1, 2, 3), (2, 0, 1), (3, 2, 3)],
+    ),
+    "trim by frames": (
+        ["trim", "{source}", "--start", "1f", "--end=-2f", "--episodes", "0,1,3"],
+        [(0, 1, 4), (1, 1, 2), (2, 0, 1), (3, 1, 6)],
+    ),
+    "trim to the last second": (
+        ["trim", "{source}", "--start", "-0.1", "--episodes", "0,1,3"],
+        [(0, 3, 6), (1, 1, 4), (2, 0, 1), (3, 5, 8)],
+    ),
     "compact": (["compact", "{source}", "--video-file-mb", "50"], _whole(0, 1, 2, 3)),
     "another version": (["keep", "{source}", "--episodes", "2:", "--to", "v2.1"], _whole(2, 3)),
     "several workers": (
@@ -120,6 +140,53 @@ def test_dead_time_is_cut_by_the_feature_named(
     assert "never moves by more than 0.5 in episode 2, 3" in refused.err
     assert roboreel(*cut, "--episodes", "0,1").code == 0
     _from(read(source), read(tmp_path / "out"), (0, 1, 4), (1, 0, 2), *_whole(2, 3))
+
+
+def test_a_trim_shows_which_frames_stay(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
+    still = np.array([0, 0, 1, 2, 2, 2, 0, 1, 1, 1, 0, *range(8)], np.float32)
+    np.save(tmp_path / "grip.npy", still)
+    add = ["features", source, "--add", f"grip={tmp_path / 'grip.npy'}", "-o", tmp_path / "grip"]
+    assert roboreel(*add).code == 0
+    cut = ["trim", tmp_path / "grip", "--still", "0.5", "--still-feature", "grip"]
+    cut += ["--episodes", "3,0,1", "-o", tmp_path / "out"]
+    trimmed = [
+        {"episode": 0, "frames": 6, "keeps": [1, 4]},
+        {"episode": 1, "frames": 4, "keeps": [0, 2]},
+    ]
+    said = ["episode 0: 6 → 3, keeps 1:4", "episode 1: 4 → 2, keeps 0:2"]
+    dry = roboreel(*cut, "--dry-run")
+    assert (dry.code, [line in dry.out for line in said]) == (0, [True, True])
+    assert "trimmed 2 episodes" in dry.out
+    assert json.loads(roboreel(*cut, "--dry-run", "--json").out)["trimmed"] == trimmed
+    done = roboreel(*cut)
+    assert (done.code, [line in done.out for line in said]) == (0, [True, True])
+    again = roboreel(*cut[:-1], tmp_path / "out2", "--json")
+    assert json.loads(again.out)["trimmed"] == trimmed
+    whole = roboreel("keep", source, "--episodes", "0", "-o", tmp_path / "whole")
+    assert "trimmed" not in whole.out
+
+
+def test_a_threshold_is_suggested_from_the_data(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    steps = np.tile([0.0, 0.001, 1.0, 1.0], 5)[: sum(LENGTHS)]
+    np.save(tmp_path / "grip.npy", np.cumsum(steps).astype(np.float32))
+    add = ["features", source, "--add", f"grip={tmp_path / 'grip.npy'}", "-o", tmp_path / "grip"]
+    assert roboreel(*add).code == 0
+    ask = ["trim", tmp_path / "grip", "--still", "suggest", "--still-feature", "grip"]
+    done = roboreel(*ask)
+    assert (done.code, done.err) == (0, "")
+    assert "suggested: --still 0.05 --still-feature grip" in done.out
+    assert "in its own unit" in done.out
+    found = json.loads(roboreel(*ask, "--json").out)
+    assert (found["suggested"], found["step"]["largest"]) == (0.05, pytest.approx(1, abs=1e-4))
+    too_much = ["trim", tmp_path / "grip", "--still", "5", "--still-feature", "grip"]
+    refused = roboreel(*too_much, "-o", tmp_path / "out")
+    assert refused.code == 2
+    assert "(at most by 1): delete such episodes or choose the others, or take a" in refused.err
+    assert "(0.05 is suggested)" in refused.err
+    nothing = roboreel(*ask, "--episodes", "2")
+    assert "never moves in 1 episode" in nothing.out
 
 
 def test_tasks_are_set_by_their_three_options(
@@ -239,6 +306,41 @@ def test_every_third_row_and_frame(roboreel: Roboreel, source: Path, tmp_path: P
         taken = list(range(0, LENGTHS[number], 3))
         assert got.rows["action"].to_pylist() == had.rows["action"].take(taken).to_pylist()
         assert [one.numbers for one in result.frames(got, TOP)] == [(k, number, 0) for k in taken]
+
+
+def test_resampled_videos_are_encoded_as_asked(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    settings = ["--vcodec", "hevc", "--crf", "20", "--g", "3", "--preset", "ultrafast"]
+    done = roboreel("resample", source, "--fps", "15", *settings, "-o", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    result = read(tmp_path / "out")
+    assert faults(result) == []
+    facts = result.info["features"][TOP]["info"]
+    known = [facts[f"video.{name}"] for name in ("codec", "crf", "g", "preset")]
+    assert known == ["hevc", 20, 3, "ultrafast"]
+
+
+ENCODING = ("convert", "delete", "encode", "keep", "merge", "resample", "split", "trim")
+
+
+@pytest.mark.parametrize("command", ENCODING)
+def test_all_that_encode_have_the_options_of_an_encoder(roboreel: Roboreel, command: str) -> None:
+    done = roboreel(command, "--help")
+    assert done.code == 0
+    for option in ("--vcodec", "--pix-fmt", "--g ", "--crf", "--preset", "--fast-decode"):
+        assert option in done.out
+
+
+def test_encoder_settings_without_effect_are_refused(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    for edit in (["delete", source, "--episodes", "0"], ["convert", source, "--to", "v2.1"]):
+        done = roboreel(*edit, "--vcodec", "h264", "-o", tmp_path / "out")
+        assert (done.code, done.out) == (1, "")
+        assert "--vcodec h264 would have no effect" in done.err
+    assert roboreel("resample", source, "--crf", "20").code == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_versions_are_put_together(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
@@ -365,6 +467,8 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "no part": (2, ["split", "{source}", "--seed", "1", *OUT], "say how to divide"),
     "two ways": (2, ["split", "{source}", "--by-task", "--into", "a=1.0", *OUT], "say how to"),
     "a seed for tasks": (2, ["split", "{source}", "--by-task", "--seed", "1", *OUT], "--seed"),
+    "a rest for tasks": (2, ["split", "{source}", "--by-task", "--rest", "a", *OUT], "--rest goes"),
+    "a rest of nothing": (2, ["split", "{source}", "--rest", "a", *OUT], "say how to divide"),
     "parts in place": (2, ["split", "{source}", "--by-task", "--in-place"], "one dataset only"),
     "parts nowhere": (2, ["split", "{source}", "--by-task"], "give the folder"),
     "a part that is there": (
@@ -381,7 +485,41 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
         ["merge", "{source}", "{source}", "--resize", "9", *OUT],
         "WIDTHxHEIGHT",
     ),
-    "frames without an episode": (2, ["trim", "{source}", "--frames", "0:1", *OUT], "in pairs"),
+    "frames without an episode": (
+        2,
+        ["trim", "{source}", "--frames", "0:1", "--frames", "1:", *OUT],
+        "in pairs",
+    ),
+    "frames beyond an end": (2, ["trim", "{source}", "--frames", "2:", *OUT], "episode 2 has 1 fr"),
+    "seconds beyond an end": (
+        2,
+        ["trim", "{source}", "--end", "0.2", *OUT],
+        "episode 1 has 4 frames, 0:4: 0:6 is not a part of it; episode 2 has",
+    ),
+    "seconds or frames": (
+        2,
+        ["trim", "{source}", "--start", "1", *OUT],
+        "may be seconds or frames: write 1s or 1f",
+    ),
+    "half a frame": (2, ["trim", "{source}", "--end", "1.5f", *OUT], "expected seconds such as"),
+    "no moment": (2, ["trim", "{source}", "--start", "soon", *OUT], "--start 'soon': expected sec"),
+    "a moment in an unknown episode": (
+        2,
+        ["trim", "{source}", "--start=-1f", "--episodes", "9", *OUT],
+        "no episode 9",
+    ),
+    "a moment and a range": (
+        2,
+        ["trim", "{source}", "--start", "1f", "--frames", "1:", *OUT],
+        "give one of these",
+    ),
+    "no threshold": (2, ["trim", "{source}", "--still", "x", *OUT], "a number, or `suggest`"),
+    "a suggestion, written": (2, ["trim", "{source}", "--still", "suggest", *OUT], "only prints"),
+    "still and pairs, episodes": (
+        2,
+        ["trim", "{source}", "--episode", "0", "--frames", "0:1", "--episodes", "1", *OUT],
+        "name their own",
+    ),
     "an episode without frames": (2, ["trim", "{source}", "--episode", "0", *OUT], "in pairs"),
     "an episode twice": (
         2,
@@ -396,7 +534,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "still and frames": (
         2,
         ["trim", "{source}", "--still", "0", "--episode", "0", "--frames", "0:1", *OUT],
-        "either --still",
+        "give one of these: --still",
     ),
     "episodes alone": (2, ["trim", "{source}", "--episodes", "0", *OUT], "--episodes goes with"),
     "a dtype of nothing": (2, ["features", "{source}", "--dtype", "int8", *OUT], "give --add"),

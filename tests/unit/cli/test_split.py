@@ -55,6 +55,49 @@ def test_nothing_is_written_where_the_last_part_is_there(
     assert tree_digest(tmp_path) == before
 
 
+def test_fractions_below_one_need_a_part_for_the_rest(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    for into, left in (("train=0.5,val=0.25", "0.25"), ("train=0.75", "0.25")):
+        for more in ([], ["--as-splits"]):
+            done = roboreel("split", source, "--into", into, *more, "-o", out)
+            assert (done.code, done.out) == (2, "")
+            assert f"{left} of the 4 episodes would be in no part" in done.err
+            assert "rest=0.25" in done.err
+            assert "--rest rest" in done.err
+    assert not out.exists()
+    done = roboreel("split", source, "--into", "train=0.5,val=0.25", "--rest", "test", "-o", out)
+    assert (done.code, done.err) == (0, "")
+    assert {name: _lengths(out / name) for name in ("train", "val", "test")} == {
+        "train": [6, 4],
+        "val": [1],
+        "test": [8],
+    }
+    named = ["--into", "train=0:2", "--rest", "val", "-o", tmp_path / "named"]
+    assert roboreel("split", source, *named).code == 0
+    assert _lengths(tmp_path / "named/val") == [1, 8]
+
+
+@pytest.mark.parametrize(
+    ("into", "says"),
+    [
+        ("train=80,val=20", "'train=80,val=20' names single episodes, not percentages"),
+        ("train=80,val=15", "names single episodes, not percentages"),
+        ("train=80%,val=20%", "'train=80%,val=20%': write percentages as fractions"),
+    ],
+)
+def test_percentages_are_told_how_to_be_written(
+    roboreel: Roboreel, source: Path, tmp_path: Path, into: str, says: str
+) -> None:
+    done = roboreel("split", source, "--into", into, "-o", tmp_path / "out")
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err
+    assert "fractions, train=0.8,val=0." in done.err
+    single = roboreel("split", source, "--into", "a=0,b=1,c=2,d=3", "-o", tmp_path / "out")
+    assert single.code == 0
+
+
 @pytest.fixture
 def half_done(
     roboreel: Roboreel, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import roboreel
-from roboreel.edit.rows import moving_frames
 from roboreel.edit.selection import lengths_of
+from roboreel.edit.still import moving_frames
 from roboreel.testing import make_dataset
 from tests.mutate import episode_table, set_column
 from tests.oracle import read
@@ -107,8 +107,11 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         r"no numeric feature 'x': there",
     ),
     "still: text": (lambda d: d.trim_still(0.1, feature="observation.note"), r"no numeric feature"),
-    "still: negative": (lambda d: d.trim_still(-1), r"a movement of -1"),
-    "still: NaN": (lambda d: d.trim_still(float("nan")), r"a movement of nan"),
+    "still: negative": (
+        lambda d: d.trim_still(-1),
+        r"threshold must be a non-negative number, got -1",
+    ),
+    "still: NaN": (lambda d: d.trim_still(float("nan")), r"non-negative number, got nan"),
     "still: all": (lambda d: d.trim_still(1e9), r"never moves by more than 1e\+09 in episode 0, 1"),
     "still: unknown": (lambda d: d.trim_still(0.1, episodes=[9]), r"no episode 9"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import roboreel
 from roboreel.edit.selection import lengths_of
 from roboreel.edit.tasks import tasks_of
 from roboreel.edit.view import View
+from roboreel.testing import make_dataset
 from tests.unit.edit.conftest import LENGTHS, TASKS
 
 
@@ -48,6 +50,36 @@ def test_a_shuffle_has_every_episode_once_and_is_the_same_for_a_seed(
     assert {tuple(sorted(order)) for order in orders} == {(0, 1, 2, 3)}
     assert len(set(orders)) > 5
     assert orders == [tuple(_rows(dataset.shuffle(seed=seed))) for seed in range(20)]
+
+
+def test_ranges_may_be_open(dataset: roboreel.Dataset) -> None:
+    view = dataset.trim({3: (2, None), 0: (None, 5), 1: (None, None)})
+    lengths = lengths_of(dataset.as_view())
+    assert lengths_of(view).tolist() == [5, lengths[1], lengths[2], lengths[3] - 2]
+    assert view.pieces.stop.tolist() == [5, -1, -1, -1]
+    assert lengths_of(view.trim({3: (1, None)}))[3] == lengths[3] - 3
+
+
+def test_a_plan_and_a_report_name_what_is_trimmed(tmp_path: Path) -> None:
+    parts = [
+        roboreel.open(make_dataset(tmp_path / name, episodes=(5, 4), cameras={})) for name in "ab"
+    ]
+    view = roboreel.concat([parts[0].trim({1: (1, None)}), parts[1].trim({0: (0, 5)}).delete([1])])
+    view = view.trim({2: (2, 4)})
+    wanted = [f"episode 1 of '{tmp_path / 'a'}': 4 → 3, keeps 1:4"]
+    wanted += [f"episode 0 of '{tmp_path / 'b'}': 5 → 2, keeps 2:4"]
+    plan = roboreel.plan_write(view, out=tmp_path / "out")
+    assert [str(one) for one in plan.trimmed] == wanted
+    report = roboreel.run(plan)
+    assert report.trimmed == plan.trimmed
+    assert roboreel.Report.from_json(report.to_json()) == report
+    older = {name: value for name, value in report.to_json().items() if name != "trimmed"}
+    assert roboreel.Report.from_json(older).trimmed == ()
+
+
+def test_all_ranges_that_do_not_fit_are_told(dataset: roboreel.Dataset) -> None:
+    with pytest.raises(roboreel.UsageError, match=r"episode 0 has .*: 99: is not .*episode 1 has"):
+        dataset.trim(dict.fromkeys(range(4), (99, None)))
 
 
 def test_trimmed_lengths_count_from_the_piece_before(dataset: roboreel.Dataset) -> None:

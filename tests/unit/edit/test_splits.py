@@ -44,10 +44,44 @@ def test_fractions_are_divided_as_lerobot_does(ten: roboreel.Dataset, eighths: l
     shares = {f"p{at}": part / whole for at, part in enumerate(eighths)}
     wanted = _by_lerobot(shares, 10)
     if all(wanted.values()):
-        assert _rows(ten.split(shares)) == wanted
+        assert _rows(ten.split(shares, fractions="lerobot")) == wanted
     else:
         with pytest.raises(roboreel.UsageError, match="would have none"):
-            ten.split(shares)
+            ten.split(shares, fractions="lerobot")
+
+
+def test_lerobots_rule_truncates_as_lerobot_does(tmp_path: Path) -> None:
+    hundred = roboreel.open(make_dataset(tmp_path / "a", episodes=(1,) * 100, cameras={}))
+    shares = {"a": 0.29, "b": 0.71}  # 0.29 * 100 is 28.999… in floats
+    assert len(hundred.split(shares, fractions="lerobot")["a"].pieces) == 28
+    assert len(hundred.split(shares)["a"].pieces) == 29
+
+
+@pytest.mark.parametrize("shares", [{"a": 0.5, "b": 0.2}, {"a": 0.8}])
+@pytest.mark.parametrize("verb", ["split", "as_splits"])
+def test_fractions_below_one_are_refused_with_the_remedies(
+    ten: roboreel.Dataset, verb: str, shares: dict[str, float]
+) -> None:
+    total = sum(shares.values())
+    says = (
+        rf"fractions sum to {total:g}, so {1 - total:.3g} of the 10 episodes would be in no part:"
+        rf" add a part for them \(rest={1 - total:.3g}\), or .*\(--rest rest\)"
+    )
+    with pytest.raises(roboreel.UsageError, match=says):
+        getattr(ten, verb)(shares)
+
+
+def test_one_part_takes_the_rest(ten: roboreel.Dataset) -> None:
+    shares = {"a": 0.5, "b": 0.2}
+    new = _rows(ten.split(shares, rest="c"))
+    assert new == {"a": [0, 1, 2, 3, 4], "b": [5, 6], "c": [7, 8, 9]}
+    first = _rows(ten.split(shares, rest="a"))
+    assert first == {"a": [*range(8)], "b": [8, 9]}
+    assert _rows(ten.split(shares, rest="b")) == _rows(ten.split(shares, fractions="lerobot"))
+    assert _rows(ten.split({"a": [3, 1]}, rest="b"))["b"] == [0, 2, 4, 5, 6, 7, 8, 9]
+    assert _rows(ten.split({"a": [3, 1], "b": [5]}, rest="b"))["b"] == [5, 0, 2, 4, 6, 7, 8, 9]
+    shuffled = _rows(ten.split(shares, rest="c", seed=3))
+    assert sorted(row for rows in shuffled.values() for row in rows) == [*range(10)]
 
 
 def test_fractions_that_floats_only_nearly_hold_are_taken_as_written(ten: roboreel.Dataset) -> None:
@@ -104,6 +138,18 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         r"'a' would have none of the 10",
     ),
     "both forms": (lambda d: d.split({"a": 0.5, "b": [1]}), r"either a fraction for every part"),
+    "no rule": (lambda d: d.split({"a": 1.0}, fractions="x"), r"fractions is 'x', expected one of"),
+    "a rule for numbers": (
+        lambda d: d.split({"a": range(10)}, fractions="lerobot"),
+        r"no fractions to divide by",
+    ),
+    "nothing for the rest": (lambda d: d.split({"a": 1.0}, rest="b"), r"'b' would have none"),
+    "no episode for the rest": (
+        lambda d: d.split({"a": range(10)}, rest="b"),
+        r"'b' would have no episode",
+    ),
+    "a path for the rest": (lambda d: d.split({"a": 0.5}, rest="b/c"), r"'b/c' cannot be the name"),
+    "a rest like a part": (lambda d: d.split({"a": 0.5}, rest="A"), r"'a' and 'A' would be one"),
     "overlap": (lambda d: d.split({"a": range(6), "b": range(5, 10)}), r"episode 5 is in 'a' and"),
     "left out": (lambda d: d.split({"a": range(6), "b": [8, 9]}), r"no part has episode 6, 7"),
     "unknown": (lambda d: d.split({"a": range(11)}), r"no episode 10: there are 0:10"),

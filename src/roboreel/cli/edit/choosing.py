@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import Annotated
 
 import typer
@@ -11,6 +13,7 @@ import typer
 from roboreel.cli.output import count, emit_json, say, table, tell
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.inputs import read_lines
+from roboreel.edit.selection import FrameRange
 from roboreel.edit.tasks import TasksFrom, tasks_of_both
 from roboreel.errors import UsageError
 from roboreel.format.json_types import Json
@@ -43,6 +46,7 @@ MaxFramesOption = Annotated[
 ]
 
 _SPAN = re.compile(r"(\d*):(\d*)")
+_MOMENT = re.compile(r"(-?)(\d+\.?\d*|\.\d+)\s*([sf]?)")
 _CLOSED = re.compile(r"(\d+)\s*(?:-|\.\.)\s*(\d+)")
 _NAMED = 21
 """Numbers beyond the last episode that are kept of a range, to be told that they are not there."""
@@ -63,17 +67,41 @@ def episodes_in(text: str, dataset: Dataset) -> list[int]:
     return [number for word in words for number in _members(word, known)]
 
 
-def frames_in(text: str) -> tuple[int, int]:
-    """The range in `10:200`.
+def frames_in(text: str) -> FrameRange:
+    """The range in `10:200`, `10:` (to the end) or `:200`.
 
     Raises:
         UsageError: it is none.
     """
     _refuse_closed(text, "frames")
     found = _SPAN.fullmatch(text)
-    if found is None or not found[1] or not found[2]:
-        raise UsageError(f"'{text}' is no range of frames: 10:200 is the frames 10 to 199")
-    return _number(found[1]), _number(found[2])
+    if found is None or text == ":":
+        raise UsageError(
+            f"'{text}' is no range of frames: 10:200 is the frames 10 to 199, 10: all from 10 on"
+        )
+    start, stop = (_number(digits) if digits else None for digits in found.groups())
+    return start, stop
+
+
+def moment_in(text: str, option: str, fps: Fraction) -> int:
+    """The frame at a moment of an episode: `1.5` or `1.5s` in seconds, `30f`; with `-` from the end.
+
+    That is the first frame at or after the moment; negative numbers count from the episode's end.
+
+    Raises:
+        UsageError: it is none, or it may be either.
+    """
+    found = _MOMENT.fullmatch(text.strip())
+    unit = "" if found is None else found[3] or ("s" if "." in found[2] else "")
+    if found is None or (unit == "f" and "." in found[2]):
+        raise UsageError(f"{option} '{text}': expected seconds such as 1.5, or frames such as 30f")
+    if not unit:
+        raise UsageError(
+            f"{option} '{text}' may be seconds or frames: write {text}s or {text}f (1.5 is seconds)"
+        )
+    _number(found[2].replace(".", ""))
+    moment = Fraction(f"{found[1]}{found[2]}")
+    return math.ceil(moment * fps) if unit == "s" else int(moment)
 
 
 def number_in(text: str) -> int:

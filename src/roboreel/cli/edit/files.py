@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 from typing import Annotated
 
@@ -68,7 +69,8 @@ def merge(
         parts = [options.opened(source) for source in sources]
         view = concat(parts, features=features.value, rename=names)
         if size is not None:
-            view = view.encode(dict.fromkeys(_of_other_size(view, size), Encoding(size=size)))
+            scaled = replace(Encoding(size=size), **options.encoder.given)
+            view = view.encode(dict.fromkeys(_of_other_size(view, size), scaled))
         if fps is not None:
             view = view.resample(rate_in(fps))
         view = options.target(view)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -20,10 +21,12 @@ from roboreel.edit.splits import named
 from roboreel.edit.tasks import TasksFrom, require_tasks_from
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
+from roboreel.format.model import EPISODE
 from roboreel.ops import Plan, Report
 from roboreel.parts import Parts, plan_parts
 
 _FRACTION = re.compile(r"(\d+\.\d*|\.\d+)(e-?\d+)?")
+_PERCENT, _WHOLE_PERCENT = re.compile(r"(\d{1,3})\s*(%?)"), 100
 
 
 @writes
@@ -35,7 +38,16 @@ def split(
         typer.Option(
             "--into",
             metavar="PARTS",
-            help="train=0.8,val=0.2: fractions; or train=0:10,val=10,12:15: episodes, each once.",
+            help="train=0.8,val=0.2: fractions, which sum to 1; or train=0:10,val=10,12:15: episodes, each"
+            " once.",
+        ),
+    ] = None,
+    rest: Annotated[
+        str | None,
+        typer.Option(
+            "--rest",
+            metavar="NAME",
+            help="Give the episodes that --into leaves to this part: one of --into, or another.",
         ),
     ] = None,
     by_task: Annotated[
@@ -54,18 +66,21 @@ def split(
 
     All parts are checked before the first is written.
     """
-    if only_prints(options, [into, by_task, seed, as_splits], "--into or --by-task"):
+    if only_prints(options, [into, rest, by_task, seed, as_splits], "--into or --by-task"):
         show_episodes(options.opened(source), as_json=options.as_json, tasks_from=tasks_from)
         return
     if (into is None) != by_task:
         raise UsageError("say how to divide: --into NAME=0.8,NAME=0.2, or --by-task")
     if by_task and seed is not None:
         raise UsageError("--seed shuffles what fractions divide; tasks do not")
+    if by_task and rest is not None:
+        raise UsageError("--rest goes with --into: by task, every episode has its part")
     require_tasks_from(tasks_from, "--by-task", is_given=by_task)
+    how = _Division(into, rest, seed, tasks_from)
     if as_splits:
-        write_edited(source, options, lambda dataset: _one(dataset, into, seed, tasks_from))
+        write_edited(source, options, how.one)
     else:
-        _write_parts(source, options, lambda dataset: _several(dataset, into, seed, tasks_from))
+        _write_parts(source, options, how)
 
 
 def parts_in(text: str, dataset: Dataset) -> dict[str, float | list[int]]:
@@ -85,7 +100,25 @@ def parts_in(text: str, dataset: Dataset) -> dict[str, float | list[int]]:
         if name is None:
             raise UsageError(f"--into '{text}': expected NAME=0.8,NAME=0.2 or NAME=0:10,NAME=10:15")
         words.setdefault(name, []).append((right if equals else word).strip())
+    _refuse_percentages(words, dataset)
     return {name: _part(name, listed, dataset) for name, listed in words.items()}
+
+
+def _refuse_percentages(words: Mapping[str, list[str]], dataset: Dataset) -> None:
+    """Raise `UsageError` where `train=80,val=20` says percentages, which would be read as two episodes."""
+    found = {name: _PERCENT.fullmatch(" ".join(listed)) for name, listed in words.items()}
+    shares = {name: int(match[1]) for name, match in found.items() if match is not None}
+    signed = any(match is not None and match[2] for match in found.values())
+    if not signed:
+        known = set(dataset.episodes[EPISODE].to_pylist())
+        named = set(shares.values())
+        meant = sum(shares.values()) == _WHOLE_PERCENT or not named <= known
+        if len(shares) < len(words) or not meant or named == known:
+            return
+    fractions = ",".join(f"{name}={share / _WHOLE_PERCENT:g}" for name, share in shares.items())
+    said = ",".join(f"{name}={','.join(listed)}" for name, listed in words.items())
+    reads = "" if signed else " names single episodes, not percentages"
+    raise UsageError(f"--into '{said}'{reads}: write percentages as fractions, {fractions}")
 
 
 def _part(name: str, words: list[str], dataset: Dataset) -> float | list[int]:
@@ -98,33 +131,38 @@ def _part(name: str, words: list[str], dataset: Dataset) -> float | list[int]:
     return [number for word in words for number in episodes_in(word, dataset)]
 
 
-def _one(
-    dataset: Dataset, into: str | None, seed: int | None, tasks_from: TasksFrom | None
-) -> View:
-    if into is None:
-        view = dataset.as_view()
-        return named(view, places_by_task(view, tasks_from))
-    return dataset.as_splits(parts_in(into, dataset), seed=seed)
+@dataclass(frozen=True, slots=True)
+class _Division:
+    """What the options say of how to divide."""
+
+    into: str | None
+    """None: by task."""
+    rest: str | None
+    seed: int | None
+    tasks_from: TasksFrom | None
+
+    def one(self, dataset: Dataset) -> View:
+        """One dataset with named splits."""
+        if self.into is None:
+            view = dataset.as_view()
+            return named(view, places_by_task(view, self.tasks_from))
+        return dataset.as_splits(parts_in(self.into, dataset), seed=self.seed, rest=self.rest)
+
+    def several(self, dataset: Dataset) -> Mapping[str, View]:
+        """The parts as views, by name."""
+        if self.into is None:
+            return dataset.split_by_task(tasks_from=self.tasks_from)
+        return dataset.split(parts_in(self.into, dataset), seed=self.seed, rest=self.rest)
 
 
-def _several(
-    dataset: Dataset, into: str | None, seed: int | None, tasks_from: TasksFrom | None
-) -> Mapping[str, View]:
-    if into is None:
-        return dataset.split_by_task(tasks_from=tasks_from)
-    return dataset.split(parts_in(into, dataset), seed=seed)
-
-
-def _write_parts(
-    source: str, options: Writing, several: Callable[[Dataset], Mapping[str, View]]
-) -> None:
+def _write_parts(source: str, options: Writing, how: _Division) -> None:
     if options.out is None or options.in_place:
         raise UsageError(
             "give the folder for the parts (-o); in place there is room for one dataset only"
         )
     leftovers = options.leftovers
     with stoppable(options.out) as output:
-        divided = several(options.opened(source))
+        divided = how.several(options.opened(source))
         views = {name: options.target(view) for name, view in divided.items()}
         parts = plan_parts(views, out=options.out, workers=options.workers, resume=options.resume)
         if options.dry_run:

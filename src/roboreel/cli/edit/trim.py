@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -12,16 +13,21 @@ from roboreel.cli.edit.choosing import (
     SourceArgument,
     episodes_in,
     frames_in,
+    moment_in,
     number_in,
     show_episodes,
 )
+from roboreel.cli.output import count, emit_json, say
 from roboreel.cli.writing import Writing, only_prints, write_edited, writes
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.inputs import read_lines
+from roboreel.edit.selection import FrameRange
+from roboreel.edit.still import StillSuggestion
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
+from roboreel.format.model import EPISODE, LENGTH
 
-_STATE = "observation.state"
+_STATE, _SUGGEST = "observation.state", "suggest"
 
 
 @writes
@@ -34,18 +40,39 @@ def trim(
     ] = None,
     frames: Annotated[
         list[str] | None,
-        typer.Option("--frames", metavar="A:B", help="Frames A to B-1 of it stay. Repeatable."),
+        typer.Option(
+            "--frames",
+            metavar="A:B",
+            help="Keep frames A to B-1 of it; 10: keeps all from 10 on. Repeatable. Without --episode: of"
+            " all --episodes.",
+        ),
     ] = None,
     ranges: Annotated[
         str | None,
         typer.Option("--ranges", metavar="FILE", help="Lines like `3 10:200` instead."),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start",
+            metavar="T",
+            help="Keep what is at T or later, in all --episodes: 1.5 or 1.5s (seconds), 30f (frames);"
+            " -1.5 counts from the end.",
+        ),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option(
+            "--end", metavar="T", help="Keep what is before T, in all --episodes; T as in --start."
+        ),
+    ] = None,
     still: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             "--still",
             metavar="EPS",
-            help="Cut the ends in which no value moves by more than EPS from frame to frame.",
+            help="Cut the ends in which no value moves by more than EPS from frame to frame, in the"
+            " feature's own unit (radians, degrees, …). `suggest` prints an EPS from the data.",
         ),
     ] = None,
     still_feature: Annotated[
@@ -53,27 +80,86 @@ def trim(
     ] = _STATE,
     episodes: EpisodesOption = None,
 ) -> None:
-    """Narrow episodes to a range of their frames, rows and pictures together.
+    """Narrow episodes to a range of their frames, rows and frames together.
 
     Ranges count from 0 in the episode, and their end is not included. Without one, episodes are listed.
+    --start, --end, --still and a single --frames trim all episodes, or those of --episodes.
     """
-    if only_prints(
-        options, [episode, frames, ranges, still, episodes], "--frames, --ranges, --still"
-    ):
+    edits = [episode, frames, ranges, start, end, still, episodes]
+    if only_prints(options, edits, "--frames, --start, --end, --ranges, --still"):
         show_episodes(options.opened(source), as_json=options.as_json)
         return
+    alone = bool(frames) and not episode and len(frames or []) == 1
+    pairs = not alone and (bool(episode) or bool(frames) or ranges is not None)
+    ways = [pairs, alone, start is not None or end is not None, still is not None]
+    if sum(ways) > 1 or (alone and ranges is not None):
+        raise UsageError(
+            "give one of these: --still EPS; --start and --end; --frames alone; or which frames of which"
+            " episode to keep"
+        )
+    if pairs and episodes is not None:
+        raise UsageError(
+            "--episodes goes with --start, --end, --still and a single --frames; --episode N --frames A:B"
+            " name their own"
+        )
+    if not any(ways):
+        raise UsageError(
+            "--episodes goes with --start, --end, --still or --frames: say what to keep"
+        )
+    if still == _SUGGEST:
+        if options.is_asked:
+            raise UsageError(f"--still {_SUGGEST} only prints: write with the EPS that it suggests")
+        _show_suggestion(options.opened(source), still_feature, episodes, as_json=options.as_json)
+        return
     if still is not None:
-        if episode or frames or ranges is not None:
-            raise UsageError("give either --still, or which frames to keep")
-        limit = still  # known to be there, also inside
+        limit = _threshold(still)
         write_edited(
             source, options, lambda dataset: _without_ends(dataset, limit, still_feature, episodes)
         )
         return
-    if episodes is not None:
-        raise UsageError("--episodes goes with --still; frames go with --episode N --frames A:B")
-    spans = _spans(episode or [], frames or [], ranges)
-    write_edited(source, options, lambda dataset: dataset.trim(spans))
+    if pairs:
+        spans = _spans(episode or [], frames or [], ranges)
+        write_edited(source, options, lambda dataset: dataset.trim(spans))
+        return
+    cut = _Cut(frames[0] if frames else None, start, end)
+    write_edited(source, options, lambda dataset: dataset.trim(cut.of(dataset, episodes)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """One range for many episodes, as it was given."""
+
+    frames: str | None
+    start: str | None
+    end: str | None
+
+    def of(self, dataset: Dataset, episodes: str | None) -> dict[int, FrameRange]:
+        """The frames to keep of each chosen episode."""
+        numbers = dataset.episodes[EPISODE].to_pylist()
+        chosen = numbers if episodes is None else episodes_in(episodes, dataset)
+        if self.frames is not None:
+            return dict.fromkeys(chosen, frames_in(self.frames))
+        lengths = dict(zip(numbers, dataset.episodes[LENGTH].to_pylist(), strict=True))
+        ends = [
+            None if text is None else moment_in(text, option, dataset.fps)
+            for text, option in ((self.start, "--start"), (self.end, "--end"))
+        ]
+        return {
+            number: (_placed(ends[0], lengths.get(number)), _placed(ends[1], lengths.get(number)))
+            for number in chosen
+        }
+
+
+def _placed(frame: int | None, length: int | None) -> int | None:
+    """A frame that may be counted from an episode's end; without a length, there is no such episode."""
+    return frame if frame is None or frame >= 0 or length is None else length + frame
+
+
+def _threshold(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UsageError(f"--still '{text}': expected a number, or `{_SUGGEST}`") from error
 
 
 def _without_ends(dataset: Dataset, most: float, feature: str, episodes: str | None) -> View:
@@ -81,9 +167,43 @@ def _without_ends(dataset: Dataset, most: float, feature: str, episodes: str | N
     return dataset.trim_still(most, feature=feature, episodes=chosen)
 
 
+def _show_suggestion(
+    dataset: Dataset, feature: str, episodes: str | None, *, as_json: bool
+) -> None:
+    chosen = None if episodes is None else episodes_in(episodes, dataset)
+    found = dataset.suggest_still(feature, episodes=chosen)
+    if as_json:
+        emit_json(
+            {
+                "feature": feature,
+                "suggested": found.most,
+                "unit": "the feature's own, per frame",
+                "step": {"median": found.median, "fast": found.fast, "largest": found.largest},
+            }
+        )
+        return
+    if found.most is None:
+        say(f"'{feature}' never moves in {_said(dataset, chosen)}: there is nothing to tell by")
+        return
+    say(f"'{feature}' in {_said(dataset, chosen)}, in its own unit, from frame to frame:")
+    say(f"  half of the steps are up to {found.median:.3g}, 5 % above {found.fast:.3g},")
+    say(f"  the largest is {found.largest:.3g}")
+    say(f"suggested: {_command(found)} (5 % of a fast step)")
+    say("Add -o DST --dry-run to see which frames would go.")
+
+
+def _said(dataset: Dataset, chosen: Sequence[int] | None) -> str:
+    return count(len(dataset.episodes) if chosen is None else len(chosen), "episode")
+
+
+def _command(found: StillSuggestion) -> str:
+    feature = "" if found.feature == _STATE else f" --still-feature {found.feature}"
+    return f"--still {found.most:g}{feature}"
+
+
 def _spans(
     episodes: Sequence[str], frames: Sequence[str], ranges: str | None
-) -> dict[int, tuple[int, int]]:
+) -> dict[int, FrameRange]:
     """Frames to keep by episode, from options in pairs and from a file."""
     if len(episodes) != len(frames):
         raise UsageError(
@@ -97,7 +217,7 @@ def _spans(
         pairs.append((words[0], words[1]))
     if not pairs:
         raise UsageError(f"'{ranges}' names no episode")
-    spans: dict[int, tuple[int, int]] = {}
+    spans: dict[int, FrameRange] = {}
     for episode, span in pairs:
         number = number_in(episode)
         if number in spans:

@@ -27,7 +27,11 @@ def resample(
         str | None, typer.Option("--fps", metavar="N", help="The rate: 15, 29.97, 30000/1001.")
     ] = None,
 ) -> None:
-    """Take rows and frames at another rate, the nearest in time. Without --fps, say the rate."""
+    """Change the frame rate; each output frame is the nearest input frame in time.
+
+    Videos are re-encoded near the quality and rate of the source, or by --vcodec, --crf, …. Without --fps,
+    say the rate.
+    """
     if only_prints(options, [fps], "--fps"):
         _show_rate(options.opened(source), as_json=options.as_json)
         return
@@ -43,22 +47,6 @@ def encode(
         list[str] | None,
         typer.Option("--camera", metavar="NAME", help="A camera; by default all. Repeatable."),
     ] = None,
-    vcodec: Annotated[
-        str | None, typer.Option("--vcodec", help="Encoder: libsvtav1, h264, hevc, …")
-    ] = None,
-    pix_fmt: Annotated[str | None, typer.Option("--pix-fmt", help="Pixel format.")] = None,
-    g: Annotated[
-        int | None, typer.Option("--g", min=1, help="Frames from keyframe to keyframe.")
-    ] = None,
-    crf: Annotated[
-        float | None, typer.Option("--crf", min=0, help="Quality: less is better, and larger.")
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option("--preset", help="The encoder's own setting of speed.")
-    ] = None,
-    fast_decode: Annotated[
-        int | None, typer.Option("--fast-decode", min=0, help="As the encoder has it.")
-    ] = None,
     size: Annotated[
         str | None, typer.Option("--size", metavar="WxH", help="Scale pictures to this size.")
     ] = None,
@@ -69,18 +57,13 @@ def encode(
 ) -> None:
     """Encode cameras anew: other settings, pictures into video, or video into pictures.
 
-    Settings that are not given are lerobot's. The result holds --episodes, by default all. Without any
+    Settings of the encoder that are not given are lerobot's: --vcodec libsvtav1, --pix-fmt yuv420p, --g 2,
+    --crf 30, --preset 12, --fast-decode 0. The result holds --episodes, by default all. Without any
     setting, cameras and their encodings are listed.
     """
-    given = _changes(
-        vcodec=vcodec,
-        pix_fmt=pix_fmt,
-        g=g,
-        crf=crf,
-        preset=_preset(preset),
-        fast_decode=fast_decode,
-        size=None if size is None else size_in(size, "--size"),
-    )
+    given: dict[str, Any] = options.encoder.given
+    if size is not None:
+        given["size"] = size_in(size, "--size")
     asked = [camera, to_images, episodes, *given.values()]
     if only_prints(options, asked, "--vcodec, --crf, --to-images, …"):
         _show_cameras(options.opened(source), as_json=options.as_json)
@@ -116,15 +99,6 @@ def size_in(text: str, option: str) -> tuple[int, int]:
     if found is None:
         raise UsageError(f"{option} '{text}': expected WIDTHxHEIGHT, such as 640x480")
     return int(found[1]), int(found[2])
-
-
-def _changes(**settings: Any) -> dict[str, Any]:
-    """The settings that were given, by the names of the fields of `Encoding`."""
-    return {name: value for name, value in settings.items() if value is not None}
-
-
-def _preset(text: str | None) -> int | str | None:
-    return int(text) if text is not None and re.fullmatch(r"-?\d{1,3}", text) else text
 
 
 def rate_in(text: str) -> Fraction:
