@@ -18,7 +18,8 @@ from roboreel.format.inventory import Inventory
 from roboreel.ops import plan_write
 from roboreel.runner.fingerprint import fingerprint
 from roboreel.storage.fs import LocalRoot
-from roboreel.storage.staging import refuse_existing
+from roboreel.storage.scratch import is_scratch
+from roboreel.storage.staging import recover, refuse_existing
 
 _NOTE = ".roboreel-parts"
 _PLANNED = ".planned"
@@ -37,12 +38,15 @@ class Parts:
     """Of the plans of all parts."""
 
     def begin(self) -> None:
-        """Note the plans, before the first is run."""
+        """Note the plans, before the first is run; clear up behind parts that are there."""
+        for name in self.finished:
+            recover(os.path.join(self.folder, name))
         LocalRoot(self.folder).put(_NOTE, json.dumps(dict(self.fingerprints)).encode())
 
     def end(self) -> None:
-        """Remove the note, when all parts are there."""
-        LocalRoot(self.folder).remove(_NOTE)
+        """Remove the note, when all parts are there, and what a killed run left of one."""
+        for name in [_NOTE, *filter(is_scratch, os.listdir(self.folder))]:
+            LocalRoot(self.folder).remove(name)
 
 
 def plan_parts(

@@ -27,8 +27,8 @@ def write_documents(
     episode_stats: Iterable[StatsBlock],
     pixels: CameraCounts,
     sketches: WholeSketches,
-) -> tuple[int, Stats]:
-    """Write every document of the result; returns their bytes and the merged statistics.
+) -> tuple[dict[str, int], Stats]:
+    """Write every document of the result; returns the bytes of each and the merged statistics.
 
     Args:
         root: the staged result, whole but for its documents.
@@ -38,14 +38,14 @@ def write_documents(
         sketches: what ops have made of the rows on their way.
     """
     merger = StatsMerger()
-    written = 0
+    written: dict[str, int] = {}
     merged = _Merged(root, plan, merger, pixels, sketches)
     for name, content in _documents(plan, _merging(episode_stats, merger), merged):
         if isinstance(content, pa.Table):
             write_table(root, name, content)
         else:
             _put(root, name, [content] if isinstance(content, bytes) else content)
-        written += root.stat(name).size_bytes
+        written[name] = root.stat(name).size_bytes
     return written, merger.result()
 
 
