@@ -174,7 +174,7 @@ def test_a_dataset_replaced_while_a_run_waited_ends_it_before_it_works(
 
     with (
         disk.faults(_waits(other_run)),
-        pytest.raises(roboreel.RunError, match="has changed since it was surveyed|No such file"),
+        pytest.raises(roboreel.RunError, match=r"has changed since it was surveyed|No such file"),
     ):
         roboreel.run(plan, progress=worked.append)
     assert worked == []

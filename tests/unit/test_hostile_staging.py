@@ -149,16 +149,16 @@ def test_what_is_another_users_is_left_alone(source: Path, tmp_path: Path, name:
     assert _state(tmp_path) == before
 
 
-def _swap(place: Path, kept: str, folder: object) -> None:
+def _swap(place: Path, kept: str, *, folder: object = None, name: str = "set") -> None:
     (place / "dataset").mkdir(parents=True)
     (place / "lock").touch()
-    swap = {"folder": folder or identity(place), "kept": kept, "report": {}}
+    swap = {"folder": folder or identity(place), "name": name, "kept": kept, "report": {}}
     (place / "swap.json").write_text(json.dumps(swap))
 
 
 @pytest.mark.parametrize("kept", ["..", "../outside", "/tmp", ".", "a\0b", 7])
 def test_a_note_of_a_replacement_names_a_neighbour_only(tmp_path: Path, kept: Any) -> None:
-    _swap(staging_place(tmp_path / "set"), kept, folder=None)
+    _swap(staging_place(tmp_path / "set"), kept)
     before = _state(tmp_path)
     with pytest.raises(roboreel.StorageError, match="no such folder"):
         roboreel.open(tmp_path / "set")
@@ -166,10 +166,18 @@ def test_a_note_of_a_replacement_names_a_neighbour_only(tmp_path: Path, kept: An
     assert _state(tmp_path) == before
 
 
+def test_a_note_of_another_replacement_is_none_of_this_one(source: Path, tmp_path: Path) -> None:
+    for name, said in (("other", "no such folder"), ("out", "its replacement was interrupted")):
+        _swap(staging_place(tmp_path / "out"), source.name, name=name)
+        with pytest.raises(roboreel.StorageError, match=said):
+            roboreel.open(tmp_path / "out")
+        shutil.rmtree(staging_place(tmp_path / "out"))
+
+
 @pytest.mark.parametrize("folder", ["", "1-2", None, 3])
 def test_a_planted_note_publishes_nothing(source: Path, tmp_path: Path, folder: object) -> None:
     place = staging_place(tmp_path / "out")
-    _swap(place, source.name, folder=folder or "nowhere")
+    _swap(place, source.name, folder=folder or "nowhere", name="out")
     (place / "dataset" / "planted").touch()
     with pytest.raises(roboreel.StorageError, match="no such folder"):
         roboreel.open(tmp_path / "out")

@@ -6,7 +6,6 @@ Only commands that write finish it. Looking for it changes nothing.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +18,13 @@ from roboreel.storage.staging_folder import (
     DATASET,
     SWAP,
     foreign_names,
-    identity,
+    read_note,
     refuse_planted,
     take,
+    write_note,
 )
 
 _TIMEOUT_S = 0.2
-_MOST_SWAP_BYTES = 1 << 28
-"""A report names every problem: megabytes. What is larger is no report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +37,16 @@ class Recovered:
     """What the run would have reported."""
 
 
-def note_swap(notes: LocalRoot, kept: str | None, report: object) -> None:
+def note_swap(notes: LocalRoot, final: Path, kept: str | None, report: object) -> None:
     """Note that the result is about to get its place.
 
     Args:
         notes: the staging folder.
+        final: that place.
         kept: the name that the original gets, in place only.
         report: JSON that a later run shows if this one is killed.
     """
-    swap = {"folder": identity(notes.path), "kept": kept, "report": report}
-    notes.put(SWAP, json.dumps(swap).encode())
+    write_note(notes, SWAP, {"name": final.name, "kept": kept, "report": report})
 
 
 def finish(final: Path, folder: Path) -> Recovered | None:
@@ -81,7 +79,7 @@ def moved_original(final: Path, folder: Path) -> str | None:
         refuse_planted(folder)
     except (OSError, UsageError):
         return None
-    kept = _kept(final, _read_swap(folder))
+    kept = _kept(final, _read_swap(final, folder))
     whole = kept is not None and kept.is_dir() and (folder / DATASET).is_dir()
     return str(kept) if whole else None
 
@@ -103,7 +101,7 @@ def sweep(gone: Path) -> None:
 
 
 def _finished(final: Path, folder: Path) -> Recovered | None:
-    result, swap = folder / DATASET, _read_swap(folder)
+    result, swap = folder / DATASET, _read_swap(final, folder)
     kept = _kept(final, swap)
     moved = kept is not None and kept.is_dir() and not os.path.lexists(final)
     try:
@@ -128,17 +126,9 @@ def _kept(final: Path, swap: dict[str, Any] | None) -> Path | None:
     return final.parent / swap["kept"] if swap and swap["kept"] else None
 
 
-def _read_swap(folder: Path) -> dict[str, Any] | None:
-    """The note, if it was written in this very folder: a copy, or one that was planted, leads nowhere."""
-    notes = LocalRoot(folder)
-    try:
-        if notes.stat(SWAP).size_bytes > _MOST_SWAP_BYTES:
-            return None
-        swap = json.loads(notes.read(SWAP))
-    except (StorageError, ValueError, RecursionError):
-        return None
-    here = identity(folder)
-    if not isinstance(swap, dict) or not here or swap.get("folder") != here:
+def _read_swap(final: Path, folder: Path) -> dict[str, Any] | None:
+    swap = read_note(folder, SWAP)
+    if swap is None or swap.get("name") != final.name:
         return None
     kept, report = swap.get("kept"), swap.get("report")
     named = kept is None or (isinstance(kept, str) and _is_name(kept))

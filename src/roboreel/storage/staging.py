@@ -132,7 +132,7 @@ class Staging:
             report: JSON that a later run shows if this one is killed right after.
         """
         refuse_existing(self.final)
-        recovery.note_swap(self.notes, None, report)
+        recovery.note_swap(self.notes, self.final, None, report)
         self._place()
         self.discard()
 
@@ -145,7 +145,7 @@ class Staging:
         """
         place = self.final.with_name(kept)
         self.root.sync([name for name, _ in self.files()])
-        recovery.note_swap(self.notes, kept, report)
+        recovery.note_swap(self.notes, self.final, kept, report)
         self.notes.sync([SWAP])
         with self._explained():
             try:

@@ -7,6 +7,10 @@
         swap.json       once the result is to get its place: the report, in place the original's name
         discarded/      in place only: an original that its owner gave up, on its way out
 
+    DST/.roboreel-parts/
+        lock            held by the run that writes parts of a dataset into DST
+        plans.json      which plans they come of (`parts.py`)
+
 It stands beside the output, where others may have put something of that name: an archive that was unpacked,
 a stranger in a shared folder. So links are not followed, pipes not waited for, files of other users not
 touched; and a ledger counts only in the folder in which it was written.
@@ -15,13 +19,14 @@ touched; and a ledger counts only in the folder in which it was written.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
-from typing import IO
+from typing import IO, Any
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.storage import disk
@@ -32,14 +37,11 @@ from roboreel.storage.scratch import is_scratch
 with contextlib.suppress(ImportError):  # Windows: two runs on one place are not told apart there
     import fcntl
 
-LOCK, LEDGER, DATASET, SWAP, DISCARDED = (
-    "lock",
-    "ledger.jsonl",
-    "dataset",
-    "swap.json",
-    "discarded",
-)
-_FOLDERS, _FILES = {DATASET, DISCARDED}, {LOCK, LEDGER, SWAP}
+LOCK, LEDGER, SWAP, PLANS = "lock", "ledger.jsonl", "swap.json", "plans.json"
+DATASET, DISCARDED = "dataset", "discarded"
+_FOLDERS, _FILES = {DATASET, DISCARDED}, {LOCK, LEDGER, SWAP, PLANS}
+_MOST_NOTE_BYTES = 1 << 28
+"""A report names every problem: megabytes. What is larger is no note of ours."""
 _START_OVER = "pass --clean to start over"
 _MOVE = "move it away"
 
@@ -132,6 +134,24 @@ def identity(folder: Path) -> str:
     except OSError:
         return ""
     return f"{found.st_mtime_ns}-{found.st_ctime_ns}" if S_ISREG(found.st_mode) else ""
+
+
+def write_note(folder: LocalRoot, name: str, content: Mapping[str, object]) -> None:
+    """Write a JSON object that `read_note` takes from this very folder, and from no copy of it."""
+    folder.put(name, json.dumps({"folder": identity(folder.path), **content}).encode())
+
+
+def read_note(folder: Path, name: str) -> dict[str, Any] | None:
+    """What `write_note` wrote into this folder; None where there is none, or it was not written here."""
+    notes, here = LocalRoot(folder), identity(folder)
+    try:
+        if notes.stat(name).size_bytes > _MOST_NOTE_BYTES:
+            return None
+        content = json.loads(notes.read(name))
+    except (StorageError, ValueError, RecursionError):
+        return None
+    ours = isinstance(content, dict) and here and content.get("folder") == here
+    return content if ours else None
 
 
 def refuse_planted(folder: Path) -> None:
