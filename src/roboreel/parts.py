@@ -128,7 +128,7 @@ def _noted(folder: str) -> dict[str, str]:
     """By part, the plan that an earlier run noted in this very folder."""
     notes = Path(folder) / _NOTES
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        refuse_planted(notes)
+        refuse_planted(notes, look_only=True)
         note = read_note(notes, PLANS)
         if note is not None and isinstance(note.get("plans"), dict):
             return dict(note["plans"])

@@ -92,6 +92,27 @@ def test_a_dataset_of_a_group_that_is_replaced_stays_one(source: Path) -> None:
     assert _modes(source, folders=False) == {0o660}
 
 
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root gives away")
+def test_a_dataset_of_another_group_stays_that_groups(source: Path) -> None:
+    _set_modes(source, 0o750, 0o640)
+    os.chown(source, -1, 12345)
+    roboreel.convert(source, to="v3.0", in_place=True)
+    assert (source.stat().st_gid, _mode(source)) == (12345, 0o750)
+
+
+def test_a_group_that_cannot_be_set_gets_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_given: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "chown", refuse)
+    disk.set_mode(tmp_path, 0o2775, group=tmp_path.stat().st_gid + 1)
+    assert _mode(tmp_path) == 0o705
+    disk.set_mode(tmp_path, 0o2775, group=tmp_path.stat().st_gid)
+    assert _mode(tmp_path) == 0o2775
+
+
 def test_a_dataset_that_its_owner_must_not_write_stays_one(source: Path) -> None:
     source.chmod(0o555)
     roboreel.convert(source, to="v3.0", in_place=True)

@@ -76,7 +76,7 @@ def moved_original(final: Path, folder: Path) -> str | None:
     if os.path.lexists(final):
         return None
     try:
-        refuse_planted(folder)
+        refuse_planted(folder, look_only=True)
     except (OSError, UsageError):
         return None
     kept = _kept(final, _read_swap(final, folder))

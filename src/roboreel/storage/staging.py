@@ -203,12 +203,14 @@ class Staging:
     def _place(self) -> None:
         try:
             disk.replace(self.root.path, self.final)
-            if ~self._mode & 0o700:  # what the owner must not write could not have been made so
-                disk.set_mode(self.final, self._mode)
         except OSError as error:
             raise StorageError(
                 f"the result cannot be given its name '{self.final}': {error.strerror}"
             ) from error
+        if ~self._mode & 0o700:  # what the owner must not write could not have been made so
+            with contextlib.suppress(OSError):
+                mode = self.final.stat().st_mode & 0o7777
+                disk.set_mode(self.final, mode & (self._mode | ~0o700))
 
     def _refuse_foreign(self) -> None:
         foreign = foreign_names(self.folder)

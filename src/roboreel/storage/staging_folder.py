@@ -22,7 +22,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
@@ -154,14 +154,20 @@ def read_note(folder: Path, name: str) -> dict[str, Any] | None:
     return content if ours else None
 
 
-def refuse_planted(folder: Path) -> None:
-    """Raise `UsageError` where a staging folder, or what has our names in it, is not of our making."""
-    _require(folder, os.lstat(folder), as_folder=True, remedy=_MOVE)
+def refuse_planted(folder: Path, *, look_only: bool = False) -> None:
+    """Raise `UsageError` where a staging folder, or what has our names in it, is not of our making.
+
+    Args:
+        folder: the folder.
+        look_only: True never makes a file, even an unnamed one, to see whose it is.
+    """
+    is_own = _is_mine if look_only else _is_own
+    _require(folder, os.lstat(folder), as_folder=True, remedy=_MOVE, is_own=is_own)
     for name in sorted(_FOLDERS | _FILES):
         with contextlib.suppress(FileNotFoundError):
             path = folder / name
             found = os.lstat(path)
-            _require(path, found, as_folder=name in _FOLDERS, remedy=_MOVE)
+            _require(path, found, as_folder=name in _FOLDERS, remedy=_MOVE, is_own=is_own)
 
 
 def files_below(folder: Path) -> Iterator[tuple[str, int]]:
@@ -179,7 +185,8 @@ def files_below(folder: Path) -> Iterator[tuple[str, int]]:
                 for entry in entries:
                     found = entry.stat(follow_symlinks=False)
                     is_folder = S_ISDIR(found.st_mode)
-                    _require(Path(entry.path), found, as_folder=is_folder, remedy=_START_OVER)
+                    path = Path(entry.path)
+                    _require(path, found, as_folder=is_folder, remedy=_START_OVER, is_own=_is_own)
                     if is_folder:
                         due.append((entry.path, f"{prefix}{entry.name}/"))
                     else:
@@ -188,14 +195,21 @@ def files_below(folder: Path) -> Iterator[tuple[str, int]]:
         raise StorageError(f"cannot read '{folder}': {error.strerror}") from error
 
 
-def _require(path: Path, found: os.stat_result, *, as_folder: bool, remedy: str) -> None:
+def _require(
+    path: Path,
+    found: os.stat_result,
+    *,
+    as_folder: bool,
+    remedy: str,
+    is_own: Callable[[Path, int], bool],
+) -> None:
     """Raise `UsageError` unless what was found is a folder, or a file with one name, of the user's own."""
     kind = S_ISDIR if as_folder else S_ISREG
     if not kind(found.st_mode):
         what = "a link" if S_ISLNK(found.st_mode) else f"not a {'folder' if as_folder else 'file'}"
     elif not as_folder and found.st_nlink > 1:
         what = "a file that has another name too (a hard link)"
-    elif not _is_own(path, found.st_uid):
+    elif not is_own(path, found.st_uid):
         what = f"owned by another user (uid {found.st_uid})"
     else:
         return
@@ -203,9 +217,11 @@ def _require(path: Path, found: os.stat_result, *, as_folder: bool, remedy: str)
 
 
 def _is_own(path: Path, uid: int) -> bool:
-    if not hasattr(os, "geteuid") or uid == os.geteuid():
-        return True
-    return uid == _owner_of_new_files(path.parent)
+    return _is_mine(path, uid) or uid == _owner_of_new_files(path.parent)
+
+
+def _is_mine(_path: Path, uid: int) -> bool:
+    return not hasattr(os, "geteuid") or uid == os.geteuid()
 
 
 @lru_cache(maxsize=256)
