@@ -49,6 +49,10 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+_HANGS_S = 300
+"""Far more than any of these tests takes, on a busy machine too, and far less than for ever."""
+
+
 @pytest.fixture
 def no_hang() -> Iterator[None]:
     """End what waits for a pipe's other end."""
@@ -60,7 +64,7 @@ def no_hang() -> Iterator[None]:
         yield
         return
     handler = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(60)
+    signal.alarm(_HANGS_S)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, handler)
