@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -45,3 +47,24 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+_HANGS_S = 300
+"""Far more than any of these tests takes, on a busy machine too, and far less than for ever."""
+
+
+@pytest.fixture
+def no_hang() -> Iterator[None]:
+    """End what waits for a pipe's other end."""
+
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError("it hangs")
+
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+    handler = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(_HANGS_S)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, handler)

@@ -46,6 +46,7 @@ def test_public_names() -> None:
         "open",
         "plan_convert",
         "plan_write",
+        "recover",
         "run",
         "write",
     ]

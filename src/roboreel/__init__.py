@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from roboreel.format.feature import Feature
     from roboreel.format.version import FormatVersion
     from roboreel.measuring import check_stats
-    from roboreel.ops import convert, plan_convert, plan_write, run, write
+    from roboreel.ops import convert, plan_convert, plan_write, recover, run, write
     from roboreel.planning import add_video
     from roboreel.runner.report import Report
     from roboreel.scripts import convert_dataset
@@ -80,6 +80,7 @@ __all__ = [
     "open",
     "plan_convert",
     "plan_write",
+    "recover",
     "run",
     "write",
 ]
@@ -108,6 +109,7 @@ _HOME = {
     "open": "dataset.open",
     "plan_convert": "ops",
     "plan_write": "ops",
+    "recover": "ops",
     "run": "ops",
     "write": "ops",
 }

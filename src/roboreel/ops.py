@@ -20,7 +20,7 @@ from roboreel.errors import DatasetError, UsageError
 from roboreel.format.inventory import Inventory
 from roboreel.format.stats import Stats
 from roboreel.format.version import FormatVersion
-from roboreel.places import finished_report, place_of, refuse_discarding
+from roboreel.places import finished_report, place_of, recover, refuse_discarding
 from roboreel.planning import require_one_subtask_list, surveyed, with_encoders
 from roboreel.runner.encoders import require_backends, require_encoders
 from roboreel.runner.executor import ExecutorName, make_executor, usual_executor
@@ -28,7 +28,7 @@ from roboreel.runner.report import Report
 from roboreel.runner.run import refuse_changed, refuse_output, run_plan
 from roboreel.runner.stats_whole import doubtful
 from roboreel.runner.work import OpResult
-from roboreel.storage.staging import Leftovers, heal
+from roboreel.storage.staging import Leftovers, refuse_busy
 
 
 def plan_convert(
@@ -209,14 +209,19 @@ def run(
         place: open_dataset(place[0], follow_links=place[1]) for place in dict.fromkeys(places)
     }
     sources = [opened[place] for place in places]
-    for number, source in enumerate(sources):
-        prefix = source_prefix(number, len(plan.sources))
-        refuse_changed(source.root, prefix, statistics_files(source), plan)
+
+    def unchanged() -> None:
+        for number, source in enumerate(sources):
+            prefix = source_prefix(number, len(plan.sources))
+            refuse_changed(source.root, prefix, statistics_files(source), plan)
+
+    unchanged()
     by_place = {place: source.stored_stats().blocks for place, source in opened.items()}
     stored = [by_place[place] for place in places]
     return run_plan(
         plan,
         chosen,
+        unchanged=unchanged,
         stored_stats=lambda number, episodes: stored[number](episodes),
         global_stats=_global_stats(sources[0], plan),
         contradictions=_contradictions(sources, plan),
@@ -257,10 +262,9 @@ def plan_write(
         raise UsageError("give either the folder to make (-o), or --in-place")
     place = place_of(view) if out is None else os.path.expanduser(os.fspath(out))
     if out is not None:
-        if "://" not in place:
-            heal(place)  # a result that is there already is told of below
         for source in view.sources:
             refuse_output(place, source=source.dataset.url)
+    refuse_busy(place)
     view = with_encoders(view)
     plan = compile_view(view, surveyed(view, workers, {} if surveys is None else surveys))
     require_encoders(plan)
@@ -353,8 +357,10 @@ __all__ = [
     "Plan",
     "Report",
     "convert",
+    "finished_report",
     "plan_convert",
     "plan_write",
+    "recover",
     "refuse_output",
     "run",
     "write",

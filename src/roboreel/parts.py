@@ -1,15 +1,16 @@
 """Writing the parts of a dataset beside each other: all are planned before the first is written.
 
 A note in their folder says which plans the parts come of, so that a later run can tell a part that this one
-finished from a folder of the same name.
+finished from a folder of the same name. It counts only where it was written, as a ledger does.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from roboreel.edit.plan import Plan
 from roboreel.edit.view import View
@@ -18,9 +19,13 @@ from roboreel.format.inventory import Inventory
 from roboreel.ops import plan_write
 from roboreel.runner.fingerprint import fingerprint
 from roboreel.storage.fs import LocalRoot
-from roboreel.storage.staging import refuse_existing
+from roboreel.storage.modes import PRIVATE
+from roboreel.storage.recovery import remove
+from roboreel.storage.staging import recover, refuse_existing
+from roboreel.storage.staging_folder import PLANS, read_note, refuse_planted, take, write_note
 
-_NOTE = ".roboreel-parts"
+_NOTES = ".roboreel-parts"
+_TIMEOUT_S = 1.0
 _PLANNED = ".planned"
 
 
@@ -36,13 +41,37 @@ class Parts:
     fingerprints: Mapping[str, str]
     """Of the plans of all parts."""
 
-    def begin(self) -> None:
-        """Note the plans, before the first is run."""
-        LocalRoot(self.folder).put(_NOTE, json.dumps(dict(self.fingerprints)).encode())
+    @contextlib.contextmanager
+    def written(self) -> Iterator[None]:
+        """A block in which the plans are run: no other run writes parts into the folder meanwhile.
 
-    def end(self) -> None:
-        """Remove the note, when all parts are there."""
-        LocalRoot(self.folder).remove(_NOTE)
+        A later run can tell what this one finished.
+
+        Raises:
+            UsageError: another run is at work there.
+        """
+        notes = Path(self.folder) / _NOTES
+        try:
+            lock = take(notes, timeout_s=_TIMEOUT_S)
+        except OSError as error:
+            raise StorageError(f"cannot write '{self.folder}': {error.strerror}") from error
+        with lock:
+            write_note(LocalRoot(notes, modes=PRIVATE), PLANS, {"plans": dict(self.fingerprints)})
+            for name in self.finished:
+                recover(os.path.join(self.folder, name))
+            try:
+                yield
+            except BaseException:
+                if not any(
+                    _is_there(os.path.join(self.folder, name)) for name in self.fingerprints
+                ):
+                    self._remove(notes)
+                raise
+            self._remove(notes)
+
+    def _remove(self, notes: Path) -> None:
+        with contextlib.suppress(OSError):
+            remove(notes)
 
 
 def plan_parts(
@@ -96,8 +125,11 @@ def _is_there(place: str) -> bool:
 
 
 def _noted(folder: str) -> dict[str, str]:
-    try:
-        noted = json.loads(LocalRoot(folder).read(_NOTE))
-    except (StorageError, ValueError):
-        return {}
-    return noted if isinstance(noted, dict) else {}
+    """By part, the plan that an earlier run noted in this very folder."""
+    notes = Path(folder) / _NOTES
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        refuse_planted(notes, look_only=True)
+        note = read_note(notes, PLANS)
+        if note is not None and isinstance(note.get("plans"), dict):
+            return dict(note["plans"])
+    return {}

@@ -14,7 +14,8 @@ from roboreel.format.model import DATA_PATH, is_client_note, video_path
 from roboreel.runner.ledger import ops_noted
 from roboreel.runner.report import Report
 from roboreel.runner.run import refuse_replacing
-from roboreel.storage.staging import heal, staging_place
+from roboreel.storage import staging
+from roboreel.storage.staging import staging_place
 
 
 def place_of(view: View) -> str:
@@ -34,12 +35,28 @@ def finished_report(
     source: Dataset | str | os.PathLike[str], out: str | os.PathLike[str] | None
 ) -> Report | None:
     """The report of a run that was killed while its result got its place; None where there was none."""
-    place = out or (source.url if isinstance(source, Dataset) else os.fspath(source))
-    healed = None if "://" in os.fspath(place) else heal(place)
-    if healed is None:
+    return recover(out or (source.url if isinstance(source, Dataset) else source))
+
+
+def recover(path: str | os.PathLike[str]) -> Report | None:
+    """Finish a run that was killed while its result got its place: what `--resume` does first.
+
+    Where a dataset was being replaced (`in_place`), it is not at its path after that until it is recovered.
+
+    Args:
+        path: the output of the run, or the dataset that it was to replace.
+
+    Returns:
+        The report of that run; None where there was none, and nothing is done.
+
+    Raises:
+        StorageError: the result cannot be moved to its path.
+    """
+    recovered = None if "://" in os.fspath(path) else staging.recover(path)
+    if recovered is None:
         return None
-    report = Report.from_json(healed.report)
-    return replace(report, kept=healed.original and os.path.basename(healed.original))
+    report = Report.from_json(recovered.report)
+    return replace(report, kept=recovered.original and os.path.basename(recovered.original))
 
 
 def kept_work(out: str | os.PathLike[str]) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion, parse_version
-from roboreel.ops import convert
+from roboreel.ops import convert, finished_report
 
 if TYPE_CHECKING:
     from roboreel.edit.targets import VideoBackend
@@ -79,6 +79,8 @@ def convert_dataset(
     folder = root if root is not None else local_dir if local_dir is not None else repo_id
     if folder is None:
         raise UsageError("give the dataset's folder as root")
+    if leftovers == "resume" and (done := finished_report(folder, out)) is not None:
+        return done
     dataset = open_dataset(folder)
     if out is None and dataset.version is parse_version(to):
         raise UsageError(f"'{os.fspath(folder)}' is {dataset.version} already")

@@ -58,7 +58,7 @@ def _finish(source: Path, options: dict[str, Any], undisturbed: object, moment: 
     if not out.exists() or staging_place(out).exists():
         report = roboreel.convert(source, leftovers="resume", **options)
         assert report.frames == roboreel.open(out).total_frames, moment
-    roboreel.open(out)  # sweeps up behind a run that was killed at the very last
+    roboreel.recover(out)  # clears up behind a run that was killed at the very last
     assert tree_digest(out) == undisturbed, moment
 
 
@@ -79,14 +79,14 @@ def test_killed_in_place_before_or_after_any_operation(tmp_path: Path) -> None:
         if not done or staging_place(source).exists():
             report = roboreel.convert(source, leftovers="resume", **options)
             assert report.version == "v3.0"
-        roboreel.open(source)
+        roboreel.recover(source)
         assert tree_digest(source) == undisturbed, moment
         (kept,) = source.parent.glob("set.before-*")
         assert tree_digest(kept) == whole, moment
         assert sorted(p.name for p in source.parent.iterdir()) == ["set", kept.name], moment
 
 
-def test_a_killed_replacement_is_finished_by_whatever_opens_it(tmp_path: Path) -> None:
+def test_a_killed_replacement_is_told_by_what_reads_and_finished_by_recover(tmp_path: Path) -> None:
     original = _made(tmp_path / "original", "v2.1")
     source = tmp_path / "work" / "set"
     options: dict[str, Any] = {"to": "v3.0", "in_place": True, "discard_original": True}
@@ -101,15 +101,20 @@ def test_a_killed_replacement_is_finished_by_whatever_opens_it(tmp_path: Path) -
         shutil.rmtree(source.parent)
         shutil.copytree(original, source)
         assert killed_at(at, source, options) == -9, moment
-        gone = not source.exists()
-        dataset = roboreel.open(source)
-        notes = [p for p in dataset.problems if p.rule == "dataset.replaced"]
-        assert bool(notes) or not gone, moment
-        told += gone
-        if dataset.version.value == "v3.0":
-            assert tree_digest(source) == undisturbed, moment
+        left = tree_digest(source.parent)
+        if source.exists():
+            assert roboreel.check(source).ok, moment
         else:
-            assert tree_digest(source) == tree_digest(original), moment
+            told += 1
+            for read in (roboreel.open, roboreel.check, lambda path: roboreel.diff(path, path)):
+                with pytest.raises(roboreel.StorageError, match=r"set\.before-.*--resume"):
+                    read(source)
+        assert tree_digest(source.parent) == left, moment
+        report = roboreel.recover(source)
+        assert source.exists(), moment
+        done = roboreel.open(source).version.value == "v3.0"
+        assert tree_digest(source) == (undisturbed if done else tree_digest(original)), moment
+        assert report is None or report.version == "v3.0", moment
     assert told, "no moment had the dataset away from its place"
 
 
@@ -129,7 +134,7 @@ def test_a_killed_discarding_run_is_resumed_and_not_repeated(tmp_path: Path) -> 
         assert killed_at(at, source, options) == -9, moment
         if staging_place(source).exists():
             roboreel.convert(source, leftovers="resume", **options)
-        roboreel.open(source)
+        roboreel.recover(source)
         assert tree_digest(source) == undisturbed, moment
         rest = {path.name for path in source.parent.iterdir()} - {"set"}
         assert len(rest) < 2, moment

@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import roboreel
+from roboreel.cli.main import app
 from roboreel.storage.staging import staging_place
 from roboreel.testing import Camera, make_dataset
 from tests.crash.victim import Edit, Moment, edit_killed_at, moments
@@ -60,7 +62,7 @@ def test_killed_at_any_operation(tmp_path: Path, edit: Edit) -> None:
         if not out.exists() or staging_place(out).exists():
             report = edit(source, out, "resume")
             assert report.frames == roboreel.open(out).total_frames, moment
-        roboreel.open(out)  # sweeps up behind a run that was killed at the very last
+        roboreel.recover(out)  # clears up behind a run that was killed at the very last
         assert tree_digest(out) == undisturbed, moment
         assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "out", "set"], moment
 
@@ -78,7 +80,7 @@ def test_killed_in_place_at_any_operation_and_resumed_edits_once(tmp_path: Path)
         copies = [p for p in source.parent.glob("set*") if tree_digest(p) == whole]
         assert copies, f"the original is gone at {moment}"
         _resume_in_place(source, whole, undisturbed)
-        roboreel.open(source)
+        roboreel.recover(source)
         assert tree_digest(source) == undisturbed, moment
         (kept,) = source.parent.glob("set.before-*")
         assert tree_digest(kept) == whole, moment
@@ -88,6 +90,9 @@ def test_killed_in_place_at_any_operation_and_resumed_edits_once(tmp_path: Path)
 
 def _resume_in_place(source: Path, whole: object, undisturbed: object) -> None:
     """What a user does; where nothing is left to resume, it is done, or is begun again."""
+    if roboreel.recover(source) is not None:
+        assert tree_digest(source) == undisturbed
+        return
     try:
         report = delete(source, None, "resume")
     except roboreel.UsageError as refusal:
@@ -98,6 +103,29 @@ def _resume_in_place(source: Path, whole: object, undisturbed: object) -> None:
             delete(source, None, "refuse")
     else:
         assert report.episodes == 2
+
+
+def test_the_command_finishes_a_replacement_that_was_killed(tmp_path: Path) -> None:
+    source = _made(tmp_path)
+    aside = shutil.copytree(source, tmp_path / "aside")
+    stops = moments(lambda: delete(source, None, "refuse"))
+    undisturbed = tree_digest(source)
+    (at,) = (at for at, stop in stops.items() if stop == ("before", "replace", str(source)))
+    for path in (source, *tmp_path.glob("set.before-*")):
+        shutil.rmtree(path)
+    shutil.copytree(aside, source)
+    assert edit_killed_at(at, delete, source, None) == -9
+    words = ["delete", str(source), "--episodes", "1", "--in-place"]
+    for command in (["info", str(source)], ["check", str(source)], words):
+        told = CliRunner().invoke(app, command)
+        assert isinstance(told.exception, roboreel.StorageError)
+        assert "set.before-" in str(told.exception)
+        assert "--resume" in str(told.exception)
+        assert not source.exists()
+    done = CliRunner().invoke(app, [*words, "--resume"])
+    assert done.exit_code == 0, done.output
+    assert tree_digest(source) == undisturbed
+    assert not staging_place(source).exists()
 
 
 def test_nothing_to_resume_in_place_leaves_nothing_behind(tmp_path: Path) -> None:

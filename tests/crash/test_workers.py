@@ -79,6 +79,7 @@ def _run(plan: Plan, executor: Sabotaged) -> None:
     run_plan(
         plan,
         executor,
+        unchanged=lambda: None,
         stored_stats=lambda _number, _episodes: [],
         global_stats={},
         verify=roboreel.open,

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
@@ -21,24 +19,8 @@ from tests.mutate import episode_table
 
 CAMERA = "observation.images.top"
 SECRET = b"nobody's business"
+pytestmark = pytest.mark.usefixtures("no_hang")
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
-
-
-@pytest.fixture(autouse=True)
-def _no_hang() -> Iterator[None]:
-    """End what waits for a pipe's other end."""
-
-    def ring(_number: int, _frame: FrameType | None) -> None:
-        raise TimeoutError("it hangs")
-
-    if not hasattr(signal, "SIGALRM"):
-        yield
-        return
-    handler = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(60)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, handler)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The folder beside an output: made, found again, published, put in an original's place, healed."""
+"""The folder beside an output: made, found again, published, put in an original's place, recovered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.storage.fs import LocalRoot
-from roboreel.storage.staging import Staging, heal, refuse_existing, staging_place
+from roboreel.storage.staging import Staging, recover, refuse_existing, staging_place
 
 NAME = "meta/info.json"
 REPORT = {"what": "was done"}
@@ -167,21 +167,21 @@ def test_a_replacement_is_finished_by_the_next(tmp_path: Path) -> None:
     staging.replace_original(kept, REPORT)
     final.rename(staging.root.path)  # as it is between the two renames
     staging.release()
-    healed = heal(final)
-    assert healed is not None
-    assert (healed.original, healed.report) == (str(tmp_path / kept), REPORT)
+    recovered = recover(final)
+    assert recovered is not None
+    assert (recovered.original, recovered.report) == (str(tmp_path / kept), REPORT)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["set", kept]
     assert (final / NAME).read_bytes() == b"new"
-    assert heal(final) is None
+    assert recover(final) is None
 
 
-def test_a_run_at_work_is_not_healed(tmp_path: Path) -> None:
+def test_a_run_at_work_is_not_recovered(tmp_path: Path) -> None:
     final = _original(tmp_path)
     staging = _replacing(final)
     kept = staging.name_for_original()
     staging.replace_original(kept, REPORT)
     final.rename(staging.root.path)
-    assert heal(final) is None
+    assert recover(final) is None
     assert not final.exists()
     staging.release()
 
@@ -190,7 +190,7 @@ def test_a_result_that_waits_for_resume_stays(tmp_path: Path) -> None:
     final = _original(tmp_path)
     staging = _replacing(final)
     staging.release()
-    assert heal(final) is None
+    assert recover(final) is None
     assert staging.root.read(NAME) == b"new"
     assert (final / NAME).read_bytes() == b"old"
 
@@ -199,7 +199,7 @@ def test_what_is_left_after_publishing_goes(tmp_path: Path) -> None:
     final = _original(tmp_path)
     staging_place(final).mkdir()
     (staging_place(final) / "ledger.jsonl").touch()
-    assert heal(final) is None
+    assert recover(final) is None
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 

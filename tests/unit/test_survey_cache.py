@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from roboreel.dataset import cache
+from roboreel.storage.scratch import scratch_beside
 from roboreel.testing import Camera, make_dataset
 from tests.unit.inventories import HOUR_NS, age, files, garble, surveyed
 
@@ -238,7 +239,7 @@ def test_room_is_made_for_what_was_written_last(
     place.mkdir(parents=True)
     now = time.time_ns()
     old = [place / f"{number:032x}.answers" for number in range(4)]
-    left = place / f"{9:032x}.answers.partial-1-1"
+    left = place / scratch_beside("x")
     foreign = place / "notes.answers"
     for number, path in enumerate([*old, left, foreign]):
         path.write_bytes(b"x")

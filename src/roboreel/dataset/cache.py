@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +24,10 @@ import pyarrow as pa
 from roboreel.dataset.questions import KEY_BYTES
 from roboreel.errors import StorageError
 from roboreel.format.inventory import FileFacts
+from roboreel.storage import disk
 from roboreel.storage.fs import LocalRoot, Root, inside
+from roboreel.storage.modes import PRIVATE
+from roboreel.storage.scratch import is_scratch
 
 FEWEST_FILES = 64
 """Datasets of fewer files are surveyed faster than a cache is read."""
@@ -33,7 +35,7 @@ MOST_DATASETS, MOST_BYTES = 20, 500 << 20
 _FRESH_NS = 2_000_000_000
 """A file written as shortly before may be written again under the same stamp."""
 _ABANDONED_NS = 24 * 3600 * 1_000_000_000
-_OURS = re.compile(r"[0-9a-f]{32}\.answers(\.partial-[0-9-]+)?")
+_ANSWERS = re.compile(r"[0-9a-f]{32}\.answers")
 _DIGEST_BYTES = 32
 _KEY, _SECTION = "key", b"section"
 
@@ -132,16 +134,14 @@ class FileCache:
 
     def save(self) -> None:
         """Write down what was noted, and make room; where that fails, nothing happens."""
-        if not self._changed:
-            return
-        data = _rendered(self._sections, self.code)
-        aside = f"{self.name}.partial-{os.getpid()}-{threading.get_ident()}"
         with contextlib.suppress(StorageError, OSError):
-            if len(data) > MOST_BYTES:
+            _make_private(self.folder.url)
+            if not self._changed:
                 return
-            self.folder.put(aside, data)
-            self.folder.rename(aside, self.name)
-            _make_room(self.folder)
+            data = _rendered(self._sections, self.code)
+            if len(data) <= MOST_BYTES:
+                self.folder.put(self.name, data)
+                _make_room(self.folder)
 
 
 def cache_of(root: Root, *, files: int) -> Cache:
@@ -154,7 +154,25 @@ def cache_of(root: Root, *, files: int) -> Cache:
         return NoCache()
     path = os.path.abspath(root.path).encode("utf-8", "surrogateescape")
     name = f"{blake2b(path, digest_size=16).hexdigest()}.answers"
-    return FileCache(LocalRoot(os.path.join(place, "surveys")), name, code)
+    surveys = os.path.join(place, "surveys")
+    if not _is_own(surveys):
+        return NoCache()
+    return FileCache(LocalRoot(surveys, modes=PRIVATE), name, code)
+
+
+def _is_own(folder: str) -> bool:
+    """False where a folder of another user has that name: what is in it is not ours, and not ours to read."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return True
+    return not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+
+
+def _make_private(folder: str) -> None:
+    """Take the cache folder from everybody else: earlier releases left it to the umask."""
+    if os.path.isdir(folder) and os.stat(folder).st_mode & 0o077:
+        disk.set_mode(folder, PRIVATE.folder)
 
 
 def cache_folder() -> str | None:
@@ -230,7 +248,9 @@ def _make_room(folder: LocalRoot) -> None:
     """Remove the cache files written longest ago, beyond the limits, and what broken runs left."""
     now = time.time_ns()
     found = []
-    for name in filter(_OURS.fullmatch, folder.list()):
+    for name in folder.list():
+        if not _ANSWERS.fullmatch(name) and not is_scratch(name):
+            continue
         with contextlib.suppress(StorageError):  # another run may remove it too
             facts = folder.stat(name)
             found.append((int(facts.stamp), facts.size_bytes, name))
@@ -241,7 +261,7 @@ def _make_room(folder: LocalRoot) -> None:
         for n, (_, _, name) in enumerate(complete)
         if n >= MOST_DATASETS or sizes[n] > MOST_BYTES
     ]
-    partial = (f for f in found if not f[2].endswith(".answers"))
+    partial = (f for f in found if is_scratch(f[2]))
     _remove(folder, [*beyond, *(n for stamp, _, n in partial if now - stamp > _ABANDONED_NS)])
 
 

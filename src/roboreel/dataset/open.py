@@ -9,14 +9,14 @@ from dataclasses import replace
 import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import DatasetError, Problem
+from roboreel.errors import DatasetError, Problem, StorageError
 from roboreel.format import v2, v30
 from roboreel.format.model import INFO, Info, Model, video_path
 from roboreel.format.parse import Problems, parse_info
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import Root, open_root
 from roboreel.storage.links import Listing
-from roboreel.storage.staging import heal
+from roboreel.storage.staging import moved_original
 from roboreel.storage.tables import TableFile, read_table
 
 _SHOWN_LINKS = 20
@@ -37,11 +37,11 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
         StorageError: there is no such folder.
         DatasetError: a document is missing or has no sane meaning; carries every problem found.
     """
-    healed = _healed(location)
+    _refuse_moved(location)
     root = open_root(location, follow_links=follow_links)
     listing = root.listing()
     files = listing.files
-    problems = Problems(healed)
+    problems = Problems()
     _note_passed_over(listing, problems)
     if INFO not in files:
         found = [*problems.found, _no_info(files)]
@@ -56,20 +56,15 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
     return Dataset(root, present, files)
 
 
-def _healed(location: str | os.PathLike[str]) -> list[Problem]:
-    """What an interrupted replacement of the dataset came to, finished now."""
+def _refuse_moved(location: str | os.PathLike[str]) -> None:
+    """Raise `StorageError` where a dataset is away from its path: its replacement was interrupted."""
     path = os.fspath(location)
-    healed = None if "://" in path else heal(os.path.expanduser(path))
-    if healed is None or healed.original is None:
-        return []
-    return [
-        Problem(
-            rule="dataset.replaced",
-            severity="note",
-            message="its replacement by a new version had been interrupted",
-            action=f"finished now; the original is '{healed.original}'",
+    original = None if "://" in path else moved_original(path)
+    if original is not None:
+        raise StorageError(
+            f"'{path}': no dataset here, because its replacement was interrupted; the original is"
+            f" '{original}': run the interrupted command again with --resume, or call roboreel.recover"
         )
-    ]
 
 
 def _no_info(files: tuple[str, ...]) -> Problem:

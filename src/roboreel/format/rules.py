@@ -295,7 +295,6 @@ _ALL = (
         None,
         "the release of lerobot that recomputed statistics are to be like is right about them",
     ),
-    _rule("dataset.replaced", "note", "no replacement of the dataset was interrupted"),
 )
 RULES: Mapping[str, Rule] = {rule.id: rule for rule in _ALL}
 """By id, in the order of the page."""

@@ -32,8 +32,8 @@ def write_documents(
     sketches: WholeSketches,
     stored: Stats | None = None,
     contradictions: Mapping[str, str] | None = None,
-) -> tuple[int, Stats, list[Problem]]:
-    """Write every document of the result; returns their bytes, the merged statistics, and what contradicts.
+) -> tuple[dict[str, int], Stats, list[Problem]]:
+    """Write every document of the result; returns the bytes of each, the merged statistics, and warnings.
 
     Args:
         root: the staged result, whole but for its documents.
@@ -46,14 +46,14 @@ def write_documents(
             all there.
     """
     merger = StatsMerger()
-    written = 0
+    written: dict[str, int] = {}
     merged = _Merged(root, plan, merger, pixels, sketches, stored or {}, contradictions or {})
     for name, content in _documents(plan, _merging(plan, episode_stats, merger), merged):
         if isinstance(content, pa.Table):
             write_table(root, name, content)
         else:
             _put(root, name, [content] if isinstance(content, bytes) else content)
-        written += root.stat(name).size_bytes
+        written[name] = root.stat(name).size_bytes
     return written, merger.result(), merged.problems()
 
 

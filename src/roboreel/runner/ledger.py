@@ -1,12 +1,12 @@
 """What of a plan is done: a file of lines beside the result, for a run that is to go on from another.
 
 The first line names the plan, by a digest of all that decides the bytes of the result but for the state of
-the tables and videos. Each further line is an op that is done: what it did, a digest of the state of the
-files that it read, those that it wrote with size and stamp, the statistics it computed. An op is done again
-unless its files are still what the line says: a video that was mended costs the ops that read it. After a
-restart of the machine, only lines count that were forced to the disk with their files: a `synced` line says
-so of all before it. Of another plan's ledger, what was measured of cameras holds where nothing is different
-that decides it.
+the tables and videos, and the folder in which it is written: in another folder, nothing of it counts. Each
+further line is an op that is done: what it did, a digest of the state of the files that it read, those that
+it wrote with size and stamp, the statistics it computed. An op is done again unless its files are still what
+the line says: a video that was mended costs the ops that read it. After a restart of the machine, only lines
+count that were forced to the disk with their files: a `synced` line says so of all before it. Of another
+plan's ledger, what was measured of cameras holds where nothing is different that decides it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import IO, Any, TypeAlias, cast
 
 import numpy as np
@@ -35,7 +34,7 @@ from roboreel.runner.fingerprint import fingerprint, inputs_mark, measurement
 from roboreel.runner.work import OpResult
 from roboreel.storage.disk import boot
 from roboreel.storage.fs import LocalRoot
-from roboreel.storage.staging import LEDGER
+from roboreel.storage.staging_folder import LEDGER, identity
 
 _SYNC_EVERY_S = 30.0
 _KEPT_BYTES = 64 << 20
@@ -43,6 +42,8 @@ _KEPT_BYTES = 64 << 20
 _COLUMN_BYTES = 400
 """What a column of statistics takes in memory beside its numbers; of one episode, that is most of it."""
 _READ_BYTES = 1 << 20
+_HEAD_BYTES = 1 << 16
+"""The first line is short; a longer one was not written by a ledger."""
 _NOT_PLAIN = ("stats", "changed", "pixels", "sketches")
 _COUNTS = tuple(one.name for one in dataclasses.fields(OpResult) if one.name not in _NOT_PLAIN)
 _EMPTY: dict[str, Any] = {"stats": (), "pixels": {}, "sketches": {}}
@@ -55,6 +56,9 @@ def ops_noted(folder: str | os.PathLike[str]) -> int:
     if not notes.exists(LEDGER):
         return 0
     with _opened(notes) as file:
+        head = _head(file)
+        if head is None or head.get("folder") != identity(notes.path):
+            return 0
         return sum("op" in line for _, line in _lines(file))
 
 
@@ -86,8 +90,12 @@ class Ledger:
     """The staging folder: holds the ledger."""
     root: LocalRoot
     """The result."""
+    folder: str = ""
+    """`staging_folder.identity` of the staging folder."""
     same_plan: bool = True
     """False where what was read is of another plan."""
+    same_folder: bool = True
+    """False where what was read was written in another folder, or by an older release."""
     of_use: bool = True
     """False where no later run can go on from it, as the dataset is another by now."""
     done: dict[int, OpResult] = field(default_factory=dict)
@@ -116,20 +124,24 @@ class Ledger:
 
     def begin(self) -> None:
         """Write the first line."""
-        self._add({"plan": fingerprint(self.plan), "boot": boot()})
+        self._add(self._first_line())
+
+    def _first_line(self) -> dict[str, Json]:
+        return {"plan": fingerprint(self.plan), "folder": self.folder, "boot": boot()}
 
     def read(self) -> int:
         """Take in what an earlier run noted; returns how many ops it noted as done, of whatever plan."""
         if not self.notes.exists(LEDGER):
             return 0
         with _opened(self.notes) as file:
-            lines = _lines(file)
-            head = next(lines, None)
-            self.same_plan = head is not None and head[1].get("plan") == fingerprint(self.plan)
-            every = lines if head is None else chain([head], lines)
+            head = _head(file)
+            self.same_folder = head is None or head.get("folder") == self.folder
+            self.same_plan = head is not None and head.get("plan") == fingerprint(self.plan)
+            if head is None or not self.same_folder:
+                return 0
             if not self.same_plan:
-                return self._look_through(every)
-            for place, line in _trusted(every):
+                return self._look_through(_lines(file))
+            for place, line in _trusted(_lines(file)):
                 if "op" in line and self._holds(line):
                     self._take_in(place, line)
         return len(self.done)
@@ -154,7 +166,7 @@ class Ledger:
     def adopt(self) -> int:
         """Take over what holds of the other plan's ledger, and nothing else; returns how many ops."""
         with _opened(self.notes) as old, self.notes.create(LEDGER) as new:
-            new.write(_encoded({"plan": fingerprint(self.plan), "boot": boot()}))
+            new.write(_encoded(self._first_line()))
             for number, place in self.adoptable.items():
                 old.seek(place.start)
                 line = json.loads(old.read(place.stop - place.start))
@@ -271,6 +283,8 @@ class Ledger:
         """True where what an op read and wrote is still as it was."""
         if line["inputs"] != inputs_mark(self.plan, line["op"]):
             return False
+        if line["files"].keys() != {*outputs_of(self.plan, line["op"])}:
+            return False
         try:
             return all(self._mark(name) == mark for name, mark in line["files"].items())
         except StorageError:
@@ -315,6 +329,17 @@ def _end_of_lines(file: IO[bytes], size: int) -> int:
             return start + end + 1
         stop = start
     return 0
+
+
+def _head(file: IO[bytes]) -> dict[str, Json] | None:
+    """The first line, if it is whole and of a ledger; the file is at its beginning again."""
+    line = file.readline(_HEAD_BYTES)
+    file.seek(0)
+    try:
+        content = json.loads(line) if line.endswith(b"\n") else None
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _lines(file: Iterable[bytes]) -> Iterator[_Line]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -25,14 +26,15 @@ from roboreel.format.stats_block import StatsBlock
 from roboreel.processes import stops_passed_over
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executor import Executor
-from roboreel.runner.ledger import Ledger
+from roboreel.runner.ledger import Ledger, outputs_of
 from roboreel.runner.report import Report
 from roboreel.runner.sketches import WholeSketches
 from roboreel.runner.stats import disagreements, settled_stats
-from roboreel.runner.work import OpFailure, OpResult, check_unchanged, work_of
+from roboreel.runner.work import OpFailure, OpResult, check_unchanged, input_root, work_of
 from roboreel.runner.worker import attempt
 from roboreel.storage.disk import free_bytes
-from roboreel.storage.fs import Root, inside
+from roboreel.storage.fs import Root, inside, open_root
+from roboreel.storage.modes import USUAL, Modes
 from roboreel.storage.staging import Leftovers, Staging, refuse_existing
 
 Progress = Callable[[OpResult], None]
@@ -44,6 +46,7 @@ def run_plan(
     plan: Plan,
     executor: Executor,
     *,
+    unchanged: Callable[[], object],
     stored_stats: Callable[[int, Int64], Sequence[StatsBlock]],
     global_stats: Stats,
     contradictions: Mapping[str, str] | None = None,
@@ -62,6 +65,8 @@ def run_plan(
     Args:
         plan: the plan, with an output.
         executor: runs the ops.
+        unchanged: raises where the sources are no longer those of the plan. It is asked when no other run can
+            be at work on the output any more: what that did counts.
         stored_stats: gives a source's statistics, by its number, of some of its episodes, in their order.
         global_stats: the source's statistics of the whole dataset, to compare or reconcile with.
         contradictions: by feature, how a source's statistics contradict each other, where the result does
@@ -79,8 +84,13 @@ def run_plan(
     if plan.out is None:
         raise UsageError("the plan has no output")
     begun = time.monotonic()
-    staging = Staging(plan.out, in_place=plan.in_place)
-    ledger = Ledger(plan, staging.notes, staging.root)
+    staging = Staging(plan.out, in_place=plan.in_place, modes=_modes(plan))
+    try:
+        unchanged()
+    except BaseException:
+        staging.leave()
+        raise
+    ledger = Ledger(plan, staging.notes, staging.root, staging.identity)
     with _left_in_order(staging, ledger):
         before = _begin(staging, ledger, leftovers)
         if before and resumed is not None:
@@ -90,19 +100,34 @@ def run_plan(
         results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
         settled = settled_stats(plan, stored_stats, ledger.stats_of)
-        document_bytes, merged, problems = write_documents(
+        documents, merged, problems = write_documents(
             staging.root, plan, settled, ledger.pixels, sketches, global_stats, contradictions
         )
         problems += _disagreements(plan, global_stats, merged, changed)
         verify(str(staging.root.path))
+        _require_complete(staging, ledger, documents)
         seconds = time.monotonic() - begun
-        report = _report(plan, results, problems, document_bytes, seconds, before)
-        return _published(staging, plan, report, discard_original=discard_original)
+        report = _report(plan, results, problems, sum(documents.values()), seconds, before)
+        return _published(staging, ledger, report, discard_original=discard_original)
+
+
+def _modes(plan: Plan) -> Modes:
+    """Permissions of the result's folders and documents: nobody reads them who cannot read the sources'."""
+    roots = [open_root(one.url, follow_links=one.follow_links) for one in plan.datasets]
+    modes = USUAL.in_folder([root.mode() for root in roots], exact=plan.in_place)
+    source = input_root(plan.sources)
+    documents = [name for name in plan.files if "meta" in name.split("/")[:2]]
+    return modes.for_files(source.mode(name) for name in documents)
 
 
 def _begin(staging: Staging, ledger: Ledger, leftovers: Leftovers) -> int:
     """Start anew, or go on from what is left; returns the number of ops that are done."""
     left = 0 if leftovers == "clean" else ledger.read()
+    if not ledger.same_folder:
+        raise UsageError(
+            f"the ledger in '{staging.folder}' was not written there (the folder is a copy, came out of an"
+            " archive, or was left by another release): pass --clean to remove it, or choose another output"
+        )
     if leftovers == "resume" and _edits_in_place(ledger) and not ledger.begun:
         raise UsageError(
             f"no earlier run left anything to go on from for '{staging.final}': it is done, or never began;"
@@ -188,11 +213,33 @@ def _require_space(staging: Staging, ledger: Ledger) -> None:
         )
 
 
-def _published(staging: Staging, plan: Plan, report: Report, *, discard_original: bool) -> Report:
+def _require_complete(staging: Staging, ledger: Ledger, documents: Mapping[str, int]) -> None:
+    """Raise `RunError` unless the result holds every file of the plan, once, and nothing else."""
+    names = [name for number in ledger.done for name in outputs_of(ledger.plan, number)]
+    wanted = Counter([*names, *documents])
+    found = dict(staging.files())
+    reasons = [
+        *(f"'{name}' is written more than once" for name in wanted if wanted[name] > 1),
+        *(f"'{name}' is missing" for name in wanted if name not in found),
+        *(f"'{name}' is not of the plan" for name in found if name not in wanted),
+    ]
+    expected = sum(one.size_bytes for one in ledger.done.values()) + sum(documents.values())
+    if not reasons and sum(found.values()) != expected:
+        reasons = [f"its files have {sum(found.values())} bytes, expected {expected}"]
+    if reasons:
+        raise RunError("\n".join(_listed("the result is not what was planned:", sorted(reasons))))
+
+
+def _published(
+    staging: Staging, ledger: Ledger, report: Report, *, discard_original: bool
+) -> Report:
     """Give the result its place. A stop would come too late, or at the worst of moments."""
     with stops_passed_over():
-        if not plan.in_place:
-            staging.publish(report.to_json())
+        if not ledger.plan.in_place:
+            try:
+                staging.publish(report.to_json())
+            except UsageError as error:  # something else has got the name meanwhile
+                raise UsageError(f"{error}\n{_hint(staging, ledger)}") from error
             return report
         kept = staging.name_for_original()
         report = replace(report, kept=None if discard_original else kept)
@@ -259,7 +306,8 @@ def _run_ops(
     left_out = {
         n for n, op in enumerate(plan.ops) if plan.refused and op.kind != MeasureCamera.kind
     }
-    works = work_of(plan, str(ledger.root.path), done=frozenset(ledger.done) | left_out)
+    done = frozenset(ledger.done) | left_out
+    works = work_of(plan, str(ledger.root.path), done=done, modes=ledger.root.modes)
     with contextlib.closing(executor.run(works, attempt)) as outcomes:
         for outcome in outcomes:
             if isinstance(outcome, OpFailure):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import groupby
 from typing import Any
@@ -18,6 +18,7 @@ from roboreel.edit.plan import (
     CopyFile,
     CopyTables,
     EpisodeRange,
+    MeasureCamera,
     Op,
     Plan,
     PlanSource,
@@ -33,6 +34,7 @@ from roboreel.format.quantiles import Quantiles
 from roboreel.format.stats_block import StatsBlock
 from roboreel.runner.sketches import sketched_features
 from roboreel.storage.fs import JoinedRoot, LocalRoot, Root, open_root
+from roboreel.storage.modes import USUAL, Modes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class Work:
     table: TableProgram = field(repr=False)
     supplied: Mapping[int, pa.Table] = field(default_factory=dict, repr=False)
     """Columns that no file has, for the stretch of each episode, by position in the op's tables."""
+    modes: Modes = USUAL
+    """Permissions of the result's folders."""
     sketched: Mapping[str, int] = field(default_factory=dict)
     """Columns of whose rows a table op makes sketches: see `sketches.sketched_features`."""
 
@@ -71,13 +75,16 @@ class Work:
         return f"{op.kind}{camera}, episodes {op.episodes.start}:{op.episodes.stop}"
 
     def roots(self) -> tuple[Root, LocalRoot]:
-        """Where to read and where to write."""
-        roots = [open_root(one.url, follow_links=one.follow_links) for one in self.sources]
-        prefixes = [source_prefix(number, len(roots)) for number in range(len(roots))]
-        joined = (
-            roots[0] if len(roots) == 1 else JoinedRoot(dict(zip(prefixes, roots, strict=True)))
-        )
-        return joined, LocalRoot(self.staging)
+        """Where to read, and where to write: files that are as private as those that the op reads."""
+        source = input_root(self.sources)
+        modes = self.modes.for_files(source.mode(name) for name in self._reads())
+        return source, LocalRoot(self.staging, modes=modes)
+
+    def _reads(self) -> Iterable[str]:
+        """The files that go into those that the op writes."""
+        if isinstance(self.op, MeasureCamera):
+            return ()
+        return [self.op.source] if isinstance(self.op, CopyFile) else self.files
 
     def names_in(self, at: int) -> PlanSource:
         """What columns and cameras are called in the input of the episode at a position."""
@@ -100,6 +107,15 @@ class Work:
         paths = self.outputs[column].to_pylist()
         for path, members in groupby(range(len(paths)), key=paths.__getitem__):
             yield path, list(members)
+
+
+def input_root(sources: Sequence[PlanSource]) -> Root:
+    """Where a plan with these sources reads."""
+    roots = [open_root(one.url, follow_links=one.follow_links) for one in sources]
+    if len(roots) == 1:
+        return roots[0]
+    prefixes = [source_prefix(number, len(roots)) for number in range(len(roots))]
+    return JoinedRoot(dict(zip(prefixes, roots, strict=True)))
 
 
 def _packed(table: pa.Table) -> bytes:
@@ -163,8 +179,17 @@ def check_unchanged(root: Root, name: str, files: Mapping[str, FileFacts]) -> No
         raise ChangedInputError(f"'{name}' has changed since it was surveyed: plan again")
 
 
-def work_of(plan: Plan, staging: str, *, done: Container[int] = ()) -> Iterator[Work]:
-    """The plan's ops but for those that are done, each with what it needs."""
+def work_of(
+    plan: Plan, staging: str, *, done: Container[int] = (), modes: Modes = USUAL
+) -> Iterator[Work]:
+    """The plan's ops but for those that are done, each with what it needs.
+
+    Args:
+        plan: the plan.
+        staging: the folder to write into.
+        done: numbers of ops that are done.
+        modes: permissions of the result's folders.
+    """
     sketched = sketched_features(plan)
     for number, op in enumerate(plan.ops):
         if number in done:
@@ -184,6 +209,7 @@ def work_of(plan: Plan, staging: str, *, done: Container[int] = ()) -> Iterator[
             op=op,
             sources=plan.sources,
             staging=staging,
+            modes=modes,
             inputs=inputs,
             outputs=outputs,
             files=files,

@@ -18,6 +18,8 @@ from typing import IO, Any
 from roboreel.errors import MissingDependencyError, StorageError
 from roboreel.storage import disk
 from roboreel.storage.links import Bounds, Listing, listing_of
+from roboreel.storage.modes import USUAL, Modes, reach
+from roboreel.storage.scratch import scratch_beside
 from roboreel.storage.sink import Sink
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -68,6 +70,13 @@ class Root(ABC):
         """The root that holds a file, where this one is several, and its name there."""
         return self, name
 
+    def mode(self, name: str = "") -> int:
+        """Permissions of a file, without those that folders on the way to it withhold; "": of the root.
+
+        A store that has none withholds nothing.
+        """
+        return 0o7777
+
     def exists(self, name: str) -> bool:
         """True where `name` is a file."""
         try:
@@ -97,11 +106,26 @@ class LocalRoot(Root):
     to its blobs. Others are not, by whatever name they are asked for, unless `follow_links` is set.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, follow_links: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        follow_links: bool = False,
+        modes: Modes = USUAL,
+    ) -> None:
+        """A folder, which need not be there yet.
+
+        Args:
+            path: the folder.
+            follow_links: True to follow all links.
+            modes: permissions of what is written.
+        """
         self.path = Path(path)
+        self.modes = modes
         self.url = str(self.path)
         self.follow_links = follow_links
         self._bounds = None if follow_links else Bounds(self.url)
+        self._reach: dict[str, int] = {"": 0o7777}
 
     def listing(self) -> Listing:
         with self._explained("."):
@@ -139,6 +163,19 @@ class LocalRoot(Root):
             return self._inside(name)
         except (OSError, StorageError):
             return ""
+
+    def mode(self, name: str = "") -> int:
+        with self._explained(name or "."):
+            if not name:
+                return os.stat(self.url).st_mode
+            return os.stat(self._inside(name)).st_mode & self._reach_of(name.rpartition("/")[0])
+
+    def _reach_of(self, folder: str) -> int:
+        """The bits of a mode that count in a folder: who cannot get there cannot read what is in it."""
+        if folder not in self._reach:
+            above = self._reach_of(folder.rpartition("/")[0])
+            self._reach[folder] = above & reach(os.stat(self._at(folder)).st_mode)
+        return self._reach[folder]
 
     def input(self, name: str) -> IO[bytes]:
         return self._opened(name, buffering=0)
@@ -189,10 +226,9 @@ class LocalRoot(Root):
     @contextlib.contextmanager
     def create(self, name: str) -> Iterator[Sink]:
         """A new file that appears under its name when the block ends well, else not at all."""
-        final = self._at(name)
-        partial = f"{final}.partial"
+        final, partial = self._at(name), self._at(scratch_beside(name))
         with self._explained(name):
-            file = disk.create(partial)
+            file = disk.create(partial, to=final, modes=self.modes)
         try:
             with self._room(name), file:
                 yield Sink(file)
@@ -202,11 +238,6 @@ class LocalRoot(Root):
             with contextlib.suppress(OSError):
                 disk.unlink(partial)
             raise
-
-    def rename(self, name: str, to: str) -> None:
-        """Give a file that roboreel made another name, in place of what has it."""
-        with self._explained(name):
-            os.replace(self._at(name), self._at(to))
 
     def remove(self, name: str) -> None:
         """Remove a file that roboreel made."""
@@ -309,6 +340,12 @@ class JoinedRoot(Root):
     def input(self, name: str) -> IO[bytes]:
         root, own = self.place_of(name)
         return root.input(own)
+
+    def mode(self, name: str = "") -> int:
+        if not name:
+            return super().mode()
+        root, own = self.place_of(name)
+        return root.mode(own)
 
     def place_of(self, name: str) -> tuple[Root, str]:
         prefix, slash, own = name.partition("/")

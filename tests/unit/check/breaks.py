@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -15,7 +14,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roboreel.storage.staging import staging_place
 from roboreel.testing import Camera
 from tests.mutate import (
     edit_info,
@@ -284,16 +282,6 @@ def other_number(root: Path) -> None:
 
 def flat_std(of_all: dict[str, Any]) -> None:
     of_all[TOP]["std"] = [[[0.0]]] * 3
-
-
-def replaced(root: Path) -> None:
-    """What a run in place leaves that is killed right after the second rename."""
-    kept = root.with_name("broken.before-20260101T000000Z")
-    kept.mkdir()
-    place = staging_place(root)
-    place.mkdir()
-    swap = {"original": root.name, "kept": kept.name, "report": {}}
-    (place / "swap.json").write_text(json.dumps(swap), "utf-8")
 
 
 def linked_out(root: Path) -> None:

@@ -41,7 +41,6 @@ from tests.unit.check.breaks import (
     other_number,
     overlapping,
     removed,
-    replaced,
     reversed_rows,
     rows,
     shifted,
@@ -310,7 +309,6 @@ STATISTICS = (
     ),
 )
 PLACES: tuple[Break, ...] = (
-    Break("dataset.replaced", "v2.1", replaced, "note"),
     Break("file.link", "v2.1", linked_out, "warning"),
     Break("file.name", "v2.1", badly_named, "warning"),
     Break("document.keys", "v2.1", twin_keys, "warning"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import roboreel as rr
 from roboreel.cli.writing import Writing, run_shown
 from roboreel.ops import Leftovers, Plan, Report
+from roboreel.parts import plan_parts
 from tests.judge import faults
 from tests.oracle import read, tree_digest
 from tests.unit.cli.conftest import Roboreel
@@ -144,6 +146,43 @@ def test_resume_refuses_parts_of_another_division(
     assert done.code == 2
     assert "another plan" in done.err
     assert tree_digest(half_done) == before
+
+
+def test_a_planted_note_passes_over_no_part(
+    roboreel: Roboreel, source: Path, half_done: Path, tmp_path: Path
+) -> None:
+    """The note of a run that did finish `train`, copied with it beside other rows under that name."""
+    shutil.rmtree(half_done / "train")
+    shutil.copytree(source, half_done / "train")
+    planted = tmp_path / "planted"
+    shutil.copytree(half_done, planted)
+    done = roboreel("split", source, *INTO, "-o", planted, "--resume")
+    assert done.code == 2
+    assert "train' exists and is not empty" in done.err
+    assert not (planted / "val").exists()
+
+
+def test_two_runs_do_not_write_parts_into_one_folder(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    views = rr.open(source).split({"train": 0.75, "val": 0.25})
+    parts = plan_parts(views, out=tmp_path / "out")
+    with parts.written():
+        done = roboreel("split", source, *INTO, "-o", tmp_path / "out")
+        assert done.code == 2
+        assert "another run of roboreel is at work" in done.err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_run_that_finished_no_part_leaves_no_note(
+    roboreel: Roboreel, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_plan: Plan, _options: Writing, _leftovers: Leftovers) -> Report:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("roboreel.cli.edit.split.run_shown", stopped)
+    assert roboreel("split", source, *INTO, "-o", tmp_path / "out", "--quiet").code == 130
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_parts_of_a_view_hold_every_episode_once(source: Path, tmp_path: Path) -> None:

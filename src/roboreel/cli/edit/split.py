@@ -168,12 +168,11 @@ def _write_parts(source: str, options: Writing, how: _Division) -> None:
         if options.dry_run:
             _show_plans(parts.plans, as_json=options.as_json)
             return
-        parts.begin()
         reports: dict[str, Report] = {}
-        for name, plan in parts.plans.items():
-            output.place = plan.out
-            reports[name] = run_shown(plan, options, leftovers)
-        parts.end()
+        with parts.written():
+            for name, plan in parts.plans.items():
+                output.place = plan.out
+                reports[name] = run_shown(plan, options, leftovers)
         output.written = True
     _tell_reports(reports, parts, options)
 

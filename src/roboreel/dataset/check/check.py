@@ -61,7 +61,10 @@ def check(
     try:
         opened = open_dataset(dataset, follow_links=follow_links)
     except (DatasetError, StorageError) as error:
-        root = open_root(dataset, follow_links=follow_links)
+        try:
+            root = open_root(dataset, follow_links=follow_links)
+        except StorageError:
+            raise error from None
         files = len(root.list())
         problem = Problem(rule="document.readable", severity="error", message=str(error))
         found = error.problems if isinstance(error, DatasetError) else [problem]

@@ -12,6 +12,7 @@ from typing import Any
 
 from roboreel.errors import VideoError
 from roboreel.storage.fs import LocalRoot
+from roboreel.storage.scratch import scratch_beside
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import run_of_frames
 from roboreel.storage.video.write import Piece, write_packets
@@ -62,8 +63,8 @@ def encode_parts(
     """
     pieces, counts = [], []
     for number, frames in enumerate(parts):
-        aside = f"{name}.{number:06d}.encoded"
-        piece = _encode_aside(root, aside, ahead(_alike(frames, encoder, size)), fps, encoder)
+        ready = ahead(_alike(frames, encoder, size))
+        piece = _encode_aside(root, name, number, ready, fps, encoder)
         pieces.append(piece)
         counts.append(piece.run.packets)
     try:
@@ -95,25 +96,29 @@ def png(frame: Any) -> bytes:
 
 def _encode_aside(
     root: LocalRoot,
-    aside: str,
+    name: str,
+    number: int,
     frames: Generator[Any, None, None],
     fps: Fraction,
     encoder: Mapping[str, str],
 ) -> Piece:
-    """Encode one stretch into a file of its own."""
+    """Encode one stretch of a file into one of its own."""
     import av  # heavy: only what must encode loads it
 
     quiet()
+    aside = scratch_beside(name)
     try:
         with root.create(aside) as sink, av.open(sink.file, "w", format="mp4") as container:
             count = _encode(container, frames, fps, options_here(encoder))
     except (av.FFmpegError, ValueError) as error:
-        raise VideoError(f"'{aside}': cannot be encoded ({error})") from error
+        raise VideoError(f"'{name}', part {number}: cannot be encoded ({error})") from error
     finally:
         frames.close()
     table = read_packet_table(root, aside)
     if table.frames != count or table.packets != count:
-        raise VideoError(f"'{aside}': {count} pictures were encoded into {table.frames} frames")
+        raise VideoError(
+            f"'{name}', part {number}: {count} images were encoded into {table.frames} frames"
+        )
     return Piece(root, aside, table, run_of_frames(table, 0, count, resets=lambda _: True))
 
 
