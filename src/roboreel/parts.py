@@ -18,6 +18,7 @@ from roboreel.format.inventory import Inventory
 from roboreel.ops import plan_write
 from roboreel.runner.fingerprint import fingerprint
 from roboreel.storage.fs import LocalRoot
+from roboreel.storage.names import local_path
 from roboreel.storage.staging import refuse_existing
 
 _NOTE = ".roboreel-parts"
@@ -64,7 +65,7 @@ def plan_parts(
         UsageError: a part's folder exists.
         PlanError: a part cannot be written as asked.
     """
-    folder = os.path.expanduser(os.fspath(out))
+    folder = local_path(out)
     noted = _noted(folder) if resume else {}
     surveys: dict[str, Inventory] = {}
     plans: dict[str, Plan] = {}

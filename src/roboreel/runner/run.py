@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from roboreel.edit.plan import (
     CopyFile,
@@ -33,6 +34,8 @@ from roboreel.runner.work import OpFailure, OpResult, check_unchanged, work_of
 from roboreel.runner.worker import attempt
 from roboreel.storage.disk import free_bytes
 from roboreel.storage.fs import Root, inside
+from roboreel.storage.names import local_path
+from roboreel.storage.originals import require_room_for_original
 from roboreel.storage.staging import Leftovers, Staging, refuse_existing
 
 Progress = Callable[[OpResult], None]
@@ -207,13 +210,14 @@ def refuse_replacing(path: str) -> None:
     """Raise `UsageError` where a dataset cannot be replaced in its place."""
     if "://" in path:
         raise UsageError(f"'{path}' is a URL; only a local dataset can be changed in place")
-    folder = os.path.abspath(path)
+    folder = os.path.abspath(local_path(path))
     if os.path.islink(folder):
         raise UsageError(f"'{path}' is a link: give the folder that it leads to")
     if os.path.ismount(folder):
         raise UsageError(
             f"'{path}' is a mount point, and cannot be renamed: write to another folder"
         )
+    require_room_for_original(Path(folder))
 
 
 def refuse_output(out: str, *, source: str | None = None) -> None:

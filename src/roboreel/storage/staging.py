@@ -20,14 +20,14 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.storage import disk
 from roboreel.storage.fs import LocalRoot
+from roboreel.storage.names import local_path, short_name
+from roboreel.storage.originals import free_name
 
 with contextlib.suppress(ImportError):  # Windows: two runs on one place are not told apart there
     import fcntl
@@ -38,17 +38,13 @@ Leftovers = Literal["refuse", "resume", "clean"]
 LEDGER = "ledger.jsonl"
 _LOCK, _DATASET, _SWAP, _DISCARDED = "lock", "dataset", "swap.json", "discarded"
 _OURS = {_LOCK, LEDGER, _DATASET, _SWAP, f"{_SWAP}.partial", _DISCARDED}
-_LONGEST_NAME = 100
 _RUN_WAITS_S, _HEALER_WAITS_S = 1.0, 0.2
 
 
 def staging_place(final: str | os.PathLike[str]) -> Path:
     """The folder beside `final` in which it is made."""
-    path = Path(os.path.abspath(os.path.expanduser(final)))
-    name = path.name
-    if len(name) > _LONGEST_NAME:  # a name has 255 bytes, and must tell its neighbours apart
-        name = f"{name[:40]}-{sha256(os.fsencode(name)).hexdigest()[:16]}"
-    return path.parent / f".{name}.roboreel-partial"
+    path = Path(os.path.abspath(local_path(final)))
+    return path.parent / f".{short_name(path.name)}.roboreel-partial"
 
 
 class Staging:
@@ -132,13 +128,7 @@ class Staging:
 
     def name_for_original(self) -> str:
         """A name for the original that nothing has yet: `NAME.before-` and the time in UTC."""
-        moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        plain = name = f"{self.final.name}.before-{moment}"
-        number = 1
-        while os.path.lexists(self.final.with_name(name)):
-            number += 1
-            name = f"{plain}-{number}"
-        return name
+        return free_name(self.final)
 
     def remove_original(self, kept: str) -> None:
         """Remove the original that `replace_original` moved. Half of it never stands under its name."""
@@ -319,7 +309,7 @@ def _same_file(file: IO[bytes], path: Path) -> bool:
 def refuse_existing(path: str | os.PathLike[str]) -> None:
     """Raise `UsageError` where `path` exists and is not an empty folder, or is no name for one."""
     try:
-        os.lstat(path)
+        os.lstat(local_path(path))
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:  # too long, say
