@@ -34,7 +34,15 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "edit": ("format", "errors"),
     "runner": ("edit.plan", "edit.frames", "format", "storage", "processes", "errors"),
-    "places": ("dataset", "edit", "runner", "format", "storage.staging", "errors"),
+    "places": (
+        "dataset",
+        "edit",
+        "runner",
+        "format",
+        "storage.originals",
+        "storage.staging",
+        "errors",
+    ),
     "planning": ("dataset", "edit", "runner.encoders", "format", "storage.fs", "errors"),
     "ops": (
         "places",

@@ -59,7 +59,7 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
 def _healed(location: str | os.PathLike[str]) -> list[Problem]:
     """What an interrupted replacement of the dataset came to, finished now."""
     path = os.fspath(location)
-    healed = None if "://" in path else heal(os.path.expanduser(path))
+    healed = None if "://" in path else heal(path)
     if healed is None or healed.original is None:
         return []
     return [

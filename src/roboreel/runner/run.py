@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from roboreel.edit.plan import (
     CopyFile,
@@ -35,7 +34,6 @@ from roboreel.runner.worker import attempt
 from roboreel.storage.disk import free_bytes
 from roboreel.storage.fs import Root, inside
 from roboreel.storage.names import local_path
-from roboreel.storage.originals import require_room_for_original
 from roboreel.storage.staging import Leftovers, Staging, refuse_existing
 
 Progress = Callable[[OpResult], None]
@@ -217,7 +215,6 @@ def refuse_replacing(path: str) -> None:
         raise UsageError(
             f"'{path}' is a mount point, and cannot be renamed: write to another folder"
         )
-    require_room_for_original(Path(folder))
 
 
 def refuse_output(out: str, *, source: str | None = None) -> None:

@@ -75,10 +75,11 @@ def free_name(final: Path, kind: Kind = "before") -> str:
     return name
 
 
-def require_room_for_original(final: Path) -> None:
+def require_room_for_original(final: str | os.PathLike[str]) -> None:
     """Raise `UsageError` where a dataset's name leaves no room for `.before-` and the time."""
-    longest = len(os.fsencode(free_name(final) + _LONGEST_NUMBER))
-    limit = limit_bytes(final.parent)
+    path = Path(os.path.abspath(final))
+    longest = len(os.fsencode(free_name(path) + _LONGEST_NUMBER))
+    limit = limit_bytes(path.parent)
     if longest > limit:
         raise UsageError(
             f"'{final}' cannot be replaced in place: the original would be kept as NAME.before-TIME,"
