@@ -35,6 +35,23 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible_children() -> Iterator[None]:
+    """Let the processes that tests start take Ctrl-C, also where the tests run in the background.
+
+    A background job of a script, and what `nohup` starts, ignores SIGINT and the signal of a closed terminal,
+    and so do its children. A handler, in place of that, does not pass to the programs that it starts: they
+    begin with the default. It does nothing, so that the tests themselves go on ignoring the signal.
+    """
+    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGHUP")]
+    ignored = [n for n in numbers if n is not None and signal.getsignal(n) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, lambda _number, _frame: None)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail where a test reaches beyond this machine; worker processes talk over local sockets."""

@@ -22,7 +22,7 @@ RULES = ROOT / "docs" / "format" / "rules.md"
 CONVERT = ROOT / "docs" / "convert.md"
 EDITS = (
     *("delete", "keep", "split", "merge", "trim", "reorder", "shuffle", "features", "tasks"),
-    *("resample", "encode", "compact"),
+    *("resample", "encode", "compact", "undo"),
 )
 PAGES_OF_COMMANDS = {name: ROOT / "docs" / f"{name}.md" for name in ("check", "diff", "stats")}
 PAGES_OF_COMMANDS |= dict.fromkeys(EDITS, ROOT / "docs" / "edit.md")

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from roboreel.runner.report import Report
     from roboreel.scripts import convert_dataset
     from roboreel.storage.video.by_time import decode_video_frames
+    from roboreel.undoing import KeptVersion, Undone, kept_versions, remove_kept, undo
 
 __version__ = "0.1.0"
 
@@ -55,6 +56,7 @@ __all__ = [
     "Encoding",
     "Feature",
     "FormatVersion",
+    "KeptVersion",
     "MissingDependencyError",
     "Plan",
     "PlanError",
@@ -65,6 +67,7 @@ __all__ = [
     "RunError",
     "StatsReport",
     "StorageError",
+    "Undone",
     "UsageError",
     "VideoError",
     "View",
@@ -77,11 +80,14 @@ __all__ = [
     "convert_dataset",
     "decode_video_frames",
     "diff",
+    "kept_versions",
     "open",
     "plan_convert",
     "plan_write",
     "recover",
+    "remove_kept",
     "run",
+    "undo",
     "write",
 ]
 
@@ -93,10 +99,12 @@ _HOME = {
     "Encoding": "edit.encoding",
     "Feature": "format.feature",
     "FormatVersion": "format.version",
+    "KeptVersion": "undoing",
     "Plan": "edit.plan",
     "Reencoding": "edit.encoding",
     "Report": "runner.report",
     "StatsReport": "dataset.check.stats_report",
+    "Undone": "undoing",
     "View": "edit.view",
     "add_video": "planning",
     "check": "dataset.check.check",
@@ -106,11 +114,14 @@ _HOME = {
     "convert_dataset": "scripts",
     "decode_video_frames": "storage.video.by_time",
     "diff": "dataset.diff.compare",
+    "kept_versions": "undoing",
     "open": "dataset.open",
     "plan_convert": "ops",
     "plan_write": "ops",
     "recover": "ops",
+    "remove_kept": "undoing",
     "run": "ops",
+    "undo": "undoing",
     "write": "ops",
 }
 

@@ -28,6 +28,7 @@ from roboreel.runner.report import Report
 from roboreel.runner.run import refuse_changed, refuse_output, run_plan
 from roboreel.runner.stats_whole import doubtful
 from roboreel.runner.work import OpResult
+from roboreel.storage.names import local_path
 from roboreel.storage.staging import Leftovers, refuse_busy
 
 
@@ -260,7 +261,7 @@ def plan_write(
     require_one_subtask_list(view)
     if (out is None) != in_place:
         raise UsageError("give either the folder to make (-o), or --in-place")
-    place = place_of(view) if out is None else os.path.expanduser(os.fspath(out))
+    place = place_of(view) if out is None else local_path(out)
     if out is not None:
         for source in view.sources:
             refuse_output(place, source=source.dataset.url)

@@ -20,6 +20,7 @@ from roboreel.ops import plan_write
 from roboreel.runner.fingerprint import fingerprint
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.modes import PRIVATE
+from roboreel.storage.names import local_path
 from roboreel.storage.recovery import remove
 from roboreel.storage.staging import recover, refuse_existing
 from roboreel.storage.staging_folder import PLANS, read_note, refuse_planted, take, write_note
@@ -93,7 +94,7 @@ def plan_parts(
         UsageError: a part's folder exists.
         PlanError: a part cannot be written as asked.
     """
-    folder = os.path.expanduser(os.fspath(out))
+    folder = local_path(out)
     noted = _noted(folder) if resume else {}
     surveys: dict[str, Inventory] = {}
     plans: dict[str, Plan] = {}

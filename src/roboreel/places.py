@@ -15,6 +15,7 @@ from roboreel.runner.ledger import ops_noted
 from roboreel.runner.report import Report
 from roboreel.runner.run import refuse_replacing
 from roboreel.storage import staging
+from roboreel.storage.originals import require_room_for_original
 from roboreel.storage.staging import staging_place
 
 
@@ -28,6 +29,7 @@ def place_of(view: View) -> str:
     if len(urls) > 1:
         raise UsageError("several datasets have no one place: give the folder to make (-o)")
     refuse_replacing(urls[0])
+    require_room_for_original(urls[0])
     return urls[0]
 
 

@@ -195,6 +195,16 @@ def test_only_who_writes_speaks_of_an_output_when_stopped(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there are no closed terminals")
+@pytest.mark.parametrize("number", ["SIGHUP", "SIGINT", "SIGTERM"])
+def test_a_signal_that_is_ignored_at_the_start_stays_ignored(source: Path, number: str) -> None:
+    ignoring = f"import signal; signal.signal(signal.{number}, signal.SIG_IGN)\n"
+    sent = str(int(getattr(signal, number)))
+    command = [sys.executable, "-c", ignoring + STOPPED_AT, "info.json", sent, "info", str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_demo_converts_and_verifies(tmp_path: Path) -> None:
     done = _roboreel("demo", tmp_path / "demo")
     assert (done.returncode, done.stderr) == (0, "")

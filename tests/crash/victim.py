@@ -84,7 +84,7 @@ Edit = Callable[[Path, "Path | None", str], "roboreel.Report"]
 """An edit of a dataset, into a folder or in place, that deals with leftovers in some way."""
 
 
-def edit_killed_at(at: int, edit: Edit, source: Path, out: Path | None) -> int:
+def edit_killed_at(at: int, edit: Callable[..., object], source: Path, out: Path | None) -> int:
     """Edit in a process that kills itself at an operation; returns its exit code."""
     process = _CONTEXT.Process(target=_die_editing, args=(at, edit, source, out))
     process.start()
@@ -92,7 +92,7 @@ def edit_killed_at(at: int, edit: Edit, source: Path, out: Path | None) -> int:
     return process.exitcode if process.exitcode is not None else -1
 
 
-def _die_editing(at: int, edit: Edit, source: Path, out: Path | None) -> None:
+def _die_editing(at: int, edit: Callable[..., object], source: Path, out: Path | None) -> None:
     with faults(Count(at=at, act=_die)):
         edit(source, out, "refuse")
 

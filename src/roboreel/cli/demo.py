@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +25,7 @@ def demo(
 ) -> None:
     """Make a small two-camera dataset, convert it to v3.0 and back, and check both."""
     with stoppable():
-        _run(Path(folder).expanduser())
+        _run(Path(os.path.expanduser(folder)))
 
 
 def _run(place: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -20,10 +21,12 @@ from roboreel.cli.edit.tasks import tasks
 from roboreel.cli.edit.trim import trim
 from roboreel.cli.edit.video import encode, resample
 from roboreel.cli.info import info
-from roboreel.cli.output import say, tell
+from roboreel.cli.output import exit_code, is_lost, say, start, tell
 from roboreel.cli.stats import stats
 from roboreel.cli.stopping import INTERRUPTED, leave_on_sigterm
+from roboreel.cli.undo import undo
 from roboreel.errors import RoboreelError, UsageError
+from roboreel.storage.names import is_utf8
 
 app = typer.Typer(
     name="roboreel",
@@ -53,6 +56,7 @@ for _edit in (
     app.command()(_edit)
 app.command()(compact)
 app.command()(stats)
+app.command()(undo)
 app.command()(demo)
 
 
@@ -68,22 +72,40 @@ def _options(
 def main() -> None:
     """Run the command line; errors of the user's making are one message, never a traceback.
 
-    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted,
-    143 terminated.
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted, 141 the output's reader went
+    away, 143 terminated.
     """
+    start()
     leave_on_sigterm()
+    sys.exit(exit_code(_run()))
+
+
+def _run() -> int:
+    """Run the command; returns its exit code."""
     try:
+        _refuse_other_than_utf8(sys.argv[1:])
         app()
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
     except UsageError as error:
-        _leave(f"error: {error}", 2)
+        return _told(f"error: {error}", 2)
     except RoboreelError as error:
-        _leave(f"error: {error}", 1)
+        return _told(f"error: {error}", 1)
     except KeyboardInterrupt:  # before a command began, or after it ended
-        _leave("interrupted", INTERRUPTED)
+        return _told("interrupted", INTERRUPTED)
     except MemoryError:
-        _leave("error: this takes more memory than there is", 1)
+        return _told("error: this takes more memory than there is", 1)
+    except OSError as error:  # a disk that fails, say; or help that cannot be printed, told later
+        return 1 if is_lost() else _told(f"error: {error}", 1)
+    return 0
 
 
-def _leave(message: str, code: int) -> None:
+def _refuse_other_than_utf8(arguments: Iterable[str]) -> None:
+    for argument in arguments:
+        if not is_utf8(argument):
+            raise UsageError(f"the argument '{argument}' is not UTF-8: rename the file or folder")
+
+
+def _told(message: str, code: int) -> int:
     tell(message)
-    sys.exit(code)
+    return code

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO
+from typing import Literal, TextIO, get_args
 
 from roboreel.errors import Problem, visible
 from roboreel.format.json_types import Json
 
+BROKEN_PIPE = 141
+"""Exit code where the reader of the output went away: that of programs which the signal for it ends."""
+_Stream = Literal["stdout", "stderr"]
+_STREAMS: tuple[_Stream, ...] = get_args(_Stream)
+_lost: list[OSError] = []
+"""Why something could not be printed."""
+_begun_with: list[TextIO | None] = []
+
 
 def say(text: str = "") -> None:
     """A line for people, on stdout; what a terminal would obey is spelled out."""
-    _write(sys.stdout, visible(text))
+    _write("stdout", visible(text))
 
 
 def tell(text: str) -> None:
     """Lines beside the data, on stderr; what a terminal would obey is spelled out."""
-    _write(sys.stderr, visible(text, keep="\n"))
+    _write("stderr", visible(text, keep="\n"))
 
 
 def emit_json(value: Json) -> None:
@@ -29,7 +38,7 @@ def emit_json(value: Json) -> None:
         text = json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(value), indent=2, ensure_ascii=True, allow_nan=False)
-    _write(sys.stdout, text.replace("\x7f", "\\u007f"))
+    _write("stdout", text.replace("\x7f", "\\u007f"))
 
 
 def _finite(value: Json) -> Json:
@@ -71,17 +80,64 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _write(stream: TextIO | None, text: str) -> None:
-    """A line to a stream, as far as it can show it. One that is closed or full stops no work."""
+def start() -> None:
+    """Begin a command: forget what an earlier one in this process could not print."""
+    _lost.clear()
+    if sys.stdout is None:  # `>&-`: typer would take what it prints for printed
+        sys.stdout = _Closed()
+    _begun_with[:] = [sys.stdout]
+
+
+def is_lost() -> bool:
+    """True where something that was to be printed got lost."""
+    for name in _STREAMS:
+        if getattr(sys, name) is not None:
+            _put(name, "")
+    return bool(_lost)
+
+
+def exit_code(code: int) -> int:
+    """The exit code of a command that ends with `code`: another one where what it printed got lost.
+
+    A reader that went away (`| head`) is no mistake: nothing is said. A full disk is one.
+    """
+    if not is_lost():
+        # typer itself puts streams aside when a reader of its help went away
+        return code if [sys.stdout] == _begun_with else BROKEN_PIPE
+    if all(error.errno == errno.EPIPE for error in _lost):
+        return code or BROKEN_PIPE
+    tell(f"error: the output cannot be printed: {_lost[0].strerror}")
+    return code or 1
+
+
+def _write(name: _Stream, text: str) -> None:
+    """A line to a stream, as far as it can show it. One that is closed or full is noted: no work stops."""
+    stream: TextIO | None = getattr(sys, name)
     if stream is None:
         return
     encoding = stream.encoding or "utf-8"
+    _put(name, text.encode(encoding, "replace").decode(encoding, "replace") + "\n")
+
+
+def _put(name: _Stream, text: str) -> None:
+    stream: TextIO = getattr(sys, name)
     try:
-        stream.write(text.encode(encoding, "replace").decode(encoding, "replace") + "\n")
+        stream.write(text)
         stream.flush()
-    except (OSError, ValueError):
-        silent = io.StringIO()
-        if stream is sys.stdout:
-            sys.stdout = silent
-        else:
-            sys.stderr = silent
+    except (OSError, ValueError) as error:
+        _lost.append(error if isinstance(error, OSError) else _closed())
+        setattr(sys, name, io.StringIO())
+
+
+class _Closed(io.StringIO):
+    """Stands in for a stream that was closed before the command began."""
+
+    def write(self, text: str) -> int:
+        if text:
+            _lost.append(_closed())
+            raise _lost[-1]
+        return 0
+
+
+def _closed() -> OSError:
+    return OSError(errno.EBADF, "it is closed")

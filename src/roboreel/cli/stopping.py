@@ -15,10 +15,14 @@ INTERRUPTED, TERMINATED = 130, 143
 
 
 def leave_on_sigterm() -> None:
-    """Let SIGTERM end the command as Ctrl-C does, by unwinding it."""
-    signal.signal(signal.SIGTERM, _terminated)
-    if hasattr(signal, "SIGHUP"):  # a closed terminal
-        signal.signal(signal.SIGHUP, _terminated)
+    """Let SIGTERM and a closed terminal end the command as Ctrl-C does, by unwinding it.
+
+    A signal that is ignored at the start stays ignored: `nohup` asks for that.
+    """
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _terminated)
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from roboreel.errors import PlanError, Problem, StorageError, UsageError
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import CameraFacts, ClipFacts, FileFacts, Inventory
 from roboreel.storage.fs import LocalRoot, Root
+from roboreel.storage.names import local_path
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import packet_table_of
 from roboreel.storage.video.packets import PacketTable, run_of_frames
@@ -33,12 +34,19 @@ def find_clips(places: str | Sequence[str]) -> tuple[str, list[str]]:
         UsageError: there are none, or they lie in several folders.
     """
     if isinstance(places, str):
+        places = local_path(places)
         if os.path.isdir(places):
-            names = [n for n in LocalRoot(places).list() if n.lower().endswith(_ENDINGS)]
+            listing = LocalRoot(places).listing()
+            names = [n for n in listing.files if n.lower().endswith(_ENDINGS)]
+            if unnamed := [n for n in listing.unnamed if n.lower().endswith(_ENDINGS)]:
+                raise UsageError(
+                    f"'{unnamed[0]}' in '{places}' is not a UTF-8 name: rename the file"
+                )
             if not names:
                 raise UsageError(f"'{places}' holds no video ({', '.join(_ENDINGS)})")
             return places, sorted(names, key=_by_number)
         places = [places]
+    places = [local_path(place) for place in places]
     folders = {os.path.dirname(place) or "." for place in places}
     if len(folders) != 1:
         raise UsageError(

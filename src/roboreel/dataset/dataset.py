@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -37,6 +38,12 @@ class Dataset(Verbs):
     def url(self) -> str:
         """Where the dataset lies."""
         return self.root.url
+
+    @property
+    def name(self) -> str:
+        """The name of its folder, which tells nothing of what is above it."""
+        path = self.url if "://" in self.url else os.path.abspath(self.url)
+        return os.path.basename(path.replace("\\", "/").rstrip("/")) or "dataset"
 
     @property
     def follow_links(self) -> bool:

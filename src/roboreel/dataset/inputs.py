@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.storage.fs import LocalRoot
+from roboreel.storage.names import local_path
 from roboreel.storage.tables import TableFile
 
 
@@ -63,5 +64,5 @@ def _read_column(path: str, column: str) -> pa.ChunkedArray:
 
 def _place(path: str | os.PathLike[str]) -> tuple[LocalRoot, str]:
     """The folder of a file, and its name there. It was named by the user, wherever links lead."""
-    full = Path(path).expanduser()
+    full = Path(local_path(path))
     return LocalRoot(full.parent, follow_links=True), full.name

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import PurePosixPath
+from itertools import count
 
 import numpy as np
 import pyarrow as pa
@@ -33,7 +33,7 @@ def carried_splits(view: View, kept: Bools) -> tuple[dict[str, str], list[str]]:
         view: what is written.
         kept: (pieces,) False for those that are left out.
     """
-    count = int(kept.sum())
+    episodes = int(kept.sum())
     if view.splits is not None:
         places = np.concatenate([[0], np.cumsum(kept)])
         ends = {name: [int(p) for p in text.split(":")] for name, text in view.splits.items()}
@@ -50,7 +50,7 @@ def carried_splits(view: View, kept: Bools) -> tuple[dict[str, str], list[str]]:
             torn.append(f"the split '{name}': its episodes no longer follow each other")
             continue
         found[name] = f"{places[0]}:{places[-1] + 1}"
-    return found or {"train": f"0:{count}"}, torn
+    return found or {"train": f"0:{episodes}"}, torn
 
 
 def _members(view: View) -> dict[str, Bools]:
@@ -107,7 +107,7 @@ def with_provenance(view: View, episodes: pa.Table) -> tuple[pa.Table, tuple[str
     """
     if not view.provenance:
         return episodes, ()
-    names = _names([source.dataset.url for source in view.sources])
+    names = public_names(view)
     robots = [source.model.info.robot_type for source in view.sources]
     found: dict[str, pa.Array] = {
         SOURCE_DATASET: pa.array([names[n] for n in view.pieces.source.tolist()], pa.string()),
@@ -131,10 +131,19 @@ def _or(first: pa.Array, other: pa.Array) -> pa.Array:
     return pa.array([b if a is None else a for a, b in values], other.type)
 
 
-def _names(urls: Sequence[str]) -> list[str]:
-    """What datasets are called: the names of their folders, or all of the path where these are the same."""
-    short = [PurePosixPath(url.replace("\\", "/").rstrip("/")).name for url in urls]
-    of_name: dict[str, set[str]] = {}
-    for name, url in zip(short, urls, strict=True):
-        of_name.setdefault(name, set()).add(url)
-    return [n if len(of_name[n]) == 1 and n else url for n, url in zip(short, urls, strict=True)]
+def public_names(view: View) -> list[str]:
+    """What the sources of a view are called in what is written: the name of the folder, each its own.
+
+    The folders above are the user's own business. Of folders of one name, the later ones get a number.
+    """
+    taken = {source.dataset.name for source in view.sources}
+    names: dict[str, str] = {}
+    for source in view.sources:
+        plain, url = source.dataset.name, source.dataset.url
+        if url in names:
+            continue
+        numbered = (f"{plain}-{number}" for number in count(2))
+        free = (name for name in numbered if name not in taken)
+        names[url] = plain if plain not in names.values() else next(free)
+        taken.add(names[url])
+    return [names[source.dataset.url] for source in view.sources]

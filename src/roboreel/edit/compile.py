@@ -42,7 +42,6 @@ from roboreel.edit.plan import (
     SOURCE_EPISODE,
     STRETCH,
     TASK_MAP,
-    CopyFile,
     MeasureCamera,
     Op,
     Plan,
@@ -57,6 +56,7 @@ from roboreel.edit.plan import (
 from roboreel.edit.recoded import Recode
 from roboreel.edit.relative import relative_components
 from roboreel.edit.sound import sound_view
+from roboreel.edit.travelling import own_name, travelling_files
 from roboreel.edit.trims import trimmed_episodes
 from roboreel.edit.unite import United, unite
 from roboreel.edit.video_facts import lost_tracks, video_feature
@@ -123,10 +123,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     inputs = _inputs(view, inventory, cameras)
     ops = [*tables.ops, *(op for plan in cameras.values() for op in plan.ops)]
     ops += _measures(view, inventory, features, recodes)
-    ops += [
-        CopyFile(path=_own_name(p), source=p, reason="travels along as it is")
-        for p in view.model.extra_files
-    ]
+    ops += travelling_files(view, model)
     kept_stats, lost_stats = old_stats(view)
     ops += kept_stats
     refuse_unused(of, ops)
@@ -341,17 +338,16 @@ def _used_files(view: United, inventory: Inventory) -> dict[str, FileFacts]:
     columns = [DATA_PATH, *(video_path(name) for name in inventory.cameras)]
     taken = view.model.episodes.take(view.rows)
     used = {path for column in columns for path in taken[column].unique().to_pylist()}
-    return {path: facts for path, facts in inventory.files.items() if path in used or _beside(path)}
+    return {
+        path: facts
+        for path, facts in inventory.files.items()
+        if path in used or _beside(path, view)
+    }
 
 
-def _own_name(path: str) -> str:
-    """The name of an input file within its dataset."""
-    return path.partition("/")[2] if path.startswith("@") else path
-
-
-def _beside(path: str) -> bool:
+def _beside(path: str, view: United) -> bool:
     """True for documents with statistics and files that travel along: neither tables nor videos."""
-    name = _own_name(path)
+    name = own_name(path, view)
     return name.startswith("meta/") or "/" not in name
 
 

@@ -64,6 +64,11 @@ class Opened(Protocol):
         ...
 
     @property
+    def name(self) -> str:
+        """The name of its folder: what a result may say of it, wherever it is published."""
+        ...
+
+    @property
     def follow_links(self) -> bool:
         """True where links may lead out of it."""
         ...

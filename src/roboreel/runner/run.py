@@ -35,6 +35,7 @@ from roboreel.runner.worker import attempt
 from roboreel.storage.disk import free_bytes
 from roboreel.storage.fs import Root, inside, open_root
 from roboreel.storage.modes import USUAL, Modes
+from roboreel.storage.names import local_path
 from roboreel.storage.staging import Leftovers, Staging, refuse_existing
 
 Progress = Callable[[OpResult], None]
@@ -254,7 +255,7 @@ def refuse_replacing(path: str) -> None:
     """Raise `UsageError` where a dataset cannot be replaced in its place."""
     if "://" in path:
         raise UsageError(f"'{path}' is a URL; only a local dataset can be changed in place")
-    folder = os.path.abspath(path)
+    folder = os.path.abspath(local_path(path))
     if os.path.islink(folder):
         raise UsageError(f"'{path}' is a link: give the folder that it leads to")
     if os.path.ismount(folder):

@@ -19,6 +19,8 @@ from roboreel.errors import MissingDependencyError, StorageError
 from roboreel.storage import disk
 from roboreel.storage.links import Bounds, Listing, listing_of
 from roboreel.storage.modes import USUAL, Modes, reach
+from roboreel.storage.names import local_path
+from roboreel.storage.originals import kept_beside
 from roboreel.storage.scratch import scratch_beside
 from roboreel.storage.sink import Sink
 
@@ -373,15 +375,25 @@ def open_root(location: str | os.PathLike[str], *, follow_links: bool = False) -
 
     Raises:
         StorageError: there is no folder at a local path.
+        UsageError: the path is not UTF-8.
     """
     text = os.fspath(location).removeprefix("file://")
     if "://" in text:
         return FsspecRoot(text)
-    path = os.path.expanduser(text)
+    path = local_path(text)
     if not os.path.isdir(path):
         kind = "a file, not a dataset's folder" if os.path.exists(path) else "no such folder"
-        raise StorageError(f"'{text}': {kind}")
+        raise StorageError(f"'{text}': {kind}{_earlier(path)}")
     return LocalRoot(path, follow_links=follow_links)
+
+
+def _earlier(path: str) -> str:
+    """Where there is no dataset, but an earlier version of it: how to get that back."""
+    if os.path.lexists(path) or not (kept := kept_beside(path)):
+        return ""
+    return (
+        f", but '{kept[0].name}' is kept beside it: 'roboreel undo {path}' tells how to put it back"
+    )
 
 
 def inside(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:

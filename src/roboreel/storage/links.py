@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from stat import S_ISLNK
 
 from roboreel.errors import StorageError
+from roboreel.storage.names import is_utf8
 
 _MOST_LINKED_FOLDERS = 2000
 """A few folders that link to each other spell millions of names."""
@@ -79,8 +80,8 @@ def listing_of(folder: str, bounds: Bounds | None) -> Listing:
     """
     walk = _Walk(bounds)
     names = sorted(walk.names(folder))
-    unnamed = tuple(name for name in names if not _is_unicode(name))
-    files = tuple(name for name in names if _is_unicode(name)) if unnamed else tuple(names)
+    unnamed = tuple(name for name in names if not is_utf8(name))
+    files = tuple(name for name in names if is_utf8(name)) if unnamed else tuple(names)
     return Listing(files, tuple(sorted(walk.links_out)), unnamed)
 
 
@@ -132,11 +133,3 @@ def _leads_elsewhere(real: str, folder: str, linked: frozenset[str]) -> bool:
     """True where a linked folder is not one that holds the link, or was come through."""
     here = os.path.realpath(folder)
     return real not in linked and not f"{here}{os.sep}".startswith(f"{real}{os.sep}")
-
-
-def _is_unicode(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

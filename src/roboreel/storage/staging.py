@@ -11,8 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from datetime import datetime, timezone
-from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +18,8 @@ from roboreel.errors import StorageError, UsageError
 from roboreel.storage import disk, recovery
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.modes import PRIVATE, USUAL, Modes, limited
+from roboreel.storage.names import local_path, short_name
+from roboreel.storage.originals import free_name
 from roboreel.storage.recovery import Recovered
 from roboreel.storage.scratch import is_scratch
 from roboreel.storage.staging_folder import (
@@ -38,17 +38,13 @@ from roboreel.storage.staging_folder import (
 Leftovers = Literal["refuse", "resume", "clean"]
 """What to do with what an earlier run left: say so, go on from it, or remove it."""
 
-_LONGEST_NAME = 100
 _TIMEOUT_S = 1.0
 
 
 def staging_place(final: str | os.PathLike[str]) -> Path:
     """The folder beside `final` in which it is made."""
-    path = Path(os.path.abspath(os.path.expanduser(final)))
-    name = path.name
-    if len(name) > _LONGEST_NAME:  # a name has 255 bytes, and must tell its neighbours apart
-        name = f"{name[:40]}-{sha256(os.fsencode(name)).hexdigest()[:16]}"
-    return path.parent / f".{name}.roboreel-partial"
+    path = Path(os.path.abspath(local_path(final)))
+    return path.parent / f".{short_name(path.name)}.roboreel-partial"
 
 
 class Staging:
@@ -157,13 +153,7 @@ class Staging:
 
     def name_for_original(self) -> str:
         """A name for the original that nothing has yet: `NAME.before-` and the time in UTC."""
-        moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        plain = name = f"{self.final.name}.before-{moment}"
-        number = 1
-        while os.path.lexists(self.final.with_name(name)):
-            number += 1
-            name = f"{plain}-{number}"
-        return name
+        return free_name(self.final)
 
     def remove_original(self, kept: str) -> None:
         """Remove the original that `replace_original` moved. Half of it never stands under its name."""
@@ -243,13 +233,13 @@ def refuse_busy(final: str | os.PathLike[str]) -> None:
 
 
 def _absolute(final: str | os.PathLike[str]) -> Path:
-    return Path(os.path.abspath(os.path.expanduser(final)))
+    return Path(os.path.abspath(local_path(final)))
 
 
 def refuse_existing(path: str | os.PathLike[str]) -> None:
     """Raise `UsageError` where `path` exists and is not an empty folder, or is no name for one."""
     try:
-        os.lstat(path)
+        os.lstat(local_path(path))
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:  # too long, say

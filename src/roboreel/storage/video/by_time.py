@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from roboreel.errors import UsageError, VideoError
 from roboreel.storage.fs import Root, open_root
+from roboreel.storage.names import local_path
 from roboreel.storage.video.backends import backend_pictures, require_backend
 from roboreel.storage.video.index import read_packet_table
 
@@ -78,9 +79,10 @@ def _ascends(places: npt.NDArray[np.intp]) -> bool:
 
 def _place(path: str | os.PathLike[str]) -> tuple[Root, str]:
     """The folder of a file, and its name there."""
-    text = os.path.expanduser(os.fspath(path))
+    text = os.fspath(path)
     folder, slash, name = text.rpartition("/")
     if "://" not in text:
+        text = local_path(text)
         folder, name = os.path.split(text)
         slash = os.sep
     if not name:

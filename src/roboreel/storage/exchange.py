@@ -1,0 +1,80 @@
+"""Put an earlier version of a dataset back in its place, or remove it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from roboreel.errors import StorageError
+from roboreel.storage import disk
+from roboreel.storage.originals import KeptVersion, free_name
+from roboreel.storage.staging import Staging
+from roboreel.storage.staging_folder import LEDGER
+
+
+def put_back(final: str, version: KeptVersion, *, discard_present: bool) -> str | None:
+    """Give an earlier version the dataset's path; returns the name that the present one is kept under.
+
+    Two renames do it. Whoever dies between them leaves both folders whole, and the earlier version under its
+    name: putting it back once more finishes it.
+
+    Args:
+        final: the dataset's path; nothing needs to be there.
+        version: the version to put back.
+        discard_present: True to remove what is at the path now, at the very end.
+
+    Raises:
+        UsageError: a run is at work there.
+        StorageError: a folder cannot be renamed; all is as it was.
+    """
+    place, kept = Path(os.path.abspath(final)), Path(version.path)
+    with _locked(final) as staging, _explained(final):
+        aside = free_name(place, "undone") if os.path.lexists(place) else None
+        if aside is not None:
+            disk.replace(place, place.with_name(aside))
+        try:
+            disk.replace(kept, place)
+        except OSError:
+            if aside is not None:
+                disk.replace(place.with_name(aside), place)
+            raise
+        disk.sync([str(place.parent)])
+        if aside is not None and discard_present:
+            staging.remove_original(aside)
+            return None
+        return aside
+
+
+def remove_versions(final: str, versions: tuple[KeptVersion, ...]) -> None:
+    """Remove earlier versions of a dataset. Half of one never remains under its name.
+
+    Raises:
+        UsageError: a run is at work there.
+        StorageError: a folder cannot be removed.
+    """
+    with _locked(final) as staging:
+        for version in versions:
+            staging.remove_original(version.name)
+
+
+@contextlib.contextmanager
+def _locked(final: str) -> Iterator[Staging]:
+    """The staging folder of a dataset, so that no run is at work there; what one left for later stays."""
+    staging = Staging(final, in_place=True)
+    try:
+        yield staging
+    finally:
+        if os.path.lexists(staging.folder / LEDGER) or os.path.lexists(staging.root.path):
+            staging.release()
+        else:
+            staging.discard()
+
+
+@contextlib.contextmanager
+def _explained(final: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"'{final}' cannot be put back: {error.strerror}") from error
