@@ -33,7 +33,8 @@ from roboreel.format.inventory import FileFacts
 from roboreel.format.quantiles import Quantiles
 from roboreel.format.stats_block import StatsBlock
 from roboreel.runner.sketches import sketched_features
-from roboreel.storage.fs import JoinedRoot, LocalRoot, Root, open_root
+from roboreel.storage.fs import LocalRoot, Root, open_root
+from roboreel.storage.joined import JoinedRoot
 from roboreel.storage.modes import USUAL, Modes
 
 

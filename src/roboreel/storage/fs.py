@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
@@ -322,39 +322,6 @@ class FsspecRoot(Root):
         except (FileNotFoundError, OSError) as error:
             raise StorageError(f"'{name}' in '{self.url}': {error}") from error
         return file
-
-
-class JoinedRoot(Root):
-    """Several roots as one: names begin with the prefix of theirs."""
-
-    def __init__(self, roots: Mapping[str, Root]) -> None:
-        self._roots = dict(roots)
-        self.url = " + ".join(root.url for root in roots.values())
-
-    def listing(self) -> Listing:
-        parts = [(prefix, root.listing().files) for prefix, root in self._roots.items()]
-        return Listing(tuple(prefix + name for prefix, names in parts for name in names))
-
-    def stat(self, name: str) -> FileStat:
-        root, own = self.place_of(name)
-        return root.stat(own)
-
-    def input(self, name: str) -> IO[bytes]:
-        root, own = self.place_of(name)
-        return root.input(own)
-
-    def mode(self, name: str = "") -> int:
-        if not name:
-            return super().mode()
-        root, own = self.place_of(name)
-        return root.mode(own)
-
-    def place_of(self, name: str) -> tuple[Root, str]:
-        prefix, slash, own = name.partition("/")
-        root = self._roots.get(prefix + slash)
-        if root is None:
-            raise StorageError(f"'{name}' is in none of {self.url}")
-        return root, own
 
 
 def _plain_file(path: str) -> os.stat_result | None:

@@ -1,0 +1,43 @@
+"""The roots of several datasets, read as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import IO
+
+from roboreel.errors import StorageError
+from roboreel.storage.fs import FileStat, Root
+from roboreel.storage.links import Listing
+
+
+class JoinedRoot(Root):
+    """Several roots as one: names begin with the prefix of theirs."""
+
+    def __init__(self, roots: Mapping[str, Root]) -> None:
+        self._roots = dict(roots)
+        self.url = " + ".join(root.url for root in roots.values())
+
+    def listing(self) -> Listing:
+        parts = [(prefix, root.listing().files) for prefix, root in self._roots.items()]
+        return Listing(tuple(prefix + name for prefix, names in parts for name in names))
+
+    def stat(self, name: str) -> FileStat:
+        root, own = self.place_of(name)
+        return root.stat(own)
+
+    def input(self, name: str) -> IO[bytes]:
+        root, own = self.place_of(name)
+        return root.input(own)
+
+    def mode(self, name: str = "") -> int:
+        if not name:
+            return super().mode()
+        root, own = self.place_of(name)
+        return root.mode(own)
+
+    def place_of(self, name: str) -> tuple[Root, str]:
+        prefix, slash, own = name.partition("/")
+        root = self._roots.get(prefix + slash)
+        if root is None:
+            raise StorageError(f"'{name}' is in none of {self.url}")
+        return root, own
