@@ -41,6 +41,7 @@ def plan_convert(
     allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
+    with_global_stats: bool = False,
     data_file_mb: float | None = None,
     video_file_mb: float | None = None,
     workers: int = 1,
@@ -63,6 +64,7 @@ def plan_convert(
             missing.
         video_backend: what decodes videos for statistics: `pyav`, `torchcodec` or `decord`.
         keep_old_stats: from v2.0 to v2.1: `meta/stats.json` stays, beside the new statistics.
+        with_global_stats: to v2.1: write `meta/stats.json` too, the episodes' statistics merged.
         data_file_mb: soft limit of a table file in MiB of compressed input (v3.0).
         video_file_mb: soft limit of a video file in MiB (v3.0).
         workers: processes that may look through the files, where they are many.
@@ -85,6 +87,7 @@ def plan_convert(
         allow_missing=allow_missing,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
+        with_global_stats=with_global_stats,
         regroup=True,
     )
     return plan_write(view.written_as(target), out=out, in_place=in_place, workers=workers)
@@ -108,6 +111,7 @@ def convert(
     allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
+    with_global_stats: bool = False,
     data_file_mb: float | None = None,
     video_file_mb: float | None = None,
 ) -> Report:
@@ -139,6 +143,7 @@ def convert(
         allow_missing=allow_missing,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
+        with_global_stats=with_global_stats,
         data_file_mb=data_file_mb,
         video_file_mb=video_file_mb,
         workers=workers,

@@ -48,6 +48,7 @@ def convert(
             allow_missing=options.allow_missing or (),
             video_backend=options.video_backend,
             keep_old_stats=keep_old_stats,
+            with_global_stats=options.with_global_stats,
             data_file_mb=options.data_file_mb,
             video_file_mb=options.video_file_mb,
             workers=options.workers,

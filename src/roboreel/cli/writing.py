@@ -119,6 +119,13 @@ class Writing:
     video_backend: Annotated[
         VideoBackend, typer.Option(help="What decodes videos for statistics.")
     ] = "pyav"
+    with_global_stats: Annotated[
+        bool,
+        typer.Option(
+            "--with-global-stats",
+            help="Write meta/stats.json in v2.1 too, for trainers that want it.",
+        ),
+    ] = False
     data_file_mb: Annotated[
         float | None, typer.Option(help="Soft limit of a table file in MiB (v3.0).")
     ] = None
@@ -161,6 +168,7 @@ class Writing:
             drop_audio=self.drop_audio,
             allow_missing=self.allow_missing or (),
             video_backend=self.video_backend,
+            with_global_stats=self.with_global_stats,
             regroup=regroup,
         )
 

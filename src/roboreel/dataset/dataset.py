@@ -102,13 +102,28 @@ class Dataset(Verbs):
         """Number of frames of all episodes, by the documents."""
         return int(pc.sum(self.model.episodes[LENGTH]).as_py() or 0)
 
+    @property
+    def has_global_stats(self) -> bool:
+        """True where statistics of the whole dataset are stored and count: in v2.1 readers merge them."""
+        return self.version.has_global_stats and v30.GLOBAL_STATS in self.files
+
     def stats(self) -> Stats:
         """Statistics of the whole dataset: the stored ones, else merged from the episodes'."""
-        name = v30.GLOBAL_STATS
-        if self.version is not FormatVersion.V21 and name in self.files:
-            document = parse_json(self.root.read(name), name)
-            return parse_stats(document) if isinstance(document, Mapping) else {}
+        stored = self.whole_stats() if self.version.has_global_stats else None
+        if stored is not None:
+            return stored
         return merge_stats(stats for _, stats in self.episode_stats())
+
+    def whole_stats(self) -> Stats | None:
+        """Statistics of the whole dataset as `meta/stats.json` has them; None where there is no such file.
+
+        v2.1 has no place for them, but some trainers want the file, and some datasets have it.
+        """
+        name = v30.GLOBAL_STATS
+        if name not in self.files:
+            return None
+        document = parse_json(self.root.read(name), name)
+        return parse_stats(document) if isinstance(document, Mapping) else {}
 
     def episode_stats(self) -> Iterator[tuple[int, Stats]]:
         """(episode index, statistics) as stored; nothing for v2.0, which has none per episode."""

@@ -45,6 +45,7 @@ def _columns(found: Sequence[tuple[Forms, str | None]]) -> pa.Table:
             "features": pa.array([forms.features for forms, _ in found], pa.list_(pa.int32())),
             "counts": pa.array([forms.counts for forms, _ in found], _INTEGERS),
             "dims": pa.array([forms.dims for forms, _ in found], pa.list_(pa.int32())),
+            "impossible": pa.array([f.impossible for f, _ in found], pa.list_(pa.bool_())),
         }
     )
 

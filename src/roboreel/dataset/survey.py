@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
+import pyarrow as pa
 
 from roboreel.dataset.cache import cache_of
 from roboreel.dataset.dataset import Dataset
@@ -62,7 +63,8 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
     }
     tasks = survey_tasks(tables, findings)
     _settle_lengths(tables.rows, findings)
-    with_stats, stats_dims = survey_stats(findings, tables.rows, probing)
+    columns = {name for schema in _each_once(tables.schemas) for name in schema.names}
+    stats = survey_stats(findings, tables.rows, columns, probing)
     return Inventory(
         files=findings.files,
         schemas=tables.schemas,
@@ -78,11 +80,18 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
         first_index=tables.first_index,
         table_rows=tables.file_rows,
         tidy_videos=streams.tidy,
-        with_stats=with_stats,
-        stats_dims=stats_dims,
+        with_stats=stats.with_stats,
+        stats_dims=stats.stats_dims,
+        impossible_std=stats.impossible_std,
+        pooled_std=stats.pooled_std,
         broken={row: tuple(found) for row, found in sorted(findings.broken.items())},
         problems=tuple(findings.problems.found),
     )
+
+
+def _each_once(schemas: Mapping[str, pa.Schema]) -> Iterable[pa.Schema]:
+    """The schemas of tables, of which many share one."""
+    return {id(schema): schema for schema in schemas.values()}.values()
 
 
 def _require_videos(dataset: Dataset, without: Collection[str]) -> None:

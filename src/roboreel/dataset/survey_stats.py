@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +14,7 @@ from roboreel.dataset.findings import Findings
 from roboreel.dataset.probe_stats import probe_stats
 from roboreel.dataset.probing import Probing
 from roboreel.dataset.questions import Questions, flat
+from roboreel.dataset.whole_std import pooled_stds
 from roboreel.errors import DatasetError
 from roboreel.format import v2, v30
 from roboreel.format.depth import has_camera_stats
@@ -24,14 +27,25 @@ _PART_BYTES = 8 << 20
 _BYTES_PER_US = 25
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsFacts:
+    """What the stored statistics can be used for; see the fields of `Inventory` of the same names."""
+
+    with_stats: dict[str, Bools] = field(default_factory=dict)
+    stats_dims: dict[str, int] = field(default_factory=dict)
+    impossible_std: dict[str, Bools] = field(default_factory=dict)
+    pooled_std: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+
 def survey_stats(
-    findings: Findings, rows: Int64, probing: Probing
-) -> tuple[dict[str, Bools], dict[str, int]]:
-    """By feature, the episodes whose stored statistics can pass through, and their dimensions.
+    findings: Findings, rows: Int64, columns: Container[str], probing: Probing
+) -> StatsFacts:
+    """Which stored statistics can pass through, in what form, and which of them are impossible.
 
     Args:
         findings: grows.
         rows: (episodes,) rows of each episode, by its table.
+        columns: the names of all columns of the tables.
         probing: puts the questions.
 
     Raises:
@@ -45,7 +59,7 @@ def survey_stats(
         for _ in dataset.episode_stats():  # says where
             pass
         raise DatasetError(json.loads(failures[0]))
-    return _settle(answers, rows, findings)
+    return _settle(answers, rows, columns, findings)
 
 
 def statistics_files(dataset: Dataset) -> list[str]:
@@ -78,17 +92,19 @@ def _questions(findings: Findings) -> Questions:
 
 
 def _settle(
-    answers: pa.Table, rows: Int64, findings: Findings
-) -> tuple[dict[str, Bools], dict[str, int]]:
+    answers: pa.Table, rows: Int64, columns: Container[str], findings: Findings
+) -> StatsFacts:
     dataset = findings.dataset
     if not len(rows):
-        return {}, {}
+        return StatsFacts()
     codes, names = _united(answers)
     row, known = _rows_of_episodes(dataset, flat(answers, "episodes"))
     counts, dims = flat(answers, "counts"), flat(answers, "dims")
+    impossible = flat(answers, "impossible").astype(np.bool_)
     whole = (rows == dataset.episodes[LENGTH].to_numpy())[row] & (counts > 0) & known
     found: dict[int, tuple[str, Bools]] = {}
     unusable: dict[int, tuple[str, int]] = {}
+    wrong: dict[str, Bools] = {}
     fewest: dict[str, int] = {}
     for code, name in enumerate(names):
         feature = dataset.features.get(name)
@@ -99,13 +115,24 @@ def _settle(
             found[int(usable.argmax())] = (name, np.zeros(len(rows), dtype=np.bool_))
             found[int(usable.argmax())][1][row[usable]] = True
             fewest[name] = int(dims[usable].min())
+        wrong_here = usable & impossible
+        if feature is not None and camera and not feature.is_depth and wrong_here.any():
+            wrong[name] = np.zeros(len(rows), dtype=np.bool_)
+            wrong[name][row[wrong_here]] = True
         odd = here & ~usable
-        if odd.any():
+        if feature is None and name not in columns and odd.any():
+            _report_undeclared(name, findings)
+        elif odd.any():
             unusable[int(odd.argmax())] = (name, int(odd.sum()))
     for _, (name, count) in sorted(unusable.items()):
         _report(name, count, findings)
     ordered = sorted(found.items(), key=lambda item: item[0])
-    return dict(pair for _, pair in ordered), fewest
+    return StatsFacts(
+        with_stats=dict(pair for _, pair in ordered),
+        stats_dims=fewest,
+        impossible_std=wrong,
+        pooled_std=pooled_stds(dataset, wrong),
+    )
 
 
 def _united(answers: pa.Table) -> tuple[Int64, list[str]]:
@@ -124,6 +151,12 @@ def _rows_of_episodes(dataset: Dataset, episodes: Int64) -> tuple[Int64, Bools]:
     listed = dataset.episodes[EPISODE].to_numpy()  # ascending
     row = np.minimum(np.searchsorted(listed, episodes), len(listed) - 1)
     return row, np.asarray(listed[row] == episodes)
+
+
+def _report_undeclared(name: str, findings: Findings) -> None:
+    """A writer may describe more than features, such as the length of the episode."""
+    message = f"there are statistics of '{name}', which is not a feature"
+    findings.problems.add("stats.usable", message, severity="note", column=name, action="left out")
 
 
 def _report(name: str, count: int, findings: Findings) -> None:

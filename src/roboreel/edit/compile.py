@@ -26,6 +26,7 @@ from roboreel.edit.compile_video import (
 )
 from roboreel.edit.left_out import LeftOut, features_left_out, losses, refuse_missing
 from roboreel.edit.like import not_followed, rule_of
+from roboreel.edit.old_stats import old_stats
 from roboreel.edit.pack import runs
 from roboreel.edit.plan import (
     DECLARED_ROWS,
@@ -58,6 +59,7 @@ from roboreel.edit.sound import sound_view
 from roboreel.edit.unite import United, unite
 from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
+from roboreel.edit.wrong_stats import pooled_stds, tell_wrong_stds, with_lost_stds_recomputed
 from roboreel.errors import PlanError, Problem
 from roboreel.format.depth import DepthScale, depth_scale, has_camera_stats
 from roboreel.format.feature import Feature
@@ -76,7 +78,6 @@ from roboreel.format.model import (
 )
 from roboreel.format.parse import Problems
 from roboreel.format.stats import QUANTILES
-from roboreel.format.v2 import GLOBAL_STATS
 
 _MEASURED_EPISODES = 1
 """Episodes of one camera that one op measures: one that kills or stops its decoder costs no other."""
@@ -94,7 +95,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
             every reason.
     """
     problems = Problems()
-    view = unite(of, inventories, problems)
+    view = with_lost_stds_recomputed(unite(of, inventories, problems))
     inventory = view.inventory
     view, skipped, refused = sound_view(view, inventory)
     refuse_audio(view, inventory)
@@ -124,7 +125,8 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
         CopyFile(path=_own_name(p), source=p, reason="travels along as it is")
         for p in view.model.extra_files
     ]
-    ops += _old_stats(view, inventory)
+    kept_stats, lost_stats = old_stats(view)
+    ops += kept_stats
     kept = np.zeros(len(of.pieces), dtype=np.bool_)
     kept[view.rows] = True
     splits, torn = carried_splits(of, kept)
@@ -144,9 +146,10 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
             *view.model.problems,
             *inventory.problems,
             *problems.found,
+            *tell_wrong_stds(of.recomputed, view),
             *_unlike(view, features, inventory.rows[view.rows]),
         ),
-        losses=(*_losses(view, inventory, lacking), *view.lost, *torn),
+        losses=(*_losses(view, inventory, lacking), *lost_stats, *view.lost, *torn),
         skipped=skipped,
         refused=refused,
     )
@@ -284,14 +287,6 @@ def _measures(
     return ops
 
 
-def _old_stats(view: United, inventory: Inventory) -> list[Op]:
-    """The op that keeps the statistics of the whole dataset, where that is asked for and there are any."""
-    if not view.target.keep_old_stats or GLOBAL_STATS not in inventory.files:
-        return []
-    reason = "the statistics of the whole dataset are to be kept beside those per episode"
-    return [CopyFile(path=GLOBAL_STATS, source=GLOBAL_STATS, reason=reason)]
-
-
 def _stats(view: United, model: Model, program: TableProgram, ops: Sequence[Op]) -> StatsProgram:
     _refuse_unlike(view)
     features = model.info.features
@@ -301,6 +296,8 @@ def _stats(view: United, model: Model, program: TableProgram, ops: Sequence[Op])
         features=tuple(wanted),
         recomputed=tuple(n for n in wanted if n in view.view.recomputed and n in seen),
         relative=_relative(view, features),
+        write_global=view.target.version.has_global_stats or view.target.with_global_stats,
+        pooled_std=pooled_stds(view),
         compare_global=not view.model.info.version.has_episode_stats and not view.view.edited,
     )
 

@@ -7,7 +7,7 @@ episodes it covers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar, TypeAlias
@@ -236,6 +236,11 @@ class StatsProgram:
     numbers are of all rows."""
     relative: RelativeProgram | None = None
     """How the action is described over all episodes, where that is asked for."""
+    pooled_std: tuple[Mapping[str, Sequence[float]], ...] = ()
+    """By number of a source and camera, the std per channel with which episodes are merged whose own is
+    impossible; () where there are none."""
+    write_global: bool
+    """True where the result has a document with the statistics of the whole dataset."""
     compare_global: bool
     """True where the source's global statistics are to be compared with the computed ones."""
 

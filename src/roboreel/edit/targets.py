@@ -30,6 +30,7 @@ def target_for(
     allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
+    with_global_stats: bool = False,
     regroup: bool | None = None,
 ) -> Target:
     """What to write, from what a user asks for.
@@ -46,6 +47,7 @@ def target_for(
         allow_missing: actions, states and cameras that may be left out without being removed by name.
         video_backend: what decodes videos for statistics.
         keep_old_stats: whether statistics of a v2.0 dataset as a whole are kept beside those per episode.
+        with_global_stats: whether to write `meta/stats.json` in v2.1 too.
         regroup: whether to pack files anew; by default where a dataset has another version, or a limit is
             given.
 
@@ -59,6 +61,10 @@ def target_for(
     version = view.target.version if to is None else parse_version(to)
     if keep_old_stats:
         _require_room_for_old_stats(view, version)
+        if with_global_stats:
+            raise UsageError(
+                "keep_old_stats and with_global_stats both write 'meta/stats.json': choose one"
+            )
     limits = (_limit("data_file_mb", data_file_mb), _limit("video_file_mb", video_file_mb))
     changes = any(source.model.info.version is not version for source in view.sources)
     if regroup is None:
@@ -75,6 +81,7 @@ def target_for(
         allow_missing=_names("allow_missing", allow_missing),
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
+        with_global_stats=with_global_stats,
         regroup=regroup,
     )
 

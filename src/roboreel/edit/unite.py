@@ -55,6 +55,8 @@ class United:
     """Sources whose tables have the columns that they had, by the same names."""
     step: Fraction
     """Frames of the input from one of the result to the next."""
+    pooled_std: Sequence[Mapping[str, Sequence[float]]]
+    """(sources,) by camera, what `Inventory.pooled_std` says there."""
     lost: Sequence[str]
     """What of the sources' documents is not carried over."""
 
@@ -90,7 +92,10 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
     inventory = _joined(named, positions, place, tasks)
     if step != 1:
         rows = np.array([taken_count(n, step) for n in stretch.tolist()], dtype=np.int64)
-        inventory = replace(inventory, rows=rows, with_stats={}, first_index=np.full_like(rows, -1))
+        none = np.full_like(rows, -1)
+        inventory = replace(
+            inventory, rows=rows, with_stats={}, impossible_std={}, first_index=none
+        )
     declared = [
         source.model.episodes[LENGTH].to_numpy()[view.pieces.row[at]]
         for source, at in zip(view.sources, positions, strict=True)
@@ -120,6 +125,7 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
             if all(adapted(schema, source) is schema for schema in inventory.schemas.values())
         ),
         step=step,
+        pooled_std=[own.pooled_std for own in named],
         lost=lost,
     )
 
@@ -229,10 +235,15 @@ def _joined(
         for own, problems in part.broken.items()
     }
     lengths = [len(part.rows) for part in parts]
-    stats = dict.fromkeys(name for part in parts for name in part.with_stats)
     cameras = dict.fromkeys(name for part in parts for name in part.cameras)
     rows_tasks = [indexes for part in parts for indexes in part.tasks_of_rows]
-    none = [np.zeros(length, dtype=np.bool_) for length in lengths]
+
+    def by_episode(found: Sequence[Mapping[str, Bools]]) -> dict[str, Bools]:
+        none = [np.zeros(length, dtype=np.bool_) for length in lengths]
+        names = dict.fromkeys(name for mapping in found for name in mapping)
+        pairs = list(zip(found, none, strict=True))
+        return {n: np.concatenate([own.get(n, no) for own, no in pairs])[place] for n in names}
+
     return replace(
         parts[0],
         files=united(part.files for part in parts),
@@ -249,12 +260,8 @@ def _joined(
         first_index=np.concatenate([part.first_index for part in parts])[place],
         table_rows=united(part.table_rows for part in parts),
         tidy_videos=united(part.tidy_videos for part in parts),
-        with_stats={
-            name: np.concatenate(
-                [part.with_stats.get(name, no) for part, no in zip(parts, none, strict=True)]
-            )[place]
-            for name in stats
-        },
+        with_stats=by_episode([part.with_stats for part in parts]),
+        impossible_std=by_episode([part.impossible_std for part in parts]),
         stats_dims=_fewest(part.stats_dims for part in parts),
         broken=dict(sorted(broken.items())),
         problems=tuple(problem for part in parts for problem in part.problems),

@@ -75,6 +75,8 @@ def by_own_names(view: View, number: int, inventory: Inventory) -> Inventory:
             for name, dims in by_name(inventory.stats_dims).items()
             if name not in source.filled
         },
+        impossible_std=by_name(inventory.impossible_std),
+        pooled_std=by_name(inventory.pooled_std),
         table_rows=by_path(inventory.table_rows),
         tidy_videos=tidy,
     )

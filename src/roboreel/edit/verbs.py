@@ -309,6 +309,7 @@ class Verbs:
         drop_audio: bool = False,
         allow_missing: Iterable[str] = (),
         video_backend: VideoBackend = "pyav",
+        with_global_stats: bool = False,
         regroup: bool | None = None,
     ) -> View:
         """Say as what to write it.
@@ -325,6 +326,8 @@ class Verbs:
             allow_missing: actions, states and cameras that the result may lack though nobody removed them
                 by name: `concat(features="common")` leaves them out, or their files are missing.
             video_backend: what decodes videos for statistics: `pyav`, `torchcodec` or `decord`.
+            with_global_stats: write `meta/stats.json` in v2.1 too: the episodes' statistics merged, in v2.0's
+                form. Other versions always have the file.
             regroup: whether to pack episodes into files anew; by default where the version changes, or a
                 limit is given.
 
@@ -343,6 +346,7 @@ class Verbs:
             drop_audio=drop_audio,
             allow_missing=allow_missing,
             video_backend=video_backend,
+            with_global_stats=with_global_stats,
             regroup=regroup,
         )
         return view.written_as(target)

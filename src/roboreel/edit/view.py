@@ -46,6 +46,8 @@ class Target:
     """What decodes videos for statistics."""
     keep_old_stats: bool = False
     """A v2.0 dataset's statistics of the whole are kept beside those per episode."""
+    with_global_stats: bool = False
+    """True: v2.1 gets the statistics of the whole dataset too, in v2.0's form; others have them anyway."""
     regroup: bool = True
     """True: episodes are packed into files anew. False: files of the source's version stay as they are
     grouped, and those of which nothing changes are copied byte for byte."""

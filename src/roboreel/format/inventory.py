@@ -104,6 +104,12 @@ class Inventory:
     """By feature, (episodes,) True where the dataset has statistics of that episode."""
     stats_dims: Mapping[str, int] = field(default_factory=dict, repr=False)
     """By feature, the dimensions of those statistics; the fewest where they differ."""
+    impossible_std: Mapping[str, Bools] = field(default_factory=dict, repr=False)
+    """By camera, (episodes,) True where its other statistics rule the stored std out; only cameras where an
+    episode has such a one."""
+    pooled_std: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False)
+    """By camera, the std per channel to merge episodes with whose own is impossible, so that the std of all
+    of them is the one in `stats.json`; only where that one is possible."""
     clips: Mapping[str, ClipFacts] = field(default_factory=dict, repr=False)
     """Cameras whose files lie outside of the dataset."""
     broken: Mapping[int, tuple[Problem, ...]]

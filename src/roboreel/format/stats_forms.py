@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import TypeAlias
 
 import numpy as np
@@ -16,16 +17,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.format import v2
+from roboreel.format.camera_std import impossible_std, is_impossible, may_be_impossible
 from roboreel.format.feature import is_list
 from roboreel.format.json_types import Json
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import parse_lines
-from roboreel.format.stats import BASE, Stats, StatsForm, checked_form, form_of, parse_stats
+from roboreel.format.stats import (
+    BASE,
+    CAMERA_AXES,
+    Stats,
+    StatsForm,
+    checked_form,
+    form_of,
+    parse_stats,
+)
 from roboreel.format.stats_columns import stats_columns
 
 _PLAIN = frozenset({float, int, bool})
 _EXACT = 1 << 53
 Int64: TypeAlias = npt.NDArray[np.int64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
 _PREFIX = "stats/"
 
 
@@ -38,17 +49,20 @@ class Forms:
     """Positions in `names`."""
     counts: list[int] = field(default_factory=list)
     dims: list[int] = field(default_factory=list)
+    impossible: list[bool] = field(default_factory=list)
+    """True where the std cannot be a camera's beside its other statistics (`camera_std.py`)."""
     names: dict[str, int] = field(default_factory=dict)
     """Features by name, with their number."""
 
-    def add(self, episode: int, name: str, form: StatsForm) -> None:
-        """Note the form of one feature's statistics."""
+    def add(self, episode: int, name: str, form: StatsForm, *, impossible: bool) -> None:
+        """Note the form of one feature's statistics, and whether its std is impossible."""
         if not -_EXACT < episode < _EXACT:
             return  # there is no such episode
         self.episodes.append(episode)
         self.features.append(self.names.setdefault(name, len(self.names)))
         self.counts.append(form.counted)
         self.dims.append(form.dims)
+        self.impossible.append(impossible)
 
 
 def add_lines(forms: Forms, document: bytes) -> None:
@@ -62,7 +76,8 @@ def add_lines(forms: Forms, document: bytes) -> None:
         if isinstance(episode, int) and isinstance(stats, Mapping):
             for name, parts in stats.items():
                 if isinstance(parts, Mapping):
-                    forms.add(episode, name, _form_of_json(parts))
+                    form = _form_of_json(parts)
+                    forms.add(episode, name, form, impossible=_impossible_in_json(parts, form))
 
 
 def _form_of_json(parts: Mapping[str, Json]) -> StatsForm:
@@ -78,6 +93,18 @@ def _form_of_json(parts: Mapping[str, Json]) -> StatsForm:
             number = value[0] if isinstance(value, list) else value
             count = int(number) if abs(number) < _EXACT else 0
     return checked_form(shapes, count) if all(key in parts for key in BASE) else StatsForm(0, 0)
+
+
+def _impossible_in_json(parts: Mapping[str, Json], form: StatsForm) -> bool:
+    """True where the std is impossible; most are told at a glance, without making arrays."""
+    if form.dims != CAMERA_AXES:
+        return False
+    std = parts["std"]
+    while isinstance(std, list) and std and isinstance(std[0], list):
+        std = [number for item in std for number in item]
+    if all(type(number) in _PLAIN and not may_be_impossible(number) for number in std):
+        return False
+    return is_impossible(parse_stats({"": parts})[""])
 
 
 def _shape(value: Json) -> tuple[int, ...] | None:
@@ -124,7 +151,9 @@ def add_rows(forms: Forms, table: pa.Table) -> None:
     if len(whole) < len(columns) or any(_odd_count(column) for column in whole):
         for row in table.select([EPISODE, *names]).to_pylist():
             for name, stats in _stats_of_row(row).items():
-                forms.add(int(row[EPISODE]), name, form_of(stats))
+                form = form_of(stats)
+                wrong = form.dims == CAMERA_AXES and is_impossible(stats)
+                forms.add(int(row[EPISODE]), name, form, impossible=wrong)
         return
     _add_columns(forms, table[EPISODE].to_pylist(), whole)
 
@@ -173,17 +202,18 @@ def _add_columns(forms: Forms, episodes: Sequence[int], columns: Sequence[_Colum
         return
     codes = [forms.names.setdefault(name, len(forms.names)) for name in by_feature]
     found = [_of_feature(own, len(episodes)) for own in by_feature.values()]
-    first, counts, dims = (np.stack(parts, axis=1) for parts in zip(*found, strict=True))
+    first, counts, dims, wrong = (np.stack(parts, axis=1) for parts in zip(*found, strict=True))
     order = np.argsort(first, axis=1, kind="stable")  # as a reader of the row comes across them
     there = np.take_along_axis(first, order, axis=1) >= 0
     forms.episodes += np.repeat(np.asarray(episodes, dtype=np.int64), there.sum(axis=1)).tolist()
     forms.features += np.asarray(codes)[order][there].tolist()
     forms.counts += np.take_along_axis(counts, order, axis=1)[there].tolist()
     forms.dims += np.take_along_axis(dims, order, axis=1)[there].tolist()
+    forms.impossible += np.take_along_axis(wrong, order, axis=1)[there].tolist()
 
 
-def _of_feature(columns: Sequence[_Column], rows: int) -> tuple[Int64, Int64, Int64]:
-    """(rows,) each: position of the first column with a value or -1, count, dimensions."""
+def _of_feature(columns: Sequence[_Column], rows: int) -> tuple[Int64, Int64, Int64, Bools]:
+    """(rows,) each: position of the first column with a value or -1, count, dimensions, impossible std."""
     present = np.stack([column.present for column in columns])
     first = np.array([column.at for column in columns])[present.argmax(axis=0)]
     sized = [c for c in columns if c.statistic != "count" and c.present.any()]
@@ -200,7 +230,22 @@ def _of_feature(columns: Sequence[_Column], rows: int) -> tuple[Int64, Int64, In
     dims = np.zeros(rows, dtype=np.int64)
     for shape, where in having.items():
         dims[where & (count > 0)] = len(shape)
-    return np.where(present.any(axis=0), first, -1), count, dims
+    impossible = (dims == CAMERA_AXES) & _impossible_stds(sized, rows)
+    return np.where(present.any(axis=0), first, -1), count, dims, impossible
+
+
+def _impossible_stds(columns: Sequence[_Column], rows: int) -> Bools:
+    """(rows,) True where the std is impossible, of features that have the form of a camera's."""
+    cameras = [column for column in columns if len(column.shape) == CAMERA_AXES]
+    if len({column.shape for column in cameras}) != 1:
+        return np.zeros(rows, dtype=np.bool_)
+    values = {}
+    for column in cameras:
+        numbers = column.values.to_numpy(zero_copy_only=False).astype(np.float64)
+        matrix = np.full((rows, prod(column.shape)), np.nan)
+        matrix[column.present] = numbers.reshape(-1, matrix.shape[1])
+        values[column.statistic] = matrix
+    return impossible_std(values)
 
 
 def _shapes(columns: Sequence[_Column]) -> list[tuple[int, ...]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from roboreel.format import v2, v20
 from roboreel.format.feature import Feature
@@ -17,13 +18,19 @@ VIDEO_FACTS = "info"
 
 
 def documents(
-    model: Model, episode_stats: Iterable[StatsBlock], *, splits: Mapping[str, str]
+    model: Model,
+    episode_stats: Iterable[StatsBlock],
+    merged_stats: Callable[[], Stats] | None = None,
+    *,
+    splits: Mapping[str, str],
 ) -> Iterator[tuple[str, bytes | Iterator[bytes]]]:
     """(name, bytes, whole or in pieces) of every document, `info.json` last.
 
     Args:
         model: the dataset.
         episode_stats: statistics of the episodes, in order, some at a time.
+        merged_stats: gives those of all episodes, where `stats.json` is to be written too; asked after the
+            last episode's were taken.
         splits: named ranges of episodes.
     """
     yield v2.TASK_LIST, v2.task_lines(model.tasks)
@@ -37,6 +44,8 @@ def documents(
             for episode, stats in zip(episodes, each_as_json, strict=True)
         ),
     )
+    if merged_stats is not None:
+        yield v2.GLOBAL_STATS, json.dumps(v20.stats_document(merged_stats()), indent=4).encode()
     yield INFO, v20.info_document(model, FormatVersion.V21, splits)
 
 

@@ -25,6 +25,11 @@ class FormatVersion(str, Enum):
         return self is not FormatVersion.V20
 
     @property
+    def has_global_stats(self) -> bool:
+        """True where statistics of the whole dataset are stored, and readers take them from there."""
+        return self is not FormatVersion.V21
+
+    @property
     def has_quantiles(self) -> bool:
         """True where numeric statistics include quantiles."""
         return self is FormatVersion.V30

@@ -15,6 +15,7 @@ from roboreel.format.stats_block import StatsBlock
 from roboreel.format.stats_merger import StatsMerger
 from roboreel.format.version import FormatVersion
 from roboreel.runner.sketches import WholeSketches
+from roboreel.runner.stats_pooled import with_pooled_std
 from roboreel.runner.stats_quantiles import with_camera_quantiles, with_whole_quantiles
 from roboreel.runner.stats_relative import with_relative_actions
 from roboreel.storage.fs import LocalRoot
@@ -40,7 +41,7 @@ def write_documents(
     merger = StatsMerger()
     written = 0
     merged = _Merged(root, plan, merger, pixels, sketches)
-    for name, content in _documents(plan, _merging(episode_stats, merger), merged):
+    for name, content in _documents(plan, _merging(plan, episode_stats, merger), merged):
         if isinstance(content, pa.Table):
             write_table(root, name, content)
         else:
@@ -78,15 +79,18 @@ def _documents(
     if version is FormatVersion.V30:
         return v30_documents.documents(plan.model, stats, merged.result, splits=splits)
     if version is FormatVersion.V21:
-        return v21.documents(plan.model, stats, splits=splits)
+        whole = merged.result if plan.stats.write_global else None
+        return v21.documents(plan.model, stats, whole, splits=splits)
     for _ in stats:
         pass
     return v20.documents(plan.model, merged.result(), splits=splits)
 
 
-def _merging(stats: Iterable[StatsBlock], merger: StatsMerger) -> Iterator[StatsBlock]:
+def _merging(plan: Plan, stats: Iterable[StatsBlock], merger: StatsMerger) -> Iterator[StatsBlock]:
+    first = 0
     for block in stats:
-        merger.add(block)
+        merger.add(with_pooled_std(plan, block, first))
+        first += block.episodes
         yield block
 
 

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from roboreel.dataset.check.moments import Moments
+from roboreel.dataset.check.sample_std import is_sample_std
 from roboreel.dataset.check.scan import TablesScan
 from roboreel.dataset.check.stored import StoredFeature, StoredStats
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import Severity
+from roboreel.format.causes import CANCELLED, NUMBERED, SAMPLE
 from roboreel.format.feature import EPISODE_INDEX, INDEX, INDEX_DTYPES, TASK_INDEX
 from roboreel.format.inventory import Bools, Floats, Int64
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
+from roboreel.format.version import FormatVersion
 
 _NUMBERED = (INDEX, EPISODE_INDEX, TASK_INDEX)
 _RTOL, _ATOL = 1e-4, 1e-6
@@ -25,6 +28,10 @@ _STD_RTOL = 1e-2
 FLOAT32, _FLOAT64 = 2.0**-23, 2.0**-52
 ROUNDINGS = 16, 1 << 12
 """The fewest and the most roundings of a sum that are granted; rows in between."""
+_STILL = 4
+"""Roundings of float32 by which values that are called the same may differ."""
+_STILL_RTOL, _STILL_ATOL = 1e-6, 2e-5
+"""Of the size of the values: what rounding makes of the std, or the mean, where nothing changes."""
 _GROSS_MEAN, _GROSS_STD = 0.5, 2.0
 """Off by so many stds, or by such a factor, numbers are normalised to something else."""
 
@@ -33,14 +40,25 @@ def check_agreement(
     dataset: Dataset, scan: TablesScan, stored: StoredStats, problems: Problems
 ) -> None:
     """Numeric features: bounds, mean and std as stored and as computed."""
-    numbers = dataset.episodes[EPISODE].to_pylist()
+    numbers, version = dataset.episodes[EPISODE].to_pylist(), dataset.version
     for name, moments in scan.moments.items():
         if name in stored.episodes:
-            _compare(name, stored.episodes[name], moments, numbers, problems)
+            _compare(name, stored.episodes[name], moments, numbers, problems, version)
         total = moments.total()
         if name in stored.whole and scan.scanned.all() and total.usable.all():
             longest = int(moments.count.max())
-            _compare(name, stored.whole[name], total, [None], problems, longest=longest)
+            _compare(name, stored.whole[name], total, [None], problems, version, longest=longest)
+
+
+def is_still(low: Floats, high: Floats) -> Bools:
+    """(rows, components) True where nothing changes but for rounding, by the bounds."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(high - low <= _STILL * FLOAT32 * np.maximum(np.abs(low), np.abs(high)))
+
+
+def still_slack(size: Floats) -> Floats:
+    """How far rounding puts the statistics of what does not change, by the size of its values."""
+    return np.asarray(_STILL_RTOL * size + _STILL_ATOL)
 
 
 def _compare(
@@ -49,6 +67,7 @@ def _compare(
     moments: Moments,
     numbers: Sequence[int | None],
     problems: Problems,
+    version: FormatVersion,
     *,
     longest: int | None = None,
 ) -> None:
@@ -66,14 +85,14 @@ def _compare(
         ]
         said = f"stored {', '.join(what)} {'of the whole dataset ' if whole else ''}"
         if name in _NUMBERED:
-            message = f"{said}are of other numbers: lerobot's delete and merge keep the old ones"
+            message = f"{said}are {NUMBERED.said(version)}"
             problems.add("stats.numbering", message, episode=numbers[row], column=name)
-        elif what == ["std"] and gaps.rounding[row]:
-            message = (
-                f"{said}is {_text(gaps.stored_std[row])}, of the data {_text(gaps.true_std[row])}:"
-                " what float32 leaves of E[x²] − E[x]², as lerobot computes it since 0.4.0"
-            )
-            problems.add("stats.std-rounding", message, episode=numbers[row], column=name)
+        elif what == ["std"] and (gaps.sample[row] or gaps.rounding[row]):
+            sample = bool(gaps.sample[row])
+            values = f"{_text(gaps.stored_std[row])}, of the data {_text(gaps.true_std[row])}"
+            message = f"{said}is {values}: {(SAMPLE if sample else CANCELLED).said(version)}"
+            rule = "stats.agree" if sample else "stats.std-rounding"
+            problems.add(rule, message, episode=numbers[row], column=name)
         else:
             message = f"{said}are not those of the data{gaps.example(row)}"
             larger = whole and bool(gaps.contains[row])
@@ -93,6 +112,8 @@ class _Gaps:
     bounds: Bools
     mean: Bools
     std: Bools
+    sample: Bools
+    """True where the std was divided by n − 1."""
     rounding: Bools
     """True where float32 explains the std."""
     gross: Bools
@@ -135,6 +156,8 @@ def _gaps(stored: StoredFeature, moments: Moments, summed: Int64) -> _Gaps | Non
         square = variance + moments.mean**2
         roundings = np.clip(summed, *ROUNDINGS)[:, None]
         std_slack = _STD_RTOL * std + (FLOAT32 + roundings * _FLOAT64) * size + _ATOL
+        still = is_still(moments.low, moments.high)
+        std_slack = np.where(still, np.maximum(std_slack, still_slack(size)), std_slack)
         left = roundings * FLOAT32 * square
         explained = np.abs(values["std"] ** 2 - variance) <= left
         ratio = np.maximum(values["std"], std) / np.minimum(values["std"], std)
@@ -144,6 +167,7 @@ def _gaps(stored: StoredFeature, moments: Moments, summed: Int64) -> _Gaps | Non
             bounds=rows & bounds,
             mean=rows & (mean_off > slack).any(axis=1),
             std=rows & (std_off > std_slack).any(axis=1),
+            sample=is_sample_std(values["std"], std, moments.count, std_off <= std_slack),
             rounding=np.asarray(explained.all(axis=1)),
             gross=np.asarray(gross.any(axis=1)),
             contains=np.asarray(((low <= slack) & (high >= -slack)).all(axis=1)),

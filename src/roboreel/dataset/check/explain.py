@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
-from roboreel.dataset.check.agreement import FLOAT32, ROUNDINGS
+from roboreel.dataset.check.agreement import FLOAT32, ROUNDINGS, is_still, still_slack
 from roboreel.dataset.check.fresh_tables import rank_name
+from roboreel.dataset.check.known_bugs import merged_std
+from roboreel.dataset.check.sample_std import is_sample_std
 from roboreel.dataset.check.stats_report import StatsDifference
 from roboreel.dataset.check.stored import StoredFeature
+from roboreel.format.causes import (
+    CANCELLED,
+    CARRIED,
+    ENCODED,
+    ENVELOPE,
+    FLOAT,
+    HISTOGRAM,
+    LARGER,
+    NUMBERED,
+    SAMPLE,
+    STILL,
+    SUMMED,
+    WEIGHTED,
+    Cause,
+)
 from roboreel.format.feature import EPISODE_INDEX, INDEX, TASK_INDEX, Feature
 from roboreel.format.inventory import Bools, Floats
 from roboreel.format.stats import BASE, quantile_share
+from roboreel.format.version import FormatVersion
 
 SAME = 1e-9
 """Statistics that are nearer to each other, beside the size of the values, are the same."""
@@ -29,20 +47,6 @@ _ENCODED_CUT = 0.1
 _SUMMED = 0.01
 _LEVEL = 1 / 255 + 1e-3
 
-HISTOGRAM = (
-    f"read off a histogram of {_BINS:,} bins at the rank q·n, as lerobot does since 0.4.0;"
-    " numpy interpolates between rows"
-)
-WEIGHTED = "count-weighted means of the episodes' quantiles, as lerobot merges them up to 0.6.1"
-ENVELOPE = "the smallest (q50 and below) or largest of the episodes' quantiles, as newer lerobot merges them"
-FLOAT = "computed or stored in float32"
-ROUNDING = "what float32 leaves of E[x²] − E[x]², as lerobot computes it since 0.4.0"
-SUMMED = "float32 sums over all pixels, as lerobot computes them since 0.4.0"
-NUMBERING = "of the numbers from before: lerobot's delete and merge keep the old ones"
-CARRIED = "merged of the episodes' stored statistics, with what is off in those"
-LARGER = "of a larger dataset, of which this is a part: info.json counts more frames"
-ENCODED = "of the pictures before they were encoded, or of another sample of them"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
@@ -53,6 +57,8 @@ class Comparison:
     fresh: StoredFeature
     parts: StoredFeature | None = None
     """Of the whole dataset: the episodes' stored ones, where there are some."""
+    _: KW_ONLY
+    version: FormatVersion
     part_of_larger: bool = False
     """True where the documents say that there were more frames."""
     named: Bools | None = None
@@ -82,6 +88,11 @@ class Comparison:
         alike = (stored == true) | (np.isnan(stored) & np.isnan(true))
         return np.where(alike, 0.0, np.abs(stored - true))
 
+    def rounded(self, key: str) -> Bools:
+        """(rows, components) True where nothing changes, and the statistic is off by rounding at most."""
+        still = is_still(self.fresh.values["min"], self.fresh.values["max"])
+        return np.asarray(still & (self.gap(key) <= still_slack(self.size)))
+
     def told(self, key: str) -> Bools:
         """(rows,) True where the statistic is stored, or would have to be."""
         if key in BASE or self.numbers is None:
@@ -103,10 +114,10 @@ def differences(of: Comparison) -> list[StatsDifference]:
             if key == "std" and of.named is not None:
                 left &= ~of.named
             sound = ~(of.stored.values[key] < 0).any(axis=1) if key == "std" else rows
-            for why, rule, test in _reasons(of, key):
+            for cause, rule, test in _reasons(of, key):
                 hit = left & sound & test(of, key)
                 if hit.any():
-                    groups.setdefault((why, rule), {})[key] = hit
+                    groups.setdefault((cause.said(of.version), rule), {})[key] = hit
                 left &= ~hit
             if left.any():
                 groups.setdefault((None, None), {})[key] = left
@@ -136,7 +147,7 @@ def _difference(
     )
 
 
-def _reasons(of: Comparison, key: str) -> Iterator[tuple[str, str | None, _Test]]:
+def _reasons(of: Comparison, key: str) -> Iterator[tuple[Cause, str | None, _Test]]:
     """What may explain a difference, the most exact reason first."""
     whole = of.numbers is None
     if of.feature.is_camera:
@@ -155,11 +166,14 @@ def _reasons(of: Comparison, key: str) -> Iterator[tuple[str, str | None, _Test]
             yield SUMMED, None, _summed
         yield ENCODED, None, _of_other_pictures
         return
+    yield STILL, None, _still
+    if key == "std":
+        yield SAMPLE, None, _of_a_sample
     yield FLOAT, None, _float32
     if key == "std":
-        yield ROUNDING, "stats.std-rounding", _cancelled
+        yield CANCELLED, "stats.std-rounding", _cancelled
     if of.feature.name in _NUMBERED:
-        yield NUMBERING, "stats.numbering", _numbered
+        yield NUMBERED, "stats.numbering", _numbered
     if key not in BASE:
         if of.parts is not None:
             yield WEIGHTED, None, _weighted
@@ -180,14 +194,15 @@ def _float32(of: Comparison, key: str) -> Bools:
     if key == "std":
         return _float32_std(of)
     many = _roundings(of) if key == "mean" else 1.0
-    return np.asarray((of.gap(key) <= many * FLOAT32 * of.size + _PADDING).all(axis=1))
+    near = of.gap(key) <= many * FLOAT32 * of.size + _PADDING
+    return np.asarray((near | of.rounded(key)).all(axis=1))
 
 
 def _float32_std(of: Comparison) -> Bools:
     """Rounded, or of distances to a mean that was summed in float32."""
     stored, true = of.stored.values["std"], of.fresh.values["std"]
     share = _roundings(of) * FLOAT32
-    near = of.gap("std") <= share * true
+    near = (of.gap("std") <= share * true) | of.rounded("std")
     return np.asarray((near | (np.abs(stored**2 - true**2) <= (share * of.size) ** 2)).all(axis=1))
 
 
@@ -195,7 +210,19 @@ def _cancelled(of: Comparison, key: str) -> Bools:
     variance = of.fresh.values["std"] ** 2
     square = variance + of.fresh.values["mean"] ** 2
     off = np.abs(of.stored.values["std"] ** 2 - variance)
-    return np.asarray((off <= _roundings(of) * FLOAT32 * square).all(axis=1))
+    near = off <= _roundings(of) * FLOAT32 * square
+    return np.asarray((near | of.rounded("std")).all(axis=1))
+
+
+def _still(of: Comparison, key: str) -> Bools:
+    """Only components that do not change are off, and by no more than rounding."""
+    same = SAME if key in BASE else max(SAME, of.rough)
+    return np.asarray(((of.gap(key) <= same * of.size) | of.rounded(key)).all(axis=1))
+
+
+def _of_a_sample(of: Comparison, key: str) -> Bools:
+    stored, true = of.stored.values[key], of.fresh.values[key]
+    return is_sample_std(stored, true, of.fresh.count, of.rounded(key))
 
 
 def _numbered(of: Comparison, key: str) -> Bools:
@@ -268,10 +295,11 @@ def _carried(of: Comparison, key: str) -> Bools:
         return np.zeros(1, dtype=np.bool_)
     values = {name: column[parts.have] for name, column in parts.values.items()}
     weight = parts.count[parts.have, None] / max(int(parts.count[parts.have].sum()), 1)
-    mean = (values["mean"] * weight).sum(axis=0)
-    spread = ((values["std"] ** 2 + (values["mean"] - mean) ** 2) * weight).sum(axis=0)
+    std = merged_std(parts)
+    if std is None:
+        return np.zeros(1, dtype=np.bool_)
     merged = {"min": values["min"].min(axis=0), "max": values["max"].max(axis=0)}
-    merged |= {"mean": mean, "std": np.sqrt(spread)}
+    merged |= {"mean": (values["mean"] * weight).sum(axis=0), "std": std}
     return _near(of, key, merged[key])
 
 

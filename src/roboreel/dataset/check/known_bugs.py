@@ -6,87 +6,73 @@ import numpy as np
 
 from roboreel.dataset.check.stored import StoredFeature, StoredStats
 from roboreel.dataset.dataset import Dataset
+from roboreel.format.camera_std import impossible_std
+from roboreel.format.causes import WRAPPED
 from roboreel.format.inventory import Bools, Floats
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
 
-_WRAPPED_MAX = 249.0
-"""The largest square of a whole number modulo 256."""
-_MARGIN = 0.5
-"""Quantiles are read off a histogram: the std must be this far below its floor to be called impossible."""
-_STEP = 1 / 255
-_TAILS = (("q01", "q99", 0.01), ("q10", "q90", 0.10), ("q50", "q50", 0.50))
+_SAME = 1e-6
+"""Variances nearer to each other, beside the size of the values, are the same."""
 
 
 def check_camera_std(dataset: Dataset, stored: StoredStats, problems: Problems) -> None:
     """Name the std of cameras that lerobot 0.4.0 to 0.5.1 computed (huggingface/lerobot#3682)."""
     numbers = dataset.episodes[EPISODE].to_pylist()
+    action = f"recompute it before training: {WRAPPED.said(dataset.version)}"
+
+    def note(message: str, camera: str, episode: int | None) -> None:
+        problems.error(
+            "stats.camera-overflow", message, episode=episode, column=camera, action=action
+        )
+
     for name, feature in dataset.features.items():
         if not feature.is_camera or feature.is_depth:
             continue
-        wrong = False
-        episodes = stored.episodes.get(name)
+        episodes, whole = stored.episodes.get(name), stored.whole.get(name)
         if episodes is not None:
             for row in np.flatnonzero(overflowed(episodes)).tolist():
-                wrong = True
                 message = f"its std is {_text(episodes, row)}, which its other statistics rule out"
-                _note(problems, message, name, numbers[row])
-        whole = stored.whole.get(name)
-        if whole is not None and (wrong or overflowed(whole, parts=True).any()):
+                note(message, name, numbers[row])
+        if whole is not None and overflowed_as_a_whole(whole, episodes).any():
             message = f"the std of the whole dataset is {_text(whole, 0)}, made of impossible ones"
-            _note(problems, message, name, None)
+            note(message, name, None)
 
 
-def _note(problems: Problems, message: str, camera: str, episode: int | None) -> None:
-    action = "compute it anew before training: lerobot 0.4.0 to 0.5.1 wraps 8-bit squares"
-    problems.error("stats.camera-overflow", message, episode=episode, column=camera, action=action)
+def overflowed_as_a_whole(whole: StoredFeature, episodes: StoredFeature | None) -> Bools:
+    """(1,) True where the std of the whole dataset is impossible, or merged from impossible ones.
+
+    One that is neither was computed in another way, and may be right where the episodes' are not.
+    """
+    own = overflowed(whole, parts=True)
+    if episodes is None or not overflowed(episodes).any():
+        return own
+    merged = merged_std(episodes)
+    if merged is None or merged.shape != whole.values["std"][0].shape:
+        return own
+    gap = np.abs(whole.values["std"] ** 2 - merged**2)
+    size = merged**2 + whole.values["mean"] ** 2
+    return np.asarray(own | (gap <= _SAME * size).all(axis=1))
+
+
+def merged_std(episodes: StoredFeature) -> Floats | None:
+    """(components,) the std of all episodes together by their own means and stds; None without these."""
+    if not {"mean", "std"} <= episodes.values.keys() or not episodes.have.any():
+        return None
+    mean, std = (episodes.values[key][episodes.have] for key in ("mean", "std"))
+    weight = episodes.count[episodes.have, None] / max(int(episodes.count[episodes.have].sum()), 1)
+    apart = mean - (mean * weight).sum(axis=0)
+    return np.asarray(np.sqrt(((std**2 + apart**2) * weight).sum(axis=0)))
 
 
 def overflowed(feature: StoredFeature, *, parts: bool = False) -> Bools:
-    """(rows,) True where a camera's std can only come from squares that wrapped at 256.
-
-    These releases compute `std = sqrt(max(0, E[x² mod 256] − E[x]²))` of 8-bit pixels. No square modulo 256
-    is above 249, so that the stored std obeys `std² + mean² ≤ 249 / 255²`, or is 0 where the mean alone is
-    larger (above 0.062: all but nearly black pictures). Real pictures can obey this too where they are dark
-    or of one colour, so the std must also be below what the other statistics allow:
-
-    - by quantiles: a tenth of all pixels is at or below q10, another tenth at or above q90, hence
-      `std² ≥ 0.1 (mean − q10)² + 0.1 (q90 − mean)²`; likewise with a hundredth and q01, q99, a half and q50;
-    - without quantiles: only a std of 0 with a max above the min is known to be impossible.
-
-    Measured on datasets of lerobot 0.3.3 to 0.6.1 and of others, the two kinds lie far apart: sound stds are
-    1.37 to 2.15 times that floor, those of 0.4.4 are 0 in each episode and 0.06 to 0.1 times it as a whole.
+    """(rows,) True where a camera's std is impossible: see `impossible_std`.
 
     Args:
         feature: stored statistics.
-        parts: the row was merged of episodes: its std is then what their means differ by, and only the
-            second bound holds. A count-weighted mean of quantiles bounds the std too, by Jensen's inequality.
+        parts: the row was merged of episodes.
     """
-    values = feature.values
-    if not {"min", "max", "mean", "std"} <= values.keys():
-        return np.zeros(len(feature.have), dtype=np.bool_)
-    mean, std = values["mean"], values["std"]
-    floor = _floor(feature)
-    with np.errstate(invalid="ignore"):
-        zero = (std <= 1e-9) & (values["max"] - values["min"] > _STEP)
-        wrapped = (std <= 1e-9) | (std**2 + mean**2 <= _WRAPPED_MAX / 255**2)
-        below = (std < _MARGIN * floor) & (wrapped | parts)
-        possible = (std >= 0).all(axis=1)  # no root is negative: that is nobody's rounding
-        return np.asarray(feature.have & possible & (zero | below).any(axis=1))
-
-
-def _floor(feature: StoredFeature) -> Floats:
-    """(rows, channels) the least std that mean and quantiles allow; 0 where there are none."""
-    values = feature.values
-    mean = values["mean"]
-    least = np.zeros_like(mean)
-    for low, high, share in _TAILS:
-        if low in values and high in values:
-            below = np.maximum(mean - values[low], 0) ** 2
-            above = np.maximum(values[high] - mean, 0) ** 2
-            bound = share * (np.maximum(below, above) if low == high else below + above)
-            least = np.fmax(least, bound)
-    return np.asarray(np.sqrt(least))
+    return np.asarray(feature.have & impossible_std(feature.values, merged=parts))
 
 
 def _text(feature: StoredFeature, row: int) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from roboreel.dataset.check.stored import StoredFeature, StoredStats, ascending
 from roboreel.dataset.dataset import Dataset
+from roboreel.format.causes import PIXELS
 from roboreel.format.inventory import Bools, Int64, Inventory
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
@@ -16,6 +17,8 @@ from roboreel.format.stats import BASE
 
 _ROUNDING = 1e-5
 """Of the larger one's size: histograms and float32 put neighbours that much out of order."""
+_SUMMED = 1e-4
+"""The same of a mean, which float32 sums put further off."""
 
 
 def check_statistics(
@@ -41,6 +44,7 @@ class _Form:
         problems: Problems,
     ) -> None:
         self._name, self._stored = name, stored
+        self._version = dataset.version
         self._camera = dataset.features[name].is_camera
         self._numbers, self._problems = numbers, problems
         self._place = "of the whole dataset" if list(numbers) == [None] else "stored"
@@ -78,7 +82,8 @@ class _Form:
     def _order(self, low: str, high: str, finite: Bools) -> None:
         a, b = self._stored.values[low], self._stored.values[high]
         with np.errstate(invalid="ignore"):
-            slack = _ROUNDING * np.maximum(1e-3, np.maximum(np.abs(a), np.abs(b)))
+            rounding = _SUMMED if "mean" in (low, high) else _ROUNDING
+            slack = rounding * np.maximum(1e-3, np.maximum(np.abs(a), np.abs(b)))
             wrong = finite & (a > b + slack).any(axis=1)
         self._note("stats.order", wrong, f"have {low} above {high}", "error")
 
@@ -89,7 +94,7 @@ class _Form:
             self._note("stats.count", have & (count != rows), "are of another number of rows")
             return
         many = have & (count > rows)
-        what = "count more pictures than rows: pixels, as lerobot's streaming encoder does?"
+        what = f"count more frames than there are rows: it {PIXELS.said(self._version)}?"
         self._note("stats.count", many, what)
 
     def _note(self, rule: str, wrong: Bools, what: str, severity: str = "warning") -> None:

@@ -7,25 +7,25 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import numpy as np
 
 from roboreel.dataset.check.check import surveyed_anyway
-from roboreel.dataset.check.explain import ENCODED, LARGER, Comparison, differences
+from roboreel.dataset.check.explain import Comparison, differences
 from roboreel.dataset.check.fresh import FreshStats, fresh_numbers, merged_base
-from roboreel.dataset.check.known_bugs import check_camera_std, overflowed
+from roboreel.dataset.check.known_bugs import (
+    check_camera_std,
+    overflowed,
+    overflowed_as_a_whole,
+)
 from roboreel.dataset.check.stats_report import StatsDifference, StatsReport
 from roboreel.dataset.check.stored import StoredFeature, StoredStats, read_stored
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import Problem
+from roboreel.format.causes import ENCODED, LARGER, PIXELS, WRAPPED
 from roboreel.format.feature import Feature
 from roboreel.format.histograms import sample_size
 from roboreel.format.inventory import Bools, Floats, Int64
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.format.parse import Problems
 from roboreel.format.quantiles import SKETCH_ERROR
-
-OVERFLOW = (
-    "squares of 8-bit pixels that wrapped at 256, as in lerobot 0.4.0 to 0.5.1: the other statistics of the"
-    " camera rule such a std out"
-)
-_COUNT = "counts pixels, as lerobot's streaming encoder does"
+from roboreel.format.version import FormatVersion
 
 
 def compare_statistics(
@@ -102,7 +102,7 @@ def _overflows(
             episodes=None if whole else tuple(p.episode for p in group if p.episode is not None),
             statistics=("std",),
             gap=None,
-            why=OVERFLOW,
+            why=f"{WRAPPED.said(dataset.version)}: the other statistics of the camera rule such a std out",
             rule=group[0].rule,
         )
         for (name, whole), group in found.items()
@@ -118,8 +118,13 @@ def _compared(
         own, parts = fresh.episodes.get(name), stored.episodes.get(name)
         if own is not None and parts is not None and own.shape == parts.shape:
             named = overflowed(parts) if feature.is_camera else None
-            yield from differences(Comparison(feature, parts, own, named=named, numbers=numbers))
-            yield from _counts(feature, parts, own, numbers, dataset.episodes[LENGTH].to_numpy())
+            yield from differences(
+                Comparison(
+                    feature, parts, own, version=dataset.version, named=named, numbers=numbers
+                )
+            )
+            lengths = dataset.episodes[LENGTH].to_numpy()
+            yield from _counts(feature, parts, own, numbers, lengths, dataset.version)
         total, whole = fresh.whole.get(name), stored.whole.get(name)
         if total is not None and whole is not None and total.shape == whole.shape:
             named = _named(feature, whole, parts)
@@ -127,7 +132,14 @@ def _compared(
             yield from _whole_count(feature, whole, total, parts, larger)
             yield from differences(
                 Comparison(
-                    feature, whole, total, parts, part_of_larger=larger, named=named, rough=rough
+                    feature,
+                    whole,
+                    total,
+                    parts,
+                    version=dataset.version,
+                    part_of_larger=larger,
+                    named=named,
+                    rough=rough,
                 )
             )
 
@@ -150,7 +162,7 @@ def _whole_count(
         episodes=None,
         statistics=("count",),
         gap=float(abs(stored - wanted)),
-        why=LARGER if larger and stored > wanted else None,
+        why=LARGER.said() if larger and stored > wanted else None,
         rule="stats.count",
     )
 
@@ -159,8 +171,7 @@ def _named(feature: Feature, whole: StoredFeature, parts: StoredFeature | None) 
     """Where the std of a camera over the whole dataset has been told to be impossible."""
     if not feature.is_camera:
         return None
-    own = overflowed(whole, parts=True)
-    return own if parts is None else own | bool(overflowed(parts).any())
+    return overflowed_as_a_whole(whole, parts)
 
 
 def _counts(
@@ -169,6 +180,7 @@ def _counts(
     fresh: StoredFeature,
     numbers: Sequence[int],
     lengths: Int64,
+    version: FormatVersion,
 ) -> Iterator[StatsDifference]:
     """Statistics of another number of rows; of a camera, of more pictures than there are, or of fewer."""
     wrong = stored.have & fresh.have & (stored.count > 0) & (stored.count != fresh.count)
@@ -177,7 +189,7 @@ def _counts(
         wrong &= (stored.count != lengths) & (stored.count != np.vectorize(sample_size)(lengths))
         pixels = (stored.count > lengths) & (stored.count % np.maximum(lengths, 1) == 0)
         fewer = stored.count < lengths
-        reasons = [(_COUNT, wrong & pixels), (ENCODED, wrong & fewer)]
+        reasons = [(PIXELS.said(version), wrong & pixels), (ENCODED.said(version), wrong & fewer)]
         reasons.append((None, wrong & ~pixels & ~fewer))
     for why, rows in reasons:
         if rows.any():

@@ -10,7 +10,6 @@ import numpy as np
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import DatasetError, StorageError
-from roboreel.format import v30
 from roboreel.format.depth import has_camera_stats
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Bools, Floats, Int64
@@ -18,7 +17,6 @@ from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
 from roboreel.format.stats import BASE, FeatureStats, Stats, quantile_share
 from roboreel.format.stats_block import StatsBlock
-from roboreel.format.version import FormatVersion
 
 _Item = TypeVar("_Item")
 _KNOWN = ("min", "max", "mean", "std")
@@ -89,7 +87,7 @@ def read_stored(dataset: Dataset) -> StoredStats:
 
 
 def _of_all(dataset: Dataset) -> Iterator[Stats]:
-    if v30.GLOBAL_STATS in dataset.files and dataset.version is not FormatVersion.V21:
+    if dataset.has_global_stats:
         yield dataset.stats()
 
 

@@ -10,25 +10,45 @@ from roboreel.dataset.diff.report import Difference, Ledger
 from roboreel.dataset.diff.side import Side
 from roboreel.errors import RoboreelError
 from roboreel.format.stats import FeatureStats, Stats
+from roboreel.format.v30 import GLOBAL_STATS
 
 _ROUNDING = 1e-6
 """Merged and computed ones, and those of float32, differ in their last digits."""
 
 
 def compare_statistics(first: Side, second: Side, ledger: Ledger) -> None:
-    """Compare those of each episode where both versions have them, else those of the whole dataset.
+    """Compare those of each episode where both versions have them, and those of the whole dataset.
 
-    Compared is what both sides have: v2.0 has no `count`, v2.x has no quantiles.
+    Where a version has none per episode, those of the whole dataset are merged from them; else they are
+    compared where they are stored, and both datasets have as many episodes. Compared is what both sides have:
+    v2.0 has no `count`, v2.x has no quantiles.
     """
     try:
         if all(side.dataset.version.has_episode_stats for side in (first, second)):
             for episode, a, b in _paired(first, second):
                 _compare(a, b, episode, second, ledger)
+            _compare_whole(first, second, ledger)
         else:
             _compare(first.dataset.stats(), second.dataset.stats(), None, second, ledger)
     except RoboreelError as error:
         what = f"cannot be compared: {error}"
         ledger.noted(Difference(kind="statistics", what=what), fold="unreadable")
+
+
+def _compare_whole(first: Side, second: Side, ledger: Ledger) -> None:
+    """Compare `stats.json` of two datasets that have statistics per episode beside it."""
+    if first.dataset.total_episodes != second.dataset.total_episodes:
+        return  # they describe other episodes
+    a, b = first.dataset.whole_stats(), second.dataset.whole_stats()
+    if a is None or b is None:
+        same_version = first.dataset.version is second.dataset.version
+        if (a is None) != (b is None) and same_version:
+            which = "second" if a is None else "first"
+            what = f"only the {which} has statistics of the whole dataset"
+            found = Difference(kind="statistics", what=what, path=GLOBAL_STATS)
+            ledger.noted(found, fold="whole")
+        return
+    _compare(a, b, None, second, ledger, place="of the whole dataset: ")
 
 
 def _paired(first: Side, second: Side) -> Iterator[tuple[int, Stats, Stats]]:
@@ -62,19 +82,28 @@ def _placed(side: Side) -> Iterator[tuple[int, Stats]]:
             yield position[number], stats
 
 
-def _compare(first: Stats, second: Stats, episode: int | None, side: Side, ledger: Ledger) -> None:
+def _compare(
+    first: Stats,
+    second: Stats,
+    episode: int | None,
+    side: Side,
+    ledger: Ledger,
+    *,
+    place: str = "",
+) -> None:
+    """Note what differs; `place` says what it is of, where that is not an episode."""
     a, b = first, {side.judged(name): parts for name, parts in second.items()}
     for name in dict.fromkeys([*a, *b]):
         if name not in a or name not in b:
             which = "first" if name in a else "second"
-            what = f"only the {which} has statistics of this feature"
+            what = f"{place}only the {which} has statistics of this name"
             found = Difference(kind="statistics", what=what, episode=episode, column=name)
-            ledger.noted(found, fold=which)
+            ledger.noted(found, fold=which + place)
             continue
         what = _unlike(a[name], b[name])
         if what:
-            found = Difference(kind="statistics", what=what, episode=episode, column=name)
-            ledger.noted(found)
+            found = Difference(kind="statistics", what=place + what, episode=episode, column=name)
+            ledger.noted(found, fold=place)
 
 
 def _unlike(a: FeatureStats, b: Mapping[str, object]) -> str:

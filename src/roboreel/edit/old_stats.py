@@ -1,0 +1,48 @@
+"""What becomes of a `meta/stats.json` beside statistics per episode, where the format has no place for it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from roboreel.edit.plan import CopyFile, source_prefix
+from roboreel.edit.unite import PART, United
+from roboreel.format.v2 import GLOBAL_STATS
+
+
+def old_stats(view: United) -> tuple[list[CopyFile], list[str]]:
+    """The op that keeps a source's `stats.json` as it is, and what is lost of those that are not kept."""
+    if view.target.keep_old_stats and GLOBAL_STATS in view.inventory.files:
+        reason = "the statistics of the whole dataset are to be kept beside those per episode"
+        return [CopyFile(path=GLOBAL_STATS, source=GLOBAL_STATS, reason=reason)], []
+    having = [
+        number
+        for number, source in enumerate(view.view.sources)
+        if not source.model.info.version.has_global_stats
+        if source_prefix(number, view.view.roots) + GLOBAL_STATS in view.inventory.files
+    ]
+    if not having:
+        return [], []
+    if view.target.version.has_global_stats or view.target.with_global_stats:
+        instead = "a new one is written, merged from the statistics of the episodes"
+    elif _still_holds(view):
+        reason = "it describes the whole dataset, and neither rows nor features change"
+        return [CopyFile(path=GLOBAL_STATS, source=GLOBAL_STATS, reason=reason)], []
+    else:
+        instead = "it describes the old episodes; --with-global-stats writes a new one"
+    several = len(view.view.sources) > 1
+    return [], [
+        f"'{GLOBAL_STATS}'{f' of {view.sources[number].url!r}' if several else ''}: {instead}"
+        for number in having
+    ]
+
+
+def _still_holds(view: United) -> bool:
+    """True where the result has all rows of one dataset, its features, and their statistics."""
+    if len(view.view.sources) > 1 or view.view.recomputed or view.view.roots > 1:
+        return False
+    source = view.sources[0]
+    episodes = len(view.view.sources[0].dataset.model.episodes)
+    whole = bool((view.declared[view.rows] != PART).all())
+    taken = np.sort(view.view.pieces.row[view.rows])
+    changed = (source.renamed, source.removed, source.filled, source.supplied, view.view.encodings)
+    return whole and np.array_equal(taken, np.arange(episodes)) and not any(changed)
