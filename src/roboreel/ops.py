@@ -17,6 +17,7 @@ from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.edit.view import View, whole_view
 from roboreel.errors import DatasetError, UsageError
 from roboreel.format.inventory import Inventory
+from roboreel.format.stats import Stats
 from roboreel.format.version import FormatVersion
 from roboreel.places import finished_report, place_of, refuse_discarding
 from roboreel.planning import require_one_subtask_list, surveyed, with_encoders
@@ -210,7 +211,7 @@ def run(
         plan,
         chosen,
         stored_stats=lambda number, episodes: stored[number](episodes),
-        global_stats=sources[0].stats() if plan.stats.compare_global else {},
+        global_stats=_global_stats(sources[0], plan),
         verify=_verified if plan.in_place else open_dataset,
         progress=progress,
         resumed=resumed,
@@ -295,6 +296,16 @@ def write(
         leftovers=leftovers,
         discard_original=discard_original,
     )
+
+
+def _global_stats(source: Dataset, plan: Plan) -> Stats:
+    """The stored statistics of the whole dataset, as far as a run needs them."""
+    if plan.stats.compare_global:
+        return source.stats()
+    try:
+        return (source.whole_stats() or {}) if plan.stats.reconcile_global else {}
+    except DatasetError:  # what readers find of it is the check's to tell: nothing is taken from it
+        return {}
 
 
 def _verified(path: str) -> None:

@@ -104,7 +104,9 @@ def test_a_merge_weighs_a_source_by_its_right_std(
     for name, first in (("out", contradictory), ("right", sound)):
         view = roboreel.concat([roboreel.open(first), roboreel.open(sound)])
         roboreel.write(view, out=tmp_path / name)
-    np.testing.assert_allclose(whole_std(tmp_path / "out"), whole_std(tmp_path / "right"), rtol=1e-9)
+    np.testing.assert_allclose(
+        whole_std(tmp_path / "out"), whole_std(tmp_path / "right"), rtol=1e-9
+    )
 
 
 def test_a_version_without_a_place_for_it_gets_computed_ones(
@@ -152,7 +154,7 @@ def test_a_merge_tells_in_text_and_json(wrong: Path, sound: Path, tmp_path: Path
 
 def test_what_is_recomputed_or_left_out_is_not_told(wrong: Path, tmp_path: Path) -> None:
     dataset = roboreel.open(wrong)
-    for at, view in enumerate((dataset.recompute([TOP]), dataset.remove([TOP]))):
+    for at, view in enumerate((dataset.recompute([TOP]), dataset.remove(TOP))):
         assert told(roboreel.plan_write(view, out=tmp_path / f"{at}").problems) == []
     zero_stds(wrong, WRIST, episodes=[1])
     problems = told(roboreel.plan_write(dataset.delete([1]), out=tmp_path / "out").problems)
@@ -178,7 +180,8 @@ def test_diff_tells_statistics_of_the_whole_dataset_that_differ(
 ) -> None:
     report = roboreel.diff(contradictory, wrong)
     assert report.same
-    (note,) = [note for note in report.notes if note.kind == "statistics"]
+    (note,) = [note for note in report.notes if note.column == TOP]
+    assert note.kind == "statistics"
     assert (note.column, note.episode) == (TOP, None)
     assert note.what.startswith("of the whole dataset: std 0.")
     assert roboreel.diff(wrong, wrong).notes == ()
@@ -197,7 +200,7 @@ def test_the_length_of_episodes_is_no_feature(tmp_path: Path) -> None:
 
     def change(lines: list[Any]) -> list[Any]:
         for line, length in zip(lines, LENGTHS, strict=True):
-            values = dict.fromkeys(("min", "max", "mean"), [length])
+            values = {key: [length] for key in ("min", "max", "mean")}
             line["stats"]["length"] = {**values, "std": [0.0], "count": [1]}
         return lines
 
@@ -271,9 +274,80 @@ def test_two_ways_to_write_one_document_are_refused(tmp_path: Path) -> None:
         )
 
 
-def test_edit_json_is_used(tmp_path: Path) -> None:
-    root = make_dataset(tmp_path / "a", version="v3.0", episodes=(3,), cameras={})
-    edit_json(root / "meta/stats.json", lambda stats: stats["action"].update(mean=[9.0] * 6))
-    report = roboreel.write(roboreel.open(root), out=tmp_path / "b")
+def plant_in_episodes(root: Path, feature: str, statistic: str, by: float) -> None:
+    column = f"stats/{feature}/{statistic}"
+    values = pq.read_table(root / META)[column]
+    changed = [(np.asarray(value) + by).tolist() for value in values.to_pylist()]
+    set_column(root / META, column, pa.array(changed, values.type))
+
+
+def agreeing(report: roboreel.Report) -> roboreel.Problem:
     (problem,) = [p for p in report.problems if p.rule == "stats.agree"]
+    assert problem.severity == "warning"
     assert problem.column == "action"
+    return problem
+
+
+def test_right_numbers_of_the_whole_dataset_are_kept(sound: Path, tmp_path: Path) -> None:
+    root = copied(sound, tmp_path / "a")
+    plant_in_episodes(root, "action", "mean", 5.0)
+    report = roboreel.write(
+        roboreel.open(root).rename({"observation.state": "observation.x"}), out=tmp_path / "b"
+    )
+    assert roboreel.open(tmp_path / "b").stats()["action"].keys() >= {"q01", "mean"}
+    for key, value in roboreel.open(root).stats()["action"].items():
+        np.testing.assert_array_equal(roboreel.open(tmp_path / "b").stats()["action"][key], value)
+    problem = agreeing(report)
+    assert "of the episodes contradict 'meta/stats.json' and the rows" in problem.message
+    assert "--recompute --features action" in str(problem.action)
+
+
+def test_wrong_numbers_of_the_whole_dataset_are_not_kept(sound: Path, tmp_path: Path) -> None:
+    root = copied(sound, tmp_path / "a")
+    right = roboreel.open(root).stats()["action"]
+    edit_json(root / "meta/stats.json", lambda stats: stats["action"].update(mean=[9.0] * 6))
+    problem = agreeing(roboreel.write(roboreel.open(root), out=tmp_path / "b"))
+    assert problem.message.startswith("'meta/stats.json' contradicts")
+    found = roboreel.open(tmp_path / "b").stats()["action"]
+    np.testing.assert_allclose(found["mean"], right["mean"], rtol=1e-6)
+
+
+def test_numbers_that_are_wrong_in_both_are_computed(sound: Path, tmp_path: Path) -> None:
+    root = copied(sound, tmp_path / "a")
+    right = roboreel.open(root).stats()["action"]
+    plant_in_episodes(root, "action", "mean", 5.0)
+    edit_json(root / "meta/stats.json", lambda stats: stats["action"].update(mean=[9.0] * 6))
+    problem = agreeing(roboreel.write(roboreel.open(root), out=tmp_path / "b"))
+    assert "computed from the rows" in str(problem.action)
+    found = roboreel.open(tmp_path / "b").stats()["action"]
+    for key in ("mean", "std", "min", "max"):
+        np.testing.assert_allclose(found[key], right[key], rtol=1e-6, atol=1e-9)
+
+
+def test_a_version_without_the_document_is_told_of_it_too(sound: Path, tmp_path: Path) -> None:
+    root = copied(sound, tmp_path / "a")
+    plant_in_episodes(root, "action", "mean", 5.0)
+    problem = agreeing(roboreel.convert(root, to="v2.1", out=tmp_path / "b"))
+    assert "--recompute --features action" in str(problem.action)
+
+
+def test_exact_quantiles_of_the_whole_dataset_are_kept(sound: Path, tmp_path: Path) -> None:
+    roboreel.write(roboreel.open(sound).recompute(quantiles=(0.05,)), out=tmp_path / "exact")
+    exact = roboreel.open(tmp_path / "exact")
+    roboreel.write(exact.with_target(regroup=True), out=tmp_path / "out")
+    found = roboreel.open(tmp_path / "out").stats()
+    for name, parts in exact.stats().items():
+        for key in [key for key in parts if key.startswith("q")]:
+            np.testing.assert_allclose(found[name][key], parts[key], rtol=1e-6)
+    roboreel.write(exact.delete([0]), out=tmp_path / "part")
+    merged = roboreel.open(tmp_path / "part").stats()["action"]
+    assert not np.allclose(merged["q10"], exact.stats()["action"]["q10"], rtol=1e-6)
+
+
+def test_a_document_of_the_whole_dataset_that_cannot_be_read_stops_nothing(
+    sound: Path, tmp_path: Path
+) -> None:
+    root = copied(sound, tmp_path / "a")
+    (root / "meta/stats.json").write_text("{", "utf-8")
+    roboreel.write(roboreel.open(root), out=tmp_path / "b")
+    assert roboreel.check(tmp_path / "b").ok

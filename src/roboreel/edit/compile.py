@@ -26,7 +26,7 @@ from roboreel.edit.compile_video import (
 )
 from roboreel.edit.left_out import LeftOut, features_left_out, losses, refuse_missing
 from roboreel.edit.like import not_followed, rule_of
-from roboreel.edit.old_stats import old_stats
+from roboreel.edit.old_stats import has_all_rows, old_stats
 from roboreel.edit.pack import runs
 from roboreel.edit.plan import (
     DECLARED_ROWS,
@@ -289,7 +289,7 @@ def _measures(
 
 def _stats(view: United, model: Model, program: TableProgram, ops: Sequence[Op]) -> StatsProgram:
     _refuse_unlike(view)
-    features = model.info.features
+    features, source = model.info.features, view.model.info.version
     wanted = [n for n, feature in features.items() if feature.is_numeric or feature.is_camera]
     seen = {op.camera for op in ops if isinstance(op, MeasureCamera)} | {*program.measured}
     return StatsProgram(
@@ -298,6 +298,9 @@ def _stats(view: United, model: Model, program: TableProgram, ops: Sequence[Op])
         relative=_relative(view, features),
         write_global=view.target.version.has_global_stats or view.target.with_global_stats,
         pooled_std=pooled_stds(view),
+        reconcile_global=source.has_episode_stats
+        and source.has_global_stats
+        and has_all_rows(view),
         compare_global=not view.model.info.version.has_episode_stats and not view.view.edited,
     )
 

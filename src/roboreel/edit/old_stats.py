@@ -36,13 +36,17 @@ def old_stats(view: United) -> tuple[list[CopyFile], list[str]]:
     ]
 
 
+def has_all_rows(view: United) -> bool:
+    """True where the result has every row of one dataset once, in whatever order of episodes."""
+    if len(view.view.sources) > 1 or (view.declared[view.rows] == PART).any():
+        return False
+    episodes = len(view.view.sources[0].dataset.model.episodes)
+    return np.array_equal(np.sort(view.view.pieces.row[view.rows]), np.arange(episodes))
+
+
 def _still_holds(view: United) -> bool:
     """True where the result has all rows of one dataset, its features, and their statistics."""
-    if len(view.view.sources) > 1 or view.view.recomputed or view.view.roots > 1:
-        return False
     source = view.sources[0]
-    episodes = len(view.view.sources[0].dataset.model.episodes)
-    whole = bool((view.declared[view.rows] != PART).all())
-    taken = np.sort(view.view.pieces.row[view.rows])
     changed = (source.renamed, source.removed, source.filled, source.supplied, view.view.encodings)
-    return whole and np.array_equal(taken, np.arange(episodes)) and not any(changed)
+    unlike = view.view.roots > 1 or view.view.recomputed or any(changed)
+    return has_all_rows(view) and not unlike

@@ -241,6 +241,8 @@ class StatsProgram:
     impossible; () where there are none."""
     write_global: bool
     """True where the result has a document with the statistics of the whole dataset."""
+    reconcile_global: bool = False
+    """True where the result has all rows of one dataset, whose stored statistics of all of them hold."""
     compare_global: bool
     """True where the source's global statistics are to be compared with the computed ones."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from roboreel.edit.plan import Plan
+from roboreel.errors import Problem
 from roboreel.format import v20, v21, v30_documents
 from roboreel.format.histograms import CameraCounts
 from roboreel.format.stats import Stats
@@ -18,6 +19,7 @@ from roboreel.runner.sketches import WholeSketches
 from roboreel.runner.stats_pooled import with_pooled_std
 from roboreel.runner.stats_quantiles import with_camera_quantiles, with_whole_quantiles
 from roboreel.runner.stats_relative import with_relative_actions
+from roboreel.runner.stats_whole import reconciled
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.tables_write import write_table
 
@@ -28,8 +30,9 @@ def write_documents(
     episode_stats: Iterable[StatsBlock],
     pixels: CameraCounts,
     sketches: WholeSketches,
-) -> tuple[int, Stats]:
-    """Write every document of the result; returns their bytes and the merged statistics.
+    stored: Stats | None = None,
+) -> tuple[int, Stats, list[Problem]]:
+    """Write every document of the result; returns their bytes, the merged statistics, and what contradicts.
 
     Args:
         root: the staged result, whole but for its documents.
@@ -37,20 +40,21 @@ def write_documents(
         episode_stats: the statistics of the episodes, in order, some at a time; taken once.
         pixels: what was counted of cameras while episodes were measured.
         sketches: what ops have made of the rows on their way.
+        stored: the source's statistics of the whole dataset, where they are to be reconciled.
     """
     merger = StatsMerger()
     written = 0
-    merged = _Merged(root, plan, merger, pixels, sketches)
+    merged = _Merged(root, plan, merger, pixels, sketches, stored or {})
     for name, content in _documents(plan, _merging(plan, episode_stats, merger), merged):
         if isinstance(content, pa.Table):
             write_table(root, name, content)
         else:
             _put(root, name, [content] if isinstance(content, bytes) else content)
         written += root.stat(name).size_bytes
-    return written, merger.result()
+    return written, merger.result(), merged.problems()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Merged:
     """The statistics of all episodes, asked for when all have been taken in."""
 
@@ -59,11 +63,26 @@ class _Merged:
     merger: StatsMerger
     pixels: CameraCounts
     sketches: WholeSketches
+    stored: Stats
+    _reconciled: tuple[Stats, list[Problem]] | None = None
+
+    def problems(self) -> list[Problem]:
+        """What contradicted what."""
+        return self._basis()[1]
 
     def result(self) -> Stats:
-        merged = with_camera_quantiles(self.plan, self.pixels, self.merger.result())
+        """The statistics to write."""
+        merged = with_camera_quantiles(self.plan, self.pixels, self._basis()[0])
         merged = with_whole_quantiles(self.root, self.plan, merged, self.sketches)
         return with_relative_actions(self.root, self.plan, merged)
+
+    def _basis(self) -> tuple[Stats, list[Problem]]:
+        if self._reconciled is None:
+            merged = self.merger.result()
+            self._reconciled = merged, []
+            if self.plan.stats.reconcile_global:
+                self._reconciled = reconciled(self.root, self.plan, self.stored, merged)
+        return self._reconciled
 
 
 def _put(root: LocalRoot, name: str, pieces: Iterable[bytes]) -> None:

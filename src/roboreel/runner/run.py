@@ -62,7 +62,7 @@ def run_plan(
         plan: the plan, with an output.
         executor: runs the ops.
         stored_stats: gives a source's statistics, by its number, of some of its episodes, in their order.
-        global_stats: the source's statistics of the whole dataset, to compare with.
+        global_stats: the source's statistics of the whole dataset, to compare or reconcile with.
         verify: opens the staged result; what it raises stops the run before anything is published.
         progress: is told of every finished op.
         resumed: is told of the ops that an earlier run did, by number, before any other is done.
@@ -87,10 +87,10 @@ def run_plan(
         results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
         settled = settled_stats(plan, stored_stats, ledger.stats_of)
-        document_bytes, merged = write_documents(
-            staging.root, plan, settled, ledger.pixels, sketches
+        document_bytes, merged, problems = write_documents(
+            staging.root, plan, settled, ledger.pixels, sketches, global_stats
         )
-        problems = _disagreements(plan, global_stats, merged, changed)
+        problems += _disagreements(plan, global_stats, merged, changed)
         verify(str(staging.root.path))
         seconds = time.monotonic() - begun
         report = _report(plan, results, problems, document_bytes, seconds, before)
