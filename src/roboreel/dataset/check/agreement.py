@@ -30,7 +30,7 @@ ROUNDINGS = 16, 1 << 12
 """The fewest and the most roundings of a sum that are granted; rows in between."""
 _STILL = 4
 """Roundings of float32 by which values that are called the same may differ."""
-_STILL_RTOL, _STILL_ATOL = 1e-6, 2e-5
+_STILL_RTOL, _STILL_ATOL = 2e-5, 2e-5
 """Of the size of the values: what rounding makes of the std, or the mean, where nothing changes."""
 _GROSS_MEAN, _GROSS_STD = 0.5, 2.0
 """Off by so many stds, or by such a factor, numbers are normalised to something else."""

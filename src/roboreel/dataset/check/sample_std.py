@@ -24,4 +24,5 @@ def is_sample_std(stored: Floats, true: Floats, count: Int64, alike: Bools) -> B
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         sample = true * np.sqrt(many / (many - 1))
         near = (np.abs(stored - sample) <= _NEAR * np.abs(sample - true)) & (sample > true)
+        near &= np.isfinite(sample)
     return np.asarray((near | alike).all(axis=1) & near.any(axis=1))
