@@ -175,6 +175,20 @@ def test_lines_of_v21_are_judged_too_and_name_no_release(wrong: Path, tmp_path: 
     assert all("lerobot" not in str(one) for one in (problem, *found))
 
 
+def test_counts_of_pixels_are_told(sound: Path, tmp_path: Path) -> None:
+    root = copied(sound, tmp_path / "a")
+    column = f"stats/{TOP}/count"
+    values = pq.read_table(root / META)[column]
+    set_column(root / META, column, pa.array([[n * 32 * 48] for n in LENGTHS], values.type))
+    plan = roboreel.plan_write(
+        roboreel.concat([roboreel.open(sound), roboreel.open(root)]), out=tmp_path / "b"
+    )
+    (problem,) = [p for p in plan.problems if p.rule == "stats.count"]
+    assert problem.column == TOP
+    assert "3 of 6 episodes is larger than their rows" in problem.message
+    assert "--recompute" in str(problem.action)
+
+
 def test_diff_tells_statistics_of_the_whole_dataset_that_differ(
     contradictory: Path, wrong: Path
 ) -> None:

@@ -83,6 +83,7 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
         with_stats=stats.with_stats,
         stats_dims=stats.stats_dims,
         impossible_std=stats.impossible_std,
+        overcounted=stats.overcounted,
         pooled_std=stats.pooled_std,
         broken={row: tuple(found) for row, found in sorted(findings.broken.items())},
         problems=tuple(findings.problems.found),

@@ -59,6 +59,7 @@ def survey_pieces(
         first_index=np.where(cut, -1, inventory.first_index[row]),
         with_stats={name: known[row] & ~cut for name, known in inventory.with_stats.items()},
         impossible_std={n: wrong[row] & ~cut for n, wrong in inventory.impossible_std.items()},
+        overcounted={name: many[row] & ~cut for name, many in inventory.overcounted.items()},
         broken=broken,
     )
 

@@ -34,6 +34,7 @@ class StatsFacts:
     with_stats: dict[str, Bools] = field(default_factory=dict)
     stats_dims: dict[str, int] = field(default_factory=dict)
     impossible_std: dict[str, Bools] = field(default_factory=dict)
+    overcounted: dict[str, Bools] = field(default_factory=dict)
     pooled_std: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
@@ -105,6 +106,7 @@ def _settle(
     found: dict[int, tuple[str, Bools]] = {}
     unusable: dict[int, tuple[str, int]] = {}
     wrong: dict[str, Bools] = {}
+    overcounted: dict[str, Bools] = {}
     fewest: dict[str, int] = {}
     for code, name in enumerate(names):
         feature = dataset.features.get(name)
@@ -115,10 +117,12 @@ def _settle(
             found[int(usable.argmax())] = (name, np.zeros(len(rows), dtype=np.bool_))
             found[int(usable.argmax())][1][row[usable]] = True
             fewest[name] = int(dims[usable].min())
-        wrong_here = usable & impossible
-        if feature is not None and camera and not feature.is_depth and wrong_here.any():
-            wrong[name] = np.zeros(len(rows), dtype=np.bool_)
-            wrong[name][row[wrong_here]] = True
+        if feature is not None and camera:
+            colour = not feature.is_depth  # the bug is one of squares of 8 bits
+            for into, where in ((wrong, impossible & colour), (overcounted, counts > rows[row])):
+                if (usable & where).any():
+                    into[name] = np.zeros(len(rows), dtype=np.bool_)
+                    into[name][row[usable & where]] = True
         odd = here & ~usable
         if feature is None and name not in columns and odd.any():
             _report_undeclared(name, findings)
@@ -131,6 +135,7 @@ def _settle(
         with_stats=dict(pair for _, pair in ordered),
         stats_dims=fewest,
         impossible_std=wrong,
+        overcounted=overcounted,
         pooled_std=pooled_stds(dataset, wrong),
     )
 

@@ -59,7 +59,7 @@ from roboreel.edit.sound import sound_view
 from roboreel.edit.unite import United, unite
 from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
-from roboreel.edit.wrong_stats import pooled_stds, tell_wrong_stds, with_lost_stds_recomputed
+from roboreel.edit.wrong_stats import pooled_stds, tell_wrong_stats, with_lost_stds_recomputed
 from roboreel.errors import PlanError, Problem
 from roboreel.format.depth import DepthScale, depth_scale, has_camera_stats
 from roboreel.format.feature import Feature
@@ -146,7 +146,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
             *view.model.problems,
             *inventory.problems,
             *problems.found,
-            *tell_wrong_stds(of.recomputed, view),
+            *tell_wrong_stats(of.recomputed, view),
             *_unlike(view, features, inventory.rows[view.rows]),
         ),
         losses=(*_losses(view, inventory, lacking), *lost_stats, *view.lost, *torn),

@@ -94,7 +94,7 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
         rows = np.array([taken_count(n, step) for n in stretch.tolist()], dtype=np.int64)
         none = np.full_like(rows, -1)
         inventory = replace(
-            inventory, rows=rows, with_stats={}, impossible_std={}, first_index=none
+            inventory, rows=rows, with_stats={}, impossible_std={}, overcounted={}, first_index=none
         )
     declared = [
         source.model.episodes[LENGTH].to_numpy()[view.pieces.row[at]]
@@ -261,6 +261,7 @@ def _joined(
         table_rows=united(part.table_rows for part in parts),
         tidy_videos=united(part.tidy_videos for part in parts),
         with_stats=by_episode([part.with_stats for part in parts]),
+        overcounted=by_episode([part.overcounted for part in parts]),
         impossible_std=by_episode([part.impossible_std for part in parts]),
         stats_dims=_fewest(part.stats_dims for part in parts),
         broken=dict(sorted(broken.items())),

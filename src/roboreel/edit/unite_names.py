@@ -76,6 +76,7 @@ def by_own_names(view: View, number: int, inventory: Inventory) -> Inventory:
             if name not in source.filled
         },
         impossible_std=by_name(inventory.impossible_std),
+        overcounted=by_name(inventory.overcounted),
         pooled_std=by_name(inventory.pooled_std),
         table_rows=by_path(inventory.table_rows),
         tidy_videos=tidy,

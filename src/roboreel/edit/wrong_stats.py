@@ -9,8 +9,11 @@ import numpy as np
 
 from roboreel.edit.unite import United
 from roboreel.errors import Problem
-from roboreel.format.causes import WRAPPED
+from roboreel.format.causes import PIXELS, WRAPPED
 from roboreel.format.inventory import Bools
+
+_IMPOSSIBLE = "std of {} episodes is impossible beside their other statistics"
+_OVERCOUNTED = "count of {} episodes is larger than their rows"
 
 
 def with_lost_stds_recomputed(view: United) -> United:
@@ -40,28 +43,47 @@ def pooled_stds(view: United) -> tuple[Mapping[str, Sequence[float]], ...]:
     return found if any(found) else ()
 
 
-def tell_wrong_stds(asked: frozenset[str], view: United) -> Iterator[Problem]:
-    """A warning for each camera of which episodes have an impossible std, with what becomes of it.
+def tell_wrong_stats(asked: frozenset[str], view: United) -> Iterator[Problem]:
+    """A warning for each camera whose stored statistics a known bug made wrong, with what becomes of them.
 
     Args:
         asked: features whose statistics the user wants recomputed.
         view: what is written.
     """
-    every = {**_wrong(view), **_wrong(view, recomputed=True)}
-    for name, rows in every.items():
-        here = rows[view.rows]
-        if name in asked or not here.any():
-            continue
-        versions = {view.view.sources[n].model.info.version for n in view.source[view.rows[here]]}
-        cause = WRAPPED.said(*versions)
-        yield Problem(
-            rule="stats.camera-overflow",
-            severity="warning",
-            message=f"the stored std of {int(here.sum())} of {len(here)} episodes is impossible beside their"
-            f" other statistics: {cause}",
-            column=name,
-            action=_action(view, name, here),
-        )
+    rules = (
+        ("stats.camera-overflow", view.inventory.impossible_std, _IMPOSSIBLE, WRAPPED, _action),
+        ("stats.count", view.inventory.overcounted, _OVERCOUNTED, PIXELS, _weighted),
+    )
+    features = view.model.info.features
+    for rule, found, what, cause, action in rules:
+        for name, rows in found.items():
+            here = rows[view.rows]
+            if name in asked or name not in features or not here.any():
+                continue
+            if not features[name].is_camera:
+                continue
+            sources = view.source[view.rows[here]]
+            versions = {view.view.sources[n].model.info.version for n in sources.tolist()}
+            yield Problem(
+                rule=rule,
+                severity="warning",
+                message=f"the stored {what.format(f'{int(here.sum())} of {len(here)}')}:"
+                f" {cause.said(*versions)}",
+                column=name,
+                action=action(view, name, here),
+            )
+
+
+def _weighted(view: United, name: str, _: Bools) -> str:
+    if name in view.view.recomputed:
+        return "computed from their frames"
+    return f"kept as stored: such episodes outweigh others in a merge; {_remedy(name)}"
+
+
+def _remedy(name: str) -> str:
+    return (
+        f"recompute before training: 'roboreel stats DST --recompute --features {name} --in-place'"
+    )
 
 
 def _action(view: United, name: str, here: Bools) -> str:
@@ -71,9 +93,7 @@ def _action(view: United, name: str, here: Bools) -> str:
             f"computed from their frames: 'stats.json' has a possible one, for which {view.target.version}"
             " has no place"
         )
-    remedy = (
-        f"recompute before training: 'roboreel stats DST --recompute --features {name} --in-place'"
-    )
+    remedy = _remedy(name)
     if not view.target.version.has_global_stats:
         return f"kept as stored; {remedy}"
     pooled = _pooled(view, name, here)
@@ -84,14 +104,14 @@ def _action(view: United, name: str, here: Bools) -> str:
     return f"they are {place}, and the std of the whole dataset is merged from them; {remedy}"
 
 
-def _wrong(view: United, *, recomputed: bool = False) -> dict[str, Bools]:
-    """By camera of the result, (pieces,) True where the std is impossible and, if so, recomputed."""
+def _wrong(view: United) -> dict[str, Bools]:
+    """By camera of the result that is not recomputed, (pieces,) True where the std is impossible."""
     features = view.model.info.features
     return {
         name: rows
         for name, rows in view.inventory.impossible_std.items()
         if name in features and features[name].is_camera
-        if (name in view.view.recomputed) == recomputed
+        if name not in view.view.recomputed
     }
 
 

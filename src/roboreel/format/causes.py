@@ -42,7 +42,7 @@ ENVELOPE = Cause(
 NUMBERED = Cause(
     "of other numbers than those in the tables", "as lerobot's delete and merge keep the old ones"
 )
-PIXELS = Cause("counts pixels", "as lerobot's streaming encoder does")
+PIXELS = Cause("it counts pixels", "as lerobot's streaming encoder does")
 FLOAT = Cause("computed or stored in float32")
 STILL = Cause("rounding, of a column that does not change")
 SAMPLE = Cause("divided by n − 1 (the std of a sample), not by n")

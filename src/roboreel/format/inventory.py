@@ -107,6 +107,8 @@ class Inventory:
     impossible_std: Mapping[str, Bools] = field(default_factory=dict, repr=False)
     """By camera, (episodes,) True where its other statistics rule the stored std out; only cameras where an
     episode has such a one."""
+    overcounted: Mapping[str, Bools] = field(default_factory=dict, repr=False)
+    """By camera, (episodes,) True where the stored `count` is larger than the rows; only where any is."""
     pooled_std: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False)
     """By camera, the std per channel to merge episodes with whose own is impossible, so that the std of all
     of them is the one in `stats.json`; only where that one is possible."""

@@ -94,7 +94,7 @@ class _Form:
             self._note("stats.count", have & (count != rows), "are of another number of rows")
             return
         many = have & (count > rows)
-        what = f"count more frames than there are rows: it {PIXELS.said(self._version)}?"
+        what = f"count more frames than there are rows: {PIXELS.said(self._version)}?"
         self._note("stats.count", many, what)
 
     def _note(self, rule: str, wrong: Bools, what: str, severity: str = "warning") -> None:
