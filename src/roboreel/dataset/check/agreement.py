@@ -87,12 +87,12 @@ def _compare(
         if name in _NUMBERED:
             message = f"{said}are {NUMBERED.said(version)}"
             problems.add("stats.numbering", message, episode=numbers[row], column=name)
-        elif what == ["std"] and (gaps.sample[row] or gaps.rounding[row]):
-            sample = bool(gaps.sample[row])
-            values = f"{_text(gaps.stored_std[row])}, of the data {_text(gaps.true_std[row])}"
-            message = f"{said}is {values}: {(SAMPLE if sample else CANCELLED).said(version)}"
-            rule = "stats.agree" if sample else "stats.std-rounding"
-            problems.add(rule, message, episode=numbers[row], column=name)
+        elif what == ["std"] and gaps.sample[row]:
+            message = f"{said}is {gaps.std_texts(row)}: {SAMPLE.said(version)}"
+            problems.add("stats.agree", message, episode=numbers[row], column=name)
+        elif what == ["std"] and gaps.rounding[row]:
+            message = f"{said}is {gaps.std_texts(row)}: {CANCELLED.said(version)}"
+            problems.add("stats.std-rounding", message, episode=numbers[row], column=name)
         else:
             message = f"{said}are not those of the data{gaps.example(row)}"
             larger = whole and bool(gaps.contains[row])
@@ -123,6 +123,10 @@ class _Gaps:
     true_mean: Floats
     stored_std: Floats
     true_std: Floats
+
+    def std_texts(self, row: int) -> str:
+        """The stds of a row, as stored and as computed."""
+        return f"{_text(self.stored_std[row])}, of the data {_text(self.true_std[row])}"
 
     def example(self, row: int) -> str:
         """The values of the component that is furthest off."""
