@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -25,6 +25,7 @@ from roboreel.runner.encoders import require_backends, require_encoders
 from roboreel.runner.executor import ExecutorName, make_executor, usual_executor
 from roboreel.runner.report import Report
 from roboreel.runner.run import refuse_changed, refuse_output, run_plan
+from roboreel.runner.stats_whole import doubtful
 from roboreel.runner.work import OpResult
 from roboreel.storage.staging import Leftovers, heal
 
@@ -212,6 +213,7 @@ def run(
         chosen,
         stored_stats=lambda number, episodes: stored[number](episodes),
         global_stats=_global_stats(sources[0], plan),
+        contradictions=_contradictions(sources, plan),
         verify=_verified if plan.in_place else open_dataset,
         progress=progress,
         resumed=resumed,
@@ -306,6 +308,23 @@ def _global_stats(source: Dataset, plan: Plan) -> Stats:
         return (source.whole_stats() or {}) if plan.stats.reconcile_global else {}
     except DatasetError:  # what readers find of it is the check's to tell: nothing is taken from it
         return {}
+
+
+def _contradictions(sources: Sequence[Dataset], plan: Plan) -> dict[str, str]:
+    """By feature, how stored statistics contradict each other, of sources that are not taken as a whole."""
+    found: dict[str, str] = {}
+    if plan.stats.reconcile_global or plan.stats.compare_global:
+        return found
+    for number, source in enumerate(sources):
+        if not (source.version.has_episode_stats and source.has_global_stats):
+            continue
+        try:
+            stored = source.stats()
+        except DatasetError:
+            continue
+        blocks = (block for _, block in source.stored_stats().in_blocks())
+        found = {**doubtful(plan, number, stored, blocks), **found}
+    return found
 
 
 def _verified(path: str) -> None:

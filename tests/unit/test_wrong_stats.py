@@ -338,6 +338,35 @@ def test_numbers_that_are_wrong_in_both_are_computed(sound: Path, tmp_path: Path
         np.testing.assert_allclose(found[key], right[key], rtol=1e-6, atol=1e-9)
 
 
+def test_wrong_numbers_of_episodes_are_not_merged_into_a_part(sound: Path, tmp_path: Path) -> None:
+    root = copied(sound, tmp_path / "a")
+    plant_in_episodes(root, "action", "mean", 5.0)
+    parts: dict[str, Edit] = {
+        "deleted": lambda dataset: dataset.delete([1]),
+        "merged": lambda dataset: roboreel.concat([dataset.keep([0, 2])]),
+    }
+    for name, edit in parts.items():
+        roboreel.write(edit(roboreel.open(sound)), out=tmp_path / f"right {name}")
+        problem = agreeing(roboreel.write(edit(roboreel.open(root)), out=tmp_path / name))
+        assert "contradict 'meta/stats.json' and the rows" in problem.message
+        found = roboreel.open(tmp_path / name).stats()["action"]
+        right = roboreel.open(tmp_path / f"right {name}").stats()["action"]
+        for key in ("mean", "std", "min", "max"):
+            np.testing.assert_allclose(found[key], right[key], rtol=1e-6, atol=1e-9)
+
+
+def test_a_wrong_document_of_the_whole_dataset_does_not_matter_to_a_part(
+    sound: Path, tmp_path: Path
+) -> None:
+    root = copied(sound, tmp_path / "a")
+    edit_json(root / "meta/stats.json", lambda stats: stats["action"].update(mean=[9.0] * 6))
+    for name, view in (("a", roboreel.open(sound)), ("b", roboreel.open(root))):
+        report = roboreel.write(view.delete([1]), out=tmp_path / f"{name} part")
+        assert report.problems == ()
+    a, b = (tmp_path / f"{name} part/meta/stats.json" for name in "ab")
+    assert a.read_bytes() == b.read_bytes()
+
+
 def test_a_version_without_the_document_is_told_of_it_too(sound: Path, tmp_path: Path) -> None:
     root = copied(sound, tmp_path / "a")
     plant_in_episodes(root, "action", "mean", 5.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ from roboreel.runner.sketches import WholeSketches
 from roboreel.runner.stats_pooled import with_pooled_std
 from roboreel.runner.stats_quantiles import with_camera_quantiles, with_whole_quantiles
 from roboreel.runner.stats_relative import with_relative_actions
-from roboreel.runner.stats_whole import reconciled
+from roboreel.runner.stats_whole import reconciled, reconciled_part
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.tables_write import write_table
 
@@ -31,6 +31,7 @@ def write_documents(
     pixels: CameraCounts,
     sketches: WholeSketches,
     stored: Stats | None = None,
+    contradictions: Mapping[str, str] | None = None,
 ) -> tuple[int, Stats, list[Problem]]:
     """Write every document of the result; returns their bytes, the merged statistics, and what contradicts.
 
@@ -41,10 +42,12 @@ def write_documents(
         pixels: what was counted of cameras while episodes were measured.
         sketches: what ops have made of the rows on their way.
         stored: the source's statistics of the whole dataset, where they are to be reconciled.
+        contradictions: by feature, how a source's statistics contradict each other, where its rows are not
+            all there.
     """
     merger = StatsMerger()
     written = 0
-    merged = _Merged(root, plan, merger, pixels, sketches, stored or {})
+    merged = _Merged(root, plan, merger, pixels, sketches, stored or {}, contradictions or {})
     for name, content in _documents(plan, _merging(plan, episode_stats, merger), merged):
         if isinstance(content, pa.Table):
             write_table(root, name, content)
@@ -64,6 +67,7 @@ class _Merged:
     pixels: CameraCounts
     sketches: WholeSketches
     stored: Stats
+    contradictions: Mapping[str, str]
     _reconciled: tuple[Stats, list[Problem]] | None = None
 
     def problems(self) -> list[Problem]:
@@ -82,6 +86,10 @@ class _Merged:
             self._reconciled = merged, []
             if self.plan.stats.reconcile_global:
                 self._reconciled = reconciled(self.root, self.plan, self.stored, merged)
+            elif self.contradictions:
+                self._reconciled = reconciled_part(
+                    self.root, self.plan, self.contradictions, merged
+                )
         return self._reconciled
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from roboreel.edit.plan import (
@@ -46,6 +46,7 @@ def run_plan(
     *,
     stored_stats: Callable[[int, Int64], Sequence[StatsBlock]],
     global_stats: Stats,
+    contradictions: Mapping[str, str] | None = None,
     verify: Callable[[str], object],
     progress: Progress | None = None,
     resumed: Resumed | None = None,
@@ -63,6 +64,8 @@ def run_plan(
         executor: runs the ops.
         stored_stats: gives a source's statistics, by its number, of some of its episodes, in their order.
         global_stats: the source's statistics of the whole dataset, to compare or reconcile with.
+        contradictions: by feature, how a source's statistics contradict each other, where the result does
+            not have all of its rows.
         verify: opens the staged result; what it raises stops the run before anything is published.
         progress: is told of every finished op.
         resumed: is told of the ops that an earlier run did, by number, before any other is done.
@@ -88,7 +91,7 @@ def run_plan(
         changed = frozenset().union(*(result.changed for result in results))
         settled = settled_stats(plan, stored_stats, ledger.stats_of)
         document_bytes, merged, problems = write_documents(
-            staging.root, plan, settled, ledger.pixels, sketches, global_stats
+            staging.root, plan, settled, ledger.pixels, sketches, global_stats, contradictions
         )
         problems += _disagreements(plan, global_stats, merged, changed)
         verify(str(staging.root.path))

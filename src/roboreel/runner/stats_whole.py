@@ -19,12 +19,15 @@ from roboreel.format.stats import (
     quantile_share,
     values_stats,
 )
+from roboreel.format.stats_block import StatsBlock
+from roboreel.format.stats_merger import StatsMerger
 from roboreel.format.v30 import GLOBAL_STATS
 from roboreel.format.values import column_values
 from roboreel.runner.stats import disagreements
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile
 
+_COMPUTED = "computed from the rows; those of the episodes are kept as stored"
 _NEEDED = {"min", "max", "mean", "std"}
 _ROWS = 1 << 16
 _SAME = 1e-6
@@ -59,15 +62,76 @@ def reconciled(root: Root, plan: Plan, stored: Stats, merged: Stats) -> tuple[St
         settled, why, action = _settled(name, known, merged, rows)
         result[name] = settled
         if not plan.stats.write_global:
-            action = f"those of the episodes are kept as stored; {_remedy(name)}"
+            action = _kept(name)
         message = f"{why}: {differing[name].message.rpartition(': ')[2]}"
         problems.append(replace(differing[name], message=message, action=action))
     return result, problems
 
 
-def _by_name(plan: Plan, stored: Stats) -> Stats:
-    """Stored statistics by the features' names in the result, without those that do not stay."""
-    (source,) = plan.datasets
+def doubtful(
+    plan: Plan, number: int, stored: Stats, blocks: Iterable[StatsBlock]
+) -> dict[str, str]:
+    """By feature of the result, how a source's statistics of the whole dataset contradict its episodes'.
+
+    Args:
+        plan: the plan.
+        number: of the source.
+        stored: its statistics of the whole dataset, by the features' names there.
+        blocks: those of all its episodes.
+    """
+    merger = StatsMerger()
+    for block in blocks:
+        merger.add(block)
+    known = _by_name(plan, stored, number)
+    merged = _by_name(plan, merger.result(), number)
+    features = plan.model.info.features
+    cameras = frozenset(name for name in known if features[name].is_camera)
+    told = {name for own in plan.stats.pooled_std for name in own}
+    found = disagreements(
+        known, merged, cameras=cameras, ignored=frozenset(told | set(INDEX_DTYPES))
+    )
+    return {str(one.column): one.message.rpartition(": ")[2] for one in found}
+
+
+def reconciled_part(
+    root: Root, plan: Plan, found: Mapping[str, str], merged: Stats
+) -> tuple[Stats, list[Problem]]:
+    """The statistics of a result that has only a part of a source's rows, or rows of several.
+
+    Args:
+        root: the staged result, its tables whole.
+        plan: the plan.
+        found: by feature, how the statistics of a source contradict each other.
+        merged: those merged from the episodes', by the features' names in the result.
+    """
+    features = plan.model.info.features
+    names = [name for name in merged if name in found]
+    rows = _of_rows(root, plan, {n: merged[n] for n in names if features[n].is_numeric})
+    result, problems = dict(merged), []
+    for name in names:
+        if name in rows and _agree(merged[name], rows[name]):
+            continue
+        why = f"the statistics of the episodes contradict '{GLOBAL_STATS}'"
+        action = f"those of the episodes are kept as stored, and merged; {_remedy(name)}"
+        if name in rows:
+            result[name] = _computed(merged[name], rows[name])
+            why += " and the rows"
+            action = f"{_COMPUTED}; {_remedy(name)}"
+        problems.append(
+            Problem(
+                rule="stats.agree",
+                severity="warning",
+                message=f"{why}: {found[name]}",
+                column=name,
+                action=action if plan.stats.write_global else _kept(name),
+            )
+        )
+    return result, problems
+
+
+def _by_name(plan: Plan, stored: Stats, number: int = 0) -> Stats:
+    """A source's statistics by the features' names in the result, without those that do not stay."""
+    source = plan.datasets[number]
     unused = {*source.filled, *plan.stats.recomputed}
     named = {
         source.renamed.get(n, n): parts for n, parts in stored.items() if n not in source.removed
@@ -120,10 +184,18 @@ def _settled(name: str, stored: Stats, merged: Stats, rows: Stats) -> tuple[Feat
             f"the statistics of the episodes contradict '{GLOBAL_STATS}' and the rows",
             action,
         )
-    found = {**merged[name], **{key: rows[name][key] for key in BASE if key != "count"}}
-    action = f"computed from the rows; those of the episodes are kept as stored; {remedy}"
+    found = _computed(merged[name], rows[name])
+    action = f"{_COMPUTED}; {remedy}"
     why = f"'{GLOBAL_STATS}', the statistics of the episodes and the rows contradict each other"
     return found, why, action
+
+
+def _computed(merged: FeatureStats, rows: FeatureStats) -> FeatureStats:
+    return {**merged, **{key: rows[key] for key in BASE if key != "count"}}
+
+
+def _kept(name: str) -> str:
+    return f"those of the episodes are kept as stored; {_remedy(name)}"
 
 
 def _remedy(name: str) -> str:
