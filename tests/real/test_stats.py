@@ -108,3 +108,17 @@ def test_recomputed_ones_differ_no_more(untouched: Place, tmp_path: Path, name: 
     assert report.differences == ()
     assert report.ok
     assert roboreel.diff(untouched(name), tmp_path / "out").differences == ()
+
+
+@pytest.mark.parametrize("name", [n for n in RECORDED if "v3.0" in n])
+def test_wrong_stds_are_told_when_they_are_carried(
+    untouched: Place, tmp_path: Path, name: str
+) -> None:
+    dataset = roboreel.open(untouched(name))
+    cameras = {n for n, f in dataset.features.items() if f.is_camera}
+    views = [dataset.as_view(), dataset.delete([0]), roboreel.concat([dataset, dataset])]
+    for at, view in enumerate(views):
+        found = roboreel.plan_write(view, out=tmp_path / f"{at}").problems
+        told = [p for p in found if p.rule == "stats.camera-overflow"]
+        assert {p.column for p in told} == (cameras if "0.4.4" in name else set())
+        assert all(f"--recompute --features {p.column}" in str(p.action) for p in told)
