@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from roboreel.edit.plan import CopyVideos, EncodeVideo, EpisodeRange, Op, RemuxV
 from roboreel.edit.unite import United
 from roboreel.errors import PlanError, Problem
 from roboreel.format import v2, v30
-from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory
+from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory, StreamFacts
 from roboreel.format.layout import numbered
 from roboreel.format.model import EPISODE, video_path
 
@@ -27,6 +27,9 @@ _X265 = {
     "x265-params": "log-level=none:info=0:bframes=0:open-gop=0:frame-threads=2",
 }
 _SVTAV1 = {"codec": "libsvtav1", "g": "2", "crf": "20", "preset": "8"}
+_INSIDE = (
+    "starts or ends inside a GOP of its video file, or needs parameter sets that come earlier in it"
+)
 DEPTH_ENCODER = {
     "codec": "libx265",
     "g": "2",
@@ -107,10 +110,10 @@ def refuse_cuts(view: United, inventory: Inventory, copied: Iterable[str]) -> No
         for row in inside.tolist():
             codec = inventory.streams[int(facts.stream[row])].codec
             if not view.target.reencode:
-                message = "starts or ends inside a GOP of its video file"
+                message = _INSIDE
             elif depth or codec not in ENCODERS:
                 what = "depth is not re-encoded" if depth else f"'{codec}' has no encoder here"
-                message = f"starts or ends inside a GOP of its video file, and {what}"
+                message = f"{_INSIDE}, and {what}"
             else:
                 continue
             episode = view.model.episodes[EPISODE][row].as_py()
@@ -210,13 +213,32 @@ def _stream_kinds(inventory: Inventory, facts: CameraFacts, rows: Int64, goes_on
     """(episodes,) equal numbers where packets may follow each other in a file.
 
     Streams that differ only in their other tracks are one kind. Of those that can only begin a file, each
-    run is a kind of its own.
+    run is a kind of its own, of those that must begin one each episode. A run in which parameter sets change
+    stays together, as it is in its input, and nothing else follows it.
     """
     streams = [inventory.streams[stream] for stream in facts.stream[rows].tolist()]
-    run = np.cumsum(~goes_on)
-    seen: dict[tuple[int, int], int] = {}
-    keys = [(s.entry, int(r) if s.apart else -1) for s, r in zip(streams, run, strict=True)]
+    run = np.cumsum(~goes_on).tolist()
+    changing = _changing(streams, run)
+    seen: dict[tuple[int, int, int], int] = {}
+    keys = []
+    for at, (stream, number) in enumerate(zip(streams, run, strict=True)):
+        if stream.first:
+            keys.append((stream.entry, number, at))
+        elif number in changing:
+            keys.append((-1, number, -1))
+        else:
+            keys.append((stream.entry, number if stream.apart else -1, -1))
     return np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
+
+
+def _changing(streams: Sequence[StreamFacts], run: Sequence[int]) -> set[int]:
+    """The runs of episodes whose parameter sets are not the same from begin to end."""
+    sets: dict[int, str] = {}
+    found = set()
+    for stream, number in zip(streams, run, strict=True):
+        if sets.setdefault(number, stream.sets) != stream.sets:
+            found.add(number)
+    return found
 
 
 def _file_per_episode(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import IO, Any
 
 import numpy as np
@@ -46,19 +48,55 @@ def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tupl
     if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < table.frames:
         raise VideoError(f"'{name}': frames {wanted[0]}…{wanted[-1]} of {table.frames}")
     try:
-        with root.input(name) as file, opened(_sample(file, table)) as container:
-            decoder: Any = container.streams.video[0].codec_context
-            if decoder is None:
-                raise VideoError(f"'{name}': no decoder for '{table.entry.fourcc}'")
-            # one thread: whole files run in parallel instead, and a decoder's own threads would free our
-            # packets, for which they need the interpreter while it waits for them
-            decoder.thread_type, decoder.thread_count = "NONE", 1
-            decoder.options = _LIMITS
-            points = AccessPoints(file, table)
+        with root.input(name) as file, ExitStack() as stack:
+            points, decoder = AccessPoints(file, table), None
             for positions, frames in _stretches(table, wanted, points.resets):
+                if decoder is None or points.changes_sets:
+                    # a decoder keeps the parameter sets that earlier packets brought
+                    stack.close()
+                    decoder = stack.enter_context(decoder_of(file, table, name))
                 yield from _decoded(decoder, file, table, positions, frames, name)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"'{name}': cannot be decoded ({error})") from error
+
+
+@contextmanager
+def decoder_of(file: IO[bytes], table: PacketTable, name: str) -> Iterator[Any]:
+    """A decoder that knows what the file's sample entry says, and has seen no packet.
+
+    Raises:
+        VideoError: there is none for its codec.
+    """
+    with opened(_sample(file, table)) as container:
+        decoder: Any = container.streams.video[0].codec_context
+        if decoder is None:
+            raise VideoError(f"'{name}': no decoder for '{table.entry.fourcc}'")
+        # one thread: whole files run in parallel instead, and a decoder's own threads would free our
+        # packets, for which they need the interpreter while it waits for them
+        decoder.thread_type, decoder.thread_count = "NONE", 1
+        decoder.options = _LIMITS
+        yield decoder
+
+
+def numbered_packets(
+    file: IO[bytes], table: PacketTable, positions: Sequence[int]
+) -> Iterator[Any]:
+    """The packets at decode positions for a decoder, with the numbers of their frames as times."""
+    numbers = table.frame_of_packet
+    for at in positions:
+        file.seek(int(table.offset[at]))
+        packet = _padded(file.read(int(table.size[at])))
+        packet.pts = packet.dts = int(numbers[at])
+        yield packet
+
+
+def _padded(data: bytes) -> Any:
+    """A packet with room after its bytes, into which decoders read; one made of bytes has none."""
+    import av
+
+    packet = av.Packet(len(data))
+    packet.update(data)
+    return packet
 
 
 def _sample(file: IO[bytes], table: PacketTable) -> IO[bytes]:
@@ -93,26 +131,17 @@ def _decoded(
     frames: Sequence[int],
     name: str,
 ) -> Iterator[tuple[int, Any]]:
-    import av
-
     due, wanted = deque(frames), set(frames)
-    numbers = table.frame_of_packet
-
-    def packets() -> Iterator[Any]:
-        for at in positions.tolist():
-            file.seek(int(table.offset[at]))
-            packet = av.Packet(file.read(int(table.size[at])))
-            packet.pts = packet.dts = int(numbers[at])
-            yield packet
-        yield None
-
-    for packet in packets():
+    for packet in chain(numbered_packets(file, table, positions.tolist()), (None,)):
         for frame in decoder.decode(packet):
             if frame.pts not in wanted:
                 continue
             wanted.discard(frame.pts)
             if frame.pts != due.popleft():
-                raise VideoError(f"'{name}': frames decode out of order: damaged packets")
+                raise VideoError(
+                    f"'{name}': frames decode in another order than the file says:"
+                    " it lacks the display times of its B-frames, or is damaged"
+                )
             yield frame.pts, frame
     decoder.flush_buffers()
     if due:
@@ -156,7 +185,7 @@ def decoded_picture(data: bytes) -> Any:
     try:
         decoder: Any = av.CodecContext.create(name, "r")
         decoder.options = _LIMITS
-        frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
+        frames = [*decoder.decode(_padded(data)), *decoder.decode(None)]
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"a {name} picture cannot be decoded ({error})") from error
     if not frames:
