@@ -28,7 +28,7 @@ NO_KIND, TOGETHER, APART, FIRST = -1, 0, 1, 2
 
 def kind_of(joining: Joining) -> int:
     """`TOGETHER`, `APART` or `FIRST`: what may stand before an episode's packets in a file."""
-    return FIRST if joining.drops else APART if joining.apart else TOGETHER
+    return FIRST if joining.first else APART if joining.apart else TOGETHER
 
 
 class AboutVideos(NamedTuple):
@@ -233,6 +233,12 @@ class _Probe:
                 )
                 action = "its packets stay together with those before it"
                 self._remark(member, "video.joined", message, action)
+            if points.is_spoilt(key):
+                message = (
+                    "its frames do not decode after those of earlier episodes, which bring other parameter"
+                    " sets inside the stream: a player shows damaged frames or none"
+                )
+                self._remark(member, "video.joined", message, "it is put into a file of its own")
             if key == begin and points.drops_waiting(begin):
                 message = (
                     "its first frame makes a decoder drop frames of the episode before it that it has not"

@@ -149,8 +149,8 @@ def _cut(streams: list[StreamFacts], number: int, joining: Joining) -> int:
     known = streams[number]
     wanted = replace(
         known,
-        apart=known.apart or joining.apart or joining.drops,
-        first=joining.drops,
+        apart=known.apart or joining.apart or joining.first,
+        first=joining.first,
         sets=joining.sets,
     )
     if wanted == known:

@@ -159,6 +159,20 @@ def test_joins_that_do_not_decode_are_named(tmp_path: Path, pair: Pair) -> None:
     assert faults(source) == [("video.joined", 2), ("video.joined", 3)]
 
 
+def test_joins_that_do_not_decode_are_taken_apart(tmp_path: Path) -> None:
+    """Packets that only decode without those before them are told from those that rely on them."""
+    clips = clips_of(tmp_path, PAIRS["h264 entropy coding"], "oiooio")
+    source = joined(tmp_path / "source", clips)
+    wanted = [pictures_of(clip) for clip in clips]
+    report = roboreel.write(roboreel.open(source), out=tmp_path / "again")
+    told = [p.episode for p in report.problems if p.rule == "video.joined"]
+    assert told == [2, 3, 5]
+    assert digests(read(tmp_path / "again")) == wanted
+    assert faults(tmp_path / "again", decode=True) == []
+    roboreel.convert(source, to="v2.1", out=tmp_path / "out")
+    assert digests(read(tmp_path / "out")) == wanted
+
+
 def test_decoding_plays_files_through(tmp_path: Path) -> None:
     source = joined(tmp_path / "source", clips_of(tmp_path, PAIRS["h264 entropy coding"], "oio"))
     found = [p for p in roboreel.check(source, decode=True).problems if p.rule == "video.decodes"]

@@ -20,7 +20,8 @@ from typing import IO
 
 import numpy as np
 
-from roboreel.storage.video.headers import Head, Packet, Sets, codec_of
+from roboreel.storage.video.decoder import decodes_alone
+from roboreel.storage.video.headers import Head, Packet, Sets, codec_of, sets_of_packets
 from roboreel.storage.video.packets import PacketRun, PacketTable
 from roboreel.storage.video.reorder import may_reorder
 
@@ -36,8 +37,9 @@ class Joining:
 
     apart: bool = False
     """True where nothing may: it can only begin a file."""
-    drops: bool = False
-    """True where it makes a decoder drop pictures before it that wait to be shown: it must begin a file."""
+    first: bool = False
+    """True where it must begin a file: it makes a decoder drop pictures that wait to be shown, or does not
+    decode after what is before it now."""
     sets: str = ""
     """Runs may follow each other where these are equal; empty where it has no sets but the sample entry's."""
 
@@ -53,6 +55,10 @@ class AccessPoints:
         """Decode positions of packets that may bring sets: keyframes, and the file's first packet."""
         self._scanned = 0
         """How many of these have been looked at."""
+        self._brought: list[tuple[int, Sets]] = []
+        """By decode position, what packets bring, where it is not what the last one brought."""
+        self._tried: dict[int, tuple[int, int]] = {}
+        """By change of sets: the last packet after it that relies on it, and the first that does not."""
         self._changes: list[tuple[int, Sets]] = []
         """From which decode position on which sets are in force that are not the sample entry's."""
 
@@ -69,6 +75,14 @@ class AccessPoints:
         """True where the packet at a decode position hangs on sets that came with packets before it."""
         return self._codec is not None and not self._suffices(position)
 
+    def is_spoilt(self, position: int) -> bool:
+        """True where the packet at a decode position decodes alone, and not with the sets before it."""
+        return (
+            self._codec is not None
+            and bool(self._changed_for(position))
+            and self._suffices(position)
+        )
+
     def drops_waiting(self, position: int) -> bool:
         """True where the packet at a decode position makes a decoder drop pictures that wait to be shown."""
         if self._codec is None or not self._head(position).drops_waiting:
@@ -80,7 +94,9 @@ class AccessPoints:
         first = int(run.positions[0])
         sets = self._sets_within(first, int(run.positions[-1]))
         apart = not self.resets(first) or sets == CHANGING
-        return Joining(apart=apart, drops=self.drops_waiting(first), sets=sets)
+        return Joining(
+            apart=apart, first=self.drops_waiting(first) or self.is_spoilt(first), sets=sets
+        )
 
     @property
     def changes_sets(self) -> bool:
@@ -98,14 +114,39 @@ class AccessPoints:
         return self._codec.head(Packet(self._file, start, size))
 
     def _suffices(self, position: int) -> bool:
-        """True where the packet brings all sets that packets before it have changed."""
+        """True where the packet needs no sets from packets before it but those of the sample entry."""
+        if not self._changed_for(position):
+            return True
+        # what goes on with a recording comes before what was joined to it, until sets change again
+        change = bisect_left(self._changes, position, key=_position)
+        relies, alone = self._tried.get(change, (-1, self._table.packets))
+        if relies < position < alone:
+            bearers = self._bearers_of(self._before(position), position)
+            if decodes_alone(self._file, self._table, position, bearers):
+                alone = position
+            else:
+                relies = position
+            self._tried[change] = relies, alone
+        return position >= alone
+
+    def _bearers_of(self, changed: Sets, position: int) -> list[int]:
+        """Decode positions of packets before one that brought sets last."""
+        left, found = set(changed), list[int]()
+        for at, sets in reversed(self._brought):
+            if at < position and left & sets.keys():
+                found.append(at)
+                left -= sets.keys()
+        return found[::-1]
+
+    def _changed_for(self, position: int) -> bool:
+        """True where packets before one have changed sets that it does not bring itself."""
         assert self._codec is not None
         if position == 0:
-            return True
+            return False
         if self._codec.whole and self._head(position).sets:
-            return True
+            return False
         changed = self._before(position)
-        return not changed or changed.keys() <= self._head(position).sets.keys()
+        return not changed.keys() <= self._head(position).sets.keys()
 
     def _sets_within(self, first: int, last: int) -> str:
         """What the sets of packets are called that decoding starts with, at the first of them."""
@@ -115,24 +156,30 @@ class AccessPoints:
         if self._codec.whole and brought:
             return ""
         self._before(last + 1)
-        if any(first < position <= last for position, _ in self._changes):
-            return CHANGING
-        if self._codec.whole:
-            return _BARE
-        return _digest(self._changed({}, brought))
+        own = self._changed({}, brought)
+        begin, stop = (bisect_left(self._brought, at, key=_position) for at in (first, last + 1))
+        for _, sets in self._brought[begin:stop]:
+            if self._changed(own, sets) != own:
+                return CHANGING
+        return _BARE if self._codec.whole else _digest(own)
 
     def _before(self, position: int) -> Sets:
         """The sets in force before a decode position that are not the sample entry's."""
-        while self._scanned < len(self._bearers) and self._bearers[self._scanned] < position:
-            at = int(self._bearers[self._scanned])
-            sets = (self._known.get(at) or self._read(at)).sets
-            self._scanned += 1
-            if sets:
+        assert self._codec is not None
+        last: Sets | None = None
+        stop = int(np.searchsorted(self._bearers, position))
+        new, self._scanned = self._bearers[self._scanned : stop], max(self._scanned, stop)
+        offset, size = self._table.offset[new].tolist(), self._table.size[new].tolist()
+        found = sets_of_packets(self._codec, self._file, zip(offset, size, strict=True))
+        for at, sets in zip(new.tolist(), found, strict=True):
+            if sets and sets is not last:
+                last = sets
+                self._brought.append((at, sets))
                 before = self._changes[-1][1] if self._changes else {}
                 after = self._changed(before, sets)
                 if after != before:
                     self._changes.append((at, after))
-        index = bisect_left(self._changes, position, key=lambda change: change[0])
+        index = bisect_left(self._changes, position, key=_position)
         return self._changes[index - 1][1] if index else {}
 
     def _changed(self, before: Sets, brought: Sets) -> Sets:
@@ -140,6 +187,10 @@ class AccessPoints:
         assert self._codec is not None
         own = self._codec.sets
         return {key: data for key, data in {**before, **brought}.items() if own.get(key) != data}
+
+
+def _position(found: tuple[int, Sets]) -> int:
+    return found[0]
 
 
 def _digest(sets: Mapping[bytes, bytes]) -> str:

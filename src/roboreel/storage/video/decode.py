@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import chain
 from typing import IO, Any
 
@@ -15,14 +14,15 @@ import numpy.typing as npt
 from roboreel.errors import VideoError
 from roboreel.storage.fs import Root
 from roboreel.storage.video.access import AccessPoints
-from roboreel.storage.video.demux import opened
+from roboreel.storage.video.decoder import (
+    LIMITS,
+    decoder_of,
+    numbered_packets,
+    padded_packet,
+)
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import Int64, PacketTable, entry_point, run_of_frames
 from roboreel.storage.video.tiff import float_tiff
-from roboreel.storage.video.write import one_packet_file
-
-_LIMITS = {"max_pixels": str(1 << 26)}
-"""For decoders: a picture of a few bytes may claim to be a wall."""
 
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3) RGB."""
@@ -58,51 +58,6 @@ def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tupl
                 yield from _decoded(decoder, file, table, positions, frames, name)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"'{name}': cannot be decoded ({error})") from error
-
-
-@contextmanager
-def decoder_of(file: IO[bytes], table: PacketTable, name: str) -> Iterator[Any]:
-    """A decoder that knows what the file's sample entry says, and has seen no packet.
-
-    Raises:
-        VideoError: there is none for its codec.
-    """
-    with opened(_sample(file, table)) as container:
-        decoder: Any = container.streams.video[0].codec_context
-        if decoder is None:
-            raise VideoError(f"'{name}': no decoder for '{table.entry.fourcc}'")
-        # one thread: whole files run in parallel instead, and a decoder's own threads would free our
-        # packets, for which they need the interpreter while it waits for them
-        decoder.thread_type, decoder.thread_count = "NONE", 1
-        decoder.options = _LIMITS
-        yield decoder
-
-
-def numbered_packets(
-    file: IO[bytes], table: PacketTable, positions: Sequence[int]
-) -> Iterator[Any]:
-    """The packets at decode positions for a decoder, with the numbers of their frames as times."""
-    numbers = table.frame_of_packet
-    for at in positions:
-        file.seek(int(table.offset[at]))
-        packet = _padded(file.read(int(table.size[at])))
-        packet.pts = packet.dts = int(numbers[at])
-        yield packet
-
-
-def _padded(data: bytes) -> Any:
-    """A packet with room after its bytes, into which decoders read; one made of bytes has none."""
-    import av
-
-    packet = av.Packet(len(data))
-    packet.update(data)
-    return packet
-
-
-def _sample(file: IO[bytes], table: PacketTable) -> IO[bytes]:
-    """A file of the first packet: the whole one's index is ours to read, and no library's to believe."""
-    file.seek(int(table.offset[0]))
-    return io.BytesIO(one_packet_file(table.entry, file.read(int(table.size[0]))))
 
 
 def _stretches(
@@ -184,8 +139,8 @@ def decoded_picture(data: bytes) -> Any:
         return numbers
     try:
         decoder: Any = av.CodecContext.create(name, "r")
-        decoder.options = _LIMITS
-        frames = [*decoder.decode(_padded(data)), *decoder.decode(None)]
+        decoder.options = LIMITS
+        frames = [*decoder.decode(padded_packet(data)), *decoder.decode(None)]
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"a {name} picture cannot be decoded ({error})") from error
     if not frames:

@@ -7,7 +7,7 @@ VPS, SPS and PPS, AV1's sequence header and MPEG-4's video object layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import IO, TypeAlias
@@ -40,6 +40,8 @@ class Head:
     sets: Sets = field(default_factory=dict)
     drops_waiting: bool = False
     """True where the picture tells a decoder to drop pictures that wait to be shown."""
+    begin: bytes | None = None
+    """What the packet has before the picture, where it is made of NAL units and not long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,10 @@ class Codec:
     """Those of the sample entry."""
     head: Callable[[Packet], Head]
     """Reads a keyframe's head."""
+    length: int = 0
+    """Bytes of a NAL unit's length in packets; 0 where they are not made of NAL units."""
+    is_slice: Callable[[int], bool] = bool
+    """Tells by the first byte of a NAL unit whether it is of a picture."""
     whole: bool = False
     """True where a keyframe that brings any set brings all that it needs (AV1)."""
     slice_of: Callable[[Packet], bytes] | None = None
@@ -72,6 +78,29 @@ class Packet:
             wanted = max(_BLOCK_BYTES, stop - at)
             self._block, self._begin = self._file.read(min(wanted, self.size - at)), at
         return self._block[at - self._begin : stop - self._begin]
+
+
+def sets_of_packets(
+    codec: Codec, file: IO[bytes], places: Iterable[tuple[int, int]]
+) -> Iterator[Sets]:
+    """The sets that keyframes bring, by their places and sizes in a file.
+
+    Most begin as the one before: with the picture, or with the same sets. These are read no further.
+    """
+    begin: bytes | None = b""
+    sets: Sets = {}
+    length, is_slice = codec.length, codec.is_slice
+    for start, size in places:
+        if length and begin is not None:
+            header = len(begin) + length
+            file.seek(start)
+            data = file.read(min(size, header + 1))
+            if len(data) > header and is_slice(data[header]) and data.startswith(begin):
+                yield sets
+                continue
+        head = codec.head(Packet(file, start, size))
+        begin, sets = head.begin, head.sets
+        yield sets
 
 
 @lru_cache(maxsize=64)
@@ -97,16 +126,21 @@ def _h264(config: bytes) -> Codec:
         for at, size in _units(packet, length):
             kind = packet.bytes_at(at, 1)[0] & 0x1F
             if 1 <= kind <= 5:
-                return Head(kind == 5, sets)
+                return Head(kind == 5, sets, begin=_begin(packet, at - length))
             if kind in _H264_SETS:
                 key, data = _h264_set(packet.bytes_at(at, min(size, _MOST_BYTES)))
                 sets[key] = data
         return Head(False, sets)
 
-    def slice_of(packet: Packet) -> bytes:
-        return _first_slice(packet, length, lambda header: 1 <= header & 0x1F <= 5)
+    def is_slice(header: int) -> bool:
+        return 1 <= header & 0x1F <= 5
 
-    return Codec("h264", dict(_h264_set(unit) for unit in units), head, slice_of=slice_of)
+    def slice_of(packet: Packet) -> bytes:
+        return _first_slice(packet, length, is_slice)
+
+    return Codec(
+        "h264", dict(_h264_set(unit) for unit in units), head, length, is_slice, slice_of=slice_of
+    )
 
 
 def _h264_set(unit: bytes) -> tuple[bytes, bytes]:
@@ -126,17 +160,22 @@ def _hevc(config: bytes) -> Codec:
             if kind < 32:
                 # an IRAP picture's slice begins: first_slice_segment, no_output_of_prior_pics
                 drops = 16 <= kind <= 23 and len(start) == 3 and start[2] & 0xC0 == 0xC0
-                return Head(16 <= kind <= 20, sets, drops)
+                return Head(16 <= kind <= 20, sets, drops, _begin(packet, at - length))
             if kind in _HEVC_SETS and size > 2:
                 key, data = _hevc_set(packet.bytes_at(at, min(size, _MOST_BYTES)))
                 sets[key] = data
         return Head(False, sets)
 
+    def is_slice(header: int) -> bool:
+        return header >> 1 & 0x3F < 32
+
     def slice_of(packet: Packet) -> bytes:
-        return _first_slice(packet, length, lambda header: header >> 1 & 0x3F < 32)
+        return _first_slice(packet, length, is_slice)
 
     known = (unit for unit in units if unit[0] >> 1 & 0x3F in _HEVC_SETS)
-    return Codec("hevc", dict(_hevc_set(unit) for unit in known), head, slice_of=slice_of)
+    return Codec(
+        "hevc", dict(_hevc_set(unit) for unit in known), head, length, is_slice, slice_of=slice_of
+    )
 
 
 def _hevc_set(unit: bytes) -> tuple[bytes, bytes]:
@@ -259,6 +298,10 @@ _CODECS: Mapping[str, Callable[[bytes], Codec | None]] = {
     "av1C": _av1,
     "esds": _mpeg4,
 }
+
+
+def _begin(packet: Packet, stop: int) -> bytes | None:
+    return packet.bytes_at(0, stop) if stop <= _BLOCK_BYTES else None
 
 
 def _first_slice(packet: Packet, length: int, is_slice: Callable[[int], bool]) -> bytes:
