@@ -161,8 +161,9 @@ def _hevc(config: bytes) -> Codec:
                 # an IRAP picture's slice begins: first_slice_segment, no_output_of_prior_pics
                 drops = 16 <= kind <= 23 and len(start) == 3 and start[2] & 0xC0 == 0xC0
                 return Head(16 <= kind <= 20, sets, drops, _begin(packet, at - length))
-            if kind in _HEVC_SETS and size > 2:
-                key, data = _hevc_set(packet.bytes_at(at, min(size, _MOST_BYTES)))
+            unit = packet.bytes_at(at, min(size, _MOST_BYTES)) if kind in _HEVC_SETS else b""
+            if len(unit) > 2:
+                key, data = _hevc_set(unit)
                 sets[key] = data
         return Head(False, sets)
 
