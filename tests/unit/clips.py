@@ -75,9 +75,9 @@ def av1(gop: int = 12, *, prediction: int = 1) -> Coder:
     return Coder(codec="libsvtav1", options={"g": str(gop), "preset": "10", "svtav1-params": exact})
 
 
-def mpeg4(gop: int = 12, b_frames: int = 2) -> Coder:
+def mpeg4(gop: int = 12, b_frames: int = 2, **more: str) -> Coder:
     """MPEG-4 part 2."""
-    return Coder(codec="mpeg4", options={"g": str(gop), "bf": str(b_frames)})
+    return Coder(codec="mpeg4", options={"g": str(gop), "bf": str(b_frames), **more})
 
 
 def vp9(gop: int = 12) -> Coder:
@@ -126,6 +126,80 @@ def write_clip(
         for packets in audio:
             file.mux(packets)
     return path
+
+
+def write_in_band(
+    path: Path, frames: int, coder: Coder, *, entry: Coder, scene: int = 0, once: bool = False
+) -> Path:
+    """Encode a clip whose keyframes bring its parameter sets; the sample entry has another encoder's.
+
+    With `once`, the first keyframe alone does.
+    """
+    encoder: Any = av.CodecContext.create(coder.codec, "w")
+    encoder.width, encoder.height, encoder.pix_fmt = SIDE, SIDE, "yuv420p"
+    encoder.framerate, encoder.time_base, encoder.options = FPS, 1 / FPS, dict(coder.options)
+    with av.open(str(path), "w", format="mp4") as file:
+        stream: Any = file.add_stream(entry.codec, rate=FPS, options=dict(entry.options))
+        stream.width, stream.height, stream.pix_fmt = SIDE, SIDE, "yuv420p"
+        if entry.tag:
+            stream.codec_context.codec_tag = entry.tag
+        packets: list[Any] = []
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(draw(scene, number), format="yuv420p")
+            frame.pts, frame.time_base = number, 1 / FPS
+            packets += encoder.encode(frame)
+        packets += encoder.encode(None)
+        delay = max(decoded - packet.pts for decoded, packet in enumerate(packets))
+        for decoded, packet in enumerate(packets):
+            if once and decoded:
+                packet = _without_sets(packet, coder.codec)
+            packet.stream, packet.time_base = stream, 1 / FPS
+            packet.dts, packet.duration = decoded - delay, 1
+            file.mux(packet)
+    return path
+
+
+def _without_sets(packet: Any, codec: str) -> Any:
+    """The packet without h264's SPS and PPS, or hevc's VPS, SPS and PPS."""
+    units = [unit.rstrip(b"\0") for unit in bytes(packet).split(b"\0\0\1")[1:]]
+    if codec == "libx264":
+        kept = [unit for unit in units if unit[0] & 0x1F not in (7, 8)]
+    else:
+        kept = [unit for unit in units if unit[0] >> 1 & 0x3F not in (32, 33, 34)]
+    bare = av.Packet(b"".join(b"\0\0\0\1" + unit for unit in kept))
+    bare.pts, bare.is_keyframe = packet.pts, packet.is_keyframe
+    return bare
+
+
+def dropping(path: Path) -> Path:
+    """Say in the file's first packet, an hevc IDR's, that what waits to be shown is dropped."""
+    data, table = bytearray(path.read_bytes()), index_of(path)
+    at = int(table.offset[0])
+    while data[at + 4] >> 1 & 0x3F >= 32:
+        at += 4 + int.from_bytes(data[at : at + 4], "big")
+    data[at + 6] |= 0x40
+    path.write_bytes(bytes(data))
+    return path
+
+
+def without_display_times(data: bytes) -> bytes:
+    """`data` without composition offsets, as what is made of a raw stream has none."""
+    return rebuilt(
+        data, lambda kind, own: b"" if kind in (b"ctts", b"edts") else make_box(kind, own)
+    )
+
+
+def with_entry(data: bytes, entry_of: bytes) -> bytes:
+    """`data` with the sample descriptions of another file whose index comes last, as its own does."""
+    found: list[bytes] = []
+
+    def note(kind: bytes, payload: bytes) -> bytes:
+        if kind == b"stsd":
+            found.append(payload)
+        return make_box(kind, payload)
+
+    rebuilt(entry_of, note)
+    return rebuilt(data, lambda kind, own: make_box(kind, found[0] if kind == b"stsd" else own))
 
 
 class Shown(NamedTuple):

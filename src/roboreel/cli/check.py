@@ -25,7 +25,10 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
     decode: Annotated[
-        bool, typer.Option("--decode", help="Decode a sample of pictures, and judge them too.")
+        bool,
+        typer.Option(
+            "--decode", help="Decode a sample of each episode, and whole files that hold several."
+        ),
     ] = False,
     rules: Annotated[bool, typer.Option("--rules", help="List all rules and stop.")] = False,
     follow_links: Annotated[

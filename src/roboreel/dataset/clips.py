@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from roboreel.dataset.probe_videos import OUT_OF_ORDER, kind_of
 from roboreel.dataset.survey_videos import Streams
 from roboreel.errors import PlanError, Problem, StorageError, UsageError
 from roboreel.format.feature import Feature
@@ -18,6 +19,7 @@ from roboreel.storage.names import local_path
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import packet_table_of
 from roboreel.storage.video.packets import PacketTable, run_of_frames
+from roboreel.storage.video.reorder import contradicts_times
 
 _ENDINGS = (".mp4", ".m4v", ".mov")
 _RATE_TOLERANCE = 0.05
@@ -117,17 +119,10 @@ def survey_clips(
     for clip in wanted:
         try:
             found.append(_look(root, clip, fps, streams))
+        except _OutOfOrderError as error:
+            problems.append(_problem("video.order", str(error), clip, camera))
         except (StorageError, ValueError) as error:
-            problems.append(
-                Problem(
-                    rule="video.short",
-                    severity="error",
-                    message=str(error),
-                    path=clip.name,
-                    episode=clip.episode,
-                    column=camera,
-                )
-            )
+            problems.append(_problem("video.short", str(error), clip, camera))
     if problems:
         raise PlanError(f"videos of '{camera}' do not fit the episodes", problems)
     before = len(inventory.streams)
@@ -163,6 +158,21 @@ class _Found:
     tidy_packets: int
 
 
+class _OutOfOrderError(StorageError):
+    """The frames of a video are shown in another order than its times say."""
+
+
+def _problem(rule: str, message: str, clip: Wanted, camera: str) -> Problem:
+    return Problem(
+        rule=rule,
+        severity="error",
+        message=message,
+        path=clip.name,
+        episode=clip.episode,
+        column=camera,
+    )
+
+
 def _look(root: Root, clip: Wanted, fps: Fraction, streams: Streams) -> _Found:
     """What a video holds for a piece.
 
@@ -176,9 +186,12 @@ def _look(root: Root, clip: Wanted, fps: Fraction, streams: Streams) -> _Found:
     with root.input(clip.name) as file:
         table = packet_table_of(file, clip.name)
         _require_fit(table, clip, fps)
+        if contradicts_times(file, table):
+            raise _OutOfOrderError(OUT_OF_ORDER)
         points = AccessPoints(file, table)
         run = run_of_frames(table, clip.start, clip.start + clip.rows, resets=points.resets)
-        apart = None if points.resets(int(run.positions[0])) else clip.name
+        joining = points.joining(run)
+        kind = kind_of(joining)
     tidy = not table.other_tracks and table.is_exact(fps)
     return _Found(
         name=clip.name,
@@ -187,7 +200,7 @@ def _look(root: Root, clip: Wanted, fps: Fraction, streams: Streams) -> _Found:
         lead=run.lead,
         size_bytes=int(table.size[run.positions].sum()),
         keyframes=int(table.keyframe[run.positions].sum()),
-        stream=streams.number(table.entry, table.other_tracks, apart),
+        stream=streams.number(table.entry, table.other_tracks, clip.name, kind, joining.sets),
         tidy_packets=table.packets if tidy else 0,
     )
 

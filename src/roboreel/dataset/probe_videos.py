@@ -15,14 +15,20 @@ from roboreel.dataset.questions import Questions, Remark, as_text, remarks_text
 from roboreel.errors import StorageError
 from roboreel.format.inventory import Int64
 from roboreel.storage.fs import Root
-from roboreel.storage.video.access import AccessPoints
+from roboreel.storage.video.access import AccessPoints, Joining
 from roboreel.storage.video.index import packet_table_of
 from roboreel.storage.video.packets import PacketTable, run_of_frames
+from roboreel.storage.video.reorder import contradicts_times
 
 _RATE_TOLERANCE = 0.05
 _INTEGERS = pa.list_(pa.int64())
-NO_KIND, TOGETHER, APART = -1, 0, 1
-"""Of an episode: not to be had; may follow another's packets in a file; can only begin one."""
+NO_KIND, TOGETHER, APART, FIRST = -1, 0, 1, 2
+"""Of an episode: not to be had; may follow another's packets in a file; can only begin one; must do so."""
+
+
+def kind_of(joining: Joining) -> int:
+    """`TOGETHER`, `APART` or `FIRST`: what may stand before an episode's packets in a file."""
+    return FIRST if joining.first else APART if joining.apart else TOGETHER
 
 
 class AboutVideos(NamedTuple):
@@ -53,13 +59,21 @@ class _Answer:
     size_bytes: list[int]
     keyframes: list[int]
     apart: list[int]
+    sets: list[str]
+    """What may follow each other has the same: see `Joining.sets`."""
     error: str | None = None
     entry: bytes | None = None
-    """The display matrix, 36 bytes, and the sample entry."""
+    """The display matrix, 36 bytes, and what a decoder needs of the sample entry."""
     other_tracks: tuple[str, ...] = ()
     tidy_packets: int = -1
     """How many packets there are where the file is as it would be written, else -1."""
     remarks: list[Remark] = field(default_factory=list)
+
+
+OUT_OF_ORDER = (
+    "its times say that frames are shown in the order in which they are decoded, the stream shows them in"
+    " another one (B-frames without display times): encode the video again, for instance with ffmpeg"
+)
 
 
 def probe_videos(root: Root, questions: Questions) -> pa.Table:
@@ -89,6 +103,7 @@ def _columns(answers: Sequence[_Answer]) -> pa.Table:
             "size_bytes": pa.array([answer.size_bytes for answer in answers], _INTEGERS),
             "keyframes": pa.array([answer.keyframes for answer in answers], _INTEGERS),
             "apart": pa.array([answer.apart for answer in answers], pa.list_(pa.int8())),
+            "sets": pa.array([answer.sets for answer in answers], pa.list_(pa.string())),
         }
     )
 
@@ -101,16 +116,20 @@ def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutVideos) -
         size_bytes=[0] * len(asked),
         keyframes=[0] * len(asked),
         apart=[NO_KIND] * len(asked),
+        sets=[""] * len(asked),
     )
     try:
         with root.input(path) as file:
             table = packet_table_of(file, path)
             points = AccessPoints(file, table)
             _Probe(answer, asked, about, table, points).run()
+            if contradicts_times(file, table):
+                action = "rows are paired with frames in the order of decoding"
+                answer.remarks.append(Remark(None, "video.order", OUT_OF_ORDER, action))
     except StorageError as error:
         answer.error = str(error)
         return answer
-    answer.entry, answer.other_tracks = table.entry.matrix + table.entry.data, table.other_tracks
+    answer.entry, answer.other_tracks = table.entry.matrix + table.entry.needs, table.other_tracks
     if not table.other_tracks and table.is_exact(about.fps):
         answer.tidy_packets = table.packets
     return answer
@@ -137,6 +156,8 @@ class _Probe:
         ends = self._ends()
         for member in range(len(self._asked)):
             self._measure(member, ends[member])
+        if not self._about.alone:
+            self._find_seams()
 
     def _locate(self) -> None:
         """Settle where the episodes' frames begin; the file's packets win over its documents."""
@@ -197,7 +218,37 @@ class _Probe:
         answer.packets[member], answer.lead[member] = run.packets, run.lead
         answer.size_bytes[member] = int(table.size[run.positions].sum())
         answer.keyframes[member] = int(table.keyframe[run.positions].sum())
-        answer.apart[member] = TOGETHER if resets(int(run.positions[0])) else APART
+        joining = self._points.joining(run)
+        answer.apart[member] = kind_of(joining)
+        answer.sets[member] = joining.sets
+
+    def _find_seams(self) -> None:
+        """Tell where an episode does not decode after the one before it as it does alone."""
+        start, table, points = self._answer.start, self._table, self._points
+        for member in range(len(start)):
+            if self._answer.apart[member] == NO_KIND or start[member] <= 0:
+                continue
+            begin = int(table.packets_of_frames(start[member], start[member] + 1)[0])
+            key = table.key_before(begin)
+            if points.relies_on_earlier_sets(key):
+                message = (
+                    "its frames decode with parameter sets that an earlier episode brings inside the stream:"
+                    " a reader that seeks decodes other frames than one that plays the file"
+                )
+                action = "its packets stay together with those before it"
+                self._remark(member, "video.joined", message, action)
+            if points.is_spoilt(key):
+                message = (
+                    "its frames do not decode after those of earlier episodes, which bring other parameter"
+                    " sets inside the stream: a player shows damaged frames or none"
+                )
+                self._remark(member, "video.joined", message, "it is put into a file of its own")
+            if key == begin and points.drops_waiting(begin):
+                message = (
+                    "its first frame makes a decoder drop frames of the episode before it that it has not"
+                    " shown yet (no_output_of_prior_pics)"
+                )
+                self._remark(member, "video.joined", message, "it is put into a file of its own")
 
     def _remark(self, member: int, rule: str, message: str, action: str | None = None) -> None:
         self._answer.remarks.append(Remark(member, rule, message, action))

@@ -15,7 +15,7 @@ from roboreel.format.feature import TASK_INDEX
 from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory, StreamFacts
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
 from roboreel.storage.tables import TableFile
-from roboreel.storage.video.access import AccessPoints
+from roboreel.storage.video.access import AccessPoints, Joining
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import run_of_frames
 
@@ -140,19 +140,28 @@ def _taken(
                 taken["packets"][at], taken["lead"][at] = run.packets, run.lead
                 taken["size_bytes"][at] = int(table.size[run.positions].sum())
                 taken["keyframes"][at] = int(table.keyframe[run.positions].sum())
-                if not points.resets(int(run.positions[0])):
-                    taken["stream"][at] = _apart(streams, int(taken["stream"][at]))
+                joining = points.joining(run)
+                taken["stream"][at] = _cut(streams, int(taken["stream"][at]), joining)
     return CameraFacts(**taken)
 
 
-def _apart(streams: list[StreamFacts], number: int) -> int:
-    """The number of the same kind of stream, of which packets can only begin a file."""
+def _cut(streams: list[StreamFacts], number: int, joining: Joining) -> int:
+    """The number of the same kind of stream, of which packets may follow others as `joining` says."""
     known = streams[number]
-    if known.apart:
+    wanted = replace(
+        known,
+        apart=known.apart or joining.apart or joining.first,
+        first=joining.first,
+        sets=joining.sets,
+    )
+    if wanted == known:
         return number
-    wanted = replace(known, apart=True)
+    entry = len(streams)
     for at, other in enumerate(streams):
         if replace(other, entry=known.entry) == wanted:
             return at
-    streams.append(replace(wanted, entry=len(streams)))
+        same = (other.identity, other.sets, other.apart)
+        if same == (wanted.identity, wanted.sets, False):
+            entry = other.entry
+    streams.append(replace(wanted, entry=entry))
     return len(streams) - 1

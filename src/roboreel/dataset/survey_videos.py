@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from roboreel.dataset.ask_tables import rows_by_path
 from roboreel.dataset.findings import Findings
-from roboreel.dataset.probe_videos import APART, NO_KIND, AboutVideos, probe_videos
+from roboreel.dataset.probe_videos import APART, FIRST, NO_KIND, TOGETHER, AboutVideos, probe_videos
 from roboreel.dataset.probing import Probing
 from roboreel.dataset.questions import Questions, bounds_of, flat, remarks_of
 from roboreel.dataset.survey_tables import TablesFound
@@ -31,23 +31,36 @@ class Streams:
         self.facts: list[StreamFacts] = []
         self.tidy: dict[str, int] = {}
         """Packets by file, of files that are as they would be written."""
-        self._numbers: dict[tuple[SampleEntry, tuple[str, ...], str | None], int] = {}
-        self._entries: dict[tuple[SampleEntry, str | None], int] = {}
+        self._numbers: dict[tuple[object, ...], int] = {}
+        self._entries: dict[tuple[object, ...], int] = {}
 
-    def number(self, entry: SampleEntry, other_tracks: tuple[str, ...], apart: str | None) -> int:
-        """The number of a kind; `apart` names a file that cannot follow another's packets."""
-        key = (entry, other_tracks, apart)
+    def number(
+        self, entry: SampleEntry, other_tracks: tuple[str, ...], path: str, kind: int, sets: str
+    ) -> int:
+        """The number of a kind of stream.
+
+        Args:
+            entry: its sample entry.
+            other_tracks: handler kinds of the tracks beside it.
+            path: its file.
+            kind: `TOGETHER`, `APART` or `FIRST`: what may stand before its packets in a file.
+            sets: the same in streams whose packets may follow each other.
+        """
+        alike = (entry, sets, None if kind == TOGETHER else path)
+        key = (*alike, kind, other_tracks)
         if key not in self._numbers:
             self._numbers[key] = len(self.facts)
             facts = StreamFacts(
-                entry=self._entries.setdefault((entry, apart), len(self.facts)),
+                entry=self._entries.setdefault(alike, len(self.facts)),
                 codec=entry.fourcc,
                 width=entry.width,
                 height=entry.height,
                 audio="soun" in other_tracks,
-                apart=apart is not None,
+                apart=kind in (APART, FIRST),
+                first=kind == FIRST,
+                sets=sets,
                 other_tracks=other_tracks,
-                identity=entry.matrix + entry.data,
+                identity=entry.matrix + entry.needs,
             )
             self.facts.append(facts)
         return self._numbers[key]
@@ -144,19 +157,24 @@ def _streams(
     """(episodes,) the number of each episode's kind of stream, -1 where there is none."""
     column = answers["entry"].combine_chunks()
     texts = column.dictionary.to_pylist()
-    entries = [SampleEntry(data=t[_MATRIX_BYTES:], matrix=t[:_MATRIX_BYTES]) for t in texts]
+    entries = [_entry_of(t) for t in texts]
     tracks = [tuple(listed) for listed in answers["other_tracks"].to_pylist()]
-    apart = iter(flat(answers, "apart").tolist())
+    kinds, sets = iter(flat(answers, "apart").tolist()), iter(flat(answers, "sets").tolist())
     stream = [-1] * episodes
-    known: dict[tuple[int, tuple[str, ...], str | None], int] = {}  # an entry is slow to hash
+    known: dict[tuple[object, ...], int] = {}  # an entry is slow to hash
     for (path, rows), code, others in zip(
         groups.items(), column.indices.to_pylist(), tracks, strict=True
     ):
         for row in rows:
-            kind = next(apart)
+            kind, own = next(kinds), next(sets)
             if kind != NO_KIND:
-                key = (code, others, path if kind == APART else None)
+                key = (code, others, None if kind == TOGETHER else path, kind, own)
                 if key not in known:
-                    known[key] = streams.number(entries[code], others, key[2])
+                    known[key] = streams.number(entries[code], others, path or "", kind, own)
                 stream[row] = known[key]
     return np.array(stream, dtype=np.int64)
+
+
+def _entry_of(answer: bytes) -> SampleEntry:
+    matrix, needs = answer[:_MATRIX_BYTES], answer[_MATRIX_BYTES:]
+    return SampleEntry(data=needs, matrix=matrix, needs=needs)

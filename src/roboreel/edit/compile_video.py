@@ -16,10 +16,13 @@ from roboreel.edit.unite import United
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
 from roboreel.format import v2, v30
-from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory
+from roboreel.format.inventory import Bools, CameraFacts, Int64, Inventory, StreamFacts
 from roboreel.format.layout import numbered
 from roboreel.format.model import EPISODE, video_path
 
+_INSIDE = (
+    "starts or ends inside a GOP of its video file, or needs parameter sets that come earlier in it"
+)
 DEPTH_ENCODER = {
     "codec": "libx265",
     "g": "2",
@@ -99,7 +102,7 @@ def refuse_cuts(view: United, inventory: Inventory, copied: Iterable[str]) -> No
         known = near_encodings(view, inventory, camera) if len(inside) else {}
         for row in inside.tolist():
             codec = inventory.streams[int(facts.stream[row])].codec
-            message = "starts or ends inside a GOP of its video file"
+            message = _INSIDE
             if depth and view.target.reencode:
                 message += ", and depth is not re-encoded"
             elif not depth and codec not in known:
@@ -223,13 +226,32 @@ def _stream_kinds(inventory: Inventory, facts: CameraFacts, rows: Int64, goes_on
     """(episodes,) equal numbers where packets may follow each other in a file.
 
     Streams that differ only in their other tracks are one kind. Of those that can only begin a file, each
-    run is a kind of its own.
+    run is a kind of its own, of those that must begin one each episode. A run in which parameter sets change
+    stays together, as it is in its input, and nothing else follows it.
     """
     streams = [inventory.streams[stream] for stream in facts.stream[rows].tolist()]
-    run = np.cumsum(~goes_on)
-    seen: dict[tuple[int, int], int] = {}
-    keys = [(s.entry, int(r) if s.apart else -1) for s, r in zip(streams, run, strict=True)]
+    run = np.cumsum(~goes_on).tolist()
+    changing = _changing(streams, run)
+    seen: dict[tuple[int, int, int], int] = {}
+    keys = []
+    for at, (stream, number) in enumerate(zip(streams, run, strict=True)):
+        if stream.first:
+            keys.append((stream.entry, number, at))
+        elif number in changing:
+            keys.append((-1, number, -1))
+        else:
+            keys.append((stream.entry, number if stream.apart else -1, -1))
     return np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
+
+
+def _changing(streams: Sequence[StreamFacts], run: Sequence[int]) -> set[int]:
+    """The runs of episodes whose parameter sets are not the same from begin to end."""
+    sets: dict[int, str] = {}
+    found = set()
+    for stream, number in zip(streams, run, strict=True):
+        if sets.setdefault(number, stream.sets) != stream.sets:
+            found.add(number)
+    return found
 
 
 def _file_per_episode(

@@ -285,7 +285,7 @@ def _streams(parts: Sequence[Inventory]) -> tuple[list[StreamFacts], list[Int64]
     for at, part in enumerate(parts):
         own = []
         for stream in part.streams:
-            key = (at, stream.entry) if stream.apart else stream.identity
+            key = (at, stream.entry) if stream.apart else (stream.identity, stream.sets)
             entry = entries.setdefault(key, len(entries))
             own.append(len(streams))
             streams.append(replace(stream, entry=entry))

@@ -30,7 +30,7 @@ class StreamFacts:
     """A kind of video stream: two files share a kind where a decoder needs the same for both."""
 
     entry: int
-    """Number of the stream's sample entry: equal where a decoder needs the same to start."""
+    """Number of the stream's sample entry and sets: equal where packets may follow each other."""
     codec: str
     """The sample entry's four characters, e.g. `avc1`."""
     width: int
@@ -38,9 +38,14 @@ class StreamFacts:
     audio: bool
     apart: bool = False
     """True where the stream does not begin with a reset: its packets can only begin a file."""
+    first: bool = False
+    """True where the stream makes a decoder drop what waits to be shown: its packets must begin a file."""
+    sets: str = ""
+    """Names the parameter sets inside the stream that are not the sample entry's: streams of one entry may
+    follow each other where these are equal. Empty where there are none."""
     other_tracks: tuple[str, ...] = ()
     identity: bytes = field(default=b"", repr=False)
-    """The sample entry and its display matrix: equal, across datasets, where `entry` would be."""
+    """The display matrix, and what a decoder needs of the sample entry: may be compared across datasets."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -238,6 +238,16 @@ _ALL = (
         "a keyframe that resets the decoder, or the first packet, is at or before the episode's first frame",
     ),
     _rule(
+        "video.joined",
+        "error",
+        "an episode's frames decode after those before it in the file as they do in a file of their own",
+    ),
+    _rule(
+        "video.order",
+        "error",
+        "frames that the stream shows in another order than it decodes them have times that say so",
+    ),
+    _rule(
         "video.gop",
         None,
         "an episode can be cut out by whole packets where the target has a file per episode",

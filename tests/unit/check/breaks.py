@@ -24,7 +24,15 @@ from tests.mutate import (
     episode_video,
     set_column,
 )
-from tests.unit.clips import make_box, rebuilt
+from tests.unit.clips import (
+    h264,
+    make_box,
+    rebuilt,
+    without_display_times,
+    write_clip,
+    write_in_band,
+)
+from tests.unit.recordings import FILE, join
 
 TOP, WRIST, STILL = "observation.images.top", "observation.images.wrist", "observation.images.still"
 CAMERAS = {TOP: Camera(height=32), WRIST: Camera(height=32)}
@@ -244,6 +252,22 @@ def spoiled_packets(root: Path) -> None:
         return make_box(kind, b"\xff" * len(payload) if kind == b"mdat" else payload)
 
     path.write_bytes(rebuilt(path.read_bytes(), change))
+
+
+def unordered(root: Path) -> None:
+    """Put a stream with B-frames into a video, without saying when its frames are shown."""
+    path = write_clip(episode_video(root, TOP, 0), LENGTHS[0], h264(12, 2))
+    path.write_bytes(without_display_times(path.read_bytes()))
+
+
+def unlike_recordings(root: Path) -> None:
+    """Join recordings of which the second brings parameter sets inside the stream that the third lacks."""
+    own, other = h264(12, 2), h264(12, 2, cabac=0)
+    clips = [root.parent / f"{number}.mp4" for number in range(3)]
+    for number in (0, 2):
+        write_clip(clips[number], LENGTHS[number], own, scene=number)
+    write_in_band(clips[1], LENGTHS[1], other, entry=own, scene=1)
+    join(root / FILE, clips)
 
 
 def fewer_rows(root: Path) -> None:

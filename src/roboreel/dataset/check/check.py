@@ -43,7 +43,8 @@ def check(
 
     Args:
         dataset: an open dataset, or where one lies.
-        decode: look at pictures too: a sample of each episode and camera is decoded.
+        decode: look at images too: decode a sample of each episode and camera, and every frame of video files
+            that hold several episodes.
         follow_links: read what links out of the folder lead to, as in `open`.
 
     Raises:

@@ -3,78 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from roboreel.dataset.ask_tables import rows_by_path
 from roboreel.dataset.check.known_bugs import overflowed
+from roboreel.dataset.check.samples import Sample, sampled
 from roboreel.dataset.check.stored import StoredFeature, StoredStats
+from roboreel.dataset.check.video_samples import VideoSamples
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import StorageError, VideoError
 from roboreel.format.histograms import histogram_stats
-from roboreel.format.inventory import Floats, Inventory
+from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
 from roboreel.format.parse import Problems
 from roboreel.storage.tables import TableFile
-from roboreel.storage.video.decode import decode_frames, decode_picture, rgb
+from roboreel.storage.video.decode import decode_picture
 
-_SAMPLED = 16
-_BLOCK = 8
-"""Side of the squares over which pictures are compared: noise evens out in them."""
-_SAME = 3.0
-"""Levels of 255 by which no square of an unchanged picture differs."""
 _DARK = 20.0
 """Level of 255 that nothing but noise in a black picture is above."""
 _TELLING = 4
 _MEAN_OFF, _STD_OFF, _STD_LEAST = 0.1, 2.0, 0.02
 """How far stored statistics may be from those of a sample of a few pictures."""
 _IMAGE_ROWS = 32
-
-Picture = npt.NDArray[np.generic]
-
-
-@dataclass(slots=True)
-class _Sample:
-    """What is kept of the pictures of an episode."""
-
-    number: int = 0
-    brightest: float = 0.0
-    still: int = 1
-    """Pictures in a row that are the same, the last one among them."""
-    longest: int = 1
-    histogram: npt.NDArray[np.int64] | None = None
-    _last: Floats | None = field(default=None, repr=False)
-
-    def add(self, picture: Picture) -> None:
-        if picture.dtype != np.uint8:
-            return
-        blocks = _blocks(picture)
-        self.number += 1
-        self.brightest = max(self.brightest, float(blocks.max()))
-        self.still = self.still + 1 if _same(blocks, self._last) else 1
-        self.longest = max(self.longest, self.still)
-        self._last = blocks
-        counts = np.stack(
-            [
-                np.bincount(channel, minlength=256)
-                for channel in picture.reshape(-1, picture.shape[-1]).T
-            ]
-        )
-        self.histogram = counts if self.histogram is None else self.histogram + counts
-
-
-def _same(a: Floats, b: Floats | None) -> bool:
-    return b is not None and a.shape == b.shape and bool((np.abs(a - b) < _SAME).all())
-
-
-def _blocks(picture: Picture) -> Floats:
-    """(h, w, channels) means of squares; what is left over at the edges does not count."""
-    height, width = (max(side // _BLOCK, 1) for side in picture.shape[:2])
-    tall, wide = picture.shape[0] // height, picture.shape[1] // width
-    cut = picture[: height * tall, : width * wide].astype(np.float64)
-    return np.asarray(cut.reshape(height, tall, width, wide, -1).mean(axis=(1, 3)))
 
 
 def check_pictures(
@@ -94,37 +46,20 @@ def check_pictures(
     return number
 
 
-def sampled(rows: int) -> list[int]:
-    """Numbers of the frames of an episode that are decoded, ascending."""
-    return sorted(set(np.linspace(0, rows - 1, min(_SAMPLED, rows)).round().astype(int).tolist()))
-
-
 def _videos(
     dataset: Dataset, inventory: Inventory, name: str, problems: Problems
-) -> Iterator[tuple[int, _Sample]]:
-    facts = inventory.cameras[name]
-    numbers = dataset.episodes[EPISODE].to_pylist()
+) -> Iterator[tuple[int, Sample]]:
     for path, members in rows_by_path(dataset.episodes[video_path(name)]).items():
-        for row in members:
-            if path is None or row in inventory.broken:
-                continue
-            start = int(facts.start[row])
-            wanted = [start + frame for frame in sampled(int(inventory.rows[row]))]
-            sample = _Sample()
-            try:
-                for _, frame in decode_frames(dataset.root, path, wanted):
-                    sample.add(rgb(frame))
-            except (VideoError, StorageError) as error:
-                problems.error(
-                    "video.decodes", str(error), path=path, episode=numbers[row], column=name
-                )
-                continue
-            yield row, sample
+        sound = [row for row in members if row not in inventory.broken]
+        if path is None or not sound:
+            continue
+        video = VideoSamples(dataset, inventory, name, path, problems)
+        yield from video.played(sound) if len(members) > 1 else video.sought(sound)
 
 
 def _images(
     dataset: Dataset, inventory: Inventory, name: str, problems: Problems
-) -> Iterator[tuple[int, _Sample]]:
+) -> Iterator[tuple[int, Sample]]:
     numbers = dataset.episodes[EPISODE].to_pylist()
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
         sound = [row for row in members if row not in inventory.broken]
@@ -137,7 +72,7 @@ def _images(
             for row in sound
             for frame in sampled(int(inventory.rows[row]))
         }
-        samples = {row: _Sample() for row in sound}
+        samples = {row: Sample() for row in sound}
         try:
             for at, data in _encoded(dataset, path, name, owner.keys()):
                 message = _take(data, samples[owner[at]])
@@ -151,7 +86,7 @@ def _images(
         yield from samples.items()
 
 
-def _take(data: bytes, sample: _Sample) -> str | None:
+def _take(data: bytes, sample: Sample) -> str | None:
     """Decode a picture into a sample; why it cannot be decoded, where it cannot."""
     if not data:
         return "a picture is missing, or only named and not in the table"
@@ -179,7 +114,7 @@ def _judge(
     dataset: Dataset,
     name: str,
     row: int,
-    sample: _Sample,
+    sample: Sample,
     stored: StoredFeature | None,
     problems: Problems,
 ) -> None:

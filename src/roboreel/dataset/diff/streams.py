@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from roboreel.dataset.diff.frames import Frames
 from roboreel.dataset.diff.report import Difference, Ledger
-from roboreel.storage.video.boxes import boxes
+from roboreel.storage.video.boxes import ENTRY_HEADER, boxes
 from roboreel.storage.video.packets import SampleEntry
 
-_FIXED = 86  # a VisualSampleEntry's fixed part, before its boxes
 _LOOK = {"pasp", "clap", "colr"}
 _CONFIG = {"avcC", "hvcC", "av1C", "vpcC", "esds", "glbl", "lvcC"}
 
@@ -59,4 +58,5 @@ def stream_difference(a: SampleEntry, b: SampleEntry, *, decode: bool) -> str:
 
 
 def _parts(entry: SampleEntry) -> dict[str, bytes]:
-    return {box.kind: entry.data[box.start : box.stop] for box in boxes(entry.data, _FIXED)}
+    """What a decoder or player needs, by kind of box: bit rates and names of writers do not count."""
+    return {b.kind: entry.needs[b.start : b.stop] for b in boxes(entry.needs, ENTRY_HEADER)}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import IO
 
 from roboreel.edit.plan import (
     ROWS,
@@ -28,16 +30,16 @@ from roboreel.storage.video.write import Piece, verify_packets, write_packets
 def run_remux_video(work: Work, op: RemuxVideo) -> OpResult:
     """Copy the packets of the op's episodes into its files."""
     source, staging = work.roots()
-    tables = _Tables(work, source)
     packets, frames, size = 0, 0, 0
-    for path, members in work.by_output(video_path(op.camera)):
-        pieces = list(_pieces(work, op.camera, members, tables))
-        promised = sum(work.inputs[input_packets(op.camera)][at].as_py() for at in members)
-        written = write_packets(staging, path, pieces, fps=work.table.fps)
-        verify_packets(staging, path, packets=promised, size_bytes=written)
-        size += written
-        packets += promised
-        frames += sum(work.inputs[ROWS][at].as_py() for at in members)
+    with closing(_Videos(work, source)) as videos:
+        for path, members in work.by_output(video_path(op.camera)):
+            pieces = list(_pieces(work, op.camera, members, videos))
+            promised = sum(work.inputs[input_packets(op.camera)][at].as_py() for at in members)
+            written = write_packets(staging, path, pieces, fps=work.table.fps)
+            verify_packets(staging, path, packets=promised, size_bytes=written)
+            size += written
+            packets += promised
+            frames += sum(work.inputs[ROWS][at].as_py() for at in members)
     return OpResult(
         number=work.number, packets=packets, frames=frames, files=op.files, size_bytes=size
     )
@@ -69,22 +71,30 @@ def run_encode_video(work: Work, op: EncodeVideo) -> OpResult:
     )
 
 
-class _Tables:
-    """Packet tables of the op's inputs; the last one is kept, as a file's episodes come together."""
+class _Videos:
+    """The op's inputs; the last one is kept open, as a file's episodes come together."""
 
     def __init__(self, work: Work, root: Root) -> None:
         self._work, self.root = work, root
-        self._last: tuple[str, PacketTable] | None = None
+        self._last: tuple[str, IO[bytes], PacketTable, AccessPoints] | None = None
 
-    def of(self, name: str) -> PacketTable:
-        """The packet table of a file, checked to be the one that was surveyed."""
+    def of(self, name: str) -> tuple[PacketTable, AccessPoints]:
+        """The packets of a file, checked to be the one that was surveyed."""
         if self._last is None or self._last[0] != name:
+            self.close()
             self._work.check_input(self.root, name)
-            self._last = (name, read_packet_table(self.root, name))
-        return self._last[1]
+            table, file = read_packet_table(self.root, name), self.root.input(name)
+            self._last = (name, file, table, AccessPoints(file, table))
+        return self._last[2], self._last[3]
+
+    def close(self) -> None:
+        """Close the open file."""
+        if self._last is not None:
+            self._last[1].close()
+        self._last = None
 
 
-def _pieces(work: Work, camera: str, members: Sequence[int], tables: _Tables) -> Iterator[Piece]:
+def _pieces(work: Work, camera: str, members: Sequence[int], videos: _Videos) -> Iterator[Piece]:
     """The runs of packets of a file; episodes that go on from the one before are one run."""
     starts = work.inputs[input_frame(camera)].to_pylist()
     rows = work.inputs[ROWS].to_pylist()
@@ -93,9 +103,8 @@ def _pieces(work: Work, camera: str, members: Sequence[int], tables: _Tables) ->
     first = members[0]
     for last in ends:
         name = work.inputs[input_video(camera)][first].as_py()
-        table = tables.of(name)
-        with tables.root.input(name) as file:
-            resets = AccessPoints(file, table).resets
-            run = run_of_frames(table, starts[first], starts[last] + rows[last], resets=resets)
-        yield Piece(tables.root, name, table, run)
+        table, points = videos.of(name)
+        stop = starts[last] + rows[last]
+        run = run_of_frames(table, starts[first], stop, resets=points.resets)
+        yield Piece(videos.root, name, table, run)
         first = last + 1

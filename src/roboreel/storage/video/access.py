@@ -1,72 +1,202 @@
-"""Keyframes at which a decoder can start whatever it decoded before.
+"""Keyframes at which a decoder can start whatever it decoded before, and what may stand before them.
 
 A file marks packets as keyframes where a player may start afresh. In h264 and hevc some of them (recovery
 points of open GOPs and of intra refresh, hevc's CRA pictures) do not reset the decoder: after the packets
 of another episode it would decode them to other pictures. Only pictures that reset are places to join:
 h264 IDR (NAL type 5), hevc IDR and BLA (types 16 to 20; ITU-T H.264 table 7-1, H.265 table 7-1).
+
+Besides, a keyframe hangs on the parameter sets that came before it (`headers.py`). It is a place to cut
+only where a decoder that starts there, with the sets of the sample entry, has the same as one that played
+the file up to there.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import IO
 
-from roboreel.storage.video.boxes import boxes
-from roboreel.storage.video.packets import PacketTable, SampleEntry
+import numpy as np
 
-_ENTRY_HEADER = 86  # a VisualSampleEntry's fixed part, before its boxes
-_MOST_UNITS = 1000  # before a picture's first slice there are a few
-_BLOCK_BYTES = 1 << 10
+from roboreel.storage.video.decoder import decodes_alone
+from roboreel.storage.video.headers import Head, Packet, Sets, codec_of, sets_of_packets
+from roboreel.storage.video.packets import PacketRun, PacketTable
+from roboreel.storage.video.reorder import may_reorder
+
+CHANGING = "changing"
+"""Of the sets of a run of packets: not the same from its begin to its end."""
+_BARE = "bare"
+_DIGEST_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """What may stand before a run of packets in a file."""
+
+    apart: bool = False
+    """True where nothing may: it can only begin a file."""
+    first: bool = False
+    """True where it must begin a file: it makes a decoder drop pictures that wait to be shown, or does not
+    decode after what is before it now."""
+    sets: str = ""
+    """Runs may follow each other where these are equal; empty where it has no sets but the sample entry's."""
 
 
 class AccessPoints:
-    """Tells which packets of an open video file reset a decoder."""
+    """Tells which packets of an open video file reset a decoder, and which may follow which."""
 
     def __init__(self, file: IO[bytes], table: PacketTable) -> None:
         self._file, self._table = file, table
-        self._nal_length = _nal_length_size(table.entry)
-        self._hevc = table.entry.fourcc in ("hvc1", "hev1")
-        self._known: dict[int, bool] = {}
+        self._codec = codec_of(table.entry)
+        self._known: dict[int, Head] = {}
+        self._bearers = table.keys if table.keyframe[0] else np.insert(table.keys, 0, 0)
+        """Decode positions of packets that may bring sets: keyframes, and the file's first packet."""
+        self._scanned = 0
+        """How many of these have been looked at."""
+        self._brought: list[tuple[int, Sets]] = []
+        """By decode position, what packets bring, where it is not what the last one brought."""
+        self._tried: dict[int, tuple[int, int]] = {}
+        """By change of sets: the last packet after it that relies on it, and the first that does not."""
+        self._changes: list[tuple[int, Sets]] = []
+        """From which decode position on which sets are in force that are not the sample entry's."""
 
     def resets(self, position: int) -> bool:
-        """True where the packet at a decode position resets the decoder.
+        """True where a decoder can start at the packet at a decode position as if it had played up to there.
 
-        For codecs other than h264 and hevc every keyframe is taken to.
+        For codecs without parameter sets every keyframe is taken to be such a packet.
         """
-        if self._nal_length is None:
+        if self._codec is None:
             return True
+        return self._head(position).resets and self._suffices(position)
+
+    def relies_on_earlier_sets(self, position: int) -> bool:
+        """True where the packet at a decode position hangs on sets that came with packets before it."""
+        return self._codec is not None and not self._suffices(position)
+
+    def is_spoilt(self, position: int) -> bool:
+        """True where the packet at a decode position decodes alone, and not with the sets before it."""
+        return (
+            self._codec is not None
+            and bool(self._changed_for(position))
+            and self._suffices(position)
+        )
+
+    def drops_waiting(self, position: int) -> bool:
+        """True where the packet at a decode position makes a decoder drop pictures that wait to be shown."""
+        if self._codec is None or not self._head(position).drops_waiting:
+            return False
+        return may_reorder(self._table.entry, self._head(position).sets)
+
+    def joining(self, run: PacketRun) -> Joining:
+        """What may stand before a run of packets in a file."""
+        first = int(run.positions[0])
+        sets = self._sets_within(first, int(run.positions[-1]))
+        apart = not self.resets(first) or sets == CHANGING
+        return Joining(
+            apart=apart, first=self.drops_waiting(first) or self.is_spoilt(first), sets=sets
+        )
+
+    @property
+    def changes_sets(self) -> bool:
+        """True where sets other than the sample entry's have been found so far."""
+        return bool(self._changes)
+
+    def _head(self, position: int) -> Head:
         if position not in self._known:
-            self._known[position] = self._read(position, self._nal_length)
+            self._known[position] = self._read(position)
         return self._known[position]
 
-    def _read(self, position: int, nal_length: int) -> bool:
-        at = int(self._table.offset[position])
-        end = at + int(self._table.size[position])
-        block, begin = b"", at
-        for _ in range(_MOST_UNITS):
-            if at + nal_length >= end:
-                break
-            if at + nal_length >= begin + len(block):
-                self._file.seek(at)
-                block, begin = self._file.read(min(end - at, _BLOCK_BYTES)), at
-            head = block[at - begin : at - begin + nal_length + 1]
-            if len(head) <= nal_length:
-                return False
-            kind = head[-1] >> 1 & 0x3F if self._hevc else head[-1] & 0x1F
-            if self._hevc and kind < 32:
-                return 16 <= kind <= 20
-            if not self._hevc and 1 <= kind <= 5:
-                return kind == 5
-            at += nal_length + int.from_bytes(head[:-1], "big")
-        return False
+    def _read(self, position: int) -> Head:
+        assert self._codec is not None
+        start, size = int(self._table.offset[position]), int(self._table.size[position])
+        return self._codec.head(Packet(self._file, start, size))
+
+    def _suffices(self, position: int) -> bool:
+        """True where the packet needs no sets from packets before it but those of the sample entry."""
+        if not self._changed_for(position):
+            return True
+        # what goes on with a recording comes before what was joined to it, until sets change again
+        change = bisect_left(self._changes, position, key=_position)
+        relies, alone = self._tried.get(change, (-1, self._table.packets))
+        if relies < position < alone:
+            bearers = self._bearers_of(self._before(position), position)
+            if decodes_alone(self._file, self._table, position, bearers):
+                alone = position
+            else:
+                relies = position
+            self._tried[change] = relies, alone
+        return position >= alone
+
+    def _bearers_of(self, changed: Sets, position: int) -> list[int]:
+        """Decode positions of packets before one that brought sets last."""
+        left, found = set(changed), list[int]()
+        for at, sets in reversed(self._brought):
+            if at < position and left & sets.keys():
+                found.append(at)
+                left -= sets.keys()
+        return found[::-1]
+
+    def _changed_for(self, position: int) -> bool:
+        """True where packets before one have changed sets that it does not bring itself."""
+        assert self._codec is not None
+        if position == 0:
+            return False
+        if self._codec.whole and self._head(position).sets:
+            return False
+        changed = self._before(position)
+        return not changed.keys() <= self._head(position).sets.keys()
+
+    def _sets_within(self, first: int, last: int) -> str:
+        """What the sets of packets are called that decoding starts with, at the first of them."""
+        if self._codec is None:
+            return ""
+        brought = self._head(first).sets
+        if self._codec.whole and brought:
+            return ""
+        self._before(last + 1)
+        own = self._changed({}, brought)
+        begin, stop = (bisect_left(self._brought, at, key=_position) for at in (first, last + 1))
+        for _, sets in self._brought[begin:stop]:
+            if self._changed(own, sets) != own:
+                return CHANGING
+        return _BARE if self._codec.whole else _digest(own)
+
+    def _before(self, position: int) -> Sets:
+        """The sets in force before a decode position that are not the sample entry's."""
+        assert self._codec is not None
+        last: Sets | None = None
+        stop = int(np.searchsorted(self._bearers, position))
+        new, self._scanned = self._bearers[self._scanned : stop], max(self._scanned, stop)
+        offset, size = self._table.offset[new].tolist(), self._table.size[new].tolist()
+        found = sets_of_packets(self._codec, self._file, zip(offset, size, strict=True))
+        for at, sets in zip(new.tolist(), found, strict=True):
+            if sets and sets is not last:
+                last = sets
+                self._brought.append((at, sets))
+                before = self._changes[-1][1] if self._changes else {}
+                after = self._changed(before, sets)
+                if after != before:
+                    self._changes.append((at, after))
+        index = bisect_left(self._changes, position, key=_position)
+        return self._changes[index - 1][1] if index else {}
+
+    def _changed(self, before: Sets, brought: Sets) -> Sets:
+        """What is in force after sets were brought, without what the sample entry has."""
+        assert self._codec is not None
+        own = self._codec.sets
+        return {key: data for key, data in {**before, **brought}.items() if own.get(key) != data}
 
 
-@lru_cache(maxsize=64)
-def _nal_length_size(entry: SampleEntry) -> int | None:
-    """Bytes of the length before each NAL unit; None for codecs without NAL units."""
-    places = {"avcC": 4, "hvcC": 21}
-    for box in boxes(entry.data, _ENTRY_HEADER):
-        at = box.start + places.get(box.kind, 0)
-        if box.kind in places and at < box.stop:
-            return (entry.data[at] & 3) + 1
-    return None
+def _position(found: tuple[int, Sets]) -> int:
+    return found[0]
+
+
+def _digest(sets: Mapping[bytes, bytes]) -> str:
+    if not sets:
+        return ""
+    digest = blake2b(digest_size=_DIGEST_BYTES)
+    for key, data in sorted(sets.items()):
+        digest.update(key + len(data).to_bytes(4, "big") + data)
+    return digest.hexdigest()

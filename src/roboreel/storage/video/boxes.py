@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from roboreel.errors import VideoError
 
+ENTRY_HEADER = 86
+"""Bytes of a `VisualSampleEntry` before its boxes, its own header included."""
 _MOST_BOXES = 10_000
 """Side by side. A file of nothing but empty boxes has millions, and they would all be walked."""
 _SIZE_AND_KIND = struct.Struct(">I4s").unpack_from

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import chain
 from typing import IO, Any
 
 import numpy as np
@@ -13,14 +14,15 @@ import numpy.typing as npt
 from roboreel.errors import VideoError
 from roboreel.storage.fs import Root
 from roboreel.storage.video.access import AccessPoints
-from roboreel.storage.video.demux import opened
+from roboreel.storage.video.decoder import (
+    LIMITS,
+    decoder_of,
+    numbered_packets,
+    padded_packet,
+)
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import Int64, PacketTable, entry_point, run_of_frames
 from roboreel.storage.video.tiff import float_tiff
-from roboreel.storage.video.write import one_packet_file
-
-_LIMITS = {"max_pixels": str(1 << 26)}
-"""For decoders: a picture of a few bytes may claim to be a wall."""
 
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3) RGB."""
@@ -46,25 +48,16 @@ def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tupl
     if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < table.frames:
         raise VideoError(f"'{name}': frames {wanted[0]}…{wanted[-1]} of {table.frames}")
     try:
-        with root.input(name) as file, opened(_sample(file, table)) as container:
-            decoder: Any = container.streams.video[0].codec_context
-            if decoder is None:
-                raise VideoError(f"'{name}': no decoder for '{table.entry.fourcc}'")
-            # one thread: whole files run in parallel instead, and a decoder's own threads would free our
-            # packets, for which they need the interpreter while it waits for them
-            decoder.thread_type, decoder.thread_count = "NONE", 1
-            decoder.options = _LIMITS
-            points = AccessPoints(file, table)
+        with root.input(name) as file, ExitStack() as stack:
+            points, decoder = AccessPoints(file, table), None
             for positions, frames in _stretches(table, wanted, points.resets):
+                if decoder is None or points.changes_sets:
+                    # a decoder keeps the parameter sets that earlier packets brought
+                    stack.close()
+                    decoder = stack.enter_context(decoder_of(file, table, name))
                 yield from _decoded(decoder, file, table, positions, frames, name)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"'{name}': cannot be decoded ({error})") from error
-
-
-def _sample(file: IO[bytes], table: PacketTable) -> IO[bytes]:
-    """A file of the first packet: the whole one's index is ours to read, and no library's to believe."""
-    file.seek(int(table.offset[0]))
-    return io.BytesIO(one_packet_file(table.entry, file.read(int(table.size[0]))))
 
 
 def _stretches(
@@ -93,26 +86,17 @@ def _decoded(
     frames: Sequence[int],
     name: str,
 ) -> Iterator[tuple[int, Any]]:
-    import av
-
     due, wanted = deque(frames), set(frames)
-    numbers = table.frame_of_packet
-
-    def packets() -> Iterator[Any]:
-        for at in positions.tolist():
-            file.seek(int(table.offset[at]))
-            packet = av.Packet(file.read(int(table.size[at])))
-            packet.pts = packet.dts = int(numbers[at])
-            yield packet
-        yield None
-
-    for packet in packets():
+    for packet in chain(numbered_packets(file, table, positions.tolist()), (None,)):
         for frame in decoder.decode(packet):
             if frame.pts not in wanted:
                 continue
             wanted.discard(frame.pts)
             if frame.pts != due.popleft():
-                raise VideoError(f"'{name}': frames decode out of order: damaged packets")
+                raise VideoError(
+                    f"'{name}': frames decode in another order than the file says:"
+                    " it lacks the display times of its B-frames, or is damaged"
+                )
             yield frame.pts, frame
     decoder.flush_buffers()
     if due:
@@ -155,8 +139,8 @@ def decoded_picture(data: bytes) -> Any:
         return numbers
     try:
         decoder: Any = av.CodecContext.create(name, "r")
-        decoder.options = _LIMITS
-        frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
+        decoder.options = LIMITS
+        frames = [*decoder.decode(padded_packet(data)), *decoder.decode(None)]
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"a {name} picture cannot be decoded ({error})") from error
     if not frames:

@@ -16,7 +16,7 @@ import numpy as np
 
 from roboreel.errors import VideoError
 from roboreel.storage.fs import Root
-from roboreel.storage.video.boxes import Box, Children, boxes
+from roboreel.storage.video.boxes import ENTRY_HEADER, Box, Children, boxes
 from roboreel.storage.video.demux import packets_by_demuxer
 from roboreel.storage.video.packets import Int64, PacketTable, SampleEntry
 
@@ -27,7 +27,6 @@ _MOST_PACKETS = 1 << 24
 _MOST_TOP_BOXES = 100_000
 _MOST_EDITS = 1000
 _HEAD_BYTES, _TAIL_BYTES = 1 << 10, 1 << 14
-_SAMPLE_ENTRY_HEADER = 86  # a VisualSampleEntry's fixed part, before its boxes
 
 
 def read_packet_table(root: Root, name: str) -> PacketTable:
@@ -187,8 +186,8 @@ def _sample_entry(moov: bytes, track: Children, samples: Children) -> SampleEntr
     if len(entries) != 1:
         raise VideoError(f"{len(entries)} sample descriptions in one track, expected one")
     start, stop = entries[0].start - 8, entries[0].stop
-    entry = moov[start : start + _SAMPLE_ENTRY_HEADER]
-    for inner in boxes(moov, start + _SAMPLE_ENTRY_HEADER, stop):
+    entry = moov[start : start + ENTRY_HEADER]
+    for inner in boxes(moov, start + ENTRY_HEADER, stop):
         if inner.kind != "btrt":  # bit rates differ from file to file and bind nobody
             entry += moov[inner.start - 8 : inner.stop]
     header = track.one("tkhd")

@@ -10,18 +10,29 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from roboreel.storage.video.entry import needs_of
+
 Int64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleEntry:
-    """How to decode a track: two streams may share a file only where these are equal."""
+    """How to decode a track: two streams may share a file only where these are equal.
 
-    data: bytes = field(repr=False)
+    They are where `needs` and `matrix` are: bit rates and names of writers do not count.
+    """
+
+    data: bytes = field(repr=False, compare=False)
     """The `stsd` entry verbatim (`avc1`, `hvc1`, `av01`, …), without its bit rate box."""
     matrix: bytes = field(repr=False)
     """The track's 3×3 display matrix, 36 bytes."""
+    needs: bytes = field(default=b"", repr=False)
+    """What of the entry a decoder or player needs (`entry.py`); by default taken from `data`."""
+
+    def __post_init__(self) -> None:
+        if not self.needs:
+            object.__setattr__(self, "needs", needs_of(self.data))
 
     @property
     def fourcc(self) -> str:
@@ -95,6 +106,11 @@ class PacketTable:
     def keys(self) -> Int64:
         """Decode positions of the keyframes."""
         return np.flatnonzero(self.keyframe).astype(np.int64)
+
+    def key_before(self, position: int) -> int:
+        """The decode position of the last keyframe up to a decode position; 0 where there is none."""
+        at = int(np.searchsorted(self.keys, position, side="right")) - 1
+        return int(self.keys[at]) if at >= 0 else 0
 
     def packets_of_frames(self, start: int, stop: int) -> Int64:
         """(stop - start,) decode positions of frames, in display order; hidden ones may be among them."""

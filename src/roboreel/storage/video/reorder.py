@@ -1,0 +1,269 @@
+"""Whether frames are shown in another order than they are decoded in, by what the stream itself says.
+
+A container says by its times in which order frames are shown. So do h264 and hevc, by a count in each
+picture (picture order count), and MPEG-4 by the kind of each. Where they contradict each other, a player
+shows the frames in the stream's order, and a reader by time finds others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from roboreel.storage.video.bits import Bits
+from roboreel.storage.video.headers import Codec, Packet, Sets, codec_of, skip_hevc_profile
+from roboreel.storage.video.packets import PacketTable, SampleEntry
+
+_MOST_PACKETS = 64
+"""Looked at, from a file's begin: an encoder that reorders frames does so within two seconds."""
+_FEWEST = 3
+"""Packets from one keyframe to the next among which some can be reordered."""
+_WITH_FORMAT = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)
+"""Profiles of h264 whose SPS gives the format of chroma."""
+_H264_SPS, _H264_PPS, _HEVC_SPS, _HEVC_PPS, _MPEG4_LAYER = 7, 8, 33, 34, 0x20
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    resets: bool
+    """True where counts begin again with it."""
+    reference: bool
+    """True where the counts of those after it are relative to its own."""
+    low: int
+    """The lowest bits of its count."""
+
+
+def contradicts_times(file: IO[bytes], table: PacketTable) -> bool:
+    """True where a file's times follow the order of decoding, and its stream shows frames in another one.
+
+    Some packets from the file's begin are looked at; none where the stream's setup rules it out.
+    """
+    codec = codec_of(table.entry)
+    if codec is None or codec.slice_of is None or not table.in_order or not _has_room(table):
+        return False
+    places = zip(table.offset.tolist(), table.size.tolist(), strict=True)
+    packets = [Packet(file, *place) for place, _ in zip(places, range(_MOST_PACKETS), strict=False)]
+    sets = {**codec.sets, **codec.head(packets[0]).sets}
+    try:
+        return _KINDS[codec.name](codec, sets, packets)
+    except (ValueError, LookupError):  # what cannot be read says nothing
+        return False
+
+
+def may_reorder(entry: SampleEntry, sets: Sets) -> bool:
+    """False where an hevc stream says that frames are shown in the order of decoding.
+
+    Args:
+        entry: the stream's sample entry.
+        sets: parameter sets that it brings besides.
+    """
+    codec = codec_of(entry)
+    known = {**(codec.sets if codec else {}), **sets}
+    try:
+        return any(_hevc_sequence(data)[2] for data in _of_kind(known, _HEVC_SPS).values())
+    except ValueError:
+        return True
+
+
+def _has_room(table: PacketTable) -> bool:
+    keys = table.keys[table.keys < _MOST_PACKETS]
+    ends = np.append(keys[1:], min(table.packets, _MOST_PACKETS))
+    return bool((ends - keys >= _FEWEST).any()) if len(keys) else table.packets >= _FEWEST
+
+
+def _of_kind(sets: Sets, kind: int) -> dict[int, bytes]:
+    """The sets of a kind by their number."""
+    return {key[-1]: data for key, data in sets.items() if key[0] == kind}
+
+
+def _falls(pictures: Iterable[_Picture], bits: int) -> bool:
+    """True where a picture's count is less than that of one before it, since counts began (8.2.1, 8.3.1)."""
+    period = 1 << bits
+    before = highest = 0
+    for picture in pictures:
+        if picture.resets:
+            before = highest = picture.low
+            continue
+        near = (picture.low - before + period // 2) % period - period // 2
+        count = before + near
+        if count < highest:
+            return True
+        highest = count
+        if picture.reference:
+            before = count
+    return False
+
+
+def _h264(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
+    sequences, parameters = _of_kind(sets, _H264_SPS), _of_kind(sets, _H264_PPS)
+    own = {number: _h264_sequence(data) for number, data in sequences.items()}
+    if all(found.bits is None for found in own.values()):
+        return False
+    of_picture = {number: _second_number(data) for number, data in parameters.items()}
+
+    def picture(unit: bytes) -> _Picture:
+        bits = Bits(unit[1:])
+        bits.golomb()
+        bits.golomb()
+        sequence = own[of_picture[bits.golomb()]]
+        if sequence.bits is None:
+            raise ValueError("counts that no slice has")
+        bits.take(2 if sequence.planes else 0)
+        bits.take(sequence.frame_bits)
+        if sequence.fields and bits.take(1):
+            bits.take(1)
+        resets = unit[0] & 0x1F == 5
+        if resets:
+            bits.golomb()
+        return _Picture(resets, bool(unit[0] & 0x60), bits.take(sequence.bits))
+
+    widths = {found.bits for found in own.values() if found.bits is not None}
+    return _falls(map(picture, _slices(codec, packets)), min(widths))
+
+
+@dataclass(frozen=True, slots=True)
+class _H264Sequence:
+    bits: int | None
+    """Those of a picture's count in its slices; None where the order of decoding gives it."""
+    frame_bits: int
+    planes: bool
+    fields: bool
+
+
+def _h264_sequence(data: bytes) -> _H264Sequence:
+    """What an SPS says of slices (7.3.2.1.1)."""
+    bits = Bits(data)
+    profile = bits.take(8)
+    bits.take(16)
+    bits.golomb()
+    planes = False
+    if profile in _WITH_FORMAT:
+        chroma = bits.golomb()
+        planes = chroma == 3 and bool(bits.take(1))
+        bits.golomb()
+        bits.golomb()
+        bits.take(1)
+        if bits.take(1):
+            for number in range(12 if chroma == 3 else 8):
+                if bits.take(1):
+                    _skip_scaling(bits, 16 if number < 6 else 64)
+    frame_bits = bits.golomb() + 4
+    kind = bits.golomb()
+    count_bits = bits.golomb() + 4 if kind == 0 else None
+    if kind == 1:
+        bits.take(1)
+        bits.golomb()
+        bits.golomb()
+        for _ in range(bits.golomb()):
+            bits.golomb()
+    bits.golomb()
+    bits.take(1)
+    bits.golomb()
+    bits.golomb()
+    return _H264Sequence(count_bits, frame_bits, planes, not bits.take(1))
+
+
+def _skip_scaling(bits: Bits, size: int) -> None:
+    last = following = 8
+    for _ in range(size):
+        if following:
+            coded = bits.golomb()
+            change = (coded + 1) // 2 if coded % 2 else -(coded // 2)
+            following = (last + change) % 256
+        last = following or last
+
+
+def _second_number(data: bytes) -> int:
+    """Of a PPS, the number of its SPS."""
+    bits = Bits(data)
+    bits.golomb()
+    return bits.golomb()
+
+
+def _hevc(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
+    sequences = {n: _hevc_sequence(data) for n, data in _of_kind(sets, _HEVC_SPS).items()}
+    if not any(reorders for _, _, reorders in sequences.values()):
+        return False
+    parameters = {n: _hevc_parameters(data) for n, data in _of_kind(sets, _HEVC_PPS).items()}
+
+    def picture(unit: bytes) -> _Picture:
+        kind, bits = unit[0] >> 1 & 0x3F, Bits(unit[2:])
+        bits.take(2 if 16 <= kind <= 23 else 1)
+        sequence, output_flag, extra = parameters[bits.golomb()]
+        width, planes, _ = sequences[sequence]
+        if kind in (19, 20):
+            return _Picture(True, True, 0)
+        bits.take(extra)
+        bits.golomb()
+        bits.take((1 if output_flag else 0) + (2 if planes else 0))
+        # others are relative to pictures of the lowest layer in time that may be referred to
+        reference = unit[1] & 7 == 1 and not (kind < 16 and kind % 2 == 0) and not 6 <= kind <= 9
+        return _Picture(16 <= kind <= 18, reference, bits.take(width))
+
+    return _falls(map(picture, _slices(codec, packets)), min(s[0] for s in sequences.values()))
+
+
+def _hevc_sequence(data: bytes) -> tuple[int, bool, bool]:
+    """Of an SPS, bits of a picture's count, separate planes, and whether frames are reordered (7.3.2.2)."""
+    bits = Bits(data)
+    layers = skip_hevc_profile(bits)
+    bits.golomb()
+    planes = bits.golomb() == 3 and bool(bits.take(1))
+    bits.golomb()
+    bits.golomb()
+    if bits.take(1):
+        for _ in range(4):
+            bits.golomb()
+    bits.golomb()
+    bits.golomb()
+    count_bits = bits.golomb() + 4
+    reordered = 0
+    for _ in range(layers + 1 if bits.take(1) else 1):
+        bits.golomb()
+        reordered = bits.golomb()
+        bits.golomb()
+    return count_bits, planes, reordered > 0
+
+
+def _hevc_parameters(data: bytes) -> tuple[int, bool, int]:
+    """Of a PPS, the number of its SPS, and what a slice's head has: a flag of output, extra bits."""
+    bits = Bits(data)
+    bits.golomb()
+    sequence = bits.golomb()
+    bits.take(1)
+    return sequence, bool(bits.take(1)), bits.take(3)
+
+
+def _mpeg4(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
+    if all(_has_low_delay(data) for data in _of_kind(sets, _MPEG4_LAYER).values()):
+        return False
+    return any(unit[0] >> 6 == 2 for unit in _slices(codec, packets))
+
+
+def _has_low_delay(data: bytes) -> bool:
+    """True where a video object layer says that there are no B-VOPs (ISO/IEC 14496-2, 6.2.3)."""
+    bits = Bits(data)
+    bits.take(1 + 8)
+    if bits.take(1):
+        bits.take(4 + 3)
+    if bits.take(4) == 15:
+        bits.take(16)
+    if not bits.take(1):
+        return False
+    bits.take(2)
+    return bool(bits.take(1))
+
+
+def _slices(codec: Codec, packets: Iterable[Packet]) -> Iterable[bytes]:
+    assert codec.slice_of is not None
+    return filter(None, map(codec.slice_of, packets))
+
+
+_KINDS: dict[str, Callable[[Codec, Sets, Iterable[Packet]], bool]] = {
+    "h264": _h264,
+    "hevc": _hevc,
+    "mpeg4": _mpeg4,
+}
