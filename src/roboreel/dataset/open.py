@@ -11,8 +11,15 @@ import pyarrow as pa
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import DatasetError, Problem
 from roboreel.format import v2, v30
+from roboreel.format.info import parse_info
 from roboreel.format.model import INFO, Info, Model, video_path
-from roboreel.format.parse import Problems, parse_info
+from roboreel.format.parse import Problems
+from roboreel.format.v30_episodes import (
+    EPISODES_FOLDER,
+    EPISODES_TEMPLATE,
+    episode_files,
+    stray_episode_files,
+)
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import Root, open_root
 from roboreel.storage.links import Listing
@@ -105,10 +112,16 @@ def _templates(version: FormatVersion) -> tuple[str, str]:
 
 
 def _open_v3(root: Root, info: Info, files: tuple[str, ...], problems: Problems) -> Model:
-    names = v30.episode_files(files)
+    names = episode_files(files)
     if not names:
+        strays = stray_episode_files(files)
         problems.error(
-            "document.missing", "there is no table of episodes", path=v30.EPISODES_FOLDER
+            "document.missing",
+            f"there is no table of episodes, expected {EPISODES_FOLDER}*/*.parquet",
+            path=strays[0] if strays else EPISODES_FOLDER,
+            action=f"move it to {EPISODES_TEMPLATE.format(chunk_index=0, file_index=0)}"
+            if strays
+            else None,
         )
         problems.raise_errors("the dataset's documents are not complete")
     parts = [_without_stats(root, name) for name in names]
@@ -119,7 +132,7 @@ def _open_v3(root: Root, info: Info, files: tuple[str, ...], problems: Problems)
         problems.error(
             "episode.columns",
             f"the files do not fit together: {error}",
-            path=v30.EPISODES_FOLDER,
+            path=EPISODES_FOLDER,
         )
         problems.raise_errors("the table of episodes cannot be read")
         raise

@@ -10,7 +10,7 @@ import pyarrow as pa
 from roboreel.format.extras import extra_column
 from roboreel.format.feature import Feature
 from roboreel.format.json_types import Json
-from roboreel.format.layout import EpisodeFiles, fill_each
+from roboreel.format.layout import FileFinder, Wanted, fill_each
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
@@ -56,19 +56,20 @@ def paths_of_episodes(
     """
     if not episodes:  # a template that nothing needs may be anything
         return []
+    named = {"video_key": camera} if camera else {}
     return fill_each(
         template,
-        (
-            {
-                "episode_chunk": episode // chunks_size,
-                "episode_index": episode,
-                "video_key": camera,
-                "chunk_index": episode // chunks_size,
-                "file_index": episode,
-            }
+        [
+            {"episode_chunk": episode // chunks_size, "episode_index": episode, **named}
             for episode in episodes
-        ),
+        ],
     )
+
+
+def expected_path(info: Info, episode: int, camera: str = "") -> str:
+    """The path of an episode's table, or of a camera's video of it, by the path template."""
+    template = (info.video_path or VIDEO_TEMPLATE) if camera else info.data_path
+    return paths_of_episodes(template, [episode], info.chunks_size, camera)[0]
 
 
 def parse(
@@ -159,7 +160,7 @@ def _tasks(document: bytes | None, problems: Problems) -> dict[int, str]:
 def _locate(
     info: Info, rows: list[dict[str, Json]], files: tuple[str, ...], problems: Problems
 ) -> pa.Table:
-    finder = EpisodeFiles(files)
+    finder = FileFinder(files)
     episodes = [row[EPISODE] for row in rows]
     lengths = pa.array([row[LENGTH] for row in rows], pa.int64())
     zeros = pa.array([0] * len(rows), pa.int64())
@@ -194,27 +195,14 @@ def _paths(
     usual: str,
     episodes: list[int],
     camera: str,
-    finder: EpisodeFiles,
+    finder: FileFinder,
     problems: Problems,
 ) -> pa.Array:
-    found: list[str | None] = [*paths_of_episodes(template, episodes, info.chunks_size, camera)]
-    moved: list[int] = []
-    absent = [at for at, path in enumerate(found) if path not in finder]
-    places = paths_of_episodes(usual, [episodes[at] for at in absent], info.chunks_size, camera)
-    for at, place in zip(absent, places, strict=True):
-        found[at] = finder.search(place)
-        if found[at] is not None:
-            moved.append(episodes[at])
-    if moved:
-        problems.add(
-            "info.path-template",
-            f"template '{template}' does not lead to the files of {len(moved)} episodes",
-            path=INFO,
-            episode=moved[0],
-            column=camera or None,
-            action=f"found e.g. '{found[episodes.index(moved[0])]}'",
-        )
-    return pa.array(found, pa.string())
+    paths = [
+        paths_of_episodes(each, episodes, info.chunks_size, camera) for each in (template, usual)
+    ]
+    wanted = [Wanted(path, place, None) for path, place in zip(*paths, strict=True)]
+    return pa.array(finder.find(template, wanted, camera, problems), pa.string())
 
 
 def _extra_names(rows: list[dict[str, Json]], problems: Problems) -> list[str]:

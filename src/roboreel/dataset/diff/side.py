@@ -13,11 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.format import v30
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Int64
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, TASKS, video_path
-from roboreel.format.v30 import FROM_INDEX, TO_INDEX
+from roboreel.format.v30_episodes import FROM_INDEX, TO_INDEX, episode_files, whole_numbers
 from roboreel.storage.tables import TableFile
 
 
@@ -85,7 +84,7 @@ class Side:
         if self.dataset.version.one_file_per_episode:
             return None
         parts = []
-        for name in v30.episode_files(self.dataset.files):
+        for name in episode_files(self.dataset.files):
             with TableFile(self.dataset.root, name) as file:
                 wanted = (EPISODE, FROM_INDEX, TO_INDEX)
                 if any(column not in file.footer.schema.names for column in wanted):
@@ -93,7 +92,7 @@ class Side:
                 parts.append(file.read(wanted).replace_schema_metadata(None))
         ranges = pa.concat_tables(parts, promote_options="permissive").sort_by(EPISODE)
         stop = np.cumsum(self.dataset.episodes[LENGTH].to_numpy())
-        found = [ranges[name].to_pylist() for name in (FROM_INDEX, TO_INDEX)]
+        found = [whole_numbers(ranges[name]).to_pylist() for name in (FROM_INDEX, TO_INDEX)]
         expected = [[0, *stop[:-1].tolist()], stop.tolist()]
         for episode, (start, begin) in enumerate(zip(found[0], expected[0], strict=True)):
             if (start, found[1][episode]) != (begin, expected[1][episode]):
