@@ -107,7 +107,8 @@ def test_another_chunk_or_a_backup_is_not_taken_for_a_missing_file(
     (missing,) = [
         path
         for path in sorted((root / "videos").rglob("*.mp4"))
-        if TOP in path.parts and path.match("*000002.mp4" if version != "v3.0" else "*1/file-000.mp4")
+        if TOP in path.parts
+        and path.match("*000002.mp4" if version != "v3.0" else "*1/file-000.mp4")
     ]
     shutil.copytree(missing.parent, root / "backup" / TOP)
     missing.unlink()

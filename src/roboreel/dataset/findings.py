@@ -11,6 +11,7 @@ from roboreel.errors import Problem, StorageError
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
+from roboreel.format.v2 import expected_path
 
 
 @dataclass(slots=True)
@@ -67,6 +68,33 @@ class Findings:
                 column=column,
             )
             self.broken.setdefault(row, []).append(problem)
+
+    def missing(
+        self,
+        rows: Iterable[int],
+        rule: str,
+        what: str,
+        *,
+        path: str | None,
+        column: str | None = None,
+    ) -> None:
+        """Note files that are not there, by the path at which each is expected.
+
+        Args:
+            rows: the episodes that need the file.
+            rule: id of the rule.
+            what: kind of file, in words.
+            path: the path in the documents, None where they have none (in v2.x for a file that is not there).
+            column: the camera of a video.
+        """
+        dataset = self.dataset
+        for row in rows:
+            expected, message = path, f"the {what} is missing"
+            if path is None and dataset.version.one_file_per_episode:
+                expected = expected_path(dataset.model.info, self.numbers[row], column or "")
+            elif path is None:
+                message = f"the table of episodes states no {what}"
+            self.breaks([row], rule, message, path=expected, column=column)
 
     def remark(
         self, members: Sequence[int], remark: Remark, *, path: str, column: str | None = None

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from roboreel.errors import DatasetError, Problem
+from roboreel.format import v2
 from roboreel.format.feature import Feature, is_feature_name
 from roboreel.format.fps import parse_fps
 from roboreel.format.json_types import Json
 from roboreel.format.model import INFO, Info
 from roboreel.format.parse import LARGEST, Problems, is_whole, parse_json, unreadable
+from roboreel.format.v30_episodes import episode_files
 from roboreel.format.version import VERSIONS, FormatVersion
 
+V1_INFO = "meta_data/info.json"
+"""The document of v1.x that became `meta/info.json`."""
+FROM_V1 = (
+    "convert it to v2.0 first: lerobot 0.3.3 has"
+    " python -m lerobot.datasets.v2.convert_dataset_v1_to_v2"
+)
+_NUMBERS = re.compile(r"v?(\d{1,4})(\.\d{1,4})*")
 _KNOWN_KEYS = {
     "codebase_version", "fps", "robot_type", "features", "chunks_size", "data_path", "video_path",
     "data_files_size_in_mb", "video_files_size_in_mb", "splits",
@@ -22,7 +32,11 @@ _KNOWN_KEYS = {
 
 
 def parse_info(
-    data: bytes, problems: Problems, *, defaults: Callable[[FormatVersion], tuple[str, str]]
+    data: bytes,
+    problems: Problems,
+    *,
+    defaults: Callable[[FormatVersion], tuple[str, str]],
+    files: Collection[str],
 ) -> Info:
     """`meta/info.json` of any version.
 
@@ -30,6 +44,7 @@ def parse_info(
         data: the document.
         problems: collects what is odd.
         defaults: gives a version's usual data and video path templates.
+        files: names of all files, which tell the version to state where the document states none.
 
     Raises:
         DatasetError: a part without which nothing can be read is missing or wrong.
@@ -38,7 +53,7 @@ def parse_info(
     if not isinstance(document, Mapping):
         raise unreadable(INFO, "not a JSON object")
     _report_twins(data, problems)
-    version = _version(document)
+    version = _version(document, files)
     storage = document.get("storage_format", "parquet")
     if storage != "parquet":
         problems.error(
@@ -89,15 +104,44 @@ def _report_twins(data: bytes, problems: Problems) -> None:
     json.loads(data.decode("utf-8-sig"), object_pairs_hook=checked)
 
 
-def _version(document: Mapping[str, Json]) -> FormatVersion:
-    text = document.get("codebase_version")
+def _version(document: Mapping[str, Json], files: Collection[str]) -> FormatVersion:
+    stated = document.get("codebase_version")
     for version in VERSIONS:
-        if text in (version.value, version.value[1:]):
+        if stated in (version.value, version.value[1:]):
             return version
     known = ", ".join(version.value for version in VERSIONS)
-    message = f"codebase_version is {text!r}; roboreel reads {known}"
-    problem = Problem(rule="info.version", severity="error", message=message, path=INFO)
-    raise DatasetError("the dataset's format version is not supported", [problem])
+    message = f"codebase_version is {stated!r}; roboreel reads {known}"
+    if stated is None:
+        message = f"codebase_version is missing; roboreel reads {known}"
+    raise unknown_version(message, INFO, _next_step(stated, files))
+
+
+def unknown_version(message: str, path: str, action: str | None) -> DatasetError:
+    """The error of a dataset whose version cannot be read."""
+    problem = Problem(
+        rule="info.version", severity="error", message=message, path=path, action=action
+    )
+    return DatasetError("the dataset's format version is not supported", [problem])
+
+
+def _next_step(stated: Json, files: Collection[str]) -> str | None:
+    """What to do about a version that is missing, old, or new."""
+    if stated is None:
+        by_files = _version_of(files)
+        return f'its files are those of {by_files}: add "codebase_version": "{by_files}"'
+    numbers = _NUMBERS.fullmatch(str(stated))
+    if numbers is None:
+        return f"its files are those of {_version_of(files)}"
+    if int(numbers[1]) < int(VERSIONS[0].value[1]):
+        return FROM_V1
+    return "update roboreel: this version may be newer"
+
+
+def _version_of(files: Collection[str]) -> FormatVersion:
+    """The version whose documents are among the files."""
+    if episode_files(files):
+        return FormatVersion.V30
+    return FormatVersion.V21 if v2.EPISODE_STATS in files else FormatVersion.V20
 
 
 def _features(document: Json, problems: Problems) -> dict[str, Feature]:

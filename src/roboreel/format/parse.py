@@ -86,6 +86,8 @@ def parse_json(data: bytes, path: str) -> Json:
     Raises:
         DatasetError: it is not UTF-8, or not JSON.
     """
+    if not data.strip():
+        raise unreadable(path, "the document is empty")
     if is_deep(data):
         raise unreadable(path, "lists and objects within each other, more than 64 deep")
     try:
@@ -148,6 +150,12 @@ def is_whole(value: Json) -> bool:
 def whole_number(value: Json) -> int | None:
     """`value` as an int where it is a whole number, else None."""
     return int(value) if is_whole(value) else None
+
+
+def report_no_tasks(path: str, what: str, problems: Problems) -> None:
+    """Report a task list without any task."""
+    action = "the tasks that the episodes list are used instead"
+    problems.add("document.missing", f"the task list {what}", path=path, action=action)
 
 
 def parse_tasks(

@@ -32,6 +32,7 @@ from roboreel.format.parse import (
     check_totals,
     parse_lines,
     parse_tasks,
+    report_no_tasks,
     usable_splits,
     whole_number,
     with_missing_tasks,
@@ -87,8 +88,13 @@ def parse(
         problems.error("document.missing", "the list of episodes is not there", path=EPISODES)
     problems.raise_errors("the dataset's documents are not complete")
     rows = _episodes(documents[EPISODES], problems)
-    tasks = _tasks(documents.get(TASK_LIST), problems)
-    tasks = with_missing_tasks(tasks, ((r[EPISODE], r[TASKS]) for r in rows), problems)
+    stated = whole_number(info.totals.get("total_episodes")) or 0
+    if not rows and stated > 0:
+        message = f"the list of episodes is empty, info.json states {stated}"
+        problems.error("document.readable", message, path=EPISODES)
+    listed = _tasks(documents.get(TASK_LIST), problems)
+    unlisted = problems if listed else Problems()  # without a list, that is what there is to say
+    tasks = with_missing_tasks(listed, ((r[EPISODE], r[TASKS]) for r in rows), unlisted)
     problems.raise_errors("the dataset's documents cannot be read")
     table = _locate(info, rows, files, problems)
     counted = {
@@ -107,7 +113,7 @@ def parse(
         info=info,
         tasks=tasks,
         episodes=table,
-        has_task_list=TASK_LIST in documents,
+        has_task_list=bool(listed),
         extra_columns=names,
         problems=tuple(problems.found),
         **split_files(files, _used(info, table)),
@@ -147,11 +153,8 @@ def _task_texts(entry: Mapping[str, Json]) -> list[str]:
 
 
 def _tasks(document: bytes | None, problems: Problems) -> dict[int, str]:
-    if document is None:
-        action = "made from the episodes' tasks"
-        problems.add(
-            "document.missing", "the task list is not there", path=TASK_LIST, action=action
-        )
+    if not (document or b"").strip():
+        report_no_tasks(TASK_LIST, "is missing" if document is None else "is empty", problems)
         return {}
     lines = parse_lines(document, TASK_LIST)
     return parse_tasks(((f"{TASK_LIST}, line {n}", entry) for n, entry in lines), problems)

@@ -27,6 +27,7 @@ from roboreel.format.parse import (
     Problems,
     check_totals,
     parse_tasks,
+    report_no_tasks,
     usable_splits,
     with_missing_tasks,
 )
@@ -70,8 +71,9 @@ def parse(
     episodes = _in_order(require_columns(info, episodes, problems), problems)
     numbers = episodes[EPISODE].to_pylist()
     texts = _tasks_of_episodes(episodes, problems)
-    tasks = _tasks(task_table, problems)
-    tasks = with_missing_tasks(tasks, zip(numbers, texts, strict=True), problems)
+    listed = _tasks(task_table, problems)
+    unlisted = problems if listed else Problems()  # without a list, that is what there is to say
+    tasks = with_missing_tasks(listed, zip(numbers, texts, strict=True), unlisted)
     columns = {
         EPISODE: pa.array(numbers, pa.int64()),
         TASKS: pa.array(texts, pa.list_(pa.string())),
@@ -96,7 +98,7 @@ def parse(
         info=info,
         tasks=tasks,
         episodes=table,
-        has_task_list=task_table is not None,
+        has_task_list=bool(listed),
         extra_columns=extra,
         problems=tuple(problems.found),
         **split_files(files, _used(info, table, files)),
@@ -181,11 +183,8 @@ def _texts(value: Json) -> list[str]:
 
 
 def _tasks(table: pa.Table | None, problems: Problems) -> dict[int, str]:
-    if table is None:
-        action = "made from the episodes' tasks"
-        problems.add(
-            "document.missing", "the task list is not there", path=TASK_TABLE, action=action
-        )
+    if not table:
+        report_no_tasks(TASK_TABLE, "is missing" if table is None else "is empty", problems)
         return {}
     texts = [f.name for f in table.schema if _holds_texts(f.type) and not is_list(f.type)]
     names = [name for name in ("task", "__index_level_0__", *texts) if name in texts]

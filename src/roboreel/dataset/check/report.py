@@ -19,7 +19,7 @@ class CheckReport:
     """None where the documents do not tell."""
     episodes: int = 0
     rows: int = 0
-    """Rows of all episodes, by the tables."""
+    """Rows that were read."""
     packets: int = 0
     """Packets in the video files that an episode names."""
     files: int = 0
