@@ -26,7 +26,8 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
             version=version,
             episodes=(5, 3, 6),
             cameras={TOP: Camera(height=32), WRIST: Camera(height=32)},
-            **({"video_episodes_per_file": 1, "chunks_size": 2} if version == "v3.0" else {}),
+            video_episodes_per_file=1 if version == "v3.0" else None,
+            chunks_size=2 if version == "v3.0" else 1000,
         )
     return folder
 

@@ -89,7 +89,7 @@ def parse(
     problems.raise_errors("the dataset's documents are not complete")
     rows = _episodes(documents[EPISODES], problems)
     stated = whole_number(info.totals.get("total_episodes")) or 0
-    if not rows and stated > 0:
+    if not documents[EPISODES].strip() and stated > 0:
         message = f"the list of episodes is empty, info.json states {stated}"
         problems.error("document.readable", message, path=EPISODES)
     listed = _tasks(documents.get(TASK_LIST), problems)
@@ -153,7 +153,7 @@ def _task_texts(entry: Mapping[str, Json]) -> list[str]:
 
 
 def _tasks(document: bytes | None, problems: Problems) -> dict[int, str]:
-    if not (document or b"").strip():
+    if document is None or not document.strip():
         report_no_tasks(TASK_LIST, "is missing" if document is None else "is empty", problems)
         return {}
     lines = parse_lines(document, TASK_LIST)

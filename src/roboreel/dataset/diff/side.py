@@ -6,13 +6,14 @@ silence is what a comparison is to find.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
+from roboreel.errors import UsageError
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Int64
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, TASKS, video_path
@@ -29,14 +30,18 @@ class Side:
     """`the first` or `the second`."""
     judged_name: Mapping[str, str] = field(default_factory=dict)
     """The other side's name of a feature, where it has another."""
+    chosen: Sequence[int] | None = None
+    """Numbers of the episodes to compare, in the order in which they are paired; None: all, by position."""
+    place: list[int] = field(init=False)
+    """(pairs,) position of the episode of each pair of compared episodes."""
     rows: Int64 = field(init=False)
     """(episodes,) rows of each episode: by the documents, until its table has been seen."""
     misplaced: dict[tuple[int, str], str] = field(default_factory=dict)
-    """What of an episode lies elsewhere than its documents say, by episode and camera (`""`: rows)."""
+    """What of an episode lies elsewhere than its documents say, by pair and camera (`""`: rows)."""
     strays: dict[str, int] = field(default_factory=dict)
     """Rows that belong to no episode, by table file."""
     broken: set[int] = field(default_factory=set)
-    """Episodes whose rows cannot be read."""
+    """Pairs of episodes whose rows cannot be read here."""
 
     def __post_init__(self) -> None:
         self.rows = self.dataset.episodes[LENGTH].to_numpy().astype(np.int64)
@@ -45,6 +50,14 @@ class Side:
         self.table_paths: list[str | None] = self.dataset.episodes[DATA_PATH].to_pylist()
         self.listed_tasks: list[list[str]] = self.dataset.episodes[TASKS].to_pylist()
         self.files = frozenset(self.dataset.files)
+        position = {number: at for at, number in enumerate(self.numbers)}
+        chosen = self.numbers if self.chosen is None else self.chosen
+        absent = [number for number in chosen if number not in position]
+        if absent:
+            raise UsageError(f"{self.called} dataset has no episode {absent[0]}")
+        if len(set(chosen)) < len(chosen):
+            raise UsageError(f"an episode of {self.called} dataset is chosen twice")
+        self.place = [position[number] for number in chosen]
 
     @property
     def features(self) -> dict[str, Feature]:
