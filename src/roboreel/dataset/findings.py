@@ -56,6 +56,7 @@ class Findings:
         *,
         path: str | None = None,
         column: str | None = None,
+        amount: float = 0.0,
     ) -> None:
         """Note why episodes cannot be written."""
         for row in rows:
@@ -66,6 +67,7 @@ class Findings:
                 path=path,
                 episode=self.numbers[row],
                 column=column,
+                amount=amount,
             )
             self.broken.setdefault(row, []).append(problem)
 
@@ -103,10 +105,17 @@ class Findings:
         place = {"path": path, "column": remark.column or column}
         rows = members if remark.member is None else [members[remark.member]]
         if remark.action is None:
-            self.breaks(rows, remark.rule, remark.message, **place)
+            self.breaks(rows, remark.rule, remark.message, **place, amount=remark.amount)
             return
         for row in rows:
-            self.notes(row, remark.rule, remark.message, action=remark.action, **place)
+            self.notes(
+                row,
+                remark.rule,
+                remark.message,
+                action=remark.action,
+                amount=remark.amount,
+                **place,
+            )
 
     def notes(
         self,
@@ -117,8 +126,15 @@ class Findings:
         action: str,
         path: str | None = None,
         column: str | None = None,
+        amount: float = 0.0,
     ) -> None:
         """Note what is odd about an episode, and how it is taken."""
         self.problems.add(
-            rule, message, path=path, episode=self.numbers[row], column=column, action=action
+            rule,
+            message,
+            path=path,
+            episode=self.numbers[row],
+            column=column,
+            action=action,
+            amount=amount,
         )

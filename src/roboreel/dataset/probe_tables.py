@@ -197,7 +197,15 @@ def _locate_shared(
         taken = place[1]
         if place[0] != begin:
             message = f"its rows begin at {place[0]}, not at {begin}"
-            answer.remarks.append(Remark(member, "table.episode-rows", message, "the table wins"))
+            answer.remarks.append(
+                Remark(
+                    member,
+                    "table.episode-rows",
+                    message,
+                    "the table wins",
+                    amount=abs(place[0] - begin),
+                )
+            )
         answer.row_start[member], answer.rows[member] = place[0], place[1] - place[0]
         located.append(member)
     return located

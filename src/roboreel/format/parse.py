@@ -39,8 +39,9 @@ class Problems:
         episode: int | None = None,
         column: str | None = None,
         action: str | None = None,
+        amount: float = 0.0,
     ) -> None:
-        """Note a problem."""
+        """Note a problem; `amount` says how bad it is among others of its kind."""
         self._seen[rule] = self._seen.get(rule, 0) + 1
         if self._seen[rule] > _MOST_ALIKE:
             self._count(rule, severity)
@@ -54,6 +55,7 @@ class Problems:
                 episode=episode,
                 column=column,
                 action=action,
+                amount=amount,
             )
         )
 
@@ -65,7 +67,7 @@ class Problems:
             self.found.append(more)
         self.found[self._rest[rule]] = more
 
-    def error(self, rule: str, message: str, **place: str | int | None) -> None:
+    def error(self, rule: str, message: str, **place: str | float | None) -> None:
         """Note a problem that leaves no sane meaning."""
         self.add(rule, message, severity="error", **place)  # type: ignore[arg-type]
 

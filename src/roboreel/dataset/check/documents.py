@@ -72,4 +72,6 @@ def _check_ranges(dataset: Dataset, rows: Int64, problems: Problems) -> None:
     for row, (a, b) in enumerate(zip(*said, strict=True)):
         if (a, b) != (start[row], stop[row]):
             message = f"its rows are said to be [{a}, {b}), they are [{start[row]}, {stop[row]})"
-            problems.error("episode.range", message, path=EPISODES_FOLDER, episode=numbers[row])
+            off = max(abs((a or 0) - start[row]), abs((b or 0) - stop[row]))
+            place = {"path": EPISODES_FOLDER, "episode": numbers[row]}
+            problems.error("episode.range", message, amount=float(off), **place)
