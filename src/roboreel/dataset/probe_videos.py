@@ -149,7 +149,7 @@ class _Probe:
             if was != now:
                 message = f"its frames begin at {now} by the packets, at {was} by the documents"
                 off = abs(now - was)
-                self._remark(member, "video.segment", message, "the file wins", amount=off)
+                self._remark(member, "video.segment", message, "the packets are used", amount=off)
                 start[member] = now
         for before, member in pairwise(order):
             shared = start[before] + self._asked[before].rows - start[member]
@@ -184,7 +184,7 @@ class _Probe:
             self._remark(member, "video.long", f"{message}, and {where}", amount=surplus)
             return
         if surplus and self._about.alone:
-            action = "frames after the last row are left out"
+            action = "commands that write leave out the frames after the last row"
             self._remark(member, "video.long", message, action, amount=surplus)
         self._find_packets(member, start, start + frames)
 

@@ -131,5 +131,5 @@ def _report(name: str, count: int, findings: Findings) -> None:
     features = findings.dataset.features
     message = f"the statistics of {count} episodes are not usable, or of another length"
     unknown = name in features and features[name].is_camera and not has_camera_stats(features[name])
-    action = "left out" if unknown else "computed anew"
+    action = "commands that write " + ("leave them out" if unknown else "recompute them")
     findings.problems.add("stats.usable", message, column=name, action=action)

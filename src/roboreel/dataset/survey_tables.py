@@ -123,5 +123,9 @@ def _report_supplied(found: TablesFound, findings: Findings) -> None:
         if without:
             message = f"{len(without)} table files have no such column"
             findings.problems.add(
-                "table.index-columns", message, path=without[0], column=name, action="supplied"
+                "table.index-columns",
+                message,
+                path=without[0],
+                column=name,
+                action="commands that write supply it",
             )

@@ -98,7 +98,7 @@ def _report_twins(data: bytes, problems: Problems) -> None:
         times = Counter(key for key, _ in pairs)
         for key in [key for key, count in times.items() if count > 1]:
             message = f"an object has the key '{key}' twice"
-            problems.add("document.keys", message, path=INFO, action="the last one counts")
+            problems.add("document.keys", message, path=INFO, action="the last one is used")
         return dict(pairs)
 
     json.loads(data.decode("utf-8-sig"), object_pairs_hook=checked)
@@ -186,7 +186,7 @@ def _robot_type(value: Json, problems: Problems) -> str | None:
         return value
     text = json.dumps(value, ensure_ascii=False)
     message = f"'robot_type' is {text}, expected a text"
-    problems.add("info.robot-type", message, path=INFO, action="taken as its JSON text")
+    problems.add("info.robot-type", message, path=INFO, action="read as its JSON text")
     return text
 
 
@@ -201,7 +201,7 @@ def _positive(
             "info.number",
             f"'{key}' is {value!r}, expected a positive whole number",
             path=INFO,
-            action=f"taken as {default}" if default else "ignored",
+            action=f"{default} is used" if default else "ignored",
         )
         return default
     return int(value)

@@ -178,13 +178,13 @@ def parse_tasks(
             extra |= entry.keys() - {"task_index", "task"}
     if extra:
         message = f"tasks have more than an index and a text: {', '.join(sorted(extra))}"
-        problems.add("task.fields", message, action="left out")
+        problems.add("task.fields", message, action="commands that write leave them out")
     indexes: dict[str, list[int]] = {}
     for index, text in tasks.items():
         indexes.setdefault(text, []).append(index)
     for text, same in sorted(item for item in indexes.items() if len(item[1]) > 1):
         message = f"task indexes {same} have the same text '{text}'"
-        problems.add("task.duplicate", message, action="kept: columns may refer to either")
+        problems.add("task.duplicate", message, action="both stay: rows may refer to either")
     return dict(sorted(tasks.items()))
 
 
@@ -202,7 +202,7 @@ def with_missing_tasks(
                 result[index] = text
                 known.add(text)
                 message = f"task '{text}' is not in the task list"
-                action = f"added to it as task index {index}"
+                action = f"read as task index {index}; commands that write add it to the list"
                 problems.add("task.unlisted", message, episode=episode, action=action)
     return result
 
@@ -213,7 +213,7 @@ def check_totals(info: Info, counted: Mapping[str, int], problems: Problems) -> 
         declared = info.totals.get(key)
         if declared is not None and declared != value:
             message = f"'{key}' is {declared!r}, but there are {value}"
-            problems.add("info.totals", message, path=INFO, action=f"taken as {value}")
+            problems.add("info.totals", message, path=INFO, action=f"{value} is used")
 
 
 def usable_splits(splits: Json, episodes: int, problems: Problems) -> dict[str, str]:
@@ -227,7 +227,7 @@ def usable_splits(splits: Json, episodes: int, problems: Problems) -> dict[str, 
     everything = {"train": f"0:{episodes}"}
     if splits not in (None, {}) and episodes:
         message = f"'splits' is {json.dumps(splits)}, which are no ranges of {episodes} episodes"
-        action = f"taken as {json.dumps(everything)}"
+        action = f"read as {json.dumps(everything)}"
         problems.add("info.splits", message, path=INFO, action=action)
     return everything
 

@@ -141,7 +141,7 @@ def _episodes(document: bytes, problems: Problems) -> list[dict[str, Json]]:
             "episode.contiguous",
             f"episode numbers are not 0…{len(ordered) - 1}: from the {gaps[0]} on they have gaps",
             path=EPISODES,
-            action="numbered anew on writing",
+            action="commands that write number them 0, 1, 2, …",
         )
     return ordered
 
@@ -213,7 +213,13 @@ def _extra_names(rows: list[dict[str, Json]], problems: Problems) -> list[str]:
     names = list(dict.fromkeys(name for row in rows for name in row if name not in known))
     for name in [name for name in names if is_layout(name)]:
         message = "a field with a name that the format uses for places and statistics"
-        problems.add("episode.fields", message, path=EPISODES, column=name, action="left out")
+        problems.add(
+            "episode.fields",
+            message,
+            path=EPISODES,
+            column=name,
+            action="commands that write leave it out",
+        )
     return [name for name in names if not is_layout(name)]
 
 

@@ -143,7 +143,7 @@ def _in_order(episodes: pa.Table, problems: Problems) -> pa.Table:
         problems.error("episode.unique", "listed twice", path=EPISODES_FOLDER, episode=number)
     if len(numbers) and numbers[-1] != len(numbers) - 1:
         message = f"episode numbers are not 0…{len(numbers) - 1}"
-        action = "numbered anew on writing"
+        action = "commands that write number them 0, 1, 2, …"
         problems.add("episode.contiguous", message, path=EPISODES_FOLDER, action=action)
     return ordered
 
@@ -155,9 +155,7 @@ def _tasks_of_episodes(episodes: pa.Table, problems: Problems) -> list[list[str]
             return known
         return [_texts(value) for value in episodes[TASKS].to_pylist()]
     message = "the table of episodes has no 'tasks' column of texts"
-    problems.add(
-        "episode.columns", message, path=EPISODES_FOLDER, action="taken as no tasks listed"
-    )
+    problems.add("episode.columns", message, path=EPISODES_FOLDER, action="read as no tasks listed")
     return [[] for _ in range(len(episodes))]
 
 
@@ -196,7 +194,9 @@ def _tasks(table: pa.Table | None, problems: Problems) -> dict[int, str]:
     others = [name for name in table.column_names if name not in ("task_index", names[0])]
     if others:
         message = f"tasks have more than an index and a text: {', '.join(others)}"
-        problems.add("task.fields", message, path=TASK_TABLE, action="left out")
+        problems.add(
+            "task.fields", message, path=TASK_TABLE, action="commands that write leave them out"
+        )
     entries = table.select(["task_index", names[0]]).rename_columns(["task_index", "task"])
     rows = enumerate(entries.to_pylist())
     return parse_tasks(((f"{TASK_TABLE}, row {n}", row) for n, row in rows), problems)

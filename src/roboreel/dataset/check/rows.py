@@ -11,6 +11,7 @@ from roboreel.format.feature import (
     EPISODE_INDEX,
     INDEX,
     INDEX_DTYPES,
+    SOURCE_TIMESTAMP,
     TASK_INDEX,
     TIMESTAMP,
     Feature,
@@ -50,7 +51,10 @@ def _check_timestamps(dataset: Dataset, inventory: Inventory, problems: Problems
         error = float(inventory.timestamp_error_s[row])
         far = f"up to {error:.4g} s" if np.isfinite(error) else "infinitely far"
         message = f"timestamps are {far} away from k / fps"
-        action = "a conversion writes k / fps and keeps them in a column of their own"
+        action = (
+            f"commands that write store k / fps, and the recorded times in '{SOURCE_TIMESTAMP}';"
+            " --timestamps keep leaves them as they are"
+        )
         problems.add(
             "table.timestamps",
             message,
@@ -104,7 +108,7 @@ def _check_episode_index(dataset: Dataset, scan: TablesScan, problems: Problems)
             problems.error("table.episode-index", message, **place)
         else:
             message = f"its rows say that they are of episode {low[row]:.0f}"
-            action = "as after a renumbering: the file's name and the documents win"
+            action = "as after a renumbering: the number in the documents is used"
             problems.add("table.episode-index", message, action=action, **place)
 
 
