@@ -178,7 +178,7 @@ def _without_videos(camera: str, *, all_missing: bool) -> str:
     remove = f"remove the camera: roboreel features --remove {camera}"
     if all_missing:
         return f"download the videos, or {remove}"
-    return f"commands that write leave it out; to choose yourself, {remove}"
+    return f"commands that write refuse without --allow-missing {camera}; or {remove}"
 
 
 def _expected_video(model: Model, camera: str) -> str | None:

@@ -112,7 +112,7 @@ class FileFinder:
                 f" expected e.g. '{wanted[first].path}'",
                 path=INFO,
                 column=camera or None,
-                action=f"found by their numbers and read, e.g. '{found[first]}'",
+                action=f"found elsewhere and read, e.g. '{found[first]}'",
             )
         return found
 

@@ -213,7 +213,14 @@ def check_totals(info: Info, counted: Mapping[str, int], problems: Problems) -> 
         declared = info.totals.get(key)
         if declared is not None and declared != value:
             message = f"'{key}' is {declared!r}, but there are {value}"
-            problems.add("info.totals", message, path=INFO, action=f"{value} is used")
+            off = whole_number(declared)
+            problems.add(
+                "info.totals",
+                message,
+                path=INFO,
+                action=f"{value} is used",
+                amount=abs(off - value) if off is not None else 0,
+            )
 
 
 def usable_splits(splits: Json, episodes: int, problems: Problems) -> dict[str, str]:

@@ -124,7 +124,7 @@ def _note_left_out(info: Info, episodes: pa.Table, problems: Problems) -> None:
                 path=EPISODES_FOLDER,
                 column=name,
                 severity="note",
-                action="left out",
+                action="commands that write leave it out",
             )
 
 

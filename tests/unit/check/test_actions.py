@@ -65,7 +65,8 @@ def test_check_and_info_say_what_commands_would_do(tmp_path: Path, version: Vers
     )
     text = CliRunner().invoke(app, ["check", str(root)]).output
     assert "(commands that write supply it)" in text
-    assert "(commands that write leave it out" in text
+    assert "(commands that write leave it out)" in text
+    assert f"(commands that write refuse without --allow-missing {WRIST}" in text
     assert f"roboreel features --remove {WRIST}" in text
     assert "(5 is used)" in text
     shown = CliRunner().invoke(app, ["info", str(root)]).output
