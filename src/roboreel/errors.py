@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
@@ -63,7 +63,9 @@ class Problem:
     """Episode index as the dataset has it."""
     column: str | None = None
     action: str | None = None
-    """What roboreel did about it, or what the user can do."""
+    """What roboreel does about it, or what the user can do."""
+    amount: float = field(default=0.0, compare=False, repr=False)
+    """How bad it is among problems of the same rule and column, larger is worse; in no fixed unit."""
 
     def __str__(self) -> str:
         place = [

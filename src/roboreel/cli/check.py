@@ -10,12 +10,12 @@ import typer
 from roboreel.cli.output import count, emit_json, say, table
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.check.check import check as run_check
-from roboreel.dataset.check.report import CheckReport
+from roboreel.dataset.check.report import CheckReport, ProblemGroup
 from roboreel.errors import Problem, UsageError
 from roboreel.format.rules import RULES
 
 _SHOWN = 2
-"""Problems of one rule and column that are shown one by one; of more, the first stands for all."""
+"""Problems of one rule and column that are shown one by one; of more, the worst stands for all."""
 _HEADINGS = {"error": "errors", "warning": "warnings", "note": "notes"}
 
 
@@ -67,7 +67,7 @@ def _show_rules(*, as_json: bool) -> None:
 def show_report(report: CheckReport, *, quiet: bool) -> None:
     """Problems by severity, many of the same kind folded; then one line on what was checked."""
     for severity, heading in _HEADINGS.items():
-        found = [problem for problem in report.problems if problem.severity == severity]
+        found = [group for group in report.groups if group.worst.severity == severity]
         if found and (severity == "error" or not quiet):
             say(heading)
             for line in _lines(found):
@@ -76,15 +76,11 @@ def show_report(report: CheckReport, *, quiet: bool) -> None:
         say(_summary(report))
 
 
-def _lines(found: Sequence[Problem]) -> Iterator[str]:
-    groups: dict[tuple[str, str | None], list[Problem]] = {}
-    for problem in found:
-        groups.setdefault((problem.rule, problem.column), []).append(problem)
-    for group in groups.values():
-        group.sort(key=lambda problem: problem.episode is not None)
-        shown = group if len(group) <= _SHOWN else group[:1]
+def _lines(groups: Sequence[ProblemGroup]) -> Iterator[str]:
+    for group in groups:
+        shown = group.problems if len(group.problems) <= _SHOWN else group.problems[:1]
         yield from map(str, shown)
-        rest = group[len(shown) :]
+        rest = group.problems[len(shown) :]
         if rest:
             yield f"  … and {_folded(rest)}"
 

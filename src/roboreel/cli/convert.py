@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
 
+from roboreel.cli.edit.choosing import pair_words
+from roboreel.cli.output import tell
 from roboreel.cli.writing import TimestampChoice, Writing, carry_out, writes
+from roboreel.dataset.dataset import Dataset
+from roboreel.format.model import EPISODE
 from roboreel.format.version import FormatVersion
-from roboreel.ops import Plan, plan_convert
+from roboreel.ops import Plan, Report, plan_convert
 
 
 @writes
@@ -35,9 +40,12 @@ def convert(
     SRC is only read. DST appears whole, by one rename, or not at all.
     """
 
+    opened: list[Dataset] = []
+
     def plan_of() -> Plan:
+        opened.append(options.opened(source))
         return plan_convert(
-            options.opened(source),
+            opened[0],
             to=to,
             out=options.out,
             in_place=options.in_place,
@@ -55,4 +63,15 @@ def convert(
             workers=options.workers,
         )
 
-    carry_out(source, options, plan_of)
+    report = carry_out(source, options, plan_of)
+    if report is not None and report.skipped and opened and not options.quiet:
+        _tell_how_to_compare(report.kept or source, report, opened[0].episodes[EPISODE].to_pylist())
+
+
+def _tell_how_to_compare(source: str, report: Report, numbers: list[int]) -> None:
+    """Say which episodes of the source are which in a result that leaves some out."""
+    skipped = {problem.episode for problem in report.skipped}
+    kept = [number for number in numbers if number not in skipped]
+    pairs = pair_words(zip(kept, range(len(kept)), strict=True))
+    command = ["roboreel", "diff", source, report.out, "--episodes", pairs]
+    tell(f"to compare the rest: {shlex.join(command)}")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.edit.choosing import episode_pairs_in
 from roboreel.cli.output import count, emit_json, say
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.diff import Difference, DiffReport
@@ -26,6 +27,15 @@ def diff(
         list[str] | None,
         typer.Option("--map", metavar="NEW=OLD", help="Feature NEW of B is OLD of A; repeatable."),
     ] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            "--episodes",
+            metavar="A=B,…",
+            help="Compare only these: episode A of A with episode B of B, as in 0=0,2=1 or 3:10=2:9"
+            " (10 and 9 not included), or @FILE with such words.",
+        ),
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="List all differences, not the first only.")
     ] = False,
@@ -42,9 +52,11 @@ def diff(
     Exit code 0: the same; 1: different, or one cannot be opened; 2: wrong usage.
     """
     with stoppable():
+        a, b = (open_dataset(each, follow_links=follow_links) for each in (first, second))
         report = compare(
-            open_dataset(first, follow_links=follow_links),
-            open_dataset(second, follow_links=follow_links),
+            a,
+            b,
+            episodes=None if pairs is None else episode_pairs_in(pairs, a, b),
             decode=decode,
             renamed=_names(renamed or []),
             first_only=not every,

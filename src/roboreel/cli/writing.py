@@ -265,8 +265,8 @@ def writes(
     return wrapped
 
 
-def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> None:
-    """Plan, and unless it is a dry run, do it; print the plan or the report.
+def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Report | None:
+    """Plan, and unless it is a dry run, do it; print the plan or the report, which is returned.
 
     Args:
         source: the dataset whose place the result takes, where that is asked for.
@@ -277,18 +277,19 @@ def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Non
     with stoppable(source if options.in_place else options.out) as output:
         if options.resume and (report := finished_report(source, options.out)) is not None:
             tell_report(report, as_json=options.as_json, quiet=options.quiet)
-            return
+            return report
         plan = plan_of()
         if options.dry_run:
             show_plan(plan, as_json=options.as_json)
             if plan.refused:
                 raise typer.Exit(1)
-            return
+            return None
         if plan.refused:
             tell(f"{plan.refused}: the others are measured, then the run ends without a result")
         report = run_shown(plan, options, leftovers)
         output.written = True
         tell_report(report, as_json=options.as_json, quiet=options.quiet)
+        return report
 
 
 def run_shown(plan: Plan, options: Writing, leftovers: Leftovers) -> Report:

@@ -11,6 +11,7 @@ from roboreel.errors import Problem, StorageError
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
+from roboreel.format.v2 import expected_path
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class Findings:
         *,
         path: str | None = None,
         column: str | None = None,
+        amount: float = 0.0,
     ) -> None:
         """Note why episodes cannot be written."""
         for row in rows:
@@ -65,8 +67,36 @@ class Findings:
                 path=path,
                 episode=self.numbers[row],
                 column=column,
+                amount=amount,
             )
             self.broken.setdefault(row, []).append(problem)
+
+    def missing(
+        self,
+        rows: Iterable[int],
+        rule: str,
+        what: str,
+        *,
+        path: str | None,
+        column: str | None = None,
+    ) -> None:
+        """Note files that are not there, by the path at which each is expected.
+
+        Args:
+            rows: the episodes that need the file.
+            rule: id of the rule.
+            what: kind of file, in words.
+            path: the path in the documents, None where they have none (in v2.x for a file that is not there).
+            column: the camera of a video.
+        """
+        dataset = self.dataset
+        for row in rows:
+            expected, message = path, f"the {what} is missing"
+            if path is None and dataset.version.one_file_per_episode:
+                expected = expected_path(dataset.model.info, self.numbers[row], column or "")
+            elif path is None:
+                message = f"the table of episodes states no {what}"
+            self.breaks([row], rule, message, path=expected, column=column)
 
     def remark(
         self, members: Sequence[int], remark: Remark, *, path: str, column: str | None = None
@@ -75,10 +105,17 @@ class Findings:
         place = {"path": path, "column": remark.column or column}
         rows = members if remark.member is None else [members[remark.member]]
         if remark.action is None:
-            self.breaks(rows, remark.rule, remark.message, **place)
+            self.breaks(rows, remark.rule, remark.message, **place, amount=remark.amount)
             return
         for row in rows:
-            self.notes(row, remark.rule, remark.message, action=remark.action, **place)
+            self.notes(
+                row,
+                remark.rule,
+                remark.message,
+                action=remark.action,
+                amount=remark.amount,
+                **place,
+            )
 
     def notes(
         self,
@@ -89,8 +126,15 @@ class Findings:
         action: str,
         path: str | None = None,
         column: str | None = None,
+        amount: float = 0.0,
     ) -> None:
         """Note what is odd about an episode, and how it is taken."""
         self.problems.add(
-            rule, message, path=path, episode=self.numbers[row], column=column, action=action
+            rule,
+            message,
+            path=path,
+            episode=self.numbers[row],
+            column=column,
+            action=action,
+            amount=amount,
         )

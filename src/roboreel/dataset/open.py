@@ -11,8 +11,15 @@ import pyarrow as pa
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import DatasetError, Problem, StorageError
 from roboreel.format import v2, v30
-from roboreel.format.model import INFO, Info, Model, video_path
-from roboreel.format.parse import Problems, parse_info
+from roboreel.format.info import FROM_V1, V1_INFO, parse_info, unknown_version
+from roboreel.format.model import EPISODE, INFO, Info, Model, video_path
+from roboreel.format.parse import Problems
+from roboreel.format.v30_episodes import (
+    EPISODES_FOLDER,
+    EPISODES_TEMPLATE,
+    episode_files,
+    stray_episode_files,
+)
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import Root, open_root
 from roboreel.storage.links import Listing
@@ -43,10 +50,14 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
     files = listing.files
     problems = Problems()
     _note_passed_over(listing, problems)
+    if INFO not in files and V1_INFO in files:
+        raise unknown_version(
+            "this is a dataset of v1.x; roboreel reads v2.0 and later", V1_INFO, FROM_V1
+        )
     if INFO not in files:
         found = [*problems.found, _no_info(files)]
         raise DatasetError(f"'{location}' is not a LeRobot dataset", found)
-    info = parse_info(root.read(INFO), problems, defaults=_templates)
+    info = parse_info(root.read(INFO), problems, defaults=_templates, files=files)
     if info.version is FormatVersion.V30:
         model = _open_v3(root, info, files, problems)
     else:
@@ -100,10 +111,16 @@ def _templates(version: FormatVersion) -> tuple[str, str]:
 
 
 def _open_v3(root: Root, info: Info, files: tuple[str, ...], problems: Problems) -> Model:
-    names = v30.episode_files(files)
+    names = episode_files(files)
     if not names:
+        strays = stray_episode_files(files)
         problems.error(
-            "document.missing", "there is no table of episodes", path=v30.EPISODES_FOLDER
+            "document.missing",
+            f"there is no table of episodes, expected {EPISODES_FOLDER}*/*.parquet",
+            path=strays[0] if strays else EPISODES_FOLDER,
+            action=f"move it to {EPISODES_TEMPLATE.format(chunk_index=0, file_index=0)}"
+            if strays
+            else None,
         )
         problems.raise_errors("the dataset's documents are not complete")
     parts = [_without_stats(root, name) for name in names]
@@ -114,7 +131,7 @@ def _open_v3(root: Root, info: Info, files: tuple[str, ...], problems: Problems)
         problems.error(
             "episode.columns",
             f"the files do not fit together: {error}",
-            path=v30.EPISODES_FOLDER,
+            path=EPISODES_FOLDER,
         )
         problems.raise_errors("the table of episodes cannot be read")
         raise
@@ -144,11 +161,26 @@ def _missing_videos(model: Model, files: tuple[str, ...]) -> list[Problem]:
             rule="video.missing",
             severity="error" if all_missing else "warning",
             message="the videos are not here" if all_missing else "the camera has no video file",
+            path=_expected_video(model, camera),
             column=camera,
-            action="get the 'videos' folder too" if all_missing else "left out on writing",
+            action=_without_videos(camera, all_missing=all_missing),
         )
         for camera in missing
     ]
+
+
+def _without_videos(camera: str, *, all_missing: bool) -> str:
+    remove = f"remove the camera: roboreel features --remove {camera}"
+    if all_missing:
+        return f"download the videos, or {remove}"
+    return f"commands that write refuse without --allow-missing {camera}; or {remove}"
+
+
+def _expected_video(model: Model, camera: str) -> str | None:
+    """The path of a camera's first video, by the documents."""
+    if model.info.version.one_file_per_episode:
+        return v2.expected_path(model.info, model.episodes[EPISODE][0].as_py(), camera)
+    return next((path for path in model.episodes[video_path(camera)].to_pylist() if path), None)
 
 
 def _holds(files: tuple[str, ...], name: str | None) -> bool:

@@ -168,7 +168,7 @@ def _locate_alone(
         written = distinct(columns[EPISODE_INDEX].whole_numbers(0, rows))
         if written != [asked[0].number]:
             message = f"its rows say that they are of episode {', '.join(map(str, written[:5]))}"
-            action = "the file's name and the documents win"
+            action = "the number in the documents is used"
             answer.remarks.append(Remark(0, "table.episode-index", message, action))
     return [0]
 
@@ -197,7 +197,15 @@ def _locate_shared(
         taken = place[1]
         if place[0] != begin:
             message = f"its rows begin at {place[0]}, not at {begin}"
-            answer.remarks.append(Remark(member, "table.episode-rows", message, "the table wins"))
+            answer.remarks.append(
+                Remark(
+                    member,
+                    "table.episode-rows",
+                    message,
+                    "the rows of the table are used",
+                    amount=abs(place[0] - begin),
+                )
+            )
         answer.row_start[member], answer.rows[member] = place[0], place[1] - place[0]
         located.append(member)
     return located
@@ -238,7 +246,8 @@ def _check_index(
         answer.gaps[member] = _gaps_on_grid(seconds, fps, error_s)
     if not counted:
         message = "frame_index does not count 0, 1, 2, …"
-        answer.remarks.append(Remark(member, "table.frame-index", message, "counted anew"))
+        action = "commands that write count it 0, 1, 2, …"
+        answer.remarks.append(Remark(member, "table.frame-index", message, action))
         answer.gaps[member] = True
     if TASK_INDEX in columns:
         answer.tasks[member] = distinct(columns[TASK_INDEX].whole_numbers(start, stop))

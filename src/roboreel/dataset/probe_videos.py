@@ -172,12 +172,14 @@ class _Probe:
         for member, was, now in zip(order, declared.tolist(), resolved.tolist(), strict=True):
             if was != now:
                 message = f"its frames begin at {now} by the packets, at {was} by the documents"
-                self._remark(member, "video.segment", message, "the file wins")
+                off = abs(now - was)
+                self._remark(member, "video.segment", message, "the packets are used", amount=off)
                 start[member] = now
         for before, member in pairwise(order):
-            if start[member] < start[before] + self._asked[before].rows:
+            shared = start[before] + self._asked[before].rows - start[member]
+            if shared > 0:
                 message = f"its frames overlap those of episode {self._asked[before].number}"
-                self._remark(member, "video.overlap", message)
+                self._remark(member, "video.overlap", message, amount=shared)
 
     def _ends(self) -> dict[int, int]:
         """By episode, where the next one's frames begin, or the file ends."""
@@ -191,21 +193,23 @@ class _Probe:
         start, frames = self._answer.start[member], self._asked[member].rows
         if table.frames != frames and abs(_rate(table) / fps - 1) > _RATE_TOLERANCE:
             what = f"the video runs at {_rate(table):.4g} fps, the dataset at {fps:g}"
-            self._remark(member, "video.rate", f"{what}: {table.frames} frames for {frames} rows")
+            message = f"{what}: {table.frames} frames for {frames} rows"
+            self._remark(member, "video.rate", message, amount=abs(_rate(table) / fps - 1))
             return
         if start + frames > table.frames:
             have = max(table.frames - start, 0)
-            self._remark(member, "video.short", f"{have} frames for {frames} rows")
+            message = f"{have} frames for {frames} rows"
+            self._remark(member, "video.short", message, amount=frames - have)
             return
         surplus = end - start - frames
         message = f"{surplus} frames more than rows"
         if surplus and self._asked[member].gaps:
             where = "rows are missing before the last one: frame_index or timestamps have gaps"
-            self._remark(member, "video.long", f"{message}, and {where}")
+            self._remark(member, "video.long", f"{message}, and {where}", amount=surplus)
             return
         if surplus and self._about.alone:
-            action = "frames after the last row are left out"
-            self._remark(member, "video.long", message, action)
+            action = "commands that write leave out the frames after the last row"
+            self._remark(member, "video.long", message, action, amount=surplus)
         self._find_packets(member, start, start + frames)
 
     def _find_packets(self, member: int, start: int, stop: int) -> None:
@@ -250,8 +254,16 @@ class _Probe:
                 )
                 self._remark(member, "video.joined", message, "it is put into a file of its own")
 
-    def _remark(self, member: int, rule: str, message: str, action: str | None = None) -> None:
-        self._answer.remarks.append(Remark(member, rule, message, action))
+    def _remark(
+        self,
+        member: int,
+        rule: str,
+        message: str,
+        action: str | None = None,
+        *,
+        amount: float = 0.0,
+    ) -> None:
+        self._answer.remarks.append(Remark(member, rule, message, action, amount=amount))
 
 
 def _nearest(declared: Int64, table: PacketTable, fps: Fraction) -> Int64:

@@ -32,6 +32,8 @@ class Remark(NamedTuple):
     action: str | None = None
     """How it is taken; None where it breaks the episode."""
     column: str | None = None
+    amount: float = 0.0
+    """How bad it is among remarks of the same rule: larger is worse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

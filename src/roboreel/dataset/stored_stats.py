@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from roboreel.errors import DatasetError, StorageError
-from roboreel.format import v2, v21, v30
+from roboreel.format import v2, v21
 from roboreel.format.inventory import Int64
 from roboreel.format.model import EPISODE
 from roboreel.format.stats import Stats
 from roboreel.format.stats_block import StatsBlock, blocks_of
 from roboreel.format.stats_columns import blocks_of_rows, stats_columns
+from roboreel.format.v30_episodes import episode_files, whole_numbers
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile, stretches
@@ -71,7 +72,7 @@ def open_stored_stats(root: Root, version: FormatVersion, files: Iterable[str]) 
     names = list(files)
     if version is FormatVersion.V21 and v2.EPISODE_STATS in names:
         return _StatsLines(root, v2.EPISODE_STATS)
-    return _StatsTables(root, v30.episode_files(names) if version is FormatVersion.V30 else [])
+    return _StatsTables(root, episode_files(names) if version is FormatVersion.V30 else [])
 
 
 class _StatsLines(StoredStats):
@@ -164,7 +165,7 @@ class _StatsTables(StoredStats):
             with TableFile(self._root, name) as file:
                 for rows in stretches(file.footer.row_group_rows, least=_BLOCK_ROWS):
                     table = file.rows(rows.start, rows.stop)
-                    episodes, start = table[EPISODE].to_pylist(), 0
+                    episodes, start = whole_numbers(table[EPISODE]).to_pylist(), 0
                     for block in blocks_of_rows(table):
                         yield episodes[start : start + block.episodes], block
                         start += block.episodes
@@ -218,7 +219,7 @@ class _StatsTables(StoredStats):
             numbers, parts = [np.zeros(0, dtype=np.int64)], []
             for at, name in enumerate(self._names):
                 with TableFile(self._root, name, "columns") as file:
-                    numbers.append(file.read([EPISODE])[EPISODE].to_numpy())
+                    numbers.append(whole_numbers(file.read([EPISODE])[EPISODE]).to_numpy())
                     rows_of_groups = file.footer.row_group_rows
                 parts += [(at, rows) for rows in stretches(rows_of_groups, least=_BLOCK_ROWS)]
             self._known = _Places.of_stretches(np.concatenate(numbers), parts)

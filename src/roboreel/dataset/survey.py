@@ -111,4 +111,7 @@ def _settle_lengths(rows: Int64, findings: Findings) -> None:
             message = (
                 f"its length is {declared[row]} in the documents, its table has {rows[row]} rows"
             )
-            findings.notes(row, "episode.length", message, action="the table wins")
+            off = abs(int(rows[row]) - int(declared[row]))
+            findings.notes(
+                row, "episode.length", message, action="the rows of the table are used", amount=off
+            )

@@ -16,11 +16,12 @@ from roboreel.dataset.probing import Probing
 from roboreel.dataset.questions import Questions, flat
 from roboreel.dataset.whole_std import pooled_stds
 from roboreel.errors import DatasetError
-from roboreel.format import v2, v30
+from roboreel.format import v2
 from roboreel.format.depth import has_camera_stats
 from roboreel.format.inventory import Bools, Int64
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.format.stats import CAMERA_AXES
+from roboreel.format.v30_episodes import episode_files
 from roboreel.format.version import FormatVersion
 
 _PART_BYTES = 8 << 20
@@ -65,7 +66,7 @@ def survey_stats(
 
 def statistics_files(dataset: Dataset) -> list[str]:
     """The documents that hold the dataset's statistics, as far as they are there."""
-    names = [v2.EPISODE_STATS, v2.GLOBAL_STATS, *v30.episode_files(dataset.files)]
+    names = [v2.EPISODE_STATS, v2.GLOBAL_STATS, *episode_files(dataset.files)]
     return [name for name in names if name in dataset.files]
 
 
@@ -75,7 +76,7 @@ def _questions(findings: Findings) -> Questions:
     parts: list[tuple[str, int, int]] = []
     if dataset.version is FormatVersion.V30:
         parts = [
-            (name, 0, findings.files[name].size_bytes) for name in v30.episode_files(dataset.files)
+            (name, 0, findings.files[name].size_bytes) for name in episode_files(dataset.files)
         ]
     elif dataset.version is FormatVersion.V21 and v2.EPISODE_STATS in findings.files:
         size = findings.files[v2.EPISODE_STATS].size_bytes
@@ -168,5 +169,5 @@ def _report(name: str, count: int, findings: Findings) -> None:
     features = findings.dataset.features
     message = f"the statistics of {count} episodes are not usable, or of another length"
     unknown = name in features and features[name].is_camera and not has_camera_stats(features[name])
-    action = "left out" if unknown else "computed anew"
+    action = "commands that write " + ("leave them out" if unknown else "recompute them")
     findings.problems.add("stats.usable", message, column=name, action=action)

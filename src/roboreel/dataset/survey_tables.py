@@ -64,7 +64,7 @@ def _readable(findings: Findings) -> dict[str, list[int]]:
     readable: dict[str, list[int]] = {}
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
         if path is None or path not in present:
-            findings.breaks(members, "table.missing", "its table file is not there", path=path)
+            findings.missing(members, "table.missing", "table file", path=path)
         elif alone and len(members) > 1:
             message = f"the file of {len(members)} episodes, where each has its own"
             findings.breaks(members, "table.shared", message, path=path)
@@ -123,5 +123,9 @@ def _report_supplied(found: TablesFound, findings: Findings) -> None:
         if without:
             message = f"{len(without)} table files have no such column"
             findings.problems.add(
-                "table.index-columns", message, path=without[0], column=name, action="supplied"
+                "table.index-columns",
+                message,
+                path=without[0],
+                column=name,
+                action="commands that write supply it",
             )

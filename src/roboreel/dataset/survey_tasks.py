@@ -59,7 +59,7 @@ def _tasks_by_rows(
     for offset, text in enumerate(dict.fromkeys(unused), start=1):
         found[top + offset] = text
     message = "there is no task list"
-    action = "each task_index is taken for the task of the episodes that have only this one"
+    action = "each task_index is read as the task of the episodes that have only this one"
     findings.problems.add("task.by-rows", message, action=action)
     return dict(sorted(found.items()))
 
@@ -78,6 +78,6 @@ def _tasks_of_episodes(
         result.append(texts or by_rows)
     if supplied:
         message = f"{supplied} episodes list no task"
-        action = "those of their rows are listed"
+        action = "commands that write list those of their rows"
         findings.problems.add("episode.tasks", message, action=action)
     return result

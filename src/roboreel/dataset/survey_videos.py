@@ -105,7 +105,8 @@ def _readable(findings: Findings, camera: str) -> dict[str, list[int]]:
     readable: dict[str, list[int]] = {}
     for path, members in rows_by_path(dataset.episodes[video_path(camera)]).items():
         if path is None:
-            breaks(members, "video.missing", "its video file is not there", path=path)
+            what = "video file"
+            findings.missing(members, "video.missing", what, path=path, column=camera)
         elif path in findings.files:
             breaks(members, "video.shared", "the file of another camera too", path=path)
         elif alone and len(members) > 1:

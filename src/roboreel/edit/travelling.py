@@ -10,6 +10,7 @@ from roboreel.edit.unite import United
 from roboreel.errors import PlanError
 from roboreel.format import v2, v30
 from roboreel.format.model import DATA_PATH, INFO, Model, video_path
+from roboreel.format.v30_episodes import EPISODES_FOLDER
 from roboreel.format.version import FormatVersion
 
 
@@ -58,7 +59,7 @@ def _written(model: Model) -> set[str]:
 
 def _documents(version: FormatVersion) -> Iterable[str]:
     if version is FormatVersion.V30:
-        return (INFO, v30.TASK_TABLE, v30.GLOBAL_STATS, v30.EPISODES_FOLDER)
+        return (INFO, v30.TASK_TABLE, v30.GLOBAL_STATS, EPISODES_FOLDER)
     return (*v2.DOCUMENTS, v2.EPISODE_STATS if version.has_episode_stats else v2.GLOBAL_STATS)
 
 

@@ -54,20 +54,29 @@ def compare_names(
     for name, feature in features.items():
         if not feature.is_video and name not in columns and name not in INDEX_DTYPES:
             message = "declared, but no table has this column"
-            problems.add("feature.absent", message, column=name, action="left out")
+            problems.add(
+                "feature.absent", message, column=name, action="commands that write leave it out"
+            )
     for name, item in columns.items():
         if name in features and features[name].is_video and name in inventory.cameras:
             message = "the tables have a column with the name of a camera stored as video"
-            problems.add("table.columns", message, column=name, action="the column is left out")
+            problems.add(
+                "table.columns",
+                message,
+                column=name,
+                action="commands that write leave the column out",
+            )
         elif name in features and not features[name].is_video:
             continue
         elif not is_feature_name(name):
             message = "the tables have a column whose name no feature can have"
-            problems.add("table.columns", message, column=name, action="left out")
+            problems.add(
+                "table.columns", message, column=name, action="commands that write leave it out"
+            )
         elif name not in INDEX_DTYPES:
             made = feature_from_arrow(name, item.type, inventory.shapes.get(name, ()))
             message = f"the tables have a column that is not declared ({item.type})"
-            action = f"declared as {made.dtype} {list(made.shape)}"
+            action = f"commands that write declare it as {made.dtype} {list(made.shape)}"
             problems.add("feature.undeclared", message, column=name, action=action)
 
 
@@ -126,12 +135,22 @@ def compare_video(feature: Feature, streams: Sequence[StreamFacts], problems: Pr
     if not any(size in declared for size in sizes) or len(sizes) > 1:
         found = ", ".join(f"{height}×{width}" for height, width in sizes)
         message = f"declared as {'×'.join(map(str, feature.shape))}, its pictures are {found}"
-        problems.add("video.size", message, column=feature.name, action="kept as declared")
+        problems.add(
+            "video.size",
+            message,
+            column=feature.name,
+            action="commands that write keep the declaration",
+        )
     codecs = sorted({codec_name(stream.codec) for stream in streams})
     said = feature.video_facts.get("video.codec")
     if isinstance(said, str) and [same_codec(said)] != codecs:
         message = f"declared as {said}, its files hold {', '.join(codecs)}"
-        problems.add("video.codec", message, column=feature.name, action="kept as declared")
+        problems.add(
+            "video.codec",
+            message,
+            column=feature.name,
+            action="commands that write keep the declaration",
+        )
 
 
 def joined_type(known: pa.Field, item: pa.Field) -> tuple[pa.DataType | None, Problem | None]:
@@ -147,7 +166,7 @@ def joined_type(known: pa.Field, item: pa.Field) -> tuple[pa.DataType | None, Pr
         severity="warning" if joined is not None else "error",
         message=f"is {known.type} in some tables and {item.type} in others",
         column=item.name,
-        action=f"written as {joined}" if joined is not None else None,
+        action=f"commands that write make it {joined}" if joined is not None else None,
     )
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from roboreel.format.extras import extra_column
 from roboreel.format.feature import Feature
 from roboreel.format.json_types import Json
-from roboreel.format.layout import EpisodeFiles, fill_each
+from roboreel.format.layout import FileFinder, Wanted, fill_each
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
@@ -32,6 +32,7 @@ from roboreel.format.parse import (
     check_totals,
     parse_lines,
     parse_tasks,
+    report_no_tasks,
     usable_splits,
     whole_number,
     with_missing_tasks,
@@ -56,19 +57,20 @@ def paths_of_episodes(
     """
     if not episodes:  # a template that nothing needs may be anything
         return []
+    named = {"video_key": camera} if camera else {}
     return fill_each(
         template,
-        (
-            {
-                "episode_chunk": episode // chunks_size,
-                "episode_index": episode,
-                "video_key": camera,
-                "chunk_index": episode // chunks_size,
-                "file_index": episode,
-            }
+        [
+            {"episode_chunk": episode // chunks_size, "episode_index": episode, **named}
             for episode in episodes
-        ),
+        ],
     )
+
+
+def expected_path(info: Info, episode: int, camera: str = "") -> str:
+    """The path of an episode's table, or of a camera's video of it, by the path template."""
+    template = (info.video_path or VIDEO_TEMPLATE) if camera else info.data_path
+    return paths_of_episodes(template, [episode], info.chunks_size, camera)[0]
 
 
 def parse(
@@ -86,8 +88,13 @@ def parse(
         problems.error("document.missing", "the list of episodes is not there", path=EPISODES)
     problems.raise_errors("the dataset's documents are not complete")
     rows = _episodes(documents[EPISODES], problems)
-    tasks = _tasks(documents.get(TASK_LIST), problems)
-    tasks = with_missing_tasks(tasks, ((r[EPISODE], r[TASKS]) for r in rows), problems)
+    stated = whole_number(info.totals.get("total_episodes")) or 0
+    if not documents[EPISODES].strip() and stated > 0:
+        message = f"the list of episodes is empty, info.json states {stated}"
+        problems.error("document.readable", message, path=EPISODES)
+    listed = _tasks(documents.get(TASK_LIST), problems)
+    unlisted = problems if listed else Problems()  # without a list, that is what there is to say
+    tasks = with_missing_tasks(listed, ((r[EPISODE], r[TASKS]) for r in rows), unlisted)
     problems.raise_errors("the dataset's documents cannot be read")
     table = _locate(info, rows, files, problems)
     counted = {
@@ -106,7 +113,7 @@ def parse(
         info=info,
         tasks=tasks,
         episodes=table,
-        has_task_list=TASK_LIST in documents,
+        has_task_list=bool(listed),
         extra_columns=names,
         problems=tuple(problems.found),
         **split_files(files, _used(info, table)),
@@ -134,7 +141,7 @@ def _episodes(document: bytes, problems: Problems) -> list[dict[str, Json]]:
             "episode.contiguous",
             f"episode numbers are not 0…{len(ordered) - 1}: from the {gaps[0]} on they have gaps",
             path=EPISODES,
-            action="numbered anew on writing",
+            action="commands that write number them 0, 1, 2, …",
         )
     return ordered
 
@@ -146,11 +153,8 @@ def _task_texts(entry: Mapping[str, Json]) -> list[str]:
 
 
 def _tasks(document: bytes | None, problems: Problems) -> dict[int, str]:
-    if document is None:
-        action = "made from the episodes' tasks"
-        problems.add(
-            "document.missing", "the task list is not there", path=TASK_LIST, action=action
-        )
+    if document is None or not document.strip():
+        report_no_tasks(TASK_LIST, "is missing" if document is None else "is empty", problems)
         return {}
     lines = parse_lines(document, TASK_LIST)
     return parse_tasks(((f"{TASK_LIST}, line {n}", entry) for n, entry in lines), problems)
@@ -159,7 +163,7 @@ def _tasks(document: bytes | None, problems: Problems) -> dict[int, str]:
 def _locate(
     info: Info, rows: list[dict[str, Json]], files: tuple[str, ...], problems: Problems
 ) -> pa.Table:
-    finder = EpisodeFiles(files)
+    finder = FileFinder(files)
     episodes = [row[EPISODE] for row in rows]
     lengths = pa.array([row[LENGTH] for row in rows], pa.int64())
     zeros = pa.array([0] * len(rows), pa.int64())
@@ -194,27 +198,14 @@ def _paths(
     usual: str,
     episodes: list[int],
     camera: str,
-    finder: EpisodeFiles,
+    finder: FileFinder,
     problems: Problems,
 ) -> pa.Array:
-    found: list[str | None] = [*paths_of_episodes(template, episodes, info.chunks_size, camera)]
-    moved: list[int] = []
-    absent = [at for at, path in enumerate(found) if path not in finder]
-    places = paths_of_episodes(usual, [episodes[at] for at in absent], info.chunks_size, camera)
-    for at, place in zip(absent, places, strict=True):
-        found[at] = finder.search(place)
-        if found[at] is not None:
-            moved.append(episodes[at])
-    if moved:
-        problems.add(
-            "info.path-template",
-            f"template '{template}' does not lead to the files of {len(moved)} episodes",
-            path=INFO,
-            episode=moved[0],
-            column=camera or None,
-            action=f"found e.g. '{found[episodes.index(moved[0])]}'",
-        )
-    return pa.array(found, pa.string())
+    paths = [
+        paths_of_episodes(each, episodes, info.chunks_size, camera) for each in (template, usual)
+    ]
+    wanted = [Wanted(path, place, None) for path, place in zip(*paths, strict=True)]
+    return pa.array(finder.find(template, wanted, camera, problems), pa.string())
 
 
 def _extra_names(rows: list[dict[str, Json]], problems: Problems) -> list[str]:
@@ -222,7 +213,13 @@ def _extra_names(rows: list[dict[str, Json]], problems: Problems) -> list[str]:
     names = list(dict.fromkeys(name for row in rows for name in row if name not in known))
     for name in [name for name in names if is_layout(name)]:
         message = "a field with a name that the format uses for places and statistics"
-        problems.add("episode.fields", message, path=EPISODES, column=name, action="left out")
+        problems.add(
+            "episode.fields",
+            message,
+            path=EPISODES,
+            column=name,
+            action="commands that write leave it out",
+        )
     return [name for name in names if not is_layout(name)]
 
 

@@ -9,7 +9,7 @@ from roboreel.format import v2, v20
 from roboreel.format.feature import Feature
 from roboreel.format.json_types import Json
 from roboreel.format.model import EPISODE, INFO, Model
-from roboreel.format.parse import parse_line
+from roboreel.format.parse import parse_line, whole_number
 from roboreel.format.stats import Stats, parse_stats
 from roboreel.format.stats_block import StatsBlock
 from roboreel.format.version import FormatVersion
@@ -56,8 +56,8 @@ def parse_episode_stats(line: bytes, number: int) -> tuple[int, Stats] | None:
         DatasetError: the line is no JSON object.
     """
     entry = parse_line(line, v2.EPISODE_STATS, number)
-    episode, stats = entry.get(EPISODE), entry.get("stats")
-    if isinstance(episode, int) and isinstance(stats, Mapping):
+    episode, stats = whole_number(entry.get(EPISODE)), entry.get("stats")
+    if episode is not None and isinstance(stats, Mapping):
         return episode, parse_stats(stats)
     return None
 

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.format import v21
 from roboreel.format.feature import is_list
 from roboreel.format.json_types import Json
-from roboreel.format.layout import fill
+from roboreel.format.layout import FileFinder
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
     INFO,
     LENGTH,
-    ROW_START,
-    ROW_STOP,
     TASKS,
     Info,
     Model,
-    frame_start,
-    frame_stop,
     is_layout,
     split_files,
     video_path,
@@ -32,21 +27,27 @@ from roboreel.format.parse import (
     Problems,
     check_totals,
     parse_tasks,
+    report_no_tasks,
     usable_splits,
     with_missing_tasks,
 )
+from roboreel.format.v30_episodes import (
+    CHUNK_INDEX,
+    EPISODES_FOLDER,
+    FILE_INDEX,
+    FROM_INDEX,
+    TO_INDEX,
+    episode_files,
+    is_number,
+    require_columns,
+    stray_episode_files,
+)
+from roboreel.format.v30_places import place_frames, place_rows
 
 TASK_TABLE, GLOBAL_STATS = "meta/tasks.parquet", "meta/stats.json"
-EPISODES_TEMPLATE = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
-EPISODES_FOLDER = "meta/episodes/"
 DATA_TEMPLATE = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_TEMPLATE = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 DEFAULT_DATA_FILE_MB, DEFAULT_VIDEO_FILE_MB = 100, 200
-FROM_INDEX, TO_INDEX = "dataset_from_index", "dataset_to_index"
-CHUNK_INDEX, FILE_INDEX = "chunk_index", "file_index"
-_LARGEST = 1 << 31
-"""No dataset has as many episodes, files or frames of an episode; sums of them stay far from 64 bits."""
-
 feature_spec = v21.feature_spec
 
 
@@ -66,19 +67,20 @@ def parse(
         files: names of all files of the dataset.
         problems: collects what is odd.
     """
-    _require(info, episodes, problems)
-    episodes = _in_order(episodes, problems)
+    _report_strays(files, problems)
+    episodes = _in_order(require_columns(info, episodes, problems), problems)
     numbers = episodes[EPISODE].to_pylist()
     texts = _tasks_of_episodes(episodes, problems)
-    tasks = _tasks(task_table, problems)
-    tasks = with_missing_tasks(tasks, zip(numbers, texts, strict=True), problems)
+    listed = _tasks(task_table, problems)
+    unlisted = problems if listed else Problems()  # without a list, that is what there is to say
+    tasks = with_missing_tasks(listed, zip(numbers, texts, strict=True), unlisted)
     columns = {
         EPISODE: pa.array(numbers, pa.int64()),
         TASKS: pa.array(texts, pa.list_(pa.string())),
     }
-    columns |= _rows(info, episodes)
-    for camera in info.cameras:
-        columns |= _frames(info, episodes, camera, columns[LENGTH], problems)
+    finder = FileFinder(files)
+    columns |= place_rows(info, episodes, DATA_TEMPLATE, finder, problems)
+    columns |= place_frames(info, episodes, VIDEO_TEMPLATE, finder, problems)
     extra = tuple(n for n in episodes.column_names if n not in columns and not is_layout(n))
     _note_left_out(info, episodes, problems)
     table = pa.table(columns)
@@ -96,7 +98,7 @@ def parse(
         info=info,
         tasks=tasks,
         episodes=table,
-        has_task_list=task_table is not None,
+        has_task_list=bool(listed),
         extra_columns=extra,
         problems=tuple(problems.found),
         **split_files(files, _used(info, table, files)),
@@ -122,55 +124,16 @@ def _note_left_out(info: Info, episodes: pa.Table, problems: Problems) -> None:
                 path=EPISODES_FOLDER,
                 column=name,
                 severity="note",
-                action="left out",
+                action="commands that write leave it out",
             )
 
 
-def _require(info: Info, episodes: pa.Table, problems: Problems) -> None:
-    """Refuse tables of episodes whose numbers are no numbers."""
-    places = [f"data/{CHUNK_INDEX}", f"data/{FILE_INDEX}"]
-    for name in (EPISODE, LENGTH, *places):
-        if name not in episodes.column_names:
-            problems.error("episode.columns", f"column '{name}' is missing", path=EPISODES_FOLDER)
-        elif episodes[name].null_count:
-            message = f"column '{name}' lacks values"
-            problems.error("episode.columns", message, path=EPISODES_FOLDER)
-    cameras = [f"videos/{camera}/" for camera in info.cameras]
-    whole = [
-        EPISODE,
-        LENGTH,
-        *places,
-        FROM_INDEX,
-        *(p + n for p in cameras for n in (CHUNK_INDEX, FILE_INDEX)),
-    ]
-    for name in [name for name in whole if name in episodes.column_names]:
-        _require_whole(episodes[name], name, problems)
-    for name in [f"{prefix}from_timestamp" for prefix in cameras]:
-        if name in episodes.column_names and not _is_number(episodes[name].type):
-            message = f"column '{name}' must hold seconds, found {episodes[name].type}"
-            problems.error("episode.columns", message, path=EPISODES_FOLDER)
-    problems.raise_errors("the table of episodes cannot be read")
-
-
-def _require_whole(column: pa.ChunkedArray, name: str, problems: Problems) -> None:
-    lowest = int(name == LENGTH)
-    if pa.types.is_null(column.type):
-        return
-    if not pa.types.is_integer(column.type):
-        message = f"column '{name}' must hold whole numbers, found {column.type}"
-    elif len(column) > column.null_count and (
-        pc.min(column).as_py() < lowest or pc.max(column).as_py() >= _LARGEST
-    ):
-        message = f"column '{name}' holds numbers below {lowest} or beyond {_LARGEST}"
-    else:
-        return
-    problems.error("episode.columns", message, path=EPISODES_FOLDER)
-
-
-def _is_number(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_null(type_)
-    )
+def _report_strays(files: Iterable[str], problems: Problems) -> None:
+    """Report tables below `meta/episodes` that are not part of the table of episodes."""
+    for name in stray_episode_files(files):
+        message = f"is not one folder below {EPISODES_FOLDER}, where readers look for episodes"
+        action = "ignored; commands that write leave it behind"
+        problems.add("file.unused", message, path=name, action=action)
 
 
 def _in_order(episodes: pa.Table, problems: Problems) -> pa.Table:
@@ -180,7 +143,7 @@ def _in_order(episodes: pa.Table, problems: Problems) -> pa.Table:
         problems.error("episode.unique", "listed twice", path=EPISODES_FOLDER, episode=number)
     if len(numbers) and numbers[-1] != len(numbers) - 1:
         message = f"episode numbers are not 0…{len(numbers) - 1}"
-        action = "numbered anew on writing"
+        action = "commands that write number them 0, 1, 2, …"
         problems.add("episode.contiguous", message, path=EPISODES_FOLDER, action=action)
     return ordered
 
@@ -192,9 +155,7 @@ def _tasks_of_episodes(episodes: pa.Table, problems: Problems) -> list[list[str]
             return known
         return [_texts(value) for value in episodes[TASKS].to_pylist()]
     message = "the table of episodes has no 'tasks' column of texts"
-    problems.add(
-        "episode.columns", message, path=EPISODES_FOLDER, action="taken as no tasks listed"
-    )
+    problems.add("episode.columns", message, path=EPISODES_FOLDER, action="read as no tasks listed")
     return [[] for _ in range(len(episodes))]
 
 
@@ -220,15 +181,12 @@ def _texts(value: Json) -> list[str]:
 
 
 def _tasks(table: pa.Table | None, problems: Problems) -> dict[int, str]:
-    if table is None:
-        action = "made from the episodes' tasks"
-        problems.add(
-            "document.missing", "the task list is not there", path=TASK_TABLE, action=action
-        )
+    if not table:
+        report_no_tasks(TASK_TABLE, "is missing" if table is None else "is empty", problems)
         return {}
     texts = [f.name for f in table.schema if _holds_texts(f.type) and not is_list(f.type)]
     names = [name for name in ("task", "__index_level_0__", *texts) if name in texts]
-    whole = [f.name for f in table.schema if _is_number(f.type)]
+    whole = [f.name for f in table.schema if is_number(f.type)]
     if not names or "task_index" not in whole:
         message = f"needs the columns 'task_index' and 'task', has {table.column_names}"
         problems.error("task.entry", message, path=TASK_TABLE)
@@ -236,114 +194,17 @@ def _tasks(table: pa.Table | None, problems: Problems) -> dict[int, str]:
     others = [name for name in table.column_names if name not in ("task_index", names[0])]
     if others:
         message = f"tasks have more than an index and a text: {', '.join(others)}"
-        problems.add("task.fields", message, path=TASK_TABLE, action="left out")
+        problems.add(
+            "task.fields", message, path=TASK_TABLE, action="commands that write leave them out"
+        )
     entries = table.select(["task_index", names[0]]).rename_columns(["task_index", "task"])
     rows = enumerate(entries.to_pylist())
     return parse_tasks(((f"{TASK_TABLE}, row {n}", row) for n, row in rows), problems)
 
 
-def _rows(info: Info, episodes: pa.Table) -> dict[str, pa.Array | pa.ChunkedArray]:
-    lengths = episodes[LENGTH].to_numpy().astype(np.int64)
-    file_key = _file_keys(episodes, "data/")
-    if FROM_INDEX in episodes.column_names and not episodes[FROM_INDEX].null_count:
-        start = episodes[FROM_INDEX].to_numpy().astype(np.int64)
-    else:
-        start = np.cumsum(lengths) - lengths
-    keys, place = np.unique(file_key, return_inverse=True)
-    first_of_file = np.full(len(keys), np.iinfo(np.int64).max)
-    np.minimum.at(first_of_file, place.reshape(-1), start)
-    base = first_of_file[place.reshape(-1)]
-    return {
-        LENGTH: pa.array(lengths),
-        DATA_PATH: _paths(info.data_path, episodes, "data/"),
-        ROW_START: pa.array(start - base),
-        ROW_STOP: pa.array(start - base + lengths),
-    }
-
-
-def _frames(
-    info: Info, episodes: pa.Table, camera: str, lengths: pa.Array, problems: Problems
-) -> dict[str, pa.Array]:
-    prefix = f"videos/{camera}/"
-    wanted = (f"{prefix}{CHUNK_INDEX}", f"{prefix}{FILE_INDEX}", f"{prefix}from_timestamp")
-    absent = [name for name in wanted if name not in episodes.column_names]
-    if absent:
-        message = f"the table of episodes lacks {', '.join(absent)}"
-        problems.add("episode.columns", message, path=EPISODES_FOLDER, column=camera)
-        nothing = pa.nulls(len(episodes), pa.int64())
-        paths = pa.nulls(len(episodes), pa.string())
-        return {
-            video_path(camera): paths,
-            frame_start(camera): nothing,
-            frame_stop(camera): nothing,
-        }
-    seconds = pc.fill_null(episodes[wanted[2]].cast(pa.float64(), safe=False), np.nan).to_numpy()
-    sound = np.isfinite(seconds) & (seconds >= 0) & (seconds < 1e9)
-    start = np.rint(np.where(sound, seconds, 0) * float(info.fps)).astype(np.int64)
-    stop = start + lengths.to_numpy()
-    _compare_ends(info, episodes, camera, seconds, lengths.to_numpy(), problems)
-    paths = _paths(info.video_path or VIDEO_TEMPLATE, episodes, prefix, camera)
-    known = pa.array(sound)
-    return {
-        video_path(camera): pc.if_else(known, paths, None),
-        frame_start(camera): pa.array(start),
-        frame_stop(camera): pa.array(stop),
-    }
-
-
-def _compare_ends(
-    info: Info,
-    episodes: pa.Table,
-    camera: str,
-    begin: np.ndarray[tuple[int], np.dtype[np.float64]],
-    lengths: np.ndarray[tuple[int], np.dtype[np.int64]],
-    problems: Problems,
-) -> None:
-    """Report episodes whose time span in the video is not that of their length."""
-    name = f"videos/{camera}/to_timestamp"
-    if name not in episodes.column_names or not _is_number(episodes[name].type):
-        return
-    end = pc.fill_null(episodes[name].cast(pa.float64(), safe=False), np.nan).to_numpy()
-    with np.errstate(invalid="ignore"):
-        wrong = np.flatnonzero(np.abs((end - begin) * float(info.fps) - lengths) > 1)
-    if len(wrong):
-        first = int(wrong[0])
-        message = (
-            f"{len(wrong)} episodes have another duration in the video than frames: the first"
-            f" {end[first] - begin[first]:.4g} s for {lengths[first]} frames"
-        )
-        episode = int(episodes[EPISODE][first].as_py())
-        action = "its length and first frame are taken"
-        problems.add("video.duration", message, episode=episode, column=camera, action=action)
-
-
-def _file_keys(episodes: pa.Table, prefix: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    chunk, file = (
-        pc.fill_null(episodes[prefix + name].cast(pa.int64()), -1).to_numpy()
-        for name in (CHUNK_INDEX, FILE_INDEX)
-    )
-    return np.asarray(chunk << 32 | file, dtype=np.int64)
-
-
-def _paths(template: str, episodes: pa.Table, prefix: str, camera: str = "") -> pa.Array:
-    keys, place = np.unique(_file_keys(episodes, prefix), return_inverse=True)
-    paths = [
-        fill(template, video_key=camera, chunk_index=key >> 32, file_index=key & 0xFFFFFFFF)
-        if key >= 0
-        else None
-        for key in keys.tolist()
-    ]
-    return pa.array(paths, pa.string()).take(pa.array(place.reshape(-1)))
-
-
-def episode_files(files: Iterable[str]) -> list[str]:
-    """The files of the table of episodes, in order."""
-    return [n for n in files if n.startswith(EPISODES_FOLDER) and n.endswith(".parquet")]
-
-
 def _used(info: Info, table: pa.Table, files: Iterable[str]) -> frozenset[str]:
     columns = [DATA_PATH, *(video_path(camera) for camera in info.cameras)]
     paths = {path for column in columns for path in pc.unique(table[column]).to_pylist()}
-    ours = {name for name in files if name.startswith(EPISODES_FOLDER)}
+    ours = set(episode_files(files))
     documents = {INFO, TASK_TABLE, GLOBAL_STATS}
     return frozenset({path for path in paths if path is not None} | documents | ours)

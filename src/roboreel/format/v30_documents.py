@@ -27,17 +27,19 @@ from roboreel.format.stats import Stats, stats_to_json
 from roboreel.format.stats_block import StatsBlock
 from roboreel.format.stats_columns import with_stats
 from roboreel.format.v30 import (
-    CHUNK_INDEX,
     DATA_TEMPLATE,
     DEFAULT_DATA_FILE_MB,
     DEFAULT_VIDEO_FILE_MB,
+    GLOBAL_STATS,
+    TASK_TABLE,
+    VIDEO_TEMPLATE,
+)
+from roboreel.format.v30_episodes import (
+    CHUNK_INDEX,
     EPISODES_TEMPLATE,
     FILE_INDEX,
     FROM_INDEX,
-    GLOBAL_STATS,
-    TASK_TABLE,
     TO_INDEX,
-    VIDEO_TEMPLATE,
 )
 from roboreel.format.version import FormatVersion
 

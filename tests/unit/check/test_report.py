@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,14 @@ import roboreel
 from roboreel.cli.main import app
 from roboreel.format.rules import RULES
 from roboreel.testing import FeatureSet, Version, make_dataset
-from tests.mutate import LFS_POINTER, edit_info, episode_table, episode_video, set_column
+from tests.mutate import (
+    LFS_POINTER,
+    edit_info,
+    edit_lines,
+    episode_table,
+    episode_video,
+    set_column,
+)
 from tests.unit.check.breaks import CAMERAS, TOP, column, in_each
 
 VERSIONS: tuple[Version, ...] = ("v2.0", "v2.1", "v3.0")
@@ -175,3 +183,44 @@ def test_an_lfs_pointer_is_named_for_every_kind_of_file(made: Path) -> None:
         (made / name).write_bytes(LFS_POINTER)
         (problem,) = roboreel.check(made).problems
         assert (problem.rule, "git-LFS" in problem.message) == ("document.readable", True)
+
+
+def test_the_worst_of_a_group_stands_for_all_in_text_and_json(made: Path) -> None:
+    for episode, (rows, late) in enumerate(((12, 0.1), (11, 0.5), (15, 0.2))):
+        times = pa.array(np.arange(rows, dtype=np.float32) / 30 + np.float32(late))
+        set_column(episode_table(made, episode), "timestamp", times)
+        frozen = pa.array([1.0] * rows, pa.float32())
+        set_column(episode_table(made, episode), "next.reward", frozen)
+    edit_lines(
+        made / "meta/episodes.jsonl",
+        lambda lines: [
+            {**line, "length": line["length"] + off}
+            for line, off in zip(lines, (1, 2, 7), strict=True)
+        ],
+    )
+    report = roboreel.check(made)
+    worst = {group.worst.rule: group.worst.episode for group in report.groups}
+    assert (worst["table.timestamps"], worst["episode.length"]) == (1, 2)
+    text = command(made).stdout
+    assert "timestamps are up to 0.5 s away from k / fps [episode 1" in text
+    assert "its length is 22 in the documents, its table has 15 rows [episode 2" in text
+    groups = json.loads(command(made, "--json").stdout)["groups"]
+    found = next(group for group in groups if group["rule"] == "table.timestamps")
+    assert found["worst"]["episode"] == 1
+    assert (found["count"], found["episodes"], found["severity"]) == (3, 3, "error")
+    assert [g["worst"] for g in groups] == [g.worst.to_json() for g in report.groups]
+
+
+def test_the_worst_video_of_a_group_stands_for_all(tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "a", version="v2.1", episodes=(12, 11, 15), cameras=CAMERAS)
+    longer = make_dataset(tmp_path / "b", version="v2.1", episodes=(14, 19, 16), cameras=CAMERAS)
+    for episode in range(3):
+        shutil.copy(episode_video(longer, TOP, episode), episode_video(source, TOP, episode))
+    worst = {group.worst.rule: group.worst.episode for group in roboreel.check(source).groups}
+    assert worst["video.long"] == 1
+    short = make_dataset(tmp_path / "c", version="v2.1", episodes=(10,), cameras=CAMERAS)
+    for episode in range(3):
+        shutil.copy(episode_table(longer, episode), episode_table(source, episode))
+        shutil.copy(episode_video(short, TOP, 0), episode_video(source, TOP, episode))
+    worst = {group.worst.rule: group.worst.episode for group in roboreel.check(source).groups}
+    assert worst["video.short"] == 1

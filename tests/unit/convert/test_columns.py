@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 import roboreel
+from roboreel.testing import Version, make_dataset
 from tests.judge import differences, faults
 from tests.mutate import (
     drop_columns,
@@ -133,3 +134,29 @@ def test_names_of_dimensions_stay_as_they_are(v21: Path, tmp_path: Path, names: 
     for out in ("there", "back"):
         spec = read(tmp_path / out).info["features"]["action"]
         assert spec.get("names", "absent") == names
+
+
+def _doubled(type_: pa.DataType) -> pa.DataType:
+    if pa.types.is_fixed_size_list(type_):
+        return pa.list_(_doubled(type_.value_type), type_.list_size)
+    return pa.float64() if pa.types.is_float32(type_) else type_
+
+
+@pytest.mark.parametrize("to", ["v2.1", "v3.0"])
+@pytest.mark.parametrize("version", ["v2.0", "v2.1", "v3.0"])
+def test_doubles_where_float32_is_declared_are_taken_alike_in_every_version(
+    tmp_path: Path, version: Version, to: str
+) -> None:
+    root = make_dataset(tmp_path / "a", version=version, episodes=(5, 4), cameras={})
+    for path in root.glob("data/**/*.parquet"):
+        edit_table(
+            path,
+            lambda table: table.cast(
+                pa.schema([item.with_type(_doubled(item.type)) for item in table.schema])
+            ),
+        )
+    found = roboreel.check(root).problems
+    assert {(p.rule, p.severity) for p in found} == {("feature.dtype", "warning")}
+    assert {p.column for p in found} == {"observation.state", "action", "next.reward", "timestamp"}
+    roboreel.convert(root, to=to, out=tmp_path / "b")
+    assert roboreel.diff(root, tmp_path / "b").same

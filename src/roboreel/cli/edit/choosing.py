@@ -59,12 +59,43 @@ def episodes_in(text: str, dataset: Dataset) -> list[int]:
     Raises:
         UsageError: a word is neither a number nor a half-open range.
     """
-    lines = read_lines(text[1:]) if text.startswith("@") else [text]
-    words = [word for line in lines for word in re.split(r"[,\s]+", line) if word]
-    if not words:
-        raise UsageError(f"'{text}' names no episode")
     known = dataset.episodes[EPISODE].to_pylist()
-    return [number for word in words for number in _members(word, known)]
+    return [number for word in _words(text) for number in _members(word, known)]
+
+
+def episode_pairs_in(text: str, first: Dataset, second: Dataset) -> list[tuple[int, int]]:
+    """The pairs in `0=0,3:10=2:9`, or in a file of such words, `@FILE`; a word without `=` is both.
+
+    Raises:
+        UsageError: a word names no episodes, or not as many on both sides.
+    """
+    pairs: list[tuple[int, int]] = []
+    for word in _words(text):
+        left, equals, right = word.partition("=")
+        numbers = [
+            [*_members(part, dataset.episodes[EPISODE].to_pylist())]
+            for part, dataset in ((left, first), (right if equals else left, second))
+        ]
+        if len(numbers[0]) != len(numbers[1]):
+            raise UsageError(
+                f"'{word}' pairs {count(len(numbers[0]), 'episode')} with {len(numbers[1])}"
+            )
+        pairs += zip(*numbers, strict=True)
+    return pairs
+
+
+def pair_words(pairs: Iterable[tuple[int, int]]) -> str:
+    """Pairs of episodes as `episode_pairs_in` reads them, those that count on as ranges."""
+    words: list[str] = []
+    runs: list[tuple[int, int, int]] = []
+    for a, b in pairs:
+        if runs and (a, b) == (runs[-1][0] + runs[-1][2], runs[-1][1] + runs[-1][2]):
+            runs[-1] = (*runs[-1][:2], runs[-1][2] + 1)
+        else:
+            runs.append((a, b, 1))
+    for a, b, length in runs:
+        words.append(f"{a}={b}" if length == 1 else f"{a}:{a + length}={b}:{b + length}")
+    return ",".join(words)
 
 
 def frames_in(text: str) -> FrameRange:
@@ -164,6 +195,14 @@ def _task(tasks: Sequence[str], of_rows: Sequence[str] | None) -> str:
     if of_rows is not None:
         text = f"rows: {' | '.join(of_rows)}; listed: {text}"
     return text if len(text) <= _SHOWN_TASK else f"{text[: _SHOWN_TASK - 2]} …"
+
+
+def _words(text: str) -> list[str]:
+    lines = read_lines(text[1:]) if text.startswith("@") else [text]
+    words = [word for line in lines for word in re.split(r"[,\s]+", line) if word]
+    if not words:
+        raise UsageError(f"'{text}' names no episode")
+    return words
 
 
 def _members(word: str, known: Sequence[int]) -> Iterable[int]:

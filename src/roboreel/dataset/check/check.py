@@ -94,7 +94,7 @@ def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
     return replace(
         _report(dataset.url, dataset.version, problems.found, files=len(dataset.files)),
         episodes=dataset.total_episodes,
-        rows=int(inventory.rows.sum()),
+        rows=int(inventory.rows[scan.scanned].sum()),
         packets=sum(video.packets for video in videos),
         pictures=pictures,
     )

@@ -11,6 +11,13 @@ from roboreel.format import v30
 from roboreel.format.inventory import Int64, Inventory
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
+from roboreel.format.v30_episodes import (
+    EPISODES_FOLDER,
+    FROM_INDEX,
+    TO_INDEX,
+    episode_files,
+    whole_numbers,
+)
 from roboreel.format.version import FormatVersion
 from roboreel.storage.tables import read_table
 
@@ -27,8 +34,8 @@ def _check_unused(dataset: Dataset, problems: Problems) -> None:
     for name in dataset.model.other_files:
         top, _, rest = name.partition("/")
         if top == "data" and rest.endswith(".parquet"):
-            # v3.0 readers take every table below `data`, so that its rows shift all others
-            worst = dataset.version is FormatVersion.V30
+            # v3.0 readers take every table one folder below `data`: its rows shift all others
+            worst = dataset.version is FormatVersion.V30 and rest.count("/") == 1
             message = "a table that no episode names"
             severity: Severity = "error" if worst else "warning"
             problems.add("file.unused", message, path=name, severity=severity)
@@ -47,22 +54,24 @@ def _check_tasks(dataset: Dataset, problems: Problems) -> None:
 
 def _check_ranges(dataset: Dataset, rows: Int64, problems: Problems) -> None:
     """The places that v3.0 readers use, which roboreel finds by itself."""
-    names = (v30.FROM_INDEX, v30.TO_INDEX)
+    names = (FROM_INDEX, TO_INDEX)
     parts = [
         read_table(dataset.root, name, columns=[EPISODE, *names])
-        for name in v30.episode_files(dataset.files)
+        for name in episode_files(dataset.files)
     ]
     table = pa.concat_tables(parts, promote_options="permissive").sort_by(EPISODE)
     absent = [name for name in names if name not in table.column_names]
     if absent:
         message = f"the table of episodes lacks {', '.join(absent)}, by which readers find rows"
-        problems.error("episode.range", message, path=v30.EPISODES_FOLDER)
+        problems.error("episode.range", message, path=EPISODES_FOLDER)
         return
     stop = np.cumsum(rows)
     start = stop - rows
     numbers = dataset.episodes[EPISODE].to_pylist()
-    said = [table[name].to_pylist() for name in names]
+    said = [whole_numbers(table[name]).to_pylist() for name in names]
     for row, (a, b) in enumerate(zip(*said, strict=True)):
         if (a, b) != (start[row], stop[row]):
             message = f"its rows are said to be [{a}, {b}), they are [{start[row]}, {stop[row]})"
-            problems.error("episode.range", message, path=v30.EPISODES_FOLDER, episode=numbers[row])
+            off = max(abs((a or 0) - start[row]), abs((b or 0) - stop[row]))
+            place = {"path": EPISODES_FOLDER, "episode": numbers[row]}
+            problems.error("episode.range", message, amount=float(off), **place)

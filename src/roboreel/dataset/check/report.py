@@ -9,6 +9,35 @@ from roboreel.format.json_types import Json
 from roboreel.format.version import FormatVersion
 
 
+@dataclass(frozen=True, slots=True)
+class ProblemGroup:
+    """Problems of one severity, rule and column."""
+
+    problems: tuple[Problem, ...]
+    """The worst first; where none is worse than another, in the order of episodes."""
+
+    @property
+    def worst(self) -> Problem:
+        """The one that stands for all: one of the whole dataset where there is one."""
+        return self.problems[0]
+
+    @property
+    def episodes(self) -> int:
+        """How many episodes are named."""
+        return len({p.episode for p in self.problems if p.episode is not None})
+
+    def to_json(self) -> dict[str, Json]:
+        """The group as a JSON object."""
+        return {
+            "rule": self.worst.rule,
+            "severity": self.worst.severity,
+            "column": self.worst.column,
+            "count": len(self.problems),
+            "episodes": self.episodes,
+            "worst": self.worst.to_json(),
+        }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
     """The problems of a dataset, and what was looked at."""
@@ -19,7 +48,7 @@ class CheckReport:
     """None where the documents do not tell."""
     episodes: int = 0
     rows: int = 0
-    """Rows of all episodes, by the tables."""
+    """Rows that were read."""
     packets: int = 0
     """Packets in the video files that an episode names."""
     files: int = 0
@@ -37,6 +66,17 @@ class CheckReport:
         """The problems of one severity."""
         return tuple(problem for problem in self.problems if problem.severity == severity)
 
+    @property
+    def groups(self) -> tuple[ProblemGroup, ...]:
+        """The problems by severity, rule and column, in the order in which these come first."""
+        found: dict[tuple[Severity, str, str | None], list[Problem]] = {}
+        for problem in self.problems:
+            found.setdefault((problem.severity, problem.rule, problem.column), []).append(problem)
+        return tuple(
+            ProblemGroup(tuple(sorted(group, key=lambda p: (p.episode is not None, -p.amount))))
+            for group in found.values()
+        )
+
     def to_json(self) -> dict[str, Json]:
         """The report as a JSON object."""
         return {
@@ -51,5 +91,6 @@ class CheckReport:
             "errors": len(self.of("error")),
             "warnings": len(self.of("warning")),
             "notes": len(self.of("note")),
+            "groups": [group.to_json() for group in self.groups],
             "problems": [problem.to_json() for problem in self.problems],
         }

@@ -11,6 +11,7 @@ from roboreel.format.feature import (
     EPISODE_INDEX,
     INDEX,
     INDEX_DTYPES,
+    SOURCE_TIMESTAMP,
     TASK_INDEX,
     TIMESTAMP,
     Feature,
@@ -50,9 +51,17 @@ def _check_timestamps(dataset: Dataset, inventory: Inventory, problems: Problems
         error = float(inventory.timestamp_error_s[row])
         far = f"up to {error:.4g} s" if np.isfinite(error) else "infinitely far"
         message = f"timestamps are {far} away from k / fps"
-        action = "a conversion writes k / fps and keeps them in a column of their own"
+        action = (
+            f"commands that write store k / fps, and the recorded times in '{SOURCE_TIMESTAMP}';"
+            " --timestamps keep leaves them as they are"
+        )
         problems.add(
-            "table.timestamps", message, episode=numbers[row], column=TIMESTAMP, action=action
+            "table.timestamps",
+            message,
+            episode=numbers[row],
+            column=TIMESTAMP,
+            action=action,
+            amount=error,
         )
 
 
@@ -68,9 +77,11 @@ def _check_index(
     for row in np.flatnonzero(wrong).tolist():
         begin = int(scan.index_begin[row])
         message = f"begins at {begin}, expected {expected[row]}: rows of the episodes before"
+        off: float = abs(begin - int(expected[row]))
         if not scan.index_counts[row]:
-            message = "does not rise by one from row to row"
-        problems.add("table.index", message, path=paths[row], episode=numbers[row], column=INDEX)
+            message, off = "does not rise by one from row to row", np.inf
+        place = {"path": paths[row], "episode": numbers[row], "column": INDEX}
+        problems.add("table.index", message, amount=off, **place)
 
 
 def _check_episode_index(dataset: Dataset, scan: TablesScan, problems: Problems) -> None:
@@ -97,7 +108,7 @@ def _check_episode_index(dataset: Dataset, scan: TablesScan, problems: Problems)
             problems.error("table.episode-index", message, **place)
         else:
             message = f"its rows say that they are of episode {low[row]:.0f}"
-            action = "as after a renumbering: the file's name and the documents win"
+            action = "as after a renumbering: the number in the documents is used"
             problems.add("table.episode-index", message, action=action, **place)
 
 
@@ -150,7 +161,13 @@ def _check_frozen(dataset: Dataset, name: str, moments: Moments, problems: Probl
     numbers = dataset.episodes[EPISODE].to_pylist()
     for row in np.flatnonzero(frozen).tolist():
         message = f"never changes over {moments.count[row]} rows"
-        problems.add("feature.frozen", message, episode=numbers[row], column=name)
+        problems.add(
+            "feature.frozen",
+            message,
+            episode=numbers[row],
+            column=name,
+            amount=int(moments.count[row]),
+        )
     still = np.flatnonzero(total.low[0] == total.high[0]).tolist()
     if still:
         message = f"components that never change: {', '.join(map(str, still))}"

@@ -103,11 +103,19 @@ def _check_times(dataset: Dataset, file: VideoFile, problems: Problems) -> None:
     message = f"frame {file.late_frame} is shown at {shown:.4g} s, expected at {due:.4g} s"
     alone = len(file.episodes) == 1
     episode = dataset.episodes[EPISODE][file.episodes[0]].as_py() if alone else None
-    problems.error("video.times", message, path=file.path, episode=episode, column=file.camera)
+    place = {"path": file.path, "episode": episode, "column": file.camera}
+    problems.error("video.times", message, amount=abs(file.late_by), **place)
 
 
 def _check_hidden(inventory: Inventory, file: VideoFile, problems: Problems) -> None:
     hidden = file.frames - int(inventory.rows[list(file.episodes)].sum())
     if hidden > 0:
         message = f"{hidden} frames that no episode shows"
-        problems.add("video.hidden", message, path=file.path, column=file.camera, severity="note")
+        problems.add(
+            "video.hidden",
+            message,
+            path=file.path,
+            column=file.camera,
+            severity="note",
+            amount=hidden,
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.diff.documents import (
@@ -33,6 +33,7 @@ def diff(
     decode: bool = False,
     renamed: Mapping[str, str] | None = None,
     first_only: bool = False,
+    episodes: Iterable[tuple[int, int]] | None = None,
 ) -> DiffReport:
     """Compare what two datasets hold, whatever their versions and layouts. Nothing is written.
 
@@ -46,9 +47,11 @@ def diff(
         decode: compare decoded pictures, pixel for pixel, instead of packets.
         renamed: by name in `b`, the name in `a` of features that are called otherwise.
         first_only: stop at the first difference.
+        episodes: pairs of numbers, of an episode in `a` and of the one in `b` to compare it with; only these
+            are compared, and nothing that is of the whole dataset (number of episodes, splits, task list).
 
     Raises:
-        UsageError: `renamed` names what is not there, or two features alike.
+        UsageError: `renamed` or `episodes` names what is not there, or one feature or episode twice.
         StorageError, DatasetError: one of the two cannot be opened.
 
     Example:
@@ -59,31 +62,40 @@ def diff(
         >>> roboreel.diff(source, folder / "b").same
         True
     """
-    first = Side(a if isinstance(a, Dataset) else open_dataset(a), "the first")
+    pairs = None if episodes is None else [*episodes]
+    if pairs == []:
+        raise UsageError("no pair of episodes to compare is given")
+    chosen = [None, None] if pairs is None else [[pair[side] for pair in pairs] for side in (0, 1)]
+    first = Side(a if isinstance(a, Dataset) else open_dataset(a), "the first", chosen=chosen[0])
     second = Side(
-        b if isinstance(b, Dataset) else open_dataset(b), "the second", dict(renamed or {})
+        b if isinstance(b, Dataset) else open_dataset(b),
+        "the second",
+        dict(renamed or {}),
+        chosen=chosen[1],
     )
     _check_names(first, second)
     ledger = Ledger(first_only=first_only)
     with contextlib.suppress(FirstFoundError):
         _compare(first, second, ledger, decode=decode)
-    return ledger.report(decoded=decode)
+    return ledger.report(decoded=decode, pairs=pairs)
 
 
 def _compare(first: Side, second: Side, ledger: Ledger, *, decode: bool) -> None:
-    episodes = min(first.dataset.total_episodes, second.dataset.total_episodes)
-    compare_episodes(first, second, ledger)
-    ledger.done("episodes")
+    episodes = min(len(first.place), len(second.place))
+    whole = first.chosen is None
+    if whole:
+        compare_episodes(first, second, ledger)
+        ledger.done("episodes")
     compare_info(first, second, ledger)
     ledger.done("info")
     compare_features(first, second, ledger, decode=decode)
-    compare_tasks(first, second, ledger)
+    if whole:
+        compare_tasks(first, second, ledger)
     compare_extras(first, second, ledger)
     ledger.done("extras")
     compare_files(first, second, ledger)
     ledger.done("files")
     rows = RowsJudge(first, second, ledger, decode=decode)
-    ledger.compared.episodes = episodes
     rows.compare(episodes)
     _ranges(first, second, ledger)
     tell_misplaced(first, second, "", ledger)

@@ -48,7 +48,8 @@ def compare_info(first: Side, second: Side, ledger: Ledger) -> None:
         usable_splits(side.dataset.model.info.splits, side.dataset.total_episodes, Problems())
         for side in (first, second)
     ]
-    if splits[0] != splits[1] and first.dataset.total_episodes == second.dataset.total_episodes:
+    counts = [side.dataset.total_episodes for side in (first, second)]
+    if splits[0] != splits[1] and counts[0] == counts[1] and first.chosen is None:
         what = f"splits {splits[0]} against {splits[1]}"
         ledger.differs(Difference(kind="info", what=what), fold="splits")
     for side in (first, second):
@@ -127,10 +128,11 @@ def compare_extras(first: Side, second: Side, ledger: Ledger) -> None:
     """The owner's keys of every episode."""
     sides = [_extras(side) for side in (first, second)]
     for name in dict.fromkeys([*sides[0], *sides[1]]):
-        columns = [side.get(name, []) for side in sides]
-        length = min(first.dataset.total_episodes, second.dataset.total_episodes)
-        values = [[*column, *[None] * length][:length] for column in columns]
-        for episode, (a, b) in enumerate(zip(*values, strict=True)):
+        values = [
+            [extras[name][place] if name in extras else None for place in side.place]
+            for extras, side in zip(sides, (first, second), strict=True)
+        ]
+        for episode, (a, b) in enumerate(zip(*values, strict=False)):
             if canonical(a) != canonical(b):
                 what = f"{shortened(a)} against {shortened(b)}"
                 found = Difference(kind="extras", what=what, episode=episode, column=name)

@@ -45,22 +45,26 @@ class CameraFiles:
 
     def __init__(self, side: Side, camera: str) -> None:
         self.side, self.camera = side, camera
-        self.paths = side.video_paths(camera)
+        self._paths = side.video_paths(camera)
         declared = side.dataset.episodes[frame_start(side.own(camera))]
         self._declared: Int64 = declared.fill_null(0).to_numpy().astype(np.int64)
         self._members: dict[str, list[int]] = {}
-        for episode, path in enumerate(self.paths):
+        for episode, path in enumerate(self._paths):
             if path is not None:
                 self._members.setdefault(path, []).append(episode)
         self._open: OrderedDict[str, _Video] = OrderedDict()
 
-    def frames(self, episode: int) -> Frames:
-        """Where an episode's frames lie; notes where documents and packets disagree.
+    def path(self, pair: int) -> str | None:
+        """The file of a pair's episode."""
+        return self._paths[self.side.place[pair]]
+
+    def frames(self, pair: int) -> Frames:
+        """Where the frames of a pair's episode lie; notes where documents and packets disagree.
 
         Raises:
             StorageError: the file is missing or unreadable, or has too few frames.
         """
-        path = self.paths[episode]
+        episode, path = self.side.place[pair], self.path(pair)
         if path is None:
             raise StorageError("its video file is not there")
         video = self._opened(path)
@@ -69,15 +73,15 @@ class CameraFiles:
         if start + count > table.frames:
             have = max(table.frames - start, 0)
             raise StorageError(f"'{path}': {have} frames for {count} rows")
-        self._note_misplaced(episode, table, start, count)
+        self._note_misplaced(pair, table, start, count)
         return Frames(path, video.file, table, video.points, start, count)
 
-    def surplus(self, episode: int) -> int:
+    def surplus(self, pair: int) -> int:
         """Frames after the last row's in a file that holds this episode only."""
-        path = self.paths[episode]
+        path = self.path(pair)
         if path is None or not self.side.dataset.version.one_file_per_episode:
             return 0
-        return self._opened(path).table.frames - int(self.side.rows[episode])
+        return self._opened(path).table.frames - int(self.side.rows[self.side.place[pair]])
 
     def close(self) -> None:
         """Close all files."""
@@ -119,17 +123,18 @@ class CameraFiles:
         near = np.interp(wanted, table.frame_seconds, np.arange(table.frames))
         return int(np.rint(near))
 
-    def _note_misplaced(self, episode: int, table: PacketTable, start: int, count: int) -> None:
-        declared, fps = int(self._declared[episode]), float(self.side.dataset.fps)
+    def _note_misplaced(self, pair: int, table: PacketTable, start: int, count: int) -> None:
+        declared = int(self._declared[self.side.place[pair]])
+        fps = float(self.side.dataset.fps)
         if declared != start:
-            self.side.misplaced[episode, self.camera] = (
+            self.side.misplaced[pair, self.camera] = (
                 f"its frames begin at {declared} by the documents, at {start} by the packets"
             )
             return
         late = table.frame_seconds[start : start + count] * fps - np.arange(start, start + count)
         if (np.abs(late) > 0.5).any():
             at = int((np.abs(late) > 0.5).argmax())
-            self.side.misplaced[episode, self.camera] = (
+            self.side.misplaced[pair, self.camera] = (
                 f"a reader by time finds another frame for frame {at}: it stands {late[at]:+.2f}"
                 " frames from its place"
             )

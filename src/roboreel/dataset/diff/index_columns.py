@@ -179,13 +179,17 @@ class RowTasks:
 
     def _text(self, side: int, episode: int, index: int, there: bool) -> str | None:
         if not there:
-            return next(iter(self._sides[side].listed_tasks[episode]), None)
+            return next(iter(self._listed(side, episode)), None)
         listed = self._lists[side]
         return None if listed is None else listed.get(index)
 
+    def _listed(self, side: int, pair: int) -> list[str]:
+        one = self._sides[side]
+        return one.listed_tasks[one.place[pair]]
+
     def _learn(self, side: int, episode: int, index: int, text: str | None) -> str | None:
         """What an index stands for where there is no task list: the other's text, once and for all."""
-        listed = self._sides[side].listed_tasks[episode]
+        listed = self._listed(side, episode)
         if text is None and len(listed) == 1:
             text = listed[0]
         if text is not None and listed and text not in listed:

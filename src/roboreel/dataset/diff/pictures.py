@@ -74,7 +74,7 @@ def _compare(a: Shown, b: Shown, camera: str, ledger: Ledger) -> None:
 
 def _decoded(side: CameraFiles, episodes: list[int]) -> Iterator[Shown]:
     """Every frame of the episodes, in order; a file's are decoded in one go."""
-    for path, members in groupby(episodes, key=lambda episode: side.paths[episode]):
+    for path, members in groupby(episodes, key=side.path):
         assert path is not None
         waiting = list(members)
         while waiting:

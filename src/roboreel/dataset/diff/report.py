@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -42,7 +43,9 @@ class Difference:
     what: str
     """In words, the first dataset before the second."""
     episode: int | None = None
-    """Position of the episode in both."""
+    """Position of the episode in both; of chosen episodes the number in the first."""
+    other_episode: int | None = None
+    """Number of the episode in the second, where that is another."""
     row: int | None = None
     """Row of the episode's table, or frame of its camera."""
     column: str | None = None
@@ -65,7 +68,8 @@ class Difference:
     def _place(self) -> list[str]:
         place = []
         if self.episode is not None:
-            place.append(f"episode {self.episode}")
+            other = "" if self.other_episode is None else f" ({self.other_episode} in the second)"
+            place.append(f"episode {self.episode}{other}")
         if self.row is not None:
             place.append(f"{'frame' if self.kind in _OF_FRAMES else 'row'} {self.row}")
         place += [f"'{name}'" for name in (self.column, self.path) if name]
@@ -77,6 +81,7 @@ class Difference:
             "kind": self.kind,
             "what": self.what,
             "episode": self.episode,
+            "other_episode": self.other_episode,
             "row": self.row,
             "column": self.column,
             "path": self.path,
@@ -171,11 +176,19 @@ class Ledger:
         """Note that these kinds are compared."""
         self.compared.kinds += [kind for kind in kinds if kind not in self.compared.kinds]
 
-    def report(self, *, decoded: bool) -> DiffReport:
-        """What was found."""
+    def report(
+        self, *, decoded: bool, pairs: Sequence[tuple[int, int]] | None = None
+    ) -> DiffReport:
+        """What was found.
+
+        Args:
+            decoded: pictures were compared instead of packets.
+            pairs: numbers of the chosen episodes in both datasets; None where all were compared by position.
+        """
+        found = [(key[0], _named(each, pairs)) for key, each in self._found.items()]
         return DiffReport(
-            differences=tuple(found for key, found in self._found.items() if key[0]),
-            notes=tuple(found for key, found in self._found.items() if not key[0]),
+            differences=tuple(each for counts, each in found if counts),
+            notes=tuple(each for counts, each in found if not counts),
             compared=self.compared,
             decoded=decoded,
         )
@@ -190,3 +203,11 @@ class Ledger:
         elif found.row is not None or new_episode or found.episode is None:
             total = known.episodes + int(new_episode)
             self._found[key] = replace(known, count=known.count + found.count, episodes=total)
+
+
+def _named(found: Difference, pairs: Sequence[tuple[int, int]] | None) -> Difference:
+    """The difference with the numbers of chosen episodes instead of the position of their pair."""
+    if pairs is None or found.episode is None:
+        return found
+    first, second = pairs[found.episode]
+    return replace(found, episode=first, other_episode=second if second != first else None)

@@ -36,11 +36,13 @@ class RowsJudge:
         self._types = Types()
         self._tasks = RowTasks(first, second, ledger)
         self._before = 0
+        self._known_before = (0, 0)
+        """Position of an episode of the second, and rows before it."""
         self.columns: tuple[set[str], set[str]] = (set(), set())
         """Columns met on each side, by judged name."""
 
     def compare(self, episodes: int) -> None:
-        """Compare the rows of the first `episodes` episodes."""
+        """Compare the rows of the first `episodes` pairs of episodes."""
         readers = (EpisodeRows(self._sides[0]), EpisodeRows(self._sides[1]))
         try:
             for episode in range(episodes):
@@ -63,8 +65,8 @@ class RowsJudge:
             except StorageError as error:
                 self._broken(side, episode, error)
         if len(places) < 2:
-            self._before += int(self._sides[1].rows[episode])
             return
+        self._before = self._rows_before(episode)
         rows = [stop - start for start, stop in places]
         self._tasks.start()
         pieces = [
@@ -77,14 +79,23 @@ class RowsJudge:
                 self._ledger.compared.rows += piece.rows
                 self._ledger.compared.columns = len(self.columns[0] & self.columns[1])
         except StorageError:  # told where it was met
-            self._before += int(self._sides[1].rows[episode])
             return
+        self._ledger.compared.episodes += 1
         if rows[0] != rows[1]:
             what = f"{rows[0]} against {rows[1]} rows"
             row = min(rows)
             self._ledger.differs(Difference(kind="rows", what=what, episode=episode, row=row))
-        self._before += rows[1]
         self._listed_tasks(episode)
+
+    def _rows_before(self, episode: int) -> int:
+        """Rows of all episodes before this one in the second dataset."""
+        side, (known, before) = self._sides[1], self._known_before
+        place = side.place[episode]
+        if place < known:
+            known, before = 0, 0
+        before += int(side.rows[known:place].sum())
+        self._known_before = (place, before)
+        return before
 
     def _broken(self, side: Side, episode: int, error: StorageError) -> None:
         side.broken.add(episode)
@@ -154,7 +165,7 @@ class RowsJudge:
                 found += self._column(piece, name, None, b)
         for difference in sorted(found, key=lambda each: each.row or 0):
             self._ledger.differs(difference)
-        numbers = tuple(side.numbers[piece.episode] for side in self._sides)
+        numbers = tuple(side.numbers[side.place[piece.episode]] for side in self._sides)
         compare_counted(piece, numbers, self._ledger)
         compare_timestamps(piece, self._fps, kept=bool(kept), ledger=self._ledger)
         self._tasks.compare(piece)
@@ -217,7 +228,7 @@ class RowsJudge:
         return []
 
     def _listed_tasks(self, episode: int) -> None:
-        listed = [side.listed_tasks[episode] for side in self._sides]
+        listed = [side.listed_tasks[side.place[episode]] for side in self._sides]
         if listed[0] == listed[1]:
             return
         what = f"{listed[0]} against {listed[1]}"

@@ -6,18 +6,18 @@ silence is what a comparison is to find.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.format import v30
+from roboreel.errors import UsageError
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Int64
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, TASKS, video_path
-from roboreel.format.v30 import FROM_INDEX, TO_INDEX
+from roboreel.format.v30_episodes import FROM_INDEX, TO_INDEX, episode_files, whole_numbers
 from roboreel.storage.tables import TableFile
 
 
@@ -30,14 +30,18 @@ class Side:
     """`the first` or `the second`."""
     judged_name: Mapping[str, str] = field(default_factory=dict)
     """The other side's name of a feature, where it has another."""
+    chosen: Sequence[int] | None = None
+    """Numbers of the episodes to compare, in the order in which they are paired; None: all, by position."""
+    place: list[int] = field(init=False)
+    """(pairs,) position of the episode of each pair of compared episodes."""
     rows: Int64 = field(init=False)
     """(episodes,) rows of each episode: by the documents, until its table has been seen."""
     misplaced: dict[tuple[int, str], str] = field(default_factory=dict)
-    """What of an episode lies elsewhere than its documents say, by episode and camera (`""`: rows)."""
+    """What of an episode lies elsewhere than its documents say, by pair and camera (`""`: rows)."""
     strays: dict[str, int] = field(default_factory=dict)
     """Rows that belong to no episode, by table file."""
     broken: set[int] = field(default_factory=set)
-    """Episodes whose rows cannot be read."""
+    """Pairs of episodes whose rows cannot be read here."""
 
     def __post_init__(self) -> None:
         self.rows = self.dataset.episodes[LENGTH].to_numpy().astype(np.int64)
@@ -46,6 +50,14 @@ class Side:
         self.table_paths: list[str | None] = self.dataset.episodes[DATA_PATH].to_pylist()
         self.listed_tasks: list[list[str]] = self.dataset.episodes[TASKS].to_pylist()
         self.files = frozenset(self.dataset.files)
+        position = {number: at for at, number in enumerate(self.numbers)}
+        chosen = self.numbers if self.chosen is None else self.chosen
+        absent = [number for number in chosen if number not in position]
+        if absent:
+            raise UsageError(f"{self.called} dataset has no episode {absent[0]}")
+        if len(set(chosen)) < len(chosen):
+            raise UsageError(f"an episode of {self.called} dataset is chosen twice")
+        self.place = [position[number] for number in chosen]
 
     @property
     def features(self) -> dict[str, Feature]:
@@ -85,7 +97,7 @@ class Side:
         if self.dataset.version.one_file_per_episode:
             return None
         parts = []
-        for name in v30.episode_files(self.dataset.files):
+        for name in episode_files(self.dataset.files):
             with TableFile(self.dataset.root, name) as file:
                 wanted = (EPISODE, FROM_INDEX, TO_INDEX)
                 if any(column not in file.footer.schema.names for column in wanted):
@@ -93,7 +105,7 @@ class Side:
                 parts.append(file.read(wanted).replace_schema_metadata(None))
         ranges = pa.concat_tables(parts, promote_options="permissive").sort_by(EPISODE)
         stop = np.cumsum(self.dataset.episodes[LENGTH].to_numpy())
-        found = [ranges[name].to_pylist() for name in (FROM_INDEX, TO_INDEX)]
+        found = [whole_numbers(ranges[name]).to_pylist() for name in (FROM_INDEX, TO_INDEX)]
         expected = [[0, *stop[:-1].tolist()], stop.tolist()]
         for episode, (start, begin) in enumerate(zip(found[0], expected[0], strict=True)):
             if (start, found[1][episode]) != (begin, expected[1][episode]):

@@ -24,11 +24,13 @@ def compare_statistics(first: Side, second: Side, ledger: Ledger) -> None:
     v2.0 has no `count`, v2.x has no quantiles.
     """
     try:
+        chosen = first.chosen is not None
         if all(side.dataset.version.has_episode_stats for side in (first, second)):
             for episode, a, b in _paired(first, second):
                 _compare(a, b, episode, second, ledger)
-            _compare_whole(first, second, ledger)
-        else:
+            if not chosen:
+                _compare_whole(first, second, ledger)
+        elif not chosen:
             _compare(first.dataset.stats(), second.dataset.stats(), None, second, ledger)
     except RoboreelError as error:
         what = f"cannot be compared: {error}"
@@ -76,7 +78,7 @@ def _paired(first: Side, second: Side) -> Iterator[tuple[int, Stats, Stats]]:
 
 def _placed(side: Side) -> Iterator[tuple[int, Stats]]:
     """(position, statistics by judged name) as stored."""
-    position = {number: at for at, number in enumerate(side.numbers)}
+    position = {side.numbers[place]: pair for pair, place in enumerate(side.place)}
     for number, stats in side.dataset.episode_stats():
         if number in position:
             yield position[number], stats

@@ -28,13 +28,14 @@ class EpisodeRows:
         self._group_ends = np.zeros(0, dtype=np.int64)
         self._runs: dict[int, tuple[int, int] | None] | None = None
 
-    def locate(self, episode: int) -> tuple[int, int]:
-        """The rows `[start, stop)` of an episode in its file, by the file; notes where documents differ.
+    def locate(self, pair: int) -> tuple[int, int]:
+        """The rows `[start, stop)` of a pair's episode, by its file; notes where documents differ.
 
         Raises:
             StorageError: the file is missing or unreadable, or does not hold the episode.
         """
-        side, path = self._side, self._side.table_paths[episode]
+        side, episode = self._side, self._side.place[pair]
+        path = side.table_paths[episode]
         if path is None or path not in side.files:
             raise StorageError(f"its table file '{path or 'of no name'}' is not there")
         file = self._opened(path)
@@ -51,7 +52,7 @@ class EpisodeRows:
         if place[1] > file.footer.rows or place[0] == place[1]:
             raise StorageError(f"'{path}' holds no rows of it")
         if place != (declared, declared + length):
-            side.misplaced[episode, ""] = (
+            side.misplaced[pair, ""] = (
                 f"its rows are [{declared}, {declared + length}) of the file by the documents,"
                 f" [{place[0]}, {place[1]}) by the file"
             )
