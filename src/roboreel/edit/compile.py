@@ -42,7 +42,6 @@ from roboreel.edit.plan import (
     SOURCE_EPISODE,
     STRETCH,
     TASK_MAP,
-    CopyFile,
     MeasureCamera,
     Op,
     Plan,
