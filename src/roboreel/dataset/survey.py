@@ -68,6 +68,7 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
     return Inventory(
         files=findings.files,
         schemas=tables.schemas,
+        relaid=frozenset(tables.layouts),
         rows=tables.rows,
         row_start=tables.row_start,
         timestamp_error_s=tables.timestamp_error_s,

@@ -171,6 +171,7 @@ def wider(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
         (pa.int8(), pa.int16(), pa.int32(), pa.int64()),
         (pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
         (pa.string(), pa.large_string()),
+        (pa.binary(), pa.large_binary()),
     ):
         if a in kinds and b in kinds:
             return max(a, b, key=kinds.index)

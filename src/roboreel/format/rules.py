@@ -179,6 +179,9 @@ _ALL = (
     ),
     _rule("table.types", "warning", "a column has one type in all tables", worst="error"),
     _rule(
+        "table.layout", "warning", "values are stored plainly: as no dictionary, and as no views"
+    ),
+    _rule(
         "table.list-of-one",
         "warning",
         "a column of numbers of shape `[1]` holds plain values",

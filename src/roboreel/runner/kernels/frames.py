@@ -28,6 +28,7 @@ from roboreel.storage.video.encode import ahead, png
 
 _CELLS = 16
 """Encoded pictures that are read from a table at once."""
+_CHUNK_BYTES = 1 << 30
 _PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 
 
@@ -69,13 +70,21 @@ def camera_frames(
             yield frame
 
 
-def decoded_pictures(work: Work, root: Root, at: int, camera: str) -> pa.Array:
-    """(rows,) an episode's video as PNG pictures: struct of bytes and a name such as a recorder gives."""
+def decoded_pictures(work: Work, root: Root, at: int, camera: str) -> Iterator[pa.Array]:
+    """An episode's video as PNG pictures: structs of bytes and a name such as a recorder gives.
+
+    They come some at a time, so that a long episode, too, is made of chunks that Arrow can hold.
+    """
     frames = ahead(camera_frames(work, root, camera, at, in_tables=False))
-    pictures = [png(frame) for frame in frames]
-    names = [f"frame-{number:06d}.png" for number in range(len(pictures))]
-    parts = [pa.array(pictures, pa.binary()), pa.array(names, pa.string())]
-    return pa.StructArray.from_arrays(parts, fields=list(_PICTURE))
+    pictures: list[dict[str, Any]] = []
+    size = 0
+    for number, frame in enumerate(frames):
+        pictures.append({"bytes": png(frame), "path": f"frame-{number:06d}.png"})
+        size += len(pictures[-1]["bytes"])
+        if size >= _CHUNK_BYTES:
+            yield pa.array(pictures, _PICTURE)
+            pictures, size = [], 0
+    yield pa.array(pictures, _PICTURE)
 
 
 def _from_video(
