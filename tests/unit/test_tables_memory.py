@@ -167,7 +167,7 @@ def test_an_episode_that_no_chunk_holds_has_several_row_groups(
 def pictured(tmp_path: Path) -> Path:
     """A dataset with a camera of PNG pictures in its tables, all in one file."""
     made = make_dataset(
-        tmp_path / "v3", version="v3.0", episodes=(40, 30, 35), features="rich", cameras={}
+        tmp_path / "v3", version="v3.0", episodes=(20, 15, 18), features="rich", cameras={}
     )
     (path,) = (made / "data").rglob("*.parquet")
     table = pq.ParquetFile(path).read()

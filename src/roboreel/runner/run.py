@@ -52,6 +52,7 @@ def run_plan(
     global_stats: Stats,
     contradictions: Mapping[str, str] | None = None,
     verify: Callable[[str], object],
+    unchanged: Callable[[], object],
     progress: Progress | None = None,
     resumed: Resumed | None = None,
     leftovers: Leftovers = "refuse",
@@ -73,6 +74,8 @@ def run_plan(
         contradictions: by feature, how a source's statistics contradict each other, where the result does
             not have all of its rows.
         verify: opens the staged result; what it raises stops the run before anything is published.
+        unchanged: raises where a source's documents, statistics among them, have changed since the plan was
+            made: called when all of them have been read.
         progress: is told of every finished op.
         resumed: is told of the ops that an earlier run did, by number, before any other is done.
         leftovers: what to do with what an earlier run left in the staging folder.
@@ -100,10 +103,11 @@ def run_plan(
         sketches = _run_ops(plan, executor, ledger, progress)
         results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
-        settled = settled_stats(plan, stored_stats, ledger.stats_of)
-        documents, merged, problems = write_documents(
-            staging.root, plan, settled, ledger.pixels, sketches, global_stats, contradictions
-        )
+        with _held_against(unchanged, ledger):
+            settled = settled_stats(plan, stored_stats, ledger.stats_of)
+            documents, merged, problems = write_documents(
+                staging.root, plan, settled, ledger.pixels, sketches, global_stats, contradictions
+            )
         problems += _disagreements(plan, global_stats, merged, changed)
         verify(str(staging.root.path))
         _require_complete(staging, ledger, documents)
@@ -289,10 +293,26 @@ def refuse_changed(root: Root, prefix: str, names: Iterable[str], plan: Plan) ->
     """
     surveyed = [name[len(prefix) :] for name in plan.files if name.startswith(f"{prefix}meta/")]
     try:
-        for name in {*surveyed, *names}:
-            check_unchanged(root, name, {name: plan.files[prefix + name]})
+        wanted = {*surveyed, *names}
+        check_unchanged(root, wanted, {name: plan.files[prefix + name] for name in wanted})
     except StorageError as error:
         raise RunError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _held_against(unchanged: Callable[[], object], ledger: Ledger) -> Iterator[None]:
+    """Calls `unchanged` after the block, also where that fails: what changes meanwhile may look damaged.
+
+    What it raises is passed on, and what was done is of no use to a run with the same plan.
+    """
+    try:
+        yield
+    finally:
+        try:
+            unchanged()
+        except RunError:
+            ledger.of_use = False
+            raise
 
 
 def _run_ops(
