@@ -19,6 +19,7 @@ from roboreel.edit.plan import (
     input_video,
 )
 from roboreel.errors import StorageError, VideoError
+from roboreel.format.images import IMAGE, encoded_image
 from roboreel.runner.work import Work
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile
@@ -29,7 +30,6 @@ from roboreel.storage.video.encode import ahead, png
 _CELLS = 16
 """Encoded pictures that are read from a table at once."""
 _CHUNK_BYTES = 1 << 30
-_PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 
 
 def camera_frames(
@@ -82,9 +82,9 @@ def decoded_pictures(work: Work, root: Root, at: int, camera: str) -> Iterator[p
         pictures.append({"bytes": png(frame), "path": f"frame-{number:06d}.png"})
         size += len(pictures[-1]["bytes"])
         if size >= _CHUNK_BYTES:
-            yield pa.array(pictures, _PICTURE)
+            yield pa.array(pictures, IMAGE)
             pictures, size = [], 0
-    yield pa.array(pictures, _PICTURE)
+    yield pa.array(pictures, IMAGE)
 
 
 def _from_video(
@@ -129,9 +129,8 @@ def _cells(work: Work, root: Root, column: str, at: int) -> Iterator[Any]:
 
 
 def _decoded(cell: Any, place: str) -> Any:
-    data = cell["bytes"].as_py() if cell.is_valid else None
+    data, named = encoded_image(cell)
     if data is None:
-        named = cell.is_valid and cell["path"].as_py()
         why = "only names a file: embed the pictures first" if named else "is empty"
         raise StorageError(f"{place}: the picture {why}")
     try:

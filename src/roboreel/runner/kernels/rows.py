@@ -19,8 +19,11 @@ from roboreel.format.feature import (
     INDEX_DTYPES,
     TASK_INDEX,
     TIMESTAMP,
+    holds_images,
+    is_image,
     is_list,
 )
+from roboreel.format.images import as_structs
 from roboreel.format.inventory import Int64
 from roboreel.runner.kernels.inputs import Batch, Members, counted
 
@@ -274,6 +277,8 @@ def _plain(rows: pa.Table, name: str, type_: pa.DataType) -> pa.Array:
 def _typed(column: pa.ChunkedArray, type_: pa.DataType) -> Column:
     if column.type.equals(type_):
         return column
+    if is_image(type_) and not pa.types.is_struct(column.type) and holds_images(column.type):
+        return as_structs(column, type_)
     if is_list(column.type) != is_list(type_):
         return _rewrapped(column.combine_chunks(), type_)
     try:
