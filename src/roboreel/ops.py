@@ -43,6 +43,7 @@ def plan_convert(
     allow_reencode: bool = False,
     reencoding: Reencoding | None = None,
     drop_audio: bool = False,
+    drop_unreadable: bool = False,
     allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
@@ -66,6 +67,7 @@ def plan_convert(
             per episode.
         reencoding: how to encode these; by default near the quality and rate of the source.
         drop_audio: leave sound out of the videos.
+        drop_unreadable: leave out columns that lerobot cannot read, such as pickled bytes.
         allow_missing: actions, states and cameras that the result may lack, as their columns or videos are
             missing.
         video_backend: what decodes videos for statistics: `pyav`, `torchcodec` or `decord`.
@@ -91,6 +93,7 @@ def plan_convert(
         reencode=allow_reencode,
         reencoding=reencoding,
         drop_audio=drop_audio,
+        drop_unreadable=drop_unreadable,
         allow_missing=allow_missing,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
@@ -116,6 +119,7 @@ def convert(
     allow_reencode: bool = False,
     reencoding: Reencoding | None = None,
     drop_audio: bool = False,
+    drop_unreadable: bool = False,
     allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
@@ -149,6 +153,7 @@ def convert(
         allow_reencode=allow_reencode,
         reencoding=reencoding,
         drop_audio=drop_audio,
+        drop_unreadable=drop_unreadable,
         allow_missing=allow_missing,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,

@@ -59,6 +59,7 @@ from roboreel.edit.sound import sound_view
 from roboreel.edit.travelling import own_name, travelling_files
 from roboreel.edit.trims import trimmed_episodes
 from roboreel.edit.unite import United, unite
+from roboreel.edit.unreadable import without_unreadable
 from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
 from roboreel.edit.wrong_stats import pooled_stds, tell_wrong_stats, with_lost_stds_recomputed
@@ -102,6 +103,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     view, skipped, refused = sound_view(view, inventory)
     refuse_audio(view, inventory)
     columns = columns_of(view, inventory, problems)
+    view, columns, unreadable = without_unreadable(view, inventory, columns, problems)
     recodes = recoded(view, inventory, columns)
     copied = [n for n in inventory.cameras if n not in recodes and n not in of.pictures]
     refuse_sizes(view, inventory, copied)
@@ -149,7 +151,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
             *tell_wrong_stats(of.recomputed, view),
             *_unlike(view, features, inventory.rows[view.rows]),
         ),
-        losses=(*_losses(view, inventory, lacking), *lost_stats, *view.lost, *torn),
+        losses=(*_losses(view, inventory, lacking), *unreadable, *lost_stats, *view.lost, *torn),
         trimmed=trimmed_episodes(view),
         skipped=skipped,
         refused=refused,

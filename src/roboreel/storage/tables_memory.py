@@ -18,7 +18,7 @@ MOST_BYTES = 2 << 30
 times", by the format."""
 LARGE_BYTES = 1 << 29
 """A row group with a column of more is read a part at a time. Arrow holds less than 2 GiB in one chunk."""
-PART_BYTES = 1 << 28
+PART_BYTES = 1 << 26
 """Rows that are read together where not all of a row group are, at least one."""
 _WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 8}
 _SAMPLED_GROUPS = 16

@@ -31,13 +31,13 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def plain(source: Path, target: Path, type_: pa.DataType = pa.binary()) -> Path:
+def plain(source: Path, target: Path, type_: pa.DataType | None = None) -> Path:
     """A copy whose images are plain bytes."""
 
     def change(table: pa.Table) -> pa.Table:
         images = pc.struct_field(table[STILL].combine_chunks(), "bytes").to_pylist()
         return table.set_column(
-            table.column_names.index(STILL), STILL, pa.array(images, type_)
+            table.column_names.index(STILL), STILL, pa.array(images, type_ or pa.binary())
         ).replace_schema_metadata(None)
 
     copied(source, target)
@@ -79,8 +79,14 @@ def test_conversions_keep_their_bytes(
 
 def test_statistics_are_measured(bases: Path, tmp_path: Path) -> None:
     source = plain(bases / "v3.0", tmp_path / "source")
-    roboreel.write(roboreel.open(source).recompute(cameras="all"), out=tmp_path / "new")
-    roboreel.write(roboreel.open(bases / "v3.0").recompute(cameras="all"), out=tmp_path / "other")
+    roboreel.write(
+        roboreel.open(source).recompute(cameras="all"), out=tmp_path / "new", executor="serial"
+    )
+    roboreel.write(
+        roboreel.open(bases / "v3.0").recompute(cameras="all"),
+        out=tmp_path / "other",
+        executor="serial",
+    )
     told = roboreel.check_stats(source, cameras="all").differences
     assert STILL not in {difference.feature for difference in told}
     found, wanted = (roboreel.open(tmp_path / name).stats()[STILL] for name in ("new", "other"))
@@ -90,8 +96,10 @@ def test_statistics_are_measured(bases: Path, tmp_path: Path) -> None:
 def test_images_are_encoded(bases: Path, tmp_path: Path) -> None:
     how = {STILL: Encoding(vcodec="h264", crf=10)}
     source = plain(bases / "v2.1", tmp_path / "source")
-    roboreel.write(roboreel.open(source).encode(how), out=tmp_path / "new")
-    roboreel.write(roboreel.open(bases / "v2.1").encode(how), out=tmp_path / "other")
+    roboreel.write(roboreel.open(source).encode(how), out=tmp_path / "new", executor="serial")
+    roboreel.write(
+        roboreel.open(bases / "v2.1").encode(how), out=tmp_path / "other", executor="serial"
+    )
     assert roboreel.diff(tmp_path / "new", tmp_path / "other", decode=True).same
 
 
