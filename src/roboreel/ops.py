@@ -219,7 +219,10 @@ def run(
     def unchanged() -> None:
         for number, source in enumerate(sources):
             prefix = source_prefix(number, len(plan.sources))
-            refuse_changed(source.root, prefix, statistics_files(source), plan)
+            names = statistics_files(source)
+            if plan.in_place:  # what has changed would be replaced
+                names += [n.removeprefix(prefix) for n in plan.files if n.startswith(prefix)]
+            refuse_changed(source.root, prefix, names, plan)
 
     unchanged()
     by_place = {place: source.stored_stats().blocks for place, source in opened.items()}

@@ -85,6 +85,20 @@ def test_message_says_so_where_the_file_looks_damaged(
     assert "damaged" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", [TABLE, VIDEO, "notes.txt", "meta/info.json"])
+def test_what_has_changed_is_not_replaced_in_place(v21: Path, tmp_path: Path, name: str) -> None:
+    (v21 / "notes.txt").write_text("as it was")
+    plan = roboreel.plan_convert(v21, to="v3.0", in_place=True)
+
+    def change(_: object) -> None:
+        os.utime(v21 / name, ns=(1, 1))  # also after the op that reads it
+
+    with pytest.raises(roboreel.RunError, match=f"'{name}' has changed since it was surveyed"):
+        roboreel.run(plan, executor="serial", progress=change, discard_original=True)
+    assert roboreel.open(v21).version.value == "v2.1"
+    assert left_nothing(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["meta/info.json", "meta/episodes.jsonl", "meta/tasks.jsonl"])
 def test_document_that_changes_after_it_was_read_is_noticed(v21: Path, name: str) -> None:
     dataset = roboreel.open(v21)
