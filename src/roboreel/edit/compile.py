@@ -110,6 +110,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     refuse_cuts(view, inventory, copied)
     features = features_of(view, inventory, columns, problems)
     lacking = features_left_out(of, view.model.info.features, features, columns.types)
+    lacking += unreadable
     refuse_missing(of, lacking, of.target.allow_missing)
     features = {
         name: video_feature(view, inventory, feature, problems) if feature.is_video else feature
@@ -151,7 +152,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
             *tell_wrong_stats(of.recomputed, view),
             *_unlike(view, features, inventory.rows[view.rows]),
         ),
-        losses=(*_losses(view, inventory, lacking), *unreadable, *lost_stats, *view.lost, *torn),
+        losses=(*_losses(view, inventory, lacking), *lost_stats, *view.lost, *torn),
         trimmed=trimmed_episodes(view),
         skipped=skipped,
         refused=refused,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from roboreel.edit.compile_tables import Columns
+from roboreel.edit.left_out import LeftOut
 from roboreel.edit.unite import United
 from roboreel.format.feature import feature_from_arrow, is_feature_name
 from roboreel.format.inventory import Inventory
@@ -29,8 +30,8 @@ def unreadable_columns(view: United, inventory: Inventory, columns: Columns) -> 
 
 def without_unreadable(
     view: United, inventory: Inventory, columns: Columns, problems: Problems
-) -> tuple[United, Columns, tuple[str, ...]]:
-    """View and columns without those that lerobot cannot read, where that is asked for, and what is lost.
+) -> tuple[United, Columns, list[LeftOut]]:
+    """View and columns without those that lerobot cannot read, where that is asked for, and which these are.
 
     Where it is not asked for, they stay, and it is reported.
     """
@@ -39,12 +40,18 @@ def without_unreadable(
         for name, reason in found.items():
             action = "kept; --drop-unreadable leaves it out"
             problems.add("feature.unreadable", reason, column=name, action=action)
-        return view, columns, ()
+        return view, columns, []
     if not found:
-        return view, columns, ()
+        return view, columns, []
     info = view.model.info
     features = {name: one for name, one in info.features.items() if name not in found}
     model = replace(view.model, info=replace(info, features=features))
     types = {name: item for name, item in columns.types.items() if name not in found}
-    lost = [f"column '{name}' is left out: {reason}" for name, reason in found.items()]
-    return replace(view, model=model), replace(columns, types=types), tuple(lost)
+    essential = {
+        name for name in found if name in info.features and info.features[name].is_essential
+    }
+    lacking = [
+        LeftOut(name=name, why=reason, is_asked=False, is_essential=name in essential)
+        for name, reason in found.items()
+    ]
+    return replace(view, model=model), replace(columns, types=types), lacking

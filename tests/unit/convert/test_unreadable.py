@@ -58,7 +58,7 @@ def test_a_conversion_and_a_check_say_which(v21: Path, tmp_path: Path, version: 
     assert told(report)["texts"].endswith("not lists of strings")
     assert set(told(roboreel.check(v21))) == set(KINDS)
     assert set(told(roboreel.check(tmp_path / "out"))) == set(KINDS)
-    assert not any("is left out" in loss for loss in report.losses)
+    assert not any(loss.startswith("feature") for loss in report.losses)
     assert set(KINDS) <= set(read(tmp_path / "out").info["features"])
 
 
@@ -68,11 +68,9 @@ def test_they_are_left_out_where_that_is_asked_for(
 ) -> None:
     with_columns(v21, {**KINDS, **READ})
     plan = roboreel.plan_convert(v21, to=version, out=tmp_path / "out", drop_unreadable=True)
-    lost = [loss for loss in plan.losses if "is left out" in loss]
+    lost = [loss for loss in plan.losses if loss.startswith("feature")]
     assert len(lost) == len(KINDS)
-    assert (
-        "column 'bytes' is left out: lerobot reads numbers, strings and images, not binary" in lost
-    )
+    assert "feature 'bytes': lerobot reads numbers, strings and images, not binary" in lost
     report = roboreel.run(plan)
     assert report.losses == plan.losses
     assert told(report) == {}
@@ -92,14 +90,24 @@ def test_declared_ones_go_from_the_documents_too(v21: Path, tmp_path: Path) -> N
     assert set(told(roboreel.check(v21))) == {"raw"}
     view = roboreel.open(v21).keep([2, 0]).with_target(drop_unreadable=True)
     report = roboreel.write(view, out=tmp_path / "out")
-    assert report.losses == (
-        "column 'raw' is left out: lerobot reads numbers, strings and images, not binary",
-    )
+    wanted = "feature 'raw': lerobot reads numbers, strings and images, not binary"
+    assert wanted in report.losses
     assert not rules_of(report) & {"feature.absent", "feature.undeclared", "feature.unreadable"}
     result = read(tmp_path / "out")
     assert faults(result) == []
     assert "raw" not in result.info["features"]
     assert "raw" not in result.episodes[0].rows.column_names
+
+
+def test_an_action_goes_only_where_that_is_allowed_by_name(v21: Path, tmp_path: Path) -> None:
+    with_columns(v21, {"action": KINDS["bytes"]})
+    (v21 / "meta/episodes_stats.jsonl").unlink()
+    with pytest.raises(roboreel.PlanError, match="--allow-missing action"):
+        roboreel.convert(v21, to="v3.0", out=tmp_path / "out", drop_unreadable=True)
+    report = roboreel.convert(
+        v21, to="v3.0", out=tmp_path / "out", drop_unreadable=True, allow_missing=["action"]
+    )
+    assert any(loss.startswith("feature 'action': lerobot reads") for loss in report.losses)
 
 
 def test_nothing_is_lost_where_all_can_be_read(v21: Path, tmp_path: Path) -> None:
@@ -120,8 +128,8 @@ def test_commands_have_the_option(v21: Path, tmp_path: Path, command: str) -> No
     given = [command, *words[command](), "-o", str(tmp_path / "out"), "--drop-unreadable"]
     shown = CliRunner().invoke(app, [*given, "--dry-run"])
     assert shown.exit_code == 0, shown.output
-    assert "column 'raw' is left out: lerobot reads numbers" in " ".join(shown.output.split())
+    assert "feature 'raw': lerobot reads numbers" in " ".join(shown.output.split())
     done = CliRunner().invoke(app, [*given, "--json"])
     assert done.exit_code == 0, done.output
-    assert any("column 'raw' is left out" in loss for loss in json.loads(done.stdout)["losses"])
+    assert any("feature 'raw'" in loss for loss in json.loads(done.stdout)["losses"])
     assert "raw" not in read(tmp_path / "out").info["features"]
