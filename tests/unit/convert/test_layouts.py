@@ -13,7 +13,7 @@ import roboreel
 from tests.judge import faults
 from tests.mutate import episode_table, set_column
 from tests.oracle import read
-from tests.unit.convert.sources import LENGTHS, rules_of
+from tests.unit.convert.sources import LENGTHS, require_written, rules_of
 
 CATEGORY = pa.dictionary(pa.int8(), pa.string())
 NOTES = [[f"note {episode}.{frame % 2}" for frame in range(n)] for episode, n in enumerate(LENGTHS)]
@@ -36,6 +36,7 @@ VERBS: dict[str, Callable[[roboreel.Dataset], roboreel.View]] = {
 
 def noted(root: Path, type_: pa.DataType) -> Path:
     """The dataset with notes whose values differ from episode to episode."""
+    require_written(type_)
     for episode, texts in enumerate(NOTES):
         values: list[object] = list(texts)
         if pa.types.is_struct(type_):
@@ -95,6 +96,7 @@ def test_a_check_and_statistics_read_them(v21: Path, type_: pa.DataType) -> None
 
 
 def test_dictionary_of_numbers_is_numbers(v21: Path, tmp_path: Path) -> None:
+    require_written(pa.binary_view())
     for episode, length in enumerate(LENGTHS):
         column = pa.array([b"%d" % (n % 2) for n in range(length)], pa.binary_view())
         set_column(episode_table(v21, episode), "raw", column)

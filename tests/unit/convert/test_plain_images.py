@@ -16,6 +16,7 @@ from roboreel.testing.features import STILL
 from tests.judge import faults
 from tests.mutate import copied, edit_table
 from tests.oracle import read
+from tests.unit.convert.sources import require_written
 
 LENGTHS = (6, 4, 8)
 VERSIONS: tuple[Version, ...] = ("v2.0", "v2.1", "v3.0")
@@ -40,6 +41,7 @@ def plain(source: Path, target: Path, type_: pa.DataType | None = None) -> Path:
             table.column_names.index(STILL), STILL, pa.array(images, type_ or pa.binary())
         ).replace_schema_metadata(None)
 
+    require_written(type_ or pa.binary())
     copied(source, target)
     for path in (target / "data").rglob("*.parquet"):
         edit_table(path, change)

@@ -53,7 +53,8 @@ def _joined(inventory: Inventory, problems: Problems) -> dict[str, pa.Field]:
     """Every column with a type that holds its values in all tables; the first one where there is none."""
     columns: dict[str, pa.Field] = {}
     told: set[tuple[str, str]] = set()
-    for schema in dict.fromkeys(inventory.schemas.values()):
+    # by identity: pyarrow 17 cannot hash a schema with metadata
+    for schema in {id(schema): schema for schema in inventory.schemas.values()}.values():
         for item in schema:
             known = columns.setdefault(item.name, item)
             joined, problem = joined_type(known, item)
