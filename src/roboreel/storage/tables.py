@@ -94,15 +94,18 @@ class TableFile:
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The whole file, or some of its columns."""
-        self._sizes.refuse_bomb(range(len(self.footer.row_group_rows)), columns)
+        groups = range(len(self.footer.row_group_rows))
+        self._sizes.refuse_bomb(groups, columns)
         with self._explained():
             names = list(columns) if columns is not None else None
-            if self.is_large(names):
-                table = pa.concat_tables(self.batches(names, rows=self.footer.rows))
+            if self._sizes.are_large(groups, names):
+                table = pa.concat_tables(self._parts(self._file, groups, names, self.footer.rows))
             else:
-                table = self._file.read(columns=names, use_threads=self._threads)
+                table = self._plain(
+                    self._file.read(columns=names, use_threads=self._threads), names
+                )
             table.validate(full=True)  # texts in UTF-8, too
-            return self._plain(table, names)
+            return table
 
     def row_bytes(self, columns: Sequence[str] | None = None) -> int:
         """Bytes of a row in memory, all columns or some, about; at least one."""
@@ -111,7 +114,7 @@ class TableFile:
     def is_large(self, columns: Sequence[str] | None = None) -> bool:
         """True where a row group is to be read a part at a time: it takes too much memory at once."""
         groups = range(len(self.footer.row_group_rows))
-        return any(self._sizes.is_large(group, columns) for group in groups)
+        return any(self._sizes.are_large([group], columns) for group in groups)
 
     def rows(self, start: int, stop: int, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows `[start, stop)`, all columns or some."""
@@ -137,7 +140,7 @@ class TableFile:
         many = sum(counts) >= _ROWS_FOR_THREADS
         groups, names = list(range(first, last)), None if columns is None else list(columns)
         with self._explained():
-            if not any(self._sizes.is_large(group, names) for group in groups):
+            if not self._sizes.are_large(groups, names):
                 try:
                     read = self._file.read_row_groups(groups, columns=names, use_threads=many)
                     return self._plain(read, names)

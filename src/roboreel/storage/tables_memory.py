@@ -17,7 +17,7 @@ MOST_BYTES = 2 << 30
 """What one read may take in memory beyond what stands on disk. A few kilobytes can say "this number, 2³¹
 times", by the format."""
 LARGE_BYTES = 1 << 29
-"""A row group with a column of more is read a part at a time. Arrow holds less than 2 GiB in one chunk."""
+"""Row groups with a column of more are read a part at a time. Arrow holds less than 2 GiB in one chunk."""
 PART_BYTES = 1 << 26
 """Rows that are read together where not all of a row group are, at least one."""
 _WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 8}
@@ -51,13 +51,15 @@ class Sizes:
             rows += group.num_rows
         return max(1, int(taken // max(1, rows)))
 
-    def is_large(self, group: int, columns: Sequence[str] | None) -> bool:
-        """True where a column of a row group is too large to be read at once."""
-        facts = self._metadata.row_group(group)
-        if facts.total_byte_size <= LARGE_BYTES:
+    def are_large(self, groups: Iterable[int], columns: Sequence[str] | None) -> bool:
+        """True where a column of some row groups is too large to be read at once."""
+        facts = [self._metadata.row_group(group) for group in groups]
+        if sum(group.total_byte_size for group in facts) <= LARGE_BYTES:
             return False
-        chunks = map(facts.column, self._leaves(columns))
-        return any(chunk.total_uncompressed_size > LARGE_BYTES for chunk in chunks)
+        return any(
+            sum(group.column(leaf).total_uncompressed_size for group in facts) > LARGE_BYTES
+            for leaf in self._leaves(columns)
+        )
 
     def refuse_bomb(self, groups: Iterable[int], columns: Sequence[str] | None) -> None:
         """Raise `StorageError` where what is to be read takes absurdly more memory than bytes on disk."""
