@@ -10,16 +10,30 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from roboreel.storage.tables_memory import inner_types
+
+_KINDS = ("DICTIONARY", "STRING_VIEW", "BINARY_VIEW", "LIST_VIEW", "LARGE_LIST_VIEW")
+_OTHER_LAYOUTS = {getattr(pa.lib, f"Type_{kind}", None) for kind in _KINDS} - {None}
 _VIEWS = {"string_view": pa.string(), "binary_view": pa.binary()}
 """By Arrow's name: older releases of pyarrow know none of them."""
 
 
 def plain_schema(schema: pa.Schema) -> pa.Schema:
     """The schema with the plain layout of each column; itself where all of them are plain."""
-    fields = [item.with_type(plain_type(item.type)) for item in schema]
-    if all(new.type.equals(old.type) for new, old in zip(fields, schema, strict=True)):
+    if all(
+        map(_is_plain, schema.types)
+    ):  # nearly all are, and each file is asked when it is opened
         return schema
+    fields = [item.with_type(plain_type(item.type)) for item in schema]
     return pa.schema(fields, metadata=schema.metadata)
+
+
+def _is_plain(type_: pa.DataType) -> bool:
+    if type_.id in _OTHER_LAYOUTS:
+        return False
+    if not type_.num_fields or isinstance(type_, pa.BaseExtensionType):
+        return True
+    return all(map(_is_plain, inner_types(type_)))
 
 
 def plain_type(type_: pa.DataType) -> pa.DataType:
