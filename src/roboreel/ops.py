@@ -235,7 +235,6 @@ def run(
         global_stats=_global_stats(sources[0], plan),
         contradictions=_contradictions(sources, plan),
         verify=_verified if plan.in_place else open_dataset,
-        unchanged=unchanged,
         progress=progress,
         resumed=resumed,
         leftovers=leftovers,

@@ -52,7 +52,6 @@ def run_plan(
     global_stats: Stats,
     contradictions: Mapping[str, str] | None = None,
     verify: Callable[[str], object],
-    unchanged: Callable[[], object],
     progress: Progress | None = None,
     resumed: Resumed | None = None,
     leftovers: Leftovers = "refuse",
@@ -68,14 +67,13 @@ def run_plan(
         plan: the plan, with an output.
         executor: runs the ops.
         unchanged: raises where the sources are no longer those of the plan. It is asked when no other run can
-            be at work on the output any more: what that did counts.
+            be at work on the output any more: what that did counts. And again when all documents of the
+            sources have been read.
         stored_stats: gives a source's statistics, by its number, of some of its episodes, in their order.
         global_stats: the source's statistics of the whole dataset, to compare or reconcile with.
         contradictions: by feature, how a source's statistics contradict each other, where the result does
             not have all of its rows.
         verify: opens the staged result; what it raises stops the run before anything is published.
-        unchanged: raises where a source's documents, statistics among them, have changed since the plan was
-            made: called when all of them have been read.
         progress: is told of every finished op.
         resumed: is told of the ops that an earlier run did, by number, before any other is done.
         leftovers: what to do with what an earlier run left in the staging folder.
