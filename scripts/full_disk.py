@@ -21,7 +21,7 @@ from pathlib import Path
 from roboreel.testing import Camera, make_dataset
 
 UNCHECKED = (
-    "import roboreel.runner.run as run; run.free_bytes = lambda folder: 1 << 60;"
+    "import roboreel.runner.requirements as known; known.free_bytes = lambda folder: 1 << 60;"
     "from roboreel.cli.main import main; main()"
 )
 PAGE = 4096

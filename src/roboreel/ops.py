@@ -25,7 +25,8 @@ from roboreel.planning import require_one_subtask_list, surveyed, with_encoders
 from roboreel.runner.encoders import require_backends, require_encoders
 from roboreel.runner.executor import ExecutorName, make_executor, usual_executor
 from roboreel.runner.report import Report
-from roboreel.runner.run import refuse_changed, refuse_output, run_plan
+from roboreel.runner.requirements import refuse_changed, refuse_output
+from roboreel.runner.run import run_plan
 from roboreel.runner.stats_whole import doubtful
 from roboreel.runner.work import OpResult
 from roboreel.storage.names import local_path
@@ -43,6 +44,7 @@ def plan_convert(
     allow_reencode: bool = False,
     reencoding: Reencoding | None = None,
     drop_audio: bool = False,
+    drop_unreadable: bool = False,
     allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
@@ -66,6 +68,7 @@ def plan_convert(
             per episode.
         reencoding: how to encode these; by default near the quality and rate of the source.
         drop_audio: leave sound out of the videos.
+        drop_unreadable: leave out columns that lerobot cannot read, such as pickled bytes.
         allow_missing: actions, states and cameras that the result may lack, as their columns or videos are
             missing.
         video_backend: what decodes videos for statistics: `pyav`, `torchcodec` or `decord`.
@@ -91,6 +94,7 @@ def plan_convert(
         reencode=allow_reencode,
         reencoding=reencoding,
         drop_audio=drop_audio,
+        drop_unreadable=drop_unreadable,
         allow_missing=allow_missing,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
@@ -116,6 +120,7 @@ def convert(
     allow_reencode: bool = False,
     reencoding: Reencoding | None = None,
     drop_audio: bool = False,
+    drop_unreadable: bool = False,
     allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
@@ -149,6 +154,7 @@ def convert(
         allow_reencode=allow_reencode,
         reencoding=reencoding,
         drop_audio=drop_audio,
+        drop_unreadable=drop_unreadable,
         allow_missing=allow_missing,
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,
@@ -214,7 +220,10 @@ def run(
     def unchanged() -> None:
         for number, source in enumerate(sources):
             prefix = source_prefix(number, len(plan.sources))
-            refuse_changed(source.root, prefix, statistics_files(source), plan)
+            names = statistics_files(source)
+            if plan.in_place:  # what has changed would be replaced
+                names += [n.removeprefix(prefix) for n in plan.files if n.startswith(prefix)]
+            refuse_changed(source.root, prefix, names, plan)
 
     unchanged()
     by_place = {place: source.stored_stats().blocks for place, source in opened.items()}

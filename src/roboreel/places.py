@@ -13,7 +13,7 @@ from roboreel.errors import UsageError
 from roboreel.format.model import DATA_PATH, is_client_note, video_path
 from roboreel.runner.ledger import ops_noted
 from roboreel.runner.report import Report
-from roboreel.runner.run import refuse_replacing
+from roboreel.runner.requirements import refuse_replacing
 from roboreel.storage import staging
 from roboreel.storage.originals import require_room_for_original
 from roboreel.storage.staging import staging_place

@@ -9,7 +9,7 @@ from roboreel.dataset.open import open_dataset
 from roboreel.errors import StorageError, UsageError
 from roboreel.format.model import INFO
 from roboreel.processes import stops_passed_over
-from roboreel.runner.run import refuse_replacing
+from roboreel.runner.requirements import refuse_replacing
 from roboreel.storage.exchange import put_back, remove_versions
 from roboreel.storage.fs import LocalRoot
 from roboreel.storage.names import local_path

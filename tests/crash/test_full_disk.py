@@ -49,7 +49,7 @@ def test_full_at_any_moment(source: Path, tmp_path: Path) -> None:
 def test_what_cannot_fit_is_not_begun(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("roboreel.runner.run.free_bytes", lambda _folder: 1 << 10)
+    monkeypatch.setattr("roboreel.runner.requirements.free_bytes", lambda _folder: 1 << 10)
     with pytest.raises(roboreel.RunError, match=r"0\.0 MiB free, the result needs about"):
         roboreel.convert(source, to="v3.0", out=tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["set"]

@@ -54,6 +54,7 @@ def convert(
             allow_reencode=options.allow_reencode,
             reencoding=options.encoder,
             drop_audio=options.drop_audio,
+            drop_unreadable=options.drop_unreadable,
             allow_missing=options.allow_missing or (),
             video_backend=options.video_backend,
             keep_old_stats=keep_old_stats,

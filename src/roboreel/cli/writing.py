@@ -151,6 +151,13 @@ class Writing:
     drop_audio: Annotated[
         bool, typer.Option("--drop-audio", help="Leave sound out of the videos.")
     ] = False
+    drop_unreadable: Annotated[
+        bool,
+        typer.Option(
+            "--drop-unreadable",
+            help="Leave out columns that lerobot cannot read (bytes, dates, structs, lists of strings).",
+        ),
+    ] = False
     allow_missing: Annotated[
         list[str] | None,
         typer.Option(
@@ -224,6 +231,7 @@ class Writing:
             allow_reencode=self.allow_reencode,
             reencoding=self.encoder,
             drop_audio=self.drop_audio,
+            drop_unreadable=self.drop_unreadable,
             allow_missing=self.allow_missing or (),
             video_backend=self.video_backend,
             with_global_stats=self.with_global_stats,

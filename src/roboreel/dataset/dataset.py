@@ -22,7 +22,7 @@ from roboreel.format.model import LENGTH, Model
 from roboreel.format.parse import parse_json
 from roboreel.format.stats import Stats, merge_stats, parse_stats
 from roboreel.format.version import FormatVersion
-from roboreel.storage.fs import Root
+from roboreel.storage.fs import FileStat, Root
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Dataset(Verbs):
     model: Model = field(repr=False)
     files: tuple[str, ...] = field(repr=False)
     """Names of all files below the root."""
+    documents: Mapping[str, FileStat] = field(default_factory=dict, repr=False)
+    """Size and stamp of each document, seen before it was read."""
 
     @property
     def url(self) -> str:

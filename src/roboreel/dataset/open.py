@@ -50,6 +50,7 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
     files = listing.files
     problems = Problems()
     _note_passed_over(listing, problems)
+    stamps = {name: root.stat(name) for name in _documents(files)}
     if INFO not in files and V1_INFO in files:
         raise unknown_version(
             "this is a dataset of v1.x; roboreel reads v2.0 and later", V1_INFO, FROM_V1
@@ -64,7 +65,7 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
         documents = {name: root.read(name) for name in v2.DOCUMENTS if name in files}
         model = v2.parse(info, documents, files, problems)
     present = replace(model, problems=(*model.problems, *_missing_videos(model, files)))
-    return Dataset(root, present, files)
+    return Dataset(root, present, files, stamps)
 
 
 def _refuse_moved(location: str | os.PathLike[str]) -> None:
@@ -76,6 +77,13 @@ def _refuse_moved(location: str | os.PathLike[str]) -> None:
             f"'{path}': no dataset here, because its replacement was interrupted; the original is"
             f" '{original}': run the interrupted command again with --resume, or call roboreel.recover"
         )
+
+
+def _documents(files: tuple[str, ...]) -> list[str]:
+    """The documents of any version, statistics among them, as far as they are there."""
+    names = {INFO, *v2.DOCUMENTS, v2.EPISODE_STATS, v2.GLOBAL_STATS, v30.TASK_TABLE}
+    names |= {*episode_files(files)}
+    return [name for name in sorted(names) if _holds(files, name)]
 
 
 def _no_info(files: tuple[str, ...]) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from roboreel.dataset.index_columns import IndexColumn, distinct
+from roboreel.dataset.list_shapes import undeclared_shapes
 from roboreel.dataset.questions import Questions, Remark, as_text, remarks_text
 from roboreel.errors import StorageError
 from roboreel.format.feature import (
@@ -21,7 +21,6 @@ from roboreel.format.feature import (
     INDEX,
     TASK_INDEX,
     TIMESTAMP,
-    is_list,
 )
 from roboreel.format.inventory import Floats, Int64
 from roboreel.storage.fs import Root
@@ -137,11 +136,11 @@ def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutTables) -
             names = set(schema.names)
             index = file.read([name for name in SURVEYED if name in names])
             if not names.issubset(about.declared):
-                answer.shapes = dict(_undeclared_shapes(file, about.declared))
+                answer.shapes = undeclared_shapes(file, about.declared)
     except StorageError as error:
         answer.error = str(error)
         return answer
-    answer.schema, answer.file_rows = schema, rows
+    answer.schema, answer.file_rows = file.footer.stored, rows
     columns = dict(zip(index.column_names, map(IndexColumn, index.columns), strict=True))
     for name, column in columns.items():
         if not column.holds_numbers:
@@ -356,25 +355,3 @@ def _gaps_on_grid(seconds: Floats, fps: Fraction, error_s: float) -> bool:
     whole = np.rint(frames)
     on_grid = bool((np.abs(frames - whole) <= _ON_GRID_S * float(fps)).all())
     return on_grid and not np.array_equal(whole, np.arange(len(whole)))
-
-
-def _undeclared_shapes(
-    file: TableFile, declared: Sequence[str]
-) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Lengths of the lists in columns that no document declares."""
-    schema = file.footer.schema
-    undeclared = [item.name for item in schema if item.name not in declared and is_list(item.type)]
-    if not undeclared:
-        return
-    table = file.read(undeclared)
-    for name in undeclared:
-        yield name, tuple(_list_lengths(table[name].combine_chunks()))
-
-
-def _list_lengths(column: pa.Array) -> Iterator[int]:
-    """The length of the lists at each level; where they differ the longest, but never one."""
-    while is_list(column.type):
-        bounds = pc.min_max(pc.list_value_length(column)).as_py()
-        shortest, longest = bounds["min"] or 0, bounds["max"] or 0
-        yield max(longest, 1) if shortest == longest and not column.null_count else max(longest, 2)
-        column = pc.list_flatten(column)

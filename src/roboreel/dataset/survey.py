@@ -19,6 +19,7 @@ from roboreel.errors import DatasetError
 from roboreel.format import v2, v30
 from roboreel.format.inventory import Int64, Inventory
 from roboreel.format.model import INFO, LENGTH
+from roboreel.storage.unchanged import refuse_changed_files
 
 _DOCUMENTS = (INFO, v2.EPISODES, v2.TASK_LIST, v30.TASK_TABLE)
 """Beside those with statistics: a plan made from them holds while they stay as they are."""
@@ -38,6 +39,7 @@ def survey(
 
     Raises:
         DatasetError: no declared camera has any file.
+        StorageError: a document has changed since the dataset was opened.
         RunError: a worker process died.
     """
     _require_videos(dataset, without)
@@ -53,6 +55,10 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
     for name in (*_DOCUMENTS, *statistics_files(dataset), *dataset.model.extra_files):
         if dataset.root.exists(name):
             findings.add_file(name)
+    known = {name: found for name, found in dataset.documents.items() if name in findings.files}
+    refuse_changed_files(
+        dataset.root, known, told="has changed since the dataset was opened: open it again"
+    )
     tables = survey_tables(findings, probing)
     streams = Streams()
     missing = dataset.missing_cameras
@@ -68,6 +74,7 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
     return Inventory(
         files=findings.files,
         schemas=tables.schemas,
+        relaid=frozenset(tables.layouts),
         rows=tables.rows,
         row_start=tables.row_start,
         timestamp_error_s=tables.timestamp_error_s,

@@ -18,6 +18,7 @@ from roboreel.dataset.questions import flat, remarks_of
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.format.inventory import Bools, Floats, Int64
 from roboreel.format.model import DATA_PATH, LENGTH, ROW_START
+from roboreel.storage.tables_layout import layouts_of, plain_schema
 
 
 @dataclass(slots=True)
@@ -34,6 +35,9 @@ class TablesFound:
     first_index: Int64
     """`index` of an episode's first row where its index columns are as they would be written, else -1."""
     schemas: dict[str, pa.Schema] = field(default_factory=dict)
+    """By table file; types are plain: see `storage/tables_layout.py`."""
+    layouts: dict[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
+    """By table file with columns that are stored otherwise: their types in the file, and the plain ones."""
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     file_rows: dict[str, int] = field(default_factory=dict)
 
@@ -96,17 +100,32 @@ def _settle(
         for remark in remarks:
             findings.remark(rows, remark, path=path)
     _settle_schemas(paths, answers, found)
+    _report_layouts(found, findings)
 
 
 def _settle_schemas(paths: Sequence[str], answers: pa.Table, found: TablesFound) -> None:
     column = answers["schema"].combine_chunks()
-    schemas = [pa.ipc.read_schema(pa.py_buffer(text)) for text in column.dictionary.to_pylist()]
+    stored = [pa.ipc.read_schema(pa.py_buffer(text)) for text in column.dictionary.to_pylist()]
+    schemas, layouts = [*map(plain_schema, stored)], [*map(layouts_of, stored)]
     codes, shapes = column.indices.to_pylist(), answers["shapes"].to_pylist()
     for path, code, text in zip(paths, codes, shapes, strict=True):
         if text is not None:
             _merge_shapes(json.loads(text), found.shapes)
         if code is not None:
             found.schemas[path] = schemas[code]
+            if layouts[code]:
+                found.layouts[path] = layouts[code]
+
+
+def _report_layouts(found: TablesFound, findings: Findings) -> None:
+    first: dict[tuple[str, str, str], str] = {}
+    for path, layouts in found.layouts.items():
+        for name, (stored, plain) in layouts.items():
+            first.setdefault((name, stored, plain), path)
+    for (name, stored, plain), path in first.items():
+        message = f"stored as {stored}, a layout that other readers refuse"
+        action = f"written as {plain}"
+        findings.problems.add("table.layout", message, path=path, column=name, action=action)
 
 
 def _merge_shapes(shapes: Mapping[str, Sequence[int]], known: dict[str, tuple[int, ...]]) -> None:

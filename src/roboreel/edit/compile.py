@@ -59,6 +59,7 @@ from roboreel.edit.sound import sound_view
 from roboreel.edit.travelling import own_name, travelling_files
 from roboreel.edit.trims import trimmed_episodes
 from roboreel.edit.unite import United, unite
+from roboreel.edit.unreadable import without_unreadable
 from roboreel.edit.video_facts import lost_tracks, video_feature
 from roboreel.edit.view import View
 from roboreel.edit.wrong_stats import pooled_stds, tell_wrong_stats, with_lost_stds_recomputed
@@ -102,12 +103,14 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     view, skipped, refused = sound_view(view, inventory)
     refuse_audio(view, inventory)
     columns = columns_of(view, inventory, problems)
+    view, columns, unreadable = without_unreadable(view, inventory, columns, problems)
     recodes = recoded(view, inventory, columns)
     copied = [n for n in inventory.cameras if n not in recodes and n not in of.pictures]
     refuse_sizes(view, inventory, copied)
     refuse_cuts(view, inventory, copied)
     features = features_of(view, inventory, columns, problems)
     lacking = features_left_out(of, view.model.info.features, features, columns.types)
+    lacking += unreadable
     refuse_missing(of, lacking, of.target.allow_missing)
     features = {
         name: video_feature(view, inventory, feature, problems) if feature.is_video else feature

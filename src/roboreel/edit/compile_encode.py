@@ -19,10 +19,10 @@ from roboreel.edit.unite import United
 from roboreel.format import v2, v30
 from roboreel.format.declared import codec_name
 from roboreel.format.feature import Feature
+from roboreel.format.images import IMAGE
 from roboreel.format.inventory import Bools, Int64, Inventory
 from roboreel.format.layout import numbered
 
-PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 _FILES, _FEWEST, _MOST = 8, 500, 4000
 """A camera's frames are spread over so many files, of at least and at most so many frames each, give or take
 an episode: a file is one op, and with fewer some cores would wait for others. Compacting joins them later."""
@@ -82,7 +82,7 @@ def stored_as(
     for name in view.view.pictures:
         if name in features and name in inventory.cameras:
             changed[name] = as_pictures(features[name])
-            types[name] = pa.field(name, PICTURE)
+            types[name] = pa.field(name, IMAGE)
     for name, recode in recodes.items():
         if name in features:
             changed[name] = as_video(view, inventory, features[name], recode)

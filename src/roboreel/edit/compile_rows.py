@@ -121,7 +121,7 @@ def _same_tasks(view: United, inventory: Inventory) -> Bools:
 
 
 def _of_schema(view: United, inventory: Inventory, program: TableProgram) -> Bools:
-    """(episodes,) True where an episode's table has the columns of the result, in order.
+    """(episodes,) True where an episode's table has the columns of the result, in order and layout.
 
     A conversion also writes metadata that all readers know; an edit leaves files as their writer made them.
     """
@@ -132,7 +132,10 @@ def _of_schema(view: United, inventory: Inventory, program: TableProgram) -> Boo
             same[id(schema)] = schema.equals(wanted, check_metadata=strict)
     paths = view.model.episodes[DATA_PATH].to_pylist()
     schemas = [inventory.schemas.get(paths[row]) for row in view.rows.tolist()]
-    return np.array([same.get(id(schema), False) for schema in schemas], dtype=np.bool_)
+    alike = np.array([same.get(id(schema), False) for schema in schemas], dtype=np.bool_)
+    return alike & np.array(
+        [paths[row] not in inventory.relaid for row in view.rows.tolist()], dtype=np.bool_
+    )
 
 
 def _passes_through(program: TableProgram, recomputed: Container[str]) -> bool:

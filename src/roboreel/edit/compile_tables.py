@@ -22,6 +22,7 @@ from roboreel.format.feature import (
     Feature,
     dtype_of,
     feature_from_arrow,
+    holds_images,
     huggingface_metadata,
     is_feature_name,
     is_image,
@@ -152,7 +153,7 @@ def program_of(
         masks=view.view.masks,
         shapes={n: features[n].shape for n in (*_filled(view), *view.view.masks) if n in features},
         decoded=tuple(name for name in features if name in view.view.pictures),
-        images=tuple(item.name for item in fields if is_image(item.type)),
+        images=tuple(item.name for item in fields if _is_camera(item, features)),
         depths=tuple(name for name, feature in features.items() if feature.is_depth),
         quantiles=_quantiles(view),
         binned=like is not None and like.binned and view.target.version.has_quantiles,
@@ -161,6 +162,11 @@ def program_of(
         as_rgb=like is not None and like.rgb_tables,
     )
     return program, features
+
+
+def _is_camera(item: pa.Field, features: Mapping[str, Feature]) -> bool:
+    declared = item.name in features and features[item.name].dtype == "image"
+    return is_image(item.type) or (declared and holds_images(item.type))
 
 
 def _quantiles(view: United) -> tuple[float, ...]:

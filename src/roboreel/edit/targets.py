@@ -29,6 +29,7 @@ def target_for(
     reencode: bool = False,
     reencoding: Reencoding | None = None,
     drop_audio: bool = False,
+    drop_unreadable: bool = False,
     allow_missing: Iterable[str] = (),
     video_backend: VideoBackend = "pyav",
     keep_old_stats: bool = False,
@@ -47,6 +48,7 @@ def target_for(
         reencode: whether episodes that start inside a GOP may be encoded again.
         reencoding: how to encode what must be encoded again; by default near the source.
         drop_audio: whether to leave sound out.
+        drop_unreadable: whether to leave out columns that lerobot cannot read.
         allow_missing: actions, states and cameras that may be left out without being removed by name,
             beside those that the view allows already.
         video_backend: what decodes videos for statistics.
@@ -83,6 +85,7 @@ def target_for(
         reencode=reencode,
         reencoding=reencoding or Reencoding(),
         drop_audio=drop_audio,
+        drop_unreadable=drop_unreadable,
         allow_missing=view.target.allow_missing | names_in("allow_missing", allow_missing),
         video_backend=video_backend,
         keep_old_stats=keep_old_stats,

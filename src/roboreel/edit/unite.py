@@ -248,6 +248,7 @@ def _joined(
         parts[0],
         files=united(part.files for part in parts),
         schemas=united(part.schemas for part in parts),
+        relaid=frozenset().union(*(part.relaid for part in parts)),
         rows=np.concatenate([part.rows for part in parts])[place],
         row_start=np.concatenate([part.row_start for part in parts])[place],
         timestamp_error_s=np.concatenate([part.timestamp_error_s for part in parts])[place],

@@ -63,6 +63,7 @@ def by_own_names(view: View, number: int, inventory: Inventory) -> Inventory:
         inventory,
         files=files,
         schemas={prefix + p: schemas[id(schema)] for p, schema in inventory.schemas.items()},
+        relaid=frozenset(prefix + path for path in inventory.relaid),
         cameras=cameras,
         shapes=by_name(inventory.shapes),
         with_stats={

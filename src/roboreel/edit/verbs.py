@@ -288,6 +288,7 @@ class Verbs(Dividing):
         allow_reencode: bool = False,
         reencoding: Reencoding | None = None,
         drop_audio: bool = False,
+        drop_unreadable: bool = False,
         allow_missing: Iterable[str] = (),
         video_backend: VideoBackend = "pyav",
         with_global_stats: bool = False,
@@ -305,6 +306,7 @@ class Verbs(Dividing):
             allow_reencode: whether episodes that start inside a GOP may be encoded again.
             reencoding: how to encode these, and what `resample` encodes; by default near the source.
             drop_audio: whether to leave sound out.
+            drop_unreadable: whether to leave out columns that lerobot cannot read, such as pickled bytes.
             allow_missing: actions, states and cameras that the result may lack though nobody removed them
                 by name: `concat(features="common")` leaves them out, or their files are missing.
             video_backend: what decodes videos for statistics: `pyav`, `torchcodec` or `decord`.
@@ -327,6 +329,7 @@ class Verbs(Dividing):
             reencode=allow_reencode,
             reencoding=reencoding,
             drop_audio=drop_audio,
+            drop_unreadable=drop_unreadable,
             allow_missing=allow_missing,
             video_backend=video_backend,
             with_global_stats=with_global_stats,

@@ -42,6 +42,8 @@ class Target:
     reencoding: Reencoding = field(default_factory=Reencoding)
     """How videos are encoded that must be, and that no verb says more of."""
     drop_audio: bool = False
+    drop_unreadable: bool = False
+    """Columns that lerobot cannot read are left out."""
     allow_missing: frozenset[str] = frozenset()
     """Names of actions, states and cameras that may be left out without being removed by name."""
     video_backend: VideoBackend = "pyav"

@@ -11,6 +11,7 @@ from roboreel.format.feature import (
     INDEX_DTYPES,
     Feature,
     feature_from_arrow,
+    holds_images,
     holds_numbers,
     is_feature_name,
     is_image,
@@ -117,7 +118,7 @@ def fits(feature: Feature, type_: pa.DataType | None) -> bool:
     if type_ is None or feature.is_video:
         return type_ is None
     if feature.dtype == "image":
-        return is_image(type_)
+        return holds_images(type_)
     return holds_numbers(type_) or pa.types.is_null(type_) or not feature.is_numeric
 
 
@@ -185,11 +186,15 @@ def wider(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
         return pa.list_(inner, fixed[0]) if same else pa.list_(inner)
     if pa.types.is_struct(a) and pa.types.is_struct(b):
         return _wider_struct(a, b)
+    for image, other in ((a, b), (b, a)):
+        if is_image(image) and holds_images(other):
+            return image
     for kinds in (
         (pa.float16(), pa.float32(), pa.float64()),
         (pa.int8(), pa.int16(), pa.int32(), pa.int64()),
         (pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
         (pa.string(), pa.large_string()),
+        (pa.binary(), pa.large_binary()),
     ):
         if a in kinds and b in kinds:
             return max(a, b, key=kinds.index)

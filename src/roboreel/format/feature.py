@@ -204,3 +204,8 @@ def is_image(type_: pa.DataType) -> bool:
     if not pa.types.is_struct(type_):
         return False
     return {type_.field(i).name for i in range(type_.num_fields)} == {"bytes", "path"}
+
+
+def holds_images(type_: pa.DataType) -> bool:
+    """True where a column of this type can hold encoded images: in that struct, or as plain bytes."""
+    return is_image(type_) or pa.types.is_binary(type_) or pa.types.is_large_binary(type_)

@@ -81,7 +81,9 @@ class Inventory:
 
     files: Mapping[str, FileFacts] = field(repr=False)
     schemas: Mapping[str, pa.Schema] = field(repr=False)
-    """Schema by table file."""
+    """Schema by table file, as its rows are read."""
+    relaid: frozenset[str] = field(default=frozenset(), repr=False)
+    """Table files whose columns are stored in another layout than they are read in: copies keep that."""
     rows: Int64 = field(repr=False)
     """(episodes,) rows of each episode, by its table."""
     row_start: Int64 = field(repr=False)

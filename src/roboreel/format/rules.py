@@ -96,6 +96,7 @@ _ALL = (
         "feature.absent", "warning", "a declared feature has a column in some table", fails_in=_V30
     ),
     _rule("feature.undeclared", "warning", "a column of a table is declared", fails_in=_V30),
+    _rule("feature.unreadable", "warning", "lerobot can read a column: numbers, strings or images"),
     _rule("feature.type", "error", "a declared number or picture is one in the tables"),
     _rule("feature.dtype", "warning", "a column has the declared dtype"),
     _rule("feature.shape", "error", "every value has the declared shape"),
@@ -178,6 +179,9 @@ _ALL = (
         worst="error",
     ),
     _rule("table.types", "warning", "a column has one type in all tables", worst="error"),
+    _rule(
+        "table.layout", "warning", "values are stored plainly: as no dictionary, and as no views"
+    ),
     _rule(
         "table.list-of-one",
         "warning",

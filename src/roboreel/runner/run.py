@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from roboreel.edit.plan import (
@@ -26,21 +24,19 @@ from roboreel.format.stats_block import StatsBlock
 from roboreel.processes import stops_passed_over
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executor import Executor
-from roboreel.runner.ledger import Ledger, outputs_of
+from roboreel.runner.ledger import Ledger
 from roboreel.runner.report import Report
+from roboreel.runner.requirements import listed, require_complete, require_space
 from roboreel.runner.sketches import WholeSketches
 from roboreel.runner.stats import disagreements, settled_stats
-from roboreel.runner.work import OpFailure, OpResult, check_unchanged, input_root, work_of
+from roboreel.runner.work import OpFailure, OpResult, input_root, work_of
 from roboreel.runner.worker import attempt
-from roboreel.storage.disk import free_bytes
-from roboreel.storage.fs import Root, inside, open_root
+from roboreel.storage.fs import open_root
 from roboreel.storage.modes import USUAL, Modes
-from roboreel.storage.names import local_path
-from roboreel.storage.staging import Leftovers, Staging, refuse_existing
+from roboreel.storage.staging import Leftovers, Staging
 
 Progress = Callable[[OpResult], None]
 Resumed = Callable[[Collection[int]], None]
-_SHOWN_FAILURES = 20
 
 
 def run_plan(
@@ -67,7 +63,8 @@ def run_plan(
         plan: the plan, with an output.
         executor: runs the ops.
         unchanged: raises where the sources are no longer those of the plan. It is asked when no other run can
-            be at work on the output any more: what that did counts.
+            be at work on the output any more: what that did counts. And again when all documents of the
+            sources have been read.
         stored_stats: gives a source's statistics, by its number, of some of its episodes, in their order.
         global_stats: the source's statistics of the whole dataset, to compare or reconcile with.
         contradictions: by feature, how a source's statistics contradict each other, where the result does
@@ -96,17 +93,18 @@ def run_plan(
         before = _begin(staging, ledger, leftovers)
         if before and resumed is not None:
             resumed(tuple(ledger.done))
-        _require_space(staging, ledger)
+        require_space(staging, ledger)
         sketches = _run_ops(plan, executor, ledger, progress)
         results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
-        settled = settled_stats(plan, stored_stats, ledger.stats_of)
-        documents, merged, problems = write_documents(
-            staging.root, plan, settled, ledger.pixels, sketches, global_stats, contradictions
-        )
+        with _held_against(unchanged, ledger):
+            settled = settled_stats(plan, stored_stats, ledger.stats_of)
+            documents, merged, problems = write_documents(
+                staging.root, plan, settled, ledger.pixels, sketches, global_stats, contradictions
+            )
         problems += _disagreements(plan, global_stats, merged, changed)
         verify(str(staging.root.path))
-        _require_complete(staging, ledger, documents)
+        require_complete(staging, ledger, documents)
         seconds = time.monotonic() - begun
         report = _report(plan, results, problems, sum(documents.values()), seconds, before)
         return _published(staging, ledger, report, discard_original=discard_original)
@@ -196,41 +194,6 @@ def _hint(staging: Staging, ledger: Ledger) -> str:
     )
 
 
-def _require_space(staging: Staging, ledger: Ledger) -> None:
-    """Refuse to begin what cannot fit."""
-    plan = ledger.plan
-    beside = [
-        plan.files[op.source]
-        for op in plan.ops
-        if isinstance(op, CopyFile) and op.source in plan.files
-    ]
-    done = sum(result.size_bytes for result in ledger.done.values())
-    needed = plan.input_bytes + sum(facts.size_bytes for facts in beside) - done
-    free = free_bytes(staging.folder)
-    if free < needed:
-        raise RunError(
-            f"the disk of '{staging.final.parent}' has {free / 2**20:,.1f} MiB free, the result needs"
-            f" about {needed / 2**20:,.1f} MiB: make room, or choose another place"
-        )
-
-
-def _require_complete(staging: Staging, ledger: Ledger, documents: Mapping[str, int]) -> None:
-    """Raise `RunError` unless the result holds every file of the plan, once, and nothing else."""
-    names = [name for number in ledger.done for name in outputs_of(ledger.plan, number)]
-    wanted = Counter([*names, *documents])
-    found = dict(staging.files())
-    reasons = [
-        *(f"'{name}' is written more than once" for name in wanted if wanted[name] > 1),
-        *(f"'{name}' is missing" for name in wanted if name not in found),
-        *(f"'{name}' is not of the plan" for name in found if name not in wanted),
-    ]
-    expected = sum(one.size_bytes for one in ledger.done.values()) + sum(documents.values())
-    if not reasons and sum(found.values()) != expected:
-        reasons = [f"its files have {sum(found.values())} bytes, expected {expected}"]
-    if reasons:
-        raise RunError("\n".join(_listed("the result is not what was planned:", sorted(reasons))))
-
-
 def _published(
     staging: Staging, ledger: Ledger, report: Report, *, discard_original: bool
 ) -> Report:
@@ -251,48 +214,20 @@ def _published(
         return report
 
 
-def refuse_replacing(path: str) -> None:
-    """Raise `UsageError` where a dataset cannot be replaced in its place."""
-    if "://" in path:
-        raise UsageError(f"'{path}' is a URL; only a local dataset can be changed in place")
-    folder = os.path.abspath(local_path(path))
-    if os.path.islink(folder):
-        raise UsageError(f"'{path}' is a link: give the folder that it leads to")
-    if os.path.ismount(folder):
-        raise UsageError(
-            f"'{path}' is a mount point, and cannot be renamed: write to another folder"
-        )
+@contextlib.contextmanager
+def _held_against(unchanged: Callable[[], object], ledger: Ledger) -> Iterator[None]:
+    """Calls `unchanged` after the block, also where that fails: what changes meanwhile may look damaged.
 
-
-def refuse_output(out: str, *, source: str | None = None) -> None:
-    """Raise `UsageError` where `out` cannot be made: it exists, or lies inside the source.
-
-    Args:
-        out: the folder to make.
-        source: the dataset that will be read, if any.
+    What it raises is passed on, and what was done is of no use to a run with the same plan.
     """
-    if "://" in out:
-        raise UsageError(f"the output '{out}' is a URL; roboreel writes to local folders")
-    refuse_existing(out)
-    if source is not None and "://" not in source and inside(out, source):
-        raise UsageError(f"the output '{out}' lies inside the dataset: choose another folder")
-
-
-def refuse_changed(root: Root, prefix: str, names: Iterable[str], plan: Plan) -> None:
-    """Raise `RunError` where a dataset's documents are no longer what they were when the plan was made.
-
-    Args:
-        root: the dataset.
-        prefix: how names of its files begin in the plan.
-        names: documents that a run reads, beside those that the plan was made from.
-        plan: the plan.
-    """
-    surveyed = [name[len(prefix) :] for name in plan.files if name.startswith(f"{prefix}meta/")]
     try:
-        for name in {*surveyed, *names}:
-            check_unchanged(root, name, {name: plan.files[prefix + name]})
-    except StorageError as error:
-        raise RunError(str(error)) from error
+        yield
+    finally:
+        try:
+            unchanged()
+        except RunError:
+            ledger.of_use = False
+            raise
 
 
 def _run_ops(
@@ -332,17 +267,11 @@ def _told(failures: list[OpFailure], plan: Plan) -> str:
     messages = [failure.message for failure in sorted(failures, key=lambda one: one.number)]
     if len(messages) == 1 and not plan.refused:
         return messages[0]
-    failed = _listed(f"{len(messages)} ops failed:", messages) if messages else []
+    failed = listed(f"{len(messages)} ops failed:", messages) if messages else []
     if not plan.refused:
         return "\n".join(failed)
     heading = f"{plan.refused}: mend them, or pass --on-broken skip"
-    return "\n".join([*failed, *_listed(heading, map(str, plan.skipped))])
-
-
-def _listed(heading: str, messages: Iterable[str]) -> list[str]:
-    lines = [f"  - {message}" for message in messages]
-    more = [f"  … and {len(lines) - _SHOWN_FAILURES} more"] if len(lines) > _SHOWN_FAILURES else []
-    return [heading, *lines[:_SHOWN_FAILURES], *more]
+    return "\n".join([*failed, *listed(heading, map(str, plan.skipped))])
 
 
 def _disagreements(

@@ -27,7 +27,6 @@ from roboreel.edit.plan import (
     input_video,
     source_prefix,
 )
-from roboreel.errors import ChangedInputError
 from roboreel.format.histograms import Counted
 from roboreel.format.inventory import FileFacts
 from roboreel.format.quantiles import Quantiles
@@ -36,6 +35,7 @@ from roboreel.runner.sketches import sketched_features
 from roboreel.storage.fs import LocalRoot, Root, open_root
 from roboreel.storage.joined import JoinedRoot
 from roboreel.storage.modes import USUAL, Modes
+from roboreel.storage.unchanged import refuse_changed_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,14 @@ class Work:
 
     def check_input(self, root: Root, name: str) -> None:
         """Raise `ChangedInputError` where an input is no longer the file that was surveyed."""
-        check_unchanged(root, name, self.files)
+        check_unchanged(root, [name], self.files)
+
+    def check_inputs(self) -> None:
+        """Raise `ChangedInputError` where any input is no longer the file that was surveyed.
+
+        A file may change while it is read, so an op does this when it has read all.
+        """
+        check_unchanged(self.roots()[0], self.files, self.files)
 
     def by_output(self, column: str) -> Iterator[tuple[str, list[int]]]:
         """(output file, positions of its episodes in the op's tables), in order."""
@@ -173,11 +180,10 @@ class OpFailure:
     """True where an input is no longer the one that the plan was made with."""
 
 
-def check_unchanged(root: Root, name: str, files: Mapping[str, FileFacts]) -> None:
+def check_unchanged(root: Root, names: Iterable[str], files: Mapping[str, FileFacts]) -> None:
     """Raise `ChangedInputError` where a file is no longer what `files` says it was."""
-    known, now = files.get(name), root.stat(name)
-    if known is None or (known.size_bytes, known.stamp) != (now.size_bytes, now.stamp):
-        raise ChangedInputError(f"'{name}' has changed since it was surveyed: plan again")
+    known = {name: files.get(name) for name in names}
+    refuse_changed_files(root, known, told="has changed since it was surveyed: plan again")
 
 
 def work_of(

@@ -13,7 +13,7 @@ from roboreel.edit.plan import (
     RemuxVideo,
     WriteTables,
 )
-from roboreel.errors import ChangedInputError, RoboreelError, RunError
+from roboreel.errors import ChangedInputError, RoboreelError, RunError, StorageError
 from roboreel.runner.kernels.copies import run_copy_file, run_copy_videos
 from roboreel.runner.kernels.pictures import run_measure_camera
 from roboreel.runner.kernels.tables import run_copy_tables, run_write_tables
@@ -49,20 +49,38 @@ def execute(work: Work) -> OpResult:
         RunError: it failed, or its output is not what it promised; says which op and why.
     """
     try:
-        match work.op:
-            case WriteTables() as op:
-                return run_write_tables(work, op)
-            case CopyTables() as op:
-                return run_copy_tables(work, op)
-            case CopyVideos() as op:
-                return run_copy_videos(work, op)
-            case RemuxVideo() as op:
-                return run_remux_video(work, op)
-            case EncodeVideo() as op:
-                return run_encode_video(work, op)
-            case MeasureCamera() as op:
-                return run_measure_camera(work, op)
-            case CopyFile() as op:
-                return run_copy_file(work, op)
+        result = _executed(work)
+        work.check_inputs()
     except _FAILURES as error:
-        raise RunError(f"{work.described}: {error}") from error
+        cause = _cause(work, error)
+        raise RunError(f"{work.described}: {cause}") from cause
+    return result
+
+
+def _cause(work: Work, error: BaseException) -> BaseException:
+    """Why an op failed: a file that changes while it is read may look damaged."""
+    try:
+        work.check_inputs()
+    except ChangedInputError as changed:
+        return changed
+    except StorageError:
+        pass
+    return error
+
+
+def _executed(work: Work) -> OpResult:
+    match work.op:
+        case WriteTables() as op:
+            return run_write_tables(work, op)
+        case CopyTables() as op:
+            return run_copy_tables(work, op)
+        case CopyVideos() as op:
+            return run_copy_videos(work, op)
+        case RemuxVideo() as op:
+            return run_remux_video(work, op)
+        case EncodeVideo() as op:
+            return run_encode_video(work, op)
+        case MeasureCamera() as op:
+            return run_measure_camera(work, op)
+        case CopyFile() as op:
+            return run_copy_file(work, op)

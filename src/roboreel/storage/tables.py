@@ -14,12 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from roboreel.errors import StorageError
+from roboreel.storage import tables_memory
 from roboreel.storage.fs import LocalRoot, Root
+from roboreel.storage.tables_layout import plain_schema, plain_table
+from roboreel.storage.tables_memory import Sizes
 
-_MOST_BYTES = 2 << 30
-"""What one read may take in memory beyond what stands on disk. A few kilobytes can say "this number, 2³¹
-times", by the format."""
-_WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 8}
 Access: TypeAlias = Literal["rows", "columns"]
 """How a file will be read: whole rows, or a few small columns of it in this thread alone."""
 
@@ -31,8 +30,6 @@ _ROWS_FOR_THREADS = 5_000
 """For fewer rows, starting threads takes longer than reading."""
 _MANY_GROUPS = 64
 """Of more row groups, a column is read ahead: each would be a read of its own."""
-_SAMPLED_GROUPS = 16
-"""Row groups by which the size of a row is judged."""
 
 # pyarrow ships no types; these are the errors it raises for files that are not what they should be
 _DAMAGED = (pa.ArrowInvalid, pa.ArrowException, OSError, ValueError, UnicodeDecodeError)
@@ -45,6 +42,9 @@ class Footer:
     rows: int
     row_group_rows: tuple[int, ...]
     schema: pa.Schema
+    """The types of what is read: plain ones, without dictionaries and views."""
+    stored: pa.Schema
+    """The types that the file says."""
 
 
 class _Kept(NamedTuple):
@@ -79,6 +79,12 @@ class TableFile:
             self.footer = _footer(self._file)
             _refuse_twins(self.footer.schema.names)
             _refuse_nonsense(self.footer)
+            self._sizes = Sizes(
+                name,
+                self._file.metadata,
+                schema=self.footer.stored,
+                row_group_rows=self.footer.row_group_rows,
+            )
             self._begins = [0, *accumulate(self.footer.row_group_rows)]
         except _DAMAGED as error:
             reason = _why_unreadable(self._handle, error)
@@ -88,25 +94,27 @@ class TableFile:
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The whole file, or some of its columns."""
-        self._refuse_bomb(range(len(self.footer.row_group_rows)), columns)
+        groups = range(len(self.footer.row_group_rows))
+        self._sizes.refuse_bomb(groups, columns)
         with self._explained():
             names = list(columns) if columns is not None else None
-            table = self._file.read(columns=names, use_threads=self._threads)
+            if self._sizes.are_large(groups, names):
+                table = pa.concat_tables(self._parts(self._file, groups, names, self.footer.rows))
+            else:
+                table = self._plain(
+                    self._file.read(columns=names, use_threads=self._threads), names
+                )
             table.validate(full=True)  # texts in UTF-8, too
             return table
 
     def row_bytes(self, columns: Sequence[str] | None = None) -> int:
         """Bytes of a row in memory, all columns or some, about; at least one."""
-        facts, rows, taken = self._file.metadata, 0, 0
-        wanted = frozenset(self.footer.schema.names if columns is None else columns)
-        for at in range(min(_SAMPLED_GROUPS, facts.num_row_groups)):
-            group = facts.row_group(at)
-            for chunk in map(group.column, range(group.num_columns)):
-                if chunk.path_in_schema.partition(".")[0] in wanted:
-                    numbers = chunk.num_values * _WIDTH.get(chunk.physical_type, 4)
-                    taken += max(chunk.total_uncompressed_size, numbers)
-            rows += group.num_rows
-        return max(1, int(taken // max(1, rows)))
+        return self._sizes.row_bytes(columns)
+
+    def is_large(self, columns: Sequence[str] | None = None) -> bool:
+        """True where a row group is to be read a part at a time: it takes too much memory at once."""
+        groups = range(len(self.footer.row_group_rows))
+        return any(self._sizes.are_large([group], columns) for group in groups)
 
     def rows(self, start: int, stop: int, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows `[start, stop)`, all columns or some."""
@@ -127,24 +135,28 @@ class TableFile:
         return kept.table.slice(start - kept.begin, stop - start)
 
     def _read_groups(self, first: int, last: int, columns: Sequence[str] | None) -> pa.Table:
-        self._refuse_bomb(range(first, last), columns)
+        self._sizes.refuse_bomb(range(first, last), columns)
         counts = self.footer.row_group_rows[first:last]
         many = sum(counts) >= _ROWS_FOR_THREADS
         groups, names = list(range(first, last)), None if columns is None else list(columns)
         with self._explained():
-            return self._file.read_row_groups(groups, columns=names, use_threads=many)
+            if not self._sizes.are_large(groups, names):
+                try:
+                    read = self._file.read_row_groups(groups, columns=names, use_threads=many)
+                    return self._plain(read, names)
+                except pa.ArrowNotImplementedError:  # more than a chunk holds: few values, repeated
+                    pass
+            return pa.concat_tables(self._parts(self._file, groups, names, sum(counts)))
 
     def cells(self, column: str, start: int, stop: int, *, rows: int) -> Iterator[pa.Array]:
         """The values of one column in the rows `[start, stop)`, at most `rows` of them at a time."""
         first, last, at = self._groups(start, stop)
-        for number in range(first, last):
-            with self._explained():
-                read = self._file.iter_batches(rows, row_groups=[number], columns=[column])
-                for batch in read:
-                    begin, end = max(start - at, 0), min(stop - at, len(batch))
-                    at += len(batch)
-                    if begin < end:
-                        yield batch.column(0).slice(begin, end - begin)
+        with self._explained():
+            for part in self._parts(self._file, range(first, last), [column], rows):
+                begin, end = max(start - at, 0), min(stop - at, len(part))
+                at += len(part)
+                if begin < end:
+                    yield from part[column].slice(begin, end - begin).chunks
 
     def batches(
         self, columns: Sequence[str] | None, *, rows: int, first_group: int = 0
@@ -156,16 +168,49 @@ class TableFile:
             if self._local:  # its bytes need not be held
                 known = self._file.metadata
                 file = pq.ParquetFile(self._input, metadata=known, buffer_size=_READ_WHOLE_BYTES)
-            for group in range(first_group, len(self.footer.row_group_rows)):
-                left = self.footer.row_group_rows[group]
-                for batch in file.iter_batches(rows, row_groups=[group], columns=names):
-                    left -= len(batch)
-                    table = pa.Table.from_batches([batch])
-                    yield table if names is None else table.select(names)
-                if left:  # else the rows after it would be taken for others
-                    raise ValueError(
-                        f"row group {group} has {-left} rows more than its footer says"
-                    )
+            groups = range(first_group, len(self.footer.row_group_rows))
+            for part in self._parts(file, groups, names, rows):
+                yield part if names is None else part.select(names)
+
+    def _parts(
+        self, file: Any, groups: Iterable[int], columns: list[str] | None, rows: int
+    ) -> Iterator[pa.Table]:
+        """Row groups in parts of so many rows, of fewer where these take much memory."""
+        most = min(rows, max(1, tables_memory.PART_BYTES // self._sizes.row_bytes(columns)))
+        for group in groups:
+            done, count = 0, self.footer.row_group_rows[group]
+            while done < count:
+                try:
+                    for part in self._parts_of(file, group, columns, most, done):
+                        done += len(part)
+                        yield part
+                    break
+                except pa.ArrowNotImplementedError:  # more than a chunk holds: few values, repeated
+                    if most == 1:
+                        raise
+                    most = max(1, most // 2)
+
+    def _parts_of(
+        self, file: Any, group: int, columns: list[str] | None, rows: int, done: int
+    ) -> Iterator[pa.Table]:
+        """A row group, without its first rows, in parts of so many rows."""
+        at, count = 0, self.footer.row_group_rows[group]
+        for batch in file.iter_batches(rows, row_groups=[group], columns=columns):
+            begin = max(done - at, 0)
+            at += len(batch)
+            if begin < len(batch):
+                yield self._plain(pa.Table.from_batches([batch.slice(begin)]), columns)
+        if at != count:  # else the rows after it would be taken for others
+            raise ValueError(f"row group {group} has {at - count} rows more than its footer says")
+
+    def _plain(self, table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+        """What was read, in the plain layout, without columns that merely begin like one of these."""
+        wanted = frozenset(columns or ())
+        if columns is not None and not wanted.issuperset(table.column_names):
+            table = table.select([name for name in table.column_names if name in wanted])
+        if self.footer.schema is not self.footer.stored:
+            table = plain_table(table, self.footer.schema)
+        return table
 
     def group_of(self, row: int) -> tuple[int, int]:
         """The row group that holds a row, and the first of its rows."""
@@ -185,51 +230,6 @@ class TableFile:
         first = max(0, bisect_right(begins, start, 0, len(begins) - 1) - 1)
         last = bisect_left(begins, stop, first + 1)
         return first, min(last, len(self.footer.row_group_rows)), begins[first]
-
-    def _refuse_bomb(self, groups: Iterable[int], columns: Sequence[str] | None) -> None:
-        """Raise `StorageError` where what is to be read takes absurdly more memory than bytes on disk."""
-        known = list(groups)
-        names = self.footer.schema.names if columns is None else columns
-        if self._at_most(known, names) <= _MOST_BYTES:
-            return
-        taken = self._taken(known, frozenset(names))
-        if taken > _MOST_BYTES:
-            raise StorageError(
-                f"'{self.name}': reading it would take {taken >> 20} MiB or more at once:"
-                " write it with smaller row groups"
-            )
-
-    def _at_most(self, groups: Sequence[int], columns: Sequence[str]) -> int:
-        """More than reading some row groups takes; told by a look at the columns of lists alone."""
-        schema, metadata = self.footer.schema, self._file.metadata
-        wanted = frozenset(columns)
-        nested = frozenset(
-            f.name for f in schema if f.name in wanted and pa.types.is_nested(f.type)
-        )
-        taken = 8 * (len(wanted) - len(nested)) * sum(self.footer.row_group_rows[g] for g in groups)
-        at = [
-            number
-            for number in range(metadata.num_columns if groups and nested else 0)
-            if metadata.schema.column(number).path.partition(".")[0] in nested
-        ]
-        for number in groups:
-            facts = metadata.row_group(number)
-            taken += facts.total_byte_size + 8 * sum(facts.column(c).num_values for c in at)
-        return int(taken)
-
-    def _taken(self, groups: Iterable[int], columns: frozenset[str]) -> int:
-        """What reading some row groups takes at least, beyond what stands on disk."""
-        taken = 0
-        for group in groups:
-            facts = self._file.metadata.row_group(group)
-            for at in range(facts.num_columns):
-                chunk = facts.column(at)
-                if chunk.path_in_schema.partition(".")[0] in columns:
-                    width = _WIDTH.get(chunk.physical_type, 4)
-                    taken += max(chunk.num_values, facts.num_rows) * width
-                    inflated = chunk.total_uncompressed_size - 8 * chunk.total_compressed_size
-                    taken += max(inflated, 0)
-        return taken
 
     def _explained(self) -> _Explained:
         return _Explained(self.name)
@@ -298,7 +298,8 @@ def _refuse_nonsense(footer: Footer) -> None:
 
 def _footer(file: Any) -> Footer:
     groups = (file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
-    return Footer(file.metadata.num_rows, tuple(groups), file.schema_arrow)
+    stored = file.schema_arrow
+    return Footer(file.metadata.num_rows, tuple(groups), plain_schema(stored), stored)
 
 
 def _arrow_input(root: Root, name: str, handle: IO[bytes], access: Access) -> Any:

@@ -20,7 +20,8 @@ class Forward:
     def __init__(self, file: TableFile, columns: Sequence[str] | None) -> None:
         self.file = file
         self.columns = None if columns is None else tuple(columns)
-        self._large = max(file.footer.row_group_rows, default=0) > _LARGE_ROWS
+        many = max(file.footer.row_group_rows, default=0) > _LARGE_ROWS
+        self._large = many or file.is_large(self.columns)
         self._parts: Iterator[pa.Table] | None = None
         self._held: list[pa.Table] = []
         self._begin = self._end = 0

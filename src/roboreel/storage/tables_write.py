@@ -14,6 +14,8 @@ from roboreel.storage.fs import LocalRoot
 
 ROW_GROUP_BYTES = 1 << 20
 """A row group is closed at the first episode that brings it to this size in memory."""
+_MOST_GROUP_BYTES = (1 << 31) - (1 << 24)
+"""An episode that takes more in memory has several row groups."""
 _SAMPLED_VALUES = 4096
 """Numbers of a column by which it is judged whether they repeat."""
 
@@ -53,7 +55,8 @@ def write_batches(
 ) -> int:
     """Write the rows of episodes into one parquet file; returns the number of rows.
 
-    Row groups hold whole episodes and, but for the last, at least `ROW_GROUP_BYTES`.
+    Row groups hold whole episodes and, but for the last, at least `ROW_GROUP_BYTES`. Only an episode of 2 GiB
+    and more has several.
 
     Args:
         root: where to write.
@@ -98,12 +101,18 @@ def _repeats(table: pa.Table | None, name: str) -> bool:
     """False for measured numbers of which hardly any is there twice: a dictionary makes them larger."""
     if table is None or name not in table.column_names or not len(table):
         return True
+    if not _holds_floats(table[name].type):
+        return True
     numbers = table[name].slice(0, _SAMPLED_VALUES).combine_chunks()
     while pa.types.is_fixed_size_list(numbers.type) or pa.types.is_list(numbers.type):
         numbers = numbers.flatten()
-    if not pa.types.is_floating(numbers.type) or len(numbers) < _SAMPLED_VALUES:
-        return True
-    return len(pc.unique(numbers)) * 2 < len(numbers)
+    return len(numbers) < _SAMPLED_VALUES or len(pc.unique(numbers)) * 2 < len(numbers)
+
+
+def _holds_floats(type_: pa.DataType) -> bool:
+    while pa.types.is_fixed_size_list(type_) or pa.types.is_list(type_):
+        type_ = type_.value_type
+    return bool(pa.types.is_floating(type_))
 
 
 def episode_bytes(table: pa.Table, lengths: Sequence[int]) -> list[int]:
@@ -131,8 +140,10 @@ def _width(column: pa.ChunkedArray) -> int | None:
 
 
 def _write_group(writer: Any, tables: Sequence[pa.Table]) -> None:
+    """Write a row group; several only where no reader could take one: Arrow's chunks end at 2 GiB."""
     table = pa.concat_tables(tables)
-    writer.write_table(table, row_group_size=max(1, len(table)))
+    parts = table.nbytes // _MOST_GROUP_BYTES + 1
+    writer.write_table(table, row_group_size=max(1, -(-len(table) // parts)))
 
 
 def _leaf_paths(path: str, type_: pa.DataType) -> list[str]:

@@ -175,6 +175,17 @@ def as_lists(table: pa.Table) -> pa.Table:
     return table.set_column(table.column_names.index("next.reward"), "next.reward", lists)
 
 
+def as_category(table: pa.Table) -> pa.Table:
+    """Texts as pandas writes a category."""
+    at = table.column_names.index("observation.note")
+    return table.set_column(at, "observation.note", table["observation.note"].dictionary_encode())
+
+
+def with_bytes(table: pa.Table) -> pa.Table:
+    """With a column of pickled values."""
+    return table.append_column("pickled", pa.array([b"\x80\x04N."] * len(table)))
+
+
 def reversed_rows(table: pa.Table) -> pa.Table:
     return table.take(pa.array(np.arange(len(table))[::-1]))
 

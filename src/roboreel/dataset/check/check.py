@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from roboreel.dataset.check.agreement import check_agreement
@@ -27,6 +27,7 @@ from roboreel.format.parse import Problems
 from roboreel.format.rules import RULES, judged
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import open_root
+from roboreel.storage.unchanged import Stamped, refuse_changed_files
 
 _FINER = {"stats.usable", "table.episode-index"}
 """Rules of the survey that the check has in a finer form."""
@@ -48,7 +49,7 @@ def check(
         follow_links: read what links out of the folder lead to, as in `open`.
 
     Raises:
-        StorageError: there is no such folder.
+        StorageError: there is no such folder, or a file has changed meanwhile.
 
     Example:
         >>> import roboreel, roboreel.testing, tempfile, pathlib
@@ -77,6 +78,7 @@ def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
     problems = Problems(list(dataset.problems))
     inventory = surveyed_anyway(dataset, problems)
     if inventory is None:
+        _refuse_changed(dataset, dataset.documents)
         return _report(dataset.url, dataset.version, problems.found, files=len(dataset.files))
     for found in (inventory.problems, *inventory.broken.values()):
         problems.found += [problem for problem in found if problem.rule not in _FINER]
@@ -91,6 +93,7 @@ def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
     check_agreement(dataset, scan, stored, problems)
     check_camera_std(dataset, stored, problems)
     pictures = check_pictures(dataset, inventory, stored, problems) if decode else 0
+    _refuse_changed(dataset, {**dataset.documents, **inventory.files})
     return replace(
         _report(dataset.url, dataset.version, problems.found, files=len(dataset.files)),
         episodes=dataset.total_episodes,
@@ -98,6 +101,12 @@ def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
         packets=sum(video.packets for video in videos),
         pictures=pictures,
     )
+
+
+def _refuse_changed(dataset: Dataset, known: Mapping[str, Stamped]) -> None:
+    """Raise where a file is no longer what it was: what was found may hold for none of its states."""
+    told = "has changed while it was checked: check again"
+    refuse_changed_files(dataset.root, known, told=told)
 
 
 def surveyed_anyway(dataset: Dataset, problems: Problems, *, workers: int = 1) -> Inventory | None:

@@ -13,9 +13,10 @@ from roboreel.format.declared import (
     joined_type,
     lacking_columns,
 )
-from roboreel.format.feature import Feature, dtype_of
+from roboreel.format.feature import Feature, dtype_of, feature_from_arrow
 from roboreel.format.inventory import Inventory
 from roboreel.format.parse import Problems
+from roboreel.format.readable import why_unreadable
 
 
 def check_columns(dataset: Dataset, inventory: Inventory, problems: Problems) -> None:
@@ -31,13 +32,29 @@ def check_columns(dataset: Dataset, inventory: Inventory, problems: Problems) ->
         feature = dataset.features.get(name)
         if feature is not None and not feature.is_video:
             _check_type(feature, item.type, problems)
+        _check_readable(feature, item, inventory, problems)
+
+
+def _check_readable(
+    feature: Feature | None, item: pa.Field, inventory: Inventory, problems: Problems
+) -> None:
+    """Report a column that keeps lerobot from reading any row."""
+    if feature is not None and feature.is_video:
+        return
+    name, type_ = item.name, item.type
+    made = feature or feature_from_arrow(name, type_, inventory.shapes.get(name, ()))
+    reason = why_unreadable(made, type_)
+    if reason is not None:
+        action = "to leave it out, convert with --drop-unreadable"
+        problems.add("feature.unreadable", reason, column=name, action=action)
 
 
 def _joined(inventory: Inventory, problems: Problems) -> dict[str, pa.Field]:
     """Every column with a type that holds its values in all tables; the first one where there is none."""
     columns: dict[str, pa.Field] = {}
     told: set[tuple[str, str]] = set()
-    for schema in dict.fromkeys(inventory.schemas.values()):
+    # by identity: pyarrow 17 cannot hash a schema with metadata
+    for schema in {id(schema): schema for schema in inventory.schemas.values()}.values():
         for item in schema:
             known = columns.setdefault(item.name, item)
             joined, problem = joined_type(known, item)

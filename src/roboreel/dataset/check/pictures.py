@@ -15,6 +15,7 @@ from roboreel.dataset.check.video_samples import VideoSamples
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import StorageError, VideoError
 from roboreel.format.histograms import histogram_stats
+from roboreel.format.images import encoded_image
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
 from roboreel.format.parse import Problems
@@ -105,8 +106,7 @@ def _encoded(
     with TableFile(dataset.root, path) as file:
         for chunk in file.batches([name], rows=_IMAGE_ROWS):
             for at in sorted(due & set(range(begin, begin + len(chunk)))):
-                cell = chunk[name][at - begin].as_py()
-                yield at, (cell.get("bytes") if isinstance(cell, dict) else None) or b""
+                yield at, encoded_image(chunk[name][at - begin])[0] or b""
             begin += len(chunk)
 
 

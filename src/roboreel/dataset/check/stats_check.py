@@ -26,6 +26,7 @@ from roboreel.format.model import EPISODE, LENGTH
 from roboreel.format.parse import Problems
 from roboreel.format.quantiles import SKETCH_ERROR
 from roboreel.format.version import FormatVersion
+from roboreel.storage.unchanged import Stamped, refuse_changed_files
 
 
 def compare_statistics(
@@ -71,6 +72,10 @@ def compare_statistics(
     wrong = _overflows(dataset, stored, chosen)
     every = [*wrong, *_compared(dataset, stored, fresh, chosen)]
     order = {name: at for at, name in enumerate(chosen)}
+    seen: dict[str, Stamped] = {**dataset.documents}
+    seen |= inventory.files if inventory is not None else {}
+    told = "has changed while the statistics were compared: compare again"
+    refuse_changed_files(dataset.root, seen, told=told)
     return StatsReport(
         path=dataset.url,
         version=dataset.version,

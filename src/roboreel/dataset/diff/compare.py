@@ -24,6 +24,8 @@ from roboreel.dataset.diff.videos import VideosJudge, tell_misplaced
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import UsageError
 from roboreel.format.feature import INDEX_DTYPES
+from roboreel.storage.fs import FileStat
+from roboreel.storage.unchanged import Stamped, refuse_changed_files
 
 
 def diff(
@@ -52,7 +54,7 @@ def diff(
 
     Raises:
         UsageError: `renamed` or `episodes` names what is not there, or one feature or episode twice.
-        StorageError, DatasetError: one of the two cannot be opened.
+        StorageError, DatasetError: one of the two cannot be opened, or a file has changed meanwhile.
 
     Example:
         >>> import roboreel, roboreel.testing, tempfile, pathlib
@@ -75,9 +77,19 @@ def diff(
     )
     _check_names(first, second)
     ledger = Ledger(first_only=first_only)
+    before = [_seen(side.dataset) for side in (first, second)]
     with contextlib.suppress(FirstFoundError):
         _compare(first, second, ledger, decode=decode)
+    for side, files in zip((first, second), before, strict=True):
+        told = f"in {side.called} has changed while it was compared: compare again"
+        refuse_changed_files(side.dataset.root, files, told=told)
     return ledger.report(decoded=decode, pairs=pairs)
+
+
+def _seen(dataset: Dataset) -> dict[str, Stamped | None]:
+    """Size and stamp of every file, of documents as they were when the dataset was opened."""
+    found = zip(dataset.files, dataset.root.stats(dataset.files), strict=True)
+    return {**{n: s for n, s in found if isinstance(s, FileStat)}, **dataset.documents}
 
 
 def _compare(first: Side, second: Side, ledger: Ledger, *, decode: bool) -> None:

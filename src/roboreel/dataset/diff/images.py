@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from roboreel.dataset.diff.index_columns import Piece
 from roboreel.dataset.diff.report import Difference, Ledger
 from roboreel.dataset.diff.values import differing, first_values, shortened
 from roboreel.errors import VideoError
+from roboreel.format.images import image_parts
 from roboreel.storage.video.pixels import picture_pixels
 
 
@@ -21,14 +21,13 @@ def differing_images(
     Args:
         piece: the rows.
         name: the column.
-        a: the first's structs of `bytes` and `path`.
+        a: the first's structs of `bytes` and `path`, or plain bytes.
         b: the second's.
         ledger: takes other paths as a note.
         decode: compare the pictures where their bytes differ.
     """
-    paths = pc.struct_field(a, "path"), pc.struct_field(b, "path")
+    images, paths = zip(image_parts(a), image_parts(b), strict=True)
     moved = np.flatnonzero(differing(*paths))
-    images = pc.struct_field(a, "bytes"), pc.struct_field(b, "bytes")
     rows = np.flatnonzero(differing(*images)).tolist()
     if len(moved):
         at = int(moved[0])

@@ -22,7 +22,13 @@ from roboreel.dataset.diff.side import Side
 from roboreel.dataset.diff.tables import EpisodeRows
 from roboreel.dataset.diff.values import differing, first_values
 from roboreel.errors import StorageError, UsageError
-from roboreel.format.feature import INDEX_DTYPES, SOURCE_TIMESTAMP, TIMESTAMP, is_image
+from roboreel.format.feature import (
+    INDEX_DTYPES,
+    SOURCE_TIMESTAMP,
+    TIMESTAMP,
+    holds_images,
+    is_image,
+)
 
 _KEPT_TIMES = re.compile(rf"{SOURCE_TIMESTAMP}(_\d+)?")
 
@@ -35,6 +41,12 @@ class RowsJudge:
         self._fps = float(first.dataset.fps)
         self._types = Types()
         self._tasks = RowTasks(first, second, ledger)
+        self._images = {
+            name
+            for side in self._sides
+            for name, feature in side.features.items()
+            if feature.dtype == "image"
+        }
         self._before = 0
         self._known_before = (0, 0)
         """Position of an episode of the second, and rows before it."""
@@ -188,6 +200,8 @@ class RowsJudge:
         """How a user column differs in a piece: nothing, or one difference."""
         if a is None or b is None:
             return self._one_sided(piece, name, a, b)
+        if self._are_images(name, a, b):
+            return differing_images(piece, name, a, b, self._ledger, decode=self._decode)
         fitted = self._types.fitted(name, a, b, piece.episode, self._ledger)
         if fitted is None:
             return []  # told by the types
@@ -207,6 +221,11 @@ class RowsJudge:
                 count=len(rows),
             )
         ]
+
+    def _are_images(self, name: str, a: pa.Array, b: pa.Array) -> bool:
+        """True where both hold encoded images: in structs or, where they are declared, as plain bytes."""
+        held = holds_images if name in self._images else is_image
+        return held(a.type) and held(b.type)
 
     def _one_sided(
         self, piece: Piece, name: str, a: pa.Array | None, b: pa.Array | None

@@ -15,6 +15,8 @@ from roboreel.format.feature import EPISODE_INDEX, is_list
 from roboreel.format.inventory import Int64
 from roboreel.format.model import ROW_START
 from roboreel.storage.tables import TableFile
+from roboreel.storage.tables_forward import Forward
+from roboreel.storage.tables_memory import PART_BYTES
 
 
 class EpisodeRows:
@@ -24,7 +26,9 @@ class EpisodeRows:
         self._side = side
         self._declared_start: list[int] = side.dataset.episodes[ROW_START].to_pylist()
         self._users = _counted(side.table_paths)
-        self._open: tuple[str, TableFile] | None = None
+        self._open: tuple[TableFile, Forward] | None = None
+        self._most_rows = 0
+        """Rows that are read together."""
         self._group_ends = np.zeros(0, dtype=np.int64)
         self._runs: dict[int, tuple[int, int] | None] | None = None
 
@@ -62,26 +66,26 @@ class EpisodeRows:
     def pieces(self, start: int, stop: int) -> Iterator[pa.RecordBatch]:
         """The rows `[start, stop)` of the file located last, in pieces of one row group or less."""
         assert self._open is not None
-        file, ends, at = self._open[1], self._group_ends, start
+        ends, at = self._group_ends, start
         while at < stop:
             group = int(np.searchsorted(ends, at, side="right"))
-            begin, end = int(ends[group - 1]) if group else 0, int(ends[group])
-            piece = file.rows(begin, end).slice(at - begin, min(end, stop) - at)
-            yield from piece.to_batches()
-            at = min(end, stop)
+            end = min(int(ends[group]), stop, at + self._most_rows)
+            yield from self._open[1].rows(at, end).to_batches()
+            at = end
 
     def close(self) -> None:
         """Close the file that is open."""
         if self._open is not None:
-            self._open[1].close()
+            self._open[0].close()
             self._open = None
 
     def _opened(self, path: str) -> TableFile:
-        if self._open is not None and self._open[0] == path:
-            return self._open[1]
+        if self._open is not None and self._open[0].name == path:
+            return self._open[0]
         self.close()
         file = TableFile(self._side.dataset.root, path)
-        self._open = (path, file)
+        self._open = (file, Forward(file, None))
+        self._most_rows = max(1, PART_BYTES // file.row_bytes())
         self._group_ends = np.cumsum(file.footer.row_group_rows, dtype=np.int64)
         self._runs = None
         alone = self._side.dataset.version.one_file_per_episode

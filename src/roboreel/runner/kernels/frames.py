@@ -19,6 +19,7 @@ from roboreel.edit.plan import (
     input_video,
 )
 from roboreel.errors import StorageError, VideoError
+from roboreel.format.images import IMAGE, encoded_image
 from roboreel.runner.work import Work
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile
@@ -28,7 +29,7 @@ from roboreel.storage.video.encode import ahead, png
 
 _CELLS = 16
 """Encoded pictures that are read from a table at once."""
-_PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+_CHUNK_BYTES = 1 << 30
 
 
 def camera_frames(
@@ -69,13 +70,21 @@ def camera_frames(
             yield frame
 
 
-def decoded_pictures(work: Work, root: Root, at: int, camera: str) -> pa.Array:
-    """(rows,) an episode's video as PNG pictures: struct of bytes and a name such as a recorder gives."""
+def decoded_pictures(work: Work, root: Root, at: int, camera: str) -> Iterator[pa.Array]:
+    """An episode's video as PNG pictures: structs of bytes and a name such as a recorder gives.
+
+    They come some at a time, so that a long episode, too, is made of chunks that Arrow can hold.
+    """
     frames = ahead(camera_frames(work, root, camera, at, in_tables=False))
-    pictures = [png(frame) for frame in frames]
-    names = [f"frame-{number:06d}.png" for number in range(len(pictures))]
-    parts = [pa.array(pictures, pa.binary()), pa.array(names, pa.string())]
-    return pa.StructArray.from_arrays(parts, fields=list(_PICTURE))
+    pictures: list[dict[str, Any]] = []
+    size = 0
+    for number, frame in enumerate(frames):
+        pictures.append({"bytes": png(frame), "path": f"frame-{number:06d}.png"})
+        size += len(pictures[-1]["bytes"])
+        if size >= _CHUNK_BYTES:
+            yield pa.array(pictures, IMAGE)
+            pictures, size = [], 0
+    yield pa.array(pictures, IMAGE)
 
 
 def _from_video(
@@ -120,9 +129,8 @@ def _cells(work: Work, root: Root, column: str, at: int) -> Iterator[Any]:
 
 
 def _decoded(cell: Any, place: str) -> Any:
-    data = cell["bytes"].as_py() if cell.is_valid else None
+    data, named = encoded_image(cell)
     if data is None:
-        named = cell.is_valid and cell["path"].as_py()
         why = "only names a file: embed the pictures first" if named else "is empty"
         raise StorageError(f"{place}: the picture {why}")
     try:

@@ -27,6 +27,7 @@ from roboreel.format.model import EPISODE
 from roboreel.runner.work import Work
 from roboreel.storage.fs import Root
 from roboreel.storage.tables import TableFile
+from roboreel.storage.tables_chunks import as_one, take_ascending
 from roboreel.storage.tables_forward import Forward
 
 _BATCH_BYTES = 8 << 20
@@ -182,8 +183,8 @@ class Inputs:
             for name, column in zip(more.column_names, more.columns, strict=True):
                 rows = rows.append_column(name, column)
         if work.table.step != 1:
-            rows = rows.take(pa.array(self._taken(members)))
-        return Batch(members, rows.combine_chunks() if len(members) > 1 else rows)
+            rows = take_ascending(rows, self._taken(members))
+        return Batch(members, as_one(rows) if len(members) > 1 else rows)
 
     def _taken(self, members: Members) -> Int64:
         """The rows of all stretches that become rows of the result."""

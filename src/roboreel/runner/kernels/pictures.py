@@ -27,6 +27,7 @@ from roboreel.format.histograms import (
     histogram_stats,
     sample_size,
 )
+from roboreel.format.images import encoded_image
 from roboreel.format.inventory import Floats
 from roboreel.format.model import EPISODE
 from roboreel.format.stats import FeatureStats, Stats
@@ -144,7 +145,7 @@ def column_pixels(
 ) -> Pixels:
     """The pixels, taken in, of a column of encoded pictures: of a sample of them, or of all."""
     chosen = range(len(column)) if every_picture else sampled_frames(len(column))
-    encoded = (column[at]["bytes"].as_py() for at in chosen)
+    encoded = (encoded_image(column[at])[0] for at in chosen)
     for data in filter(None, encoded):
         pixels.add(decode_picture(data))
     return pixels

@@ -19,8 +19,11 @@ from roboreel.format.feature import (
     INDEX_DTYPES,
     TASK_INDEX,
     TIMESTAMP,
+    holds_images,
+    is_image,
     is_list,
 )
+from roboreel.format.images import as_structs
 from roboreel.format.inventory import Int64
 from roboreel.runner.kernels.inputs import Batch, Members, counted
 
@@ -30,7 +33,7 @@ COUNTED = (EPISODE_INDEX, FRAME_INDEX, INDEX, TIMESTAMP)
 
 
 def transformed(
-    batch: Batch, program: TableProgram, schema: pa.Schema, decoded: Mapping[str, pa.Array]
+    batch: Batch, program: TableProgram, schema: pa.Schema, decoded: Mapping[str, pa.ChunkedArray]
 ) -> pa.Table:
     """The rows of some episodes as the result has them.
 
@@ -56,7 +59,7 @@ def transformed(
         elif item.name == program.source_timestamp:
             columns.append(_plain(batch.rows, TIMESTAMP, item.type))
         elif item.name in decoded:
-            columns.append(_typed(pa.chunked_array([decoded[item.name]]), item.type))
+            columns.append(_typed(decoded[item.name], item.type))
         else:
             columns.append(_column(batch.rows, item, program))
     return pa.table(columns, schema=schema)
@@ -94,14 +97,19 @@ def changed_columns(old: pa.Table, new: pa.Table) -> set[str]:
 def refuse_named_pictures(rows: pa.Table, images: Sequence[str]) -> None:
     """Refuse pictures that are only named: the files they name would stay behind."""
     for name in images:
-        if name in rows.column_names:
-            column = rows[name].combine_chunks()
-            named = pc.and_(pc.is_null(column.field("bytes")), pc.is_valid(column.field("path")))
-            if pc.any(named).as_py():
-                raise StorageError(
-                    f"column '{name}': pictures are stored as paths to files, not in the table:"
-                    " embed them first"
-                )
+        if name in rows.column_names and any(map(_only_named, rows[name].chunks)):
+            raise StorageError(
+                f"column '{name}': pictures are stored as paths to files, not in the table:"
+                " embed them first"
+            )
+
+
+def _only_named(pictures: pa.Array) -> bool:
+    """True where a picture of a chunk is a path without bytes."""
+    if not pa.types.is_struct(pictures.type):
+        return False
+    named = pc.and_(pc.is_null(pictures.field("bytes")), pc.is_valid(pictures.field("path")))
+    return bool(pc.any(named).as_py())
 
 
 def _same(old: pa.ChunkedArray, new: pa.ChunkedArray) -> bool:
@@ -269,6 +277,8 @@ def _plain(rows: pa.Table, name: str, type_: pa.DataType) -> pa.Array:
 def _typed(column: pa.ChunkedArray, type_: pa.DataType) -> Column:
     if column.type.equals(type_):
         return column
+    if is_image(type_) and not pa.types.is_struct(column.type) and holds_images(column.type):
+        return as_structs(column, type_)
     if is_list(column.type) != is_list(type_):
         return _rewrapped(column.combine_chunks(), type_)
     try:

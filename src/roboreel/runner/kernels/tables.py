@@ -138,6 +138,8 @@ def _tables(
         yield table, batch.members.rows.tolist()
 
 
-def _decoded(work: Work, root: Root, batch: Batch, camera: str) -> pa.Array:
+def _decoded(work: Work, root: Root, batch: Batch, camera: str) -> pa.ChunkedArray:
     positions = batch.members.at.tolist()
-    return pa.concat_arrays([decoded_pictures(work, root, at, camera) for at in positions])
+    return pa.chunked_array(
+        [part for at in positions for part in decoded_pictures(work, root, at, camera)]
+    )

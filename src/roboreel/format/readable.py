@@ -1,0 +1,44 @@
+"""What lerobot makes of a column's values: tensors of numbers, strings and images, and nothing else."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from roboreel.format.feature import INDEX_DTYPES, Feature, holds_images, holds_numbers, is_list
+
+LANGUAGE = "language"
+"""The dtype of columns that lerobot reads by a code of its own."""
+_MOST_AXES = 5
+
+
+def why_unreadable(feature: Feature, type_: pa.DataType) -> str | None:
+    """Why lerobot cannot read a row with this column, in words; None where it can.
+
+    Args:
+        feature: as it is declared, or as it would be.
+        type_: of the column, in the plain layout.
+    """
+    if feature.name in INDEX_DTYPES or feature.dtype == LANGUAGE or pa.types.is_null(type_):
+        return None
+    if feature.dtype == "image":
+        known = holds_images(type_) or _is_text(type_) or is_list(type_)
+        return None if known else _reads_only(type_)
+    if holds_numbers(type_):
+        axes = len(feature.shape)
+        return f"lerobot reads up to {_MOST_AXES} axes, not {axes}" if axes > _MOST_AXES else None
+    return None if _is_text(type_) else _reads_only(type_)
+
+
+def _reads_only(type_: pa.DataType) -> str:
+    what = "lists of strings" if is_list(type_) and _is_text(_innermost(type_)) else str(type_)
+    return f"lerobot reads numbers, strings and images, not {what}"
+
+
+def _innermost(type_: pa.DataType) -> pa.DataType:
+    while is_list(type_):
+        type_ = type_.value_type
+    return type_
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))

@@ -1,0 +1,104 @@
+"""What must be true before a run begins, and before its result is published; else it is refused."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from roboreel.edit.plan import CopyFile, Plan
+from roboreel.errors import RunError, StorageError, UsageError
+from roboreel.runner.ledger import Ledger, outputs_of
+from roboreel.runner.work import check_unchanged
+from roboreel.storage.disk import free_bytes
+from roboreel.storage.fs import Root, inside
+from roboreel.storage.names import local_path
+from roboreel.storage.staging import Staging, refuse_existing
+
+_SHOWN = 20
+
+
+def refuse_replacing(path: str) -> None:
+    """Raise `UsageError` where a dataset cannot be replaced in its place."""
+    if "://" in path:
+        raise UsageError(f"'{path}' is a URL; only a local dataset can be changed in place")
+    folder = os.path.abspath(local_path(path))
+    if os.path.islink(folder):
+        raise UsageError(f"'{path}' is a link: give the folder that it leads to")
+    if os.path.ismount(folder):
+        raise UsageError(
+            f"'{path}' is a mount point, and cannot be renamed: write to another folder"
+        )
+
+
+def refuse_output(out: str, *, source: str | None = None) -> None:
+    """Raise `UsageError` where `out` cannot be made: it exists, or lies inside the source.
+
+    Args:
+        out: the folder to make.
+        source: the dataset that will be read, if any.
+    """
+    if "://" in out:
+        raise UsageError(f"the output '{out}' is a URL; roboreel writes to local folders")
+    refuse_existing(out)
+    if source is not None and "://" not in source and inside(out, source):
+        raise UsageError(f"the output '{out}' lies inside the dataset: choose another folder")
+
+
+def refuse_changed(root: Root, prefix: str, names: Iterable[str], plan: Plan) -> None:
+    """Raise `RunError` where a dataset's documents are no longer what they were when the plan was made.
+
+    Args:
+        root: the dataset.
+        prefix: how names of its files begin in the plan.
+        names: documents that a run reads, beside those that the plan was made from.
+        plan: the plan.
+    """
+    surveyed = [name[len(prefix) :] for name in plan.files if name.startswith(f"{prefix}meta/")]
+    try:
+        wanted = {*surveyed, *names}
+        check_unchanged(root, wanted, {name: plan.files[prefix + name] for name in wanted})
+    except StorageError as error:
+        raise RunError(str(error)) from error
+
+
+def require_space(staging: Staging, ledger: Ledger) -> None:
+    """Refuse to begin what cannot fit."""
+    plan = ledger.plan
+    beside = [
+        plan.files[op.source]
+        for op in plan.ops
+        if isinstance(op, CopyFile) and op.source in plan.files
+    ]
+    done = sum(result.size_bytes for result in ledger.done.values())
+    needed = plan.input_bytes + sum(facts.size_bytes for facts in beside) - done
+    free = free_bytes(staging.folder)
+    if free < needed:
+        raise RunError(
+            f"the disk of '{staging.final.parent}' has {free / 2**20:,.1f} MiB free, the result needs"
+            f" about {needed / 2**20:,.1f} MiB: make room, or choose another place"
+        )
+
+
+def require_complete(staging: Staging, ledger: Ledger, documents: Mapping[str, int]) -> None:
+    """Raise `RunError` unless the result holds every file of the plan, once, and nothing else."""
+    names = [name for number in ledger.done for name in outputs_of(ledger.plan, number)]
+    wanted = Counter([*names, *documents])
+    found = dict(staging.files())
+    reasons = [
+        *(f"'{name}' is written more than once" for name in wanted if wanted[name] > 1),
+        *(f"'{name}' is missing" for name in wanted if name not in found),
+        *(f"'{name}' is not of the plan" for name in found if name not in wanted),
+    ]
+    expected = sum(one.size_bytes for one in ledger.done.values()) + sum(documents.values())
+    if not reasons and sum(found.values()) != expected:
+        reasons = [f"its files have {sum(found.values())} bytes, expected {expected}"]
+    if reasons:
+        raise RunError("\n".join(listed("the result is not what was planned:", sorted(reasons))))
+
+
+def listed(heading: str, messages: Iterable[str]) -> list[str]:
+    """Lines of a heading and what it is about, at most a screen of them."""
+    lines = [f"  - {message}" for message in messages]
+    more = [f"  … and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return [heading, *lines[:_SHOWN], *more]

@@ -1,0 +1,94 @@
+"""The layouts that Arrow has for the same values, and the plain one of each, which all readers take.
+
+A file may say that its texts are a dictionary (a category of pandas), or views. Parquet stores all of them
+alike. Other readers refuse them, and tables whose dictionaries differ cannot be joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from roboreel.storage.tables_memory import inner_types
+
+_KINDS = ("DICTIONARY", "STRING_VIEW", "BINARY_VIEW", "LIST_VIEW", "LARGE_LIST_VIEW")
+_OTHER_LAYOUTS = {getattr(pa.lib, f"Type_{kind}", None) for kind in _KINDS} - {None}
+_VIEWS = {"string_view": pa.string(), "binary_view": pa.binary()}
+"""By Arrow's name: older releases of pyarrow know none of them."""
+
+
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """The schema with the plain layout of each column; itself where all of them are plain."""
+    if all(
+        map(_is_plain, schema.types)
+    ):  # nearly all are, and each file is asked when it is opened
+        return schema
+    fields = [item.with_type(plain_type(item.type)) for item in schema]
+    return pa.schema(fields, metadata=schema.metadata)
+
+
+def _is_plain(type_: pa.DataType) -> bool:
+    if type_.id in _OTHER_LAYOUTS:
+        return False
+    if not type_.num_fields or isinstance(type_, pa.BaseExtensionType):
+        return True
+    return all(map(_is_plain, inner_types(type_)))
+
+
+def plain_type(type_: pa.DataType) -> pa.DataType:
+    """The type that has the same values in the plain layout: no dictionary, no view."""
+    if isinstance(type_, pa.BaseExtensionType):
+        return type_
+    if pa.types.is_dictionary(type_):
+        return plain_type(type_.value_type)
+    if str(type_) in _VIEWS:
+        return _VIEWS[str(type_)]
+    if pa.types.is_struct(type_):
+        fields = [type_.field(at) for at in range(type_.num_fields)]
+        return _or_itself(pa.struct([f.with_type(plain_type(f.type)) for f in fields]), type_)
+    if pa.types.is_map(type_):
+        return _or_itself(pa.map_(plain_type(type_.key_type), plain_type(type_.item_type)), type_)
+    return _plain_list(type_)
+
+
+def plain_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with the types that a plain schema has for its columns."""
+    for at, name in enumerate(table.column_names):
+        wanted = schema.field(name)
+        if not table.schema.field(at).type.equals(wanted.type):
+            chunks = [_plain(chunk, wanted.type) for chunk in table.column(at).chunks]
+            table = table.set_column(at, wanted, pa.chunked_array(chunks, wanted.type))
+    return table
+
+
+def layouts_of(schema: pa.Schema) -> Mapping[str, tuple[str, str]]:
+    """By column that is not plain: its type and the plain one, in words."""
+    plain = plain_schema(schema)
+    pairs = {item.name: (str(item.type), str(plain.field(item.name).type)) for item in schema}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _plain_list(type_: pa.DataType) -> pa.DataType:
+    kind = str(type_).partition("<")[0]
+    if kind not in ("list", "large_list", "fixed_size_list", "list_view", "large_list_view"):
+        return type_
+    item = type_.value_field.with_type(plain_type(type_.value_type))
+    if kind == "fixed_size_list":
+        return _or_itself(pa.list_(item, type_.list_size), type_)
+    made = pa.large_list(item) if kind.startswith("large") else pa.list_(item)
+    return _or_itself(made, type_)
+
+
+def _or_itself(made: pa.DataType, type_: pa.DataType) -> pa.DataType:
+    """The type as it was where nothing has changed: another one loses the metadata of fields."""
+    return type_ if made.equals(type_) else made
+
+
+def _plain(chunk: pa.Array, type_: pa.DataType) -> pa.Array:
+    if "list_view" in str(chunk.type):  # casts of these lose values after a missing one
+        return pa.array(chunk.to_pylist(), type_)
+    try:
+        return chunk.cast(type_)
+    except pa.ArrowNotImplementedError:
+        return pa.array(chunk.to_pylist(), type_)

@@ -1,0 +1,124 @@
+"""What reading a parquet file takes in memory, by its footer: the size of rows, and where that is absurd.
+
+Columns are told apart by position: every column of the schema has so many leaves, one after another. Their
+paths do not tell, as `a.b` is a column of that name, or the field `b` of a column `a`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from roboreel.errors import StorageError
+
+MOST_BYTES = 2 << 30
+"""What one read may take in memory beyond what stands on disk. A few kilobytes can say "this number, 2³¹
+times", by the format."""
+LARGE_BYTES = 1 << 29
+"""Row groups with a column of more are read a part at a time. Arrow holds less than 2 GiB in one chunk."""
+PART_BYTES = 1 << 26
+"""Rows that are read together where not all of a row group are, at least one."""
+_WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 8}
+_SAMPLED_GROUPS = 16
+"""Row groups by which the size of a row is judged."""
+
+
+class Sizes:
+    """Sizes in memory of what row groups of a file hold."""
+
+    def __init__(
+        self, name: str, metadata: Any, *, schema: pa.Schema, row_group_rows: Sequence[int]
+    ) -> None:
+        self._name, self._metadata, self._schema = name, metadata, schema
+        self._rows = row_group_rows
+        owners: list[str | None] = [f.name for f in schema for _ in range(leaf_count(f.type))]
+        known = len(owners) == metadata.num_columns
+        self._owners = owners if known else [None] * metadata.num_columns
+        """By leaf, the column that it is of; None where that is not known: it counts as one that is read."""
+
+    def row_bytes(self, columns: Sequence[str] | None = None) -> int:
+        """Bytes of a row in memory, all columns or some, about; at least one."""
+        groups, rows, taken = self._metadata.num_row_groups, 0, 0
+        leaves = self._leaves(columns)
+        sampled = min(_SAMPLED_GROUPS, groups)
+        for at in (number * groups // sampled for number in range(sampled)):
+            group = self._metadata.row_group(at)
+            for chunk in map(group.column, leaves):
+                numbers = chunk.num_values * _WIDTH.get(chunk.physical_type, 4)
+                taken += max(chunk.total_uncompressed_size, numbers)
+            rows += group.num_rows
+        return max(1, int(taken // max(1, rows)))
+
+    def are_large(self, groups: Iterable[int], columns: Sequence[str] | None) -> bool:
+        """True where a column of some row groups is too large to be read at once."""
+        facts = [self._metadata.row_group(group) for group in groups]
+        if sum(group.total_byte_size for group in facts) <= LARGE_BYTES:
+            return False
+        return any(
+            sum(group.column(leaf).total_uncompressed_size for group in facts) > LARGE_BYTES
+            for leaf in self._leaves(columns)
+        )
+
+    def refuse_bomb(self, groups: Iterable[int], columns: Sequence[str] | None) -> None:
+        """Raise `StorageError` where what is to be read takes absurdly more memory than bytes on disk."""
+        known = list(groups)
+        if self._at_most(known, columns) <= MOST_BYTES:
+            return
+        taken = self._taken(known, columns)
+        if taken > MOST_BYTES:
+            raise StorageError(
+                f"'{self._name}': reading it would take {taken >> 20} MiB or more at once:"
+                " write it with smaller row groups"
+            )
+
+    def _leaves(self, columns: Sequence[str] | None) -> list[int]:
+        """Positions of the leaves of some columns, or of all."""
+        if columns is None:
+            return list(range(len(self._owners)))
+        wanted = {None, *columns}
+        return [at for at, owner in enumerate(self._owners) if owner in wanted]
+
+    def _at_most(self, groups: Sequence[int], columns: Sequence[str] | None) -> int:
+        """More than reading some row groups takes; told by a look at the columns of lists alone."""
+        names = self._schema.names if columns is None else columns
+        wanted = frozenset(names)
+        nested = {f.name for f in self._schema if f.name in wanted and pa.types.is_nested(f.type)}
+        taken = 8 * (len(wanted) - len(nested)) * sum(self._rows[number] for number in groups)
+        leaves = self._leaves([*nested]) if groups and nested else []
+        for number in groups:
+            facts = self._metadata.row_group(number)
+            taken += facts.total_byte_size + 8 * sum(facts.column(at).num_values for at in leaves)
+        return int(taken)
+
+    def _taken(self, groups: Iterable[int], columns: Sequence[str] | None) -> int:
+        """What reading some row groups takes at least, beyond what stands on disk."""
+        leaves, taken = self._leaves(columns), 0
+        for group in groups:
+            facts = self._metadata.row_group(group)
+            for chunk in map(facts.column, leaves):
+                width = _WIDTH.get(chunk.physical_type, 4)
+                taken += max(chunk.num_values, facts.num_rows) * width
+                inflated = chunk.total_uncompressed_size - 8 * chunk.total_compressed_size
+                taken += max(inflated, 0)
+        return taken
+
+
+def leaf_count(type_: pa.DataType) -> int:
+    """How many columns of a parquet file hold the values of an Arrow type."""
+    if isinstance(type_, pa.BaseExtensionType):
+        return leaf_count(type_.storage_type)
+    if pa.types.is_nested(type_):
+        return sum(map(leaf_count, inner_types(type_)))
+    return 1
+
+
+def inner_types(type_: pa.DataType) -> Iterator[pa.DataType]:
+    """The types of the fields of a struct, of the items of a list, or of the keys and items of a map."""
+    if pa.types.is_map(type_):
+        yield from (type_.key_type, type_.item_type)
+    elif pa.types.is_struct(type_) or pa.types.is_union(type_):
+        yield from (type_.field(at).type for at in range(type_.num_fields))
+    else:
+        yield type_.value_type
