@@ -56,7 +56,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "errors",
     ),
     "measuring": ("planning", "dataset", "edit", "runner", "format", "errors"),
-    "undoing": ("dataset", "runner.run", "format", "storage", "processes", "errors"),
+    "undoing": ("dataset", "runner.requirements", "format", "storage", "processes", "errors"),
     "parts": ("ops", "edit", "runner.fingerprint", "storage", "format", "errors"),
     "cli": (
         "parts",
