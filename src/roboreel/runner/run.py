@@ -30,10 +30,11 @@ from roboreel.runner.ledger import Ledger, outputs_of
 from roboreel.runner.report import Report
 from roboreel.runner.sketches import WholeSketches
 from roboreel.runner.stats import disagreements, settled_stats
-from roboreel.runner.work import OpFailure, OpResult, check_unchanged, input_root, work_of
+from roboreel.runner.unchanged import held_against
+from roboreel.runner.work import OpFailure, OpResult, input_root, work_of
 from roboreel.runner.worker import attempt
 from roboreel.storage.disk import free_bytes
-from roboreel.storage.fs import Root, inside, open_root
+from roboreel.storage.fs import inside, open_root
 from roboreel.storage.modes import USUAL, Modes
 from roboreel.storage.names import local_path
 from roboreel.storage.staging import Leftovers, Staging, refuse_existing
@@ -101,7 +102,7 @@ def run_plan(
         sketches = _run_ops(plan, executor, ledger, progress)
         results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
-        with _held_against(unchanged, ledger):
+        with held_against(unchanged, ledger):
             settled = settled_stats(plan, stored_stats, ledger.stats_of)
             documents, merged, problems = write_documents(
                 staging.root, plan, settled, ledger.pixels, sketches, global_stats, contradictions
@@ -278,39 +279,6 @@ def refuse_output(out: str, *, source: str | None = None) -> None:
     refuse_existing(out)
     if source is not None and "://" not in source and inside(out, source):
         raise UsageError(f"the output '{out}' lies inside the dataset: choose another folder")
-
-
-def refuse_changed(root: Root, prefix: str, names: Iterable[str], plan: Plan) -> None:
-    """Raise `RunError` where a dataset's documents are no longer what they were when the plan was made.
-
-    Args:
-        root: the dataset.
-        prefix: how names of its files begin in the plan.
-        names: documents that a run reads, beside those that the plan was made from.
-        plan: the plan.
-    """
-    surveyed = [name[len(prefix) :] for name in plan.files if name.startswith(f"{prefix}meta/")]
-    try:
-        wanted = {*surveyed, *names}
-        check_unchanged(root, wanted, {name: plan.files[prefix + name] for name in wanted})
-    except StorageError as error:
-        raise RunError(str(error)) from error
-
-
-@contextlib.contextmanager
-def _held_against(unchanged: Callable[[], object], ledger: Ledger) -> Iterator[None]:
-    """Calls `unchanged` after the block, also where that fails: what changes meanwhile may look damaged.
-
-    What it raises is passed on, and what was done is of no use to a run with the same plan.
-    """
-    try:
-        yield
-    finally:
-        try:
-            unchanged()
-        except RunError:
-            ledger.of_use = False
-            raise
 
 
 def _run_ops(
