@@ -25,9 +25,10 @@ from roboreel.planning import require_one_subtask_list, surveyed, with_encoders
 from roboreel.runner.encoders import require_backends, require_encoders
 from roboreel.runner.executor import ExecutorName, make_executor, usual_executor
 from roboreel.runner.report import Report
-from roboreel.runner.requirements import refuse_changed, refuse_output
+from roboreel.runner.requirements import refuse_output
 from roboreel.runner.run import run_plan
 from roboreel.runner.stats_whole import doubtful
+from roboreel.runner.unchanged import refuse_changed
 from roboreel.runner.work import OpResult
 from roboreel.storage.names import local_path
 from roboreel.storage.staging import Leftovers, refuse_busy

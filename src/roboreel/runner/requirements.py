@@ -6,12 +6,11 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from roboreel.edit.plan import CopyFile, Plan
-from roboreel.errors import RunError, StorageError, UsageError
+from roboreel.edit.plan import CopyFile
+from roboreel.errors import RunError, UsageError
 from roboreel.runner.ledger import Ledger, outputs_of
-from roboreel.runner.work import check_unchanged
 from roboreel.storage.disk import free_bytes
-from roboreel.storage.fs import Root, inside
+from roboreel.storage.fs import inside
 from roboreel.storage.names import local_path
 from roboreel.storage.staging import Staging, refuse_existing
 
@@ -43,23 +42,6 @@ def refuse_output(out: str, *, source: str | None = None) -> None:
     refuse_existing(out)
     if source is not None and "://" not in source and inside(out, source):
         raise UsageError(f"the output '{out}' lies inside the dataset: choose another folder")
-
-
-def refuse_changed(root: Root, prefix: str, names: Iterable[str], plan: Plan) -> None:
-    """Raise `RunError` where a dataset's documents are no longer what they were when the plan was made.
-
-    Args:
-        root: the dataset.
-        prefix: how names of its files begin in the plan.
-        names: documents that a run reads, beside those that the plan was made from.
-        plan: the plan.
-    """
-    surveyed = [name[len(prefix) :] for name in plan.files if name.startswith(f"{prefix}meta/")]
-    try:
-        wanted = {*surveyed, *names}
-        check_unchanged(root, wanted, {name: plan.files[prefix + name] for name in wanted})
-    except StorageError as error:
-        raise RunError(str(error)) from error
 
 
 def require_space(staging: Staging, ledger: Ledger) -> None:

@@ -29,6 +29,7 @@ from roboreel.runner.report import Report
 from roboreel.runner.requirements import listed, require_complete, require_space
 from roboreel.runner.sketches import WholeSketches
 from roboreel.runner.stats import disagreements, settled_stats
+from roboreel.runner.unchanged import held_against
 from roboreel.runner.work import OpFailure, OpResult, input_root, work_of
 from roboreel.runner.worker import attempt
 from roboreel.storage.fs import open_root
@@ -97,7 +98,7 @@ def run_plan(
         sketches = _run_ops(plan, executor, ledger, progress)
         results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
-        with _held_against(unchanged, ledger):
+        with held_against(unchanged, ledger):
             settled = settled_stats(plan, stored_stats, ledger.stats_of)
             documents, merged, problems = write_documents(
                 staging.root, plan, settled, ledger.pixels, sketches, global_stats, contradictions
@@ -212,22 +213,6 @@ def _published(
             staging.remove_original(kept)
         staging.discard()
         return report
-
-
-@contextlib.contextmanager
-def _held_against(unchanged: Callable[[], object], ledger: Ledger) -> Iterator[None]:
-    """Calls `unchanged` after the block, also where that fails: what changes meanwhile may look damaged.
-
-    What it raises is passed on, and what was done is of no use to a run with the same plan.
-    """
-    try:
-        yield
-    finally:
-        try:
-            unchanged()
-        except RunError:
-            ledger.of_use = False
-            raise
 
 
 def _run_ops(
