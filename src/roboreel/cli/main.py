@@ -21,7 +21,7 @@ from roboreel.cli.edit.tasks import tasks
 from roboreel.cli.edit.trim import trim
 from roboreel.cli.edit.video import encode, resample
 from roboreel.cli.info import info
-from roboreel.cli.output import exit_code, is_lost, say, start, tell
+from roboreel.cli.output import exit_code, lost, say, start, tell
 from roboreel.cli.stats import stats
 from roboreel.cli.stopping import INTERRUPTED, leave_on_sigterm
 from roboreel.cli.undo import undo
@@ -95,8 +95,13 @@ def _run() -> int:
         return _told("interrupted", INTERRUPTED)
     except MemoryError:
         return _told("error: this takes more memory than there is", 1)
-    except OSError as error:  # a disk that fails, say; or help that cannot be printed, told later
-        return 1 if is_lost() else _told(f"error: {error}", 1)
+    except OSError as error:
+        if (
+            error.filename is None
+        ):  # what typer printed, such as help: told by the exit code's message
+            lost(error)
+            return 1
+        return _told(f"error: {error}", 1)
     return 0
 
 

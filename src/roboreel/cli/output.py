@@ -88,12 +88,9 @@ def start() -> None:
     _begun_with[:] = [sys.stdout]
 
 
-def is_lost() -> bool:
-    """True where something that was to be printed got lost."""
-    for name in _STREAMS:
-        if getattr(sys, name) is not None:
-            _put(name, "")
-    return bool(_lost)
+def lost(error: OSError) -> None:
+    """Note that something which was to be printed got lost."""
+    _lost.append(error)
 
 
 def exit_code(code: int) -> int:
@@ -101,7 +98,10 @@ def exit_code(code: int) -> int:
 
     A reader that went away (`| head`) is no mistake: nothing is said. A full disk is one.
     """
-    if not is_lost():
+    for name in _STREAMS:
+        if getattr(sys, name) is not None:
+            _put(name, "")
+    if not _lost:
         # typer itself puts streams aside when a reader of its help went away
         return code if [sys.stdout] == _begun_with else BROKEN_PIPE
     if all(error.errno == errno.EPIPE for error in _lost):
@@ -122,7 +122,8 @@ def _write(name: _Stream, text: str) -> None:
 def _put(name: _Stream, text: str) -> None:
     stream: TextIO = getattr(sys, name)
     try:
-        stream.write(text)
+        if text:  # nothing at all would be a write too
+            stream.write(text)
         stream.flush()
     except (OSError, ValueError) as error:
         _lost.append(error if isinstance(error, OSError) else _closed())
