@@ -152,8 +152,11 @@ def _show_list(path: str, kept: Sequence[Json]) -> None:
         return
     say(f"{count(len(kept), 'earlier version')} of {path}, newest first")
     table([_row(one) for one in kept])
+    command = f"roboreel undo {shlex.quote(path)} --restore"
     if any(one["kind"] == "before" for one in kept):
-        say(f"put the newest original back: roboreel undo {shlex.quote(path)} --restore")
+        say(f"put the newest original back: {command}")
+    else:
+        say(f"put the newest back: {command} --version {shlex.quote(kept[0]['name'])}")
 
 
 def _row(one: Json) -> tuple[str, ...]:

@@ -158,6 +158,8 @@ class Staging:
     def remove_original(self, kept: str) -> None:
         """Remove the original that `replace_original` moved. Half of it never stands under its name."""
         with self._explained():
+            if (self.folder / DISCARDED).is_dir():  # a run was killed while it removed another
+                disk.remove_folder(self.folder / DISCARDED)
             disk.replace(self.final.with_name(kept), self.folder / DISCARDED)
             disk.remove_folder(self.folder / DISCARDED)
 

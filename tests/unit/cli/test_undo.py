@@ -154,6 +154,35 @@ def test_what_an_interrupted_run_left_stays(edited: tuple[Path, list[dict[str, s
     assert _names(path) == [staging.name, "set"]
 
 
+def test_what_was_half_removed_beside_kept_work_is_removed(
+    edited: tuple[Path, list[dict[str, str]]],
+) -> None:
+    """A run was killed while it removed a version, and the work of another one waits for --resume."""
+    path, (_, second, _) = edited
+    staging = staging_place(path)
+    (staging / "dataset").mkdir(parents=True)
+    (staging / "discarded/data").mkdir(parents=True)
+    assert rr.undo(path, discard_present=True).kept is None
+    assert tree_digest(path) == second
+    rr.remove_kept(path, keep=0)
+    assert _names(path) == [staging.name, "set"]
+    assert sorted(os.listdir(staging)) == ["dataset", "lock"]
+
+
+def test_the_list_says_how_to_put_back_what_was_undone(
+    edited: tuple[Path, list[dict[str, str]]], roboreel: Roboreel
+) -> None:
+    path, (_, _, third) = edited
+    rr.undo(path)
+    rr.undo(path, discard_present=True)
+    (undone,) = rr.kept_versions(path)
+    shutil.rmtree(path)
+    shown = roboreel("undo", path).out
+    assert shown.endswith(f"roboreel undo {path} --restore --version {undone.name}\n")
+    assert roboreel("undo", path, "--restore", "--version", undone.name).code == 0
+    assert tree_digest(path) == third
+
+
 def test_a_run_at_work_is_not_disturbed(edited: tuple[Path, list[dict[str, str]]]) -> None:
     path, _ = edited
     staging = Staging(path, in_place=True)
