@@ -124,7 +124,7 @@ def _report_layouts(found: TablesFound, findings: Findings) -> None:
             first.setdefault((name, stored, plain), path)
     for (name, stored, plain), path in first.items():
         message = f"stored as {stored}, a layout that other readers refuse"
-        action = f"written as {plain}"
+        action = f"commands that write store it as {plain}"
         findings.problems.add("table.layout", message, path=path, column=name, action=action)
 
 

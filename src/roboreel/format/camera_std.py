@@ -53,6 +53,16 @@ def impossible_std(values: Mapping[str, Floats], *, merged: bool = False) -> Boo
         return np.asarray(possible & (zero | below).any(axis=1))
 
 
+def missing_std(values: Mapping[str, Floats]) -> Floats:
+    """(rows,) how far a camera's std is below the smallest that its other statistics allow.
+
+    Args:
+        values: (rows, channels) by statistic, mean and std among them; NaN where a row has none.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(np.nan_to_num(_floor(values) - values["std"], nan=0).max(axis=1))
+
+
 def may_be_impossible(std: float) -> bool:
     """False where the std of a channel is too large to come from wrapped squares: most are."""
     return std * std <= _WRAPPED_MAX / 255**2

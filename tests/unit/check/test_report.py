@@ -224,3 +224,31 @@ def test_the_worst_video_of_a_group_stands_for_all(tmp_path: Path) -> None:
         shutil.copy(episode_video(short, TOP, 0), episode_video(source, TOP, episode))
     worst = {group.worst.rule: group.worst.episode for group in roboreel.check(source).groups}
     assert worst["video.short"] == 1
+
+
+def test_the_worst_statistics_of_a_group_stand_for_all(tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "a", version="v2.1", episodes=(12, 11, 15), cameras=CAMERAS)
+    edit_lines(source / "meta/episodes_stats.jsonl", _worse_in_the_second)
+    worst = {
+        (group.worst.rule, group.worst.column): group.worst.episode
+        for group in roboreel.check(source).groups
+    }
+    assert worst["stats.agree", "action"] == 1
+    assert worst["stats.order", "observation.state"] == 1
+    assert worst["stats.count", "next.reward"] == 1
+    assert worst["stats.camera-overflow", TOP] == 1
+
+
+def _worse_in_the_second(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for line, off in zip(lines, (1, 9, 2), strict=True):
+        stats = line["stats"]
+        stats["action"]["mean"] = [value + off for value in stats["action"]["mean"]]
+        stats["action"]["max"] = [value + off for value in stats["action"]["max"]]
+        state = stats["observation.state"]
+        state["min"] = [value + off for value in state["max"]]
+        stats["next.reward"]["count"] = [stats["next.reward"]["count"][0] + off]
+        camera = stats[TOP]
+        camera["std"] = [[[0.0]]] * 3
+        camera["q10"] = [[[value[0][0] - off / 100]] for value in camera["mean"]]
+        camera["q90"] = [[[value[0][0] + off / 100]] for value in camera["mean"]]
+    return lines

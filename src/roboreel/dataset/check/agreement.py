@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -84,15 +85,16 @@ def _compare(
             if wrong[row]
         ]
         said = f"stored {', '.join(what)} {'of the whole dataset ' if whole else ''}"
+        place = _Place(episode=numbers[row], column=name, amount=float(gaps.amount[row]))
         if name in _NUMBERED:
             message = f"{said}are {NUMBERED.said(version)}"
-            problems.add("stats.numbering", message, episode=numbers[row], column=name)
+            problems.add("stats.numbering", message, **place)
         elif what == ["std"] and gaps.sample[row]:
             message = f"{said}is {gaps.std_texts(row)}: {SAMPLE.said(version)}"
-            problems.add("stats.agree", message, episode=numbers[row], column=name)
+            problems.add("stats.agree", message, **place)
         elif what == ["std"] and gaps.rounding[row]:
             message = f"{said}is {gaps.std_texts(row)}: {CANCELLED.said(version)}"
-            problems.add("stats.std-rounding", message, episode=numbers[row], column=name)
+            problems.add("stats.std-rounding", message, **place)
         else:
             message = f"{said}are not those of the data{gaps.example(row)}"
             larger = whole and bool(gaps.contains[row])
@@ -100,9 +102,15 @@ def _compare(
                 message += "; they could be of a larger dataset"
             gross = bool(gaps.gross[row]) and not larger and name not in INDEX_DTYPES
             severity: Severity = "error" if gross else "warning"
-            problems.add(
-                "stats.agree", message, severity=severity, episode=numbers[row], column=name
-            )
+            problems.add("stats.agree", message, severity=severity, **place)
+
+
+class _Place(TypedDict):
+    """Where a statistic is off, and by how much."""
+
+    episode: int | None
+    column: str
+    amount: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +125,8 @@ class _Gaps:
     rounding: Bools
     """True where float32 explains the std."""
     gross: Bools
+    amount: Floats
+    """How far the furthest component is off, in the feature's own unit."""
     contains: Bools
     """True where the stored bounds hold all values."""
     stored_mean: Floats
@@ -166,7 +176,9 @@ def _gaps(stored: StoredFeature, moments: Moments, summed: Int64) -> _Gaps | Non
         explained = np.abs(values["std"] ** 2 - variance) <= left
         ratio = np.maximum(values["std"], std) / np.minimum(values["std"], std)
         gross = (mean_off > _GROSS_MEAN * std + slack) | ((ratio > _GROSS_STD) & (std_off > slack))
-        bounds = (np.maximum(np.abs(low), np.abs(high)) > slack).any(axis=1)
+        furthest = np.maximum(np.abs(low), np.abs(high))
+        amount = np.nan_to_num(furthest + mean_off + std_off, nan=0).max(axis=1)
+        bounds = (furthest > slack).any(axis=1)
         return _Gaps(
             bounds=rows & bounds,
             mean=rows & (mean_off > slack).any(axis=1),
@@ -174,6 +186,7 @@ def _gaps(stored: StoredFeature, moments: Moments, summed: Int64) -> _Gaps | Non
             sample=is_sample_std(values["std"], std, moments.count, std_off <= std_slack),
             rounding=np.asarray(explained.all(axis=1)),
             gross=np.asarray(gross.any(axis=1)),
+            amount=np.asarray(amount),
             contains=np.asarray(((low <= slack) & (high >= -slack)).all(axis=1)),
             stored_mean=values["mean"],
             true_mean=moments.mean,

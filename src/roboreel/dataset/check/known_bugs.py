@@ -6,7 +6,7 @@ import numpy as np
 
 from roboreel.dataset.check.stored import StoredFeature, StoredStats
 from roboreel.dataset.dataset import Dataset
-from roboreel.format.camera_std import impossible_std
+from roboreel.format.camera_std import impossible_std, missing_std
 from roboreel.format.causes import WRAPPED
 from roboreel.format.inventory import Bools, Floats
 from roboreel.format.model import EPISODE
@@ -21,22 +21,22 @@ def check_camera_std(dataset: Dataset, stored: StoredStats, problems: Problems) 
     numbers = dataset.episodes[EPISODE].to_pylist()
     action = f"recompute it before training: {WRAPPED.said(dataset.version)}"
 
-    def note(message: str, camera: str, episode: int | None) -> None:
-        problems.error(
-            "stats.camera-overflow", message, episode=episode, column=camera, action=action
-        )
+    def note(message: str, camera: str, episode: int | None, amount: float) -> None:
+        place = {"episode": episode, "column": camera, "amount": amount}
+        problems.error("stats.camera-overflow", message, action=action, **place)
 
     for name, feature in dataset.features.items():
         if not feature.is_camera or feature.is_depth:
             continue
         episodes, whole = stored.episodes.get(name), stored.whole.get(name)
         if episodes is not None:
+            missing = missing_std(episodes.values)
             for row in np.flatnonzero(overflowed(episodes)).tolist():
                 message = f"its std is {_text(episodes, row)}, which its other statistics rule out"
-                note(message, name, numbers[row])
+                note(message, name, numbers[row], float(missing[row]))
         if whole is not None and overflowed_as_a_whole(whole, episodes).any():
             message = f"the std of the whole dataset is {_text(whole, 0)}, made of impossible ones"
-            note(message, name, None)
+            note(message, name, None, 0.0)
 
 
 def overflowed_as_a_whole(whole: StoredFeature, episodes: StoredFeature | None) -> Bools:

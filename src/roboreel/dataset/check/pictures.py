@@ -158,4 +158,5 @@ def _compare(
             f"stored statistics are not those of its pictures: channel {at} has mean {mean[at]:.3g},"
             f" std {std[at]:.3g} stored, {true_mean[at]:.3g}, {true_std[at]:.3g} in a sample"
         )
-        problems.add("stats.agree", message, severity="error", episode=episode, column=name)
+        amount = float((np.abs(mean - true_mean) + np.abs(std - true_std))[off].max())
+        problems.error("stats.agree", message, episode=episode, column=name, amount=amount)

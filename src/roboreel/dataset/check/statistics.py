@@ -10,7 +10,7 @@ import numpy as np
 from roboreel.dataset.check.stored import StoredFeature, StoredStats, ascending
 from roboreel.dataset.dataset import Dataset
 from roboreel.format.causes import PIXELS
-from roboreel.format.inventory import Bools, Int64, Inventory
+from roboreel.format.inventory import Bools, Floats, Int64, Inventory
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
 from roboreel.format.stats import BASE
@@ -52,15 +52,14 @@ class _Form:
     def check(self, rows: Int64) -> None:
         """Report what is wrong, row by row."""
         finite = self._finite()
-        self._note(
-            "stats.finite", self._stored.have & ~finite, "are missing, NaN or infinite", "error"
-        )
+        broken = self._stored.have & ~finite
+        self._note("stats.finite", broken, "are missing, NaN or infinite", None, "error")
         for low, high in self._neighbours():
             self._order(low, high, finite)
         std = self._stored.values.get("std")
         if std is not None:
             negative = finite & (std < 0).any(axis=1)
-            self._note("stats.order", negative, "have a negative std", "error")
+            self._note("stats.order", negative, "have a negative std", -std.min(axis=1), "error")
         if self._stored.count.any():
             self._count(rows)
 
@@ -85,20 +84,30 @@ class _Form:
             rounding = _SUMMED if "mean" in (low, high) else _ROUNDING
             slack = rounding * np.maximum(1e-3, np.maximum(np.abs(a), np.abs(b)))
             wrong = finite & (a > b + slack).any(axis=1)
-        self._note("stats.order", wrong, f"have {low} above {high}", "error")
+            above = (a - b).max(axis=1)
+        self._note("stats.order", wrong, f"have {low} above {high}", above, "error")
 
     def _count(self, rows: Int64) -> None:
         count = self._stored.count
         have = self._stored.have & (count != 0)
         if not self._camera:
-            self._note("stats.count", have & (count != rows), "are of another number of rows")
+            what = "are of another number of rows"
+            self._note("stats.count", have & (count != rows), what, np.abs(count - rows))
             return
         many = have & (count > rows)
         what = f"count more frames than there are rows: {PIXELS.said(self._version)}?"
-        self._note("stats.count", many, what)
+        self._note("stats.count", many, what, count - rows)
 
-    def _note(self, rule: str, wrong: Bools, what: str, severity: str = "warning") -> None:
+    def _note(
+        self,
+        rule: str,
+        wrong: Bools,
+        what: str,
+        amounts: Floats | Int64 | None,
+        severity: str = "warning",
+    ) -> None:
         report = self._problems.error if severity == "error" else self._problems.add
         for row in np.flatnonzero(wrong).tolist():
             message = f"the statistics {self._place} {what}"
-            report(rule, message, episode=self._numbers[row], column=self._name)
+            amount = 0.0 if amounts is None else float(amounts[row])
+            report(rule, message, episode=self._numbers[row], column=self._name, amount=amount)
