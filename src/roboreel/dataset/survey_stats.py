@@ -162,7 +162,8 @@ def _rows_of_episodes(dataset: Dataset, episodes: Int64) -> tuple[Int64, Bools]:
 def _report_undeclared(name: str, findings: Findings) -> None:
     """A writer may describe more than features, such as the length of the episode."""
     message = f"there are statistics of '{name}', which is not a feature"
-    findings.problems.add("stats.usable", message, severity="note", column=name, action="left out")
+    action = "commands that write leave them out"
+    findings.problems.add("stats.usable", message, severity="note", column=name, action=action)
 
 
 def _report(name: str, count: int, findings: Findings) -> None:
