@@ -364,5 +364,6 @@ def _losses(view: United, inventory: Inventory, features: Sequence[LeftOut]) -> 
     source, target = view.model.info, view.target.version
     if source.version.has_episode_stats and not target.has_episode_stats:
         yield f"{target} has no statistics per episode: they are merged into one stats.json"
-    yield from losses(view.model, features, view.tasks.left_out)
+    urls = [one.url for one in view.sources]
+    yield from losses(view.model, features, view.tasks.left_out, urls)
     yield from lost_tracks(inventory)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from roboreel.edit.plan import source_prefix
 from roboreel.edit.selection import listed
 from roboreel.errors import PlanError, UsageError
 from roboreel.format.feature import INDEX_DTYPES, Feature
@@ -104,13 +105,16 @@ def refuse_missing(view: View, found: Iterable[LeftOut], allowed: Collection[str
     )
 
 
-def losses(model: Model, features: Iterable[LeftOut], tasks: Iterable[str]) -> Iterator[str]:
+def losses(
+    model: Model, features: Iterable[LeftOut], tasks: Iterable[str], urls: Sequence[str]
+) -> Iterator[str]:
     """A line for each feature, column, task and file that is not carried over.
 
     Args:
         model: the documents of all sources.
         features: those that are left out.
         tasks: texts of tasks that are left out.
+        urls: where the sources are; of several, names of files begin with `source_prefix`.
     """
     for feature in features:
         yield f"feature {feature}"
@@ -123,10 +127,17 @@ def losses(model: Model, features: Iterable[LeftOut], tasks: Iterable[str]) -> I
         elif problem.rule in _FILES_NOT_READ:
             file = f"file '{problem.path}': " if problem.path else ""
             yield file + problem.message
-    for text in _files(model.other_files):
-        yield f"{text}: of no episode, and not a document of this version"
-    for text in _hidden(model.hidden_files):
-        yield f"{text}: hidden files are not copied"
+    for number, url in enumerate(urls):
+        prefix, where = source_prefix(number, len(urls)), f" of '{url}'" if len(urls) > 1 else ""
+        for text in _files(_below(prefix, model.other_files)):
+            yield f"{text}{where}: of no episode, and not a document of this version"
+        for text in _hidden(_below(prefix, model.hidden_files)):
+            yield f"{text}{where}: hidden files are not copied"
+
+
+def _below(prefix: str, names: Iterable[str]) -> list[str]:
+    """The names that begin with a prefix, without it."""
+    return [name[len(prefix) :] for name in names if name.startswith(prefix)]
 
 
 def _files(names: Sequence[str]) -> Iterator[str]:

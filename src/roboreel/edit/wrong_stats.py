@@ -9,7 +9,7 @@ import numpy as np
 
 from roboreel.edit.unite import United
 from roboreel.errors import Problem
-from roboreel.format.causes import PIXELS, WRAPPED
+from roboreel.format.causes import PIXELS, WRAPPED, remedy
 from roboreel.format.inventory import Bools
 
 _IMPOSSIBLE = "std of {} episodes is impossible beside their other statistics"
@@ -50,58 +50,57 @@ def tell_wrong_stats(asked: frozenset[str], view: United) -> Iterator[Problem]:
         asked: features whose statistics the user wants recomputed.
         view: what is written.
     """
-    rules = (
-        ("stats.camera-overflow", view.inventory.impossible_std, _IMPOSSIBLE, WRAPPED, _action),
-        ("stats.count", view.inventory.overcounted, _OVERCOUNTED, PIXELS, _weighted),
-    )
+    rules = {
+        "stats.camera-overflow": (view.inventory.impossible_std, _IMPOSSIBLE, WRAPPED, _action),
+        "stats.count": (view.inventory.overcounted, _OVERCOUNTED, PIXELS, _weighted),
+    }
+    carried = {
+        (rule, name): rows[view.rows]
+        for rule, found in rules.items()
+        for name, rows in found[0].items()
+        if name not in asked and _is_camera(view, name) and rows[view.rows].any()
+    }
+    advice = remedy(sorted({name for _, name in carried}))
+    for (rule, name), here in carried.items():
+        _, what, cause, action = rules[rule]
+        sources = view.source[view.rows[here]]
+        versions = {view.view.sources[n].model.info.version for n in sources.tolist()}
+        yield Problem(
+            rule=rule,
+            severity="warning",
+            message=f"the stored {what.format(f'{int(here.sum())} of {len(here)}')}:"
+            f" {cause.said(*versions)}",
+            column=name,
+            action=action(view, name, here, advice),
+        )
+
+
+def _is_camera(view: United, name: str) -> bool:
     features = view.model.info.features
-    for rule, found, what, cause, action in rules:
-        for name, rows in found.items():
-            here = rows[view.rows]
-            if name in asked or name not in features or not here.any():
-                continue
-            if not features[name].is_camera:
-                continue
-            sources = view.source[view.rows[here]]
-            versions = {view.view.sources[n].model.info.version for n in sources.tolist()}
-            yield Problem(
-                rule=rule,
-                severity="warning",
-                message=f"the stored {what.format(f'{int(here.sum())} of {len(here)}')}:"
-                f" {cause.said(*versions)}",
-                column=name,
-                action=action(view, name, here),
-            )
+    return name in features and features[name].is_camera
 
 
-def _weighted(view: United, name: str, _: Bools) -> str:
+def _weighted(view: United, name: str, _: Bools, advice: str) -> str:
     if name in view.view.recomputed:
         return "computed from their frames"
-    return f"kept as stored: such episodes outweigh others in a merge; {_remedy(name)}"
+    return f"kept as stored: such episodes outweigh others in a merge; {advice}"
 
 
-def _remedy(name: str) -> str:
-    return (
-        f"recompute before training: 'roboreel stats DST --recompute --features {name} --in-place'"
-    )
-
-
-def _action(view: United, name: str, here: Bools) -> str:
+def _action(view: United, name: str, here: Bools, advice: str) -> str:
     """What is done about the impossible std of a camera in some episodes, and what is left to do."""
     if name in view.view.recomputed:
         return (
             f"computed from their frames: 'stats.json' has a possible one, for which {view.target.version}"
             " has no place"
         )
-    remedy = _remedy(name)
     if not view.target.version.has_global_stats:
-        return f"kept as stored; {remedy}"
+        return f"kept as stored; {advice}"
     pooled = _pooled(view, name, here)
     place = "kept as stored" if view.target.version.has_episode_stats else "not written"
     if pooled[here].all():
         whole = f"they are {place}, the std of the whole dataset follows the possible one in 'stats.json'"
-        return whole if not view.target.version.has_episode_stats else f"{whole}; {remedy}"
-    return f"they are {place}, and the std of the whole dataset is merged from them; {remedy}"
+        return whole if not view.target.version.has_episode_stats else f"{whole}; {advice}"
+    return f"they are {place}, and the std of the whole dataset is merged from them; {advice}"
 
 
 def _wrong(view: United) -> dict[str, Bools]:

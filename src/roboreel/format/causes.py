@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from shlex import quote
 
 from roboreel.format.version import FormatVersion
 
@@ -23,6 +25,14 @@ class Cause:
         if not self.release or not set(found_in) <= set(self.versions):
             return self.what
         return f"{self.what}, {self.release}"
+
+
+def remedy(features: Iterable[str]) -> str:
+    """What to do about wrong statistics that a result keeps: one command for all of these features."""
+    names = quote(",".join(features))
+    return (
+        f"recompute before training: 'roboreel stats DST --recompute --features {names} --in-place'"
+    )
 
 
 WRAPPED = Cause("squares of 8-bit pixels that wrapped at 256", "as in lerobot 0.4.0 to 0.5.1")

@@ -9,6 +9,7 @@ import numpy as np
 
 from roboreel.edit.plan import Plan
 from roboreel.errors import Problem
+from roboreel.format.causes import remedy
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.format.model import DATA_PATH
 from roboreel.format.stats import (
@@ -112,11 +113,11 @@ def reconciled_part(
         if name in rows and _agree(merged[name], rows[name]):
             continue
         why = f"the statistics of the episodes contradict '{GLOBAL_STATS}'"
-        action = f"those of the episodes are kept as stored, and merged; {_remedy(name)}"
+        action = f"those of the episodes are kept as stored, and merged; {remedy([name])}"
         if name in rows:
             result[name] = _computed(merged[name], rows[name])
             why += " and the rows"
-            action = f"{_COMPUTED}; {_remedy(name)}"
+            action = f"{_COMPUTED}; {remedy([name])}"
         problems.append(
             Problem(
                 rule="stats.agree",
@@ -173,11 +174,11 @@ def _settled(name: str, stored: Stats, merged: Stats, rows: Stats) -> tuple[Feat
         return merged[name], f"'{GLOBAL_STATS}' contradicts the statistics of the episodes", kept
     if _agree(merged[name], rows[name]):
         return merged[name], f"'{GLOBAL_STATS}' contradicts the statistics of the episodes", kept
-    remedy = _remedy(name)
+    advice = remedy([name])
     if _agree(stored[name], rows[name]):
         found = {**merged[name], **stored[name]}
         action = (
-            f"those of '{GLOBAL_STATS}' are kept, and those of the episodes as stored; {remedy}"
+            f"those of '{GLOBAL_STATS}' are kept, and those of the episodes as stored; {advice}"
         )
         return (
             found,
@@ -185,7 +186,7 @@ def _settled(name: str, stored: Stats, merged: Stats, rows: Stats) -> tuple[Feat
             action,
         )
     found = _computed(merged[name], rows[name])
-    action = f"{_COMPUTED}; {remedy}"
+    action = f"{_COMPUTED}; {advice}"
     why = f"'{GLOBAL_STATS}', the statistics of the episodes and the rows contradict each other"
     return found, why, action
 
@@ -195,13 +196,7 @@ def _computed(merged: FeatureStats, rows: FeatureStats) -> FeatureStats:
 
 
 def _kept(name: str) -> str:
-    return f"those of the episodes are kept as stored; {_remedy(name)}"
-
-
-def _remedy(name: str) -> str:
-    return (
-        f"recompute before training: 'roboreel stats DST --recompute --features {name} --in-place'"
-    )
+    return f"those of the episodes are kept as stored; {remedy([name])}"
 
 
 def _agree(one: FeatureStats, other: FeatureStats) -> bool:

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from stat import S_ISREG
 from typing import IO, Any
 
@@ -358,9 +359,7 @@ def _earlier(path: str) -> str:
     """Where there is no dataset, but an earlier version of it: how to get that back."""
     if os.path.lexists(path) or not (kept := kept_beside(path)):
         return ""
-    return (
-        f", but '{kept[0].name}' is kept beside it: 'roboreel undo {path}' tells how to put it back"
-    )
+    return f", but '{kept[0].name}' is kept beside it: 'roboreel undo {quote(path)}' tells how to put it back"
 
 
 def inside(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:

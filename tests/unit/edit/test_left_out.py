@@ -211,6 +211,19 @@ def test_files_that_stay_behind_are_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_merge_tells_whose_files_stay_behind(tmp_path: Path) -> None:
+    sources = [_dataset(tmp_path / name) for name in "ab"]
+    (sources[1] / "images").mkdir()
+    (sources[1] / "images/one.png").write_text("x")
+    (sources[1] / ".note").write_text("x")
+    view = roboreel.concat([roboreel.open(source) for source in sources])
+    plan = roboreel.plan_write(view, out=tmp_path / "c")
+    assert [loss.partition(":")[0] for loss in plan.losses if loss.startswith("file")] == [
+        f"file 'images/one.png' of '{sources[1]}'",
+        f"file '.note' of '{sources[1]}'",
+    ]
+
+
 def test_what_later_sources_declare_otherwise_is_told(tmp_path: Path) -> None:
     sources = [_dataset(tmp_path / name) for name in ("a", "b")]
     for source, keys in zip(sources, ({"names": None}, {"unit": "rad"}), strict=True):
