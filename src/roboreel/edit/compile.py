@@ -52,6 +52,7 @@ from roboreel.edit.plan import (
     input_joined,
     input_packets,
     input_video,
+    source_prefix,
 )
 from roboreel.edit.recoded import Recode
 from roboreel.edit.relative import relative_components
@@ -364,6 +365,7 @@ def _losses(view: United, inventory: Inventory, features: Sequence[LeftOut]) -> 
     source, target = view.model.info, view.target.version
     if source.version.has_episode_stats and not target.has_episode_stats:
         yield f"{target} has no statistics per episode: they are merged into one stats.json"
-    urls = [one.url for one in view.sources]
+    roots = len(view.sources)
+    urls = {source_prefix(number, roots): one.url for number, one in enumerate(view.sources)}
     yield from losses(view.model, features, view.tasks.left_out, urls)
     yield from lost_tracks(inventory)

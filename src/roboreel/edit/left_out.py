@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from roboreel.edit.plan import source_prefix
 from roboreel.edit.selection import listed
 from roboreel.errors import PlanError, UsageError
 from roboreel.format.feature import INDEX_DTYPES, Feature
@@ -106,7 +105,7 @@ def refuse_missing(view: View, found: Iterable[LeftOut], allowed: Collection[str
 
 
 def losses(
-    model: Model, features: Iterable[LeftOut], tasks: Iterable[str], urls: Sequence[str]
+    model: Model, features: Iterable[LeftOut], tasks: Iterable[str], urls: Mapping[str, str]
 ) -> Iterator[str]:
     """A line for each feature, column, task and file that is not carried over.
 
@@ -114,7 +113,7 @@ def losses(
         model: the documents of all sources.
         features: those that are left out.
         tasks: texts of tasks that are left out.
-        urls: where the sources are; of several, names of files begin with `source_prefix`.
+        urls: where the sources are, by the prefix of their files' names in `model`.
     """
     for feature in features:
         yield f"feature {feature}"
@@ -127,8 +126,8 @@ def losses(
         elif problem.rule in _FILES_NOT_READ:
             file = f"file '{problem.path}': " if problem.path else ""
             yield file + problem.message
-    for number, url in enumerate(urls):
-        prefix, where = source_prefix(number, len(urls)), f" of '{url}'" if len(urls) > 1 else ""
+    for prefix, url in urls.items():
+        where = f" of '{url}'" if prefix else ""
         for text in _files(_below(prefix, model.other_files)):
             yield f"{text}{where}: of no episode, and not a document of this version"
         for text in _hidden(_below(prefix, model.hidden_files)):
