@@ -55,10 +55,10 @@ def reconciled(root: Root, plan: Plan, stored: Stats, merged: Stats) -> tuple[St
     rows = _of_rows(root, plan, {n: merged[n] for n in differing if features[n].is_numeric})
     result, problems = dict(merged), []
     for name in [name for name in merged if name in known]:
-        if name in INDEX_DTYPES:  # counted again: those of the numbers from before do not hold
-            continue
         if name not in differing:
             result[name] = {**merged[name], **_quantiles(known[name], merged[name])}
+            continue
+        if name in INDEX_DTYPES:  # counted again: those of the numbers from before do not hold
             continue
         settled, why, action = _settled(name, known, merged, rows)
         result[name] = settled
