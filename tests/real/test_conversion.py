@@ -185,4 +185,5 @@ def test_nothing_is_odd_about_what_lerobot_wrote(
     assert roboreel.open(untouched(name)).problems == ()
     report = roboreel.convert(untouched(name), to="v3.0", out=tmp_path / "out")
     odd = [p for p in report.problems if p.rule != "stats.agree"]  # v2.0 has them of raw pictures
-    assert odd == []
+    known = {"stats.camera-overflow"} if "0.4.4" in name else set()
+    assert {p.rule for p in odd} == known
