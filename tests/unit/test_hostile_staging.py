@@ -348,3 +348,24 @@ def test_a_dry_run_writes_nothing(source: Path, tmp_path: Path) -> None:
         done = CliRunner().invoke(app, words)
         assert done.exit_code == 0, done.output
     assert _state(tmp_path) == before
+
+
+@pytest.mark.parametrize("planted", ["link", "hard link", "pipe"])
+def test_what_takes_the_place_of_a_file_at_the_last_moment_is_not_written(
+    tmp_path: Path, precious: Path, planted: str
+) -> None:
+    path = tmp_path / "lock"
+    if planted == "link":
+        path.symlink_to(precious)
+    elif planted == "hard link":
+        path.hardlink_to(precious)
+    else:
+        os.mkfifo(path)
+    for change in (
+        lambda: disk.append(str(path), b"x"),
+        lambda: disk.truncate(str(path), 0),
+        lambda: disk.open_lock(str(path)),
+    ):
+        with pytest.raises(OSError, match=path.name):
+            change()
+    assert precious.read_text() == PRECIOUS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import roboreel as rr
-from roboreel.errors import DatasetError, UsageError
+from roboreel.errors import DatasetError, StorageError, UsageError
+from roboreel.storage import disk
 from roboreel.storage.staging import Staging, staging_place
 from roboreel.testing import make_dataset
 from tests.oracle import tree_digest
@@ -229,3 +231,21 @@ def test_paths_that_have_no_earlier_versions(
     os.symlink(path, link)
     assert roboreel("undo", link, "--restore").code == 2
     assert roboreel("undo", "s3://bucket/set").code == 2
+
+
+def test_a_version_that_cannot_be_moved_leaves_the_present_one_in_its_place(
+    edited: tuple[Path, list[dict[str, str]]],
+) -> None:
+    path, states = edited
+    before = _names(path)
+    failures = iter([OSError(errno.EACCES, os.strerror(errno.EACCES))])
+
+    def fail(when: str, name: str, at: str) -> None:
+        if (when, name, str(at)) == ("before", "replace", str(path)):
+            for failure in failures:  # the first time: then it is moved back
+                raise failure
+
+    with disk.faults(fail), pytest.raises(StorageError, match="cannot be put back"):
+        rr.undo(path)
+    assert _names(path) == before
+    assert tree_digest(path) == states[-1]
