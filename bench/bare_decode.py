@@ -12,8 +12,8 @@ from pathlib import Path
 import av
 from measure import own_peak_rss_bytes
 
-from roboreel.runner.kernels.pictures import sampled_frames
-from roboreel.storage.fs import LocalRoot
+from roboreel.runner.kernels.measure_cameras import sampled_frames
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.index import read_packet_table
 

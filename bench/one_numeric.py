@@ -19,10 +19,10 @@ from measure import own_peak_rss_bytes
 from numeric_fabrication import COLUMNS
 
 import roboreel
-import roboreel.ops
-from roboreel.processes import Workers
+import roboreel.ops.write
+from roboreel.parallel import Workers
 
-PRELOADED = (pyarrow.compute, pyarrow.dataset, roboreel.ops, roboreel.check_stats)
+PRELOADED = (pyarrow.compute, pyarrow.dataset, roboreel.ops.write, roboreel.check_stats)
 """What roboreel loads when first used; loaded here, so that the clock does not see it."""
 
 

@@ -21,16 +21,16 @@ from scale_measures import measures
 
 import roboreel
 from roboreel.dataset.dataset import Dataset
-from roboreel.edit.compile import compile_view
-from roboreel.edit.plan import Plan
 from roboreel.edit.view import Target, whole_view
-from roboreel.format.histograms import CameraCounts
 from roboreel.format.version import parse_version
+from roboreel.plan.compile import compile_view
+from roboreel.plan.plan import Plan
 from roboreel.runner.commit import write_documents
-from roboreel.runner.sketches import WholeSketches
-from roboreel.runner.stats import settled_stats
+from roboreel.runner.resolve_stats import settled_stats
+from roboreel.runner.row_sketches import WholeSketches
 from roboreel.runner.work import work_of
-from roboreel.storage.fs import LocalRoot
+from roboreel.stats.pixel_counts import CameraCounts
+from roboreel.storage.local import LocalRoot
 
 PRELOADED = (av, pyarrow.dataset, roboreel.open, roboreel.plan_convert)
 """What is loaded when first used; loaded here, so that the clock does not see it."""

@@ -11,7 +11,7 @@ import time
 from measure import own_peak_rss_bytes
 
 from roboreel.dataset.open import open_dataset
-from roboreel.dataset.survey import survey
+from roboreel.survey.survey import survey
 
 
 def main() -> None:

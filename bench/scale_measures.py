@@ -9,21 +9,21 @@ from measure import Timed, seconds, timed
 from scale_inventory import assumed_inventory
 
 import roboreel
-from roboreel.edit.compile import compile_view
-from roboreel.edit.plan import MeasureCamera, Plan
 from roboreel.edit.view import Target, whole_view
-from roboreel.format.histograms import Counted
-from roboreel.format.stats import FeatureStats
-from roboreel.format.stats_block import blocks_of
 from roboreel.format.version import parse_version
+from roboreel.plan.compile import compile_view
+from roboreel.plan.plan import MeasureCamera, Plan
 from roboreel.runner.commit import write_documents
-from roboreel.runner.executor import make_executor
-from roboreel.runner.kernels.pictures import Pixels
+from roboreel.runner.executors import make_executor
+from roboreel.runner.kernels.measure_cameras import Pixels
 from roboreel.runner.ledger import Ledger
-from roboreel.runner.sketches import WholeSketches
-from roboreel.runner.stats import settled_stats
+from roboreel.runner.resolve_stats import settled_stats
+from roboreel.runner.row_sketches import WholeSketches
 from roboreel.runner.work import OpFailure, OpResult, Work, work_of
-from roboreel.storage.fs import LocalRoot
+from roboreel.stats.block import blocks_of
+from roboreel.stats.feature_stats import FeatureStats
+from roboreel.stats.pixel_counts import Counted
+from roboreel.storage.local import LocalRoot
 
 _WORKERS = 2
 _PICTURES = 100

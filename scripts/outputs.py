@@ -1,7 +1,7 @@
 """Hash what every command makes of every dataset, to compare two states of the code.
 
-    python scripts/outputs.py DATA --out before.json
-    python scripts/outputs.py DATA --out after.json --against before.json
+    python ops/lerobot_names/outputs.py DATA --out before.json
+    python ops/lerobot_names/outputs.py DATA --out after.json --against before.json
 
 DATA is searched for datasets (`meta/info.json`). A case is one command on one dataset: its exit code
 and the SHA-256 of each file it wrote. `--against` lists the cases that differ; the exit code is 1 where

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,82 +18,32 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "roboreel"
 
-LAYERS: dict[str, tuple[str, ...]] = {
-    "errors": (),
-    "format": ("errors",),
-    "storage": ("errors",),
-    "testing": ("errors",),
-    "processes": ("errors",),
-    "dataset": (
-        "edit.verbs",
-        "edit.view",
-        "edit.pieces",
-        "format",
-        "storage",
-        "processes",
-        "errors",
-    ),
-    "edit": ("format", "errors"),
-    "runner": ("edit.plan", "edit.frames", "format", "storage", "processes", "errors"),
-    "places": (
-        "dataset",
-        "edit",
-        "runner",
-        "format",
-        "storage.originals",
-        "storage.staging",
-        "errors",
-    ),
-    "planning": ("dataset", "edit", "runner.encoders", "format", "storage.fs", "errors"),
-    "ops": (
-        "places",
-        "planning",
-        "dataset",
-        "edit",
-        "runner",
-        "format",
-        "storage.names",
-        "storage.staging",
-        "errors",
-    ),
-    "measuring": ("planning", "dataset", "edit", "runner", "format", "errors"),
-    "undoing": ("dataset", "runner.requirements", "format", "storage", "processes", "errors"),
-    "parts": ("ops", "edit", "runner.fingerprint", "storage", "format", "errors"),
-    "cli": (
-        "parts",
-        "ops",
-        "measuring",
-        "places",
-        "planning",
-        "undoing",
-        "dataset",
-        "edit",
-        "format",
-        "storage.names",
-        "testing",
-        "errors",
-        "",
-    ),
-    "": (
-        "ops",
-        "scripts",
-        "measuring",
-        "planning",
-        "undoing",
-        "dataset",
-        "edit",
-        "runner",
-        "format",
-        "storage.video.by_time",
-        "errors",
-    ),
-    "scripts": ("ops", "dataset", "edit.targets", "runner", "format", "storage.staging", "errors"),
-    "__main__": ("cli",),
-}
-"""What each layer may import besides itself; `""` is `roboreel/__init__.py`. A dataset has the verbs of
-editing, which are pure: they make views, and know of a dataset only what `edit.view.Opened` says."""
+LAYER_ROW = re.compile(r"^\| `([^`]+)` \|.*\|([^|]*)\|$", re.MULTILINE)
+EVERYWHERE = ("errors", "types")
+FRONTENDS = {"cli", "torch", "web"}
+"""Their modules mirror what they show, and so may have its names."""
 
-PURE_LAYERS = {"edit"}
+
+def layers_of(page: str) -> dict[str, tuple[str, ...]]:
+    """What each layer may import besides itself, by the table of layers; `""` is `__init__.py`."""
+    table = page.partition("## Layers")[2].partition("\n## ")[0]
+    rows = {
+        _layer(name): tuple(_layer(one) for one in re.findall("`([^`]+)`", allowed))
+        for name, allowed in LAYER_ROW.findall(table)
+    }
+    return {name: (*allowed, *EVERYWHERE) for name, allowed in rows.items()} | {
+        "errors": (),
+        "types": (),
+    }
+
+
+def _layer(name: str) -> str:
+    return "" if name == "roboreel" else name.removesuffix("/").removesuffix(".py")
+
+
+LAYERS = layers_of((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"))
+
+PURE_LAYERS = {"edit", "plan", "stats", "format"}
 IMPURE = re.compile(
     r"(os|io|shutil|tempfile|subprocess|socket|time|random|av|fsspec"
     r"|pathlib(?!\.Pure)|pyarrow\.(parquet|dataset|fs|csv|feather))(\..+)?"
@@ -113,12 +64,14 @@ LAZY_IMPORTS = {
 }
 """What a function may import on its own, and why."""
 
-JUDGE = "dataset.diff"
-JUDGE_KNOWS = (JUDGE, "dataset.dataset", "dataset.open", "format", "storage", "errors")
+JUDGE = "diffing"
+JUDGE_KNOWS = (
+    JUDGE, "dataset.dataset", "dataset.open", "stats", "format", "storage", "errors", "types",
+)  # fmt: skip
 """What compares datasets may import: nothing of what it is to judge, and no survey, whose decisions could
 hide a defect."""
 
-JUDGED = ("edit.compile", "edit.plan", "edit.unite", "runner", "ops", "dataset.survey")
+JUDGED = ("plan", "runner", "ops", "survey", "checking")
 """What decides and does the work: the comparison must not reach it by any way."""
 
 FILE_CALLS = re.compile(
@@ -129,7 +82,7 @@ PATH_METHODS = {"write_text": 1, "write_bytes": 1, "read_text": 0, "read_bytes":
 PATH_METHODS |= {"mkdir": 0, "rmdir": 0, "touch": 0, "rename": 1, "replace": 1, "open": 0}
 """Methods of `Path` that touch the disk, with their positional arguments: `str.replace` has two."""
 
-FILE_DOORS = ("storage.fs", "storage.disk", "testing")
+FILE_DOORS = ("storage.local", "storage.disk", "testing")
 VERSIONS = {"v2.0", "v2.1", "v3.0"}
 MAX_LINES = 400
 
@@ -226,7 +179,7 @@ def upward_imports(modules: list[Module]) -> list[str]:
     offenders = []
     for module in modules:
         if module.layer not in LAYERS:
-            offenders.append(f"{module.file}: layer '{module.layer}' has no row in LAYERS")
+            offenders.append(f"{module.file}: layer '{module.layer}' has no row in ARCHITECTURE.md")
             continue
         for found in module.imports:
             if not _below(found.target, "roboreel"):
@@ -270,7 +223,7 @@ def judges_that_reach(modules: list[Module]) -> list[str]:
     return [
         f"{by_name[way[name]].file} imports roboreel.{name}"
         for name in sorted(way)
-        if any(_below(name, judged) or name.startswith(f"{judged}_") for judged in JUDGED)
+        if any(_below(name, judged) for judged in JUDGED)
     ]
 
 
@@ -381,6 +334,42 @@ def long_modules(modules: list[Module]) -> list[str]:
     return [f"{m.file}: {m.lines} lines" for m in modules if m.lines > MAX_LINES]
 
 
+def import_circles(modules: list[Module]) -> list[str]:
+    """Modules that import each other, directly or by a detour, be it for types only."""
+    known = {module.name: module for module in modules}
+    reached = {name: _reached(name, known) for name in known}
+    return sorted(
+        f"{known[name].file} imports itself by way of "
+        + ", ".join(sorted(other for other in reached[name] if name in reached[other]))
+        for name in known
+        if name in reached[name]
+    )
+
+
+def _reached(start: str, known: dict[str, Module]) -> set[str]:
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for one in known[waiting.pop()].imports:
+            target = one.target.removeprefix("roboreel").lstrip(".")
+            if _below(one.target, "roboreel") and target in known and target not in found:
+                found.add(target)
+                waiting.append(target)
+    return found
+
+
+def shared_names(modules: list[Module]) -> list[str]:
+    """Modules, and public classes, of one name outside the frontends."""
+    homes: dict[str, list[str]] = defaultdict(list)
+    for module in (m for m in modules if m.layer not in FRONTENDS):
+        if not module.file.endswith("__init__.py"):
+            homes[f"module {module.name.rpartition('.')[2]}"].append(module.file)
+        for node in module.tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes[f"class {node.name}"].append(module.file)
+    return [f"{', '.join(files)}: {name}" for name, files in homes.items() if len(files) > 1]
+
+
 Rule = Callable[[list[Module]], list[str]]
 
 
@@ -397,20 +386,30 @@ def _hold(rule: Rule, modules: list[Module], remedy: str) -> None:
 
 
 def test_imports_point_down(modules: list[Module]) -> None:
-    _hold(upward_imports, modules, "Imports point down, see LAYERS:")
+    _hold(
+        upward_imports, modules, "Imports point down, see the table of layers in ARCHITECTURE.md:"
+    )
 
 
 def test_the_comparison_knows_nothing_of_what_it_judges(modules: list[Module]) -> None:
     assert [module for module in modules if _below(module.name, JUDGE)]
-    _hold(partial_judges, modules, "dataset/diff judges the rest and may not use it:")
+    _hold(partial_judges, modules, "diffing/ judges the rest and may not use it:")
 
 
 def test_the_comparison_reaches_nothing_of_what_it_judges(modules: list[Module]) -> None:
-    _hold(judges_that_reach, modules, "dataset/diff judges these and may not reach them:")
+    _hold(judges_that_reach, modules, "diffing/ judges these and may not reach them:")
 
 
-def test_edit_is_pure(modules: list[Module]) -> None:
-    _hold(impurities, modules, "edit/ decides and does no I/O; that belongs in storage/ or run/:")
+def test_no_modules_import_each_other(modules: list[Module]) -> None:
+    _hold(import_circles, modules, "One of these must not know the others:")
+
+
+def test_no_two_modules_or_classes_have_one_name(modules: list[Module]) -> None:
+    _hold(shared_names, modules, "A name is that of one module, and of one class:")
+
+
+def test_what_decides_is_pure(modules: list[Module]) -> None:
+    _hold(impurities, modules, "These decide and do no I/O; that belongs in storage/ or runner/:")
 
 
 def test_only_storage_knows_av(modules: list[Module]) -> None:
@@ -423,11 +422,11 @@ def test_imports_stand_at_the_top(modules: list[Module]) -> None:
     )
 
 
-def test_all_bytes_pass_through_storage_fs(modules: list[Module]) -> None:
+def test_all_bytes_pass_through_storage(modules: list[Module]) -> None:
     _hold(
         stray_file_access,
         modules,
-        "Files are opened, moved and deleted in storage/fs.py or disk.py:",
+        "Files are opened, moved and deleted in storage/local.py or disk.py:",
     )
 
 
@@ -454,16 +453,16 @@ BROKEN: list[tuple[Rule, str, str, str]] = [
     (upward_imports, "extra/a.py", "", "layer 'extra' has no row"),
     (
         partial_judges,
-        "dataset/diff/a.py",
+        "diffing/a.py",
         "from roboreel.edit.view import View",
         "imports roboreel.edit.view",
     ),
-    (partial_judges, "dataset/diff/a.py", "import roboreel.ops", "imports roboreel.ops"),
+    (partial_judges, "diffing/a.py", "import roboreel.ops.write", "imports roboreel.ops.write"),
     (
         partial_judges,
-        "dataset/diff/a.py",
-        "import roboreel.dataset.survey",
-        "imports roboreel.dataset.survey",
+        "diffing/a.py",
+        "import roboreel.survey.survey",
+        "imports roboreel.survey.survey",
     ),
     (impurities, "edit/a.py", "import os.path", "imports os.path"),
     (impurities, "edit/a.py", "from pathlib import Path", "imports pathlib.Path"),
@@ -485,9 +484,9 @@ BROKEN: list[tuple[Rule, str, str, str]] = [
     (stray_file_access, "runner/a.py", "import shutil as s\ns.rmtree('a')", "calls shutil.rmtree"),
     (stray_file_access, "runner/a.py", "import os.path\nos.remove('a')", "calls os.remove"),
     (stray_file_access, "storage/a.py", "(folder / 'a').rename(b)", "calls ….rename"),
-    (stray_versions, "ops.py", "x = 'v2.1'", "has the literal 'v2.1'"),
+    (stray_versions, "ops/write.py", "x = 'v2.1'", "has the literal 'v2.1'"),
     (stray_versions, "cli/a.py", "def f(to: Literal['v3.0']): ...", "has the literal 'v3.0'"),
-    (long_modules, "ops.py", "x = 1\n" * 401, "401 lines"),
+    (long_modules, "ops/write.py", "x = 1\n" * 401, "401 lines"),
 ]
 
 
@@ -502,25 +501,25 @@ def test_rule_finds_an_offender(
 
 def test_a_judge_that_reaches_a_compiler_by_a_detour_is_found(tmp_path: Path) -> None:
     detour = {
-        "dataset/diff/a.py": "import roboreel.dataset.dataset",
+        "diffing/a.py": "import roboreel.dataset.dataset",
         "dataset/dataset.py": "from roboreel.edit import view",
-        "edit/view.py": "from roboreel.edit.compile_video import pack",
-        "edit/compile_video.py": "def pack(): ...",
+        "edit/view.py": "from roboreel.plan.compile_video import pack",
+        "plan/compile_video.py": "def pack(): ...",
     }
     (offender,) = judges_that_reach(_package(tmp_path, detour))
-    assert offender == "edit/view.py imports roboreel.edit.compile_video"
+    assert offender == "edit/view.py imports roboreel.plan.compile_video"
 
 
 SOUND: list[tuple[Rule, str, str]] = [
-    (upward_imports, "runner/a.py", "from roboreel.edit import plan\nfrom . import kernels"),
-    (upward_imports, "cli/a.py", "from roboreel import __version__\nimport roboreel.ops"),
+    (upward_imports, "runner/a.py", "from roboreel.plan import plan\nfrom . import kernels"),
+    (upward_imports, "cli/a.py", "from roboreel import __version__\nimport roboreel.ops.write"),
     (upward_imports, "format/a.py", "from ..errors import Problem"),
-    (partial_judges, "dataset/diff/a.py", "import roboreel.storage.fs\nimport json"),
-    (partial_judges, "dataset/a.py", "import roboreel.dataset.survey"),
+    (partial_judges, "diffing/a.py", "import roboreel.storage.fs\nimport json"),
+    (partial_judges, "dataset/a.py", "import roboreel.survey.survey"),
     (impurities, "edit/a.py", "from pathlib import PurePosixPath\nimport pyarrow as pa"),
     (stray_codecs, "storage/a.py", "import av"),
     (unexplained_lazy_imports, "storage/a.py", "def f():\n    import av.container"),
-    (stray_file_access, "storage/fs.py", "open('a')"),
+    (stray_file_access, "storage/local.py", "open('a')"),
     (stray_file_access, "dataset/a.py", "def open(path): ...\nopen('a')\nroot.open('meta/a')"),
     (stray_file_access, "runner/a.py", "import av\nav.open('a')\n'ab'.replace('a', 'b')"),
     (stray_versions, "format/a.py", "x = 'v2.1'"),
@@ -535,7 +534,7 @@ def test_rule_lets_sound_code_pass(tmp_path: Path, rule: Rule, file: str, text: 
 
 def _package(folder: Path, files: dict[str, str]) -> list[Module]:
     """A package of `files` besides the modules that they import."""
-    known = dict.fromkeys(("__init__.py", "storage/fs.py", "edit/plan.py", "edit/view.py"), "")
+    known = dict.fromkeys(("__init__.py", "storage/fs.py", "plan/plan.py", "edit/view.py"), "")
     for name, text in (known | files).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from peers import Peer
 from proof import say
 
 import roboreel
-from roboreel.edit.like import Like
+from roboreel.edit.stats_profile import Like
 from roboreel.errors import Problem
 from roboreel.testing import Camera, make_dataset
 

@@ -14,15 +14,14 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from roboreel.dataset.check.check import check
-    from roboreel.dataset.check.report import CheckReport
-    from roboreel.dataset.check.stats_report import StatsReport
+    from roboreel.checking.check import check
+    from roboreel.checking.check_report import CheckReport
+    from roboreel.checking.stats_report import StatsReport
     from roboreel.dataset.dataset import Dataset
-    from roboreel.dataset.diff import Difference, DiffReport, diff
     from roboreel.dataset.open import open_dataset as open
+    from roboreel.diffing import Difference, DiffReport, diff
     from roboreel.edit.concat import concat
     from roboreel.edit.encoding import Encoding, Reencoding
-    from roboreel.edit.plan import Plan
     from roboreel.edit.view import View
     from roboreel.errors import (
         DatasetError,
@@ -37,13 +36,14 @@ if TYPE_CHECKING:
     )
     from roboreel.format.feature import Feature
     from roboreel.format.version import FormatVersion
-    from roboreel.measuring import check_stats
-    from roboreel.ops import convert, plan_convert, plan_write, recover, run, write
-    from roboreel.planning import add_video
-    from roboreel.runner.report import Report
-    from roboreel.scripts import convert_dataset
+    from roboreel.ops.check_stats import check_stats
+    from roboreel.ops.inputs import add_video
+    from roboreel.ops.lerobot_names import convert_dataset
+    from roboreel.ops.undo import KeptVersion, Undone, kept_versions, remove_kept, undo
+    from roboreel.ops.write import convert, plan_convert, plan_write, recover, run, write
+    from roboreel.plan.plan import Plan
+    from roboreel.runner.run_report import Report
     from roboreel.storage.video.by_time import decode_video_frames
-    from roboreel.undoing import KeptVersion, Undone, kept_versions, remove_kept, undo
 
 __version__ = "0.1.0"
 
@@ -92,37 +92,37 @@ __all__ = [
 ]
 
 _HOME = {
-    "CheckReport": "dataset.check.report",
+    "CheckReport": "checking.check_report",
     "Dataset": "dataset.dataset",
-    "DiffReport": "dataset.diff.report",
-    "Difference": "dataset.diff.report",
+    "DiffReport": "diffing.diff_report",
+    "Difference": "diffing.diff_report",
     "Encoding": "edit.encoding",
     "Feature": "format.feature",
     "FormatVersion": "format.version",
-    "KeptVersion": "undoing",
-    "Plan": "edit.plan",
+    "KeptVersion": "ops.undo",
+    "Plan": "plan.plan",
     "Reencoding": "edit.encoding",
-    "Report": "runner.report",
-    "StatsReport": "dataset.check.stats_report",
-    "Undone": "undoing",
+    "Report": "runner.run_report",
+    "StatsReport": "checking.stats_report",
+    "Undone": "ops.undo",
     "View": "edit.view",
-    "add_video": "planning",
-    "check": "dataset.check.check",
-    "check_stats": "measuring",
+    "add_video": "ops.inputs",
+    "check": "checking.check",
+    "check_stats": "ops.check_stats",
     "concat": "edit.concat",
-    "convert": "ops",
-    "convert_dataset": "scripts",
+    "convert": "ops.write",
+    "convert_dataset": "ops.lerobot_names",
     "decode_video_frames": "storage.video.by_time",
-    "diff": "dataset.diff.compare",
-    "kept_versions": "undoing",
+    "diff": "diffing.diff",
+    "kept_versions": "ops.undo",
     "open": "dataset.open",
-    "plan_convert": "ops",
-    "plan_write": "ops",
-    "recover": "ops",
-    "remove_kept": "undoing",
-    "run": "ops",
-    "undo": "undoing",
-    "write": "ops",
+    "plan_convert": "ops.write",
+    "plan_write": "ops.write",
+    "recover": "ops.write",
+    "remove_kept": "ops.undo",
+    "run": "ops.write",
+    "undo": "ops.undo",
+    "write": "ops.write",
 }
 
 

@@ -16,7 +16,7 @@ import roboreel
 from roboreel.storage.disk import faults
 from roboreel.storage.staging import staging_place
 from roboreel.testing import Camera, make_dataset
-from roboreel.testing.dataset import Version
+from roboreel.testing.make_dataset import Version
 from tests.crash.victim import killed_after, killed_at, moments
 from tests.oracle import tree_digest
 

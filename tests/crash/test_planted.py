@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import roboreel
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.index import read_packet_table
 from roboreel.testing import Camera, make_dataset
 from tests.oracle import tree_digest
@@ -27,7 +27,7 @@ DAMAGED, SHORT = "top/episode_000004", "wrist/episode_000002"
 
 SABOTAGE = """
 import os, signal
-import roboreel.runner.kernels.frames as kernel
+import roboreel.runner.kernels.episode_frames as kernel
 
 decode = kernel.decode_frames
 
@@ -174,7 +174,7 @@ def test_measurements_hold_in_another_plan_only_where_nothing_they_say_is_differ
 
 PICTURES_THAT_KILL = """
 import os, signal
-import roboreel.runner.kernels.pictures as kernel
+import roboreel.runner.kernels.measure_cameras as kernel
 
 def planted(data):
     os.kill(os.getpid(), signal.SIGKILL)

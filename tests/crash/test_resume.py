@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import roboreel
-from roboreel.edit.plan import Op
+from roboreel.plan.plan import Op
 from roboreel.storage import disk
 from roboreel.storage.staging import staging_place
 from roboreel.testing import Camera, make_dataset

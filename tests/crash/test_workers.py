@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import roboreel
-from roboreel.edit.plan import MeasureCamera, Plan, WriteTables
-from roboreel.runner.executor import SerialExecutor
-from roboreel.runner.processes import Outcome, Outcomes, ProcessExecutor, allowance_s
+from roboreel.plan.plan import MeasureCamera, Plan, WriteTables
+from roboreel.runner.executors import SerialExecutor
+from roboreel.runner.process_executor import Outcome, Outcomes, ProcessExecutor, allowance_s
 from roboreel.runner.run import run_plan
 from roboreel.runner.work import OpFailure, Work, work_of
 from roboreel.runner.worker import attempt

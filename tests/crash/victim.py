@@ -17,7 +17,9 @@ import roboreel
 from roboreel.storage.disk import faults
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.crash.victim", "roboreel.ops", "av", "pyarrow.parquet"])
+_CONTEXT.set_forkserver_preload(
+    ["tests.crash.victim", "roboreel.ops.write", "av", "pyarrow.parquet"]
+)
 
 
 Moment = tuple[str, str, str]

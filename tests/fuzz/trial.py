@@ -18,8 +18,8 @@ from types import FrameType
 from typing import Any, get_args
 
 import roboreel
-from roboreel.dataset.survey import survey
 from roboreel.errors import RoboreelError
+from roboreel.survey.survey import survey
 from roboreel.testing import Camera, Version, make_dataset
 from tests.fuzz.documents import mutate_document
 from tests.fuzz.movies import mutate_movie

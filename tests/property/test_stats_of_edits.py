@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import roboreel
 from roboreel.edit.view import View
-from roboreel.format.stats import FeatureStats
+from roboreel.stats.feature_stats import FeatureStats
 from roboreel.testing import Version, make_dataset
 
 LENGTHS = (9, 1, 14, 6)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 import roboreel
-from roboreel.format.stats import QUANTILES, FeatureStats, quantile_name
+from roboreel.stats.feature_stats import QUANTILES, FeatureStats, quantile_name
 from tests.oracle import Episode, read
 from tests.real.test_conversion import MISSING
 from tests.real.test_stats import FOUND, RECORDED, WITHOUT_VIDEO

@@ -16,11 +16,11 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.mux import Piece, write_packets
 from roboreel.storage.video.packets import PacketTable, run_of_frames
-from roboreel.storage.video.write import Piece, write_packets
 
 FPS = Fraction(30)
 SIDE = 64  # pixels; svt-av1 takes nothing smaller

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.dataset.open import open_dataset
-from roboreel.dataset.survey import survey
+from roboreel.survey.survey import survey
 
 HOUR_NS = 3600 * 1_000_000_000
 

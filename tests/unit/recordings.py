@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.video.mux import Piece, write_packets
 from roboreel.storage.video.packets import PacketRun
-from roboreel.storage.video.write import Piece, write_packets
 from roboreel.testing import Camera, make_dataset
 from tests.oracle import Reading
 from tests.unit.clips import FPS, index_of

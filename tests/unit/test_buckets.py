@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from roboreel.format.quantiles import SKETCH_ERROR, Quantiles
+from roboreel.stats.quantiles import SKETCH_ERROR, Quantiles
 
 SHARES = (0.0, 0.01, 0.1, 0.5, 0.9, 0.99, 1.0)
 RANDOM = np.random.default_rng(3)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 
 import roboreel
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.backends import backend_pictures
 from tests.unit.clips import av1, h264, write_clip
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import roboreel
-from roboreel.edit.plan import CopyFile
+from roboreel.plan.plan import CopyFile
 from roboreel.storage import disk
 from roboreel.storage.scratch import is_scratch, scratch_beside
 from roboreel.storage.staging import Staging, refuse_busy, staging_place

@@ -18,8 +18,8 @@ import pytest
 
 import roboreel
 from roboreel.errors import VideoError
-from roboreel.format.deep import DeepPixels
-from roboreel.format.stats import QUANTILES, Stats, quantile_name
+from roboreel.stats.deep_pixels import DeepPixels
+from roboreel.stats.feature_stats import QUANTILES, Stats, quantile_name
 from roboreel.storage.video.decode import decode_picture
 from roboreel.storage.video.tiff import float_tiff
 from roboreel.testing import Camera, make_dataset

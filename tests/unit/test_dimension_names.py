@@ -9,11 +9,11 @@ import pytest
 
 import roboreel
 from roboreel.cli.info import feature_row
-from roboreel.edit.recoded import picture_size
-from roboreel.edit.relative import RelativeActions, relative_components
+from roboreel.edit.relative_actions import RelativeActions, relative_components
 from roboreel.format.feature import Feature, dimension_names
-from roboreel.format.json_types import Json
+from roboreel.plan.recoded import picture_size
 from roboreel.testing import make_dataset
+from roboreel.types import Json
 from tests.mutate import edit_json
 
 JOINTS = ["pan", "lift", "elbow", "flex", "roll", "gripper"]

@@ -17,9 +17,9 @@ import pytest
 
 import roboreel
 from roboreel import Encoding
-from roboreel.edit.plan import EncodeVideo
+from roboreel.plan.plan import EncodeVideo
 from roboreel.testing import Camera, make_dataset
-from roboreel.testing.pictures import draw_numbers, read_numbers
+from roboreel.testing.numbered_frames import draw_numbers, read_numbers
 from tests import oracle
 
 TOP, WRIST = "observation.images.top", "observation.images.wrist"

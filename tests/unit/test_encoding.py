@@ -12,15 +12,15 @@ import pytest
 
 import roboreel
 from roboreel import Encoding
-from roboreel.edit.compile_video import DEPTH_ENCODER
 from roboreel.edit.encoding import encoder_settings
 from roboreel.errors import PlanError, UsageError, VideoError
-from roboreel.runner import encoders
-from roboreel.storage.fs import LocalRoot
+from roboreel.plan.compile_video import DEPTH_ENCODER
+from roboreel.runner import codec_check as encoders
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.encode import ahead, encode_parts, png
 from roboreel.storage.video.encoders import available, require_encoder
 from roboreel.testing import Camera, make_dataset
-from roboreel.testing.pictures import draw_numbers
+from roboreel.testing.numbered_frames import draw_numbers
 
 TOP = "observation.images.top"
 AV1 = encoder_settings(Encoding())
@@ -125,7 +125,9 @@ def test_auto_is_the_first_encoder_that_works(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_auto_without_hardware_is_av1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("roboreel.planning.encoder_that_works", lambda settings: len(settings) - 1)
+    monkeypatch.setattr(
+        "roboreel.ops.inputs.encoder_that_works", lambda settings: len(settings) - 1
+    )
     source = make_dataset(tmp_path / "a", episodes=(3,), cameras={TOP: Camera()})
     view = roboreel.open(source).encode({TOP: Encoding(vcodec="auto")})
     plan = roboreel.plan_write(view, out=tmp_path / "out")

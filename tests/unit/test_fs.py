@@ -13,16 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roboreel.errors import StorageError
-from roboreel.storage.fs import (
-    FileStat,
-    FsspecRoot,
-    LocalRoot,
-    Root,
-    checked,
-    inside,
-    open_root,
-)
-from roboreel.storage.sink import Sink
+from roboreel.storage.fs import inside, open_root
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.output_file import Sink
+from roboreel.storage.remote import FsspecRoot
+from roboreel.storage.root import FileStat, Root, checked
 
 NAME = "meta/info.json"
 OUTSIDE = ["/etc/passwd", "..", "../x", "a/../../x", "a/..", "", ".", "./", "a\0b", "//a", "../"]

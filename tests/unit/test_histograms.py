@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from roboreel.format.histograms import (
+from roboreel.stats.feature_stats import QUANTILES, quantile_name
+from roboreel.stats.pixel_counts import (
     CameraCounts,
     Counted,
     counted_to_json,
@@ -17,7 +18,6 @@ from roboreel.format.histograms import (
     histogram_stats,
     parse_counted,
 )
-from roboreel.format.stats import QUANTILES, quantile_name
 
 SHARES = (*QUANTILES, 0.0, 0.025, 0.25, 1.0)
 

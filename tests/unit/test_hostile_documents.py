@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import roboreel
 from roboreel.cli.main import app
 from roboreel.errors import DatasetError, Problem, RoboreelError, StorageError, visible
-from roboreel.format.json_types import is_deep
+from roboreel.format.json_depth import is_deep
 from roboreel.testing import Camera, make_dataset
 from tests.mutate import edit_info, edit_json, edit_lines
 

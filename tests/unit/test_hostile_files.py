@@ -12,7 +12,8 @@ import pytest
 
 import roboreel
 from roboreel.errors import DatasetError, PlanError, Problem, RoboreelError, StorageError
-from roboreel.storage.fs import LocalRoot, open_root
+from roboreel.storage.fs import open_root
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables import read_table
 from roboreel.testing import Camera, make_dataset
 from tests.mutate import episode_table

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import roboreel
 from roboreel.cli.main import app
-from roboreel.ops import Leftovers
+from roboreel.ops.write import Leftovers
 from roboreel.storage import disk
 from roboreel.storage.staging import Staging, staging_place
 from roboreel.storage.staging_folder import identity

@@ -13,7 +13,7 @@ import pytest
 
 import roboreel
 from roboreel.errors import PlanError, VideoError
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.decode import decode_frames, decode_picture
 from roboreel.storage.video.index import read_packet_table

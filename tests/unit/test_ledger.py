@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import roboreel
-from roboreel.edit.plan import MeasureCamera, Op, Plan
-from roboreel.format.stats_block import StatsBlock, blocks_of
+from roboreel.plan.plan import MeasureCamera, Op, Plan
 from roboreel.runner import ledger as ledger_module
 from roboreel.runner.fingerprint import fingerprint
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.work import OpResult
-from roboreel.storage.fs import LocalRoot
+from roboreel.stats.block import StatsBlock, blocks_of
+from roboreel.storage.local import LocalRoot
 from roboreel.testing import Camera, make_dataset
 
 CAMERA, EPISODES = "top", 3

@@ -17,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import roboreel
-from roboreel.edit.like import not_followed
+from roboreel.edit.stats_profile import not_followed
 from roboreel.errors import Problem
-from roboreel.format.binned import binned_quantiles, binned_quantiles_of_counts
 from roboreel.format.feature import Feature
-from roboreel.format.histograms import PixelCounter
-from roboreel.format.stats import Stats
+from roboreel.stats.feature_stats import Stats
+from roboreel.stats.histogram_quantiles import binned_quantiles, binned_quantiles_of_counts
+from roboreel.stats.pixel_counts import PixelCounter
 from roboreel.testing import Camera, make_dataset
 from tests.mutate import set_column
 from tests.oracle import read

@@ -15,10 +15,10 @@ import pytest
 import roboreel
 from roboreel import Reencoding
 from roboreel.edit.encoding import encoder_settings
-from roboreel.edit.near_source import SourceRate, near_source
-from roboreel.edit.plan import EncodeVideo
 from roboreel.errors import PlanError, UsageError
-from roboreel.ops import ExecutorName
+from roboreel.ops.write import ExecutorName
+from roboreel.plan.near_source import SourceRate, near_source
+from roboreel.plan.plan import EncodeVideo
 from roboreel.testing import Camera, make_dataset
 from tests import oracle
 from tests.mutate import episode_video
@@ -269,7 +269,9 @@ def test_videos_of_two_codecs_each_keep_theirs(tmp_path: Path) -> None:
 
 
 def test_auto_is_resolved_before_planning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("roboreel.planning.encoder_that_works", lambda settings: len(settings) - 1)
+    monkeypatch.setattr(
+        "roboreel.ops.inputs.encoder_that_works", lambda settings: len(settings) - 1
+    )
     camera = {TOP: Camera(height=32)}
     source = make_dataset(tmp_path / "a", version="v3.0", episodes=(4,), cameras=camera)
     view = roboreel.open(source).resample(15).with_target(reencoding=Reencoding(vcodec="auto"))

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from roboreel.format import ordered as ordered_module
-from roboreel.format.ordered import as_columns, ordered, portions, rows_at_once
-from roboreel.format.stats import QUANTILES, quantile_name
-from roboreel.format.stats_many import episodes_stats
+from roboreel.stats import sorted_values as ordered_module
+from roboreel.stats.feature_stats import QUANTILES, quantile_name
+from roboreel.stats.many import episodes_stats
+from roboreel.stats.sorted_values import as_columns, ordered, portions, rows_at_once
 
 NAN, INF = float("nan"), float("inf")
 SIGNALLING = np.array([0x7FA00000], np.uint32).view(np.float32)[0]

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roboreel.edit.pack import MIB, batches, pack, runs
-from roboreel.edit.plan import EpisodeRange
+from roboreel.plan.pack import MIB, batches, pack, runs
+from roboreel.plan.plan import EpisodeRange
 
 
 def bounds(found: list[EpisodeRange]) -> list[tuple[int, int]]:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import roboreel
-from roboreel.dataset import cache
+from roboreel.probes import cache
 from roboreel.storage import disk
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import USUAL, limited
 from roboreel.storage.staging import Staging, staging_place
 from roboreel.testing import Camera, make_dataset

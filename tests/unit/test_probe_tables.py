@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from roboreel.dataset import probe_tables
-from roboreel.dataset.questions import Questions
 from roboreel.format.inventory import FileFacts
-from roboreel.storage.fs import LocalRoot
+from roboreel.probes import probe_tables
+from roboreel.probes.probe_request import Questions
+from roboreel.storage.local import LocalRoot
 
 LENGTHS = (4, 1, 3, 6, 2)
 NAME = "a.parquet"

@@ -9,7 +9,7 @@ import pytest
 import roboreel
 from roboreel.cli.progress import Bar, op_efforts
 from roboreel.cli.reports import show_plan
-from roboreel.edit.plan import MeasureCamera
+from roboreel.plan.plan import MeasureCamera
 from roboreel.runner.work import OpResult
 from roboreel.testing import Camera, make_dataset
 

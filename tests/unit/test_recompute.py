@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import roboreel
-from roboreel.edit.relative import RelativeActions
-from roboreel.format.stats import Stats
+from roboreel.edit.relative_actions import RelativeActions
+from roboreel.stats.feature_stats import Stats
 from roboreel.testing import Camera, Version, make_dataset
 from tests.mutate import edit_lines, set_column
 from tests.oracle import read, tree_digest

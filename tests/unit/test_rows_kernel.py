@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import roboreel
-from roboreel import ops
-from roboreel.edit.plan import CopyTables, Plan, TableProgram, WriteTables
 from roboreel.edit.view import View
 from roboreel.errors import RunError, StorageError
-from roboreel.format.stats import QUANTILES, features_stats
-from roboreel.runner.kernels import inputs
-from roboreel.runner.kernels.inputs import Batch, Members
-from roboreel.runner.kernels.rows import transformed
+from roboreel.ops import write as ops
+from roboreel.plan.plan import CopyTables, Plan, TableProgram, WriteTables
+from roboreel.runner.kernels import table_inputs as inputs
+from roboreel.runner.kernels.result_rows import transformed
+from roboreel.runner.kernels.table_inputs import Batch, Members
+from roboreel.stats.feature_stats import QUANTILES, features_stats
 from roboreel.storage.tables import TableFile
 from roboreel.testing import make_dataset
 

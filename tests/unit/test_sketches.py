@@ -13,16 +13,16 @@ import pyarrow as pa
 import pytest
 
 import roboreel
-from roboreel.dataset.check import fresh
-from roboreel.edit.plan import CopyTables, Plan, WriteTables
-from roboreel.format import quantiles
-from roboreel.format.quantiles import SKETCH_ERROR
-from roboreel.runner.executor import ExecutorName
-from roboreel.runner.sketches import WholeSketches, sketched_features
-from roboreel.runner.stats_quantiles import with_whole_quantiles
+from roboreel.checking import recomputed as fresh
+from roboreel.plan.plan import CopyTables, Plan, WriteTables
+from roboreel.runner.executors import ExecutorName
+from roboreel.runner.row_sketches import WholeSketches, sketched_features
+from roboreel.runner.whole_quantiles import with_whole_quantiles
 from roboreel.runner.work import work_of
 from roboreel.runner.worker import execute
-from roboreel.storage.fs import LocalRoot
+from roboreel.stats import quantiles
+from roboreel.stats.quantiles import SKETCH_ERROR
+from roboreel.storage.local import LocalRoot
 from roboreel.testing import make_dataset
 from tests.mutate import set_column
 from tests.oracle import read

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from roboreel.errors import StorageError, UsageError
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.staging import Staging, recover, refuse_existing, staging_place
 
 NAME = "meta/info.json"

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from roboreel.format.stats import (
+from roboreel.stats.block import blocks_of
+from roboreel.stats.feature_stats import (
     QUANTILES,
     FeatureStats,
     Stats,
@@ -25,8 +26,7 @@ from roboreel.format.stats import (
     stats_to_json,
     values_stats,
 )
-from roboreel.format.stats_block import blocks_of
-from roboreel.format.stats_merger import StatsMerger
+from roboreel.stats.merger import StatsMerger
 
 EXACT = ("min", "max", "count")
 MOMENTS = ("mean", "std")

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import roboreel
-from roboreel import ops
-from roboreel.edit.plan import DECLARED_ROWS, ROWS, Plan
-from roboreel.format.stats import QUANTILES, Stats, features_stats, merge_stats
-from roboreel.format.stats_block import (
+from roboreel.ops import write as ops
+from roboreel.plan.plan import DECLARED_ROWS, ROWS, Plan
+from roboreel.runner.resolve_stats import settled_stats
+from roboreel.stats.block import (
     StatsBlock,
     block_to_json,
     blocks_of,
@@ -26,9 +26,9 @@ from roboreel.format.stats_block import (
     joined,
     parse_block,
 )
-from roboreel.format.stats_many import episodes_stats
-from roboreel.format.stats_merger import StatsMerger
-from roboreel.runner.stats import settled_stats
+from roboreel.stats.feature_stats import QUANTILES, Stats, features_stats, merge_stats
+from roboreel.stats.many import episodes_stats
+from roboreel.stats.merger import StatsMerger
 from roboreel.testing import make_dataset
 
 SHAPES: dict[str, tuple[int, ...]] = {"plain": (), "vector": (3,), "matrix": (2, 2)}
@@ -199,7 +199,7 @@ def test_settling_at_once_is_settling_one_by_one(
 
     at_once = settled()
     assert len(at_once) == len(plan.inputs)
-    monkeypatch.setattr("roboreel.runner.stats.settled_block", lambda *_: None)
+    monkeypatch.setattr("roboreel.runner.resolve_stats.settled_block", lambda *_: None)
     one_by_one = settled()
     assert [plain(one) for one in at_once] == [plain(one) for one in one_by_one]
     assert any(at_once)
@@ -212,7 +212,7 @@ def test_settled_statistics_are_alike_however_many_are_settled_at_once(
     view = roboreel.open(tmp_path / "a").delete([4]).shuffle(seed=2)
     tables = []
     for size in (2048, 3):
-        monkeypatch.setattr("roboreel.runner.stats._BLOCK_EPISODES", size)
+        monkeypatch.setattr("roboreel.runner.resolve_stats._BLOCK_EPISODES", size)
         ops.write(view, out=tmp_path / f"b{size}")
         stored = roboreel.open(tmp_path / f"b{size}").stored_stats()
         tables.append([(episode, plain(stats)) for episode, stats in stored.entries()])

@@ -14,9 +14,9 @@ import pytest
 import roboreel
 from roboreel.format import v2, v30_documents
 from roboreel.format.model import Model
-from roboreel.format.stats import Stats
-from roboreel.format.stats_block import StatsBlock, blocks_of
 from roboreel.format.stats_columns import blocks_of_rows, with_stats
+from roboreel.stats.block import StatsBlock, blocks_of
+from roboreel.stats.feature_stats import Stats
 from roboreel.testing import make_dataset
 
 VECTOR, NESTED = pa.list_(pa.float64()), pa.list_(pa.list_(pa.list_(pa.float64())))

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 
 from roboreel.errors import DatasetError
-from roboreel.format.stats import BASE, Stats, form_of, parse_stats
-from roboreel.format.stats_forms import Forms, add_lines, add_rows
+from roboreel.format.stats_shape import Forms, add_lines, add_rows
+from roboreel.stats.feature_stats import BASE, Stats, form_of, parse_stats
 
 NUMBERS = st.one_of(
     st.floats(width=32),

@@ -15,9 +15,9 @@ import pytest
 from roboreel.dataset import stored_stats
 from roboreel.dataset.stored_stats import StoredStats, open_stored_stats
 from roboreel.errors import DatasetError
-from roboreel.format.stats import Stats
 from roboreel.format.version import FormatVersion
-from roboreel.storage.fs import LocalRoot
+from roboreel.stats.feature_stats import Stats
+from roboreel.storage.local import LocalRoot
 
 LINES = "meta/episodes_stats.jsonl"
 TABLES = "meta/episodes/chunk-000/file-{:03d}.parquet"

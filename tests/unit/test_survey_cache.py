@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from roboreel.dataset import cache
+from roboreel.probes import cache
 from roboreel.storage.scratch import scratch_beside
 from roboreel.testing import Camera, make_dataset
 from tests.unit.inventories import HOUR_NS, age, files, garble, surveyed

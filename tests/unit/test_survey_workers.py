@@ -16,13 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from roboreel.dataset import probing, questions
-from roboreel.dataset.probing import probe_all
-from roboreel.dataset.questions import Questions
 from roboreel.errors import RunError
 from roboreel.format.inventory import FileFacts
-from roboreel.processes import Workers
-from roboreel.storage.fs import LocalRoot, Root
+from roboreel.parallel import Workers
+from roboreel.probes import probe_request as questions
+from roboreel.probes import probing
+from roboreel.probes.probe_request import Questions
+from roboreel.probes.probing import probe_all
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.root import Root
 from roboreel.testing import make_dataset
 from tests.unit.inventories import surveyed
 
@@ -107,9 +109,10 @@ def test_unasked_for_no_process_starts(
 
 def script(root: Path, body: str) -> list[str]:
     text = """
-    from roboreel.dataset import probing, questions
+    from roboreel.probes import probing
+    from roboreel.probes import probe_request as questions
     from roboreel.dataset.open import open_dataset
-    from roboreel.dataset.survey import survey
+    from roboreel.survey.survey import survey
     probing._WORTH_PROCESSES_US, questions._BATCH_US = 0, 1
     """
     path = root.parent / "script.py"

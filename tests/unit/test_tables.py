@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roboreel.errors import StorageError
-from roboreel.storage.fs import FsspecRoot, LocalRoot
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.remote import FsspecRoot
 from roboreel.storage.tables import TableFile, read_footer, read_table
 from roboreel.storage.tables_write import (
     ROW_GROUP_BYTES,

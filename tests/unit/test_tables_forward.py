@@ -14,7 +14,7 @@ import pytest
 
 from roboreel.errors import StorageError
 from roboreel.storage import tables_forward
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables import TableFile
 from roboreel.storage.tables_forward import Forward
 

@@ -12,13 +12,13 @@ import pytest
 import roboreel
 from roboreel.errors import StorageError
 from roboreel.storage import tables_chunks, tables_memory, tables_write
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables import TableFile
 from roboreel.storage.tables_chunks import take_ascending
 from roboreel.storage.tables_forward import Forward
 from roboreel.storage.tables_write import write_rows
 from roboreel.testing import make_dataset
-from roboreel.testing.features import STILL
+from roboreel.testing.made_features import STILL
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 TOP, DEPTH = "observation.images.top", "observation.images.top.depth"

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from roboreel.errors import VideoError
-from roboreel.format.stats import QUANTILES
-from roboreel.runner.kernels.pictures import Pixels, stride_of
-from roboreel.storage.video.thin import Thinner
+from roboreel.runner.kernels.measure_cameras import Pixels, stride_of
+from roboreel.stats.feature_stats import QUANTILES
+from roboreel.storage.video.subsample import Thinner
 
 SIZES = [(640, 480), (424, 240), (848, 480), (1280, 720), (346, 260), (480, 640), (302, 180)]
 SIZES += [(752, 480), (160, 128)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from roboreel.errors import StorageError, VideoError
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import run_of_frames

@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pytest
 
 from roboreel.edit.encoding import Reencoding, encoder_settings
-from roboreel.edit.near_source import SourceRate, near_source
 from roboreel.errors import VideoError
 from roboreel.format.declared import codec_name
-from roboreel.storage.fs import LocalRoot
+from roboreel.plan.near_source import SourceRate, near_source
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.decode import decode_frames, decode_picture, rgb
 from roboreel.storage.video.encode import encode_frames

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from roboreel.errors import VideoError
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.decode import decode_frames
 from tests.unit.clips import (
     Coder,

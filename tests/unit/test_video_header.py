@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from roboreel.storage.video import write
+from roboreel.storage.video import mux as write
 from roboreel.storage.video.packets import Int64, SampleEntry
 from tests.unit.clips import HOLDERS, box_bounds
 

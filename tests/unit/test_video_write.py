@@ -9,8 +9,8 @@ import av
 import pytest
 
 from roboreel.errors import StorageError
-from roboreel.storage.fs import LocalRoot
-from roboreel.storage.video.write import time_scale, verify_packets, write_packets
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.video.mux import time_scale, verify_packets, write_packets
 from tests.unit.clips import (
     FPS,
     Coder,

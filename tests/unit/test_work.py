@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import roboreel
-from roboreel.edit.plan import MeasureCamera, Plan, WriteTables
+from roboreel.plan.plan import MeasureCamera, Plan, WriteTables
 from roboreel.runner.work import Work, work_of
 from roboreel.testing import Camera, make_dataset
 

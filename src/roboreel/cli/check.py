@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from roboreel.checking.check import check as run_check
+from roboreel.checking.check_report import CheckReport, ProblemGroup
 from roboreel.cli.output import count, emit_json, say, table
 from roboreel.cli.stopping import stoppable
-from roboreel.dataset.check.check import check as run_check
-from roboreel.dataset.check.report import CheckReport, ProblemGroup
 from roboreel.errors import Problem, UsageError
 from roboreel.format.rules import RULES
 

@@ -13,7 +13,7 @@ from roboreel.cli.writing import TimestampChoice, Writing, carry_out, writes
 from roboreel.dataset.dataset import Dataset
 from roboreel.format.model import EPISODE
 from roboreel.format.version import FormatVersion
-from roboreel.ops import Plan, Report, plan_convert
+from roboreel.ops.write import Plan, Report, plan_convert
 
 
 @writes

@@ -11,11 +11,11 @@ import typer
 
 from roboreel.cli.output import count, human_bytes, say
 from roboreel.cli.stopping import stoppable
-from roboreel.dataset.diff import diff
 from roboreel.dataset.open import open_dataset
+from roboreel.diffing import diff
 from roboreel.errors import RunError
 from roboreel.format.version import FormatVersion
-from roboreel.ops import Report, convert, refuse_output
+from roboreel.ops.write import Report, convert, refuse_output
 
 _EPISODES = (90, 60, 1, 75, 40)
 

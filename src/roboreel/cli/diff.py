@@ -9,9 +9,9 @@ import typer
 from roboreel.cli.edit.choosing import episode_pairs_in
 from roboreel.cli.output import count, emit_json, say
 from roboreel.cli.stopping import stoppable
-from roboreel.dataset.diff import Difference, DiffReport
-from roboreel.dataset.diff import diff as compare
 from roboreel.dataset.open import open_dataset
+from roboreel.diffing import Difference, DiffReport
+from roboreel.diffing import diff as compare
 from roboreel.errors import UsageError
 
 _SHOWN = 30

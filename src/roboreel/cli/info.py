@@ -11,7 +11,7 @@ from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.format.feature import Feature
-from roboreel.format.json_types import Json
+from roboreel.types import Json
 
 _SHOWN_TASKS = 10
 

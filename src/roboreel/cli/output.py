@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TextIO, get_args
 
 from roboreel.errors import Problem, visible
-from roboreel.format.json_types import Json
+from roboreel.types import Json
 
 BROKEN_PIPE = 141
 """Exit code where the reader of the output went away: that of programs which the signal for it ends."""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
-from roboreel.edit.plan import (
+from roboreel.ops.write import OpResult, Plan
+from roboreel.plan.plan import (
     ROWS,
     CopyFile,
     CopyTables,
@@ -18,8 +19,7 @@ from roboreel.edit.plan import (
     RemuxVideo,
     WriteTables,
 )
-from roboreel.format.histograms import sample_size
-from roboreel.ops import OpResult, Plan
+from roboreel.stats.pixel_counts import sample_size
 
 _COPYING = (WriteTables, CopyTables, RemuxVideo, CopyVideos)
 _FRAME_BYTES: dict[type[object], float] = {MeasureCamera: 1e6, EncodeVideo: 5e6}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table, tell
-from roboreel.edit.plan import MeasureCamera, TrimmedEpisode
 from roboreel.errors import Problem
-from roboreel.format.json_types import Json
-from roboreel.ops import Plan, Report
+from roboreel.ops.write import Plan, Report
+from roboreel.plan.plan import MeasureCamera, TrimmedEpisode
+from roboreel.types import Json
 
 _SHOWN_NOTES = 30
 _SHOWN_TRIMS = 30

@@ -7,18 +7,18 @@ from typing import Annotated
 
 import typer
 
+from roboreel.checking.stats_report import StatsDifference, StatsReport
 from roboreel.cli.edit.choosing import SourceArgument
 from roboreel.cli.output import count, emit_json, problems, say, table, tell
 from roboreel.cli.stopping import stoppable
 from roboreel.cli.writing import Writing, only_prints, write_edited, writes
-from roboreel.dataset.check.stats_report import StatsDifference, StatsReport
 from roboreel.dataset.dataset import Dataset
-from roboreel.edit.like import Like
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
-from roboreel.edit.relative import CHUNK, KEPT, RelativeActions
+from roboreel.edit.relative_actions import CHUNK, KEPT, RelativeActions
+from roboreel.edit.stats_profile import Like
 from roboreel.errors import UsageError
-from roboreel.format.stats import Array, FeatureStats, Stats, quantile_share, stats_to_json
-from roboreel.measuring import check_stats
+from roboreel.ops.check_stats import check_stats
+from roboreel.stats.feature_stats import Array, FeatureStats, Stats, quantile_share, stats_to_json
 
 _COLUMNS = ("min", "max", "mean", "std")
 _COMPONENTS = 8

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from roboreel.cli.output import tell
-from roboreel.places import kept_work
+from roboreel.ops.output import kept_work
 
 INTERRUPTED, TERMINATED = 130, 143
 

@@ -12,15 +12,15 @@ from roboreel.cli.output import count, emit_json, human_bytes, say, table
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import RoboreelError, UsageError
-from roboreel.format.json_types import Json
-from roboreel.undoing import (
+from roboreel.ops.undo import (
     KeptVersion,
     kept_versions,
     removable,
     remove_kept,
     version_named,
 )
-from roboreel.undoing import undo as put_back
+from roboreel.ops.undo import undo as put_back
+from roboreel.types import Json
 
 
 def undo(

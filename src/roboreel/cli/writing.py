@@ -23,7 +23,8 @@ from roboreel.edit.targets import VideoBackend
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion
-from roboreel.ops import (
+from roboreel.ops.output import finished_report
+from roboreel.ops.write import (
     ExecutorName,
     Leftovers,
     Plan,
@@ -31,7 +32,6 @@ from roboreel.ops import (
     plan_write,
     run,
 )
-from roboreel.places import finished_report
 
 _Own = ParamSpec("_Own")
 

@@ -20,9 +20,9 @@ from roboreel.format import v30
 from roboreel.format.feature import Feature
 from roboreel.format.model import LENGTH, Model
 from roboreel.format.parse import parse_json
-from roboreel.format.stats import Stats, merge_stats, parse_stats
 from roboreel.format.version import FormatVersion
-from roboreel.storage.fs import FileStat, Root
+from roboreel.stats.feature_stats import Stats, merge_stats, parse_stats
+from roboreel.storage.root import FileStat, Root
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from roboreel.format.v30_episodes import (
     stray_episode_files,
 )
 from roboreel.format.version import FormatVersion
-from roboreel.storage.fs import Root, open_root
+from roboreel.storage.fs import open_root
 from roboreel.storage.links import Listing
+from roboreel.storage.root import Root
 from roboreel.storage.staging import moved_original
 from roboreel.storage.tables import TableFile, read_table
 

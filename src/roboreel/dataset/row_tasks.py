@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from roboreel.dataset.ask_tables import rows_by_path, table_questions
-from roboreel.dataset.cache import cache_of
-from roboreel.dataset.probe_tables import probe_tables
-from roboreel.dataset.probing import Probing
 from roboreel.errors import StorageError
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import DATA_PATH, TASKS, Model
-from roboreel.storage.fs import Root
+from roboreel.probes.ask_tables import rows_by_path, table_questions
+from roboreel.probes.cache import cache_of
+from roboreel.probes.probe_tables import probe_tables
+from roboreel.probes.probing import Probing
+from roboreel.storage.root import Root
 
 
 def tasks_of_rows(root: Root, model: Model, files: Sequence[str]) -> list[list[str]]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from roboreel.dataset.index_columns import IndexColumn
 from roboreel.errors import DatasetError, Problem
 from roboreel.format.feature import EPISODE_INDEX
 from roboreel.format.model import DATA_PATH, EPISODE, ROW_START, ROW_STOP
-from roboreel.storage.fs import Root
+from roboreel.probes.index_columns import IndexColumn
+from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
 
 

@@ -12,15 +12,15 @@ import numpy as np
 
 from roboreel.errors import DatasetError, StorageError
 from roboreel.format import v2, v21
-from roboreel.format.inventory import Int64
 from roboreel.format.model import EPISODE
-from roboreel.format.stats import Stats
-from roboreel.format.stats_block import StatsBlock, blocks_of
 from roboreel.format.stats_columns import blocks_of_rows, stats_columns
 from roboreel.format.v30_episodes import episode_files, whole_numbers
 from roboreel.format.version import FormatVersion
-from roboreel.storage.fs import Root
+from roboreel.stats.block import StatsBlock, blocks_of
+from roboreel.stats.feature_stats import Stats
+from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile, stretches
+from roboreel.types import Int64
 
 _BLOCK_BYTES = 1 << 22
 _BLOCK_ROWS = 2048

@@ -8,11 +8,11 @@ from typing import get_args
 
 import pyarrow as pa
 
+from roboreel.edit.episode_slices import joined_pieces
+from roboreel.edit.feature_mismatch import Difference, differences, widest
 from roboreel.edit.features import removed, renamed
-from roboreel.edit.pieces import joined_pieces
 from roboreel.edit.selection import listed
 from roboreel.edit.targets import names_in
-from roboreel.edit.unlike import Difference, differences, widest
 from roboreel.edit.verbs import Verbs
 from roboreel.edit.view import Source, Unlike, View
 from roboreel.errors import UsageError

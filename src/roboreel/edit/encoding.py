@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from roboreel.errors import UsageError
-from roboreel.format.json_types import Json
+from roboreel.types import Json
 
 HARDWARE = (
     "h264_videotoolbox", "hevc_videotoolbox", "h264_nvenc", "hevc_nvenc", "h264_vaapi",

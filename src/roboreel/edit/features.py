@@ -11,14 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit import selection
-from roboreel.edit.left_out import LeftOut
+from roboreel.edit.losses import LeftOut
 from roboreel.edit.new_column import new_column
 from roboreel.edit.selection import listed
 from roboreel.errors import PlanError, UsageError
 from roboreel.format.feature import INDEX_DTYPES, Feature, is_feature_name
-from roboreel.format.inventory import Int64
-from roboreel.format.json_types import Json
 from roboreel.format.model import LENGTH, with_features
+from roboreel.types import Int64, Json
 
 if TYPE_CHECKING:
     from roboreel.edit.view import Source, View

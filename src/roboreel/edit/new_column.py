@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from roboreel.errors import UsageError
 from roboreel.format.feature import Feature, dtype_of, holds_numbers
-from roboreel.format.json_types import Json
 from roboreel.format.values import column_values, lacks_values
+from roboreel.types import Json
 
 _ARROW_NAMES = {"float16": "halffloat", "float32": "float", "float64": "double"}
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from roboreel.edit.like import Like
-from roboreel.edit.relative import RelativeActions, relative_components
+from roboreel.edit.relative_actions import RelativeActions, relative_components
+from roboreel.edit.stats_profile import Like
 from roboreel.errors import UsageError
 from roboreel.format.depth import has_camera_stats
-from roboreel.format.stats import quantile_name
+from roboreel.stats.feature_stats import quantile_name
 
 if TYPE_CHECKING:
     from roboreel.edit.view import View

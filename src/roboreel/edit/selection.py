@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from roboreel.edit.pieces import END
+from roboreel.edit.episode_slices import END
 from roboreel.errors import UsageError
-from roboreel.format.inventory import Int64
 from roboreel.format.model import EPISODE, LENGTH
+from roboreel.types import Int64
 
 if TYPE_CHECKING:
     from roboreel.edit.view import View

@@ -12,7 +12,7 @@ import numpy as np
 from roboreel.edit import selection
 from roboreel.edit.tasks import TasksFrom, first_tasks
 from roboreel.errors import UsageError
-from roboreel.format.inventory import Int64
+from roboreel.types import Int64
 
 if TYPE_CHECKING:
     from roboreel.edit.view import View

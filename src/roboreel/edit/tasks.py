@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from roboreel.edit.pieces import Retask
+from roboreel.edit.episode_slices import Retask
 from roboreel.edit.selection import listed, numbers_of, places
 from roboreel.errors import PlanError, Problem, UsageError
 from roboreel.format.model import TASKS

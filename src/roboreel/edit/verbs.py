@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roboreel.edit import features, recompute, rows, selection, splits, still
-from roboreel.edit.chosen import chosen
+from roboreel.edit import features, recompute, selection, splits
+from roboreel.edit import standstill as still
+from roboreel.edit import view_rows as rows
+from roboreel.edit.conditions import chosen
 from roboreel.edit.dividing import Dividing
 from roboreel.edit.encoding import Encoding, Reencoding
-from roboreel.edit.like import Like
 from roboreel.edit.recompute import CameraChoice
-from roboreel.edit.relative import RelativeActions
+from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.selection import FrameRange
-from roboreel.edit.still import StillSuggestion
+from roboreel.edit.standstill import StillSuggestion
+from roboreel.edit.stats_profile import Like
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.edit.tasks import TasksFrom, retasked
 from roboreel.errors import UsageError
 from roboreel.format.fps import parse_fps
-from roboreel.format.json_types import Json
 from roboreel.format.version import FormatVersion
+from roboreel.types import Json
 
 if TYPE_CHECKING:
     from roboreel.edit.view import View

@@ -11,15 +11,15 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.encoding import Encoding, Reencoding
-from roboreel.edit.left_out import LeftOut
-from roboreel.edit.like import Like
-from roboreel.edit.pieces import Pieces, whole_pieces
-from roboreel.edit.relative import RelativeActions
+from roboreel.edit.episode_slices import Pieces, whole_pieces
+from roboreel.edit.losses import LeftOut
+from roboreel.edit.relative_actions import RelativeActions
+from roboreel.edit.stats_profile import Like
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend
 from roboreel.edit.verbs import Verbs
 from roboreel.format.model import Model
-from roboreel.format.stats import QUANTILES
 from roboreel.format.version import FormatVersion
+from roboreel.stats.feature_stats import QUANTILES
 
 Unlike: TypeAlias = Literal["strict", "common", "pad"]
 

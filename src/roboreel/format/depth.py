@@ -15,8 +15,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from roboreel.format.feature import Feature
-from roboreel.format.inventory import Floats
-from roboreel.format.json_types import Json
+from roboreel.types import Floats, Json
 
 DepthUnit: TypeAlias = Literal["m", "mm"]
 CODES = 1 << 12

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
-from roboreel.format.json_types import Json, is_deep
+from roboreel.format.json_depth import is_deep
+from roboreel.types import Json
 
 _FORM = b"roboreel.form"
 _MARK = {_FORM: b"json"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from roboreel.format.json_types import Json, JsonObject
+from roboreel.types import Json, JsonObject
 
 TIMESTAMP, FRAME_INDEX, EPISODE_INDEX = "timestamp", "frame_index", "episode_index"
 INDEX, TASK_INDEX = "index", "task_index"

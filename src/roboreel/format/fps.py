@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from roboreel.format.json_types import Json
+from roboreel.types import Json
 
 MAX_TIMESTAMP_ERROR_S = 1e-4
 """Timestamps further than this from k / fps are irregular: lerobot refuses them by default."""

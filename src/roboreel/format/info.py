@@ -11,11 +11,11 @@ from roboreel.errors import DatasetError, Problem
 from roboreel.format import v2
 from roboreel.format.feature import Feature, is_feature_name
 from roboreel.format.fps import parse_fps
-from roboreel.format.json_types import Json
 from roboreel.format.model import INFO, Info
 from roboreel.format.parse import LARGEST, Problems, is_whole, parse_json, unreadable
 from roboreel.format.v30_episodes import episode_files
 from roboreel.format.version import VERSIONS, FormatVersion
+from roboreel.types import Json
 
 V1_INFO = "meta_data/info.json"
 """The document of v1.x that became `meta/info.json`."""

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from roboreel.errors import Problem
 from roboreel.format.feature import Feature
-from roboreel.format.json_types import Json, JsonObject
 from roboreel.format.version import FormatVersion
+from roboreel.types import Json, JsonObject
 
 INFO = "meta/info.json"
 _DOCUMENTS = {

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from roboreel.errors import DatasetError, Problem, Severity
-from roboreel.format.json_types import Json, is_deep
+from roboreel.format.json_depth import is_deep
 from roboreel.format.model import INFO, Info
+from roboreel.types import Json
 
 LARGEST = 1 << 53
 """Beyond this, JSON numbers are no longer exact, and nothing in a dataset is as large."""

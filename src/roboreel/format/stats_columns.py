@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.format.feature import holds_numbers
-from roboreel.format.stats import Array, Stats, parse_array
-from roboreel.format.stats_block import Place, StatsBlock, StatsColumn, blocks_of
 from roboreel.format.values import column_values
+from roboreel.stats.block import Place, StatsBlock, StatsColumn, blocks_of
+from roboreel.stats.feature_stats import Array, Stats, parse_array
 
 _PREFIX = "stats/"
 

@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from roboreel.format.extras import extra_column
 from roboreel.format.feature import Feature
-from roboreel.format.json_types import Json
 from roboreel.format.layout import FileFinder, Wanted, fill_each
 from roboreel.format.model import (
     DATA_PATH,
@@ -37,6 +36,7 @@ from roboreel.format.parse import (
     whole_number,
     with_missing_tasks,
 )
+from roboreel.types import Json
 
 EPISODES, TASK_LIST = "meta/episodes.jsonl", "meta/tasks.jsonl"
 EPISODE_STATS, GLOBAL_STATS = "meta/episodes_stats.jsonl", "meta/stats.json"

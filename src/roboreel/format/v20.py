@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 from roboreel.format import v2
 from roboreel.format.extras import extra_values
 from roboreel.format.feature import Feature
-from roboreel.format.json_types import Json
 from roboreel.format.model import EPISODE, INFO, LENGTH, TASKS, Model
-from roboreel.format.stats import Stats, stats_to_json
 from roboreel.format.version import FormatVersion
+from roboreel.stats.feature_stats import Stats, stats_to_json
+from roboreel.types import Json
 
 VIDEO_FACTS = "video_info"
 """Key under which v2.0 keeps what is known of an encoded video."""

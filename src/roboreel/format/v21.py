@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from roboreel.format import v2, v20
 from roboreel.format.feature import Feature
-from roboreel.format.json_types import Json
 from roboreel.format.model import EPISODE, INFO, Model
 from roboreel.format.parse import parse_line, whole_number
-from roboreel.format.stats import Stats, parse_stats
-from roboreel.format.stats_block import StatsBlock
 from roboreel.format.version import FormatVersion
+from roboreel.stats.block import StatsBlock
+from roboreel.stats.feature_stats import Stats, parse_stats
+from roboreel.types import Json
 
 VIDEO_FACTS = "info"
 

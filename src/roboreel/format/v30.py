@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 
 from roboreel.format import v21
 from roboreel.format.feature import is_list
-from roboreel.format.json_types import Json
 from roboreel.format.layout import FileFinder
 from roboreel.format.model import (
     DATA_PATH,
@@ -42,7 +41,8 @@ from roboreel.format.v30_episodes import (
     require_columns,
     stray_episode_files,
 )
-from roboreel.format.v30_places import place_frames, place_rows
+from roboreel.format.v30_positions import place_frames, place_rows
+from roboreel.types import Json
 
 TASK_TABLE, GLOBAL_STATS = "meta/tasks.parquet", "meta/stats.json"
 DATA_TEMPLATE = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.format.fps import seconds_at
-from roboreel.format.inventory import Int64
 from roboreel.format.layout import numbered
 from roboreel.format.model import (
     DATA_PATH,
@@ -23,8 +22,6 @@ from roboreel.format.model import (
     frame_stop,
     video_path,
 )
-from roboreel.format.stats import Stats, stats_to_json
-from roboreel.format.stats_block import StatsBlock
 from roboreel.format.stats_columns import with_stats
 from roboreel.format.v30 import (
     DATA_TEMPLATE,
@@ -42,6 +39,9 @@ from roboreel.format.v30_episodes import (
     TO_INDEX,
 )
 from roboreel.format.version import FormatVersion
+from roboreel.stats.block import StatsBlock
+from roboreel.stats.feature_stats import Stats, stats_to_json
+from roboreel.types import Int64
 
 _EPISODE_FILE_BYTES = 100 << 20
 _EPISODE_BYTES, _ARRAY_BYTES = 256, 64

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from roboreel.edit.plan import Plan
 from roboreel.errors import Problem
 from roboreel.format import v20, v21, v30_documents
-from roboreel.format.histograms import CameraCounts
-from roboreel.format.stats import Stats
-from roboreel.format.stats_block import StatsBlock
-from roboreel.format.stats_merger import StatsMerger
 from roboreel.format.version import FormatVersion
-from roboreel.runner.sketches import WholeSketches
-from roboreel.runner.stats_pooled import with_pooled_std
-from roboreel.runner.stats_quantiles import with_camera_quantiles, with_whole_quantiles
-from roboreel.runner.stats_relative import with_relative_actions
-from roboreel.runner.stats_whole import reconciled, reconciled_part
-from roboreel.storage.fs import LocalRoot
+from roboreel.plan.plan import Plan
+from roboreel.runner.pooled_std import with_pooled_std
+from roboreel.runner.row_sketches import WholeSketches
+from roboreel.runner.whole_quantiles import with_camera_quantiles, with_whole_quantiles
+from roboreel.runner.whole_relative import with_relative_actions
+from roboreel.runner.whole_stats import reconciled, reconciled_part
+from roboreel.stats.block import StatsBlock
+from roboreel.stats.feature_stats import Stats
+from roboreel.stats.merger import StatsMerger
+from roboreel.stats.pixel_counts import CameraCounts
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables_write import write_table
 
 

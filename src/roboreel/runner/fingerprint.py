@@ -12,7 +12,7 @@ from typing import get_args
 
 import pyarrow as pa
 
-from roboreel.edit.plan import (
+from roboreel.plan.plan import (
     INPUT_ROW,
     INPUT_TABLE,
     ROWS,
@@ -25,8 +25,8 @@ from roboreel.edit.plan import (
     input_frame,
     input_video,
 )
-from roboreel.format.json_types import Json
 from roboreel.runner.work import inputs_column, inputs_of
+from roboreel.types import Json
 
 _LIBRARIES = ("roboreel", "pyarrow", "av", "numpy", "torchcodec", "decord")
 """Packages whose release may change the bytes of a result."""

@@ -23,18 +23,17 @@ from typing import IO, Any, TypeAlias, cast
 
 import numpy as np
 
-from roboreel.edit.plan import CopyFile, CopyTables, MeasureCamera, Plan, WriteTables
 from roboreel.errors import StorageError
-from roboreel.format.histograms import CameraCounts, counted_to_json, parse_counted
-from roboreel.format.inventory import Int64
-from roboreel.format.json_types import Json
 from roboreel.format.model import DATA_PATH, video_path
-from roboreel.format.stats_block import StatsBlock, block_to_json, parse_block
+from roboreel.plan.plan import CopyFile, CopyTables, MeasureCamera, Plan, WriteTables
 from roboreel.runner.fingerprint import fingerprint, inputs_mark, measurement
 from roboreel.runner.work import OpResult
+from roboreel.stats.block import StatsBlock, block_to_json, parse_block
+from roboreel.stats.pixel_counts import CameraCounts, counted_to_json, parse_counted
 from roboreel.storage.disk import boot
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.staging_folder import LEDGER, identity
+from roboreel.types import Int64, Json
 
 _SYNC_EVERY_S = 30.0
 _KEPT_BYTES = 64 << 20

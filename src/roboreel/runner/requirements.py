@@ -6,8 +6,8 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from roboreel.edit.plan import CopyFile
 from roboreel.errors import RunError, UsageError
+from roboreel.plan.plan import CopyFile
 from roboreel.runner.ledger import Ledger, outputs_of
 from roboreel.storage.disk import free_bytes
 from roboreel.storage.fs import inside

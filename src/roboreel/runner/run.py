@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from roboreel.edit.plan import (
+from roboreel.errors import DatasetError, Problem, RunError, StorageError, UsageError
+from roboreel.parallel import stops_passed_over
+from roboreel.plan.plan import (
     CopyFile,
     CopyTables,
     CopyVideos,
@@ -17,24 +19,22 @@ from roboreel.edit.plan import (
     RemuxVideo,
     WriteTables,
 )
-from roboreel.errors import DatasetError, Problem, RunError, StorageError, UsageError
-from roboreel.format.inventory import Int64
-from roboreel.format.stats import Stats
-from roboreel.format.stats_block import StatsBlock
-from roboreel.processes import stops_passed_over
 from roboreel.runner.commit import write_documents
-from roboreel.runner.executor import Executor
+from roboreel.runner.executors import Executor
 from roboreel.runner.ledger import Ledger
-from roboreel.runner.report import Report
 from roboreel.runner.requirements import listed, require_complete, require_space
-from roboreel.runner.sketches import WholeSketches
-from roboreel.runner.stats import disagreements, settled_stats
-from roboreel.runner.unchanged import held_against
+from roboreel.runner.resolve_stats import disagreements, settled_stats
+from roboreel.runner.row_sketches import WholeSketches
+from roboreel.runner.run_report import Report
+from roboreel.runner.unchanged_sources import held_against
 from roboreel.runner.work import OpFailure, OpResult, input_root, work_of
 from roboreel.runner.worker import attempt
+from roboreel.stats.block import StatsBlock
+from roboreel.stats.feature_stats import Stats
 from roboreel.storage.fs import open_root
 from roboreel.storage.modes import USUAL, Modes
 from roboreel.storage.staging import Leftovers, Staging
+from roboreel.types import Int64
 
 Progress = Callable[[OpResult], None]
 Resumed = Callable[[Collection[int]], None]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from roboreel.edit.plan import (
+from roboreel.format.inventory import FileFacts
+from roboreel.plan.plan import (
     FIRST_SUPPLIED,
     INPUT_TABLE,
     SOURCE,
@@ -27,15 +28,16 @@ from roboreel.edit.plan import (
     input_video,
     source_prefix,
 )
-from roboreel.format.histograms import Counted
-from roboreel.format.inventory import FileFacts
-from roboreel.format.quantiles import Quantiles
-from roboreel.format.stats_block import StatsBlock
-from roboreel.runner.sketches import sketched_features
-from roboreel.storage.fs import LocalRoot, Root, open_root
+from roboreel.runner.row_sketches import sketched_features
+from roboreel.stats.block import StatsBlock
+from roboreel.stats.pixel_counts import Counted
+from roboreel.stats.quantiles import Quantiles
+from roboreel.storage.fs import open_root
 from roboreel.storage.joined import JoinedRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import USUAL, Modes
-from roboreel.storage.unchanged import refuse_changed_files
+from roboreel.storage.root import Root
+from roboreel.storage.stamped import refuse_changed_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from roboreel.edit.plan import (
+from roboreel.errors import ChangedInputError, RoboreelError, RunError, StorageError
+from roboreel.plan.plan import (
     CopyFile,
     CopyTables,
     CopyVideos,
@@ -13,11 +14,10 @@ from roboreel.edit.plan import (
     RemuxVideo,
     WriteTables,
 )
-from roboreel.errors import ChangedInputError, RoboreelError, RunError, StorageError
-from roboreel.runner.kernels.copies import run_copy_file, run_copy_videos
-from roboreel.runner.kernels.pictures import run_measure_camera
-from roboreel.runner.kernels.tables import run_copy_tables, run_write_tables
-from roboreel.runner.kernels.videos import run_encode_video, run_remux_video
+from roboreel.runner.kernels.copy_files import run_copy_file, run_copy_videos
+from roboreel.runner.kernels.measure_cameras import run_measure_camera
+from roboreel.runner.kernels.write_tables import run_copy_tables, run_write_tables
+from roboreel.runner.kernels.write_videos import run_encode_video, run_remux_video
 from roboreel.runner.work import OpFailure, OpResult, Work
 from roboreel.storage.disk import is_full
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import IO
 
 from roboreel.errors import StorageError
-from roboreel.storage.fs import FileStat, Root
 from roboreel.storage.links import Listing
+from roboreel.storage.root import FileStat, Root
 
 
 class JoinedRoot(Root):

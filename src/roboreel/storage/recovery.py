@@ -13,7 +13,7 @@ from typing import Any
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.storage import disk
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.staging_folder import (
     DATASET,
     SWAP,

@@ -16,7 +16,7 @@ from typing import Literal
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.storage import disk, recovery
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE, USUAL, Modes, limited
 from roboreel.storage.names import local_path, short_name
 from roboreel.storage.originals import free_name

@@ -9,7 +9,7 @@
 
     DST/.roboreel-parts/
         lock            held by the run that writes parts of a dataset into DST
-        plans.json      which plans they come of (`parts.py`)
+        plans.json      which plans they come of (`ops/split.py`)
 
 It stands beside the output, where others may have put something of that name: an archive that was unpacked,
 a stranger in a shared folder. So links are not followed, pipes not waited for, files of other users not
@@ -30,7 +30,7 @@ from typing import IO, Any
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.storage import disk
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE
 from roboreel.storage.scratch import is_scratch
 

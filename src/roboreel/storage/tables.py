@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from roboreel.errors import StorageError
 from roboreel.storage import tables_memory
-from roboreel.storage.fs import LocalRoot, Root
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.root import Root
 from roboreel.storage.tables_layout import plain_schema, plain_table
 from roboreel.storage.tables_memory import Sizes
 

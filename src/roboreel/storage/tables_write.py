@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 
 ROW_GROUP_BYTES = 1 << 20
 """A row group is closed at the first episode that brings it to this size in memory."""

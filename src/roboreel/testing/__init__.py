@@ -9,9 +9,9 @@ rest reads and converts. Every picture shows which frame it is (`draw_numbers`, 
 """
 
 from roboreel.testing.cameras import Camera
-from roboreel.testing.dataset import Version, make_dataset
-from roboreel.testing.features import FeatureSet
-from roboreel.testing.pictures import PictureNumbers, draw_numbers, read_numbers
+from roboreel.testing.made_features import FeatureSet
+from roboreel.testing.make_dataset import Version, make_dataset
+from roboreel.testing.numbered_frames import PictureNumbers, draw_numbers, read_numbers
 
 __all__ = [
     "Camera",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from roboreel.testing.pictures import Picture, check_size, draw_numbers
+from roboreel.testing.numbered_frames import Picture, check_size, draw_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

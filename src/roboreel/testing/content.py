@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roboreel.testing.features import Columns, Feature, draw_columns
-from roboreel.testing.stats import PixelCounts
+from roboreel.testing.made_features import Columns, Feature, draw_columns
+from roboreel.testing.made_stats import PixelCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from roboreel.testing.cameras import Camera
-    from roboreel.testing.pictures import Picture
+    from roboreel.testing.numbered_frames import Picture
 
 TASKS = (
     "pick up the red cube",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pyarrow.parquet as pq
 
-from roboreel.testing.documents import feature_document, write_json, write_json_lines
-from roboreel.testing.stats import PixelCounts, Stats, as_json, pixel_stats, row_stats
-from roboreel.testing.tables import picture_cells, table_of, table_schema
-from roboreel.testing.video import write_video
+from roboreel.testing.made_documents import feature_document, write_json, write_json_lines
+from roboreel.testing.made_stats import PixelCounts, Stats, as_json, pixel_stats, row_stats
+from roboreel.testing.made_tables import picture_cells, table_of, table_schema
+from roboreel.testing.made_videos import write_video
 
 if TYPE_CHECKING:
     from pathlib import Path

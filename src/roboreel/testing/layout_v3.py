@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from roboreel.testing.documents import feature_document, write_json
 from roboreel.testing.layout_v3_meta import dataset_stats, episodes_table, tasks_table
-from roboreel.testing.tables import picture_cells, table_of, table_schema
-from roboreel.testing.video import CRF, PRESET, write_video
+from roboreel.testing.made_documents import feature_document, write_json
+from roboreel.testing.made_tables import picture_cells, table_of, table_schema
+from roboreel.testing.made_videos import CRF, PRESET, write_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from roboreel.testing.cameras import Camera
     from roboreel.testing.content import Content, Episode
-    from roboreel.testing.pictures import Picture
+    from roboreel.testing.numbered_frames import Picture
 
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"

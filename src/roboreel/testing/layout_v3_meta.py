@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.testing.content import Content, Episode
-from roboreel.testing.stats import (
+from roboreel.testing.made_stats import (
     PixelCounts,
     Stats,
     as_json,

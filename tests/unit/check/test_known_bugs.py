@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roboreel.dataset.check.known_bugs import overflowed
-from roboreel.dataset.check.stored import StoredFeature
+from roboreel.checking.known_bugs import overflowed
+from roboreel.checking.stored_matrices import StoredFeature
 
 Pixels = npt.NDArray[np.uint8]
 QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}

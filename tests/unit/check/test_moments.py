@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roboreel.dataset.check.moments import Moments
+from roboreel.stats.moments import Moments
 
 
 def filled(values: list[npt.NDArray[np.float64]], chunk: int) -> Moments:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import roboreel
-from roboreel.dataset.check.stats_report import StatsDifference
+from roboreel.checking.stats_report import StatsDifference
 from roboreel.testing import Camera, Version, make_dataset
 from tests.mutate import edit_json, edit_lines, set_column
 

@@ -10,8 +10,8 @@ import pytest
 
 import roboreel as rr
 from roboreel.cli.writing import Writing, run_shown
-from roboreel.ops import Leftovers, Plan, Report
-from roboreel.parts import plan_parts
+from roboreel.ops.split import plan_parts
+from roboreel.ops.write import Leftovers, Plan, Report
 from tests.judge import faults
 from tests.oracle import read, tree_digest
 from tests.unit.cli.conftest import Roboreel

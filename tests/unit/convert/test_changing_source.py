@@ -10,9 +10,9 @@ from typing import IO
 import pytest
 
 import roboreel
-from roboreel.dataset.survey import survey
 from roboreel.errors import ChangedInputError, StorageError
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
+from roboreel.survey.survey import survey
 from tests.unit.convert.sources import TOP
 
 TABLE = "data/chunk-000/episode_000000.parquet"

@@ -12,7 +12,7 @@ import pytest
 import roboreel
 from roboreel.edit.encoding import Encoding
 from roboreel.testing import Version, make_dataset
-from roboreel.testing.features import STILL
+from roboreel.testing.made_features import STILL
 from tests.judge import faults
 from tests.mutate import copied, edit_table
 from tests.oracle import read

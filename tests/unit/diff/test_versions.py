@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import roboreel
-from roboreel.dataset.diff.index_columns import Piece
-from roboreel.dataset.diff.rows import RowsJudge
-from roboreel.storage.fs import LocalRoot
+from roboreel.diffing.compare_index_columns import Piece
+from roboreel.diffing.compare_rows import RowsJudge
+from roboreel.storage.local import LocalRoot
 from roboreel.testing import Camera, Version, make_dataset
 from tests.tamper import flip_bit, flip_packet_byte
 from tests.unit.diff.bases import SIDE, TOP, base, places

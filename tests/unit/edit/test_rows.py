@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import roboreel
 from roboreel.edit.selection import lengths_of
-from roboreel.edit.still import moving_frames
+from roboreel.edit.standstill import moving_frames
 from roboreel.testing import make_dataset
 from tests.mutate import episode_table, set_column
 from tests.oracle import read

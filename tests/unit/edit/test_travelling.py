@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import roboreel
-from roboreel.edit.plan import CopyFile
 from roboreel.errors import PlanError
+from roboreel.plan.plan import CopyFile
 from roboreel.testing import make_dataset
 from tests.oracle import read
 

@@ -12,12 +12,12 @@ import typer
 
 from roboreel.cli.output import count, emit_json, say, table, tell
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.inputs import read_lines
+from roboreel.dataset.user_files import read_lines
 from roboreel.edit.selection import FrameRange
 from roboreel.edit.tasks import TasksFrom, tasks_of_both
 from roboreel.errors import UsageError
-from roboreel.format.json_types import Json
 from roboreel.format.model import EPISODE, LENGTH, TASKS
+from roboreel.types import Json
 
 SourceArgument = Annotated[str, typer.Argument(metavar="SRC", help="Folder of the dataset.")]
 EpisodesOption = Annotated[

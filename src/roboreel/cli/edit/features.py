@@ -13,10 +13,10 @@ from roboreel.cli.info import describe_features, feature_row
 from roboreel.cli.output import emit_json, table
 from roboreel.cli.writing import Writing, only_prints, write_edited, writes
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.inputs import read_values
+from roboreel.dataset.user_files import read_values
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
-from roboreel.planning import add_video as with_video
+from roboreel.ops.inputs import add_video as with_video
 
 
 @writes

@@ -18,7 +18,7 @@ from roboreel.edit.encoding import Encoding
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.format.model import DATA_PATH, video_path
-from roboreel.ops import Plan, plan_write
+from roboreel.ops.write import Plan, plan_write
 
 
 class UnlikeChoice(str, Enum):

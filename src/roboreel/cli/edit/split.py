@@ -22,8 +22,8 @@ from roboreel.edit.tasks import TasksFrom, require_tasks_from
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.format.model import EPISODE
-from roboreel.ops import Plan, Report
-from roboreel.parts import Parts, plan_parts
+from roboreel.ops.split import Parts, plan_parts
+from roboreel.ops.write import Plan, Report
 
 _FRACTION = re.compile(r"(\d+\.\d*|\.\d+)(e-?\d+)?")
 _PERCENT, _WHOLE_PERCENT = re.compile(r"(\d{1,3})\s*(%?)"), 100

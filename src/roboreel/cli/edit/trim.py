@@ -20,9 +20,9 @@ from roboreel.cli.edit.choosing import (
 from roboreel.cli.output import count, emit_json, say
 from roboreel.cli.writing import Writing, only_prints, write_edited, writes
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.inputs import read_lines
+from roboreel.dataset.user_files import read_lines
 from roboreel.edit.selection import FrameRange
-from roboreel.edit.still import StillSuggestion
+from roboreel.edit.standstill import StillSuggestion
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.format.model import EPISODE, LENGTH

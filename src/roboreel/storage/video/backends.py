@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import MissingDependencyError, UsageError, VideoError
-from roboreel.storage.fs import Root
+from roboreel.storage.root import Root
 from roboreel.storage.video.decode import Picture, decode_frames, picture_of
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import PacketTable

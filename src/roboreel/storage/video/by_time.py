@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import UsageError, VideoError
-from roboreel.storage.fs import Root, open_root
+from roboreel.storage.fs import open_root
 from roboreel.storage.names import local_path
+from roboreel.storage.root import Root
 from roboreel.storage.video.backends import backend_pictures, require_backend
 from roboreel.storage.video.index import read_packet_table
 

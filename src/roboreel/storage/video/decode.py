@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import VideoError
-from roboreel.storage.fs import Root
+from roboreel.storage.root import Root
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.decoder import (
     LIMITS,

@@ -10,8 +10,8 @@ from typing import IO, Any
 
 from roboreel.errors import VideoError
 from roboreel.storage.video.demux import opened
+from roboreel.storage.video.mux import one_packet_file
 from roboreel.storage.video.packets import PacketTable
-from roboreel.storage.video.write import one_packet_file
 
 _MOST_TRIED = 32
 """Packets that are decoded to see whether they can be."""

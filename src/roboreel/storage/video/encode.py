@@ -11,11 +11,11 @@ from fractions import Fraction
 from typing import Any
 
 from roboreel.errors import VideoError
-from roboreel.storage.fs import LocalRoot
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.scratch import scratch_beside
 from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.mux import Piece, write_packets
 from roboreel.storage.video.packets import run_of_frames
-from roboreel.storage.video.write import Piece, write_packets
 
 _AHEAD = 8
 """Pictures that wait, decoded, for the encoder: what is in memory does not grow with a video."""

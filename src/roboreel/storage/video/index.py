@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 
 from roboreel.errors import VideoError
-from roboreel.storage.fs import Root
+from roboreel.storage.root import Root
 from roboreel.storage.video.boxes import ENTRY_HEADER, Box, Children, boxes
 from roboreel.storage.video.demux import packets_by_demuxer
 from roboreel.storage.video.packets import Int64, PacketTable, SampleEntry

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from roboreel.errors import VideoError
-from roboreel.storage.fs import Root
+from roboreel.storage.root import Root
 from roboreel.storage.video.decoder import decoder_of, numbered_packets
 from roboreel.storage.video.index import read_packet_table
 

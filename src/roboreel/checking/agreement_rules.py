@@ -1,0 +1,200 @@
+"""Rules about stored statistics against the numbers in the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+
+from roboreel.checking.sample_std import is_sample_std
+from roboreel.checking.scan import TablesScan
+from roboreel.checking.stored_matrices import StoredFeature, StoredStats
+from roboreel.dataset.dataset import Dataset
+from roboreel.errors import Severity
+from roboreel.format.causes import CANCELLED, NUMBERED, SAMPLE
+from roboreel.format.feature import EPISODE_INDEX, INDEX, INDEX_DTYPES, TASK_INDEX
+from roboreel.format.model import EPISODE
+from roboreel.format.parse import Problems
+from roboreel.format.version import FormatVersion
+from roboreel.stats.moments import Moments
+from roboreel.types import Bools, Floats, Int64
+
+_NUMBERED = (INDEX, EPISODE_INDEX, TASK_INDEX)
+_RTOL, _ATOL = 1e-4, 1e-6
+"""Of the size of the values: bounds and means that were summed in float32 are this far off."""
+_STD_RTOL = 1e-2
+"""Of the std: what nobody's training notices."""
+FLOAT32, _FLOAT64 = 2.0**-23, 2.0**-52
+ROUNDINGS = 16, 1 << 12
+"""The fewest and the most roundings of a sum that are granted; rows in between."""
+_STILL = 4
+"""Roundings of float32 by which values that are called the same may differ."""
+_STILL_RTOL, _STILL_ATOL = 2e-5, 2e-5
+"""Of the size of the values: what rounding makes of the std, or the mean, where nothing changes."""
+_GROSS_MEAN, _GROSS_STD = 0.5, 2.0
+"""Off by so many stds, or by such a factor, numbers are normalised to something else."""
+
+
+def check_agreement(
+    dataset: Dataset, scan: TablesScan, stored: StoredStats, problems: Problems
+) -> None:
+    """Numeric features: bounds, mean and std as stored and as computed."""
+    numbers, version = dataset.episodes[EPISODE].to_pylist(), dataset.version
+    for name, moments in scan.moments.items():
+        if name in stored.episodes:
+            _compare(name, stored.episodes[name], moments, numbers, problems, version)
+        total = moments.total()
+        if name in stored.whole and scan.scanned.all() and total.usable.all():
+            longest = int(moments.count.max())
+            _compare(name, stored.whole[name], total, [None], problems, version, longest=longest)
+
+
+def is_still(low: Floats, high: Floats) -> Bools:
+    """(rows, components) True where nothing changes but for rounding, by the bounds."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(high - low <= _STILL * FLOAT32 * np.maximum(np.abs(low), np.abs(high)))
+
+
+def still_slack(size: Floats) -> Floats:
+    """How far rounding puts the statistics of what does not change, by the size of its values."""
+    return np.asarray(_STILL_RTOL * size + _STILL_ATOL)
+
+
+def _compare(
+    name: str,
+    stored: StoredFeature,
+    moments: Moments,
+    numbers: Sequence[int | None],
+    problems: Problems,
+    version: FormatVersion,
+    *,
+    longest: int | None = None,
+) -> None:
+    width = int(np.prod(stored.shape))
+    folded = moments if width == moments.width else moments.folded(width)
+    gaps = _gaps(stored, folded, moments.count if longest is None else np.array([longest]))
+    if gaps is None:
+        return
+    whole = longest is not None
+    for row in np.flatnonzero(gaps.bounds | gaps.mean | gaps.std).tolist():
+        what = [
+            key
+            for key, wrong in (("bounds", gaps.bounds), ("mean", gaps.mean), ("std", gaps.std))
+            if wrong[row]
+        ]
+        said = f"stored {', '.join(what)} {'of the whole dataset ' if whole else ''}"
+        place = _Place(episode=numbers[row], column=name, amount=float(gaps.amount[row]))
+        if name in _NUMBERED:
+            message = f"{said}are {NUMBERED.said(version)}"
+            problems.add("stats.numbering", message, **place)
+        elif what == ["std"] and gaps.sample[row]:
+            message = f"{said}is {gaps.std_texts(row)}: {SAMPLE.said(version)}"
+            problems.add("stats.agree", message, **place)
+        elif what == ["std"] and gaps.rounding[row]:
+            message = f"{said}is {gaps.std_texts(row)}: {CANCELLED.said(version)}"
+            problems.add("stats.std-rounding", message, **place)
+        else:
+            message = f"{said}are not those of the data{gaps.example(row)}"
+            larger = whole and bool(gaps.contains[row])
+            if larger:
+                message += "; they could be of a larger dataset"
+            gross = bool(gaps.gross[row]) and not larger and name not in INDEX_DTYPES
+            severity: Severity = "error" if gross else "warning"
+            problems.add("stats.agree", message, severity=severity, **place)
+
+
+class _Place(TypedDict):
+    """Where a statistic is off, and by how much."""
+
+    episode: int | None
+    column: str
+    amount: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gaps:
+    """(rows,) what differs in each, and how much."""
+
+    bounds: Bools
+    mean: Bools
+    std: Bools
+    sample: Bools
+    """True where the std was divided by n − 1."""
+    rounding: Bools
+    """True where float32 explains the std."""
+    gross: Bools
+    amount: Floats
+    """How far the furthest component is off, in the feature's own unit."""
+    contains: Bools
+    """True where the stored bounds hold all values."""
+    stored_mean: Floats
+    true_mean: Floats
+    stored_std: Floats
+    true_std: Floats
+
+    def std_texts(self, row: int) -> str:
+        """The stds of a row, as stored and as computed."""
+        return f"{_text(self.stored_std[row])}, of the data {_text(self.true_std[row])}"
+
+    def example(self, row: int) -> str:
+        """The values of the component that is furthest off."""
+        off = np.abs(self.stored_mean[row] - self.true_mean[row])
+        off = off + np.abs(self.stored_std[row] - self.true_std[row])
+        at = int(off.argmax())
+        parts = [
+            f"{name} {stored[row][at]:.4g} stored, {true[row][at]:.4g} computed"
+            for name, stored, true in (
+                ("mean", self.stored_mean, self.true_mean),
+                ("std", self.stored_std, self.true_std),
+            )
+        ]
+        where = f" in component {at}" if len(off) > 1 else ""
+        return f"{where}: {', '.join(parts)}"
+
+
+def _gaps(stored: StoredFeature, moments: Moments, summed: Int64) -> _Gaps | None:
+    """What differs; `summed` are the (rows,) values that a std was summed over."""
+    values = stored.values
+    if not {"min", "max", "mean", "std"} <= values.keys():
+        return None
+    rows = stored.have & moments.usable
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        size = np.maximum(np.abs(moments.low), np.abs(moments.high))
+        variance = moments.variance
+        std = np.sqrt(variance)
+        slack = _RTOL * size + _ATOL
+        low, high = values["min"] - moments.low, values["max"] - moments.high
+        mean_off, std_off = np.abs(values["mean"] - moments.mean), np.abs(values["std"] - std)
+        square = variance + moments.mean**2
+        roundings = np.clip(summed, *ROUNDINGS)[:, None]
+        std_slack = _STD_RTOL * std + (FLOAT32 + roundings * _FLOAT64) * size + _ATOL
+        still = is_still(moments.low, moments.high)
+        std_slack = np.where(still, np.maximum(std_slack, still_slack(size)), std_slack)
+        left = roundings * FLOAT32 * square
+        explained = np.abs(values["std"] ** 2 - variance) <= left
+        ratio = np.maximum(values["std"], std) / np.minimum(values["std"], std)
+        gross = (mean_off > _GROSS_MEAN * std + slack) | ((ratio > _GROSS_STD) & (std_off > slack))
+        furthest = np.maximum(np.abs(low), np.abs(high))
+        amount = np.nan_to_num(furthest + mean_off + std_off, nan=0).max(axis=1)
+        bounds = (furthest > slack).any(axis=1)
+        return _Gaps(
+            bounds=rows & bounds,
+            mean=rows & (mean_off > slack).any(axis=1),
+            std=rows & (std_off > std_slack).any(axis=1),
+            sample=is_sample_std(values["std"], std, moments.count, std_off <= std_slack),
+            rounding=np.asarray(explained.all(axis=1)),
+            gross=np.asarray(gross.any(axis=1)),
+            amount=np.asarray(amount),
+            contains=np.asarray(((low <= slack) & (high >= -slack)).all(axis=1)),
+            stored_mean=values["mean"],
+            true_mean=moments.mean,
+            stored_std=values["std"],
+            true_std=std,
+        )
+
+
+def _text(values: Floats) -> str:
+    shown = ", ".join(f"{value:.3g}" for value in values[:3].tolist())
+    return f"{shown}, …" if len(values) > 3 else shown

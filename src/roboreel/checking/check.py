@@ -1,0 +1,139 @@
+"""Check a dataset: open, survey, read, judge."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from roboreel.checking.agreement_rules import check_agreement
+from roboreel.checking.check_report import CheckReport
+from roboreel.checking.column_rules import check_columns
+from roboreel.checking.document_rules import check_documents
+from roboreel.checking.frame_rules import check_pictures
+from roboreel.checking.known_bugs import check_camera_std
+from roboreel.checking.row_rules import check_rows
+from roboreel.checking.scan import scan_tables
+from roboreel.checking.stats_rules import check_statistics
+from roboreel.checking.stored_matrices import read_stored
+from roboreel.checking.video_rules import check_videos, read_videos
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.open import open_dataset
+from roboreel.errors import DatasetError, Problem, StorageError
+from roboreel.format import v2
+from roboreel.format.inventory import Inventory
+from roboreel.format.parse import Problems
+from roboreel.format.rules import RULES, judged
+from roboreel.format.version import FormatVersion
+from roboreel.storage.fs import open_root
+from roboreel.storage.stamped import Stamped, refuse_changed_files
+from roboreel.survey.survey import survey
+
+_FINER = {"stats.usable", "table.episode-index"}
+"""Rules of the survey that the check has in a finer form."""
+_SHOWN_FIRST = ("error", "warning", "note")
+
+
+def check(
+    dataset: Dataset | str | os.PathLike[str], *, decode: bool = False, follow_links: bool = False
+) -> CheckReport:
+    """Check a dataset of any version: documents, tables, videos, statistics. Nothing is written.
+
+    Problems are data: a dataset that cannot even be opened gives a report too. Every numeric column is read
+    once, in chunks; of videos, the packet indexes. Memory grows with episodes, not with frames.
+
+    Args:
+        dataset: an open dataset, or where one lies.
+        decode: look at images too: decode a sample of each episode and camera, and every frame of video files
+            that hold several episodes.
+        follow_links: read what links out of the folder lead to, as in `open`.
+
+    Raises:
+        StorageError: there is no such folder, or a file has changed meanwhile.
+
+    Example:
+        >>> import roboreel, roboreel.testing, tempfile, pathlib
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> source = roboreel.testing.make_dataset(folder / "a", episodes=(12, 15))
+        >>> roboreel.check(source).problems
+        ()
+    """
+    if isinstance(dataset, Dataset):
+        return _checked(dataset, decode=decode)
+    try:
+        opened = open_dataset(dataset, follow_links=follow_links)
+    except (DatasetError, StorageError) as error:
+        try:
+            root = open_root(dataset, follow_links=follow_links)
+        except StorageError:
+            raise error from None
+        files = len(root.list())
+        problem = Problem(rule="document.readable", severity="error", message=str(error))
+        found = error.problems if isinstance(error, DatasetError) else [problem]
+        return _report(root.url, None, found, files=files)
+    return _checked(opened, decode=decode)
+
+
+def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
+    problems = Problems(list(dataset.problems))
+    inventory = surveyed_anyway(dataset, problems)
+    if inventory is None:
+        _refuse_changed(dataset, dataset.documents)
+        return _report(dataset.url, dataset.version, problems.found, files=len(dataset.files))
+    for found in (inventory.problems, *inventory.broken.values()):
+        problems.found += [problem for problem in found if problem.rule not in _FINER]
+    check_documents(dataset, inventory, problems)
+    check_columns(dataset, inventory, problems)
+    scan = scan_tables(dataset, inventory)
+    check_rows(dataset, inventory, scan, problems)
+    videos = read_videos(dataset, inventory)
+    check_videos(dataset, inventory, videos, problems)
+    stored = read_stored(dataset)
+    check_statistics(dataset, inventory, stored, problems)
+    check_agreement(dataset, scan, stored, problems)
+    check_camera_std(dataset, stored, problems)
+    pictures = check_pictures(dataset, inventory, stored, problems) if decode else 0
+    _refuse_changed(dataset, {**dataset.documents, **inventory.files})
+    return replace(
+        _report(dataset.url, dataset.version, problems.found, files=len(dataset.files)),
+        episodes=dataset.total_episodes,
+        rows=int(inventory.rows[scan.scanned].sum()),
+        packets=sum(video.packets for video in videos),
+        pictures=pictures,
+    )
+
+
+def _refuse_changed(dataset: Dataset, known: Mapping[str, Stamped]) -> None:
+    """Raise where a file is no longer what it was: what was found may hold for none of its states."""
+    told = "has changed while it was checked: check again"
+    refuse_changed_files(dataset.root, known, told=told)
+
+
+def surveyed_anyway(dataset: Dataset, problems: Problems, *, workers: int = 1) -> Inventory | None:
+    """The inventory, also where all videos are missing, or the statistics cannot be read.
+
+    A survey is made for conversions, and refuses these; here they are problems like others.
+    """
+    known = [replace(p, severity="warning") for p in dataset.problems]
+    lenient = replace(dataset, model=replace(dataset.model, problems=tuple(known)))
+    without = replace(lenient, files=tuple(n for n in dataset.files if n != v2.EPISODE_STATS))
+    for attempt in (lenient, without):
+        try:
+            return survey(attempt, workers=workers)
+        except (DatasetError, StorageError) as error:
+            failure = error
+    if isinstance(failure, DatasetError):
+        problems.found += failure.problems
+    else:
+        problems.error("document.readable", str(failure))
+    return None
+
+
+def _report(
+    path: str, version: FormatVersion | None, found: Iterable[Problem], *, files: int
+) -> CheckReport:
+    order = {rule: place for place, rule in enumerate(RULES)}
+    weighed = [replace(problem, severity=judged(problem, version)) for problem in found]
+    unique = dict.fromkeys(weighed)
+    ranked = sorted(unique, key=lambda p: (_SHOWN_FIRST.index(p.severity), order[p.rule]))
+    return CheckReport(path=path, version=version, files=files, problems=tuple(ranked))

@@ -1,0 +1,96 @@
+"""What a check found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from roboreel.errors import Problem, Severity
+from roboreel.format.version import FormatVersion
+from roboreel.types import Json
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemGroup:
+    """Problems of one severity, rule and column."""
+
+    problems: tuple[Problem, ...]
+    """The worst first; where none is worse than another, in the order of episodes."""
+
+    @property
+    def worst(self) -> Problem:
+        """The one that stands for all: one of the whole dataset where there is one."""
+        return self.problems[0]
+
+    @property
+    def episodes(self) -> int:
+        """How many episodes are named."""
+        return len({p.episode for p in self.problems if p.episode is not None})
+
+    def to_json(self) -> dict[str, Json]:
+        """The group as a JSON object."""
+        return {
+            "rule": self.worst.rule,
+            "severity": self.worst.severity,
+            "column": self.worst.column,
+            "count": len(self.problems),
+            "episodes": self.episodes,
+            "worst": self.worst.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """The problems of a dataset, and what was looked at."""
+
+    path: str
+    """Where the dataset lies."""
+    version: FormatVersion | None
+    """None where the documents do not tell."""
+    episodes: int = 0
+    rows: int = 0
+    """Rows that were read."""
+    packets: int = 0
+    """Packets in the video files that an episode names."""
+    files: int = 0
+    pictures: int = 0
+    """Pictures that were decoded."""
+    problems: tuple[Problem, ...] = field(repr=False)
+    """Errors first, then warnings, then notes; each in the order of the rules."""
+
+    @property
+    def ok(self) -> bool:
+        """True where there is no error."""
+        return not self.of("error")
+
+    def of(self, severity: Severity) -> tuple[Problem, ...]:
+        """The problems of one severity."""
+        return tuple(problem for problem in self.problems if problem.severity == severity)
+
+    @property
+    def groups(self) -> tuple[ProblemGroup, ...]:
+        """The problems by severity, rule and column, in the order in which these come first."""
+        found: dict[tuple[Severity, str, str | None], list[Problem]] = {}
+        for problem in self.problems:
+            found.setdefault((problem.severity, problem.rule, problem.column), []).append(problem)
+        return tuple(
+            ProblemGroup(tuple(sorted(group, key=lambda p: (p.episode is not None, -p.amount))))
+            for group in found.values()
+        )
+
+    def to_json(self) -> dict[str, Json]:
+        """The report as a JSON object."""
+        return {
+            "path": self.path,
+            "version": None if self.version is None else self.version.value,
+            "ok": self.ok,
+            "episodes": self.episodes,
+            "rows": self.rows,
+            "packets": self.packets,
+            "files": self.files,
+            "pictures": self.pictures,
+            "errors": len(self.of("error")),
+            "warnings": len(self.of("warning")),
+            "notes": len(self.of("note")),
+            "groups": [group.to_json() for group in self.groups],
+            "problems": [problem.to_json() for problem in self.problems],
+        }

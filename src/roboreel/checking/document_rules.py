@@ -1,0 +1,78 @@
+"""Rules about documents and file names, beyond those that opening checks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.errors import Severity
+from roboreel.format import v30
+from roboreel.format.inventory import Inventory
+from roboreel.format.model import EPISODE
+from roboreel.format.parse import Problems
+from roboreel.format.v30_episodes import (
+    EPISODES_FOLDER,
+    FROM_INDEX,
+    TO_INDEX,
+    episode_files,
+    whole_numbers,
+)
+from roboreel.format.version import FormatVersion
+from roboreel.storage.tables import read_table
+from roboreel.types import Int64
+
+
+def check_documents(dataset: Dataset, inventory: Inventory, problems: Problems) -> None:
+    """What the documents say of each other, and files that nothing names."""
+    _check_unused(dataset, problems)
+    if dataset.version is FormatVersion.V30:
+        _check_tasks(dataset, problems)
+        _check_ranges(dataset, inventory.rows, problems)
+
+
+def _check_unused(dataset: Dataset, problems: Problems) -> None:
+    for name in dataset.model.other_files:
+        top, _, rest = name.partition("/")
+        if top == "data" and rest.endswith(".parquet"):
+            # v3.0 readers take every table one folder below `data`: its rows shift all others
+            worst = dataset.version is FormatVersion.V30 and rest.count("/") == 1
+            message = "a table that no episode names"
+            severity: Severity = "error" if worst else "warning"
+            problems.add("file.unused", message, path=name, severity=severity)
+        elif top == "videos" and rest.endswith(".mp4"):
+            problems.add("file.unused", "a video that no episode and no camera names", path=name)
+
+
+def _check_tasks(dataset: Dataset, problems: Problems) -> None:
+    indexes = list(dataset.tasks)
+    if indexes != list(range(len(indexes))):
+        message = (
+            f"task indexes {indexes[:10]} are not 0…{len(indexes) - 1}: readers go by position"
+        )
+        problems.error("task.contiguous", message, path=v30.TASK_TABLE)
+
+
+def _check_ranges(dataset: Dataset, rows: Int64, problems: Problems) -> None:
+    """The places that v3.0 readers use, which roboreel finds by itself."""
+    names = (FROM_INDEX, TO_INDEX)
+    parts = [
+        read_table(dataset.root, name, columns=[EPISODE, *names])
+        for name in episode_files(dataset.files)
+    ]
+    table = pa.concat_tables(parts, promote_options="permissive").sort_by(EPISODE)
+    absent = [name for name in names if name not in table.column_names]
+    if absent:
+        message = f"the table of episodes lacks {', '.join(absent)}, by which readers find rows"
+        problems.error("episode.range", message, path=EPISODES_FOLDER)
+        return
+    stop = np.cumsum(rows)
+    start = stop - rows
+    numbers = dataset.episodes[EPISODE].to_pylist()
+    said = [whole_numbers(table[name]).to_pylist() for name in names]
+    for row, (a, b) in enumerate(zip(*said, strict=True)):
+        if (a, b) != (start[row], stop[row]):
+            message = f"its rows are said to be [{a}, {b}), they are [{start[row]}, {stop[row]})"
+            off = max(abs((a or 0) - start[row]), abs((b or 0) - stop[row]))
+            place = {"path": EPISODES_FOLDER, "episode": numbers[row]}
+            problems.error("episode.range", message, amount=float(off), **place)

@@ -1,0 +1,315 @@
+"""Why stored statistics are not those of the values: known rules of writers, and their known bugs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+
+import numpy as np
+
+from roboreel.checking.agreement_rules import FLOAT32, ROUNDINGS, is_still, still_slack
+from roboreel.checking.known_bugs import merged_std
+from roboreel.checking.recompute_tables import rank_name
+from roboreel.checking.sample_std import is_sample_std
+from roboreel.checking.stats_report import StatsDifference
+from roboreel.checking.stored_matrices import StoredFeature
+from roboreel.format.causes import (
+    CANCELLED,
+    CARRIED,
+    ENCODED,
+    ENVELOPE,
+    FLOAT,
+    HISTOGRAM,
+    LARGER,
+    NUMBERED,
+    SAMPLE,
+    STILL,
+    SUMMED,
+    WEIGHTED,
+    Cause,
+)
+from roboreel.format.feature import EPISODE_INDEX, INDEX, TASK_INDEX, Feature
+from roboreel.format.version import FormatVersion
+from roboreel.stats.feature_stats import BASE, quantile_share
+from roboreel.types import Bools, Floats
+
+SAME = 1e-9
+"""Statistics that are nearer to each other, beside the size of the values, are the same."""
+_NUMBERED = (INDEX, EPISODE_INDEX, TASK_INDEX)
+_SHIFTED = 1e-4
+_BINS, _PADDING = 5000, 1e-10
+"""lerobot's histograms."""
+_MERGED = 1e-6
+"""Beside the size of the values: merges of float32 statistics."""
+_ENCODED = {"mean": 0.03, "std": 0.03, "min": 0.25, "max": 0.25}
+"""What encoding, and another sample of the pictures, changes at most; of quantiles `_ENCODED_CUT`."""
+_ENCODED_CUT = 0.1
+_SUMMED = 0.01
+_LEVEL = 1 / 255 + 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """The stored and the fresh statistics of one feature, of all episodes or of the whole dataset."""
+
+    feature: Feature
+    stored: StoredFeature
+    fresh: StoredFeature
+    parts: StoredFeature | None = None
+    """Of the whole dataset: the episodes' stored ones, where there are some."""
+    _: KW_ONLY
+    version: FormatVersion
+    part_of_larger: bool = False
+    """True where the documents say that there were more frames."""
+    named: Bools | None = None
+    """(rows,) True where the std has been told to be wrong already."""
+    rough: float = 0.0
+    """How far fresh quantiles may be off, as a part of the size of the values."""
+    numbers: Sequence[int] | None = None
+    """Of episodes, what they are called; None for the whole dataset."""
+    found: list[StatsDifference] = field(default_factory=list)
+
+    @property
+    def lacking(self) -> list[str]:
+        """Statistics that episodes have, and the whole dataset does not."""
+        known = {} if self.parts is None else self.parts.values
+        return [key for key in known if key not in self.stored.values and key in self.fresh.values]
+
+    @property
+    def size(self) -> Floats:
+        """(rows, components) of the values."""
+        low, high = self.fresh.values["min"], self.fresh.values["max"]
+        size = np.maximum(np.abs(low), np.abs(high))
+        return np.where(np.isfinite(size), size, 0.0)
+
+    def gap(self, key: str) -> Floats:
+        """(rows, components) how far a statistic is off; NaN where one of the two is no number."""
+        stored, true = self.stored.values[key], self.fresh.values[key]
+        alike = (stored == true) | (np.isnan(stored) & np.isnan(true))
+        return np.where(alike, 0.0, np.abs(stored - true))
+
+    def rounded(self, key: str) -> Bools:
+        """(rows, components) True where nothing changes, and the statistic is off by rounding at most."""
+        still = is_still(self.fresh.values["min"], self.fresh.values["max"])
+        return np.asarray(still & (self.gap(key) <= still_slack(self.size)))
+
+    def told(self, key: str) -> Bools:
+        """(rows,) True where the statistic is stored, or would have to be."""
+        if key in BASE or self.numbers is None:
+            return np.ones(len(self.stored.have), dtype=np.bool_)
+        return np.asarray(~np.isnan(self.stored.values[key]).all(axis=1))
+
+
+_Test = Callable[[Comparison, str], Bools]
+
+
+def differences(of: Comparison) -> list[StatsDifference]:
+    """What differs, by reason; what none explains comes last."""
+    rows = of.stored.have & of.fresh.have
+    groups: dict[tuple[str | None, str | None], dict[str, Bools]] = {}
+    with np.errstate(invalid="ignore", over="ignore"):
+        for key in [key for key in of.stored.values if key in of.fresh.values]:
+            same = SAME if key in BASE else max(SAME, of.rough)
+            left = rows & of.told(key) & ~(of.gap(key) <= same * of.size).all(axis=1)
+            if key == "std" and of.named is not None:
+                left &= ~of.named
+            sound = ~(of.stored.values[key] < 0).any(axis=1) if key == "std" else rows
+            for cause, rule, test in _reasons(of, key):
+                hit = left & sound & test(of, key)
+                if hit.any():
+                    groups.setdefault((cause.said(of.version), rule), {})[key] = hit
+                left &= ~hit
+            if left.any():
+                groups.setdefault((None, None), {})[key] = left
+        for key in of.lacking:
+            groups.setdefault((None, None), {})[key] = rows
+    ordered = sorted(groups.items(), key=lambda item: item[0][0] is None)
+    return [_difference(of, why, rule, hits) for (why, rule), hits in ordered]
+
+
+def _difference(
+    of: Comparison, why: str | None, rule: str | None, hits: dict[str, Bools]
+) -> StatsDifference:
+    every = np.flatnonzero(np.any(list(hits.values()), axis=0))
+    gaps = [of.gap(key)[hit].reshape(-1) for key, hit in hits.items() if key not in of.lacking]
+    known = [gap[np.isfinite(gap)] for gap in gaps]
+    gap = max((float(one.max()) for one in known if len(one)), default=None)
+    numbers = None if of.numbers is None else tuple(of.numbers[row] for row in every.tolist())
+    if why is not None and of.stored.shape != (of.feature.shape or (1,)) and of.feature.is_numeric:
+        why += "; per column of the last axis"
+    return StatsDifference(
+        feature=of.feature.name,
+        episodes=numbers,
+        statistics=tuple(hits),
+        gap=gap,
+        why=why,
+        rule=rule,
+    )
+
+
+def _reasons(of: Comparison, key: str) -> Iterator[tuple[Cause, str | None, _Test]]:
+    """What may explain a difference, the most exact reason first."""
+    whole = of.numbers is None
+    if of.feature.is_camera:
+        if whole and of.parts is not None and key in BASE:
+            yield CARRIED, None, _carried
+        if whole and of.parts is not None and key not in BASE:
+            yield WEIGHTED, None, _weighted
+            yield ENVELOPE, None, _envelope
+        if of.feature.is_video:
+            yield ENCODED, None, _encoded
+            return
+        yield FLOAT, None, _float32
+        if key not in BASE:
+            yield HISTOGRAM, None, _level
+        if key in ("mean", "std"):
+            yield SUMMED, None, _summed
+        yield ENCODED, None, _of_other_pictures
+        return
+    yield STILL, None, _still
+    if key == "std":
+        yield SAMPLE, None, _of_a_sample
+    yield FLOAT, None, _float32
+    if key == "std":
+        yield CANCELLED, "stats.std-rounding", _cancelled
+    if of.feature.name in _NUMBERED:
+        yield NUMBERED, "stats.numbering", _numbered
+    if key not in BASE:
+        if of.parts is not None:
+            yield WEIGHTED, None, _weighted
+            yield ENVELOPE, None, _envelope
+        yield HISTOGRAM, None, _histogram
+    if whole and of.part_of_larger:
+        yield LARGER, "stats.agree", _contained
+    if whole and of.parts is not None and key in BASE:
+        yield CARRIED, None, _carried
+
+
+def _roundings(of: Comparison) -> Floats:
+    """(rows, 1) additions that rounding errors are granted for."""
+    return np.clip(of.fresh.count.astype(np.float64), *ROUNDINGS)[:, None]
+
+
+def _float32(of: Comparison, key: str) -> Bools:
+    if key == "std":
+        return _float32_std(of)
+    many = _roundings(of) if key == "mean" else 1.0
+    near = of.gap(key) <= many * FLOAT32 * of.size + _PADDING
+    return np.asarray((near | of.rounded(key)).all(axis=1))
+
+
+def _float32_std(of: Comparison) -> Bools:
+    """Rounded, or of distances to a mean that was summed in float32."""
+    stored, true = of.stored.values["std"], of.fresh.values["std"]
+    share = _roundings(of) * FLOAT32
+    near = (of.gap("std") <= share * true) | of.rounded("std")
+    return np.asarray((near | (np.abs(stored**2 - true**2) <= (share * of.size) ** 2)).all(axis=1))
+
+
+def _cancelled(of: Comparison, key: str) -> Bools:
+    variance = of.fresh.values["std"] ** 2
+    square = variance + of.fresh.values["mean"] ** 2
+    off = np.abs(of.stored.values["std"] ** 2 - variance)
+    near = off <= _roundings(of) * FLOAT32 * square
+    return np.asarray((near | of.rounded("std")).all(axis=1))
+
+
+def _still(of: Comparison, key: str) -> Bools:
+    """Only components that do not change are off, and by no more than rounding."""
+    same = SAME if key in BASE else max(SAME, of.rough)
+    return np.asarray(((of.gap(key) <= same * of.size) | of.rounded(key)).all(axis=1))
+
+
+def _of_a_sample(of: Comparison, key: str) -> Bools:
+    stored, true = of.stored.values[key], of.fresh.values[key]
+    return is_sample_std(stored, true, of.fresh.count, of.rounded(key))
+
+
+def _numbered(of: Comparison, key: str) -> Bools:
+    """Where the bounds or the mean are of other numbers, nothing is of these."""
+    off = [of.gap(k) > _SHIFTED * of.size for k in ("min", "max", "mean") if k in of.stored.values]
+    return np.asarray(np.any(off, axis=0).any(axis=1))
+
+
+def _histogram(of: Comparison, key: str) -> Bools:
+    """Within a bin of the number at the rank; several batches of rows move it by one more."""
+    spread = of.fresh.values["max"] - of.fresh.values["min"]
+    off = np.abs(of.stored.values[key] - of.fresh.values[rank_name(key)])
+    slack = (
+        of.rough * of.size + 2 * (spread + 2 * _PADDING) / _BINS + _PADDING + 4 * FLOAT32 * of.size
+    )
+    return np.asarray((off <= slack).all(axis=1))
+
+
+def _level(of: Comparison, key: str) -> Bools:
+    if not of.feature.is_depth:
+        return np.asarray((of.gap(key) <= _LEVEL).all(axis=1))
+    spread = of.fresh.values["max"] - of.fresh.values["min"]
+    millimetre = 0.0 if of.feature.video_facts.get("depth_unit") == "m" else 1.0
+    return np.asarray((of.gap(key) <= 2 * spread / _BINS + millimetre).all(axis=1))
+
+
+def _encoded(of: Comparison, key: str) -> Bools:
+    far = _ENCODED.get(key, _ENCODED_CUT)
+    if of.feature.is_depth:  # no share of full brightness, but of the largest depth
+        return np.asarray((of.gap(key) <= far * of.fresh.values["max"]).all(axis=1))
+    return np.asarray((of.gap(key) <= far).all(axis=1))
+
+
+def _summed(of: Comparison, key: str) -> Bools:
+    """Relatively; a std is off by what is left of two such sums of squares."""
+    if key == "mean":
+        return np.asarray((of.gap(key) <= _SUMMED * of.size).all(axis=1))
+    variance = of.fresh.values["std"] ** 2
+    off = np.abs(of.stored.values["std"] ** 2 - variance)
+    return np.asarray((off <= 2 * _SUMMED * (variance + of.fresh.values["mean"] ** 2)).all(axis=1))
+
+
+def _of_other_pictures(of: Comparison, key: str) -> Bools:
+    """Images are compared on the same sample, where as many pictures were taken."""
+    return np.asarray(_encoded(of, key) & (of.stored.count != of.fresh.count))
+
+
+def _weighted(of: Comparison, key: str) -> Bools:
+    parts = of.parts
+    if parts is None or key not in parts.values or not parts.count[parts.have].all():
+        return np.zeros(1, dtype=np.bool_)
+    weight = parts.count[parts.have, None] / parts.count[parts.have].sum()
+    return _near(of, key, (parts.values[key][parts.have] * weight).sum(axis=0))
+
+
+def _envelope(of: Comparison, key: str) -> Bools:
+    parts = of.parts
+    if parts is None or key not in parts.values:
+        return np.zeros(1, dtype=np.bool_)
+    every = parts.values[key][parts.have]
+    return _near(
+        of, key, every.min(axis=0) if (quantile_share(key) or 0.0) <= 0.5 else every.max(axis=0)
+    )
+
+
+def _carried(of: Comparison, key: str) -> Bools:
+    """A mean and a deviation are those of the episodes' merged, bounds the outermost of theirs."""
+    parts = of.parts
+    if parts is None or not {"min", "max", "mean", "std"} <= parts.values.keys():
+        return np.zeros(1, dtype=np.bool_)
+    values = {name: column[parts.have] for name, column in parts.values.items()}
+    weight = parts.count[parts.have, None] / max(int(parts.count[parts.have].sum()), 1)
+    std = merged_std(parts)
+    if std is None:
+        return np.zeros(1, dtype=np.bool_)
+    merged = {"min": values["min"].min(axis=0), "max": values["max"].max(axis=0)}
+    merged |= {"mean": (values["mean"] * weight).sum(axis=0), "std": std}
+    return _near(of, key, merged[key])
+
+
+def _contained(of: Comparison, key: str) -> Bools:
+    slack = _SHIFTED * of.size
+    low = of.stored.values["min"] <= of.fresh.values["min"] + slack
+    high = of.stored.values["max"] >= of.fresh.values["max"] - slack
+    return np.asarray((low & high).all(axis=1))
+
+
+def _near(of: Comparison, key: str, values: Floats) -> Bools:
+    off = np.abs(of.stored.values[key] - values[None])
+    return np.asarray((off <= _MERGED * of.size + _PADDING).all(axis=1))

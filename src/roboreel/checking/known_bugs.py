@@ -1,0 +1,79 @@
+"""Statistics that a released writer is known to get wrong, told by the numbers alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from roboreel.checking.stored_matrices import StoredFeature, StoredStats
+from roboreel.dataset.dataset import Dataset
+from roboreel.format.causes import WRAPPED
+from roboreel.format.model import EPISODE
+from roboreel.format.parse import Problems
+from roboreel.stats.impossible_std import impossible_std, missing_std
+from roboreel.types import Bools, Floats
+
+_SAME = 1e-6
+"""Variances nearer to each other, beside the size of the values, are the same."""
+
+
+def check_camera_std(dataset: Dataset, stored: StoredStats, problems: Problems) -> None:
+    """Name the std of cameras that lerobot 0.4.0 to 0.5.1 computed (huggingface/lerobot#3682)."""
+    numbers = dataset.episodes[EPISODE].to_pylist()
+    action = f"recompute it before training: {WRAPPED.said(dataset.version)}"
+
+    def note(message: str, camera: str, episode: int | None, amount: float) -> None:
+        place = {"episode": episode, "column": camera, "amount": amount}
+        problems.error("stats.camera-overflow", message, action=action, **place)
+
+    for name, feature in dataset.features.items():
+        if not feature.is_camera or feature.is_depth:
+            continue
+        episodes, whole = stored.episodes.get(name), stored.whole.get(name)
+        if episodes is not None:
+            missing = missing_std(episodes.values)
+            for row in np.flatnonzero(overflowed(episodes)).tolist():
+                message = f"its std is {_text(episodes, row)}, which its other statistics rule out"
+                note(message, name, numbers[row], float(missing[row]))
+        if whole is not None and overflowed_as_a_whole(whole, episodes).any():
+            message = f"the std of the whole dataset is {_text(whole, 0)}, made of impossible ones"
+            note(message, name, None, 0.0)
+
+
+def overflowed_as_a_whole(whole: StoredFeature, episodes: StoredFeature | None) -> Bools:
+    """(1,) True where the std of the whole dataset is impossible, or merged from impossible ones.
+
+    One that is neither was computed in another way, and may be right where the episodes' are not.
+    """
+    own = overflowed(whole, parts=True)
+    if episodes is None or not overflowed(episodes).any():
+        return own
+    merged = merged_std(episodes)
+    if merged is None or merged.shape != whole.values["std"][0].shape:
+        return own
+    gap = np.abs(whole.values["std"] ** 2 - merged**2)
+    size = merged**2 + whole.values["mean"] ** 2
+    return np.asarray(own | (gap <= _SAME * size).all(axis=1))
+
+
+def merged_std(episodes: StoredFeature) -> Floats | None:
+    """(components,) the std of all episodes together by their own means and stds; None without these."""
+    if not {"mean", "std"} <= episodes.values.keys() or not episodes.have.any():
+        return None
+    mean, std = (episodes.values[key][episodes.have] for key in ("mean", "std"))
+    weight = episodes.count[episodes.have, None] / max(int(episodes.count[episodes.have].sum()), 1)
+    apart = mean - (mean * weight).sum(axis=0)
+    return np.asarray(np.sqrt(((std**2 + apart**2) * weight).sum(axis=0)))
+
+
+def overflowed(feature: StoredFeature, *, parts: bool = False) -> Bools:
+    """(rows,) True where a camera's std is impossible: see `impossible_std`.
+
+    Args:
+        feature: stored statistics.
+        parts: the row was merged of episodes.
+    """
+    return np.asarray(feature.have & impossible_std(feature.values, merged=parts))
+
+
+def _text(feature: StoredFeature, row: int) -> str:
+    return ", ".join(f"{value:.3g}" for value in feature.values["std"][row].tolist())

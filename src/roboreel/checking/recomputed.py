@@ -1,0 +1,223 @@
+"""The statistics of numeric features, computed from the rows, in the form of the stored ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import prod
+
+import numpy as np
+
+from roboreel.checking.recompute_tables import (
+    Measured,
+    Stretches,
+    Wanted,
+    cut_names,
+    measured,
+)
+from roboreel.checking.scan import located
+from roboreel.checking.stored_matrices import StoredFeature, StoredStats
+from roboreel.dataset.dataset import Dataset
+from roboreel.format.feature import Feature
+from roboreel.format.inventory import Inventory
+from roboreel.format.model import DATA_PATH, EPISODE
+from roboreel.format.parse import Problems
+from roboreel.parallel import Workers
+from roboreel.probes.ask_tables import rows_by_path
+from roboreel.stats.feature_stats import quantile_share
+from roboreel.stats.moments import Moments
+from roboreel.stats.quantiles import Quantiles, shared_budget
+from roboreel.stats.sorted_values import portions
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.root import Root
+from roboreel.types import Floats, Int64
+
+_PORTION_ROWS = 1 << 20
+"""Rows that a process measures in one go, about."""
+_WORTH_PROCESSES = 1 << 24
+"""Numbers that take as long as starting a process."""
+
+
+@dataclass(slots=True)
+class FreshStats:
+    """What the rows say; shapes are those of the stored statistics."""
+
+    episodes: dict[str, StoredFeature] = field(default_factory=dict)
+    whole: dict[str, StoredFeature] = field(default_factory=dict)
+    sketched: set[str] = field(default_factory=set)
+    """Features whose quantiles of the whole are only within `SKETCH_ERROR`."""
+    problems: Problems = field(default_factory=Problems)
+
+
+def fresh_numbers(
+    dataset: Dataset,
+    inventory: Inventory,
+    stored: StoredStats,
+    features: Mapping[str, Feature],
+    *,
+    workers: int = 1,
+) -> FreshStats:
+    """Statistics of numeric features in every episode whose rows can be read, and of all together.
+
+    An episode of which values are missing, or of another shape, has none, and then neither has the whole.
+
+    Args:
+        dataset: where the rows lie.
+        inventory: which of them belong to which episode.
+        stored: those that the documents hold: features that have none are not read.
+        features: those to compute.
+        workers: processes to use where there is enough to read.
+
+    Raises:
+        RunError: a worker process died.
+    """
+    fresh = FreshStats()
+    shapes = {
+        name: (stored.episodes.get(name) or stored.whole[name]).shape
+        for name in features
+        if name in stored.episodes or name in stored.whole
+    }
+    every = _stretches(dataset, inventory)
+    rows = sum(int((one.stop - one.start).sum()) for one in every)
+    wanted = Wanted(shapes, _budgets(shapes, features, rows), _shares(stored))
+    columns = {
+        name: _Column(len(dataset.episodes), shape, wanted.budgets[name], wanted.shares)
+        for name, shape in shapes.items()
+    }
+    numbers = dataset.episodes[EPISODE].to_pylist()
+    enough = rows * sum(map(prod, shapes.values())) >= _WORTH_PROCESSES
+    parts = _portions(every) if shapes else []
+    for found in _measured(dataset.root, parts, wanted, workers if enough else 1):
+        for name, episodes, lengths, values in found.parts:
+            columns[name].put(episodes, lengths, values)
+        for name, quantiles in found.quantiles.items():
+            columns[name].quantiles.merge(quantiles)
+        for stretches, why in found.failed:
+            for row in stretches.episodes.tolist():
+                problem = fresh.problems
+                problem.error("table.readable", why, path=stretches.path, episode=numbers[row])
+    for name, column in columns.items():
+        if column.found.have.any():
+            fresh.episodes[name] = column.found
+        if column.found.have.all():
+            fresh.whole[name] = column.whole()
+            if not column.exact:
+                fresh.sketched.add(name)
+    return fresh
+
+
+def _shares(stored: StoredStats) -> tuple[float, ...]:
+    """The quantiles that any feature has."""
+    every = [*stored.episodes.values(), *stored.whole.values()]
+    found = {quantile_share(key) for feature in every for key in feature.values}
+    return tuple(sorted(share for share in found if share is not None))
+
+
+def _stretches(dataset: Dataset, inventory: Inventory) -> list[Stretches]:
+    """Where the episodes lie whose rows are known, a file each."""
+    found = []
+    for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
+        sound = [row for row in members if located(inventory, row) and inventory.rows[row]]
+        if path is None or path not in inventory.schemas or not sound:
+            continue
+        episodes = np.array(sound, dtype=np.int64)
+        episodes = episodes[np.argsort(inventory.row_start[episodes], kind="stable")]
+        start = inventory.row_start[episodes]
+        found.append(Stretches(path, episodes, start, start + inventory.rows[episodes]))
+    return found
+
+
+def _budgets(
+    shapes: Mapping[str, tuple[int, ...]], features: Mapping[str, Feature], rows: int
+) -> dict[str, int]:
+    """Bytes that the numbers of each feature may take: none where not all of them fit."""
+    widths = {name: prod(shape) for name, shape in shapes.items()}
+    budgets = shared_budget(widths)
+    return {
+        name: budget if rows * prod(features[name].shape) * 8 <= budget else 0
+        for name, budget in budgets.items()
+    }
+
+
+def _portions(every: Sequence[Stretches]) -> list[list[Stretches]]:
+    """Stretches in portions for a process: a large file's in several, those of many small files in one."""
+    found: list[list[Stretches]] = []
+    room = 0
+    for one in every:
+        for episodes, _ in portions(one.stop - one.start, rows=_PORTION_ROWS):
+            part = Stretches(one.path, *(values[episodes] for values in one[1:]))
+            rows = int((part.stop - part.start).sum())
+            if rows > room:
+                found.append([])
+                room = _PORTION_ROWS
+            found[-1].append(part)
+            room -= rows
+    return found
+
+
+def _measured(
+    root: Root, parts: Sequence[Sequence[Stretches]], wanted: Wanted, workers: int
+) -> Iterator[Measured]:
+    """What each portion holds, as it comes."""
+    if workers < 2 or len(parts) < 2 or not isinstance(root, LocalRoot):
+        for part in parts:
+            yield measured(root, part, wanted)
+        return
+    with Workers(min(workers, len(parts))) as processes:
+        yield from processes.run(partial(_measured_in, root, wanted), parts)
+
+
+def _measured_in(root: Root, wanted: Wanted, part: Sequence[Stretches]) -> Measured:
+    return measured(root, part, wanted)
+
+
+class _Column:
+    """One feature, filled as episodes come."""
+
+    def __init__(
+        self, episodes: int, shape: tuple[int, ...], budget: int, shares: Sequence[float]
+    ) -> None:
+        width = prod(shape)
+        self._shares = shares
+        self.quantiles = Quantiles(width, budget_bytes=budget)
+        keys = ("min", "max", "mean", "std", *cut_names(shares))
+        self.found = StoredFeature(
+            shape,
+            {key: np.full((episodes, width), np.nan) for key in keys},
+            np.zeros(episodes, dtype=np.bool_),
+            np.zeros(episodes, dtype=np.int64),
+        )
+
+    @property
+    def exact(self) -> bool:
+        """True where the quantiles of all episodes together are exact."""
+        return self.quantiles.exact
+
+    def put(self, episodes: Int64, lengths: Int64, values: Mapping[str, Floats]) -> None:
+        """Take in the statistics of some episodes."""
+        for key, found in values.items():
+            self.found.values[key][episodes] = found
+        self.found.have[episodes] = True
+        self.found.count[episodes] = lengths
+
+    def whole(self) -> StoredFeature:
+        """The statistics of all episodes together."""
+        whole = merged_base(self.found)
+        if self._shares:
+            cuts = [self.quantiles.of(self._shares, ranked=by) for by in (False, True)]
+            rows = np.concatenate(cuts)[:, None]
+            whole.values |= dict(zip(cut_names(self._shares), rows, strict=True))
+        return whole
+
+
+def merged_base(episodes: StoredFeature) -> StoredFeature:
+    """Bounds, mean and std of all episodes together, of theirs; without quantiles."""
+    parts = Moments(len(episodes.have), prod(episodes.shape))
+    parts.count, parts.mean = episodes.count, episodes.values["mean"]
+    parts.low, parts.high = episodes.values["min"], episodes.values["max"]
+    parts.spread = episodes.values["std"] ** 2 * episodes.count[:, None]
+    total = parts.total()
+    values = {"min": total.low, "max": total.high, "mean": total.mean}
+    values |= {"std": np.sqrt(total.variance)}
+    return StoredFeature(episodes.shape, values, np.ones(1, dtype=np.bool_), total.count.copy())

@@ -1,0 +1,201 @@
+"""Read the numbers of all tables once, in chunks: memory grows with episodes, not with rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.errors import StorageError
+from roboreel.format.feature import INDEX, INDEX_DTYPES, Feature, holds_numbers
+from roboreel.format.inventory import Inventory
+from roboreel.format.model import DATA_PATH, EPISODE
+from roboreel.format.parse import Problems
+from roboreel.format.values import column_values, lacks_values
+from roboreel.probes.ask_tables import rows_by_path
+from roboreel.stats.moments import Moments
+from roboreel.storage.tables import TableFile
+from roboreel.types import Bools, Floats, Int64
+
+_CHUNK_ROWS = 1 << 14
+
+
+@dataclass(slots=True)
+class TablesScan:
+    """What the rows hold; arrays are aligned with `Model.episodes`."""
+
+    moments: dict[str, Moments] = field(default_factory=dict)
+    """By numeric feature that a table has, the index columns among them."""
+    scanned: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    """(episodes,) True where the rows could be read."""
+    index_begin: Int64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """(episodes,) the first value of the column `index`."""
+    index_counts: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    """(episodes,) True where that column rises by one from row to row."""
+    problems: Problems = field(default_factory=Problems)
+
+
+def scan_tables(dataset: Dataset, inventory: Inventory) -> TablesScan:
+    """Read every numeric column of every table that the survey could read."""
+    episodes = len(dataset.episodes)
+    scan = TablesScan(
+        scanned=np.zeros(episodes, dtype=np.bool_),
+        index_begin=np.full(episodes, -1, dtype=np.int64),
+        index_counts=np.ones(episodes, dtype=np.bool_),
+    )
+    numbers = dataset.episodes[EPISODE].to_pylist()
+    for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
+        sound = [row for row in members if located(inventory, row)]
+        if path is None or path not in inventory.schemas or not sound:
+            continue
+        try:
+            _scan_file(dataset, inventory, path, sound, scan)
+        except StorageError as error:
+            for row in sound:
+                scan.scanned[row] = False
+                scan.problems.error("table.readable", str(error), path=path, episode=numbers[row])
+    return scan
+
+
+def located(inventory: Inventory, row: int) -> bool:
+    """True where an episode's rows are known, whatever is wrong with its videos."""
+    return not any(found.rule.startswith("table.") for found in inventory.broken.get(row, ()))
+
+
+def _scan_file(
+    dataset: Dataset, inventory: Inventory, path: str, members: Sequence[int], scan: TablesScan
+) -> None:
+    features = _numeric(dataset, inventory.schemas[path])
+    order = np.array(sorted(members, key=lambda row: int(inventory.row_start[row])))
+    start, stop = inventory.row_start[order], (inventory.row_start + inventory.rows)[order]
+    scan.scanned[order] = True
+    begin = 0
+    with TableFile(dataset.root, path) as file:
+        for chunk in file.batches([feature.name for feature in features], rows=_CHUNK_ROWS):
+            part = _part(order, start, stop, begin, begin + len(chunk))
+            if len(part.episodes):
+                for feature in features:
+                    _add(feature, chunk[feature.name], part, dataset, path, scan)
+            begin += len(chunk)
+
+
+def _numeric(dataset: Dataset, schema: pa.Schema) -> list[Feature]:
+    """Declared numeric features that a table has as numbers, and the index columns."""
+    found = []
+    for item in schema:
+        feature = dataset.features.get(item.name)
+        if feature is None and item.name in INDEX_DTYPES:
+            dtype = INDEX_DTYPES[item.name]
+            feature = Feature(name=item.name, dtype=dtype, shape=(1,), spec={})
+        if feature is not None and feature.is_numeric and holds_numbers(item.type):
+            found.append(feature)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Which rows of a chunk belong to which episode."""
+
+    episodes: Int64
+    """(k,) rows of `Model.episodes`."""
+    start: Int64
+    stop: Int64
+    """(k,) their rows in the chunk."""
+
+    def joined(self, values: Floats) -> tuple[Int64, Floats]:
+        """Where each episode begins in the values of just these rows, and those."""
+        kept = np.concatenate([values[a:b] for a, b in self.spans()])
+        lengths = self.stop - self.start
+        return np.cumsum(lengths) - lengths, kept
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        return zip(self.start.tolist(), self.stop.tolist(), strict=True)
+
+
+def _part(order: Int64, start: Int64, stop: Int64, begin: int, end: int) -> _Part:
+    here = (start < end) & (stop > begin)
+    return _Part(
+        order[here], np.maximum(start[here], begin) - begin, np.minimum(stop[here], end) - begin
+    )
+
+
+def _add(
+    feature: Feature,
+    column: pa.ChunkedArray,
+    part: _Part,
+    dataset: Dataset,
+    path: str,
+    scan: TablesScan,
+) -> None:
+    width = math.prod(feature.shape)
+    if feature.name not in scan.moments:
+        scan.moments[feature.name] = Moments(len(dataset.episodes), width)
+    moments = scan.moments[feature.name]
+    values = column_values(column)
+    if values is not None and _of_shape(values.shape[1:], feature.shape):
+        starts, kept = part.joined(_wide(values, width))
+        moments.add(part.episodes, starts, kept)
+        if feature.name == INDEX:
+            _count(kept[:, 0], starts, part, scan)
+        return
+    for episode, (start, stop) in zip(part.episodes.tolist(), part.spans(), strict=True):
+        piece = column.slice(start, stop - start)
+        values = column_values(piece)
+        if values is not None and _of_shape(values.shape[1:], feature.shape):
+            first = np.zeros(1, dtype=np.int64)
+            moments.add(np.array([episode]), first, _wide(values, width))
+        elif moments.whole[episode]:
+            moments.whole[episode] = False
+            moments.finite[episode] &= not lacks_values(piece)
+            if not lacks_values(piece):
+                _note_shape(feature, piece, values is None, path, episode, dataset, scan)
+
+
+def _wide(values: npt.NDArray[np.generic], width: int) -> Floats:
+    with np.errstate(invalid="ignore"):  # signalling NaNs become quiet ones
+        return values.reshape(-1, width).astype(np.float64)
+
+
+def _of_shape(found: tuple[int, ...], declared: tuple[int, ...]) -> bool:
+    return (found or (1,)) == (declared or (1,))
+
+
+def _note_shape(
+    feature: Feature,
+    column: pa.ChunkedArray,
+    ragged: bool,
+    path: str,
+    episode: int,
+    dataset: Dataset,
+    scan: TablesScan,
+) -> None:
+    declared = "×".join(map(str, feature.shape))
+    values = None if ragged else column_values(column)
+    found = "lists of several lengths"
+    if values is not None:
+        found = "×".join(map(str, values.shape[1:])) or "plain values"
+    scan.problems.error(
+        "feature.shape",
+        f"declared as {declared}, its values are {found}",
+        path=path,
+        episode=dataset.episodes[EPISODE][episode].as_py(),
+        column=feature.name,
+    )
+
+
+def _count(values: Floats, starts: Int64, part: _Part, scan: TablesScan) -> None:
+    """Where `index` begins, and whether it counts on, also over the end of a chunk."""
+    stops = np.append(starts[1:], len(values))
+    for episode, start, stop in zip(
+        part.episodes.tolist(), starts.tolist(), stops.tolist(), strict=True
+    ):
+        if scan.index_begin[episode] < 0:
+            scan.index_begin[episode] = int(values[start]) if np.isfinite(values[start]) else -1
+        seen = int(scan.moments[INDEX].count[episode]) - (stop - start)
+        expected = scan.index_begin[episode] + seen + np.arange(stop - start)
+        scan.index_counts[episode] &= bool((values[start:stop] == expected).all())

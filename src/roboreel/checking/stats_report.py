@@ -1,0 +1,70 @@
+"""What a comparison of stored statistics with fresh ones found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from roboreel.errors import Problem
+from roboreel.format.version import FormatVersion
+from roboreel.types import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsDifference:
+    """Statistics of a feature that are not those of its values, for one reason."""
+
+    feature: str
+    episodes: tuple[int, ...] | None
+    """Those it is about; None for the statistics of the whole dataset."""
+    statistics: tuple[str, ...]
+    gap: float | None
+    """The largest difference, in the feature's unit; None where nothing was computed anew."""
+    why: str | None
+    """What explains it; None where nothing does."""
+    rule: str | None = None
+    """The rule that it breaks, where there is one."""
+
+    def to_json(self) -> dict[str, Json]:
+        """As a JSON object."""
+        return {
+            "feature": self.feature,
+            "episodes": None if self.episodes is None else list(self.episodes),
+            "statistics": list(self.statistics),
+            "gap": self.gap,
+            "why": self.why,
+            "rule": self.rule,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsReport:
+    """What was compared, and what differs."""
+
+    path: str
+    version: FormatVersion
+    compared: tuple[str, ...]
+    """Features of which statistics were computed anew."""
+    differences: tuple[StatsDifference, ...]
+    problems: tuple[Problem, ...] = field(default=())
+    """What could not be compared: statistics that are missing or of no use, values that cannot be read."""
+    failed: tuple[str, ...] = ()
+    """Videos and pictures that could not be measured, a line each."""
+
+    @property
+    def ok(self) -> bool:
+        """True where every difference is explained, and everything could be read and compared."""
+        unusable = any(p.severity == "error" and p.rule.startswith("stats.") for p in self.problems)
+        explained = all(one.why is not None for one in self.differences)
+        return explained and not self.failed and not unusable
+
+    def to_json(self) -> dict[str, Json]:
+        """As a JSON object."""
+        return {
+            "path": self.path,
+            "version": self.version.value,
+            "ok": self.ok,
+            "compared": list(self.compared),
+            "differences": [one.to_json() for one in self.differences],
+            "problems": [problem.to_json() for problem in self.problems],
+            "failed": list(self.failed),
+        }

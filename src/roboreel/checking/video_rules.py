@@ -1,0 +1,121 @@
+"""Rules about video files: what their packets say, held against rows and documents."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.errors import StorageError
+from roboreel.format.declared import compare_video
+from roboreel.format.feature import Feature
+from roboreel.format.inventory import CameraFacts, Inventory
+from roboreel.format.model import EPISODE, video_path
+from roboreel.format.parse import Problems
+from roboreel.probes.ask_tables import rows_by_path
+from roboreel.storage.video.index import read_packet_table
+
+_FPS_TOLERANCE = 1e-3
+_HALF_A_FRAME = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoFile:
+    """A video file that episodes name."""
+
+    path: str
+    camera: str
+    episodes: tuple[int, ...]
+    """Rows of `Model.episodes`."""
+    frames: int
+    packets: int
+    late_frame: int
+    """The frame that is furthest from where its number puts it."""
+    late_by: float
+    """By how many frames it is."""
+
+
+def read_videos(dataset: Dataset, inventory: Inventory) -> list[VideoFile]:
+    """The packet indexes of all files that the survey could read."""
+    found = []
+    for camera in inventory.cameras:
+        for path, members in rows_by_path(dataset.episodes[video_path(camera)]).items():
+            if path is not None and path in inventory.files:
+                with contextlib.suppress(StorageError):  # the survey has said so
+                    found.append(_video(dataset, camera, path, members))
+    return found
+
+
+def _video(dataset: Dataset, camera: str, path: str, members: Sequence[int]) -> VideoFile:
+    table = read_packet_table(dataset.root, path)
+    off = table.frame_seconds * float(dataset.fps) - np.arange(table.frames)
+    at = int(np.abs(off).argmax()) if len(off) else 0
+    return VideoFile(
+        path=path,
+        camera=camera,
+        episodes=tuple(members),
+        frames=table.frames,
+        packets=table.packets,
+        late_frame=at,
+        late_by=float(off[at]) if len(off) else 0.0,
+    )
+
+
+def check_videos(
+    dataset: Dataset, inventory: Inventory, files: Sequence[VideoFile], problems: Problems
+) -> None:
+    """Every rule about videos that needs no picture."""
+    for name, facts in inventory.cameras.items():
+        _check_declared(dataset, dataset.features[name], facts, inventory, problems)
+    for file in files:
+        _check_times(dataset, file, problems)
+        if not dataset.version.one_file_per_episode:
+            _check_hidden(inventory, file, problems)
+
+
+def _check_declared(
+    dataset: Dataset,
+    feature: Feature,
+    facts: CameraFacts,
+    inventory: Inventory,
+    problems: Problems,
+) -> None:
+    streams = [inventory.streams[kind] for kind in sorted(set(facts.stream.tolist()) - {-1})]
+    if streams:
+        compare_video(feature, streams, problems)
+    if any(stream.audio for stream in streams):
+        message = "the videos have sound, which the format has no meaning for"
+        problems.add("video.audio", message, column=feature.name, severity="note")
+    said, fps = feature.video_facts.get("video.fps"), float(dataset.fps)
+    if isinstance(said, (int, float)) and abs(said - fps) > _FPS_TOLERANCE * fps:
+        message = f"declared with {said:g} frames per second, the dataset has {fps:g}"
+        problems.add("video.fps", message, column=feature.name)
+
+
+def _check_times(dataset: Dataset, file: VideoFile, problems: Problems) -> None:
+    if abs(file.late_by) <= _HALF_A_FRAME:
+        return
+    fps = float(dataset.fps)
+    shown, due = (file.late_frame + file.late_by) / fps, file.late_frame / fps
+    message = f"frame {file.late_frame} is shown at {shown:.4g} s, expected at {due:.4g} s"
+    alone = len(file.episodes) == 1
+    episode = dataset.episodes[EPISODE][file.episodes[0]].as_py() if alone else None
+    place = {"path": file.path, "episode": episode, "column": file.camera}
+    problems.error("video.times", message, amount=abs(file.late_by), **place)
+
+
+def _check_hidden(inventory: Inventory, file: VideoFile, problems: Problems) -> None:
+    hidden = file.frames - int(inventory.rows[list(file.episodes)].sum())
+    if hidden > 0:
+        message = f"{hidden} frames that no episode shows"
+        problems.add(
+            "video.hidden",
+            message,
+            path=file.path,
+            column=file.camera,
+            severity="note",
+            amount=hidden,
+        )

@@ -1,0 +1,69 @@
+"""Compare pictures stored in tables: by their encoded bytes, or decoded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.diffing.compare_index_columns import Piece
+from roboreel.diffing.compare_values import differing, first_values, shortened
+from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.errors import VideoError
+from roboreel.format.images import image_parts
+from roboreel.storage.video.pixels import picture_pixels
+
+
+def differing_images(
+    piece: Piece, name: str, a: pa.Array, b: pa.Array, ledger: Ledger, *, decode: bool
+) -> list[Difference]:
+    """How a column of pictures differs in a piece: nothing, or one difference.
+
+    Args:
+        piece: the rows.
+        name: the column.
+        a: the first's structs of `bytes` and `path`, or plain bytes.
+        b: the second's.
+        ledger: takes other paths as a note.
+        decode: compare the pictures where their bytes differ.
+    """
+    images, paths = zip(image_parts(a), image_parts(b), strict=True)
+    moved = np.flatnonzero(differing(*paths))
+    rows = np.flatnonzero(differing(*images)).tolist()
+    if len(moved):
+        at = int(moved[0])
+        what = f"the path beside the picture: {first_values(*paths, at)}"
+        named_only = [images[0][at].as_py(), images[1][at].as_py()] == [None, None]
+        found = _found(piece, name, what, at, len(moved))
+        if named_only:
+            return [found]
+        ledger.noted(found, fold="path")
+    if decode:
+        ledger.compared.pictures += len(a)
+        rows = [row for row in rows if _unlike(images[0][row].as_py(), images[1][row].as_py())]
+    if not rows:
+        return []
+    what = first_values(*images, rows[0])
+    if decode:
+        what = _unlike(images[0][rows[0]].as_py(), images[1][rows[0]].as_py())
+    return [_found(piece, name, what, rows[0], len(rows))]
+
+
+def _unlike(a: bytes | None, b: bytes | None) -> str:
+    """How two encoded pictures differ when they are decoded; empty where they do not."""
+    if a is None or b is None:
+        return f"{shortened(a)} against {shortened(b)}"
+    try:
+        return picture_pixels(a).against(picture_pixels(b))
+    except VideoError as error:
+        return str(error)
+
+
+def _found(piece: Piece, name: str, what: str, at: int, count: int) -> Difference:
+    return Difference(
+        kind="images",
+        what=what,
+        episode=piece.episode,
+        row=piece.row + at,
+        column=name,
+        count=count,
+    )

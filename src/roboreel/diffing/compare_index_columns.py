@@ -1,0 +1,229 @@
+"""Compare the five index columns by what they mean.
+
+A value of the second dataset is right where it is the first one's, or what the format says it is: 0, 1, 2, …
+in an episode, in order of the episodes, over all rows; k / fps; an index of the same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from roboreel.diffing.compare_values import shortened
+from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.episode_rows import plain_numbers, whole_numbers
+from roboreel.diffing.side import Side
+from roboreel.format.feature import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
+from roboreel.types import Bools, Int64
+
+COUNTED = (FRAME_INDEX, EPISODE_INDEX, INDEX)
+_NEAR_S = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Aligned rows of one episode on both sides."""
+
+    episode: int
+    row: int
+    """First row of the piece in the episode."""
+    index: int
+    """Rows of all episodes before the piece."""
+    first: Mapping[str, pa.Array]
+    second: Mapping[str, pa.Array]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(next(iter(self.first.values()))) if self.first else 0
+
+
+def compare_counted(piece: Piece, numbers: tuple[int, ...], ledger: Ledger) -> None:
+    """`frame_index`, `episode_index` and `index`: the first's, or counted.
+
+    Args:
+        piece: the rows.
+        numbers: the episode's number on both sides, by the documents.
+        ledger: grows.
+    """
+    steps = np.arange(piece.rows, dtype=np.int64)
+    meant: dict[str, Int64] = {
+        FRAME_INDEX: piece.row + steps,
+        EPISODE_INDEX: np.full(piece.rows, numbers[1], dtype=np.int64),
+        INDEX: piece.index + steps,
+    }
+    for name in COUNTED:
+        a, b = piece.first.get(name), piece.second.get(name)
+        if b is None:
+            _only_one(piece, name, a, ledger)
+            continue
+        found = whole_numbers(b)
+        before = whole_numbers(a) if a is not None else meant[name]
+        kept = found == before
+        if name == EPISODE_INDEX and numbers[0] != numbers[1]:
+            kept &= False  # the first's number names another episode here
+        wrong = (found != meant[name]) & ~kept
+        at = _first(wrong)
+        if at is not None:
+            was = "no column" if a is None else str(before[at])
+            what = f"{was} against {found[at]}, where {meant[name][at]} is meant"
+            count = int(wrong.sum())
+            ledger.differs(_found(piece, "index", what, at, name, count))
+        moved = _first(found != before)
+        if at is None and moved is not None:
+            what = f"{before[moved]} against {found[moved]}: counted anew"
+            ledger.noted(_found(piece, "index", what, moved, name), fold="anew")
+        elif at is None and a is None:
+            ledger.noted(_found(piece, "index", "supplied in the second", None, name), fold="new")
+
+
+def compare_timestamps(piece: Piece, fps: float, *, kept: bool, ledger: Ledger) -> None:
+    """`timestamp`: the first's, or k / fps; then the first's own must be kept beside, or nearly be that.
+
+    Args:
+        piece: the rows.
+        fps: frames per second.
+        kept: the second has a column `source_timestamp` that the first has not; it is compared elsewhere.
+        ledger: grows.
+    """
+    a, b = piece.first.get(TIMESTAMP), piece.second.get(TIMESTAMP)
+    if b is None:
+        _only_one(piece, TIMESTAMP, a, ledger)
+        return
+    found = plain_numbers(b)
+    meant = (piece.row + np.arange(piece.rows)) / fps
+    held = found.dtype if found.dtype.kind == "f" else np.dtype(np.float64)
+    with np.errstate(invalid="ignore"):
+        regular = np.abs(found.astype(np.float64) - meant) <= np.spacing(meant.astype(held))
+    if a is None:
+        before: npt.NDArray[np.generic] = meant
+        same = regular
+    else:
+        before = plain_numbers(a)
+        same = _equal(before, found)
+    wrong = ~regular & ~same
+    with np.errstate(invalid="ignore"):
+        near = np.abs(before.astype(np.float64) - meant) <= _NEAR_S
+    lost = regular & ~same & ~near & (not kept)
+    at = _first(wrong | lost)
+    if at is not None:
+        why = f"where {meant[at]:.9g} is k / fps" if wrong[at] else "and the first's are not kept"
+        what = f"{before[at]} against {found[at]}, {why}"
+        count = int((wrong | lost).sum())
+        ledger.differs(_found(piece, "timestamps", what, at, TIMESTAMP, count))
+        return
+    moved = _first(~same)
+    if moved is not None:
+        what = f"{before[moved]} against {found[moved]}: k / fps in the second"
+        what += ", the first's are kept beside" if kept else ""
+        ledger.noted(_found(piece, "timestamps", what, moved, TIMESTAMP, int((~same).sum())))
+    elif a is None:
+        ledger.noted(_found(piece, "timestamps", "supplied in the second", None, TIMESTAMP))
+
+
+class RowTasks:
+    """Compares the task of every row, as text."""
+
+    def __init__(self, first: Side, second: Side, ledger: Ledger) -> None:
+        self._sides, self._ledger = (first, second), ledger
+        self._learned: tuple[dict[int, str | None], dict[int, str | None]] = ({}, {})
+        self._lists = [
+            dict(side.dataset.tasks) if side.dataset.model.has_task_list else None
+            for side in self._sides
+        ]
+        self.texts: dict[str, None] = {}
+        """Texts of the first's rows since `start`."""
+
+    def start(self) -> None:
+        """Begin an episode."""
+        self.texts = {}
+
+    def compare(self, piece: Piece) -> None:
+        """Compare the rows of a piece."""
+        columns = [
+            whole_numbers(part[TASK_INDEX]) if TASK_INDEX in part else np.full(piece.rows, -1)
+            for part in (piece.first, piece.second)
+        ]
+        there = [TASK_INDEX in part for part in (piece.first, piece.second)]
+        pairs, first_at, counts = np.unique(
+            np.stack(columns, axis=1), axis=0, return_index=True, return_counts=True
+        )
+        for at in np.argsort(first_at).tolist():
+            indexes = [int(pairs[at][0]), int(pairs[at][1])]
+            row, count = int(first_at[at]), int(counts[at])
+            self._pair(piece, indexes, there, row, count)
+        if there[1] and not there[0] and piece.row == 0:
+            found = _found(piece, "row-tasks", "supplied in the second", None, TASK_INDEX)
+            self._ledger.noted(found, fold="new")
+
+    def _pair(
+        self, piece: Piece, indexes: list[int], there: list[bool], row: int, count: int
+    ) -> None:
+        texts = [self._text(side, piece.episode, indexes[side], there[side]) for side in (0, 1)]
+        for side in (0, 1):
+            if self._lists[side] is None and there[side]:
+                texts[side] = self._learn(side, piece.episode, indexes[side], texts[1 - side])
+        if texts[0] is not None:
+            self.texts[texts[0]] = None
+        if None in texts or texts[0] != texts[1]:
+            shown = [
+                shortened(text) if text is not None else f"no task (index {index})"
+                for text, index in zip(texts, indexes, strict=True)
+            ]
+            what = f"{shown[0]} against {shown[1]}"
+            self._ledger.differs(_found(piece, "row-tasks", what, row, TASK_INDEX, count))
+
+    def _text(self, side: int, episode: int, index: int, there: bool) -> str | None:
+        if not there:
+            return next(iter(self._listed(side, episode)), None)
+        listed = self._lists[side]
+        return None if listed is None else listed.get(index)
+
+    def _listed(self, side: int, pair: int) -> list[str]:
+        one = self._sides[side]
+        return one.listed_tasks[one.place[pair]]
+
+    def _learn(self, side: int, episode: int, index: int, text: str | None) -> str | None:
+        """What an index stands for where there is no task list: the other's text, once and for all."""
+        listed = self._listed(side, episode)
+        if text is None and len(listed) == 1:
+            text = listed[0]
+        if text is not None and listed and text not in listed:
+            return None
+        return self._learned[side].setdefault(index, text)
+
+
+def _only_one(piece: Piece, name: str, a: pa.Array | None, ledger: Ledger) -> None:
+    if a is not None:
+        ledger.differs(_found(piece, "index", "only the first has this column", None, name))
+
+
+def _equal(a: npt.NDArray[np.generic], b: npt.NDArray[np.generic]) -> Bools:
+    """Where two arrays of numbers hold the same, NaN equal to NaN."""
+    return np.asarray((a == b) | ((a != a) & (b != b)), dtype=np.bool_)
+
+
+def _first(flags: Bools) -> int | None:
+    return int(flags.argmax()) if flags.any() else None
+
+
+def _found(
+    piece: Piece,
+    kind: str,
+    what: str,
+    at: int | None,
+    column: str,
+    count: int = 1,
+) -> Difference:
+    return Difference(
+        kind=kind,  # type: ignore[arg-type]
+        what=what,
+        episode=piece.episode,
+        row=None if at is None else piece.row + at,
+        column=column,
+        count=count,
+    )

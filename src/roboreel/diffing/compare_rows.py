@@ -1,0 +1,261 @@
+"""Compare the rows of every episode: user columns bit for bit, index columns by meaning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roboreel.diffing.comparable_columns import Types
+from roboreel.diffing.compare_images import differing_images
+from roboreel.diffing.compare_index_columns import (
+    Piece,
+    RowTasks,
+    compare_counted,
+    compare_timestamps,
+)
+from roboreel.diffing.compare_values import differing, first_values
+from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.episode_rows import EpisodeRows
+from roboreel.diffing.side import Side
+from roboreel.errors import StorageError, UsageError
+from roboreel.format.feature import (
+    INDEX_DTYPES,
+    SOURCE_TIMESTAMP,
+    TIMESTAMP,
+    holds_images,
+    is_image,
+)
+
+_KEPT_TIMES = re.compile(rf"{SOURCE_TIMESTAMP}(_\d+)?")
+
+
+class RowsJudge:
+    """Compares the tables of two datasets, episode by episode."""
+
+    def __init__(self, first: Side, second: Side, ledger: Ledger, *, decode: bool) -> None:
+        self._sides, self._ledger, self._decode = (first, second), ledger, decode
+        self._fps = float(first.dataset.fps)
+        self._types = Types()
+        self._tasks = RowTasks(first, second, ledger)
+        self._images = {
+            name
+            for side in self._sides
+            for name, feature in side.features.items()
+            if feature.dtype == "image"
+        }
+        self._before = 0
+        self._known_before = (0, 0)
+        """Position of an episode of the second, and rows before it."""
+        self.columns: tuple[set[str], set[str]] = (set(), set())
+        """Columns met on each side, by judged name."""
+
+    def compare(self, episodes: int) -> None:
+        """Compare the rows of the first `episodes` pairs of episodes."""
+        readers = (EpisodeRows(self._sides[0]), EpisodeRows(self._sides[1]))
+        try:
+            for episode in range(episodes):
+                self._episode(episode, readers)
+        finally:
+            for reader in readers:
+                reader.close()
+        self._types.settle(self._ledger)
+
+    @property
+    def widened(self) -> set[str]:
+        """Columns of several types in the first, and of one in the second."""
+        return self._types.widened
+
+    def _episode(self, episode: int, readers: tuple[EpisodeRows, EpisodeRows]) -> None:
+        places = []
+        for side, reader in zip(self._sides, readers, strict=True):
+            try:
+                places.append(reader.locate(episode))
+            except StorageError as error:
+                self._broken(side, episode, error)
+        if len(places) < 2:
+            return
+        self._before = self._rows_before(episode)
+        rows = [stop - start for start, stop in places]
+        self._tasks.start()
+        pieces = [
+            self._renamed(side, episode, reader.pieces(*place))
+            for side, reader, place in zip(self._sides, readers, places, strict=True)
+        ]
+        try:
+            for piece in self._aligned(episode, *pieces):
+                self._compare(piece)
+                self._ledger.compared.rows += piece.rows
+                self._ledger.compared.columns = len(self.columns[0] & self.columns[1])
+        except StorageError:  # told where it was met
+            return
+        self._ledger.compared.episodes += 1
+        if rows[0] != rows[1]:
+            what = f"{rows[0]} against {rows[1]} rows"
+            row = min(rows)
+            self._ledger.differs(Difference(kind="rows", what=what, episode=episode, row=row))
+        self._listed_tasks(episode)
+
+    def _rows_before(self, episode: int) -> int:
+        """Rows of all episodes before this one in the second dataset."""
+        side, (known, before) = self._sides[1], self._known_before
+        place = side.place[episode]
+        if place < known:
+            known, before = 0, 0
+        before += int(side.rows[known:place].sum())
+        self._known_before = (place, before)
+        return before
+
+    def _broken(self, side: Side, episode: int, error: StorageError) -> None:
+        side.broken.add(episode)
+        what = f"cannot be read in {side.called}: {error}"
+        self._ledger.differs(
+            Difference(kind="broken", what=what, episode=episode), fold=side.called
+        )
+
+    def _renamed(
+        self, side: Side, episode: int, batches: Iterator[pa.RecordBatch]
+    ) -> Iterator[Mapping[str, pa.Array]]:
+        """The columns of each batch by judged name."""
+        seen = self.columns[side is self._sides[1]]
+        try:
+            for batch in batches:
+                columns = {
+                    side.judged(name): column
+                    for name, column in zip(batch.schema.names, batch.columns, strict=True)
+                }
+                if len(columns) < len(batch.columns):
+                    raise UsageError(
+                        f"two columns of {side.called} stand for one name: rename both"
+                    )
+                seen.update(columns)
+                yield columns
+        except StorageError as error:
+            self._broken(side, episode, error)
+            raise
+
+    def _aligned(
+        self,
+        episode: int,
+        first: Iterator[Mapping[str, pa.Array]],
+        second: Iterator[Mapping[str, pa.Array]],
+    ) -> Iterator[Piece]:
+        """The rows of both as pieces of equal length; what one has more is left."""
+        row = 0
+        here: Mapping[str, pa.Array] = {}
+        there: Mapping[str, pa.Array] = {}
+        while True:
+            here = here if _rows(here) else next(first, {})
+            there = there if _rows(there) else next(second, {})
+            rows = min(_rows(here), _rows(there))
+            if not rows:
+                return
+            yield Piece(
+                episode=episode,
+                row=row,
+                index=self._before + row,
+                first={name: column[:rows] for name, column in here.items()},
+                second={name: column[:rows] for name, column in there.items()},
+            )
+            here = {name: column[rows:] for name, column in here.items()}
+            there = {name: column[rows:] for name, column in there.items()}
+            row += rows
+
+    def _compare(self, piece: Piece) -> None:
+        found = []
+        kept = self._kept_times(piece)
+        for name, a in piece.first.items():
+            if name not in INDEX_DTYPES:
+                found += self._column(piece, name, a, piece.second.get(name))
+        for name, b in piece.second.items():
+            if name in kept:
+                found += self._column(piece, name, piece.first[TIMESTAMP], b)
+            elif name not in piece.first and name not in INDEX_DTYPES:
+                found += self._column(piece, name, None, b)
+        for difference in sorted(found, key=lambda each: each.row or 0):
+            self._ledger.differs(difference)
+        numbers = tuple(side.numbers[side.place[piece.episode]] for side in self._sides)
+        compare_counted(piece, numbers, self._ledger)
+        compare_timestamps(piece, self._fps, kept=bool(kept), ledger=self._ledger)
+        self._tasks.compare(piece)
+
+    def _kept_times(self, piece: Piece) -> list[str]:
+        """Columns of the second that keep the first's timestamps."""
+        if TIMESTAMP not in piece.first:
+            return []
+        names = [n for n in piece.second if n not in piece.first and _KEPT_TIMES.fullmatch(n)]
+        for name in names:
+            what = "keeps the first's timestamps"
+            self._ledger.noted(
+                Difference(kind="columns", what=what, episode=piece.episode, column=name)
+            )
+        return names
+
+    def _column(
+        self, piece: Piece, name: str, a: pa.Array | None, b: pa.Array | None
+    ) -> list[Difference]:
+        """How a user column differs in a piece: nothing, or one difference."""
+        if a is None or b is None:
+            return self._one_sided(piece, name, a, b)
+        if self._are_images(name, a, b):
+            return differing_images(piece, name, a, b, self._ledger, decode=self._decode)
+        fitted = self._types.fitted(name, a, b, piece.episode, self._ledger)
+        if fitted is None:
+            return []  # told by the types
+        if is_image(fitted[0].type):
+            return differing_images(piece, name, *fitted, self._ledger, decode=self._decode)
+        rows = np.flatnonzero(differing(*fitted))
+        if not len(rows):
+            return []
+        at = int(rows[0])
+        return [
+            Difference(
+                kind="values",
+                what=first_values(*fitted, at),
+                episode=piece.episode,
+                row=piece.row + at,
+                column=name,
+                count=len(rows),
+            )
+        ]
+
+    def _are_images(self, name: str, a: pa.Array, b: pa.Array) -> bool:
+        """True where both hold encoded images: in structs or, where they are declared, as plain bytes."""
+        held = holds_images if name in self._images else is_image
+        return held(a.type) and held(b.type)
+
+    def _one_sided(
+        self, piece: Piece, name: str, a: pa.Array | None, b: pa.Array | None
+    ) -> list[Difference]:
+        """A column that one side lacks here: nothing is lost where it is empty."""
+        column, which = (a, "first") if a is not None else (b, "second")
+        assert column is not None
+        there = np.asarray(pc.is_valid(column).to_numpy(zero_copy_only=False))
+        found = Difference(
+            kind="columns",
+            what=f"only the {which} has this column",
+            episode=piece.episode,
+            row=piece.row + int(there.argmax()) if there.any() else None,
+            column=name,
+        )
+        if there.any():
+            return [found]
+        self._ledger.noted(found, fold="empty")
+        return []
+
+    def _listed_tasks(self, episode: int) -> None:
+        listed = [side.listed_tasks[side.place[episode]] for side in self._sides]
+        if listed[0] == listed[1]:
+            return
+        what = f"{listed[0]} against {listed[1]}"
+        supplied = not listed[0] and set(listed[1]) == set(self._tasks.texts)
+        what += ": those of its rows" if supplied else ""
+        found = Difference(kind="tasks", what=what, episode=episode)
+        self._ledger.judge(found, counts=not supplied, fold="listed")
+
+
+def _rows(columns: Mapping[str, pa.Array]) -> int:
+    return len(next(iter(columns.values()))) if columns else 0

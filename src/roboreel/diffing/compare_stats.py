@@ -1,0 +1,129 @@
+"""Compare stored statistics: always notes, as they can be computed from the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.side import Side
+from roboreel.errors import RoboreelError
+from roboreel.format.v30 import GLOBAL_STATS
+from roboreel.stats.feature_stats import FeatureStats, Stats
+
+_ROUNDING = 1e-6
+"""Merged and computed ones, and those of float32, differ in their last digits."""
+
+
+def compare_statistics(first: Side, second: Side, ledger: Ledger) -> None:
+    """Compare those of each episode where both versions have them, and those of the whole dataset.
+
+    Where a version has none per episode, those of the whole dataset are merged from them; else they are
+    compared where they are stored, and both datasets have as many episodes. Compared is what both sides have:
+    v2.0 has no `count`, v2.x has no quantiles.
+    """
+    try:
+        chosen = first.chosen is not None
+        if all(side.dataset.version.has_episode_stats for side in (first, second)):
+            for episode, a, b in _paired(first, second):
+                _compare(a, b, episode, second, ledger)
+            if not chosen:
+                _compare_whole(first, second, ledger)
+        elif not chosen:
+            _compare(first.dataset.stats(), second.dataset.stats(), None, second, ledger)
+    except RoboreelError as error:
+        what = f"cannot be compared: {error}"
+        ledger.noted(Difference(kind="statistics", what=what), fold="unreadable")
+
+
+def _compare_whole(first: Side, second: Side, ledger: Ledger) -> None:
+    """Compare `stats.json` of two datasets that have statistics per episode beside it."""
+    if first.dataset.total_episodes != second.dataset.total_episodes:
+        return  # they describe other episodes
+    a, b = first.dataset.whole_stats(), second.dataset.whole_stats()
+    if a is None or b is None:
+        same_version = first.dataset.version is second.dataset.version
+        if (a is None) != (b is None) and same_version:
+            which = "second" if a is None else "first"
+            what = f"only the {which} has statistics of the whole dataset"
+            found = Difference(kind="statistics", what=what, path=GLOBAL_STATS)
+            ledger.noted(found, fold="whole")
+        return
+    _compare(a, b, None, second, ledger, place="of the whole dataset: ")
+
+
+def _paired(first: Side, second: Side) -> Iterator[tuple[int, Stats, Stats]]:
+    """(position, statistics of both) of each episode; few are kept where both are in one order."""
+    waiting: tuple[dict[int, Stats], dict[int, Stats]] = ({}, {})
+    streams = [_placed(side) for side in (first, second)]
+    while True:
+        found = [next(stream, None) for stream in streams]
+        if found == [None, None]:
+            break
+        for side, entry in enumerate(found):
+            if entry is None:
+                continue
+            episode, stats = entry
+            other = waiting[1 - side].pop(episode, None)
+            if other is None:
+                waiting[side][episode] = stats
+            else:
+                yield (episode, stats, other) if side == 0 else (episode, other, stats)
+    for episode, stats in sorted(waiting[0].items()):
+        yield episode, stats, {}
+    for episode, stats in sorted(waiting[1].items()):
+        yield episode, {}, stats
+
+
+def _placed(side: Side) -> Iterator[tuple[int, Stats]]:
+    """(position, statistics by judged name) as stored."""
+    position = {side.numbers[place]: pair for pair, place in enumerate(side.place)}
+    for number, stats in side.dataset.episode_stats():
+        if number in position:
+            yield position[number], stats
+
+
+def _compare(
+    first: Stats,
+    second: Stats,
+    episode: int | None,
+    side: Side,
+    ledger: Ledger,
+    *,
+    place: str = "",
+) -> None:
+    """Note what differs; `place` says what it is of, where that is not an episode."""
+    a, b = first, {side.judged(name): parts for name, parts in second.items()}
+    for name in dict.fromkeys([*a, *b]):
+        if name not in a or name not in b:
+            which = "first" if name in a else "second"
+            what = f"{place}only the {which} has statistics of this name"
+            found = Difference(kind="statistics", what=what, episode=episode, column=name)
+            ledger.noted(found, fold=which + place)
+            continue
+        what = _unlike(a[name], b[name])
+        if what:
+            found = Difference(kind="statistics", what=place + what, episode=episode, column=name)
+            ledger.noted(found, fold=place)
+
+
+def _unlike(a: FeatureStats, b: Mapping[str, object]) -> str:
+    """The statistic that differs most between two, in words; empty where none does."""
+    worst, said = -1.0, ""
+    for key in [key for key in a if key in b]:
+        x, y = np.asarray(a[key], np.float64), np.asarray(b[key], np.float64)
+        if x.shape != y.shape:
+            return f"{key} of shape {list(x.shape)} against {list(y.shape)}"
+        if np.array_equal(x, y):
+            continue
+        same = np.isclose(x, y, rtol=_ROUNDING, atol=_ROUNDING**2, equal_nan=True)
+        if same.all():
+            continue
+        with np.errstate(all="ignore"):
+            apart = np.where(same, 0.0, np.abs(x - y) / np.maximum(np.abs(x), np.abs(y)))
+        far = np.where(np.isnan(apart), np.inf, apart)
+        at = int(far.argmax())
+        if float(far.flat[at]) > worst:
+            worst, said = float(far.flat[at]), f"{key} {x.flat[at]:.9g} against {y.flat[at]:.9g}"
+    return said

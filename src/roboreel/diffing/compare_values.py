@@ -1,0 +1,217 @@
+"""Compare two arrays of values bit for bit, whatever Arrow type holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roboreel.format.feature import is_list
+from roboreel.types import Bools
+
+_SHOWN = 60
+
+
+@lru_cache(maxsize=1024)
+def meaning(type_: pa.DataType) -> Hashable:
+    """What values of a type are, without how Arrow lays them out: equal where bits can be compared."""
+    if isinstance(type_, pa.BaseExtensionType):
+        return meaning(type_.storage_type)
+    if pa.types.is_dictionary(type_):
+        return meaning(type_.value_type)
+    if is_list(type_):
+        return ("list", meaning(type_.value_type))
+    if pa.types.is_struct(type_):
+        fields = [type_.field(i) for i in range(type_.num_fields)]
+        return ("struct", frozenset((item.name, meaning(item.type)) for item in fields))
+    if _is_text(type_):
+        return "string"
+    if _is_bytes(type_):
+        return "binary"
+    return str(type_)
+
+
+def stored(array: pa.Array) -> pa.Array:
+    """The array without extension type and dictionary."""
+    if isinstance(array, pa.ExtensionArray):
+        return stored(array.storage)
+    if pa.types.is_dictionary(array.type):
+        return array.dictionary_decode()
+    return array
+
+
+def differing(a: pa.Array, b: pa.Array) -> Bools:
+    """(n,) True where two arrays of n values differ in any bit: other NaNs, and 0.0 against -0.0, too.
+
+    Args:
+        a: any array.
+        b: an array of the same length, of a type with the same `meaning`.
+    """
+    a, b = stored(a), stored(b)
+    if is_list(a.type):
+        return _lists_differ(a, b)
+    here, there = valid(a), valid(b)
+    differs: Bools = here != there
+    both = here & there
+    if pa.types.is_struct(a.type):
+        for name in [a.type.field(i).name for i in range(a.type.num_fields)]:
+            inner = differing(pc.struct_field(a, name), pc.struct_field(b, name))
+            differs |= both & inner
+    elif pa.types.is_boolean(a.type):
+        differs |= both & (_truths(a) != _truths(b))
+    elif _is_text(a.type) or _is_bytes(a.type):
+        differs |= both & _bytes_differ(a, b)
+    elif _is_fixed_width(a.type):
+        differs |= both & _words_differ(_words(a), _words(b))
+    elif not pa.types.is_null(a.type):
+        pairs = zip(a.to_pylist(), b.to_pylist(), strict=True)
+        differs |= both & np.array([_bits(x) != _bits(y) for x, y in pairs], dtype=np.bool_)
+    return differs
+
+
+def valid(array: pa.Array) -> Bools:
+    """(n,) True where there is a value."""
+    if not array.null_count:
+        return np.ones(len(array), dtype=np.bool_)
+    return np.asarray(array.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def list_lengths(array: pa.Array) -> npt.NDArray[np.int64]:
+    """(n,) lengths of lists; -1 where there is none."""
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
+    return np.where(valid(array), lengths, -1).astype(np.int64)
+
+
+def without_single_lists(array: pa.Array) -> pa.Array | None:
+    """The values of lists of one (null where there is no list), or None where any has another length."""
+    lengths = list_lengths(array)
+    if not np.isin(lengths, (-1, 1)).all():
+        return None
+    items = pc.list_flatten(array)
+    if len(items) == len(array):
+        return items
+    there = lengths == 1
+    places = np.where(there, np.cumsum(there) - 1, 0)
+    return items.take(pa.array(places, mask=~there))
+
+
+def first_values(a: pa.Array, b: pa.Array, row: int) -> str:
+    """The values of two arrays in a row, shortened: `0.5 against 0.25`, of lists the first that differ."""
+    return _against(stored(a).slice(row, 1), stored(b).slice(row, 1))
+
+
+def _against(a: pa.Array, b: pa.Array) -> str:
+    """Two arrays of one value each, in words."""
+    if is_list(a.type) and not (a.null_count or b.null_count):
+        lengths = int(list_lengths(a)[0]), int(list_lengths(b)[0])
+        if lengths[0] != lengths[1]:
+            return f"{lengths[0]} values against {lengths[1]}"
+        inner = stored(pc.list_flatten(a)), stored(pc.list_flatten(b))
+        at = int(np.flatnonzero(differing(*inner))[0])
+        return f"value {at}: {_against(inner[0].slice(at, 1), inner[1].slice(at, 1))}"
+    x, y = _python(a), _python(b)
+    if isinstance(x, bytes) and isinstance(y, bytes):
+        return _bytes_against(x, y)
+    texts = _shown(a, x), _shown(b, y)
+    if texts[0] == texts[1]:
+        bits = [
+            _words(part)[0].tobytes()[::-1].hex() if _is_fixed_width(a.type) else ""
+            for part in (a, b)
+        ]
+        texts = f"{texts[0]} (bits {bits[0]})", f"{texts[1]} (bits {bits[1]})"
+    return f"{texts[0]} against {texts[1]}"
+
+
+def _python(array: pa.Array) -> object:
+    """The only value of an array."""
+    try:
+        return array[0].as_py()
+    except (ValueError, OverflowError):  # nanoseconds, which Python's own types do not have
+        return " ".join(str(array).split())
+
+
+def shortened(value: object) -> str:
+    """A value as text, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 2]} …"
+
+
+def _shown(array: pa.Array, value: object) -> str:
+    if isinstance(value, float) and pa.types.is_float32(array.type):
+        return str(np.float32(value))
+    return shortened(value)
+
+
+def _bytes_against(x: bytes, y: bytes) -> str:
+    at = next(
+        (i for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q), min(len(x), len(y))
+    )
+    return f"{len(x)} bytes against {len(y)}, the first other at {at}"
+
+
+def _lists_differ(a: pa.Array, b: pa.Array) -> Bools:
+    here, there = list_lengths(a), list_lengths(b)
+    differs: Bools = here != there
+    rest = np.flatnonzero(~differs & (here > 0))
+    if differs.any():
+        a, b = a.take(pa.array(rest)), b.take(pa.array(rest))
+    items = differing(pc.list_flatten(a), pc.list_flatten(b))
+    if items.any():
+        differs[np.repeat(rest, here[rest])[items]] = True
+    return differs
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
+
+
+def _is_bytes(type_: pa.DataType) -> bool:
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return any(kind(type_) for kind in kinds)
+
+
+def _is_fixed_width(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_primitive(type_) or pa.types.is_decimal(type_))
+
+
+def _truths(array: pa.Array) -> Bools:
+    return np.asarray(pc.fill_null(array, False).to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def _bytes_differ(a: pa.Array, b: pa.Array) -> Bools:
+    if a.type != b.type or pa.types.is_fixed_size_binary(a.type):
+        a, b = a.cast(pa.large_binary()), b.cast(pa.large_binary())
+    unequal = pc.fill_null(pc.not_equal(a, b), False)
+    return np.asarray(unequal.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def _words(array: pa.Array) -> npt.NDArray[np.uint8]:
+    """(n, width) the bytes of values of one width."""
+    width = array.type.bit_width // 8
+    data = array.buffers()[1]
+    if data is None:
+        return np.zeros((len(array), width), dtype=np.uint8)
+    flat = np.frombuffer(data, dtype=np.uint8)
+    return flat[array.offset * width : (array.offset + len(array)) * width].reshape(-1, width)
+
+
+def _words_differ(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> Bools:
+    if a.shape[1] in (1, 2, 4, 8):
+        word = f"u{a.shape[1]}"
+        return np.asarray(a.view(word)[:, 0] != b.view(word)[:, 0], dtype=np.bool_)
+    return np.asarray((a != b).any(axis=1), dtype=np.bool_)
+
+
+def _bits(value: object) -> object:
+    """A value of Python's as something that compares by its bits."""
+    if isinstance(value, float):
+        return np.float64(value).tobytes()
+    if isinstance(value, (list, tuple)):
+        return [_bits(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _bits(item) for key, item in value.items()}
+    return value

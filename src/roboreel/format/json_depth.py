@@ -1,0 +1,25 @@
+"""How deep the values of a JSON document nest."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+_DEEPEST = 64
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_BESIDES_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def is_deep(document: bytes) -> bool:
+    """True where a JSON document has objects and lists within each other beyond what anyone means.
+
+    Python's and Arrow's own ways through nested values end in a recursion without a bottom.
+    """
+    if document.count(b"[") + document.count(b"{") <= _DEEPEST:
+        return False
+    escapes = b"\\" in document
+    outside = _STRINGS.sub(b"", document) if escapes else b"".join(document.split(b'"')[::2])
+    brackets = np.frombuffer(outside.translate(None, _BESIDES_BRACKETS), dtype=np.uint8)
+    steps = (brackets & 2).astype(np.int32) - 1  # 1 for each that opens, -1 for each that closes
+    return bool(steps.cumsum().max(initial=0) > _DEEPEST)

@@ -1,0 +1,1 @@
+"""The facade: one function per operation."""

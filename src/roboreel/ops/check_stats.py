@@ -1,0 +1,160 @@
+"""Statistics without a result: stored ones against fresh ones, cameras among them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from roboreel.checking.stats_check import compare_statistics
+from roboreel.checking.stats_report import StatsReport
+from roboreel.checking.stored_matrices import StoredFeature
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.open import open_dataset
+from roboreel.edit.recompute import CameraChoice, refuse_unknown
+from roboreel.edit.view import whole_view
+from roboreel.errors import DatasetError, PlanError, StorageError
+from roboreel.format.depth import has_camera_stats
+from roboreel.format.model import EPISODE
+from roboreel.ops.inputs import surveyed
+from roboreel.plan.compile import compile_view
+from roboreel.plan.plan import SOURCE_EPISODE, MeasureCamera, Plan
+from roboreel.runner.executors import make_executor, usual_executor
+from roboreel.runner.whole_quantiles import whole_camera_quantiles
+from roboreel.runner.work import OpFailure, work_of
+from roboreel.runner.worker import attempt
+from roboreel.stats.feature_stats import FeatureStats, quantile_name
+from roboreel.stats.pixel_counts import CameraCounts
+from roboreel.types import Floats
+
+
+def check_stats(
+    dataset: Dataset | str | os.PathLike[str],
+    *,
+    features: Iterable[str] | None = None,
+    cameras: CameraChoice = "none",
+    workers: int = 1,
+    patience: float = 1.0,
+) -> StatsReport:
+    """Hold the stored statistics against fresh ones, and say what explains each difference.
+
+    Nothing is written. Numeric features are computed from all rows; cameras on request.
+
+    Args:
+        dataset: an open dataset, or where one lies.
+        features: those to look at; by default all.
+        cameras: `sample` decodes a sample of each episode's pictures, `all` every picture, `none` nothing:
+            then only impossible values are told.
+        workers: processes that read and decode.
+        patience: as in `roboreel.run`.
+
+    Raises:
+        UsageError: there is no such feature, or a choice is unknown.
+        StorageError, DatasetError: the dataset cannot be read.
+        RunError: a worker process died.
+    """
+    dataset = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
+    chosen = None if features is None else set(features)
+    refuse_unknown(dataset.as_view(), chosen or (), cameras)
+    found = _Measured()
+    if cameras != "none":
+        every = cameras == "all"
+        found = _cameras(dataset, chosen, every, workers=workers, patience=patience)
+    return compare_statistics(
+        dataset,
+        features=chosen,
+        cameras=found.episodes,
+        whole_cuts=found.whole_cuts,
+        failed=sorted(found.failed),
+        workers=workers,
+    )
+
+
+@dataclass(slots=True)
+class _Measured:
+    """Statistics of cameras, and why some could not be measured: the others are."""
+
+    episodes: dict[str, StoredFeature] = field(default_factory=dict)
+    whole_cuts: dict[str, dict[str, Floats]] = field(default_factory=dict)
+    """(1, channels) quantiles of all episodes together, by camera and name."""
+    failed: list[str] = field(default_factory=list)
+
+
+def _cameras(
+    dataset: Dataset, chosen: Collection[str] | None, every: bool, *, workers: int, patience: float
+) -> _Measured:
+    wanted = [
+        name
+        for name, feature in dataset.features.items()
+        if has_camera_stats(feature) and (chosen is None or name in chosen)
+    ]
+    if not wanted:
+        return _Measured()
+    try:
+        plan = _plan(dataset, wanted, every)
+    except (DatasetError, StorageError, PlanError) as error:
+        return _Measured(failed=[f"no camera can be measured: {error}"])
+    found = _Measured(failed=[str(problem) for problem in plan.skipped])
+    pixels = CameraCounts()
+    row_of = _rows(dataset, plan)
+    name = usual_executor(workers, decodes=True)
+    executor = make_executor(name, workers, patience=patience)
+    for outcome in executor.run(work_of(plan, os.curdir), attempt):
+        op = plan.ops[outcome.number]
+        if isinstance(outcome, OpFailure):
+            found.failed.append(outcome.message)
+        elif isinstance(op, MeasureCamera):
+            stats = [one[op.camera] for block in outcome.stats for one in block.each()]
+            rows = row_of[op.episodes.start : op.episodes.stop]
+            _put(found.episodes, op.camera, rows, stats, len(dataset.episodes))
+            for camera, counted in outcome.pixels.items():
+                pixels.add(camera, counted)
+    shares = plan.table.quantiles
+    for camera, cuts in whole_camera_quantiles(plan, pixels).items():
+        names = map(quantile_name, shares)
+        found.whole_cuts[camera] = dict(zip(names, cuts[:, None], strict=True))
+    return found
+
+
+def _plan(dataset: Dataset, cameras: Sequence[str], every: bool) -> Plan:
+    """The ops that measure, of the plan that would recompute."""
+    view = whole_view(dataset).recompute(cameras, cameras="all" if every else "sample")
+    refused = {p.column for p in dataset.problems if p.severity == "error"}
+    view = view.with_target(
+        on_broken="skip", allow_missing=[n for n in dataset.features if n not in refused]
+    )
+    plan = compile_view(view, surveyed(view, 1, {}))
+    return replace(plan, ops=tuple(op for op in plan.ops if isinstance(op, MeasureCamera)))
+
+
+def _rows(dataset: Dataset, plan: Plan) -> list[int]:
+    """The row in the dataset's table of episodes of each episode of the plan."""
+    row = {number: at for at, number in enumerate(dataset.episodes[EPISODE].to_pylist())}
+    return [row[number] for number in plan.inputs[SOURCE_EPISODE].to_pylist()]
+
+
+def _put(
+    found: dict[str, StoredFeature],
+    camera: str,
+    rows: Sequence[int],
+    stats: Sequence[FeatureStats],
+    episodes: int,
+) -> None:
+    for row, parts in zip(rows, stats, strict=True):
+        if camera not in found:
+            shape = parts["mean"].shape
+            values = {
+                key: np.full((episodes, value.size), np.nan)
+                for key, value in parts.items()
+                if key != "count"
+            }
+            none, zeros = np.zeros(episodes, dtype=np.bool_), np.zeros(episodes, dtype=np.int64)
+            found[camera] = StoredFeature(shape, values, none, zeros)
+        feature = found[camera]
+        for key, value in parts.items():
+            if key != "count":
+                feature.values[key][row] = value.reshape(-1)
+        feature.have[row] = True
+        feature.count[row] = int(parts["count"][0])

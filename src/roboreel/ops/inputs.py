@@ -1,0 +1,127 @@
+"""What a plan is made of beside the view: surveys, encoders that work, videos from elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.edit.add_videos import with_clips
+from roboreel.edit.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder_settings
+from roboreel.edit.episode_slices import Pieces
+from roboreel.edit.view import Clips, View
+from roboreel.errors import PlanError
+from roboreel.format.feature import SUBTASK_INDEX
+from roboreel.format.inventory import Inventory
+from roboreel.format.model import EPISODE, SUBTASK_TABLE
+from roboreel.runner.codec_check import encoder_that_works
+from roboreel.storage.fs import open_root
+from roboreel.survey.external_videos import Wanted, clip_feature, find_clips, survey_clips
+from roboreel.survey.survey import survey
+from roboreel.survey.survey_slices import survey_pieces
+
+
+def add_video(
+    view: Dataset | View, name: str, videos: str | os.PathLike[str] | Sequence[str]
+) -> View:
+    """The view with one camera more, of videos that lie elsewhere: they are copied packet by packet.
+
+    Args:
+        view: a dataset or view.
+        name: the camera's name.
+        videos: a folder with a video for each episode, in the order of their names; or the files, in order.
+
+    Raises:
+        UsageError: the name is taken, or there is not one video for each episode.
+        StorageError: the first of them cannot be read.
+    """
+    view = view.as_view()
+    places = (
+        videos
+        if isinstance(videos, Sequence) and not isinstance(videos, str)
+        else os.fspath(videos)
+    )
+    folder, names = find_clips(places)
+    return with_clips(
+        view, clip_feature(name, folder, names[0], view.model.info.fps), folder, names
+    )
+
+
+def surveyed(view: View, workers: int, known: dict[str, Inventory]) -> list[Inventory]:
+    """What the files of each source hold, by the view's pieces of it."""
+    found = []
+    for number, source in enumerate(view.sources):
+        dataset = cast("Dataset", source.dataset)
+        without = source.removed & set(dataset.cameras)
+        without |= {
+            camera
+            for camera in dataset.missing_cameras
+            if source.renamed.get(camera, camera) in view.target.allow_missing
+        }
+        key = "\n".join([dataset.url, *sorted(without)])
+        if key not in known:
+            known[key] = survey(dataset, workers=workers, without=without)
+        here = np.flatnonzero(view.pieces.source == number)
+        pieces = view.pieces.take(here)
+        inventory = survey_pieces(dataset, known[key], pieces.row, pieces.start, pieces.stop)
+        for camera, clips in source.clips.items():
+            wanted = _wanted(dataset, clips, pieces, inventory, known[key])
+            folder = open_root(clips.folder)
+            inventory = survey_clips(inventory, camera, folder, wanted, dataset.fps)
+        found.append(inventory)
+    return found
+
+
+def _wanted(
+    dataset: Dataset, clips: Clips, pieces: Pieces, inventory: Inventory, whole: Inventory
+) -> list[Wanted]:
+    """What the pieces of a dataset need of videos that are added."""
+    numbers = dataset.episodes[EPISODE].to_pylist()
+    return [
+        Wanted(
+            name=clips.names[row],
+            episode=numbers[row],
+            start=start,
+            rows=rows,
+            whole=int(whole.rows[row]),
+        )
+        for row, start, rows in zip(
+            pieces.row.tolist(), pieces.start.tolist(), inventory.rows.tolist(), strict=True
+        )
+    ]
+
+
+def with_encoders(view: View) -> View:
+    """The view with an encoder's name for `auto`: the first hardware encoder that works, else AV1's."""
+    found = {}
+    for camera, encoding in view.encodings.items():
+        found[camera] = _that_works(encoding) if encoding.vcodec == AUTO else encoding
+    target = view.target
+    if target.reencoding.vcodec == AUTO:
+        works = _that_works(Encoding(**target.reencoding.given)).vcodec
+        target = replace(target, reencoding=replace(target.reencoding, vcodec=works))
+    return replace(view, encodings=found, target=target)
+
+
+def _that_works(encoding: Encoding) -> Encoding:
+    tried = [replace(encoding, vcodec=name) for name in (*HARDWARE, SOFTWARE)]
+    return tried[encoder_that_works([encoder_settings(one) for one in tried])]
+
+
+def require_one_subtask_list(view: View) -> None:
+    """Raise `PlanError` where numbers in rows would stand for other texts than they did."""
+    lists = {
+        source.dataset.url: cast("Dataset", source.dataset).root.read(SUBTASK_TABLE)
+        for source in view.sources
+        if SUBTASK_TABLE in source.model.extra_files and SUBTASK_INDEX in source.model.info.features
+    }
+    if len(set(lists.values())) > 1:
+        urls = ", ".join(f"'{url}'" for url in lists)
+        raise PlanError(
+            f"{urls} have different '{SUBTASK_TABLE}', and '{SUBTASK_INDEX}' counts in it: remove the"
+            " feature from them first"
+        )

@@ -1,0 +1,99 @@
+"""Functions under the names and arguments that users know from other projects' scripts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from roboreel.dataset.open import open_dataset
+from roboreel.errors import UsageError
+from roboreel.format.version import FormatVersion, parse_version
+from roboreel.ops.write import convert, finished_report
+
+if TYPE_CHECKING:
+    from roboreel.edit.targets import VideoBackend
+    from roboreel.runner.executors import ExecutorName
+    from roboreel.runner.run_report import Report
+    from roboreel.storage.staging import Leftovers
+
+_Path = str | os.PathLike[str]
+
+
+def convert_dataset(
+    repo_id: str | None = None,
+    root: _Path | None = None,
+    push_to_hub: bool = False,
+    delete_old_stats: bool = True,
+    branch: str | None = None,
+    num_workers: int = 4,
+    video_backend: VideoBackend = "pyav",
+    use_process_pool: bool = True,
+    *,
+    to: str | FormatVersion = FormatVersion.V21,
+    out: _Path | None = None,
+    local_dir: _Path | None = None,
+    max_workers: int | None = None,
+    backend: VideoBackend | None = None,
+    leftovers: Leftovers = "refuse",
+    allow_missing: Iterable[str] = (),
+) -> Report:
+    """Convert a local v2.0 dataset to v2.1: `convert`, with the arguments of the scripts that did so before.
+
+    Statistics are computed per episode, and merged held against the old ones [`stats.agree`]. As in those
+    scripts the dataset itself is converted, unless `out` is given; the original stays beside it as
+    `NAME.before-TIME`.
+
+    Args:
+        repo_id: the dataset's name; where neither `root` nor `local_dir` is given, its folder.
+        root: the dataset's folder.
+        push_to_hub: must be False: nothing is uploaded.
+        delete_old_stats: False keeps `meta/stats.json` beside the new statistics.
+        branch: must be None: it names a branch of a hub.
+        num_workers: threads or processes to use.
+        video_backend: what decodes videos: `pyav`, `torchcodec` or `decord`.
+        use_process_pool: False uses threads, which cannot be stopped where a decoder hangs.
+        to: the version to write.
+        out: the folder to make instead of converting in place.
+        local_dir: another name of `root`.
+        max_workers: another name of `num_workers`.
+        backend: another name of `video_backend`.
+        leftovers: what to do with what an earlier run left: `refuse`, `resume` or `clean`.
+        allow_missing: actions, states and cameras that the result may lack, as their files are missing.
+
+    Raises:
+        UsageError: an argument asks for what only a hub has, or contradicts another.
+        PlanError, RunError, StorageError, DatasetError: as `convert`.
+
+    Example:
+        >>> import roboreel, roboreel.testing, tempfile, pathlib
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> source = roboreel.testing.make_dataset(folder / "a", version="v2.0", episodes=(5, 3))
+        >>> roboreel.convert_dataset("me/a", root=source, num_workers=1).version
+        'v2.1'
+    """
+    if push_to_hub or branch is not None:
+        raise UsageError("convert_dataset writes a local folder: upload it yourself, to any branch")
+    if root is not None and local_dir is not None:
+        raise UsageError("root and local_dir are two names of one thing: give either")
+    folder = root if root is not None else local_dir if local_dir is not None else repo_id
+    if folder is None:
+        raise UsageError("give the dataset's folder as root")
+    if leftovers == "resume" and (done := finished_report(folder, out)) is not None:
+        return done
+    dataset = open_dataset(folder)
+    if out is None and dataset.version is parse_version(to):
+        raise UsageError(f"'{os.fspath(folder)}' is {dataset.version} already")
+    executor: ExecutorName = "process" if use_process_pool else "thread"
+    return convert(
+        dataset,
+        to=to,
+        out=out,
+        in_place=out is None,
+        workers=num_workers if max_workers is None else max_workers,
+        executor=executor,
+        leftovers=leftovers,
+        video_backend=video_backend if backend is None else backend,
+        keep_old_stats=not delete_old_stats,
+        allow_missing=allow_missing,
+    )

@@ -1,0 +1,99 @@
+"""Where results go: what a run left there, and what may make room for one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.open import open_dataset
+from roboreel.edit.view import View
+from roboreel.errors import UsageError
+from roboreel.format.model import DATA_PATH, is_client_note, video_path
+from roboreel.plan.plan import Plan
+from roboreel.runner.ledger import ops_noted
+from roboreel.runner.requirements import refuse_replacing
+from roboreel.runner.run_report import Report
+from roboreel.storage import staging
+from roboreel.storage.originals import require_room_for_original
+from roboreel.storage.staging import staging_place
+
+
+def place_of(view: View) -> str:
+    """Where the one dataset of a view lies.
+
+    Raises:
+        UsageError: there are several, or it cannot be replaced.
+    """
+    urls = [source.dataset.url for source in view.sources]
+    if len(urls) > 1:
+        raise UsageError("several datasets have no one place: give the folder to make (-o)")
+    refuse_replacing(urls[0])
+    require_room_for_original(urls[0])
+    return urls[0]
+
+
+def finished_report(
+    source: Dataset | str | os.PathLike[str], out: str | os.PathLike[str] | None
+) -> Report | None:
+    """The report of a run that was killed while its result got its place; None where there was none."""
+    return recover(out or (source.url if isinstance(source, Dataset) else source))
+
+
+def recover(path: str | os.PathLike[str]) -> Report | None:
+    """Finish a run that was killed while its result got its place: what `--resume` does first.
+
+    Where a dataset was being replaced (`in_place`), it is not at its path after that until it is recovered.
+
+    Args:
+        path: the output of the run, or the dataset that it was to replace.
+
+    Returns:
+        The report of that run; None where there was none, and nothing is done.
+
+    Raises:
+        StorageError: the result cannot be moved to its path.
+    """
+    recovered = None if "://" in os.fspath(path) else staging.recover(path)
+    if recovered is None:
+        return None
+    report = Report.from_json(recovered.report)
+    return replace(report, kept=recovered.original and os.path.basename(recovered.original))
+
+
+def kept_work(out: str | os.PathLike[str]) -> str | None:
+    """What an interrupted run to `out` left, in a sentence; None where it left nothing."""
+    folder = staging_place(out)
+    done = ops_noted(folder)
+    if not done:
+        return None
+    return (
+        f"{done} finished ops are kept in '{folder}':"
+        " run again with --resume to go on from there, or with --clean to start over"
+    )
+
+
+def refuse_discarding(plan: Plan) -> None:
+    """Raise `UsageError` where the original holds what the result does not."""
+    (one,) = plan.sources  # in place there is but one
+    source = open_dataset(one.url, follow_links=one.follow_links)
+    wanted = set(plan.files) | _named_by_documents(source)  # leaving episodes out was asked for
+    lost = [f"'{name}'" for name in source.files if name not in wanted and not is_client_note(name)]
+    lost += [
+        f"'{problem.path or problem.column}'"
+        for problem in source.problems
+        if problem.rule in ("file.link", "file.name", "video.missing")
+    ]
+    lost += sorted({f"episode {problem.episode}" for problem in plan.skipped})
+    if lost:
+        more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+        raise UsageError(
+            "the original holds what the result does not, and would be lost:"
+            f" {', '.join(lost[:5])}{more}; without --discard-original it is kept"
+        )
+
+
+def _named_by_documents(source: Dataset) -> set[str]:
+    """The files that hold a dataset's rows and pictures."""
+    columns = [DATA_PATH, *(video_path(camera) for camera in source.cameras)]
+    return {path for column in columns for path in source.episodes[column].unique().to_pylist()}

@@ -1,0 +1,136 @@
+"""Writing the parts of a dataset beside each other: all are planned before the first is written.
+
+A note in their folder says which plans the parts come of, so that a later run can tell a part that this one
+finished from a folder of the same name. It counts only where it was written, as a ledger does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from roboreel.edit.view import View
+from roboreel.errors import StorageError, UsageError
+from roboreel.format.inventory import Inventory
+from roboreel.ops.write import plan_write
+from roboreel.plan.plan import Plan
+from roboreel.runner.fingerprint import fingerprint
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.modes import PRIVATE
+from roboreel.storage.names import local_path
+from roboreel.storage.recovery import remove
+from roboreel.storage.staging import recover, refuse_existing
+from roboreel.storage.staging_folder import PLANS, read_note, refuse_planted, take, write_note
+
+_NOTES = ".roboreel-parts"
+_TIMEOUT_S = 1.0
+_PLANNED = ".planned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What is to be written into one folder."""
+
+    folder: str
+    plans: Mapping[str, Plan]
+    """Of the parts that are still to be written, by name."""
+    finished: tuple[str, ...]
+    """Names of the parts that an earlier run has written."""
+    fingerprints: Mapping[str, str]
+    """Of the plans of all parts."""
+
+    @contextlib.contextmanager
+    def written(self) -> Iterator[None]:
+        """A block in which the plans are run: no other run writes parts into the folder meanwhile.
+
+        A later run can tell what this one finished.
+
+        Raises:
+            UsageError: another run is at work there.
+        """
+        notes = Path(self.folder) / _NOTES
+        try:
+            lock = take(notes, timeout_s=_TIMEOUT_S)
+        except OSError as error:
+            raise StorageError(f"cannot write '{self.folder}': {error.strerror}") from error
+        with lock:
+            write_note(LocalRoot(notes, modes=PRIVATE), PLANS, {"plans": dict(self.fingerprints)})
+            for name in self.finished:
+                recover(os.path.join(self.folder, name))
+            try:
+                yield
+            except BaseException:
+                if not any(
+                    _is_there(os.path.join(self.folder, name)) for name in self.fingerprints
+                ):
+                    self._remove(notes)
+                raise
+            self._remove(notes)
+
+    def _remove(self, notes: Path) -> None:
+        with contextlib.suppress(OSError):
+            remove(notes)
+
+
+def plan_parts(
+    views: Mapping[str, View],
+    *,
+    out: str | os.PathLike[str],
+    workers: int = 1,
+    resume: bool = False,
+) -> Parts:
+    """Plan the writing of views into folders below one. Nothing is written.
+
+    Args:
+        views: what to write, by the name of its folder.
+        out: the folder of all.
+        workers: processes that may look through the files, where they are many.
+        resume: True to pass over parts that an earlier run with the same plans has written.
+
+    Raises:
+        UsageError: a part's folder exists.
+        PlanError: a part cannot be written as asked.
+    """
+    folder = local_path(out)
+    noted = _noted(folder) if resume else {}
+    surveys: dict[str, Inventory] = {}
+    plans: dict[str, Plan] = {}
+    fingerprints: dict[str, str] = {}
+    for name, view in views.items():
+        place = os.path.join(folder, name)
+        there = name in noted and _is_there(place)
+        # what is there cannot be planned to appear there again
+        planned = place + _PLANNED if there else place
+        plan = plan_write(view, out=planned, workers=workers, surveys=surveys)
+        fingerprints[name] = fingerprint(plan)
+        if not there:
+            plans[name] = plan
+        elif noted[name] != fingerprints[name]:
+            raise UsageError(
+                f"'{place}' is there, of a run with another plan (other options, or a dataset that"
+                " has changed): choose another folder"
+            )
+    finished = tuple(name for name in views if name not in plans)
+    return Parts(folder=folder, plans=plans, finished=finished, fingerprints=fingerprints)
+
+
+def _is_there(place: str) -> bool:
+    try:
+        refuse_existing(place)
+    except UsageError:
+        return True
+    return False
+
+
+def _noted(folder: str) -> dict[str, str]:
+    """By part, the plan that an earlier run noted in this very folder."""
+    notes = Path(folder) / _NOTES
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        refuse_planted(notes, look_only=True)
+        note = read_note(notes, PLANS)
+        if note is not None and isinstance(note.get("plans"), dict):
+            return dict(note["plans"])
+    return {}

@@ -1,0 +1,163 @@
+"""Going back to what a dataset was before an edit in place."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from roboreel.dataset.open import open_dataset
+from roboreel.errors import StorageError, UsageError
+from roboreel.format.model import INFO
+from roboreel.parallel import stops_passed_over
+from roboreel.runner.requirements import refuse_replacing
+from roboreel.storage.exchange import put_back, remove_versions
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.names import local_path
+from roboreel.storage.originals import KeptVersion, kept_beside, name_before
+from roboreel.storage.staging import recover
+
+_Path = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """What `undo` did."""
+
+    path: str
+    """The dataset."""
+    restored: str
+    """The name that its content had until now."""
+    kept: str | None
+    """The name under which what was there is kept; None where it was removed, or there was nothing."""
+    replaced: bool
+    """True where something was there."""
+
+
+def kept_versions(path: _Path) -> tuple[KeptVersion, ...]:
+    """The earlier versions of a dataset that are kept beside it, newest first. Nothing is written.
+
+    Edits in place keep the original as `NAME.before-TIME`; `undo` keeps what it replaces as
+    `NAME.undone-TIME`.
+
+    Args:
+        path: the dataset's folder; it may be missing.
+
+    Raises:
+        UsageError: `path` is a URL, a link or a mount point: those are never replaced in place.
+        StorageError: there is no such folder, and no earlier version of it.
+
+    Example:
+        >>> import roboreel, roboreel.testing, tempfile, pathlib
+        >>> path = roboreel.testing.make_dataset(pathlib.Path(tempfile.mkdtemp()) / "pick", version="v2.1")
+        >>> report = roboreel.convert(path, to="v3.0", in_place=True)
+        >>> [version.kind for version in roboreel.kept_versions(path)]
+        ['before']
+    """
+    folder = local_path(path)
+    refuse_replacing(folder)
+    found = kept_beside(folder)
+    if not found and not os.path.isdir(folder):
+        raise StorageError(f"'{folder}': no such folder, and no earlier version is kept beside it")
+    return found
+
+
+def undo(path: _Path, *, version: str | None = None, discard_present: bool = False) -> Undone:
+    """Put an earlier version of a dataset back in its place.
+
+    What is there now is kept as `NAME.undone-TIME`, and can be put back in turn. Undoing again goes back one
+    edit more.
+
+    Args:
+        path: the dataset's folder.
+        version: name of the version to put back, from `kept_versions`; by default the newest original.
+        discard_present: True to remove what is there now, at the very end.
+
+    Raises:
+        UsageError: there is no such version, or a run is at work on the dataset.
+        DatasetError: the version cannot be opened; nothing is changed.
+        StorageError: likewise, or a folder cannot be renamed: all is as it was.
+
+    Example:
+        >>> import roboreel, roboreel.testing, tempfile, pathlib
+        >>> path = roboreel.testing.make_dataset(pathlib.Path(tempfile.mkdtemp()) / "pick", version="v2.1")
+        >>> report = roboreel.convert(path, to="v3.0", in_place=True)
+        >>> roboreel.undo(path).restored == report.kept
+        True
+        >>> roboreel.open(path).version.value
+        'v2.1'
+    """
+    folder = local_path(path)
+    finish_interrupted(folder)
+    chosen = version_named(folder, version)
+    open_dataset(chosen.path)
+    replaced = os.path.lexists(folder)
+    with stops_passed_over():
+        kept = put_back(folder, chosen, discard_present=discard_present)
+    return Undone(path=folder, restored=chosen.name, kept=kept, replaced=replaced)
+
+
+def remove_kept(path: _Path, *, keep: int) -> tuple[KeptVersion, ...]:
+    """Remove all earlier versions of a dataset but the newest; returns those that were removed.
+
+    Args:
+        path: the dataset's folder, which must be there.
+        keep: how many to keep, 0 or more.
+
+    Raises:
+        UsageError: `keep` is negative, or a run is at work on the dataset.
+        StorageError: there is no such folder, or one cannot be removed.
+    """
+    folder = local_path(path)
+    finish_interrupted(folder)
+    gone = removable(folder, keep=keep)
+    if gone:
+        remove_versions(folder, gone)
+    return gone
+
+
+def version_named(path: str, name: str | None) -> KeptVersion:
+    """The kept version of that name; without a name, the newest original.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = kept_versions(path)
+    if name is None:
+        found = tuple(one for one in found if one.kind == "before")
+    chosen = next((one for one in found if name in (None, one.name)), None)
+    if chosen is not None:
+        return chosen
+    if name is not None:
+        listed = ", ".join(f"'{one.name}'" for one in found) or "none"
+        raise UsageError(f"there is no version '{name}' of '{path}': kept are {listed}")
+    raise UsageError(f"no original of '{path}' is kept beside it{_other_name(path)}")
+
+
+def removable(path: str, *, keep: int) -> tuple[KeptVersion, ...]:
+    """The kept versions beyond the newest `keep` that are datasets: other folders stay.
+
+    Raises:
+        UsageError: `keep` is negative.
+        StorageError: the dataset itself is not there, so that an earlier version may be the only one.
+    """
+    if keep < 0:
+        raise UsageError(f"keep is {keep}, expected the number of versions to keep, 0 or more")
+    found = kept_versions(path)
+    if not os.path.isdir(path):
+        raise StorageError(f"'{path}' is not there: put a version back before you remove others")
+    return tuple(one for one in found[keep:] if LocalRoot(one.path).exists(INFO))
+
+
+def finish_interrupted(path: str) -> None:
+    """Finish an edit in place that was killed while the result took its place."""
+    refuse_replacing(path)
+    recover(path)
+
+
+def _other_name(path: str) -> str:
+    """A hint where the path is that of an earlier version itself."""
+    own = name_before(os.path.basename(os.path.abspath(path)))
+    return "" if own is None else f": it is an earlier version itself, of '{own}'; give that path"
+
+
+__all__ = ["KeptVersion", "Undone", "kept_versions", "remove_kept", "undo"]

@@ -1,0 +1,1 @@
+"""The compiler: a view and an inventory in, a plan out. Pure: no file is opened here."""

@@ -1,0 +1,306 @@
+"""What becomes of the videos: which packets go where, and what cannot be copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from roboreel.edit.encoding import encoder_settings
+from roboreel.edit.view import View
+from roboreel.errors import PlanError, Problem
+from roboreel.format import v2, v30
+from roboreel.format.inventory import CameraFacts, Inventory, StreamFacts
+from roboreel.format.layout import numbered
+from roboreel.format.model import EPISODE, video_path
+from roboreel.plan.grouping import parts_by, stretches_of
+from roboreel.plan.merge_sources import United
+from roboreel.plan.near_source import near_encodings
+from roboreel.plan.pack import batches, pack, runs
+from roboreel.plan.plan import CopyVideos, EncodeVideo, EpisodeRange, Op, RemuxVideo
+from roboreel.types import Bools, Int64
+
+_INSIDE = (
+    "starts or ends inside a GOP of its video file, or needs parameter sets that come earlier in it"
+)
+DEPTH_ENCODER = {
+    "codec": "libx265",
+    "g": "2",
+    "x265-params": "log-level=none:info=0:open-gop=0:frame-threads=2:lossless=1",
+}
+"""Settings for depth in hevc: what is encoded again is what was decoded."""
+ADVICE = "--vcodec h264"
+"""What helps where a codec has no encoder here."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPlan:
+    """One camera of the result; arrays are aligned with the result's episodes."""
+
+    paths: list[str]
+    start: Int64
+    """(episodes,) first frame of the episode in its new file."""
+    packets: Int64
+    """(episodes,) packets copied for the episode and not for one before it."""
+    joined: Bools
+    """(episodes,) True where the episode's frames go on, in one run, from those of the one before."""
+    ops: list[Op]
+
+
+def refuse_audio(view: United, inventory: Inventory) -> None:
+    """Raise `PlanError` where videos carry sound and that is not to be dropped."""
+    if view.target.drop_audio:
+        return
+    numbers = view.model.episodes[EPISODE].to_pylist()
+    problems = []
+    for camera, facts in inventory.cameras.items():
+        for row in view.rows.tolist():
+            if inventory.streams[int(facts.stream[row])].audio:
+                path = view.model.episodes[video_path(camera)][row].as_py()
+                problems.append(
+                    _problem("video.audio", "has an audio track", numbers[row], camera, path)
+                )
+                break
+    if problems:
+        summary = "videos carry sound, which LeRobot datasets have no place for: pass --drop-audio"
+        raise PlanError(summary, problems)
+
+
+def refuse_sizes(view: United, inventory: Inventory, copied: Iterable[str]) -> None:
+    """Raise `PlanError` where datasets that are put together differ in the size of a camera's pictures."""
+    if len(view.sources) < 2:
+        return
+    problems = []
+    for camera in copied:
+        known = inventory.cameras[camera].stream[view.rows]
+        streams = [inventory.streams[number] for number in sorted(set(known[known >= 0].tolist()))]
+        sizes = sorted({(stream.width, stream.height) for stream in streams})
+        if len(sizes) > 1:
+            said = ", ".join(f"{width}x{height}" for width, height in sizes)
+            problems.append(
+                Problem(
+                    rule="video.size",
+                    severity="error",
+                    message=f"pictures of {said}",
+                    column=camera,
+                )
+            )
+    if problems:
+        advice = "scale them to one size (merge --resize WIDTHxHEIGHT)"
+        raise PlanError(f"cameras differ in the size of their pictures: {advice}", problems)
+
+
+def refuse_cuts(view: United, inventory: Inventory, copied: Iterable[str]) -> None:
+    """Raise `PlanError` where episodes of copied cameras would have to be re-encoded, and may or can not."""
+    if not view.target.version.one_file_per_episode:
+        return
+    problems, lacking = [], False
+    for camera in copied:
+        facts = inventory.cameras[camera]
+        inside = view.rows[cut_inside(view, inventory, camera)]
+        depth = view.model.info.features[camera].is_depth
+        known = near_encodings(view, inventory, camera) if len(inside) else {}
+        for row in inside.tolist():
+            codec = inventory.streams[int(facts.stream[row])].codec
+            message = _INSIDE
+            if depth and view.target.reencode:
+                message += ", and depth is not re-encoded"
+            elif not depth and codec not in known:
+                lacking = True
+                message += f", and '{codec}' has no encoder here"
+            elif view.target.reencode:
+                continue
+            episode = view.model.episodes[EPISODE][row].as_py()
+            path = view.model.episodes[video_path(camera)][row].as_py()
+            problems.append(_problem("video.gop", message, episode, camera, path))
+    if problems:
+        options = [] if view.target.reencode else ["--allow-reencode"]
+        options += [ADVICE] if lacking else []
+        advice = f": pass {' '.join(options)} to re-encode them" if options else ""
+        raise PlanError(
+            f"{view.target.version} has a file per episode, and these episodes cannot be cut from"
+            f" theirs without re-encoding{advice}",
+            problems,
+        )
+
+
+def refuse_unused(of: View, ops: Sequence[Op]) -> None:
+    """Raise `PlanError` where settings of an encoder are given, and no video may be encoded."""
+    given = of.target.reencoding.given
+    if given and not of.target.reencode and not any(isinstance(op, EncodeVideo) for op in ops):
+        options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
+        raise PlanError(
+            f"{options} would have no effect: all videos are copied. To encode cameras, use"
+            f" `roboreel encode SRC {options}`"
+        )
+
+
+def cut_inside(view: United, inventory: Inventory, camera: str) -> Bools:
+    """(episodes of the result,) True where an episode starts or ends inside a GOP of its file."""
+    facts = inventory.cameras[camera]
+    return np.asarray(facts.packets[view.rows] != inventory.rows[view.rows], dtype=np.bool_)
+
+
+def compile_camera(view: United, inventory: Inventory, camera: str) -> CameraPlan:
+    """Where a camera's frames land, and the ops that bring them there."""
+    facts = inventory.cameras[camera]
+    if view.target.version.one_file_per_episode:
+        return _file_per_episode(view, inventory, camera, facts)
+    return _shared_files(view, inventory, camera, facts)
+
+
+def _shared_files(
+    view: United, inventory: Inventory, camera: str, facts: CameraFacts
+) -> CameraPlan:
+    rows = view.rows
+    info = view.model.info
+    limit = view.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
+    frames = inventory.rows[rows]
+    goes_on = _goes_on(view, facts, frames, camera)
+    kind = _stream_kinds(inventory, facts, rows, goes_on)
+    sources = view.model.episodes[video_path(camera)].take(rows).to_pylist()
+    files = pack(
+        facts.size_bytes[rows],
+        limit_mb=limit,
+        kind=kind,
+        stretch=stretches_of(view, sources),
+        join=view.view.join,
+    )
+    joined = goes_on.copy()
+    joined[[members.start for members in files]] = False
+    packets, lead = _packets(facts, rows, frames, joined)
+    before = np.cumsum(packets) - packets
+    start = np.zeros(len(rows), dtype=np.int64)
+    paths: list[str] = []
+    ops: list[Op] = []
+    for number, members in enumerate(files):
+        path = numbered(v30.VIDEO_TEMPLATE, number, info.chunks_size, camera=camera)
+        paths += [path] * len(members)
+        here = slice(members.start, members.stop)
+        start[here] = before[here] - before[members.start] + lead[here]
+        first = facts.start[rows[members.start]] - lead[members.start]
+        total = inventory.tidy_videos.get(sources[members.start] or "")
+        if first == 0 and bool(joined[here][1:].all()) and total == int(packets[here].sum()):
+            ops.append(_copies(camera, members, files=1))
+            continue
+        reason = _reason(members, int((packets[here] - frames[here]).sum()))
+        ops.append(RemuxVideo(camera=camera, episodes=members, files=1, reason=reason))
+    return CameraPlan(paths, start, packets, joined, ops)
+
+
+def _copies(camera: str, episodes: EpisodeRange, *, files: int) -> CopyVideos:
+    reason = f"video of {len(episodes)} episodes: nothing changes, copied byte for byte"
+    return CopyVideos(camera=camera, episodes=episodes, files=files, reason=reason)
+
+
+def _goes_on(view: United, facts: CameraFacts, frames: Int64, camera: str) -> Bools:
+    """(episodes,) True where an episode's frames follow, in one input, those of the one before."""
+    source = view.model.episodes[video_path(camera)].take(view.rows).to_pylist()
+    start = facts.start[view.rows]
+    follows = [
+        at > 0 and source[at] == source[at - 1] and start[at] == start[at - 1] + frames[at - 1]
+        for at in range(len(source))
+    ]
+    return np.array(follows, dtype=np.bool_)
+
+
+def _packets(facts: CameraFacts, rows: Int64, frames: Int64, joined: Bools) -> tuple[Int64, Int64]:
+    """(episodes,) packets copied for each episode, and those of them shown before it.
+
+    A run of joined episodes begins with the first one's lead and ends with what the last one hangs on.
+    """
+    lead = np.where(joined, 0, facts.lead[rows])
+    tail = facts.packets[rows] - facts.lead[rows] - frames
+    ends = ~np.append(joined[1:], False)
+    return lead + frames + np.where(ends, tail, 0), lead
+
+
+def _reason(members: EpisodeRange, hidden: int) -> str:
+    reason = f"packets of {len(members)} episodes copied into one file"
+    if hidden:
+        reason += f"; {hidden} frames that others hang on are kept, shown by no episode"
+    return reason
+
+
+def _stream_kinds(inventory: Inventory, facts: CameraFacts, rows: Int64, goes_on: Bools) -> Int64:
+    """(episodes,) equal numbers where packets may follow each other in a file.
+
+    Streams that differ only in their other tracks are one kind. Of those that can only begin a file, each
+    run is a kind of its own, of those that must begin one each episode. A run in which parameter sets change
+    stays together, as it is in its input, and nothing else follows it.
+    """
+    streams = [inventory.streams[stream] for stream in facts.stream[rows].tolist()]
+    run = np.cumsum(~goes_on).tolist()
+    changing = _changing(streams, run)
+    seen: dict[tuple[int, int, int], int] = {}
+    keys = []
+    for at, (stream, number) in enumerate(zip(streams, run, strict=True)):
+        if stream.first:
+            keys.append((stream.entry, number, at))
+        elif number in changing:
+            keys.append((-1, number, -1))
+        else:
+            keys.append((stream.entry, number if stream.apart else -1, -1))
+    return np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
+
+
+def _changing(streams: Sequence[StreamFacts], run: Sequence[int]) -> set[int]:
+    """The runs of episodes whose parameter sets are not the same from begin to end."""
+    sets: dict[int, str] = {}
+    found = set()
+    for stream, number in zip(streams, run, strict=True):
+        if sets.setdefault(number, stream.sets) != stream.sets:
+            found.add(number)
+    return found
+
+
+def _file_per_episode(
+    view: United, inventory: Inventory, camera: str, facts: CameraFacts
+) -> CameraPlan:
+    rows = view.rows
+    size = view.model.info.chunks_size
+    paths = v2.paths_of_episodes(v2.VIDEO_TEMPLATE, range(len(rows)), size, camera)
+    inside = cut_inside(view, inventory, camera)
+    sources = view.model.episodes[video_path(camera)].take(rows).to_pylist()
+    one_each = view.model.info.version.one_file_per_episode
+    tidy = np.array([inventory.tidy_videos.get(path or "", -1) for path in sources], dtype=np.int64)
+    whole = ((facts.start[rows] == 0) & (tidy == inventory.rows[rows])).tolist()
+    ops: list[Op] = []
+    for batch in batches(sources, one_file_each=one_each):
+        flags = (~inside[batch.start : batch.stop]).tolist()
+        for part in runs(flags, longest=len(flags)):
+            for members, copied in parts_by(whole, _shifted(part, batch.start)):
+                files = len(members)
+                if copied:
+                    ops.append(_copies(camera, members, files=files))
+                    continue
+                reason = f"packets of {files} episodes copied, a file each"
+                ops.append(RemuxVideo(camera=camera, episodes=members, files=files, reason=reason))
+    ops += _encodes(view, inventory, camera, np.flatnonzero(inside).tolist())
+    start, apart = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.bool_)
+    return CameraPlan(paths, start, facts.packets[rows], apart, ops)
+
+
+def _shifted(part: EpisodeRange, by: int) -> EpisodeRange:
+    return EpisodeRange(start=part.start + by, stop=part.stop + by)
+
+
+def _encodes(view: United, inventory: Inventory, camera: str, episodes: Sequence[int]) -> list[Op]:
+    ops: list[Op] = []
+    stream = inventory.cameras[camera].stream[view.rows]
+    encodings = near_encodings(view, inventory, camera) if episodes else {}
+    for episode in episodes:
+        codec = inventory.streams[int(stream[episode])].codec
+        encoder = encoder_settings(encodings[codec])
+        settings = " ".join(f"{key}={value}" for key, value in encoder.items())
+        reason = f"starts or ends inside a GOP: decoded and encoded again ({settings})"
+        members = EpisodeRange(start=episode, stop=episode + 1)
+        ops.append(EncodeVideo(camera=camera, episodes=members, encoder=encoder, reason=reason))
+    return ops
+
+
+def _problem(rule: str, message: str, episode: int, camera: str, path: str | None) -> Problem:
+    return Problem(
+        rule=rule, severity="error", message=message, path=path, episode=episode, column=camera
+    )

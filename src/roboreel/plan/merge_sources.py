@@ -1,0 +1,350 @@
+"""A view's pieces of several datasets as one dataset with one row per piece: what the compiler takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.edit.episode_slices import END
+from roboreel.edit.frame_rate import taken_count
+from roboreel.edit.view import Source, Target, View
+from roboreel.errors import PlanError, Problem
+from roboreel.format.extras import alike
+from roboreel.format.feature import Feature
+from roboreel.format.inventory import CameraFacts, Inventory, StreamFacts
+from roboreel.format.model import EPISODE, LENGTH, Model
+from roboreel.format.parse import Problems
+from roboreel.plan.carried import lost_of_declarations, united_info, with_provenance
+from roboreel.plan.merge_names import adapted, by_own_names, piece_table
+from roboreel.plan.merge_tasks import UnitedTasks, united_tasks
+from roboreel.plan.plan import PlanSource, source_prefix
+from roboreel.types import Bools, Int64
+
+_NO_STREAM = -1
+PART = -1
+"""As the declared length of an episode of which not all rows are taken, each once."""
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class United:
+    """One model and one inventory for all pieces of a view; arrays are aligned with `model.episodes`."""
+
+    view: View = field(repr=False)
+    model: Model = field(repr=False)
+    """The documents of the first source, with a row for each piece. `episode_index` is its source's own."""
+    inventory: Inventory = field(repr=False)
+    rows: Int64 = field(repr=False)
+    """Rows of `model.episodes` that are to be written, in order."""
+    source: Int64 = field(repr=False)
+    """(pieces,) number of the dataset."""
+    stretch: Int64 = field(repr=False)
+    """(pieces,) rows of the input that a piece spans: other than it has where the frame rate changes."""
+    declared: Int64 = field(repr=False)
+    """(pieces,) frames of the episode by its documents; `PART` where it is not taken as a whole."""
+    first_supplied: Int64 = field(repr=False)
+    """(pieces,) where the values of its stretch begin in `supplied`."""
+    supplied: pa.Table | None = field(repr=False)
+    tasks: UnitedTasks = field(repr=False)
+    sources: tuple[PlanSource, ...]
+    own_columns: frozenset[int]
+    """Sources whose tables have the columns that they had, by the same names."""
+    step: Fraction
+    """Frames of the input from one of the result to the next."""
+    pooled_std: Sequence[Mapping[str, Sequence[float]]]
+    """(sources,) by camera, what `Inventory.pooled_std` says there."""
+    lost: Sequence[str]
+    """What of the sources' documents is not carried over."""
+
+    @property
+    def target(self) -> Target:
+        """What to write."""
+        return self.view.target
+
+    def keep(self, rows: Int64) -> United:
+        """With some of these episodes."""
+        return replace(self, rows=rows)
+
+
+def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> United:
+    """The pieces of a view as one dataset.
+
+    Args:
+        view: the view.
+        inventories: what the files of each of its sources hold, by the view's pieces of it.
+        problems: grows.
+
+    Raises:
+        PlanError: values were supplied for other rows than the files hold.
+    """
+    positions = [np.flatnonzero(view.pieces.source == n) for n in range(len(view.sources))]
+    place = np.argsort(np.concatenate(positions), kind="stable")
+    step = Fraction(1) if view.fps is None else view.model.info.fps / view.fps
+    tasks = united_tasks(view, inventories, problems)
+    named = [by_own_names(view, number, inventory) for number, inventory in enumerate(inventories)]
+    own = dict.fromkeys(n for source in view.sources for n in source.model.extra_columns)
+    tables = alike([piece_table(view, n, at) for n, at in enumerate(positions)], own)
+    stretch = np.concatenate([inventory.rows for inventory in inventories])[place]
+    inventory = _joined(named, positions, place, tasks)
+    if step != 1:
+        rows = np.array([taken_count(n, step) for n in stretch.tolist()], dtype=np.int64)
+        none = np.full_like(rows, -1)
+        inventory = replace(
+            inventory, rows=rows, with_stats={}, impossible_std={}, overcounted={}, first_index=none
+        )
+    declared = [
+        source.model.episodes[LENGTH].to_numpy()[view.pieces.row[at]]
+        for source, at in zip(view.sources, positions, strict=True)
+    ]
+    supplied, first = _supplied(view, inventories, positions)
+    lost: list[str] = []
+    return United(
+        view=view,
+        model=_model(view, _concatenated(tables).take(pa.array(place)), lost),
+        inventory=inventory,
+        rows=np.arange(len(view.pieces), dtype=np.int64),
+        source=view.pieces.source,
+        stretch=stretch,
+        declared=np.where(_whole(view, step), np.concatenate(declared)[place], PART),
+        first_supplied=np.concatenate(first)[place],
+        supplied=supplied,
+        tasks=tasks,
+        sources=(
+            *(_plan_source(source) for source in view.sources),
+            *(PlanSource(url=folder, is_dataset=False) for folder in view.folders),
+        ),
+        own_columns=frozenset(
+            number
+            for number, (source, inventory) in enumerate(
+                zip(view.sources, inventories, strict=True)
+            )
+            if all(adapted(schema, source) is schema for schema in inventory.schemas.values())
+        ),
+        step=step,
+        pooled_std=[own.pooled_std for own in named],
+        lost=lost,
+    )
+
+
+def _whole(view: View, step: Fraction) -> Bools:
+    """(pieces,) True where every row of an episode is taken once: its statistics hold."""
+    pieces = view.pieces
+    return np.asarray((pieces.start == 0) & (pieces.stop == END) & (step == 1))
+
+
+def _concatenated(tables: Sequence[pa.Table]) -> pa.Table:
+    """The tables of pieces as one; numbers of different widths are widened.
+
+    Raises:
+        PlanError: a column has types that no one type can hold.
+    """
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise PlanError(f"the tables of episodes do not fit together: {error}") from error
+
+
+def _plan_source(source: Source) -> PlanSource:
+    return PlanSource(
+        url=source.dataset.url,
+        follow_links=source.dataset.follow_links,
+        renamed=source.renamed,
+        removed=tuple(sorted(source.removed)),
+        filled=tuple(sorted(source.filled)),
+        supplied=tuple(source.supplied),
+    )
+
+
+def _model(view: View, episodes: pa.Table, lost: list[str]) -> Model:
+    """The first source's documents with what all of them have in common."""
+    features: dict[str, Feature] = {}
+    for source in reversed(view.sources):
+        features |= source.model.info.features
+    ordered = dict.fromkeys(n for source in view.sources for n in source.model.info.features)
+    first = view.sources[0].model
+    united, unlike = united_info(view)
+    lost += [*unlike, *lost_of_declarations(view)]
+    info = replace(united, features={name: features[name] for name in ordered})
+    extra: dict[str, None] = dict.fromkeys(
+        name for source in view.sources for name in source.model.extra_columns
+    )
+    episodes, made = with_provenance(view, episodes)
+    extra |= dict.fromkeys(made)
+    prefixes = [source_prefix(n, view.roots) for n in range(len(view.sources))]
+    files: dict[str, str] = {}
+    others: list[str] = []
+    hidden: list[str] = []
+    for prefix, source in zip(prefixes, view.sources, strict=True):
+        for name in source.model.extra_files:
+            if files.setdefault(name, prefix + name) != prefix + name:
+                lost.append(f"'{name}' of '{source.dataset.url}': the first one is kept")
+        others += [prefix + name for name in source.model.other_files]
+        hidden += [prefix + name for name in source.model.hidden_files]
+    return replace(
+        first,
+        info=info,
+        episodes=episodes,
+        extra_columns=tuple(extra),
+        extra_files=tuple(files.values()),
+        other_files=tuple(others),
+        hidden_files=tuple(hidden),
+        problems=_of_sources(view, [source.model.problems for source in view.sources]),
+    )
+
+
+def _of_sources(view: View, found: Sequence[Sequence[Problem]]) -> tuple[Problem, ...]:
+    """Problems of all sources, but for those of episodes that are not taken."""
+    kept: list[Problem] = []
+    for number, (source, problems) in enumerate(zip(view.sources, found, strict=True)):
+        here = view.pieces.row[view.pieces.source == number]
+        prefix = source_prefix(number, view.roots)
+        problems = [p for p in problems if p.column not in source.removed]
+        if len(here) == len(source.model.episodes) and not prefix:
+            kept += problems
+            continue
+        taken = set(source.model.episodes[EPISODE].to_numpy()[here].tolist())
+        kept += [
+            replace(problem, path=prefix + problem.path) if problem.path else problem
+            for problem in problems
+            if problem.episode is None or problem.episode in taken
+        ]
+    return tuple(kept)
+
+
+def _joined(
+    parts: Sequence[Inventory], positions: Sequence[Int64], place: Int64, tasks: UnitedTasks
+) -> Inventory:
+    """One inventory of all pieces, in their order."""
+    if len(parts) == 1 and np.array_equal(place, np.arange(len(place))):
+        return replace(parts[0], tasks=tasks.texts, tasks_of_episodes=tasks.of_pieces)
+
+    def united(mappings: Iterable[Mapping[str, _T]]) -> dict[str, _T]:
+        found: dict[str, _T] = {}
+        for mapping in mappings:
+            found.update(mapping)
+        return found
+
+    streams, numbers = _streams(parts)
+    broken = {
+        int(at[own]): problems
+        for part, at in zip(parts, positions, strict=True)
+        for own, problems in part.broken.items()
+    }
+    lengths = [len(part.rows) for part in parts]
+    cameras = dict.fromkeys(name for part in parts for name in part.cameras)
+    rows_tasks = [indexes for part in parts for indexes in part.tasks_of_rows]
+
+    def by_episode(found: Sequence[Mapping[str, Bools]]) -> dict[str, Bools]:
+        none = [np.zeros(length, dtype=np.bool_) for length in lengths]
+        names = dict.fromkeys(name for mapping in found for name in mapping)
+        pairs = list(zip(found, none, strict=True))
+        return {n: np.concatenate([own.get(n, no) for own, no in pairs])[place] for n in names}
+
+    return replace(
+        parts[0],
+        files=united(part.files for part in parts),
+        schemas=united(part.schemas for part in parts),
+        relaid=frozenset().union(*(part.relaid for part in parts)),
+        rows=np.concatenate([part.rows for part in parts])[place],
+        row_start=np.concatenate([part.row_start for part in parts])[place],
+        timestamp_error_s=np.concatenate([part.timestamp_error_s for part in parts])[place],
+        cameras={name: _camera(parts, name, numbers, place) for name in cameras},
+        streams=tuple(streams),
+        shapes=united(part.shapes for part in reversed(parts)),
+        tasks=tasks.texts,
+        tasks_of_episodes=tasks.of_pieces,
+        tasks_of_rows=[rows_tasks[at] for at in place.tolist()],
+        first_index=np.concatenate([part.first_index for part in parts])[place],
+        table_rows=united(part.table_rows for part in parts),
+        tidy_videos=united(part.tidy_videos for part in parts),
+        with_stats=by_episode([part.with_stats for part in parts]),
+        overcounted=by_episode([part.overcounted for part in parts]),
+        impossible_std=by_episode([part.impossible_std for part in parts]),
+        stats_dims=_fewest(part.stats_dims for part in parts),
+        broken=dict(sorted(broken.items())),
+        problems=tuple(problem for part in parts for problem in part.problems),
+    )
+
+
+def _fewest(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in parts:
+        for name, dims in part.items():
+            found[name] = min(dims, found.get(name, dims))
+    return found
+
+
+def _streams(parts: Sequence[Inventory]) -> tuple[list[StreamFacts], list[Int64]]:
+    """All kinds of streams, and the new number of each by its own inventory's."""
+    streams: list[StreamFacts] = []
+    entries: dict[object, int] = {}
+    numbers: list[Int64] = []
+    for at, part in enumerate(parts):
+        own = []
+        for stream in part.streams:
+            key = (at, stream.entry) if stream.apart else (stream.identity, stream.sets)
+            entry = entries.setdefault(key, len(entries))
+            own.append(len(streams))
+            streams.append(replace(stream, entry=entry))
+        numbers.append(np.array([*own, _NO_STREAM], dtype=np.int64))
+    return streams, numbers
+
+
+def _camera(
+    parts: Sequence[Inventory], name: str, numbers: Sequence[Int64], place: Int64
+) -> CameraFacts:
+    columns: dict[str, list[Int64]] = {}
+    for part, new in zip(parts, numbers, strict=True):
+        facts = part.cameras.get(name)
+        for column in ("start", "packets", "lead", "size_bytes", "keyframes", "stream"):
+            if facts is None:
+                fill = _NO_STREAM if column == "stream" else 0
+                found = np.full(len(part.rows), fill, dtype=np.int64)
+            else:
+                found = getattr(facts, column)
+                found = new[found] if column == "stream" else found
+            columns.setdefault(column, []).append(found)
+    joined = {column: np.concatenate(found)[place] for column, found in columns.items()}
+    return CameraFacts(**joined)
+
+
+def _supplied(
+    view: View, inventories: Sequence[Inventory], positions: Sequence[Int64]
+) -> tuple[pa.Table | None, list[Int64]]:
+    """The columns that no file has, and where the values of each piece begin in them."""
+    firsts: list[Int64] = []
+    tables: list[pa.Table] = []
+    before = 0
+    for source, inventory, at in zip(view.sources, inventories, positions, strict=True):
+        lengths = source.model.episodes[LENGTH].to_numpy()
+        begin = np.cumsum(lengths) - lengths
+        row = view.pieces.row[at]
+        firsts.append(before + begin[row] + view.pieces.start[at])
+        if source.supplied:
+            _require_rows(source, inventory, row, view.pieces.start[at])
+        tables.append(pa.table(dict(source.supplied)) if source.supplied else None)
+        before += int(lengths.sum()) if source.supplied else 0
+    known = [table for table in tables if table is not None]
+    return (pa.concat_tables(known, promote_options="default") if known else None), firsts
+
+
+def _require_rows(source: Source, inventory: Inventory, row: Int64, start: Int64) -> None:
+    """Refuse values that were counted by documents which their files contradict."""
+    declared = source.model.episodes[LENGTH].to_numpy()[row]
+    numbers = source.model.episodes[EPISODE].to_numpy()[row]
+    problems = [
+        Problem(
+            rule="episode.length",
+            severity="error",
+            message=f"{declared[at]} frames by its documents, {inventory.rows[at]} rows in its table",
+            episode=int(numbers[at]),
+        )
+        for at in np.flatnonzero(start + inventory.rows > declared).tolist()
+    ]
+    if problems:
+        raise PlanError("values of a new feature cannot be told apart by episode", problems)

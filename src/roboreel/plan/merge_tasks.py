@@ -1,0 +1,124 @@
+"""The task list of a result: what its rows need, and how their indexes change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from roboreel.edit.episode_slices import Retask
+from roboreel.edit.tasks import retold
+from roboreel.edit.view import View
+from roboreel.format.inventory import Inventory
+from roboreel.format.parse import Problems
+from roboreel.format.version import FormatVersion
+from roboreel.types import Int64
+
+_Keys: TypeAlias = tuple[dict[tuple[Retask, ...], set[int]], list[tuple[Retask, ...]]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnitedTasks:
+    """Tasks of the pieces of a view; arrays are aligned with the pieces."""
+
+    texts: Mapping[int, str]
+    """The result's list: text by index."""
+    of_pieces: Sequence[Sequence[str]]
+    """(pieces,) texts of each."""
+    maps: tuple[Mapping[int, int], ...]
+    """New index by old one; empty where they stay."""
+    map_of_piece: Int64
+    """(pieces,) which of the maps is that of its rows."""
+    left_out: Sequence[str] = ()
+    """Texts of the sources' lists that no piece has."""
+
+
+def united_tasks(view: View, inventories: Sequence[Inventory], problems: Problems) -> UnitedTasks:
+    """The tasks of a view.
+
+    A whole dataset keeps its list, which v3.0 needs to count from 0. An edited view has the tasks that its
+    rows or episodes name, in the order of the sources' lists.
+
+    Args:
+        view: the view.
+        inventories: of each source, by the view's pieces of it.
+        problems: grows.
+    """
+    rows_of_source = [np.flatnonzero(view.pieces.source == n) for n in range(len(view.sources))]
+    of_pieces: list[list[str]] = [[] for _ in range(len(view.pieces))]
+    for positions, inventory in zip(rows_of_source, inventories, strict=True):
+        for at, texts in zip(positions.tolist(), inventory.tasks_of_episodes, strict=True):
+            of_pieces[at] = retold(texts, view.pieces.retasked[at])
+    if not view.edited:
+        return _whole(view, inventories[0], of_pieces, problems)
+    new: dict[str, int] = {}
+    keys = [_keys(view, p, i) for p, i in zip(rows_of_source, inventories, strict=True)]
+    for inventory, (used, _) in zip(inventories, keys, strict=True):
+        for old, text in inventory.tasks.items():
+            for chain, indexes in used.items():
+                if old in indexes:
+                    for told in retold([text], chain):
+                        new.setdefault(told, len(new))
+    maps: dict[tuple[tuple[int, int], ...], int] = {(): 0}
+    map_of_piece = np.zeros(len(view.pieces), dtype=np.int64)
+    for positions, inventory, (used, chains) in zip(rows_of_source, inventories, keys, strict=True):
+        number: dict[tuple[Retask, ...], int] = {}
+        for chain, indexes in used.items():
+            renumbered = {i: new[retold([inventory.tasks[i]], chain)[0]] for i in sorted(indexes)}
+            stays = all(old == now for old, now in renumbered.items())
+            number[chain] = maps.setdefault(() if stays else tuple(renumbered.items()), len(maps))
+        for at, chain in zip(positions.tolist(), chains, strict=True):
+            map_of_piece[at] = number.get(chain, 0)
+    by_index = {index: text for text, index in new.items()}
+    unused = _unused(inventories, keys, set(new))
+    return UnitedTasks(by_index, of_pieces, tuple(dict(one) for one in maps), map_of_piece, unused)
+
+
+def _unused(
+    inventories: Sequence[Inventory], keys: Sequence[_Keys], listed: Collection[str]
+) -> list[str]:
+    """Texts that no piece of their source has: not those that were given another text."""
+    known: dict[str, None] = {}
+    had: set[str] = set()
+    for inventory, (used, _) in zip(inventories, keys, strict=True):
+        indexes = set[int]().union(*used.values())
+        had |= {inventory.tasks[index] for index in indexes}
+        known |= dict.fromkeys(inventory.tasks.values())
+    return [text for text in known if text not in listed and text not in had]
+
+
+def _keys(view: View, positions: Int64, inventory: Inventory) -> _Keys:
+    """The old indexes that pieces use, by what changes their texts; and that of each piece."""
+    index_of = {text: index for index, text in reversed(list(inventory.tasks.items()))}
+    chains = [view.pieces.retasked[at] for at in positions.tolist()]
+    used: dict[tuple[Retask, ...], set[int]] = {}
+    every = zip(
+        chains,
+        map(tuple, inventory.tasks_of_rows),
+        map(tuple, inventory.tasks_of_episodes),
+        strict=True,
+    )
+    for chain, indexes, texts in dict.fromkeys(every):  # most are of the same few
+        known = used.setdefault(chain, set())
+        known.update(index for index in indexes if index in inventory.tasks)
+        known.update(index_of[text] for text in texts if text in index_of)
+    return used, chains
+
+
+def _whole(
+    view: View, inventory: Inventory, of_pieces: list[list[str]], problems: Problems
+) -> UnitedTasks:
+    """The list of a dataset that is only written as another version."""
+    tasks = dict(inventory.tasks)
+    none = np.zeros(len(view.pieces), dtype=np.int64)
+    dense = list(tasks) == list(range(len(tasks)))
+    if dense or view.target.version is not FormatVersion.V30:
+        return UnitedTasks(tasks, of_pieces, ({},), none)
+    renumbered = {old: new for new, old in enumerate(tasks)}
+    message = f"task indexes {list(tasks)[:10]} have gaps"
+    action = f"numbered 0…{len(tasks) - 1}, which v3.0 needs"
+    problems.add("task.contiguous", message, action=action)
+    texts = {renumbered[old]: text for old, text in tasks.items()}
+    return UnitedTasks(texts, of_pieces, (renumbered,), none)

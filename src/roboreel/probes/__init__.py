@@ -1,0 +1,1 @@
+"""What one file says: probes read it once, their answers are kept."""

@@ -1,0 +1,273 @@
+"""Answers kept in the user's cache folder: a file that has not changed is not read twice.
+
+One cache file per dataset: a line that names the code it was made with, a digest of the rest, then Arrow
+streams, one per kind of question. It is a convenience and never an error: what cannot be read, was made by
+other code or is damaged is passed over. Whoever may write there may mislead roboreel, as with its code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.errors import StorageError
+from roboreel.format.inventory import FileFacts
+from roboreel.probes.probe_request import KEY_BYTES
+from roboreel.storage import disk
+from roboreel.storage.fs import inside
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.modes import PRIVATE
+from roboreel.storage.root import Root
+from roboreel.storage.scratch import is_scratch
+
+FEWEST_FILES = 64
+"""Datasets of fewer files are surveyed faster than a cache is read."""
+MOST_DATASETS, MOST_BYTES = 20, 500 << 20
+_FRESH_NS = 2_000_000_000
+"""A file written as shortly before may be written again under the same stamp."""
+_ABANDONED_NS = 24 * 3600 * 1_000_000_000
+_ANSWERS = re.compile(r"[0-9a-f]{32}\.answers")
+_DIGEST_BYTES = 32
+_KEY, _SECTION = "key", b"section"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a cache knows of some questions."""
+
+    rows: Sequence[int | None]
+    """For each question the row of its answer, or None."""
+    answers: pa.Table | None = None
+
+    def completed(self, fresh: pa.Table) -> pa.Table:
+        """The answers to all questions in order, with `fresh` ones to those that were not known."""
+        if self.answers is None:
+            return fresh
+        following = iter(range(len(self.answers), len(self.answers) + len(fresh)))
+        rows = [next(following) if row is None else row for row in self.rows]
+        both = pa.concat_tables([self.answers, fresh]).unify_dictionaries().combine_chunks()
+        if rows == list(range(len(both))):
+            return both
+        return both.take(pa.array(rows, pa.int64())).combine_chunks()
+
+
+class Cache(Protocol):
+    """Keeps answers from one survey to the next."""
+
+    def known(self, section: str, keys: Sequence[bytes]) -> Known:
+        """What is known of the questions with these keys."""
+        ...
+
+    def keep(
+        self, section: str, keys: Sequence[bytes], files: Sequence[FileFacts], answers: pa.Table
+    ) -> None:
+        """Note the answers of a whole section, in place of what was known of it."""
+        ...
+
+    def save(self) -> None:
+        """Write down what was noted."""
+        ...
+
+
+class NoCache:
+    """Knows nothing and keeps nothing."""
+
+    def known(self, _section: str, keys: Sequence[bytes]) -> Known:
+        """Nothing is known."""
+        return Known([None] * len(keys))
+
+    def keep(
+        self, section: str, keys: Sequence[bytes], files: Sequence[FileFacts], answers: pa.Table
+    ) -> None:
+        """Nothing is kept."""
+
+    def save(self) -> None:
+        """Nothing is written."""
+
+
+@dataclass(slots=True)
+class FileCache:
+    """The cache file of one dataset."""
+
+    folder: LocalRoot
+    name: str
+    code: bytes
+    """Names the code that answers."""
+    begun_ns: int = field(default_factory=time.time_ns)
+    _sections: dict[str, pa.Table] = field(default_factory=dict)
+    _changed: bool = False
+
+    def __post_init__(self) -> None:
+        with contextlib.suppress(StorageError, pa.ArrowException, ValueError, KeyError, OSError):
+            self._sections = _parsed(self.folder.read(self.name), self.code)
+
+    def known(self, section: str, keys: Sequence[bytes]) -> Known:
+        """What is known of the questions with these keys."""
+        stored = self._sections.get(section)
+        if stored is None:
+            return Known([None] * len(keys))
+        row_of = {key: row for row, key in enumerate(stored[_KEY].to_pylist())}
+        return Known([row_of.get(key) for key in keys], stored.drop_columns([_KEY]))
+
+    def keep(
+        self, section: str, keys: Sequence[bytes], files: Sequence[FileFacts], answers: pa.Table
+    ) -> None:
+        """Note the answers, but for files that could not be read or were written just now."""
+        failed = answers["error"].is_valid().to_pylist()
+        latest = self.begun_ns - _FRESH_NS
+        rows = [n for n, f in enumerate(files) if not failed[n] and int(f.stamp) < latest]
+        kept = answers if len(rows) == len(answers) else answers.take(pa.array(rows, pa.int64()))
+        key = pa.array([keys[row] for row in rows], pa.binary(KEY_BYTES))
+        stored = self._sections.get(section)
+        if stored is None or not stored[_KEY].combine_chunks().equals(key):
+            self._changed = True
+            self._sections[section] = kept.append_column(_KEY, key)
+
+    def save(self) -> None:
+        """Write down what was noted, and make room; where that fails, nothing happens."""
+        with contextlib.suppress(StorageError, OSError):
+            _make_private(self.folder.url)
+            if not self._changed:
+                return
+            data = _rendered(self._sections, self.code)
+            if len(data) <= MOST_BYTES:
+                self.folder.put(self.name, data)
+                _make_room(self.folder)
+
+
+def cache_of(root: Root, *, files: int) -> Cache:
+    """The cache for a dataset, which may be none: a small one, a remote one, or where it is switched off."""
+    place = cache_folder()
+    if place is None or files < FEWEST_FILES or not isinstance(root, LocalRoot):
+        return NoCache()
+    code = _code()
+    if code is None or inside(place, root.path):
+        return NoCache()
+    path = os.path.abspath(root.path).encode("utf-8", "surrogateescape")
+    name = f"{blake2b(path, digest_size=16).hexdigest()}.answers"
+    surveys = os.path.join(place, "surveys")
+    if not _is_own(surveys):
+        return NoCache()
+    return FileCache(LocalRoot(surveys, modes=PRIVATE), name, code)
+
+
+def _is_own(folder: str) -> bool:
+    """False where a folder of another user has that name: what is in it is not ours, and not ours to read."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return True
+    return not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+
+
+def _make_private(folder: str) -> None:
+    """Take the cache folder from everybody else: earlier releases left it to the umask."""
+    if os.path.isdir(folder) and os.stat(folder).st_mode & 0o077:
+        disk.set_mode(folder, PRIVATE.folder)
+
+
+def cache_folder() -> str | None:
+    """The user's cache folder: `$ROBOREEL_CACHE`, `$XDG_CACHE_HOME/roboreel` or `~/.cache/roboreel`.
+
+    None where `$ROBOREEL_CACHE` is `off`, or there is no home.
+    """
+    chosen = os.environ.get("ROBOREEL_CACHE")
+    if chosen:
+        return None if chosen.lower() == "off" else os.path.abspath(os.path.expanduser(chosen))
+    shared = os.environ.get("XDG_CACHE_HOME", "")
+    base = shared if os.path.isabs(shared) else os.path.expanduser("~/.cache")
+    return os.path.join(base, "roboreel") if os.path.isabs(base) else None
+
+
+@lru_cache(maxsize=1)
+def _code() -> bytes | None:
+    """A line that changes with any code that may change an answer; None where it cannot be told."""
+    package = LocalRoot(Path(__file__).parent.parent)
+    digest = blake2b(digest_size=16)
+    try:
+        for name in package.list():
+            if name.endswith(".py") and name.startswith(("dataset/", "format/", "storage/")):
+                digest.update(name.encode() + b"\0" + package.read(name) + b"\0")
+    except StorageError:
+        return None
+    return f"roboreel survey {digest.hexdigest()} {pa.__version__} {np.__version__}\n".encode()
+
+
+def _rendered(sections: dict[str, pa.Table], code: bytes) -> bytes:
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(unify_dictionaries=True)
+    for section, table in sections.items():
+        named = _compact(table).replace_schema_metadata({_SECTION: section.encode()})
+        with pa.ipc.new_stream(sink, named.schema, options=options) as writer:
+            writer.write_table(named)
+    body = sink.getvalue().to_pybytes()
+    return b"".join((code, blake2b(body, digest_size=_DIGEST_BYTES).digest(), body))
+
+
+def _parsed(data: bytes, code: bytes) -> dict[str, pa.Table]:
+    """The sections of a cache file; none where other code wrote it, or it is damaged."""
+    start = len(code) + _DIGEST_BYTES
+    body = memoryview(data)[start:]
+    digest = blake2b(body, digest_size=_DIGEST_BYTES).digest()
+    if data[: len(code)] != code or data[len(code) : start] != digest:
+        return {}
+    source = pa.BufferReader(pa.py_buffer(body))
+    sections: dict[str, pa.Table] = {}
+    while source.tell() < source.size():
+        table = pa.ipc.open_stream(source).read_all()
+        table.validate()
+        sections[table.schema.metadata[_SECTION].decode()] = table.combine_chunks()
+    return sections
+
+
+def _compact(table: pa.Table) -> pa.Table:
+    """The table without dictionary entries that no row uses any more."""
+    for at, item in enumerate(table.schema):
+        column = table.column(at).combine_chunks()
+        if pa.types.is_dictionary(item.type) and len(column.unique()) < len(column.dictionary):
+            used = np.unique(column.indices.drop_null().to_numpy())
+            new_from_old = np.zeros(len(column.dictionary), dtype=np.int32)
+            new_from_old[used] = np.arange(len(used))
+            # a null index stays one: take gives null for null
+            codes = pa.array(new_from_old).take(column.indices)
+            kept = pa.DictionaryArray.from_arrays(codes, column.dictionary.take(pa.array(used)))
+            table = table.set_column(at, item.name, kept)
+    return table
+
+
+def _make_room(folder: LocalRoot) -> None:
+    """Remove the cache files written longest ago, beyond the limits, and what broken runs left."""
+    now = time.time_ns()
+    found = []
+    for name in folder.list():
+        if not _ANSWERS.fullmatch(name) and not is_scratch(name):
+            continue
+        with contextlib.suppress(StorageError):  # another run may remove it too
+            facts = folder.stat(name)
+            found.append((int(facts.stamp), facts.size_bytes, name))
+    complete = sorted((f for f in found if f[2].endswith(".answers")), reverse=True)
+    sizes = np.cumsum([size for _, size, _ in complete])
+    beyond = [
+        name
+        for n, (_, _, name) in enumerate(complete)
+        if n >= MOST_DATASETS or sizes[n] > MOST_BYTES
+    ]
+    partial = (f for f in found if is_scratch(f[2]))
+    _remove(folder, [*beyond, *(n for stamp, _, n in partial if now - stamp > _ABANDONED_NS)])
+
+
+def _remove(folder: LocalRoot, names: Iterable[str]) -> None:
+    for name in names:
+        with contextlib.suppress(StorageError):
+            folder.remove(name)

@@ -1,0 +1,82 @@
+"""What a document with statistics of episodes says of their form: of its rows, or of a part of its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import IO
+
+import pyarrow as pa
+
+from roboreel.errors import DatasetError, StorageError
+from roboreel.format.model import EPISODE
+from roboreel.format.stats_shape import Forms, add_lines, add_rows
+from roboreel.probes.probe_request import Questions, as_text
+from roboreel.storage.root import Root
+from roboreel.storage.tables import TableFile, stretches
+
+_BLOCK_BYTES = 1 << 20
+_BLOCK_ROWS = 2048
+_INTEGERS = pa.list_(pa.int64())
+
+
+def probe_stats(root: Root, questions: Questions) -> pa.Table:
+    """Answers, a row per document or part of one: see `_columns`."""
+    found = []
+    for position, path in enumerate(questions.paths):
+        forms, error = Forms(), None
+        try:
+            if path.endswith(".parquet"):
+                _add_table(forms, root, path)
+            else:
+                for start, stop in questions.of_file(position).tolist():
+                    add_lines(forms, _lines_from(root, path, start, stop))
+        except (StorageError, DatasetError) as problem:
+            forms, error = Forms(), as_text(str(problem))
+        found.append((forms, error))
+    return _columns(found)
+
+
+def _columns(found: Sequence[tuple[Forms, str | None]]) -> pa.Table:
+    return pa.table(
+        {
+            "error": pa.array([error for _, error in found], pa.string()),
+            "names": pa.array([as_text(list(forms.names)) for forms, _ in found], pa.string()),
+            "episodes": pa.array([forms.episodes for forms, _ in found], _INTEGERS),
+            "features": pa.array([forms.features for forms, _ in found], pa.list_(pa.int32())),
+            "counts": pa.array([forms.counts for forms, _ in found], _INTEGERS),
+            "dims": pa.array([forms.dims for forms, _ in found], pa.list_(pa.int32())),
+            "impossible": pa.array([f.impossible for f, _ in found], pa.list_(pa.bool_())),
+        }
+    )
+
+
+def _add_table(forms: Forms, root: Root, path: str) -> None:
+    with TableFile(root, path) as file:
+        names = [name for name in file.footer.schema.names if name.startswith("stats/")]
+        for rows in stretches(file.footer.row_group_rows, least=_BLOCK_ROWS):
+            add_rows(forms, file.rows(rows.start, rows.stop, [EPISODE, *names]))
+
+
+def _lines_from(root: Root, path: str, start: int, stop: int) -> bytes:
+    """The whole lines that begin at bytes `[start, stop)` of a document."""
+    with root.input(path) as file:
+        before = 1 if start else 0  # a line begins where the byte before ends one
+        file.seek(start - before)
+        data = _read(file, stop - start + before)
+        if before:
+            data = data[data.find(b"\n") + 1 :] if b"\n" in data else b""
+        while data and not data.endswith(b"\n"):
+            block = file.read(_BLOCK_BYTES)
+            end = block.find(b"\n") + 1
+            data += block[:end] if end else block
+            if end or not block:
+                break
+    return data
+
+
+def _read(file: IO[bytes], size: int) -> bytes:
+    parts = []
+    while size > 0 and (part := file.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

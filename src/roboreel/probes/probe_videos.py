@@ -1,0 +1,279 @@
+"""What one video file says: its stream, and where the frames of the episodes placed in it lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.errors import StorageError
+from roboreel.probes.probe_request import Questions, Remark, as_text, remarks_text
+from roboreel.storage.root import Root
+from roboreel.storage.video.access import AccessPoints, Joining
+from roboreel.storage.video.index import packet_table_of
+from roboreel.storage.video.packets import PacketTable, run_of_frames
+from roboreel.storage.video.reorder import contradicts_times
+from roboreel.types import Int64
+
+_RATE_TOLERANCE = 0.05
+_INTEGERS = pa.list_(pa.int64())
+NO_KIND, TOGETHER, APART, FIRST = -1, 0, 1, 2
+"""Of an episode: not to be had; may follow another's packets in a file; can only begin one; must do so."""
+
+
+def kind_of(joining: Joining) -> int:
+    """`TOGETHER`, `APART` or `FIRST`: what may stand before an episode's packets in a file."""
+    return FIRST if joining.first else APART if joining.apart else TOGETHER
+
+
+class AboutVideos(NamedTuple):
+    """What the answers of all video files hang on."""
+
+    alone: bool
+    """True where each episode has a file of its own."""
+    fps: Fraction
+
+
+class Asked(NamedTuple):
+    """An episode whose frames the documents place in a video file; columns of `Questions.episodes`."""
+
+    number: int
+    start: int
+    rows: int
+    gaps: int
+    """1 where rows have been taken out before the last."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What a file says; lists are aligned with the episodes asked about."""
+
+    start: list[int]
+    packets: list[int]
+    lead: list[int]
+    size_bytes: list[int]
+    keyframes: list[int]
+    apart: list[int]
+    sets: list[str]
+    """What may follow each other has the same: see `Joining.sets`."""
+    error: str | None = None
+    entry: bytes | None = None
+    """The display matrix, 36 bytes, and what a decoder needs of the sample entry."""
+    other_tracks: tuple[str, ...] = ()
+    tidy_packets: int = -1
+    """How many packets there are where the file is as it would be written, else -1."""
+    remarks: list[Remark] = field(default_factory=list)
+
+
+OUT_OF_ORDER = (
+    "its times say that frames are shown in the order in which they are decoded, the stream shows them in"
+    " another one (B-frames without display times): encode the video again, for instance with ffmpeg"
+)
+
+
+def probe_videos(root: Root, questions: Questions) -> pa.Table:
+    """Answers, a row per video file: see `_columns`."""
+    about = AboutVideos(*questions.about)  # type: ignore[arg-type]
+    answers = []
+    for position, path in enumerate(questions.paths):
+        asked = [Asked(*numbers) for numbers in questions.of_file(position).tolist()]
+        answers.append(_answer(root, path, asked, about))
+    return _columns(answers)
+
+
+def _columns(answers: Sequence[_Answer]) -> pa.Table:
+    errors = [None if answer.error is None else as_text(answer.error) for answer in answers]
+    entries = pa.array([answer.entry for answer in answers], pa.binary())
+    tracks = pa.array([list(answer.other_tracks) for answer in answers], pa.list_(pa.string()))
+    return pa.table(
+        {
+            "error": pa.array(errors, pa.string()),
+            "remarks": pa.array([remarks_text(a.remarks) for a in answers], pa.string()),
+            "entry": entries.dictionary_encode(),
+            "other_tracks": tracks,
+            "tidy_packets": pa.array([answer.tidy_packets for answer in answers], pa.int64()),
+            "start": pa.array([answer.start for answer in answers], _INTEGERS),
+            "packets": pa.array([answer.packets for answer in answers], _INTEGERS),
+            "lead": pa.array([answer.lead for answer in answers], _INTEGERS),
+            "size_bytes": pa.array([answer.size_bytes for answer in answers], _INTEGERS),
+            "keyframes": pa.array([answer.keyframes for answer in answers], _INTEGERS),
+            "apart": pa.array([answer.apart for answer in answers], pa.list_(pa.int8())),
+            "sets": pa.array([answer.sets for answer in answers], pa.list_(pa.string())),
+        }
+    )
+
+
+def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutVideos) -> _Answer:
+    answer = _Answer(
+        start=[episode.start for episode in asked],
+        packets=[0] * len(asked),
+        lead=[0] * len(asked),
+        size_bytes=[0] * len(asked),
+        keyframes=[0] * len(asked),
+        apart=[NO_KIND] * len(asked),
+        sets=[""] * len(asked),
+    )
+    try:
+        with root.input(path) as file:
+            table = packet_table_of(file, path)
+            points = AccessPoints(file, table)
+            _Probe(answer, asked, about, table, points).run()
+            if contradicts_times(file, table):
+                action = "rows are paired with frames in the order of decoding"
+                answer.remarks.append(Remark(None, "video.order", OUT_OF_ORDER, action))
+    except StorageError as error:
+        answer.error = str(error)
+        return answer
+    answer.entry, answer.other_tracks = table.entry.matrix + table.entry.needs, table.other_tracks
+    if not table.other_tracks and table.is_exact(about.fps):
+        answer.tidy_packets = table.packets
+    return answer
+
+
+class _Probe:
+    """Fills the answer of one file."""
+
+    def __init__(
+        self,
+        answer: _Answer,
+        asked: Sequence[Asked],
+        about: AboutVideos,
+        table: PacketTable,
+        points: AccessPoints,
+    ) -> None:
+        self._answer, self._asked, self._about = answer, asked, about
+        self._table, self._points = table, points
+
+    def run(self) -> None:
+        """Settle where the episodes' frames begin, then measure each."""
+        if not self._about.alone and self._table.frames:
+            self._locate()
+        ends = self._ends()
+        for member in range(len(self._asked)):
+            self._measure(member, ends[member])
+        if not self._about.alone:
+            self._find_seams()
+
+    def _locate(self) -> None:
+        """Settle where the episodes' frames begin; the file's packets win over its documents."""
+        start = self._answer.start
+        order = sorted(range(len(start)), key=lambda member: (start[member], member))
+        lengths = np.array([self._asked[member].rows for member in order], dtype=np.int64)
+        declared = np.array([start[member] for member in order], dtype=np.int64)
+        if int(lengths.sum()) == self._table.frames:
+            resolved = np.cumsum(lengths) - lengths  # every frame belongs to one episode
+        else:
+            resolved = _nearest(declared, self._table, self._about.fps)
+        for member, was, now in zip(order, declared.tolist(), resolved.tolist(), strict=True):
+            if was != now:
+                message = f"its frames begin at {now} by the packets, at {was} by the documents"
+                off = abs(now - was)
+                self._remark(member, "video.segment", message, "the packets are used", amount=off)
+                start[member] = now
+        for before, member in pairwise(order):
+            shared = start[before] + self._asked[before].rows - start[member]
+            if shared > 0:
+                message = f"its frames overlap those of episode {self._asked[before].number}"
+                self._remark(member, "video.overlap", message, amount=shared)
+
+    def _ends(self) -> dict[int, int]:
+        """By episode, where the next one's frames begin, or the file ends."""
+        start = self._answer.start
+        order = sorted(range(len(start)), key=start.__getitem__)
+        following = [start[member] for member in order[1:]] + [self._table.frames]
+        return dict(zip(order, following, strict=True)) if order else {}
+
+    def _measure(self, member: int, end: int) -> None:
+        table, fps = self._table, float(self._about.fps)
+        start, frames = self._answer.start[member], self._asked[member].rows
+        if table.frames != frames and abs(_rate(table) / fps - 1) > _RATE_TOLERANCE:
+            what = f"the video runs at {_rate(table):.4g} fps, the dataset at {fps:g}"
+            message = f"{what}: {table.frames} frames for {frames} rows"
+            self._remark(member, "video.rate", message, amount=abs(_rate(table) / fps - 1))
+            return
+        if start + frames > table.frames:
+            have = max(table.frames - start, 0)
+            message = f"{have} frames for {frames} rows"
+            self._remark(member, "video.short", message, amount=frames - have)
+            return
+        surplus = end - start - frames
+        message = f"{surplus} frames more than rows"
+        if surplus and self._asked[member].gaps:
+            where = "rows are missing before the last one: frame_index or timestamps have gaps"
+            self._remark(member, "video.long", f"{message}, and {where}", amount=surplus)
+            return
+        if surplus and self._about.alone:
+            action = "commands that write leave out the frames after the last row"
+            self._remark(member, "video.long", message, action, amount=surplus)
+        self._find_packets(member, start, start + frames)
+
+    def _find_packets(self, member: int, start: int, stop: int) -> None:
+        answer, table, resets = self._answer, self._table, self._points.resets
+        try:
+            run = run_of_frames(table, start, stop, resets=resets)
+        except ValueError as error:
+            self._remark(member, "video.keyframe", str(error))
+            return
+        answer.packets[member], answer.lead[member] = run.packets, run.lead
+        answer.size_bytes[member] = int(table.size[run.positions].sum())
+        answer.keyframes[member] = int(table.keyframe[run.positions].sum())
+        joining = self._points.joining(run)
+        answer.apart[member] = kind_of(joining)
+        answer.sets[member] = joining.sets
+
+    def _find_seams(self) -> None:
+        """Tell where an episode does not decode after the one before it as it does alone."""
+        start, table, points = self._answer.start, self._table, self._points
+        for member in range(len(start)):
+            if self._answer.apart[member] == NO_KIND or start[member] <= 0:
+                continue
+            begin = int(table.packets_of_frames(start[member], start[member] + 1)[0])
+            key = table.key_before(begin)
+            if points.relies_on_earlier_sets(key):
+                message = (
+                    "its frames decode with parameter sets that an earlier episode brings inside the stream:"
+                    " a reader that seeks decodes other frames than one that plays the file"
+                )
+                action = "its packets stay together with those before it"
+                self._remark(member, "video.joined", message, action)
+            if points.is_spoilt(key):
+                message = (
+                    "its frames do not decode after those of earlier episodes, which bring other parameter"
+                    " sets inside the stream: a player shows damaged frames or none"
+                )
+                self._remark(member, "video.joined", message, "it is put into a file of its own")
+            if key == begin and points.drops_waiting(begin):
+                message = (
+                    "its first frame makes a decoder drop frames of the episode before it that it has not"
+                    " shown yet (no_output_of_prior_pics)"
+                )
+                self._remark(member, "video.joined", message, "it is put into a file of its own")
+
+    def _remark(
+        self,
+        member: int,
+        rule: str,
+        message: str,
+        action: str | None = None,
+        *,
+        amount: float = 0.0,
+    ) -> None:
+        self._answer.remarks.append(Remark(member, rule, message, action, amount=amount))
+
+
+def _nearest(declared: Int64, table: PacketTable, fps: Fraction) -> Int64:
+    """The shown frames nearest in time to the declared ones; those beyond the end stay as they are."""
+    wanted = declared * fps.denominator / fps.numerator
+    near = np.interp(wanted, table.frame_seconds, np.arange(table.frames))
+    return np.where(declared < table.frames, np.rint(near).astype(np.int64), declared)
+
+
+def _rate(table: PacketTable) -> float:
+    seconds = table.frame_seconds
+    span = float(seconds[-1] - seconds[0]) if len(seconds) > 1 else 0.0
+    return (len(seconds) - 1) / span if span > 0 else float("nan")

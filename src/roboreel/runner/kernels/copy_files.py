@@ -1,0 +1,44 @@
+"""Copy files as they are."""
+
+from __future__ import annotations
+
+from roboreel.errors import RunError
+from roboreel.format.model import video_path
+from roboreel.plan.plan import ROWS, CopyFile, CopyVideos, input_packets, input_video
+from roboreel.runner.work import OpResult, Work
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.root import Root
+
+
+def run_copy_file(work: Work, op: CopyFile) -> OpResult:
+    """Copy one file as it is."""
+    source, staging = work.roots()
+    size = copied(work, source, staging, op.source, op.path)
+    return OpResult(number=work.number, files=1, size_bytes=size)
+
+
+def run_copy_videos(work: Work, op: CopyVideos) -> OpResult:
+    """Copy video files of one camera as they are."""
+    source, staging = work.roots()
+    size = 0
+    for path, members in work.by_output(video_path(op.camera)):
+        size += copied(
+            work, source, staging, work.inputs[input_video(op.camera)][members[0]].as_py(), path
+        )
+    packets = sum(work.inputs[input_packets(op.camera)].to_pylist())
+    frames = sum(work.inputs[ROWS].to_pylist())
+    return OpResult(
+        number=work.number, packets=packets, frames=frames, files=op.files, size_bytes=size
+    )
+
+
+def copied(work: Work, source: Root, staging: LocalRoot, name: str, path: str) -> int:
+    """Copy an input to a path of the result, checked to be what was surveyed; returns its bytes."""
+    work.check_input(source, name)
+    size = source.stat(name).size_bytes
+    with source.input(name) as file, staging.create(path) as sink:
+        sink.copy(file, start=0, size=size)
+    found = staging.stat(path).size_bytes
+    if found != size:
+        raise RunError(f"'{path}' has {found} bytes, promised {size}")
+    return size

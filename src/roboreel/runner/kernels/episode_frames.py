@@ -1,0 +1,139 @@
+"""The frames of an episode of the result: in the input's video, or pictures in its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.edit.frame_rate import taken_frames
+from roboreel.errors import StorageError, VideoError
+from roboreel.format.images import IMAGE, encoded_image
+from roboreel.plan.plan import (
+    INPUT_ROW,
+    INPUT_TABLE,
+    ROWS,
+    SOURCE_EPISODE,
+    STRETCH,
+    input_frame,
+    input_video,
+)
+from roboreel.runner.work import Work
+from roboreel.storage.root import Root
+from roboreel.storage.tables import TableFile
+from roboreel.storage.video.backends import backend_pictures
+from roboreel.storage.video.decode import decode_frames, decoded_picture
+from roboreel.storage.video.encode import ahead, png
+
+_CELLS = 16
+"""Encoded pictures that are read from a table at once."""
+_CHUNK_BYTES = 1 << 30
+
+
+def camera_frames(
+    work: Work,
+    root: Root,
+    camera: str,
+    at: int,
+    *,
+    in_tables: bool,
+    chosen: Sequence[int] | None = None,
+    backend: str = "pyav",
+) -> Iterator[Any]:
+    """The PyAV frames of an episode, in order, decoded as they are asked for.
+
+    Another backend gives arrays instead: (H, W, 3).
+
+    Args:
+        work: the op.
+        root: its inputs.
+        camera: the camera, by its name in the result.
+        at: the episode's position in the op's tables.
+        in_tables: True where its pictures are those of a column.
+        chosen: numbers of the episode's frames, ascending; by default all.
+        backend: what decodes videos.
+
+    Raises:
+        StorageError: a picture is not there, or does not decode.
+    """
+    count, stretch = work.inputs[ROWS][at].as_py(), work.inputs[STRETCH][at].as_py()
+    wanted = taken_frames(count, stretch, work.table.step)
+    wanted, times = np.unique(wanted if chosen is None else wanted[chosen], return_counts=True)
+    if in_tables:
+        frames = _from_table(work, root, camera, at, wanted.tolist())
+    else:
+        frames = _from_video(work, root, camera, at, wanted.tolist(), backend)
+    for frame, repeats in zip(frames, times.tolist(), strict=True):
+        for _ in range(repeats):
+            yield frame
+
+
+def decoded_pictures(work: Work, root: Root, at: int, camera: str) -> Iterator[pa.Array]:
+    """An episode's video as PNG pictures: structs of bytes and a name such as a recorder gives.
+
+    They come some at a time, so that a long episode, too, is made of chunks that Arrow can hold.
+    """
+    frames = ahead(camera_frames(work, root, camera, at, in_tables=False))
+    pictures: list[dict[str, Any]] = []
+    size = 0
+    for number, frame in enumerate(frames):
+        pictures.append({"bytes": png(frame), "path": f"frame-{number:06d}.png"})
+        size += len(pictures[-1]["bytes"])
+        if size >= _CHUNK_BYTES:
+            yield pa.array(pictures, IMAGE)
+            pictures, size = [], 0
+    yield pa.array(pictures, IMAGE)
+
+
+def _from_video(
+    work: Work, root: Root, camera: str, at: int, wanted: Sequence[int], backend: str
+) -> Iterator[Any]:
+    name = work.inputs[input_video(camera)][at].as_py()
+    start = work.inputs[input_frame(camera)][at].as_py()
+    work.check_input(root, name)
+    numbers = [start + n for n in wanted]
+    if backend != "pyav":
+        return backend_pictures(root, name, numbers, backend=backend)
+    return (frame for _, frame in decode_frames(root, name, numbers))
+
+
+def _from_table(
+    work: Work, root: Root, camera: str, at: int, wanted: Sequence[int]
+) -> Iterator[Any]:
+    renamed = {new: old for old, new in work.names_in(at).renamed.items()}
+    column = renamed.get(camera, camera)
+    cells = _cells(work, root, column, at)
+    episode = f"episode {work.inputs[SOURCE_EPISODE][at].as_py()}"
+    due = iter(wanted)
+    number = next(due, None)
+    for row, cell in enumerate(cells):
+        if number is None:
+            return
+        if row == number:
+            yield _decoded(cell, f"column '{column}', row {row} of {episode}")
+            number = next(due, None)
+
+
+def _cells(work: Work, root: Root, column: str, at: int) -> Iterator[Any]:
+    """The cells of a column in an episode's stretch; what is in memory does not grow with it."""
+    name, start = work.inputs[INPUT_TABLE][at].as_py(), work.inputs[INPUT_ROW][at].as_py()
+    stop = start + work.inputs[STRETCH][at].as_py()
+    work.check_input(root, name)
+    with TableFile(root, name, "columns") as file:
+        if column not in file.footer.schema.names:
+            raise StorageError(f"'{name}': no column '{column}'")
+        for cells in file.cells(column, start, stop, rows=_CELLS):
+            yield from cells
+
+
+def _decoded(cell: Any, place: str) -> Any:
+    data, named = encoded_image(cell)
+    if data is None:
+        why = "only names a file: embed the pictures first" if named else "is empty"
+        raise StorageError(f"{place}: the picture {why}")
+    try:
+        return decoded_picture(data)
+    except VideoError as error:
+        raise StorageError(f"{place}: {error}") from error

@@ -1,0 +1,159 @@
+"""Measure the rows of episodes on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from roboreel.errors import StorageError, VideoError
+from roboreel.format.values import column_values
+from roboreel.plan.plan import TableProgram
+from roboreel.runner.kernels.measure_cameras import Pixels, column_pixels
+from roboreel.runner.kernels.table_inputs import Members
+from roboreel.runner.row_sketches import Sketches
+from roboreel.stats.block import StatsBlock, StatsColumn, blocks_of, each, joined
+from roboreel.stats.feature_stats import Stats
+from roboreel.stats.histogram_quantiles import with_binned_quantiles
+from roboreel.stats.many import episodes_stats
+from roboreel.stats.pixel_counts import CameraCounts
+from roboreel.types import Int64
+
+
+def measured_stats(
+    table: pa.Table,
+    members: Members,
+    program: TableProgram,
+    *,
+    pixels: CameraCounts,
+    sketches: Sketches,
+) -> list[StatsBlock]:
+    """Statistics of what has none; of episodes that are a part of the source's, of everything.
+
+    Args:
+        table: the rows of some episodes, one's after another's.
+        members: the episodes.
+        program: says which columns are measured.
+        pixels: takes in those of columns of pictures.
+        sketches: of some columns, what takes in their numbers, too; None is put where values are missing.
+    """
+    parts: list[tuple[int, StatsBlock]] = []
+    alike: list[StatsBlock] | None = None
+    for names, wanted in ((program.measured, members.whole), (program.measurable, ~members.whole)):
+        if wanted.all():
+            alike = _stats(table.select(names), members.rows, program, pixels, sketches)
+        elif wanted.any():
+            rows = table.select(names).filter(pa.array(np.repeat(wanted, members.rows)))
+            found = _stats(rows, members.rows[wanted], program, pixels, sketches)
+            parts += _spread(found, np.flatnonzero(wanted))
+    if alike is not None:
+        return alike
+    whole = joined(parts, len(members))
+    return [whole] if whole is not None else blocks_of(each(parts, len(members)))
+
+
+def _spread(blocks: Sequence[StatsBlock], rows: Int64) -> list[tuple[int, StatsBlock]]:
+    """Each stretch of episodes apart, with where it begins among all."""
+    found = []
+    start = 0
+    for block in blocks:
+        own = rows[start : start + block.episodes]
+        start += block.episodes
+        ends = [*(np.flatnonzero(np.diff(own) != 1) + 1).tolist(), len(own)]
+        first = 0
+        for end in ends:
+            found.append((int(own[first]), block.take(slice(first, end))))
+            first = end
+    return found
+
+
+def _stats(
+    table: pa.Table,
+    rows: Int64,
+    program: TableProgram,
+    pixels: CameraCounts,
+    sketches: Sketches,
+) -> list[StatsBlock]:
+    """Statistics of all columns of a table, by episodes of so many rows."""
+    names = [name for name in table.column_names if name not in program.images]
+    values = {name: column_values(table[name]) for name in names}
+    whole = {name: found for name, found in values.items() if found is not None}
+    for name in values.keys() & sketches.keys():
+        known, found = sketches[name], whole.get(name)
+        if known is None or found is None or found[0].size % known.width:
+            sketches[name] = None
+    numbers = _numbers(whole, rows, program, sketches)
+    others = table.select([name for name in table.column_names if name not in whole])
+    if not others.num_columns:
+        return [numbers]
+    parts = [(0, numbers)]
+    start = 0
+    for block in blocks_of(_one_by_one(others, rows, program, pixels)):
+        parts.append((start, block))
+        start += block.episodes
+    together = joined(parts, len(rows))
+    return [together] if together is not None else blocks_of(each(parts, len(rows)))
+
+
+def _numbers(
+    values: Mapping[str, npt.NDArray[np.generic]],
+    rows: Int64,
+    program: TableProgram,
+    sketches: Sketches,
+) -> StatsBlock:
+    """Statistics of columns of numbers, by episodes of so many rows."""
+    plain = {name: found for name, found in values.items() if name not in program.narrow}
+    block = episodes_stats(plain, rows, quantiles=program.quantiles, sketches=sketches)
+    columns = dict(block.columns)
+    for name in [name for name in values if name in program.narrow]:
+        flat = values[name].reshape(-1, values[name].shape[-1])
+        each_row = len(flat) // max(1, len(values[name]))
+        lengths = rows * each_row
+        found = episodes_stats(
+            {name: flat}, lengths, quantiles=program.quantiles, sketches=sketches
+        )
+        columns |= found.columns
+        count = columns[name, "count"]
+        columns[name, "count"] = StatsColumn(count.values // each_row, count.present)
+    found = StatsBlock(len(rows), columns)
+    return (
+        with_binned_quantiles(found, values, rows, program.quantiles) if program.binned else found
+    )
+
+
+def _one_by_one(
+    table: pa.Table, rows: Int64, program: TableProgram, pixels: CameraCounts
+) -> list[Stats]:
+    """Statistics of pictures, and of columns that some episodes do not have whole."""
+    found = []
+    stop = 0
+    for count in rows.tolist():
+        start, stop = stop, stop + count
+        found.append(_of_episode(table.slice(start, count), program, pixels))
+    return found
+
+
+def _of_episode(table: pa.Table, program: TableProgram, pixels: CameraCounts) -> Stats:
+    numbers = [name for name in table.column_names if name not in program.images]
+    values = {name: column_values(table[name]) for name in numbers}
+    usable = {name: found for name, found in values.items() if found is not None}
+    counts = np.array([len(table)], dtype=np.int64)
+    stats = _numbers(usable, counts, program, {}).of(0) if usable else {}
+    for name in [name for name in table.column_names if name in program.images]:
+        try:
+            own = Pixels(
+                every_pixel=program.every_pixel,
+                as_rgb=program.as_rgb,
+                depth=name in program.depths,
+            )
+            own = column_pixels(table[name], own, every_picture=program.every_picture)
+        except VideoError as error:
+            raise StorageError(f"column '{name}': {error}") from error
+        measured = own.stats(program.quantiles, binned=program.binned)
+        if measured is not None:
+            stats[name] = measured
+            if program.counts_pixels:
+                pixels.add(name, own.counted)
+    return stats

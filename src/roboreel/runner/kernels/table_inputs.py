@@ -1,0 +1,235 @@
+"""Read the rows of episodes from table files: many episodes at once, columns by the result's names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.edit.frame_rate import taken_frames
+from roboreel.format.feature import INDEX_DTYPES
+from roboreel.format.model import EPISODE
+from roboreel.plan.plan import (
+    DECLARED_ROWS,
+    DEFAULT_TASK,
+    FIRST_FRAME,
+    FIRST_INDEX,
+    INPUT_ROW,
+    INPUT_TABLE,
+    ROWS,
+    SOURCE,
+    STRETCH,
+    TASK_MAP,
+)
+from roboreel.runner.work import Work
+from roboreel.storage.root import Root
+from roboreel.storage.tables import TableFile
+from roboreel.storage.tables_chunks import as_one, take_ascending
+from roboreel.storage.tables_forward import Forward
+from roboreel.types import Bools, Int64
+
+_BATCH_BYTES = 8 << 20
+"""Rows that are handled together take about as much memory, at least those of one episode."""
+_BATCH_ROWS = 1 << 17
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Members:
+    """Some of an op's episodes, as arrays."""
+
+    at: Int64
+    """Positions in the op's tables."""
+    episode: Int64
+    """Number in the result."""
+    rows: Int64
+    first_index: Int64
+    default_task: Int64
+    task_map: Int64
+    whole: Bools
+    """True where all of the source's episode is taken."""
+    source: Int64
+    file: Int64
+    """Position among `Inputs.names`."""
+    row: Int64
+    """First row of the stretch of the input."""
+    stretch: Int64
+    first_frame: Int64
+    """Frame of the source's episode with which the stretch begins."""
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def __getitem__(self, part: slice | Int64) -> Members:
+        names = self.__dataclass_fields__
+        return replace(self, **{name: getattr(self, name)[part] for name in names})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Rows of episodes that follow one another in a file of the result."""
+
+    members: Members
+    rows: pa.Table
+    """Those that each takes of its stretch, one episode's after another's."""
+
+
+class Inputs:
+    """The table files of an op; one is open at a time."""
+
+    def __init__(self, work: Work, root: Root, columns: Sequence[str] | None = None) -> None:
+        self._work, self.root, self._columns = work, root, columns
+        self._open: TableFile | None = None
+        self._forward: Forward | None = None
+        self.file_rows: dict[str, int] = {}
+        """Rows of the files that were opened, by name."""
+        self._used = {*work.table.schema.names, *INDEX_DTYPES} - {*work.table.decoded}
+        paths = work.inputs[INPUT_TABLE].combine_chunks().dictionary_encode()
+        self.names: list[str] = paths.dictionary.to_pylist()
+        rows = _numbers(work, ROWS)
+        self.members = Members(
+            at=np.arange(len(rows), dtype=np.int64),
+            episode=work.outputs[EPISODE].to_numpy(),
+            rows=rows,
+            first_index=_numbers(work, FIRST_INDEX),
+            default_task=_numbers(work, DEFAULT_TASK),
+            task_map=_numbers(work, TASK_MAP),
+            whole=rows == _numbers(work, DECLARED_ROWS),
+            source=_numbers(work, SOURCE),
+            file=paths.indices.to_numpy().astype(np.int64),
+            row=_numbers(work, INPUT_ROW),
+            stretch=_numbers(work, STRETCH),
+            first_frame=_numbers(work, FIRST_FRAME),
+        )
+
+    def batches(self, start: int, stop: int) -> Iterator[Batch]:
+        """The rows of the op's episodes `[start, stop)`, in order."""
+        at = start
+        while at < stop:
+            members = self.members[at:stop]
+            members = members[: self._fitting(members)]
+            at += len(members)
+            yield from self._read(members)
+
+    def _fitting(self, members: Members) -> int:
+        """How many of the episodes, from the first on, are of one dataset and not too large together."""
+        if self._work.table.decoded:
+            return 1
+        file = self._file(int(members.file[0]))
+        row_bytes = file.row_bytes(self._wanted(file, int(members.source[0])))
+        most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // row_bytes))
+        fit = np.searchsorted(np.cumsum(members.stretch), most, side="right")
+        others = np.flatnonzero(members.source != members.source[0])
+        same = int(others[0]) if len(others) else len(members)
+        return max(1, min(int(fit), same))
+
+    def _read(self, members: Members) -> Iterator[Batch]:
+        """The rows of episodes of one dataset, each file's at once where its tables are alike."""
+        order = np.lexsort((members.row, members.file))
+        runs = list(self._runs(members[order]))
+        if any(not run.schema.equals(runs[0].schema) for run in runs):
+            for one in range(len(members)):
+                alone = members[one : one + 1]
+                yield self._batch(alone, next(self._runs(alone)))
+            return
+        rows = pa.concat_tables(runs)
+        if not bool((np.diff(order) == 1).all()):
+            rows = rows.take(pa.array(_places(members.stretch, order)))
+        yield self._batch(members, rows)
+
+    def _runs(self, members: Members) -> Iterator[pa.Table]:
+        """The stretches of episodes, one after another; those that go on in a file in one read."""
+        goes_on = np.zeros(len(members), dtype=np.bool_)
+        goes_on[1:] = np.diff(members.file) == 0
+        goes_on[1:] &= members.row[1:] == members.row[:-1] + members.stretch[:-1]
+        starts = np.flatnonzero(~goes_on)
+        ends = [*starts[1:].tolist(), len(members)]
+        for first, end in zip(starts.tolist(), ends, strict=True):
+            file = self._file(int(members.file[first]))
+            stop = int(members.row[end - 1] + members.stretch[end - 1])
+            columns = self._wanted(file, int(members.source[first]))
+            yield self._forward_in(file, columns).rows(int(members.row[first]), stop)
+
+    def _forward_in(self, file: TableFile, columns: Sequence[str] | None) -> Forward:
+        """The reading of these columns that goes on, or a new one."""
+        known, names = self._forward, None if columns is None else tuple(columns)
+        if known is None or known.file is not file or known.columns != names:
+            self._forward = known = Forward(file, names)
+        return known
+
+    def _wanted(self, file: TableFile, source: int) -> Sequence[str] | None:
+        """The columns of a file that the result has, or that index columns are made of; None for all."""
+        if self._columns is not None:
+            return self._columns
+        own = self._work.sources[source]
+        names = file.footer.schema.names
+        kept = [
+            name
+            for name in names
+            if name not in own.removed and own.renamed.get(name, name) in self._used
+        ]
+        return None if len(kept) == len(names) else kept
+
+    def _batch(self, members: Members, rows: pa.Table) -> Batch:
+        """The rows by the result's names, with what no file has, at the result's frame rate."""
+        work = self._work
+        source = work.sources[int(members.source[0])]
+        kept = [name for name in rows.column_names if name not in source.removed]
+        rows = rows.select(kept).rename_columns([source.renamed.get(name, name) for name in kept])
+        if source.supplied:
+            parts = [work.supplied[at] for at in members.at.tolist()]
+            more = pa.concat_tables(parts).select(source.supplied)
+            for name, column in zip(more.column_names, more.columns, strict=True):
+                rows = rows.append_column(name, column)
+        if work.table.step != 1:
+            rows = take_ascending(rows, self._taken(members))
+        return Batch(members, as_one(rows) if len(members) > 1 else rows)
+
+    def _taken(self, members: Members) -> Int64:
+        """The rows of all stretches that become rows of the result."""
+        begin = np.cumsum(members.stretch) - members.stretch
+        step = self._work.table.step
+        triples = zip(begin.tolist(), members.rows.tolist(), members.stretch.tolist(), strict=True)
+        taken = [first + taken_frames(rows, stretch, step) for first, rows, stretch in triples]
+        return np.concatenate(taken)
+
+    def _file(self, number: int) -> TableFile:
+        name = self.names[number]
+        if self._open is None or self._open.name != name:
+            self.close()
+            self._work.check_input(self.root, name)
+            self._open = TableFile(self.root, name)
+            self.file_rows[name] = self._open.footer.rows
+        return self._open
+
+    def close(self) -> None:
+        """Close the open file."""
+        if self._open is not None:
+            self._open.close()
+            self._open = self._forward = None
+
+    def __enter__(self) -> Inputs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _numbers(work: Work, column: str) -> Int64:
+    return np.asarray(work.inputs[column].to_numpy(), dtype=np.int64)
+
+
+def _places(stretch: Int64, order: Int64) -> Int64:
+    """Where the rows of episodes stand that were read in another order."""
+    begin = np.empty_like(stretch)
+    begin[order] = np.cumsum(stretch[order]) - stretch[order]
+    first = np.cumsum(stretch) - stretch
+    return np.repeat(begin - first, stretch) + np.arange(int(stretch.sum()))
+
+
+def counted(rows: Sequence[int] | Int64) -> Int64:
+    """0, 1, 2, … in each of some stretches of rows."""
+    lengths = np.asarray(rows, dtype=np.int64)
+    first = np.cumsum(lengths) - lengths
+    return np.arange(int(lengths.sum()), dtype=np.int64) - np.repeat(first, lengths)

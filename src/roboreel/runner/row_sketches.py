@@ -1,0 +1,76 @@
+"""Sketches of all rows, made by the ops on their way: nobody reads the result again for its quantiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from roboreel.format.values import column_values
+from roboreel.plan.plan import ROWS, Plan
+from roboreel.stats.quantiles import Quantiles, shared_budget
+
+Sketches: TypeAlias = dict[str, Quantiles | None]
+"""By column; None where values are missing."""
+
+
+def sketched_features(plan: Plan) -> dict[str, int]:
+    """The features of whose rows the ops make sketches, with the numbers that are described together.
+
+    Those that are measured anew, where all their numbers do not fit the budget. Where they do, quantiles are
+    exact, and reading the few tables once more costs little.
+    """
+    if not plan.table.quantiles or plan.table.binned:
+        return {}
+    features = plan.model.info.features
+    shapes = {
+        name: features[name].shape or (1,)
+        for name in plan.stats.recomputed
+        if features[name].is_numeric and name in plan.table.measured
+    }
+    widths = {
+        name: shape[-1] if name in plan.table.narrow else prod(shape)
+        for name, shape in shapes.items()
+    }
+    rows: int = sum(plan.inputs[ROWS].to_pylist())
+    fit = [
+        rows * prod(shapes[name]) * 8 <= budget for name, budget in shared_budget(widths).items()
+    ]
+    return {} if all(fit) else widths
+
+
+def empty_sketches(widths: Mapping[str, int]) -> Sketches:
+    """Sketches without rows."""
+    return {name: Quantiles(width, budget_bytes=0) for name, width in widths.items()}
+
+
+def with_rows(sketch: Quantiles | None, column: pa.ChunkedArray) -> Quantiles | None:
+    """A sketch with the numbers of a column taken in; None where it is not whole, or has not been."""
+    values = None if sketch is None else column_values(column)
+    if sketch is None or values is None or values[0].size % sketch.width:
+        return None
+    sketch.add(values.reshape(-1, sketch.width))
+    return sketch
+
+
+@dataclass(slots=True)
+class WholeSketches:
+    """The sketches of all ops that are done in this run, merged as they come."""
+
+    found: Sketches = field(default_factory=dict)
+    ops: set[int] = field(default_factory=set)
+    """Those that made them."""
+
+    def take(self, op: int, sketches: Mapping[str, Quantiles | None]) -> None:
+        """Take in what an op made."""
+        if not sketches:
+            return
+        self.ops.add(op)
+        for name, sketch in sketches.items():
+            known = self.found.get(name, sketch)
+            if known is not None and sketch is not None and known is not sketch:
+                known.merge(sketch)
+            self.found[name] = None if sketch is None else known

@@ -1,0 +1,72 @@
+"""What a run did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from roboreel.errors import Problem
+from roboreel.plan.plan import TrimmedEpisode
+from roboreel.types import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was written, copied, encoded and verified, and what the user should know."""
+
+    out: str
+    version: str
+    episodes: int
+    frames: int
+    """Rows of the result; each camera has as many frames."""
+    cameras: int
+    table_files: int
+    video_files: int
+    size_bytes: int
+    """Bytes written."""
+    packets_copied: int
+    frames_encoded: int
+    files_copied: int
+    """Files beside the format's own that travelled along."""
+    measured: int
+    """Episodes × video cameras whose pictures were sampled for statistics."""
+    seconds: float
+    resumed: int = 0
+    """Ops that an earlier run had done."""
+    kept: str | None = None
+    """Where the original stands now, where it was replaced and not discarded."""
+    problems: tuple[Problem, ...] = field(default=(), repr=False)
+    losses: tuple[str, ...] = ()
+    trimmed: tuple[TrimmedEpisode, ...] = field(default=(), repr=False)
+    """Episodes that lost frames at an end, in the order of the result."""
+    skipped: tuple[Problem, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> Report:
+        """The report that `to_json` gave."""
+        found = {name: [Problem(**p) for p in document[name]] for name in ("problems", "skipped")}
+        trimmed = [TrimmedEpisode.from_json(one) for one in document.get("trimmed", [])]
+        return cls(
+            **{
+                **document,
+                "problems": tuple(found["problems"]),
+                "losses": tuple(document["losses"]),
+                "trimmed": tuple(trimmed),
+                "skipped": tuple(found["skipped"]),
+            }
+        )
+
+    def to_json(self) -> dict[str, Json]:
+        """The report as a JSON object."""
+        plain = (
+            "out", "version", "episodes", "frames", "cameras", "table_files", "video_files",
+            "size_bytes", "packets_copied", "frames_encoded", "files_copied", "measured", "seconds",
+            "resumed", "kept",
+        )  # fmt: skip
+        return {
+            **{name: getattr(self, name) for name in plain},
+            "problems": [problem.to_json() for problem in self.problems],
+            "losses": list(self.losses),
+            "trimmed": [one.to_json() for one in self.trimmed],
+            "skipped": [problem.to_json() for problem in self.skipped],
+        }

@@ -1,0 +1,45 @@
+"""Whether the sources of a plan are still those that it was made from."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+
+from roboreel.errors import RunError, StorageError
+from roboreel.plan.plan import Plan
+from roboreel.runner.ledger import Ledger
+from roboreel.runner.work import check_unchanged
+from roboreel.storage.root import Root
+
+
+def refuse_changed(root: Root, prefix: str, names: Iterable[str], plan: Plan) -> None:
+    """Raise `RunError` where a dataset's documents are no longer what they were when the plan was made.
+
+    Args:
+        root: the dataset.
+        prefix: how names of its files begin in the plan.
+        names: documents that a run reads, beside those that the plan was made from.
+        plan: the plan.
+    """
+    surveyed = [name[len(prefix) :] for name in plan.files if name.startswith(f"{prefix}meta/")]
+    try:
+        wanted = {*surveyed, *names}
+        check_unchanged(root, wanted, {name: plan.files[prefix + name] for name in wanted})
+    except StorageError as error:
+        raise RunError(str(error)) from error
+
+
+@contextlib.contextmanager
+def held_against(unchanged: Callable[[], object], ledger: Ledger) -> Iterator[None]:
+    """Calls `unchanged` after the block, also where that fails: what changes meanwhile may look damaged.
+
+    What it raises is passed on, and what was done is of no use to a run with the same plan.
+    """
+    try:
+        yield
+    finally:
+        try:
+            unchanged()
+        except RunError:
+            ledger.of_use = False
+            raise

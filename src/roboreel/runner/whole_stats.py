@@ -1,0 +1,238 @@
+"""Reconcile the statistics of the whole dataset, as stored, with those merged from the episodes'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from roboreel.errors import Problem
+from roboreel.format.causes import remedy
+from roboreel.format.feature import INDEX_DTYPES
+from roboreel.format.model import DATA_PATH
+from roboreel.format.v30 import GLOBAL_STATS
+from roboreel.format.values import column_values
+from roboreel.plan.plan import Plan
+from roboreel.runner.resolve_stats import disagreements
+from roboreel.stats.block import StatsBlock
+from roboreel.stats.feature_stats import (
+    BASE,
+    FeatureStats,
+    Stats,
+    merge_stats,
+    quantile_share,
+    values_stats,
+)
+from roboreel.stats.merger import StatsMerger
+from roboreel.storage.root import Root
+from roboreel.storage.tables import TableFile
+
+_COMPUTED = "computed from the rows; those of the episodes are kept as stored"
+_NEEDED = {"min", "max", "mean", "std"}
+_ROWS = 1 << 16
+_SAME = 1e-6
+"""Statistics that are relatively nearer to each other are the same."""
+
+
+def reconciled(root: Root, plan: Plan, stored: Stats, merged: Stats) -> tuple[Stats, list[Problem]]:
+    """The statistics of the whole dataset to write, and what contradicted what.
+
+    Where the stored ones agree with the merged ones in bounds, mean and std, their quantiles are kept: they
+    may be those of all rows, which no merge gives. Where they do not, the rows decide.
+
+    Args:
+        root: the staged result, its tables whole.
+        plan: a plan whose result has all rows of the one dataset that it reads.
+        stored: the source's statistics of the whole dataset, by the features' names there.
+        merged: those merged from the episodes', by the features' names in the result.
+    """
+    known = _by_name(plan, stored)
+    features = plan.model.info.features
+    cameras = frozenset(name for name in known if features[name].is_camera)
+    found = disagreements(known, merged, cameras=cameras, ignored=frozenset())
+    differing = {str(problem.column): problem for problem in found}
+    rows = _of_rows(root, plan, {n: merged[n] for n in differing if features[n].is_numeric})
+    result, problems = dict(merged), []
+    for name in [name for name in merged if name in known]:
+        if name not in differing:
+            result[name] = {**merged[name], **_quantiles(known[name], merged[name])}
+            continue
+        if name in INDEX_DTYPES:  # counted again: those of the numbers from before do not hold
+            continue
+        settled, why, action = _settled(name, known, merged, rows)
+        result[name] = settled
+        if not plan.stats.write_global:
+            action = _kept(name)
+        message = f"{why}: {differing[name].message.rpartition(': ')[2]}"
+        problems.append(replace(differing[name], message=message, action=action))
+    return result, problems
+
+
+def doubtful(
+    plan: Plan, number: int, stored: Stats, blocks: Iterable[StatsBlock]
+) -> dict[str, str]:
+    """By feature of the result, how a source's statistics of the whole dataset contradict its episodes'.
+
+    Args:
+        plan: the plan.
+        number: of the source.
+        stored: its statistics of the whole dataset, by the features' names there.
+        blocks: those of all its episodes.
+    """
+    merger = StatsMerger()
+    for block in blocks:
+        merger.add(block)
+    known = _by_name(plan, stored, number)
+    merged = _by_name(plan, merger.result(), number)
+    features = plan.model.info.features
+    cameras = frozenset(name for name in known if features[name].is_camera)
+    told = {name for own in plan.stats.pooled_std for name in own}
+    found = disagreements(
+        known, merged, cameras=cameras, ignored=frozenset(told | set(INDEX_DTYPES))
+    )
+    return {str(one.column): one.message.rpartition(": ")[2] for one in found}
+
+
+def reconciled_part(
+    root: Root, plan: Plan, found: Mapping[str, str], merged: Stats
+) -> tuple[Stats, list[Problem]]:
+    """The statistics of a result that has only a part of a source's rows, or rows of several.
+
+    Args:
+        root: the staged result, its tables whole.
+        plan: the plan.
+        found: by feature, how the statistics of a source contradict each other.
+        merged: those merged from the episodes', by the features' names in the result.
+    """
+    features = plan.model.info.features
+    names = [name for name in merged if name in found]
+    rows = _of_rows(root, plan, {n: merged[n] for n in names if features[n].is_numeric})
+    result, problems = dict(merged), []
+    for name in names:
+        if name in rows and _agree(merged[name], rows[name]):
+            continue
+        why = f"the statistics of the episodes contradict '{GLOBAL_STATS}'"
+        action = f"those of the episodes are kept as stored, and merged; {remedy([name])}"
+        if name in rows:
+            result[name] = _computed(merged[name], rows[name])
+            why += " and the rows"
+            action = f"{_COMPUTED}; {remedy([name])}"
+        problems.append(
+            Problem(
+                rule="stats.agree",
+                severity="warning",
+                message=f"{why}: {found[name]}",
+                column=name,
+                action=action if plan.stats.write_global else _kept(name),
+            )
+        )
+    return result, problems
+
+
+def _by_name(plan: Plan, stored: Stats, number: int = 0) -> Stats:
+    """A source's statistics by the features' names in the result, without those that do not stay."""
+    source = plan.datasets[number]
+    unused = {*source.filled, *plan.stats.recomputed}
+    named = {
+        source.renamed.get(n, n): parts for n, parts in stored.items() if n not in source.removed
+    }
+    return {
+        n: parts
+        for n, parts in named.items()
+        if n in plan.stats.features and n not in unused and parts.keys() >= _NEEDED
+    }
+
+
+def _quantiles(stored: FeatureStats, merged: FeatureStats) -> FeatureStats:
+    """Stored quantiles that are others than the merged ones, and possible."""
+    names = {key: share for key in stored if (share := quantile_share(key)) is not None}
+    ordered = [
+        stored["min"],
+        *(stored[k] for k in sorted(names, key=names.__getitem__)),
+        stored["max"],
+    ]
+    shape = merged["mean"].shape
+    if not names or any(values.shape != shape for values in ordered):
+        return {}
+    size = np.maximum(np.abs(stored["min"]), np.abs(stored["max"]))
+    stacked = np.stack(ordered).astype(np.float64)
+    steps = stacked[1:] - stacked[:-1]
+    if not np.isfinite(steps).all() or (steps < -_SAME * size).any():
+        return {}
+    return {
+        key: stored[key]
+        for key in names
+        if key not in merged or not np.allclose(stored[key], merged[key], rtol=_SAME, atol=_SAME**2)
+    }
+
+
+def _settled(name: str, stored: Stats, merged: Stats, rows: Stats) -> tuple[FeatureStats, str, str]:
+    """The statistics of a feature to write, what contradicts what, and what is done about it."""
+    kept = "those merged from the statistics of the episodes are written"
+    if name not in rows:
+        return merged[name], f"'{GLOBAL_STATS}' contradicts the statistics of the episodes", kept
+    if _agree(merged[name], rows[name]):
+        return merged[name], f"'{GLOBAL_STATS}' contradicts the statistics of the episodes", kept
+    advice = remedy([name])
+    if _agree(stored[name], rows[name]):
+        found = {**merged[name], **stored[name]}
+        action = (
+            f"those of '{GLOBAL_STATS}' are kept, and those of the episodes as stored; {advice}"
+        )
+        return (
+            found,
+            f"the statistics of the episodes contradict '{GLOBAL_STATS}' and the rows",
+            action,
+        )
+    found = _computed(merged[name], rows[name])
+    action = f"{_COMPUTED}; {advice}"
+    why = f"'{GLOBAL_STATS}', the statistics of the episodes and the rows contradict each other"
+    return found, why, action
+
+
+def _computed(merged: FeatureStats, rows: FeatureStats) -> FeatureStats:
+    return {**merged, **{key: rows[key] for key in BASE if key != "count"}}
+
+
+def _kept(name: str) -> str:
+    return f"those of the episodes are kept as stored; {remedy([name])}"
+
+
+def _agree(one: FeatureStats, other: FeatureStats) -> bool:
+    return not disagreements({"": one}, {"": other}, cameras=frozenset(), ignored=frozenset())
+
+
+def _of_rows(root: Root, plan: Plan, wanted: Mapping[str, FeatureStats]) -> Stats:
+    """Bounds, mean and std of columns, in their stored form; without columns that lack values."""
+    if not wanted:
+        return {}
+    paths = plan.model.episodes[DATA_PATH].unique().to_pylist()
+    widths = {name: parts["mean"].size for name, parts in wanted.items()}
+    lacking: set[str] = set()
+    merged = merge_stats(_of_batches(root, paths, widths, lacking))
+    return {
+        name: {
+            key: value if key == "count" else value.reshape(wanted[name]["mean"].shape)
+            for key, value in parts.items()
+        }
+        for name, parts in merged.items()
+        if name not in lacking
+    }
+
+
+def _of_batches(
+    root: Root, paths: Iterable[str], widths: Mapping[str, int], lacking: set[str]
+) -> Iterable[Stats]:
+    """Statistics of some rows at a time; `lacking` grows by columns that have none."""
+    for path in paths:
+        with TableFile(root, path) as file:
+            for table in file.batches(list(widths), rows=_ROWS):
+                found: Stats = {}
+                for name, width in widths.items():
+                    values = column_values(table[name])
+                    if values is None or not len(values) or values[0].size % width:
+                        lacking.add(name)
+                    else:
+                        found[name] = values_stats(values.reshape(-1, width), quantiles=())
+                yield found

@@ -1,0 +1,1 @@
+"""Statistics: moments, merging, histograms, quantiles. Pure: arrays in, arrays out."""

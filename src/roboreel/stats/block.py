@@ -1,0 +1,189 @@
+"""Statistics of many episodes as arrays with a row per episode: a few of them, however many episodes."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+import numpy as np
+
+from roboreel.stats.feature_stats import Array, Stats
+from roboreel.types import Bools, Int64, Json
+
+Place: TypeAlias = tuple[str, str]
+"""A feature and a statistic of it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StatsColumn:
+    """One statistic of one feature; arrays are aligned with the episodes of a block."""
+
+    values: Array
+    """(episodes, *shape); anything where it is not there."""
+    present: Bools
+    """(episodes,) True where it is there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StatsBlock:
+    """Statistics of some episodes, each in the same shape throughout."""
+
+    episodes: int
+    columns: Mapping[Place, StatsColumn]
+    """In order: of an episode, features and statistics stand as here."""
+
+    def of(self, row: int) -> Stats:
+        """Those of one episode, as views."""
+        stats: Stats = {}
+        for (feature, statistic), column in self.columns.items():
+            if column.present[row]:
+                stats.setdefault(feature, {})[statistic] = column.values[row]
+        return stats
+
+    def each(self) -> Iterator[Stats]:
+        """Those of every episode, as views."""
+        return map(self.of, range(self.episodes))
+
+    def json_rows(self) -> Iterator[dict[str, dict[str, Json]]]:
+        """Those of every episode as a JSON object of nested lists."""
+        lists = [
+            (place, column.values.tolist(), column.present.tolist())
+            for place, column in self.columns.items()
+        ]
+        for row in range(self.episodes):
+            found: dict[str, dict[str, Json]] = {}
+            for (feature, statistic), values, present in lists:
+                if present[row]:
+                    found.setdefault(feature, {})[statistic] = values[row]
+            yield found
+
+    def features(self) -> dict[str, dict[str, StatsColumn]]:
+        """The columns by feature and statistic."""
+        found: dict[str, dict[str, StatsColumn]] = {}
+        for (feature, statistic), column in self.columns.items():
+            found.setdefault(feature, {})[statistic] = column
+        return found
+
+    def renamed(self, names: Mapping[str, str]) -> StatsBlock:
+        """With features by new names; those that have none are left out."""
+        kept = {(names[f], s): column for (f, s), column in self.columns.items() if f in names}
+        return StatsBlock(self.episodes, kept)
+
+    def take(self, rows: Int64 | slice) -> StatsBlock:
+        """Those of some episodes."""
+        columns = {
+            place: StatsColumn(column.values[rows], column.present[rows])
+            for place, column in self.columns.items()
+        }
+        count = len(range(*rows.indices(self.episodes))) if isinstance(rows, slice) else len(rows)
+        return StatsBlock(count, columns)
+
+    def described(self) -> Bools:
+        """(episodes,) True where there are statistics of an episode."""
+        found = np.zeros(self.episodes, dtype=np.bool_)
+        for column in self.columns.values():
+            found |= column.present
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return sum(column.values.nbytes + column.present.nbytes for column in self.columns.values())
+
+
+def blocks_of(stats: Sequence[Stats]) -> list[StatsBlock]:
+    """The statistics of episodes as few blocks: a new one where a shape is another than before."""
+    blocks: list[StatsBlock] = []
+    shapes: dict[Place, tuple[int, ...]] = {}
+    start = 0
+    for at, one in enumerate(stats):
+        own = {(name, key): v.shape for name, parts in one.items() for key, v in parts.items()}
+        if any(shapes.get(place, shape) != shape for place, shape in own.items()):
+            blocks.append(_block(stats[start:at], shapes))
+            start, shapes = at, {}
+        shapes.update(own)
+    if start < len(stats):
+        blocks.append(_block(stats[start:], shapes))
+    return blocks
+
+
+def _block(stats: Sequence[Stats], shapes: Mapping[Place, tuple[int, ...]]) -> StatsBlock:
+    columns = {}
+    for (name, key), shape in shapes.items():
+        found = [one[name].get(key) if name in one else None for one in stats]
+        present = np.array([value is not None for value in found], dtype=np.bool_)
+        values = _empty(key, len(stats), shape)
+        if present.any():
+            values[present] = np.stack([value for value in found if value is not None])
+        columns[name, key] = StatsColumn(values, present)
+    return StatsBlock(len(stats), columns)
+
+
+def joined(parts: Sequence[tuple[int, StatsBlock]], episodes: int) -> StatsBlock | None:
+    """Blocks as one; what a later one says of an episode counts. None where shapes differ.
+
+    Args:
+        parts: each with the first of its episodes.
+        episodes: of how many it is to be; where no block has them, nothing is known.
+    """
+    if len(parts) == 1 and parts[0][0] == 0 and parts[0][1].episodes == episodes:
+        return parts[0][1]
+    columns: dict[Place, StatsColumn] = {}
+    for first, block in parts:
+        here = slice(first, first + block.episodes)
+        for place, column in block.columns.items():
+            shape = column.values.shape[1:]
+            known = columns.get(place)
+            if known is None:
+                values = _empty(place[1], episodes, shape)
+                known = StatsColumn(values, np.zeros(episodes, dtype=np.bool_))
+                columns[place] = known
+            elif known.values.shape[1:] != shape:
+                if column.present.any():
+                    return None
+                continue
+            known.values[here][column.present] = column.values[column.present]
+            known.present[here] |= column.present
+    return StatsBlock(episodes, columns)
+
+
+def each(parts: Sequence[tuple[int, StatsBlock]], episodes: int) -> list[Stats]:
+    """What blocks say of every one of some episodes; of a feature, what a later one says counts."""
+    stats: list[Stats] = [{} for _ in range(episodes)]
+    for first, block in parts:
+        for at, one in enumerate(block.each(), start=first):
+            stats[at] |= one
+    return stats
+
+
+def _empty(statistic: str, episodes: int, shape: tuple[int, ...]) -> Array:
+    dtype = np.int64 if statistic == "count" else np.float64
+    return cast("Array", np.zeros((episodes, *shape), dtype=dtype))
+
+
+def block_to_json(block: StatsBlock) -> Json:
+    """A block as JSON that gives the same bits back, for us alone."""
+    columns: list[Json] = [
+        [*place, list(c.values.shape[1:]), _text(c.values), _text(c.present)]
+        for place, c in block.columns.items()
+    ]
+    return {"episodes": block.episodes, "columns": columns}
+
+
+def _text(values: Array | Bools) -> str:
+    little = values.astype(values.dtype.newbyteorder("<"), copy=False)
+    return b64encode(np.ascontiguousarray(little).tobytes()).decode()
+
+
+def parse_block(document: Mapping[str, Json]) -> StatsBlock:
+    """What `block_to_json` gave."""
+    count = cast("int", document["episodes"])
+    columns = {}
+    for name, key, shape, values, present in cast("list[list[str]]", document["columns"]):
+        dtype = "<i8" if key == "count" else "<f8"
+        numbers = np.frombuffer(b64decode(values), dtype=dtype).reshape(count, *map(int, shape))
+        there = np.frombuffer(b64decode(present), dtype=np.bool_)
+        columns[name, key] = StatsColumn(cast("Array", numbers), there)
+    return StatsBlock(count, columns)

@@ -1,0 +1,215 @@
+"""A folder on a local disk: reading within its bounds, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from stat import S_ISREG
+from typing import IO
+
+from roboreel.errors import StorageError
+from roboreel.storage import disk
+from roboreel.storage.links import Bounds, Listing, listing_of
+from roboreel.storage.modes import USUAL, Modes, reach
+from roboreel.storage.output_file import Sink
+from roboreel.storage.root import FileStat, Root, checked
+from roboreel.storage.scratch import scratch_beside
+
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_FOLLOW = "put the file there, or pass follow_links (--follow-links)"
+
+
+class LocalRoot(Root):
+    """A folder on a local disk.
+
+    Links are followed while they stay inside the folder, or lead from a snapshot in a Hugging Face cache
+    to its blobs. Others are not, by whatever name they are asked for, unless `follow_links` is set.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        follow_links: bool = False,
+        modes: Modes = USUAL,
+    ) -> None:
+        """A folder, which need not be there yet.
+
+        Args:
+            path: the folder.
+            follow_links: True to follow all links.
+            modes: permissions of what is written.
+        """
+        self.path = Path(path)
+        self.modes = modes
+        self.url = str(self.path)
+        self.follow_links = follow_links
+        self._bounds = None if follow_links else Bounds(self.url)
+        self._reach: dict[str, int] = {"": 0o7777}
+
+    def listing(self) -> Listing:
+        with self._explained("."):
+            return listing_of(self.url, self._bounds)
+
+    def stat(self, name: str) -> FileStat:
+        try:  # this is asked of every file of a dataset: no context for each
+            found = os.stat(self._inside(name))
+        except OSError as error:
+            raise self._explanation(name, error) from error
+        if not S_ISREG(found.st_mode):
+            raise StorageError(f"'{name}' in '{self.url}': not a file")
+        return FileStat(found.st_size, str(found.st_mtime_ns))
+
+    def stats(self, names: Iterable[str]) -> Iterator[FileStat | StorageError]:
+        """Size and stamp of each of many files; those of a folder one after another, which is faster.
+
+        The links on the way to a folder are resolved once for the files in it that follow each other. A
+        file that is a link itself, or none at all, is asked about alone.
+        """
+        folder, place = "", ""
+        for name in names:
+            above, _, last = name.rpartition("/")
+            if above != folder:
+                folder, place = above, self._folder(above)
+            found = _plain_file(f"{place}{os.sep}{last}") if place else None
+            if found is None:
+                yield from super().stats([name])
+            else:
+                yield FileStat(found.st_size, str(found.st_mtime_ns))
+
+    def _folder(self, name: str) -> str:
+        """Where a folder is, links resolved; empty where that cannot be told, or is out of bounds."""
+        try:
+            return self._inside(name)
+        except (OSError, StorageError):
+            return ""
+
+    def mode(self, name: str = "") -> int:
+        with self._explained(name or "."):
+            if not name:
+                return os.stat(self.url).st_mode
+            return os.stat(self._inside(name)).st_mode & self._reach_of(name.rpartition("/")[0])
+
+    def _reach_of(self, folder: str) -> int:
+        """The bits of a mode that count in a folder: who cannot get there cannot read what is in it."""
+        if folder not in self._reach:
+            above = self._reach_of(folder.rpartition("/")[0])
+            self._reach[folder] = above & reach(os.stat(self._at(folder)).st_mode)
+        return self._reach[folder]
+
+    def input(self, name: str) -> IO[bytes]:
+        return self._opened(name, buffering=0)
+
+    def read(self, name: str) -> bytes:
+        with self._opened(name) as file, self._explained(name):
+            return file.read()
+
+    def _opened(self, name: str, buffering: int = -1) -> IO[bytes]:
+        """The file, open for reading: a regular one, at a place inside, whatever changes meanwhile."""
+        with self._explained(name):
+            # a pipe without a writer would hold up an ordinary open for ever
+            descriptor = os.open(self._inside(name), os.O_RDONLY | _NO_WAIT)
+            try:
+                self._refuse_other(name, os.fstat(descriptor))
+                return os.fdopen(descriptor, "rb", buffering)
+            except BaseException:
+                os.close(descriptor)
+                raise
+
+    def _refuse_other(self, name: str, found: os.stat_result) -> None:
+        """Raise `StorageError` where what was opened is no file, or not what is at its place inside."""
+        if not S_ISREG(found.st_mode):
+            raise StorageError(f"'{name}' in '{self.url}': not a file")
+        if not os.path.samestat(found, os.lstat(self._inside(name))):
+            raise StorageError(f"'{name}' in '{self.url}': changed while it was opened")
+
+    def _inside(self, name: str) -> str:
+        """Where the file is, links resolved.
+
+        Raises:
+            StorageError: a link leads out of the root.
+        """
+        if self._bounds is None:
+            return os.path.realpath(self._at(name))
+        real = self._bounds.real(checked(name))
+        if real is None:
+            raise StorageError(
+                f"'{name}' in '{self.url}': a link leads out of the dataset: {_FOLLOW}"
+            )
+        return real
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a file whole or not at all."""
+        with self.create(name) as sink:
+            sink.write(data)
+
+    @contextlib.contextmanager
+    def create(self, name: str) -> Iterator[Sink]:
+        """A new file that appears under its name when the block ends well, else not at all."""
+        final, partial = self._at(name), self._at(scratch_beside(name))
+        with self._explained(name):
+            file = disk.create(partial, to=final, modes=self.modes)
+        try:
+            with self._room(name), file:
+                yield Sink(file)
+            with self._explained(name):
+                disk.replace(partial, final)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                disk.unlink(partial)
+            raise
+
+    def remove(self, name: str) -> None:
+        """Remove a file that roboreel made."""
+        with self._explained(name):
+            disk.unlink(self._at(name))
+
+    def append(self, name: str, data: bytes) -> None:
+        """Append to a file by one write, so that a crash leaves all of `data` or a part of its end away."""
+        with self._explained(name):
+            disk.append(self._at(name), data)
+
+    def cut(self, name: str, size: int) -> None:
+        """Keep the first bytes of a file that roboreel made."""
+        with self._explained(name):
+            disk.truncate(self._at(name), size)
+
+    def sync(self, names: Sequence[str]) -> None:
+        """Force files to the disk, and the folders that name them."""
+        with self._explained("."):
+            paths = [self._at(name) for name in names]
+            disk.sync([*paths, *sorted({os.path.dirname(path) for path in paths})])
+
+    def _at(self, name: str) -> str:
+        return f"{self.url}{os.sep}{checked(name)}"
+
+    @contextlib.contextmanager
+    def _room(self, name: str) -> Iterator[None]:
+        """Names the file where the disk is full; other errors may be those of an input."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in disk.FULL:
+                raise
+            raise StorageError(f"'{name}' in '{self.url}': {error.strerror}") from error
+
+    @contextlib.contextmanager
+    def _explained(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._explanation(name, error) from error
+
+    def _explanation(self, name: str, error: OSError) -> StorageError:
+        return StorageError(f"'{name}' in '{self.url}': {error.strerror or error}")
+
+
+def _plain_file(path: str) -> os.stat_result | None:
+    """What the disk says of a regular file; None of all else, links among it."""
+    try:
+        found = os.lstat(path)
+    except (OSError, ValueError):
+        return None
+    return found if S_ISREG(found.st_mode) else None

@@ -1,0 +1,47 @@
+"""A folder on any store that fsspec knows."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+from roboreel.errors import MissingDependencyError, StorageError
+from roboreel.storage.links import Listing
+from roboreel.storage.root import FileStat, Root, checked
+
+
+class FsspecRoot(Root):
+    """A folder on any store that fsspec knows (`s3://…`, `memory://…`, `hf://…`)."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            import fsspec
+        except ImportError as error:
+            raise MissingDependencyError("fsspec", extra="remote") from error
+        self.url = url
+        try:
+            filesystem, path = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise StorageError(f"'{url}': {error}") from error
+        self._fs: Any = filesystem  # fsspec carries no types
+        self._path = str(path).rstrip("/")
+
+    def listing(self) -> Listing:
+        skip = len(self._path) + 1
+        return Listing(tuple(sorted(str(name)[skip:] for name in self._fs.find(self._path))))
+
+    def stat(self, name: str) -> FileStat:
+        try:
+            info = self._fs.info(f"{self._path}/{checked(name)}")
+        except (FileNotFoundError, OSError) as error:
+            raise StorageError(f"'{name}' in '{self.url}': no such file") from error
+        if info.get("type") == "directory":
+            raise StorageError(f"'{name}' in '{self.url}': not a file")
+        stamp = next((info[k] for k in ("ETag", "etag", "mtime", "created") if info.get(k)), "")
+        return FileStat(int(info["size"]), str(stamp))
+
+    def input(self, name: str) -> IO[bytes]:
+        try:
+            file: IO[bytes] = self._fs.open(f"{self._path}/{checked(name)}", "rb")
+        except (FileNotFoundError, OSError) as error:
+            raise StorageError(f"'{name}' in '{self.url}': {error}") from error
+        return file

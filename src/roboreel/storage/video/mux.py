@@ -1,0 +1,204 @@
+"""Write packets of other files as one MP4, byte for byte, at exact times.
+
+The index comes first (players and range readers start at once), then the packets in decode order. Frame
+`k` in display order stands at exactly `k / fps`; decode times are `i / fps`, and where B-frames make a
+packet's display earlier than its decoding, all display times are moved by one constant that an edit list
+takes back (as every muxer does).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from roboreel.errors import StorageError
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.output_file import Sink
+from roboreel.storage.root import Root
+from roboreel.storage.video.boxes import box, full_box
+from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.packets import Bools, Int64, PacketRun, PacketTable, SampleEntry
+
+_BRANDS = b"isom" + struct.pack(">I", 512) + b"isomiso2mp41"
+_FAST_CLOCK = 10_000  # ticks per second that any exact time scale is raised to, as common muxers do
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of packets of an input file."""
+
+    root: Root
+    name: str
+    table: PacketTable
+    run: PacketRun
+
+
+def time_scale(fps: Fraction) -> tuple[int, int]:
+    """Ticks per second, and per frame, in which every frame time is a whole number."""
+    ticks = fps.numerator
+    while ticks < _FAST_CLOCK:
+        ticks *= 2
+    return ticks, ticks // fps.numerator * fps.denominator
+
+
+def write_packets(root: LocalRoot, name: str, pieces: Sequence[Piece], *, fps: Fraction) -> int:
+    """Write the pieces one after another into a new file; returns its size in bytes.
+
+    Raises:
+        ValueError: the pieces' sample entries differ.
+        StorageError: an input is shorter than its index says, or the disk is full.
+    """
+    entry = pieces[0].table.entry
+    if any(piece.table.entry != entry for piece in pieces):
+        raise ValueError("streams whose sample entries differ cannot share a file")
+    size = np.concatenate([piece.table.size[piece.run.positions] for piece in pieces])
+    keyframe = np.concatenate([piece.table.keyframe[piece.run.positions] for piece in pieces])
+    display = _joined_display([piece.run for piece in pieces])
+    header = _header(entry, size, keyframe, display, [p.run.packets for p in pieces], fps)
+    with root.create(name) as sink:
+        sink.write(header)
+        for piece in pieces:
+            _copy(piece, sink)
+    return len(header) + int(size.sum())
+
+
+def one_packet_file(entry: SampleEntry, packet: bytes) -> bytes:
+    """An MP4 file of one packet: what a library needs to see to make a decoder for a track."""
+    size, display = np.array([len(packet)], dtype=np.int64), np.zeros(1, dtype=np.int64)
+    return _header(entry, size, np.ones(1, dtype=np.bool_), display, [1], Fraction(1)) + packet
+
+
+def verify_packets(root: LocalRoot, name: str, *, packets: int, size_bytes: int) -> None:
+    """Read a written file's index back and compare it, and the file's size, with what was promised.
+
+    Raises:
+        StorageError: they differ.
+    """
+    table = read_packet_table(root, name)
+    found = root.stat(name).size_bytes
+    if (table.packets, table.frames, found) != (packets, packets, size_bytes):
+        raise StorageError(
+            f"'{name}' holds {table.packets} packets, shows {table.frames}, in {found} bytes;"
+            f" promised {packets} in {size_bytes}"
+        )
+
+
+def _joined_display(runs: Sequence[PacketRun]) -> Int64:
+    starts = np.cumsum([0, *(run.packets for run in runs[:-1])])
+    return np.concatenate([run.display + at for run, at in zip(runs, starts, strict=True)])
+
+
+def _copy(piece: Piece, sink: Sink) -> None:
+    offset = piece.table.offset[piece.run.positions]
+    size = piece.table.size[piece.run.positions]
+    breaks = np.flatnonzero(offset[1:] != offset[:-1] + size[:-1]) + 1
+    starts = np.concatenate([[0], breaks])
+    sizes = np.add.reduceat(size, starts)
+    with piece.root.input(piece.name) as source:
+        for start, length in zip(offset[starts].tolist(), sizes.tolist(), strict=True):
+            sink.copy(source, start=start, size=length)
+
+
+def _header(
+    entry: SampleEntry,
+    size: Int64,
+    keyframe: Bools,
+    display: Int64,
+    chunk_packets: Sequence[int],
+    fps: Fraction,
+) -> bytes:
+    """Everything before the packets: `ftyp`, `moov` and the head of `mdat`."""
+    file_type = box("ftyp", _BRANDS)
+    total = int(size.sum())
+    wide = total + 16 > 0xFFFFFFFF
+    data_head = (
+        struct.pack(">I4sQ", 1, b"mdat", total + 16)
+        if wide
+        else struct.pack(">I4s", total + 8, b"mdat")
+    )
+    before = np.cumsum(size) - size
+    chunk_at = before[np.cumsum([0, *chunk_packets[:-1]])]
+
+    def head(at: int, *, far: bool) -> bytes:
+        places = (">u8" if far else ">u4", chunk_at + at)
+        movie = _moov(entry, size, keyframe, display, chunk_packets, places, fps)
+        return file_type + movie + data_head
+
+    length = len(head(0, far=False))
+    if int(chunk_at[-1]) + length <= 0xFFFFFFFF:
+        return head(length, far=False)
+    return head(len(head(0, far=True)), far=True)
+
+
+def _moov(
+    entry: SampleEntry,
+    size: Int64,
+    keyframe: Bools,
+    display: Int64,
+    chunk_packets: Sequence[int],
+    places: tuple[str, Int64],
+    fps: Fraction,
+) -> bytes:
+    scale, step = time_scale(fps)
+    packets = len(size)
+    duration = packets * step
+    ahead = np.arange(packets, dtype=np.int64) - display
+    shift = int(ahead.max())  # frames by which display must wait for decoding
+    samples = box(
+        "stbl",
+        full_box("stsd", 0, 0, struct.pack(">I", 1), entry.data),
+        full_box("stts", 0, 0, struct.pack(">III", 1, packets, step)),
+        *([] if not ahead.any() else [_ctts((shift - ahead) * step)]),
+        *([] if keyframe.all() else [_numbers("stss", np.flatnonzero(keyframe) + 1)]),
+        _stsc(chunk_packets),
+        full_box("stsz", 0, 0, struct.pack(">II", 0, packets), size.astype(">u4").tobytes()),
+        _numbers("co64" if places[0] == ">u8" else "stco", places[1], places[0]),
+    )
+    reference = box("dinf", full_box("dref", 0, 0, struct.pack(">I", 1), full_box("url ", 0, 1)))
+    information = box("minf", full_box("vmhd", 0, 1, bytes(8)), reference, samples)
+    media = box(
+        "mdia",
+        full_box("mdhd", 1, 0, struct.pack(">QQIQHH", 0, 0, scale, duration, 0x55C4, 0)),
+        full_box("hdlr", 0, 0, struct.pack(">I4s12x", 0, b"vide"), b"VideoHandler\0"),
+        information,
+    )
+    edit = full_box("elst", 1, 0, struct.pack(">IQqHH", 1, duration, shift * step, 1, 0))
+    track = box("trak", _tkhd(entry, duration), *([box("edts", edit)] if shift else []), media)
+    return box("moov", _mvhd(scale, duration), track)
+
+
+def _mvhd(scale: int, duration: int) -> bytes:
+    # the movie's clock is the track's, so that no duration is rounded
+    fixed = struct.pack(">QQIQIH10x", 0, 0, scale, duration, 0x00010000, 0x0100)
+    return full_box("mvhd", 1, 0, fixed, _IDENTITY, bytes(24), struct.pack(">I", 2))
+
+
+def _tkhd(entry: SampleEntry, duration: int) -> bytes:
+    fixed = struct.pack(">QQI4xQ8xHHHH", 0, 0, 1, duration, 0, 0, 0, 0)
+    dimensions = struct.pack(">II", entry.width << 16, entry.height << 16)
+    return full_box("tkhd", 1, 3, fixed, entry.matrix, dimensions)
+
+
+def _ctts(offsets: Int64) -> bytes:
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(offsets)) + 1])
+    counts = np.diff(np.append(starts, len(offsets)))
+    entries = np.stack([counts, offsets[starts]], axis=1).astype(">u4")
+    return full_box("ctts", 0, 0, struct.pack(">I", len(entries)), entries.tobytes())
+
+
+def _stsc(chunk_packets: Sequence[int]) -> bytes:
+    counts = np.asarray(chunk_packets, dtype=np.int64)
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(counts)) + 1])
+    entries = np.stack([starts + 1, counts[starts], np.ones_like(starts)], axis=1).astype(">u4")
+    return full_box("stsc", 0, 0, struct.pack(">I", len(entries)), entries.tobytes())
+
+
+def _numbers(kind: str, values: Int64, dtype: str = ">u4") -> bytes:
+    return full_box(kind, 0, 0, struct.pack(">I", len(values)), values.astype(dtype).tobytes())
+
+
+_IDENTITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)

@@ -1,0 +1,1 @@
+"""Survey a dataset: what its files hold, from the answers of probes."""

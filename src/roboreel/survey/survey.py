@@ -1,0 +1,125 @@
+"""Survey a dataset's files: footers, index columns and packet indexes, no rows and no pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.errors import DatasetError
+from roboreel.format import v2, v30
+from roboreel.format.inventory import Inventory
+from roboreel.format.model import INFO, LENGTH
+from roboreel.probes.cache import cache_of
+from roboreel.probes.probing import Probing
+from roboreel.storage.stamped import refuse_changed_files
+from roboreel.survey.findings import Findings
+from roboreel.survey.survey_stats import statistics_files, survey_stats
+from roboreel.survey.survey_tables import survey_tables
+from roboreel.survey.survey_tasks import survey_tasks
+from roboreel.survey.survey_videos import Streams, survey_camera
+from roboreel.types import Int64
+
+_DOCUMENTS = (INFO, v2.EPISODES, v2.TASK_LIST, v30.TASK_TABLE)
+"""Beside those with statistics: a plan made from them holds while they stay as they are."""
+
+
+def survey(
+    dataset: Dataset, *, workers: int = 1, without: Collection[str] = frozenset()
+) -> Inventory:
+    """What the dataset's files hold. Reading only; a file that cannot be read breaks its episodes.
+
+    What unchanged files said before is taken from the user's cache folder (`cache.py`).
+
+    Args:
+        dataset: the dataset.
+        workers: processes to use where there is enough to read.
+        without: cameras that are not looked at: they are left out, and break nothing.
+
+    Raises:
+        DatasetError: no declared camera has any file.
+        StorageError: a document has changed since the dataset was opened.
+        RunError: a worker process died.
+    """
+    _require_videos(dataset, without)
+    cache = cache_of(dataset.root, files=len(dataset.files))
+    with Probing(dataset.root, workers=workers, cache=cache) as probing:
+        inventory = _inventory(Findings(dataset), probing, without)
+        probing.save()
+    return inventory
+
+
+def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -> Inventory:
+    dataset = findings.dataset
+    for name in (*_DOCUMENTS, *statistics_files(dataset), *dataset.model.extra_files):
+        if dataset.root.exists(name):
+            findings.add_file(name)
+    known = {name: found for name, found in dataset.documents.items() if name in findings.files}
+    refuse_changed_files(
+        dataset.root, known, told="has changed since the dataset was opened: open it again"
+    )
+    tables = survey_tables(findings, probing)
+    streams = Streams()
+    missing = dataset.missing_cameras
+    cameras = {
+        camera: survey_camera(findings, camera, tables, streams, probing)
+        for camera in dataset.cameras
+        if camera not in missing and camera not in without
+    }
+    tasks = survey_tasks(tables, findings)
+    _settle_lengths(tables.rows, findings)
+    columns = {name for schema in _each_once(tables.schemas) for name in schema.names}
+    stats = survey_stats(findings, tables.rows, columns, probing)
+    return Inventory(
+        files=findings.files,
+        schemas=tables.schemas,
+        relaid=frozenset(tables.layouts),
+        rows=tables.rows,
+        row_start=tables.row_start,
+        timestamp_error_s=tables.timestamp_error_s,
+        cameras=cameras,
+        streams=tuple(streams.facts),
+        shapes=tables.shapes,
+        tasks=tasks.tasks,
+        tasks_of_episodes=tasks.of_episodes,
+        tasks_of_rows=tables.task_indexes,
+        first_index=tables.first_index,
+        table_rows=tables.file_rows,
+        tidy_videos=streams.tidy,
+        with_stats=stats.with_stats,
+        stats_dims=stats.stats_dims,
+        impossible_std=stats.impossible_std,
+        overcounted=stats.overcounted,
+        pooled_std=stats.pooled_std,
+        broken={row: tuple(found) for row, found in sorted(findings.broken.items())},
+        problems=tuple(findings.problems.found),
+    )
+
+
+def _each_once(schemas: Mapping[str, pa.Schema]) -> Iterable[pa.Schema]:
+    """The schemas of tables, of which many share one."""
+    return {id(schema): schema for schema in schemas.values()}.values()
+
+
+def _require_videos(dataset: Dataset, without: Collection[str]) -> None:
+    errors = [p for p in dataset.problems if p.rule == "video.missing" and p.severity == "error"]
+    missing = [problem for problem in errors if problem.column not in without]
+    if missing:
+        links = [p for p in dataset.problems if p.rule == "file.link"]
+        raise DatasetError("the videos are not here", [*links, *missing])
+
+
+def _settle_lengths(rows: Int64, findings: Findings) -> None:
+    """Where the documents give another length than the table, and nothing is broken, the table wins."""
+    declared = findings.dataset.episodes[LENGTH].to_numpy()
+    for row in np.flatnonzero(rows != declared).tolist():
+        if row not in findings.broken:
+            message = (
+                f"its length is {declared[row]} in the documents, its table has {rows[row]} rows"
+            )
+            off = abs(int(rows[row]) - int(declared[row]))
+            findings.notes(
+                row, "episode.length", message, action="the rows of the table are used", amount=off
+            )

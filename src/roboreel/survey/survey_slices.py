@@ -1,0 +1,168 @@
+"""What the files hold of stretches of episodes: the survey of a dataset, by pieces of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.edit.episode_slices import END
+from roboreel.errors import PlanError, Problem, StorageError
+from roboreel.format.feature import TASK_INDEX
+from roboreel.format.inventory import CameraFacts, Inventory, StreamFacts
+from roboreel.format.model import DATA_PATH, EPISODE, video_path
+from roboreel.probes.index_columns import IndexColumn, distinct
+from roboreel.storage.tables import TableFile
+from roboreel.storage.video.access import AccessPoints, Joining
+from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.packets import run_of_frames
+from roboreel.types import Bools, Int64
+
+
+def survey_pieces(
+    dataset: Dataset, inventory: Inventory, row: Int64, start: Int64, stop: Int64
+) -> Inventory:
+    """The inventory with its arrays aligned with pieces; of parts of episodes, files are read.
+
+    Args:
+        dataset: the dataset.
+        inventory: its survey.
+        row: (n,) row of each piece's episode in the table of episodes.
+        start: (n,) its first frame.
+        stop: (n,) the frame after its last, -1 for the episode's end.
+
+    Raises:
+        PlanError: a piece ends after its episode.
+    """
+    ends = np.where(stop == END, inventory.rows[row], stop)
+    broken = {at: inventory.broken[r] for at, r in enumerate(row.tolist()) if r in inventory.broken}
+    _require_inside(dataset, inventory, row, ends, broken)
+    cut = (start != 0) | (ends != inventory.rows[row])
+    for at in broken:
+        cut[at] = False
+    streams = list(inventory.streams)
+    indexes, texts = _tasks(dataset, inventory, row, start, ends, cut)
+    cameras = {
+        name: _taken(dataset, name, facts, row, start, ends, cut, streams)
+        for name, facts in inventory.cameras.items()
+    }
+    return replace(
+        inventory,
+        rows=ends - start,
+        row_start=inventory.row_start[row] + start,
+        timestamp_error_s=inventory.timestamp_error_s[row],
+        cameras=cameras,
+        streams=tuple(streams),
+        tasks_of_episodes=texts,
+        tasks_of_rows=indexes,
+        first_index=np.where(cut, -1, inventory.first_index[row]),
+        with_stats={name: known[row] & ~cut for name, known in inventory.with_stats.items()},
+        impossible_std={n: wrong[row] & ~cut for n, wrong in inventory.impossible_std.items()},
+        overcounted={name: many[row] & ~cut for name, many in inventory.overcounted.items()},
+        broken=broken,
+    )
+
+
+def _require_inside(
+    dataset: Dataset,
+    inventory: Inventory,
+    row: Int64,
+    ends: Int64,
+    broken: Mapping[int, tuple[Problem, ...]],
+) -> None:
+    numbers = dataset.episodes[EPISODE].to_numpy()
+    problems = [
+        Problem(
+            rule="episode.length",
+            severity="error",
+            message=f"its table has {inventory.rows[row[at]]} rows, frames up to {ends[at]} are asked for",
+            episode=int(numbers[row[at]]),
+        )
+        for at in np.flatnonzero(ends > inventory.rows[row]).tolist()
+        if at not in broken
+    ]
+    if problems:
+        raise PlanError("episodes are shorter than what is to be kept of them", problems)
+
+
+def _tasks(
+    dataset: Dataset, inventory: Inventory, row: Int64, start: Int64, ends: Int64, cut: Bools
+) -> tuple[list[Sequence[int]], list[Sequence[str]]]:
+    """The task indexes and texts of each piece: a part of an episode loses those of rows that are cut off."""
+    indexes = [inventory.tasks_of_rows[r] for r in row.tolist()]
+    texts = [inventory.tasks_of_episodes[r] for r in row.tolist()]
+    paths = dataset.episodes[DATA_PATH].to_pylist()
+    for at in np.flatnonzero(cut).tolist():
+        if len(indexes[at]) < 2:
+            continue
+        before = inventory.row_start[row[at]]
+        with TableFile(dataset.root, paths[row[at]], "columns") as file:
+            column = IndexColumn(file.read([TASK_INDEX])[TASK_INDEX])
+        left = distinct(column.whole_numbers(int(before + start[at]), int(before + ends[at])))
+        gone = {inventory.tasks[index] for index in indexes[at] if index not in left}
+        indexes[at], texts[at] = left, [text for text in texts[at] if text not in gone]
+    return indexes, texts
+
+
+def _taken(
+    dataset: Dataset,
+    camera: str,
+    facts: CameraFacts,
+    row: Int64,
+    start: Int64,
+    ends: Int64,
+    cut: Bools,
+    streams: list[StreamFacts],
+) -> CameraFacts:
+    """One camera's facts by pieces."""
+    taken = {
+        name: getattr(facts, name)[row].copy()
+        for name in ("start", "packets", "lead", "size_bytes", "keyframes", "stream")
+    }
+    taken["start"] += start
+    paths = dataset.episodes[video_path(camera)].to_pylist()
+    by_path: dict[str, list[int]] = {}
+    for at in np.flatnonzero(cut).tolist():
+        by_path.setdefault(paths[row[at]], []).append(at)
+    for path, members in by_path.items():
+        table = read_packet_table(dataset.root, path)
+        with dataset.root.input(path) as file:
+            points = AccessPoints(file, table)
+            for at in members:
+                first = int(taken["start"][at])
+                try:
+                    run = run_of_frames(
+                        table, first, first + int(ends[at] - start[at]), resets=points.resets
+                    )
+                except ValueError as error:
+                    raise StorageError(f"'{path}': {error}") from error
+                taken["packets"][at], taken["lead"][at] = run.packets, run.lead
+                taken["size_bytes"][at] = int(table.size[run.positions].sum())
+                taken["keyframes"][at] = int(table.keyframe[run.positions].sum())
+                joining = points.joining(run)
+                taken["stream"][at] = _cut(streams, int(taken["stream"][at]), joining)
+    return CameraFacts(**taken)
+
+
+def _cut(streams: list[StreamFacts], number: int, joining: Joining) -> int:
+    """The number of the same kind of stream, of which packets may follow others as `joining` says."""
+    known = streams[number]
+    wanted = replace(
+        known,
+        apart=known.apart or joining.apart or joining.first,
+        first=joining.first,
+        sets=joining.sets,
+    )
+    if wanted == known:
+        return number
+    entry = len(streams)
+    for at, other in enumerate(streams):
+        if replace(other, entry=known.entry) == wanted:
+            return at
+        same = (other.identity, other.sets, other.apart)
+        if same == (wanted.identity, wanted.sets, False):
+            entry = other.entry
+    streams.append(replace(wanted, entry=entry))
+    return len(streams) - 1

@@ -1,0 +1,83 @@
+"""Settle which task each row stands for, where documents leave it open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from roboreel.dataset.row_tasks import texts_by_rows
+from roboreel.format.model import TASKS
+from roboreel.survey.findings import Findings
+from roboreel.survey.survey_tables import TablesFound
+
+
+@dataclass(frozen=True, slots=True)
+class TasksFound:
+    """The task list, and the tasks of every episode, as rows and documents together give them."""
+
+    tasks: Mapping[int, str]
+    of_episodes: list[list[str]]
+
+
+def survey_tasks(tables: TablesFound, findings: Findings) -> TasksFound:
+    """Hold the rows' task indexes against the documents.
+
+    Where there is no task list, an index stands for the text of the episodes that have just this index and
+    list just this text; episodes whose rows it leaves open are broken. An episode that lists no task takes
+    those of its rows.
+    """
+    dataset = findings.dataset
+    listed: list[list[str]] = dataset.episodes[TASKS].to_pylist()
+    tasks = dict(dataset.tasks)
+    if not dataset.model.has_task_list:
+        by_rows = any(tables.task_indexes)
+        tasks = _tasks_by_rows(tables, listed, findings) if by_rows else tasks
+    known = set(tasks)
+    for row, indexes in enumerate(tables.task_indexes):
+        if row in findings.broken:
+            continue
+        unknown = sorted(set(indexes) - known)
+        if unknown:
+            message = f"its rows have task_index {unknown}, which is not in the task list"
+            findings.breaks([row], "task.resolves", message)
+        elif not indexes and not listed[row]:
+            message = "it has neither a task_index column nor a listed task"
+            findings.breaks([row], "task.resolves", message)
+    return TasksFound(tasks, _tasks_of_episodes(tables, listed, tasks, findings))
+
+
+def _tasks_by_rows(
+    tables: TablesFound, listed: list[list[str]], findings: Findings
+) -> dict[int, str]:
+    found = texts_by_rows(tables.task_indexes, listed)
+    if not found:
+        return {}
+    used = set(found.values())
+    unused = [t for texts in listed for t in texts if t not in used]
+    open_indexes = {i for indexes in tables.task_indexes for i in indexes} - set(found)
+    top = max([*found, *open_indexes], default=-1)
+    for offset, text in enumerate(dict.fromkeys(unused), start=1):
+        found[top + offset] = text
+    message = "there is no task list"
+    action = "each task_index is read as the task of the episodes that have only this one"
+    findings.problems.add("task.by-rows", message, action=action)
+    return dict(sorted(found.items()))
+
+
+def _tasks_of_episodes(
+    tables: TablesFound,
+    listed: list[list[str]],
+    tasks: Mapping[int, str],
+    findings: Findings,
+) -> list[list[str]]:
+    result = []
+    supplied = 0
+    for indexes, texts in zip(tables.task_indexes, listed, strict=True):
+        by_rows = [] if texts else [tasks[index] for index in indexes if index in tasks]
+        supplied += bool(by_rows)
+        result.append(texts or by_rows)
+    if supplied:
+        message = f"{supplied} episodes list no task"
+        action = "commands that write list those of their rows"
+        findings.problems.add("episode.tasks", message, action=action)
+    return result
