@@ -7,7 +7,7 @@ from pathlib import Path
 
 import copying
 import pyarrow.parquet as pq
-from measure import Cost, cost, last_json, settle
+from measure import Cost, cost, last_json, resolve
 from racing import Contender
 
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ def fresh_copy(source: Path, out: Path) -> Path:
     """lerobot converts in place, and keeps the original beside it: both lie in `out`."""
     out.mkdir()
     subprocess.run(copying.copy_all(source, out / "dataset"), check=True)
-    settle()
+    resolve()
     return out / "dataset"
 
 

@@ -19,7 +19,7 @@ import copying
 import pyarrow.parquet as pq
 from contenders import alone, contents, cp
 from edit_fabrication import CAMERA, Sets, make_sets
-from measure import Cost, cost, last_json, machine, settle
+from measure import Cost, cost, last_json, machine, resolve
 from peer import peer_versions
 from racing import Contender, Result, race
 
@@ -226,7 +226,7 @@ def ffmpeg_copy(roots: list[Path], kept: tuple[tuple[int, ...], ...]) -> Contend
         for number, part in enumerate(kept or ((),)):
             for camera in cameras:
                 script = out / f"{number}-{camera}.txt"
-                script.write_text("".join(stretches(roots, camera, part)), encoding="utf-8")
+                script.write_text("".join(row_ranges(roots, camera, part)), encoding="utf-8")
                 source = ("-f", "concat", "-safe", "0", "-i", str(script))
                 commands.append(
                     (*copying.FFMPEG, *source, "-c", "copy", str(script.with_suffix(".mp4")))
@@ -239,7 +239,7 @@ def ffmpeg_copy(roots: list[Path], kept: tuple[tuple[int, ...], ...]) -> Contend
     return run
 
 
-def stretches(roots: list[Path], camera: str, kept: tuple[int, ...]) -> Iterable[str]:
+def row_ranges(roots: list[Path], camera: str, kept: tuple[int, ...]) -> Iterable[str]:
     """Lines for the concat demuxer: runs of kept episodes in each file, or whole files."""
     for root in roots:
         if not kept:
@@ -247,7 +247,7 @@ def stretches(roots: list[Path], camera: str, kept: tuple[int, ...]) -> Iterable
             yield from (f"file '{path}'\n" for path in files)
             continue
         runs: list[tuple[str, float, float]] = []
-        for path, start, stop in (clips(root, camera)[n] for n in kept):
+        for path, start, stop in (external_videos(root, camera)[n] for n in kept):
             if runs and runs[-1][0] == path and abs(runs[-1][2] - start) < 1e-6:
                 runs[-1] = (path, runs[-1][1], stop)
             else:
@@ -257,7 +257,7 @@ def stretches(roots: list[Path], camera: str, kept: tuple[int, ...]) -> Iterable
             yield f"file '{path}'\ninpoint {start:.6f}\noutpoint {stop - 0.001:.6f}\n"
 
 
-def clips(root: Path, camera: str) -> list[tuple[str, float, float]]:
+def external_videos(root: Path, camera: str) -> list[tuple[str, float, float]]:
     """File, first and last second by episode."""
     info = json.loads((root / "meta/info.json").read_text(encoding="utf-8"))
     at = f"videos/{camera}/"
@@ -290,7 +290,7 @@ def repeated(direction: str, contender: Contender, runs: int, work: Path) -> Res
     """Some runs without one that does not count: they are long enough."""
     costs = []
     for _ in range(runs):
-        settle()
+        resolve()
         costs.append(contender(work / "out"))
         shutil.rmtree(work / "out")
     return Result(direction=direction, contender=PEER, runs=costs)

@@ -92,12 +92,12 @@ def fabricate(
     root: Path, *, shape: Shape = ALOHA, size_bytes: int = 0, episodes: int = 1
 ) -> Fabricated:
     """Writes whole episodes until there are `episodes` of them and they reach `size_bytes`."""
-    clips = encode_clips(root.parent / f"{root.name}-clips", shape)
+    external_videos = encode_clips(root.parent / f"{root.name}-clips", shape)
     lengths: list[int] = []
     size = 0
     while size < size_bytes or len(lengths) < episodes:
-        size += add_episode(root, shape, clips, episode=len(lengths), start=sum(lengths))
-        lengths.append(shape.clip_lengths[len(lengths) % len(clips)])
+        size += add_episode(root, shape, external_videos, episode=len(lengths), start=sum(lengths))
+        lengths.append(shape.clip_lengths[len(lengths) % len(external_videos)])
     write_documents(root, shape, lengths)
     shutil.rmtree(root.parent / f"{root.name}-clips")
     return Fabricated(root=root, shape=shape, lengths=lengths, size_bytes=size)
@@ -106,13 +106,13 @@ def fabricate(
 def encode_clips(folder: Path, shape: Shape) -> list[list[Path]]:
     """One h264 file per clip length and camera: GOP 2, as lerobot records."""
     folder.mkdir(parents=True)
-    clips = []
+    external_videos = []
     for length in shape.clip_lengths:
         paths = [folder / f"{length}-{number}.mp4" for number in range(len(shape.cameras))]
         for seed, path in enumerate(paths):
             encode(path, shape, length=length, seed=seed)
-        clips.append(paths)
-    return clips
+        external_videos.append(paths)
+    return external_videos
 
 
 def encode(path: Path, shape: Shape, *, length: int, seed: int) -> None:
@@ -140,7 +140,7 @@ def pictures(length: int, *, seed: int) -> Iterator[Pixels]:
 
 
 def add_episode(
-    root: Path, shape: Shape, clips: list[list[Path]], *, episode: int, start: int
+    root: Path, shape: Shape, external_videos: list[list[Path]], *, episode: int, start: int
 ) -> int:
     """Writes the table and the videos of one episode; returns their size in bytes."""
     chunk = f"chunk-{episode // CHUNK_SIZE:03d}"
@@ -148,7 +148,9 @@ def add_episode(
     table_path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(episode_table(shape, episode=episode, start=start), table_path)
     size = table_path.stat().st_size
-    for camera, clip in zip(shape.cameras, clips[episode % len(clips)], strict=True):
+    for camera, clip in zip(
+        shape.cameras, external_videos[episode % len(external_videos)], strict=True
+    ):
         video_path = root / "videos" / chunk / camera / f"episode_{episode:06d}.mp4"
         video_path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(clip, video_path)

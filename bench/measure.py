@@ -90,7 +90,7 @@ def own_bytes_written() -> int:
     return 0
 
 
-def settle() -> None:
+def resolve() -> None:
     """Waits until what earlier runs wrote is on disk, so that nobody pays for another's output."""
     os.sync()
 

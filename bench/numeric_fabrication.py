@@ -128,8 +128,8 @@ def _movements(members: range, lengths: Int64, frame: Int64) -> tuple[Float32, F
             np.repeat(values.astype(np.float32), lengths)
             for values in random.uniform(0.05, 1.0, (6, len(lengths)))
         )
-        for wide, ahead in ((state, 0.0), (action, 0.1)):
-            angle = (seconds + np.float32(ahead)) * low + 6 * phase
+        for wide, prefetch in ((state, 0.0), (action, 0.1)):
+            angle = (seconds + np.float32(prefetch)) * low + 6 * phase
             found = 3 * rest - joint / 2 + slow * np.sin(angle)
             found += np.float32(0.2) * fast * np.sin(angle * 5 * high)
             noise = random.standard_normal(len(frame), dtype=np.float32)

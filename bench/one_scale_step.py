@@ -26,7 +26,7 @@ from roboreel.format.version import parse_version
 from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import Plan
 from roboreel.runner.commit import write_documents
-from roboreel.runner.resolve_stats import settled_stats
+from roboreel.runner.resolve_stats import resolved_stats
 from roboreel.runner.row_sketches import WholeSketches
 from roboreel.runner.work import work_of
 from roboreel.stats.pixel_counts import CameraCounts
@@ -107,8 +107,8 @@ def documents(source: str, version: str, out: str) -> Timed:
 
 def _write_documents(dataset: Dataset, plan: Plan, out: str) -> None:
     stored = dataset.stored_stats()
-    settled = settled_stats(plan, lambda _, episodes: stored.blocks(episodes), lambda _: [])
-    write_documents(LocalRoot(out), plan, settled, CameraCounts(), WholeSketches())
+    resolved = resolved_stats(plan, lambda _, episodes: stored.blocks(episodes), lambda _: [])
+    write_documents(LocalRoot(out), plan, resolved, CameraCounts(), WholeSketches())
 
 
 def documents_limit(source: str, version: str, out: str) -> Timed:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from measure import Cost, median_cost, settle
+from measure import Cost, median_cost, resolve
 
 Contender = Callable[[Path], Cost]
 """Writes into the given new folder and says what it cost."""
@@ -35,7 +35,7 @@ def race(
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
             out = work / "out"
-            settle()
+            resolve()
             spent = contenders[name](out)
             shutil.rmtree(out)
             if turn >= 0:

@@ -33,7 +33,7 @@ ROW_GROUP = 1000
 """Episodes in a row group of v3.0's table of episodes."""
 _LINKS_PER_FILE = 60_000
 """Fewer than the 65,000 names that ext4 allows a file."""
-_STATS_TEXTS = 500
+_STATS_STRINGS = 500
 _BASE = ("min", "max", "mean", "std")
 _QUANTILES = ("q01", "q10", "q50", "q90", "q99")
 _INDEX = ("timestamp", "frame_index", "episode_index", "index", "task_index")
@@ -45,15 +45,15 @@ def fabricate(root: Path, *, version: str, episodes: int) -> None:
         return
     shutil.rmtree(root, ignore_errors=True)
     (root / "meta").mkdir(parents=True)
-    clips = root.parent / f"{root.name}-clips"
-    clips.mkdir()
-    clip = clips / "clip.mp4"
+    external_videos = root.parent / f"{root.name}-clips"
+    external_videos.mkdir()
+    clip = external_videos / "clip.mp4"
     encode(clip, SHAPE, length=LENGTH, seed=0)
     if version == "v3.0":
         _write_v3(root, clip, episodes)
     else:
         _write_v2(root, clip, episodes, has_stats=version == "v2.1")
-    shutil.rmtree(clips)
+    shutil.rmtree(external_videos)
     (root / "meta/info.json").write_text(json.dumps(_info(version, episodes)), encoding="utf-8")
 
 
@@ -94,10 +94,10 @@ def _write_v2(root: Path, clip: Path, episodes: int, *, has_stats: bool) -> None
             line = f'{{"episode_index": {number}, "tasks": {text}, "length": {LENGTH}}}\n'
             file.write(line)
     if has_stats:
-        texts = [json.dumps(_stats(seed)) for seed in range(_STATS_TEXTS)]
+        strings = [json.dumps(_stats(seed)) for seed in range(_STATS_STRINGS)]
         with open(root / "meta/episodes_stats.jsonl", "w", encoding="utf-8") as file:
             for number in range(episodes):
-                file.write(f'{{"episode_index": {number}, "stats": {texts[number % 500]}}}\n')
+                file.write(f'{{"episode_index": {number}, "stats": {strings[number % 500]}}}\n')
     else:
         whole = {
             n: {k: v for k, v in parts.items() if k != "count"} for n, parts in _stats(0).items()
@@ -113,9 +113,9 @@ def _patched_tables() -> Callable[[int], bytes]:
     """Gives the bytes of an episode's table: plainly encoded, so that numbers stand where they stood."""
     mark = 1 << 40
     table = episode_table(SHAPE, episode=mark, start=mark * 2)
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="none", use_dictionary=False, write_statistics=False)
-    plain: bytes = sink.getvalue().to_pybytes()
+    output = pa.BufferOutputStream()
+    pq.write_table(table, output, compression="none", use_dictionary=False, write_statistics=False)
+    plain: bytes = output.getvalue().to_pybytes()
     old_episode = struct.pack("<q", mark) * LENGTH
     old_index = struct.pack(f"<{LENGTH}q", *range(mark * 2, mark * 2 + LENGTH))
     old_task = struct.pack("<q", 0) * LENGTH

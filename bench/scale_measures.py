@@ -15,9 +15,9 @@ from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import MeasureCamera, Plan
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executors import make_executor
-from roboreel.runner.kernels.measure_cameras import Pixels
+from roboreel.runner.kernels.measure_cameras import CameraPixels
 from roboreel.runner.ledger import Ledger
-from roboreel.runner.resolve_stats import settled_stats
+from roboreel.runner.resolve_stats import resolved_stats
 from roboreel.runner.row_sketches import WholeSketches
 from roboreel.runner.work import OpFailure, OpResult, Work, work_of
 from roboreel.stats.block import blocks_of
@@ -63,11 +63,11 @@ def _run(plan: Plan, out: str, ledger: Ledger) -> None:
 
 
 def _write_documents(plan: Plan, ledger: Ledger) -> None:
-    settled = settled_stats(plan, lambda _, episodes: [], ledger.stats_of)
+    resolved = resolved_stats(plan, lambda _, episodes: [], ledger.stats_of)
     write_documents(
         LocalRoot(Path(ledger.notes.path) / "documents"),
         plan,
-        settled,
+        resolved,
         ledger.pixels,
         WholeSketches(),
     )
@@ -89,7 +89,7 @@ def made_up(work: Work) -> OpResult:
 @lru_cache(maxsize=1)
 def _measured(quantiles: tuple[float, ...]) -> tuple[FeatureStats, Counted]:
     random = np.random.default_rng(0)
-    pixels = Pixels()
+    pixels = CameraPixels()
     for _ in range(_PICTURES):
         pixels.add(random.integers(0, 256, (480, 640, 3), dtype=np.uint8))
     stats, counted = pixels.stats(quantiles), pixels.counted

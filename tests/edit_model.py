@@ -232,7 +232,7 @@ def model_of(
     return Dataset(version=reading.version, takes=tuple(takes), features=features, kept_info=kept)
 
 
-def unlike(
+def mismatch(
     model: Dataset,
     reading: Reading,
     *,
@@ -276,8 +276,8 @@ def digest(path: Path) -> str:
     return hashlib.blake2b(path.read_bytes()).hexdigest()
 
 
-def _each_once(texts: Iterable[str | None]) -> list[str]:
-    return list(dict.fromkeys(text for text in texts if text is not None))
+def _each_once(strings: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(text for text in strings if text is not None))
 
 
 def _user_rows(rows: pa.Table) -> pa.Table:
@@ -331,7 +331,7 @@ def _frames_unlike(
     elif not numbers_only and [f.digest for f in mine] != [f.digest for f in own]:
         yield f"pictures of '{name}' are not those that were copied"
     if not reading.version.startswith("v3"):
-        held = packets_of(reading.root / episode.clips[name].path)
+        held = packets_of(reading.root / episode.external_videos[name].path)
         if held != len(take):
             yield f"the file of '{name}' holds {held} packets for {len(take)} frames"
 

@@ -109,8 +109,8 @@ def _episode(
         return
     if old.tasks != new.tasks:
         yield f"tasks {old.tasks} became {new.tasks}"
-    texts = [old.row_tasks(source.tasks), new.row_tasks(result.tasks)]
-    if texts[0] and texts[0] != texts[1]:
+    strings = [old.row_tasks(source.tasks), new.row_tasks(result.tasks)]
+    if strings[0] and strings[0] != strings[1]:
         yield "rows stand under other tasks"
     names = [set(rows.column_names) - set(INDEX_COLUMNS) for rows in (old.rows, new.rows)]
     if names[0] != names[1] - added:
@@ -161,16 +161,18 @@ def _info_faults(reading: Reading) -> Iterator[str]:
         start, stop = map(int, span.split(":"))
         if not 0 <= start <= stop <= len(reading.episodes):
             yield f"info.json: split {name} is {span}"
-    texts = {text for episode in reading.episodes for text in episode.tasks}
-    if texts - set(reading.tasks.values()):
-        yield f"tasks of episodes that are not listed: {texts - set(reading.tasks.values())}"
+    strings = {text for episode in reading.episodes for text in episode.tasks}
+    if strings - set(reading.tasks.values()):
+        yield f"tasks of episodes that are not listed: {strings - set(reading.tasks.values())}"
     if v3 and list(reading.tasks) != list(range(len(reading.tasks))):
         yield f"tasks.parquet: rows are {list(reading.tasks)}, readers take them by position"
 
 
 def _file_faults(reading: Reading, extra: set[str]) -> Iterator[str]:
     named = {episode.data_path for episode in reading.episodes}
-    named |= {clip.path for episode in reading.episodes for clip in episode.clips.values()}
+    named |= {
+        clip.path for episode in reading.episodes for clip in episode.external_videos.values()
+    }
     own = {
         "v2.0": {"meta/tasks.jsonl", "meta/episodes.jsonl", "meta/stats.json"},
         "v2.1": {"meta/tasks.jsonl", "meta/episodes.jsonl", "meta/episodes_stats.jsonl"},
@@ -221,13 +223,13 @@ def _row_faults(reading: Reading, timestamp_error_s: float) -> Iterator[str]:
 
 
 def _time_faults(reading: Reading) -> Iterator[str]:
-    for path in sorted({c.path for e in reading.episodes for c in e.clips.values()}):
+    for path in sorted({c.path for e in reading.episodes for c in e.external_videos.values()}):
         for k, frame in enumerate(reading.video(path)):
             if frame.seconds != k / reading.fps:
                 yield f"{path}: frame {k} stands at {frame.seconds}, not at {k / reading.fps}"
                 break
     for at, episode in enumerate(reading.episodes):
-        for camera, clip in episode.clips.items():
+        for camera, clip in episode.external_videos.items():
             if len(reading.frames(episode, camera)) != episode.length:
                 yield f"episode {at}: {camera} has too few frames"
             exact = float(Fraction(clip.start) / reading.fps)
@@ -322,9 +324,9 @@ def _document_faults(
             continue
         shape = tuple(wanted[name]["shape"])
         shapes = {(3, 1, 1)} if camera else {shape, shape[-1:]}
-        odd = {key for key, v in found.items() if key != "count" and v.shape not in shapes}
-        if odd or (count and found["count"].shape != (1,)):
-            yield f"{where}: '{name}' has other shapes than {shapes}: {odd or 'count'}"
+        inconsistent = {key for key, v in found.items() if key != "count" and v.shape not in shapes}
+        if inconsistent or (count and found["count"].shape != (1,)):
+            yield f"{where}: '{name}' has other shapes than {shapes}: {inconsistent or 'count'}"
         elif not camera:
             yield from _value_faults(f"{where}: '{name}'", found, rows[name])
         elif found["min"].min() < 0 or found["max"].max() > 1:

@@ -62,7 +62,7 @@ class Episode:
     tasks: list[str]
     data_path: str
     rows: pa.Table
-    clips: Mapping[str, Clip]
+    external_videos: Mapping[str, Clip]
     entry: Mapping[str, Any]
     """Its line or row in the documents."""
 
@@ -99,7 +99,7 @@ class Reading:
         return self._decoded[path]
 
     def frames(self, episode: Episode, camera: str) -> list[Frame]:
-        clip = episode.clips[camera]
+        clip = episode.external_videos[camera]
         return self.video(clip.path)[clip.start : clip.start + episode.length]
 
     def digests(self, episode: Episode, camera: str) -> list[str]:
@@ -119,7 +119,7 @@ def read(root: Path) -> Reading:
     )
     tasks = _tasks_v3(root) if family == "v3" else _tasks_v2(root)
     cameras = tuple(
-        n for n in declared if any((root / e.clips[n].path).is_file() for e in episodes)
+        n for n in declared if any((root / e.external_videos[n].path).is_file() for e in episodes)
     )
     return Reading(root=root, info=info, tasks=tasks, episodes=episodes, cameras=cameras)
 
@@ -130,7 +130,7 @@ def _episodes_v2(root: Path, info: Mapping[str, Any], cameras: list[str]) -> Ite
         number = entry["episode_index"]
         place = {"episode_chunk": number // size, "episode_index": number}
         data = _found(root, info.get("data_path"), _DATA["v2"], place)
-        clips = {
+        external_videos = {
             name: Clip(
                 path=_found(
                     root, info.get("video_path"), _VIDEO["v2"], place | {"video_key": name}
@@ -148,7 +148,7 @@ def _episodes_v2(root: Path, info: Mapping[str, Any], cameras: list[str]) -> Ite
             tasks=entry["tasks"],
             data_path=data,
             rows=rows,
-            clips=clips,
+            external_videos=external_videos,
             entry=entry,
         )
 
@@ -165,14 +165,14 @@ def _episodes_v3(root: Path, info: Mapping[str, Any], cameras: list[str]) -> Ite
             tables[data]["episode_index"].to_numpy() == entry["episode_index"]
         )
         rows = tables[data].slice(int(of_episode[0]), len(of_episode))
-        clips = {name: _clip_v3(info, entry, name, fps) for name in cameras}
+        external_videos = {name: _clip_v3(info, entry, name, fps) for name in cameras}
         yield Episode(
             number=entry["episode_index"],
             length=entry["length"],
             tasks=entry.get("tasks") or [],
             data_path=data,
             rows=rows,
-            clips=clips,
+            external_videos=external_videos,
             entry=entry,
         )
 

@@ -85,7 +85,7 @@ def swap_rows(root: Path, episode: int, row: int, column: str = "action") -> Non
 
 def packets_of(root: Path, episode: Episode, camera: str) -> list[tuple[int, int]]:
     """(place, size) in its file of each packet of an episode's frames, in display order."""
-    clip = episode.clips[camera]
+    clip = episode.external_videos[camera]
     with av.open(str(root / clip.path)) as container:
         found = [p for p in container.demux(video=0) if p.size and p.pts is not None]
         shown = sorted(found, key=lambda packet: packet.pts or 0)
@@ -97,7 +97,7 @@ def flip_packet_byte(root: Path, episode: int, frame: int, camera: str) -> None:
     """The last byte of the packet of a frame."""
     found = read(root).episodes[episode]
     place, size = packets_of(root, found, camera)[frame]
-    path = root / found.clips[camera].path
+    path = root / found.external_videos[camera].path
     data = bytearray(path.read_bytes())
     data[place + size - 1] ^= 0x55
     path.write_bytes(bytes(data))

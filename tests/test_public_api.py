@@ -61,7 +61,7 @@ def test_public_names_of_testing() -> None:
     assert sorted(roboreel.testing.__all__) == [
         "Camera",
         "FeatureSet",
-        "PictureNumbers",
+        "FrameNumbers",
         "Version",
         "draw_numbers",
         "make_dataset",

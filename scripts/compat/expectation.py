@@ -86,17 +86,17 @@ class Truth:
         return {name: column.reshape(-1, 1) for name, column in columns.items()}
 
     def tasks(self, indices: Sequence[int]) -> list[str]:
-        texts = self._task_texts()
+        strings = self._task_strings()
         task = self.rows["task_index"].to_pylist()
-        return [texts[task[index]] for index in indices]
+        return [strings[task[index]] for index in indices]
 
-    def _task_texts(self) -> dict[int, str]:
+    def _task_strings(self) -> dict[int, str]:
         meta = self.source.path / "meta"
         if self.source.version == "v3.0":
             table = pq.read_table(meta / "tasks.parquet")
             (text,) = (name for name in table.column_names if name != "task_index")
-            index, texts = table["task_index"].to_pylist(), table[text].to_pylist()
-            return dict(zip(index, texts, strict=True))
+            index, strings = table["task_index"].to_pylist(), table[text].to_pylist()
+            return dict(zip(index, strings, strict=True))
         lines = (meta / "tasks.jsonl").read_text(encoding="utf-8").splitlines()
         return {row["task_index"]: row["task"] for row in map(json.loads, lines) if row}
 

@@ -20,7 +20,7 @@ from peers import Peer
 from proof import say
 
 import roboreel
-from roboreel.edit.stats_profile import Like
+from roboreel.edit.stats_profile import StatsProfile
 from roboreel.errors import Problem
 from roboreel.testing import Camera, make_dataset
 
@@ -37,7 +37,7 @@ REAL = {
     "0.3.3": ("gr00t_robot_sim_PickNPlace_v20", "sweep_franka_v20_h264"),
     "0.6.1": ("by_lerobot/v3.0-lerobot-0.6.1-av1", "pusht_image_slice_v30"),
 }
-LIKE: dict[str, Like] = {"0.3.3": "lerobot-0.3.3", "0.6.1": "lerobot-0.6.1"}
+LIKE: dict[str, StatsProfile] = {"0.3.3": "lerobot-0.3.3", "0.6.1": "lerobot-0.6.1"}
 NEAR = 1e-6
 """Of the size of the values, of a deviation itself; absolute where pixels lie from 0 to 1."""
 Json = dict[str, Any]

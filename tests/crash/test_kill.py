@@ -14,7 +14,7 @@ import pytest
 
 import roboreel
 from roboreel.storage.disk import faults
-from roboreel.storage.staging import staging_place
+from roboreel.storage.staging import staging_location
 from roboreel.testing import Camera, make_dataset
 from roboreel.testing.make_dataset import Version
 from tests.crash.victim import killed_after, killed_at, moments
@@ -55,7 +55,7 @@ def test_killed_before_or_after_any_operation(tmp_path: Path, way: tuple[Version
 def _finish(source: Path, options: dict[str, Any], undisturbed: object, moment: object) -> None:
     """The result is there and whole already, or it is absent and resume makes it."""
     out = options["out"]
-    if not out.exists() or staging_place(out).exists():
+    if not out.exists() or staging_location(out).exists():
         report = roboreel.convert(source, leftovers="resume", **options)
         assert report.frames == roboreel.open(out).total_frames, moment
     roboreel.recover(out)  # clears up behind a run that was killed at the very last
@@ -76,7 +76,7 @@ def test_killed_in_place_before_or_after_any_operation(tmp_path: Path) -> None:
         copies = [p for p in source.parent.glob("set*") if tree_digest(p) == whole]
         assert copies, f"the original is gone at {moment}"
         done = source.exists() and tree_digest(source) == undisturbed
-        if not done or staging_place(source).exists():
+        if not done or staging_location(source).exists():
             report = roboreel.convert(source, leftovers="resume", **options)
             assert report.version == "v3.0"
         roboreel.recover(source)
@@ -132,7 +132,7 @@ def test_a_killed_discarding_run_is_resumed_and_not_repeated(tmp_path: Path) -> 
         shutil.rmtree(source.parent)
         shutil.copytree(original, source)
         assert killed_at(at, source, options) == -9, moment
-        if staging_place(source).exists():
+        if staging_location(source).exists():
             roboreel.convert(source, leftovers="resume", **options)
         roboreel.recover(source)
         assert tree_digest(source) == undisturbed, moment

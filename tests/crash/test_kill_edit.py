@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import roboreel
 from roboreel.cli.main import app
-from roboreel.storage.staging import staging_place
+from roboreel.storage.staging import staging_location
 from roboreel.testing import Camera, make_dataset
 from tests.crash.victim import Edit, Moment, edit_killed_at, moments
 from tests.oracle import read, tree_digest
@@ -59,7 +59,7 @@ def test_killed_at_any_operation(tmp_path: Path, edit: Edit) -> None:
         shutil.rmtree(out)
         assert edit_killed_at(at, edit, source, out) == -9, moment
         assert [tree_digest(source), tree_digest(other)] == before, moment
-        if not out.exists() or staging_place(out).exists():
+        if not out.exists() or staging_location(out).exists():
             report = edit(source, out, "resume")
             assert report.frames == roboreel.open(out).total_frames, moment
         roboreel.recover(out)  # clears up behind a run that was killed at the very last
@@ -125,7 +125,7 @@ def test_the_command_finishes_a_replacement_that_was_killed(tmp_path: Path) -> N
     done = CliRunner().invoke(app, [*words, "--resume"])
     assert done.exit_code == 0, done.output
     assert tree_digest(source) == undisturbed
-    assert not staging_place(source).exists()
+    assert not staging_location(source).exists()
 
 
 def test_nothing_to_resume_in_place_leaves_nothing_behind(tmp_path: Path) -> None:

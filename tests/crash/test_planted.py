@@ -78,7 +78,7 @@ def _command(*words: str | Path, hooks: Path | None = None) -> subprocess.Comple
 def _convert(
     source: Path, out: Path, *more: str, hooks: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    shared = ("--to", "v2.1", "-o", out, "--patience", str(PATIENCE), "--json")
+    shared = ("--to", "v2.1", "-o", out, "--timeout-factor", str(PATIENCE), "--json")
     return _command("convert", source, *shared, *more, hooks=hooks)
 
 

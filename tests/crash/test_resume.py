@@ -12,7 +12,7 @@ import pytest
 import roboreel
 from roboreel.plan.plan import Op
 from roboreel.storage import disk
-from roboreel.storage.staging import staging_place
+from roboreel.storage.staging import staging_location
 from roboreel.testing import Camera, make_dataset
 from tests.crash.victim import Count, fill_disk, moments
 from tests.oracle import tree_digest
@@ -40,7 +40,7 @@ def left(source: Path, tmp_path: Path, undisturbed: object) -> Path:
     last = max(at for at, (when, name, _) in stops.items() if (when, name) == ("before", "create"))
     with disk.faults(Count(at=last, act=fill_disk)), pytest.raises(roboreel.RunError):
         roboreel.convert(source, out=out, **OPTIONS)
-    return staging_place(out)
+    return staging_location(out)
 
 
 def _ops(folder: Path) -> list[dict[str, Any]]:
@@ -245,7 +245,7 @@ def test_an_original_that_holds_more_is_not_discarded(
     with pytest.raises(roboreel.UsageError, match="would be lost"):
         roboreel.convert(source, in_place=True, discard_original=True, **options)
     assert tree_digest(source) == before
-    assert not staging_place(source).exists()
+    assert not staging_location(source).exists()
     report = roboreel.convert(source, in_place=True, **options)
     assert tree_digest(tmp_path / str(report.kept)) == before
 

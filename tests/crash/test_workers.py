@@ -14,7 +14,7 @@ import pytest
 import roboreel
 from roboreel.plan.plan import MeasureCamera, Plan, WriteTables
 from roboreel.runner.executors import SerialExecutor
-from roboreel.runner.process_executor import Outcome, Outcomes, ProcessExecutor, allowance_s
+from roboreel.runner.process_executor import Outcome, Outcomes, ProcessExecutor, timeout_s
 from roboreel.runner.run import run_plan
 from roboreel.runner.work import OpFailure, Work, work_of
 from roboreel.runner.worker import attempt
@@ -87,16 +87,16 @@ def _run(plan: Plan, executor: Sabotaged) -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "patience", "reason"),
+    ("way", "timeout_factor", "reason"),
     [
         (dies, 1.0, "its worker process was ended by SIGKILL, as happens where memory runs out"),
         (hangs, IMPATIENT, "not done after 2 s: its worker process was stopped"),
     ],
 )
 def test_a_lost_worker_costs_its_op(
-    plan: Plan, tmp_path: Path, way: Callable[[Work], Outcome], patience: float, reason: str
+    plan: Plan, tmp_path: Path, way: Callable[[Work], Outcome], timeout_factor: float, reason: str
 ) -> None:
-    executor = Sabotaged(ProcessExecutor(2, patience=patience), way)
+    executor = Sabotaged(ProcessExecutor(2, timeout_factor=timeout_factor), way)
     others = len(plan.ops) - 1
     with pytest.raises(roboreel.RunError, match=reason) as raised:
         _run(plan, executor)
@@ -127,7 +127,7 @@ def test_a_defect_in_a_worker_is_shown_whole(plan: Plan) -> None:
 def test_the_allowance_grows_with_the_work(plan: Plan) -> None:
     (first, *_) = work_of(plan, "")
     assert isinstance(first.op, WriteTables)
-    assert allowance_s(first) == pytest.approx(120 + first.size_bytes / 1e6)
+    assert timeout_s(first) == pytest.approx(120 + first.size_bytes / 1e6)
     assert first.size_bytes > 0
 
 
@@ -140,7 +140,7 @@ def test_statistics_are_allowed_time_by_their_frames(tmp_path: Path) -> None:
     for work, frames in zip(works, (50, 5, 50, 5), strict=True):
         (name,) = work.files
         size = (source / name).stat().st_size
-        assert allowance_s(work) == pytest.approx(30 + size / 1e6 + frames / 5)
+        assert timeout_s(work) == pytest.approx(30 + size / 1e6 + frames / 5)
 
 
 def test_no_worker_outlives_a_run(plan: Plan) -> None:

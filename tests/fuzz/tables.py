@@ -150,7 +150,7 @@ def _odd_numbers(table: pa.Table, choose: random.Random) -> pa.Table:
     return _with(table, name, pa.array(values, type_))
 
 
-def _texts(table: pa.Table, choose: random.Random) -> pa.Table:
+def _strings(table: pa.Table, choose: random.Random) -> pa.Table:
     text = choose.choice(TEXTS).encode("utf-8", "replace").decode()
     plain = [f.name for f in table.schema if pa.types.is_string(f.type)]
     return _with(table, choose.choice(plain), pa.array([text] * len(table)))
@@ -209,7 +209,7 @@ def _metadata(table: pa.Table, choose: random.Random) -> pa.Table:
 
 _CHANGES: tuple[Change, ...] = (
     _dropped, _renamed, _twin_names, _added, _retyped, _retyped, _cast, _nulled, _odd_numbers,
-    _odd_numbers, _texts, _wrapped, _rows_taken, _rows_taken, _dictionaries, _metadata,
+    _odd_numbers, _strings, _wrapped, _rows_taken, _rows_taken, _dictionaries, _metadata,
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from tests.tamper import edit_values, flip_bit, flip_packet_byte, rows_in_file, 
 
 VERSIONS: tuple[Version, ...] = ("v2.0", "v2.1", "v3.0")
 TOP = "observation.images.top"
-Place = tuple[str, int | None, int | None, str | None]
+StatsKey = tuple[str, int | None, int | None, str | None]
 
 
 @st.composite
@@ -49,13 +49,13 @@ def arguments(draw: st.DrawFn) -> dict[str, Any]:
     return chosen
 
 
-def _value(root: Path, episode: int, row: int) -> Place:
+def _value(root: Path, episode: int, row: int) -> StatsKey:
     column = ("action", "observation.state")[row % 2]
     flip_bit(root, episode, row, column)
     return "values", episode, row, column
 
 
-def _reward(root: Path, episode: int, row: int) -> Place:
+def _reward(root: Path, episode: int, row: int) -> StatsKey:
     def negated(values: Any) -> None:
         values[row] = -7
 
@@ -63,7 +63,7 @@ def _reward(root: Path, episode: int, row: int) -> Place:
     return "values", episode, row, "next.reward"
 
 
-def _swap(root: Path, episode: int, row: int) -> Place:
+def _swap(root: Path, episode: int, row: int) -> StatsKey:
     if len(read(root).episodes[episode].rows) == 1:
         return _value(root, episode, row)
     at = max(row - 1, 0)
@@ -71,12 +71,12 @@ def _swap(root: Path, episode: int, row: int) -> Place:
     return "values", episode, at, "action"
 
 
-def _packet(root: Path, episode: int, row: int) -> Place:
+def _packet(root: Path, episode: int, row: int) -> StatsKey:
     flip_packet_byte(root, episode, row, TOP)
     return "packets", episode, row, TOP
 
 
-def _index(root: Path, episode: int, row: int) -> Place:
+def _index(root: Path, episode: int, row: int) -> StatsKey:
     def moved(values: Any) -> None:
         values[row] += 1
 
@@ -85,7 +85,7 @@ def _index(root: Path, episode: int, row: int) -> Place:
     return "index", episode, row, name
 
 
-def _time(root: Path, episode: int, row: int) -> Place:
+def _time(root: Path, episode: int, row: int) -> StatsKey:
     def moved(values: Any) -> None:
         values[row] += 0.01
 
@@ -93,7 +93,7 @@ def _time(root: Path, episode: int, row: int) -> Place:
     return "timestamps", episode, row, "timestamp"
 
 
-def _column(root: Path, episode: int, row: int) -> Place:
+def _column(root: Path, episode: int, row: int) -> StatsKey:
     path, _ = rows_in_file(read(root), episode)
     before = read(root).episodes
     edit_table(path, lambda table: table.append_column("more", pa.array([1] * len(table))))
@@ -101,22 +101,22 @@ def _column(root: Path, episode: int, row: int) -> Place:
     return "columns", first, 0, "more"
 
 
-def _robot(root: Path, episode: int, row: int) -> Place:
+def _robot(root: Path, episode: int, row: int) -> StatsKey:
     edit_json(root / "meta/info.json", lambda info: info.update(robot_type="another"))
     return "info", None, None, None
 
 
-def _shape(root: Path, episode: int, row: int) -> Place:
+def _shape(root: Path, episode: int, row: int) -> StatsKey:
     edit_json(root / "meta/info.json", lambda info: info["features"]["action"].update(shape=[2, 3]))
     return "features", None, None, "action"
 
 
-def _file(root: Path, episode: int, row: int) -> Place:
+def _file(root: Path, episode: int, row: int) -> StatsKey:
     (root / "README.md").write_text("mine")
     return "files", None, None, None
 
 
-def _task(root: Path, episode: int, row: int) -> Place:
+def _task(root: Path, episode: int, row: int) -> StatsKey:
     if (root / "meta/tasks.jsonl").exists():
         edit_lines(
             root / "meta/tasks.jsonl", lambda lines: [*lines, {"task_index": 99, "task": "x"}]
@@ -134,7 +134,7 @@ def _task(root: Path, episode: int, row: int) -> Place:
     return "tasks", None, None, None
 
 
-CHANGES: tuple[Callable[[Path, int, int], Place], ...] = (
+CHANGES: tuple[Callable[[Path, int, int], StatsKey], ...] = (
     _value,
     _reward,
     _swap,
@@ -161,7 +161,7 @@ def test_a_conversion_is_the_same_and_one_change_is_found(
     made: dict[str, Any],
     version: Version,
     small: bool,
-    change: Callable[[Path, int, int], Place],
+    change: Callable[[Path, int, int], StatsKey],
     place: tuple[int, int],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:

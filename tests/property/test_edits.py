@@ -18,7 +18,7 @@ import roboreel
 from roboreel.edit.verbs import Verbs
 from roboreel.format.version import parse_version
 from roboreel.testing import Camera, make_dataset
-from tests.edit_model import EXTRA, Dataset, beyond_copies, digest, model_of, unlike
+from tests.edit_model import EXTRA, Dataset, beyond_copies, digest, mismatch, model_of
 from tests.judge import faults, sound
 from tests.mutate import edit_info, edit_lines, set_column
 from tests.oracle import read, tree_digest
@@ -303,7 +303,7 @@ def _written(view: Verbs, model: Dataset, out: Path) -> Dataset:
     else:
         assert done.frames_encoded == 0
     result = read(sound(out))
-    assert unlike(model, result, reencoded=anew) == []
+    assert mismatch(model, result, reencoded=anew) == []
     assert beyond_copies(faults(result, extra_files=BESIDE), out, COPIED) == []
     return model.seen_again(result)
 

@@ -36,7 +36,7 @@ def edits(draw: st.DrawFn) -> list[str]:
 
 def edited(view: View, names: list[str], random: np.random.Generator) -> View:
     for name in names:
-        count = len(view.pieces)
+        count = len(view.slices)
         if name == "delete" and count > 1:
             view = view.delete([int(random.integers(count))])
         elif name == "trim":

@@ -12,7 +12,7 @@ import roboreel
 from roboreel.errors import Severity
 from tests.real.test_conversion import MISSING
 
-Place = Callable[[str], Path]
+StatsKey = Callable[[str], Path]
 
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
 CLEAN = (
@@ -93,7 +93,7 @@ ODDITIES = {
 
 
 @pytest.mark.parametrize("name", CLEAN)
-def test_sound_datasets_have_no_problem_by_pictures_neither(untouched: Place, name: str) -> None:
+def test_sound_datasets_have_no_problem_by_pictures_neither(untouched: StatsKey, name: str) -> None:
     report = roboreel.check(untouched(name), decode=True)
     assert report.problems == ()
     assert report.ok
@@ -102,20 +102,20 @@ def test_sound_datasets_have_no_problem_by_pictures_neither(untouched: Place, na
 
 
 @pytest.mark.parametrize("name", ODDITIES)
-def test_what_is_odd_is_said_and_nothing_else(untouched: Place, name: str) -> None:
+def test_what_is_odd_is_said_and_nothing_else(untouched: StatsKey, name: str) -> None:
     found = [(p.severity, p.rule, str(p)) for p in roboreel.check(untouched(name)).problems]
     for severity, rule, says in ODDITIES[name]:
         assert any((s, r) == (severity, rule) and says in text for s, r, text in found), says
     assert {(s, r) for s, r, _ in found} == {(o.severity, o.rule) for o in ODDITIES[name]}
 
 
-def test_every_episode_with_a_clock_of_its_own_is_named(untouched: Place) -> None:
+def test_every_episode_with_a_clock_of_its_own_is_named(untouched: StatsKey) -> None:
     found = roboreel.check(untouched(CR5)).problems
     assert [p.episode for p in found] == list(range(20))
 
 
 @pytest.mark.parametrize("name", RECORDED_BY_044)
-def test_the_camera_std_of_044_is_named_and_nothing_else(untouched: Place, name: str) -> None:
+def test_the_camera_std_of_044_is_named_and_nothing_else(untouched: StatsKey, name: str) -> None:
     report = roboreel.check(untouched(name), decode=True)
     cameras = (TOP,) if name.endswith("image") else (TOP, WRIST)
     wanted = [(c, e) for c in cameras for e in (None, *range(6))]
@@ -126,7 +126,7 @@ def test_the_camera_std_of_044_is_named_and_nothing_else(untouched: Place, name:
 
 
 @pytest.mark.parametrize("name", EDITED)
-def test_edited_sets_have_the_bugs_of_their_tools_only(untouched: Place, name: str) -> None:
+def test_edited_sets_have_the_bugs_of_their_tools_only(untouched: StatsKey, name: str) -> None:
     report = roboreel.check(untouched(name), decode=True)
     wanted = {"stats.numbering"}
     wanted |= {"stats.camera-overflow"} if "0.4.4" in name else set()
@@ -138,7 +138,9 @@ def test_edited_sets_have_the_bugs_of_their_tools_only(untouched: Place, name: s
 
 
 @pytest.mark.parametrize("name", [GR00T, SWEEP, CR5, SO101, *CLEAN])
-def test_what_a_conversion_repairs_is_repaired(untouched: Place, tmp_path: Path, name: str) -> None:
+def test_what_a_conversion_repairs_is_repaired(
+    untouched: StatsKey, tmp_path: Path, name: str
+) -> None:
     """What is left is what a conversion does not touch: the numbers and what they are said to be."""
     lacks = MISSING.get(name, ())
     roboreel.convert(untouched(name), to="v3.0", out=tmp_path / "out", allow_missing=lacks)

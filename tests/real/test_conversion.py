@@ -12,7 +12,7 @@ import roboreel
 from tests.judge import differences, faults, sound
 from tests.oracle import Reading, read, tree_digest
 
-Place = Callable[[str], Path]
+StatsKey = Callable[[str], Path]
 ReadOnce = Callable[[str], Reading]
 
 BY_LEROBOT = (
@@ -61,7 +61,7 @@ CAMERAS = ("observation.images.top", "observation.images.wrist")
 
 @pytest.mark.parametrize("name", SOUND)
 def test_both_other_versions_and_back_keep_everything(
-    untouched: Place, reading: ReadOnce, tmp_path: Path, name: str
+    untouched: StatsKey, reading: ReadOnce, tmp_path: Path, name: str
 ) -> None:
     source, extra, added = reading(name), EXTRA_FILES.get(name, ()), ADDED.get(name, ())
     for version in {"v2.0", "v2.1", "v3.0"} - {source.version}:
@@ -83,7 +83,9 @@ def test_both_other_versions_and_back_keep_everything(
 
 
 @pytest.mark.parametrize("name", ["so101_rosbag_v30", "by_lerobot/v2.1-lerobot-0.3.3-av1"])
-def test_serial_and_process_write_equal_bytes(untouched: Place, tmp_path: Path, name: str) -> None:
+def test_serial_and_process_write_equal_bytes(
+    untouched: StatsKey, tmp_path: Path, name: str
+) -> None:
     for version in ("v2.0", "v2.1", "v3.0"):
         serial, process = tmp_path / f"{version}-serial", tmp_path / f"{version}-process"
         roboreel.convert(untouched(name), to=version, out=serial, executor="serial")
@@ -100,7 +102,7 @@ def _recorded(name: str) -> list[int]:
 
 @pytest.mark.parametrize("name", [n for n in BY_LEROBOT if not n.endswith("image")])
 def test_pictures_carry_the_numbers_of_their_rows(
-    untouched: Place, reading: ReadOnce, tmp_path: Path, name: str
+    untouched: StatsKey, reading: ReadOnce, tmp_path: Path, name: str
 ) -> None:
     set_name = f"by_lerobot/{name}"
     version = "v2.1" if reading(set_name).version == "v3.0" else "v3.0"
@@ -113,7 +115,7 @@ def test_pictures_carry_the_numbers_of_their_rows(
                 assert result.numbers(episode, camera) == expected
 
 
-def test_missing_videos_are_named_and_refused(untouched: Place, tmp_path: Path) -> None:
+def test_missing_videos_are_named_and_refused(untouched: StatsKey, tmp_path: Path) -> None:
     dataset = roboreel.open(untouched(WITHOUT_VIDEOS))
     assert {p.column for p in dataset.problems if p.severity == "error"} == set(dataset.cameras)
     with pytest.raises(roboreel.DatasetError, match="the videos are not here") as caught:
@@ -155,7 +157,7 @@ ODDITIES = {
 
 @pytest.mark.parametrize("name", ODDITIES)
 def test_what_is_odd_about_a_dataset_is_reported(
-    untouched: Place, tmp_path: Path, name: str
+    untouched: StatsKey, tmp_path: Path, name: str
 ) -> None:
     lacks = MISSING.get(name, ())
     report = roboreel.convert(untouched(name), to="v3.0", out=tmp_path / "out", allow_missing=lacks)
@@ -165,7 +167,9 @@ def test_what_is_odd_about_a_dataset_is_reported(
     assert told == [f"feature '{camera}': none of its videos is there" for camera in lacks]
 
 
-def test_a_camera_without_videos_is_not_left_out_unasked(untouched: Place, tmp_path: Path) -> None:
+def test_a_camera_without_videos_is_not_left_out_unasked(
+    untouched: StatsKey, tmp_path: Path
+) -> None:
     for name, cameras in MISSING.items():
         with pytest.raises(roboreel.PlanError, match=f"--allow-missing {cameras[0]}"):
             roboreel.convert(untouched(name), to="v3.0", out=tmp_path / "out")
@@ -180,10 +184,12 @@ def test_a_camera_without_videos_is_not_left_out_unasked(untouched: Place, tmp_p
 
 @pytest.mark.parametrize("name", [f"by_lerobot/{name}" for name in BY_LEROBOT])
 def test_nothing_is_odd_about_what_lerobot_wrote(
-    untouched: Place, tmp_path: Path, name: str
+    untouched: StatsKey, tmp_path: Path, name: str
 ) -> None:
     assert roboreel.open(untouched(name)).problems == ()
     report = roboreel.convert(untouched(name), to="v3.0", out=tmp_path / "out")
-    odd = [p for p in report.problems if p.rule != "stats.agree"]  # v2.0 has them of raw pictures
+    inconsistent = [
+        p for p in report.problems if p.rule != "stats.agree"
+    ]  # v2.0 has them of raw pictures
     known = {"stats.camera-overflow"} if "0.4.4" in name else set()
-    assert {p.rule for p in odd} == known
+    assert {p.rule for p in inconsistent} == known

@@ -13,7 +13,7 @@ from tests.oracle import read
 from tests.real.test_conversion import BY_LEROBOT, MISSING, SOUND, WITHOUT_VIDEOS
 from tests.tamper import edit_values, flip_packet_byte
 
-Place = Callable[[str], Path]
+StatsKey = Callable[[str], Path]
 VERSIONS = ("v2.0", "v2.1", "v3.0")
 NOTES = {
     "gr00t_robot_sim_PickNPlace_v20": {"cameras", "columns", "features", "index", "timestamps"},
@@ -24,7 +24,7 @@ NOTES = {
 
 
 @pytest.mark.parametrize("name", SOUND)
-def test_a_conversion_is_the_same(untouched: Place, tmp_path: Path, name: str) -> None:
+def test_a_conversion_is_the_same(untouched: StatsKey, tmp_path: Path, name: str) -> None:
     source = untouched(name)
     for version in VERSIONS:
         lacks = MISSING.get(name, ())
@@ -40,7 +40,9 @@ def test_a_conversion_is_the_same(untouched: Place, tmp_path: Path, name: str) -
 
 
 @pytest.mark.parametrize("name", SOUND)
-def test_one_change_to_a_conversion_is_found(untouched: Place, tmp_path: Path, name: str) -> None:
+def test_one_change_to_a_conversion_is_found(
+    untouched: StatsKey, tmp_path: Path, name: str
+) -> None:
     out = tmp_path / "out"
     roboreel.convert(untouched(name), to="v3.0", out=out, allow_missing=MISSING.get(name, ()))
     reading = read(out)
@@ -58,7 +60,9 @@ def test_one_change_to_a_conversion_is_found(untouched: Place, tmp_path: Path, n
 
 
 @pytest.mark.parametrize("name", [f"by_lerobot/{n}" for n in BY_LEROBOT] + ["so101_rosbag_v30"])
-def test_pictures_of_a_conversion_are_the_same(untouched: Place, tmp_path: Path, name: str) -> None:
+def test_pictures_of_a_conversion_are_the_same(
+    untouched: StatsKey, tmp_path: Path, name: str
+) -> None:
     version = "v3.0" if read(untouched(name)).version != "v3.0" else "v2.1"
     roboreel.convert(untouched(name), to=version, out=tmp_path / "out")
     report = roboreel.diff(untouched(name), tmp_path / "out", decode=True)
@@ -76,7 +80,7 @@ def test_pictures_of_a_conversion_are_the_same(untouched: Place, tmp_path: Path,
     ],
 )
 def test_two_datasets_that_are_not_the_same_are_told_apart(
-    untouched: Place, one: str, other: str
+    untouched: StatsKey, one: str, other: str
 ) -> None:
     pair = untouched(f"by_lerobot/{one}"), untouched(f"by_lerobot/{other}")
     for first, second in (pair, pair[::-1]):
@@ -84,7 +88,7 @@ def test_two_datasets_that_are_not_the_same_are_told_apart(
         assert len(roboreel.diff(first, second, first_only=True).differences) == 1
 
 
-def test_layouts_that_lerobot_wrote_do_not_matter(untouched: Place) -> None:
+def test_layouts_that_lerobot_wrote_do_not_matter(untouched: StatsKey) -> None:
     one = untouched("by_lerobot/v3.0-lerobot-0.6.1-av1")
     many = untouched("by_lerobot/v3.0-lerobot-0.6.1-av1-many-files")
     for pair in ((one, many), (many, one)):
@@ -94,7 +98,7 @@ def test_layouts_that_lerobot_wrote_do_not_matter(untouched: Place) -> None:
 
 
 def test_a_dataset_without_its_videos_is_compared_by_the_rest(
-    untouched: Place, tmp_path: Path
+    untouched: StatsKey, tmp_path: Path
 ) -> None:
     root = untouched(WITHOUT_VIDEOS)
     report = roboreel.diff(root, root)

@@ -11,7 +11,7 @@ import pytest
 
 import roboreel
 from roboreel.edit.verbs import Verbs
-from tests.edit_model import Dataset, beyond_copies, digest, model_of, unlike
+from tests.edit_model import Dataset, beyond_copies, digest, mismatch, model_of
 from tests.judge import cell_bits, faults, sound
 from tests.oracle import INDEX_COLUMNS, Reading, read
 from tests.real.test_conversion import (
@@ -23,7 +23,7 @@ from tests.real.test_conversion import (
     WRONG_STATS,
 )
 
-Place = Callable[[str], Path]
+StatsKey = Callable[[str], Path]
 ReadOnce = Callable[[str], Reading]
 
 GR00T, CR5 = "gr00t_robot_sim_PickNPlace_v20", "cr5_v21_av1_first20"
@@ -38,7 +38,7 @@ def held(view: Verbs, model: Dataset, out: Path, *, name: str, source: Path) -> 
     report = roboreel.write(view.as_view(), out=out)
     assert report.frames_encoded == 0
     result = read(sound(out))
-    assert unlike(model, result, statistics=False) == []
+    assert mismatch(model, result, statistics=False) == []
     found = faults(
         result,
         extra_files=EXTRA_FILES.get(name, ()),
@@ -79,7 +79,7 @@ Models = Callable[[str], Dataset]
 
 
 def test_episodes_are_deleted_and_kept(
-    untouched: Place, models: Models, tmp_path: Path, name: str
+    untouched: StatsKey, models: Models, tmp_path: Path, name: str
 ) -> None:
     source, model = untouched(name), models(name)
     dataset = roboreel.open(source)
@@ -89,7 +89,7 @@ def test_episodes_are_deleted_and_kept(
 
 
 def test_parts_of_a_split_hold_each_episode_once(
-    untouched: Place, models: Models, tmp_path: Path, name: str
+    untouched: StatsKey, models: Models, tmp_path: Path, name: str
 ) -> None:
     source, model = untouched(name), models(name)
     first = int(len(model) * 0.8)
@@ -102,14 +102,14 @@ def test_parts_of_a_split_hold_each_episode_once(
 
 
 def test_a_dataset_is_merged_with_itself(
-    untouched: Place, models: Models, tmp_path: Path, name: str
+    untouched: StatsKey, models: Models, tmp_path: Path, name: str
 ) -> None:
     source, model = untouched(name), models(name)
     view = roboreel.concat([roboreel.open(source), roboreel.open(source).keep([0])])
     held(view, model.joined(model.keep([0])), tmp_path / "out", name=name, source=source)
 
 
-def test_an_episode_is_cut(untouched: Place, models: Models, tmp_path: Path, name: str) -> None:
+def test_an_episode_is_cut(untouched: StatsKey, models: Models, tmp_path: Path, name: str) -> None:
     source, model = untouched(name), models(name)
     cut = {0: NUMBERED_CUT, len(model) - 1: (0, 5)}
     view, expected = roboreel.open(source).trim(cut), model.trim(cut)
@@ -120,7 +120,7 @@ def test_an_episode_is_cut(untouched: Place, models: Models, tmp_path: Path, nam
 
 
 def test_features_and_order_change_and_tasks_too(
-    untouched: Place, models: Models, tmp_path: Path, name: str
+    untouched: StatsKey, models: Models, tmp_path: Path, name: str
 ) -> None:
     source, model = untouched(name), models(name)
     order = list(reversed(range(len(model))))
@@ -135,7 +135,7 @@ def test_features_and_order_change_and_tasks_too(
 
 
 def test_what_was_edited_is_edited_again_in_another_version(
-    untouched: Place, models: Models, tmp_path: Path, name: str
+    untouched: StatsKey, models: Models, tmp_path: Path, name: str
 ) -> None:
     source, model = untouched(name), models(name)
     held(
@@ -155,7 +155,7 @@ def test_what_was_edited_is_edited_again_in_another_version(
 
 @pytest.mark.parametrize("name", [GR00T, CR5])
 def test_recorded_timestamps_stay_as_they_are(
-    untouched: Place, reading: ReadOnce, tmp_path: Path, name: str
+    untouched: StatsKey, reading: ReadOnce, tmp_path: Path, name: str
 ) -> None:
     source, out = untouched(name), tmp_path / "out"
     model = model_of(reading(name), episodes=range(3)).keep([0, 2])
@@ -176,7 +176,7 @@ def test_recorded_timestamps_stay_as_they_are(
 
 
 def test_merging_every_version_of_one_recording_keeps_all(
-    untouched: Place, models: Models, tmp_path: Path
+    untouched: StatsKey, models: Models, tmp_path: Path
 ) -> None:
     names = [
         "by_lerobot/v3.0-lerobot-0.6.1-av1",
@@ -190,11 +190,11 @@ def test_merging_every_version_of_one_recording_keeps_all(
     expected = models(names[0])
     for one in names[1:]:
         expected = expected.joined(models(one))
-    assert unlike(expected, read(sound(tmp_path / "out")), statistics=False) == []
+    assert mismatch(expected, read(sound(tmp_path / "out")), statistics=False) == []
 
 
 def test_a_dataset_without_its_videos_is_edited_once_its_cameras_are_left_out(
-    untouched: Place, tmp_path: Path
+    untouched: StatsKey, tmp_path: Path
 ) -> None:
     source = untouched(WITHOUT_VIDEOS)
     dataset = roboreel.open(source)

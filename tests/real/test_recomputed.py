@@ -16,7 +16,7 @@ from tests.oracle import Episode, read
 from tests.real.test_conversion import MISSING
 from tests.real.test_stats import FOUND, RECORDED, WITHOUT_VIDEO
 
-Place = Callable[[str], Path]
+StatsKey = Callable[[str], Path]
 NAMES = [name for name in (*FOUND, *RECORDED) if name != WITHOUT_VIDEO]
 
 
@@ -28,7 +28,7 @@ def sample(frames: int) -> list[int]:
 
 def pixels_of(root: Path, episode: Episode, camera: str) -> npt.NDArray[np.uint8]:
     """(n, 3) of the sampled frames, every n-th both ways where a side has 300 and more."""
-    clip = episode.clips[camera]
+    clip = episode.external_videos[camera]
     wanted = {clip.start + at for at in sample(episode.length)}
     return np.concatenate([*_thinned(root / clip.path, wanted)])
 
@@ -57,7 +57,7 @@ def assert_numpy(stats: FeatureStats, values: npt.NDArray[np.float64], quantiles
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_recomputed_is_numpy_s(untouched: Place, tmp_path: Path, name: str) -> None:
+def test_what_is_recomputed_is_numpy_s(untouched: StatsKey, tmp_path: Path, name: str) -> None:
     source, out = roboreel.open(untouched(name)), tmp_path / "out"
     if source.version == "v2.0":  # which keeps no statistics of episodes
         allowed = MISSING.get(name, ())

@@ -10,7 +10,7 @@ import pytest
 
 import roboreel
 
-Place = Callable[[str], Path]
+StatsKey = Callable[[str], Path]
 
 FOUND = (
     *("cr5_v21_av1_first20", "gr00t_robot_sim_PickNPlace_v20", "koch_screwdriver_v21_novideo"),
@@ -39,7 +39,7 @@ WITHOUT_VIDEO = "koch_screwdriver_v21_novideo"
 
 
 @pytest.mark.parametrize("name", [*FOUND, *RECORDED])
-def test_every_difference_is_explained(untouched: Place, name: str) -> None:
+def test_every_difference_is_explained(untouched: StatsKey, name: str) -> None:
     cameras = "none" if name == WITHOUT_VIDEO else "sample"
     report = roboreel.check_stats(untouched(name), cameras=cameras)  # type: ignore[arg-type]
     assert [one for one in report.differences if one.why is None] == []
@@ -52,7 +52,7 @@ def test_every_difference_is_explained(untouched: Place, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in RECORDED if "0.4.4" in n])
-def test_the_camera_std_of_044_is_named(untouched: Place, name: str) -> None:
+def test_the_camera_std_of_044_is_named(untouched: StatsKey, name: str) -> None:
     report = roboreel.check_stats(untouched(name))
     named = [one for one in report.differences if one.rule == "stats.camera-overflow"]
     cameras = {n for n, f in roboreel.open(untouched(name)).features.items() if f.is_camera}
@@ -65,14 +65,14 @@ def test_the_camera_std_of_044_is_named(untouched: Place, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in RECORDED if n.endswith(("merged", "deleted"))])
-def test_numbers_from_before_an_edit_are_named(untouched: Place, name: str) -> None:
+def test_numbers_from_before_an_edit_are_named(untouched: StatsKey, name: str) -> None:
     report = roboreel.check_stats(untouched(name))
     numbered = {one.feature for one in report.differences if one.rule == "stats.numbering"}
     assert {"index", "episode_index"} <= numbered <= {"index", "episode_index", "task_index"}
 
 
 @pytest.mark.parametrize("name", [n for n in RECORDED if n.endswith(("0.6.1-av1", "0.4.4-av1"))])
-def test_like_lerobot_is_like_lerobot(untouched: Place, tmp_path: Path, name: str) -> None:
+def test_like_lerobot_is_like_lerobot(untouched: StatsKey, tmp_path: Path, name: str) -> None:
     source = roboreel.open(untouched(name))
     view = source.recompute(cameras="none", like="lerobot-0.6.1")
     roboreel.write(view, out=tmp_path / "out")
@@ -93,7 +93,7 @@ def test_like_lerobot_is_like_lerobot(untouched: Place, tmp_path: Path, name: st
                 )
 
 
-def test_videos_that_are_missing_are_a_failure(untouched: Place) -> None:
+def test_videos_that_are_missing_are_a_failure(untouched: StatsKey) -> None:
     report = roboreel.check_stats(untouched(WITHOUT_VIDEO), cameras="sample")
     assert not report.ok
     assert report.failed
@@ -101,7 +101,7 @@ def test_videos_that_are_missing_are_a_failure(untouched: Place) -> None:
 
 
 @pytest.mark.parametrize("name", ["by_lerobot/v3.0-lerobot-0.4.4-av1", "pusht_image_slice_v30"])
-def test_recomputed_ones_differ_no_more(untouched: Place, tmp_path: Path, name: str) -> None:
+def test_recomputed_ones_differ_no_more(untouched: StatsKey, tmp_path: Path, name: str) -> None:
     source = roboreel.open(untouched(name))
     roboreel.write(source.recompute(), out=tmp_path / "out")
     report = roboreel.check_stats(tmp_path / "out", cameras="sample")
@@ -112,7 +112,7 @@ def test_recomputed_ones_differ_no_more(untouched: Place, tmp_path: Path, name: 
 
 @pytest.mark.parametrize("name", [n for n in RECORDED if "v3.0" in n])
 def test_wrong_stds_are_told_when_they_are_carried(
-    untouched: Place, tmp_path: Path, name: str
+    untouched: StatsKey, tmp_path: Path, name: str
 ) -> None:
     dataset = roboreel.open(untouched(name))
     cameras = {n for n, f in dataset.features.items() if f.is_camera}

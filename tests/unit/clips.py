@@ -19,7 +19,7 @@ import numpy.typing as npt
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import read_packet_table
-from roboreel.storage.video.mux import Piece, write_packets
+from roboreel.storage.video.mux import PacketSlice, write_packets
 from roboreel.storage.video.packets import PacketTable, run_of_frames
 
 FPS = Fraction(30)
@@ -250,38 +250,38 @@ def index_of(path: Path) -> PacketTable:
     return read_packet_table(LocalRoot(path.parent), path.name)
 
 
-def piece_of(path: Path, start: int, stop: int) -> Piece:
+def piece_of(path: Path, start: int, stop: int) -> PacketSlice:
     """Frames `[start, stop)` of the file, to be written."""
     table = index_of(path)
     with path.open("rb") as file:
         run = run_of_frames(table, start, stop, resets=AccessPoints(file, table).resets)
-    return Piece(LocalRoot(path.parent), path.name, table, run)
+    return PacketSlice(LocalRoot(path.parent), path.name, table, run)
 
 
 def assert_joined(target: Path, parts: Sequence[tuple[Path, int, int]], fps: Fraction) -> None:
     """Join parts of files into one, and hold what PyAV decodes of it against the files."""
-    pieces = [piece_of(*part) for part in parts]
-    size = write_packets(LocalRoot(target.parent), target.name, pieces, fps=fps)
+    slices = [piece_of(*part) for part in parts]
+    size = write_packets(LocalRoot(target.parent), target.name, slices, fps=fps)
     assert size == target.stat().st_size
-    total = sum(piece.run.packets for piece in pieces)
+    total = sum(span.run.packets for span in slices)
     seen = shown(target)
     assert [one.time for one in seen] == [number / fps for number in range(total)]
     at = 0
-    for piece, (path, start, stop) in zip(pieces, parts, strict=True):
-        first = at + piece.run.lead
+    for span, (path, start, stop) in zip(slices, parts, strict=True):
+        first = at + span.run.lead
         wanted = pictures(path)[start:stop]
         assert [one.picture for one in seen[first : first + stop - start]] == wanted
-        at += piece.run.packets
+        at += span.run.packets
     samples = demuxed(target, edited=True)
     assert all(a.dts < b.dts for a, b in itertools.pairwise(samples))
     assert all(sample.dts <= sample.pts for sample in samples)
 
 
-def flags_of(piece: Piece) -> list[bool]:
+def flags_of(span: PacketSlice) -> list[bool]:
     """Which of a piece's packets its own file calls keyframes, by the demuxer."""
-    assert isinstance(piece.root, LocalRoot)
-    flags = {one.place: one.keyframe for one in demuxed(piece.root.path / piece.name)}
-    return [flags[place] for place in piece.table.offset[piece.run.positions].tolist()]
+    assert isinstance(span.root, LocalRoot)
+    flags = {one.place: one.keyframe for one in demuxed(span.root.path / span.name)}
+    return [flags[place] for place in span.table.offset[span.run.positions].tolist()]
 
 
 def make_box(kind: bytes, payload: bytes) -> bytes:

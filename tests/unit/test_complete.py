@@ -16,7 +16,7 @@ import roboreel
 from roboreel.plan.plan import CopyFile
 from roboreel.storage import disk
 from roboreel.storage.scratch import is_scratch, scratch_beside
-from roboreel.storage.staging import Staging, refuse_busy, staging_place
+from roboreel.storage.staging import Staging, refuse_busy, staging_location
 from roboreel.testing import Camera, make_dataset
 from tests.oracle import tree_digest
 
@@ -102,7 +102,7 @@ def test_a_result_that_is_not_whole_is_not_published(
 
     def change(when: str, name: str, path: str) -> None:
         if (when, name) == ("after", "replace") and path.endswith("meta/info.json"):
-            spoil(staging_place(out) / "dataset")
+            spoil(staging_location(out) / "dataset")
 
     with (
         disk.faults(change),
@@ -185,7 +185,7 @@ def test_work_of_an_earlier_run_outlasts_one_whose_sources_changed(
     source: Path, tmp_path: Path
 ) -> None:
     plan = roboreel.plan_convert(source, to="v3.0", in_place=True)
-    place = staging_place(source)
+    place = staging_location(source)
     staging = Staging(source, in_place=True)
     staging.begin()
     staging.notes.append("ledger.jsonl", b"{}\n")

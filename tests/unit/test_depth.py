@@ -20,7 +20,7 @@ import roboreel
 from roboreel.errors import VideoError
 from roboreel.stats.deep_pixels import DeepPixels
 from roboreel.stats.feature_stats import QUANTILES, Stats, quantile_name
-from roboreel.storage.video.decode import decode_picture
+from roboreel.storage.video.decode import decode_image
 from roboreel.storage.video.tiff import float_tiff
 from roboreel.testing import Camera, make_dataset
 
@@ -212,7 +212,7 @@ def test_a_video_that_holds_no_codes_costs_its_op(tmp_path: Path) -> None:
 @pytest.mark.parametrize("type_", [np.float32, np.float64])
 def test_floating_point_tiff(order: str, type_: type[np.floating]) -> None:
     numbers = np.random.default_rng(3).normal(size=(7, 5)).astype(type_)
-    found = decode_picture(tiff_of(numbers, order))
+    found = decode_image(tiff_of(numbers, order))
     assert found.dtype == type_
     assert (found[..., 0] == numbers).all()
 
@@ -239,7 +239,7 @@ def test_more_pixels_than_are_kept_are_sketched() -> None:
     pixels = DeepPixels(kept_bytes=50_000)
     for part in values:
         pixels.add(part)
-    stats = pixels.stats(QUANTILES, pictures=40, binned=False)
+    stats = pixels.stats(QUANTILES, pictures=40, histogram_quantiles=False)
     own = values.reshape(-1)
     np.testing.assert_allclose(stats["mean"].item(), own.mean(), rtol=1e-12)
     np.testing.assert_allclose(stats["std"].item(), own.std(), rtol=1e-12)

@@ -11,7 +11,7 @@ import roboreel
 from roboreel.cli.info import feature_row
 from roboreel.edit.relative_actions import RelativeActions, relative_components
 from roboreel.format.feature import Feature, dimension_names
-from roboreel.plan.recoded import picture_size
+from roboreel.plan.recoded import frame_size
 from roboreel.testing import make_dataset
 from roboreel.types import Json
 from tests.mutate import edit_json
@@ -72,7 +72,7 @@ def test_names_are_shown_in_every_form(form: str) -> None:
 
 def test_the_size_of_a_camera_is_read_off_nested_names() -> None:
     names: Json = [["channel", "width", "height"]]
-    assert picture_size(_feature("top", names, (3, 64, 48), "video")) == (64, 48)
+    assert frame_size(_feature("top", names, (3, 64, 48), "video")) == (64, 48)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_a_merge_refuses_joints_in_another_order(plain: Path, tmp_path: Path, fo
     same = _with_names(plain, tmp_path / "c", FORMS[form])
     with pytest.raises(roboreel.UsageError, match="its dimensions are called"):
         roboreel.concat([same, other])
-    assert len(roboreel.concat([first, same]).pieces) == 4
+    assert len(roboreel.concat([first, same]).slices) == 4
 
 
 def test_a_comparison_counts_joints_in_another_order(plain: Path, tmp_path: Path) -> None:

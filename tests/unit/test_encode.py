@@ -25,7 +25,7 @@ from tests import oracle
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
 LENGTHS = (7, 1, 12)
 VERSIONS = ("v2.0", "v2.1", "v3.0")
-Picture = npt.NDArray[np.uint8]
+Frame = npt.NDArray[np.uint8]
 
 
 def made(folder: Path, version: Any, *, storage: Any = "image", **camera: Any) -> Path:
@@ -59,7 +59,7 @@ def facts(out: Path, camera: str) -> dict[str, Any]:
 
 
 def stream(reading: oracle.Reading, camera: str) -> Any:
-    with av.open(str(reading.root / reading.episodes[0].clips[camera].path)) as file:
+    with av.open(str(reading.root / reading.episodes[0].external_videos[camera].path)) as file:
         video = file.streams.video[0]
         keys = [packet.is_keyframe for packet in file.demux(video) if packet.size]
         return video.codec_context.name, video.pix_fmt, video.width, video.height, keys
@@ -120,7 +120,7 @@ def test_a_video_becomes_the_pictures_that_it_decodes_to(
         assert [cell["path"] for cell in cells] == [
             f"frame-{k:06d}.png" for k in range(episode.length)
         ]
-        clip = old.clips[TOP]
+        clip = old.external_videos[TOP]
         decoded = decoded_rgb(source / clip.path)[clip.start : clip.start + old.length]
         for cell, picture in zip(cells, decoded, strict=True):
             np.testing.assert_array_equal(png_pixels(cell["bytes"]), picture)
@@ -129,12 +129,12 @@ def test_a_video_becomes_the_pictures_that_it_decodes_to(
     assert not list((tmp_path / "out").glob(f"videos/**/*{TOP}*"))
 
 
-def decoded_rgb(path: Path) -> list[Picture]:
+def decoded_rgb(path: Path) -> list[Frame]:
     with av.open(str(path)) as file:
         return [np.asarray(f.to_ndarray(format="rgb24"), np.uint8) for f in file.decode(video=0)]
 
 
-def png_pixels(data: bytes) -> Picture:
+def png_pixels(data: bytes) -> Frame:
     with av.open(io.BytesIO(data), "r") as file:
         return np.asarray(next(file.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
 
@@ -153,7 +153,7 @@ def test_another_codec_gop_and_size(version: str, tmp_path: Path) -> None:
     assert spec["shape"] == [256, 320, 3]
     assert (spec["info"]["video.height"], spec["info"]["video.g"]) == (256, 4)
     for number, episode in enumerate(result.episodes):
-        clip = episode.clips[TOP]
+        clip = episode.external_videos[TOP]
         frames = decoded_rgb(result.root / clip.path)[clip.start : clip.start + episode.length]
         shown = [read_numbers(frame[::2, ::2]) for frame in frames]
         assert [(s.frame, s.episode) for s in shown] == [(k, number) for k in range(len(shown))]
@@ -167,7 +167,7 @@ def test_less_crf_is_nearer_to_the_picture(vcodec: str, tmp_path: Path) -> None:
         how = Encoding(vcodec=vcodec, crf=crf)
         out = tmp_path / f"out{crf}"
         result = written(roboreel.open(source).encode({TOP: how}), out)
-        frames = decoded_rgb(result.root / result.episodes[0].clips[TOP].path)
+        frames = decoded_rgb(result.root / result.episodes[0].external_videos[TOP].path)
         drawn = draw_numbers(0, 3, 0, 160, 128).astype(float)
         errors.append(float(np.abs(frames[3] - drawn).mean()))
         assert numbers(result, TOP) == every()
@@ -255,7 +255,7 @@ def test_files_hold_episodes_up_to_the_limit(tmp_path: Path) -> None:
     view = roboreel.open(source).encode({TOP: Encoding()})
     small = replace(view.target, video_file_mb=0.01)
     result = written(view.written_as(small), tmp_path / "out")
-    paths = [episode.clips[TOP].path for episode in result.episodes]
+    paths = [episode.external_videos[TOP].path for episode in result.episodes]
     assert len(set(paths)) > 1
     assert numbers(result, TOP) == every()
 

@@ -17,7 +17,7 @@ from roboreel.errors import PlanError, UsageError, VideoError
 from roboreel.plan.compile_video import DEPTH_ENCODER
 from roboreel.runner import codec_check as encoders
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.video.encode import ahead, encode_parts, png
+from roboreel.storage.video.encode import encode_parts, png, prefetch
 from roboreel.storage.video.encoders import available, require_encoder
 from roboreel.testing import Camera, make_dataset
 from roboreel.testing.numbered_frames import draw_numbers
@@ -175,7 +175,7 @@ def test_few_frames_are_made_ahead_of_their_use() -> None:
             made.append(number)
             yield number
 
-    used = ahead(frames())
+    used = prefetch(frames())
     assert [next(used) for _ in range(3)] == [0, 1, 2]
     used.close()
     assert 3 <= len(made) < 20
@@ -186,7 +186,7 @@ def test_what_fails_ahead_is_raised_in_its_place() -> None:
         yield 1
         raise VideoError("damaged")
 
-    used = ahead(frames())
+    used = prefetch(frames())
     assert next(used) == 1
     with pytest.raises(VideoError, match="damaged"):
         next(used)

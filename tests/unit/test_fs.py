@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from roboreel.errors import StorageError
 from roboreel.storage.fs import inside, open_root
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.output_file import Sink
+from roboreel.storage.output_file import Output
 from roboreel.storage.remote import FsspecRoot
 from roboreel.storage.root import FileStat, Root, checked
 
@@ -172,8 +172,8 @@ def test_failure_leaves_no_file(tmp_path: Path, error: BaseException) -> None:
     root = LocalRoot(tmp_path)
 
     def write() -> None:
-        with root.create(NAME) as sink:
-            sink.write(b"half")
+        with root.create(NAME) as output:
+            output.write(b"half")
             assert not root.exists(NAME)
             raise error
 
@@ -187,8 +187,8 @@ def test_failure_keeps_the_file_that_was_there(tmp_path: Path) -> None:
     root.put(NAME, b"old")
 
     def write() -> None:
-        with root.create(NAME) as sink:
-            sink.write(b"new")
+        with root.create(NAME) as output:
+            output.write(b"new")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -234,8 +234,8 @@ def test_linked_folders_are_followed_but_not_in_circles(local: LocalRoot, tmp_pa
 
 def test_error_of_another_file_is_not_blamed_on_the_new_one(tmp_path: Path) -> None:
     root = LocalRoot(tmp_path)
-    with pytest.raises((OSError, StorageError)) as caught, root.create("new") as sink:
-        sink.write((tmp_path / "source").read_bytes())
+    with pytest.raises((OSError, StorageError)) as caught, root.create("new") as output:
+        output.write((tmp_path / "source").read_bytes())
     assert "'new'" not in str(caught.value) or "source" in str(caught.value)
 
 
@@ -256,12 +256,12 @@ def test_copies_are_byte_ranges(
         expected = b"head"
         fits = all(start + size <= len(data) or size == 0 for start, size in parts)
         try:
-            with source, root.create("copy") as sink:
-                sink.write(b"head")
+            with source, root.create("copy") as output:
+                output.write(b"head")
                 for start, size in parts:
-                    sink.copy(source, start=start, size=size)
+                    output.copy(source, start=start, size=size)
                     expected += data[start : start + size] + b"|"
-                    sink.write(b"|")
+                    output.write(b"|")
         except StorageError as error:
             assert not fits
             assert "early" in str(error)  # noqa: PT017
@@ -275,14 +275,14 @@ def test_copies_are_byte_ranges(
 def test_copy_of_many_blocks_without_a_descriptor() -> None:
     data = bytes(range(256)) * (9 << 12)  # 9 MiB: more than two blocks
     target = io.BytesIO()
-    Sink(target).copy(io.BytesIO(data), start=3, size=len(data) - 5)
+    Output(target).copy(io.BytesIO(data), start=3, size=len(data) - 5)
     assert target.getvalue() == data[3:-2]
 
 
 def test_copy_from_a_remote_store(memory: FsspecRoot, tmp_path: Path) -> None:
     root = LocalRoot(tmp_path)
-    with memory.input("d/b.txt") as source, root.create("x") as sink:
-        sink.copy(source, start=1, size=2)
+    with memory.input("d/b.txt") as source, root.create("x") as output:
+        output.copy(source, start=1, size=2)
     assert root.read("x") == b"ef"
 
 

@@ -14,9 +14,9 @@ from roboreel.stats.pixel_counts import (
     CameraCounts,
     Counted,
     counted_to_json,
-    histogram_quantiles,
     histogram_stats,
     parse_counted,
+    quantiles_of_levels,
 )
 
 SHARES = (*QUANTILES, 0.0, 0.025, 0.25, 1.0)
@@ -53,7 +53,7 @@ def test_histogram_is_the_pixels(values: npt.NDArray[np.uint8], pictures: int) -
 @pytest.mark.parametrize("total", [1, 2, 10, 100, 101, 2900, 65536, 307200])
 def test_quantiles_of_many_levels_are_those_of_numpy(total: int) -> None:
     values = np.random.default_rng(total).integers(0, 65536, (2, total))
-    found = histogram_quantiles(counts_of(values, 65536), np.arange(65536.0), SHARES)
+    found = quantiles_of_levels(counts_of(values, 65536), np.arange(65536.0), SHARES)
     np.testing.assert_allclose(found, np.quantile(values, SHARES, axis=1), rtol=1e-12)
 
 
@@ -72,11 +72,11 @@ def test_counts_of_episodes_add_up_in_any_order() -> None:
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("odd", [None, Counted(np.ones((1, 256), dtype=np.int64), 1)])
 def test_a_camera_of_which_some_cannot_be_counted_is_not_counted(
-    odd: Counted | None, first: bool
+    inconsistent: Counted | None, first: bool
 ) -> None:
     sums = CameraCounts()
     sound = [Counted(np.ones((3, 256), dtype=np.int64), 1)] * 2
-    for one in [odd, *sound] if first else [*sound, odd]:
+    for one in [inconsistent, *sound] if first else [*sound, inconsistent]:
         sums.add("top", one)
     sums.add("wrist", sound[0])
     assert list(sums.by_camera()) == ["wrist"]

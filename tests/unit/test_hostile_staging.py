@@ -16,7 +16,7 @@ import roboreel
 from roboreel.cli.main import app
 from roboreel.ops.write import Leftovers
 from roboreel.storage import disk
-from roboreel.storage.staging import Staging, staging_place
+from roboreel.storage.staging import Staging, staging_location
 from roboreel.storage.staging_folder import identity
 from roboreel.testing import make_dataset
 from tests.oracle import tree_digest
@@ -63,7 +63,7 @@ def _left(source: Path, out: Path) -> Path:
 
     with disk.faults(full), pytest.raises(roboreel.RunError, match="kept in"):
         roboreel.convert(source, out=out, **OPTIONS)
-    return staging_place(out)
+    return staging_location(out)
 
 
 def _link(path: Path, precious: Path) -> None:
@@ -108,7 +108,7 @@ def _read_by_all(source: Path) -> None:
 def test_a_planted_file_leads_nowhere(
     source: Path, tmp_path: Path, precious: Path, name: str, plant: Callable[[Path, Path], None]
 ) -> None:
-    for place in (staging_place(source), staging_place(tmp_path / "out")):
+    for place in (staging_location(source), staging_location(tmp_path / "out")):
         place.mkdir()
         plant(place / name, precious)
     before = _state(tmp_path)
@@ -125,10 +125,10 @@ def test_a_planted_file_leads_nowhere(
 
 
 def test_a_planted_folder_leads_nowhere(source: Path, tmp_path: Path, precious: Path) -> None:
-    staging_place(source).symlink_to(precious.parent.parent)
-    staging_place(tmp_path / "out").symlink_to(tmp_path / "nowhere")
+    staging_location(source).symlink_to(precious.parent.parent)
+    staging_location(tmp_path / "out").symlink_to(tmp_path / "nowhere")
     for name in (source.name, "out"):
-        gone = staging_place(tmp_path / name).with_suffix(".roboreel-done")
+        gone = staging_location(tmp_path / name).with_suffix(".roboreel-done")
         gone.symlink_to(precious.parent.parent)
     before = _state(tmp_path)
     _read_by_all(source)
@@ -160,7 +160,7 @@ def _swap(place: Path, kept: str, *, folder: object = None, name: str = "set") -
 
 @pytest.mark.parametrize("kept", ["..", "../outside", "/tmp", ".", "a\0b", 7])
 def test_a_note_of_a_replacement_names_a_neighbour_only(tmp_path: Path, kept: Any) -> None:
-    _swap(staging_place(tmp_path / "set"), kept)
+    _swap(staging_location(tmp_path / "set"), kept)
     before = _state(tmp_path)
     with pytest.raises(roboreel.StorageError, match="no such folder"):
         roboreel.open(tmp_path / "set")
@@ -170,15 +170,15 @@ def test_a_note_of_a_replacement_names_a_neighbour_only(tmp_path: Path, kept: An
 
 def test_a_note_of_another_replacement_is_none_of_this_one(source: Path, tmp_path: Path) -> None:
     for name, said in (("other", "no such folder"), ("out", "its replacement was interrupted")):
-        _swap(staging_place(tmp_path / "out"), source.name, name=name)
+        _swap(staging_location(tmp_path / "out"), source.name, name=name)
         with pytest.raises(roboreel.StorageError, match=said):
             roboreel.open(tmp_path / "out")
-        shutil.rmtree(staging_place(tmp_path / "out"))
+        shutil.rmtree(staging_location(tmp_path / "out"))
 
 
 @pytest.mark.parametrize("folder", ["", "1-2", None, 3])
 def test_a_planted_note_publishes_nothing(source: Path, tmp_path: Path, folder: object) -> None:
-    place = staging_place(tmp_path / "out")
+    place = staging_location(tmp_path / "out")
     _swap(place, source.name, folder=folder or "nowhere", name="out")
     (place / "dataset" / "planted").touch()
     with pytest.raises(roboreel.StorageError, match="no such folder"):
@@ -195,7 +195,7 @@ def test_a_planted_note_publishes_nothing(source: Path, tmp_path: Path, folder: 
 def test_notes_that_are_none_are_passed_over(
     source: Path, tmp_path: Path, name: str, content: bytes
 ) -> None:
-    place = staging_place(tmp_path / "out")
+    place = staging_location(tmp_path / "out")
     place.mkdir()
     (place / name).write_bytes(content)
     (place / "lock").touch()
@@ -205,7 +205,7 @@ def test_notes_that_are_none_are_passed_over(
 
 @pytest.mark.parametrize("name", ["ledger.jsonl", "swap.json", "lock"])
 def test_a_file_of_a_terabyte_is_not_read(source: Path, tmp_path: Path, name: str) -> None:
-    place = staging_place(tmp_path / "out")
+    place = staging_location(tmp_path / "out")
     place.mkdir()
     with (place / name).open("wb") as file:
         try:
@@ -340,7 +340,7 @@ def test_what_is_planted_while_a_run_is_at_work_is_not_written_to(
 
 def test_a_dry_run_writes_nothing(source: Path, tmp_path: Path) -> None:
     place = _left(source, tmp_path / "out")
-    (staging_place(source)).mkdir()
+    (staging_location(source)).mkdir()
     assert place.exists()
     before = _state(tmp_path)
     for where in (["-o", str(tmp_path / "out")], ["--in-place"]):

@@ -299,8 +299,8 @@ def test_text_that_is_no_utf8_is_refused(source_v3: Path) -> None:
     path = source_v3 / "meta/tasks.parquet"
     table = pq.ParquetFile(path).read()
     name = next(f.name for f in table.schema if pa.types.is_string(f.type))
-    texts = pa.array([b"\xff\xfe"] * len(table)).view(pa.string())
-    set_column(path, name, texts)
+    strings = pa.array([b"\xff\xfe"] * len(table)).view(pa.string())
+    set_column(path, name, strings)
     with pytest.raises(StorageError, match=r"tasks\.parquet.*UTF8"):
         roboreel.open(source_v3)
 

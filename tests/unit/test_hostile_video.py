@@ -15,7 +15,7 @@ import roboreel
 from roboreel.errors import PlanError, VideoError
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.access import AccessPoints
-from roboreel.storage.video.decode import decode_frames, decode_picture
+from roboreel.storage.video.decode import decode_frames, decode_image
 from roboreel.storage.video.index import read_packet_table
 from roboreel.testing import Camera, make_dataset
 from tests.mutate import episode_video
@@ -240,15 +240,17 @@ def png(side: int) -> bytes:
 
 
 def test_picture_as_large_as_a_wall_is_refused() -> None:
-    assert decode_picture(png(1000)).shape == (1000, 1000, 3)
+    assert decode_image(png(1000)).shape == (1000, 1000, 3)
     with pytest.raises(VideoError, match="png picture cannot be decoded"):
-        decode_picture(png(12_000))
+        decode_image(png(12_000))
 
 
 def test_decoder_sees_nothing_of_the_files_own_index(clip: Path) -> None:
     """What only a library reads is no matter: the tables are read once, and by us."""
     want = [n for n, _ in decode_frames(LocalRoot(clip.parent), clip.name, range(9))]
-    odd = make_box(b"udta", make_box(b"trun", struct.pack(">II", 0, FOUR_THOUSAND_MILLION)))
-    changed(clip, {"moov": after(odd)})
+    inconsistent = make_box(
+        b"udta", make_box(b"trun", struct.pack(">II", 0, FOUR_THOUSAND_MILLION))
+    )
+    changed(clip, {"moov": after(inconsistent)})
     found = [n for n, _ in decode_frames(LocalRoot(clip.parent), clip.name, range(9))]
     assert found == want == list(range(9))

@@ -21,7 +21,7 @@ from roboreel.edit.stats_profile import not_followed
 from roboreel.errors import Problem
 from roboreel.format.feature import Feature
 from roboreel.stats.feature_stats import Stats
-from roboreel.stats.histogram_quantiles import binned_quantiles, binned_quantiles_of_counts
+from roboreel.stats.histogram_quantiles import quantiles_of_counts, quantiles_of_histogram
 from roboreel.stats.pixel_counts import PixelCounter
 from roboreel.testing import Camera, make_dataset
 from tests.mutate import set_column
@@ -60,7 +60,7 @@ def videos(path: Path) -> list[Pixels]:
     """(frames, H, W, 3) of each episode."""
     found = []
     for episode in read(path).episodes:
-        clip = episode.clips[LARGE]
+        clip = episode.external_videos[LARGE]
         with av.open(str(path / clip.path)) as container:
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
         found.append(np.stack(frames[clip.start : clip.start + episode.length]).astype(np.uint8))
@@ -205,8 +205,8 @@ def test_quantiles_of_counts_are_those_of_the_values(
 ) -> None:
     values = np.repeat(*np.array(drawn, dtype=np.int64).T).astype(np.uint8)
     counts = np.bincount(values, minlength=256)[None]
-    found = binned_quantiles_of_counts(counts, shares)
-    assert found.tolist() == binned_quantiles(values[:, None], shares).tolist()
+    found = quantiles_of_counts(counts, shares)
+    assert found.tolist() == quantiles_of_histogram(values[:, None], shares).tolist()
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -72,10 +72,10 @@ def test_an_empty_task_list_is_no_list_and_rows_keep_their_tasks(
         table = pq.ParquetFile(path).read()
         at = table.column_names.index("task_index")
         pq.write_table(table.set_column(at, "task_index", column), path)
-    texts = [tasks[0] for tasks in roboreel.open(root).episodes["tasks"].to_pylist()]
+    strings = [tasks[0] for tasks in roboreel.open(root).episodes["tasks"].to_pylist()]
     assert any("the task list is empty" in str(p) for p in roboreel.open(root).problems)
     roboreel.convert(root, to="v2.1" if version == "v3.0" else "v3.0", out=tmp_path / "out")
-    assert dict(roboreel.open(tmp_path / "out").tasks) == {0: texts[1], 1: texts[0]}
+    assert dict(roboreel.open(tmp_path / "out").tasks) == {0: strings[1], 1: strings[0]}
 
 
 @pytest.mark.parametrize(

@@ -219,8 +219,8 @@ def test_a_lost_task_list_never_puts_rows_under_another_task(
         return table.set_column(table.column_names.index("task_index"), "task_index", tasks)
 
     def renamed(table: pa.Table) -> pa.Table:
-        texts = pa.array([[text] for text in expected])
-        return table.set_column(table.column_names.index("tasks"), "tasks", texts)
+        strings = pa.array([[text] for text in expected])
+        return table.set_column(table.column_names.index("tasks"), "tasks", strings)
 
     # rows of episode 0 have task 1, "fold the towel", and so its `tasks`; then the list is lost
     if version == "v3.0":

@@ -16,7 +16,7 @@ from roboreel.probes import cache
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import USUAL, limited
-from roboreel.storage.staging import Staging, staging_place
+from roboreel.storage.staging import Staging, staging_location
 from roboreel.testing import Camera, make_dataset
 from tests.crash.victim import edit_killed_at, moments
 from tests.unit.inventories import age, surveyed
@@ -208,7 +208,7 @@ def test_killed_between_the_renames_the_result_has_its_modes(source: Path, tmp_p
         _set_modes(source, 0o700, 0o600)
         assert edit_killed_at(killed, _convert, source, None) == -9
         roboreel.recover(source)
-        assert not staging_place(source).exists()
+        assert not staging_location(source).exists()
         assert roboreel.open(source).version.value == "v3.0"
         assert _modes(source, folders=True) == {0o700}
         assert _modes(source, folders=False) == {0o600}

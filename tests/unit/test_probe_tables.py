@@ -13,7 +13,7 @@ import pytest
 
 from roboreel.format.inventory import FileFacts
 from roboreel.probes import probe_tables
-from roboreel.probes.probe_request import Questions
+from roboreel.probes.probe_request import ProbeRequest
 from roboreel.storage.local import LocalRoot
 
 LENGTHS = (4, 1, 3, 6, 2)
@@ -55,7 +55,7 @@ CHANGES = {
 def answer(root: Path, *, fps: Fraction) -> pa.Table:
     starts = np.cumsum([0, *LENGTHS[:-1]])
     asked = np.stack([np.arange(len(LENGTHS)), starts, np.array(LENGTHS)], axis=1)
-    questions = Questions(
+    request = ProbeRequest(
         about=probe_tables.AboutTables(alone=False, fps=fps, declared=tuple(sound())),
         paths=[NAME],
         files=[FileFacts(size_bytes=1, stamp="1")],
@@ -63,7 +63,7 @@ def answer(root: Path, *, fps: Fraction) -> pa.Table:
         episodes=asked.astype(np.int64),
         cost_us=np.array([1]),
     )
-    return probe_tables.probe_tables(LocalRoot(root), questions)
+    return probe_tables.probe_tables(LocalRoot(root), request)
 
 
 @pytest.mark.parametrize("fps", [Fraction(25), Fraction(30)])

@@ -211,7 +211,7 @@ def batch_of(columns: Mapping[str, Any], rows: list[int]) -> Batch:
         source=zeros,
         file=zeros,
         row=np.cumsum([0, *rows[:-1]]),
-        stretch=np.array(rows),
+        row_range=np.array(rows),
         first_frame=zeros,
     )
     return Batch(members, pa.table(dict(columns)))

@@ -148,8 +148,8 @@ def test_what_fits_is_not_sketched(path: Path, tmp_path: Path) -> None:
     plan = planned(path, tmp_path / "b")
     assert sketched_features(plan) == {}
     assert not any(execute(work).sketches for work in work_of(plan, str(tmp_path)))
-    binned = replace(plan, table=replace(plan.table, binned=True))
-    assert sketched_features(binned) == {}
+    histogram_quantiles = replace(plan, table=replace(plan.table, histogram_quantiles=True))
+    assert sketched_features(histogram_quantiles) == {}
 
 
 @pytest.mark.usefixtures("tight")

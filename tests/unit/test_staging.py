@@ -8,7 +8,7 @@ import pytest
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.staging import Staging, recover, refuse_existing, staging_place
+from roboreel.storage.staging import Staging, recover, refuse_existing, staging_location
 
 NAME = "meta/info.json"
 REPORT = {"what": "was done"}
@@ -99,7 +99,7 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
 
 
 def test_what_others_put_into_the_folder_is_left_alone(tmp_path: Path) -> None:
-    place = staging_place(tmp_path / "set")
+    place = staging_location(tmp_path / "set")
     place.mkdir()
     (place / "thesis.tex").write_text("mine")
     staging = Staging(tmp_path / "set")
@@ -111,7 +111,7 @@ def test_what_others_put_into_the_folder_is_left_alone(tmp_path: Path) -> None:
 
 def test_long_names_do_not_share_a_folder(tmp_path: Path) -> None:
     names = ["x" * 200 + end for end in "ab"]
-    places = {staging_place(tmp_path / name) for name in names}
+    places = {staging_location(tmp_path / name) for name in names}
     assert len(places) == 2
     for name in names:
         _begun(tmp_path / name).publish(REPORT)
@@ -197,8 +197,8 @@ def test_a_result_that_waits_for_resume_stays(tmp_path: Path) -> None:
 
 def test_what_is_left_after_publishing_goes(tmp_path: Path) -> None:
     final = _original(tmp_path)
-    staging_place(final).mkdir()
-    (staging_place(final) / "ledger.jsonl").touch()
+    staging_location(final).mkdir()
+    (staging_location(final) / "ledger.jsonl").touch()
     assert recover(final) is None
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 

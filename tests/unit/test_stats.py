@@ -221,10 +221,17 @@ def test_features_merged_together_are_bit_by_bit_those_merged_alone(
 
 def test_merging_goes_on_where_an_episode_is_of_another_form() -> None:
     full = [values_stats(np.array([[v, -v]]), quantiles=QUANTILES) for v in (1.0, 3.0, 5.0, 7.0)]
-    odd = {key: value for key, value in full[2].items() if key != "q50"}
+    inconsistent = {key: value for key, value in full[2].items() if key != "q50"}
     short = values_stats(np.array([9.0]), quantiles=QUANTILES)
     found = merge_stats(
-        [{"x": full[0]}, {"x": full[1]}, {"x": short}, {"x": odd}, {"x": full[3]}, {"y": full[0]}]
+        [
+            {"x": full[0]},
+            {"x": full[1]},
+            {"x": short},
+            {"x": inconsistent},
+            {"x": full[3]},
+            {"y": full[0]},
+        ]
     )
     assert found["x"]["count"].tolist() == [4]
     assert found["x"]["mean"].tolist() == [4.0, -4.0]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import roboreel
 from roboreel.ops import write as ops
 from roboreel.plan.plan import DECLARED_ROWS, ROWS, Plan
-from roboreel.runner.resolve_stats import settled_stats
+from roboreel.runner.resolve_stats import resolved_stats
 from roboreel.stats.block import (
     StatsBlock,
     block_to_json,
@@ -106,10 +106,10 @@ def test_blocks_hold_what_was_put_in(seed: int) -> None:
 
 
 def test_numbers_survive_the_ledger_to_the_bit() -> None:
-    odd = np.array([[np.nan, -0.0, np.inf, 5e-324, 1 / 3]])
-    (block,) = blocks_of([{"x": {"mean": odd[0], "count": np.array([(1 << 52) + 1])}}])
+    inconsistent = np.array([[np.nan, -0.0, np.inf, 5e-324, 1 / 3]])
+    (block,) = blocks_of([{"x": {"mean": inconsistent[0], "count": np.array([(1 << 52) + 1])}}])
     back = parse_block(json.loads(json.dumps(block_to_json(block))))
-    assert back.columns["x", "mean"].values.tobytes() == odd.tobytes()
+    assert back.columns["x", "mean"].values.tobytes() == inconsistent.tobytes()
     assert back.columns["x", "count"].values.tolist() == [[(1 << 52) + 1]]
 
 
@@ -150,7 +150,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return ops.plan_write(view, out=folder / "b")
 
 
-def stats_for(plan: Plan, seed: int, *, odd: bool) -> list[Stats]:
+def stats_for(plan: Plan, seed: int, *, inconsistent: bool) -> list[Stats]:
     """Such as an episode may have: right, of other rows, lacking something, or, if odd, in other shapes."""
     random = np.random.default_rng(seed)
     found: list[Stats] = []
@@ -161,7 +161,7 @@ def stats_for(plan: Plan, seed: int, *, odd: bool) -> list[Stats]:
             if random.random() < 0.2:
                 continue
             rows = count if random.random() < 0.8 else count + 1
-            wide = 3 if odd and random.random() < 0.2 else 2
+            wide = 3 if inconsistent and random.random() < 0.2 else 2
             numbers = np.arange(rows * wide, dtype=np.float64).reshape(rows, wide)
             numbers += random.integers(0, 3)
             shares = QUANTILES if random.random() < 0.5 else ()
@@ -176,31 +176,31 @@ def stats_for(plan: Plan, seed: int, *, odd: bool) -> list[Stats]:
 @pytest.mark.parametrize("odd", [False, True])
 @pytest.mark.parametrize("seed", range(40))
 def test_settling_at_once_is_settling_one_by_one(
-    plan: Plan, seed: int, odd: bool, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, seed: int, inconsistent: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = stats_for(plan, seed, odd=odd)
+    old = stats_for(plan, seed, inconsistent=inconsistent)
     new = [
         {n: p for n, p in one.items() if {"min", "max", "mean", "std", "count"} <= p.keys()}
-        for one in stats_for(plan, seed + 1000, odd=odd)
+        for one in stats_for(plan, seed + 1000, inconsistent=inconsistent)
     ]
 
-    def settled() -> list[Stats]:
+    def resolved() -> list[Stats]:
         def part(stats: list[Stats]) -> list[tuple[int, StatsBlock]]:
             blocks = blocks_of(stats)
             first = np.cumsum([0, *(block.episodes for block in blocks)]).tolist()
             return list(zip(first, blocks, strict=False))
 
-        blocks = settled_stats(
+        blocks = resolved_stats(
             plan,
             lambda _, episodes: blocks_of([old[e] for e in episodes.tolist()]),
             lambda episodes: part(new[episodes.start : episodes.stop]),
         )
         return [one for block in blocks for one in block.each()]
 
-    at_once = settled()
+    at_once = resolved()
     assert len(at_once) == len(plan.inputs)
     monkeypatch.setattr("roboreel.runner.resolve_stats.settled_block", lambda *_: None)
-    one_by_one = settled()
+    one_by_one = resolved()
     assert [plain(one) for one in at_once] == [plain(one) for one in one_by_one]
     assert any(at_once)
 

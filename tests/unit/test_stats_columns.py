@@ -122,12 +122,12 @@ def test_lines_come_in_pieces_of_whole_lines(monkeypatch: pytest.MonkeyPatch) ->
             yield entry
 
     taken: list[int] = []
-    pieces = v2.json_lines(told())
-    first = next(pieces)
+    slices = v2.json_lines(told())
+    first = next(slices)
     assert len(taken) < 10
-    rest = list(pieces)
+    rest = list(slices)
     assert len(rest) > 10
-    assert all(piece.endswith(b"\n") or not piece for piece in (first, *rest))
+    assert all(span.endswith(b"\n") or not span for span in (first, *rest))
     lines = b"".join((first, *rest)).decode().splitlines()
     assert [json.loads(line) for line in lines] == entries
     assert "ü" in lines[1]

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 
 from roboreel.errors import DatasetError
-from roboreel.format.stats_shape import Forms, add_lines, add_rows
-from roboreel.stats.feature_stats import BASE, Stats, form_of, parse_stats
+from roboreel.format.stats_shape import StatsShapes, add_lines, add_rows
+from roboreel.stats.feature_stats import BASE, Stats, parse_stats, shape_of
 
 NUMBERS = st.one_of(
     st.floats(width=32),
@@ -45,7 +45,7 @@ STATS = st.dictionaries(st.sampled_from(["action", "state", "top"]), PARTS, max_
 Found = list[tuple[int, str, int, int]]
 
 
-def listed(forms: Forms) -> Found:
+def listed(forms: StatsShapes) -> Found:
     names = list(forms.names)
     features = [names[number] for number in forms.features]
     return list(zip(forms.episodes, features, forms.counts, forms.dims, strict=True))
@@ -55,7 +55,7 @@ def expected(rows: list[tuple[int, Any]]) -> Found:
     found = []
     for episode, stats in rows:
         for name, parsed in parse_stats(stats).items():
-            form = form_of(parsed)
+            form = shape_of(parsed)
             found.append((episode, name, form.counted, form.dims))
     return found
 
@@ -63,20 +63,20 @@ def expected(rows: list[tuple[int, Any]]) -> Found:
 @given(st.lists(st.tuples(st.integers(0, 9), STATS), max_size=4))
 def test_lines_have_the_forms_of_their_arrays(rows: list[tuple[int, Any]]) -> None:
     text = "\n".join(json.dumps({"episode_index": e, "stats": s}) for e, s in rows)
-    forms = Forms()
+    forms = StatsShapes()
     add_lines(forms, text.encode())
     assert listed(forms) == expected(rows)
 
 
 def test_an_episode_number_beyond_all_sense_is_passed_over() -> None:
-    forms = Forms()
+    forms = StatsShapes()
     add_lines(forms, json.dumps({"episode_index": 1 << 80, "stats": {"a": {"min": [1]}}}).encode())
     assert listed(forms) == []
 
 
 def test_a_line_that_is_no_object_is_an_error() -> None:
     with pytest.raises(DatasetError, match="line 2"):
-        add_lines(Forms(), b'{"episode_index": 0, "stats": {}}\n[]\n')
+        add_lines(StatsShapes(), b'{"episode_index": 0, "stats": {}}\n[]\n')
 
 
 FLAT = pa.list_(pa.float64())
@@ -123,12 +123,12 @@ def _stats_of_row(row: dict[str, Any]) -> Stats:
 
 @given(tables())
 def test_rows_have_the_forms_of_their_arrays(table: pa.Table) -> None:
-    forms = Forms()
+    forms = StatsShapes()
     add_rows(forms, table)
     found: Found = []
     for row in table.to_pylist():
         for name, stats in _stats_of_row(row).items():
-            form = form_of(stats)
+            form = shape_of(stats)
             found.append((row["episode_index"], name, form.counted, form.dims))
     assert listed(forms) == found
 
@@ -138,6 +138,6 @@ def test_whole_statistics_of_many_rows_are_sound() -> None:
     rows = 50
     columns = {f"stats/state/{key}": pa.array([[0.5, 1.0]] * rows, FLAT) for key in BASE[:4]}
     columns["stats/state/count"] = pa.array([[n + 1] for n in range(rows)], pa.list_(pa.int64()))
-    forms = Forms()
+    forms = StatsShapes()
     add_rows(forms, pa.table({"episode_index": np.arange(rows), **columns}))
     assert listed(forms) == [(n, "state", n + 1, 1) for n in range(rows)]

@@ -19,9 +19,9 @@ import pytest
 from roboreel.errors import RunError
 from roboreel.format.inventory import FileFacts
 from roboreel.parallel import Workers
-from roboreel.probes import probe_request as questions
+from roboreel.probes import probe_request as request
 from roboreel.probes import probing
-from roboreel.probes.probe_request import Questions
+from roboreel.probes.probe_request import ProbeRequest
 from roboreel.probes.probing import probe_all
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import Root
@@ -36,11 +36,11 @@ SOURCE = Path(probing.__file__).parents[2]
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start processes for any amount of work, and give each task one file."""
     monkeypatch.setattr(probing, "_WORTH_PROCESSES_US", 0)
-    monkeypatch.setattr(questions, "_BATCH_US", 1)
+    monkeypatch.setattr(request, "_BATCH_US", 1)
 
 
-def asked(count: int) -> Questions:
-    return Questions(
+def asked(count: int) -> ProbeRequest:
+    return ProbeRequest(
         about=(),
         paths=[f"{number}" for number in range(count)],
         files=[FileFacts(size_bytes=1, stamp="1")] * count,
@@ -50,11 +50,11 @@ def asked(count: int) -> Questions:
     )
 
 
-def who_answered(_root: Root, asked: Questions) -> pa.Table:
+def who_answered(_root: Root, asked: ProbeRequest) -> pa.Table:
     return pa.table({"path": list(asked.paths), "process": [os.getpid()] * len(asked)})
 
 
-def dies(_root: Root, asked: Questions) -> pa.Table:
+def dies(_root: Root, asked: ProbeRequest) -> pa.Table:
     if asked.paths == ["3"]:
         os._exit(7)
     return who_answered(_root, asked)
@@ -77,7 +77,7 @@ def test_processes_find_what_one_finds(version: str, tmp_path: Path, eager: None
 
 
 def test_answers_come_in_the_order_of_the_questions(tmp_path: Path) -> None:
-    tasks: list[tuple[Root, Questions]] = [(LocalRoot(tmp_path), q) for q in asked(9).batches()]
+    tasks: list[tuple[Root, ProbeRequest]] = [(LocalRoot(tmp_path), q) for q in asked(9).batches()]
     assert len(tasks) == 9
     with Workers(2) as workers:
         answers = pa.concat_tables(probe_all(who_answered, tasks, workers))
@@ -86,7 +86,7 @@ def test_answers_come_in_the_order_of_the_questions(tmp_path: Path) -> None:
 
 
 def test_the_death_of_a_process_is_one_error(tmp_path: Path) -> None:
-    tasks: list[tuple[Root, Questions]] = [(LocalRoot(tmp_path), q) for q in asked(9).batches()]
+    tasks: list[tuple[Root, ProbeRequest]] = [(LocalRoot(tmp_path), q) for q in asked(9).batches()]
     with pytest.raises(RunError, match="a worker process died"), Workers(2) as workers:
         probe_all(dies, tasks, workers)
     assert not multiprocessing.active_children()

@@ -353,6 +353,6 @@ def test_bytes_of_episodes_are_those_of_their_values() -> None:
         {"a": pa.array(range(10)), "b": pa.array([[1.0, 2.0]] * 10, pa.list_(pa.float32(), 2))}
     )
     assert episode_bytes(table, [3, 7]) == [48, 112]
-    texts = table.append_column("t", pa.array(["x" * n for n in range(10)]))
-    parts = [texts.slice(0, 3), texts.slice(3, 7)]
-    assert episode_bytes(texts, [3, 7]) == [part.nbytes for part in parts]
+    strings = table.append_column("t", pa.array(["x" * n for n in range(10)]))
+    parts = [strings.slice(0, 3), strings.slice(3, 7)]
+    assert episode_bytes(strings, [3, 7]) == [part.nbytes for part in parts]

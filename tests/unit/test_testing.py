@@ -15,7 +15,7 @@ import pytest
 
 from roboreel.testing import (
     Camera,
-    PictureNumbers,
+    FrameNumbers,
     Version,
     draw_numbers,
     make_dataset,
@@ -33,7 +33,7 @@ def _video_paths(root: Path) -> list[Path]:
     return sorted((root / "videos").rglob("*.mp4"))
 
 
-def _numbers(path: Path) -> list[PictureNumbers]:
+def _numbers(path: Path) -> list[FrameNumbers]:
     with av.open(str(path), "r") as container:
         return [
             read_numbers(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)
@@ -54,9 +54,9 @@ def _json_lines(path: Path) -> Any:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def _expected(lengths: tuple[int, ...], camera: int) -> list[PictureNumbers]:
+def _expected(lengths: tuple[int, ...], camera: int) -> list[FrameNumbers]:
     return [
-        PictureNumbers(frame=frame, episode=episode, camera=camera)
+        FrameNumbers(frame=frame, episode=episode, camera=camera)
         for episode, length in enumerate(lengths)
         for frame in range(length)
     ]
@@ -71,7 +71,7 @@ def test_picture_gives_its_numbers_back(
     picture = draw_numbers(episode, frame, camera, *size)
     assert picture.shape == (size[1], size[0], 3)
     assert picture.dtype == np.uint8
-    expected = PictureNumbers(frame=frame, episode=episode, camera=camera)
+    expected = FrameNumbers(frame=frame, episode=episode, camera=camera)
     assert read_numbers(picture) == expected
     assert read_numbers(picture[..., 1]) == expected
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from roboreel.errors import VideoError
-from roboreel.runner.kernels.measure_cameras import Pixels, stride_of
+from roboreel.runner.kernels.measure_cameras import CameraPixels, stride_of
 from roboreel.stats.feature_stats import QUANTILES
-from roboreel.storage.video.subsample import Thinner
+from roboreel.storage.video.subsample import Subsampler
 
 SIZES = [(640, 480), (424, 240), (848, 480), (1280, 720), (346, 260), (480, 640), (302, 180)]
 SIZES += [(752, 480), (160, 128)]
@@ -30,11 +30,11 @@ def _frame(width: int, height: int, pix_fmt: str, space: int, spread: int) -> An
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuvj420p", "yuv444p", "rgb24", "gray"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_a_thinned_picture_is_the_whole_one_thinned(size: tuple[int, int], pix_fmt: str) -> None:
-    thinner = Thinner()
+    subsampler = Subsampler()
     for space, spread in [(1, 1), (2, 0), (5, 2)]:
         frame = _frame(*size, pix_fmt, space, spread)
         for stride in (1, 2, 3, 4, 8):
-            found = thinner.picture(frame, stride)
+            found = subsampler.picture(frame, stride)
             whole = frame.to_ndarray(format="gray" if pix_fmt == "gray" else "rgb24")
             wanted = whole[::stride, ::stride].reshape(found.shape)
             assert np.array_equal(found, wanted), (stride, space, spread)
@@ -50,7 +50,7 @@ def test_statistics_of_pictures_are_numpy_s(pictures: int) -> None:
     random = np.random.default_rng(pictures)
     drawn = random.integers(0, 256, (pictures, 40, 60, 3), dtype=np.uint8)
     drawn[..., 1] //= 3
-    pixels = Pixels()
+    pixels = CameraPixels()
     for picture in drawn:
         pixels.add(picture)
     found = pixels.stats(QUANTILES)
@@ -72,7 +72,7 @@ def test_statistics_of_pictures_are_numpy_s(pictures: int) -> None:
 def test_grey_pictures_among_others_count_in_all_channels(order: list[int]) -> None:
     random = np.random.default_rng(7)
     kinds = [random.integers(0, 256, (20, 30, channels), dtype=np.uint8) for channels in (1, 3)]
-    pixels = Pixels()
+    pixels = CameraPixels()
     for at in order:
         pixels.add(kinds[at])
     found = pixels.stats(())
@@ -87,7 +87,7 @@ def test_grey_pictures_among_others_count_in_all_channels(order: list[int]) -> N
 @pytest.mark.parametrize("first", [np.uint8, np.uint16])
 def test_pictures_of_8_bits_and_more_do_not_mix(first: type[np.unsignedinteger]) -> None:
     other = np.uint16 if first == np.uint8 else np.uint8
-    pixels = Pixels()
+    pixels = CameraPixels()
     pixels.add(np.zeros((4, 4, 1), first))
     with pytest.raises(VideoError, match="some of its pictures have 8 bits, and some more"):
         pixels.add(np.zeros((4, 4, 1), other))

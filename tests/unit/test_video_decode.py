@@ -19,7 +19,7 @@ from roboreel.format.declared import codec_name
 from roboreel.plan.near_source import SourceRate, near_source
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.access import AccessPoints
-from roboreel.storage.video.decode import decode_frames, decode_picture, rgb
+from roboreel.storage.video.decode import decode_frames, decode_image, rgb
 from roboreel.storage.video.encode import encode_frames
 from tests.unit.clips import (
     FPS,
@@ -105,17 +105,17 @@ def test_frames_that_are_not_there_are_refused(tmp_path: Path, wanted: list[int]
 
 def test_encoded_pictures_are_decoded_exactly() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    assert (decode_picture(_encoded(picture, "png", "rgb24")) == picture).all()
+    assert (decode_image(_encoded(picture, "png", "rgb24")) == picture).all()
 
 
 def test_grey_pictures_keep_one_channel() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint8)
-    assert (decode_picture(_encoded(picture, "png", "gray")) == picture[..., None]).all()
+    assert (decode_image(_encoded(picture, "png", "gray")) == picture[..., None]).all()
 
 
 def test_deep_grey_pictures_keep_their_depth() -> None:
     depth = np.random.default_rng(0).integers(0, 65536, (24, 32), dtype=np.uint16)
-    decoded = decode_picture(_encoded(depth, "png", "gray16be"))
+    decoded = decode_image(_encoded(depth, "png", "gray16be"))
     assert decoded.dtype == np.uint16
     assert (decoded == depth[..., None]).all()
 
@@ -123,7 +123,7 @@ def test_deep_grey_pictures_keep_their_depth() -> None:
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\x89PNG", b"\xff\xd8\xff", b"\x89PNG" * 99])
 def test_pictures_that_are_none_are_refused(data: bytes) -> None:
     with pytest.raises(VideoError, match="picture"):
-        decode_picture(data)
+        decode_image(data)
 
 
 def _encoder(entry: str) -> dict[str, str]:

@@ -121,17 +121,19 @@ def test_what_a_decoder_or_player_needs_keeps_streams_apart(tmp_path: Path, name
 
 
 def test_recordings_of_other_bit_rates_share_a_file(tmp_path: Path) -> None:
-    clips = []
+    external_videos = []
     for scene in range(4):
-        clips.append(write_clip(tmp_path / f"{scene}.mp4", ROWS, mpeg4(12, 2), scene=scene))
-        with_entry(clips[-1], inside(b"esds", lambda own, n=scene: _rate(own, n)))  # type: ignore[misc]
-    source = recorded(tmp_path / "source", clips)
+        external_videos.append(
+            write_clip(tmp_path / f"{scene}.mp4", ROWS, mpeg4(12, 2), scene=scene)
+        )
+        with_entry(external_videos[-1], inside(b"esds", lambda own, n=scene: _rate(own, n)))  # type: ignore[misc]
+    source = recorded(tmp_path / "source", external_videos)
     roboreel.convert(source, to="v3.0", out=tmp_path / "out")
     result = read(tmp_path / "out")
     assert files_of(result) == [4]
     assert digests(result) == digests(read(source))
-    entry = index_of(tmp_path / "out" / result.episodes[0].clips[TOP].path).entry
-    assert entry.data == index_of(clips[0]).entry.data  # the first one's, as it is
+    entry = index_of(tmp_path / "out" / result.episodes[0].external_videos[TOP].path).entry
+    assert entry.data == index_of(external_videos[0]).entry.data  # the first one's, as it is
     assert roboreel.diff(source, tmp_path / "out").same
 
 

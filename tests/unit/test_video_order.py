@@ -66,9 +66,9 @@ def test_times_of_decoding_are_right_without_b_frames(tmp_path: Path, name: str)
 
 @pytest.mark.parametrize("coder", [h264(12, 2), mpeg4(12, 2)], ids=["h264", "mpeg4"])
 def test_check_and_conversion_tell_of_it(tmp_path: Path, coder: Coder) -> None:
-    clips = [write_clip(tmp_path / f"{n}.mp4", ROWS, coder, scene=n) for n in range(2)]
-    unordered(clips[1])
-    source = recorded(tmp_path / "source", clips)
+    external_videos = [write_clip(tmp_path / f"{n}.mp4", ROWS, coder, scene=n) for n in range(2)]
+    unordered(external_videos[1])
+    source = recorded(tmp_path / "source", external_videos)
     found = [p for p in roboreel.check(source).problems if p.rule == "video.order"]
     assert [(p.severity, p.episode, p.column) for p in found] == [("error", 1, TOP)]
     report = roboreel.convert(source, to="v3.0", out=tmp_path / "out")

@@ -50,7 +50,9 @@ CODERS = {
 P_PICTURES = 2
 
 
-def clips(folder: Path, coder: Coder, lengths: tuple[int, ...]) -> list[tuple[Path, int, int]]:
+def external_videos(
+    folder: Path, coder: Coder, lengths: tuple[int, ...]
+) -> list[tuple[Path, int, int]]:
     """Whole clips of these lengths, to be joined."""
     return [
         (write_clip(folder / f"{scene}.mp4", length, coder, scene=scene), 0, length)
@@ -61,7 +63,7 @@ def clips(folder: Path, coder: Coder, lengths: tuple[int, ...]) -> list[tuple[Pa
 @pytest.mark.parametrize("fps", RATES, ids=str)
 @pytest.mark.parametrize("b_frames", [0, 2])
 def test_frames_are_at_exact_times(tmp_path: Path, fps: Fraction, b_frames: int) -> None:
-    parts = clips(tmp_path, h264(12, b_frames), (13, 5, 1, 20))
+    parts = external_videos(tmp_path, h264(12, b_frames), (13, 5, 1, 20))
     assert_joined(tmp_path / "out.mp4", parts, fps)
     with av.open(str(tmp_path / "out.mp4")) as file:
         stream = file.streams.video[0]
@@ -73,7 +75,7 @@ def test_frames_are_at_exact_times(tmp_path: Path, fps: Fraction, b_frames: int)
 
 @pytest.mark.parametrize("name", CODERS)
 def test_joined_clips_decode_to_their_pictures(tmp_path: Path, name: str) -> None:
-    assert_joined(tmp_path / "out.mp4", clips(tmp_path, CODERS[name], (13, 6, 20)), FPS)
+    assert_joined(tmp_path / "out.mp4", external_videos(tmp_path, CODERS[name], (13, 6, 20)), FPS)
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -108,17 +110,17 @@ def test_irregular_source_becomes_regular(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", CODERS)
 def test_keyframe_flags_and_bytes_are_kept(tmp_path: Path, name: str) -> None:
-    pieces = [piece_of(*part) for part in clips(tmp_path, CODERS[name], (25, 7))]
-    write_packets(LocalRoot(tmp_path), "out.mp4", pieces, fps=FPS)
+    slices = [piece_of(*part) for part in external_videos(tmp_path, CODERS[name], (25, 7))]
+    write_packets(LocalRoot(tmp_path), "out.mp4", slices, fps=FPS)
     assert [one.keyframe for one in demuxed(tmp_path / "out.mp4")] == [
-        flag for piece in pieces for flag in flags_of(piece)
+        flag for span in slices for flag in flags_of(span)
     ]
     written = (tmp_path / "out.mp4").read_bytes()
-    sources = [(tmp_path / piece.name).read_bytes() for piece in pieces]
+    sources = [(tmp_path / span.name).read_bytes() for span in slices]
     copied = [
         data[offset : offset + size]
-        for data, piece in zip(sources, pieces, strict=True)
-        for offset, size in zip(piece.table.offset, piece.table.size, strict=True)
+        for data, span in zip(sources, slices, strict=True)
+        for offset, size in zip(span.table.offset, span.table.size, strict=True)
     ]
     table = index_of(tmp_path / "out.mp4")
     places = zip(table.offset, table.size, strict=True)
@@ -126,16 +128,16 @@ def test_keyframe_flags_and_bytes_are_kept(tmp_path: Path, name: str) -> None:
 
 
 def test_same_pieces_give_same_bytes(tmp_path: Path) -> None:
-    pieces = [piece_of(*part) for part in clips(tmp_path, h264(12, 2), (13, 5))]
+    slices = [piece_of(*part) for part in external_videos(tmp_path, h264(12, 2), (13, 5))]
     for name in ("x.mp4", "y.mp4"):
-        write_packets(LocalRoot(tmp_path), name, pieces, fps=FPS)
+        write_packets(LocalRoot(tmp_path), name, slices, fps=FPS)
     assert (tmp_path / "x.mp4").read_bytes() == (tmp_path / "y.mp4").read_bytes()
 
 
 def test_what_was_written_is_written_again_unchanged(tmp_path: Path) -> None:
-    pieces = [piece_of(*part) for part in clips(tmp_path, h264(12, 2), (13, 5))]
+    slices = [piece_of(*part) for part in external_videos(tmp_path, h264(12, 2), (13, 5))]
     root = LocalRoot(tmp_path)
-    write_packets(root, "x.mp4", pieces, fps=FPS)
+    write_packets(root, "x.mp4", slices, fps=FPS)
     parts = [(tmp_path / "x.mp4", 0, 13), (tmp_path / "x.mp4", 13, 18)]
     write_packets(root, "y.mp4", [piece_of(*part) for part in parts], fps=FPS)
     assert (tmp_path / "x.mp4").read_bytes() == (tmp_path / "y.mp4").read_bytes()
@@ -144,25 +146,25 @@ def test_what_was_written_is_written_again_unchanged(tmp_path: Path) -> None:
 def test_streams_with_other_headers_are_refused(tmp_path: Path) -> None:
     one = write_clip(tmp_path / "a.mp4", 5, h264(12, 0))
     other = write_clip(tmp_path / "b.mp4", 5, h264(12, 2))
-    pieces = [piece_of(one, 0, 5), piece_of(other, 0, 5)]
+    slices = [piece_of(one, 0, 5), piece_of(other, 0, 5)]
     with pytest.raises(ValueError, match="sample entries differ"):
-        write_packets(LocalRoot(tmp_path), "out.mp4", pieces, fps=FPS)
+        write_packets(LocalRoot(tmp_path), "out.mp4", slices, fps=FPS)
     assert not (tmp_path / "out.mp4").exists()
 
 
 def test_source_that_shrank_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", 20, h264(12, 0))
-    piece = piece_of(path, 0, 20)
-    path.write_bytes(path.read_bytes()[: int(piece.table.offset[-1]) + 3])
+    span = piece_of(path, 0, 20)
+    path.write_bytes(path.read_bytes()[: int(span.table.offset[-1]) + 3])
     with pytest.raises(StorageError, match="early"):
-        write_packets(LocalRoot(tmp_path), "out.mp4", [piece], fps=FPS)
+        write_packets(LocalRoot(tmp_path), "out.mp4", [span], fps=FPS)
     assert LocalRoot(tmp_path).list() == ("a.mp4",)
 
 
 def test_verification_notices_what_is_missing(tmp_path: Path) -> None:
-    piece = piece_of(write_clip(tmp_path / "a.mp4", 20, h264(12, 2)), 0, 20)
+    span = piece_of(write_clip(tmp_path / "a.mp4", 20, h264(12, 2)), 0, 20)
     root = LocalRoot(tmp_path)
-    size = write_packets(root, "out.mp4", [piece], fps=FPS)
+    size = write_packets(root, "out.mp4", [span], fps=FPS)
     verify_packets(root, "out.mp4", packets=20, size_bytes=size)
     for packets, size_bytes in ((19, size), (21, size), (20, size - 1)):
         with pytest.raises(StorageError, match="promised"):

@@ -10,7 +10,7 @@ import numpy as np
 
 from roboreel.checking.sample_std import is_sample_std
 from roboreel.checking.scan import TablesScan
-from roboreel.checking.stored_matrices import StoredFeature, StoredStats
+from roboreel.checking.stored_matrices import StoredFeature, StoredMatrices
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import Severity
 from roboreel.format.causes import CANCELLED, NUMBERED, SAMPLE
@@ -38,7 +38,7 @@ _GROSS_MEAN, _GROSS_STD = 0.5, 2.0
 
 
 def check_agreement(
-    dataset: Dataset, scan: TablesScan, stored: StoredStats, problems: Problems
+    dataset: Dataset, scan: TablesScan, stored: StoredMatrices, problems: Problems
 ) -> None:
     """Numeric features: bounds, mean and std as stored and as computed."""
     numbers, version = dataset.episodes[EPISODE].to_pylist(), dataset.version
@@ -85,15 +85,15 @@ def _compare(
             if wrong[row]
         ]
         said = f"stored {', '.join(what)} {'of the whole dataset ' if whole else ''}"
-        place = _Place(episode=numbers[row], column=name, amount=float(gaps.amount[row]))
+        place = _Position(episode=numbers[row], column=name, amount=float(gaps.amount[row]))
         if name in _NUMBERED:
             message = f"{said}are {NUMBERED.said(version)}"
             problems.add("stats.numbering", message, **place)
         elif what == ["std"] and gaps.sample[row]:
-            message = f"{said}is {gaps.std_texts(row)}: {SAMPLE.said(version)}"
+            message = f"{said}is {gaps.std_strings(row)}: {SAMPLE.said(version)}"
             problems.add("stats.agree", message, **place)
         elif what == ["std"] and gaps.rounding[row]:
-            message = f"{said}is {gaps.std_texts(row)}: {CANCELLED.said(version)}"
+            message = f"{said}is {gaps.std_strings(row)}: {CANCELLED.said(version)}"
             problems.add("stats.std-rounding", message, **place)
         else:
             message = f"{said}are not those of the data{gaps.example(row)}"
@@ -105,7 +105,7 @@ def _compare(
             problems.add("stats.agree", message, severity=severity, **place)
 
 
-class _Place(TypedDict):
+class _Position(TypedDict):
     """Where a statistic is off, and by how much."""
 
     episode: int | None
@@ -134,7 +134,7 @@ class _Gaps:
     stored_std: Floats
     true_std: Floats
 
-    def std_texts(self, row: int) -> str:
+    def std_strings(self, row: int) -> str:
         """The stds of a row, as stored and as computed."""
         return f"{_text(self.stored_std[row])}, of the data {_text(self.true_std[row])}"
 

@@ -10,7 +10,7 @@ from roboreel.checking.agreement_rules import check_agreement
 from roboreel.checking.check_report import CheckReport
 from roboreel.checking.column_rules import check_columns
 from roboreel.checking.document_rules import check_documents
-from roboreel.checking.frame_rules import check_pictures
+from roboreel.checking.frame_rules import check_frames
 from roboreel.checking.known_bugs import check_camera_std
 from roboreel.checking.row_rules import check_rows
 from roboreel.checking.scan import scan_tables
@@ -92,7 +92,7 @@ def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
     check_statistics(dataset, inventory, stored, problems)
     check_agreement(dataset, scan, stored, problems)
     check_camera_std(dataset, stored, problems)
-    pictures = check_pictures(dataset, inventory, stored, problems) if decode else 0
+    pictures = check_frames(dataset, inventory, stored, problems) if decode else 0
     _refuse_changed(dataset, {**dataset.documents, **inventory.files})
     return replace(
         _report(dataset.url, dataset.version, problems.found, files=len(dataset.files)),

@@ -164,7 +164,7 @@ def _reasons(of: Comparison, key: str) -> Iterator[tuple[Cause, str | None, _Tes
             yield HISTOGRAM, None, _level
         if key in ("mean", "std"):
             yield SUMMED, None, _summed
-        yield ENCODED, None, _of_other_pictures
+        yield ENCODED, None, _of_other_frames
         return
     yield STILL, None, _still
     if key == "std":
@@ -265,7 +265,7 @@ def _summed(of: Comparison, key: str) -> Bools:
     return np.asarray((off <= 2 * _SUMMED * (variance + of.fresh.values["mean"] ** 2)).all(axis=1))
 
 
-def _of_other_pictures(of: Comparison, key: str) -> Bools:
+def _of_other_frames(of: Comparison, key: str) -> Bools:
     """Images are compared on the same sample, where as many pictures were taken."""
     return np.asarray(_encoded(of, key) & (of.stored.count != of.fresh.count))
 

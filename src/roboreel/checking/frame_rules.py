@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from roboreel.checking.frame_samples import Sample, sampled
 from roboreel.checking.known_bugs import overflowed
-from roboreel.checking.stored_matrices import StoredFeature, StoredStats
+from roboreel.checking.stored_matrices import StoredFeature, StoredMatrices
 from roboreel.checking.video_samples import VideoSamples
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import StorageError, VideoError
@@ -20,7 +20,7 @@ from roboreel.format.parse import Problems
 from roboreel.probes.ask_tables import rows_by_path
 from roboreel.stats.pixel_counts import histogram_stats
 from roboreel.storage.tables import TableFile
-from roboreel.storage.video.decode import decode_picture
+from roboreel.storage.video.decode import decode_image
 
 _DARK = 20.0
 """Level of 255 that nothing but noise in a black picture is above."""
@@ -30,8 +30,8 @@ _MEAN_OFF, _STD_OFF, _STD_LEAST = 0.1, 2.0, 0.02
 _IMAGE_ROWS = 32
 
 
-def check_pictures(
-    dataset: Dataset, inventory: Inventory, stored: StoredStats, problems: Problems
+def check_frames(
+    dataset: Dataset, inventory: Inventory, stored: StoredMatrices, problems: Problems
 ) -> int:
     """Decode a sample of each episode and camera, and judge it; gives the number of pictures."""
     number = 0
@@ -92,7 +92,7 @@ def _take(data: bytes, sample: Sample) -> str | None:
     if not data:
         return "a picture is missing, or only named and not in the table"
     try:
-        sample.add(decode_picture(data))
+        sample.add(decode_image(data))
     except VideoError as error:
         return str(error)
     return None

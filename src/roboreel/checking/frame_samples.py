@@ -15,7 +15,7 @@ _BLOCK = 8
 _SAME = 3.0
 """Levels of 255 by which no square of an unchanged picture differs."""
 
-Picture = npt.NDArray[np.generic]
+Frame = npt.NDArray[np.generic]
 
 
 def sampled(rows: int) -> list[int]:
@@ -35,7 +35,7 @@ class Sample:
     histogram: npt.NDArray[np.int64] | None = None
     _last: Floats | None = field(default=None, repr=False)
 
-    def add(self, picture: Picture) -> None:
+    def add(self, picture: Frame) -> None:
         if picture.dtype != np.uint8:
             return
         blocks = _blocks(picture)
@@ -57,7 +57,7 @@ def _same(a: Floats, b: Floats | None) -> bool:
     return b is not None and a.shape == b.shape and bool((np.abs(a - b) < _SAME).all())
 
 
-def _blocks(picture: Picture) -> Floats:
+def _blocks(picture: Frame) -> Floats:
     """(h, w, channels) means of squares; what is left over at the edges does not count."""
     height, width = (max(side // _BLOCK, 1) for side in picture.shape[:2])
     tall, wide = picture.shape[0] // height, picture.shape[1] // width

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from roboreel.checking.stored_matrices import StoredFeature, StoredStats
+from roboreel.checking.stored_matrices import StoredFeature, StoredMatrices
 from roboreel.dataset.dataset import Dataset
 from roboreel.format.causes import WRAPPED
 from roboreel.format.model import EPISODE
@@ -16,7 +16,7 @@ _SAME = 1e-6
 """Variances nearer to each other, beside the size of the values, are the same."""
 
 
-def check_camera_std(dataset: Dataset, stored: StoredStats, problems: Problems) -> None:
+def check_camera_std(dataset: Dataset, stored: StoredMatrices, problems: Problems) -> None:
     """Name the std of cameras that lerobot 0.4.0 to 0.5.1 computed (huggingface/lerobot#3682)."""
     numbers = dataset.episodes[EPISODE].to_pylist()
     action = f"recompute it before training: {WRAPPED.said(dataset.version)}"

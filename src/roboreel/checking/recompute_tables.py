@@ -40,7 +40,7 @@ def cut_names(shares: Sequence[float]) -> list[str]:
     return [*names, *map(rank_name, names)]
 
 
-class Stretches(NamedTuple):
+class RowRanges(NamedTuple):
     """Where episodes lie in a file; ascending by `start`."""
 
     path: str
@@ -52,7 +52,7 @@ class Stretches(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedStats:
     """Which columns, in which form their statistics are stored, bytes that may be kept of each, quantiles."""
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -69,33 +69,33 @@ class Measured:
     """Column, episodes, their rows, and their statistics; an episode that lacks values is in none."""
     quantiles: dict[str, Quantiles] = field(default_factory=dict)
     """By column, of all of these episodes together."""
-    failed: list[tuple[Stretches, str]] = field(default_factory=list)
+    failed: list[tuple[RowRanges, str]] = field(default_factory=list)
     """What could not be read to its end, and why."""
 
 
-def measured(root: Root, every: Sequence[Stretches], wanted: Wanted) -> Measured:
+def measured(root: Root, every: Sequence[RowRanges], wanted: WantedStats) -> Measured:
     """Statistics of the columns in the episodes of some stretches, each episode's and of all."""
     found = Measured()
     for name, shape in wanted.shapes.items():
         found.quantiles[name] = Quantiles(prod(shape), budget_bytes=wanted.budgets[name])
-    for stretches in every:
+    for row_ranges in every:
         try:
-            for table, episodes, lengths in _tables(root, stretches, [*wanted.shapes]):
+            for table, episodes, lengths in _tables(root, row_ranges, [*wanted.shapes]):
                 for name in table.column_names:
                     _add(found, name, table[name], episodes, lengths, wanted.shares)
         except StorageError as error:
-            found.failed.append((stretches, str(error)))
+            found.failed.append((row_ranges, str(error)))
     for quantiles in found.quantiles.values():
         quantiles.count()
     return found
 
 
 def _tables(
-    root: Root, stretches: Stretches, names: Sequence[str]
+    root: Root, row_ranges: RowRanges, names: Sequence[str]
 ) -> Iterator[tuple[pa.Table, Int64, Int64]]:
     """The rows of episodes that follow one another, the episodes, and how many rows each has."""
-    start, stop = stretches.start, stretches.stop
-    with TableFile(root, stretches.path) as file:
+    start, stop = row_ranges.start, row_ranges.stop
+    with TableFile(root, row_ranges.path) as file:
         own = [name for name in names if name in file.footer.schema.names]
         most = min(_READ_ROWS, _READ_BYTES // file.row_bytes(own))
         first, forward = 0, Forward(file, own)
@@ -105,7 +105,7 @@ def _tables(
             last = first + 1 + int((follows & fits).argmin())
             table = forward.rows(int(start[first]), int(stop[last - 1]))
             part = slice(first, last)
-            yield table, stretches.episodes[part], (stop - start)[part]
+            yield table, row_ranges.episodes[part], (stop - start)[part]
             first = last
 
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from roboreel.checking.recompute_tables import (
     Measured,
-    Stretches,
-    Wanted,
+    RowRanges,
+    WantedStats,
     cut_names,
     measured,
 )
 from roboreel.checking.scan import located
-from roboreel.checking.stored_matrices import StoredFeature, StoredStats
+from roboreel.checking.stored_matrices import StoredFeature, StoredMatrices
 from roboreel.dataset.dataset import Dataset
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Inventory
@@ -53,7 +53,7 @@ class FreshStats:
 def fresh_numbers(
     dataset: Dataset,
     inventory: Inventory,
-    stored: StoredStats,
+    stored: StoredMatrices,
     features: Mapping[str, Feature],
     *,
     workers: int = 1,
@@ -78,9 +78,9 @@ def fresh_numbers(
         for name in features
         if name in stored.episodes or name in stored.whole
     }
-    every = _stretches(dataset, inventory)
+    every = _row_ranges(dataset, inventory)
     rows = sum(int((one.stop - one.start).sum()) for one in every)
-    wanted = Wanted(shapes, _budgets(shapes, features, rows), _shares(stored))
+    wanted = WantedStats(shapes, _budgets(shapes, features, rows), _shares(stored))
     columns = {
         name: _Column(len(dataset.episodes), shape, wanted.budgets[name], wanted.shares)
         for name, shape in shapes.items()
@@ -93,10 +93,10 @@ def fresh_numbers(
             columns[name].put(episodes, lengths, values)
         for name, quantiles in found.quantiles.items():
             columns[name].quantiles.merge(quantiles)
-        for stretches, why in found.failed:
-            for row in stretches.episodes.tolist():
+        for row_ranges, why in found.failed:
+            for row in row_ranges.episodes.tolist():
                 problem = fresh.problems
-                problem.error("table.readable", why, path=stretches.path, episode=numbers[row])
+                problem.error("table.readable", why, path=row_ranges.path, episode=numbers[row])
     for name, column in columns.items():
         if column.found.have.any():
             fresh.episodes[name] = column.found
@@ -107,14 +107,14 @@ def fresh_numbers(
     return fresh
 
 
-def _shares(stored: StoredStats) -> tuple[float, ...]:
+def _shares(stored: StoredMatrices) -> tuple[float, ...]:
     """The quantiles that any feature has."""
     every = [*stored.episodes.values(), *stored.whole.values()]
     found = {quantile_share(key) for feature in every for key in feature.values}
     return tuple(sorted(share for share in found if share is not None))
 
 
-def _stretches(dataset: Dataset, inventory: Inventory) -> list[Stretches]:
+def _row_ranges(dataset: Dataset, inventory: Inventory) -> list[RowRanges]:
     """Where the episodes lie whose rows are known, a file each."""
     found = []
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
@@ -124,7 +124,7 @@ def _stretches(dataset: Dataset, inventory: Inventory) -> list[Stretches]:
         episodes = np.array(sound, dtype=np.int64)
         episodes = episodes[np.argsort(inventory.row_start[episodes], kind="stable")]
         start = inventory.row_start[episodes]
-        found.append(Stretches(path, episodes, start, start + inventory.rows[episodes]))
+        found.append(RowRanges(path, episodes, start, start + inventory.rows[episodes]))
     return found
 
 
@@ -140,13 +140,13 @@ def _budgets(
     }
 
 
-def _portions(every: Sequence[Stretches]) -> list[list[Stretches]]:
+def _portions(every: Sequence[RowRanges]) -> list[list[RowRanges]]:
     """Stretches in portions for a process: a large file's in several, those of many small files in one."""
-    found: list[list[Stretches]] = []
+    found: list[list[RowRanges]] = []
     room = 0
     for one in every:
         for episodes, _ in portions(one.stop - one.start, rows=_PORTION_ROWS):
-            part = Stretches(one.path, *(values[episodes] for values in one[1:]))
+            part = RowRanges(one.path, *(values[episodes] for values in one[1:]))
             rows = int((part.stop - part.start).sum())
             if rows > room:
                 found.append([])
@@ -157,7 +157,7 @@ def _portions(every: Sequence[Stretches]) -> list[list[Stretches]]:
 
 
 def _measured(
-    root: Root, parts: Sequence[Sequence[Stretches]], wanted: Wanted, workers: int
+    root: Root, parts: Sequence[Sequence[RowRanges]], wanted: WantedStats, workers: int
 ) -> Iterator[Measured]:
     """What each portion holds, as it comes."""
     if workers < 2 or len(parts) < 2 or not isinstance(root, LocalRoot):
@@ -168,7 +168,7 @@ def _measured(
         yield from processes.run(partial(_measured_in, root, wanted), parts)
 
 
-def _measured_in(root: Root, wanted: Wanted, part: Sequence[Stretches]) -> Measured:
+def _measured_in(root: Root, wanted: WantedStats, part: Sequence[RowRanges]) -> Measured:
     return measured(root, part, wanted)
 
 

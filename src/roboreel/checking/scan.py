@@ -144,16 +144,16 @@ def _add(
             _count(kept[:, 0], starts, part, scan)
         return
     for episode, (start, stop) in zip(part.episodes.tolist(), part.spans(), strict=True):
-        piece = column.slice(start, stop - start)
-        values = column_values(piece)
+        span = column.slice(start, stop - start)
+        values = column_values(span)
         if values is not None and _of_shape(values.shape[1:], feature.shape):
             first = np.zeros(1, dtype=np.int64)
             moments.add(np.array([episode]), first, _wide(values, width))
         elif moments.whole[episode]:
             moments.whole[episode] = False
-            moments.finite[episode] &= not lacks_values(piece)
-            if not lacks_values(piece):
-                _note_shape(feature, piece, values is None, path, episode, dataset, scan)
+            moments.finite[episode] &= not lacks_values(span)
+            if not lacks_values(span):
+                _note_shape(feature, span, values is None, path, episode, dataset, scan)
 
 
 def _wide(values: npt.NDArray[np.generic], width: int) -> Floats:

@@ -15,7 +15,7 @@ from roboreel.checking.known_bugs import (
 )
 from roboreel.checking.recomputed import FreshStats, fresh_numbers, merged_base
 from roboreel.checking.stats_report import StatsDifference, StatsReport
-from roboreel.checking.stored_matrices import StoredFeature, StoredStats, read_stored
+from roboreel.checking.stored_matrices import StoredFeature, StoredMatrices, read_stored
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import Problem
 from roboreel.format.causes import ENCODED, LARGER, PIXELS, WRAPPED
@@ -91,7 +91,7 @@ def _of(problem: Problem, chosen: Mapping[str, Feature]) -> bool:
 
 
 def _overflows(
-    dataset: Dataset, stored: StoredStats, chosen: Mapping[str, Feature]
+    dataset: Dataset, stored: StoredMatrices, chosen: Mapping[str, Feature]
 ) -> list[StatsDifference]:
     """The std of cameras that a known bug made, told by the stored numbers alone."""
     problems = Problems()
@@ -115,7 +115,7 @@ def _overflows(
 
 
 def _compared(
-    dataset: Dataset, stored: StoredStats, fresh: FreshStats, chosen: Mapping[str, Feature]
+    dataset: Dataset, stored: StoredMatrices, fresh: FreshStats, chosen: Mapping[str, Feature]
 ) -> Iterator[StatsDifference]:
     numbers = dataset.episodes[EPISODE].to_pylist()
     larger = any(p.rule == "info.totals" and "total_frames" in p.message for p in dataset.problems)

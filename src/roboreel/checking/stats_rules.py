@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from roboreel.checking.stored_matrices import StoredFeature, StoredStats, ascending
+from roboreel.checking.stored_matrices import StoredFeature, StoredMatrices, ascending
 from roboreel.dataset.dataset import Dataset
 from roboreel.format.causes import PIXELS
 from roboreel.format.inventory import Inventory
@@ -23,7 +23,7 @@ _SUMMED = 1e-4
 
 
 def check_statistics(
-    dataset: Dataset, inventory: Inventory, stored: StoredStats, problems: Problems
+    dataset: Dataset, inventory: Inventory, stored: StoredMatrices, problems: Problems
 ) -> None:
     """The form of all statistics, of episodes and of the whole."""
     problems.found += stored.problems.found

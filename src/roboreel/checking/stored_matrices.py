@@ -37,7 +37,7 @@ class StoredFeature:
 
 
 @dataclass(slots=True)
-class StoredStats:
+class StoredMatrices:
     """What the documents hold."""
 
     episodes: dict[str, StoredFeature] = field(default_factory=dict)
@@ -66,9 +66,9 @@ def described(feature: Feature) -> bool:
     return feature.is_numeric or has_camera_stats(feature)
 
 
-def read_stored(dataset: Dataset) -> StoredStats:
+def read_stored(dataset: Dataset) -> StoredMatrices:
     """All statistics that the documents hold; what is of the wrong form is reported, and left out."""
-    stored = StoredStats()
+    stored = StoredMatrices()
     row_of_episode = {
         number: row for row, number in enumerate(dataset.episodes[EPISODE].to_pylist())
     }
@@ -102,7 +102,7 @@ def _readable(read: Callable[[], Iterator[_Item]], problems: Problems) -> Iterat
 
 
 def _take_together(
-    block: StatsBlock, places: Int64, rows: int, dataset: Dataset, stored: StoredStats
+    block: StatsBlock, places: Int64, rows: int, dataset: Dataset, stored: StoredMatrices
 ) -> StatsBlock:
     """Take in the features that all episodes of a block have in the right form; returns the others'."""
     others = dict(block.columns)
@@ -136,7 +136,7 @@ def _take(
     rows: int,
     episode: int | None,
     dataset: Dataset,
-    stored: StoredStats,
+    stored: StoredMatrices,
 ) -> None:
     into = stored.whole if episode is None else stored.episodes
     for name, parts in stats.items():
@@ -190,7 +190,7 @@ def _put(feature: StoredFeature, row: int, parts: FeatureStats) -> None:
         feature.count[row] = int(count.reshape(-1)[0])
 
 
-def _report_missing(dataset: Dataset, stored: StoredStats) -> None:
+def _report_missing(dataset: Dataset, stored: StoredMatrices) -> None:
     """Features without statistics, or without some of those that belong to them."""
     absent = dataset.missing_cameras
     wanted = [

@@ -94,7 +94,7 @@ def op_efforts(plan: Plan) -> list[float]:
     efforts = []
     for op in plan.ops:
         shown = 0
-        if isinstance(op, MeasureCamera) and not op.every_picture:
+        if isinstance(op, MeasureCamera) and not op.every_frame:
             shown = sum(map(sample_size, rows[op.episodes.start : op.episodes.stop].tolist()))
         elif not isinstance(op, CopyFile):
             shown = before[op.episodes.stop] - before[op.episodes.start]

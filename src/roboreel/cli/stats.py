@@ -15,7 +15,7 @@ from roboreel.cli.writing import Writing, only_prints, write_edited, writes
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
 from roboreel.edit.relative_actions import CHUNK, KEPT, RelativeActions
-from roboreel.edit.stats_profile import Like
+from roboreel.edit.stats_profile import StatsProfile
 from roboreel.errors import UsageError
 from roboreel.ops.check_stats import check_stats
 from roboreel.stats.feature_stats import Array, FeatureStats, Stats, quantile_share, stats_to_json
@@ -68,7 +68,7 @@ def stats(
         ),
     ] = None,
     like: Annotated[
-        Like | None,
+        StatsProfile | None,
         typer.Option("--like", help="With --recompute: by the rules of that release."),
     ] = None,
     cameras: Annotated[
@@ -176,7 +176,7 @@ def _check(
             features=features or None,
             cameras=cameras,
             workers=options.workers,
-            patience=options.patience,
+            timeout_factor=options.timeout_factor,
         )
     if options.as_json:
         emit_json(report.to_json())

@@ -87,7 +87,7 @@ class Writing:
             help="Default: process where there are several workers, or something decodes."
         ),
     ] = None
-    patience: Annotated[
+    timeout_factor: Annotated[
         float,
         typer.Option(
             min=0, help="Times the usual allowance that a worker may take for an op; 0: for ever."
@@ -309,7 +309,7 @@ def run_shown(plan: Plan, options: Writing, leftovers: Leftovers) -> Report:
             executor=options.executor,
             progress=None if bar is None else bar.finished,
             resumed=None if bar is None else bar.resumed,
-            patience=options.patience,
+            timeout_factor=options.timeout_factor,
             leftovers=leftovers,
             discard_original=options.discard_original,
         )

@@ -144,11 +144,11 @@ class Dataset(Verbs):
 
     def rows(
         self,
-        stretches: Iterable[tuple[int, int, int]],
+        row_ranges: Iterable[tuple[int, int, int]],
         columns: Sequence[str] | None = None,
     ) -> Iterator[pa.Table]:
         """The rows of stretches of episodes, read as they come: see `read_rows`."""
-        return read_rows(self.root, self.model.episodes, stretches, columns)
+        return read_rows(self.root, self.model.episodes, row_ranges, columns)
 
     def tasks_of_rows(self) -> list[list[str]]:
         """(episodes,) texts of the tasks that the rows of each have: reads them, see `row_tasks.py`."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from roboreel.errors import StorageError
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import DATA_PATH, TASKS, Model
-from roboreel.probes.ask_tables import rows_by_path, table_questions
+from roboreel.probes.ask_tables import rows_by_path, table_requests
 from roboreel.probes.cache import cache_of
 from roboreel.probes.probe_tables import probe_tables
 from roboreel.probes.probing import Probing
@@ -38,7 +38,7 @@ def tasks_of_rows(root: Root, model: Model, files: Sequence[str]) -> list[list[s
     groups = {path: rows for path, rows in groups.items() if path in facts}
     cache = cache_of(root, files=len(files))
     with Probing(root, workers=1, cache=cache) as probing:
-        answers = probing.answers("tables", probe_tables, table_questions(model, groups, facts))
+        answers = probing.answers("tables", probe_tables, table_requests(model, groups, facts))
         probing.save()
     indexes: list[Sequence[int]] = [()] * len(model.episodes)
     order = [row for rows in groups.values() for row in rows]
@@ -46,13 +46,13 @@ def tasks_of_rows(root: Root, model: Model, files: Sequence[str]) -> list[list[s
         order, answers["tasks"].combine_chunks().flatten().to_pylist(), strict=True
     ):
         indexes[row] = found
-    texts = model.tasks
+    strings = model.tasks
     if not model.has_task_list:
-        texts = texts_by_rows(indexes, model.episodes[TASKS].to_pylist())
-    return [[texts[index] for index in own if index in texts] for own in indexes]
+        strings = strings_by_rows(indexes, model.episodes[TASKS].to_pylist())
+    return [[strings[index] for index in own if index in strings] for own in indexes]
 
 
-def texts_by_rows(
+def strings_by_rows(
     indexes: Sequence[Sequence[int]], listed: Sequence[Sequence[str]]
 ) -> dict[int, str]:
     """Task text by index where there is no task list: that of the episodes that have just these.
@@ -63,9 +63,9 @@ def texts_by_rows(
     """
     found: dict[int, str] = {}
     disputed: set[int] = set()
-    for own, texts in zip(indexes, listed, strict=True):
-        if len(own) == 1 and len(texts) == 1:
-            (index,), (text,) = own, texts
+    for own, strings in zip(indexes, listed, strict=True):
+        if len(own) == 1 and len(strings) == 1:
+            (index,), (text,) = own, strings
             if found.setdefault(index, text) != text:
                 disputed.add(index)
     return {index: text for index, text in found.items() if index not in disputed}

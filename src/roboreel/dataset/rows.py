@@ -18,7 +18,7 @@ from roboreel.storage.tables import TableFile
 def read_rows(
     root: Root,
     episodes: pa.Table,
-    stretches: Iterable[tuple[int, int, int]],
+    row_ranges: Iterable[tuple[int, int, int]],
     columns: Sequence[str] | None = None,
 ) -> Iterator[pa.Table]:
     """The rows of stretches of episodes, one table after another. A file is opened once for neighbours.
@@ -37,13 +37,13 @@ def read_rows(
     file: TableFile | None = None
     wanted = None if columns is None else tuple(columns)
     try:
-        for row, start, stop in stretches:
+        for row, start, stop in row_ranges:
             path = episodes[DATA_PATH][row].as_py()
             if file is None or file.name != path:
                 if file is not None:
                     file.close()
                 file = TableFile(root, path)
-            place = _Place(
+            place = _Position(
                 episode=int(episodes[EPISODE][row].as_py()),
                 start=int(episodes[ROW_START][row].as_py()),
                 stop=int(episodes[ROW_STOP][row].as_py()),
@@ -57,7 +57,7 @@ def read_rows(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _Position:
     """Where the documents say that an episode's rows lie."""
 
     episode: int
@@ -65,7 +65,7 @@ class _Place:
     stop: int
 
 
-def _require(file: TableFile, place: _Place, columns: Sequence[str]) -> None:
+def _require(file: TableFile, place: _Position, columns: Sequence[str]) -> None:
     """Raise `DatasetError` where a file lacks columns, or the rows are not this episode's."""
     names = file.footer.schema.names
     missing = [name for name in columns if name not in names]
@@ -84,7 +84,7 @@ def _require(file: TableFile, place: _Place, columns: Sequence[str]) -> None:
         _refuse(file, place, "table.episode-rows", f"among its rows is one of episode {other}")
 
 
-def _refuse(file: TableFile, place: _Place, rule: str, message: str) -> None:
+def _refuse(file: TableFile, place: _Position, rule: str, message: str) -> None:
     problem = Problem(
         rule=rule,
         severity="error",

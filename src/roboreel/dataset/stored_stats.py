@@ -19,7 +19,7 @@ from roboreel.format.version import FormatVersion
 from roboreel.stats.block import StatsBlock, blocks_of
 from roboreel.stats.feature_stats import Stats
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile, stretches
+from roboreel.storage.tables import TableFile, row_ranges
 from roboreel.types import Int64
 
 _BLOCK_BYTES = 1 << 22
@@ -152,7 +152,7 @@ class _StatsTables(StoredStats):
 
     def __init__(self, root: Root, names: list[str]) -> None:
         self._root, self._names = root, names
-        self._known: _Places | None = None
+        self._known: _Positions | None = None
         self._blocks: OrderedDict[tuple[int, int], list[StatsBlock]] = OrderedDict()
         """Stretches of files that were read last, by file and first row."""
 
@@ -163,7 +163,7 @@ class _StatsTables(StoredStats):
     def in_blocks(self) -> Iterator[tuple[list[int], StatsBlock]]:
         for name in self._names:
             with TableFile(self._root, name) as file:
-                for rows in stretches(file.footer.row_group_rows, least=_BLOCK_ROWS):
+                for rows in row_ranges(file.footer.row_group_rows, least=_BLOCK_ROWS):
                     table = file.rows(rows.start, rows.stop)
                     episodes, start = whole_numbers(table[EPISODE]).to_pylist(), 0
                     for block in blocks_of_rows(table):
@@ -178,7 +178,7 @@ class _StatsTables(StoredStats):
     def blocks(self, episodes: Int64) -> list[StatsBlock]:
         places = self._places()
         at = places.of(episodes)
-        ends = [*(np.flatnonzero(np.diff(places.stretch[at])) + 1).tolist(), len(at)]
+        ends = [*(np.flatnonzero(np.diff(places.row_range[at])) + 1).tolist(), len(at)]
         found: list[StatsBlock] = []
         start = 0
         for end in ends:
@@ -186,12 +186,12 @@ class _StatsTables(StoredStats):
             start = end
         return found
 
-    def _taken(self, places: _Places, at: Int64) -> list[StatsBlock]:
+    def _taken(self, places: _Positions, at: Int64) -> list[StatsBlock]:
         """The statistics at places of one stretch."""
-        number = int(places.stretch[at[0]])
+        number = int(places.row_range[at[0]])
         if number < 0:
             return [StatsBlock(len(at), {})]
-        file, rows = places.stretches[number]
+        file, rows = places.row_ranges[number]
         blocks = self._read(file, rows)
         wanted = places.row[at] - rows.start
         if len(blocks) == 1:
@@ -214,40 +214,40 @@ class _StatsTables(StoredStats):
         self._blocks.move_to_end(key)
         return self._blocks[key]
 
-    def _places(self) -> _Places:
+    def _places(self) -> _Positions:
         if self._known is None:
             numbers, parts = [np.zeros(0, dtype=np.int64)], []
             for at, name in enumerate(self._names):
                 with TableFile(self._root, name, "columns") as file:
                     numbers.append(whole_numbers(file.read([EPISODE])[EPISODE]).to_numpy())
                     rows_of_groups = file.footer.row_group_rows
-                parts += [(at, rows) for rows in stretches(rows_of_groups, least=_BLOCK_ROWS)]
-            self._known = _Places.of_stretches(np.concatenate(numbers), parts)
+                parts += [(at, rows) for rows in row_ranges(rows_of_groups, least=_BLOCK_ROWS)]
+            self._known = _Positions.of_row_ranges(np.concatenate(numbers), parts)
         return self._known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Places:
+class _Positions:
     """Where the statistics of episodes lie; the last entry stands for those that are nowhere."""
 
     episode: Int64
     """Numbers of episodes, ascending."""
-    stretch: Int64
+    row_range: Int64
     """Position of the stretch of rows that holds it; -1 for none."""
     row: Int64
     """Row in its file."""
-    stretches: list[tuple[int, range]]
+    row_ranges: list[tuple[int, range]]
     """Position of a file, and rows of it."""
 
     @classmethod
-    def of_stretches(cls, episodes: Int64, stretches: list[tuple[int, range]]) -> _Places:
+    def of_row_ranges(cls, episodes: Int64, row_ranges: list[tuple[int, range]]) -> _Positions:
         """The places of episodes that stand in stretches, one after another."""
         order = np.argsort(episodes, kind="stable")
-        counts = [len(rows) for _, rows in stretches]
-        row = np.concatenate([np.zeros(0, dtype=np.int64), *(np.array(r) for _, r in stretches)])
-        stretch = np.repeat(np.arange(len(stretches)), counts)
+        counts = [len(rows) for _, rows in row_ranges]
+        row = np.concatenate([np.zeros(0, dtype=np.int64), *(np.array(r) for _, r in row_ranges)])
+        row_range = np.repeat(np.arange(len(row_ranges)), counts)
         return cls(
-            episodes[order], np.append(stretch[order], -1), np.append(row[order], 0), stretches
+            episodes[order], np.append(row_range[order], -1), np.append(row[order], 0), row_ranges
         )
 
     def of(self, episodes: Int64) -> Int64:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.diffing.compare_values import list_lengths, meaning, stored, without_single_lists
-from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.format.feature import is_list
 
 
@@ -17,11 +17,11 @@ class Types:
     """The types met in each column, and where they are not the same on both sides."""
 
     first: dict[str, set[pa.DataType]] = field(default_factory=dict)
-    unlike: dict[str, tuple[pa.DataType, pa.DataType, int]] = field(default_factory=dict)
+    mismatch: dict[str, tuple[pa.DataType, pa.DataType, int]] = field(default_factory=dict)
     """By column: both types, and the episode where they were met first."""
 
     def fitted(
-        self, name: str, a: pa.Array, b: pa.Array, episode: int, ledger: Ledger
+        self, name: str, a: pa.Array, b: pa.Array, episode: int, ledger: DiffLedger
     ) -> tuple[pa.Array, pa.Array] | None:
         """Both columns with one meaning, or None where there is none."""
         a, b = stored(a), stored(b)
@@ -34,17 +34,17 @@ class Types:
             a, b = _unwrapped(name, a, b, episode, ledger)
         if meaning(a.type) == meaning(b.type):
             return a, b
-        self.unlike.setdefault(name, (a.type, b.type, episode))
+        self.mismatch.setdefault(name, (a.type, b.type, episode))
         return _cast(a, b)
 
     @property
     def widened(self) -> set[str]:
         """Columns whose types differ already among the first's own tables."""
-        return {n for n in self.unlike if len({meaning(type_) for type_ in self.first[n]}) > 1}
+        return {n for n in self.mismatch if len({meaning(type_) for type_ in self.first[n]}) > 1}
 
-    def settle(self, ledger: Ledger) -> None:
+    def resolve(self, ledger: DiffLedger) -> None:
         """Tell types that are unlike: wider ones are no loss where the first's own tables disagree."""
-        for name, (one, other, episode) in self.unlike.items():
+        for name, (one, other, episode) in self.mismatch.items():
             found = Difference(
                 kind="columns", what=f"{one} against {other}", episode=episode, column=name
             )
@@ -52,7 +52,7 @@ class Types:
 
 
 def _unwrapped(
-    name: str, a: pa.Array, b: pa.Array, episode: int, ledger: Ledger
+    name: str, a: pa.Array, b: pa.Array, episode: int, ledger: DiffLedger
 ) -> tuple[pa.Array, pa.Array]:
     """Both as plain values, where one side has them in lists of one."""
     plain = [without_single_lists(part) if is_list(part.type) else part for part in (a, b)]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from roboreel.diffing.compare_values import shortened
-from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.diffing.side import Side
 from roboreel.format.extras import extra_values
 from roboreel.format.feature import DECLARED_KEYS, INDEX_DTYPES, Feature
@@ -30,7 +30,7 @@ _ENCODED = (
 _CODES_DEPTH = re.compile(r"depth|shift|use_log")
 
 
-def compare_info(first: Side, second: Side, ledger: Ledger) -> None:
+def compare_info(first: Side, second: Side, ledger: DiffLedger) -> None:
     """Frame rate, robot type, unknown keys of `info.json`, splits."""
     a, b = first.dataset.model.info, second.dataset.model.info
     if a.fps != b.fps:
@@ -42,7 +42,7 @@ def compare_info(first: Side, second: Side, ledger: Ledger) -> None:
     if a.robot_type != b.robot_type:
         what = f"robot_type {a.robot_type!r} against {b.robot_type!r}"
         ledger.differs(Difference(kind="info", what=what), fold="robot")
-    for text in unlike_keys(a.extra, b.extra):
+    for text in mismatched_keys(a.extra, b.extra):
         ledger.differs(Difference(kind="info", what=text), fold="extra")
     splits = [
         usable_splits(side.dataset.model.info.splits, side.dataset.total_episodes, Problems())
@@ -59,7 +59,7 @@ def compare_info(first: Side, second: Side, ledger: Ledger) -> None:
                 ledger.noted(Difference(kind="extras", what=what), fold=what)
 
 
-def compare_episodes(first: Side, second: Side, ledger: Ledger) -> None:
+def compare_episodes(first: Side, second: Side, ledger: DiffLedger) -> None:
     """Number of episodes, and their numbers: the first's, or counted from 0."""
     counts = first.dataset.total_episodes, second.dataset.total_episodes
     if counts[0] != counts[1]:
@@ -71,26 +71,26 @@ def compare_episodes(first: Side, second: Side, ledger: Ledger) -> None:
             ledger.judge(found, counts=b != position, fold="number")
 
 
-def compare_tasks(first: Side, second: Side, ledger: Ledger) -> None:
+def compare_tasks(first: Side, second: Side, ledger: DiffLedger) -> None:
     """The task list: the same texts, and as many of each."""
     a, b = dict(first.dataset.tasks), dict(second.dataset.tasks)
     if a == b:
         return
-    texts = Counter(a.values()), Counter(b.values())
-    for which, only in (("first", texts[0] - texts[1]), ("second", texts[1] - texts[0])):
+    strings = Counter(a.values()), Counter(b.values())
+    for which, only in (("first", strings[0] - strings[1]), ("second", strings[1] - strings[0])):
         for text in only.elements():
             what = f"only the {which} lists {shortened(text)}"
             ledger.differs(Difference(kind="tasks", what=what), fold=which)
-    if texts[0] == texts[1]:
+    if strings[0] == strings[1]:
         what = "the same tasks under other indexes"
         ledger.noted(Difference(kind="tasks", what=what), fold="indexes")
 
 
-def compare_features(first: Side, second: Side, ledger: Ledger, *, decode: bool) -> None:
+def compare_features(first: Side, second: Side, ledger: DiffLedger, *, decode: bool) -> None:
     """Declarations of the features that both sides declare, but for the dtype."""
     a, b = first.features, second.features
     for name in [name for name in a if name in b]:
-        for what, counts in _unlike_features(a[name], b[name], decode=decode):
+        for what, counts in _mismatched_features(a[name], b[name], decode=decode):
             found = Difference(kind="features", what=what, column=name)
             ledger.judge(found, counts=counts and name not in INDEX_DTYPES, fold=what.split()[0])
     order = [[name for name in side if name in a and name in b] for side in (a, b)]
@@ -100,7 +100,11 @@ def compare_features(first: Side, second: Side, ledger: Ledger, *, decode: bool)
 
 
 def compare_declared(
-    first: Side, second: Side, seen: tuple[set[str], set[str]], widened: set[str], ledger: Ledger
+    first: Side,
+    second: Side,
+    seen: tuple[set[str], set[str]],
+    widened: set[str],
+    ledger: DiffLedger,
 ) -> None:
     """What is declared, by what is there: dtypes, and features that only one side declares.
 
@@ -124,7 +128,7 @@ def compare_declared(
         ledger.judge(found, counts=name not in seen[1])
 
 
-def compare_extras(first: Side, second: Side, ledger: Ledger) -> None:
+def compare_extras(first: Side, second: Side, ledger: DiffLedger) -> None:
     """The owner's keys of every episode."""
     sides = [_extras(side) for side in (first, second)]
     for name in dict.fromkeys([*sides[0], *sides[1]]):
@@ -139,7 +143,7 @@ def compare_extras(first: Side, second: Side, ledger: Ledger) -> None:
                 ledger.differs(found)
 
 
-def unlike_keys(a: JsonObject, b: JsonObject) -> list[str]:
+def mismatched_keys(a: JsonObject, b: JsonObject) -> list[str]:
     """In words, each key whose values differ between two JSON objects."""
     found = []
     for key in dict.fromkeys([*a, *b]):
@@ -162,7 +166,7 @@ def _extras(side: Side) -> Mapping[str, list[Json]]:
     }
 
 
-def _unlike_features(a: Feature, b: Feature, *, decode: bool) -> list[tuple[str, bool]]:
+def _mismatched_features(a: Feature, b: Feature, *, decode: bool) -> list[tuple[str, bool]]:
     """(in words, whether it counts) for each part of two declarations that differs."""
     found = []
     if a.shape != b.shape:
@@ -172,9 +176,9 @@ def _unlike_features(a: Feature, b: Feature, *, decode: bool) -> list[tuple[str,
         found.append((f"names {shortened(a.names)} against {shortened(b.names)}", not same))
     if a.is_depth != b.is_depth:
         found.append((f"depth {a.is_depth} against {b.is_depth}", True))
-    found += _unlike_facts(_facts(a), _facts(b), decode=decode)
+    found += _mismatched_facts(_facts(a), _facts(b), decode=decode)
     own = [{k: v for k, v in each.spec.items() if k not in DECLARED_KEYS} for each in (a, b)]
-    found += [(f"key {what}", True) for what in unlike_keys(*own)]
+    found += [(f"key {what}", True) for what in mismatched_keys(*own)]
     rates = [canonical(each.spec.get("fps")) for each in (a, b)]
     if rates[0] != rates[1]:
         found.append((f"fps of the feature {rates[0]} against {rates[1]}", False))
@@ -187,7 +191,7 @@ def _same_names(a: Feature, b: Feature) -> bool:
     return names[0] is not None and names[0] == names[1]
 
 
-def _unlike_facts(a: JsonObject, b: JsonObject, *, decode: bool) -> list[tuple[str, bool]]:
+def _mismatched_facts(a: JsonObject, b: JsonObject, *, decode: bool) -> list[tuple[str, bool]]:
     """Facts of an encoded video that differ.
 
     One that only one side states is a note, as the file says it too; but for how depths are coded.

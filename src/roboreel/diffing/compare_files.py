@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.diffing.side import Side
 from roboreel.errors import StorageError
 
 _BLOCK = 1 << 20
 
 
-def compare_files(first: Side, second: Side, ledger: Ledger) -> None:
+def compare_files(first: Side, second: Side, ledger: DiffLedger) -> None:
     """Files that travel with a dataset count; those that stay behind are notes."""
     extra = first.dataset.model.extra_files, second.dataset.model.extra_files
     other = first.dataset.model.other_files, second.dataset.model.other_files
     for (a, b), counts in ((extra, True), (other, False)):
         for name in sorted({*a, *b}):
             if name in a and name in b:
-                what = _unlike(first, second, name)
+                what = _mismatch(first, second, name)
             else:
                 what = f"only the {'first' if name in a else 'second'} has this file"
             if what:
@@ -24,7 +24,7 @@ def compare_files(first: Side, second: Side, ledger: Ledger) -> None:
                 ledger.judge(found, counts=counts, fold=name if counts else what)
 
 
-def _unlike(first: Side, second: Side, name: str) -> str:
+def _mismatch(first: Side, second: Side, name: str) -> str:
     """How two files differ, in words; empty where they hold the same bytes."""
     try:
         sizes = [side.dataset.root.stat(name).size_bytes for side in (first, second)]

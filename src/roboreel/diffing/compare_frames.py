@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from roboreel.diffing.camera_files import CameraFiles
-from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.errors import StorageError
 from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.pixels import Pixels, frame_pixels
@@ -25,8 +25,8 @@ class Shown:
     pixels: Pixels | StorageError
 
 
-def compare_pictures(
-    first: CameraFiles, second: CameraFiles, episodes: list[int], ledger: Ledger
+def compare_frames(
+    first: CameraFiles, second: CameraFiles, episodes: list[int], ledger: DiffLedger
 ) -> Iterator[tuple[int, CameraFiles, StorageError]]:
     """Compare the pictures of episodes whose frames are there on both sides.
 
@@ -61,7 +61,7 @@ def _after(stream: Iterator[Shown], now: Shown, episode: int) -> Shown | None:
     return next((shown for shown in stream if shown.episode > episode), None)
 
 
-def _compare(a: Shown, b: Shown, camera: str, ledger: Ledger) -> None:
+def _compare(a: Shown, b: Shown, camera: str, ledger: DiffLedger) -> None:
     assert isinstance(a.pixels, Pixels)
     assert isinstance(b.pixels, Pixels)
     ledger.compared.pictures += 1

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from roboreel.diffing.compare_index_columns import Piece
+from roboreel.diffing.compare_index_columns import RowSlice
 from roboreel.diffing.compare_values import differing, first_values, shortened
-from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.errors import VideoError
 from roboreel.format.images import image_parts
-from roboreel.storage.video.pixels import picture_pixels
+from roboreel.storage.video.pixels import image_pixels
 
 
 def differing_images(
-    piece: Piece, name: str, a: pa.Array, b: pa.Array, ledger: Ledger, *, decode: bool
+    span: RowSlice, name: str, a: pa.Array, b: pa.Array, ledger: DiffLedger, *, decode: bool
 ) -> list[Difference]:
     """How a column of pictures differs in a piece: nothing, or one difference.
 
@@ -33,37 +33,37 @@ def differing_images(
         at = int(moved[0])
         what = f"the path beside the picture: {first_values(*paths, at)}"
         named_only = [images[0][at].as_py(), images[1][at].as_py()] == [None, None]
-        found = _found(piece, name, what, at, len(moved))
+        found = _found(span, name, what, at, len(moved))
         if named_only:
             return [found]
         ledger.noted(found, fold="path")
     if decode:
         ledger.compared.pictures += len(a)
-        rows = [row for row in rows if _unlike(images[0][row].as_py(), images[1][row].as_py())]
+        rows = [row for row in rows if _mismatch(images[0][row].as_py(), images[1][row].as_py())]
     if not rows:
         return []
     what = first_values(*images, rows[0])
     if decode:
-        what = _unlike(images[0][rows[0]].as_py(), images[1][rows[0]].as_py())
-    return [_found(piece, name, what, rows[0], len(rows))]
+        what = _mismatch(images[0][rows[0]].as_py(), images[1][rows[0]].as_py())
+    return [_found(span, name, what, rows[0], len(rows))]
 
 
-def _unlike(a: bytes | None, b: bytes | None) -> str:
+def _mismatch(a: bytes | None, b: bytes | None) -> str:
     """How two encoded pictures differ when they are decoded; empty where they do not."""
     if a is None or b is None:
         return f"{shortened(a)} against {shortened(b)}"
     try:
-        return picture_pixels(a).against(picture_pixels(b))
+        return image_pixels(a).against(image_pixels(b))
     except VideoError as error:
         return str(error)
 
 
-def _found(piece: Piece, name: str, what: str, at: int, count: int) -> Difference:
+def _found(span: RowSlice, name: str, what: str, at: int, count: int) -> Difference:
     return Difference(
         kind="images",
         what=what,
-        episode=piece.episode,
-        row=piece.row + at,
+        episode=span.episode,
+        row=span.row + at,
         column=name,
         count=count,
     )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.diffing.compare_values import shortened
-from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.diffing.episode_rows import plain_numbers, whole_numbers
 from roboreel.diffing.side import Side
 from roboreel.format.feature import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
@@ -25,7 +25,7 @@ _NEAR_S = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class RowSlice:
     """Aligned rows of one episode on both sides."""
 
     episode: int
@@ -42,7 +42,7 @@ class Piece:
         return len(next(iter(self.first.values()))) if self.first else 0
 
 
-def compare_counted(piece: Piece, numbers: tuple[int, ...], ledger: Ledger) -> None:
+def compare_counted(span: RowSlice, numbers: tuple[int, ...], ledger: DiffLedger) -> None:
     """`frame_index`, `episode_index` and `index`: the first's, or counted.
 
     Args:
@@ -50,16 +50,16 @@ def compare_counted(piece: Piece, numbers: tuple[int, ...], ledger: Ledger) -> N
         numbers: the episode's number on both sides, by the documents.
         ledger: grows.
     """
-    steps = np.arange(piece.rows, dtype=np.int64)
+    steps = np.arange(span.rows, dtype=np.int64)
     meant: dict[str, Int64] = {
-        FRAME_INDEX: piece.row + steps,
-        EPISODE_INDEX: np.full(piece.rows, numbers[1], dtype=np.int64),
-        INDEX: piece.index + steps,
+        FRAME_INDEX: span.row + steps,
+        EPISODE_INDEX: np.full(span.rows, numbers[1], dtype=np.int64),
+        INDEX: span.index + steps,
     }
     for name in COUNTED:
-        a, b = piece.first.get(name), piece.second.get(name)
+        a, b = span.first.get(name), span.second.get(name)
         if b is None:
-            _only_one(piece, name, a, ledger)
+            _only_one(span, name, a, ledger)
             continue
         found = whole_numbers(b)
         before = whole_numbers(a) if a is not None else meant[name]
@@ -72,16 +72,16 @@ def compare_counted(piece: Piece, numbers: tuple[int, ...], ledger: Ledger) -> N
             was = "no column" if a is None else str(before[at])
             what = f"{was} against {found[at]}, where {meant[name][at]} is meant"
             count = int(wrong.sum())
-            ledger.differs(_found(piece, "index", what, at, name, count))
+            ledger.differs(_found(span, "index", what, at, name, count))
         moved = _first(found != before)
         if at is None and moved is not None:
             what = f"{before[moved]} against {found[moved]}: counted anew"
-            ledger.noted(_found(piece, "index", what, moved, name), fold="anew")
+            ledger.noted(_found(span, "index", what, moved, name), fold="anew")
         elif at is None and a is None:
-            ledger.noted(_found(piece, "index", "supplied in the second", None, name), fold="new")
+            ledger.noted(_found(span, "index", "supplied in the second", None, name), fold="new")
 
 
-def compare_timestamps(piece: Piece, fps: float, *, kept: bool, ledger: Ledger) -> None:
+def compare_timestamps(span: RowSlice, fps: float, *, kept: bool, ledger: DiffLedger) -> None:
     """`timestamp`: the first's, or k / fps; then the first's own must be kept beside, or nearly be that.
 
     Args:
@@ -90,12 +90,12 @@ def compare_timestamps(piece: Piece, fps: float, *, kept: bool, ledger: Ledger) 
         kept: the second has a column `source_timestamp` that the first has not; it is compared elsewhere.
         ledger: grows.
     """
-    a, b = piece.first.get(TIMESTAMP), piece.second.get(TIMESTAMP)
+    a, b = span.first.get(TIMESTAMP), span.second.get(TIMESTAMP)
     if b is None:
-        _only_one(piece, TIMESTAMP, a, ledger)
+        _only_one(span, TIMESTAMP, a, ledger)
         return
     found = plain_numbers(b)
-    meant = (piece.row + np.arange(piece.rows)) / fps
+    meant = (span.row + np.arange(span.rows)) / fps
     held = found.dtype if found.dtype.kind == "f" else np.dtype(np.float64)
     with np.errstate(invalid="ignore"):
         regular = np.abs(found.astype(np.float64) - meant) <= np.spacing(meant.astype(held))
@@ -114,68 +114,68 @@ def compare_timestamps(piece: Piece, fps: float, *, kept: bool, ledger: Ledger) 
         why = f"where {meant[at]:.9g} is k / fps" if wrong[at] else "and the first's are not kept"
         what = f"{before[at]} against {found[at]}, {why}"
         count = int((wrong | lost).sum())
-        ledger.differs(_found(piece, "timestamps", what, at, TIMESTAMP, count))
+        ledger.differs(_found(span, "timestamps", what, at, TIMESTAMP, count))
         return
     moved = _first(~same)
     if moved is not None:
         what = f"{before[moved]} against {found[moved]}: k / fps in the second"
         what += ", the first's are kept beside" if kept else ""
-        ledger.noted(_found(piece, "timestamps", what, moved, TIMESTAMP, int((~same).sum())))
+        ledger.noted(_found(span, "timestamps", what, moved, TIMESTAMP, int((~same).sum())))
     elif a is None:
-        ledger.noted(_found(piece, "timestamps", "supplied in the second", None, TIMESTAMP))
+        ledger.noted(_found(span, "timestamps", "supplied in the second", None, TIMESTAMP))
 
 
 class RowTasks:
     """Compares the task of every row, as text."""
 
-    def __init__(self, first: Side, second: Side, ledger: Ledger) -> None:
+    def __init__(self, first: Side, second: Side, ledger: DiffLedger) -> None:
         self._sides, self._ledger = (first, second), ledger
         self._learned: tuple[dict[int, str | None], dict[int, str | None]] = ({}, {})
         self._lists = [
             dict(side.dataset.tasks) if side.dataset.model.has_task_list else None
             for side in self._sides
         ]
-        self.texts: dict[str, None] = {}
+        self.strings: dict[str, None] = {}
         """Texts of the first's rows since `start`."""
 
     def start(self) -> None:
         """Begin an episode."""
-        self.texts = {}
+        self.strings = {}
 
-    def compare(self, piece: Piece) -> None:
+    def compare(self, span: RowSlice) -> None:
         """Compare the rows of a piece."""
         columns = [
-            whole_numbers(part[TASK_INDEX]) if TASK_INDEX in part else np.full(piece.rows, -1)
-            for part in (piece.first, piece.second)
+            whole_numbers(part[TASK_INDEX]) if TASK_INDEX in part else np.full(span.rows, -1)
+            for part in (span.first, span.second)
         ]
-        there = [TASK_INDEX in part for part in (piece.first, piece.second)]
+        there = [TASK_INDEX in part for part in (span.first, span.second)]
         pairs, first_at, counts = np.unique(
             np.stack(columns, axis=1), axis=0, return_index=True, return_counts=True
         )
         for at in np.argsort(first_at).tolist():
             indexes = [int(pairs[at][0]), int(pairs[at][1])]
             row, count = int(first_at[at]), int(counts[at])
-            self._pair(piece, indexes, there, row, count)
-        if there[1] and not there[0] and piece.row == 0:
-            found = _found(piece, "row-tasks", "supplied in the second", None, TASK_INDEX)
+            self._pair(span, indexes, there, row, count)
+        if there[1] and not there[0] and span.row == 0:
+            found = _found(span, "row-tasks", "supplied in the second", None, TASK_INDEX)
             self._ledger.noted(found, fold="new")
 
     def _pair(
-        self, piece: Piece, indexes: list[int], there: list[bool], row: int, count: int
+        self, span: RowSlice, indexes: list[int], there: list[bool], row: int, count: int
     ) -> None:
-        texts = [self._text(side, piece.episode, indexes[side], there[side]) for side in (0, 1)]
+        strings = [self._text(side, span.episode, indexes[side], there[side]) for side in (0, 1)]
         for side in (0, 1):
             if self._lists[side] is None and there[side]:
-                texts[side] = self._learn(side, piece.episode, indexes[side], texts[1 - side])
-        if texts[0] is not None:
-            self.texts[texts[0]] = None
-        if None in texts or texts[0] != texts[1]:
+                strings[side] = self._learn(side, span.episode, indexes[side], strings[1 - side])
+        if strings[0] is not None:
+            self.strings[strings[0]] = None
+        if None in strings or strings[0] != strings[1]:
             shown = [
                 shortened(text) if text is not None else f"no task (index {index})"
-                for text, index in zip(texts, indexes, strict=True)
+                for text, index in zip(strings, indexes, strict=True)
             ]
             what = f"{shown[0]} against {shown[1]}"
-            self._ledger.differs(_found(piece, "row-tasks", what, row, TASK_INDEX, count))
+            self._ledger.differs(_found(span, "row-tasks", what, row, TASK_INDEX, count))
 
     def _text(self, side: int, episode: int, index: int, there: bool) -> str | None:
         if not there:
@@ -197,9 +197,9 @@ class RowTasks:
         return self._learned[side].setdefault(index, text)
 
 
-def _only_one(piece: Piece, name: str, a: pa.Array | None, ledger: Ledger) -> None:
+def _only_one(span: RowSlice, name: str, a: pa.Array | None, ledger: DiffLedger) -> None:
     if a is not None:
-        ledger.differs(_found(piece, "index", "only the first has this column", None, name))
+        ledger.differs(_found(span, "index", "only the first has this column", None, name))
 
 
 def _equal(a: npt.NDArray[np.generic], b: npt.NDArray[np.generic]) -> Bools:
@@ -212,7 +212,7 @@ def _first(flags: Bools) -> int | None:
 
 
 def _found(
-    piece: Piece,
+    span: RowSlice,
     kind: str,
     what: str,
     at: int | None,
@@ -222,8 +222,8 @@ def _found(
     return Difference(
         kind=kind,  # type: ignore[arg-type]
         what=what,
-        episode=piece.episode,
-        row=None if at is None else piece.row + at,
+        episode=span.episode,
+        row=None if at is None else span.row + at,
         column=column,
         count=count,
     )

@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 
 from roboreel.diffing.camera_files import Frames
-from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.errors import StorageError
 from roboreel.storage.video.packets import PacketRun, run_of_frames
 from roboreel.types import Bools, Int64
@@ -46,7 +46,7 @@ def needed(frames: Frames) -> Needed:
     return Needed(frames, run)
 
 
-def compare_packets(a: Needed, b: Needed, episode: int, camera: str, ledger: Ledger) -> None:
+def compare_packets(a: Needed, b: Needed, episode: int, camera: str, ledger: DiffLedger) -> None:
     """Compare an episode's packets: those of its frames, and those that they hang on.
 
     Raises:
@@ -59,9 +59,9 @@ def compare_packets(a: Needed, b: Needed, episode: int, camera: str, ledger: Led
     frame = shown_a[in_a]
     rows = min(a.frames.count, b.frames.count)
     own = (frame >= 0) & (frame < rows)
-    unlike = _unlike(a, b, a.run.positions[in_a], b.run.positions[in_b])
+    mismatch = _mismatch(a, b, a.run.positions[in_a], b.run.positions[in_b])
     ledger.compared.packets += int(own.sum())
-    _tell(ledger, episode, camera, frame[unlike & own], "its packet differs", "packets")
+    _tell(ledger, episode, camera, frame[mismatch & own], "its packet differs", "packets")
     flags = [
         part.frames.table.keyframe[part.run.positions[at]] for part, at in ((a, in_a), (b, in_b))
     ]
@@ -70,14 +70,16 @@ def compare_packets(a: Needed, b: Needed, episode: int, camera: str, ledger: Led
     if (np.diff(in_b) < 0).any():
         what = "the packets stand in another order of decoding"
         _tell(ledger, episode, camera, frame[1:][np.diff(in_b) < 0], what, "order")
-    beside = (unlike & ~own).any() or len(frame) < max(len(shown_a), len(shown_b))
-    if beside and a.frames.count == b.frames.count and not (unlike & own).any():
+    beside = (mismatch & ~own).any() or len(frame) < max(len(shown_a), len(shown_b))
+    if beside and a.frames.count == b.frames.count and not (mismatch & own).any():
         what = "frames are the same, but they hang on other packets before or after the episode"
         found = Difference(kind="packets", what=what, episode=episode, column=camera)
         ledger.differs(found, fold="beside")
 
 
-def _tell(ledger: Ledger, episode: int, camera: str, frames: Int64, what: str, fold: str) -> None:
+def _tell(
+    ledger: DiffLedger, episode: int, camera: str, frames: Int64, what: str, fold: str
+) -> None:
     if len(frames):
         found = Difference(
             kind="packets",
@@ -90,21 +92,21 @@ def _tell(ledger: Ledger, episode: int, camera: str, frames: Int64, what: str, f
         ledger.differs(found, fold=fold)
 
 
-def _unlike(a: Needed, b: Needed, at_a: Int64, at_b: Int64) -> Bools:
+def _mismatch(a: Needed, b: Needed, at_a: Int64, at_b: Int64) -> Bools:
     """(m,) True where two packets, given by decode positions, differ in size or in any byte."""
     size = a.frames.table.size[at_a]
-    unlike: Bools = size != b.frames.table.size[at_b]
-    rest = np.flatnonzero(~unlike)
+    mismatch: Bools = size != b.frames.table.size[at_b]
+    rest = np.flatnonzero(~mismatch)
     for batch in _batches(size[rest]):
         places = rest[batch]
         left = _bytes(a.frames, at_a[places])
         right = _bytes(b.frames, at_b[places])
         if left != right:
-            unlike[places] = _unlike_parts(left, right, size[places])
-    return unlike
+            mismatch[places] = _mismatched_parts(left, right, size[places])
+    return mismatch
 
 
-def _unlike_parts(left: bytes, right: bytes, sizes: Int64) -> list[bool]:
+def _mismatched_parts(left: bytes, right: bytes, sizes: Int64) -> list[bool]:
     ends = np.cumsum(sizes).tolist()
     starts = [0, *ends[:-1]]
     return [left[i:j] != right[i:j] for i, j in zip(starts, ends, strict=True)]

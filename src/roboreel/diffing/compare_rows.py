@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 from roboreel.diffing.comparable_columns import Types
 from roboreel.diffing.compare_images import differing_images
 from roboreel.diffing.compare_index_columns import (
-    Piece,
+    RowSlice,
     RowTasks,
     compare_counted,
     compare_timestamps,
 )
 from roboreel.diffing.compare_values import differing, first_values
-from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.diffing.episode_rows import EpisodeRows
 from roboreel.diffing.side import Side
 from roboreel.errors import StorageError, UsageError
@@ -36,7 +36,7 @@ _KEPT_TIMES = re.compile(rf"{SOURCE_TIMESTAMP}(_\d+)?")
 class RowsJudge:
     """Compares the tables of two datasets, episode by episode."""
 
-    def __init__(self, first: Side, second: Side, ledger: Ledger, *, decode: bool) -> None:
+    def __init__(self, first: Side, second: Side, ledger: DiffLedger, *, decode: bool) -> None:
         self._sides, self._ledger, self._decode = (first, second), ledger, decode
         self._fps = float(first.dataset.fps)
         self._types = Types()
@@ -62,7 +62,7 @@ class RowsJudge:
         finally:
             for reader in readers:
                 reader.close()
-        self._types.settle(self._ledger)
+        self._types.resolve(self._ledger)
 
     @property
     def widened(self) -> set[str]:
@@ -81,14 +81,14 @@ class RowsJudge:
         self._before = self._rows_before(episode)
         rows = [stop - start for start, stop in places]
         self._tasks.start()
-        pieces = [
-            self._renamed(side, episode, reader.pieces(*place))
+        slices = [
+            self._renamed(side, episode, reader.slices(*place))
             for side, reader, place in zip(self._sides, readers, places, strict=True)
         ]
         try:
-            for piece in self._aligned(episode, *pieces):
-                self._compare(piece)
-                self._ledger.compared.rows += piece.rows
+            for span in self._aligned(episode, *slices):
+                self._compare(span)
+                self._ledger.compared.rows += span.rows
                 self._ledger.compared.columns = len(self.columns[0] & self.columns[1])
         except StorageError:  # told where it was met
             return
@@ -142,7 +142,7 @@ class RowsJudge:
         episode: int,
         first: Iterator[Mapping[str, pa.Array]],
         second: Iterator[Mapping[str, pa.Array]],
-    ) -> Iterator[Piece]:
+    ) -> Iterator[RowSlice]:
         """The rows of both as pieces of equal length; what one has more is left."""
         row = 0
         here: Mapping[str, pa.Array] = {}
@@ -153,7 +153,7 @@ class RowsJudge:
             rows = min(_rows(here), _rows(there))
             if not rows:
                 return
-            yield Piece(
+            yield RowSlice(
                 episode=episode,
                 row=row,
                 index=self._before + row,
@@ -164,49 +164,49 @@ class RowsJudge:
             there = {name: column[rows:] for name, column in there.items()}
             row += rows
 
-    def _compare(self, piece: Piece) -> None:
+    def _compare(self, span: RowSlice) -> None:
         found = []
-        kept = self._kept_times(piece)
-        for name, a in piece.first.items():
+        kept = self._kept_times(span)
+        for name, a in span.first.items():
             if name not in INDEX_DTYPES:
-                found += self._column(piece, name, a, piece.second.get(name))
-        for name, b in piece.second.items():
+                found += self._column(span, name, a, span.second.get(name))
+        for name, b in span.second.items():
             if name in kept:
-                found += self._column(piece, name, piece.first[TIMESTAMP], b)
-            elif name not in piece.first and name not in INDEX_DTYPES:
-                found += self._column(piece, name, None, b)
+                found += self._column(span, name, span.first[TIMESTAMP], b)
+            elif name not in span.first and name not in INDEX_DTYPES:
+                found += self._column(span, name, None, b)
         for difference in sorted(found, key=lambda each: each.row or 0):
             self._ledger.differs(difference)
-        numbers = tuple(side.numbers[side.place[piece.episode]] for side in self._sides)
-        compare_counted(piece, numbers, self._ledger)
-        compare_timestamps(piece, self._fps, kept=bool(kept), ledger=self._ledger)
-        self._tasks.compare(piece)
+        numbers = tuple(side.numbers[side.place[span.episode]] for side in self._sides)
+        compare_counted(span, numbers, self._ledger)
+        compare_timestamps(span, self._fps, kept=bool(kept), ledger=self._ledger)
+        self._tasks.compare(span)
 
-    def _kept_times(self, piece: Piece) -> list[str]:
+    def _kept_times(self, span: RowSlice) -> list[str]:
         """Columns of the second that keep the first's timestamps."""
-        if TIMESTAMP not in piece.first:
+        if TIMESTAMP not in span.first:
             return []
-        names = [n for n in piece.second if n not in piece.first and _KEPT_TIMES.fullmatch(n)]
+        names = [n for n in span.second if n not in span.first and _KEPT_TIMES.fullmatch(n)]
         for name in names:
             what = "keeps the first's timestamps"
             self._ledger.noted(
-                Difference(kind="columns", what=what, episode=piece.episode, column=name)
+                Difference(kind="columns", what=what, episode=span.episode, column=name)
             )
         return names
 
     def _column(
-        self, piece: Piece, name: str, a: pa.Array | None, b: pa.Array | None
+        self, span: RowSlice, name: str, a: pa.Array | None, b: pa.Array | None
     ) -> list[Difference]:
         """How a user column differs in a piece: nothing, or one difference."""
         if a is None or b is None:
-            return self._one_sided(piece, name, a, b)
+            return self._one_sided(span, name, a, b)
         if self._are_images(name, a, b):
-            return differing_images(piece, name, a, b, self._ledger, decode=self._decode)
-        fitted = self._types.fitted(name, a, b, piece.episode, self._ledger)
+            return differing_images(span, name, a, b, self._ledger, decode=self._decode)
+        fitted = self._types.fitted(name, a, b, span.episode, self._ledger)
         if fitted is None:
             return []  # told by the types
         if is_image(fitted[0].type):
-            return differing_images(piece, name, *fitted, self._ledger, decode=self._decode)
+            return differing_images(span, name, *fitted, self._ledger, decode=self._decode)
         rows = np.flatnonzero(differing(*fitted))
         if not len(rows):
             return []
@@ -215,8 +215,8 @@ class RowsJudge:
             Difference(
                 kind="values",
                 what=first_values(*fitted, at),
-                episode=piece.episode,
-                row=piece.row + at,
+                episode=span.episode,
+                row=span.row + at,
                 column=name,
                 count=len(rows),
             )
@@ -228,7 +228,7 @@ class RowsJudge:
         return held(a.type) and held(b.type)
 
     def _one_sided(
-        self, piece: Piece, name: str, a: pa.Array | None, b: pa.Array | None
+        self, span: RowSlice, name: str, a: pa.Array | None, b: pa.Array | None
     ) -> list[Difference]:
         """A column that one side lacks here: nothing is lost where it is empty."""
         column, which = (a, "first") if a is not None else (b, "second")
@@ -237,8 +237,8 @@ class RowsJudge:
         found = Difference(
             kind="columns",
             what=f"only the {which} has this column",
-            episode=piece.episode,
-            row=piece.row + int(there.argmax()) if there.any() else None,
+            episode=span.episode,
+            row=span.row + int(there.argmax()) if there.any() else None,
             column=name,
         )
         if there.any():
@@ -251,7 +251,7 @@ class RowsJudge:
         if listed[0] == listed[1]:
             return
         what = f"{listed[0]} against {listed[1]}"
-        supplied = not listed[0] and set(listed[1]) == set(self._tasks.texts)
+        supplied = not listed[0] and set(listed[1]) == set(self._tasks.strings)
         what += ": those of its rows" if supplied else ""
         found = Difference(kind="tasks", what=what, episode=episode)
         self._ledger.judge(found, counts=not supplied, fold="listed")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.diffing.side import Side
 from roboreel.errors import RoboreelError
 from roboreel.format.v30 import GLOBAL_STATS
@@ -16,7 +16,7 @@ _ROUNDING = 1e-6
 """Merged and computed ones, and those of float32, differ in their last digits."""
 
 
-def compare_statistics(first: Side, second: Side, ledger: Ledger) -> None:
+def compare_statistics(first: Side, second: Side, ledger: DiffLedger) -> None:
     """Compare those of each episode where both versions have them, and those of the whole dataset.
 
     Where a version has none per episode, those of the whole dataset are merged from them; else they are
@@ -37,7 +37,7 @@ def compare_statistics(first: Side, second: Side, ledger: Ledger) -> None:
         ledger.noted(Difference(kind="statistics", what=what), fold="unreadable")
 
 
-def _compare_whole(first: Side, second: Side, ledger: Ledger) -> None:
+def _compare_whole(first: Side, second: Side, ledger: DiffLedger) -> None:
     """Compare `stats.json` of two datasets that have statistics per episode beside it."""
     if first.dataset.total_episodes != second.dataset.total_episodes:
         return  # they describe other episodes
@@ -89,7 +89,7 @@ def _compare(
     second: Stats,
     episode: int | None,
     side: Side,
-    ledger: Ledger,
+    ledger: DiffLedger,
     *,
     place: str = "",
 ) -> None:
@@ -102,13 +102,13 @@ def _compare(
             found = Difference(kind="statistics", what=what, episode=episode, column=name)
             ledger.noted(found, fold=which + place)
             continue
-        what = _unlike(a[name], b[name])
+        what = _mismatch(a[name], b[name])
         if what:
             found = Difference(kind="statistics", what=place + what, episode=episode, column=name)
             ledger.noted(found, fold=place)
 
 
-def _unlike(a: FeatureStats, b: Mapping[str, object]) -> str:
+def _mismatch(a: FeatureStats, b: Mapping[str, object]) -> str:
     """The statistic that differs most between two, in words; empty where none does."""
     worst, said = -1.0, ""
     for key in [key for key in a if key in b]:

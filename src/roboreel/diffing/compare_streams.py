@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roboreel.diffing.camera_files import Frames
-from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.storage.video.boxes import ENTRY_HEADER, boxes
 from roboreel.storage.video.packets import SampleEntry
 
@@ -14,7 +14,7 @@ _CONFIG = {"avcC", "hvcC", "av1C", "vpcC", "esds", "glbl", "lvcC"}
 class StreamsJudge:
     """Compares the streams of one camera's files, each pair of files once."""
 
-    def __init__(self, camera: str, ledger: Ledger, *, decode: bool) -> None:
+    def __init__(self, camera: str, ledger: DiffLedger, *, decode: bool) -> None:
         self._camera, self._ledger, self._decode = camera, ledger, decode
         self._last: tuple[str, str] | None = None
 

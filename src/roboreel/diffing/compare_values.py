@@ -28,7 +28,7 @@ def meaning(type_: pa.DataType) -> Hashable:
     if pa.types.is_struct(type_):
         fields = [type_.field(i) for i in range(type_.num_fields)]
         return ("struct", frozenset((item.name, meaning(item.type)) for item in fields))
-    if _is_text(type_):
+    if _is_string(type_):
         return "string"
     if _is_bytes(type_):
         return "binary"
@@ -62,8 +62,8 @@ def differing(a: pa.Array, b: pa.Array) -> Bools:
             inner = differing(pc.struct_field(a, name), pc.struct_field(b, name))
             differs |= both & inner
     elif pa.types.is_boolean(a.type):
-        differs |= both & (_truths(a) != _truths(b))
-    elif _is_text(a.type) or _is_bytes(a.type):
+        differs |= both & (_booleans(a) != _booleans(b))
+    elif _is_string(a.type) or _is_bytes(a.type):
         differs |= both & _bytes_differ(a, b)
     elif _is_fixed_width(a.type):
         differs |= both & _words_differ(_words(a), _words(b))
@@ -116,14 +116,14 @@ def _against(a: pa.Array, b: pa.Array) -> str:
     x, y = _python(a), _python(b)
     if isinstance(x, bytes) and isinstance(y, bytes):
         return _bytes_against(x, y)
-    texts = _shown(a, x), _shown(b, y)
-    if texts[0] == texts[1]:
+    strings = _shown(a, x), _shown(b, y)
+    if strings[0] == strings[1]:
         bits = [
             _words(part)[0].tobytes()[::-1].hex() if _is_fixed_width(a.type) else ""
             for part in (a, b)
         ]
-        texts = f"{texts[0]} (bits {bits[0]})", f"{texts[1]} (bits {bits[1]})"
-    return f"{texts[0]} against {texts[1]}"
+        strings = f"{strings[0]} (bits {bits[0]})", f"{strings[1]} (bits {bits[1]})"
+    return f"{strings[0]} against {strings[1]}"
 
 
 def _python(array: pa.Array) -> object:
@@ -165,7 +165,7 @@ def _lists_differ(a: pa.Array, b: pa.Array) -> Bools:
     return differs
 
 
-def _is_text(type_: pa.DataType) -> bool:
+def _is_string(type_: pa.DataType) -> bool:
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
 
@@ -178,7 +178,7 @@ def _is_fixed_width(type_: pa.DataType) -> bool:
     return bool(pa.types.is_primitive(type_) or pa.types.is_decimal(type_))
 
 
-def _truths(array: pa.Array) -> Bools:
+def _booleans(array: pa.Array) -> Bools:
     return np.asarray(pc.fill_null(array, False).to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 

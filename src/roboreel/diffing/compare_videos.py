@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from roboreel.diffing.camera_files import CameraFiles
-from roboreel.diffing.compare_frames import compare_pictures
+from roboreel.diffing.compare_frames import compare_frames
 from roboreel.diffing.compare_packets import Needed, compare_packets, needed
 from roboreel.diffing.compare_streams import StreamsJudge
-from roboreel.diffing.diff_report import Difference, Ledger
+from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.diffing.side import Side
 from roboreel.errors import StorageError
 
@@ -14,7 +14,7 @@ from roboreel.errors import StorageError
 class VideosJudge:
     """Compares the videos of two datasets, camera by camera."""
 
-    def __init__(self, first: Side, second: Side, ledger: Ledger, *, decode: bool) -> None:
+    def __init__(self, first: Side, second: Side, ledger: DiffLedger, *, decode: bool) -> None:
         self._sides, self._ledger, self._decode = (first, second), ledger, decode
 
     def compare(self, episodes: int) -> None:
@@ -49,7 +49,7 @@ class VideosJudge:
             if not self._decode:
                 self._packets(pair[0], pair[1], episode, first.camera)
         if self._decode:
-            for episode, side, error in compare_pictures(first, second, sound, self._ledger):
+            for episode, side, error in compare_frames(first, second, sound, self._ledger):
                 self._broken(side, episode, error)
         tell_misplaced(*self._sides, first.camera, self._ledger)
 
@@ -79,7 +79,7 @@ class VideosJudge:
         self._ledger.differs(found, fold=camera.side.called)
 
 
-def tell_misplaced(first: Side, second: Side, camera: str, ledger: Ledger) -> None:
+def tell_misplaced(first: Side, second: Side, camera: str, ledger: DiffLedger) -> None:
     """Tell where documents and files of a side disagree; it counts where only the second's do."""
     for side in (first, second):
         for (episode, what), message in sorted(side.misplaced.items()):

@@ -20,7 +20,7 @@ from roboreel.diffing.compare_files import compare_files
 from roboreel.diffing.compare_rows import RowsJudge
 from roboreel.diffing.compare_stats import compare_statistics
 from roboreel.diffing.compare_videos import VideosJudge, tell_misplaced
-from roboreel.diffing.diff_report import Difference, DiffReport, FirstFoundError, Ledger
+from roboreel.diffing.diff_report import Difference, DiffLedger, DiffReport, FirstFoundError
 from roboreel.diffing.side import Side
 from roboreel.errors import UsageError
 from roboreel.format.feature import INDEX_DTYPES
@@ -76,7 +76,7 @@ def diff(
         chosen=chosen[1],
     )
     _check_names(first, second)
-    ledger = Ledger(first_only=first_only)
+    ledger = DiffLedger(first_only=first_only)
     before = [_seen(side.dataset) for side in (first, second)]
     with contextlib.suppress(FirstFoundError):
         _compare(first, second, ledger, decode=decode)
@@ -92,7 +92,7 @@ def _seen(dataset: Dataset) -> dict[str, Stamped | None]:
     return {**{n: s for n, s in found if isinstance(s, FileStat)}, **dataset.documents}
 
 
-def _compare(first: Side, second: Side, ledger: Ledger, *, decode: bool) -> None:
+def _compare(first: Side, second: Side, ledger: DiffLedger, *, decode: bool) -> None:
     episodes = min(len(first.place), len(second.place))
     whole = first.chosen is None
     if whole:
@@ -121,7 +121,7 @@ def _compare(first: Side, second: Side, ledger: Ledger, *, decode: bool) -> None
     ledger.done("cameras", "streams", "places", "pictures" if decode else "packets", "broken")
 
 
-def _ranges(first: Side, second: Side, ledger: Ledger) -> None:
+def _ranges(first: Side, second: Side, ledger: DiffLedger) -> None:
     """Ranges of rows of the whole dataset, which v3.0 states beside the lengths, and rows of no episode."""
     told = [side.contradiction_of_ranges() for side in (first, second)]
     for side, what in zip((first, second), told, strict=True):

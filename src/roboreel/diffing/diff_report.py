@@ -145,7 +145,7 @@ class FirstFoundError(Exception):
     """Ends a comparison that was asked for the first difference only."""
 
 
-class Ledger:
+class DiffLedger:
     """Grows while two datasets are compared; what is alike is folded into its first place."""
 
     def __init__(self, *, first_only: bool) -> None:

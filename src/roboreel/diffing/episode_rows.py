@@ -63,7 +63,7 @@ class EpisodeRows:
         side.rows[episode] = place[1] - place[0]
         return place
 
-    def pieces(self, start: int, stop: int) -> Iterator[pa.RecordBatch]:
+    def slices(self, start: int, stop: int) -> Iterator[pa.RecordBatch]:
         """The rows `[start, stop)` of the file located last, in pieces of one row group or less."""
         assert self._open is not None
         ends, at = self._group_ends, start

@@ -8,13 +8,13 @@ from typing import get_args
 
 import pyarrow as pa
 
-from roboreel.edit.episode_slices import joined_pieces
-from roboreel.edit.feature_mismatch import Difference, differences, widest
+from roboreel.edit.episode_slices import joined_slices
+from roboreel.edit.feature_mismatch import FeatureMismatch, differences, widest
 from roboreel.edit.features import removed, renamed
 from roboreel.edit.selection import listed
 from roboreel.edit.targets import names_in
 from roboreel.edit.verbs import Verbs
-from roboreel.edit.view import Source, Unlike, View
+from roboreel.edit.view import FeaturePolicy, Source, View
 from roboreel.errors import UsageError
 from roboreel.format.feature import Feature, arrow_type
 from roboreel.format.model import with_features
@@ -25,7 +25,7 @@ MASK = "{}_mask"
 def concat(
     parts: Sequence[Verbs],
     *,
-    features: Unlike = "strict",
+    features: FeaturePolicy = "strict",
     rename: Mapping[str, str] | None = None,
     allow_missing: Iterable[str] = (),
 ) -> View:
@@ -46,8 +46,10 @@ def concat(
     Raises:
         UsageError: there are no parts, or they do not go together; names every difference.
     """
-    if features not in get_args(Unlike):
-        raise UsageError(f"features is {features!r}, expected one of {listed(get_args(Unlike))}")
+    if features not in get_args(FeaturePolicy):
+        raise UsageError(
+            f"features is {features!r}, expected one of {listed(get_args(FeaturePolicy))}"
+        )
     views = [_named(part.as_view(), rename or {}) for part in parts]
     if not views:
         raise UsageError("there is nothing to put together")
@@ -79,11 +81,11 @@ def _joined(views: Sequence[View]) -> View:
     return replace(
         views[0],
         sources=tuple(source for view in views for source in view.sources),
-        pieces=joined_pieces([view.pieces for view in views], firsts),
+        slices=joined_slices([view.slices for view in views], firsts),
         masks=masks,
         left_out=tuple(dict.fromkeys(one for view in views for one in view.left_out)),
         recomputed=frozenset().union(*(view.recomputed for view in views)),
-        every_picture=any(view.every_picture for view in views),
+        every_frame=any(view.every_frame for view in views),
         quantiles=tuple(sorted({share for view in views for share in view.quantiles})),
         edited=True,
         provenance=True,
@@ -134,7 +136,7 @@ def _require_one_form(views: Sequence[View]) -> None:
             raise UsageError("put datasets together first, then encode their cameras")
 
 
-def _common(view: View, found: Sequence[Difference]) -> View:
+def _common(view: View, found: Sequence[FeatureMismatch]) -> View:
     known = {name for source in view.sources for name in source.model.info.features}
     reasons: dict[str, str] = {}
     for one in found:
@@ -144,7 +146,7 @@ def _common(view: View, found: Sequence[Difference]) -> View:
     return removed(view, reasons, reasons) if reasons else view
 
 
-def _padded(views: Sequence[View], found: Sequence[Difference]) -> list[View]:
+def _padded(views: Sequence[View], found: Sequence[FeatureMismatch]) -> list[View]:
     """The views with every feature in each, and masks."""
     stuck = [one for one in found if not one.can_be_filled]
     if stuck:

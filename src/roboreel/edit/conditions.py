@@ -33,7 +33,7 @@ def chosen(
     if episodes is None and task is None and min_frames is None and max_frames is None:
         raise UsageError("say which episodes: by number, task or length")
     require_tasks_from(tasks_from, "--task (task=)", is_given=task is not None)
-    found = np.ones(len(view.pieces), dtype=np.bool_)
+    found = np.ones(len(view.slices), dtype=np.bool_)
     if episodes is not None:
         found &= False
         found[places(view, episodes)] = True

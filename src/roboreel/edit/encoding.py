@@ -54,7 +54,7 @@ class Encoding:
 
     def __post_init__(self) -> None:
         _require(self.vcodec in VCODECS, "vcodec", self.vcodec, f"one of {', '.join(VCODECS)}")
-        pixels = self.pix_fmt is None or _is_text(self.pix_fmt)
+        pixels = self.pix_fmt is None or _is_string(self.pix_fmt)
         _require(pixels, "pix_fmt", self.pix_fmt, "a pixel format such as yuv420p")
         _require(self.g is None or _is_whole(self.g, 1), "g", self.g, "frames, 1 or more")
         known = self.crf is None or (_is_number(self.crf) and 0 <= self.crf <= 63)
@@ -64,7 +64,7 @@ class Encoding:
         fast = _is_whole(self.fast_decode, 0) and self.fast_decode <= 2
         _require(fast, "fast_decode", self.fast_decode, "0, 1 or 2")
         for name, value in self.extra_options.items():
-            sound = _is_text(name) and (_is_text(value) or _is_number(value))
+            sound = _is_string(name) and (_is_string(value) or _is_number(value))
             _require(sound, f"extra option '{name}'", value, "a text or a number")
         if self.size is not None:
             _require_size(self.size, self.pix_fmt or "")
@@ -177,7 +177,7 @@ def _preset(encoding: Encoding) -> int | str | None:
     return _SVT_PRESET if svt and encoding.preset is None else encoding.preset
 
 
-def _is_text(value: object) -> bool:
+def _is_string(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 

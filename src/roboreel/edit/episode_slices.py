@@ -19,16 +19,16 @@ class Retask:
 
     every: str | None = None
     """The one task that all rows get; None where texts are replaced one by one."""
-    texts: tuple[tuple[str, str], ...] = ()
+    strings: tuple[tuple[str, str], ...] = ()
     """(old text, new one); others stay."""
 
     def of(self, text: str) -> str:
         """The text that takes another's place."""
-        return self.every if self.every is not None else dict(self.texts).get(text, text)
+        return self.every if self.every is not None else dict(self.strings).get(text, text)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pieces:
+class EpisodeSlices:
     """Stretches of episodes; each becomes an episode of the result. Arrays are aligned."""
 
     source: Int64
@@ -45,13 +45,13 @@ class Pieces:
     def __len__(self) -> int:
         return len(self.row)
 
-    def take(self, positions: Sequence[int] | Int64) -> Pieces:
+    def take(self, positions: Sequence[int] | Int64) -> EpisodeSlices:
         """Some of them, in another order."""
         at = np.asarray(positions, dtype=np.int64)
         arrays = (self.source[at], self.row[at], self.start[at], self.stop[at])
-        return Pieces(*arrays, tuple(self.retasked[n] for n in at.tolist()))
+        return EpisodeSlices(*arrays, tuple(self.retasked[n] for n in at.tolist()))
 
-    def cut(self, position: int, start: int, stop: int | None) -> Pieces:
+    def cut(self, position: int, start: int, stop: int | None) -> EpisodeSlices:
         """With one of them narrowed to its frames `[start, stop)`, counted within it; None: to its end."""
         starts, stops = self.start.copy(), self.stop.copy()
         starts[position] = self.start[position] + start
@@ -59,7 +59,7 @@ class Pieces:
             stops[position] = self.start[position] + stop
         return replace(self, start=starts, stop=stops)
 
-    def retask(self, changes: Mapping[int, Retask]) -> Pieces:
+    def retask(self, changes: Mapping[int, Retask]) -> EpisodeSlices:
         """With changes of tasks, by position."""
         chains = list(self.retasked)
         for position, change in changes.items():
@@ -67,10 +67,10 @@ class Pieces:
         return replace(self, retasked=tuple(chains))
 
 
-def whole_pieces(rows: Int64, *, source: int = 0) -> Pieces:
+def whole_slices(rows: Int64, *, source: int = 0) -> EpisodeSlices:
     """Whole episodes of one dataset, by their rows in its table of episodes."""
     count = len(rows)
-    return Pieces(
+    return EpisodeSlices(
         source=np.full(count, source, dtype=np.int64),
         row=np.asarray(rows, dtype=np.int64),
         start=np.zeros(count, dtype=np.int64),
@@ -79,9 +79,9 @@ def whole_pieces(rows: Int64, *, source: int = 0) -> Pieces:
     )
 
 
-def joined_pieces(parts: Sequence[Pieces], first_sources: Sequence[int]) -> Pieces:
+def joined_slices(parts: Sequence[EpisodeSlices], first_sources: Sequence[int]) -> EpisodeSlices:
     """One after another; the sources of each are counted on from `first_sources`."""
-    return Pieces(
+    return EpisodeSlices(
         source=np.concatenate(
             [part.source + at for part, at in zip(parts, first_sources, strict=True)]
         ),

@@ -13,7 +13,7 @@ from roboreel.format.feature import INDEX_DTYPES, Feature, arrow_type
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class FeatureMismatch:
     """A feature that two datasets do not have alike."""
 
     name: str
@@ -25,9 +25,9 @@ class Difference:
         return f"'{self.name}': {self.message}"
 
 
-def differences(sources: Sequence[Source]) -> list[Difference]:
+def differences(sources: Sequence[Source]) -> list[FeatureMismatch]:
     """In what the features of datasets differ from those of the first that has them."""
-    found: list[Difference] = []
+    found: list[FeatureMismatch] = []
     names = dict.fromkeys(n for source in sources for n in source.model.info.features)
     for name in names:
         if name not in INDEX_DTYPES:
@@ -41,7 +41,7 @@ def widest(name: str, sources: Sequence[Source]) -> Feature:
     return max(declared, key=lambda feature: feature.shape)
 
 
-def _of_feature(name: str, sources: Sequence[Source]) -> list[Difference]:
+def _of_feature(name: str, sources: Sequence[Source]) -> list[FeatureMismatch]:
     having = [source for source in sources if _has(source, name)]
     if not having:
         return []  # no file has it anywhere: told, or refused, when a plan is made
@@ -54,25 +54,25 @@ def _of_feature(name: str, sources: Sequence[Source]) -> list[Difference]:
             has = "has it" if theirs is None else "has its videos"
             message = f"'{first.dataset.url}' {has}, '{source.dataset.url}' does not"
             fillable = ours.is_numeric or ours.dtype == "string"
-            found.append(Difference(name, message, fillable and not ours.is_camera))
+            found.append(FeatureMismatch(name, message, fillable and not ours.is_camera))
             continue
-        said = _unlike(ours, theirs)
+        said = _mismatch(ours, theirs)
         if said is not None:
             where = f" in '{first.dataset.url}' and '{source.dataset.url}'"
-            found.append(Difference(name, said[0] + where, said[1]))
+            found.append(FeatureMismatch(name, said[0] + where, said[1]))
     return found
 
 
 def _has(source: Source, name: str) -> bool:
     """True where a dataset declares a feature, and videos of it are there if it is stored as video."""
     feature = source.model.info.features.get(name)
-    if feature is None or not feature.is_video or name in source.clips:
+    if feature is None or not feature.is_video or name in source.external_videos:
         return feature is not None
     missing = source.dataset.model.missing_cameras
     return name not in {source.renamed.get(camera, camera) for camera in missing}
 
 
-def _unlike(ours: Feature, theirs: Feature) -> tuple[str, bool] | None:
+def _mismatch(ours: Feature, theirs: Feature) -> tuple[str, bool] | None:
     """In what two declarations differ, and whether zeros can make up for it; None where they do not."""
     if ours.is_camera or theirs.is_camera:
         if ours.dtype != theirs.dtype:

@@ -199,7 +199,10 @@ def _source_renamed(source: Source, names: Mapping[str, str]) -> Source:
         model=with_features(source.model, features, names),
         renamed={old: new for old, new in in_files.items() if old != new},
         supplied={names.get(name, name): column for name, column in source.supplied.items()},
-        clips={names.get(name, name): clips for name, clips in source.clips.items()},
+        external_videos={
+            names.get(name, name): external_videos
+            for name, external_videos in source.external_videos.items()
+        },
         filled={names.get(name, name): type_ for name, type_ in source.filled.items()},
     )
 
@@ -213,7 +216,11 @@ def _source_without(source: Source, gone: Sequence[str]) -> Source:
         renamed={old: new for old, new in source.renamed.items() if new not in gone},
         removed=source.removed | {in_files[name] for name in gone if name in in_files},
         supplied={name: c for name, c in source.supplied.items() if name not in gone},
-        clips={name: clips for name, clips in source.clips.items() if name not in gone},
+        external_videos={
+            name: external_videos
+            for name, external_videos in source.external_videos.items()
+            if name not in gone
+        },
         filled={name: type_ for name, type_ in source.filled.items() if name not in gone},
     )
 
@@ -232,12 +239,12 @@ def _source_with(source: Source, feature: Feature, column: pa.ChunkedArray) -> S
 
 def _spread(view: View, number: int, column: pa.ChunkedArray, lengths: Int64) -> pa.ChunkedArray:
     """A value for each row of one source: those of the view's rows at their places, null elsewhere."""
-    pieces, starts = view.pieces, np.cumsum(lengths) - lengths
+    slices, starts = view.slices, np.cumsum(lengths) - lengths
     own = view.sources[number].model.episodes[LENGTH].to_numpy()
     first = np.cumsum(own) - own
-    here = np.flatnonzero(pieces.source == number)
+    here = np.flatnonzero(slices.source == number)
     places = sorted(
-        (int(first[pieces.row[at]] + pieces.start[at]), int(starts[at]), int(lengths[at]))
+        (int(first[slices.row[at]] + slices.start[at]), int(starts[at]), int(lengths[at]))
         for at in here.tolist()
     )
     chunks: list[pa.ChunkedArray] = []

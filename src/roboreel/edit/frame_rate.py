@@ -9,19 +9,19 @@ import numpy as np
 from roboreel.types import Int64
 
 
-def taken_count(stretch: int, step: Fraction) -> int:
+def taken_count(row_range: int, step: Fraction) -> int:
     """How many rows of the result a stretch of the input gives.
 
     Row *k* of the result stands at the time of *k* · `step` rows of the input; it is there as long as that
     lies before the end of the stretch's last row.
     """
-    return stretch if step == 1 else max(1, -(-stretch * step.denominator // step.numerator))
+    return row_range if step == 1 else max(1, -(-row_range * step.denominator // step.numerator))
 
 
-def taken_frames(count: int, stretch: int, step: Fraction) -> Int64:
+def taken_frames(count: int, row_range: int, step: Fraction) -> Int64:
     """(count,) the row of the input for each row of the result: the nearest in time, the earlier of two."""
     if step == 1:
         return np.arange(count, dtype=np.int64)
     twice = 2 * np.arange(count, dtype=np.int64) * step.numerator
     nearest = -((step.denominator - twice) // (2 * step.denominator))
-    return np.minimum(nearest, stretch - 1)
+    return np.minimum(nearest, row_range - 1)

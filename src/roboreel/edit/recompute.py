@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from roboreel.edit.relative_actions import RelativeActions, relative_components
-from roboreel.edit.stats_profile import Like
+from roboreel.edit.stats_profile import StatsProfile
 from roboreel.errors import UsageError
 from roboreel.format.depth import has_camera_stats
 from roboreel.stats.feature_stats import quantile_name
@@ -25,7 +25,7 @@ def recomputed(
     *,
     relative: RelativeActions | None,
     quantiles: Iterable[float],
-    like: Like | None,
+    like: StatsProfile | None,
 ) -> View:
     """The view with statistics of these features measured anew in all episodes."""
     _require_choice(cameras)
@@ -38,14 +38,14 @@ def recomputed(
         raise UsageError(f"the statistics of '{name}' cannot be recomputed: {_why(name, view)}")
     if not wanted:
         raise UsageError("there is no feature to recompute statistics of")
-    if like is not None and like not in get_args(Like):
-        raise UsageError(f"like is '{like}', expected one of {', '.join(get_args(Like))}")
+    if like is not None and like not in get_args(StatsProfile):
+        raise UsageError(f"like is '{like}', expected one of {', '.join(get_args(StatsProfile))}")
     if relative is not None:
         relative_components(relative, known)
     return replace(
         view,
         recomputed=view.recomputed | wanted,
-        every_picture=cameras == "all",
+        every_frame=cameras == "all",
         relative=relative or view.relative,
         quantiles=_with_further(view.quantiles, quantiles),
         like=like or view.like,

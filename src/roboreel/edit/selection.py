@@ -25,20 +25,20 @@ _SHOWN, _SHOWN_RANGES = 20, 5
 def numbers_of(view: View) -> Int64:
     """(n,) what its episodes are called: the dataset's own numbers until the view is edited, then places."""
     if view.edited or len(view.sources) > 1:
-        return np.arange(len(view.pieces), dtype=np.int64)
-    numbers: Int64 = view.model.episodes[EPISODE].to_numpy()[view.pieces.row]
+        return np.arange(len(view.slices), dtype=np.int64)
+    numbers: Int64 = view.model.episodes[EPISODE].to_numpy()[view.slices.row]
     return numbers
 
 
 def lengths_of(view: View) -> Int64:
     """(n,) frames of each episode of a view, by the documents, at the sources' frame rate."""
-    pieces = view.pieces
-    whole = np.zeros(len(pieces), dtype=np.int64)
+    slices = view.slices
+    whole = np.zeros(len(slices), dtype=np.int64)
     for number, source in enumerate(view.sources):
-        here = pieces.source == number
-        whole[here] = source.model.episodes[LENGTH].to_numpy()[pieces.row[here]]
-    stop = np.where(pieces.stop == END, whole, pieces.stop)
-    return np.asarray(stop - pieces.start, dtype=np.int64)
+        here = slices.source == number
+        whole[here] = source.model.episodes[LENGTH].to_numpy()[slices.row[here]]
+    stop = np.where(slices.stop == END, whole, slices.stop)
+    return np.asarray(stop - slices.start, dtype=np.int64)
 
 
 def places(view: View, episodes: Iterable[int]) -> Int64:
@@ -61,10 +61,10 @@ def places(view: View, episodes: Iterable[int]) -> Int64:
     return np.array([place_of[number] for number in wanted], dtype=np.int64)
 
 
-def places_or_all(view: View, episodes: Iterable[int] | None) -> Int64:
+def positions_or_all(view: View, episodes: Iterable[int] | None) -> Int64:
     """Positions of episodes in a view, by their numbers; by default of all: see `places`."""
     if episodes is None:
-        return np.arange(len(view.pieces), dtype=np.int64)
+        return np.arange(len(view.slices), dtype=np.int64)
     return places(view, episodes)
 
 
@@ -76,13 +76,13 @@ def kept(view: View, positions: Int64) -> View:
     """
     if not len(positions):
         raise UsageError("no episode would be left")
-    return view.having(pieces=view.pieces.take(positions), splits=None)
+    return view.having(slices=view.slices.take(positions), splits=None)
 
 
 def reordered(view: View, order: Sequence[int]) -> View:
     """The view with its episodes in another order: see `Verbs.reorder`."""
     positions = places(view, order)
-    missing = set(range(len(view.pieces))) - set(positions.tolist())
+    missing = set(range(len(view.slices))) - set(positions.tolist())
     if missing:
         numbers = numbers_of(view)[sorted(missing)].tolist()
         raise UsageError(f"the order leaves out episode {listed(numbers)}: name every one once")
@@ -95,7 +95,7 @@ def trimmed(view: View, frames: Mapping[int, FrameRange]) -> View:
         raise UsageError("say which frames of which episodes to keep")
     if view.fps is not None:
         raise UsageError("trim before resampling: frames are counted at the rate of the source")
-    positions, lengths, pieces = places(view, frames), lengths_of(view), view.pieces
+    positions, lengths, slices = places(view, frames), lengths_of(view), view.slices
     outside = []
     for position, (number, span) in zip(positions.tolist(), frames.items(), strict=True):
         start, stop = _span(number, span)
@@ -106,11 +106,11 @@ def trimmed(view: View, frames: Mapping[int, FrameRange]) -> View:
                 f"episode {number} has {length} frames, 0:{length}: {said} is not a part of it"
             )
         elif (start, stop) not in ((0, length), (0, None)):
-            pieces = pieces.cut(position, start, stop)
+            slices = slices.cut(position, start, stop)
     if outside:
         more = len(outside) - _SHOWN_RANGES
         raise UsageError("; ".join(outside[:_SHOWN_RANGES]) + (f"; and {more} more" * (more > 0)))
-    return view.having(pieces=pieces)
+    return view.having(slices=slices)
 
 
 def _whole(number: object, what: str = "the number of an episode") -> int:

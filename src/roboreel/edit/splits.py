@@ -49,7 +49,7 @@ def divided(
             listed[name] = part
         else:
             shares[name] = _share(name, part)
-    order = np.arange(len(view.pieces), dtype=np.int64)
+    order = np.arange(len(view.slices), dtype=np.int64)
     if shares and listed:
         raise UsageError("give either a fraction for every part, or episodes for every part")
     if shares:
@@ -168,7 +168,7 @@ def _refuse_overlap(view: View, parts: Mapping[str, Int64]) -> None:
             other = owner.setdefault(place, name)
             if other != name:
                 raise UsageError(f"episode {numbers[place]} is in '{other}' and in '{name}'")
-    missing = sorted(set(range(len(view.pieces))) - set(owner))
+    missing = sorted(set(range(len(view.slices))) - set(owner))
     if missing:
         shown = ", ".join(str(numbers[place]) for place in missing[:20])
         raise UsageError(

@@ -12,7 +12,7 @@ from roboreel.errors import Problem
 from roboreel.format.feature import Feature
 from roboreel.types import Bools, Int64
 
-Like: TypeAlias = Literal["lerobot-0.3.3", "lerobot-0.6.1"]
+StatsProfile: TypeAlias = Literal["lerobot-0.3.3", "lerobot-0.6.1"]
 
 _INDEX_LIKE = ("frame_index", "episode_index", "task_index")
 """Whole numbers so small beside their spread that float64 squares of them lose nothing."""
@@ -26,34 +26,42 @@ class ReleaseRule:
 
     every_pixel: bool
     """True: all pixels of its pictures count. False: large pictures are thinned."""
-    every_table_picture: bool
+    every_table_image: bool
     """True: all pictures of a column count. False: a sample, as of videos."""
     rgb_tables: bool
     """True: grey pictures of tables have three channels, as those of videos always do."""
-    narrow: bool
+    per_last_axis: bool
     """True: matrices are described per column of their last axis. False: entry by entry."""
-    binned: bool
+    histogram_quantiles: bool
     """True: quantiles are read off histograms of 5,000 bins."""
 
 
-RULES: Mapping[Like, ReleaseRule] = {
+RULES: Mapping[StatsProfile, ReleaseRule] = {
     "lerobot-0.3.3": ReleaseRule(
-        every_pixel=True, every_table_picture=True, rgb_tables=False, narrow=False, binned=False
+        every_pixel=True,
+        every_table_image=True,
+        rgb_tables=False,
+        per_last_axis=False,
+        histogram_quantiles=False,
     ),
     "lerobot-0.6.1": ReleaseRule(
-        every_pixel=False, every_table_picture=False, rgb_tables=True, narrow=True, binned=True
+        every_pixel=False,
+        every_table_image=False,
+        rgb_tables=True,
+        per_last_axis=True,
+        histogram_quantiles=True,
     ),
 }
 """Of 0.3.3 that of its converter to v2.1; of 0.6.1 that of its recorder."""
 
 
-def rule_of(like: Like | None) -> ReleaseRule | None:
+def rule_of(like: StatsProfile | None) -> ReleaseRule | None:
     """The rule of a release; None where none is followed."""
     return None if like is None else RULES[like]
 
 
 def not_followed(
-    like: Like, features: Mapping[str, Feature], lengths: Int64, *, sampled: bool
+    like: StatsProfile, features: Mapping[str, Feature], lengths: Int64, *, sampled: bool
 ) -> Iterator[Problem]:
     """Where that release is wrong, and so is not followed: a note per feature and kind.
 
@@ -109,8 +117,8 @@ def _of_061(feature: Feature, lengths: Int64, everywhere: Bools, sampled: bool) 
 
 def _sum_type(dtype: str) -> str:
     """The type that 0.6.1 sums numbers of a type in."""
-    narrow = np.dtype(dtype if dtype in np.sctypeDict else np.float64)
-    return str(np.result_type(narrow, np.float32))
+    per_last_axis = np.dtype(dtype if dtype in np.sctypeDict else np.float64)
+    return str(np.result_type(per_last_axis, np.float32))
 
 
 def _far_from_zero(lengths: Int64) -> Bools:
@@ -120,7 +128,7 @@ def _far_from_zero(lengths: Int64) -> Bools:
     return np.asarray((lengths > 1) & (starts > _EXACT_RATIO * spread))
 
 
-def _note(like: Like, column: str, why: str, where: Bools, action: str) -> Problem:
+def _note(like: StatsProfile, column: str, why: str, where: Bools, action: str) -> Problem:
     rows = np.flatnonzero(where)
     if len(rows) == len(where):
         which = "all episodes" if len(rows) > 1 else "the episode"

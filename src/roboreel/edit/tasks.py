@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 TasksFrom: TypeAlias = Literal["rows", "episodes"]
 """What counts where an episode lists other tasks than its rows have: the rows, or the list."""
 
-_Texts: TypeAlias = Sequence[Sequence[str]]
+_Strings: TypeAlias = Sequence[Sequence[str]]
 
 
 def tasks_of(view: View) -> list[list[str]]:
     """(n,) texts of the tasks that each episode lists."""
-    return _of_pieces(view, [s.model.episodes[TASKS].to_pylist() for s in view.sources])
+    return _of_slices(view, [s.model.episodes[TASKS].to_pylist() for s in view.sources])
 
 
 def tasks_by_rows(view: View) -> list[list[str]]:
@@ -30,19 +30,19 @@ def tasks_by_rows(view: View) -> list[list[str]]:
     Where an episode has several, those that it lists come first, in the order of its list. Reads the
     rows' `task_index`.
     """
-    by_rows = _of_pieces(view, [source.dataset.tasks_of_rows() for source in view.sources])
+    by_rows = _of_slices(view, [source.dataset.tasks_of_rows() for source in view.sources])
     found = []
-    for own, texts in zip(tasks_of(view), by_rows, strict=True):
-        first = [text for text in own if text in texts]
-        found.append([*first, *(text for text in texts if text not in first)] or own)
+    for own, strings in zip(tasks_of(view), by_rows, strict=True):
+        first = [text for text in own if text in strings]
+        found.append([*first, *(text for text in strings if text not in first)] or own)
     return found
 
 
-def retold(texts: Sequence[str], chain: Sequence[Retask]) -> list[str]:
+def retold(strings: Sequence[str], chain: Sequence[Retask]) -> list[str]:
     """Texts after changes of tasks, each once."""
     for change in chain:
-        texts = [change.of(text) for text in texts]
-    return list(dict.fromkeys(texts))
+        strings = [change.of(text) for text in strings]
+    return list(dict.fromkeys(strings))
 
 
 def having_task(view: View, task: str, tasks_from: TasksFrom | None) -> list[bool]:
@@ -52,9 +52,9 @@ def having_task(view: View, task: str, tasks_from: TasksFrom | None) -> list[boo
         UsageError: no episode has it.
         PlanError: lists and rows choose other episodes, and `tasks_from` does not say which counts.
     """
-    texts = _settled(view, tasks_from, lambda own: task in own)
-    require_tasks(texts, [task])
-    return [task in own for own in texts]
+    strings = _resolved(view, tasks_from, lambda own: task in own)
+    require_tasks(strings, [task])
+    return [task in own for own in strings]
 
 
 def first_tasks(view: View, tasks_from: TasksFrom | None) -> list[str | None]:
@@ -64,14 +64,14 @@ def first_tasks(view: View, tasks_from: TasksFrom | None) -> list[str | None]:
         PlanError: a list begins with a task that the rows do not have, and `tasks_from` does not say
             which counts.
     """
-    texts = _settled(view, tasks_from, lambda own: own[:1])
-    return [own[0] if own else None for own in texts]
+    strings = _resolved(view, tasks_from, lambda own: own[:1])
+    return [own[0] if own else None for own in strings]
 
 
 def tasks_of_both(view: View) -> list[tuple[list[str], list[str]]]:
     """(n,) the tasks that each episode lists, and those of its rows: see `tasks_by_rows`."""
-    texts = tasks_of(view)
-    return list(zip(texts, tasks_by_rows(view) if _can_differ(view) else texts, strict=True))
+    strings = tasks_of(view)
+    return list(zip(strings, tasks_by_rows(view) if _can_differ(view) else strings, strict=True))
 
 
 def tasks_told(view: View, tasks_from: TasksFrom | None) -> list[list[str]]:
@@ -101,28 +101,30 @@ def retasked(
     if every is None and not replacing and not episodes:
         raise UsageError("say which tasks to set")
     for text in [every, *replacing.values(), *episodes.values()]:
-        if text is not None and not _is_text(text):
+        if text is not None and not _is_string(text):
             raise UsageError(f"a task needs a text: {text!r} is none")
     require_tasks_from(tasks_from, "--replace (replacing=)", is_given=bool(replacing))
-    texts: _Texts = [()] * len(view.pieces)
+    strings: _Strings = [()] * len(view.slices)
     single = dict(zip(places(view, episodes).tolist(), episodes.values(), strict=True))
     if replacing:
-        texts = _settled(view, tasks_from, lambda own: {text for text in own if text in replacing})
-        require_tasks(texts, replacing)
+        strings = _resolved(
+            view, tasks_from, lambda own: {text for text in own if text in replacing}
+        )
+        require_tasks(strings, replacing)
     changes: dict[int, Retask] = {}
-    for place, own in enumerate(texts):
+    for place, own in enumerate(strings):
         if place in single:
             changes[place] = Retask(every=single[place])
         elif any(text in replacing for text in own):
-            changes[place] = Retask(texts=tuple(replacing.items()))
+            changes[place] = Retask(strings=tuple(replacing.items()))
         elif every is not None:
             changes[place] = Retask(every=every)
-    return view.having(pieces=view.pieces.retask(changes))
+    return view.having(slices=view.slices.retask(changes))
 
 
-def require_tasks(texts: _Texts, wanted: Iterable[str]) -> None:
+def require_tasks(strings: _Strings, wanted: Iterable[str]) -> None:
     """Raise `UsageError` where no episode has a task."""
-    known = list(dict.fromkeys(text for own in texts for text in own))
+    known = list(dict.fromkeys(text for own in strings for text in own))
     unknown = [text for text in wanted if text not in known]
     if unknown:
         raise UsageError(f"no episode has the task {listed(unknown)}: there are {listed(known)}")
@@ -139,7 +141,7 @@ def require_tasks_from(
         raise UsageError(f"tasks_from is '{tasks_from}', expected one of {choices}")
 
 
-def _settled(
+def _resolved(
     view: View, tasks_from: TasksFrom | None, chosen: Callable[[Sequence[str]], object]
 ) -> list[list[str]]:
     """(n,) texts of each episode, by what counts; where nothing is said, `chosen` of both must agree."""
@@ -170,7 +172,7 @@ def _refuse(
         for at in differing
     ]
     raise PlanError(
-        f"{len(differing)} of {len(view.pieces)} episodes list other tasks than their rows have: say"
+        f"{len(differing)} of {len(view.slices)} episodes list other tasks than their rows have: say"
         " which counts, with --tasks-from rows or --tasks-from episodes (Python: tasks_from=)",
         problems,
     )
@@ -179,23 +181,23 @@ def _refuse(
 def _can_differ(view: View) -> bool:
     """False where there is but one task, which every episode lists: rows are not read then."""
     for source in view.sources:
-        texts = list(dict.fromkeys(source.model.tasks.values()))
+        strings = list(dict.fromkeys(source.model.tasks.values()))
         column = source.model.episodes[TASKS].to_pylist()
-        if len(texts) != 1 or any(own != texts for own in column):
+        if len(strings) != 1 or any(own != strings for own in column):
             return True
     return False
 
 
-def _of_pieces(view: View, own: Sequence[_Texts]) -> list[list[str]]:
+def _of_slices(view: View, own: Sequence[_Strings]) -> list[list[str]]:
     """(n,) texts by piece, from those of each source's episodes, after changes of tasks."""
-    pieces = view.pieces
+    slices = view.slices
     return [
         retold(own[source][row], chain)
         for source, row, chain in zip(
-            pieces.source.tolist(), pieces.row.tolist(), pieces.retasked, strict=True
+            slices.source.tolist(), slices.row.tolist(), slices.retasked, strict=True
         )
     ]
 
 
-def _is_text(text: object) -> bool:
+def _is_string(text: object) -> bool:
     return isinstance(text, str) and bool(text.strip())

@@ -22,7 +22,7 @@ from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.selection import FrameRange
 from roboreel.edit.standstill import StillSuggestion
-from roboreel.edit.stats_profile import Like
+from roboreel.edit.stats_profile import StatsProfile
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.edit.tasks import TasksFrom, retasked
 from roboreel.errors import UsageError
@@ -116,7 +116,7 @@ class Verbs(Dividing):
             UsageError: there is no such feature or episode, or one never moves.
         """
         view = self.as_view()
-        places = selection.places_or_all(view, episodes)
+        places = selection.positions_or_all(view, episodes)
         return selection.trimmed(view, still.moving(view, feature, most, places))
 
     def suggest_still(
@@ -135,7 +135,7 @@ class Verbs(Dividing):
             UsageError: there is no such feature or episode.
         """
         view = self.as_view()
-        return still.suggested(view, feature, selection.places_or_all(view, episodes))
+        return still.suggested(view, feature, selection.positions_or_all(view, episodes))
 
     def reorder(self, order: Sequence[int]) -> View:
         """Put the episodes into another order.
@@ -155,7 +155,7 @@ class Verbs(Dividing):
             UsageError: the seed is no whole number from 0 on.
         """
         view = self.as_view()
-        order = splits.random_order(len(view.pieces), seed)
+        order = splits.random_order(len(view.slices), seed)
         return selection.kept(view, order)
 
     def rename(self, names: Mapping[str, str]) -> View:
@@ -236,7 +236,7 @@ class Verbs(Dividing):
         cameras: CameraChoice = "sample",
         relative_actions: RelativeActions | None = None,
         quantiles: Iterable[float] = (),
-        like: Like | None = None,
+        like: StatsProfile | None = None,
     ) -> View:
         """Measure the statistics of features anew in all episodes, whatever is stored.
 

@@ -11,17 +11,17 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.encoding import Encoding, Reencoding
-from roboreel.edit.episode_slices import Pieces, whole_pieces
+from roboreel.edit.episode_slices import EpisodeSlices, whole_slices
 from roboreel.edit.losses import LeftOut
 from roboreel.edit.relative_actions import RelativeActions
-from roboreel.edit.stats_profile import Like
+from roboreel.edit.stats_profile import StatsProfile
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend
 from roboreel.edit.verbs import Verbs
 from roboreel.format.model import Model
 from roboreel.format.version import FormatVersion
 from roboreel.stats.feature_stats import QUANTILES
 
-Unlike: TypeAlias = Literal["strict", "common", "pad"]
+FeaturePolicy: TypeAlias = Literal["strict", "common", "pad"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class Opened(Protocol):
         ...
 
     def rows(
-        self, stretches: Iterable[tuple[int, int, int]], columns: Sequence[str] | None = None
+        self, row_ranges: Iterable[tuple[int, int, int]], columns: Sequence[str] | None = None
     ) -> Iterator[pa.Table]:
         """Reads rows of stretches of episodes: for the verbs that need values."""
         ...
@@ -92,7 +92,7 @@ class Opened(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Clips:
+class ExternalVideos:
     """Videos that are to become a camera."""
 
     folder: str
@@ -114,7 +114,7 @@ class Source:
     """Features that are left out, by their names in the files."""
     supplied: Mapping[str, pa.ChunkedArray] = field(default_factory=dict, repr=False)
     """Columns that are added: a value for each of its rows, episodes in order."""
-    clips: Mapping[str, Clips] = field(default_factory=dict, repr=False)
+    external_videos: Mapping[str, ExternalVideos] = field(default_factory=dict, repr=False)
     """Cameras that are added."""
     filled: Mapping[str, pa.DataType] = field(default_factory=dict, repr=False)
     """Types of columns that it does not have, or has shorter, and that are filled up with zeros; and of
@@ -126,7 +126,7 @@ class View(Verbs):
     """An ordered choice of stretches of episodes, and how they are to be written. Immutable."""
 
     sources: tuple[Source, ...]
-    pieces: Pieces = field(repr=False)
+    slices: EpisodeSlices = field(repr=False)
     """One for each episode of the result, in order."""
     target: Target
     fps: Fraction | None = None
@@ -143,11 +143,11 @@ class View(Verbs):
     """Features of its sources that verbs have left out, by the names that they had then."""
     recomputed: frozenset[str] = frozenset()
     """Features whose statistics are measured anew, whatever is stored."""
-    every_picture: bool = False
+    every_frame: bool = False
     """True: cameras among these are measured on all their pictures. False: on a sample."""
     quantiles: tuple[float, ...] = QUANTILES
     """Those that measured statistics include, from 0 to 1, ascending."""
-    like: Like | None = None
+    like: StatsProfile | None = None
     """A release of lerobot whose rules measured statistics follow; None: ours."""
     relative: RelativeActions | None = None
     """How the action is described over all episodes, where it is to be relative to the state."""
@@ -173,7 +173,11 @@ class View(Verbs):
     @property
     def folders(self) -> tuple[str, ...]:
         """The folders of videos that are added, each once."""
-        every = (clips.folder for source in self.sources for clips in source.clips.values())
+        every = (
+            external_videos.folder
+            for source in self.sources
+            for external_videos in source.external_videos.values()
+        )
         return tuple(dict.fromkeys(every))
 
     @property
@@ -197,6 +201,6 @@ def whole_view(dataset: Opened, target: Target | None = None) -> View:
     model = dataset.model
     return View(
         sources=(Source(dataset=dataset, model=model),),
-        pieces=whole_pieces(np.arange(len(model.episodes), dtype=np.int64)),
+        slices=whole_slices(np.arange(len(model.episodes), dtype=np.int64)),
         target=target or Target(version=model.info.version, timestamps="keep", regroup=False),
     )

@@ -61,7 +61,7 @@ def numeric_values(
     """
     _require_numeric(view, feature)
     _refuse_filled(view, [feature])
-    chosen = view.having(pieces=view.pieces.take(places))
+    chosen = view.having(slices=view.slices.take(places))
     numbers = selection.numbers_of(view)[places].tolist()
     for number, table in zip(numbers, _tables(chosen, [feature]), strict=True):
         values = column_values(table[feature])
@@ -82,20 +82,20 @@ def _episodes(view: View, numbers: Sequence[int]) -> Iterator[Columns]:
 def _tables(view: View, names: Sequence[str] | None) -> Iterator[pa.Table]:
     """The rows of each episode of a view, in its order, columns by their names in the view."""
     readers = [_read(view, number, source, names) for number, source in enumerate(view.sources)]
-    for number in view.pieces.source.tolist():
+    for number in view.slices.source.tolist():
         yield next(readers[number])
 
 
 def _read(
     view: View, number: int, source: Source, names: Sequence[str] | None
 ) -> Iterator[pa.Table]:
-    pieces = view.pieces
-    here = np.flatnonzero(pieces.source == number)
+    slices = view.slices
+    here = np.flatnonzero(slices.source == number)
     spans = list(
         zip(
-            pieces.row[here].tolist(),
-            pieces.start[here].tolist(),
-            pieces.stop[here].tolist(),
+            slices.row[here].tolist(),
+            slices.start[here].tolist(),
+            slices.stop[here].tolist(),
             strict=True,
         )
     )

@@ -27,8 +27,8 @@ def extra_column(name: str, values: Sequence[Json]) -> tuple[pa.Field, pa.Array]
                 return pa.field(name, column.type), column
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
             pass
-    texts = [None if v is None else json.dumps(v, ensure_ascii=False) for v in values]
-    return pa.field(name, pa.string(), metadata=_MARK), pa.array(texts, pa.string())
+    strings = [None if v is None else json.dumps(v, ensure_ascii=False) for v in values]
+    return pa.field(name, pa.string(), metadata=_MARK), pa.array(strings, pa.string())
 
 
 def extra_values(field: pa.Field, column: pa.ChunkedArray) -> list[Json]:

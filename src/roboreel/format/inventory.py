@@ -61,7 +61,7 @@ class CameraFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipFacts:
+class ExternalVideoFacts:
     """A camera whose files lie outside of the dataset, one per episode, in a folder of their own."""
 
     camera: CameraFacts
@@ -115,7 +115,7 @@ class Inventory:
     pooled_std: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False)
     """By camera, the std per channel to merge episodes with whose own is impossible, so that the std of all
     of them is the one in `stats.json`; only where that one is possible."""
-    clips: Mapping[str, ClipFacts] = field(default_factory=dict, repr=False)
+    external_videos: Mapping[str, ExternalVideoFacts] = field(default_factory=dict, repr=False)
     """Cameras whose files lie outside of the dataset."""
     broken: Mapping[int, tuple[Problem, ...]]
     """Why an episode cannot be written, by its row in `Model.episodes`."""

@@ -57,7 +57,7 @@ def _plain(spec: str | None, conversion: str | None) -> bool:
     return conversion is None and re.fullmatch(r"0?\d{0,2}d?", spec or "") is not None
 
 
-class Wanted(NamedTuple):
+class WantedFile(NamedTuple):
     """A file that an episode needs."""
 
     path: str
@@ -84,7 +84,7 @@ class FileFinder:
         self._kinds: dict[tuple[frozenset[str], str, str], bool] = {}
 
     def find(
-        self, template: str, wanted: Sequence[Wanted], camera: str, problems: Problems
+        self, template: str, wanted: Sequence[WantedFile], camera: str, problems: Problems
     ) -> list[str | None]:
         """The path of each file, None where it is not there; reports files found elsewhere.
 
@@ -116,10 +116,10 @@ class FileFinder:
             )
         return found
 
-    def _at_a_template(self, file: Wanted) -> str | None:
+    def _at_a_template(self, file: WantedFile) -> str | None:
         return next((path for path in (file.path, file.usual) if path in self._names), None)
 
-    def _by_number(self, file: Wanted, camera: str, taken: Container[str]) -> str | None:
+    def _by_number(self, file: WantedFile, camera: str, taken: Container[str]) -> str | None:
         tops = frozenset({_top(file.path), _top(file.usual)})
         extension = file.path.rpartition(".")[2]
         anywhere = not self._has_kind(tops, extension, camera)

@@ -196,8 +196,8 @@ def with_missing_tasks(
     known = set(tasks.values())
     result = dict(tasks)
     index = max(result, default=-1)
-    for episode, texts in episodes:
-        for text in texts:
+    for episode, strings in episodes:
+        for text in strings:
             if text not in known:
                 index += 1
                 result[index] = text

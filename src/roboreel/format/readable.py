@@ -21,16 +21,16 @@ def why_unreadable(feature: Feature, type_: pa.DataType) -> str | None:
     if feature.name in INDEX_DTYPES or feature.dtype == LANGUAGE or pa.types.is_null(type_):
         return None
     if feature.dtype == "image":
-        known = holds_images(type_) or _is_text(type_) or is_list(type_)
+        known = holds_images(type_) or _is_string(type_) or is_list(type_)
         return None if known else _reads_only(type_)
     if holds_numbers(type_):
         axes = len(feature.shape)
         return f"lerobot reads up to {_MOST_AXES} axes, not {axes}" if axes > _MOST_AXES else None
-    return None if _is_text(type_) else _reads_only(type_)
+    return None if _is_string(type_) else _reads_only(type_)
 
 
 def _reads_only(type_: pa.DataType) -> str:
-    what = "lists of strings" if is_list(type_) and _is_text(_innermost(type_)) else str(type_)
+    what = "lists of strings" if is_list(type_) and _is_string(_innermost(type_)) else str(type_)
     return f"lerobot reads numbers, strings and images, not {what}"
 
 
@@ -40,5 +40,5 @@ def _innermost(type_: pa.DataType) -> pa.DataType:
     return type_
 
 
-def _is_text(type_: pa.DataType) -> bool:
+def _is_string(type_: pa.DataType) -> bool:
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))

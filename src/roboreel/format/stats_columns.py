@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from roboreel.format.feature import holds_numbers
 from roboreel.format.values import column_values
-from roboreel.stats.block import Place, StatsBlock, StatsColumn, blocks_of
+from roboreel.stats.block import StatsBlock, StatsColumn, StatsKey, blocks_of
 from roboreel.stats.feature_stats import Array, Stats, parse_array
 
 _PREFIX = "stats/"
@@ -23,17 +23,17 @@ def stats_columns(schema: pa.Schema) -> list[str]:
 
 def blocks_of_rows(table: pa.Table) -> list[StatsBlock]:
     """The statistics of the episodes in a table's rows, as few blocks."""
-    columns: dict[Place, StatsColumn] = {}
-    odd: dict[Place, Sequence[Array | None]] = {}
+    columns: dict[StatsKey, StatsColumn] = {}
+    inconsistent: dict[StatsKey, Sequence[Array | None]] = {}
     for name in stats_columns(table.schema):
         feature, _, statistic = name.removeprefix(_PREFIX).rpartition("/")
         column = _whole(statistic, table[name])
         if column is None:
-            odd[feature, statistic] = _one_by_one(statistic, table[name])
+            inconsistent[feature, statistic] = _one_by_one(statistic, table[name])
         else:
             columns[feature, statistic] = column
     block = StatsBlock(len(table), columns)
-    if not odd:
+    if not inconsistent:
         return [block]
     names = [name.removeprefix(_PREFIX).rpartition("/") for name in stats_columns(table.schema)]
     rows: list[Stats] = []
@@ -41,7 +41,11 @@ def blocks_of_rows(table: pa.Table) -> list[StatsBlock]:
         stats: Stats = {}
         for feature, _, statistic in names:
             place = (feature, statistic)
-            array = odd[place][row] if place in odd else known.get(feature, {}).get(statistic)
+            array = (
+                inconsistent[place][row]
+                if place in inconsistent
+                else known.get(feature, {}).get(statistic)
+            )
             if array is not None:
                 stats.setdefault(feature, {})[statistic] = array
         rows.append(stats)

@@ -25,10 +25,10 @@ from roboreel.stats.feature_stats import (
     BASE,
     CAMERA_AXES,
     Stats,
-    StatsForm,
-    checked_form,
-    form_of,
+    StatsShape,
+    checked_shape,
     parse_stats,
+    shape_of,
 )
 from roboreel.stats.impossible_std import impossible_std, is_impossible, may_be_impossible
 from roboreel.types import Json
@@ -41,7 +41,7 @@ _PREFIX = "stats/"
 
 
 @dataclass(slots=True)
-class Forms:
+class StatsShapes:
     """Forms of statistics, in the order in which a document has them; lists are aligned."""
 
     episodes: list[int] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Forms:
     names: dict[str, int] = field(default_factory=dict)
     """Features by name, with their number."""
 
-    def add(self, episode: int, name: str, form: StatsForm, *, impossible: bool) -> None:
+    def add(self, episode: int, name: str, form: StatsShape, *, impossible: bool) -> None:
         """Note the form of one feature's statistics, and whether its std is impossible."""
         if not -_EXACT < episode < _EXACT:
             return  # there is no such episode
@@ -65,7 +65,7 @@ class Forms:
         self.impossible.append(impossible)
 
 
-def add_lines(forms: Forms, document: bytes) -> None:
+def add_lines(forms: StatsShapes, document: bytes) -> None:
     """Add those of some lines of `episodes_stats.jsonl`.
 
     Raises:
@@ -80,22 +80,22 @@ def add_lines(forms: Forms, document: bytes) -> None:
                     forms.add(episode, name, form, impossible=_impossible_in_json(parts, form))
 
 
-def _form_of_json(parts: Mapping[str, Json]) -> StatsForm:
+def _form_of_json(parts: Mapping[str, Json]) -> StatsShape:
     shapes = set()
     count = 0
     for key, value in parts.items():
         shape = _shape(value)
         if shape is None:
-            return form_of(parse_stats({"": parts})[""])
+            return shape_of(parse_stats({"": parts})[""])
         if key != "count":
             shapes.add(shape)
         elif shape == (1,):
             number = value[0] if isinstance(value, list) else value
             count = int(number) if abs(number) < _EXACT else 0
-    return checked_form(shapes, count) if all(key in parts for key in BASE) else StatsForm(0, 0)
+    return checked_shape(shapes, count) if all(key in parts for key in BASE) else StatsShape(0, 0)
 
 
-def _impossible_in_json(parts: Mapping[str, Json], form: StatsForm) -> bool:
+def _impossible_in_json(parts: Mapping[str, Json], form: StatsShape) -> bool:
     """True where the std is impossible; most are told at a glance, without making arrays."""
     if form.dims != CAMERA_AXES:
         return False
@@ -110,13 +110,13 @@ def _impossible_in_json(parts: Mapping[str, Json], form: StatsForm) -> bool:
 def _shape(value: Json) -> tuple[int, ...] | None:
     """The shape of nested lists of numbers; None where there is any doubt."""
     if not isinstance(value, list):
-        return (1,) if type(value) in _PLAIN and _is_sane(value) else None
+        return (1,) if type(value) in _PLAIN and _is_readable(value) else None
     if len(value) == 1 and type(value[0]) is float:  # as most are
         return (1,)
     types = set(map(type, value))
     if types <= _PLAIN:
-        sane = int not in types or all(map(_is_sane, value))
-        return (len(value),) if sane and value else None
+        readable = int not in types or all(map(_is_readable, value))
+        return (len(value),) if readable and value else None
     if types != {list}:
         return None
     inner = {_shape(item) for item in value}
@@ -124,7 +124,7 @@ def _shape(value: Json) -> tuple[int, ...] | None:
     return None if inner or shape is None else (len(value), *shape)
 
 
-def _is_sane(value: float) -> bool:
+def _is_readable(value: float) -> bool:
     """True for all but whole numbers that may not fit a float."""
     return type(value) is not int or -_EXACT < value < _EXACT
 
@@ -143,15 +143,15 @@ class _Column:
     """The numbers, one value's after another's."""
 
 
-def add_rows(forms: Forms, table: pa.Table) -> None:
+def add_rows(forms: StatsShapes, table: pa.Table) -> None:
     """Add those of some rows of a v3.0 table of episodes, with its `stats/{feature}/{statistic}`."""
     names = stats_columns(table.schema)
     columns = [_column(table, name, at) for at, name in enumerate(names)]
     whole = [column for column in columns if column is not None]
-    if len(whole) < len(columns) or any(_odd_count(column) for column in whole):
+    if len(whole) < len(columns) or any(_wrong_count(column) for column in whole):
         for row in table.select([EPISODE, *names]).to_pylist():
             for name, stats in _stats_of_row(row).items():
-                form = form_of(stats)
+                form = shape_of(stats)
                 wrong = form.dims == CAMERA_AXES and is_impossible(stats)
                 forms.add(int(row[EPISODE]), name, form, impossible=wrong)
         return
@@ -189,12 +189,12 @@ def _column(table: pa.Table, name: str, at: int) -> _Column | None:
     return _Column(feature, statistic, at, present, tuple(shape) or (1,), values)
 
 
-def _odd_count(column: _Column) -> bool:
-    odd = column.shape != (1,) or column.values.null_count
-    return column.statistic == "count" and bool(column.present.any() and odd)
+def _wrong_count(column: _Column) -> bool:
+    inconsistent = column.shape != (1,) or column.values.null_count
+    return column.statistic == "count" and bool(column.present.any() and inconsistent)
 
 
-def _add_columns(forms: Forms, episodes: Sequence[int], columns: Sequence[_Column]) -> None:
+def _add_columns(forms: StatsShapes, episodes: Sequence[int], columns: Sequence[_Column]) -> None:
     by_feature: dict[str, list[_Column]] = {}
     for column in columns:
         by_feature.setdefault(column.feature, []).append(column)

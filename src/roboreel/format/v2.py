@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from roboreel.format.extras import extra_column
 from roboreel.format.feature import Feature
-from roboreel.format.layout import FileFinder, Wanted, fill_each
+from roboreel.format.layout import FileFinder, WantedFile, fill_each
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
@@ -44,7 +44,7 @@ DATA_TEMPLATE = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parq
 VIDEO_TEMPLATE = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
 DOCUMENTS = (INFO, EPISODES, TASK_LIST)
 """Documents read on opening. Statistics are read when asked for."""
-_PIECE_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 20
 
 
 def paths_of_episodes(
@@ -129,7 +129,7 @@ def _episodes(document: bytes, problems: Problems) -> list[dict[str, Json]]:
             message = "needs an 'episode_index' ≥ 0 and a 'length' > 0"
             problems.error("episode.entry", message, path=place)
             continue
-        row = {**entry, EPISODE: index, LENGTH: length, TASKS: _task_texts(entry)}
+        row = {**entry, EPISODE: index, LENGTH: length, TASKS: _task_strings(entry)}
         if rows.get(index, row) != row:
             message = "listed twice, differently"
             problems.error("episode.unique", message, path=place, episode=index)
@@ -146,10 +146,10 @@ def _episodes(document: bytes, problems: Problems) -> list[dict[str, Json]]:
     return ordered
 
 
-def _task_texts(entry: Mapping[str, Json]) -> list[str]:
+def _task_strings(entry: Mapping[str, Json]) -> list[str]:
     found = entry.get(TASKS, entry.get("task"))  # some writers have `task`, a string
-    texts = [found] if isinstance(found, str) else found
-    return [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
+    strings = [found] if isinstance(found, str) else found
+    return [text for text in strings if isinstance(text, str)] if isinstance(strings, list) else []
 
 
 def _tasks(document: bytes | None, problems: Problems) -> dict[int, str]:
@@ -204,7 +204,7 @@ def _paths(
     paths = [
         paths_of_episodes(each, episodes, info.chunks_size, camera) for each in (template, usual)
     ]
-    wanted = [Wanted(path, place, None) for path, place in zip(*paths, strict=True)]
+    wanted = [WantedFile(path, place, None) for path, place in zip(*paths, strict=True)]
     return pa.array(finder.find(template, wanted, camera, problems), pa.string())
 
 
@@ -274,13 +274,13 @@ def json_lines(entries: Iterable[Mapping[str, Json]]) -> Iterator[bytes]:
     """A JSON-lines document, in pieces of about a MiB."""
     # dates and the like, which v3.0 tables can hold, become text
     encoder = json.JSONEncoder(ensure_ascii=False, default=str)
-    piece = bytearray()
+    span = bytearray()
     for entry in entries:
-        piece += encoder.encode(entry).encode() + b"\n"
-        if len(piece) >= _PIECE_BYTES:
-            yield bytes(piece)
-            piece.clear()
-    yield bytes(piece)
+        span += encoder.encode(entry).encode() + b"\n"
+        if len(span) >= _BLOCK_BYTES:
+            yield bytes(span)
+            span.clear()
+    yield bytes(span)
 
 
 def task_lines(tasks: Mapping[int, str]) -> Iterator[bytes]:

@@ -41,7 +41,7 @@ from roboreel.format.v30_episodes import (
     require_columns,
     stray_episode_files,
 )
-from roboreel.format.v30_positions import place_frames, place_rows
+from roboreel.format.v30_positions import locate_frames, locate_rows
 from roboreel.types import Json
 
 TASK_TABLE, GLOBAL_STATS = "meta/tasks.parquet", "meta/stats.json"
@@ -70,17 +70,17 @@ def parse(
     _report_strays(files, problems)
     episodes = _in_order(require_columns(info, episodes, problems), problems)
     numbers = episodes[EPISODE].to_pylist()
-    texts = _tasks_of_episodes(episodes, problems)
+    strings = _tasks_of_episodes(episodes, problems)
     listed = _tasks(task_table, problems)
     unlisted = problems if listed else Problems()  # without a list, that is what there is to say
-    tasks = with_missing_tasks(listed, zip(numbers, texts, strict=True), unlisted)
+    tasks = with_missing_tasks(listed, zip(numbers, strings, strict=True), unlisted)
     columns = {
         EPISODE: pa.array(numbers, pa.int64()),
-        TASKS: pa.array(texts, pa.list_(pa.string())),
+        TASKS: pa.array(strings, pa.list_(pa.string())),
     }
     finder = FileFinder(files)
-    columns |= place_rows(info, episodes, DATA_TEMPLATE, finder, problems)
-    columns |= place_frames(info, episodes, VIDEO_TEMPLATE, finder, problems)
+    columns |= locate_rows(info, episodes, DATA_TEMPLATE, finder, problems)
+    columns |= locate_frames(info, episodes, VIDEO_TEMPLATE, finder, problems)
     extra = tuple(n for n in episodes.column_names if n not in columns and not is_layout(n))
     _note_left_out(info, episodes, problems)
     table = pa.table(columns)
@@ -149,17 +149,17 @@ def _in_order(episodes: pa.Table, problems: Problems) -> pa.Table:
 
 
 def _tasks_of_episodes(episodes: pa.Table, problems: Problems) -> list[list[str]]:
-    if TASKS in episodes.column_names and _holds_texts(episodes[TASKS].type):
+    if TASKS in episodes.column_names and _holds_strings(episodes[TASKS].type):
         if _are_whole(episodes[TASKS]):
             known: list[list[str]] = episodes[TASKS].to_pylist()
             return known
-        return [_texts(value) for value in episodes[TASKS].to_pylist()]
+        return [_strings(value) for value in episodes[TASKS].to_pylist()]
     message = "the table of episodes has no 'tasks' column of texts"
     problems.add("episode.columns", message, path=EPISODES_FOLDER, action="read as no tasks listed")
     return [[] for _ in range(len(episodes))]
 
 
-def _holds_texts(type_: pa.DataType) -> bool:
+def _holds_strings(type_: pa.DataType) -> bool:
     inner = type_.value_type if is_list(type_) else type_
     inner = inner.value_type if pa.types.is_dictionary(inner) else inner
     return bool(
@@ -174,7 +174,7 @@ def _are_whole(column: pa.ChunkedArray) -> bool:
     return not column.null_count and not any(part.flatten().null_count for part in column.chunks)
 
 
-def _texts(value: Json) -> list[str]:
+def _strings(value: Json) -> list[str]:
     if isinstance(value, str):
         return [value]
     return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
@@ -184,8 +184,8 @@ def _tasks(table: pa.Table | None, problems: Problems) -> dict[int, str]:
     if not table:
         report_no_tasks(TASK_TABLE, "is missing" if table is None else "is empty", problems)
         return {}
-    texts = [f.name for f in table.schema if _holds_texts(f.type) and not is_list(f.type)]
-    names = [name for name in ("task", "__index_level_0__", *texts) if name in texts]
+    strings = [f.name for f in table.schema if _holds_strings(f.type) and not is_list(f.type)]
+    names = [name for name in ("task", "__index_level_0__", *strings) if name in strings]
     whole = [f.name for f in table.schema if is_number(f.type)]
     if not names or "task_index" not in whole:
         message = f"needs the columns 'task_index' and 'task', has {table.column_names}"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roboreel.format.layout import FileFinder, Wanted, fill
+from roboreel.format.layout import FileFinder, WantedFile, fill
 from roboreel.format.model import (
     DATA_PATH,
     EPISODE,
@@ -37,7 +37,7 @@ _ROUNDING_FRAMES = 0.05
 Columns = dict[str, "pa.Array | pa.ChunkedArray"]
 
 
-def place_rows(
+def locate_rows(
     info: Info, episodes: pa.Table, usual: str, finder: FileFinder, problems: Problems
 ) -> Columns:
     """The columns of `Model.episodes` that say where an episode's rows are.
@@ -67,7 +67,7 @@ def place_rows(
     }
 
 
-def place_frames(
+def locate_frames(
     info: Info, episodes: pa.Table, usual: str, finder: FileFinder, problems: Problems
 ) -> Columns:
     """The columns of `Model.episodes` that say where each camera's frames of an episode are.
@@ -173,7 +173,7 @@ def _paths(
         values: dict[str, int | str] = {"chunk_index": key >> 32, "file_index": key & 0xFFFFFFFF}
         if camera:
             values["video_key"] = camera
-        wanted.append(Wanted(fill(template, **values), fill(usual, **values), key >> 32))
+        wanted.append(WantedFile(fill(template, **values), fill(usual, **values), key >> 32))
     found = finder.find(template, wanted, camera, problems)
     named: list[str | None] = [None] * int((keys < 0).sum())  # keys are in order
     named += [path or asked.path for path, asked in zip(found, wanted, strict=True)]

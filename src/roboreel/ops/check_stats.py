@@ -36,7 +36,7 @@ def check_stats(
     features: Iterable[str] | None = None,
     cameras: CameraChoice = "none",
     workers: int = 1,
-    patience: float = 1.0,
+    timeout_factor: float = 1.0,
 ) -> StatsReport:
     """Hold the stored statistics against fresh ones, and say what explains each difference.
 
@@ -48,7 +48,7 @@ def check_stats(
         cameras: `sample` decodes a sample of each episode's pictures, `all` every picture, `none` nothing:
             then only impossible values are told.
         workers: processes that read and decode.
-        patience: as in `roboreel.run`.
+        timeout_factor: as in `roboreel.run`.
 
     Raises:
         UsageError: there is no such feature, or a choice is unknown.
@@ -61,7 +61,7 @@ def check_stats(
     found = _Measured()
     if cameras != "none":
         every = cameras == "all"
-        found = _cameras(dataset, chosen, every, workers=workers, patience=patience)
+        found = _cameras(dataset, chosen, every, workers=workers, timeout_factor=timeout_factor)
     return compare_statistics(
         dataset,
         features=chosen,
@@ -83,7 +83,12 @@ class _Measured:
 
 
 def _cameras(
-    dataset: Dataset, chosen: Collection[str] | None, every: bool, *, workers: int, patience: float
+    dataset: Dataset,
+    chosen: Collection[str] | None,
+    every: bool,
+    *,
+    workers: int,
+    timeout_factor: float,
 ) -> _Measured:
     wanted = [
         name
@@ -100,7 +105,7 @@ def _cameras(
     pixels = CameraCounts()
     row_of = _rows(dataset, plan)
     name = usual_executor(workers, decodes=True)
-    executor = make_executor(name, workers, patience=patience)
+    executor = make_executor(name, workers, timeout_factor=timeout_factor)
     for outcome in executor.run(work_of(plan, os.curdir), attempt):
         op = plan.ops[outcome.number]
         if isinstance(outcome, OpFailure):

@@ -10,19 +10,24 @@ from typing import cast
 import numpy as np
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.edit.add_videos import with_clips
+from roboreel.edit.add_videos import with_external_videos
 from roboreel.edit.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder_settings
-from roboreel.edit.episode_slices import Pieces
-from roboreel.edit.view import Clips, View
+from roboreel.edit.episode_slices import EpisodeSlices
+from roboreel.edit.view import ExternalVideos, View
 from roboreel.errors import PlanError
 from roboreel.format.feature import SUBTASK_INDEX
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import EPISODE, SUBTASK_TABLE
 from roboreel.runner.codec_check import encoder_that_works
 from roboreel.storage.fs import open_root
-from roboreel.survey.external_videos import Wanted, clip_feature, find_clips, survey_clips
+from roboreel.survey.external_videos import (
+    WantedVideo,
+    external_video_feature,
+    find_external_videos,
+    survey_external_videos,
+)
 from roboreel.survey.survey import survey
-from roboreel.survey.survey_slices import survey_pieces
+from roboreel.survey.survey_slices import survey_slices
 
 
 def add_video(
@@ -45,9 +50,9 @@ def add_video(
         if isinstance(videos, Sequence) and not isinstance(videos, str)
         else os.fspath(videos)
     )
-    folder, names = find_clips(places)
-    return with_clips(
-        view, clip_feature(name, folder, names[0], view.model.info.fps), folder, names
+    folder, names = find_external_videos(places)
+    return with_external_videos(
+        view, external_video_feature(name, folder, names[0], view.model.info.fps), folder, names
     )
 
 
@@ -65,32 +70,36 @@ def surveyed(view: View, workers: int, known: dict[str, Inventory]) -> list[Inve
         key = "\n".join([dataset.url, *sorted(without)])
         if key not in known:
             known[key] = survey(dataset, workers=workers, without=without)
-        here = np.flatnonzero(view.pieces.source == number)
-        pieces = view.pieces.take(here)
-        inventory = survey_pieces(dataset, known[key], pieces.row, pieces.start, pieces.stop)
-        for camera, clips in source.clips.items():
-            wanted = _wanted(dataset, clips, pieces, inventory, known[key])
-            folder = open_root(clips.folder)
-            inventory = survey_clips(inventory, camera, folder, wanted, dataset.fps)
+        here = np.flatnonzero(view.slices.source == number)
+        slices = view.slices.take(here)
+        inventory = survey_slices(dataset, known[key], slices.row, slices.start, slices.stop)
+        for camera, external_videos in source.external_videos.items():
+            wanted = _wanted(dataset, external_videos, slices, inventory, known[key])
+            folder = open_root(external_videos.folder)
+            inventory = survey_external_videos(inventory, camera, folder, wanted, dataset.fps)
         found.append(inventory)
     return found
 
 
 def _wanted(
-    dataset: Dataset, clips: Clips, pieces: Pieces, inventory: Inventory, whole: Inventory
-) -> list[Wanted]:
+    dataset: Dataset,
+    external_videos: ExternalVideos,
+    slices: EpisodeSlices,
+    inventory: Inventory,
+    whole: Inventory,
+) -> list[WantedVideo]:
     """What the pieces of a dataset need of videos that are added."""
     numbers = dataset.episodes[EPISODE].to_pylist()
     return [
-        Wanted(
-            name=clips.names[row],
+        WantedVideo(
+            name=external_videos.names[row],
             episode=numbers[row],
             start=start,
             rows=rows,
             whole=int(whole.rows[row]),
         )
         for row, start, rows in zip(
-            pieces.row.tolist(), pieces.start.tolist(), inventory.rows.tolist(), strict=True
+            slices.row.tolist(), slices.start.tolist(), inventory.rows.tolist(), strict=True
         )
     ]
 

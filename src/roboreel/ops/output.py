@@ -16,7 +16,7 @@ from roboreel.runner.requirements import refuse_replacing
 from roboreel.runner.run_report import Report
 from roboreel.storage import staging
 from roboreel.storage.originals import require_room_for_original
-from roboreel.storage.staging import staging_place
+from roboreel.storage.staging import staging_location
 
 
 def place_of(view: View) -> str:
@@ -63,7 +63,7 @@ def recover(path: str | os.PathLike[str]) -> Report | None:
 
 def kept_work(out: str | os.PathLike[str]) -> str | None:
     """What an interrupted run to `out` left, in a sentence; None where it left nothing."""
-    folder = staging_place(out)
+    folder = staging_location(out)
     done = ops_noted(folder)
     if not done:
         return None

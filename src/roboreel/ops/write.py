@@ -113,7 +113,7 @@ def convert(
     in_place: bool = False,
     workers: int = 1,
     executor: ExecutorName | None = None,
-    patience: float = 1.0,
+    timeout_factor: float = 1.0,
     leftovers: Leftovers = "refuse",
     discard_original: bool = False,
     on_broken: OnBroken = "fail",
@@ -168,7 +168,7 @@ def convert(
         plan,
         workers=workers,
         executor=executor,
-        patience=patience,
+        timeout_factor=timeout_factor,
         leftovers=leftovers,
         discard_original=discard_original,
     )
@@ -181,7 +181,7 @@ def run(
     executor: ExecutorName | None = None,
     progress: Callable[[OpResult], None] | None = None,
     resumed: Callable[[Collection[int]], None] | None = None,
-    patience: float = 1.0,
+    timeout_factor: float = 1.0,
     leftovers: Leftovers = "refuse",
     discard_original: bool = False,
 ) -> Report:
@@ -194,8 +194,8 @@ def run(
             or an op decodes: only there what hangs or crashes can be stopped.
         progress: is told of every finished op.
         resumed: is told of the ops that an earlier run did, by their numbers, before any other is done.
-        patience: how many times its usual allowance an op may take before its process is stopped; 0 for
-            ever. The allowance is 2 min, 1 s for each MB it reads, and 0.5 s for each frame it decodes; to
+        timeout_factor: multiplies the timeout of an op, after which its process is stopped; 0 waits for
+            ever. The timeout is 2 min, 1 s for each MB it reads, and 0.5 s for each frame it decodes; to
             measure a camera in an episode 30 s, 1 s for each MB of the file, and 0.2 s for each frame.
         leftovers: what an earlier run left beside the output: `refuse` to begin, `resume` from there, or
             `clean` it away.
@@ -211,7 +211,7 @@ def run(
     if discard_original:
         refuse_discarding(plan)
     name = executor or usual_executor(workers, decodes=plan.decodes)
-    chosen = make_executor(name, workers, patience=patience)
+    chosen = make_executor(name, workers, timeout_factor=timeout_factor)
     places = [(one.url, one.follow_links) for one in plan.datasets]
     opened = {
         place: open_dataset(place[0], follow_links=place[1]) for place in dict.fromkeys(places)
@@ -227,8 +227,8 @@ def run(
             refuse_changed(source.root, prefix, names, plan)
 
     unchanged()
-    by_place = {place: source.stored_stats().blocks for place, source in opened.items()}
-    stored = [by_place[place] for place in places]
+    by_location = {place: source.stored_stats().blocks for place, source in opened.items()}
+    stored = [by_location[place] for place in places]
     return run_plan(
         plan,
         chosen,
@@ -290,7 +290,7 @@ def write(
     in_place: bool = False,
     workers: int = 1,
     executor: ExecutorName | None = None,
-    patience: float = 1.0,
+    timeout_factor: float = 1.0,
     leftovers: Leftovers = "refuse",
     discard_original: bool = False,
 ) -> Report:
@@ -315,7 +315,7 @@ def write(
         plan,
         workers=workers,
         executor=executor,
-        patience=patience,
+        timeout_factor=timeout_factor,
         leftovers=leftovers,
         discard_original=discard_original,
     )

@@ -57,17 +57,17 @@ def _members(view: View) -> dict[str, Bools]:
     members: dict[str, Bools] = {}
     for number, source in enumerate(view.sources):
         episodes = len(source.model.episodes)
-        here = view.pieces.source == number
+        here = view.slices.source == number
         for name, text in usable_splits(source.model.info.splits, episodes, Problems()).items():
             a, b = (int(part) for part in text.split(":"))
             if a == b:
                 continue
-            inside = members.setdefault(name, np.zeros(len(view.pieces), dtype=np.bool_))
-            inside |= here & (view.pieces.row >= a) & (view.pieces.row < b)
+            inside = members.setdefault(name, np.zeros(len(view.slices), dtype=np.bool_))
+            inside |= here & (view.slices.row >= a) & (view.slices.row < b)
     return members
 
 
-def united_info(view: View) -> tuple[Info, list[str]]:
+def merged_info(view: View) -> tuple[Info, list[str]]:
     """The first source's `info.json` with what only others have, and what is lost of theirs."""
     first = view.sources[0].model.info
     extra: dict[str, Json] = dict(first.extra)
@@ -109,11 +109,11 @@ def with_provenance(view: View, episodes: pa.Table) -> tuple[pa.Table, tuple[str
     names = public_names(view)
     robots = [source.model.info.robot_type for source in view.sources]
     found: dict[str, pa.Array] = {
-        SOURCE_DATASET: pa.array([names[n] for n in view.pieces.source.tolist()], pa.string()),
+        SOURCE_DATASET: pa.array([names[n] for n in view.slices.source.tolist()], pa.string()),
         SOURCE_EPISODE: episodes[EPISODE].combine_chunks().cast(pa.int64()),
     }
     if len(set(robots)) > 1:
-        listed = [robots[n] for n in view.pieces.source.tolist()]
+        listed = [robots[n] for n in view.slices.source.tolist()]
         found[SOURCE_ROBOT] = pa.array(listed, pa.string())
     for name, column in found.items():
         if name in episodes.column_names:

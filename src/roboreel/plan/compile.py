@@ -47,7 +47,7 @@ from roboreel.plan.compile_video import (
     refuse_unused,
 )
 from roboreel.plan.extra_files import own_name, travelling_files
-from roboreel.plan.merge_sources import United, unite
+from roboreel.plan.merge_sources import MergedSources, merge_sources
 from roboreel.plan.pack import runs
 from roboreel.plan.plan import (
     DECLARED_ROWS,
@@ -57,10 +57,10 @@ from roboreel.plan.plan import (
     FIRST_SUPPLIED,
     INPUT_ROW,
     INPUT_TABLE,
+    ROW_RANGE,
     ROWS,
     SOURCE,
     SOURCE_EPISODE,
-    STRETCH,
     TASK_MAP,
     MeasureCamera,
     Op,
@@ -100,7 +100,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
             every reason.
     """
     problems = Problems()
-    view = with_lost_stds_recomputed(unite(of, inventories, problems))
+    view = with_lost_stds_recomputed(merge_sources(of, inventories, problems))
     inventory = view.inventory
     view, skipped, refused = sound_view(view, inventory)
     refuse_audio(view, inventory)
@@ -132,7 +132,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     kept_stats, lost_stats = old_stats(view)
     ops += kept_stats
     refuse_unused(of, ops)
-    kept = np.zeros(len(of.pieces), dtype=np.bool_)
+    kept = np.zeros(len(of.slices), dtype=np.bool_)
     kept[view.rows] = True
     splits, torn = carried_splits(of, kept)
     return Plan(
@@ -152,7 +152,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
             *inventory.problems,
             *problems.found,
             *tell_wrong_stats(of.recomputed, view),
-            *_unlike(view, features, inventory.rows[view.rows]),
+            *_mismatch(view, features, inventory.rows[view.rows]),
         ),
         losses=(*_losses(view, inventory, lacking), *lost_stats, *view.lost, *torn),
         trimmed=trimmed_episodes(view),
@@ -161,13 +161,13 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     )
 
 
-def _tasks_of_episodes(view: United, inventory: Inventory) -> pa.Array:
-    texts = [list(inventory.tasks_of_episodes[row]) for row in view.rows.tolist()]
-    return pa.array(texts, pa.list_(pa.string()))
+def _tasks_of_episodes(view: MergedSources, inventory: Inventory) -> pa.Array:
+    strings = [list(inventory.tasks_of_episodes[row]) for row in view.rows.tolist()]
+    return pa.array(strings, pa.list_(pa.string()))
 
 
 def _result(
-    view: United,
+    view: MergedSources,
     inventory: Inventory,
     features: Mapping[str, Feature],
     tables: RowsPlan,
@@ -201,10 +201,10 @@ def _result(
         data_file_mb=target.data_file_mb or view.model.info.data_file_mb,
         video_file_mb=target.video_file_mb or view.model.info.video_file_mb,
     )
-    return Model(info=info, tasks=view.tasks.texts, episodes=table, extra_columns=extra)
+    return Model(info=info, tasks=view.tasks.strings, episodes=table, extra_columns=extra)
 
 
-def _rate(view: United) -> dict[str, Any]:
+def _rate(view: MergedSources) -> dict[str, Any]:
     """What changes with the frame rate."""
     fps = view.view.fps
     if fps is None:
@@ -212,13 +212,15 @@ def _rate(view: United) -> dict[str, Any]:
     return {"fps": fps, "fps_value": fps.numerator if fps.denominator == 1 else float(fps)}
 
 
-def _inputs(view: United, inventory: Inventory, cameras: Mapping[str, CameraPlan]) -> pa.Table:
+def _inputs(
+    view: MergedSources, inventory: Inventory, cameras: Mapping[str, CameraPlan]
+) -> pa.Table:
     source = view.model.episodes.take(view.rows)
     rows = inventory.rows[view.rows]
-    index_of_text = {text: index for index, text in reversed(list(view.tasks.texts.items()))}
+    index_of_task = {text: index for index, text in reversed(list(view.tasks.strings.items()))}
     first = [
-        index_of_text.get(texts[0], 0) if texts else 0
-        for texts in _tasks_of_episodes(view, inventory).to_pylist()
+        index_of_task.get(strings[0], 0) if strings else 0
+        for strings in _tasks_of_episodes(view, inventory).to_pylist()
     ]
     columns = {
         SOURCE_EPISODE: source[EPISODE],
@@ -227,9 +229,9 @@ def _inputs(view: United, inventory: Inventory, cameras: Mapping[str, CameraPlan
         ROWS: pa.array(rows),
         DECLARED_ROWS: pa.array(view.declared[view.rows]),
         SOURCE: pa.array(view.source[view.rows]),
-        STRETCH: pa.array(view.stretch[view.rows]),
-        FIRST_FRAME: pa.array(view.view.pieces.start[view.rows]),
-        TASK_MAP: pa.array(view.tasks.map_of_piece[view.rows]),
+        ROW_RANGE: pa.array(view.row_range[view.rows]),
+        FIRST_FRAME: pa.array(view.view.slices.start[view.rows]),
+        TASK_MAP: pa.array(view.tasks.map_of_slice[view.rows]),
         FIRST_SUPPLIED: pa.array(view.first_supplied[view.rows]),
         FIRST_INDEX: pa.array(np.cumsum(rows) - rows),
         DEFAULT_TASK: pa.array(first, pa.int64()),
@@ -244,7 +246,7 @@ def _inputs(view: United, inventory: Inventory, cameras: Mapping[str, CameraPlan
 
 
 def _measures(
-    view: United,
+    view: MergedSources,
     inventory: Inventory,
     features: Mapping[str, Feature],
     recodes: Mapping[str, Recode],
@@ -255,7 +257,7 @@ def _measures(
     range of values, which neither changes much. Pictures in the result's tables are measured with them.
     """
     ops: list[Op] = []
-    anew, every = view.view.recomputed, view.view.every_picture
+    anew, every = view.view.recomputed, view.view.every_frame
     like = rule_of(view.view.like)
     images = [n for n, f in features.items() if f.dtype == "image" and n in anew]
     cameras = dict.fromkeys([*inventory.cameras, *recodes, *images])
@@ -266,8 +268,8 @@ def _measures(
         if not has_camera_stats(feature):
             continue
         depth = depth_scale(feature) or DepthScale() if feature.is_depth else None
-        as_pictures = like is not None and like.every_table_picture and not features[name].is_video
-        whole = as_pictures or (name in anew and every)
+        as_images = like is not None and like.every_table_image and not features[name].is_video
+        whole = as_images or (name in anew and every)
         lack = "asked to recompute them" if name in anew else "no statistics of these episodes"
         reason = f"{lack}: computed from {'all' if whole else 'a sample of'} their pictures"
         reason += f", like {view.view.like}" if like is not None else ""
@@ -281,7 +283,7 @@ def _measures(
                     camera=name,
                     episodes=episodes,
                     from_tables=kind,
-                    every_picture=whole,
+                    every_frame=whole,
                     every_pixel=like is not None and like.every_pixel,
                     as_rgb=like is not None and (features[name].is_video or like.rgb_tables),
                     depth=depth,
@@ -293,8 +295,10 @@ def _measures(
     return ops
 
 
-def _stats(view: United, model: Model, program: TableProgram, ops: Sequence[Op]) -> StatsProgram:
-    _refuse_unlike(view)
+def _stats(
+    view: MergedSources, model: Model, program: TableProgram, ops: Sequence[Op]
+) -> StatsProgram:
+    _refuse_mismatched(view)
     features, source = model.info.features, view.model.info.version
     wanted = [n for n, feature in features.items() if feature.is_numeric or feature.is_camera]
     seen = {op.camera for op in ops if isinstance(op, MeasureCamera)} | {*program.measured}
@@ -311,7 +315,7 @@ def _stats(view: United, model: Model, program: TableProgram, ops: Sequence[Op])
     )
 
 
-def _refuse_unlike(view: United) -> None:
+def _refuse_mismatched(view: MergedSources) -> None:
     """Raise `PlanError` where statistics are to be like those of a release that has none in this version."""
     like, version = view.view.like, view.target.version
     if view.view.quantiles != QUANTILES and not version.has_quantiles:
@@ -320,15 +324,17 @@ def _refuse_unlike(view: United) -> None:
         raise PlanError(f"{like} has no quantiles, and {version} wants them: write v2.1")
 
 
-def _unlike(view: United, features: Mapping[str, Feature], rows: Int64) -> Iterator[Problem]:
+def _mismatch(
+    view: MergedSources, features: Mapping[str, Feature], rows: Int64
+) -> Iterator[Problem]:
     """Where the release that is to be followed is not."""
     of = view.view
     if of.like is not None:
         wanted = {name: feature for name, feature in features.items() if name in of.recomputed}
-        yield from not_followed(of.like, wanted, rows, sampled=not of.every_picture)
+        yield from not_followed(of.like, wanted, rows, sampled=not of.every_frame)
 
 
-def _relative(view: United, features: Mapping[str, Feature]) -> RelativeProgram | None:
+def _relative(view: MergedSources, features: Mapping[str, Feature]) -> RelativeProgram | None:
     asked, version = view.view.relative, view.target.version
     if asked is None:
         return None
@@ -339,7 +345,7 @@ def _relative(view: United, features: Mapping[str, Feature]) -> RelativeProgram 
     return RelativeProgram(chunk=asked.chunk, relative=relative_components(asked, features))
 
 
-def _used_files(view: United, inventory: Inventory) -> dict[str, FileFacts]:
+def _used_files(view: MergedSources, inventory: Inventory) -> dict[str, FileFacts]:
     columns = [DATA_PATH, *(video_path(name) for name in inventory.cameras)]
     taken = view.model.episodes.take(view.rows)
     used = {path for column in columns for path in taken[column].unique().to_pylist()}
@@ -350,18 +356,20 @@ def _used_files(view: United, inventory: Inventory) -> dict[str, FileFacts]:
     }
 
 
-def _beside(path: str, view: United) -> bool:
+def _beside(path: str, view: MergedSources) -> bool:
     """True for documents with statistics and files that travel along: neither tables nor videos."""
     name = own_name(path, view)
     return name.startswith("meta/") or "/" not in name
 
 
-def _input_bytes(view: United, inventory: Inventory) -> int:
+def _input_bytes(view: MergedSources, inventory: Inventory) -> int:
     packets = sum(int(facts.size_bytes[view.rows].sum()) for facts in inventory.cameras.values())
     return packets + int(table_bytes(view, inventory).sum())
 
 
-def _losses(view: United, inventory: Inventory, features: Sequence[LeftOut]) -> Iterator[str]:
+def _losses(
+    view: MergedSources, inventory: Inventory, features: Sequence[LeftOut]
+) -> Iterator[str]:
     """What the target cannot hold, and what stays behind."""
     source, target = view.model.info, view.target.version
     if source.version.has_episode_stats and not target.has_episode_stats:

@@ -17,11 +17,11 @@ from roboreel.format.inventory import Inventory
 from roboreel.format.layout import numbered
 from roboreel.plan.compile_tables import Columns
 from roboreel.plan.compile_video import DEPTH_ENCODER, CameraPlan, cut_inside
-from roboreel.plan.merge_sources import United
+from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.near_source import near_encodings
 from roboreel.plan.pack import MIB, pack
 from roboreel.plan.plan import EncodeVideo, EpisodeRange, Op
-from roboreel.plan.recoded import Recode, as_pictures, as_video, picture_size
+from roboreel.plan.recoded import Recode, as_images, as_video, frame_size
 from roboreel.types import Bools, Int64
 
 _FILES, _FEWEST, _MOST = 8, 500, 4000
@@ -33,7 +33,7 @@ _BYTES_PER_PIXEL = 0.05
 """A guess of what a pixel of a picture takes in a video: about twice what AV1 at lerobot's settings needs."""
 
 
-def recoded(view: United, inventory: Inventory, columns: Columns) -> dict[str, Recode]:
+def recoded(view: MergedSources, inventory: Inventory, columns: Columns) -> dict[str, Recode]:
     """The cameras that must be encoded.
 
     Those for which it is asked; all videos where frames are chosen; and whole cameras of which an episode
@@ -54,7 +54,7 @@ def recoded(view: United, inventory: Inventory, columns: Columns) -> dict[str, R
     return found
 
 
-def _changes_codec(view: United, inventory: Inventory, camera: str) -> bool:
+def _changes_codec(view: MergedSources, inventory: Inventory, camera: str) -> bool:
     """True where episodes of a camera must be cut by encoding them, in another codec than they have."""
     vcodec, target = view.target.reencoding.vcodec, view.target
     cut = target.version.one_file_per_episode and target.reencode and vcodec is not None
@@ -67,7 +67,7 @@ def _changes_codec(view: United, inventory: Inventory, camera: str) -> bool:
 
 
 def stored_as(
-    view: United,
+    view: MergedSources,
     inventory: Inventory,
     columns: Columns,
     features: Mapping[str, Feature],
@@ -82,7 +82,7 @@ def stored_as(
     types = dict(columns.types)
     for name in view.view.pictures:
         if name in features and name in inventory.cameras:
-            changed[name] = as_pictures(features[name])
+            changed[name] = as_images(features[name])
             types[name] = pa.field(name, IMAGE)
     for name, recode in recodes.items():
         if name in features:
@@ -91,7 +91,7 @@ def stored_as(
 
 
 def compile_recode(
-    view: United, inventory: Inventory, feature: Feature, recode: Recode
+    view: MergedSources, inventory: Inventory, feature: Feature, recode: Recode
 ) -> CameraPlan:
     """Where a camera's encoded frames land, and the ops that make them.
 
@@ -130,7 +130,7 @@ def compile_recode(
 
 
 def _op(
-    view: United, inventory: Inventory, camera: str, recode: Recode, members: EpisodeRange
+    view: MergedSources, inventory: Inventory, camera: str, recode: Recode, members: EpisodeRange
 ) -> EncodeVideo:
     row = int(view.rows[members.start])
     settings = _settings(view, inventory, camera, recode, row)
@@ -149,7 +149,7 @@ def _op(
 
 
 def _settings(
-    view: United, inventory: Inventory, camera: str, recode: Recode, row: int
+    view: MergedSources, inventory: Inventory, camera: str, recode: Recode, row: int
 ) -> Mapping[str, str]:
     if recode.how is not None:
         return encoder_settings(recode.how)
@@ -159,14 +159,14 @@ def _settings(
     return encoder_settings(recode.near[codec])
 
 
-def _in_tables(view: United, camera: str) -> Bools:
+def _in_tables(view: MergedSources, camera: str) -> Bools:
     """(episodes,) True where a camera's pictures are in the tables of the episode's dataset."""
     features = [source.model.info.features.get(camera) for source in view.view.sources]
     images = np.array([f is not None and f.dtype == "image" for f in features], dtype=np.bool_)
     return images[view.source]
 
 
-def _kinds(view: United, inventory: Inventory, camera: str, recode: Recode) -> Int64:
+def _kinds(view: MergedSources, inventory: Inventory, camera: str, recode: Recode) -> Int64:
     """(episodes,) equal numbers where encoded episodes may share a file."""
     seen: dict[object, int] = {}
     kinds = []
@@ -180,13 +180,15 @@ def _kinds(view: United, inventory: Inventory, camera: str, recode: Recode) -> I
     return np.array(kinds, dtype=np.int64)
 
 
-def _guessed_bytes(view: United, inventory: Inventory, feature: Feature, recode: Recode) -> Int64:
+def _guessed_bytes(
+    view: MergedSources, inventory: Inventory, feature: Feature, recode: Recode
+) -> Int64:
     """(episodes,) what each may take: of videos what they take now, of pictures by their pixels."""
     frames = inventory.rows[view.rows]
-    width, height = picture_size(feature)
+    width, height = frame_size(feature)
     guessed = (frames * (width * height * _BYTES_PER_PIXEL)).astype(np.int64)
     facts = inventory.cameras.get(feature.name)
     if facts is None:
         return guessed
-    known = facts.size_bytes[view.rows] * frames // np.maximum(view.stretch[view.rows], 1)
+    known = facts.size_bytes[view.rows] * frames // np.maximum(view.row_range[view.rows], 1)
     return np.where(recode.from_tables[view.rows], guessed, known)

@@ -12,8 +12,8 @@ from roboreel.format.feature import INDEX_DTYPES
 from roboreel.format.inventory import Inventory
 from roboreel.format.layout import numbered
 from roboreel.format.model import DATA_PATH, EPISODE
-from roboreel.plan.grouping import parts_by, stretches_of
-from roboreel.plan.merge_sources import United
+from roboreel.plan.grouping import parts_by, row_ranges_of
+from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.pack import batches, pack
 from roboreel.plan.plan import CopyTables, EpisodeRange, Op, TableProgram, WriteTables
 from roboreel.types import Bools, Int64
@@ -29,21 +29,21 @@ class RowsPlan:
     ops: list[Op]
 
 
-def compile_rows(view: United, inventory: Inventory, program: TableProgram) -> RowsPlan:
+def compile_rows(view: MergedSources, inventory: Inventory, program: TableProgram) -> RowsPlan:
     """Where the rows of each episode land, and the ops that bring them there."""
     if view.target.version.one_file_per_episode:
         return _file_per_episode(view, inventory, program)
     return _shared_files(view, inventory, program)
 
 
-def _shared_files(view: United, inventory: Inventory, program: TableProgram) -> RowsPlan:
+def _shared_files(view: MergedSources, inventory: Inventory, program: TableProgram) -> RowsPlan:
     info, frames = view.model.info, inventory.rows[view.rows]
     limit = view.target.data_file_mb or info.data_file_mb or v30.DEFAULT_DATA_FILE_MB
     sources = view.model.episodes[DATA_PATH].take(view.rows).to_pylist()
     groups = pack(
         table_bytes(view, inventory),
         limit_mb=limit,
-        stretch=stretches_of(view, sources),
+        row_range=row_ranges_of(view, sources),
         join=view.view.join,
     )
     stays = _stay(view, inventory, program)
@@ -63,7 +63,7 @@ def _shared_files(view: United, inventory: Inventory, program: TableProgram) -> 
     return RowsPlan(paths, start, ops)
 
 
-def _file_per_episode(view: United, inventory: Inventory, program: TableProgram) -> RowsPlan:
+def _file_per_episode(view: MergedSources, inventory: Inventory, program: TableProgram) -> RowsPlan:
     rows, info = view.rows, view.model.info
     paths = v2.paths_of_episodes(v2.DATA_TEMPLATE, range(len(rows)), info.chunks_size)
     sources = view.model.episodes[DATA_PATH].take(rows).to_pylist()
@@ -88,7 +88,7 @@ def _copies(episodes: EpisodeRange, *, files: int) -> CopyTables:
     return CopyTables(episodes=episodes, files=files, reason=reason)
 
 
-def _stay(view: United, inventory: Inventory, program: TableProgram) -> Bools:
+def _stay(view: MergedSources, inventory: Inventory, program: TableProgram) -> Bools:
     """(episodes,) True where an episode's rows are already what they are to be."""
     rows = view.rows
     frames = inventory.rows[rows]
@@ -103,11 +103,11 @@ def _stay(view: United, inventory: Inventory, program: TableProgram) -> Bools:
     return np.asarray(stays)
 
 
-def _same_tasks(view: United, inventory: Inventory) -> Bools:
+def _same_tasks(view: MergedSources, inventory: Inventory) -> Bools:
     """(episodes,) True where the task indexes of an episode's rows stay."""
     rows = view.rows.tolist()
     used = zip(
-        view.tasks.map_of_piece[view.rows].tolist(),
+        view.tasks.map_of_slice[view.rows].tolist(),
         (tuple(inventory.tasks_of_rows[row]) for row in rows),
         strict=True,
     )
@@ -121,7 +121,7 @@ def _same_tasks(view: United, inventory: Inventory) -> Bools:
     return np.array(found, dtype=np.bool_)
 
 
-def _of_schema(view: United, inventory: Inventory, program: TableProgram) -> Bools:
+def _of_schema(view: MergedSources, inventory: Inventory, program: TableProgram) -> Bools:
     """(episodes,) True where an episode's table has the columns of the result, in order and layout.
 
     A conversion also writes metadata that all readers know; an edit leaves files as their writer made them.
@@ -150,7 +150,7 @@ def _passes_through(program: TableProgram, recomputed: Container[str]) -> bool:
 
 
 def _is_whole_file(
-    view: United,
+    view: MergedSources,
     inventory: Inventory,
     sources: list[str],
     stays: Bools,
@@ -169,7 +169,7 @@ def _is_whole_file(
     )
 
 
-def table_bytes(view: United, inventory: Inventory) -> Int64:
+def table_bytes(view: MergedSources, inventory: Inventory) -> Int64:
     """(episodes,) compressed bytes of each episode's rows: its share of the file's."""
     paths = view.model.episodes[DATA_PATH].combine_chunks().take(view.rows).dictionary_encode()
     names = paths.dictionary.to_pylist()

@@ -29,7 +29,7 @@ from roboreel.format.fps import MAX_TIMESTAMP_ERROR_S
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH
 from roboreel.format.parse import Problems
-from roboreel.plan.merge_sources import United
+from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.plan import TableProgram
 from roboreel.plan.single_lists import SINGLE_LISTS, wrap_as_target_reads
 
@@ -48,7 +48,7 @@ class Columns:
     """Columns whose type is wider than in some of the tables."""
 
 
-def columns_of(view: United, inventory: Inventory, problems: Problems) -> Columns:
+def columns_of(view: MergedSources, inventory: Inventory, problems: Problems) -> Columns:
     """The columns of all tables of a view; types that differ from file to file are widened.
 
     Raises:
@@ -80,13 +80,13 @@ def columns_of(view: United, inventory: Inventory, problems: Problems) -> Column
     )
 
 
-def episodes_without(view: United, inventory: Inventory) -> dict[int, list[Problem]]:
+def episodes_without(view: MergedSources, inventory: Inventory) -> dict[int, list[Problem]]:
     """Episodes whose table lacks a declared column that others have, by row."""
     return lacking_columns(view.model, inventory.schemas, view.rows.tolist())
 
 
 def features_of(
-    view: United, inventory: Inventory, columns: Columns, problems: Problems
+    view: MergedSources, inventory: Inventory, columns: Columns, problems: Problems
 ) -> dict[str, Feature]:
     """The result's features: declared and there, then undeclared columns, then supplied ones."""
     declared = view.model.info.features
@@ -107,7 +107,7 @@ def features_of(
 
 
 def program_of(
-    view: United,
+    view: MergedSources,
     inventory: Inventory,
     columns: Columns,
     features: dict[str, Feature],
@@ -148,7 +148,7 @@ def program_of(
         task_maps=view.tasks.maps,
         measured=_measured(view, inventory, features, fields, problems),
         measurable=_measurable(features, fields),
-        narrow=_narrow(view, inventory, features),
+        per_last_axis=_per_last_axis(view, inventory, features),
         filled=_filled(view),
         masks=view.view.masks,
         shapes={n: features[n].shape for n in (*_filled(view), *view.view.masks) if n in features},
@@ -156,8 +156,10 @@ def program_of(
         images=tuple(item.name for item in fields if _is_camera(item, features)),
         depths=tuple(name for name, feature in features.items() if feature.is_depth),
         quantiles=_quantiles(view),
-        binned=like is not None and like.binned and view.target.version.has_quantiles,
-        every_picture=view.view.every_picture or (like is not None and like.every_table_picture),
+        histogram_quantiles=like is not None
+        and like.histogram_quantiles
+        and view.target.version.has_quantiles,
+        every_frame=view.view.every_frame or (like is not None and like.every_table_image),
         every_pixel=like is not None and like.every_pixel,
         as_rgb=like is not None and like.rgb_tables,
     )
@@ -169,26 +171,28 @@ def _is_camera(item: pa.Field, features: Mapping[str, Feature]) -> bool:
     return is_image(item.type) or (declared and holds_images(item.type))
 
 
-def _quantiles(view: United) -> tuple[float, ...]:
+def _quantiles(view: MergedSources) -> tuple[float, ...]:
     """Those of a result's statistics: asked for, or stored with a source's; none where they have no place."""
     return view.view.quantiles if view.target.version.has_quantiles else ()
 
 
-def _narrow(view: United, inventory: Inventory, features: Mapping[str, Feature]) -> tuple[str, ...]:
+def _per_last_axis(
+    view: MergedSources, inventory: Inventory, features: Mapping[str, Feature]
+) -> tuple[str, ...]:
     """Matrices that are described per column of the last axis: as stored, or as a release has them."""
     like = rule_of(view.view.like)
 
-    def is_narrow(name: str) -> bool:
+    def is_per_last_axis(name: str) -> bool:
         dims = inventory.stats_dims.get(name)
         if like is not None and (dims is None or name in view.view.recomputed):
-            return like.narrow
+            return like.per_last_axis
         return dims == 1
 
     matrices = [n for n, f in features.items() if f.is_numeric and len(f.shape) > 1]
-    return tuple(filter(is_narrow, matrices))
+    return tuple(filter(is_per_last_axis, matrices))
 
 
-def _schemas(view: United, inventory: Inventory) -> list[pa.Schema]:
+def _schemas(view: MergedSources, inventory: Inventory) -> list[pa.Schema]:
     paths = view.model.episodes[DATA_PATH].to_pylist()
     used = dict.fromkeys(paths[row] for row in view.rows.tolist())
     distinct: list[pa.Schema] = []
@@ -210,10 +214,10 @@ def _common(known: pa.Field | None, item: pa.Field, problems: Problems) -> pa.Fi
 
 
 def _timestamps(
-    view: United, error_s: float, columns: Columns, problems: Problems
+    view: MergedSources, error_s: float, columns: Columns, problems: Problems
 ) -> tuple[bool, str | None]:
     """Whether `timestamp` is written as k / fps, and the column that keeps the originals."""
-    moved = bool(view.view.pieces.start.any()) or view.step != 1
+    moved = bool(view.view.slices.start.any()) or view.step != 1
     if TIMESTAMP not in columns.types or error_s <= MAX_TIMESTAMP_ERROR_S:
         return TIMESTAMP not in columns.types or moved, None
     episodes = "timestamps are up to " + _seconds(error_s) + " away from k / fps"
@@ -275,13 +279,13 @@ def _measurable(features: Mapping[str, Feature], fields: Sequence[pa.Field]) -> 
     )
 
 
-def _filled(view: United) -> tuple[str, ...]:
+def _filled(view: MergedSources) -> tuple[str, ...]:
     names = {name for source in view.view.sources for name in source.filled}
     return tuple(sorted(names))
 
 
 def _measured(
-    view: United,
+    view: MergedSources,
     inventory: Inventory,
     features: Mapping[str, Feature],
     fields: Sequence[pa.Field],

@@ -14,8 +14,8 @@ from roboreel.format import v2, v30
 from roboreel.format.inventory import CameraFacts, Inventory, StreamFacts
 from roboreel.format.layout import numbered
 from roboreel.format.model import EPISODE, video_path
-from roboreel.plan.grouping import parts_by, stretches_of
-from roboreel.plan.merge_sources import United
+from roboreel.plan.grouping import parts_by, row_ranges_of
+from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.near_source import near_encodings
 from roboreel.plan.pack import batches, pack, runs
 from roboreel.plan.plan import CopyVideos, EncodeVideo, EpisodeRange, Op, RemuxVideo
@@ -48,7 +48,7 @@ class CameraPlan:
     ops: list[Op]
 
 
-def refuse_audio(view: United, inventory: Inventory) -> None:
+def refuse_audio(view: MergedSources, inventory: Inventory) -> None:
     """Raise `PlanError` where videos carry sound and that is not to be dropped."""
     if view.target.drop_audio:
         return
@@ -67,7 +67,7 @@ def refuse_audio(view: United, inventory: Inventory) -> None:
         raise PlanError(summary, problems)
 
 
-def refuse_sizes(view: United, inventory: Inventory, copied: Iterable[str]) -> None:
+def refuse_sizes(view: MergedSources, inventory: Inventory, copied: Iterable[str]) -> None:
     """Raise `PlanError` where datasets that are put together differ in the size of a camera's pictures."""
     if len(view.sources) < 2:
         return
@@ -91,7 +91,7 @@ def refuse_sizes(view: United, inventory: Inventory, copied: Iterable[str]) -> N
         raise PlanError(f"cameras differ in the size of their pictures: {advice}", problems)
 
 
-def refuse_cuts(view: United, inventory: Inventory, copied: Iterable[str]) -> None:
+def refuse_cuts(view: MergedSources, inventory: Inventory, copied: Iterable[str]) -> None:
     """Raise `PlanError` where episodes of copied cameras would have to be re-encoded, and may or can not."""
     if not view.target.version.one_file_per_episode:
         return
@@ -136,13 +136,13 @@ def refuse_unused(of: View, ops: Sequence[Op]) -> None:
         )
 
 
-def cut_inside(view: United, inventory: Inventory, camera: str) -> Bools:
+def cut_inside(view: MergedSources, inventory: Inventory, camera: str) -> Bools:
     """(episodes of the result,) True where an episode starts or ends inside a GOP of its file."""
     facts = inventory.cameras[camera]
     return np.asarray(facts.packets[view.rows] != inventory.rows[view.rows], dtype=np.bool_)
 
 
-def compile_camera(view: United, inventory: Inventory, camera: str) -> CameraPlan:
+def compile_camera(view: MergedSources, inventory: Inventory, camera: str) -> CameraPlan:
     """Where a camera's frames land, and the ops that bring them there."""
     facts = inventory.cameras[camera]
     if view.target.version.one_file_per_episode:
@@ -151,7 +151,7 @@ def compile_camera(view: United, inventory: Inventory, camera: str) -> CameraPla
 
 
 def _shared_files(
-    view: United, inventory: Inventory, camera: str, facts: CameraFacts
+    view: MergedSources, inventory: Inventory, camera: str, facts: CameraFacts
 ) -> CameraPlan:
     rows = view.rows
     info = view.model.info
@@ -164,7 +164,7 @@ def _shared_files(
         facts.size_bytes[rows],
         limit_mb=limit,
         kind=kind,
-        stretch=stretches_of(view, sources),
+        row_range=row_ranges_of(view, sources),
         join=view.view.join,
     )
     joined = goes_on.copy()
@@ -194,7 +194,7 @@ def _copies(camera: str, episodes: EpisodeRange, *, files: int) -> CopyVideos:
     return CopyVideos(camera=camera, episodes=episodes, files=files, reason=reason)
 
 
-def _goes_on(view: United, facts: CameraFacts, frames: Int64, camera: str) -> Bools:
+def _goes_on(view: MergedSources, facts: CameraFacts, frames: Int64, camera: str) -> Bools:
     """(episodes,) True where an episode's frames follow, in one input, those of the one before."""
     source = view.model.episodes[video_path(camera)].take(view.rows).to_pylist()
     start = facts.start[view.rows]
@@ -256,7 +256,7 @@ def _changing(streams: Sequence[StreamFacts], run: Sequence[int]) -> set[int]:
 
 
 def _file_per_episode(
-    view: United, inventory: Inventory, camera: str, facts: CameraFacts
+    view: MergedSources, inventory: Inventory, camera: str, facts: CameraFacts
 ) -> CameraPlan:
     rows = view.rows
     size = view.model.info.chunks_size
@@ -286,7 +286,9 @@ def _shifted(part: EpisodeRange, by: int) -> EpisodeRange:
     return EpisodeRange(start=part.start + by, stop=part.stop + by)
 
 
-def _encodes(view: United, inventory: Inventory, camera: str, episodes: Sequence[int]) -> list[Op]:
+def _encodes(
+    view: MergedSources, inventory: Inventory, camera: str, episodes: Sequence[int]
+) -> list[Op]:
     ops: list[Op] = []
     stream = inventory.cameras[camera].stream[view.rows]
     encodings = near_encodings(view, inventory, camera) if episodes else {}

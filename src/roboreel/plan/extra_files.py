@@ -10,11 +10,11 @@ from roboreel.format import v2, v30
 from roboreel.format.model import DATA_PATH, INFO, Model, video_path
 from roboreel.format.v30_episodes import EPISODES_FOLDER
 from roboreel.format.version import FormatVersion
-from roboreel.plan.merge_sources import United
+from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.plan import CopyFile
 
 
-def travelling_files(view: United, model: Model) -> list[CopyFile]:
+def travelling_files(view: MergedSources, model: Model) -> list[CopyFile]:
     """The ops that copy what travels along.
 
     No file may have the name of a folder of the result. Names from several datasets are also compared without
@@ -39,12 +39,12 @@ def travelling_files(view: United, model: Model) -> list[CopyFile]:
     ]
 
 
-def own_name(path: str, view: United) -> str:
+def own_name(path: str, view: MergedSources) -> str:
     """The name of an input file within its dataset."""
     return path.partition("/")[2] if len(view.sources) > 1 else path
 
 
-def _home(path: str, view: United) -> str:
+def _home(path: str, view: MergedSources) -> str:
     """Where the dataset of an input file is."""
     number = int(path.partition("/")[0].removeprefix("@")) if len(view.sources) > 1 else 0
     return view.sources[number].url

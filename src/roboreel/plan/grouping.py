@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from roboreel.plan.merge_sources import United
+from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.plan import EpisodeRange
 from roboreel.types import Int64
 
 
-def stretches_of(view: United, sources: Sequence[str | None]) -> Int64 | None:
+def row_ranges_of(view: MergedSources, sources: Sequence[str | None]) -> Int64 | None:
     """(episodes,) numbers of the stretches of episodes that share an input file, where files are to stay.
 
     None where episodes are to be packed anew: because that was asked for, the version changes, or the

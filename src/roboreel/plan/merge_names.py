@@ -9,7 +9,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from roboreel.edit.features import refuse_twins
-from roboreel.edit.view import Clips, Source, View
+from roboreel.edit.view import ExternalVideos, Source, View
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.plan.plan import source_prefix
@@ -18,16 +18,19 @@ from roboreel.types import Int64
 _T = TypeVar("_T")
 
 
-def piece_table(view: View, number: int, at: Int64) -> pa.Table:
+def slice_table(view: View, number: int, at: Int64) -> pa.Table:
     """The episodes table of one source's pieces, its paths named for several roots."""
     source, prefix = view.sources[number], source_prefix(number, view.roots)
-    table = source.model.episodes.take(pa.array(view.pieces.row[at]))
+    table = source.model.episodes.take(pa.array(view.slices.row[at]))
     if not prefix:
         return table
-    own = [camera for camera in source.model.info.cameras if camera not in source.clips]
-    for camera, clips in source.clips.items():
-        files = [clips.names[row] for row in view.pieces.row[at].tolist()]
-        named = [None if file is None else _clip_prefix(view, clips) + file for file in files]
+    own = [camera for camera in source.model.info.cameras if camera not in source.external_videos]
+    for camera, external_videos in source.external_videos.items():
+        files = [external_videos.names[row] for row in view.slices.row[at].tolist()]
+        named = [
+            None if file is None else _external_prefix(view, external_videos) + file
+            for file in files
+        ]
         table = table.append_column(video_path(camera), pa.array(named, pa.string()))
     for name in (DATA_PATH, *(video_path(camera) for camera in own)):
         paths = [path if path is None else prefix + path for path in table[name].to_pylist()]
@@ -55,8 +58,8 @@ def by_own_names(view: View, number: int, inventory: Inventory) -> Inventory:
             schemas[id(schema)] = adapted(schema, source)
     files, tidy = by_path(inventory.files), by_path(inventory.tidy_videos)
     cameras = {n: f for n, f in by_name(inventory.cameras).items() if n not in removed_cameras}
-    for camera, found in inventory.clips.items():
-        folder = _clip_prefix(view, source.clips[camera])
+    for camera, found in inventory.external_videos.items():
+        folder = _external_prefix(view, source.external_videos[camera])
         files |= {folder + path: facts for path, facts in found.files.items()}
         tidy |= {folder + path: packets for path, packets in found.tidy_videos.items()}
         cameras[camera] = found.camera
@@ -85,8 +88,8 @@ def by_own_names(view: View, number: int, inventory: Inventory) -> Inventory:
     )
 
 
-def _clip_prefix(view: View, clips: Clips) -> str:
-    number = len(view.sources) + view.folders.index(clips.folder)
+def _external_prefix(view: View, external_videos: ExternalVideos) -> str:
+    number = len(view.sources) + view.folders.index(external_videos.folder)
     return source_prefix(number, view.roots)
 
 

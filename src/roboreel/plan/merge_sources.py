@@ -19,9 +19,9 @@ from roboreel.format.feature import Feature
 from roboreel.format.inventory import CameraFacts, Inventory, StreamFacts
 from roboreel.format.model import EPISODE, LENGTH, Model
 from roboreel.format.parse import Problems
-from roboreel.plan.carried import lost_of_declarations, united_info, with_provenance
-from roboreel.plan.merge_names import adapted, by_own_names, piece_table
-from roboreel.plan.merge_tasks import UnitedTasks, united_tasks
+from roboreel.plan.carried import lost_of_declarations, merged_info, with_provenance
+from roboreel.plan.merge_names import adapted, by_own_names, slice_table
+from roboreel.plan.merge_tasks import MergedTasks, merged_tasks
 from roboreel.plan.plan import PlanSource, source_prefix
 from roboreel.types import Bools, Int64
 
@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class United:
+class MergedSources:
     """One model and one inventory for all pieces of a view; arrays are aligned with `model.episodes`."""
 
     view: View = field(repr=False)
@@ -43,14 +43,14 @@ class United:
     """Rows of `model.episodes` that are to be written, in order."""
     source: Int64 = field(repr=False)
     """(pieces,) number of the dataset."""
-    stretch: Int64 = field(repr=False)
+    row_range: Int64 = field(repr=False)
     """(pieces,) rows of the input that a piece spans: other than it has where the frame rate changes."""
     declared: Int64 = field(repr=False)
     """(pieces,) frames of the episode by its documents; `PART` where it is not taken as a whole."""
     first_supplied: Int64 = field(repr=False)
     """(pieces,) where the values of its stretch begin in `supplied`."""
     supplied: pa.Table | None = field(repr=False)
-    tasks: UnitedTasks = field(repr=False)
+    tasks: MergedTasks = field(repr=False)
     sources: tuple[PlanSource, ...]
     own_columns: frozenset[int]
     """Sources whose tables have the columns that they had, by the same names."""
@@ -66,12 +66,14 @@ class United:
         """What to write."""
         return self.view.target
 
-    def keep(self, rows: Int64) -> United:
+    def keep(self, rows: Int64) -> MergedSources:
         """With some of these episodes."""
         return replace(self, rows=rows)
 
 
-def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> United:
+def merge_sources(
+    view: View, inventories: Sequence[Inventory], problems: Problems
+) -> MergedSources:
     """The pieces of a view as one dataset.
 
     Args:
@@ -82,34 +84,34 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
     Raises:
         PlanError: values were supplied for other rows than the files hold.
     """
-    positions = [np.flatnonzero(view.pieces.source == n) for n in range(len(view.sources))]
+    positions = [np.flatnonzero(view.slices.source == n) for n in range(len(view.sources))]
     place = np.argsort(np.concatenate(positions), kind="stable")
     step = Fraction(1) if view.fps is None else view.model.info.fps / view.fps
-    tasks = united_tasks(view, inventories, problems)
+    tasks = merged_tasks(view, inventories, problems)
     named = [by_own_names(view, number, inventory) for number, inventory in enumerate(inventories)]
     own = dict.fromkeys(n for source in view.sources for n in source.model.extra_columns)
-    tables = alike([piece_table(view, n, at) for n, at in enumerate(positions)], own)
-    stretch = np.concatenate([inventory.rows for inventory in inventories])[place]
+    tables = alike([slice_table(view, n, at) for n, at in enumerate(positions)], own)
+    row_range = np.concatenate([inventory.rows for inventory in inventories])[place]
     inventory = _joined(named, positions, place, tasks)
     if step != 1:
-        rows = np.array([taken_count(n, step) for n in stretch.tolist()], dtype=np.int64)
+        rows = np.array([taken_count(n, step) for n in row_range.tolist()], dtype=np.int64)
         none = np.full_like(rows, -1)
         inventory = replace(
             inventory, rows=rows, with_stats={}, impossible_std={}, overcounted={}, first_index=none
         )
     declared = [
-        source.model.episodes[LENGTH].to_numpy()[view.pieces.row[at]]
+        source.model.episodes[LENGTH].to_numpy()[view.slices.row[at]]
         for source, at in zip(view.sources, positions, strict=True)
     ]
     supplied, first = _supplied(view, inventories, positions)
     lost: list[str] = []
-    return United(
+    return MergedSources(
         view=view,
         model=_model(view, _concatenated(tables).take(pa.array(place)), lost),
         inventory=inventory,
-        rows=np.arange(len(view.pieces), dtype=np.int64),
-        source=view.pieces.source,
-        stretch=stretch,
+        rows=np.arange(len(view.slices), dtype=np.int64),
+        source=view.slices.source,
+        row_range=row_range,
         declared=np.where(_whole(view, step), np.concatenate(declared)[place], PART),
         first_supplied=np.concatenate(first)[place],
         supplied=supplied,
@@ -133,8 +135,8 @@ def unite(view: View, inventories: Sequence[Inventory], problems: Problems) -> U
 
 def _whole(view: View, step: Fraction) -> Bools:
     """(pieces,) True where every row of an episode is taken once: its statistics hold."""
-    pieces = view.pieces
-    return np.asarray((pieces.start == 0) & (pieces.stop == END) & (step == 1))
+    slices = view.slices
+    return np.asarray((slices.start == 0) & (slices.stop == END) & (step == 1))
 
 
 def _concatenated(tables: Sequence[pa.Table]) -> pa.Table:
@@ -167,9 +169,9 @@ def _model(view: View, episodes: pa.Table, lost: list[str]) -> Model:
         features |= source.model.info.features
     ordered = dict.fromkeys(n for source in view.sources for n in source.model.info.features)
     first = view.sources[0].model
-    united, unlike = united_info(view)
-    lost += [*unlike, *lost_of_declarations(view)]
-    info = replace(united, features={name: features[name] for name in ordered})
+    merged, mismatch = merged_info(view)
+    lost += [*mismatch, *lost_of_declarations(view)]
+    info = replace(merged, features={name: features[name] for name in ordered})
     extra: dict[str, None] = dict.fromkeys(
         name for source in view.sources for name in source.model.extra_columns
     )
@@ -201,7 +203,7 @@ def _of_sources(view: View, found: Sequence[Sequence[Problem]]) -> tuple[Problem
     """Problems of all sources, but for those of episodes that are not taken."""
     kept: list[Problem] = []
     for number, (source, problems) in enumerate(zip(view.sources, found, strict=True)):
-        here = view.pieces.row[view.pieces.source == number]
+        here = view.slices.row[view.slices.source == number]
         prefix = source_prefix(number, view.roots)
         problems = [p for p in problems if p.column not in source.removed]
         if len(here) == len(source.model.episodes) and not prefix:
@@ -217,13 +219,13 @@ def _of_sources(view: View, found: Sequence[Sequence[Problem]]) -> tuple[Problem
 
 
 def _joined(
-    parts: Sequence[Inventory], positions: Sequence[Int64], place: Int64, tasks: UnitedTasks
+    parts: Sequence[Inventory], positions: Sequence[Int64], place: Int64, tasks: MergedTasks
 ) -> Inventory:
     """One inventory of all pieces, in their order."""
     if len(parts) == 1 and np.array_equal(place, np.arange(len(place))):
-        return replace(parts[0], tasks=tasks.texts, tasks_of_episodes=tasks.of_pieces)
+        return replace(parts[0], tasks=tasks.strings, tasks_of_episodes=tasks.of_slices)
 
-    def united(mappings: Iterable[Mapping[str, _T]]) -> dict[str, _T]:
+    def merged(mappings: Iterable[Mapping[str, _T]]) -> dict[str, _T]:
         found: dict[str, _T] = {}
         for mapping in mappings:
             found.update(mapping)
@@ -247,21 +249,21 @@ def _joined(
 
     return replace(
         parts[0],
-        files=united(part.files for part in parts),
-        schemas=united(part.schemas for part in parts),
+        files=merged(part.files for part in parts),
+        schemas=merged(part.schemas for part in parts),
         relaid=frozenset().union(*(part.relaid for part in parts)),
         rows=np.concatenate([part.rows for part in parts])[place],
         row_start=np.concatenate([part.row_start for part in parts])[place],
         timestamp_error_s=np.concatenate([part.timestamp_error_s for part in parts])[place],
         cameras={name: _camera(parts, name, numbers, place) for name in cameras},
         streams=tuple(streams),
-        shapes=united(part.shapes for part in reversed(parts)),
-        tasks=tasks.texts,
-        tasks_of_episodes=tasks.of_pieces,
+        shapes=merged(part.shapes for part in reversed(parts)),
+        tasks=tasks.strings,
+        tasks_of_episodes=tasks.of_slices,
         tasks_of_rows=[rows_tasks[at] for at in place.tolist()],
         first_index=np.concatenate([part.first_index for part in parts])[place],
-        table_rows=united(part.table_rows for part in parts),
-        tidy_videos=united(part.tidy_videos for part in parts),
+        table_rows=merged(part.table_rows for part in parts),
+        tidy_videos=merged(part.tidy_videos for part in parts),
         with_stats=by_episode([part.with_stats for part in parts]),
         overcounted=by_episode([part.overcounted for part in parts]),
         impossible_std=by_episode([part.impossible_std for part in parts]),
@@ -323,10 +325,10 @@ def _supplied(
     for source, inventory, at in zip(view.sources, inventories, positions, strict=True):
         lengths = source.model.episodes[LENGTH].to_numpy()
         begin = np.cumsum(lengths) - lengths
-        row = view.pieces.row[at]
-        firsts.append(before + begin[row] + view.pieces.start[at])
+        row = view.slices.row[at]
+        firsts.append(before + begin[row] + view.slices.start[at])
         if source.supplied:
-            _require_rows(source, inventory, row, view.pieces.start[at])
+            _require_rows(source, inventory, row, view.slices.start[at])
         tables.append(pa.table(dict(source.supplied)) if source.supplied else None)
         before += int(lengths.sum()) if source.supplied else 0
     known = [table for table in tables if table is not None]

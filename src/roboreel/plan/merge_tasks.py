@@ -20,22 +20,22 @@ _Keys: TypeAlias = tuple[dict[tuple[Retask, ...], set[int]], list[tuple[Retask, 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class UnitedTasks:
+class MergedTasks:
     """Tasks of the pieces of a view; arrays are aligned with the pieces."""
 
-    texts: Mapping[int, str]
+    strings: Mapping[int, str]
     """The result's list: text by index."""
-    of_pieces: Sequence[Sequence[str]]
+    of_slices: Sequence[Sequence[str]]
     """(pieces,) texts of each."""
     maps: tuple[Mapping[int, int], ...]
     """New index by old one; empty where they stay."""
-    map_of_piece: Int64
+    map_of_slice: Int64
     """(pieces,) which of the maps is that of its rows."""
     left_out: Sequence[str] = ()
     """Texts of the sources' lists that no piece has."""
 
 
-def united_tasks(view: View, inventories: Sequence[Inventory], problems: Problems) -> UnitedTasks:
+def merged_tasks(view: View, inventories: Sequence[Inventory], problems: Problems) -> MergedTasks:
     """The tasks of a view.
 
     A whole dataset keeps its list, which v3.0 needs to count from 0. An edited view has the tasks that its
@@ -46,13 +46,13 @@ def united_tasks(view: View, inventories: Sequence[Inventory], problems: Problem
         inventories: of each source, by the view's pieces of it.
         problems: grows.
     """
-    rows_of_source = [np.flatnonzero(view.pieces.source == n) for n in range(len(view.sources))]
-    of_pieces: list[list[str]] = [[] for _ in range(len(view.pieces))]
+    rows_of_source = [np.flatnonzero(view.slices.source == n) for n in range(len(view.sources))]
+    of_slices: list[list[str]] = [[] for _ in range(len(view.slices))]
     for positions, inventory in zip(rows_of_source, inventories, strict=True):
-        for at, texts in zip(positions.tolist(), inventory.tasks_of_episodes, strict=True):
-            of_pieces[at] = retold(texts, view.pieces.retasked[at])
+        for at, strings in zip(positions.tolist(), inventory.tasks_of_episodes, strict=True):
+            of_slices[at] = retold(strings, view.slices.retasked[at])
     if not view.edited:
-        return _whole(view, inventories[0], of_pieces, problems)
+        return _whole(view, inventories[0], of_slices, problems)
     new: dict[str, int] = {}
     keys = [_keys(view, p, i) for p, i in zip(rows_of_source, inventories, strict=True)]
     for inventory, (used, _) in zip(inventories, keys, strict=True):
@@ -62,7 +62,7 @@ def united_tasks(view: View, inventories: Sequence[Inventory], problems: Problem
                     for told in retold([text], chain):
                         new.setdefault(told, len(new))
     maps: dict[tuple[tuple[int, int], ...], int] = {(): 0}
-    map_of_piece = np.zeros(len(view.pieces), dtype=np.int64)
+    map_of_slice = np.zeros(len(view.slices), dtype=np.int64)
     for positions, inventory, (used, chains) in zip(rows_of_source, inventories, keys, strict=True):
         number: dict[tuple[Retask, ...], int] = {}
         for chain, indexes in used.items():
@@ -70,10 +70,10 @@ def united_tasks(view: View, inventories: Sequence[Inventory], problems: Problem
             stays = all(old == now for old, now in renumbered.items())
             number[chain] = maps.setdefault(() if stays else tuple(renumbered.items()), len(maps))
         for at, chain in zip(positions.tolist(), chains, strict=True):
-            map_of_piece[at] = number.get(chain, 0)
+            map_of_slice[at] = number.get(chain, 0)
     by_index = {index: text for text, index in new.items()}
     unused = _unused(inventories, keys, set(new))
-    return UnitedTasks(by_index, of_pieces, tuple(dict(one) for one in maps), map_of_piece, unused)
+    return MergedTasks(by_index, of_slices, tuple(dict(one) for one in maps), map_of_slice, unused)
 
 
 def _unused(
@@ -92,7 +92,7 @@ def _unused(
 def _keys(view: View, positions: Int64, inventory: Inventory) -> _Keys:
     """The old indexes that pieces use, by what changes their texts; and that of each piece."""
     index_of = {text: index for index, text in reversed(list(inventory.tasks.items()))}
-    chains = [view.pieces.retasked[at] for at in positions.tolist()]
+    chains = [view.slices.retasked[at] for at in positions.tolist()]
     used: dict[tuple[Retask, ...], set[int]] = {}
     every = zip(
         chains,
@@ -100,25 +100,25 @@ def _keys(view: View, positions: Int64, inventory: Inventory) -> _Keys:
         map(tuple, inventory.tasks_of_episodes),
         strict=True,
     )
-    for chain, indexes, texts in dict.fromkeys(every):  # most are of the same few
+    for chain, indexes, strings in dict.fromkeys(every):  # most are of the same few
         known = used.setdefault(chain, set())
         known.update(index for index in indexes if index in inventory.tasks)
-        known.update(index_of[text] for text in texts if text in index_of)
+        known.update(index_of[text] for text in strings if text in index_of)
     return used, chains
 
 
 def _whole(
-    view: View, inventory: Inventory, of_pieces: list[list[str]], problems: Problems
-) -> UnitedTasks:
+    view: View, inventory: Inventory, of_slices: list[list[str]], problems: Problems
+) -> MergedTasks:
     """The list of a dataset that is only written as another version."""
     tasks = dict(inventory.tasks)
-    none = np.zeros(len(view.pieces), dtype=np.int64)
+    none = np.zeros(len(view.slices), dtype=np.int64)
     dense = list(tasks) == list(range(len(tasks)))
     if dense or view.target.version is not FormatVersion.V30:
-        return UnitedTasks(tasks, of_pieces, ({},), none)
+        return MergedTasks(tasks, of_slices, ({},), none)
     renumbered = {old: new for new, old in enumerate(tasks)}
     message = f"task indexes {list(tasks)[:10]} have gaps"
     action = f"numbered 0…{len(tasks) - 1}, which v3.0 needs"
     problems.add("task.contiguous", message, action=action)
-    texts = {renumbered[old]: text for old, text in tasks.items()}
-    return UnitedTasks(texts, of_pieces, (renumbered,), none)
+    strings = {renumbered[old]: text for old, text in tasks.items()}
+    return MergedTasks(strings, of_slices, (renumbered,), none)

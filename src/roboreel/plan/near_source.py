@@ -17,7 +17,7 @@ import numpy as np
 from roboreel.edit.encoding import Encoding, Reencoding, canonical_codec, encoder_name
 from roboreel.format.declared import codec_name, same_codec
 from roboreel.format.inventory import Inventory
-from roboreel.plan.merge_sources import United
+from roboreel.plan.merge_sources import MergedSources
 from roboreel.types import Json
 
 ENCODED = ("h264", "hevc", "av1")
@@ -79,7 +79,7 @@ class SourceRate:
     """The CRF that `info.json` states of it."""
 
 
-def near_encodings(view: United, inventory: Inventory, camera: str) -> dict[str, Encoding]:
+def near_encodings(view: MergedSources, inventory: Inventory, camera: str) -> dict[str, Encoding]:
     """How to encode each kind of a camera's videos again, by the four characters of its sample entry.
 
     Kinds that have no encoder here are left out, unless the target names one.
@@ -92,7 +92,7 @@ def near_encodings(view: United, inventory: Inventory, camera: str) -> dict[str,
     return found
 
 
-def source_rates(view: United, inventory: Inventory, camera: str) -> dict[str, SourceRate]:
+def source_rates(view: MergedSources, inventory: Inventory, camera: str) -> dict[str, SourceRate]:
     """What is known of a camera's videos, by the four characters of their sample entries."""
     facts = inventory.cameras[camera]
     declared = view.model.info.features[camera].video_facts

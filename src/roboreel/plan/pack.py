@@ -18,7 +18,7 @@ def pack(
     *,
     limit_mb: float,
     kind: Int64 | None = None,
-    stretch: Int64 | None = None,
+    row_range: Int64 | None = None,
     join: bool = True,
 ) -> list[EpisodeRange]:
     """Consecutive episodes into files: a new one where the limit would be passed, or the kind changes.
@@ -32,9 +32,9 @@ def pack(
     """
     count = len(sizes)
     kinds = (np.zeros(count, dtype=np.int64) if kind is None else kind).tolist()
-    units = (np.arange(count, dtype=np.int64) if stretch is None else stretch).tolist()
+    units = (np.arange(count, dtype=np.int64) if row_range is None else row_range).tolist()
     weights = np.bincount(units, weights=sizes).tolist() if count else []
-    limit = limit_mb * MIB if stretch is None or join else 0.0
+    limit = limit_mb * MIB if row_range is None or join else 0.0
     starts, filled = [0], 0.0
     for episode, unit in enumerate(units):
         begins = episode == 0 or unit != units[episode - 1]

@@ -23,7 +23,7 @@ from roboreel.types import Json
 # columns of `Plan.inputs`
 SOURCE_EPISODE, INPUT_TABLE, INPUT_ROW, ROWS = "source_episode", "table", "row_start", "rows"
 FIRST_INDEX, DEFAULT_TASK, DECLARED_ROWS = "first_index", "default_task", "declared_rows"
-SOURCE, STRETCH, FIRST_FRAME = "source", "stretch", "first_frame"
+SOURCE, ROW_RANGE, FIRST_FRAME = "source", "stretch", "first_frame"
 TASK_MAP, FIRST_SUPPLIED = "task_map", "first_supplied"
 
 
@@ -131,7 +131,7 @@ class MeasureCamera:
     episodes: EpisodeRange
     from_tables: bool = False
     """True where the pictures are those of a column of the tables."""
-    every_picture: bool = False
+    every_frame: bool = False
     """True: all pictures are taken. False: a sample."""
     every_pixel: bool = False
     """True: all pixels of them count. False: large pictures are thinned."""
@@ -180,7 +180,7 @@ class TableProgram:
     """Columns of which statistics are computed while the rows are in memory."""
     measurable: tuple[str, ...]
     """Columns of which they can be: all are measured in episodes that are a part of the source's, or none."""
-    narrow: tuple[str, ...]
+    per_last_axis: tuple[str, ...]
     """Of these, matrices that are measured per column of their last axis, as the stored statistics are."""
     filled: tuple[str, ...]
     """Columns that are zeros where the input does not have them."""
@@ -196,9 +196,9 @@ class TableProgram:
     """Of these, those whose pictures are of depths."""
     quantiles: tuple[float, ...]
     """Those that statistics include, from 0 to 1, ascending."""
-    binned: bool = False
+    histogram_quantiles: bool = False
     """True: quantiles are read off histograms, as lerobot does. False: numpy's linear ones."""
-    every_picture: bool = False
+    every_frame: bool = False
     """True: all pictures of a measured column count. False: a sample."""
     every_pixel: bool = False
     """True: all pixels of them count. False: large pictures are thinned."""
@@ -208,7 +208,7 @@ class TableProgram:
     @property
     def counts_pixels(self) -> bool:
         """True where the quantiles of all episodes together are taken from counts of all their pixels."""
-        return bool(self.quantiles) and not self.binned
+        return bool(self.quantiles) and not self.histogram_quantiles
 
     @property
     def schema(self) -> pa.Schema:

@@ -12,7 +12,7 @@ from roboreel.format.feature import Feature
 from roboreel.format.inventory import Inventory
 from roboreel.format.version import FormatVersion
 from roboreel.plan.compile_video import ADVICE
-from roboreel.plan.merge_sources import United
+from roboreel.plan.merge_sources import MergedSources
 from roboreel.types import Bools, Json
 
 
@@ -34,7 +34,7 @@ class Recode:
         return self.how or (near[0] if near and near.count(near[0]) == len(near) else None)
 
 
-def as_pictures(feature: Feature) -> Feature:
+def as_images(feature: Feature) -> Feature:
     """The declaration of a video camera whose frames become pictures in the tables.
 
     Raises:
@@ -46,7 +46,9 @@ def as_pictures(feature: Feature) -> Feature:
     return replace(feature, dtype="image", spec={**spec, "dtype": "image"})
 
 
-def as_video(view: United, inventory: Inventory, feature: Feature, recode: Recode) -> Feature:
+def as_video(
+    view: MergedSources, inventory: Inventory, feature: Feature, recode: Recode
+) -> Feature:
     """The declaration of a camera that is encoded, with the facts that lerobot states of a video.
 
     Raises:
@@ -83,7 +85,7 @@ def as_video(view: United, inventory: Inventory, feature: Feature, recode: Recod
     return replace(made, spec=spell(made))
 
 
-def picture_size(feature: Feature) -> tuple[int, int]:
+def frame_size(feature: Feature) -> tuple[int, int]:
     """(width, height) of a camera's pictures by its declaration; (0, 0) where that says nothing."""
     at = _places(feature)
     return (0, 0) if at is None else (feature.shape[at[1]], feature.shape[at[0]])
@@ -101,7 +103,7 @@ def _lasting(fact: str) -> bool:
     return not fact.startswith("audio.") and fact not in {f"video.{name}" for name in gone}
 
 
-def _refuse(view: United, inventory: Inventory, feature: Feature, recode: Recode) -> None:
+def _refuse(view: MergedSources, inventory: Inventory, feature: Feature, recode: Recode) -> None:
     """Raise `PlanError` where a camera cannot be encoded."""
     name, facts = feature.name, inventory.cameras.get(feature.name)
     if feature.is_depth and (recode.how is not None or recode.from_tables.any()):
@@ -135,14 +137,14 @@ def _refuse(view: United, inventory: Inventory, feature: Feature, recode: Recode
 
 
 def _result_size(
-    view: United, inventory: Inventory, feature: Feature, recode: Recode
+    view: MergedSources, inventory: Inventory, feature: Feature, recode: Recode
 ) -> tuple[int, int]:
     """(width, height) of a camera's pictures in the result."""
     if recode.how is not None and recode.how.size is not None:
         return recode.how.size
     facts = inventory.cameras.get(feature.name)
     if facts is None or recode.from_tables[view.rows].any():
-        return picture_size(feature)
+        return frame_size(feature)
     stream = inventory.streams[int(facts.stream[view.rows[0]])]
     return stream.width, stream.height
 

@@ -10,10 +10,12 @@ from roboreel.format.inventory import Inventory
 from roboreel.format.parse import Problems
 from roboreel.format.readable import why_unreadable
 from roboreel.plan.compile_tables import Columns
-from roboreel.plan.merge_sources import United
+from roboreel.plan.merge_sources import MergedSources
 
 
-def unreadable_columns(view: United, inventory: Inventory, columns: Columns) -> dict[str, str]:
+def unreadable_columns(
+    view: MergedSources, inventory: Inventory, columns: Columns
+) -> dict[str, str]:
     """Why lerobot cannot read them, by column that the result would have."""
     declared = view.model.info.features
     found = {}
@@ -29,8 +31,8 @@ def unreadable_columns(view: United, inventory: Inventory, columns: Columns) -> 
 
 
 def without_unreadable(
-    view: United, inventory: Inventory, columns: Columns, problems: Problems
-) -> tuple[United, Columns, list[LeftOut]]:
+    view: MergedSources, inventory: Inventory, columns: Columns, problems: Problems
+) -> tuple[MergedSources, Columns, list[LeftOut]]:
     """View and columns without those that lerobot cannot read, where that is asked for, and which these are.
 
     Where it is not asked for, they stay, and it is reported.

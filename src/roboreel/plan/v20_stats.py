@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from roboreel.format.v2 import GLOBAL_STATS
-from roboreel.plan.merge_sources import PART, United
+from roboreel.plan.merge_sources import PART, MergedSources
 from roboreel.plan.plan import CopyFile, source_prefix
 
 
-def old_stats(view: United) -> tuple[list[CopyFile], list[str]]:
+def old_stats(view: MergedSources) -> tuple[list[CopyFile], list[str]]:
     """The op that keeps a source's `stats.json` as it is, and what is lost of those that are not kept."""
     if view.target.keep_old_stats and GLOBAL_STATS in view.inventory.files:
         reason = "the statistics of the whole dataset are to be kept beside those per episode"
@@ -36,17 +36,17 @@ def old_stats(view: United) -> tuple[list[CopyFile], list[str]]:
     ]
 
 
-def has_all_rows(view: United) -> bool:
+def has_all_rows(view: MergedSources) -> bool:
     """True where the result has every row of one dataset once, in whatever order of episodes."""
     if len(view.view.sources) > 1 or (view.declared[view.rows] == PART).any():
         return False
     episodes = len(view.view.sources[0].dataset.model.episodes)
-    return np.array_equal(np.sort(view.view.pieces.row[view.rows]), np.arange(episodes))
+    return np.array_equal(np.sort(view.view.slices.row[view.rows]), np.arange(episodes))
 
 
-def _still_holds(view: United) -> bool:
+def _still_holds(view: MergedSources) -> bool:
     """True where the result has all rows of one dataset, its features, and their statistics."""
     source = view.sources[0]
     changed = (source.renamed, source.removed, source.filled, source.supplied, view.view.encodings)
-    unlike = view.view.roots > 1 or view.view.recomputed or any(changed)
-    return has_all_rows(view) and not unlike
+    mismatch = view.view.roots > 1 or view.view.recomputed or any(changed)
+    return has_all_rows(view) and not mismatch

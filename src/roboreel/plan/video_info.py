@@ -11,12 +11,12 @@ from roboreel.format.feature import Feature
 from roboreel.format.inventory import Inventory
 from roboreel.format.parse import Problems
 from roboreel.format.version import FormatVersion
-from roboreel.plan.merge_sources import United
+from roboreel.plan.merge_sources import MergedSources
 from roboreel.types import Json
 
 
 def video_feature(
-    view: United, inventory: Inventory, feature: Feature, problems: Problems
+    view: MergedSources, inventory: Inventory, feature: Feature, problems: Problems
 ) -> Feature:
     """The camera as the result's documents declare it; what contradicts its files is reported."""
     facts = inventory.cameras[feature.name]

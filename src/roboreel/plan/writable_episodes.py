@@ -8,10 +8,12 @@ from roboreel.errors import PlanError, Problem
 from roboreel.format.depth import has_camera_stats
 from roboreel.format.inventory import Inventory
 from roboreel.plan.compile_tables import episodes_without
-from roboreel.plan.merge_sources import United
+from roboreel.plan.merge_sources import MergedSources
 
 
-def sound_view(view: United, inventory: Inventory) -> tuple[United, tuple[Problem, ...], str]:
+def sound_view(
+    view: MergedSources, inventory: Inventory
+) -> tuple[MergedSources, tuple[Problem, ...], str]:
     """The view without its broken episodes, why those are left out, and whether they may not be.
 
     To measure cameras takes long: there the others are measured first, and then the run refuses.
@@ -37,7 +39,7 @@ def sound_view(view: United, inventory: Inventory) -> tuple[United, tuple[Proble
     return sound, reasons, count if refused else ""
 
 
-def _cameras_to_measure(view: United, inventory: Inventory) -> bool:
+def _cameras_to_measure(view: MergedSources, inventory: Inventory) -> bool:
     """True where pictures of videos are decoded for statistics."""
     for name in inventory.cameras:
         known = inventory.with_stats.get(name)

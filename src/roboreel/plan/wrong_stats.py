@@ -9,14 +9,14 @@ import numpy as np
 
 from roboreel.errors import Problem
 from roboreel.format.causes import PIXELS, WRAPPED, remedy
-from roboreel.plan.merge_sources import United
+from roboreel.plan.merge_sources import MergedSources
 from roboreel.types import Bools
 
 _IMPOSSIBLE = "std of {} episodes is impossible beside their other statistics"
 _OVERCOUNTED = "count of {} episodes is larger than their rows"
 
 
-def with_lost_stds_recomputed(view: United) -> United:
+def with_lost_stds_recomputed(view: MergedSources) -> MergedSources:
     """The view that computes cameras again whose only possible std is in a document the target lacks.
 
     `stats.json` of v3.0 may have the right std where the episodes' are impossible; v2.1 has no such document.
@@ -34,7 +34,7 @@ def with_lost_stds_recomputed(view: United) -> United:
     return replace(view, view=replace(view.view, recomputed=view.view.recomputed | lost))
 
 
-def pooled_stds(view: United) -> tuple[Mapping[str, Sequence[float]], ...]:
+def pooled_stds(view: MergedSources) -> tuple[Mapping[str, Sequence[float]], ...]:
     """(sources,) by camera, the std to merge episodes with whose own is impossible; () without any."""
     wrong = {name for name, rows in _wrong(view).items() if rows[view.rows].any()}
     found = tuple(
@@ -43,7 +43,7 @@ def pooled_stds(view: United) -> tuple[Mapping[str, Sequence[float]], ...]:
     return found if any(found) else ()
 
 
-def tell_wrong_stats(asked: frozenset[str], view: United) -> Iterator[Problem]:
+def tell_wrong_stats(asked: frozenset[str], view: MergedSources) -> Iterator[Problem]:
     """A warning for each camera whose stored statistics a known bug made wrong, with what becomes of them.
 
     Args:
@@ -75,18 +75,18 @@ def tell_wrong_stats(asked: frozenset[str], view: United) -> Iterator[Problem]:
         )
 
 
-def _is_camera(view: United, name: str) -> bool:
+def _is_camera(view: MergedSources, name: str) -> bool:
     features = view.model.info.features
     return name in features and features[name].is_camera
 
 
-def _weighted(view: United, name: str, _: Bools, advice: str) -> str:
+def _weighted(view: MergedSources, name: str, _: Bools, advice: str) -> str:
     if name in view.view.recomputed:
         return "computed from their frames"
     return f"kept as stored: such episodes outweigh others in a merge; {advice}"
 
 
-def _action(view: United, name: str, here: Bools, advice: str) -> str:
+def _action(view: MergedSources, name: str, here: Bools, advice: str) -> str:
     """What is done about the impossible std of a camera in some episodes, and what is left to do."""
     if name in view.view.recomputed:
         return (
@@ -103,7 +103,7 @@ def _action(view: United, name: str, here: Bools, advice: str) -> str:
     return f"they are {place}, and the std of the whole dataset is merged from them; {advice}"
 
 
-def _wrong(view: United) -> dict[str, Bools]:
+def _wrong(view: MergedSources) -> dict[str, Bools]:
     """By camera of the result that is not recomputed, (pieces,) True where the std is impossible."""
     features = view.model.info.features
     return {
@@ -114,7 +114,7 @@ def _wrong(view: United) -> dict[str, Bools]:
     }
 
 
-def _pooled(view: United, name: str, here: Bools) -> Bools:
+def _pooled(view: MergedSources, name: str, here: Bools) -> Bools:
     """(episodes,) True for episodes of `here` whose source has a possible std of all of its episodes."""
     has = np.array([name in source for source in view.pooled_std], dtype=np.bool_)
     return np.asarray(here & has[view.source[view.rows]])

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import EPISODE, LENGTH, ROW_START, Model
-from roboreel.probes.probe_request import Questions, bounds_of
+from roboreel.probes.probe_request import ProbeRequest, bounds_of
 from roboreel.probes.probe_tables import AboutTables
 
 _FILE_US, _EPISODE_US, _ROWS_PER_US = 200, 40, 100
@@ -23,9 +23,9 @@ def rows_by_path(paths: pa.ChunkedArray) -> dict[str | None, list[int]]:
     return grouped
 
 
-def table_questions(
+def table_requests(
     model: Model, groups: Mapping[str, Sequence[int]], files: Mapping[str, FileFacts]
-) -> Questions:
+) -> ProbeRequest:
     """Questions to table files about the episodes that the documents place in them.
 
     Args:
@@ -42,7 +42,7 @@ def table_questions(
     )
     rows_before = bounds_of(lengths.tolist())
     rows_of_files = rows_before[bounds[1:]] - rows_before[bounds[:-1]]
-    return Questions(
+    return ProbeRequest(
         about=AboutTables(
             alone=model.info.version.one_file_per_episode,
             fps=model.info.fps,

@@ -205,13 +205,13 @@ def _code() -> bytes | None:
 
 
 def _rendered(sections: dict[str, pa.Table], code: bytes) -> bytes:
-    sink = pa.BufferOutputStream()
+    output = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(unify_dictionaries=True)
     for section, table in sections.items():
         named = _compact(table).replace_schema_metadata({_SECTION: section.encode()})
-        with pa.ipc.new_stream(sink, named.schema, options=options) as writer:
+        with pa.ipc.new_stream(output, named.schema, options=options) as writer:
             writer.write_table(named)
-    body = sink.getvalue().to_pybytes()
+    body = output.getvalue().to_pybytes()
     return b"".join((code, blake2b(body, digest_size=_DIGEST_BYTES).digest(), body))
 
 

@@ -23,7 +23,7 @@ KEY_BYTES = 16
 _BATCH_US = 50_000
 
 
-class Remark(NamedTuple):
+class Finding(NamedTuple):
     """Something odd that a file says about its episodes."""
 
     member: int | None
@@ -38,7 +38,7 @@ class Remark(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Questions:
+class ProbeRequest:
     """Questions to many files of one kind, in order."""
 
     about: tuple[object, ...]
@@ -60,19 +60,19 @@ class Questions:
         """(n, k) the episodes asked about in one file."""
         return self.episodes[self.bounds[position] : self.bounds[position + 1]]
 
-    def part(self, chosen: Sequence[int]) -> Questions:
+    def part(self, chosen: Sequence[int]) -> ProbeRequest:
         """Some of the questions."""
-        pieces = [self.of_file(position) for position in chosen]
-        return Questions(
+        slices = [self.of_file(position) for position in chosen]
+        return ProbeRequest(
             about=self.about,
             paths=[self.paths[position] for position in chosen],
             files=[self.files[position] for position in chosen],
-            bounds=bounds_of([len(piece) for piece in pieces]),
-            episodes=np.concatenate(pieces) if pieces else self.episodes[:0],
+            bounds=bounds_of([len(span) for span in slices]),
+            episodes=np.concatenate(slices) if slices else self.episodes[:0],
             cost_us=self.cost_us[np.asarray(chosen, dtype=np.int64)],
         )
 
-    def batches(self) -> Iterator[Questions]:
+    def batches(self) -> Iterator[ProbeRequest]:
         """The questions in portions of about the same cost, in order."""
         portion = (np.cumsum(self.cost_us) - self.cost_us) // _BATCH_US
         cuts = np.flatnonzero(np.diff(portion)) + 1
@@ -103,19 +103,19 @@ def as_text(value: object) -> str:
     return json.dumps(value)
 
 
-def remarks_text(remarks: Iterable[Remark]) -> str | None:
+def findings_text(probe_findings: Iterable[Finding]) -> str | None:
     """Remarks on a file, None where there are none."""
-    listed = [list(remark) for remark in remarks]
+    listed = [list(finding) for finding in probe_findings]
     return as_text(listed) if listed else None
 
 
-def remarks_of(answers: pa.Table) -> Iterator[tuple[int, str | None, list[Remark]]]:
+def findings_of(answers: pa.Table) -> Iterator[tuple[int, str | None, list[Finding]]]:
     """(position, why the file cannot be read, remarks) for every file with either, in order."""
-    failures, texts = answers["error"].to_pylist(), answers["remarks"].to_pylist()
-    for position, (failure, text) in enumerate(zip(failures, texts, strict=True)):
+    failures, strings = answers["error"].to_pylist(), answers["remarks"].to_pylist()
+    for position, (failure, text) in enumerate(zip(failures, strings, strict=True)):
         if failure is not None or text is not None:
-            remarks = [Remark(*parts) for parts in json.loads(text or "[]")]
-            yield position, None if failure is None else json.loads(failure), remarks
+            probe_findings = [Finding(*parts) for parts in json.loads(text or "[]")]
+            yield position, None if failure is None else json.loads(failure), probe_findings
 
 
 def flat(answers: pa.Table, name: str) -> Int64:

@@ -9,34 +9,34 @@ import pyarrow as pa
 
 from roboreel.errors import DatasetError, StorageError
 from roboreel.format.model import EPISODE
-from roboreel.format.stats_shape import Forms, add_lines, add_rows
-from roboreel.probes.probe_request import Questions, as_text
+from roboreel.format.stats_shape import StatsShapes, add_lines, add_rows
+from roboreel.probes.probe_request import ProbeRequest, as_text
 from roboreel.storage.root import Root
-from roboreel.storage.tables import TableFile, stretches
+from roboreel.storage.tables import TableFile, row_ranges
 
 _BLOCK_BYTES = 1 << 20
 _BLOCK_ROWS = 2048
 _INTEGERS = pa.list_(pa.int64())
 
 
-def probe_stats(root: Root, questions: Questions) -> pa.Table:
+def probe_stats(root: Root, request: ProbeRequest) -> pa.Table:
     """Answers, a row per document or part of one: see `_columns`."""
     found = []
-    for position, path in enumerate(questions.paths):
-        forms, error = Forms(), None
+    for position, path in enumerate(request.paths):
+        forms, error = StatsShapes(), None
         try:
             if path.endswith(".parquet"):
                 _add_table(forms, root, path)
             else:
-                for start, stop in questions.of_file(position).tolist():
+                for start, stop in request.of_file(position).tolist():
                     add_lines(forms, _lines_from(root, path, start, stop))
         except (StorageError, DatasetError) as problem:
-            forms, error = Forms(), as_text(str(problem))
+            forms, error = StatsShapes(), as_text(str(problem))
         found.append((forms, error))
     return _columns(found)
 
 
-def _columns(found: Sequence[tuple[Forms, str | None]]) -> pa.Table:
+def _columns(found: Sequence[tuple[StatsShapes, str | None]]) -> pa.Table:
     return pa.table(
         {
             "error": pa.array([error for _, error in found], pa.string()),
@@ -50,10 +50,10 @@ def _columns(found: Sequence[tuple[Forms, str | None]]) -> pa.Table:
     )
 
 
-def _add_table(forms: Forms, root: Root, path: str) -> None:
+def _add_table(forms: StatsShapes, root: Root, path: str) -> None:
     with TableFile(root, path) as file:
         names = [name for name in file.footer.schema.names if name.startswith("stats/")]
-        for rows in stretches(file.footer.row_group_rows, least=_BLOCK_ROWS):
+        for rows in row_ranges(file.footer.row_group_rows, least=_BLOCK_ROWS):
             add_rows(forms, file.rows(rows.start, rows.stop, [EPISODE, *names]))
 
 

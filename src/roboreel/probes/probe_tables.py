@@ -21,7 +21,7 @@ from roboreel.format.feature import (
 )
 from roboreel.probes.index_columns import IndexColumn, distinct
 from roboreel.probes.list_shapes import undeclared_shapes
-from roboreel.probes.probe_request import Questions, Remark, as_text, remarks_text
+from roboreel.probes.probe_request import Finding, ProbeRequest, as_text, findings_text
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
 from roboreel.types import Floats, Int64
@@ -45,7 +45,7 @@ class AboutTables(NamedTuple):
     """Names of the features that the documents declare."""
 
 
-class Asked(NamedTuple):
+class AskedRows(NamedTuple):
     """An episode that the documents place in a table file; columns of `Questions.episodes`."""
 
     number: int
@@ -68,15 +68,15 @@ class _Answer:
     error: str | None = None
     schema: pa.Schema | None = None
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    remarks: list[Remark] = field(default_factory=list)
+    probe_findings: list[Finding] = field(default_factory=list)
 
 
-def probe_tables(root: Root, questions: Questions) -> pa.Table:
+def probe_tables(root: Root, request: ProbeRequest) -> pa.Table:
     """Answers, a row per table file: see `_columns`."""
-    about = AboutTables(*questions.about)  # type: ignore[arg-type]
+    about = AboutTables(*request.about)  # type: ignore[arg-type]
     answers = []
-    for position, path in enumerate(questions.paths):
-        asked = [Asked(*numbers) for numbers in questions.of_file(position).tolist()]
+    for position, path in enumerate(request.paths):
+        asked = [AskedRows(*numbers) for numbers in request.of_file(position).tolist()]
         answers.append(_answer(root, path, asked, about))
     return _columns(answers)
 
@@ -88,7 +88,7 @@ def _columns(answers: Sequence[_Answer]) -> pa.Table:
     return pa.table(
         {
             "error": pa.array(errors, pa.string()),
-            "remarks": pa.array([remarks_text(a.remarks) for a in answers], pa.string()),
+            "remarks": pa.array([findings_text(a.probe_findings) for a in answers], pa.string()),
             "schema": pa.DictionaryArray.from_arrays(codes, schemas),
             "shapes": pa.array(shapes, pa.string()),
             "row_start": pa.array([answer.row_start for answer in answers], _INTEGERS),
@@ -117,11 +117,11 @@ def _distinct(schemas: Sequence[pa.Schema | None]) -> tuple[pa.Array, pa.Array]:
         if code == len(found):
             found.append(schema)
         codes.append(code)
-    texts = [schema.serialize().to_pybytes() for schema in found]
-    return pa.array(codes, pa.int32()), pa.array(texts, pa.binary())
+    strings = [schema.serialize().to_pybytes() for schema in found]
+    return pa.array(codes, pa.int32()), pa.array(strings, pa.binary())
 
 
-def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutTables) -> _Answer:
+def _answer(root: Root, path: str, asked: Sequence[AskedRows], about: AboutTables) -> _Answer:
     answer = _Answer(
         row_start=[episode.row_start for episode in asked],
         rows=[episode.rows for episode in asked],
@@ -145,7 +145,7 @@ def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutTables) -
     for name, column in columns.items():
         if not column.holds_numbers:
             message = f"index column '{name}' holds {index[name].type}, not numbers"
-            answer.remarks.append(Remark(None, "table.index-columns", message, column=name))
+            answer.probe_findings.append(Finding(None, "table.index-columns", message, column=name))
             return answer
     locate = _locate_alone if about.alone else _locate_shared
     located = locate(answer, asked, rows, columns)
@@ -156,24 +156,24 @@ def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutTables) -
 
 
 def _locate_alone(
-    answer: _Answer, asked: Sequence[Asked], rows: int, columns: dict[str, IndexColumn]
+    answer: _Answer, asked: Sequence[AskedRows], rows: int, columns: dict[str, IndexColumn]
 ) -> list[int]:
     """A file with one episode: its rows are the file's."""
     answer.row_start, answer.rows = [0], [rows]
     if rows == 0:
-        answer.remarks.append(Remark(0, "table.empty", "its table has no row"))
+        answer.probe_findings.append(Finding(0, "table.empty", "its table has no row"))
         return []
     if EPISODE_INDEX in columns:
         written = distinct(columns[EPISODE_INDEX].whole_numbers(0, rows))
         if written != [asked[0].number]:
             message = f"its rows say that they are of episode {', '.join(map(str, written[:5]))}"
             action = "the number in the documents is used"
-            answer.remarks.append(Remark(0, "table.episode-index", message, action))
+            answer.probe_findings.append(Finding(0, "table.episode-index", message, action))
     return [0]
 
 
 def _locate_shared(
-    answer: _Answer, asked: Sequence[Asked], rows: int, columns: dict[str, IndexColumn]
+    answer: _Answer, asked: Sequence[AskedRows], rows: int, columns: dict[str, IndexColumn]
 ) -> list[int]:
     """A file with many episodes: their rows are where its own `episode_index` says."""
     places = None
@@ -187,17 +187,17 @@ def _locate_shared(
         place = (begin, begin + episode.rows) if places is None else places.get(episode.number)
         if place is None or place[0] < 0 or place[1] > rows:
             message = "the table holds no unbroken run of rows with its episode_index"
-            answer.remarks.append(Remark(member, "table.episode-rows", message))
+            answer.probe_findings.append(Finding(member, "table.episode-rows", message))
             continue
         if places is None and place[0] < taken:
             message = "its rows are those of another episode too, by the documents"
-            answer.remarks.append(Remark(member, "table.episode-rows", message))
+            answer.probe_findings.append(Finding(member, "table.episode-rows", message))
             continue
         taken = place[1]
         if place[0] != begin:
             message = f"its rows begin at {place[0]}, not at {begin}"
-            answer.remarks.append(
-                Remark(
+            answer.probe_findings.append(
+                Finding(
                     member,
                     "table.episode-rows",
                     message,
@@ -237,7 +237,7 @@ def _check_index(
     counted = frames is None or np.array_equal(frames, np.arange(len(frames)))
     disorder = None if frames is not None and counted else _disorder(frames, seconds)
     if disorder:
-        answer.remarks.append(Remark(member, "table.row-order", disorder))
+        answer.probe_findings.append(Finding(member, "table.row-order", disorder))
         return
     if seconds is not None:
         error_s = _timestamp_error(columns[TIMESTAMP].type, seconds, fps)
@@ -246,7 +246,7 @@ def _check_index(
     if not counted:
         message = "frame_index does not count 0, 1, 2, …"
         action = "commands that write count it 0, 1, 2, …"
-        answer.remarks.append(Remark(member, "table.frame-index", message, action))
+        answer.probe_findings.append(Finding(member, "table.frame-index", message, action))
         answer.gaps[member] = True
     if TASK_INDEX in columns:
         answer.tasks[member] = distinct(columns[TASK_INDEX].whole_numbers(start, stop))
@@ -255,7 +255,7 @@ def _check_index(
 def _unsettled(
     answer: _Answer,
     located: Sequence[int],
-    asked: Sequence[Asked],
+    asked: Sequence[AskedRows],
     columns: dict[str, IndexColumn],
     fps: Fraction,
 ) -> list[int]:
@@ -281,24 +281,28 @@ def _unsettled(
     found = {name: column.raw[place] for name, column in columns.items()}
     first, task = found[INDEX][before], found[TASK_INDEX][before]
     seconds = (frame * float(fps.denominator) / fps.numerator).astype(np.float32)
-    odd = found[FRAME_INDEX] != frame
-    odd |= found[INDEX] != frame + np.repeat(first, rows)
-    odd |= found[EPISODE_INDEX] != np.repeat(number, rows)
-    odd |= found[TIMESTAMP] != seconds
-    odd |= found[TASK_INDEX] != np.repeat(task, rows)
-    settled = np.logical_or.reduceat(odd, before) == 0 if len(rows) else np.zeros(0, dtype=np.bool_)
-    settled &= (np.abs(first) < _EXACT_INDEX) & (np.abs(task) < _EXACT_INDEX)
-    for at in np.flatnonzero(settled).tolist():
+    inconsistent = found[FRAME_INDEX] != frame
+    inconsistent |= found[INDEX] != frame + np.repeat(first, rows)
+    inconsistent |= found[EPISODE_INDEX] != np.repeat(number, rows)
+    inconsistent |= found[TIMESTAMP] != seconds
+    inconsistent |= found[TASK_INDEX] != np.repeat(task, rows)
+    resolved = (
+        np.logical_or.reduceat(inconsistent, before) == 0
+        if len(rows)
+        else np.zeros(0, dtype=np.bool_)
+    )
+    resolved &= (np.abs(first) < _EXACT_INDEX) & (np.abs(task) < _EXACT_INDEX)
+    for at in np.flatnonzero(resolved).tolist():
         answer.first_index[members[at]] = int(first[at])
         answer.tasks[members[at]] = [int(task[at])]
-    done = set(members[settled].tolist())
+    done = set(members[resolved].tolist())
     return [member for member in located if member not in done]
 
 
 def _first_index(
     answer: _Answer,
     member: int,
-    episode: Asked,
+    episode: AskedRows,
     columns: dict[str, IndexColumn],
     fps: Fraction,
 ) -> int:

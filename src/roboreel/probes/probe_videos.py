@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.errors import StorageError
-from roboreel.probes.probe_request import Questions, Remark, as_text, remarks_text
+from roboreel.probes.probe_request import Finding, ProbeRequest, as_text, findings_text
 from roboreel.storage.root import Root
 from roboreel.storage.video.access import AccessPoints, Joining
 from roboreel.storage.video.index import packet_table_of
@@ -39,7 +39,7 @@ class AboutVideos(NamedTuple):
     fps: Fraction
 
 
-class Asked(NamedTuple):
+class AskedFrames(NamedTuple):
     """An episode whose frames the documents place in a video file; columns of `Questions.episodes`."""
 
     number: int
@@ -67,7 +67,7 @@ class _Answer:
     other_tracks: tuple[str, ...] = ()
     tidy_packets: int = -1
     """How many packets there are where the file is as it would be written, else -1."""
-    remarks: list[Remark] = field(default_factory=list)
+    probe_findings: list[Finding] = field(default_factory=list)
 
 
 OUT_OF_ORDER = (
@@ -76,12 +76,12 @@ OUT_OF_ORDER = (
 )
 
 
-def probe_videos(root: Root, questions: Questions) -> pa.Table:
+def probe_videos(root: Root, request: ProbeRequest) -> pa.Table:
     """Answers, a row per video file: see `_columns`."""
-    about = AboutVideos(*questions.about)  # type: ignore[arg-type]
+    about = AboutVideos(*request.about)  # type: ignore[arg-type]
     answers = []
-    for position, path in enumerate(questions.paths):
-        asked = [Asked(*numbers) for numbers in questions.of_file(position).tolist()]
+    for position, path in enumerate(request.paths):
+        asked = [AskedFrames(*numbers) for numbers in request.of_file(position).tolist()]
         answers.append(_answer(root, path, asked, about))
     return _columns(answers)
 
@@ -93,7 +93,7 @@ def _columns(answers: Sequence[_Answer]) -> pa.Table:
     return pa.table(
         {
             "error": pa.array(errors, pa.string()),
-            "remarks": pa.array([remarks_text(a.remarks) for a in answers], pa.string()),
+            "remarks": pa.array([findings_text(a.probe_findings) for a in answers], pa.string()),
             "entry": entries.dictionary_encode(),
             "other_tracks": tracks,
             "tidy_packets": pa.array([answer.tidy_packets for answer in answers], pa.int64()),
@@ -108,7 +108,7 @@ def _columns(answers: Sequence[_Answer]) -> pa.Table:
     )
 
 
-def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutVideos) -> _Answer:
+def _answer(root: Root, path: str, asked: Sequence[AskedFrames], about: AboutVideos) -> _Answer:
     answer = _Answer(
         start=[episode.start for episode in asked],
         packets=[0] * len(asked),
@@ -125,7 +125,7 @@ def _answer(root: Root, path: str, asked: Sequence[Asked], about: AboutVideos) -
             _Probe(answer, asked, about, table, points).run()
             if contradicts_times(file, table):
                 action = "rows are paired with frames in the order of decoding"
-                answer.remarks.append(Remark(None, "video.order", OUT_OF_ORDER, action))
+                answer.probe_findings.append(Finding(None, "video.order", OUT_OF_ORDER, action))
     except StorageError as error:
         answer.error = str(error)
         return answer
@@ -141,7 +141,7 @@ class _Probe:
     def __init__(
         self,
         answer: _Answer,
-        asked: Sequence[Asked],
+        asked: Sequence[AskedFrames],
         about: AboutVideos,
         table: PacketTable,
         points: AccessPoints,
@@ -173,13 +173,13 @@ class _Probe:
             if was != now:
                 message = f"its frames begin at {now} by the packets, at {was} by the documents"
                 off = abs(now - was)
-                self._remark(member, "video.segment", message, "the packets are used", amount=off)
+                self._finding(member, "video.segment", message, "the packets are used", amount=off)
                 start[member] = now
         for before, member in pairwise(order):
             shared = start[before] + self._asked[before].rows - start[member]
             if shared > 0:
                 message = f"its frames overlap those of episode {self._asked[before].number}"
-                self._remark(member, "video.overlap", message, amount=shared)
+                self._finding(member, "video.overlap", message, amount=shared)
 
     def _ends(self) -> dict[int, int]:
         """By episode, where the next one's frames begin, or the file ends."""
@@ -194,22 +194,22 @@ class _Probe:
         if table.frames != frames and abs(_rate(table) / fps - 1) > _RATE_TOLERANCE:
             what = f"the video runs at {_rate(table):.4g} fps, the dataset at {fps:g}"
             message = f"{what}: {table.frames} frames for {frames} rows"
-            self._remark(member, "video.rate", message, amount=abs(_rate(table) / fps - 1))
+            self._finding(member, "video.rate", message, amount=abs(_rate(table) / fps - 1))
             return
         if start + frames > table.frames:
             have = max(table.frames - start, 0)
             message = f"{have} frames for {frames} rows"
-            self._remark(member, "video.short", message, amount=frames - have)
+            self._finding(member, "video.short", message, amount=frames - have)
             return
         surplus = end - start - frames
         message = f"{surplus} frames more than rows"
         if surplus and self._asked[member].gaps:
             where = "rows are missing before the last one: frame_index or timestamps have gaps"
-            self._remark(member, "video.long", f"{message}, and {where}", amount=surplus)
+            self._finding(member, "video.long", f"{message}, and {where}", amount=surplus)
             return
         if surplus and self._about.alone:
             action = "commands that write leave out the frames after the last row"
-            self._remark(member, "video.long", message, action, amount=surplus)
+            self._finding(member, "video.long", message, action, amount=surplus)
         self._find_packets(member, start, start + frames)
 
     def _find_packets(self, member: int, start: int, stop: int) -> None:
@@ -217,7 +217,7 @@ class _Probe:
         try:
             run = run_of_frames(table, start, stop, resets=resets)
         except ValueError as error:
-            self._remark(member, "video.keyframe", str(error))
+            self._finding(member, "video.keyframe", str(error))
             return
         answer.packets[member], answer.lead[member] = run.packets, run.lead
         answer.size_bytes[member] = int(table.size[run.positions].sum())
@@ -240,21 +240,21 @@ class _Probe:
                     " a reader that seeks decodes other frames than one that plays the file"
                 )
                 action = "its packets stay together with those before it"
-                self._remark(member, "video.joined", message, action)
+                self._finding(member, "video.joined", message, action)
             if points.is_spoilt(key):
                 message = (
                     "its frames do not decode after those of earlier episodes, which bring other parameter"
                     " sets inside the stream: a player shows damaged frames or none"
                 )
-                self._remark(member, "video.joined", message, "it is put into a file of its own")
+                self._finding(member, "video.joined", message, "it is put into a file of its own")
             if key == begin and points.drops_waiting(begin):
                 message = (
                     "its first frame makes a decoder drop frames of the episode before it that it has not"
                     " shown yet (no_output_of_prior_pics)"
                 )
-                self._remark(member, "video.joined", message, "it is put into a file of its own")
+                self._finding(member, "video.joined", message, "it is put into a file of its own")
 
-    def _remark(
+    def _finding(
         self,
         member: int,
         rule: str,
@@ -263,7 +263,7 @@ class _Probe:
         *,
         amount: float = 0.0,
     ) -> None:
-        self._answer.remarks.append(Remark(member, rule, message, action, amount=amount))
+        self._answer.probe_findings.append(Finding(member, rule, message, action, amount=amount))
 
 
 def _nearest(declared: Int64, table: PacketTable, fps: Fraction) -> Int64:

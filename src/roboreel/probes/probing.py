@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from roboreel.parallel import Workers
 from roboreel.probes.cache import Cache
-from roboreel.probes.probe_request import Questions
+from roboreel.probes.probe_request import ProbeRequest
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import Root
 
-Probe: TypeAlias = Callable[[Root, Questions], pa.Table]
+Probe: TypeAlias = Callable[[Root, ProbeRequest], pa.Table]
 """Reads files and gives a row per question. Lives in a module, so that a process can import it."""
 
 _WORTH_PROCESSES_US = 1_000_000
@@ -31,7 +31,7 @@ class Probing:
         self._workers: Workers | None = None
         self._stack = ExitStack()
 
-    def answers(self, section: str, probe: Probe, questions: Questions) -> pa.Table:
+    def answers(self, section: str, probe: Probe, request: ProbeRequest) -> pa.Table:
         """The answers, a row per question, in their order.
 
         Args:
@@ -42,20 +42,20 @@ class Probing:
         Raises:
             RunError: a worker process died.
         """
-        keys = questions.keys(section)
+        keys = request.keys(section)
         known = self._cache.known(section, keys)
         open_ones = [position for position, row in enumerate(known.rows) if row is None]
-        everything = len(open_ones) == len(questions)
-        fresh = self._probed(probe, questions if everything else questions.part(open_ones))
+        everything = len(open_ones) == len(request)
+        fresh = self._probed(probe, request if everything else request.part(open_ones))
         answers = known.completed(fresh)
-        self._cache.keep(section, keys, questions.files, answers)
+        self._cache.keep(section, keys, request.files, answers)
         return answers
 
-    def _probed(self, probe: Probe, questions: Questions) -> pa.Table:
-        tasks = [(self._root, batch) for batch in questions.batches()]
+    def _probed(self, probe: Probe, request: ProbeRequest) -> pa.Table:
+        tasks = [(self._root, batch) for batch in request.batches()]
         if not tasks:
-            tasks = [(self._root, questions)]
-        worth = len(tasks) > 1 and int(questions.cost_us.sum()) >= _WORTH_PROCESSES_US
+            tasks = [(self._root, request)]
+        worth = len(tasks) > 1 and int(request.cost_us.sum()) >= _WORTH_PROCESSES_US
         if self._wanted > 1 and worth and self._workers is None:
             self._workers = self._stack.enter_context(Workers(self._wanted))
         parts = probe_all(probe, tasks, self._workers if worth else None)
@@ -79,19 +79,19 @@ class Probing:
 
 
 def probe_all(
-    probe: Probe, tasks: Sequence[tuple[Root, Questions]], workers: Workers | None
+    probe: Probe, tasks: Sequence[tuple[Root, ProbeRequest]], workers: Workers | None
 ) -> list[pa.Table]:
     """The answers to portions of questions, in order; without workers in this process."""
     if workers is None:
-        return [probe(root, questions) for root, questions in tasks]
+        return [probe(root, request) for root, request in tasks]
     numbered = [(number, probe, *task) for number, task in enumerate(tasks)]
     answers: dict[int, pa.Table] = dict(workers.run(_probe_numbered, numbered))
     return [answers[number] for number in range(len(tasks))]
 
 
-def _probe_numbered(task: tuple[int, Probe, Root, Questions]) -> tuple[int, pa.Table]:
-    number, probe, root, questions = task
-    return number, probe(root, questions)
+def _probe_numbered(task: tuple[int, Probe, Root, ProbeRequest]) -> tuple[int, pa.Table]:
+    number, probe, root, request = task
+    return number, probe(root, request)
 
 
 def joined(parts: Iterable[pa.Table]) -> pa.Table:

@@ -93,10 +93,10 @@ class _Merged:
         return self._reconciled
 
 
-def _put(root: LocalRoot, name: str, pieces: Iterable[bytes]) -> None:
-    with root.create(name) as sink:
-        for piece in pieces:
-            sink.write(piece)
+def _put(root: LocalRoot, name: str, slices: Iterable[bytes]) -> None:
+    with root.create(name) as output:
+        for span in slices:
+            output.write(span)
 
 
 def _documents(

@@ -78,25 +78,25 @@ def usual_executor(workers: int, *, decodes: bool) -> ExecutorName:
     return "process" if workers > 1 or watched else "serial"
 
 
-def make_executor(name: str, workers: int, *, patience: float = 1.0) -> Executor:
+def make_executor(name: str, workers: int, *, timeout_factor: float = 1.0) -> Executor:
     """The executor of that name.
 
     Args:
         name: `serial`, `thread` or `process`.
         workers: threads or processes to use.
-        patience: how many times its usual allowance an op may take in a process; 0 for ever.
+        timeout_factor: multiplies the timeout of an op in a process; 0 waits for ever.
 
     Raises:
         UsageError: there is none, or a number makes no sense.
     """
     if workers < 1:
         raise UsageError(f"workers is {workers}, expected 1 or more")
-    if not 0 <= patience < float("inf"):
-        raise UsageError(f"patience is {patience}, expected 0 or a positive number")
+    if not 0 <= timeout_factor < float("inf"):
+        raise UsageError(f"timeout_factor is {timeout_factor}, expected 0 or a positive number")
     if name == "serial":
         return SerialExecutor()
     if name == "process":
-        return ProcessExecutor(workers, patience=patience)
+        return ProcessExecutor(workers, timeout_factor=timeout_factor)
     if name == "thread":
         return ThreadExecutor(workers)
     raise UsageError(f"unknown executor '{name}': expected serial, thread or process")

@@ -15,9 +15,9 @@ import pyarrow as pa
 from roboreel.plan.plan import (
     INPUT_ROW,
     INPUT_TABLE,
+    ROW_RANGE,
     ROWS,
     SOURCE,
-    STRETCH,
     CopyFile,
     MeasureCamera,
     Op,
@@ -47,15 +47,15 @@ def fingerprint(plan: Plan) -> str:
         "splits": dict(plan.splits),
     }
     digest = sha256(json.dumps(parts, sort_keys=True, default=str).encode())
-    for text in _op_texts(plan.ops):
+    for text in _op_strings(plan.ops):
         digest.update(text.encode())
     for table in (plan.inputs, plan.model.episodes, plan.supplied):
         if table is None:
             continue
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as writer:
+        output = pa.BufferOutputStream()
+        with pa.ipc.new_stream(output, table.schema) as writer:
             writer.write_table(table.combine_chunks())
-        digest.update(sink.getvalue())
+        digest.update(output.getvalue())
     return digest.hexdigest()
 
 
@@ -63,7 +63,7 @@ _FIELDS = {kind: tuple(one.name for one in dataclasses.fields(kind)) for kind in
 _OPS = json.JSONEncoder(sort_keys=True, default=dataclasses.asdict)
 
 
-def _op_texts(ops: Iterable[Op]) -> Iterator[str]:
+def _op_strings(ops: Iterable[Op]) -> Iterator[str]:
     """The ops in words that tell them apart: what one does, unless the one before does that too, and to what.
 
     Of cameras that are measured there is one per episode, so this must be fast.
@@ -85,8 +85,8 @@ def _but(op: Op, *left_out: str) -> dict[str, object]:
 
 def _read_by_ops(plan: Plan) -> set[str]:
     """The names of all tables and videos."""
-    texts = [item.name for item in plan.inputs.schema if pa.types.is_string(item.type)]
-    return {name for column in texts for name in plan.inputs[column].unique().to_pylist()}
+    strings = [item.name for item in plan.inputs.schema if pa.types.is_string(item.type)]
+    return {name for column in strings for name in plan.inputs[column].unique().to_pylist()}
 
 
 def _marks(plan: Plan, names: Iterable[str]) -> list[Json]:
@@ -118,7 +118,7 @@ def measurement(plan: Plan, number: int, inputs: str | None = None) -> str | Non
         if op.from_tables
         else (input_video(op.camera), input_frame(op.camera))
     )
-    rows = [inputs_column(plan, name, op.episodes) for name in (*place, ROWS, STRETCH)]
+    rows = [inputs_column(plan, name, op.episodes) for name in (*place, ROWS, ROW_RANGE)]
     sources = [plan.sources[at] for at in sorted(set(inputs_column(plan, SOURCE, op.episodes)))]
     table = plan.table
     parts = {
@@ -126,7 +126,7 @@ def measurement(plan: Plan, number: int, inputs: str | None = None) -> str | Non
         "op": _but(op, "episodes", "reason"),
         "rows": rows,
         "sources": [[source.url, dict(source.renamed)] for source in sources],
-        "rules": [str(table.step), table.quantiles, table.binned],
+        "rules": [str(table.step), table.quantiles, table.histogram_quantiles],
         "files": inputs or inputs_mark(plan, number),
     }
     return sha256(_OPS.encode(parts).encode()).hexdigest()

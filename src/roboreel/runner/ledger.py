@@ -75,7 +75,7 @@ def outputs_of(plan: Plan, number: int) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Position:
     start: int
     stop: int
 
@@ -101,7 +101,7 @@ class Ledger:
     """Results of the ops that are done, without their statistics."""
     pixels: CameraCounts = field(default_factory=CameraCounts)
     """Of all ops that are done."""
-    adoptable: dict[int, _Place] = field(default_factory=dict)
+    adoptable: dict[int, _Position] = field(default_factory=dict)
     """Where lines of another plan's ledger stand that hold for ops of this one, by the op."""
     _places: Int64 = field(init=False, repr=False)
     """(ops, 2) where the line of an op begins and ends: there may be very many."""
@@ -173,7 +173,7 @@ class Ledger:
                 new.write(_encoded({**line, "op": number, "result": result}))
         return self.read()
 
-    def _take_in(self, place: _Place, line: Mapping[str, Any]) -> None:
+    def _take_in(self, place: _Position, line: Mapping[str, Any]) -> None:
         changed = frozenset(line["result"]["changed"])
         number = line["op"]
         bare = OpResult(**{**line["result"], "number": number, "changed": changed, **_EMPTY})
@@ -310,7 +310,7 @@ def _within(
         first += block.episodes
 
 
-_Line: TypeAlias = tuple[_Place, dict[str, Json]]
+_Line: TypeAlias = tuple[_Position, dict[str, Json]]
 
 
 def _opened(notes: LocalRoot) -> io.BufferedReader:
@@ -351,7 +351,7 @@ def _lines(file: Iterable[bytes]) -> Iterator[_Line]:
             content = None
         if not isinstance(content, dict):
             return
-        yield _Place(start, start + len(line)), content
+        yield _Position(start, start + len(line)), content
         start += len(line)
 
 

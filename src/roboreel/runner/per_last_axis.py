@@ -18,7 +18,7 @@ from roboreel.types import Int64
 Stored = Callable[[int, Int64], Sequence[StatsBlock]]
 
 
-def narrow_features(plan: Plan, stored: Stored) -> frozenset[str]:
+def per_last_axis_features(plan: Plan, stored: Stored) -> frozenset[str]:
     """The features whose statistics come in several forms, in the result of a plan.
 
     Args:
@@ -33,7 +33,7 @@ def narrow_features(plan: Plan, stored: Stored) -> frozenset[str]:
     made = set(matrices) if bool(cut.any()) else set(matrices) & set(plan.table.measured)
     forms: dict[str, set[int]] = {name: set() for name in matrices}
     for name in made:
-        forms[name].add(1 if name in plan.table.narrow else len(features[name].shape))
+        forms[name].add(1 if name in plan.table.per_last_axis else len(features[name].shape))
     numbers, episodes = plan.inputs[SOURCE].to_numpy(), plan.inputs[SOURCE_EPISODE].to_numpy()
     for number in np.unique(numbers).tolist():
         first = episodes[numbers == number][:1]
@@ -47,7 +47,7 @@ def narrow_features(plan: Plan, stored: Stored) -> frozenset[str]:
     return frozenset(name for name, found in forms.items() if len(found) > 1)
 
 
-def narrowed(block: StatsBlock, features: frozenset[str]) -> StatsBlock:
+def with_last_axis(block: StatsBlock, features: frozenset[str]) -> StatsBlock:
     """The block with statistics of these features per column of their last axis."""
     by_feature = block.features()
     wide = [n for n in by_feature if n in features and _is_wide(by_feature[n])]

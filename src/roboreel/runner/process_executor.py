@@ -27,7 +27,7 @@ _MEASURE_S, _MEASURED_FRAMES_PER_S = 30.0, 5.0
 _LEAVING_S = 10.0
 
 
-def allowance_s(work: Work) -> float:
+def timeout_s(work: Work) -> float:
     """Seconds that an op may take: it grows with the bytes it reads and the frames it decodes."""
     frames: int = sum(work.inputs[ROWS].to_pylist())
     reading = work.size_bytes / _BYTES_PER_S
@@ -40,8 +40,8 @@ def allowance_s(work: Work) -> float:
 class ProcessExecutor:
     """Ops in several processes of this machine."""
 
-    def __init__(self, workers: int, *, patience: float = 1.0) -> None:
-        self.workers, self.patience = workers, patience
+    def __init__(self, workers: int, *, timeout_factor: float = 1.0) -> None:
+        self.workers, self.timeout_factor = workers, timeout_factor
 
     def run(self, works: Iterable[Work], attempt: Callable[[Work], Outcome]) -> Outcomes:
         """Outcomes as they come.
@@ -55,7 +55,7 @@ class ProcessExecutor:
         try:
             while True:
                 while len(crew) < self.workers and (work := next(waiting, None)) is not None:
-                    crew.append(_Worker(attempt, work, self.patience))
+                    crew.append(_Worker(attempt, work, self.timeout_factor))
                 if not crew:
                     break
                 for worker, outcome in _outcomes(crew):
@@ -86,11 +86,13 @@ def _outcomes(crew: list[_Worker]) -> list[tuple[_Worker, Outcome]]:
 class _Worker:
     """A process that does one work after another, and the work it is at."""
 
-    def __init__(self, attempt: Callable[[Work], Outcome], first: Work, patience: float) -> None:
+    def __init__(
+        self, attempt: Callable[[Work], Outcome], first: Work, timeout_factor: float
+    ) -> None:
         spawn = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=_serve, args=(theirs, attempt), daemon=True)
-        self._work, self._patience = first, patience
+        self._work, self._timeout_factor = first, timeout_factor
         self._begun, self.sound = False, True
         self.deadline = time.monotonic() + _START_S
         with interrupts_held(), caller_left_out():
@@ -105,7 +107,7 @@ class _Worker:
     def give(self, work: Work) -> None:
         """Let it do another work."""
         self._work = work
-        self.deadline = self._from_now(allowance_s(work))
+        self.deadline = self._from_now(timeout_s(work))
         with contextlib.suppress(OSError):  # it has died: the next look tells
             self._pipe.send(work)
 
@@ -121,7 +123,7 @@ class _Worker:
         if time.monotonic() < self.deadline:
             return None
         self.kill()
-        seconds = allowance_s(self._work) * self._patience
+        seconds = timeout_s(self._work) * self._timeout_factor
         return self._lost(f"not done after {seconds:.0f} s: its worker process was stopped")
 
     def dismiss(self) -> None:
@@ -160,7 +162,11 @@ class _Worker:
         return OpFailure(number=self._work.number, message=f"{self._work.described}: {why}")
 
     def _from_now(self, seconds: float) -> float:
-        return time.monotonic() + seconds * self._patience if self._patience else float("inf")
+        return (
+            time.monotonic() + seconds * self._timeout_factor
+            if self._timeout_factor
+            else float("inf")
+        )
 
 
 def _serve(pipe: Connection, attempt: Callable[[Work], Outcome]) -> None:

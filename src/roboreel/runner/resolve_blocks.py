@@ -8,7 +8,7 @@ import numpy as np
 
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.plan.plan import DECLARED_ROWS, ROWS, Plan
-from roboreel.stats.block import Place, StatsBlock, StatsColumn
+from roboreel.stats.block import StatsBlock, StatsColumn, StatsKey
 from roboreel.stats.feature_stats import BASE, CAMERA_AXES, Array
 from roboreel.types import Bools, Int64
 
@@ -16,7 +16,7 @@ _Columns = Mapping[str, StatsColumn]
 _TOLERANCE = 1e-5
 
 
-def settled_block(
+def resolved_block(
     plan: Plan, episodes: range, old: StatsBlock, new: StatsBlock
 ) -> StatsBlock | None:
     """The statistics of some episodes of the result: for each, those that `stats.settled` would give.
@@ -35,8 +35,8 @@ def settled_block(
     whole = rows == part[DECLARED_ROWS].to_numpy()
     stored, computed = old.features(), new.features()
     quantiles = plan.model.info.version.has_quantiles
-    found: dict[Place, StatsColumn] = {}
-    ranks: dict[Place, tuple[int, int, int]] = {}
+    found: dict[StatsKey, StatsColumn] = {}
+    ranks: dict[StatsKey, tuple[int, int, int]] = {}
     for at, name in enumerate(plan.stats.features):
         counted = None if plan.model.info.features[name].is_camera else rows
         before, now = stored.get(name, {}), computed.get(name, {})
@@ -47,10 +47,10 @@ def settled_block(
             before = {}
         if any(before[k].values.shape != now[k].values.shape for k in before.keys() & now.keys()):
             return None
-        settled = _settled(
+        resolved = _resolved(
             before, now, usable & whole, index=name in INDEX_DTYPES, quantiles=quantiles
         )
-        for key, (column, rank) in settled.items():
+        for key, (column, rank) in resolved.items():
             found[name, key] = column
             ranks[name, key] = (int(column.present.argmax()), at, rank)
     return StatsBlock(
@@ -79,7 +79,7 @@ def _usable(columns: _Columns, episodes: int, rows: Int64 | None) -> Bools | Non
     return np.asarray(sound if rows is None else sound & (count == rows))
 
 
-def _settled(
+def _resolved(
     old: _Columns, new: _Columns, kept: Bools, *, index: bool, quantiles: bool
 ) -> dict[str, tuple[StatsColumn, int]]:
     """The columns of one feature, each with its rank in the episode that has it first.

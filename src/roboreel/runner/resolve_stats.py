@@ -9,19 +9,19 @@ import numpy as np
 from roboreel.errors import Problem
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.plan.plan import DECLARED_ROWS, ROWS, SOURCE, SOURCE_EPISODE, Plan, PlanSource
-from roboreel.runner.per_last_axis import narrow_features, narrowed
-from roboreel.runner.resolve_blocks import settled_block
+from roboreel.runner.per_last_axis import per_last_axis_features, with_last_axis
+from roboreel.runner.resolve_blocks import resolved_block
 from roboreel.stats.block import StatsBlock, blocks_of, each, joined
 from roboreel.stats.feature_stats import BASE, FeatureStats, Stats, usable_stats
 from roboreel.types import Int64
 
 _BLOCK_EPISODES = 2048
 _COMPARED = ("mean", "std", "min", "max")
-_PICTURE_TOLERANCE, _NUMBER_RTOL, _NUMBER_ATOL = 1e-2, 5e-6, 6e-5
+_FRAME_TOLERANCE, _NUMBER_RTOL, _NUMBER_ATOL = 1e-2, 5e-6, 6e-5
 """How far stored global statistics may be from computed ones, as in the reference's own converter."""
 
 
-def settled_stats(
+def resolved_stats(
     plan: Plan,
     stored: Callable[[int, Int64], Sequence[StatsBlock]],
     computed: Callable[[range], Sequence[tuple[int, StatsBlock]]],
@@ -35,18 +35,18 @@ def settled_stats(
         computed: gives those that the ops computed of some of the result's episodes, each block with where
             it begins among these.
     """
-    narrow = narrow_features(plan, stored)
+    per_last_axis = per_last_axis_features(plan, stored)
     for start in range(0, len(plan.inputs), _BLOCK_EPISODES):
         episodes = range(start, min(start + _BLOCK_EPISODES, len(plan.inputs)))
         before, now = _stored(plan, stored, episodes), list(computed(episodes))
-        if narrow:
-            before = [(first, narrowed(block, narrow)) for first, block in before]
-            now = [(first, narrowed(block, narrow)) for first, block in now]
+        if per_last_axis:
+            before = [(first, with_last_axis(block, per_last_axis)) for first, block in before]
+            now = [(first, with_last_axis(block, per_last_axis)) for first, block in now]
         old, new = joined(before, len(episodes)), joined(now, len(episodes))
         if old is not None and new is not None:
-            settled = settled_block(plan, episodes, old, new)
-            if settled is not None:
-                yield settled
+            resolved = resolved_block(plan, episodes, old, new)
+            if resolved is not None:
+                yield resolved
                 continue
         yield from blocks_of(_one_by_one(plan, episodes, before, now))
 
@@ -93,19 +93,19 @@ def _one_by_one(
     before, now = each(stored, len(episodes)), each(computed, len(episodes))
     found: list[Stats] = []
     for old, new, count, length in zip(before, now, rows, lengths, strict=True):
-        settled: Stats = {}
+        resolved: Stats = {}
         for name in plan.stats.features:
             wanted = None if features[name].is_camera else count
             usable = count == length and name in old
             kept = old[name] if usable and usable_stats(old[name], rows=wanted) else None
-            stats = _settled(kept, new.get(name), index=name in INDEX_DTYPES, quantiles=quantiles)
+            stats = _resolved(kept, new.get(name), index=name in INDEX_DTYPES, quantiles=quantiles)
             if stats is not None:
-                settled[name] = stats
-        found.append(settled)
+                resolved[name] = stats
+        found.append(resolved)
     return found
 
 
-def _settled(
+def _resolved(
     old: FeatureStats | None, new: FeatureStats | None, *, index: bool, quantiles: bool
 ) -> FeatureStats | None:
     if new is None:
@@ -157,7 +157,7 @@ def _gap(old: FeatureStats, new: FeatureStats, key: str, camera: bool) -> float 
         return None
     if old[key].shape != new[key].shape:
         return float("inf")
-    rtol, atol = (_PICTURE_TOLERANCE,) * 2 if camera else (_NUMBER_RTOL, _NUMBER_ATOL)
+    rtol, atol = (_FRAME_TOLERANCE,) * 2 if camera else (_NUMBER_RTOL, _NUMBER_ATOL)
     if np.allclose(new[key], old[key], rtol=rtol, atol=atol, equal_nan=True):
         return None
     gaps = np.abs(new[key] - old[key])

@@ -23,7 +23,7 @@ def sketched_features(plan: Plan) -> dict[str, int]:
     Those that are measured anew, where all their numbers do not fit the budget. Where they do, quantiles are
     exact, and reading the few tables once more costs little.
     """
-    if not plan.table.quantiles or plan.table.binned:
+    if not plan.table.quantiles or plan.table.histogram_quantiles:
         return {}
     features = plan.model.info.features
     shapes = {
@@ -32,7 +32,7 @@ def sketched_features(plan: Plan) -> dict[str, int]:
         if features[name].is_numeric and name in plan.table.measured
     }
     widths = {
-        name: shape[-1] if name in plan.table.narrow else prod(shape)
+        name: shape[-1] if name in plan.table.per_last_axis else prod(shape)
         for name, shape in shapes.items()
     }
     rows: int = sum(plan.inputs[ROWS].to_pylist())

@@ -23,7 +23,7 @@ from roboreel.runner.commit import write_documents
 from roboreel.runner.executors import Executor
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.requirements import listed, require_complete, require_space
-from roboreel.runner.resolve_stats import disagreements, settled_stats
+from roboreel.runner.resolve_stats import disagreements, resolved_stats
 from roboreel.runner.row_sketches import WholeSketches
 from roboreel.runner.run_report import Report
 from roboreel.runner.unchanged_sources import held_against
@@ -99,9 +99,9 @@ def run_plan(
         results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
         with held_against(unchanged, ledger):
-            settled = settled_stats(plan, stored_stats, ledger.stats_of)
+            resolved = resolved_stats(plan, stored_stats, ledger.stats_of)
             documents, merged, problems = write_documents(
-                staging.root, plan, settled, ledger.pixels, sketches, global_stats, contradictions
+                staging.root, plan, resolved, ledger.pixels, sketches, global_stats, contradictions
             )
         problems += _disagreements(plan, global_stats, merged, changed)
         verify(str(staging.root.path))

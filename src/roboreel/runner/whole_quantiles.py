@@ -16,7 +16,7 @@ from roboreel.runner.row_sketches import (
     with_rows,
 )
 from roboreel.stats.feature_stats import FeatureStats, Stats, quantile_name
-from roboreel.stats.pixel_counts import PEAK, CameraCounts, histogram_quantiles
+from roboreel.stats.pixel_counts import PEAK, CameraCounts, quantiles_of_levels
 from roboreel.stats.quantiles import Quantiles, shared_budget
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
@@ -38,7 +38,7 @@ def with_whole_quantiles(root: Root, plan: Plan, merged: Stats, sketches: WholeS
         sketches: what ops have made of the rows; those of other ops are read.
     """
     shares = plan.table.quantiles
-    if plan.table.binned or not shares:
+    if plan.table.histogram_quantiles or not shares:
         return merged
     features = plan.model.info.features
     wanted = [
@@ -78,7 +78,7 @@ def whole_camera_quantiles(plan: Plan, pixels: CameraCounts) -> dict[str, Floats
     for name, counted in pixels.by_camera().items():
         if counted.episodes == len(plan.inputs):
             level = np.arange(counted.counts.shape[1], dtype=np.float64) / PEAK
-            found[name] = histogram_quantiles(counted.counts, level, plan.table.quantiles)
+            found[name] = quantiles_of_levels(counted.counts, level, plan.table.quantiles)
     return found
 
 

@@ -60,8 +60,8 @@ def reconciled(root: Root, plan: Plan, stored: Stats, merged: Stats) -> tuple[St
             continue
         if name in INDEX_DTYPES:  # counted again: those of the numbers from before do not hold
             continue
-        settled, why, action = _settled(name, known, merged, rows)
-        result[name] = settled
+        resolved, why, action = _resolved(name, known, merged, rows)
+        result[name] = resolved
         if not plan.stats.write_global:
             action = _kept(name)
         message = f"{why}: {differing[name].message.rpartition(': ')[2]}"
@@ -167,7 +167,9 @@ def _quantiles(stored: FeatureStats, merged: FeatureStats) -> FeatureStats:
     }
 
 
-def _settled(name: str, stored: Stats, merged: Stats, rows: Stats) -> tuple[FeatureStats, str, str]:
+def _resolved(
+    name: str, stored: Stats, merged: Stats, rows: Stats
+) -> tuple[FeatureStats, str, str]:
     """The statistics of a feature to write, what contradicts what, and what is done about it."""
     kept = "those merged from the statistics of the episodes are written"
     if name not in rows:

@@ -13,9 +13,9 @@ from roboreel.format.inventory import FileFacts
 from roboreel.plan.plan import (
     FIRST_SUPPLIED,
     INPUT_TABLE,
+    ROW_RANGE,
     SOURCE,
     SOURCE_EPISODE,
-    STRETCH,
     CopyFile,
     CopyTables,
     EpisodeRange,
@@ -129,10 +129,10 @@ def input_root(sources: Sequence[PlanSource]) -> Root:
 
 
 def _packed(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
+    output = pa.BufferOutputStream()
+    with pa.ipc.new_stream(output, table.schema) as writer:
         writer.write_table(table)
-    data: bytes = sink.getvalue().to_pybytes()
+    data: bytes = output.getvalue().to_pybytes()
     return data
 
 
@@ -231,7 +231,7 @@ def work_of(
 def _supplied(plan: Plan, op: Op, inputs: pa.Table) -> dict[int, pa.Table]:
     if plan.supplied is None or not isinstance(op, WriteTables):
         return {}
-    places = zip(inputs[FIRST_SUPPLIED].to_pylist(), inputs[STRETCH].to_pylist(), strict=True)
+    places = zip(inputs[FIRST_SUPPLIED].to_pylist(), inputs[ROW_RANGE].to_pylist(), strict=True)
     return {at: plan.supplied.slice(*place) for at, place in enumerate(places)}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from roboreel.stats.feature_stats import Array, Stats
 from roboreel.types import Bools, Int64, Json
 
-Place: TypeAlias = tuple[str, str]
+StatsKey: TypeAlias = tuple[str, str]
 """A feature and a statistic of it."""
 
 
@@ -31,7 +31,7 @@ class StatsBlock:
     """Statistics of some episodes, each in the same shape throughout."""
 
     episodes: int
-    columns: Mapping[Place, StatsColumn]
+    columns: Mapping[StatsKey, StatsColumn]
     """In order: of an episode, features and statistics stand as here."""
 
     def of(self, row: int) -> Stats:
@@ -96,7 +96,7 @@ class StatsBlock:
 def blocks_of(stats: Sequence[Stats]) -> list[StatsBlock]:
     """The statistics of episodes as few blocks: a new one where a shape is another than before."""
     blocks: list[StatsBlock] = []
-    shapes: dict[Place, tuple[int, ...]] = {}
+    shapes: dict[StatsKey, tuple[int, ...]] = {}
     start = 0
     for at, one in enumerate(stats):
         own = {(name, key): v.shape for name, parts in one.items() for key, v in parts.items()}
@@ -109,7 +109,7 @@ def blocks_of(stats: Sequence[Stats]) -> list[StatsBlock]:
     return blocks
 
 
-def _block(stats: Sequence[Stats], shapes: Mapping[Place, tuple[int, ...]]) -> StatsBlock:
+def _block(stats: Sequence[Stats], shapes: Mapping[StatsKey, tuple[int, ...]]) -> StatsBlock:
     columns = {}
     for (name, key), shape in shapes.items():
         found = [one[name].get(key) if name in one else None for one in stats]
@@ -130,7 +130,7 @@ def joined(parts: Sequence[tuple[int, StatsBlock]], episodes: int) -> StatsBlock
     """
     if len(parts) == 1 and parts[0][0] == 0 and parts[0][1].episodes == episodes:
         return parts[0][1]
-    columns: dict[Place, StatsColumn] = {}
+    columns: dict[StatsKey, StatsColumn] = {}
     for first, block in parts:
         here = slice(first, first + block.episodes)
         for place, column in block.columns.items():

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.stats.feature_stats import FeatureStats, merged_pair, quantile_name, values_stats
-from roboreel.stats.histogram_quantiles import binned_quantiles
+from roboreel.stats.histogram_quantiles import quantiles_of_histogram
 from roboreel.stats.quantiles import Quantiles
 
 _KEPT_BYTES = 64 << 20
@@ -35,7 +35,9 @@ class DeepPixels:
         if sum(kept.nbytes for kept in self._kept) > self.kept_bytes:
             self._merge()
 
-    def stats(self, quantiles: Sequence[float], *, pictures: int, binned: bool) -> FeatureStats:
+    def stats(
+        self, quantiles: Sequence[float], *, pictures: int, histogram_quantiles: bool
+    ) -> FeatureStats:
         """Statistics per channel, of shape (channels, 1, 1), in the unit of the values.
 
         Args:
@@ -45,8 +47,8 @@ class DeepPixels:
         """
         if self._sketch is None:
             values = np.concatenate(self._kept)
-            stats = values_stats(values, quantiles=() if binned else quantiles)
-            cuts = binned_quantiles(values, quantiles) if binned else ()
+            stats = values_stats(values, quantiles=() if histogram_quantiles else quantiles)
+            cuts = quantiles_of_histogram(values, quantiles) if histogram_quantiles else ()
         else:
             self._merge()
             stats, cuts = dict(self._merged), self._sketch.of(quantiles)

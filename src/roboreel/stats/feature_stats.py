@@ -67,13 +67,13 @@ def usable_stats(stats: FeatureStats, *, rows: int | None) -> bool:
         stats: as stored.
         rows: rows of the episode; None for cameras, which count their sampled pictures.
     """
-    form = form_of(stats)
+    form = shape_of(stats)
     if rows is None:
         return form.counted > 0 and form.dims == CAMERA_AXES
     return form.counted > 0 and form.counted == rows
 
 
-class StatsForm(NamedTuple):
+class StatsShape(NamedTuple):
     """What tells whether a feature's statistics can be used, without their values."""
 
     counted: int
@@ -83,24 +83,24 @@ class StatsForm(NamedTuple):
     """Dimensions of their shape."""
 
 
-_NOT_SOUND = StatsForm(0, 0)
+_NOT_SOUND = StatsShape(0, 0)
 
 
-def form_of(stats: FeatureStats) -> StatsForm:
+def shape_of(stats: FeatureStats) -> StatsShape:
     """The form of a feature's statistics."""
     if not all(key in stats for key in BASE):
         return _NOT_SOUND
     shapes = {value.shape for key, value in stats.items() if key != "count"}
     count = stats["count"]
-    return checked_form(shapes, int(count[0]) if count.shape == (1,) else 0)
+    return checked_shape(shapes, int(count[0]) if count.shape == (1,) else 0)
 
 
-def checked_form(shapes: Collection[tuple[int, ...]], count: int) -> StatsForm:
+def checked_shape(shapes: Collection[tuple[int, ...]], count: int) -> StatsShape:
     """The form of statistics of these shapes and this count."""
     if len(shapes) != 1 or count <= 0:
         return _NOT_SOUND
     (shape,) = shapes
-    return _NOT_SOUND if 0 in shape else StatsForm(count, len(shape))
+    return _NOT_SOUND if 0 in shape else StatsShape(count, len(shape))
 
 
 def stats_to_json(stats: Stats) -> dict[str, dict[str, Json]]:
@@ -223,7 +223,7 @@ class _Merger:
         for name, parts in stats.items():
             if name not in self._merged:
                 self._merged[name] = dict(parts)
-            elif same_form(self._merged[name], parts):
+            elif same_shape(self._merged[name], parts):
                 with np.errstate(invalid="ignore", over="ignore"):  # of infinity comes NaN
                     self._merged[name] = merged_pair(self._merged[name], parts)
 
@@ -242,7 +242,7 @@ def _same_keys(a: Mapping[str, FeatureStats], b: Mapping[str, FeatureStats]) -> 
     ]
 
 
-def same_form(a: FeatureStats, b: FeatureStats) -> bool:
+def same_shape(a: FeatureStats, b: FeatureStats) -> bool:
     """True where the statistics that both have are of the same shapes."""
     return all(a[key].shape == b[key].shape for key in a.keys() & b.keys())
 

@@ -15,7 +15,7 @@ BINS = 5000
 _PADDING = 1e-10
 
 
-def binned_quantiles(
+def quantiles_of_histogram(
     values: npt.NDArray[np.generic], shares: Sequence[float]
 ) -> npt.NDArray[np.float64]:
     """(shares, width) of (n, width) values: lerobot 0.4.0 to 0.6.1.
@@ -32,7 +32,7 @@ def binned_quantiles(
     )
 
 
-def binned_quantiles_of_counts(
+def quantiles_of_counts(
     counts: npt.NDArray[np.int64], shares: Sequence[float]
 ) -> npt.NDArray[np.float64]:
     """(shares, channels) of 8-bit values that occur so often, by the same rule: in the unit of the values.
@@ -85,7 +85,7 @@ def _read_off(
     return np.asarray(found, dtype=np.float64)
 
 
-def with_binned_quantiles(
+def with_histogram_quantiles(
     block: StatsBlock,
     columns: Mapping[str, npt.NDArray[np.generic]],
     lengths: Int64,
@@ -107,7 +107,7 @@ def with_binned_quantiles(
         each = len(wide) // max(1, len(values))
         cuts = np.stack(
             [
-                binned_quantiles(wide[start * each : (start + length) * each], shares)
+                quantiles_of_histogram(wide[start * each : (start + length) * each], shares)
                 for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)
             ]
         )

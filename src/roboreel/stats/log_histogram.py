@@ -31,7 +31,7 @@ _Sizes = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 
 @dataclass(slots=True)
-class Buckets:
+class LogHistogram:
     """How many numbers of one component fall into each bucket.
 
     A bucket has all numbers of one sign, exponent and leading 12 bits of the mantissa. Its key ascends with
@@ -198,7 +198,7 @@ class Buckets:
         self.pages, small, self.zeros, self.low, self.high, self.lacking = state
         self.counts = small.astype(np.int64)
 
-    def merge(self, other: Buckets) -> None:
+    def merge(self, other: LogHistogram) -> None:
         """Take in another's counts."""
         self._put(other.pages, other.counts)
         self.zeros += other.zeros

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from roboreel.stats.block import StatsBlock, StatsColumn
-from roboreel.stats.feature_stats import BASE, Array, FeatureStats, Stats, merged_pair, same_form
+from roboreel.stats.feature_stats import BASE, Array, FeatureStats, Stats, merged_pair, same_shape
 
 
 class StatsMerger:
@@ -40,7 +40,7 @@ class StatsMerger:
         known = self._merged.get(name)
         if known is None:
             self._merged[name] = part
-        elif same_form(known, part):
+        elif same_shape(known, part):
             with np.errstate(invalid="ignore", over="ignore"):  # of infinity comes NaN
                 self._merged[name] = merged_pair(known, part)
 

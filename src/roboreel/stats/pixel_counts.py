@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.stats.feature_stats import FeatureStats, quantile_name
-from roboreel.stats.histogram_quantiles import binned_quantiles_of_counts
+from roboreel.stats.histogram_quantiles import quantiles_of_counts
 from roboreel.types import Json
 
 Counts: TypeAlias = npt.NDArray[np.int64]
@@ -116,7 +116,12 @@ class PixelCounter:
 
 
 def histogram_stats(
-    counts: Counts, *, pictures: int, peak: int, quantiles: Sequence[float], binned: bool = False
+    counts: Counts,
+    *,
+    pictures: int,
+    peak: int,
+    quantiles: Sequence[float],
+    histogram_quantiles: bool = False,
 ) -> FeatureStats:
     """Exact camera statistics from counts of each pixel value.
 
@@ -138,16 +143,16 @@ def histogram_stats(
         "mean": mean[:, 0],
         "std": np.sqrt(spread[:, 0]),
     }
-    if binned:
-        cuts = binned_quantiles_of_counts(counts, quantiles) / peak
+    if histogram_quantiles:
+        cuts = quantiles_of_counts(counts, quantiles) / peak
     else:
-        cuts = histogram_quantiles(counts, level, quantiles)
+        cuts = quantiles_of_levels(counts, level, quantiles)
     stats |= {quantile_name(q): cut for q, cut in zip(quantiles, cuts, strict=True)}
     shaped: FeatureStats = {key: value.reshape(-1, 1, 1) for key, value in stats.items()}
     return {**shaped, "count": np.array([pictures], dtype=np.int64)}
 
 
-def histogram_quantiles(
+def quantiles_of_levels(
     counts: Counts, level: npt.NDArray[np.float64], shares: Sequence[float]
 ) -> npt.NDArray[np.float64]:
     """(shares, channels) numpy's linear quantiles of values that occur so often.

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from roboreel.stats.log_histogram import MANTISSA_BITS, Buckets
+from roboreel.stats.log_histogram import MANTISSA_BITS, LogHistogram
 from roboreel.types import Floats
 
 BUDGET_BYTES = 64 << 20
@@ -38,12 +38,12 @@ class Quantiles:
     rows: int = 0
     _kept: list[npt.NDArray[np.generic]] = field(default_factory=list, repr=False)
     """(width, n) numbers: all, as float64, while they fit; then those that are not counted yet."""
-    _buckets: list[Buckets] | None = field(default=None, repr=False)
+    _histogram: list[LogHistogram] | None = field(default=None, repr=False)
 
     @property
     def exact(self) -> bool:
         """True where quantiles are numpy's."""
-        return self._buckets is None
+        return self._histogram is None
 
     def add(self, values: npt.NDArray[np.generic]) -> None:
         """Take in (n, width) numbers of any type, as float64."""
@@ -53,30 +53,30 @@ class Quantiles:
         """Take in (width, n) numbers, which nobody changes from now on."""
         self.rows += columns.shape[1]
         fits = self.rows * self.width * 8 <= self.budget_bytes
-        if self._buckets is None and not fits:
-            self._buckets = [Buckets() for _ in range(self.width)]
-        if self._buckets is None:
+        if self._histogram is None and not fits:
+            self._histogram = [LogHistogram() for _ in range(self.width)]
+        if self._histogram is None:
             with np.errstate(invalid="ignore"):  # signalling NaNs become quiet ones
                 columns = np.array(columns, dtype=np.float64, order="C")
         self._kept.append(columns)
         waiting = sum(kept.shape[1] for kept in self._kept)
-        if self._buckets is not None and (
+        if self._histogram is not None and (
             waiting >= _MOST_ROWS or waiting * self.width >= _MOST_NUMBERS
         ):
             self.count()
 
     def merge(self, other: Quantiles) -> None:
         """Take in all that another has taken in."""
-        if other._buckets is not None and self._buckets is None:
-            self._buckets = [Buckets() for _ in range(self.width)]
-        if other._buckets is not None and self._buckets is not None:
-            for own, found in zip(self._buckets, other._buckets, strict=True):
+        if other._histogram is not None and self._histogram is None:
+            self._histogram = [LogHistogram() for _ in range(self.width)]
+        if other._histogram is not None and self._histogram is not None:
+            for own, found in zip(self._histogram, other._histogram, strict=True):
                 own.merge(found)
         self.rows += other.rows - sum(kept.shape[1] for kept in other._kept)
         for columns in other._kept:
             self.add_columns(columns)
-        if self._buckets is None and self.rows * self.width * 8 > self.budget_bytes:
-            self._buckets = [Buckets() for _ in range(self.width)]
+        if self._histogram is None and self.rows * self.width * 8 > self.budget_bytes:
+            self._histogram = [LogHistogram() for _ in range(self.width)]
 
     def of(self, shares: Sequence[float], *, ranked: bool = False) -> Floats:
         """(shares, width) the quantiles; NaN where a component has one, or there are no rows.
@@ -87,23 +87,23 @@ class Quantiles:
         """
         if not self.rows:
             return np.full((len(shares), self.width), np.nan)
-        if self._buckets is None:
+        if self._histogram is None:
             method: Literal["inverted_cdf", "linear"] = "inverted_cdf" if ranked else "linear"
             with np.errstate(invalid="ignore"):
                 return np.asarray(
                     np.quantile(np.concatenate(self._kept, axis=1), shares, axis=1, method=method)
                 )
         self.count()
-        return np.stack([one.quantiles(shares, ranked=ranked) for one in self._buckets], axis=1)
+        return np.stack([one.quantiles(shares, ranked=ranked) for one in self._histogram], axis=1)
 
     def count(self) -> None:
         """Put what waits into the buckets, where there are any: it takes less memory then."""
-        if self._buckets is None:
+        if self._histogram is None:
             return
         for type_ in dict.fromkeys(kept.dtype for kept in self._kept):
             alike = [kept for kept in self._kept if kept.dtype == type_]
-            for at, buckets in enumerate(self._buckets):
-                buckets.add([columns[at] for columns in alike])
+            for at, histogram in enumerate(self._histogram):
+                histogram.add([columns[at] for columns in alike])
         self._kept = []
 
 

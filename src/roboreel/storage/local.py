@@ -13,7 +13,7 @@ from roboreel.errors import StorageError
 from roboreel.storage import disk
 from roboreel.storage.links import Bounds, Listing, listing_of
 from roboreel.storage.modes import USUAL, Modes, reach
-from roboreel.storage.output_file import Sink
+from roboreel.storage.output_file import Output
 from roboreel.storage.root import FileStat, Root, checked
 from roboreel.storage.scratch import scratch_beside
 
@@ -142,18 +142,18 @@ class LocalRoot(Root):
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file whole or not at all."""
-        with self.create(name) as sink:
-            sink.write(data)
+        with self.create(name) as output:
+            output.write(data)
 
     @contextlib.contextmanager
-    def create(self, name: str) -> Iterator[Sink]:
+    def create(self, name: str) -> Iterator[Output]:
         """A new file that appears under its name when the block ends well, else not at all."""
         final, partial = self._at(name), self._at(scratch_beside(name))
         with self._explained(name):
             file = disk.create(partial, to=final, modes=self.modes)
         try:
             with self._room(name), file:
-                yield Sink(file)
+                yield Output(file)
             with self._explained(name):
                 disk.replace(partial, final)
         except BaseException:

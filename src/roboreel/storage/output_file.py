@@ -11,7 +11,7 @@ _COPY_BLOCK = 1 << 20
 _BUFFERS = threading.local()
 
 
-class Sink:
+class Output:
     """A file being written: bytes of ours, and byte ranges copied from inputs."""
 
     def __init__(self, file: IO[bytes]) -> None:

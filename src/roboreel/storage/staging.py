@@ -41,7 +41,7 @@ Leftovers = Literal["refuse", "resume", "clean"]
 _TIMEOUT_S = 1.0
 
 
-def staging_place(final: str | os.PathLike[str]) -> Path:
+def staging_location(final: str | os.PathLike[str]) -> Path:
     """The folder beside `final` in which it is made."""
     path = Path(os.path.abspath(local_path(final)))
     return path.parent / f".{short_name(path.name)}.roboreel-partial"
@@ -70,7 +70,7 @@ class Staging:
         self._in_place = in_place
         recover(self.final)
         self._refuse_existing()
-        self.folder = staging_place(self.final)
+        self.folder = staging_location(self.final)
         try:
             self._lock = take(self.folder, timeout_s=_TIMEOUT_S)
         except OSError as error:
@@ -148,7 +148,7 @@ class Staging:
                 disk.replace(self.final, place)
             finally:  # an interrupt must not come between
                 if place.exists() and not self.final.exists():
-                    self._place_or_restore(place)
+                    self._publish_or_restore(place)
             disk.sync([str(self.final.parent)])
 
     def name_for_original(self) -> str:
@@ -185,7 +185,7 @@ class Staging:
         if not self._in_place:
             refuse_existing(self.final)
 
-    def _place_or_restore(self, kept: Path) -> None:
+    def _publish_or_restore(self, kept: Path) -> None:
         try:
             self._place()
         except StorageError:
@@ -221,17 +221,17 @@ class Staging:
 
 def recover(final: str | os.PathLike[str]) -> Recovered | None:
     """Finish what a run left at `final` that was killed while its result got its place: `recovery.finish`."""
-    return recovery.finish(_absolute(final), staging_place(final))
+    return recovery.finish(_absolute(final), staging_location(final))
 
 
 def moved_original(final: str | os.PathLike[str]) -> str | None:
     """Path of the dataset that stood at `final`, if its replacement was interrupted. Nothing is changed."""
-    return recovery.moved_original(_absolute(final), staging_place(final))
+    return recovery.moved_original(_absolute(final), staging_location(final))
 
 
 def refuse_busy(final: str | os.PathLike[str]) -> None:
     """Raise `UsageError` where a run is at work on `final`. Nothing is written."""
-    refuse_at_work(staging_place(final), timeout_s=_TIMEOUT_S)
+    refuse_at_work(staging_location(final), timeout_s=_TIMEOUT_S)
 
 
 def _absolute(final: str | os.PathLike[str]) -> Path:

@@ -72,9 +72,9 @@ class TableFile:
         self._handle = root.input(own)
         try:
             self._input = _arrow_input(root, own, self._handle, access)
-            ahead = self._threads or not isinstance(root, LocalRoot)
-            self._file: Any = pq.ParquetFile(self._input, pre_buffer=ahead)
-            if not ahead and self._file.metadata.num_row_groups > _MANY_GROUPS:
+            prefetch = self._threads or not isinstance(root, LocalRoot)
+            self._file: Any = pq.ParquetFile(self._input, pre_buffer=prefetch)
+            if not prefetch and self._file.metadata.num_row_groups > _MANY_GROUPS:
                 known = self._file.metadata
                 self._file = pq.ParquetFile(self._input, metadata=known, pre_buffer=True)
             self.footer = _footer(self._file)
@@ -254,7 +254,7 @@ class _Explained:
             raise StorageError(f"'{self._name}': damaged parquet file ({error})") from error
 
 
-def stretches(row_group_rows: Sequence[int], *, least: int) -> Iterator[range]:
+def row_ranges(row_group_rows: Sequence[int], *, least: int) -> Iterator[range]:
     """The rows of a file in stretches of whole row groups, each but the last of `least` rows at least."""
     start = 0
     for stop in accumulate(row_group_rows):

@@ -28,8 +28,8 @@ def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
         if _repeats(table, column.name)
         for leaf in _leaf_paths(column.name, column.type)
     ]
-    with root.create(name) as sink:
-        pq.write_table(table, sink.file, compression="snappy", use_dictionary=dictionary or False)
+    with root.create(name) as output:
+        pq.write_table(table, output.file, compression="snappy", use_dictionary=dictionary or False)
 
 
 def write_rows(
@@ -74,9 +74,9 @@ def write_batches(
         if column.name not in plain_columns and _repeats(first and first[0], column.name)
         for leaf in _leaf_paths(column.name, column.type)
     ]
-    with root.create(name) as sink:
+    with root.create(name) as output:
         writer = pq.ParquetWriter(
-            sink.file, schema, compression="snappy", use_dictionary=dictionary or False
+            output.file, schema, compression="snappy", use_dictionary=dictionary or False
         )
         with writer:
             pending: list[pa.Table] = []

@@ -11,7 +11,7 @@ import numpy as np
 
 from roboreel.errors import PlanError, Problem, StorageError, UsageError
 from roboreel.format.feature import Feature
-from roboreel.format.inventory import CameraFacts, ClipFacts, FileFacts, Inventory
+from roboreel.format.inventory import CameraFacts, ExternalVideoFacts, FileFacts, Inventory
 from roboreel.probes.probe_videos import OUT_OF_ORDER, kind_of
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.names import local_path
@@ -26,7 +26,7 @@ _ENDINGS = (".mp4", ".m4v", ".mov")
 _RATE_TOLERANCE = 0.05
 
 
-def find_clips(places: str | Sequence[str]) -> tuple[str, list[str]]:
+def find_external_videos(places: str | Sequence[str]) -> tuple[str, list[str]]:
     """The folder of some videos, and their names in it.
 
     Args:
@@ -61,7 +61,7 @@ def find_clips(places: str | Sequence[str]) -> tuple[str, list[str]]:
     return folders.pop(), [os.path.basename(place) for place in places]
 
 
-def clip_feature(name: str, folder: str, file: str, fps: Fraction) -> Feature:
+def external_video_feature(name: str, folder: str, file: str, fps: Fraction) -> Feature:
     """The declaration of a camera, from one of its videos.
 
     Raises:
@@ -84,7 +84,7 @@ def clip_feature(name: str, folder: str, file: str, fps: Fraction) -> Feature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedVideo:
     """A piece of an episode whose frames are those of a video."""
 
     name: str | None
@@ -98,8 +98,8 @@ class Wanted:
     """Rows of the whole episode: as many frames its video must show."""
 
 
-def survey_clips(
-    inventory: Inventory, camera: str, root: Root, wanted: Sequence[Wanted], fps: Fraction
+def survey_external_videos(
+    inventory: Inventory, camera: str, root: Root, wanted: Sequence[WantedVideo], fps: Fraction
 ) -> Inventory:
     """The inventory of pieces with a camera more, whose videos lie elsewhere.
 
@@ -128,7 +128,7 @@ def survey_clips(
         raise PlanError(f"videos of '{camera}' do not fit the episodes", problems)
     before = len(inventory.streams)
     kinds = [replace(one, entry=one.entry + before) for one in streams.facts]
-    clips = ClipFacts(
+    external_videos = ExternalVideoFacts(
         camera=CameraFacts(
             start=np.array([clip.start for clip in wanted], dtype=np.int64),
             packets=np.array([one.packets for one in found], dtype=np.int64),
@@ -143,7 +143,7 @@ def survey_clips(
     return replace(
         inventory,
         streams=(*inventory.streams, *kinds),
-        clips={**inventory.clips, camera: clips},
+        external_videos={**inventory.external_videos, camera: external_videos},
     )
 
 
@@ -163,7 +163,7 @@ class _OutOfOrderError(StorageError):
     """The frames of a video are shown in another order than its times say."""
 
 
-def _problem(rule: str, message: str, clip: Wanted, camera: str) -> Problem:
+def _problem(rule: str, message: str, clip: WantedVideo, camera: str) -> Problem:
     return Problem(
         rule=rule,
         severity="error",
@@ -174,7 +174,7 @@ def _problem(rule: str, message: str, clip: Wanted, camera: str) -> Problem:
     )
 
 
-def _look(root: Root, clip: Wanted, fps: Fraction, streams: Streams) -> _Found:
+def _look(root: Root, clip: WantedVideo, fps: Fraction, streams: Streams) -> _Found:
     """What a video holds for a piece.
 
     Raises:
@@ -206,7 +206,7 @@ def _look(root: Root, clip: Wanted, fps: Fraction, streams: Streams) -> _Found:
     )
 
 
-def _require_fit(table: PacketTable, clip: Wanted, fps: Fraction) -> None:
+def _require_fit(table: PacketTable, clip: WantedVideo, fps: Fraction) -> None:
     if table.frames != clip.whole:
         raise StorageError(f"it shows {table.frames} frames, the episode has {clip.whole} rows")
     seconds = table.frame_seconds

@@ -11,7 +11,7 @@ from roboreel.format.inventory import FileFacts
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
 from roboreel.format.v2 import expected_path
-from roboreel.probes.probe_request import Remark
+from roboreel.probes.probe_request import Finding
 
 
 @dataclass(slots=True)
@@ -98,22 +98,22 @@ class Findings:
                 message = f"the table of episodes states no {what}"
             self.breaks([row], rule, message, path=expected, column=column)
 
-    def remark(
-        self, members: Sequence[int], remark: Remark, *, path: str, column: str | None = None
+    def finding(
+        self, members: Sequence[int], finding: Finding, *, path: str, column: str | None = None
     ) -> None:
         """Note what a file says of its episodes, given by their rows."""
-        place = {"path": path, "column": remark.column or column}
-        rows = members if remark.member is None else [members[remark.member]]
-        if remark.action is None:
-            self.breaks(rows, remark.rule, remark.message, **place, amount=remark.amount)
+        place = {"path": path, "column": finding.column or column}
+        rows = members if finding.member is None else [members[finding.member]]
+        if finding.action is None:
+            self.breaks(rows, finding.rule, finding.message, **place, amount=finding.amount)
             return
         for row in rows:
             self.notes(
                 row,
-                remark.rule,
-                remark.message,
-                action=remark.action,
-                amount=remark.amount,
+                finding.rule,
+                finding.message,
+                action=finding.action,
+                amount=finding.amount,
                 **place,
             )
 

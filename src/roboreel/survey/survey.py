@@ -69,7 +69,7 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
         if camera not in missing and camera not in without
     }
     tasks = survey_tasks(tables, findings)
-    _settle_lengths(tables.rows, findings)
+    _resolve_lengths(tables.rows, findings)
     columns = {name for schema in _each_once(tables.schemas) for name in schema.names}
     stats = survey_stats(findings, tables.rows, columns, probing)
     return Inventory(
@@ -111,7 +111,7 @@ def _require_videos(dataset: Dataset, without: Collection[str]) -> None:
         raise DatasetError("the videos are not here", [*links, *missing])
 
 
-def _settle_lengths(rows: Int64, findings: Findings) -> None:
+def _resolve_lengths(rows: Int64, findings: Findings) -> None:
     """Where the documents give another length than the table, and nothing is broken, the table wins."""
     declared = findings.dataset.episodes[LENGTH].to_numpy()
     for row in np.flatnonzero(rows != declared).tolist():

@@ -21,7 +21,7 @@ from roboreel.storage.video.packets import run_of_frames
 from roboreel.types import Bools, Int64
 
 
-def survey_pieces(
+def survey_slices(
     dataset: Dataset, inventory: Inventory, row: Int64, start: Int64, stop: Int64
 ) -> Inventory:
     """The inventory with its arrays aligned with pieces; of parts of episodes, files are read.
@@ -43,7 +43,7 @@ def survey_pieces(
     for at in broken:
         cut[at] = False
     streams = list(inventory.streams)
-    indexes, texts = _tasks(dataset, inventory, row, start, ends, cut)
+    indexes, strings = _tasks(dataset, inventory, row, start, ends, cut)
     cameras = {
         name: _taken(dataset, name, facts, row, start, ends, cut, streams)
         for name, facts in inventory.cameras.items()
@@ -55,7 +55,7 @@ def survey_pieces(
         timestamp_error_s=inventory.timestamp_error_s[row],
         cameras=cameras,
         streams=tuple(streams),
-        tasks_of_episodes=texts,
+        tasks_of_episodes=strings,
         tasks_of_rows=indexes,
         first_index=np.where(cut, -1, inventory.first_index[row]),
         with_stats={name: known[row] & ~cut for name, known in inventory.with_stats.items()},
@@ -92,7 +92,7 @@ def _tasks(
 ) -> tuple[list[Sequence[int]], list[Sequence[str]]]:
     """The task indexes and texts of each piece: a part of an episode loses those of rows that are cut off."""
     indexes = [inventory.tasks_of_rows[r] for r in row.tolist()]
-    texts = [inventory.tasks_of_episodes[r] for r in row.tolist()]
+    strings = [inventory.tasks_of_episodes[r] for r in row.tolist()]
     paths = dataset.episodes[DATA_PATH].to_pylist()
     for at in np.flatnonzero(cut).tolist():
         if len(indexes[at]) < 2:
@@ -102,8 +102,8 @@ def _tasks(
             column = IndexColumn(file.read([TASK_INDEX])[TASK_INDEX])
         left = distinct(column.whole_numbers(int(before + start[at]), int(before + ends[at])))
         gone = {inventory.tasks[index] for index in indexes[at] if index not in left}
-        indexes[at], texts[at] = left, [text for text in texts[at] if text not in gone]
-    return indexes, texts
+        indexes[at], strings[at] = left, [text for text in strings[at] if text not in gone]
+    return indexes, strings
 
 
 def _taken(

@@ -16,7 +16,7 @@ from roboreel.format.depth import has_camera_stats
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.format.v30_episodes import episode_files
 from roboreel.format.version import FormatVersion
-from roboreel.probes.probe_request import Questions, flat
+from roboreel.probes.probe_request import ProbeRequest, flat
 from roboreel.probes.probe_stats import probe_stats
 from roboreel.probes.probing import Probing
 from roboreel.stats.feature_stats import CAMERA_AXES
@@ -55,13 +55,13 @@ def survey_stats(
         StorageError: a table of episodes cannot be read.
     """
     dataset = findings.dataset
-    answers = probing.answers("statistics", probe_stats, _questions(findings))
+    answers = probing.answers("statistics", probe_stats, _requests(findings))
     failures = answers["error"].drop_null().to_pylist()
     if failures:
         for _ in dataset.episode_stats():  # says where
             pass
         raise DatasetError(json.loads(failures[0]))
-    return _settle(answers, rows, columns, findings)
+    return _resolve(answers, rows, columns, findings)
 
 
 def statistics_files(dataset: Dataset) -> list[str]:
@@ -70,7 +70,7 @@ def statistics_files(dataset: Dataset) -> list[str]:
     return [name for name in names if name in dataset.files]
 
 
-def _questions(findings: Findings) -> Questions:
+def _requests(findings: Findings) -> ProbeRequest:
     """One to each table of episodes; several to the one document of lines, each for a part of it."""
     dataset = findings.dataset
     parts: list[tuple[str, int, int]] = []
@@ -83,7 +83,7 @@ def _questions(findings: Findings) -> Questions:
         starts = range(0, size, _PART_BYTES)
         parts = [(v2.EPISODE_STATS, start, min(start + _PART_BYTES, size)) for start in starts]
     places = np.array([place for _, *place in parts], dtype=np.int64).reshape(-1, 2)
-    return Questions(
+    return ProbeRequest(
         about=(),
         paths=[path for path, _, _ in parts],
         files=[findings.files[path] for path, _, _ in parts],
@@ -93,13 +93,13 @@ def _questions(findings: Findings) -> Questions:
     )
 
 
-def _settle(
+def _resolve(
     answers: pa.Table, rows: Int64, columns: Container[str], findings: Findings
 ) -> StatsFacts:
     dataset = findings.dataset
     if not len(rows):
         return StatsFacts()
-    codes, names = _united(answers)
+    codes, names = _merged(answers)
     row, known = _rows_of_episodes(dataset, flat(answers, "episodes"))
     counts, dims = flat(answers, "counts"), flat(answers, "dims")
     impossible = flat(answers, "impossible").astype(np.bool_)
@@ -124,11 +124,11 @@ def _settle(
                 if (usable & where).any():
                     into[name] = np.zeros(len(rows), dtype=np.bool_)
                     into[name][row[usable & where]] = True
-        odd = here & ~usable
-        if feature is None and name not in columns and odd.any():
+        inconsistent = here & ~usable
+        if feature is None and name not in columns and inconsistent.any():
             _report_undeclared(name, findings)
-        elif odd.any():
-            unusable[int(odd.argmax())] = (name, int(odd.sum()))
+        elif inconsistent.any():
+            unusable[int(inconsistent.argmax())] = (name, int(inconsistent.sum()))
     for _, (name, count) in sorted(unusable.items()):
         _report(name, count, findings)
     ordered = sorted(found.items(), key=lambda item: item[0])
@@ -141,7 +141,7 @@ def _settle(
     )
 
 
-def _united(answers: pa.Table) -> tuple[Int64, list[str]]:
+def _merged(answers: pa.Table) -> tuple[Int64, list[str]]:
     """Of every form the number of its feature, and the features' names."""
     numbers: dict[str, int] = {}
     codes = []

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.format.model import DATA_PATH, LENGTH, ROW_START
-from roboreel.probes.ask_tables import rows_by_path, table_questions
-from roboreel.probes.probe_request import flat, remarks_of
+from roboreel.probes.ask_tables import rows_by_path, table_requests
+from roboreel.probes.probe_request import findings_of, flat
 from roboreel.probes.probe_tables import probe_tables
 from roboreel.probes.probing import Probing
 from roboreel.storage.tables_layout import layouts_of, plain_schema
@@ -54,8 +54,8 @@ def survey_tables(findings: Findings, probing: Probing) -> TablesFound:
         first_index=np.full(len(episodes), -1, dtype=np.int64),
     )
     groups = _readable(findings)
-    questions = table_questions(findings.dataset.model, groups, findings.files)
-    _settle(groups, probing.answers("tables", probe_tables, questions), found, findings)
+    request = table_requests(findings.dataset.model, groups, findings.files)
+    _resolve(groups, probing.answers("tables", probe_tables, request), found, findings)
     _report_supplied(found, findings)
     return found
 
@@ -79,7 +79,7 @@ def _readable(findings: Findings) -> dict[str, list[int]]:
     return readable
 
 
-def _settle(
+def _resolve(
     groups: Mapping[str, Sequence[int]], answers: pa.Table, found: TablesFound, findings: Findings
 ) -> None:
     paths, members = list(groups), list(groups.values())
@@ -93,17 +93,17 @@ def _settle(
     tasks = answers["tasks"].combine_chunks().flatten().to_pylist()
     for row, indexes in zip(order, tasks, strict=True):
         found.task_indexes[row] = tuple(indexes)
-    for position, failure, remarks in remarks_of(answers):
+    for position, failure, probe_findings in findings_of(answers):
         path, rows = paths[position], members[position]
         if failure is not None:
             findings.breaks(rows, "table.readable", failure, path=path)
-        for remark in remarks:
-            findings.remark(rows, remark, path=path)
-    _settle_schemas(paths, answers, found)
+        for finding in probe_findings:
+            findings.finding(rows, finding, path=path)
+    _resolve_schemas(paths, answers, found)
     _report_layouts(found, findings)
 
 
-def _settle_schemas(paths: Sequence[str], answers: pa.Table, found: TablesFound) -> None:
+def _resolve_schemas(paths: Sequence[str], answers: pa.Table, found: TablesFound) -> None:
     column = answers["schema"].combine_chunks()
     stored = [pa.ipc.read_schema(pa.py_buffer(text)) for text in column.dictionary.to_pylist()]
     schemas, layouts = [*map(plain_schema, stored)], [*map(layouts_of, stored)]

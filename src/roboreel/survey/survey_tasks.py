@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from roboreel.dataset.row_tasks import texts_by_rows
+from roboreel.dataset.row_tasks import strings_by_rows
 from roboreel.format.model import TASKS
 from roboreel.survey.findings import Findings
 from roboreel.survey.survey_tables import TablesFound
@@ -49,11 +49,11 @@ def survey_tasks(tables: TablesFound, findings: Findings) -> TasksFound:
 def _tasks_by_rows(
     tables: TablesFound, listed: list[list[str]], findings: Findings
 ) -> dict[int, str]:
-    found = texts_by_rows(tables.task_indexes, listed)
+    found = strings_by_rows(tables.task_indexes, listed)
     if not found:
         return {}
     used = set(found.values())
-    unused = [t for texts in listed for t in texts if t not in used]
+    unused = [t for strings in listed for t in strings if t not in used]
     open_indexes = {i for indexes in tables.task_indexes for i in indexes} - set(found)
     top = max([*found, *open_indexes], default=-1)
     for offset, text in enumerate(dict.fromkeys(unused), start=1):
@@ -72,10 +72,10 @@ def _tasks_of_episodes(
 ) -> list[list[str]]:
     result = []
     supplied = 0
-    for indexes, texts in zip(tables.task_indexes, listed, strict=True):
-        by_rows = [] if texts else [tasks[index] for index in indexes if index in tasks]
+    for indexes, strings in zip(tables.task_indexes, listed, strict=True):
+        by_rows = [] if strings else [tasks[index] for index in indexes if index in tasks]
         supplied += bool(by_rows)
-        result.append(texts or by_rows)
+        result.append(strings or by_rows)
     if supplied:
         message = f"{supplied} episodes list no task"
         action = "commands that write list those of their rows"

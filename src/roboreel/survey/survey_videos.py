@@ -11,7 +11,7 @@ import pyarrow as pa
 from roboreel.format.inventory import CameraFacts, StreamFacts
 from roboreel.format.model import EPISODE, frame_start, video_path
 from roboreel.probes.ask_tables import rows_by_path
-from roboreel.probes.probe_request import Questions, bounds_of, flat, remarks_of
+from roboreel.probes.probe_request import ProbeRequest, bounds_of, findings_of, flat
 from roboreel.probes.probe_videos import APART, FIRST, NO_KIND, TOGETHER, AboutVideos, probe_videos
 from roboreel.probes.probing import Probing
 from roboreel.storage.video.packets import SampleEntry
@@ -86,14 +86,14 @@ def survey_camera(
     sound = groups
     if findings.broken:
         sound = {p: [r for r in rows if r not in findings.broken] for p, rows in groups.items()}
-    questions = _questions(sound, start, tables, findings)
-    answers = probing.answers(f"videos {camera}", probe_videos, questions)
-    for position, failure, remarks in remarks_of(answers):
-        path = questions.paths[position]
+    request = _requests(sound, start, tables, findings)
+    answers = probing.answers(f"videos {camera}", probe_videos, request)
+    for position, failure, probe_findings in findings_of(answers):
+        path = request.paths[position]
         if failure is not None:
             findings.breaks(groups[path], "video.readable", failure, path=path, column=camera)
-        for remark in remarks:
-            findings.remark(sound[path], remark, path=path, column=camera)
+        for finding in probe_findings:
+            findings.finding(sound[path], finding, path=path, column=camera)
     tidy = zip(sound, answers["tidy_packets"].to_pylist(), strict=True)
     streams.tidy.update((path, packets) for path, packets in tidy if packets > 0)
     return _facts(sound, start, answers, streams)
@@ -120,9 +120,9 @@ def _readable(findings: Findings, camera: str) -> dict[str, list[int]]:
     return readable
 
 
-def _questions(
+def _requests(
     groups: Mapping[str, Sequence[int]], start: Int64, tables: TablesFound, findings: Findings
-) -> Questions:
+) -> ProbeRequest:
     dataset = findings.dataset
     members = np.array([row for rows in groups.values() for row in rows], dtype=np.int64)
     counts = np.array([len(rows) for rows in groups.values()], dtype=np.int64)
@@ -132,7 +132,7 @@ def _questions(
     frames_before = bounds_of(rows.tolist())
     frames_of_files = frames_before[bounds[1:]] - frames_before[bounds[:-1]]
     gaps = tables.gaps[members].astype(np.int64)
-    return Questions(
+    return ProbeRequest(
         about=AboutVideos(alone=dataset.version.one_file_per_episode, fps=dataset.fps),
         paths=list(groups),
         files=[findings.files[path] for path in groups],
@@ -158,8 +158,8 @@ def _streams(
 ) -> Int64:
     """(episodes,) the number of each episode's kind of stream, -1 where there is none."""
     column = answers["entry"].combine_chunks()
-    texts = column.dictionary.to_pylist()
-    entries = [_entry_of(t) for t in texts]
+    strings = column.dictionary.to_pylist()
+    entries = [_entry_of(t) for t in strings]
     tracks = [tuple(listed) for listed in answers["other_tracks"].to_pylist()]
     kinds, sets = iter(flat(answers, "apart").tolist()), iter(flat(answers, "sets").tolist())
     stream = [-1] * episodes

@@ -11,12 +11,12 @@ rest reads and converts. Every picture shows which frame it is (`draw_numbers`, 
 from roboreel.testing.cameras import Camera
 from roboreel.testing.made_features import FeatureSet
 from roboreel.testing.make_dataset import Version, make_dataset
-from roboreel.testing.numbered_frames import PictureNumbers, draw_numbers, read_numbers
+from roboreel.testing.numbered_frames import FrameNumbers, draw_numbers, read_numbers
 
 __all__ = [
     "Camera",
     "FeatureSet",
-    "PictureNumbers",
+    "FrameNumbers",
     "Version",
     "draw_numbers",
     "make_dataset",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from roboreel.testing.numbered_frames import Picture, check_size, draw_numbers
+from roboreel.testing.numbered_frames import Frame, check_size, draw_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ class Camera:
         if self.gop < 1 or self.b_frames < 0:
             raise ValueError(f"gop {self.gop} must be >= 1 and b_frames {self.b_frames} >= 0")
 
-    def pictures(self, *, episode: int, frames: int, number: int) -> Iterator[Picture]:
+    def pictures(self, *, episode: int, frames: int, number: int) -> Iterator[Frame]:
         """Yield the frames of an episode as the dataset's camera `number` sees them."""
         for frame in range(frames):
             yield draw_numbers(episode, frame, number, self.width, self.height)

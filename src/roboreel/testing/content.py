@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roboreel.testing.made_features import Columns, Feature, draw_columns
+from roboreel.testing.made_features import Columns, MadeFeature, draw_columns
 from roboreel.testing.made_stats import PixelCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from roboreel.testing.cameras import Camera
-    from roboreel.testing.numbered_frames import Picture
+    from roboreel.testing.numbered_frames import Frame
 
 TASKS = (
     "pick up the red cube",
@@ -55,7 +55,7 @@ class Content:
     chunks_size: int
     tasks: tuple[str, ...]
     """In the order of their first use, which is their index."""
-    features: tuple[Feature, ...]
+    features: tuple[MadeFeature, ...]
     cameras: Mapping[str, Camera]
     """In the order of their numbers in the pictures."""
     episodes: tuple[Episode, ...]
@@ -80,7 +80,7 @@ class Content:
         """The cameras stored as pictures in the table."""
         return {name: each for name, each in self.cameras.items() if each.storage == "image"}
 
-    def pictures(self, name: str, episode: Episode) -> Iterator[Picture]:
+    def pictures(self, name: str, episode: Episode) -> Iterator[Frame]:
         """Yield an episode's frames of one camera, counting their pixels on the way."""
         number = list(self.cameras).index(name)
         drawn = self.cameras[name].pictures(

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from roboreel.testing.made_documents import feature_document, write_json, write_json_lines
 from roboreel.testing.made_stats import PixelCounts, Stats, as_json, pixel_stats, row_stats
-from roboreel.testing.made_tables import picture_cells, table_of, table_schema
+from roboreel.testing.made_tables import image_cells, table_of, table_schema
 from roboreel.testing.made_videos import write_video
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _place(content: Content, episode: Episode) -> dict[str, int]:
 
 def _write_table(root: Path, content: Content, episode: Episode) -> None:
     cells = {
-        name: picture_cells(content.pictures(name, episode), name="frame_{frame:06d}.png")
+        name: image_cells(content.pictures(name, episode), name="frame_{frame:06d}.png")
         for name in content.stills
     }
     schema = table_schema(content.features, vector_type="Sequence")

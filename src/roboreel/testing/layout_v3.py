@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from roboreel.testing.layout_v3_meta import dataset_stats, episodes_table, tasks_table
 from roboreel.testing.made_documents import feature_document, write_json
-from roboreel.testing.made_tables import picture_cells, table_of, table_schema
+from roboreel.testing.made_tables import image_cells, table_of, table_schema
 from roboreel.testing.made_videos import CRF, PRESET, write_video
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from roboreel.testing.cameras import Camera
     from roboreel.testing.content import Content, Episode
-    from roboreel.testing.numbered_frames import Picture
+    from roboreel.testing.numbered_frames import Frame
 
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
@@ -76,7 +76,7 @@ def _write_table(path: Path, content: Content, episodes: Sequence[Episode]) -> N
     with pq.ParquetWriter(path, schema) as writer:
         for episode in episodes:
             cells = {
-                name: picture_cells(content.pictures(name, episode), name="frame-{frame:06d}.png")
+                name: image_cells(content.pictures(name, episode), name="frame-{frame:06d}.png")
                 for name in content.stills
             }
             writer.write_table(table_of(schema, episode.columns, cells))
@@ -84,10 +84,12 @@ def _write_table(path: Path, content: Content, episodes: Sequence[Episode]) -> N
 
 def _write_video(path: Path, content: Content, name: str, episodes: Sequence[Episode]) -> None:
     camera = content.cameras[name]
-    clips: list[Iterator[Picture]] = [content.pictures(name, episode) for episode in episodes]
+    external_videos: list[Iterator[Frame]] = [
+        content.pictures(name, episode) for episode in episodes
+    ]
     if camera.join == "encoded":
-        clips = [chain.from_iterable(clips)]
-    write_video(path, clips, camera=camera, fps=content.exact_fps)
+        external_videos = [chain.from_iterable(external_videos)]
+    write_video(path, external_videos, camera=camera, fps=content.exact_fps)
 
 
 def _info(content: Content) -> dict[str, object]:

@@ -17,7 +17,7 @@ from roboreel.testing.made_stats import (
     row_stats_with_quantiles,
 )
 
-Places = Sequence[tuple[int, int, Episode]]
+Locations = Sequence[tuple[int, int, Episode]]
 """Per episode: chunk index, file index, and the first episode of that file."""
 
 
@@ -27,7 +27,7 @@ def tasks_table(tasks: Sequence[str]) -> pa.Table:
     return table.replace_schema_metadata({"pandas": json.dumps(_PANDAS)})
 
 
-def episodes_table(content: Content, *, data: Places, video: Places) -> pa.Table:
+def episodes_table(content: Content, *, data: Locations, video: Locations) -> pa.Table:
     """Return the episodes, one row each, in the recorder's order of columns."""
     columns = _extent_columns(content, data)
     for name in content.videos:
@@ -51,7 +51,7 @@ def dataset_stats(content: Content) -> dict[str, dict[str, object]]:
     return as_json(stats)
 
 
-def _extent_columns(content: Content, data: Places) -> dict[str, pa.Array]:
+def _extent_columns(content: Content, data: Locations) -> dict[str, pa.Array]:
     episodes = content.episodes
     return {
         "episode_index": _integers([each.index for each in episodes]),
@@ -64,7 +64,7 @@ def _extent_columns(content: Content, data: Places) -> dict[str, pa.Array]:
     }
 
 
-def _video_columns(content: Content, name: str, video: Places) -> dict[str, pa.Array]:
+def _video_columns(content: Content, name: str, video: Locations) -> dict[str, pa.Array]:
     """Return the place of each episode in its video file, in seconds from the file's start."""
     begin, end = [], []
     for episode, (_, _, first) in zip(content.episodes, video, strict=True):

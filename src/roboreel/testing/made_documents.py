@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from roboreel.testing.made_features import Feature
+    from roboreel.testing.made_features import MadeFeature
 
 Document: TypeAlias = Mapping[str, object]
 
@@ -27,7 +27,7 @@ def write_json_lines(path: Path, documents: Iterable[Document]) -> None:
     path.write_bytes("".join(lines).encode())
 
 
-def feature_document(feature: Feature) -> dict[str, object]:
+def feature_document(feature: MadeFeature) -> dict[str, object]:
     """Return a feature's entry in info.json, without what a video adds."""
     return {
         "dtype": feature.dtype,

@@ -20,7 +20,7 @@ _JOINTS = ("shoulder_pan", "shoulder_lift", "elbow", "wrist_flex", "wrist_roll",
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Feature:
+class MadeFeature:
     """One entry of `features` in info.json."""
 
     name: str
@@ -40,22 +40,25 @@ class Feature:
 
 
 _BASIC = (
-    Feature(name="observation.state", dtype="float32", shape=(6,), names=_JOINTS),
-    Feature(name="action", dtype="float32", shape=(6,), names=_JOINTS),
+    MadeFeature(name="observation.state", dtype="float32", shape=(6,), names=_JOINTS),
+    MadeFeature(name="action", dtype="float32", shape=(6,), names=_JOINTS),
 )
 _RICH = (
-    Feature(name="observation.note", dtype="string"),
-    Feature(name="observation.pose", dtype="float32", shape=(3, 4)),
-    Feature(name="observation.effort", dtype="float64", shape=(3,), names=("x", "y", "z")),
-    Feature(name="observation.ticks", dtype="int64", shape=(2,)),
+    MadeFeature(name="observation.note", dtype="string"),
+    MadeFeature(name="observation.pose", dtype="float32", shape=(3, 4)),
+    MadeFeature(name="observation.effort", dtype="float64", shape=(3,), names=("x", "y", "z")),
+    MadeFeature(name="observation.ticks", dtype="int64", shape=(2,)),
 )
-_NEXT = (Feature(name="next.reward", dtype="float32"), Feature(name="next.done", dtype="bool"))
+_NEXT = (
+    MadeFeature(name="next.reward", dtype="float32"),
+    MadeFeature(name="next.done", dtype="bool"),
+)
 _ALWAYS = (
-    Feature(name="timestamp", dtype="float32"),
-    Feature(name="frame_index", dtype="int64"),
-    Feature(name="episode_index", dtype="int64"),
-    Feature(name="index", dtype="int64"),
-    Feature(name="task_index", dtype="int64"),
+    MadeFeature(name="timestamp", dtype="float32"),
+    MadeFeature(name="frame_index", dtype="int64"),
+    MadeFeature(name="episode_index", dtype="int64"),
+    MadeFeature(name="index", dtype="int64"),
+    MadeFeature(name="task_index", dtype="int64"),
 )
 
 
@@ -69,11 +72,11 @@ def choose_cameras(cameras: Mapping[str, Camera] | None, features: FeatureSet) -
     return chosen
 
 
-def declare(features: FeatureSet, cameras: Mapping[str, Camera]) -> tuple[Feature, ...]:
+def declare(features: FeatureSet, cameras: Mapping[str, Camera]) -> tuple[MadeFeature, ...]:
     """Return all features in the order of info.json: the robot's, the cameras, the five given."""
     rich = _RICH if features == "rich" else ()
     pictures = (
-        Feature(
+        MadeFeature(
             name=name,
             dtype=camera.storage,
             shape=(camera.height, camera.width, 3),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from roboreel.testing.numbered_frames import Picture
+    from roboreel.testing.numbered_frames import Frame
 
 Stats = dict[str, NDArray[Any]]
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
@@ -23,7 +23,7 @@ class PixelCounts:
         self.counts = np.zeros((3, 256), np.int64)
         self.frames = 0
 
-    def watch(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+    def watch(self, pictures: Iterable[Frame]) -> Iterator[Frame]:
         """Yield the pictures on, counted."""
         for picture in pictures:
             self.frames += 1

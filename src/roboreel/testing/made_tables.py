@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from roboreel.testing.numbered_frames import Picture, png_bytes
+from roboreel.testing.numbered_frames import Frame, png_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from roboreel.testing.made_features import Columns, Feature
+    from roboreel.testing.made_features import Columns, MadeFeature
 
 VectorType = Literal["Sequence", "List"]
 """The name of a fixed-size vector in HF `datasets` before and from release 4."""
 
 
-def table_schema(features: Iterable[Feature], *, vector_type: VectorType) -> pa.Schema:
+def table_schema(features: Iterable[MadeFeature], *, vector_type: VectorType) -> pa.Schema:
     """Return the schema of the data files: every feature but video, in the declared order."""
     stored = [feature for feature in features if feature.dtype != "video"]
     info: dict[str, object] = {
@@ -48,7 +48,7 @@ def table_of(
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def picture_cells(pictures: Iterable[Picture], *, name: str) -> list[dict[str, object]]:
+def image_cells(pictures: Iterable[Frame], *, name: str) -> list[dict[str, object]]:
     """Return the cells of an image column: PNG bytes and `name` filled with the frame index."""
     return [
         {"bytes": png_bytes(picture), "path": name.format(frame=index)}
@@ -56,7 +56,7 @@ def picture_cells(pictures: Iterable[Picture], *, name: str) -> list[dict[str, o
     ]
 
 
-def _field(feature: Feature) -> pa.Field:
+def _field(feature: MadeFeature) -> pa.Field:
     metadata = None
     if len(feature.shape) == 2:
         metadata = {
@@ -66,7 +66,7 @@ def _field(feature: Feature) -> pa.Field:
     return pa.field(feature.name, _arrow_type(feature), metadata=metadata)
 
 
-def _arrow_type(feature: Feature) -> pa.DataType:
+def _arrow_type(feature: MadeFeature) -> pa.DataType:
     if feature.dtype == "image":
         return pa.struct({"bytes": pa.binary(), "path": pa.string()})
     if feature.dtype == "string":
@@ -89,7 +89,7 @@ def _array(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
     return pa.array(values.tolist(), kind)
 
 
-def _hf_type(feature: Feature, vector_type: VectorType) -> dict[str, object]:
+def _hf_type(feature: MadeFeature, vector_type: VectorType) -> dict[str, object]:
     if feature.dtype == "image":
         return {"_type": "Image"}
     if len(feature.shape) == 2:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from roboreel.testing.cameras import Camera
-    from roboreel.testing.numbered_frames import Picture
+    from roboreel.testing.numbered_frames import Frame
 
 CRF = 30
 # svt-av1 above 9 drops changes of whole blocks right after a cut, and with them the numbers.
@@ -27,7 +27,7 @@ _Encoder: TypeAlias = Literal["libx264", "libsvtav1", "libaom-av1"]
 
 
 def write_video(
-    path: Path, clips: Sequence[Iterable[Picture]], *, camera: Camera, fps: Fraction
+    path: Path, external_videos: Sequence[Iterable[Frame]], *, camera: Camera, fps: Fraction
 ) -> None:
     """Encode each clip, at least one picture, by itself; frame k of the file is shown at k / fps.
 
@@ -35,9 +35,11 @@ def write_video(
     so that they rise steadily over every seam.
     """
     os.environ.setdefault("SVT_LOG", "1")  # svt-av1 otherwise writes its settings to stderr
-    packets, shown_at = _encode(clips, camera=camera, fps=fps)
+    packets, shown_at = _encode(external_videos, camera=camera, fps=fps)
     delay = max(decoded - shown for decoded, shown in enumerate(shown_at))
-    layout = {"movflags": "faststart"} if len(clips) > 1 else {}  # as lerobot does after joining
+    layout = (
+        {"movflags": "faststart"} if len(external_videos) > 1 else {}
+    )  # as lerobot does after joining
     with av.open(str(path), "w", format="mp4", options=layout) as container:
         name, options = _settings(camera)
         # This encoder gets no picture: it lends the file its headers, equal to those of the clips.
@@ -50,12 +52,12 @@ def write_video(
 
 
 def _encode(
-    clips: Iterable[Iterable[Picture]], *, camera: Camera, fps: Fraction
+    external_videos: Iterable[Iterable[Frame]], *, camera: Camera, fps: Fraction
 ) -> tuple[list[Packet[VideoStream]], list[int]]:
     """Return all packets in decode order and, beside each, its place in the order of showing."""
     packets: list[Packet[VideoStream]] = []
     shown_at: list[int] = []
-    for clip in clips:
+    for clip in external_videos:
         encoder = _open_encoder(camera, fps)
         start = len(packets)
         for index, picture in enumerate(clip):

@@ -59,7 +59,7 @@ def make_dataset(
     """
     chosen = choose_cameras(cameras, features)
     _check_counts(episodes, tasks_per_episode, fps=fps, chunks_size=chunks_size)
-    _check_pictures(episodes, chosen)
+    _check_images(episodes, chosen)
     if version != "v3.0" and (data_episodes_per_file or video_episodes_per_file):
         raise ValueError(f"{version} has one file per episode; only v3.0 takes episodes per file")
     rows = make_episodes(
@@ -98,7 +98,7 @@ def _check_counts(
         raise ValueError(f"fps {fps} and chunks_size {chunks_size} must be positive")
 
 
-def _check_pictures(episodes: Sequence[int], cameras: Mapping[str, Camera]) -> None:
+def _check_images(episodes: Sequence[int], cameras: Mapping[str, Camera]) -> None:
     if not cameras:
         return
     limits = [

@@ -19,11 +19,11 @@ FRAME_BITS, EPISODE_BITS, CAMERA_BITS = 10, 8, 2
 MIN_WIDTH, MIN_HEIGHT = BLOCK * FRAME_BITS, BLOCK * 2
 DARK, BRIGHT = 20, 235
 
-Picture = NDArray[np.uint8]
+Frame = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class PictureNumbers:
+class FrameNumbers:
     """What a picture says about itself."""
 
     frame: int
@@ -34,7 +34,7 @@ class PictureNumbers:
     """Position among the dataset's cameras, 0 to 3."""
 
 
-def draw_numbers(episode: int, frame: int, camera: int, width: int, height: int) -> Picture:
+def draw_numbers(episode: int, frame: int, camera: int, width: int, height: int) -> Frame:
     """Return the uint8 (height, width, 3) picture of one frame.
 
     Behind the blocks lies a smooth pattern that moves from frame to frame.
@@ -56,7 +56,7 @@ def draw_numbers(episode: int, frame: int, camera: int, width: int, height: int)
     return picture
 
 
-def read_numbers(picture: NDArray[Any]) -> PictureNumbers:
+def read_numbers(picture: NDArray[Any]) -> FrameNumbers:
     """Return the numbers in a (height, width, 3) or (height, width) picture of values 0 to 255.
 
     Only the inner 8x8 pixels of each block count, so that a lossy codec does not matter.
@@ -72,7 +72,7 @@ def read_numbers(picture: NDArray[Any]) -> PictureNumbers:
     blocks = gray.reshape(2, BLOCK, FRAME_BITS, BLOCK)
     edge = BLOCK // 4
     bits = blocks[:, edge:-edge, :, edge:-edge].mean(axis=(1, 3)) > 128
-    return PictureNumbers(
+    return FrameNumbers(
         frame=_number(bits[0]),
         episode=_number(bits[1, :EPISODE_BITS]),
         camera=_number(bits[1, EPISODE_BITS:]),
@@ -88,7 +88,7 @@ def check_size(width: int, height: int) -> None:
         )
 
 
-def png_bytes(picture: Picture) -> bytes:
+def png_bytes(picture: Frame) -> bytes:
     """Return an RGB picture as a PNG file, bit exact and the same on every machine's run."""
     height, width, _ = picture.shape
     rows = np.zeros((height, 1 + width * 3), np.uint8)  # each row starts with filter type 0
@@ -115,7 +115,7 @@ def _number(bits: NDArray[np.bool_]) -> int:
     return int("".join("1" if bit else "0" for bit in bits), 2)
 
 
-def _background(episode: int, frame: int, camera: int, width: int, height: int) -> Picture:
+def _background(episode: int, frame: int, camera: int, width: int, height: int) -> Frame:
     x = np.arange(width) * (2 * np.pi / 160)
     y = np.arange(height) * (2 * np.pi / 128)
     turn = 2 * np.pi * (frame / 32 + episode / 7 + camera / 4)

@@ -274,11 +274,11 @@ def unordered(root: Path) -> None:
 def unlike_recordings(root: Path) -> None:
     """Join recordings of which the second brings parameter sets inside the stream that the third lacks."""
     own, other = h264(12, 2), h264(12, 2, cabac=0)
-    clips = [root.parent / f"{number}.mp4" for number in range(3)]
+    external_videos = [root.parent / f"{number}.mp4" for number in range(3)]
     for number in (0, 2):
-        write_clip(clips[number], LENGTHS[number], own, scene=number)
-    write_in_band(clips[1], LENGTHS[1], other, entry=own, scene=1)
-    join(root / FILE, clips)
+        write_clip(external_videos[number], LENGTHS[number], own, scene=number)
+    write_in_band(external_videos[1], LENGTHS[1], other, entry=own, scene=1)
+    join(root / FILE, external_videos)
 
 
 def fewer_rows(root: Path) -> None:

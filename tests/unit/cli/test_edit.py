@@ -23,11 +23,11 @@ from tests.unit.cli.conftest import LENGTHS, TOP, Done, Roboreel
 TASKS = ("pick up the red cube", "fold the towel", "öffne die Schublade", "把杯子放到盘子上")
 
 
-def _from(source: Reading, result: Reading, *stretches: tuple[int, int, int]) -> None:
+def _from(source: Reading, result: Reading, *row_ranges: tuple[int, int, int]) -> None:
     """The result's episodes are these stretches (episode, first frame, after the last) of the source's."""
     assert faults(result) == []
-    assert len(result.episodes) == len(stretches)
-    for got, (number, start, stop) in zip(result.episodes, stretches, strict=True):
+    assert len(result.episodes) == len(row_ranges)
+    for got, (number, start, stop) in zip(result.episodes, row_ranges, strict=True):
         had = source.episodes[number]
         for column in ("observation.state", "action", "next.done"):
             assert got.rows[column].equals(had.rows[column].slice(start, stop - start))
@@ -97,7 +97,7 @@ def test_a_command_writes_these_rows_and_frames(
     source: Path,
     tmp_path: Path,
     arguments: Sequence[str],
-    stretches: list[tuple[int, int, int]],
+    row_ranges: list[tuple[int, int, int]],
 ) -> None:
     (tmp_path / "list").write_text("0:3\n", "utf-8")
     (tmp_path / "ranges").write_text("1 1:3\n# the rest stays\n3 4:8\n", "utf-8")
@@ -107,13 +107,13 @@ def test_a_command_writes_these_rows_and_frames(
         *(part.format(**words) for part in arguments), "-o", tmp_path / "out", "--quiet"
     )
     assert done == Done(code=0, out="", err="")
-    _from(read(source), read(tmp_path / "out"), *stretches)
+    _from(read(source), read(tmp_path / "out"), *row_ranges)
     assert tree_digest(source) == before
 
 
 def test_a_shuffle_is_that_of_the_verb(roboreel: Roboreel, source: Path, tmp_path: Path) -> None:
     assert roboreel("shuffle", source, "--seed", 0, "-o", tmp_path / "out").code == 0
-    order = rr.open(source).shuffle(seed=0).pieces.row.tolist()
+    order = rr.open(source).shuffle(seed=0).slices.row.tolist()
     assert order != [0, 1, 2, 3]
     _from(read(source), read(tmp_path / "out"), *_whole(*order))
 
@@ -238,12 +238,12 @@ def test_videos_from_elsewhere_become_a_camera(
 ) -> None:
     camera = {TOP: Camera(height=32, gop=2)}
     other = make_dataset(tmp_path / "b", version="v2.1", episodes=LENGTHS, cameras=camera)
-    clips = tmp_path / "clips"
-    clips.mkdir()
+    external_videos = tmp_path / "clips"
+    external_videos.mkdir()
     for number, path in enumerate(sorted((other / "videos").rglob("*.mp4"))):
-        path.rename(clips / f"clip{number + 8}.mp4")  # clip8, clip9, clip10, clip11
-    every = ",".join(str(clips / f"clip{number}.mp4") for number in (8, 9, 10, 11))
-    for name, place in (("folder", str(clips)), ("files", every)):
+        path.rename(external_videos / f"clip{number + 8}.mp4")  # clip8, clip9, clip10, clip11
+    every = ",".join(str(external_videos / f"clip{number}.mp4") for number in (8, 9, 10, 11))
+    for name, place in (("folder", str(external_videos)), ("files", every)):
         add = ["--add-video", f"side={place}", "-o", tmp_path / name]
         done = roboreel("features", source, *add)
         assert (done.code, done.err) == (0, "")
@@ -259,8 +259,8 @@ def test_videos_of_other_lengths_are_refused(
 ) -> None:
     camera = {TOP: Camera(height=32)}
     other = make_dataset(tmp_path / "b", version="v2.1", episodes=(6, 4, 2, 8), cameras=camera)
-    clips = next((other / "videos").rglob("*.mp4")).parent
-    add = ["--add-video", f"side={clips}", "-o", tmp_path / "out"]
+    external_videos = next((other / "videos").rglob("*.mp4")).parent
+    add = ["--add-video", f"side={external_videos}", "-o", tmp_path / "out"]
     done = roboreel("features", source, *add)
     assert done.code == 1
     assert "it shows 2 frames, the episode has 1 rows [episode 2, 'side'" in done.err

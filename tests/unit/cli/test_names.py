@@ -11,7 +11,7 @@ import pytest
 
 import roboreel as rr
 from roboreel.errors import StorageError, UsageError
-from roboreel.storage.staging import Staging, staging_place
+from roboreel.storage.staging import Staging, staging_location
 from roboreel.testing import make_dataset
 from tests.oracle import tree_digest
 from tests.unit.cli.conftest import Roboreel
@@ -78,7 +78,7 @@ def test_a_name_without_room_for_an_original_is_refused_before_the_work(
 
 def test_staging_names_are_measured_in_bytes(tmp_path: Path) -> None:
     names = ["日" * 80, "日" * 79 + "月", "x" * 200, "😀" * 60]
-    places = {staging_place(tmp_path / name) for name in names}
+    places = {staging_location(tmp_path / name) for name in names}
     assert len(places) == len(names)
     assert all(len(os.fsencode(place.name)) < 144 for place in places)
     Staging(tmp_path / names[0]).discard()
@@ -108,12 +108,17 @@ COMMANDS = {
 def test_what_is_not_utf8_is_one_clear_error(
     small: Path, tmp_path: Path, roboreel: Roboreel, words: list[str]
 ) -> None:
-    odd = tmp_path / NOT_UTF8
+    inconsistent = tmp_path / NOT_UTF8
     try:
-        shutil.copytree(small, odd)
+        shutil.copytree(small, inconsistent)
     except OSError:
         pytest.skip("this disk has no such names")
-    done = roboreel(*(word.format(odd=odd, source=small, out=tmp_path / "out") for word in words))
+    done = roboreel(
+        *(
+            word.format(inconsistent=inconsistent, source=small, out=tmp_path / "out")
+            for word in words
+        )
+    )
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("error: ")
     assert "a\\udcffb" in done.err

@@ -13,7 +13,7 @@ import pytest
 import roboreel as rr
 from roboreel.errors import DatasetError, StorageError, UsageError
 from roboreel.storage import disk
-from roboreel.storage.staging import Staging, staging_place
+from roboreel.storage.staging import Staging, staging_location
 from roboreel.testing import make_dataset
 from tests.oracle import tree_digest
 from tests.unit.cli.conftest import Roboreel
@@ -146,7 +146,7 @@ def test_where_the_dataset_is_gone_its_versions_are_told_and_kept(
 
 def test_what_an_interrupted_run_left_stays(edited: tuple[Path, list[dict[str, str]]]) -> None:
     path, (_, second, _) = edited
-    staging = staging_place(path)
+    staging = staging_location(path)
     (staging / "dataset").mkdir(parents=True)
     (staging / "ledger.jsonl").write_text("of a run\n")
     rr.undo(path)
@@ -161,7 +161,7 @@ def test_what_was_half_removed_beside_kept_work_is_removed(
 ) -> None:
     """A run was killed while it removed a version, and the work of another one waits for --resume."""
     path, (_, second, _) = edited
-    staging = staging_place(path)
+    staging = staging_location(path)
     (staging / "dataset").mkdir(parents=True)
     (staging / "discarded/data").mkdir(parents=True)
     assert rr.undo(path, discard_present=True).kept is None

@@ -104,8 +104,10 @@ def test_undeclared_columns_are_declared_and_absent_ones_left_out(
 
 
 def test_nan_and_infinity_travel(v21: Path, tmp_path: Path) -> None:
-    odd = [float("nan"), float("inf"), -float("inf"), -0.0, 1e-45, 0.0]
-    set_column(episode_table(v21, 0), "action", pa.array([odd] * 5, pa.list_(pa.float32(), 6)))
+    inconsistent = [float("nan"), float("inf"), -float("inf"), -0.0, 1e-45, 0.0]
+    set_column(
+        episode_table(v21, 0), "action", pa.array([inconsistent] * 5, pa.list_(pa.float32(), 6))
+    )
     (v21 / "meta/episodes_stats.jsonl").unlink()
     for version in ("v2.0", "v2.1", "v3.0"):
         roboreel.convert(v21, to=version, out=tmp_path / version)

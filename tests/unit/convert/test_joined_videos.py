@@ -78,8 +78,8 @@ def test_recordings_with_sets_of_their_own_share_no_file_with_others(
 
 
 def test_joins_of_what_was_joined_keep_them_apart(tmp_path: Path, pair: Pair) -> None:
-    clips = clips_of(tmp_path, pair, "oi")
-    parts = [recorded(tmp_path / str(n), [clip]) for n, clip in enumerate(clips)]
+    external_videos = clips_of(tmp_path, pair, "oi")
+    parts = [recorded(tmp_path / str(n), [clip]) for n, clip in enumerate(external_videos)]
     wanted = [digests(read(part))[0] for part in parts]
     view = roboreel.concat([roboreel.open(part) for part in (*parts, parts[0])])
     roboreel.write(view.with_target("v3.0"), out=tmp_path / "merged")
@@ -97,10 +97,10 @@ def test_joins_of_what_was_joined_keep_them_apart(tmp_path: Path, pair: Pair) ->
 def test_files_that_bring_equal_sets_are_joined(tmp_path: Path) -> None:
     """What the stream repeats of the sample entry is no reason to keep anything apart."""
     coder = h264(GOP, 2)
-    clips = [write_clip(tmp_path / "0.mp4", ROWS, coder, scene=0)]
-    clips.append(write_in_band(tmp_path / "1.mp4", ROWS, coder, entry=coder, scene=1))
-    clips.append(write_clip(tmp_path / "2.mp4", ROWS, coder, scene=2))
-    source = recorded(tmp_path / "source", clips)
+    external_videos = [write_clip(tmp_path / "0.mp4", ROWS, coder, scene=0)]
+    external_videos.append(write_in_band(tmp_path / "1.mp4", ROWS, coder, entry=coder, scene=1))
+    external_videos.append(write_clip(tmp_path / "2.mp4", ROWS, coder, scene=2))
+    source = recorded(tmp_path / "source", external_videos)
     roboreel.convert(source, to="v3.0", out=tmp_path / "out")
     assert files_of(read(tmp_path / "out")) == [3]
     assert digests(read(tmp_path / "out")) == digests(read(source))
@@ -129,22 +129,22 @@ def test_sets_that_came_earlier_in_a_file_go_along(tmp_path: Path, name: str) ->
 
 def test_a_picture_that_drops_those_before_it_begins_a_file(tmp_path: Path) -> None:
     coder = hevc(250, 4)
-    clips = [write_clip(tmp_path / f"{n}.mp4", ROWS, coder, scene=n) for n in range(4)]
-    dropping(clips[1])
-    dropping(clips[2])
-    source = recorded(tmp_path / "source", clips)
+    external_videos = [write_clip(tmp_path / f"{n}.mp4", ROWS, coder, scene=n) for n in range(4)]
+    dropping(external_videos[1])
+    dropping(external_videos[2])
+    source = recorded(tmp_path / "source", external_videos)
     roboreel.convert(source, to="v3.0", out=tmp_path / "out")
     result = read(tmp_path / "out")
-    assert digests(result) == [pictures_of(clip) for clip in clips]
+    assert digests(result) == [pictures_of(clip) for clip in external_videos]
     assert files_of(result) == [1, 1, 1, 1]
 
 
 def test_a_picture_that_drops_nothing_is_joined(tmp_path: Path) -> None:
     """Without B-frames nothing waits to be shown."""
     coder = hevc(GOP, 0)
-    clips = [write_clip(tmp_path / f"{n}.mp4", ROWS, coder, scene=n) for n in range(2)]
-    dropping(clips[1])
-    source = recorded(tmp_path / "source", clips)
+    external_videos = [write_clip(tmp_path / f"{n}.mp4", ROWS, coder, scene=n) for n in range(2)]
+    dropping(external_videos[1])
+    source = recorded(tmp_path / "source", external_videos)
     roboreel.convert(source, to="v3.0", out=tmp_path / "out")
     assert files_of(read(tmp_path / "out")) == [2]
     assert digests(read(tmp_path / "out")) == digests(read(source))
@@ -161,9 +161,9 @@ def test_joins_that_do_not_decode_are_named(tmp_path: Path, pair: Pair) -> None:
 
 def test_joins_that_do_not_decode_are_taken_apart(tmp_path: Path) -> None:
     """Packets that only decode without those before them are told from those that rely on them."""
-    clips = clips_of(tmp_path, PAIRS["h264 entropy coding"], "oiooio")
-    source = joined(tmp_path / "source", clips)
-    wanted = [pictures_of(clip) for clip in clips]
+    external_videos = clips_of(tmp_path, PAIRS["h264 entropy coding"], "oiooio")
+    source = joined(tmp_path / "source", external_videos)
+    wanted = [pictures_of(clip) for clip in external_videos]
     report = roboreel.write(roboreel.open(source), out=tmp_path / "again")
     told = [p.episode for p in report.problems if p.rule == "video.joined"]
     assert told == [2, 3, 5]
@@ -182,13 +182,13 @@ def test_decoding_plays_files_through(tmp_path: Path) -> None:
 
 def test_decoding_finds_frames_that_a_join_drops(tmp_path: Path) -> None:
     coder = hevc(250, 4)
-    clips = [write_clip(tmp_path / f"{n}.mp4", ROWS, coder, scene=n) for n in range(3)]
-    dropping(clips[1])
-    source = joined(tmp_path / "source", clips)
+    external_videos = [write_clip(tmp_path / f"{n}.mp4", ROWS, coder, scene=n) for n in range(3)]
+    dropping(external_videos[1])
+    source = joined(tmp_path / "source", external_videos)
     assert sorted(faults(source, decode=True)) == [("video.decodes", 0), ("video.joined", 1)]
     roboreel.write(roboreel.open(source), out=tmp_path / "out")
     assert faults(tmp_path / "out", decode=True) == []
-    assert digests(read(tmp_path / "out")) == [pictures_of(clip) for clip in clips]
+    assert digests(read(tmp_path / "out")) == [pictures_of(clip) for clip in external_videos]
 
 
 def test_pictures_are_those_of_the_recordings(tmp_path: Path, pair: Pair) -> None:

@@ -37,12 +37,12 @@ VERBS: dict[str, Callable[[roboreel.Dataset], roboreel.View]] = {
 def noted(root: Path, type_: pa.DataType) -> Path:
     """The dataset with notes whose values differ from episode to episode."""
     require_written(type_)
-    for episode, texts in enumerate(NOTES):
-        values: list[object] = list(texts)
+    for episode, strings in enumerate(NOTES):
+        values: list[object] = list(strings)
         if pa.types.is_struct(type_):
-            values = [{"a": text, "b": text} for text in texts]
+            values = [{"a": text, "b": text} for text in strings]
         elif pa.types.is_nested(type_):
-            values = [[text] for text in texts]
+            values = [[text] for text in strings]
         values[-1] = None if len(values) > 1 else values[-1]
         set_column(episode_table(root, episode), "note", pa.array(values, type_))
     return root
@@ -82,7 +82,7 @@ def test_every_verb_takes_them(v21: Path, tmp_path: Path, type_: pa.DataType, ve
     assert "table.layout" in rules_of(report)
     assert stored_types(tmp_path / "out") == {"string"}
     found = [text for e in read(tmp_path / "out").episodes for text in e.rows["note"].to_pylist()]
-    assert set(found) <= {None, *(text for texts in NOTES for text in texts)}
+    assert set(found) <= {None, *(text for strings in NOTES for text in strings)}
     assert "table.layout" not in {p.rule for p in roboreel.check(tmp_path / "out").problems}
 
 
@@ -120,10 +120,10 @@ def test_dictionary_of_numbers_is_numbers(v21: Path, tmp_path: Path) -> None:
 def test_large_types_join_with_small_ones(
     v21: Path, tmp_path: Path, small: pa.DataType, large: pa.DataType
 ) -> None:
-    for episode, texts in enumerate(NOTES):
-        values: list[object] = list(texts)
+    for episode, strings in enumerate(NOTES):
+        values: list[object] = list(strings)
         if pa.types.is_nested(small):
-            values = [[text] for text in texts]
+            values = [[text] for text in strings]
         column = pa.array(values, large if episode == 1 else small)
         set_column(episode_table(v21, episode), "note", column)
     report = roboreel.convert(v21, to="v3.0", out=tmp_path / "out")

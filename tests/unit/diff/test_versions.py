@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import roboreel
-from roboreel.diffing.compare_index_columns import Piece
+from roboreel.diffing.compare_index_columns import RowSlice
 from roboreel.diffing.compare_rows import RowsJudge
 from roboreel.storage.local import LocalRoot
 from roboreel.testing import Camera, Version, make_dataset
@@ -119,8 +119,8 @@ def test_memory_is_bounded_by_a_row_group(tmp_path: Path, monkeypatch: pytest.Mo
     held: list[int] = []
     compare = RowsJudge._compare
 
-    def watched(self: RowsJudge, piece: Piece) -> None:
-        compare(self, piece)
+    def watched(self: RowsJudge, span: RowSlice) -> None:
+        compare(self, span)
         held.append(pa.total_allocated_bytes())
 
     monkeypatch.setattr(RowsJudge, "_compare", watched)

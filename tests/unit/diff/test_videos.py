@@ -282,7 +282,7 @@ def test_packets_that_frames_hang_on_are_compared(tmp_path: Path) -> None:
     for place in (root, other):
         _without_first(place)
     assert roboreel.diff(root, other).same
-    clip = read(other).episodes[0].clips[TOP]
+    clip = read(other).episodes[0].external_videos[TOP]
     path = other / clip.path
     with av.open(str(path)) as container:
         packet = next(p for p in container.demux(video=0) if p.pts is not None and p.size)

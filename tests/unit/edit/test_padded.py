@@ -78,7 +78,7 @@ def test_what_is_filled_up_cannot_be_read_before_it_is_written(
 
 
 def test_stillness_is_told_by_what_all_datasets_have(padded: roboreel.View) -> None:
-    assert len(padded.trim_still(0.0, feature="action").pieces) == 4
+    assert len(padded.trim_still(0.0, feature="action").slices) == 4
 
 
 def test_types_that_no_type_holds_are_a_difference(

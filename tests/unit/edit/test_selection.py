@@ -18,7 +18,7 @@ from tests.unit.edit.conftest import LENGTHS, TASKS
 
 
 def _rows(view: View) -> list[int]:
-    return [int(row) for row in view.pieces.row]
+    return [int(row) for row in view.slices.row]
 
 
 KEPT: dict[str, tuple[Callable[[roboreel.Dataset], View], list[int]]] = {
@@ -56,7 +56,7 @@ def test_ranges_may_be_open(dataset: roboreel.Dataset) -> None:
     view = dataset.trim({3: (2, None), 0: (None, 5), 1: (None, None)})
     lengths = lengths_of(dataset.as_view())
     assert lengths_of(view).tolist() == [5, lengths[1], lengths[2], lengths[3] - 2]
-    assert view.pieces.stop.tolist() == [5, -1, -1, -1]
+    assert view.slices.stop.tolist() == [5, -1, -1, -1]
     assert lengths_of(view.trim({3: (1, None)}))[3] == lengths[3] - 3
 
 
@@ -87,7 +87,7 @@ def test_trimmed_lengths_count_from_the_piece_before(dataset: roboreel.Dataset) 
     assert lengths_of(once).tolist() == [12, 9, 1, 10]
     twice = once.trim({3: (1, 4)})
     assert lengths_of(twice).tolist() == [12, 9, 1, 3]
-    assert (twice.pieces.start[3], twice.pieces.stop[3]) == (3, 6)
+    assert (twice.slices.start[3], twice.slices.stop[3]) == (3, 6)
 
 
 def test_an_episodes_own_task_counts_before_replaced_and_common_ones(

@@ -18,7 +18,7 @@ from tests.unit.edit.conftest import TASKS
 
 
 def _rows(views: dict[str, View]) -> dict[str, list[int]]:
-    return {name: [int(row) for row in view.pieces.row] for name, view in views.items()}
+    return {name: [int(row) for row in view.slices.row] for name, view in views.items()}
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_fractions_are_divided_as_lerobot_does(ten: roboreel.Dataset, eighths: l
 def test_lerobots_rule_truncates_as_lerobot_does(tmp_path: Path) -> None:
     hundred = roboreel.open(make_dataset(tmp_path / "a", episodes=(1,) * 100, cameras={}))
     shares = {"a": 0.29, "b": 0.71}  # 0.29 * 100 is 28.999… in floats
-    assert len(hundred.split(shares, fractions="lerobot")["a"].pieces) == 28
-    assert len(hundred.split(shares)["a"].pieces) == 29
+    assert len(hundred.split(shares, fractions="lerobot")["a"].slices) == 28
+    assert len(hundred.split(shares)["a"].slices) == 29
 
 
 @pytest.mark.parametrize("shares", [{"a": 0.5, "b": 0.2}, {"a": 0.8}])
@@ -110,8 +110,8 @@ def test_a_part_for_each_task(dataset: roboreel.Dataset) -> None:
 
 
 def test_tasks_whose_folders_would_be_one_are_told_apart(ten: roboreel.Dataset) -> None:
-    texts = {0: "Pick", 1: "pick", 2: "pick?", 3: "pick_", 4: "..", 5: "a/b", 6: " Pick"}
-    parts = ten.set_tasks("rest", episodes=texts).split_by_task()
+    strings = {0: "Pick", 1: "pick", 2: "pick?", 3: "pick_", 4: "..", 5: "a/b", 6: " Pick"}
+    parts = ten.set_tasks("rest", episodes=strings).split_by_task()
     assert len(parts) == 8
     assert len({name.casefold() for name in parts}) == 8
     assert not any("/" in name or name.startswith(".") for name in parts)
@@ -120,7 +120,7 @@ def test_tasks_whose_folders_would_be_one_are_told_apart(ten: roboreel.Dataset) 
 def test_as_splits_names_ranges_of_one_dataset(ten: roboreel.Dataset) -> None:
     view = ten.as_splits({"train": [5, 6, 7, 8, 9], "val": [0, 1], "test": [2, 3, 4]})
     assert view.splits == {"train": "0:5", "val": "5:7", "test": "7:10"}
-    assert view.pieces.row.tolist() == [5, 6, 7, 8, 9, 0, 1, 2, 3, 4]
+    assert view.slices.row.tolist() == [5, 6, 7, 8, 9, 0, 1, 2, 3, 4]
 
 
 Edit = Callable[[Any], object]

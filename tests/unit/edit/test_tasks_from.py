@@ -38,8 +38,8 @@ def _list(root: Path, listed: dict[int, list[str]]) -> None:
     (path,) = (root / "meta/episodes").rglob("*.parquet")
 
     def told(table: pa.Table) -> pa.Table:
-        texts = [listed.get(n, own) for n, own in enumerate(table["tasks"].to_pylist())]
-        return table.set_column(table.column_names.index("tasks"), "tasks", pa.array(texts))
+        strings = [listed.get(n, own) for n, own in enumerate(table["tasks"].to_pylist())]
+        return table.set_column(table.column_names.index("tasks"), "tasks", pa.array(strings))
 
     edit_table(path, told)
 
@@ -62,7 +62,7 @@ def torn(request: pytest.FixtureRequest, sound: dict[str, Path], tmp_path: Path)
 
 
 def _rows(view: View) -> list[int]:
-    return [int(row) for row in view.pieces.row]
+    return [int(row) for row in view.slices.row]
 
 
 def _of_task(root: Path, task: str) -> list[int]:
@@ -157,7 +157,7 @@ def test_several_tasks_in_an_episode_agree_with_its_list(tmp_path: Path, version
     )
     dataset = roboreel.open(source)
     for task in dataset.tasks.values():
-        assert len(dataset.keep(task=task).pieces) >= 1
+        assert len(dataset.keep(task=task).slices) >= 1
     both = tasks_of_both(dataset.as_view())
     assert all(own == by_rows for own, by_rows in both)
 

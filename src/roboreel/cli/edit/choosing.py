@@ -146,14 +146,14 @@ def number_in(text: str) -> int:
     return _number(text)
 
 
-def pairs_in(texts: Iterable[str], option: str, *, form: str = "old=new") -> dict[str, str]:
+def pairs_in(strings: Iterable[str], option: str, *, form: str = "old=new") -> dict[str, str]:
     """What stands left and right of the first `=` of each text.
 
     Raises:
         UsageError: one has none, or what stands left is there twice.
     """
     pairs: dict[str, str] = {}
-    for text in texts:
+    for text in strings:
         left, equals, right = text.partition("=")
         if not equals or not left.strip():
             raise UsageError(f"{option} '{text}': expected {form}")

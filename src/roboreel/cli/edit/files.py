@@ -21,7 +21,7 @@ from roboreel.format.model import DATA_PATH, video_path
 from roboreel.ops.write import Plan, plan_write
 
 
-class UnlikeChoice(str, Enum):
+class FeaturePolicyChoice(str, Enum):
     """What to do where features differ."""
 
     strict = "strict"
@@ -36,12 +36,12 @@ def merge(
         list[str], typer.Argument(metavar="SRC…", help="Folders of the datasets, in order.")
     ],
     features: Annotated[
-        UnlikeChoice,
+        FeaturePolicyChoice,
         typer.Option(
             "--features",
             help="Where features differ: refuse, keep what all have, or fill with zeros and a mask.",
         ),
-    ] = UnlikeChoice.strict,
+    ] = FeaturePolicyChoice.strict,
     rename: Annotated[
         list[str] | None,
         typer.Option(

@@ -16,7 +16,7 @@ from roboreel.cli.reports import plan_to_json, show_plan, tell_report
 from roboreel.cli.stopping import stoppable
 from roboreel.cli.writing import Writing, only_prints, run_shown, write_edited, writes
 from roboreel.dataset.dataset import Dataset
-from roboreel.edit.splits import by_task as places_by_task
+from roboreel.edit.splits import by_task as positions_by_task
 from roboreel.edit.splits import named
 from roboreel.edit.tasks import TasksFrom, require_tasks_from
 from roboreel.edit.view import View
@@ -145,7 +145,7 @@ class _Division:
         """One dataset with named splits."""
         if self.into is None:
             view = dataset.as_view()
-            return named(view, places_by_task(view, self.tasks_from))
+            return named(view, positions_by_task(view, self.tasks_from))
         return dataset.as_splits(parts_in(self.into, dataset), seed=self.seed, rest=self.rest)
 
     def several(self, dataset: Dataset) -> Mapping[str, View]:

@@ -51,10 +51,10 @@ def tasks(
     write_edited(source, options, edited)
 
 
-def _replacing(texts: list[str], known: list[str]) -> dict[str, str]:
+def _replacing(strings: list[str], known: list[str]) -> dict[str, str]:
     """New text by old one; a text with `=` in it is told from the tasks that there are."""
     pairs: dict[str, str] = {}
-    for text in texts:
+    for text in strings:
         olds = [old for old in known if text.startswith(f"{old}=")]
         old = max(olds, key=len, default=None)
         found = pairs_in([text], "--replace") if old is None else {old: text[len(old) + 1 :]}
@@ -64,8 +64,8 @@ def _replacing(texts: list[str], known: list[str]) -> dict[str, str]:
     return pairs
 
 
-def _by_number(texts: list[str]) -> dict[int, str]:
-    pairs = pairs_in(texts, "--episode", form="N=TEXT")
+def _by_number(strings: list[str]) -> dict[int, str]:
+    pairs = pairs_in(strings, "--episode", form="N=TEXT")
     found = {number_in(number.strip()): text for number, text in pairs.items()}
     if len(found) < len(pairs):
         raise UsageError("--episode names an episode twice")
@@ -74,7 +74,7 @@ def _by_number(texts: list[str]) -> dict[int, str]:
 
 def _show(dataset: Dataset, tasks_from: TasksFrom | None, *, as_json: bool) -> None:
     told = tasks_told(dataset.as_view(), tasks_from)
-    listed = Counter(text for texts in told for text in set(texts))
+    listed = Counter(text for strings in told for text in set(strings))
     rows: list[tuple[int | None, str, int]] = [
         (index, text, listed.pop(text, 0)) for index, text in dataset.tasks.items()
     ]

@@ -36,8 +36,8 @@ def copied(work: Work, source: Root, staging: LocalRoot, name: str, path: str) -
     """Copy an input to a path of the result, checked to be what was surveyed; returns its bytes."""
     work.check_input(source, name)
     size = source.stat(name).size_bytes
-    with source.input(name) as file, staging.create(path) as sink:
-        sink.copy(file, start=0, size=size)
+    with source.input(name) as file, staging.create(path) as output:
+        output.copy(file, start=0, size=size)
     found = staging.stat(path).size_bytes
     if found != size:
         raise RunError(f"'{path}' has {found} bytes, promised {size}")

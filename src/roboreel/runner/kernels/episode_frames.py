@@ -14,18 +14,18 @@ from roboreel.format.images import IMAGE, encoded_image
 from roboreel.plan.plan import (
     INPUT_ROW,
     INPUT_TABLE,
+    ROW_RANGE,
     ROWS,
     SOURCE_EPISODE,
-    STRETCH,
     input_frame,
     input_video,
 )
 from roboreel.runner.work import Work
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
-from roboreel.storage.video.backends import backend_pictures
-from roboreel.storage.video.decode import decode_frames, decoded_picture
-from roboreel.storage.video.encode import ahead, png
+from roboreel.storage.video.backends import backend_frames
+from roboreel.storage.video.decode import decode_frames, decoded_image
+from roboreel.storage.video.encode import png, prefetch
 
 _CELLS = 16
 """Encoded pictures that are read from a table at once."""
@@ -58,8 +58,8 @@ def camera_frames(
     Raises:
         StorageError: a picture is not there, or does not decode.
     """
-    count, stretch = work.inputs[ROWS][at].as_py(), work.inputs[STRETCH][at].as_py()
-    wanted = taken_frames(count, stretch, work.table.step)
+    count, row_range = work.inputs[ROWS][at].as_py(), work.inputs[ROW_RANGE][at].as_py()
+    wanted = taken_frames(count, row_range, work.table.step)
     wanted, times = np.unique(wanted if chosen is None else wanted[chosen], return_counts=True)
     if in_tables:
         frames = _from_table(work, root, camera, at, wanted.tolist())
@@ -70,12 +70,12 @@ def camera_frames(
             yield frame
 
 
-def decoded_pictures(work: Work, root: Root, at: int, camera: str) -> Iterator[pa.Array]:
+def decoded_images(work: Work, root: Root, at: int, camera: str) -> Iterator[pa.Array]:
     """An episode's video as PNG pictures: structs of bytes and a name such as a recorder gives.
 
     They come some at a time, so that a long episode, too, is made of chunks that Arrow can hold.
     """
-    frames = ahead(camera_frames(work, root, camera, at, in_tables=False))
+    frames = prefetch(camera_frames(work, root, camera, at, in_tables=False))
     pictures: list[dict[str, Any]] = []
     size = 0
     for number, frame in enumerate(frames):
@@ -95,7 +95,7 @@ def _from_video(
     work.check_input(root, name)
     numbers = [start + n for n in wanted]
     if backend != "pyav":
-        return backend_pictures(root, name, numbers, backend=backend)
+        return backend_frames(root, name, numbers, backend=backend)
     return (frame for _, frame in decode_frames(root, name, numbers))
 
 
@@ -119,7 +119,7 @@ def _from_table(
 def _cells(work: Work, root: Root, column: str, at: int) -> Iterator[Any]:
     """The cells of a column in an episode's stretch; what is in memory does not grow with it."""
     name, start = work.inputs[INPUT_TABLE][at].as_py(), work.inputs[INPUT_ROW][at].as_py()
-    stop = start + work.inputs[STRETCH][at].as_py()
+    stop = start + work.inputs[ROW_RANGE][at].as_py()
     work.check_input(root, name)
     with TableFile(root, name, "columns") as file:
         if column not in file.footer.schema.names:
@@ -134,6 +134,6 @@ def _decoded(cell: Any, place: str) -> Any:
         why = "only names a file: embed the pictures first" if named else "is empty"
         raise StorageError(f"{place}: the picture {why}")
     try:
-        return decoded_picture(data)
+        return decoded_image(data)
     except VideoError as error:
         raise StorageError(f"{place}: {error}") from error

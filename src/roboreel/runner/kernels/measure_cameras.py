@@ -33,12 +33,12 @@ from roboreel.stats.pixel_counts import (
     histogram_stats,
     sample_size,
 )
-from roboreel.storage.video.decode import decode_picture
-from roboreel.storage.video.subsample import Thinner
+from roboreel.storage.video.decode import decode_image
+from roboreel.storage.video.subsample import Subsampler
 from roboreel.types import Floats
 
 _LARGE, _WANTED = 300, 150
-_LARGE_PICTURE = 1 << 16
+_LARGE_FRAME = 1 << 16
 """Pixels of a picture that is counted by itself, where it lies."""
 _COUNTED_AT_ONCE = 8
 """Pictures whose pixels are counted together: what is in memory does not grow with an episode."""
@@ -55,14 +55,14 @@ def stride_of(height: int, width: int) -> int:
     return int(max(height, width) / _WANTED) if max(height, width) >= _LARGE else 1
 
 
-def thinned(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def subsampled(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     """(H, W, C) every n-th pixel of a large picture, both ways; of a thinned one, every pixel."""
     stride = stride_of(*picture.shape[:2])
     return picture[::stride, ::stride]
 
 
 @dataclass(slots=True)
-class Pixels:
+class CameraPixels:
     """The pixels of a camera in an episode: of 8 bits as counts of each value, deeper ones as they are."""
 
     every_pixel: bool = False
@@ -81,7 +81,7 @@ class Pixels:
     def add(self, picture: npt.NDArray[np.generic]) -> None:
         """Take in an (H, W, C) picture."""
         self.pictures += 1
-        small = picture if self.every_pixel else thinned(picture)
+        small = picture if self.every_pixel else subsampled(picture)
         if self.as_rgb and not self.depth and small.dtype == np.uint8 and small.shape[-1] == 1:
             small = np.repeat(small, 3, axis=-1)
         flat = small.reshape(-1, small.shape[-1])
@@ -92,7 +92,7 @@ class Pixels:
             self._deep.add(flat)
             return
         pixels = flat.astype(np.uint8, copy=False)
-        if len(pixels) >= _LARGE_PICTURE:
+        if len(pixels) >= _LARGE_FRAME:
             self._take(self._counter.counts(pixels))
             return
         if self._few and self._few[0].shape[1] != pixels.shape[1]:
@@ -107,7 +107,9 @@ class Pixels:
         self._count()
         return None if self._deep or self._counts is None else Counted(self._counts, 1)
 
-    def stats(self, quantiles: Sequence[float], *, binned: bool = False) -> FeatureStats | None:
+    def stats(
+        self, quantiles: Sequence[float], *, histogram_quantiles: bool = False
+    ) -> FeatureStats | None:
         """Statistics per channel; those of 8 bits in [0, 1], deeper ones as they are.
 
         Args:
@@ -115,12 +117,18 @@ class Pixels:
             binned: True reads them off a histogram, as lerobot does; False gives numpy's linear ones.
         """
         if self._deep:
-            return self._deep.stats(quantiles, pictures=self.pictures, binned=binned)
+            return self._deep.stats(
+                quantiles, pictures=self.pictures, histogram_quantiles=histogram_quantiles
+            )
         self._count()
         if self._counts is None:
             return None
         return histogram_stats(
-            self._counts, pictures=self.pictures, peak=PEAK, quantiles=quantiles, binned=binned
+            self._counts,
+            pictures=self.pictures,
+            peak=PEAK,
+            quantiles=quantiles,
+            histogram_quantiles=histogram_quantiles,
         )
 
     def _count(self) -> None:
@@ -141,13 +149,13 @@ class Pixels:
 
 
 def column_pixels(
-    column: pa.ChunkedArray, pixels: Pixels, *, every_picture: bool = False
-) -> Pixels:
+    column: pa.ChunkedArray, pixels: CameraPixels, *, every_frame: bool = False
+) -> CameraPixels:
     """The pixels, taken in, of a column of encoded pictures: of a sample of them, or of all."""
-    chosen = range(len(column)) if every_picture else sampled_frames(len(column))
+    chosen = range(len(column)) if every_frame else sampled_frames(len(column))
     encoded = (encoded_image(column[at])[0] for at in chosen)
     for data in filter(None, encoded):
-        pixels.add(decode_picture(data))
+        pixels.add(decode_image(data))
     return pixels
 
 
@@ -157,7 +165,7 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
     stats: list[Stats] = []
     counted = CameraCounts()
     for at, episode in enumerate(work.outputs[EPISODE].to_pylist()):
-        chosen = None if op.every_picture else sampled_frames(work.inputs[ROWS][at].as_py())
+        chosen = None if op.every_frame else sampled_frames(work.inputs[ROWS][at].as_py())
         frames = camera_frames(
             work,
             root,
@@ -167,11 +175,15 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
             chosen=chosen,
             backend=op.backend,
         )
-        pixels = Pixels(every_pixel=op.every_pixel, as_rgb=op.as_rgb, depth=op.depth is not None)
+        pixels = CameraPixels(
+            every_pixel=op.every_pixel, as_rgb=op.as_rgb, depth=op.depth is not None
+        )
         distances = None if op.depth is None or op.from_tables else op.depth.distances
         for picture in _pictures(frames, every_pixel=op.every_pixel):
             pixels.add(picture if distances is None else _depths(picture, distances))
-        measured = pixels.stats(work.table.quantiles, binned=work.table.binned)
+        measured = pixels.stats(
+            work.table.quantiles, histogram_quantiles=work.table.histogram_quantiles
+        )
         if measured is None:
             raise StorageError(f"no picture of '{op.camera}' in episode {episode} decodes")
         stats.append({op.camera: measured})
@@ -194,10 +206,10 @@ def _depths(codes: npt.NDArray[np.generic], distances: Floats) -> Floats:
 
 def _pictures(frames: Iterable[Any], *, every_pixel: bool) -> Iterator[npt.NDArray[np.generic]]:
     """Pictures, thinned where that saves converting them."""
-    thinner: Thinner | None = None
+    subsampler: Subsampler | None = None
     for frame in frames:
         if isinstance(frame, np.ndarray):
             yield frame
             continue
-        thinner = thinner or Thinner()
-        yield thinner.picture(frame, 1 if every_pixel else stride_of(frame.height, frame.width))
+        subsampler = subsampler or Subsampler()
+        yield subsampler.picture(frame, 1 if every_pixel else stride_of(frame.height, frame.width))

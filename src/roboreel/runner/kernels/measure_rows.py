@@ -11,12 +11,12 @@ import pyarrow as pa
 from roboreel.errors import StorageError, VideoError
 from roboreel.format.values import column_values
 from roboreel.plan.plan import TableProgram
-from roboreel.runner.kernels.measure_cameras import Pixels, column_pixels
+from roboreel.runner.kernels.measure_cameras import CameraPixels, column_pixels
 from roboreel.runner.kernels.table_inputs import Members
 from roboreel.runner.row_sketches import Sketches
 from roboreel.stats.block import StatsBlock, StatsColumn, blocks_of, each, joined
 from roboreel.stats.feature_stats import Stats
-from roboreel.stats.histogram_quantiles import with_binned_quantiles
+from roboreel.stats.histogram_quantiles import with_histogram_quantiles
 from roboreel.stats.many import episodes_stats
 from roboreel.stats.pixel_counts import CameraCounts
 from roboreel.types import Int64
@@ -104,10 +104,10 @@ def _numbers(
     sketches: Sketches,
 ) -> StatsBlock:
     """Statistics of columns of numbers, by episodes of so many rows."""
-    plain = {name: found for name, found in values.items() if name not in program.narrow}
+    plain = {name: found for name, found in values.items() if name not in program.per_last_axis}
     block = episodes_stats(plain, rows, quantiles=program.quantiles, sketches=sketches)
     columns = dict(block.columns)
-    for name in [name for name in values if name in program.narrow]:
+    for name in [name for name in values if name in program.per_last_axis]:
         flat = values[name].reshape(-1, values[name].shape[-1])
         each_row = len(flat) // max(1, len(values[name]))
         lengths = rows * each_row
@@ -119,7 +119,9 @@ def _numbers(
         columns[name, "count"] = StatsColumn(count.values // each_row, count.present)
     found = StatsBlock(len(rows), columns)
     return (
-        with_binned_quantiles(found, values, rows, program.quantiles) if program.binned else found
+        with_histogram_quantiles(found, values, rows, program.quantiles)
+        if program.histogram_quantiles
+        else found
     )
 
 
@@ -143,15 +145,15 @@ def _of_episode(table: pa.Table, program: TableProgram, pixels: CameraCounts) ->
     stats = _numbers(usable, counts, program, {}).of(0) if usable else {}
     for name in [name for name in table.column_names if name in program.images]:
         try:
-            own = Pixels(
+            own = CameraPixels(
                 every_pixel=program.every_pixel,
                 as_rgb=program.as_rgb,
                 depth=name in program.depths,
             )
-            own = column_pixels(table[name], own, every_picture=program.every_picture)
+            own = column_pixels(table[name], own, every_frame=program.every_frame)
         except VideoError as error:
             raise StorageError(f"column '{name}': {error}") from error
-        measured = own.stats(program.quantiles, binned=program.binned)
+        measured = own.stats(program.quantiles, histogram_quantiles=program.histogram_quantiles)
         if measured is not None:
             stats[name] = measured
             if program.counts_pixels:

@@ -94,7 +94,7 @@ def changed_columns(old: pa.Table, new: pa.Table) -> set[str]:
     }
 
 
-def refuse_named_pictures(rows: pa.Table, images: Sequence[str]) -> None:
+def refuse_named_images(rows: pa.Table, images: Sequence[str]) -> None:
     """Refuse pictures that are only named: the files they name would stay behind."""
     for name in images:
         if name in rows.column_names and any(map(_only_named, rows[name].chunks)):

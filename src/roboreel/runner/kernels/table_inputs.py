@@ -18,9 +18,9 @@ from roboreel.plan.plan import (
     FIRST_INDEX,
     INPUT_ROW,
     INPUT_TABLE,
+    ROW_RANGE,
     ROWS,
     SOURCE,
-    STRETCH,
     TASK_MAP,
 )
 from roboreel.runner.work import Work
@@ -54,7 +54,7 @@ class Members:
     """Position among `Inputs.names`."""
     row: Int64
     """First row of the stretch of the input."""
-    stretch: Int64
+    row_range: Int64
     first_frame: Int64
     """Frame of the source's episode with which the stretch begins."""
 
@@ -99,7 +99,7 @@ class Inputs:
             source=_numbers(work, SOURCE),
             file=paths.indices.to_numpy().astype(np.int64),
             row=_numbers(work, INPUT_ROW),
-            stretch=_numbers(work, STRETCH),
+            row_range=_numbers(work, ROW_RANGE),
             first_frame=_numbers(work, FIRST_FRAME),
         )
 
@@ -119,7 +119,7 @@ class Inputs:
         file = self._file(int(members.file[0]))
         row_bytes = file.row_bytes(self._wanted(file, int(members.source[0])))
         most = min(_BATCH_ROWS, max(1, _BATCH_BYTES // row_bytes))
-        fit = np.searchsorted(np.cumsum(members.stretch), most, side="right")
+        fit = np.searchsorted(np.cumsum(members.row_range), most, side="right")
         others = np.flatnonzero(members.source != members.source[0])
         same = int(others[0]) if len(others) else len(members)
         return max(1, min(int(fit), same))
@@ -135,19 +135,19 @@ class Inputs:
             return
         rows = pa.concat_tables(runs)
         if not bool((np.diff(order) == 1).all()):
-            rows = rows.take(pa.array(_places(members.stretch, order)))
+            rows = rows.take(pa.array(_places(members.row_range, order)))
         yield self._batch(members, rows)
 
     def _runs(self, members: Members) -> Iterator[pa.Table]:
         """The stretches of episodes, one after another; those that go on in a file in one read."""
         goes_on = np.zeros(len(members), dtype=np.bool_)
         goes_on[1:] = np.diff(members.file) == 0
-        goes_on[1:] &= members.row[1:] == members.row[:-1] + members.stretch[:-1]
+        goes_on[1:] &= members.row[1:] == members.row[:-1] + members.row_range[:-1]
         starts = np.flatnonzero(~goes_on)
         ends = [*starts[1:].tolist(), len(members)]
         for first, end in zip(starts.tolist(), ends, strict=True):
             file = self._file(int(members.file[first]))
-            stop = int(members.row[end - 1] + members.stretch[end - 1])
+            stop = int(members.row[end - 1] + members.row_range[end - 1])
             columns = self._wanted(file, int(members.source[first]))
             yield self._forward_in(file, columns).rows(int(members.row[first]), stop)
 
@@ -188,10 +188,12 @@ class Inputs:
 
     def _taken(self, members: Members) -> Int64:
         """The rows of all stretches that become rows of the result."""
-        begin = np.cumsum(members.stretch) - members.stretch
+        begin = np.cumsum(members.row_range) - members.row_range
         step = self._work.table.step
-        triples = zip(begin.tolist(), members.rows.tolist(), members.stretch.tolist(), strict=True)
-        taken = [first + taken_frames(rows, stretch, step) for first, rows, stretch in triples]
+        triples = zip(
+            begin.tolist(), members.rows.tolist(), members.row_range.tolist(), strict=True
+        )
+        taken = [first + taken_frames(rows, row_range, step) for first, rows, row_range in triples]
         return np.concatenate(taken)
 
     def _file(self, number: int) -> TableFile:
@@ -220,12 +222,12 @@ def _numbers(work: Work, column: str) -> Int64:
     return np.asarray(work.inputs[column].to_numpy(), dtype=np.int64)
 
 
-def _places(stretch: Int64, order: Int64) -> Int64:
+def _places(row_range: Int64, order: Int64) -> Int64:
     """Where the rows of episodes stand that were read in another order."""
-    begin = np.empty_like(stretch)
-    begin[order] = np.cumsum(stretch[order]) - stretch[order]
-    first = np.cumsum(stretch) - stretch
-    return np.repeat(begin - first, stretch) + np.arange(int(stretch.sum()))
+    begin = np.empty_like(row_range)
+    begin[order] = np.cumsum(row_range[order]) - row_range[order]
+    first = np.cumsum(row_range) - row_range
+    return np.repeat(begin - first, row_range) + np.arange(int(row_range.sum()))
 
 
 def counted(rows: Sequence[int] | Int64) -> Int64:

@@ -11,12 +11,12 @@ from roboreel.errors import RunError
 from roboreel.format.model import DATA_PATH
 from roboreel.plan.plan import INPUT_TABLE, CopyTables, WriteTables
 from roboreel.runner.kernels.copy_files import copied
-from roboreel.runner.kernels.episode_frames import decoded_pictures
+from roboreel.runner.kernels.episode_frames import decoded_images
 from roboreel.runner.kernels.measure_rows import measured_stats
 from roboreel.runner.kernels.result_rows import (
     COUNTED,
     changed_columns,
-    refuse_named_pictures,
+    refuse_named_images,
     transformed,
     with_counted,
 )
@@ -128,7 +128,7 @@ def _tables(
     work: Work, inputs: Inputs, schema: pa.Schema, done: _Done
 ) -> Iterator[tuple[pa.Table, list[int]]]:
     for batch in inputs.batches(0, len(work.inputs)):
-        refuse_named_pictures(batch.rows, work.table.images)
+        refuse_named_images(batch.rows, work.table.images)
         decoded = {n: _decoded(work, inputs.root, batch, n) for n in work.table.decoded}
         table = transformed(batch, work.table, schema, decoded)
         done.changed |= changed_columns(batch.rows, table)
@@ -141,5 +141,5 @@ def _tables(
 def _decoded(work: Work, root: Root, batch: Batch, camera: str) -> pa.ChunkedArray:
     positions = batch.members.at.tolist()
     return pa.chunked_array(
-        [part for at in positions for part in decoded_pictures(work, root, at, camera)]
+        [part for at in positions for part in decoded_images(work, root, at, camera)]
     )

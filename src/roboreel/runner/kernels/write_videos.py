@@ -23,7 +23,7 @@ from roboreel.storage.root import Root
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.encode import encode_parts
 from roboreel.storage.video.index import read_packet_table
-from roboreel.storage.video.mux import Piece, verify_packets, write_packets
+from roboreel.storage.video.mux import PacketSlice, verify_packets, write_packets
 from roboreel.storage.video.packets import PacketTable, run_of_frames
 
 
@@ -33,9 +33,9 @@ def run_remux_video(work: Work, op: RemuxVideo) -> OpResult:
     packets, frames, size = 0, 0, 0
     with closing(_Videos(work, source)) as videos:
         for path, members in work.by_output(video_path(op.camera)):
-            pieces = list(_pieces(work, op.camera, members, videos))
+            slices = list(_packet_slices(work, op.camera, members, videos))
             promised = sum(work.inputs[input_packets(op.camera)][at].as_py() for at in members)
-            written = write_packets(staging, path, pieces, fps=work.table.fps)
+            written = write_packets(staging, path, slices, fps=work.table.fps)
             verify_packets(staging, path, packets=promised, size_bytes=written)
             size += written
             packets += promised
@@ -94,7 +94,9 @@ class _Videos:
         self._last = None
 
 
-def _pieces(work: Work, camera: str, members: Sequence[int], videos: _Videos) -> Iterator[Piece]:
+def _packet_slices(
+    work: Work, camera: str, members: Sequence[int], videos: _Videos
+) -> Iterator[PacketSlice]:
     """The runs of packets of a file; episodes that go on from the one before are one run."""
     starts = work.inputs[input_frame(camera)].to_pylist()
     rows = work.inputs[ROWS].to_pylist()
@@ -106,5 +108,5 @@ def _pieces(work: Work, camera: str, members: Sequence[int], videos: _Videos) ->
         table, points = videos.of(name)
         stop = starts[last] + rows[last]
         run = run_of_frames(table, starts[first], stop, resets=points.resets)
-        yield Piece(videos.root, name, table, run)
+        yield PacketSlice(videos.root, name, table, run)
         first = last + 1

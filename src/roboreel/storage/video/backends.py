@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from roboreel.errors import MissingDependencyError, UsageError, VideoError
 from roboreel.storage.root import Root
-from roboreel.storage.video.decode import Picture, decode_frames, picture_of
+from roboreel.storage.video.decode import Frame, array_of_frame, decode_frames
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import PacketTable
 
@@ -54,7 +54,7 @@ def refuse_codec(backend: str, codec: str, what: str) -> None:
         raise VideoError(f"{what}: decord does not decode AV1: use the video backend pyav")
 
 
-def backend_pictures(
+def backend_frames(
     root: Root, name: str, wanted: Sequence[int], *, backend: str
 ) -> Iterator[npt.NDArray[np.generic]]:
     """(H, W, 3) RGB, or (H, W, 1) where grey, for each wanted frame.
@@ -71,7 +71,7 @@ def backend_pictures(
     """
     chosen = require_backend(backend)
     if chosen == "pyav":
-        yield from (picture_of(frame) for _, frame in decode_frames(root, name, wanted))
+        yield from (array_of_frame(frame) for _, frame in decode_frames(root, name, wanted))
         return
     table = read_packet_table(root, name)
     refuse_codec(chosen, table.entry.fourcc, f"'{name}'")
@@ -87,7 +87,7 @@ def backend_pictures(
             yield picture
 
 
-_Found: TypeAlias = Iterator[tuple[int, Picture, float]]
+_Found: TypeAlias = Iterator[tuple[int, Frame, float]]
 """(frame number, picture, seconds at which the library says that it stands)."""
 
 
@@ -140,7 +140,7 @@ def _check_time(table: PacketTable, number: int, seconds: float, what: str, back
 __all__ = [
     "BACKEND_TOLERANCE",
     "Backend",
-    "backend_pictures",
+    "backend_frames",
     "refuse_codec",
     "require_backend",
 ]

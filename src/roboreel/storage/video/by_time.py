@@ -12,7 +12,7 @@ from roboreel.errors import UsageError, VideoError
 from roboreel.storage.fs import open_root
 from roboreel.storage.names import local_path
 from roboreel.storage.root import Root
-from roboreel.storage.video.backends import backend_pictures, require_backend
+from roboreel.storage.video.backends import backend_frames, require_backend
 from roboreel.storage.video.index import read_packet_table
 
 
@@ -61,7 +61,7 @@ def decode_video_frames(
     root, name = _place(path)
     numbers = _nearest(root, name, seconds, tolerance_s)
     wanted, places = np.unique(numbers, return_inverse=True)
-    pictures = backend_pictures(root, name, wanted.tolist(), backend=chosen)
+    pictures = backend_frames(root, name, wanted.tolist(), backend=chosen)
     found: npt.NDArray[np.generic] | None = None
     for at, picture in enumerate(pictures):
         if found is None:

@@ -24,7 +24,7 @@ from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import Int64, PacketTable, entry_point, run_of_frames
 from roboreel.storage.video.tiff import float_tiff
 
-Picture = npt.NDArray[np.uint8]
+Frame = npt.NDArray[np.uint8]
 """(height, width, 3) RGB."""
 
 
@@ -50,7 +50,7 @@ def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tupl
     try:
         with root.input(name) as file, ExitStack() as stack:
             points, decoder = AccessPoints(file, table), None
-            for positions, frames in _stretches(table, wanted, points.resets):
+            for positions, frames in _row_ranges(table, wanted, points.resets):
                 if decoder is None or points.changes_sets:
                     # a decoder keeps the parameter sets that earlier packets brought
                     stack.close()
@@ -60,7 +60,7 @@ def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tupl
         raise VideoError(f"'{name}': cannot be decoded ({error})") from error
 
 
-def _stretches(
+def _row_ranges(
     table: PacketTable, wanted: Sequence[int], resets: Callable[[int], bool]
 ) -> Iterator[tuple[Int64, list[int]]]:
     """(decode positions, wanted frames) of stretches that are decoded in one go, without a gap."""
@@ -103,21 +103,21 @@ def _decoded(
         raise VideoError(f"'{name}': frame {due[0]} does not decode")
 
 
-def rgb(frame: Any) -> Picture:
+def rgb(frame: Any) -> Frame:
     """The picture of a PyAV frame."""
     return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
 
 
-def decode_picture(data: bytes) -> npt.NDArray[np.generic]:
+def decode_image(data: bytes) -> npt.NDArray[np.generic]:
     """An encoded picture (PNG, JPEG, TIFF): (H, W, 3) uint8, or (H, W, 1) as stored for grey ones.
 
     Raises:
         VideoError: it cannot be decoded.
     """
-    return picture_of(decoded_picture(data))
+    return array_of_frame(decoded_image(data))
 
 
-def picture_of(frame: Any) -> npt.NDArray[np.generic]:
+def array_of_frame(frame: Any) -> npt.NDArray[np.generic]:
     """The picture of a PyAV frame: (H, W, 3) uint8, or (H, W, 1) as stored for grey ones; arrays stay."""
     if isinstance(frame, np.ndarray):
         return frame
@@ -126,7 +126,7 @@ def picture_of(frame: Any) -> npt.NDArray[np.generic]:
     return rgb(frame)
 
 
-def decoded_picture(data: bytes) -> Any:
+def decoded_image(data: bytes) -> Any:
     """The PyAV frame of an encoded picture (PNG, JPEG, TIFF); an array (H, W, 1) of one of floating point.
 
     Raises:
@@ -134,7 +134,7 @@ def decoded_picture(data: bytes) -> Any:
     """
     import av
 
-    name = _codec_of_picture(data)
+    name = _codec_of_image(data)
     if name == "tiff" and (numbers := float_tiff(data)) is not None:
         return numbers
     try:
@@ -148,7 +148,7 @@ def decoded_picture(data: bytes) -> Any:
     return frames[0]
 
 
-def _codec_of_picture(data: bytes) -> str:
+def _codec_of_image(data: bytes) -> str:
     heads = {b"\x89PNG": "png", b"\xff\xd8": "mjpeg", b"II*\0": "tiff", b"MM\0*": "tiff"}
     for head, name in heads.items():
         if data.startswith(head):

@@ -14,10 +14,10 @@ from roboreel.errors import VideoError
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.scratch import scratch_beside
 from roboreel.storage.video.index import read_packet_table
-from roboreel.storage.video.mux import Piece, write_packets
+from roboreel.storage.video.mux import PacketSlice, write_packets
 from roboreel.storage.video.packets import run_of_frames
 
-_AHEAD = 8
+_PREFETCH = 8
 """Pictures that wait, decoded, for the encoder: what is in memory does not grow with a video."""
 _COLOURS = {"color_range": 0, "color_primaries": 2, "color_trc": 2, "colorspace": 2}
 """What says how colours are meant, with the number that says nothing (ITU-T H.273)."""
@@ -61,21 +61,21 @@ def encode_parts(
     Raises:
         VideoError: the encoder refuses, or writes another number of frames than it was given.
     """
-    pieces, counts = [], []
+    slices, counts = [], []
     for number, frames in enumerate(parts):
-        ready = ahead(_alike(frames, encoder, size))
-        piece = _encode_aside(root, name, number, ready, fps, encoder)
-        pieces.append(piece)
-        counts.append(piece.run.packets)
+        ready = prefetch(_alike(frames, encoder, size))
+        span = _encode_aside(root, name, number, ready, fps, encoder)
+        slices.append(span)
+        counts.append(span.run.packets)
     try:
         # the muxer's times are those of its own clock; write the packets at exact ones
-        write_packets(root, name, pieces, fps=fps)
+        write_packets(root, name, slices, fps=fps)
     except ValueError as error:
         raise VideoError(
             f"'{name}': its episodes encode to streams that differ: {error}"
         ) from error
-    for piece in pieces:
-        root.remove(piece.name)
+    for span in slices:
+        root.remove(span.name)
     return counts
 
 
@@ -101,14 +101,14 @@ def _encode_aside(
     frames: Generator[Any, None, None],
     fps: Fraction,
     encoder: Mapping[str, str],
-) -> Piece:
+) -> PacketSlice:
     """Encode one stretch of a file into one of its own."""
     import av  # heavy: only what must encode loads it
 
     quiet()
     aside = scratch_beside(name)
     try:
-        with root.create(aside) as sink, av.open(sink.file, "w", format="mp4") as container:
+        with root.create(aside) as output, av.open(output.file, "w", format="mp4") as container:
             count = _encode(container, frames, fps, options_here(encoder))
     except (av.FFmpegError, ValueError) as error:
         raise VideoError(f"'{name}', part {number}: cannot be encoded ({error})") from error
@@ -119,7 +119,7 @@ def _encode_aside(
         raise VideoError(
             f"'{name}', part {number}: {count} images were encoded into {table.frames} frames"
         )
-    return Piece(root, aside, table, run_of_frames(table, 0, count, resets=lambda _: True))
+    return PacketSlice(root, aside, table, run_of_frames(table, 0, count, resets=lambda _: True))
 
 
 def _encode(container: Any, frames: Iterable[Any], fps: Fraction, settings: dict[str, str]) -> int:
@@ -202,9 +202,9 @@ class _Failed:
         self.error = error
 
 
-def ahead(frames: Iterable[Any]) -> Generator[Any, None, None]:
+def prefetch(frames: Iterable[Any]) -> Generator[Any, None, None]:
     """The same frames, made in another thread, a few ahead of their use."""
-    made: queue.Queue[Any] = queue.Queue(_AHEAD)
+    made: queue.Queue[Any] = queue.Queue(_PREFETCH)
     ended, end = threading.Event(), object()
 
     def put(item: Any) -> None:

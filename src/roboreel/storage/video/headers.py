@@ -24,7 +24,7 @@ _MOST_BYTES = 1 << 16
 _BLOCK_BYTES = 1 << 10
 _SLICE_BYTES, _KEY_BYTES = 64, 128
 _H264_SETS, _HEVC_SETS = (7, 8, 13, 15), (32, 33, 34)
-_AV1_SEQUENCE, _AV1_PICTURES = 1, (3, 4, 6)
+_AV1_SEQUENCE, _AV1_FRAMES = 1, (3, 4, 6)
 _MPEG4_VISUAL = 0x20
 
 Sets: TypeAlias = Mapping[bytes, bytes]
@@ -248,7 +248,7 @@ def _av1_sets(packet: Packet) -> Iterator[tuple[bytes, bytes]]:
         if not start:
             return
         kind, at = start[0] >> 3 & 0x0F, at + (2 if start[0] & 4 else 1)
-        if kind in _AV1_PICTURES:
+        if kind in _AV1_FRAMES:
             return
         size = packet.size - at
         if start[0] & 2:

@@ -17,7 +17,7 @@ import numpy as np
 
 from roboreel.errors import StorageError
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.output_file import Sink
+from roboreel.storage.output_file import Output
 from roboreel.storage.root import Root
 from roboreel.storage.video.boxes import box, full_box
 from roboreel.storage.video.index import read_packet_table
@@ -28,7 +28,7 @@ _FAST_CLOCK = 10_000  # ticks per second that any exact time scale is raised to,
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class PacketSlice:
     """A run of packets of an input file."""
 
     root: Root
@@ -45,24 +45,26 @@ def time_scale(fps: Fraction) -> tuple[int, int]:
     return ticks, ticks // fps.numerator * fps.denominator
 
 
-def write_packets(root: LocalRoot, name: str, pieces: Sequence[Piece], *, fps: Fraction) -> int:
+def write_packets(
+    root: LocalRoot, name: str, slices: Sequence[PacketSlice], *, fps: Fraction
+) -> int:
     """Write the pieces one after another into a new file; returns its size in bytes.
 
     Raises:
         ValueError: the pieces' sample entries differ.
         StorageError: an input is shorter than its index says, or the disk is full.
     """
-    entry = pieces[0].table.entry
-    if any(piece.table.entry != entry for piece in pieces):
+    entry = slices[0].table.entry
+    if any(span.table.entry != entry for span in slices):
         raise ValueError("streams whose sample entries differ cannot share a file")
-    size = np.concatenate([piece.table.size[piece.run.positions] for piece in pieces])
-    keyframe = np.concatenate([piece.table.keyframe[piece.run.positions] for piece in pieces])
-    display = _joined_display([piece.run for piece in pieces])
-    header = _header(entry, size, keyframe, display, [p.run.packets for p in pieces], fps)
-    with root.create(name) as sink:
-        sink.write(header)
-        for piece in pieces:
-            _copy(piece, sink)
+    size = np.concatenate([span.table.size[span.run.positions] for span in slices])
+    keyframe = np.concatenate([span.table.keyframe[span.run.positions] for span in slices])
+    display = _joined_display([span.run for span in slices])
+    header = _header(entry, size, keyframe, display, [p.run.packets for p in slices], fps)
+    with root.create(name) as output:
+        output.write(header)
+        for span in slices:
+            _copy(span, output)
     return len(header) + int(size.sum())
 
 
@@ -92,15 +94,15 @@ def _joined_display(runs: Sequence[PacketRun]) -> Int64:
     return np.concatenate([run.display + at for run, at in zip(runs, starts, strict=True)])
 
 
-def _copy(piece: Piece, sink: Sink) -> None:
-    offset = piece.table.offset[piece.run.positions]
-    size = piece.table.size[piece.run.positions]
+def _copy(span: PacketSlice, output: Output) -> None:
+    offset = span.table.offset[span.run.positions]
+    size = span.table.size[span.run.positions]
     breaks = np.flatnonzero(offset[1:] != offset[:-1] + size[:-1]) + 1
     starts = np.concatenate([[0], breaks])
     sizes = np.add.reduceat(size, starts)
-    with piece.root.input(piece.name) as source:
+    with span.root.input(span.name) as source:
         for start, length in zip(offset[starts].tolist(), sizes.tolist(), strict=True):
-            sink.copy(source, start=start, size=length)
+            output.copy(source, start=start, size=length)
 
 
 def _header(
@@ -146,13 +148,13 @@ def _moov(
     scale, step = time_scale(fps)
     packets = len(size)
     duration = packets * step
-    ahead = np.arange(packets, dtype=np.int64) - display
-    shift = int(ahead.max())  # frames by which display must wait for decoding
+    prefetch = np.arange(packets, dtype=np.int64) - display
+    shift = int(prefetch.max())  # frames by which display must wait for decoding
     samples = box(
         "stbl",
         full_box("stsd", 0, 0, struct.pack(">I", 1), entry.data),
         full_box("stts", 0, 0, struct.pack(">III", 1, packets, step)),
-        *([] if not ahead.any() else [_ctts((shift - ahead) * step)]),
+        *([] if not prefetch.any() else [_ctts((shift - prefetch) * step)]),
         *([] if keyframe.all() else [_numbers("stss", np.flatnonzero(keyframe) + 1)]),
         _stsc(chunk_packets),
         full_box("stsz", 0, 0, struct.pack(">II", 0, packets), size.astype(">u4").tobytes()),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import VideoError
-from roboreel.storage.video.decode import decoded_picture
+from roboreel.storage.video.decode import decoded_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class Pixels:
             return f"{self.width}×{self.height} against {other.width}×{other.height} pixels"
         if self.format != other.format:
             return f"pixel format {self.format} against {other.format}"
-        unlike = 0
+        mismatch = 0
         for mine, theirs in zip(self.planes, other.planes, strict=True):
-            unlike += int(np.count_nonzero(mine != theirs))
-        if not unlike:
+            mismatch += int(np.count_nonzero(mine != theirs))
+        if not mismatch:
             return ""
         total = sum(plane.size for plane in self.planes)
-        return f"{unlike} of {total} samples differ"
+        return f"{mismatch} of {total} samples differ"
 
 
 def frame_pixels(frame: Any) -> Pixels:
@@ -46,13 +46,13 @@ def frame_pixels(frame: Any) -> Pixels:
     return Pixels(str(frame.format.name), int(frame.width), int(frame.height), planes)
 
 
-def picture_pixels(data: bytes) -> Pixels:
+def image_pixels(data: bytes) -> Pixels:
     """The pixels of an encoded picture (PNG, JPEG, TIFF); a palette is looked up.
 
     Raises:
         VideoError: it cannot be decoded.
     """
-    frame = decoded_picture(data)
+    frame = decoded_image(data)
     if frame.format.name == "pal8":
         frame = frame.reformat(format="rgba")
     return frame_pixels(frame)

@@ -27,7 +27,7 @@ _H264_SPS, _H264_PPS, _HEVC_SPS, _HEVC_PPS, _MPEG4_LAYER = 7, 8, 33, 34, 0x20
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
+class _CodedFrame:
     resets: bool
     """True where counts begin again with it."""
     reference: bool
@@ -79,7 +79,7 @@ def _of_kind(sets: Sets, kind: int) -> dict[int, bytes]:
     return {key[-1]: data for key, data in sets.items() if key[0] == kind}
 
 
-def _falls(pictures: Iterable[_Picture], bits: int) -> bool:
+def _falls(pictures: Iterable[_CodedFrame], bits: int) -> bool:
     """True where a picture's count is less than that of one before it, since counts began (8.2.1, 8.3.1)."""
     period = 1 << bits
     before = highest = 0
@@ -102,13 +102,13 @@ def _h264(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
     own = {number: _h264_sequence(data) for number, data in sequences.items()}
     if all(found.bits is None for found in own.values()):
         return False
-    of_picture = {number: _second_number(data) for number, data in parameters.items()}
+    of_frame = {number: _second_number(data) for number, data in parameters.items()}
 
-    def picture(unit: bytes) -> _Picture:
+    def picture(unit: bytes) -> _CodedFrame:
         bits = Bits(unit[1:])
         bits.golomb()
         bits.golomb()
-        sequence = own[of_picture[bits.golomb()]]
+        sequence = own[of_frame[bits.golomb()]]
         if sequence.bits is None:
             raise ValueError("counts that no slice has")
         bits.take(2 if sequence.planes else 0)
@@ -118,7 +118,7 @@ def _h264(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
         resets = unit[0] & 0x1F == 5
         if resets:
             bits.golomb()
-        return _Picture(resets, bool(unit[0] & 0x60), bits.take(sequence.bits))
+        return _CodedFrame(resets, bool(unit[0] & 0x60), bits.take(sequence.bits))
 
     widths = {found.bits for found in own.values() if found.bits is not None}
     return _falls(map(picture, _slices(codec, packets)), min(widths))
@@ -189,19 +189,19 @@ def _hevc(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
         return False
     parameters = {n: _hevc_parameters(data) for n, data in _of_kind(sets, _HEVC_PPS).items()}
 
-    def picture(unit: bytes) -> _Picture:
+    def picture(unit: bytes) -> _CodedFrame:
         kind, bits = unit[0] >> 1 & 0x3F, Bits(unit[2:])
         bits.take(2 if 16 <= kind <= 23 else 1)
         sequence, output_flag, extra = parameters[bits.golomb()]
         width, planes, _ = sequences[sequence]
         if kind in (19, 20):
-            return _Picture(True, True, 0)
+            return _CodedFrame(True, True, 0)
         bits.take(extra)
         bits.golomb()
         bits.take((1 if output_flag else 0) + (2 if planes else 0))
         # others are relative to pictures of the lowest layer in time that may be referred to
         reference = unit[1] & 7 == 1 and not (kind < 16 and kind % 2 == 0) and not 6 <= kind <= 9
-        return _Picture(16 <= kind <= 18, reference, bits.take(width))
+        return _CodedFrame(16 <= kind <= 18, reference, bits.take(width))
 
     return _falls(map(picture, _slices(codec, packets)), min(s[0] for s in sequences.values()))
 

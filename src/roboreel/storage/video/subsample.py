@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from roboreel.storage.video.decode import Picture, picture_of
+from roboreel.storage.video.decode import Frame, array_of_frame
 
 _QUARTER_CHROMA = ("yuv420p", "yuvj420p")
 _RGB = 3
 _WIDE = 64  # pixels: whole vectors of the converter, whose last columns other code converts
 
 
-class Thinner:
+class Subsampler:
     """Takes pictures of one video after another; not to be shared by threads."""
 
     def __init__(self) -> None:
@@ -36,13 +36,13 @@ class Thinner:
             stride: 1 takes every pixel.
         """
         if frame.format.name not in _QUARTER_CHROMA:
-            return picture_of(frame)[::stride, ::stride]
+            return array_of_frame(frame)[::stride, ::stride]
         if stride % 2:
             return self._rgb(frame)[::stride, ::stride]
         width = -(-frame.width // stride)
         return self._rgb(_blocks(frame, stride))[::2, : 2 * width : 2]
 
-    def _rgb(self, frame: Any) -> Picture:
+    def _rgb(self, frame: Any) -> Frame:
         """(H, W, 3) in the converted frame's own memory: no copy."""
         picture: Any = self._converter.reformat(frame, format="rgb24")
         plane = picture.planes[0]
@@ -65,7 +65,7 @@ def _blocks(frame: Any, stride: int) -> Any:
     return small
 
 
-def _samples(plane: Any) -> Picture:
+def _samples(plane: Any) -> Frame:
     """(rows, columns) of a plane, in its own memory."""
     rows = np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size]
     return rows.reshape(plane.height, plane.line_size)[:, : plane.width]
