@@ -11,7 +11,7 @@ import roboreel
 from roboreel.cli.info import feature_row
 from roboreel.edit.relative_actions import RelativeActions, relative_components
 from roboreel.format.feature import Feature, dimension_names
-from roboreel.plan.recoded import frame_size
+from roboreel.plan.camera_features import frame_size
 from roboreel.testing import make_dataset
 from roboreel.types import Json
 from tests.mutate import edit_json

@@ -1,4 +1,4 @@
-"""What of the sources' documents a result carries: splits, keys of `info.json`, where episodes come from."""
+"""What a result keeps of the sources' documents: splits, keys of `info.json`, the origin of episodes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import count
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roboreel.edit.view import View
 from roboreel.format.feature import DECLARED_KEYS, Feature
@@ -20,40 +21,37 @@ SOURCE_DATASET, SOURCE_EPISODE, SOURCE_ROBOT = (
     "source_episode",
     "source_robot_type",
 )
-"""Columns of the table of episodes that say where each comes from."""
+"""Columns of the episodes table with the origin of each episode."""
 
 
 def carried_splits(view: View, kept: Bools) -> tuple[dict[str, str], list[str]]:
-    """The splits of a result, and what is lost of the sources'.
+    """The splits of a result, and a line for each split of the sources that is lost.
 
-    A split is a range of episodes: one whose episodes no longer follow each other is lost.
+    A split is a range of episodes, so it is lost if its episodes no longer follow each other.
 
     Args:
         view: what is written.
-        kept: (pieces,) False for those that are left out.
+        kept: (slices,) False for slices that are left out.
     """
-    episodes = int(kept.sum())
     if view.splits is not None:
-        places = np.concatenate([[0], np.cumsum(kept)])
+        new = np.concatenate([[0], np.cumsum(kept)])
         ends = {name: [int(p) for p in text.split(":")] for name, text in view.splits.items()}
-        return {name: f"{places[a]}:{places[b]}" for name, (a, b) in ends.items()}, []
-    members = _members(view)
+        return {name: f"{new[a]}:{new[b]}" for name, (a, b) in ends.items()}, []
     found: dict[str, str] = {}
-    torn: list[str] = []
-    for name, inside in members.items():
-        places = np.flatnonzero(inside[kept])
-        if not len(places):
-            torn.append(f"the split '{name}': none of its episodes is left")
-            continue
-        if places[-1] - places[0] + 1 != len(places):
-            torn.append(f"the split '{name}': its episodes no longer follow each other")
-            continue
-        found[name] = f"{places[0]}:{places[-1] + 1}"
-    return found or {"train": f"0:{episodes}"}, torn
+    lost: list[str] = []
+    for name, inside in _members(view).items():
+        episodes = np.flatnonzero(inside[kept])
+        if not len(episodes):
+            lost.append(f"the split '{name}': none of its episodes is left")
+        elif episodes[-1] - episodes[0] + 1 != len(episodes):
+            lost.append(f"the split '{name}': its episodes no longer follow each other")
+        else:
+            found[name] = f"{episodes[0]}:{episodes[-1] + 1}"
+    return found or {"train": f"0:{int(kept.sum())}"}, lost
 
 
 def _members(view: View) -> dict[str, Bools]:
-    """By split, (pieces,) True for those whose episode is in it."""
+    """By split, (slices,) True where the slice's episode is in it."""
     members: dict[str, Bools] = {}
     for number, source in enumerate(view.sources):
         episodes = len(source.model.episodes)
@@ -68,7 +66,7 @@ def _members(view: View) -> dict[str, Bools]:
 
 
 def merged_info(view: View) -> tuple[Info, list[str]]:
-    """The first source's `info.json` with what only others have, and what is lost of theirs."""
+    """The first source's `info.json` with keys that only others have, and a line for each lost key."""
     first = view.sources[0].model.info
     extra: dict[str, Json] = dict(first.extra)
     lost: list[str] = []
@@ -83,8 +81,8 @@ def merged_info(view: View) -> tuple[Info, list[str]]:
     return replace(first, extra=extra, robot_type=robot), lost
 
 
-def lost_of_declarations(view: View) -> Iterator[str]:
-    """What later sources declare of a feature that the first one to have it declares otherwise, or not."""
+def lost_declarations(view: View) -> Iterator[str]:
+    """A line for each key that a later source declares differently than the feature's first source."""
     kept: dict[str, Feature] = {}
     for source in view.sources:
         for name, feature in source.model.info.features.items():
@@ -100,9 +98,9 @@ def lost_of_declarations(view: View) -> Iterator[str]:
 
 
 def with_provenance(view: View, episodes: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
-    """The table of pieces with columns that say of each which episode of which dataset it was.
+    """The table of slices with columns for the dataset and episode of origin, and their names.
 
-    What an earlier merge wrote there stays.
+    Origins that an earlier merge recorded stay.
     """
     if not view.provenance:
         return episodes, ()
@@ -119,30 +117,25 @@ def with_provenance(view: View, episodes: pa.Table) -> tuple[pa.Table, tuple[str
         if name in episodes.column_names:
             before = episodes[name].combine_chunks()
             if before.type == column.type:
-                column = _or(before, column)
+                column = pc.coalesce(before, column)
             episodes = episodes.drop_columns([name])
         episodes = episodes.append_column(name, column)
     return episodes, tuple(found)
 
 
-def _or(first: pa.Array, other: pa.Array) -> pa.Array:
-    values = zip(first.to_pylist(), other.to_pylist(), strict=True)
-    return pa.array([b if a is None else a for a, b in values], other.type)
-
-
 def public_names(view: View) -> list[str]:
-    """What the sources of a view are called in what is written: the name of the folder, each its own.
+    """A distinct name per source to write into the result: its folder's name, with a number if needed.
 
-    The folders above are the user's own business. Of folders of one name, the later ones get a number.
+    Parent folders are private and never written.
     """
-    taken = {source.dataset.name for source in view.sources}
+    used = {source.dataset.name for source in view.sources}
     names: dict[str, str] = {}
     for source in view.sources:
         plain, url = source.dataset.name, source.dataset.url
         if url in names:
             continue
         numbered = (f"{plain}-{number}" for number in count(2))
-        free = (name for name in numbered if name not in taken)
+        free = (name for name in numbered if name not in used)
         names[url] = plain if plain not in names.values() else next(free)
-        taken.add(names[url])
+        used.add(names[url])
     return [names[source.dataset.url] for source in view.sources]

@@ -1,4 +1,4 @@
-"""What becomes of cameras that are not copied: pictures into videos, videos anew, videos into pictures."""
+"""Cameras that are not copied: images become videos, videos are re-encoded or become images."""
 
 from __future__ import annotations
 
@@ -15,108 +15,107 @@ from roboreel.format.feature import Feature
 from roboreel.format.images import IMAGE
 from roboreel.format.inventory import Inventory
 from roboreel.format.layout import numbered
-from roboreel.plan.compile_tables import Columns
+from roboreel.plan.camera_features import Recode, as_images, as_video, frame_size
+from roboreel.plan.columns import Columns
 from roboreel.plan.compile_video import DEPTH_ENCODER, CameraPlan, cut_inside
 from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.near_source import near_encodings
 from roboreel.plan.pack import MIB, pack
 from roboreel.plan.plan import EncodeVideo, EpisodeRange, Op
-from roboreel.plan.recoded import Recode, as_images, as_video, frame_size
 from roboreel.types import Bools, Int64
 
 _FILES, _FEWEST, _MOST = 8, 500, 4000
-"""A camera's frames are spread over so many files, of at least and at most so many frames each, give or take
-an episode: a file is one op, and with fewer some cores would wait for others. Compacting joins them later."""
+"""Files per camera, and the fewest and most frames of a file (rounded to whole episodes). A file is one op;
+with fewer files some cores would be idle. Compacting joins them later."""
 _FRAMES_PER_OP = 1000
-"""Frames that one op encodes where each episode has a file."""
+"""Frames that one op encodes if each episode has its own file."""
 _BYTES_PER_PIXEL = 0.05
-"""A guess of what a pixel of a picture takes in a video: about twice what AV1 at lerobot's settings needs."""
+"""Estimated size of an encoded pixel: about twice what AV1 at lerobot's settings needs."""
 
 
-def recoded(view: MergedSources, inventory: Inventory, columns: Columns) -> dict[str, Recode]:
-    """The cameras that must be encoded.
+def cameras_to_encode(
+    merged: MergedSources, inventory: Inventory, columns: Columns
+) -> dict[str, Recode]:
+    """The cameras that must be encoded, by name.
 
-    Those for which it is asked; all videos where frames are chosen; and whole cameras of which an episode
-    must be cut and encoded in another codec, so that a camera's videos stay alike.
+    These are the cameras that the user asked to encode; all videos if the frame rate changes; and a whole
+    camera if one of its episodes must be cut and encoded in another codec, so that its videos stay uniform.
     """
-    declared = view.model.info.features
     found = {}
-    for name, feature in declared.items():
-        asked = name in view.view.encodings
-        there = name in inventory.cameras or (feature.dtype == "image" and name in columns.types)
-        copied = feature.is_video and not asked and name not in view.view.pictures
-        chosen = copied and view.step != 1
-        if there and (asked or chosen or (copied and _changes_codec(view, inventory, name))):
-            near = {} if asked or feature.is_depth else near_encodings(view, inventory, name)
-            found[name] = Recode(
-                how=view.view.encodings.get(name), near=near, from_tables=_in_tables(view, name)
-            )
+    for name, feature in merged.model.info.features.items():
+        asked = merged.view.encodings.get(name)
+        exists = name in inventory.cameras or (feature.dtype == "image" and name in columns.types)
+        copied = feature.is_video and asked is None and name not in merged.view.pictures
+        must = copied and (merged.step != 1 or _changes_codec(merged, inventory, name))
+        if exists and (asked is not None or must):
+            near = {} if asked or feature.is_depth else near_encodings(merged, inventory, name)
+            found[name] = Recode(asked=asked, near=near, from_tables=_in_tables(merged, name))
     return found
 
 
-def _changes_codec(view: MergedSources, inventory: Inventory, camera: str) -> bool:
-    """True where episodes of a camera must be cut by encoding them, in another codec than they have."""
-    vcodec, target = view.target.reencoding.vcodec, view.target
+def _changes_codec(merged: MergedSources, inventory: Inventory, camera: str) -> bool:
+    """True if episodes of a camera must be cut and encoded in another codec than theirs."""
+    vcodec, target = merged.target.reencoding.vcodec, merged.target
     cut = target.version.one_file_per_episode and target.reencode and vcodec is not None
-    if not cut or view.model.info.features[camera].is_depth:
+    if not cut or merged.model.info.features[camera].is_depth:
         return False
-    stream = inventory.cameras[camera].stream[view.rows]
-    codecs = {inventory.streams[n].codec for n in stream[cut_inside(view, inventory, camera)]}
+    stream = inventory.cameras[camera].stream[merged.rows]
+    codecs = {inventory.streams[n].codec for n in stream[cut_inside(merged, inventory, camera)]}
     wanted = canonical_codec(encoder_name(vcodec or ""))
     return any(codec_name(codec) != wanted for codec in codecs)
 
 
-def stored_as(
-    view: MergedSources,
+def with_changed_cameras(
+    merged: MergedSources,
     inventory: Inventory,
     columns: Columns,
     features: Mapping[str, Feature],
     recodes: Mapping[str, Recode],
 ) -> tuple[Columns, dict[str, Feature]]:
-    """Columns and features as the result has them: cameras in their new form.
+    """Columns and features of the result: re-encoded cameras, and videos that become images.
 
     Raises:
         PlanError: a camera cannot be encoded as asked.
     """
     changed = dict(features)
     types = dict(columns.types)
-    for name in view.view.pictures:
+    for name in merged.view.pictures:
         if name in features and name in inventory.cameras:
             changed[name] = as_images(features[name])
             types[name] = pa.field(name, IMAGE)
     for name, recode in recodes.items():
         if name in features:
-            changed[name] = as_video(view, inventory, features[name], recode)
+            changed[name] = as_video(merged, inventory, features[name], recode)
     return replace(columns, types=types), changed
 
 
 def compile_recode(
-    view: MergedSources, inventory: Inventory, feature: Feature, recode: Recode
+    merged: MergedSources, inventory: Inventory, feature: Feature, recode: Recode
 ) -> CameraPlan:
-    """Where a camera's encoded frames land, and the ops that make them.
+    """The files of a camera that is encoded, and the ops that write them.
 
-    Files hold several episodes where the target has such, by a guess of their size and up to a number of
-    frames. Episodes from the tables, and from videos whose colours may be meant otherwise, have files of
-    their own.
+    In v3.0 a file holds several episodes, up to an estimated size and a number of frames. Episodes from
+    tables and from videos never share a file, nor do videos with different sample entries, whose colours may
+    differ.
     """
-    rows = view.rows
+    rows = merged.rows
     frames = inventory.rows[rows]
-    kinds = _kinds(view, inventory, feature.name, recode)
-    sizes = _guessed_bytes(view, inventory, feature, recode)
-    one_each = view.target.version.one_file_per_episode
-    info = view.model.info
-    limit = view.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
+    kinds = _kinds(merged, inventory, feature.name, recode)
+    sizes = _estimated_bytes(merged, inventory, feature, recode)
+    one_each = merged.target.version.one_file_per_episode
+    info = merged.model.info
+    limit = merged.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
     spread = min(max(int(frames.sum()) // _FILES, _FEWEST), _MOST)
     most = _FRAMES_PER_OP if one_each else spread
     by_frames = frames * int(limit * MIB) // most
-    filled = by_frames if one_each else np.maximum(sizes, by_frames)
-    groups = pack(filled, limit_mb=limit, kind=kinds)
+    weights = by_frames if one_each else np.maximum(sizes, by_frames)
+    groups = pack(weights, limit_mb=limit, kind=kinds)
     none = np.zeros(len(rows), dtype=np.int64)
     start = none.copy()
     paths: list[str] = []
     ops: list[Op] = []
     for number, members in enumerate(groups):
-        ops.append(_op(view, inventory, feature.name, recode, members))
+        ops.append(_op(merged, inventory, feature.name, recode, members))
         if one_each:
             continue
         here = slice(members.start, members.stop)
@@ -130,49 +129,49 @@ def compile_recode(
 
 
 def _op(
-    view: MergedSources, inventory: Inventory, camera: str, recode: Recode, members: EpisodeRange
+    merged: MergedSources, inventory: Inventory, camera: str, recode: Recode, members: EpisodeRange
 ) -> EncodeVideo:
-    row = int(view.rows[members.start])
-    settings = _settings(view, inventory, camera, recode, row)
-    said = " ".join(f"{key}={value}" for key, value in settings.items())
-    pictures = bool(recode.from_tables[row])
-    source = "pictures of the tables" if pictures else "frames"
+    row = int(merged.rows[members.start])
+    settings = _settings(merged, inventory, camera, recode, row)
+    listed = " ".join(f"{key}={value}" for key, value in settings.items())
+    from_tables = bool(recode.from_tables[row])
+    source = "pictures of the tables" if from_tables else "frames"
     return EncodeVideo(
         camera=camera,
         episodes=members,
-        files=len(members) if view.target.version.one_file_per_episode else 1,
+        files=len(members) if merged.target.version.one_file_per_episode else 1,
         encoder=settings,
-        size=recode.how.size if recode.how else None,
-        from_tables=pictures,
-        reason=f"{source} of {len(members)} episodes encoded ({said})",
+        size=recode.asked.size if recode.asked else None,
+        from_tables=from_tables,
+        reason=f"{source} of {len(members)} episodes encoded ({listed})",
     )
 
 
 def _settings(
-    view: MergedSources, inventory: Inventory, camera: str, recode: Recode, row: int
+    merged: MergedSources, inventory: Inventory, camera: str, recode: Recode, row: int
 ) -> Mapping[str, str]:
-    if recode.how is not None:
-        return encoder_settings(recode.how)
+    if recode.asked is not None:
+        return encoder_settings(recode.asked)
     codec = inventory.streams[int(inventory.cameras[camera].stream[row])].codec
-    if view.model.info.features[camera].is_depth:
+    if merged.model.info.features[camera].is_depth:
         return DEPTH_ENCODER
     return encoder_settings(recode.near[codec])
 
 
-def _in_tables(view: MergedSources, camera: str) -> Bools:
-    """(episodes,) True where a camera's pictures are in the tables of the episode's dataset."""
-    features = [source.model.info.features.get(camera) for source in view.view.sources]
+def _in_tables(merged: MergedSources, camera: str) -> Bools:
+    """(episodes,) True where the episode's dataset has the camera as images in its tables."""
+    features = [source.model.info.features.get(camera) for source in merged.view.sources]
     images = np.array([f is not None and f.dtype == "image" for f in features], dtype=np.bool_)
-    return images[view.source]
+    return images[merged.source]
 
 
-def _kinds(view: MergedSources, inventory: Inventory, camera: str, recode: Recode) -> Int64:
-    """(episodes,) equal numbers where encoded episodes may share a file."""
+def _kinds(merged: MergedSources, inventory: Inventory, camera: str, recode: Recode) -> Int64:
+    """(episodes,) equal numbers for episodes that may share an encoded file."""
     seen: dict[object, int] = {}
     kinds = []
     facts = inventory.cameras.get(camera)
-    for row in view.rows.tolist():
-        key: object = int(view.source[row])
+    for row in merged.rows.tolist():
+        key: object = int(merged.source[row])
         if facts is not None and not recode.from_tables[row]:
             stream = inventory.streams[int(facts.stream[row])]
             key = stream.identity or (stream.codec, stream.width, stream.height)
@@ -180,15 +179,15 @@ def _kinds(view: MergedSources, inventory: Inventory, camera: str, recode: Recod
     return np.array(kinds, dtype=np.int64)
 
 
-def _guessed_bytes(
-    view: MergedSources, inventory: Inventory, feature: Feature, recode: Recode
+def _estimated_bytes(
+    merged: MergedSources, inventory: Inventory, feature: Feature, recode: Recode
 ) -> Int64:
-    """(episodes,) what each may take: of videos what they take now, of pictures by their pixels."""
-    frames = inventory.rows[view.rows]
+    """(episodes,) estimated bytes of each: for videos their present size, for images by their pixels."""
+    frames = inventory.rows[merged.rows]
     width, height = frame_size(feature)
-    guessed = (frames * (width * height * _BYTES_PER_PIXEL)).astype(np.int64)
+    by_pixels = (frames * (width * height * _BYTES_PER_PIXEL)).astype(np.int64)
     facts = inventory.cameras.get(feature.name)
     if facts is None:
-        return guessed
-    known = facts.size_bytes[view.rows] * frames // np.maximum(view.row_range[view.rows], 1)
-    return np.where(recode.from_tables[view.rows], guessed, known)
+        return by_pixels
+    known = facts.size_bytes[merged.rows] * frames // np.maximum(merged.row_range[merged.rows], 1)
+    return np.where(recode.from_tables[merged.rows], by_pixels, known)

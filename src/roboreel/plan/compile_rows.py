@@ -1,4 +1,4 @@
-"""Where rows land: which episodes share a table file, and which files are copied as they are."""
+"""The table files of a result: which episodes share a file, and which files are copied as they are."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from roboreel.format.feature import INDEX_DTYPES
 from roboreel.format.inventory import Inventory
 from roboreel.format.layout import numbered
 from roboreel.format.model import DATA_PATH, EPISODE
-from roboreel.plan.grouping import parts_by, row_ranges_of
 from roboreel.plan.merge_sources import MergedSources
-from roboreel.plan.pack import batches, pack
+from roboreel.plan.pack import batches, pack, parts_by, row_ranges_of
 from roboreel.plan.plan import CopyTables, EpisodeRange, Op, TableProgram, WriteTables
 from roboreel.types import Bools, Int64
 
 
 @dataclass(frozen=True, slots=True)
 class RowsPlan:
-    """The table files of the result; arrays are aligned with its episodes."""
+    """The table files of a result; arrays are aligned with its episodes."""
 
     paths: list[str]
     start: Int64
@@ -29,25 +28,25 @@ class RowsPlan:
     ops: list[Op]
 
 
-def compile_rows(view: MergedSources, inventory: Inventory, program: TableProgram) -> RowsPlan:
-    """Where the rows of each episode land, and the ops that bring them there."""
-    if view.target.version.one_file_per_episode:
-        return _file_per_episode(view, inventory, program)
-    return _shared_files(view, inventory, program)
+def compile_rows(merged: MergedSources, inventory: Inventory, program: TableProgram) -> RowsPlan:
+    """The file and first row of each episode in the result, and the ops that write the files."""
+    if merged.target.version.one_file_per_episode:
+        return _file_per_episode(merged, inventory, program)
+    return _shared_files(merged, inventory, program)
 
 
-def _shared_files(view: MergedSources, inventory: Inventory, program: TableProgram) -> RowsPlan:
-    info, frames = view.model.info, inventory.rows[view.rows]
-    limit = view.target.data_file_mb or info.data_file_mb or v30.DEFAULT_DATA_FILE_MB
-    sources = view.model.episodes[DATA_PATH].take(view.rows).to_pylist()
+def _shared_files(merged: MergedSources, inventory: Inventory, program: TableProgram) -> RowsPlan:
+    info, frames = merged.model.info, inventory.rows[merged.rows]
+    limit = merged.target.data_file_mb or info.data_file_mb or v30.DEFAULT_DATA_FILE_MB
+    sources = merged.model.episodes[DATA_PATH].take(merged.rows).to_pylist()
     groups = pack(
-        table_bytes(view, inventory),
+        table_bytes(merged, inventory),
         limit_mb=limit,
-        row_range=row_ranges_of(view, sources),
-        join=view.view.join,
+        row_range=row_ranges_of(merged, sources),
+        join=merged.view.join,
     )
-    stays = _stay(view, inventory, program)
-    start = np.zeros(len(view.rows), dtype=np.int64)
+    unchanged = _unchanged(merged, inventory, program)
+    start = np.zeros(len(merged.rows), dtype=np.int64)
     before = np.cumsum(frames) - frames
     paths: list[str] = []
     ops: list[Op] = []
@@ -55,7 +54,7 @@ def _shared_files(view: MergedSources, inventory: Inventory, program: TableProgr
         paths += [numbered(v30.DATA_TEMPLATE, number, info.chunks_size)] * len(group)
         here = slice(group.start, group.stop)
         start[here] = before[here] - before[group.start]
-        if _is_whole_file(view, inventory, sources, stays, group):
+        if _is_whole_file(merged, inventory, sources, unchanged, group):
             ops.append(_copies(group, files=1))
             continue
         reason = f"rows of {len(group)} episodes joined; index columns written anew"
@@ -63,13 +62,15 @@ def _shared_files(view: MergedSources, inventory: Inventory, program: TableProgr
     return RowsPlan(paths, start, ops)
 
 
-def _file_per_episode(view: MergedSources, inventory: Inventory, program: TableProgram) -> RowsPlan:
-    rows, info = view.rows, view.model.info
+def _file_per_episode(
+    merged: MergedSources, inventory: Inventory, program: TableProgram
+) -> RowsPlan:
+    rows, info = merged.rows, merged.model.info
     paths = v2.paths_of_episodes(v2.DATA_TEMPLATE, range(len(rows)), info.chunks_size)
-    sources = view.model.episodes[DATA_PATH].take(rows).to_pylist()
-    stays = _stay(view, inventory, program)
+    sources = merged.model.episodes[DATA_PATH].take(rows).to_pylist()
+    unchanged = _unchanged(merged, inventory, program)
     whole = [
-        _is_whole_file(view, inventory, sources, stays, EpisodeRange(start=at, stop=at + 1))
+        _is_whole_file(merged, inventory, sources, unchanged, EpisodeRange(start=at, stop=at + 1))
         for at in range(len(rows))
     ]
     ops: list[Op] = []
@@ -88,26 +89,26 @@ def _copies(episodes: EpisodeRange, *, files: int) -> CopyTables:
     return CopyTables(episodes=episodes, files=files, reason=reason)
 
 
-def _stay(view: MergedSources, inventory: Inventory, program: TableProgram) -> Bools:
-    """(episodes,) True where an episode's rows are already what they are to be."""
-    rows = view.rows
+def _unchanged(merged: MergedSources, inventory: Inventory, program: TableProgram) -> Bools:
+    """(episodes,) True where an episode's rows are already as the result needs them."""
+    rows = merged.rows
     frames = inventory.rows[rows]
-    numbers = view.model.episodes[EPISODE].to_numpy()[rows]
-    own = np.array([n in view.own_columns for n in range(len(view.sources))], dtype=np.bool_)
-    stays = numbers == np.arange(len(rows))
-    stays &= inventory.first_index[rows] == np.cumsum(frames) - frames
-    stays &= _same_tasks(view, inventory) & own[view.source[rows]]
-    stays &= _of_schema(view, inventory, program)
-    if not _passes_through(program, view.view.recomputed):
-        stays[:] = False
-    return np.asarray(stays)
+    numbers = merged.model.episodes[EPISODE].to_numpy()[rows]
+    own = np.array([n in merged.own_columns for n in range(len(merged.sources))], dtype=np.bool_)
+    unchanged = numbers == np.arange(len(rows))
+    unchanged &= inventory.first_index[rows] == np.cumsum(frames) - frames
+    unchanged &= _same_tasks(merged, inventory) & own[merged.source[rows]]
+    unchanged &= _has_schema(merged, inventory, program)
+    if not _copies_rows(program, merged.view.recomputed):
+        unchanged[:] = False
+    return np.asarray(unchanged)
 
 
-def _same_tasks(view: MergedSources, inventory: Inventory) -> Bools:
-    """(episodes,) True where the task indexes of an episode's rows stay."""
-    rows = view.rows.tolist()
+def _same_tasks(merged: MergedSources, inventory: Inventory) -> Bools:
+    """(episodes,) True where the task indexes of an episode's rows don't change."""
+    rows = merged.rows.tolist()
     used = zip(
-        view.tasks.map_of_slice[view.rows].tolist(),
+        merged.tasks.map_of_slice[merged.rows].tolist(),
         (tuple(inventory.tasks_of_rows[row]) for row in rows),
         strict=True,
     )
@@ -115,66 +116,68 @@ def _same_tasks(view: MergedSources, inventory: Inventory) -> Bools:
     found = []
     for key in used:
         if key not in same:
-            changes = view.tasks.maps[key[0]]
+            changes = merged.tasks.maps[key[0]]
             same[key] = all(changes.get(index, index) == index for index in key[1])
         found.append(same[key])
     return np.array(found, dtype=np.bool_)
 
 
-def _of_schema(view: MergedSources, inventory: Inventory, program: TableProgram) -> Bools:
+def _has_schema(merged: MergedSources, inventory: Inventory, program: TableProgram) -> Bools:
     """(episodes,) True where an episode's table has the columns of the result, in order and layout.
 
-    A conversion also writes metadata that all readers know; an edit leaves files as their writer made them.
+    A conversion also requires the metadata that all readers know; an edit keeps the metadata of files.
     """
-    wanted, strict = program.schema, view.target.regroup
+    wanted, strict = program.schema, merged.target.regroup
     same: dict[int, bool] = {}
     for schema in inventory.schemas.values():
         if id(schema) not in same:
             same[id(schema)] = schema.equals(wanted, check_metadata=strict)
-    paths = view.model.episodes[DATA_PATH].to_pylist()
-    schemas = [inventory.schemas.get(paths[row]) for row in view.rows.tolist()]
-    alike = np.array([same.get(id(schema), False) for schema in schemas], dtype=np.bool_)
-    return alike & np.array(
-        [paths[row] not in inventory.relaid for row in view.rows.tolist()], dtype=np.bool_
+    paths = merged.model.episodes[DATA_PATH].take(merged.rows).to_pylist()
+    return np.array(
+        [
+            path not in inventory.relaid and same.get(id(inventory.schemas.get(path)), False)
+            for path in paths
+        ],
+        dtype=np.bool_,
     )
 
 
-def _passes_through(program: TableProgram, recomputed: Container[str]) -> bool:
-    """True where rows need not be handled: no column is made, or lacks statistics that tables are read for.
+def _copies_rows(program: TableProgram, recomputed: Container[str]) -> bool:
+    """True if no column is added, and none has to be measured for lack of statistics.
 
-    What is measured because that was asked for is read beside the copy, as index columns are.
+    Columns whose statistics the user wants recomputed are read beside the copy, as index columns are.
     """
-    made = program.source_timestamp or program.decoded or program.masks or program.filled
+    added = program.source_timestamp or program.decoded or program.masks or program.filled
     measured = [n for n in program.measured if n not in INDEX_DTYPES and n not in recomputed]
-    return program.step == 1 and not made and not measured
+    return program.step == 1 and not added and not measured
 
 
 def _is_whole_file(
-    view: MergedSources,
+    merged: MergedSources,
     inventory: Inventory,
     sources: list[str],
-    stays: Bools,
+    unchanged: Bools,
     group: EpisodeRange,
 ) -> bool:
-    """True where a file of the result would hold just the rows of one file of the input, unchanged."""
-    members = view.rows[group.start : group.stop]
+    """True if a file of the result holds exactly the rows of one input file, unchanged."""
+    members = merged.rows[group.start : group.stop]
     path = sources[group.start]
     rows = inventory.rows[members]
     in_order = np.array_equal(inventory.row_start[members], np.cumsum(rows) - rows)
     return (
-        bool(stays[group.start : group.stop].all())
+        bool(unchanged[group.start : group.stop].all())
         and in_order
         and set(sources[group.start : group.stop]) == {path}
         and inventory.table_rows.get(path) == int(rows.sum())
     )
 
 
-def table_bytes(view: MergedSources, inventory: Inventory) -> Int64:
-    """(episodes,) compressed bytes of each episode's rows: its share of the file's."""
-    paths = view.model.episodes[DATA_PATH].combine_chunks().take(view.rows).dictionary_encode()
+def table_bytes(merged: MergedSources, inventory: Inventory) -> Int64:
+    """(episodes,) compressed bytes of each episode's rows: its share of the file's size."""
+    paths = merged.model.episodes[DATA_PATH].combine_chunks().take(merged.rows).dictionary_encode()
     names = paths.dictionary.to_pylist()
     file = paths.indices.to_numpy()
-    rows = inventory.rows[view.rows]
+    rows = inventory.rows[merged.rows]
     size = np.array([inventory.files[name].size_bytes for name in names], dtype=np.int64)
-    held = np.array([inventory.table_rows.get(name) or 0 for name in names], dtype=np.int64)
-    return np.asarray(size[file] * rows // np.maximum(np.maximum(held[file], rows), 1))
+    total = np.array([inventory.table_rows.get(name) or 0 for name in names], dtype=np.int64)
+    return np.asarray(size[file] * rows // np.maximum(np.maximum(total[file], rows), 1))

@@ -1,4 +1,4 @@
-"""What becomes of the videos: which packets go where, and what cannot be copied."""
+"""The video files of a result: which packets go into which file, and which episodes cannot be copied."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from roboreel.format import v2, v30
 from roboreel.format.inventory import CameraFacts, Inventory, StreamFacts
 from roboreel.format.layout import numbered
 from roboreel.format.model import EPISODE, video_path
-from roboreel.plan.grouping import parts_by, row_ranges_of
 from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.near_source import near_encodings
-from roboreel.plan.pack import batches, pack, runs
+from roboreel.plan.pack import batches, pack, parts_by, row_ranges_of, runs
 from roboreel.plan.plan import CopyVideos, EncodeVideo, EpisodeRange, Op, RemuxVideo
 from roboreel.types import Bools, Int64
 
@@ -29,35 +28,35 @@ DEPTH_ENCODER = {
     "g": "2",
     "x265-params": "log-level=none:info=0:open-gop=0:frame-threads=2:lossless=1",
 }
-"""Settings for depth in hevc: what is encoded again is what was decoded."""
+"""Settings for depth in hevc: lossless."""
 ADVICE = "--vcodec h264"
-"""What helps where a codec has no encoder here."""
+"""What to pass if a codec has no encoder here."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraPlan:
-    """One camera of the result; arrays are aligned with the result's episodes."""
+    """The files of one camera of a result; arrays are aligned with its episodes."""
 
     paths: list[str]
     start: Int64
     """(episodes,) first frame of the episode in its new file."""
     packets: Int64
-    """(episodes,) packets copied for the episode and not for one before it."""
+    """(episodes,) packets copied for the episode that are not copied for an earlier one."""
     joined: Bools
-    """(episodes,) True where the episode's frames go on, in one run, from those of the one before."""
+    """(episodes,) True where the episode's frames directly follow those of the previous episode."""
     ops: list[Op]
 
 
-def refuse_audio(view: MergedSources, inventory: Inventory) -> None:
-    """Raise `PlanError` where videos carry sound and that is not to be dropped."""
-    if view.target.drop_audio:
+def refuse_audio(merged: MergedSources, inventory: Inventory) -> None:
+    """Raise `PlanError` if videos carry sound, and the user did not ask to drop it."""
+    if merged.target.drop_audio:
         return
-    numbers = view.model.episodes[EPISODE].to_pylist()
+    numbers = merged.model.episodes[EPISODE].to_pylist()
     problems = []
     for camera, facts in inventory.cameras.items():
-        for row in view.rows.tolist():
+        for row in merged.rows.tolist():
             if inventory.streams[int(facts.stream[row])].audio:
-                path = view.model.episodes[video_path(camera)][row].as_py()
+                path = merged.model.episodes[video_path(camera)][row].as_py()
                 problems.append(
                     _problem("video.audio", "has an audio track", numbers[row], camera, path)
                 )
@@ -67,22 +66,22 @@ def refuse_audio(view: MergedSources, inventory: Inventory) -> None:
         raise PlanError(summary, problems)
 
 
-def refuse_sizes(view: MergedSources, inventory: Inventory, copied: Iterable[str]) -> None:
-    """Raise `PlanError` where datasets that are put together differ in the size of a camera's pictures."""
-    if len(view.sources) < 2:
+def refuse_sizes(merged: MergedSources, inventory: Inventory, copied: Iterable[str]) -> None:
+    """Raise `PlanError` if merged datasets differ in the frame size of a camera."""
+    if len(merged.sources) < 2:
         return
     problems = []
     for camera in copied:
-        known = inventory.cameras[camera].stream[view.rows]
+        known = inventory.cameras[camera].stream[merged.rows]
         streams = [inventory.streams[number] for number in sorted(set(known[known >= 0].tolist()))]
         sizes = sorted({(stream.width, stream.height) for stream in streams})
         if len(sizes) > 1:
-            said = ", ".join(f"{width}x{height}" for width, height in sizes)
+            listed = ", ".join(f"{width}x{height}" for width, height in sizes)
             problems.append(
                 Problem(
                     rule="video.size",
                     severity="error",
-                    message=f"pictures of {said}",
+                    message=f"pictures of {listed}",
                     column=camera,
                 )
             )
@@ -91,44 +90,44 @@ def refuse_sizes(view: MergedSources, inventory: Inventory, copied: Iterable[str
         raise PlanError(f"cameras differ in the size of their pictures: {advice}", problems)
 
 
-def refuse_cuts(view: MergedSources, inventory: Inventory, copied: Iterable[str]) -> None:
-    """Raise `PlanError` where episodes of copied cameras would have to be re-encoded, and may or can not."""
-    if not view.target.version.one_file_per_episode:
+def refuse_cuts(merged: MergedSources, inventory: Inventory, copied: Iterable[str]) -> None:
+    """Raise `PlanError` if episodes of copied cameras need a re-encode that is not allowed or impossible."""
+    if not merged.target.version.one_file_per_episode:
         return
-    problems, lacking = [], False
+    problems, lacks_encoder = [], False
     for camera in copied:
         facts = inventory.cameras[camera]
-        inside = view.rows[cut_inside(view, inventory, camera)]
-        depth = view.model.info.features[camera].is_depth
-        known = near_encodings(view, inventory, camera) if len(inside) else {}
+        inside = merged.rows[cut_inside(merged, inventory, camera)]
+        depth = merged.model.info.features[camera].is_depth
+        known = near_encodings(merged, inventory, camera) if len(inside) else {}
         for row in inside.tolist():
             codec = inventory.streams[int(facts.stream[row])].codec
             message = _INSIDE
-            if depth and view.target.reencode:
+            if depth and merged.target.reencode:
                 message += ", and depth is not re-encoded"
             elif not depth and codec not in known:
-                lacking = True
+                lacks_encoder = True
                 message += f", and '{codec}' has no encoder here"
-            elif view.target.reencode:
+            elif merged.target.reencode:
                 continue
-            episode = view.model.episodes[EPISODE][row].as_py()
-            path = view.model.episodes[video_path(camera)][row].as_py()
+            episode = merged.model.episodes[EPISODE][row].as_py()
+            path = merged.model.episodes[video_path(camera)][row].as_py()
             problems.append(_problem("video.gop", message, episode, camera, path))
     if problems:
-        options = [] if view.target.reencode else ["--allow-reencode"]
-        options += [ADVICE] if lacking else []
+        options = [] if merged.target.reencode else ["--allow-reencode"]
+        options += [ADVICE] if lacks_encoder else []
         advice = f": pass {' '.join(options)} to re-encode them" if options else ""
         raise PlanError(
-            f"{view.target.version} has a file per episode, and these episodes cannot be cut from"
+            f"{merged.target.version} has a file per episode, and these episodes cannot be cut from"
             f" theirs without re-encoding{advice}",
             problems,
         )
 
 
-def refuse_unused(of: View, ops: Sequence[Op]) -> None:
-    """Raise `PlanError` where settings of an encoder are given, and no video may be encoded."""
-    given = of.target.reencoding.given
-    if given and not of.target.reencode and not any(isinstance(op, EncodeVideo) for op in ops):
+def refuse_unused(view: View, ops: Sequence[Op]) -> None:
+    """Raise `PlanError` if encoder settings are given, and no video is encoded."""
+    given = view.target.reencoding.given
+    if given and not view.target.reencode and not any(isinstance(op, EncodeVideo) for op in ops):
         options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
         raise PlanError(
             f"{options} would have no effect: all videos are copied. To encode cameras, use"
@@ -136,38 +135,38 @@ def refuse_unused(of: View, ops: Sequence[Op]) -> None:
         )
 
 
-def cut_inside(view: MergedSources, inventory: Inventory, camera: str) -> Bools:
-    """(episodes of the result,) True where an episode starts or ends inside a GOP of its file."""
+def cut_inside(merged: MergedSources, inventory: Inventory, camera: str) -> Bools:
+    """(episodes,) True where an episode starts or ends inside a GOP of its file."""
     facts = inventory.cameras[camera]
-    return np.asarray(facts.packets[view.rows] != inventory.rows[view.rows], dtype=np.bool_)
+    return np.asarray(facts.packets[merged.rows] != inventory.rows[merged.rows], dtype=np.bool_)
 
 
-def compile_camera(view: MergedSources, inventory: Inventory, camera: str) -> CameraPlan:
-    """Where a camera's frames land, and the ops that bring them there."""
+def compile_camera(merged: MergedSources, inventory: Inventory, camera: str) -> CameraPlan:
+    """The files of a camera whose packets are copied, and the ops that write them."""
     facts = inventory.cameras[camera]
-    if view.target.version.one_file_per_episode:
-        return _file_per_episode(view, inventory, camera, facts)
-    return _shared_files(view, inventory, camera, facts)
+    if merged.target.version.one_file_per_episode:
+        return _file_per_episode(merged, inventory, camera, facts)
+    return _shared_files(merged, inventory, camera, facts)
 
 
 def _shared_files(
-    view: MergedSources, inventory: Inventory, camera: str, facts: CameraFacts
+    merged: MergedSources, inventory: Inventory, camera: str, facts: CameraFacts
 ) -> CameraPlan:
-    rows = view.rows
-    info = view.model.info
-    limit = view.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
+    rows = merged.rows
+    info = merged.model.info
+    limit = merged.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
     frames = inventory.rows[rows]
-    goes_on = _goes_on(view, facts, frames, camera)
-    kind = _stream_kinds(inventory, facts, rows, goes_on)
-    sources = view.model.episodes[video_path(camera)].take(rows).to_pylist()
+    sources = merged.model.episodes[video_path(camera)].take(rows).to_pylist()
+    follows = _follows_previous(sources, facts.start[rows], frames)
+    kind = _stream_kinds(inventory, facts, rows, follows)
     files = pack(
         facts.size_bytes[rows],
         limit_mb=limit,
         kind=kind,
-        row_range=row_ranges_of(view, sources),
-        join=view.view.join,
+        row_range=row_ranges_of(merged, sources),
+        join=merged.view.join,
     )
-    joined = goes_on.copy()
+    joined = follows.copy()
     joined[[members.start for members in files]] = False
     packets, lead = _packets(facts, rows, frames, joined)
     before = np.cumsum(packets) - packets
@@ -194,21 +193,20 @@ def _copies(camera: str, episodes: EpisodeRange, *, files: int) -> CopyVideos:
     return CopyVideos(camera=camera, episodes=episodes, files=files, reason=reason)
 
 
-def _goes_on(view: MergedSources, facts: CameraFacts, frames: Int64, camera: str) -> Bools:
-    """(episodes,) True where an episode's frames follow, in one input, those of the one before."""
-    source = view.model.episodes[video_path(camera)].take(view.rows).to_pylist()
-    start = facts.start[view.rows]
+def _follows_previous(sources: Sequence[str | None], start: Int64, frames: Int64) -> Bools:
+    """(episodes,) True where an episode's frames directly follow the previous episode's in one file."""
     follows = [
-        at > 0 and source[at] == source[at - 1] and start[at] == start[at - 1] + frames[at - 1]
-        for at in range(len(source))
+        at > 0 and sources[at] == sources[at - 1] and start[at] == start[at - 1] + frames[at - 1]
+        for at in range(len(sources))
     ]
     return np.array(follows, dtype=np.bool_)
 
 
 def _packets(facts: CameraFacts, rows: Int64, frames: Int64, joined: Bools) -> tuple[Int64, Int64]:
-    """(episodes,) packets copied for each episode, and those of them shown before it.
+    """(episodes,) packets copied for each episode, and how many of them are shown before it.
 
-    A run of joined episodes begins with the first one's lead and ends with what the last one hangs on.
+    A run of joined episodes begins with the frames that its first one depends on, and ends with those that
+    its last one depends on.
     """
     lead = np.where(joined, 0, facts.lead[rows])
     tail = facts.packets[rows] - facts.lead[rows] - frames
@@ -223,16 +221,16 @@ def _reason(members: EpisodeRange, hidden: int) -> str:
     return reason
 
 
-def _stream_kinds(inventory: Inventory, facts: CameraFacts, rows: Int64, goes_on: Bools) -> Int64:
-    """(episodes,) equal numbers where packets may follow each other in a file.
+def _stream_kinds(inventory: Inventory, facts: CameraFacts, rows: Int64, follows: Bools) -> Int64:
+    """(episodes,) equal numbers for episodes whose packets may follow each other in a file.
 
-    Streams that differ only in their other tracks are one kind. Of those that can only begin a file, each
-    run is a kind of its own, of those that must begin one each episode. A run in which parameter sets change
-    stays together, as it is in its input, and nothing else follows it.
+    Streams that differ only in their other tracks are one kind. If packets can only be at the beginning of a
+    file, each run of episodes is its own kind; if they must be, each episode is. A run in which parameter
+    sets change stays together, as in its input file, and nothing else follows it.
     """
     streams = [inventory.streams[stream] for stream in facts.stream[rows].tolist()]
-    run = np.cumsum(~goes_on).tolist()
-    changing = _changing(streams, run)
+    run = np.cumsum(~follows).tolist()
+    changing = _runs_with_changing_sets(streams, run)
     seen: dict[tuple[int, int, int], int] = {}
     keys = []
     for at, (stream, number) in enumerate(zip(streams, run, strict=True)):
@@ -245,8 +243,7 @@ def _stream_kinds(inventory: Inventory, facts: CameraFacts, rows: Int64, goes_on
     return np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
 
 
-def _changing(streams: Sequence[StreamFacts], run: Sequence[int]) -> set[int]:
-    """The runs of episodes whose parameter sets are not the same from begin to end."""
+def _runs_with_changing_sets(streams: Sequence[StreamFacts], run: Sequence[int]) -> set[int]:
     sets: dict[int, str] = {}
     found = set()
     for stream, number in zip(streams, run, strict=True):
@@ -256,14 +253,14 @@ def _changing(streams: Sequence[StreamFacts], run: Sequence[int]) -> set[int]:
 
 
 def _file_per_episode(
-    view: MergedSources, inventory: Inventory, camera: str, facts: CameraFacts
+    merged: MergedSources, inventory: Inventory, camera: str, facts: CameraFacts
 ) -> CameraPlan:
-    rows = view.rows
-    size = view.model.info.chunks_size
+    rows = merged.rows
+    size = merged.model.info.chunks_size
     paths = v2.paths_of_episodes(v2.VIDEO_TEMPLATE, range(len(rows)), size, camera)
-    inside = cut_inside(view, inventory, camera)
-    sources = view.model.episodes[video_path(camera)].take(rows).to_pylist()
-    one_each = view.model.info.version.one_file_per_episode
+    inside = cut_inside(merged, inventory, camera)
+    sources = merged.model.episodes[video_path(camera)].take(rows).to_pylist()
+    one_each = merged.model.info.version.one_file_per_episode
     tidy = np.array([inventory.tidy_videos.get(path or "", -1) for path in sources], dtype=np.int64)
     whole = ((facts.start[rows] == 0) & (tidy == inventory.rows[rows])).tolist()
     ops: list[Op] = []
@@ -277,9 +274,9 @@ def _file_per_episode(
                     continue
                 reason = f"packets of {files} episodes copied, a file each"
                 ops.append(RemuxVideo(camera=camera, episodes=members, files=files, reason=reason))
-    ops += _encodes(view, inventory, camera, np.flatnonzero(inside).tolist())
-    start, apart = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.bool_)
-    return CameraPlan(paths, start, facts.packets[rows], apart, ops)
+    ops += _encodes(merged, inventory, camera, np.flatnonzero(inside).tolist())
+    start, joined = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.bool_)
+    return CameraPlan(paths, start, facts.packets[rows], joined, ops)
 
 
 def _shifted(part: EpisodeRange, by: int) -> EpisodeRange:
@@ -287,11 +284,11 @@ def _shifted(part: EpisodeRange, by: int) -> EpisodeRange:
 
 
 def _encodes(
-    view: MergedSources, inventory: Inventory, camera: str, episodes: Sequence[int]
+    merged: MergedSources, inventory: Inventory, camera: str, episodes: Sequence[int]
 ) -> list[Op]:
     ops: list[Op] = []
-    stream = inventory.cameras[camera].stream[view.rows]
-    encodings = near_encodings(view, inventory, camera) if episodes else {}
+    stream = inventory.cameras[camera].stream[merged.rows]
+    encodings = near_encodings(merged, inventory, camera) if episodes else {}
     for episode in episodes:
         codec = inventory.streams[int(stream[episode])].codec
         encoder = encoder_settings(encodings[codec])

@@ -1,4 +1,4 @@
-"""Files that travel with a dataset as they are, and what they may not collide with."""
+"""Extra files that are copied with a dataset, and the names that would collide in the result."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.plan import CopyFile
 
 
-def travelling_files(view: MergedSources, model: Model) -> list[CopyFile]:
-    """The ops that copy what travels along.
+def extra_file_ops(merged: MergedSources, model: Model) -> list[CopyFile]:
+    """The ops that copy extra files.
 
-    No file may have the name of a folder of the result. Names from several datasets are also compared without
-    regard to capitals: on a disk that does not tell them apart, the later file would replace the earlier one.
+    No file may have the name of a folder of the result. Names from several datasets are also compared
+    ignoring case: on a case-insensitive disk the later file would replace the earlier one.
 
     Args:
-        view: what is written.
+        merged: what is written.
         model: the result.
 
     Raises:
-        PlanError: there are such files; names them.
+        PlanError: files would collide; lists them.
     """
-    files = {own_name(path, view): path for path in view.model.extra_files}
-    homes = {name: _home(path, view) for name, path in files.items()}
-    told = [*_files_as_folders(_written(model) | set(homes), homes), *_alike(homes)]
-    if told:
-        lines = "".join(f"\n  - {line}" for line in told)
+    files = {own_name(path, merged): path for path in merged.model.extra_files}
+    homes = {name: _home(path, merged) for name, path in files.items()}
+    found = [*_files_as_folders(_written(model) | set(homes), homes), *_same_but_for_case(homes)]
+    if found:
+        lines = "".join(f"\n  - {line}" for line in found)
         raise PlanError(f"files would collide in the result: rename them, or move them away{lines}")
     return [
         CopyFile(path=name, source=path, reason="travels along as it is")
@@ -39,15 +39,15 @@ def travelling_files(view: MergedSources, model: Model) -> list[CopyFile]:
     ]
 
 
-def own_name(path: str, view: MergedSources) -> str:
+def own_name(path: str, merged: MergedSources) -> str:
     """The name of an input file within its dataset."""
-    return path.partition("/")[2] if len(view.sources) > 1 else path
+    return path.partition("/")[2] if len(merged.sources) > 1 else path
 
 
-def _home(path: str, view: MergedSources) -> str:
-    """Where the dataset of an input file is."""
-    number = int(path.partition("/")[0].removeprefix("@")) if len(view.sources) > 1 else 0
-    return view.sources[number].url
+def _home(path: str, merged: MergedSources) -> str:
+    """The URL of the dataset of an input file."""
+    number = int(path.partition("/")[0].removeprefix("@")) if len(merged.sources) > 1 else 0
+    return merged.sources[number].url
 
 
 def _written(model: Model) -> set[str]:
@@ -63,34 +63,34 @@ def _documents(version: FormatVersion) -> Iterable[str]:
     return (*v2.DOCUMENTS, v2.EPISODE_STATS if version.has_episode_stats else v2.GLOBAL_STATS)
 
 
-def _files_as_folders(names: set[str], travelling: Mapping[str, str]) -> list[str]:
-    """Files below what is a file itself."""
+def _files_as_folders(names: set[str], homes: Mapping[str, str]) -> list[str]:
+    """A line for each name that is a file and also a folder of another file."""
     folders = {name.rpartition("/")[0] for name in names}
     folders |= {above for folder in folders for above in _folders(folder)}
-    told = []
+    found = []
     for folder in sorted(folders & names):
         below = min(name for name in names if name.startswith(f"{folder}/"))
-        own, other = _of(folder, travelling), _of(below, travelling)
-        told.append(f"'{folder}'{own} is a file, and the folder of '{below}'{other}")
-    return told
+        own, other = _of(folder, homes), _of(below, homes)
+        found.append(f"'{folder}'{own} is a file, and the folder of '{below}'{other}")
+    return found
 
 
-def _of(name: str, travelling: Mapping[str, str]) -> str:
-    return f" of '{travelling[name]}'" if name in travelling else ""
+def _of(name: str, homes: Mapping[str, str]) -> str:
+    return f" of '{homes[name]}'" if name in homes else ""
 
 
-def _alike(travelling: Mapping[str, str]) -> list[str]:
-    """Files of different datasets whose names differ in nothing that every disk tells apart."""
+def _same_but_for_case(homes: Mapping[str, str]) -> list[str]:
+    """A line for each pair of files of different datasets whose names differ only in case or Unicode form."""
     files: dict[str, str] = {}
-    for name in travelling:
+    for name in homes:
         files.setdefault(_folded(name), name)
-    told = []
-    for name, where in travelling.items():
+    found = []
+    for name, home in homes.items():
         for part in (name, *_folders(name)):
             first = files.get(_folded(part), part)
-            if first != part and travelling[first] != where:
-                told.append(f"'{first}' of '{travelling[first]}' and '{name}' of '{where}'")
-    return told
+            if first != part and homes[first] != home:
+                found.append(f"'{first}' of '{homes[first]}' and '{name}' of '{home}'")
+    return found
 
 
 def _folded(name: str) -> str:
@@ -98,7 +98,7 @@ def _folded(name: str) -> str:
 
 
 def _folders(name: str) -> Iterable[str]:
-    """The folders above a file, from the nearest one on."""
+    """The folders above a file, the nearest first."""
     while "/" in name:
         name = name.rpartition("/")[0]
         yield name

@@ -1,4 +1,4 @@
-"""One source's pieces by the names that its files and features have in a view."""
+"""One source's slices and inventory with the names that its files and features have in a view."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 def slice_table(view: View, number: int, at: Int64) -> pa.Table:
-    """The episodes table of one source's pieces, its paths named for several roots."""
+    """The episodes table of one source's slices; paths have a prefix if the view has several roots."""
     source, prefix = view.sources[number], source_prefix(number, view.roots)
     table = source.model.episodes.take(pa.array(view.slices.row[at]))
     if not prefix:
@@ -34,13 +34,13 @@ def slice_table(view: View, number: int, at: Int64) -> pa.Table:
         table = table.append_column(video_path(camera), pa.array(named, pa.string()))
     for name in (DATA_PATH, *(video_path(camera) for camera in own)):
         paths = [path if path is None else prefix + path for path in table[name].to_pylist()]
-        place = table.column_names.index(name)
-        table = table.set_column(place, name, pa.array(paths, pa.string()))
+        at = table.column_names.index(name)
+        table = table.set_column(at, name, pa.array(paths, pa.string()))
     return table
 
 
 def by_own_names(view: View, number: int, inventory: Inventory) -> Inventory:
-    """An inventory by the features' names in the view, and paths named for several roots."""
+    """The inventory with the view's feature names; paths have a prefix if the view has several roots."""
     source, prefix = view.sources[number], source_prefix(number, view.roots)
 
     def by_path(found: Mapping[str, _T]) -> dict[str, _T]:
@@ -94,7 +94,7 @@ def _external_prefix(view: View, external_videos: ExternalVideos) -> str:
 
 
 def adapted(schema: pa.Schema, source: Source) -> pa.Schema:
-    """A table's columns by their names in the view, with those that are supplied."""
+    """A table's schema with the column names of the view, and with filled and supplied columns."""
     touched = {*source.renamed, *source.removed}
     if not source.supplied and not source.filled and touched.isdisjoint(schema.names):
         return schema

@@ -1,4 +1,4 @@
-"""A view's pieces of several datasets as one dataset with one row per piece: what the compiler takes."""
+"""A view's slices of several datasets as one dataset with a row per slice: the input of the compiler."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from roboreel.format.feature import Feature
 from roboreel.format.inventory import CameraFacts, Inventory, StreamFacts
 from roboreel.format.model import EPISODE, LENGTH, Model
 from roboreel.format.parse import Problems
-from roboreel.plan.carried import lost_of_declarations, merged_info, with_provenance
+from roboreel.plan.carried import lost_declarations, merged_info, with_provenance
 from roboreel.plan.merge_names import adapted, by_own_names, slice_table
 from roboreel.plan.merge_tasks import MergedTasks, merged_tasks
 from roboreel.plan.plan import PlanSource, source_prefix
@@ -27,39 +27,40 @@ from roboreel.types import Bools, Int64
 
 _NO_STREAM = -1
 PART = -1
-"""As the declared length of an episode of which not all rows are taken, each once."""
+"""The declared length of an episode that is not used whole, each row once."""
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MergedSources:
-    """One model and one inventory for all pieces of a view; arrays are aligned with `model.episodes`."""
+    """One model and one inventory for all slices of a view; arrays are aligned with `model.episodes`."""
 
     view: View = field(repr=False)
     model: Model = field(repr=False)
-    """The documents of the first source, with a row for each piece. `episode_index` is its source's own."""
+    """The first source's documents, with a row per slice. `episode_index` is the number in its source."""
     inventory: Inventory = field(repr=False)
     rows: Int64 = field(repr=False)
-    """Rows of `model.episodes` that are to be written, in order."""
+    """Rows of `model.episodes` to write, in order."""
     source: Int64 = field(repr=False)
-    """(pieces,) number of the dataset."""
+    """(slices,) number of the dataset."""
     row_range: Int64 = field(repr=False)
-    """(pieces,) rows of the input that a piece spans: other than it has where the frame rate changes."""
+    """(slices,) input rows that a slice spans; differs from `inventory.rows` if the frame rate changes."""
     declared: Int64 = field(repr=False)
-    """(pieces,) frames of the episode by its documents; `PART` where it is not taken as a whole."""
+    """(slices,) frames of the episode by its documents; `PART` if the slice is not the whole episode."""
     first_supplied: Int64 = field(repr=False)
-    """(pieces,) where the values of its stretch begin in `supplied`."""
+    """(slices,) first row of the slice's values in `supplied`."""
     supplied: pa.Table | None = field(repr=False)
+    """Values of columns that no file has."""
     tasks: MergedTasks = field(repr=False)
     sources: tuple[PlanSource, ...]
     own_columns: frozenset[int]
-    """Sources whose tables have the columns that they had, by the same names."""
+    """Sources whose table schemas are unchanged."""
     step: Fraction
-    """Frames of the input from one of the result to the next."""
+    """Input frames per frame of the result."""
     pooled_std: Sequence[Mapping[str, Sequence[float]]]
-    """(sources,) by camera, what `Inventory.pooled_std` says there."""
+    """(sources,) `Inventory.pooled_std` of each, by camera."""
     lost: Sequence[str]
-    """What of the sources' documents is not carried over."""
+    """A line for each part of the sources' documents that is not carried over."""
 
     @property
     def target(self) -> Target:
@@ -67,32 +68,33 @@ class MergedSources:
         return self.view.target
 
     def keep(self, rows: Int64) -> MergedSources:
-        """With some of these episodes."""
+        """The same with only some of the episodes to write."""
         return replace(self, rows=rows)
 
 
 def merge_sources(
     view: View, inventories: Sequence[Inventory], problems: Problems
 ) -> MergedSources:
-    """The pieces of a view as one dataset.
+    """The slices of a view as one dataset.
 
     Args:
         view: the view.
-        inventories: what the files of each of its sources hold, by the view's pieces of it.
-        problems: grows.
+        inventories: per source, the facts about its files, aligned with the view's slices of it.
+        problems: collects warnings and errors.
 
     Raises:
-        PlanError: values were supplied for other rows than the files hold.
+        PlanError: values were supplied for rows that the files don't have, or episode tables have columns of
+            types that no single type can hold.
     """
     positions = [np.flatnonzero(view.slices.source == n) for n in range(len(view.sources))]
-    place = np.argsort(np.concatenate(positions), kind="stable")
+    order = np.argsort(np.concatenate(positions), kind="stable")
     step = Fraction(1) if view.fps is None else view.model.info.fps / view.fps
     tasks = merged_tasks(view, inventories, problems)
     named = [by_own_names(view, number, inventory) for number, inventory in enumerate(inventories)]
     own = dict.fromkeys(n for source in view.sources for n in source.model.extra_columns)
     tables = alike([slice_table(view, n, at) for n, at in enumerate(positions)], own)
-    row_range = np.concatenate([inventory.rows for inventory in inventories])[place]
-    inventory = _joined(named, positions, place, tasks)
+    row_range = np.concatenate([inventory.rows for inventory in inventories])[order]
+    inventory = _joined(named, positions, order, tasks)
     if step != 1:
         rows = np.array([taken_count(n, step) for n in row_range.tolist()], dtype=np.int64)
         none = np.full_like(rows, -1)
@@ -107,13 +109,13 @@ def merge_sources(
     lost: list[str] = []
     return MergedSources(
         view=view,
-        model=_model(view, _concatenated(tables).take(pa.array(place)), lost),
+        model=_model(view, _concatenated(tables).take(pa.array(order)), lost),
         inventory=inventory,
         rows=np.arange(len(view.slices), dtype=np.int64),
         source=view.slices.source,
         row_range=row_range,
-        declared=np.where(_whole(view, step), np.concatenate(declared)[place], PART),
-        first_supplied=np.concatenate(first)[place],
+        declared=np.where(_whole(view, step), np.concatenate(declared)[order], PART),
+        first_supplied=np.concatenate(first)[order],
         supplied=supplied,
         tasks=tasks,
         sources=(
@@ -134,17 +136,13 @@ def merge_sources(
 
 
 def _whole(view: View, step: Fraction) -> Bools:
-    """(pieces,) True where every row of an episode is taken once: its statistics hold."""
+    """(slices,) True where a slice has every row of its episode once, so that stored statistics apply."""
     slices = view.slices
     return np.asarray((slices.start == 0) & (slices.stop == END) & (step == 1))
 
 
 def _concatenated(tables: Sequence[pa.Table]) -> pa.Table:
-    """The tables of pieces as one; numbers of different widths are widened.
-
-    Raises:
-        PlanError: a column has types that no one type can hold.
-    """
+    """The tables of slices as one; numbers of different widths are widened."""
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -163,20 +161,20 @@ def _plan_source(source: Source) -> PlanSource:
 
 
 def _model(view: View, episodes: pa.Table, lost: list[str]) -> Model:
-    """The first source's documents with what all of them have in common."""
+    """The first source's documents with the features, extra columns, files and problems of all sources."""
     features: dict[str, Feature] = {}
     for source in reversed(view.sources):
         features |= source.model.info.features
     ordered = dict.fromkeys(n for source in view.sources for n in source.model.info.features)
     first = view.sources[0].model
-    merged, mismatch = merged_info(view)
-    lost += [*mismatch, *lost_of_declarations(view)]
+    merged, lost_keys = merged_info(view)
+    lost += [*lost_keys, *lost_declarations(view)]
     info = replace(merged, features={name: features[name] for name in ordered})
     extra: dict[str, None] = dict.fromkeys(
         name for source in view.sources for name in source.model.extra_columns
     )
-    episodes, made = with_provenance(view, episodes)
-    extra |= dict.fromkeys(made)
+    episodes, provenance = with_provenance(view, episodes)
+    extra |= dict.fromkeys(provenance)
     prefixes = [source_prefix(n, view.roots) for n in range(len(view.sources))]
     files: dict[str, str] = {}
     others: list[str] = []
@@ -195,34 +193,34 @@ def _model(view: View, episodes: pa.Table, lost: list[str]) -> Model:
         extra_files=tuple(files.values()),
         other_files=tuple(others),
         hidden_files=tuple(hidden),
-        problems=_of_sources(view, [source.model.problems for source in view.sources]),
+        problems=_problems_of_sources(view),
     )
 
 
-def _of_sources(view: View, found: Sequence[Sequence[Problem]]) -> tuple[Problem, ...]:
-    """Problems of all sources, but for those of episodes that are not taken."""
+def _problems_of_sources(view: View) -> tuple[Problem, ...]:
+    """Problems of all sources, without those of episodes and columns that the view does not have."""
     kept: list[Problem] = []
-    for number, (source, problems) in enumerate(zip(view.sources, found, strict=True)):
-        here = view.slices.row[view.slices.source == number]
+    for number, source in enumerate(view.sources):
+        rows = view.slices.row[view.slices.source == number]
         prefix = source_prefix(number, view.roots)
-        problems = [p for p in problems if p.column not in source.removed]
-        if len(here) == len(source.model.episodes) and not prefix:
+        problems = [p for p in source.model.problems if p.column not in source.removed]
+        if len(rows) == len(source.model.episodes) and not prefix:
             kept += problems
             continue
-        taken = set(source.model.episodes[EPISODE].to_numpy()[here].tolist())
+        used = set(source.model.episodes[EPISODE].to_numpy()[rows].tolist())
         kept += [
             replace(problem, path=prefix + problem.path) if problem.path else problem
             for problem in problems
-            if problem.episode is None or problem.episode in taken
+            if problem.episode is None or problem.episode in used
         ]
     return tuple(kept)
 
 
 def _joined(
-    parts: Sequence[Inventory], positions: Sequence[Int64], place: Int64, tasks: MergedTasks
+    parts: Sequence[Inventory], positions: Sequence[Int64], order: Int64, tasks: MergedTasks
 ) -> Inventory:
-    """One inventory of all pieces, in their order."""
-    if len(parts) == 1 and np.array_equal(place, np.arange(len(place))):
+    """One inventory of all slices, in their order."""
+    if len(parts) == 1 and np.array_equal(order, np.arange(len(order))):
         return replace(parts[0], tasks=tasks.strings, tasks_of_episodes=tasks.of_slices)
 
     def merged(mappings: Iterable[Mapping[str, _T]]) -> dict[str, _T]:
@@ -245,35 +243,35 @@ def _joined(
         none = [np.zeros(length, dtype=np.bool_) for length in lengths]
         names = dict.fromkeys(name for mapping in found for name in mapping)
         pairs = list(zip(found, none, strict=True))
-        return {n: np.concatenate([own.get(n, no) for own, no in pairs])[place] for n in names}
+        return {n: np.concatenate([own.get(n, no) for own, no in pairs])[order] for n in names}
 
     return replace(
         parts[0],
         files=merged(part.files for part in parts),
         schemas=merged(part.schemas for part in parts),
         relaid=frozenset().union(*(part.relaid for part in parts)),
-        rows=np.concatenate([part.rows for part in parts])[place],
-        row_start=np.concatenate([part.row_start for part in parts])[place],
-        timestamp_error_s=np.concatenate([part.timestamp_error_s for part in parts])[place],
-        cameras={name: _camera(parts, name, numbers, place) for name in cameras},
+        rows=np.concatenate([part.rows for part in parts])[order],
+        row_start=np.concatenate([part.row_start for part in parts])[order],
+        timestamp_error_s=np.concatenate([part.timestamp_error_s for part in parts])[order],
+        cameras={name: _camera(parts, name, numbers, order) for name in cameras},
         streams=tuple(streams),
         shapes=merged(part.shapes for part in reversed(parts)),
         tasks=tasks.strings,
         tasks_of_episodes=tasks.of_slices,
-        tasks_of_rows=[rows_tasks[at] for at in place.tolist()],
-        first_index=np.concatenate([part.first_index for part in parts])[place],
+        tasks_of_rows=[rows_tasks[at] for at in order.tolist()],
+        first_index=np.concatenate([part.first_index for part in parts])[order],
         table_rows=merged(part.table_rows for part in parts),
         tidy_videos=merged(part.tidy_videos for part in parts),
         with_stats=by_episode([part.with_stats for part in parts]),
         overcounted=by_episode([part.overcounted for part in parts]),
         impossible_std=by_episode([part.impossible_std for part in parts]),
-        stats_dims=_fewest(part.stats_dims for part in parts),
+        stats_dims=_fewest_dims(part.stats_dims for part in parts),
         broken=dict(sorted(broken.items())),
         problems=tuple(problem for part in parts for problem in part.problems),
     )
 
 
-def _fewest(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+def _fewest_dims(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     found: dict[str, int] = {}
     for part in parts:
         for name, dims in part.items():
@@ -282,7 +280,7 @@ def _fewest(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _streams(parts: Sequence[Inventory]) -> tuple[list[StreamFacts], list[Int64]]:
-    """All kinds of streams, and the new number of each by its own inventory's."""
+    """All kinds of streams, and per inventory the new number of each of its streams."""
     streams: list[StreamFacts] = []
     entries: dict[object, int] = {}
     numbers: list[Int64] = []
@@ -298,7 +296,7 @@ def _streams(parts: Sequence[Inventory]) -> tuple[list[StreamFacts], list[Int64]
 
 
 def _camera(
-    parts: Sequence[Inventory], name: str, numbers: Sequence[Int64], place: Int64
+    parts: Sequence[Inventory], name: str, numbers: Sequence[Int64], order: Int64
 ) -> CameraFacts:
     columns: dict[str, list[Int64]] = {}
     for part, new in zip(parts, numbers, strict=True):
@@ -311,14 +309,14 @@ def _camera(
                 found = getattr(facts, column)
                 found = new[found] if column == "stream" else found
             columns.setdefault(column, []).append(found)
-    joined = {column: np.concatenate(found)[place] for column, found in columns.items()}
+    joined = {column: np.concatenate(found)[order] for column, found in columns.items()}
     return CameraFacts(**joined)
 
 
 def _supplied(
     view: View, inventories: Sequence[Inventory], positions: Sequence[Int64]
 ) -> tuple[pa.Table | None, list[Int64]]:
-    """The columns that no file has, and where the values of each piece begin in them."""
+    """The columns that no file has, and per source the first row of each slice in them."""
     firsts: list[Int64] = []
     tables: list[pa.Table] = []
     before = 0
@@ -336,7 +334,7 @@ def _supplied(
 
 
 def _require_rows(source: Source, inventory: Inventory, row: Int64, start: Int64) -> None:
-    """Refuse values that were counted by documents which their files contradict."""
+    """Raise `PlanError` if the user supplied values by lengths in documents that the files contradict."""
     declared = source.model.episodes[LENGTH].to_numpy()[row]
     numbers = source.model.episodes[EPISODE].to_numpy()[row]
     problems = [

@@ -1,4 +1,4 @@
-"""The task list of a result: what its rows need, and how their indexes change."""
+"""The task list of a result, and how the task indexes of rows change."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ _Keys: TypeAlias = tuple[dict[tuple[Retask, ...], set[int]], list[tuple[Retask, 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MergedTasks:
-    """Tasks of the pieces of a view; arrays are aligned with the pieces."""
+    """Tasks of the slices of a view; arrays are aligned with the slices."""
 
     strings: Mapping[int, str]
-    """The result's list: text by index."""
+    """The result's task list: text by index."""
     of_slices: Sequence[Sequence[str]]
-    """(pieces,) texts of each."""
+    """(slices,) task texts of each."""
     maps: tuple[Mapping[int, int], ...]
-    """New index by old one; empty where they stay."""
+    """New index by old index; empty if indexes don't change."""
     map_of_slice: Int64
-    """(pieces,) which of the maps is that of its rows."""
-    left_out: Sequence[str] = ()
-    """Texts of the sources' lists that no piece has."""
+    """(slices,) position in `maps` of the map for the slice's rows."""
+    unused: Sequence[str] = ()
+    """Texts in the sources' lists that no slice has."""
 
 
 def merged_tasks(view: View, inventories: Sequence[Inventory], problems: Problems) -> MergedTasks:
     """The tasks of a view.
 
-    A whole dataset keeps its list, which v3.0 needs to count from 0. An edited view has the tasks that its
-    rows or episodes name, in the order of the sources' lists.
+    A whole dataset keeps its list; for v3.0 its indexes are renumbered 0, 1, 2, … An edited view has the
+    tasks that its rows or episodes name, in the order of the sources' lists.
 
     Args:
         view: the view.
-        inventories: of each source, by the view's pieces of it.
-        problems: grows.
+        inventories: per source, aligned with the view's slices of it.
+        problems: collects warnings.
     """
     rows_of_source = [np.flatnonzero(view.slices.source == n) for n in range(len(view.sources))]
     of_slices: list[list[str]] = [[] for _ in range(len(view.slices))]
@@ -59,16 +59,16 @@ def merged_tasks(view: View, inventories: Sequence[Inventory], problems: Problem
         for old, text in inventory.tasks.items():
             for chain, indexes in used.items():
                 if old in indexes:
-                    for told in retold([text], chain):
-                        new.setdefault(told, len(new))
+                    for renamed in retold([text], chain):
+                        new.setdefault(renamed, len(new))
     maps: dict[tuple[tuple[int, int], ...], int] = {(): 0}
     map_of_slice = np.zeros(len(view.slices), dtype=np.int64)
     for positions, inventory, (used, chains) in zip(rows_of_source, inventories, keys, strict=True):
         number: dict[tuple[Retask, ...], int] = {}
         for chain, indexes in used.items():
             renumbered = {i: new[retold([inventory.tasks[i]], chain)[0]] for i in sorted(indexes)}
-            stays = all(old == now for old, now in renumbered.items())
-            number[chain] = maps.setdefault(() if stays else tuple(renumbered.items()), len(maps))
+            same = all(old == now for old, now in renumbered.items())
+            number[chain] = maps.setdefault(() if same else tuple(renumbered.items()), len(maps))
         for at, chain in zip(positions.tolist(), chains, strict=True):
             map_of_slice[at] = number.get(chain, 0)
     by_index = {index: text for text, index in new.items()}
@@ -79,18 +79,18 @@ def merged_tasks(view: View, inventories: Sequence[Inventory], problems: Problem
 def _unused(
     inventories: Sequence[Inventory], keys: Sequence[_Keys], listed: Collection[str]
 ) -> list[str]:
-    """Texts that no piece of their source has: not those that were given another text."""
+    """Texts that no slice of their source has; a task that was renamed is not among them."""
     known: dict[str, None] = {}
-    had: set[str] = set()
+    used_texts: set[str] = set()
     for inventory, (used, _) in zip(inventories, keys, strict=True):
         indexes = set[int]().union(*used.values())
-        had |= {inventory.tasks[index] for index in indexes}
+        used_texts |= {inventory.tasks[index] for index in indexes}
         known |= dict.fromkeys(inventory.tasks.values())
-    return [text for text in known if text not in listed and text not in had]
+    return [text for text in known if text not in listed and text not in used_texts]
 
 
 def _keys(view: View, positions: Int64, inventory: Inventory) -> _Keys:
-    """The old indexes that pieces use, by what changes their texts; and that of each piece."""
+    """Old task indexes by chain of task changes, and each slice's chain."""
     index_of = {text: index for index, text in reversed(list(inventory.tasks.items()))}
     chains = [view.slices.retasked[at] for at in positions.tolist()]
     used: dict[tuple[Retask, ...], set[int]] = {}
@@ -100,7 +100,7 @@ def _keys(view: View, positions: Int64, inventory: Inventory) -> _Keys:
         map(tuple, inventory.tasks_of_episodes),
         strict=True,
     )
-    for chain, indexes, strings in dict.fromkeys(every):  # most are of the same few
+    for chain, indexes, strings in dict.fromkeys(every):  # few are distinct
         known = used.setdefault(chain, set())
         known.update(index for index in indexes if index in inventory.tasks)
         known.update(index_of[text] for text in strings if text in index_of)
@@ -110,7 +110,7 @@ def _keys(view: View, positions: Int64, inventory: Inventory) -> _Keys:
 def _whole(
     view: View, inventory: Inventory, of_slices: list[list[str]], problems: Problems
 ) -> MergedTasks:
-    """The list of a dataset that is only written as another version."""
+    """The task list of a whole dataset that is written as another version."""
     tasks = dict(inventory.tasks)
     none = np.zeros(len(view.slices), dtype=np.int64)
     dense = list(tasks) == list(range(len(tasks)))

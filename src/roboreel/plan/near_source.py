@@ -1,8 +1,8 @@
-"""How to encode a camera again where nobody says how: near the quality and rate of its videos.
+"""Default settings for re-encoding a camera: near the quality and bit rate of its videos.
 
 The rule was measured by encoding recordings of five cameras with x264, x265, SVT-AV1 and MPEG-4 at several
-qualities, and encoding what they decode to again. At the source's own CRF and keyframe distance the result
-has its rate; so a CRF in `info.json` is taken. Otherwise the CRF follows the source's bits per pixel.
+qualities, and re-encoding the decoded result. At the source's own CRF and keyframe distance the result has
+the source's bit rate, so a CRF in `info.json` is used. Otherwise the CRF follows the source's bits per pixel.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from roboreel.plan.merge_sources import MergedSources
 from roboreel.types import Json
 
 ENCODED = ("h264", "hevc", "av1")
-"""Codecs that are encoded again as what they are."""
+"""Codecs that keep their codec."""
 _MOST_GOP = 30
-"""Frames from keyframe to keyframe, at most: longer GOPs save little, and random access decodes them."""
+"""Largest keyframe distance in frames: longer GOPs save little, and random access must decode them."""
 _KEYFRAME_COST = 11
-"""Frames' worth of bits that a keyframe takes more than another frame, with CRF encoders."""
+"""Extra bits of a keyframe with CRF encoders, in units of another frame's bits."""
 _CRF_PER_OCTAVE = 3
-"""Steps of CRF for twice the bits per pixel. Quality alone would take 6 and more, but scenes differ too."""
+"""CRF steps for a doubling of bits per pixel. Quality alone would need 6 or more, but scenes differ too."""
 _MOST_CRF = 51
 _OTHER_BITS = 0.07
 _USUAL_BITS = {"h264": 0.07, "mpeg4": 0.07, "hevc": 0.03, "vp9": 0.03, "av1": 0.02}
-"""Bits per pixel of a frame that is no keyframe, in videos of usual quality, by codec."""
+"""Bits per pixel of a frame other than a keyframe, in videos of usual quality, by codec."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Usual:
-    """How a codec is encoded at usual quality."""
+    """Settings of a codec at usual quality."""
 
     crf: float
     best: int
     worst: int
     encoder: str
     preset: int | str
-    """The fastest that costs less than half a decibel, or a decibel for SVT-AV1."""
+    """The fastest preset that costs less than 0.5 dB (1 dB for SVT-AV1)."""
     crf_per_slower: float = 0
-    """What a CRF must rise by for half as many frames a second, for frames of the same quality."""
+    """What to add to a CRF at half the frame rate to keep the quality of frames."""
 
 
 _MEASURED_FPS = 30
 _SLOWER = 6 * (1 - 0.6)
-"""x264 and x265 give a frame more bits the longer it is shown: their quantizer doubles every 6 steps, and
-falls by the duration to the power of 1 - `qcomp`, which is 0.6."""
+"""x264 and x265 give a frame more bits the longer it is shown: the quantizer doubles every 6 steps, and is
+divided by the duration to the power of 1 - `qcomp`, with `qcomp` = 0.6."""
 _USUAL = {
     "h264": _Usual(
         crf=22.5, best=17, worst=28, encoder="libx264", preset="veryfast", crf_per_slower=_SLOWER
@@ -62,45 +62,47 @@ _USUAL = {
     "av1": _Usual(crf=30, best=22, worst=36, encoder="libsvtav1", preset=10),
 }
 _NO_B_FRAMES: Mapping[str, str | int | float] = {"x265-params": "bframes=0"}
-"""x265 leaves the decode times of clips shorter than its delay to chance."""
+"""x265 writes arbitrary decode times for clips shorter than its delay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRate:
-    """What is known of a camera's videos of one codec."""
+    """Measured facts about a camera's videos of one codec."""
 
     codec: str
     """Its name: `h264`, `hevc`, `av1`, `mpeg4`, …"""
     bits_per_pixel: float
     fps: Fraction
     gop: float
-    """Frames from keyframe to keyframe, on average."""
+    """Average keyframe distance in frames."""
     crf: float | None = None
-    """The CRF that `info.json` states of it."""
+    """The CRF in `info.json`."""
 
 
-def near_encodings(view: MergedSources, inventory: Inventory, camera: str) -> dict[str, Encoding]:
-    """How to encode each kind of a camera's videos again, by the four characters of its sample entry.
+def near_encodings(merged: MergedSources, inventory: Inventory, camera: str) -> dict[str, Encoding]:
+    """Settings to re-encode each kind of a camera's videos, by the four characters of its sample entry.
 
-    Kinds that have no encoder here are left out, unless the target names one.
+    Kinds without an encoder here are left out, unless the target names one.
     """
     found = {}
-    for entry, rate in source_rates(view, inventory, camera).items():
-        encoding = near_source(rate, view.target.reencoding, view.view.fps or rate.fps)
+    for entry, rate in _source_rates(merged, inventory, camera).items():
+        encoding = near_source(rate, merged.target.reencoding, merged.view.fps or rate.fps)
         if encoding is not None:
             found[entry] = encoding
     return found
 
 
-def source_rates(view: MergedSources, inventory: Inventory, camera: str) -> dict[str, SourceRate]:
-    """What is known of a camera's videos, by the four characters of their sample entries."""
+def _source_rates(
+    merged: MergedSources, inventory: Inventory, camera: str
+) -> dict[str, SourceRate]:
+    """Facts about a camera's videos, by the four characters of their sample entries."""
     facts = inventory.cameras[camera]
-    declared = view.model.info.features[camera].video_facts
-    streams = facts.stream[view.rows]
+    declared = merged.model.info.features[camera].video_facts
+    streams = facts.stream[merged.rows]
     rates = {}
     for code in _codes(inventory, sorted(set(streams.tolist()) - {-1})):
         kinds = [n for n, stream in enumerate(inventory.streams) if stream.codec == code]
-        rows = view.rows[np.isin(streams, kinds)]
+        rows = merged.rows[np.isin(streams, kinds)]
         sizes = {n: inventory.streams[n].width * inventory.streams[n].height for n in kinds}
         packets = facts.packets[rows]
         pixels = sum(
@@ -109,7 +111,7 @@ def source_rates(view: MergedSources, inventory: Inventory, camera: str) -> dict
         )
         rates[code] = SourceRate(
             codec=codec_name(code),
-            fps=view.model.info.fps,
+            fps=merged.model.info.fps,
             bits_per_pixel=8 * int(facts.size_bytes[rows].sum()) / max(pixels, 1),
             gop=int(packets.sum()) / max(int(facts.keyframes[rows].sum()), 1),
             crf=_declared_crf(declared, code),
@@ -118,9 +120,9 @@ def source_rates(view: MergedSources, inventory: Inventory, camera: str) -> dict
 
 
 def near_source(rate: SourceRate, asked: Reencoding, fps: Fraction) -> Encoding | None:
-    """How to encode a video again at a frame rate: as asked, else near its quality and rate.
+    """Settings to re-encode a video at a frame rate: as asked, else near its quality and bit rate.
 
-    None where its codec has no encoder here, and none is asked for.
+    None if its codec has no encoder here, and the user names none.
     """
     vcodec = asked.vcodec or (rate.codec if rate.codec in ENCODED else None)
     if vcodec is None:
@@ -151,12 +153,12 @@ def _crf(rate: SourceRate, codec: str, usual: _Usual, fps: Fraction) -> float:
 
 
 def _slower(usual: _Usual, times: Fraction) -> float:
-    """What to add to a CRF where there are so many times fewer frames a second."""
+    """What to add to a CRF if the frame rate is `times` lower."""
     return round(usual.crf_per_slower * math.log2(times), 1)
 
 
 def _declared_crf(declared: Mapping[str, Json], code: str) -> float | None:
-    """The CRF that a camera's declaration states, where it speaks of this codec."""
+    """The CRF that a camera's declaration states for this codec, else None."""
     crf, codec = declared.get("video.crf"), declared.get("video.codec")
     number = isinstance(crf, (int, float)) and not isinstance(crf, bool) and 0 <= crf <= 63
     if not number or not isinstance(codec, str) or same_codec(codec) != codec_name(code):

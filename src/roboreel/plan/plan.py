@@ -1,8 +1,7 @@
-"""A plan: what lands where, as data. The vocabulary that compiler and executors share.
+"""A plan: what is read and written, as data. The compiler makes it, and executors run it.
 
-An op names a range of the result's episodes. What it reads for them stands in `Plan.inputs`, what it writes
-in `Plan.model.episodes`: two tables with one row per episode, so that an op stays small however many
-episodes it covers.
+An op names a range of the result's episodes. `Plan.inputs` has what it reads for them, `Plan.model.episodes`
+what it writes: two tables with one row per episode, so an op stays small however many episodes it covers.
 """
 
 from __future__ import annotations
@@ -28,27 +27,27 @@ TASK_MAP, FIRST_SUPPLIED = "task_map", "first_supplied"
 
 
 def source_prefix(number: int, sources: int) -> str:
-    """How names of input files of a dataset begin, where a plan reads that many."""
+    """The prefix of the input files of dataset `number`; empty if a plan reads only one."""
     return f"@{number}/" if sources > 1 else ""
 
 
 def input_video(camera: str) -> str:
-    """Column of `Plan.inputs`: the file that holds an episode's frames."""
+    """Column of `Plan.inputs`: the file with an episode's frames."""
     return f"{camera}/path"
 
 
 def input_frame(camera: str) -> str:
-    """Column of `Plan.inputs`: the first of them in that file."""
+    """Column of `Plan.inputs`: the episode's first frame in that file."""
     return f"{camera}/frame_start"
 
 
 def input_packets(camera: str) -> str:
-    """Column of `Plan.inputs`: packets that are copied for this episode and not for one before."""
+    """Column of `Plan.inputs`: packets copied for this episode that are not copied for an earlier one."""
     return f"{camera}/packets"
 
 
 def input_joined(camera: str) -> str:
-    """Column of `Plan.inputs`: True where the frames go on from the episode before, in one run."""
+    """Column of `Plan.inputs`: True where the frames directly follow those of the previous episode."""
     return f"{camera}/joined"
 
 
@@ -65,7 +64,7 @@ class EpisodeRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteTables:
-    """Writes the table files of some episodes: index columns anew, the others untouched."""
+    """Writes the table files of some episodes: new index columns, the others untouched."""
 
     kind: ClassVar[str] = "write_tables"
     episodes: EpisodeRange
@@ -107,40 +106,40 @@ class CopyVideos:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodeVideo:
-    """Writes video files of one camera by encoding pictures: those of a video, decoded, or of a table."""
+    """Writes video files of one camera by encoding decoded frames of a video, or images of a table."""
 
     kind: ClassVar[str] = "encode_video"
     camera: str
     episodes: EpisodeRange
     files: int = 1
     encoder: Mapping[str, str]
-    """`codec`, `pix_fmt` (without it that of the input), and the encoder's own options."""
+    """`codec`, `pix_fmt` (default: the input's), and the encoder's own options."""
     size: tuple[int, int] | None = None
     """(width, height) in pixels to scale to."""
     from_tables: bool = False
-    """True where the pictures are those of a column of the tables."""
+    """True: encode the images in a column of the tables."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureCamera:
-    """Computes the statistics of one camera in some episodes, from a sample of their pictures."""
+    """Computes the statistics of one camera in some episodes, from all or a sample of their frames."""
 
     kind: ClassVar[str] = "measure_camera"
     camera: str
     episodes: EpisodeRange
     from_tables: bool = False
-    """True where the pictures are those of a column of the tables."""
+    """True: measure the images in a column of the tables."""
     every_frame: bool = False
-    """True: all pictures are taken. False: a sample."""
+    """True: use all frames. False: a sample."""
     every_pixel: bool = False
-    """True: all pixels of them count. False: large pictures are thinned."""
+    """True: use all pixels. False: subsample large frames."""
     depth: DepthScale | None = None
-    """Of a depth camera, what the codes of its video stand for; pictures in tables hold depths."""
+    """The scale of a depth video's codes; images in tables hold depths."""
     as_rgb: bool = False
-    """True: grey ones of 8 bits count as three channels. False: as they are stored."""
+    """True: 8-bit grey frames count as three channels. False: as stored."""
     backend: str = "pyav"
-    """What decodes them, where they are a video's."""
+    """The video decoder."""
     reason: str
 
 
@@ -151,7 +150,7 @@ class CopyFile:
     kind: ClassVar[str] = "copy_file"
     path: str
     source: str
-    """Its name in the input; where there are several datasets, that of its root first."""
+    """The file's name in the input, with `source_prefix` of its dataset."""
     reason: str
 
 
@@ -162,52 +161,52 @@ Op: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableProgram:
-    """How the rows of an episode become rows of the result; the same for all episodes."""
+    """How input rows of an episode become rows of the result; the same for all episodes."""
 
     schema_ipc: bytes = field(repr=False)
     """Columns of the result in order, with metadata, in Arrow's IPC form: pickled schemas lose the names
     of list items, and tables written in another process would differ in their bytes."""
     fps: Fraction
     regular_timestamps: bool
-    """True: `timestamp` becomes k / fps. False: it is copied where there is one."""
+    """True: `timestamp` becomes k / fps. False: it is copied if it exists."""
     source_timestamp: str | None
-    """Column that takes the timestamps as they were."""
+    """Column that keeps the recorded timestamps."""
     step: Fraction
-    """Row *k* of the result is row `round_half_down(k * step)` of the input's stretch; 1 takes every row."""
+    """Row *k* of an episode is row `round_half_down(k * step)` of its input rows; 1 uses every row."""
     task_maps: tuple[Mapping[int, int], ...]
-    """New task index by old one; empty where they stay. An episode's is at its `TASK_MAP`."""
+    """New task index by old one; empty if none changes. `TASK_MAP` has the position of an episode's map."""
     measured: tuple[str, ...]
-    """Columns of which statistics are computed while the rows are in memory."""
+    """Columns whose statistics are computed while the rows are in memory."""
     measurable: tuple[str, ...]
-    """Columns of which they can be: all are measured in episodes that are a part of the source's, or none."""
+    """Columns that can be measured: an episode that is only part of its source's has all of them measured."""
     per_last_axis: tuple[str, ...]
-    """Of these, matrices that are measured per column of their last axis, as the stored statistics are."""
+    """Matrix columns that are measured per column of their last axis, as their stored statistics are."""
     filled: tuple[str, ...]
-    """Columns that are zeros where the input does not have them."""
+    """Columns that are filled with zeros where the input does not have them."""
     masks: Mapping[str, str]
-    """By column, another that is True where the input has values."""
+    """By column, the column that is True where the input has values."""
     shapes: Mapping[str, tuple[int, ...]]
-    """Lengths of the lists in these columns, by column."""
+    """Lengths of the lists in filled and masked columns."""
     decoded: tuple[str, ...]
-    """Columns whose pictures are those of a camera's video, decoded."""
+    """Columns of images that are decoded from a camera's video."""
     images: tuple[str, ...]
-    """Columns that hold encoded pictures."""
+    """Columns of encoded images."""
     depths: tuple[str, ...]
-    """Of these, those whose pictures are of depths."""
+    """Depth cameras."""
     quantiles: tuple[float, ...]
-    """Those that statistics include, from 0 to 1, ascending."""
+    """Quantiles in the statistics, from 0 to 1, ascending."""
     histogram_quantiles: bool = False
-    """True: quantiles are read off histograms, as lerobot does. False: numpy's linear ones."""
+    """True: compute quantiles from histograms, as lerobot does. False: interpolate, as numpy does."""
     every_frame: bool = False
-    """True: all pictures of a measured column count. False: a sample."""
+    """True: measure all images of a column. False: a sample."""
     every_pixel: bool = False
-    """True: all pixels of them count. False: large pictures are thinned."""
+    """True: use all pixels. False: subsample large images."""
     as_rgb: bool = False
-    """True: grey ones of 8 bits count as three channels. False: as they are stored."""
+    """True: 8-bit grey images count as three channels. False: as stored."""
 
     @property
     def counts_pixels(self) -> bool:
-        """True where the quantiles of all episodes together are taken from counts of all their pixels."""
+        """True if quantiles of the whole dataset are computed from counts of all pixels."""
         return bool(self.quantiles) and not self.histogram_quantiles
 
     @property
@@ -218,34 +217,33 @@ class TableProgram:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelativeProgram:
-    """How actions are described relative to the state in which a chunk of them begins."""
+    """Statistics of actions relative to the state at the beginning of their chunk."""
 
     chunk: int
-    """Frames of a chunk."""
+    """Frames per chunk."""
     relative: tuple[bool, ...]
-    """By component: False for those that stay as they are."""
+    """By component: False if it stays absolute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatsProgram:
-    """How the result's statistics come about."""
+    """How the result's statistics are made."""
 
     features: tuple[str, ...]
-    """Features that have statistics, in order; others are dropped with their feature."""
+    """Features with statistics, in order."""
     recomputed: tuple[str, ...] = ()
-    """Features of which the stored ones are not taken; over all episodes, the quantiles of those that are
-    numbers are of all rows."""
+    """Features whose stored statistics are ignored; numeric ones get exact quantiles of all rows."""
     relative: RelativeProgram | None = None
-    """How the action is described over all episodes, where that is asked for."""
+    """How the action's statistics of the whole dataset become relative, if the user asked for it."""
     pooled_std: tuple[Mapping[str, Sequence[float]], ...] = ()
-    """By number of a source and camera, the std per channel with which episodes are merged whose own is
-    impossible; () where there are none."""
+    """(sources,) by camera, the std per channel to use in a merge for episodes with an impossible one; () if
+    there are none."""
     write_global: bool
-    """True where the result has a document with the statistics of the whole dataset."""
+    """True if the result has a document with the statistics of the whole dataset."""
     reconcile_global: bool = False
-    """True where the result has all rows of one dataset, whose stored statistics of all of them hold."""
+    """True if the result has all rows of one dataset, so that its stored global statistics still apply."""
     compare_global: bool
-    """True where the source's global statistics are to be compared with the computed ones."""
+    """True: compare the source's global statistics with the computed ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,17 +252,17 @@ class PlanSource:
 
     url: str
     follow_links: bool = False
-    """True where links out of it were followed, and are to be."""
+    """True: follow links that lead out of the dataset."""
     renamed: Mapping[str, str] = field(default_factory=dict)
-    """New name of a column or camera by the one that it has there."""
+    """New name of a column or camera by its name in the dataset."""
     is_dataset: bool = True
     """False for a folder of videos that are added."""
     removed: tuple[str, ...] = ()
-    """Columns and cameras that are left out, by their names there."""
+    """Columns and cameras that are left out, by their names in the dataset."""
     filled: tuple[str, ...] = ()
-    """Columns that it does not have or has shorter: its own statistics of them are of no use."""
+    """Columns that the dataset lacks or has shorter; its own statistics of them are not used."""
     supplied: tuple[str, ...] = ()
-    """Columns that none of its files has: they stand in `Plan.supplied`."""
+    """Columns that none of its files has: their values are in `Plan.supplied`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,21 +270,21 @@ class TrimmedEpisode:
     """An episode that loses frames at an end; frames are counted from 0, before any resampling."""
 
     source: str | None = None
-    """Path of its dataset, where a plan reads several."""
+    """Path of its dataset; None if a plan reads only one."""
     episode: int
     """Its number in that dataset."""
     frames: int
-    """Frames that it has there."""
+    """Its frames in that dataset."""
     start: int
-    """First frame that is kept."""
+    """First kept frame."""
     stop: int
-    """The frame after the last that is kept."""
+    """The frame after the last kept one."""
 
     def to_json(self) -> dict[str, Json]:
         """The episode as a JSON object; `keeps` is half-open."""
-        where = {} if self.source is None else {"source": self.source}
+        source = {} if self.source is None else {"source": self.source}
         return {
-            **where,
+            **source,
             "episode": self.episode,
             "frames": self.frames,
             "keeps": [self.start, self.stop],
@@ -294,7 +292,7 @@ class TrimmedEpisode:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Json]) -> TrimmedEpisode:
-        """The episode that `to_json` gave."""
+        """The episode that `to_json` described."""
         others = {name: value for name, value in document.items() if name != "keeps"}
         return cls(**others, start=document["keeps"][0], stop=document["keeps"][1])
 
@@ -306,55 +304,54 @@ class TrimmedEpisode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to do, all decided. The same plan is printed by a dry run and executed by a run."""
+    """What a run does, decided in full. A dry run prints the plan that a run executes."""
 
     sources: tuple[PlanSource, ...]
-    """Where there are several, names of input files begin with `source_prefix` of their number."""
+    """If there are several, names of input files begin with `source_prefix` of their number."""
     out: str | None = None
-    """Where the result is to appear."""
+    """Path of the result."""
     edits: bool = False
-    """True where the same plan, made of the result, would change it again."""
+    """True if running the same command on the result would change it again."""
     in_place: bool = False
-    """True where the source stands there, and is to make room."""
+    """True: the result replaces the source at `out`."""
     model: Model = field(repr=False)
-    """The result's documents, as they will be."""
+    """The result's documents."""
     inputs: pa.Table = field(repr=False)
-    """One row per episode of the result: where its rows and packets are read."""
+    """One row per episode of the result: the files and positions of its input rows and packets."""
     files: Mapping[str, FileFacts] = field(repr=False)
     """Size and stamp of each input file; an op checks them before it reads."""
     ops: tuple[Op, ...] = field(repr=False)
     table: TableProgram = field(repr=False)
     stats: StatsProgram = field(repr=False)
     supplied: pa.Table | None = field(default=None, repr=False)
-    """(rows of the result's inputs, …) columns that no file has: row *k* of an episode's stretch of the
-    input, at `FIRST_SUPPLIED` + *k*."""
+    """Columns that no file has: row *k* of an episode's input rows is row `FIRST_SUPPLIED` + *k*."""
     splits: Mapping[str, str]
     input_bytes: int
-    """Bytes that the ops read of tables and packets."""
+    """Bytes of tables and packets that the ops read."""
     problems: tuple[Problem, ...] = ()
-    """What is odd in the source, and how it is taken."""
+    """Warnings about the source, and how the result deals with them."""
     losses: tuple[str, ...] = ()
-    """What the target cannot hold."""
+    """Lines for what the result does not have of the source."""
     trimmed: tuple[TrimmedEpisode, ...] = ()
     """Episodes that lose frames at an end, in the order of the result."""
     skipped: tuple[Problem, ...] = ()
-    """Why episodes are left out, where that was asked for."""
+    """Why broken episodes are left out."""
     refused: str = ""
-    """Not empty where there will be no result: the episodes of `skipped` may not be left out. What the ops
-    measure of the others is kept, for a run after these were mended."""
+    """Not empty if there will be no result, because the episodes of `skipped` may not be left out. The other
+    cameras are still measured, for a run after these episodes were repaired."""
 
     @property
     def decodes(self) -> bool:
-        """True where an op decodes pictures: what a damaged file does to a decoder, nobody knows."""
-        pictures = {*self.table.decoded, *(self.table.images if self.table.measured else ())}
-        return bool(pictures) or any(isinstance(op, EncodeVideo | MeasureCamera) for op in self.ops)
+        """True if an op decodes images or video, in which case a damaged file may crash a decoder."""
+        images = {*self.table.decoded, *(self.table.images if self.table.measured else ())}
+        return bool(images) or any(isinstance(op, EncodeVideo | MeasureCamera) for op in self.ops)
 
     @property
     def source(self) -> str:
-        """Where its datasets lie, in a line."""
+        """The URLs of the datasets, in one line."""
         return " + ".join(source.url for source in self.datasets)
 
     @property
     def datasets(self) -> tuple[PlanSource, ...]:
-        """The datasets that it reads: they come before folders of videos."""
+        """The datasets that the plan reads, without folders of videos."""
         return tuple(source for source in self.sources if source.is_dataset)

@@ -1,4 +1,4 @@
-"""Stored statistics that a known bug of a writer made wrong: what becomes of them, and how it is said."""
+"""Stored statistics that a writer's known bug made wrong: what the result has instead, and the warnings."""
 
 from __future__ import annotations
 
@@ -16,105 +16,111 @@ _IMPOSSIBLE = "std of {} episodes is impossible beside their other statistics"
 _OVERCOUNTED = "count of {} episodes is larger than their rows"
 
 
-def with_lost_stds_recomputed(view: MergedSources) -> MergedSources:
-    """The view that computes cameras again whose only possible std is in a document the target lacks.
+def with_lost_stds_recomputed(merged: MergedSources) -> MergedSources:
+    """The sources with more cameras to recompute: those whose only possible std is not in the target.
 
-    `stats.json` of v3.0 may have the right std where the episodes' are impossible; v2.1 has no such document.
+    A v3.0 `stats.json` may have the right std although those of episodes are impossible; v2.1 has no such
+    document.
     """
-    if view.target.version.has_global_stats:
-        return view
+    if merged.target.version.has_global_stats:
+        return merged
     lost = {
         name
-        for name, wrong in _wrong(view).items()
-        if name in view.inventory.cameras or view.model.info.features[name].dtype == "image"
-        if _pooled(view, name, wrong[view.rows]).any()
+        for name, wrong in _wrong(merged).items()
+        if name in merged.inventory.cameras or merged.model.info.features[name].dtype == "image"
+        if _pooled(merged, name, wrong[merged.rows]).any()
     }
     if not lost:
-        return view
-    return replace(view, view=replace(view.view, recomputed=view.view.recomputed | lost))
+        return merged
+    return replace(merged, view=replace(merged.view, recomputed=merged.view.recomputed | lost))
 
 
-def pooled_stds(view: MergedSources) -> tuple[Mapping[str, Sequence[float]], ...]:
-    """(sources,) by camera, the std to merge episodes with whose own is impossible; () without any."""
-    wrong = {name for name, rows in _wrong(view).items() if rows[view.rows].any()}
+def pooled_stds(merged: MergedSources) -> tuple[Mapping[str, Sequence[float]], ...]:
+    """(sources,) by camera, the std to use in a merge for episodes with an impossible one; () if none has."""
+    wrong = {name for name, rows in _wrong(merged).items() if rows[merged.rows].any()}
     found = tuple(
-        {name: std for name, std in source.items() if name in wrong} for source in view.pooled_std
+        {name: std for name, std in source.items() if name in wrong} for source in merged.pooled_std
     )
     return found if any(found) else ()
 
 
-def tell_wrong_stats(asked: frozenset[str], view: MergedSources) -> Iterator[Problem]:
-    """A warning for each camera whose stored statistics a known bug made wrong, with what becomes of them.
+def wrong_stats_warnings(asked: frozenset[str], merged: MergedSources) -> Iterator[Problem]:
+    """A warning for each camera with wrong stored statistics, and what the result has instead.
 
     Args:
         asked: features whose statistics the user wants recomputed.
-        view: what is written.
+        merged: what is written.
     """
     rules = {
-        "stats.camera-overflow": (view.inventory.impossible_std, _IMPOSSIBLE, WRAPPED, _action),
-        "stats.count": (view.inventory.overcounted, _OVERCOUNTED, PIXELS, _weighted),
+        "stats.camera-overflow": (
+            merged.inventory.impossible_std,
+            _IMPOSSIBLE,
+            WRAPPED,
+            _std_action,
+        ),
+        "stats.count": (merged.inventory.overcounted, _OVERCOUNTED, PIXELS, _count_action),
     }
     carried = {
-        (rule, name): rows[view.rows]
+        (rule, name): rows[merged.rows]
         for rule, found in rules.items()
         for name, rows in found[0].items()
-        if name not in asked and _is_camera(view, name) and rows[view.rows].any()
+        if name not in asked and _is_camera(merged, name) and rows[merged.rows].any()
     }
     advice = remedy(sorted({name for _, name in carried}))
     for (rule, name), here in carried.items():
         _, what, cause, action = rules[rule]
-        sources = view.source[view.rows[here]]
-        versions = {view.view.sources[n].model.info.version for n in sources.tolist()}
+        sources = merged.source[merged.rows[here]]
+        versions = {merged.view.sources[n].model.info.version for n in sources.tolist()}
         yield Problem(
             rule=rule,
             severity="warning",
             message=f"the stored {what.format(f'{int(here.sum())} of {len(here)}')}:"
             f" {cause.said(*versions)}",
             column=name,
-            action=action(view, name, here, advice),
+            action=action(merged, name, here, advice),
         )
 
 
-def _is_camera(view: MergedSources, name: str) -> bool:
-    features = view.model.info.features
+def _is_camera(merged: MergedSources, name: str) -> bool:
+    features = merged.model.info.features
     return name in features and features[name].is_camera
 
 
-def _weighted(view: MergedSources, name: str, _: Bools, advice: str) -> str:
-    if name in view.view.recomputed:
+def _count_action(merged: MergedSources, name: str, _: Bools, advice: str) -> str:
+    if name in merged.view.recomputed:
         return "computed from their frames"
     return f"kept as stored: such episodes outweigh others in a merge; {advice}"
 
 
-def _action(view: MergedSources, name: str, here: Bools, advice: str) -> str:
-    """What is done about the impossible std of a camera in some episodes, and what is left to do."""
-    if name in view.view.recomputed:
+def _std_action(merged: MergedSources, name: str, here: Bools, advice: str) -> str:
+    """What the result has instead of the impossible std of a camera in some episodes, and what to do."""
+    if name in merged.view.recomputed:
         return (
-            f"computed from their frames: 'stats.json' has a possible one, for which {view.target.version}"
+            f"computed from their frames: 'stats.json' has a possible one, for which {merged.target.version}"
             " has no place"
         )
-    if not view.target.version.has_global_stats:
+    if not merged.target.version.has_global_stats:
         return f"kept as stored; {advice}"
-    pooled = _pooled(view, name, here)
-    place = "kept as stored" if view.target.version.has_episode_stats else "not written"
+    pooled = _pooled(merged, name, here)
+    place = "kept as stored" if merged.target.version.has_episode_stats else "not written"
     if pooled[here].all():
         whole = f"they are {place}, the std of the whole dataset follows the possible one in 'stats.json'"
-        return whole if not view.target.version.has_episode_stats else f"{whole}; {advice}"
+        return whole if not merged.target.version.has_episode_stats else f"{whole}; {advice}"
     return f"they are {place}, and the std of the whole dataset is merged from them; {advice}"
 
 
-def _wrong(view: MergedSources) -> dict[str, Bools]:
-    """By camera of the result that is not recomputed, (pieces,) True where the std is impossible."""
-    features = view.model.info.features
+def _wrong(merged: MergedSources) -> dict[str, Bools]:
+    """By camera of the result that is not recomputed, (slices,) True where the std is impossible."""
+    features = merged.model.info.features
     return {
         name: rows
-        for name, rows in view.inventory.impossible_std.items()
+        for name, rows in merged.inventory.impossible_std.items()
         if name in features and features[name].is_camera
-        if name not in view.view.recomputed
+        if name not in merged.view.recomputed
     }
 
 
-def _pooled(view: MergedSources, name: str, here: Bools) -> Bools:
-    """(episodes,) True for episodes of `here` whose source has a possible std of all of its episodes."""
-    has = np.array([name in source for source in view.pooled_std], dtype=np.bool_)
-    return np.asarray(here & has[view.source[view.rows]])
+def _pooled(merged: MergedSources, name: str, here: Bools) -> Bools:
+    """(episodes,) True for episodes of `here` whose source has a possible std for the whole dataset."""
+    has = np.array([name in source for source in merged.pooled_std], dtype=np.bool_)
+    return np.asarray(here & has[merged.source[merged.rows]])

@@ -1,0 +1,135 @@
+"""How a result gets its statistics: which cameras are measured, and what is carried, merged or recomputed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from roboreel.edit.relative_actions import relative_components
+from roboreel.edit.stats_profile import not_followed, rule_of
+from roboreel.errors import PlanError, Problem
+from roboreel.format.depth import DepthScale, depth_scale, has_camera_stats
+from roboreel.format.feature import Feature
+from roboreel.format.inventory import Inventory
+from roboreel.format.model import Model
+from roboreel.plan.camera_features import Recode
+from roboreel.plan.merge_sources import MergedSources
+from roboreel.plan.pack import runs
+from roboreel.plan.plan import MeasureCamera, Op, RelativeProgram, StatsProgram, TableProgram
+from roboreel.plan.result_losses import has_all_rows
+from roboreel.plan.wrong_stats import pooled_stds
+from roboreel.stats.feature_stats import QUANTILES
+from roboreel.types import Int64
+
+_MEASURED_EPISODES = 1
+"""Episodes of one camera per op: an episode that crashes or hangs its decoder costs no other one."""
+
+
+def measure_ops(
+    merged: MergedSources,
+    inventory: Inventory,
+    features: Mapping[str, Feature],
+    recodes: Mapping[str, Recode],
+) -> list[Op]:
+    """Ops that measure the cameras and episodes without statistics, or whose statistics are recomputed.
+
+    A re-encoded camera keeps its statistics, even if its frames are scaled: neither changes the distribution
+    of values much. Images in the result's tables are measured while the tables are written.
+    """
+    ops: list[Op] = []
+    recomputed, every = merged.view.recomputed, merged.view.every_frame
+    like = rule_of(merged.view.like)
+    images = [n for n, f in features.items() if f.dtype == "image" and n in recomputed]
+    cameras = dict.fromkeys([*inventory.cameras, *recodes, *images])
+    for name in [name for name in cameras if name not in merged.view.pictures]:
+        known = None if name in recomputed else inventory.with_stats.get(name)
+        lacking = [True] * len(merged.rows) if known is None else (~known[merged.rows]).tolist()
+        feature = merged.model.info.features[name]
+        if not has_camera_stats(feature):
+            continue
+        depth = depth_scale(feature) or DepthScale() if feature.is_depth else None
+        as_images = like is not None and like.every_table_image and not features[name].is_video
+        every_frame = as_images or (name in recomputed and every)
+        reason = (
+            "asked to recompute them" if name in recomputed else "no statistics of these episodes"
+        )
+        reason += f": computed from {'all' if every_frame else 'a sample of'} their pictures"
+        reason += f", like {merged.view.like}" if like is not None else ""
+        in_tables = np.full(len(merged.rows), name in images)
+        if name in recodes:
+            in_tables = recodes[name].from_tables[merged.rows]
+        for kind in np.unique(in_tables).tolist():
+            flags = [
+                lacks and in_it == kind for lacks, in_it in zip(lacking, in_tables, strict=True)
+            ]
+            ops += [
+                MeasureCamera(
+                    camera=name,
+                    episodes=episodes,
+                    from_tables=kind,
+                    every_frame=every_frame,
+                    every_pixel=like is not None and like.every_pixel,
+                    as_rgb=like is not None and (features[name].is_video or like.rgb_tables),
+                    depth=depth,
+                    backend=merged.target.video_backend if depth is None else "pyav",
+                    reason=reason,
+                )
+                for episodes in runs(flags, longest=_MEASURED_EPISODES)
+            ]
+    return ops
+
+
+def stats_program(
+    merged: MergedSources, model: Model, program: TableProgram, ops: Sequence[Op]
+) -> StatsProgram:
+    """Which statistics of a result are carried, recomputed and merged.
+
+    Raises:
+        PlanError: the target cannot store the statistics that the user asked for.
+    """
+    _refuse_unstorable(merged)
+    features, source = model.info.features, merged.model.info.version
+    wanted = [n for n, feature in features.items() if feature.is_numeric or feature.is_camera]
+    measured = {op.camera for op in ops if isinstance(op, MeasureCamera)} | {*program.measured}
+    return StatsProgram(
+        features=tuple(wanted),
+        recomputed=tuple(n for n in wanted if n in merged.view.recomputed and n in measured),
+        relative=_relative(merged, features),
+        write_global=merged.target.version.has_global_stats or merged.target.with_global_stats,
+        pooled_std=pooled_stds(merged),
+        reconcile_global=source.has_episode_stats
+        and source.has_global_stats
+        and has_all_rows(merged),
+        compare_global=not merged.model.info.version.has_episode_stats and not merged.view.edited,
+    )
+
+
+def _refuse_unstorable(merged: MergedSources) -> None:
+    """Raise `PlanError` if the target cannot store the quantiles, or needs them and the release has none."""
+    like, version = merged.view.like, merged.target.version
+    if merged.view.quantiles != QUANTILES and not version.has_quantiles:
+        raise PlanError(f"{version} has no place for quantiles: write v3.0")
+    if like == "lerobot-0.3.3" and version.has_quantiles:
+        raise PlanError(f"{like} has no quantiles, and {version} wants them: write v2.1")
+
+
+def differences_from_release(
+    merged: MergedSources, features: Mapping[str, Feature], rows: Int64
+) -> Iterator[Problem]:
+    """Warnings where statistics differ from those of the release that `--like` names."""
+    view = merged.view
+    if view.like is not None:
+        wanted = {name: feature for name, feature in features.items() if name in view.recomputed}
+        yield from not_followed(view.like, wanted, rows, sampled=not view.every_frame)
+
+
+def _relative(merged: MergedSources, features: Mapping[str, Feature]) -> RelativeProgram | None:
+    asked, version = merged.view.relative, merged.target.version
+    if asked is None:
+        return None
+    if version.has_episode_stats and not version.has_quantiles:
+        raise PlanError(
+            f"{version} has no place for statistics of relative actions: only v3.0 and v2.0"
+        )
+    return RelativeProgram(chunk=asked.chunk, relative=relative_components(asked, features))
