@@ -16,6 +16,7 @@ from roboreel.plan.plan import MeasureCamera, Plan, WriteTables
 from roboreel.runner.executors import SerialExecutor
 from roboreel.runner.process_executor import Outcome, Outcomes, ProcessExecutor, timeout_s
 from roboreel.runner.run import run_plan
+from roboreel.runner.run_options import RunOptions
 from roboreel.runner.work import OpFailure, Work, work_of
 from roboreel.runner.worker import attempt
 from roboreel.testing import Camera, make_dataset
@@ -79,6 +80,7 @@ def _run(plan: Plan, executor: Sabotaged) -> None:
     run_plan(
         plan,
         executor,
+        RunOptions(),
         unchanged=lambda: None,
         stored_stats=lambda _number, _episodes: [],
         global_stats={},

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 import roboreel
-from roboreel.edit.verbs import Verbs
+from roboreel.edit.view import Verbs
 from roboreel.testing import Camera, Version, make_dataset
 from tests.judge import faults, sound
 from tests.oracle import Episode, Reading, block_numbers, read

@@ -56,8 +56,8 @@ def recoded(view: MergedSources, inventory: Inventory, columns: Columns) -> dict
 
 def _changes_codec(view: MergedSources, inventory: Inventory, camera: str) -> bool:
     """True where episodes of a camera must be cut by encoding them, in another codec than they have."""
-    vcodec, target = view.target.reencoding.vcodec, view.target
-    cut = target.version.one_file_per_episode and target.reencode and vcodec is not None
+    vcodec, options = view.options.reencoding.vcodec, view.options
+    cut = view.version.one_file_per_episode and options.allow_reencode and vcodec is not None
     if not cut or view.model.info.features[camera].is_depth:
         return False
     stream = inventory.cameras[camera].stream[view.rows]
@@ -103,9 +103,9 @@ def compile_recode(
     frames = inventory.rows[rows]
     kinds = _kinds(view, inventory, feature.name, recode)
     sizes = _guessed_bytes(view, inventory, feature, recode)
-    one_each = view.target.version.one_file_per_episode
+    one_each = view.version.one_file_per_episode
     info = view.model.info
-    limit = view.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
+    limit = view.options.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
     spread = min(max(int(frames.sum()) // _FILES, _FEWEST), _MOST)
     most = _FRAMES_PER_OP if one_each else spread
     by_frames = frames * int(limit * MIB) // most
@@ -140,7 +140,7 @@ def _op(
     return EncodeVideo(
         camera=camera,
         episodes=members,
-        files=len(members) if view.target.version.one_file_per_episode else 1,
+        files=len(members) if view.version.one_file_per_episode else 1,
         encoder=settings,
         size=recode.how.size if recode.how else None,
         from_tables=pictures,

@@ -123,7 +123,7 @@ def program_of(
         if not features[name].is_video
     ]
     fields, unwrapped = wrap_as_target_reads(
-        fields, features, columns.schema_metadata, version=view.target.version, problems=problems
+        fields, features, columns.schema_metadata, version=view.version, problems=problems
     )
     if kept is not None:
         stamp = _unwrapped(columns.types[TIMESTAMP].type)
@@ -158,7 +158,7 @@ def program_of(
         quantiles=_quantiles(view),
         histogram_quantiles=like is not None
         and like.histogram_quantiles
-        and view.target.version.has_quantiles,
+        and view.version.has_quantiles,
         every_frame=view.view.every_frame or (like is not None and like.every_table_image),
         every_pixel=like is not None and like.every_pixel,
         as_rgb=like is not None and like.rgb_tables,
@@ -173,7 +173,7 @@ def _is_camera(item: pa.Field, features: Mapping[str, Feature]) -> bool:
 
 def _quantiles(view: MergedSources) -> tuple[float, ...]:
     """Those of a result's statistics: asked for, or stored with a source's; none where they have no place."""
-    return view.view.quantiles if view.target.version.has_quantiles else ()
+    return view.view.quantiles if view.version.has_quantiles else ()
 
 
 def _per_last_axis(
@@ -221,7 +221,7 @@ def _timestamps(
     if TIMESTAMP not in columns.types or error_s <= MAX_TIMESTAMP_ERROR_S:
         return TIMESTAMP not in columns.types or moved, None
     episodes = "timestamps are up to " + _seconds(error_s) + " away from k / fps"
-    if view.target.timestamps == "keep" and view.step == 1:
+    if view.options.timestamps == "keep" and view.step == 1:
         action = "kept as they are: lerobot refuses such datasets, or finds other frames for them"
         action += "; those of trimmed episodes are counted from their first frame" if moved else ""
         problems.add("table.timestamps", episodes, column=TIMESTAMP, action=action)
@@ -298,7 +298,7 @@ def _measured(
         message = f"declared as {features[name].dtype}, but the tables hold {types[name]}"
         action = "kept as it is, without statistics"
         problems.add("feature.type", message, column=name, action=action)
-    all_quantiles = view.target.version.has_quantiles and not view.model.info.version.has_quantiles
+    all_quantiles = view.version.has_quantiles and not view.model.info.version.has_quantiles
 
     def lacks(name: str) -> bool:
         if name in view.view.recomputed:
