@@ -73,12 +73,12 @@ def refuse_output(out: str, *, source: str | None = None) -> None:
 def finished_report(
     source: Dataset | str | os.PathLike[str], out: str | os.PathLike[str] | None
 ) -> Report | None:
-    """The report of a run that was killed while its result got its place; None where there was none."""
+    """The report of a run that was killed while its result was being published; None where there was none."""
     return recover(out or (source.url if isinstance(source, Dataset) else source))
 
 
 def recover(path: str | os.PathLike[str]) -> Report | None:
-    """Finish a run that was killed while its result got its place: what `--resume` does first.
+    """Finish a run that was killed while its result was being published: what `--resume` does first.
 
     Where a dataset was being replaced (`in_place`), it is not at its path after that until it is recovered.
 

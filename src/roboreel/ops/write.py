@@ -32,8 +32,6 @@ from roboreel.survey.survey_stats import statistics_files
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-_Path = str | os.PathLike[str]
-
 
 class ConvertKeywords(WriteKeywords, RunKeywords, total=False):
     """What `convert` takes beside the version and where to write, for type checkers."""
@@ -41,10 +39,10 @@ class ConvertKeywords(WriteKeywords, RunKeywords, total=False):
 
 @lists_options(WriteOptions)
 def plan_convert(
-    dataset: Dataset | _Path,
+    dataset: Dataset | str | os.PathLike[str],
     *,
     to: str | FormatVersion,
-    out: _Path | None = None,
+    out: str | os.PathLike[str] | None = None,
     in_place: bool = False,
     workers: int = 1,
     **options: Unpack[WriteKeywords],
@@ -74,10 +72,10 @@ def plan_convert(
 
 @lists_options(WriteOptions, RunOptions)
 def convert(
-    dataset: Dataset | _Path,
+    dataset: Dataset | str | os.PathLike[str],
     *,
     to: str | FormatVersion,
-    out: _Path | None = None,
+    out: str | os.PathLike[str] | None = None,
     in_place: bool = False,
     **options: Unpack[ConvertKeywords],
 ) -> Report:
@@ -179,7 +177,7 @@ def run(
 def plan_write(
     view: Dataset | View,
     *,
-    out: _Path | None = None,
+    out: str | os.PathLike[str] | None = None,
     in_place: bool = False,
     workers: int = 1,
     surveys: dict[str, Inventory] | None = None,
@@ -215,7 +213,7 @@ def write(
     view: Dataset | View,
     options: RunOptions | None = None,
     *,
-    out: _Path | None = None,
+    out: str | os.PathLike[str] | None = None,
     in_place: bool = False,
     **keywords: Unpack[RunKeywords],
 ) -> Report:

@@ -28,7 +28,7 @@ def require_space(staging: Staging, ledger: Ledger) -> None:
     if free < needed:
         raise RunError(
             f"the disk of '{staging.final.parent}' has {free / 2**20:,.1f} MiB free, the result needs"
-            f" about {needed / 2**20:,.1f} MiB: make room, or choose another place"
+            f" about {needed / 2**20:,.1f} MiB: make room, or write to another disk"
         )
 
 

@@ -231,8 +231,8 @@ def work_of(
 def _supplied(plan: Plan, op: Op, inputs: pa.Table) -> dict[int, pa.Table]:
     if plan.supplied is None or not isinstance(op, WriteTables):
         return {}
-    places = zip(inputs[FIRST_SUPPLIED].to_pylist(), inputs[ROW_RANGE].to_pylist(), strict=True)
-    return {at: plan.supplied.slice(*place) for at, place in enumerate(places)}
+    spans = zip(inputs[FIRST_SUPPLIED].to_pylist(), inputs[ROW_RANGE].to_pylist(), strict=True)
+    return {at: plan.supplied.slice(*span) for at, span in enumerate(spans)}
 
 
 def inputs_of(plan: Plan, number: int) -> list[str]:

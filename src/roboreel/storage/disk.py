@@ -199,10 +199,10 @@ def sync(paths: list[str]) -> None:
 
 def free_bytes(folder: str | os.PathLike[str]) -> int:
     """Bytes that can be written below a folder, or below the nearest one above it that is there."""
-    place = Path(os.path.abspath(folder))
-    while not place.is_dir() and place != place.parent:
-        place = place.parent
-    return shutil.disk_usage(place).free
+    there = Path(os.path.abspath(folder))
+    while not there.is_dir() and there != there.parent:
+        there = there.parent
+    return shutil.disk_usage(there).free
 
 
 def boot() -> str:

@@ -29,18 +29,18 @@ def put_back(final: str, version: KeptVersion, *, discard_present: bool) -> str 
         UsageError: a run is at work there.
         StorageError: a folder cannot be renamed; all is as it was.
     """
-    place, kept = Path(os.path.abspath(final)), Path(version.path)
+    path, kept = Path(os.path.abspath(final)), Path(version.path)
     with _locked(final) as staging, _explained(final):
-        aside = free_name(place, "undone") if os.path.lexists(place) else None
+        aside = free_name(path, "undone") if os.path.lexists(path) else None
         if aside is not None:
-            disk.replace(place, place.with_name(aside))
+            disk.replace(path, path.with_name(aside))
         try:
-            disk.replace(kept, place)
+            disk.replace(kept, path)
         except OSError:
             if aside is not None:
-                disk.replace(place.with_name(aside), place)
+                disk.replace(path.with_name(aside), path)
             raise
-        disk.sync([str(place.parent)])
+        disk.sync([str(path.parent)])
         if aside is not None and discard_present:
             staging.remove_original(aside)
             return None

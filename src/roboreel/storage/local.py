@@ -68,12 +68,12 @@ class LocalRoot(Root):
         The links on the way to a folder are resolved once for the files in it that follow each other. A
         file that is a link itself, or none at all, is asked about alone.
         """
-        folder, place = "", ""
+        folder, location = "", ""
         for name in names:
             above, _, last = name.rpartition("/")
             if above != folder:
-                folder, place = above, self._folder(above)
-            found = _plain_file(f"{place}{os.sep}{last}") if place else None
+                folder, location = above, self._folder(above)
+            found = _plain_file(f"{location}{os.sep}{last}") if location else None
             if found is None:
                 yield from super().stats([name])
             else:

@@ -1,4 +1,4 @@
-"""What a run that was killed while its result got its place left behind: found, and finished.
+"""What a run that was killed while its result was being published left behind: found, and finished.
 
 Only commands that write finish it. Looking for it changes nothing.
 """
@@ -29,7 +29,7 @@ _TIMEOUT_S = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
-    """A run that was killed while its result got its place, and is finished now."""
+    """A run that was killed while its result was being published, and is finished now."""
 
     original: str | None
     """Path of the original, if the run was in place and keeps it."""

@@ -54,7 +54,7 @@ class Root(ABC):
     def input(self, name: str) -> IO[bytes]:
         """The file, opened for reading at random places."""
 
-    def place_of(self, name: str) -> tuple[Root, str]:
+    def root_of(self, name: str) -> tuple[Root, str]:
         """The root that holds a file, where this one is several, and its name there."""
         return self, name
 

@@ -1,7 +1,7 @@
-"""Making a result: in a folder beside its place, named after it, that a later run can find again.
+"""Making a result: in a folder beside its path, named after it, that a later run can find again.
 
-What is in that folder is told in `staging_folder.py`. A result gets its place by one rename. In place, two
-renames do it: the original takes another name, then the result takes its. A crash between the two is
+What is in that folder is told in `staging_folder.py`. A result appears by one rename. In place, two renames
+do it: the original takes another name, then the result takes its. A crash between the two is
 recovered by the next run that is told to resume (`recovery.py`). A folder that is no longer needed is first
 renamed to `.NAME.roboreel-done`.
 """
@@ -51,7 +51,7 @@ class Staging:
     ) -> None:
         """Take the folder, with what is in it, or make it.
 
-        What a run left that was killed while its result got its place is finished first.
+        What a run left that was killed while its result was being published is finished first.
 
         Args:
             final: where the result is to appear.
@@ -95,9 +95,9 @@ class Staging:
 
     def reopen(self) -> None:
         """Make the result's folder where it is not there. It has its permissions before anything is in it."""
-        place = self.root.path
+        path = self.root.path
         with self._explained():
-            disk.make_folders(place, self.root.modes)
+            disk.make_folders(path, self.root.modes)
             if self.final.is_dir():  # the dataset that is replaced, or an empty folder
                 theirs = self.final.stat()
                 if self._in_place:
@@ -105,7 +105,7 @@ class Staging:
                 else:
                     mode, group = limited(theirs.st_mode, [self.root.modes.folder]), None
                 self._mode = mode & 0o7777
-                disk.set_mode(place, self._mode | 0o700, group=group)
+                disk.set_mode(path, self._mode | 0o700, group=group)
 
     def files(self) -> Iterator[tuple[str, int]]:
         """Name and bytes of every file of the result as far as it is made, whatever its name."""
@@ -125,7 +125,7 @@ class Staging:
         """
         refuse_existing(self.final)
         recovery.note_swap(self.notes, self.final, None, report)
-        self._place()
+        self._to_final()
         self.discard()
 
     def replace_original(self, kept: str, report: object) -> None:
@@ -135,16 +135,16 @@ class Staging:
             kept: the original's new name, from `name_for_original`.
             report: JSON that a later run shows if this one is killed on the way.
         """
-        place = self.final.with_name(kept)
+        path = self.final.with_name(kept)
         self.root.sync([name for name, _ in self.files()])
         recovery.note_swap(self.notes, self.final, kept, report)
         self.notes.sync([SWAP])
         with self._explained():
             try:
-                disk.replace(self.final, place)
+                disk.replace(self.final, path)
             finally:  # an interrupt must not come between
-                if place.exists() and not self.final.exists():
-                    self._publish_or_restore(place)
+                if path.exists() and not self.final.exists():
+                    self._publish_or_restore(path)
             disk.sync([str(self.final.parent)])
 
     def name_for_original(self) -> str:
@@ -183,12 +183,12 @@ class Staging:
 
     def _publish_or_restore(self, kept: Path) -> None:
         try:
-            self._place()
+            self._to_final()
         except StorageError:
             disk.replace(kept, self.final)
             raise
 
-    def _place(self) -> None:
+    def _to_final(self) -> None:
         try:
             disk.replace(self.root.path, self.final)
         except OSError as error:
@@ -216,7 +216,7 @@ class Staging:
 
 
 def recover(final: str | os.PathLike[str]) -> Recovered | None:
-    """Finish what a run left at `final` that was killed while its result got its place: `recovery.finish`."""
+    """Finish what a run left that was killed while its result was being published: `recovery.finish`."""
     return recovery.finish(_absolute(final), staging_location(final))
 
 

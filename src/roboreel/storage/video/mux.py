@@ -126,8 +126,8 @@ def _header(
     chunk_at = before[np.cumsum([0, *chunk_packets[:-1]])]
 
     def head(at: int, *, far: bool) -> bytes:
-        places = (">u8" if far else ">u4", chunk_at + at)
-        movie = _moov(entry, size, keyframe, display, chunk_packets, places, fps)
+        offsets = (">u8" if far else ">u4", chunk_at + at)
+        movie = _moov(entry, size, keyframe, display, chunk_packets, offsets, fps)
         return file_type + movie + data_head
 
     length = len(head(0, far=False))
@@ -142,7 +142,7 @@ def _moov(
     keyframe: Bools,
     display: Int64,
     chunk_packets: Sequence[int],
-    places: tuple[str, Int64],
+    offsets: tuple[str, Int64],
     fps: Fraction,
 ) -> bytes:
     scale, step = time_scale(fps)
@@ -158,7 +158,7 @@ def _moov(
         *([] if keyframe.all() else [_numbers("stss", np.flatnonzero(keyframe) + 1)]),
         _stsc(chunk_packets),
         full_box("stsz", 0, 0, struct.pack(">II", 0, packets), size.astype(">u4").tobytes()),
-        _numbers("co64" if places[0] == ">u8" else "stco", places[1], places[0]),
+        _numbers("co64" if offsets[0] == ">u8" else "stco", offsets[1], offsets[0]),
     )
     reference = box("dinf", full_box("dref", 0, 0, struct.pack(">I", 1), full_box("url ", 0, 1)))
     information = box("minf", full_box("vmhd", 0, 1, bytes(8)), reference, samples)
