@@ -133,7 +133,7 @@ def _require_one_rate(views: Sequence[View]) -> None:
 def _require_one_form(views: Sequence[View]) -> None:
     first = views[0]
     for view in views[1:]:
-        if (view.encodings, view.pictures) != (first.encodings, first.pictures):
+        if (view.encodings, view.images) != (first.encodings, first.images):
             raise UsageError("put datasets together first, then encode their cameras")
 
 

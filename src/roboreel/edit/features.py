@@ -41,7 +41,7 @@ def renamed(view: AnyView, names: Mapping[str, str]) -> AnyView:
     return view.having(
         sources=sources,
         encodings={names.get(name, name): how for name, how in view.encodings.items()},
-        pictures=frozenset(names.get(name, name) for name in view.pictures),
+        images=frozenset(names.get(name, name) for name in view.images),
         masks={names.get(n, n): names.get(mask, mask) for n, mask in view.masks.items()},
         recomputed=frozenset(names.get(name, name) for name in view.recomputed),
     )
@@ -69,7 +69,7 @@ def removed(
     return view.having(
         sources=tuple(_source_without(source, gone) for source in view.sources),
         encodings={name: how for name, how in view.encodings.items() if name not in gone},
-        pictures=view.pictures - set(gone),
+        images=view.images - set(gone),
         masks={name: mask for name, mask in view.masks.items() if name not in gone},
         recomputed=view.recomputed - set(gone),
         left_out=(*view.left_out, *_left_out(view, gone, reasons)),

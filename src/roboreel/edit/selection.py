@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from roboreel.edit.tasks import TasksFrom, having_task, require_tasks_from
+from roboreel.edit.tasks import TasksFrom, having_task, refuse_tasks_from
 from roboreel.edit.view_data import AnyView, ViewData, whole_number
 from roboreel.errors import UsageError, listed
 from roboreel.types import Bools, Int64
@@ -33,7 +33,8 @@ def chosen(
     """
     if episodes is None and task is None and min_frames is None and max_frames is None:
         raise UsageError("say which episodes: by number, task or length")
-    require_tasks_from(tasks_from, "--task (task=)", is_given=task is not None)
+    if task is None:
+        refuse_tasks_from(tasks_from, "--task (task=)")
     found = np.ones(len(view.slices), dtype=np.bool_)
     if episodes is not None:
         found &= False

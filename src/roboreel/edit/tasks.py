@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 from roboreel.edit.episode_slices import Retask
 from roboreel.edit.view_data import AnyView, ViewData
+from roboreel.edit.write_options import require_choice
 from roboreel.errors import PlanError, Problem, UsageError, listed
 from roboreel.format.model import TASKS
 
@@ -78,7 +79,7 @@ def tasks_told(view: ViewData, tasks_from: TasksFrom | None) -> list[list[str]]:
         PlanError: rows have a task that their episode does not list, and `tasks_from` does not say
             which counts.
     """
-    require_tasks_from(tasks_from)
+    _require_choice(tasks_from)
     if tasks_from == "episodes":
         return tasks_of(view)
     both = tasks_of_both(view)
@@ -100,7 +101,8 @@ def retasked(
     for text in [every, *replacing.values(), *episodes.values()]:
         if text is not None and not _is_string(text):
             raise UsageError(f"a task needs a text: {text!r} is none")
-    require_tasks_from(tasks_from, "--replace (replacing=)", is_given=bool(replacing))
+    if not replacing:
+        refuse_tasks_from(tasks_from, "--replace (replacing=)")
     strings: _Strings = [()] * len(view.slices)
     single = dict(zip(view.positions(episodes).tolist(), episodes.values(), strict=True))
     if replacing:
@@ -127,22 +129,22 @@ def require_tasks(strings: _Strings, wanted: Iterable[str]) -> None:
         raise UsageError(f"no episode has the task {listed(unknown)}: there are {listed(known)}")
 
 
-def require_tasks_from(
-    tasks_from: TasksFrom | None, chooser: str = "", *, is_given: bool = True
-) -> None:
-    """Raise `UsageError` where it is neither of the two, or nothing is chosen by task."""
-    if tasks_from is not None and not is_given:
+def refuse_tasks_from(tasks_from: TasksFrom | None, chooser: str) -> None:
+    """Raise `UsageError` where it is given: nothing is chosen by task without an option, `chooser`."""
+    if tasks_from is not None:
         raise UsageError(f"--tasks-from (Python: tasks_from=) goes with {chooser}")
-    if tasks_from is not None and tasks_from not in get_args(TasksFrom):
-        choices = ", ".join(get_args(TasksFrom))
-        raise UsageError(f"tasks_from is '{tasks_from}', expected one of {choices}")
+
+
+def _require_choice(tasks_from: TasksFrom | None) -> None:
+    if tasks_from is not None:
+        require_choice("tasks_from", tasks_from, get_args(TasksFrom))
 
 
 def _resolved(
     view: ViewData, tasks_from: TasksFrom | None, chosen: Callable[[Sequence[str]], object]
 ) -> list[list[str]]:
     """(n,) texts of each episode, by what counts; where nothing is said, `chosen` of both must agree."""
-    require_tasks_from(tasks_from)
+    _require_choice(tasks_from)
     if tasks_from == "episodes":
         return tasks_of(view)
     both = tasks_of_both(view)

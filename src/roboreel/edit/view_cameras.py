@@ -19,8 +19,8 @@ def encoded(view: AnyView, encodings: Mapping[str, Encoding]) -> AnyView:
     if not encodings:
         raise UsageError("say which cameras to encode")
     _require(view, encodings, "camera")
-    kept = view.pictures - set(encodings)
-    return view.having(encodings={**view.encodings, **encodings}, pictures=kept)
+    kept = view.images - set(encodings)
+    return view.having(encodings={**view.encodings, **encodings}, images=kept)
 
 
 def decoded(view: AnyView, names: Sequence[str]) -> AnyView:
@@ -29,7 +29,7 @@ def decoded(view: AnyView, names: Sequence[str]) -> AnyView:
         raise UsageError("say which video cameras to decode")
     _require(view, names, "video camera")
     rest = {name: how for name, how in view.encodings.items() if name not in names}
-    return view.having(encodings=rest, pictures=view.pictures | set(names))
+    return view.having(encodings=rest, images=view.images | set(names))
 
 
 def with_external_videos(

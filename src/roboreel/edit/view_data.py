@@ -118,17 +118,17 @@ class ViewData:
     splits: Mapping[str, str] | None = None
     """Named ranges of the result's episodes; None carries the source's over where they still make sense."""
     encodings: Mapping[str, Encoding] = field(default_factory=dict)
-    """How cameras are to be encoded anew, by name; the others are copied."""
-    pictures: frozenset[str] = frozenset()
-    """Cameras whose video becomes pictures in the tables."""
+    """How cameras are to be re-encoded, by name; the others are copied."""
+    images: frozenset[str] = frozenset()
+    """Cameras whose video becomes images in the tables."""
     masks: Mapping[str, str] = field(default_factory=dict)
     """Column that says where a padded feature has values, by the feature's name."""
     left_out: tuple[LeftOut, ...] = field(default=(), repr=False)
     """Features of its sources that verbs have left out, by the names that they had then."""
     recomputed: frozenset[str] = frozenset()
-    """Features whose statistics are measured anew, whatever is stored."""
+    """Features whose statistics are recomputed, whatever is stored."""
     every_frame: bool = False
-    """True: cameras among these are measured on all their pictures. False: on a sample."""
+    """True: cameras among these are measured on all their frames. False: on a sample."""
     quantiles: tuple[float, ...] = QUANTILES
     """Those that measured statistics include, from 0 to 1, ascending."""
     like: StatsProfile | None = None

@@ -108,7 +108,7 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     columns = columns_of(view, inventory, problems)
     view, columns, unreadable = without_unreadable(view, inventory, columns, problems)
     recodes = recoded(view, inventory, columns)
-    copied = [n for n in inventory.cameras if n not in recodes and n not in of.pictures]
+    copied = [n for n in inventory.cameras if n not in recodes and n not in of.images]
     refuse_sizes(view, inventory, copied)
     refuse_cuts(view, inventory, copied)
     features = features_of(view, inventory, columns, problems)
@@ -261,7 +261,7 @@ def _measures(
     like = rule_of(view.view.like)
     images = [n for n, f in features.items() if f.dtype == "image" and n in anew]
     cameras = dict.fromkeys([*inventory.cameras, *recodes, *images])
-    for name in [name for name in cameras if name not in view.view.pictures]:
+    for name in [name for name in cameras if name not in view.view.images]:
         known = None if name in anew else inventory.with_stats.get(name)
         lacking = [True] * len(view.rows) if known is None else (~known[view.rows]).tolist()
         feature = view.model.info.features[name]

@@ -44,7 +44,7 @@ def recoded(view: MergedSources, inventory: Inventory, columns: Columns) -> dict
     for name, feature in declared.items():
         asked = name in view.view.encodings
         there = name in inventory.cameras or (feature.dtype == "image" and name in columns.types)
-        copied = feature.is_video and not asked and name not in view.view.pictures
+        copied = feature.is_video and not asked and name not in view.view.images
         chosen = copied and view.step != 1
         if there and (asked or chosen or (copied and _changes_codec(view, inventory, name))):
             near = {} if asked or feature.is_depth else near_encodings(view, inventory, name)
@@ -80,7 +80,7 @@ def stored_as(
     """
     changed = dict(features)
     types = dict(columns.types)
-    for name in view.view.pictures:
+    for name in view.view.images:
         if name in features and name in inventory.cameras:
             changed[name] = as_images(features[name])
             types[name] = pa.field(name, IMAGE)

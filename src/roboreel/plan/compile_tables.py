@@ -152,7 +152,7 @@ def program_of(
         filled=_filled(view),
         masks=view.view.masks,
         shapes={n: features[n].shape for n in (*_filled(view), *view.view.masks) if n in features},
-        decoded=tuple(name for name in features if name in view.view.pictures),
+        decoded=tuple(name for name in features if name in view.view.images),
         images=tuple(item.name for item in fields if _is_camera(item, features)),
         depths=tuple(name for name, feature in features.items() if feature.is_depth),
         quantiles=_quantiles(view),
@@ -302,7 +302,7 @@ def _measured(
 
     def lacks(name: str) -> bool:
         if name in view.view.recomputed:
-            return features[name].is_numeric or name in view.view.pictures  # others have an op
+            return features[name].is_numeric or name in view.view.images  # others have an op
         known = inventory.with_stats.get(name)
         return known is None or not bool(known[view.rows].all())
 

@@ -47,7 +47,7 @@ def _cameras_to_measure(view: MergedSources, inventory: Inventory) -> bool:
         if name in view.view.recomputed or (
             lacks
             and has_camera_stats(view.model.info.features[name])
-            and name not in view.view.pictures
+            and name not in view.view.images
         ):
             return True
     return False

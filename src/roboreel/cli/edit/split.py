@@ -18,7 +18,7 @@ from roboreel.cli.writing import Writing, only_prints, run_shown, write_edited, 
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.splits import by_task as positions_by_task
 from roboreel.edit.splits import named
-from roboreel.edit.tasks import TasksFrom, require_tasks_from
+from roboreel.edit.tasks import TasksFrom, refuse_tasks_from
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.format.model import EPISODE
@@ -76,7 +76,8 @@ def split(
         raise UsageError("--seed shuffles what fractions divide; tasks do not")
     if by_task and rest is not None:
         raise UsageError("--rest goes with --into: by task, every episode has its part")
-    require_tasks_from(tasks_from, "--by-task", is_given=by_task)
+    if not by_task:
+        refuse_tasks_from(tasks_from, "--by-task")
     how = _Division(into, rest, seed, tasks_from)
     if as_splits:
         write_edited(source, options, how.one)
