@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,7 +22,7 @@ from roboreel.format.table_schema import (
     table_schema,
 )
 from roboreel.format.version import VERSIONS, FormatVersion
-from roboreel.testing import Camera, make_dataset
+from roboreel.testing import Camera, Version, make_dataset
 
 CAMERAS = {"front": Camera(height=32), "still": Camera(height=32, storage="image")}
 
@@ -36,10 +37,8 @@ def described(schema: pa.Schema) -> object:
     return json.loads(text)["info"]["features"]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_new_table_has_the_columns_of_a_recorded_one(
-    tmp_path: Path, version: FormatVersion
-) -> None:
+@pytest.mark.parametrize("version", get_args(Version))
+def test_a_new_table_has_the_columns_of_a_recorded_one(tmp_path: Path, version: Version) -> None:
     path = make_dataset(tmp_path / "set", version=version, episodes=(3,), cameras=CAMERAS)
     stored = pq.read_schema(next(path.glob("data/*/*.parquet")))
     made = schema_of(roboreel.open(path).features)
