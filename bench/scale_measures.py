@@ -15,12 +15,13 @@ from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import MeasureCamera, Plan
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executors import make_executor
+from roboreel.runner.jobs import JobFailure
 from roboreel.runner.kernels.measure_cameras import CameraPixels
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.resolve_stats import resolved_stats
 from roboreel.runner.row_sketches import WholeSketches
 from roboreel.runner.run_options import RunOptions
-from roboreel.runner.work import OpFailure, OpResult, Work, work_of
+from roboreel.runner.work import OpResult, Work, work_of
 from roboreel.stats.block import blocks_of
 from roboreel.stats.feature_stats import FeatureStats
 from roboreel.stats.pixel_counts import Counted
@@ -59,7 +60,7 @@ def _run(plan: Plan, out: str, ledger: Ledger) -> None:
     ledger.begin()
     executor = make_executor(RunOptions(workers=_WORKERS, executor="process"), decodes=True)
     for outcome in executor.run(work_of(plan, out), made_up):
-        if isinstance(outcome, OpFailure):
+        if isinstance(outcome, JobFailure):
             raise SystemExit(outcome.message)
         ledger.record(outcome)
 
