@@ -1,8 +1,9 @@
-"""How many examples a property test tries: few in a plain run, many with `-m slow`."""
+"""What a plain run leaves to `-m slow`: most examples of a property, most of many cases that are alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import pytest
@@ -32,13 +33,15 @@ def examples(*, short: int, long: int, **others: Any) -> Callable[[Test], Test]:
     return decorate
 
 
-def mostly_slow(cases: Iterable[object], *, plain: int) -> list[ParameterSet]:
-    """Cases of a test that are alike: so many of them, from first to last, in a plain run; the others slow."""
-    every = list(cases)
-    chosen = {(2 * part + 1) * len(every) // (2 * plain) for part in range(plain)}
-    return [_case(case, slow=at not in chosen) for at, case in enumerate(every)]
-
-
-def _case(case: object, *, slow: bool) -> ParameterSet:
-    values = case if isinstance(case, tuple) else (case,)
-    return pytest.param(*values, marks=[pytest.mark.slow] if slow else [])
+def mark_all_but_a_sample(items: Sequence[pytest.Item]) -> None:
+    """Make cases slow of tests with the mark `sample(n)`: all but n, spread from the first to the last."""
+    tests: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("sample"):
+            tests[item.nodeid.partition("[")[0]].append(item)
+    for cases in tests.values():
+        (wanted,) = cases[0].get_closest_marker("sample").args
+        kept = {(2 * part + 1) * len(cases) // (2 * wanted) for part in range(wanted)}
+        for at, case in enumerate(cases):
+            if at not in kept and len(cases) > wanted:
+                case.add_marker("slow")

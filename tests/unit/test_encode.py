@@ -190,6 +190,7 @@ def test_what_was_encoded_is_cut_without_encoding(vcodec: str, tmp_path: Path) -
     assert numbers(oracle.read(tmp_path / "cut"), TOP)[2] == [(k, 2, 0) for k in range(4, 9)]
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("b_frames", [0, 2])
 @pytest.mark.parametrize("fps", [15, 10, 20, 45])

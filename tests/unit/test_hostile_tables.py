@@ -239,6 +239,7 @@ ODD: dict[str, Callable[[int], pa.Array]] = {
 }
 
 
+@pytest.mark.sample(20)
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize(
     "column", ["timestamp", "frame_index", "episode_index", "task_index", "action", "new\n\x1b[31m"]
@@ -260,6 +261,7 @@ def test_any_kind_in_any_column_is_taken_or_refused(
             assert report.frames == roboreel.open(out).total_frames == 5
 
 
+@pytest.mark.sample(20)
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize(
     "column",
@@ -280,6 +282,7 @@ def test_any_kind_in_the_table_of_episodes_is_taken_or_refused(
             assert report.frames == roboreel.open(out).total_frames
 
 
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize("column", ["task_index", "task", "__index_level_0__"])
 def test_any_kind_in_the_task_table_is_taken_or_refused(
