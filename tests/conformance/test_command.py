@@ -157,6 +157,7 @@ main()
 """Runs the command, and sends it a signal when it opens the first file whose name ends so."""
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("number", "code", "said"),
     [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],

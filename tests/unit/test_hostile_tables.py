@@ -67,6 +67,7 @@ def repeated(path: Path, rows: int, *, group: int) -> int:
     return path.stat().st_size
 
 
+@pytest.mark.slow
 def test_one_number_half_a_billion_times_is_refused(source: Path, tmp_path: Path) -> None:
     """[`table.readable`]"""
     rows = 1 << 27
