@@ -28,19 +28,19 @@ def examples(*, short: int, long: int, **others: Any) -> Callable[[Test], Test]:
     def decorate(test: Test) -> Test:
         if not _run["long"]:
             return settings(max_examples=short, **others)(test)
-        return pytest.mark.slow(settings(max_examples=long, **others)(test))
+        slow: Callable[[Test], Test] = pytest.mark.slow
+        return slow(settings(max_examples=long, **others)(test))
 
     return decorate
 
 
 def mark_all_but_a_sample(items: Sequence[pytest.Item]) -> None:
     """Make cases slow of tests with the mark `sample(n)`: all but n, spread from the first to the last."""
-    tests: dict[str, list[pytest.Item]] = defaultdict(list)
+    tests: dict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
     for item in items:
-        if item.get_closest_marker("sample"):
-            tests[item.nodeid.partition("[")[0]].append(item)
-    for cases in tests.values():
-        (wanted,) = cases[0].get_closest_marker("sample").args
+        if mark := item.get_closest_marker("sample"):
+            tests[item.nodeid.partition("[")[0], mark.args[0]].append(item)
+    for (_, wanted), cases in tests.items():
         kept = {(2 * part + 1) * len(cases) // (2 * wanted) for part in range(wanted)}
         for at, case in enumerate(cases):
             if at not in kept and len(cases) > wanted:

@@ -34,7 +34,7 @@ from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE
 from roboreel.storage.scratch import is_scratch
 
-with contextlib.suppress(ImportError):  # Windows: two runs on one place are not told apart there
+with contextlib.suppress(ImportError):  # Windows has none: there roboreel reads only
     import fcntl
 
 LOCK, LEDGER, SWAP, PLANS = "lock", "ledger.jsonl", "swap.json", "plans.json"
@@ -59,8 +59,14 @@ def take(folder: Path, *, timeout_s: float) -> IO[bytes]:
 
     Raises:
         UsageError: another run is at work there, or roboreel did not make what is there.
+        StorageError: this system cannot lock files, so that two runs could write one result.
         OSError: the folder cannot be made.
     """
+    if "fcntl" not in globals():
+        raise StorageError(
+            "roboreel cannot write here: this system has no file locks that end with their process. "
+            "On Windows, run it in WSL"
+        )
     latest = time.monotonic() + timeout_s
     while True:
         disk.make_folders(folder.parent)
