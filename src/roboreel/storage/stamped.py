@@ -23,13 +23,13 @@ class Stamped(Protocol):
         ...
 
 
-def refuse_changed_files(root: Root, known: Mapping[str, Stamped | None], *, told: str) -> None:
+def refuse_changed_files(root: Root, known: Mapping[str, Stamped | None], *, reason: str) -> None:
     """Raise `ChangedInputError` where a file is no longer what is known of it, or nothing is known.
 
     Args:
         root: where the files lie.
         known: what they were, by name.
-        told: what follows the file's name in the message: since when it must not change, and what to do.
+        reason: what follows the file's name in the message: since when it must not change, and what to do.
 
     Raises:
         StorageError: a file is no longer there.
@@ -39,4 +39,4 @@ def refuse_changed_files(root: Root, known: Mapping[str, Stamped | None], *, tol
             raise now
         before = known[name]
         if before is None or (before.size_bytes, before.stamp) != (now.size_bytes, now.stamp):
-            raise ChangedInputError(f"'{name}' {told}")
+            raise ChangedInputError(f"'{name}' {reason}")

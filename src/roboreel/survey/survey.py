@@ -58,7 +58,7 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
             findings.add_file(name)
     known = {name: found for name, found in dataset.documents.items() if name in findings.files}
     refuse_changed_files(
-        dataset.root, known, told="has changed since the dataset was opened: open it again"
+        dataset.root, known, reason="has changed since the dataset was opened: open it again"
     )
     tables = survey_tables(findings, probing)
     streams = Streams()
