@@ -1,19 +1,19 @@
-"""The folder in which a result is made: what roboreel puts there, whose it is, which run has it.
+"""The staging folder in which a result is made: its content, its owner, and its lock.
 
     .NAME.roboreel-partial/
-        lock            held by the run at work
-        ledger.jsonl    what is done (`runner/ledger.py`)
-        dataset/        the result, as far as it is made
-        swap.json       once the result is to get its place: the report, in place the original's name
-        discarded/      in place only: an original that its owner gave up, on its way out
+        lock            locked by the running process
+        ledger.jsonl    the finished ops (`runner/ledger.py`)
+        dataset/        the result so far
+        swap.json       written before publishing: the report, and in place the original's new name
+        discarded/      in place only: an original that is being removed
 
     DST/.roboreel-parts/
-        lock            held by the run that writes parts of a dataset into DST
-        plans.json      which plans they come of (`ops/split.py`)
+        lock            locked by the run that writes parts of a dataset into DST
+        plans.json      the plans of the parts (`ops/split.py`)
 
-It stands beside the output, where others may have put something of that name: an archive that was unpacked,
-a stranger in a shared folder. So links are not followed, pipes not waited for, files of other users not
-touched; and a ledger counts only in the folder in which it was written.
+The folder is beside the output, where somebody else may have put one of that name: an unpacked archive, or
+another user of a shared folder. So links are not followed, pipes are not waited for, files of other users
+are not touched, and a ledger is only valid in the folder in which it was written.
 """
 
 from __future__ import annotations
@@ -34,31 +34,31 @@ from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE
 from roboreel.storage.scratch import is_scratch
 
-with contextlib.suppress(ImportError):  # Windows: two runs on one place are not told apart there
+with contextlib.suppress(ImportError):  # Windows has no fcntl: runs are not locked there
     import fcntl
 
 LOCK, LEDGER, SWAP, PLANS = "lock", "ledger.jsonl", "swap.json", "plans.json"
 DATASET, DISCARDED = "dataset", "discarded"
 _FOLDERS, _FILES = {DATASET, DISCARDED}, {LOCK, LEDGER, SWAP, PLANS}
 _MOST_NOTE_BYTES = 1 << 28
-"""A report names every problem: megabytes. What is larger is no note of ours."""
+"""Largest note: a report lists every problem, which takes megabytes."""
 _START_OVER = "pass --clean to start over"
 _MOVE = "move it away"
 
 
 def foreign_names(folder: Path) -> list[str]:
-    """What is in a staging folder and no name that roboreel gives there, sorted."""
+    """Names in a staging folder that roboreel does not use there, sorted."""
     names = set(os.listdir(folder)) - _FOLDERS - _FILES
     return sorted(name for name in names if not is_scratch(name))
 
 
 def take(folder: Path, *, timeout_s: float) -> IO[bytes]:
-    """The folder's lock file, locked; the folder is made where it is not there, for the user alone.
+    """Lock a staging folder and return the open lock file; a missing folder is made, private to the user.
 
-    Waits a moment for a lock that is taken: a killed run has it until the last of its processes is gone.
+    Waits up to `timeout_s` for the lock, because a killed run keeps it until its last process has ended.
 
     Raises:
-        UsageError: another run is at work there, or roboreel did not make what is there.
+        UsageError: another run has the lock, or roboreel did not make the folder.
         OSError: the folder cannot be made.
     """
     latest = time.monotonic() + timeout_s
@@ -83,7 +83,7 @@ def take(folder: Path, *, timeout_s: float) -> IO[bytes]:
 
 
 def refuse_at_work(folder: Path, *, timeout_s: float) -> None:
-    """Raise `UsageError` where a run is at work in a staging folder. Nothing is written."""
+    """Raise `UsageError` if a run has the lock of a staging folder. Writes nothing."""
     latest = time.monotonic() + timeout_s
     while _is_at_work(folder):
         if time.monotonic() > latest:
@@ -125,9 +125,9 @@ def _same_file(file: IO[bytes], path: Path) -> bool:
 
 
 def identity(folder: Path) -> str:
-    """What tells a staging folder from a copy of it: when its lock was made. Empty where there is none.
+    """An id that a copy of a staging folder does not have: the times of its lock file. Empty without one.
 
-    No archive and no copy can set the time at which a file's state last changed.
+    Neither archives nor copies can set a file's change time (ctime).
     """
     try:
         found = os.lstat(folder / LOCK)
@@ -137,12 +137,12 @@ def identity(folder: Path) -> str:
 
 
 def write_note(folder: LocalRoot, name: str, content: Mapping[str, object]) -> None:
-    """Write a JSON object that `read_note` takes from this very folder, and from no copy of it."""
+    """Write a JSON object that `read_note` accepts only in this folder, not in a copy of it."""
     folder.put(name, json.dumps({"folder": identity(folder.path), **content}).encode())
 
 
 def read_note(folder: Path, name: str) -> dict[str, Any] | None:
-    """What `write_note` wrote into this folder; None where there is none, or it was not written here."""
+    """Read the object that `write_note` wrote in this folder; None if there is none, or it was copied."""
     notes, here = LocalRoot(folder), identity(folder)
     try:
         if notes.stat(name).size_bytes > _MOST_NOTE_BYTES:
@@ -155,11 +155,11 @@ def read_note(folder: Path, name: str) -> dict[str, Any] | None:
 
 
 def refuse_planted(folder: Path, *, look_only: bool = False) -> None:
-    """Raise `UsageError` where a staging folder, or what has our names in it, is not of our making.
+    """Raise `UsageError` if roboreel did not make a staging folder, or something with a known name in it.
 
     Args:
         folder: the folder.
-        look_only: True never makes a file, even an unnamed one, to see whose it is.
+        look_only: True never creates a file, not even an unnamed one to find out who owns new files.
     """
     is_own = _is_mine if look_only else _is_own
     _require(folder, os.lstat(folder), as_folder=True, remedy=_MOVE, is_own=is_own)
@@ -171,7 +171,7 @@ def refuse_planted(folder: Path, *, look_only: bool = False) -> None:
 
 
 def files_below(folder: Path) -> Iterator[tuple[str, int]]:
-    """Name and bytes of every file of a result as far as it is made.
+    """(name, size in bytes) of every file of a result so far.
 
     Raises:
         UsageError: there is a link, or something else that roboreel did not make.
@@ -203,7 +203,7 @@ def _require(
     remedy: str,
     is_own: Callable[[Path, int], bool],
 ) -> None:
-    """Raise `UsageError` unless what was found is a folder, or a file with one name, of the user's own."""
+    """Raise `UsageError` unless the user owns the folder, or the regular file without other hard links."""
     kind = S_ISDIR if as_folder else S_ISREG
     if not kind(found.st_mode):
         what = "a link" if S_ISLNK(found.st_mode) else f"not a {'folder' if as_folder else 'file'}"

@@ -1,4 +1,4 @@
-"""Whether files are still those that were seen before: by size and stamp."""
+"""Check by size and stamp that files have not changed."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from roboreel.storage.root import Root
 
 
 class Stamped(Protocol):
-    """What is known of a file's state."""
+    """Anything with a file's size and stamp; see `FileStat`."""
 
     @property
     def size_bytes(self) -> int:
-        """Its bytes."""
+        """Size in bytes."""
         ...
 
     @property
     def stamp(self) -> str:
-        """Its time of modification, an etag or the like."""
+        """Modification time, ETag or similar."""
         ...
 
 
 def refuse_changed_files(root: Root, known: Mapping[str, Stamped | None], *, reason: str) -> None:
-    """Raise `ChangedInputError` where a file is no longer what is known of it, or nothing is known.
+    """Raise `ChangedInputError` if a file's size or stamp has changed, or is not known.
 
     Args:
-        root: where the files lie.
-        known: what they were, by name.
-        reason: what follows the file's name in the message: since when it must not change, and what to do.
+        root: the root of the files.
+        known: earlier size and stamp by name; None if not known.
+        reason: end of the message, after the file's name: since when it has changed, and what to do.
 
     Raises:
-        StorageError: a file is no longer there.
+        StorageError: a file no longer exists.
     """
     for name, now in zip(known, root.stats(known), strict=True):
         if isinstance(now, Exception):
