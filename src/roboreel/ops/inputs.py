@@ -98,7 +98,7 @@ def _wanted(
             episode=numbers[row],
             start=start,
             rows=rows,
-            whole=int(whole.rows[row]),
+            episode_rows=int(whole.rows[row]),
         )
         for row, start, rows in zip(
             slices.row.tolist(), slices.start.tolist(), inventory.rows.tolist(), strict=True

@@ -195,7 +195,7 @@ class OpResult:
 def check_unchanged(root: Root, names: Iterable[str], files: Mapping[str, FileFacts]) -> None:
     """Raise `ChangedInputError` where a file is no longer what `files` says it was."""
     known = {name: files.get(name) for name in names}
-    refuse_changed_files(root, known, told="has changed since it was surveyed: plan again")
+    refuse_changed_files(root, known, reason="has changed since it was surveyed: plan again")
 
 
 def work_of(

@@ -11,7 +11,7 @@ from roboreel.storage.root import FileStat, Root
 
 
 class JoinedRoot(Root):
-    """Several roots as one: names begin with the prefix of theirs."""
+    """Several roots as one: a name is the prefix of its root, then its name there."""
 
     def __init__(self, roots: Mapping[str, Root]) -> None:
         self._roots = dict(roots)

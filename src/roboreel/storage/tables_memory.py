@@ -7,11 +7,14 @@ paths do not tell, as `a.b` is a column of that name, or the field `b` of a colu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from roboreel.errors import StorageError
+from roboreel.types import Int64
 
 MOST_BYTES = 2 << 30
 """What one read may take in memory beyond what stands on disk. A few kilobytes can say "this number, 2³¹
@@ -20,6 +23,10 @@ LARGE_BYTES = 1 << 29
 """Row groups with a column of more are read a part at a time. Arrow holds less than 2 GiB in one chunk."""
 PART_BYTES = 1 << 26
 """Rows that are read together where not all of a row group are, at least one."""
+CHUNK_BYTES = 1 << 30
+"""Tables up to this size may have a chunk per column."""
+_TAKE_BYTES = 1 << 28
+"""A larger one is handled in parts of about this size, at least a row each."""
 _WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 8}
 _SAMPLED_GROUPS = 16
 """Row groups by which the size of a row is judged."""
@@ -122,3 +129,22 @@ def inner_types(type_: pa.DataType) -> Iterator[pa.DataType]:
         yield from (type_.field(at).type for at in range(type_.num_fields))
     else:
         yield type_.value_type
+
+
+def as_one(table: pa.Table) -> pa.Table:
+    """The table with a chunk per column; a large one as it is."""
+    return table.combine_chunks() if table.nbytes <= CHUNK_BYTES else table
+
+
+def take_ascending(table: pa.Table, rows: Int64) -> pa.Table:
+    """The rows with some numbers, which ascend and may repeat; a large result in several chunks."""
+    most = max(table.nbytes, table.nbytes * len(rows) // max(1, len(table)))
+    if most <= CHUNK_BYTES:
+        return table.take(pa.array(rows))
+    each = max(1, _TAKE_BYTES * len(table) // most)
+    cuts = np.searchsorted(rows, np.arange(0, len(table) + each, each))
+    parts = [
+        table.slice(number * each, each).take(pa.array(rows[first:last] - number * each))
+        for number, (first, last) in enumerate(pairwise(cuts.tolist()))
+    ]
+    return pa.concat_tables(parts)

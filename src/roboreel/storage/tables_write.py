@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, chain
 from typing import Any
 
@@ -30,19 +30,6 @@ def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
     ]
     with root.create(name) as output:
         pq.write_table(table, output.file, compression="snappy", use_dictionary=dictionary or False)
-
-
-def write_rows(
-    root: LocalRoot,
-    name: str,
-    episodes: Iterator[pa.Table],
-    *,
-    schema: pa.Schema,
-    plain_columns: Sequence[str] = (),
-) -> int:
-    """Write the rows of episodes, a table each: see `write_batches`."""
-    batches = ((episode, [len(episode)]) for episode in episodes)
-    return write_batches(root, name, batches, schema=schema, plain_columns=plain_columns)
 
 
 def write_batches(
