@@ -80,6 +80,15 @@ class AccessPoints:
             return True
         return self._head(position).resets and self._suffices(position)
 
+    def starts_over(self, position: int) -> bool:
+        """True where a used decoder, flushed, decodes from the packet at a decode position as a new one does.
+
+        Flushing keeps the sets that packets brought, which a keyframe of AV1 replaces if it brings any.
+        """
+        if self._codec is not None and self._codec.whole:
+            return bool(self._head(position).sets)
+        return self.resets(position) and not self._changes
+
     def relies_on_earlier_sets(self, position: int) -> bool:
         """True where the packet at a decode position hangs on sets that came with packets before it."""
         return self._codec is not None and not self._suffices(position)
@@ -106,11 +115,6 @@ class AccessPoints:
         return Joining(
             apart=apart, first=self.drops_waiting(first) or self.is_spoilt(first), sets=sets
         )
-
-    @property
-    def changes_sets(self) -> bool:
-        """True where sets other than the sample entry's have been found so far."""
-        return bool(self._changes)
 
     def _head(self, position: int) -> Head:
         if position not in self._known:

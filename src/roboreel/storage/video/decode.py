@@ -41,7 +41,7 @@ def frames_of(video: IndexedVideo, wanted: Sequence[int]) -> Iterator[tuple[int,
     try:
         with video.access_points() as points:
             for positions, frames in _runs(video.table, wanted, points.resets):
-                if points.changes_sets or not points.resets(int(positions[0])):
+                if not points.starts_over(int(positions[0])):
                     # what was decoded before would show, and what is decoded now would remain
                     yield from Decoder(video).frames(video, positions, frames)
                     continue

@@ -116,7 +116,9 @@ def sets_of_packets(
 
 
 def brings_other_sets(codec: Codec, data: bytes) -> bool:
-    """True where a packet of these bytes brings sets that are not the sample entry's."""
+    """True where a packet of these bytes brings sets, other than the sample entry's, that stay in force."""
+    if codec.whole:
+        return False
     if len(data) > codec.length > 0 and codec.is_slice(data[codec.length]):
         return False  # as most do: sets come before the picture
     sets = codec.head(_Bytes(data)).sets
