@@ -20,7 +20,7 @@ import roboreel
 from roboreel.errors import VideoError
 from roboreel.stats.deep_pixels import DeepPixels
 from roboreel.stats.feature_stats import QUANTILES, Stats, quantile_name
-from roboreel.storage.video.decode import decode_image
+from roboreel.storage.video.still_images import decode_image
 from roboreel.storage.video.tiff import float_tiff
 from roboreel.testing import Camera, make_dataset
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 from roboreel.errors import StorageError
@@ -28,6 +28,10 @@ class JoinedRoot(Root):
     def input(self, name: str) -> IO[bytes]:
         root, own = self.root_of(name)
         return root.input(own)
+
+    def ranges(self, name: str, spans: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        root, own = self.root_of(name)
+        return root.ranges(own, spans)
 
     def mode(self, name: str = "") -> int:
         if not name:

@@ -6,7 +6,7 @@ Names are relative POSIX paths below a root.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -54,6 +54,24 @@ class Root(ABC):
     def input(self, name: str) -> IO[bytes]:
         """Open a file for reading with random access."""
 
+    def ranges(self, name: str, spans: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        """The bytes of several ranges of a file; several threads may read at once.
+
+        Args:
+            name: the file.
+            spans: (start, size) of each, in bytes; less is read of those that reach beyond the file's end.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        with self.input(name) as file:
+            try:
+                return [_range(file, start, size) for start, size in spans]
+            except OSError as error:
+                raise StorageError(
+                    f"'{name}' in '{self.url}': {error.strerror or error}"
+                ) from error
+
     def root_of(self, name: str) -> tuple[Root, str]:
         """(root, name in it) of a file; a different root only for `JoinedRoot`."""
         return self, name
@@ -77,6 +95,11 @@ class Root(ABC):
         """Read a complete file."""
         with self.input(name) as file:
             return file.read()
+
+
+def _range(file: IO[bytes], start: int, size: int) -> bytes:
+    file.seek(start)
+    return file.read(size)
 
 
 def checked(name: str) -> str:

@@ -33,7 +33,7 @@ from roboreel.stats.pixel_counts import (
     histogram_stats,
     sample_size,
 )
-from roboreel.storage.video.decode import decode_image
+from roboreel.storage.video.still_images import decode_image
 from roboreel.storage.video.subsample import Subsampler
 from roboreel.types import Floats
 

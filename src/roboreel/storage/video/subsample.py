@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from roboreel.storage.video.decode import Frame, array_of_frame
+from roboreel.storage.video.still_images import Frame, array_of_frame
 
 _QUARTER_CHROMA = ("yuv420p", "yuvj420p")
 _RGB = 3
