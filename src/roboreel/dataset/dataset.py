@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 from roboreel.dataset.row_tasks import tasks_of_rows
 from roboreel.dataset.rows import read_rows
 from roboreel.dataset.stored_stats import StoredStats, open_stored_stats
-from roboreel.edit.verbs import Verbs
-from roboreel.edit.view import View, whole_view
+from roboreel.edit.view import Verbs, View, whole_view
 from roboreel.errors import Problem
 from roboreel.format import v30
 from roboreel.format.feature import Feature

@@ -22,20 +22,20 @@ class JoinedRoot(Root):
         return Listing(tuple(prefix + name for prefix, names in parts for name in names))
 
     def stat(self, name: str) -> FileStat:
-        root, own = self.locate(name)
+        root, own = self.root_of(name)
         return root.stat(own)
 
     def input(self, name: str) -> IO[bytes]:
-        root, own = self.locate(name)
+        root, own = self.root_of(name)
         return root.input(own)
 
     def mode(self, name: str = "") -> int:
         if not name:
             return super().mode()
-        root, own = self.locate(name)
+        root, own = self.root_of(name)
         return root.mode(own)
 
-    def locate(self, name: str) -> tuple[Root, str]:
+    def root_of(self, name: str) -> tuple[Root, str]:
         prefix, slash, own = name.partition("/")
         root = self._roots.get(prefix + slash)
         if root is None:

@@ -54,7 +54,7 @@ class Root(ABC):
     def input(self, name: str) -> IO[bytes]:
         """Open a file for reading with random access."""
 
-    def locate(self, name: str) -> tuple[Root, str]:
+    def root_of(self, name: str) -> tuple[Root, str]:
         """(root, name in it) of a file; a different root only for `JoinedRoot`."""
         return self, name
 

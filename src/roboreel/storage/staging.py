@@ -12,7 +12,6 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.storage import disk, recovery
@@ -34,9 +33,6 @@ from roboreel.storage.staging_folder import (
     refuse_at_work,
     take,
 )
-
-Leftovers = Literal["refuse", "resume", "clean"]
-"""What to do with an earlier run's leftovers: raise an error, continue from them, or remove them."""
 
 _TIMEOUT_S = 1.0
 

@@ -67,7 +67,7 @@ class TableFile:
     def __init__(self, root: Root, name: str, access: Access = "rows") -> None:
         self.name = name
         self._threads = access == "rows"
-        root, own = root.locate(name)
+        root, own = root.root_of(name)
         self._local = isinstance(root, LocalRoot)
         self._handle = root.input(own)
         try:

@@ -37,6 +37,7 @@ def test_the_same_content_by_another_writer_is_the_same(
         assert report.compared.pictures == (45 if decode else 0)
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("to", VERSIONS)
 def test_a_conversion_is_the_same(tmp_path: Path, version: Version, to: Version) -> None:
@@ -128,7 +129,7 @@ def test_memory_is_bounded_by_a_row_group(tmp_path: Path, monkeypatch: pytest.Mo
     assert roboreel.diff(*roots).same
     assert len(held) == 20
     row_group = 2_000 * 64 * 8
-    assert max(held) - before < 8 * row_group  # of 20, on each side
+    assert max(held) - before < 10 * row_group  # of 20, on each side
 
 
 def test_datasets_at_urls_and_open_ones_are_compared(first: Path, second: Path) -> None:
