@@ -1,7 +1,7 @@
-"""What reading a parquet file takes in memory, by its footer: the size of rows, and where that is absurd.
+"""Memory needed to read a parquet file, estimated from its footer, and tables larger than one Arrow chunk.
 
-Columns are told apart by position: every column of the schema has so many leaves, one after another. Their
-paths do not tell, as `a.b` is a column of that name, or the field `b` of a column `a`.
+Leaves are assigned to columns by position, not by path: `a.b` may be a column of that name, or the field `b`
+of a column `a`.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Sizes:
         return [at for at, owner in enumerate(self._owners) if owner in wanted]
 
     def _at_most(self, groups: Sequence[int], columns: Sequence[str] | None) -> int:
-        """More than reading some row groups takes; told by a look at the columns of lists alone."""
+        """An upper bound of the memory to read some row groups; fast, as it looks only at list columns."""
         names = self._schema.names if columns is None else columns
         wanted = frozenset(names)
         nested = {f.name for f in self._schema if f.name in wanted and pa.types.is_nested(f.type)}
@@ -100,7 +100,7 @@ class Sizes:
         return int(taken)
 
     def _taken(self, groups: Iterable[int], columns: Sequence[str] | None) -> int:
-        """What reading some row groups takes at least, beyond what stands on disk."""
+        """A lower bound of the memory to read some row groups, beyond their size on disk."""
         leaves, taken = self._leaves(columns), 0
         for group in groups:
             facts = self._metadata.row_group(group)
@@ -113,7 +113,7 @@ class Sizes:
 
 
 def leaf_count(type_: pa.DataType) -> int:
-    """How many columns of a parquet file hold the values of an Arrow type."""
+    """Number of parquet leaf columns that store an Arrow type."""
     if isinstance(type_, pa.BaseExtensionType):
         return leaf_count(type_.storage_type)
     if pa.types.is_nested(type_):
@@ -132,12 +132,12 @@ def inner_types(type_: pa.DataType) -> Iterator[pa.DataType]:
 
 
 def as_one(table: pa.Table) -> pa.Table:
-    """The table with a chunk per column; a large one as it is."""
+    """Combine the chunks of each column; a large table is returned unchanged."""
     return table.combine_chunks() if table.nbytes <= CHUNK_BYTES else table
 
 
 def take_ascending(table: pa.Table, rows: Int64) -> pa.Table:
-    """The rows with some numbers, which ascend and may repeat; a large result in several chunks."""
+    """Take rows by ascending numbers, which may repeat; a large result has several chunks."""
     most = max(table.nbytes, table.nbytes * len(rows) // max(1, len(table)))
     if most <= CHUNK_BYTES:
         return table.take(pa.array(rows))

@@ -50,7 +50,7 @@ def write_batches(
         name: the file.
         batches: rows of some episodes, with exactly `schema`, and how many rows each episode has.
         schema: the file's schema and metadata.
-        plain_columns: columns of large values (pictures) for which a dictionary is wasted work.
+        plain_columns: columns with large values (images), for which a dictionary is wasted work.
     """
     rows = 0
     batches = iter(batches)
@@ -85,7 +85,7 @@ def write_batches(
 
 
 def _repeats(table: pa.Table | None, name: str) -> bool:
-    """False for measured numbers of which hardly any is there twice: a dictionary makes them larger."""
+    """False for floats with few repeated values, which a dictionary makes larger."""
     if table is None or name not in table.column_names or not len(table):
         return True
     if not _holds_floats(table[name].type):
