@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from roboreel.errors import StorageError, VideoError
+from roboreel.storage.fs import open_root
+from roboreel.storage.joined import JoinedRoot
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.video import decoder as kept
 from roboreel.storage.video import indexed_video as indexes
@@ -294,3 +296,32 @@ def test_a_forked_process_reads_on_its_own(tmp_path: Path) -> None:
         os._exit(0 if good else 1)
     assert all(_found(tmp_path, "0.mp4", [n]) == [(n, seen[n])] for n in range(FRAMES))
     assert os.waitpid(child, 0)[1] == 0
+
+
+SPANS = [(3, 4), (7, 2), (0, 3), (20, 5), (98, 9), (5, 6)]
+
+
+def test_ranges_of_a_file_are_read_alike_everywhere(tmp_path: Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    data = bytes(range(100))
+    (tmp_path / "a.bin").write_bytes(data)
+    fsspec.filesystem("memory").pipe_file("/ranges/a.bin", data)
+    local, remote = LocalRoot(tmp_path), open_root("memory://ranges")
+    joined = JoinedRoot({"x/": local, "y/": remote})
+    wanted = [data[start : start + size] for start, size in SPANS]
+    for root, name in (
+        (local, "a.bin"),
+        (remote, "a.bin"),
+        (joined, "x/a.bin"),
+        (joined, "y/a.bin"),
+    ):
+        assert list(root.ranges(name, SPANS)) == wanted
+        assert list(root.ranges(name, [])) == []
+
+
+@pytest.mark.parametrize("url", ["memory://ranges", None])
+def test_ranges_of_a_file_that_is_not_there_are_refused(tmp_path: Path, url: str | None) -> None:
+    pytest.importorskip("fsspec")
+    root = open_root(url) if url else LocalRoot(tmp_path)
+    with pytest.raises(StorageError, match=r"'b\.bin'"):
+        root.ranges("b.bin", [(0, 1)])
