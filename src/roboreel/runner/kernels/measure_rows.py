@@ -11,7 +11,7 @@ import pyarrow as pa
 from roboreel.errors import StorageError, VideoError
 from roboreel.format.values import column_values
 from roboreel.plan.plan import TableProgram
-from roboreel.runner.kernels.measure_cameras import CameraPixels, column_pixels
+from roboreel.runner.kernels.measure_cameras import column_pixels
 from roboreel.runner.kernels.table_inputs import Members
 from roboreel.runner.row_sketches import Sketches
 from roboreel.stats.block import StatsBlock, StatsColumn, blocks_of, each, joined
@@ -105,24 +105,22 @@ def _numbers(
 ) -> StatsBlock:
     """Statistics of columns of numbers, by episodes of so many rows."""
     plain = {name: found for name, found in values.items() if name not in program.per_last_axis}
-    block = episodes_stats(plain, rows, quantiles=program.quantiles, sketches=sketches)
+    block = episodes_stats(plain, rows, quantiles=program.profile.quantiles, sketches=sketches)
     columns = dict(block.columns)
     for name in [name for name in values if name in program.per_last_axis]:
         flat = values[name].reshape(-1, values[name].shape[-1])
         each_row = len(flat) // max(1, len(values[name]))
         lengths = rows * each_row
         found = episodes_stats(
-            {name: flat}, lengths, quantiles=program.quantiles, sketches=sketches
+            {name: flat}, lengths, quantiles=program.profile.quantiles, sketches=sketches
         )
         columns |= found.columns
         count = columns[name, "count"]
         columns[name, "count"] = StatsColumn(count.values // each_row, count.present)
     found = StatsBlock(len(rows), columns)
-    return (
-        with_histogram_quantiles(found, values, rows, program.quantiles)
-        if program.histogram_quantiles
-        else found
-    )
+    if not program.profile.histogram_quantiles or not program.profile.quantiles:
+        return found
+    return with_histogram_quantiles(found, values, rows, program.profile.quantiles)
 
 
 def _one_by_one(
@@ -145,17 +143,12 @@ def _of_episode(table: pa.Table, program: TableProgram, pixels: CameraCounts) ->
     stats = _numbers(usable, counts, program, {}).of(0) if usable else {}
     for name in [name for name in table.column_names if name in program.images]:
         try:
-            own = CameraPixels(
-                every_pixel=program.every_pixel,
-                as_rgb=program.as_rgb,
-                depth=name in program.depths,
-            )
-            own = column_pixels(table[name], own, every_frame=program.every_frame)
+            own = column_pixels(table[name], program.profile, depth=name in program.depths)
         except VideoError as error:
             raise StorageError(f"column '{name}': {error}") from error
-        measured = own.stats(program.quantiles, histogram_quantiles=program.histogram_quantiles)
+        measured = own.stats()
         if measured is not None:
             stats[name] = measured
-            if program.counts_pixels:
+            if program.profile.exact_quantiles:
                 pixels.add(name, own.counted)
     return stats
