@@ -8,15 +8,14 @@ from math import prod
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.errors import StorageError
 from roboreel.format.values import column_values
 from roboreel.stats.feature_stats import quantile_name
-from roboreel.stats.many import episodes_moments
+from roboreel.stats.numeric import described
 from roboreel.stats.quantiles import Quantiles
-from roboreel.stats.sorted_values import as_columns, ordered, portions, rows_at_once
+from roboreel.stats.sorted_values import Ordered
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
 from roboreel.storage.tables_forward import Forward
@@ -130,23 +129,11 @@ def _add(
         return
     wide = values.reshape(-1, quantiles.width)
     each_row = len(wide) // len(values)
-    described = _described(wide, lengths * each_row, quantiles, shares)
-    found.parts.append((name, episodes, lengths, described))
+    stats = described(wide, lengths * each_row, shares, quantiles, _with_ranks)
+    found.parts.append((name, episodes, lengths, stats))
 
 
-def _described(
-    values: npt.NDArray[np.generic], lengths: Int64, quantiles: Quantiles, shares: Sequence[float]
-) -> dict[str, Floats]:
-    """(episodes, width) of each statistic, of (n, width) numbers, which the quantiles take in."""
-    parts = []
-    for episodes, rows in portions(lengths, rows=rows_at_once(values)):
-        columns, own = as_columns(values[rows]), lengths[episodes]
-        starts = np.cumsum(own) - own
-        found = episodes_moments(columns, starts, own)
-        if shares:
-            order = ordered(columns, starts, own)
-            quantiles.add_columns(order.columns)
-            cuts = np.concatenate([order.interpolated(shares), order.ranked(shares)])
-            found |= dict(zip(cut_names(shares), cuts, strict=True))
-        parts.append(found)
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+def _with_ranks(order: Ordered, shares: Sequence[float]) -> dict[str, Floats]:
+    """The quantiles, and the numbers at their ranks."""
+    cuts = np.concatenate([order.interpolated(shares), order.ranked(shares)])
+    return dict(zip(cut_names(shares), cuts, strict=True))
