@@ -35,7 +35,7 @@ from roboreel.format.causes import (
 )
 from roboreel.format.feature import EPISODE_INDEX, INDEX, TASK_INDEX, Feature
 from roboreel.format.version import FormatVersion
-from roboreel.stats.feature_stats import BASE, quantile_share
+from roboreel.stats.feature_stats import BASE, Array, quantile_share
 from roboreel.stats.merge import merged_rows, weighted_mean
 from roboreel.types import Bools, Floats
 
@@ -310,6 +310,6 @@ def _contained(of: Comparison, key: str) -> Bools:
     return np.asarray((low & high).all(axis=1))
 
 
-def _near(of: Comparison, key: str, values: Floats) -> Bools:
+def _near(of: Comparison, key: str, values: Array) -> Bools:
     off = np.abs(of.stored.values[key] - values[None])
     return np.asarray((off <= _MERGED * of.size + _PADDING).all(axis=1))

@@ -19,9 +19,9 @@ class Described(NamedTuple):
     """A feature that is to have statistics."""
 
     name: str
-    camera: bool
+    is_camera: bool
     """True where its statistics count sampled frames, and have the shape (channels, 1, 1)."""
-    index: bool
+    is_index: bool
     """True for an index column: stored statistics that are not those of its values are replaced."""
 
 
@@ -121,9 +121,9 @@ def _usable(columns: _Columns, feature: Described, rows: Int64) -> Bools | None:
     shape = columns["min"].values.shape[1:]
     count = columns["count"].values[:, 0]
     sound = np.all([columns[key].present for key in BASE], axis=0) & (count > 0)
-    if 0 in shape or (feature.camera and len(shape) != CAMERA_AXES):
+    if 0 in shape or (feature.is_camera and len(shape) != CAMERA_AXES):
         sound[:] = False
-    return np.asarray(sound if feature.camera else sound & (count == rows))
+    return np.asarray(sound if feature.is_camera else sound & (count == rows))
 
 
 def _of_feature(
@@ -147,7 +147,7 @@ def _of_feature(
     has_new = np.any([column.present for column in new.values()], axis=0)
     alike = _fit(old, new, BASE)
     replaced = has_new & ~kept
-    if feature.index:
+    if feature.is_index:
         replaced |= has_new & ~(_agree(old, new) if alike else np.zeros_like(kept))
     stays = kept & ~replaced
     filled = stays & has_new & (alike and quantiles)
