@@ -23,13 +23,13 @@ from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.selection import FrameRange
 from roboreel.edit.splits import Fractions
 from roboreel.edit.standstill import StillSuggestion
-from roboreel.edit.stats_profile import StatsProfile
 from roboreel.edit.tasks import TasksFrom, retasked
 from roboreel.edit.view_data import Opened, Source, ViewData
 from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import UsageError
 from roboreel.format.fps import parse_fps
 from roboreel.format.version import FormatVersion
+from roboreel.stats.sampling import StatsProfile
 from roboreel.types import Json
 
 if TYPE_CHECKING:

@@ -14,12 +14,11 @@ import pyarrow as pa
 from roboreel.edit.encoding import Encoding
 from roboreel.edit.episode_slices import END, EpisodeSlices
 from roboreel.edit.relative_actions import RelativeActions
-from roboreel.edit.stats_profile import StatsProfile
 from roboreel.edit.write_options import WriteOptions
 from roboreel.errors import UsageError, listed
 from roboreel.format.model import EPISODE, LENGTH, Model
 from roboreel.format.version import FormatVersion, parse_version
-from roboreel.stats.feature_stats import QUANTILES
+from roboreel.stats.sampling import OWN, SamplingProfile, StatsProfile
 from roboreel.types import Int64
 
 _SHOWN_RANGES = 20
@@ -127,12 +126,10 @@ class ViewData:
     """Features of its sources that verbs have left out, by the names that they had then."""
     recomputed: frozenset[str] = frozenset()
     """Features whose statistics are recomputed, whatever is stored."""
-    every_frame: bool = False
-    """True: cameras among these are measured on all their frames. False: on a sample."""
-    quantiles: tuple[float, ...] = QUANTILES
-    """Those that measured statistics include, from 0 to 1, ascending."""
+    sampling: SamplingProfile = OWN
+    """How statistics are computed that are recomputed or missing."""
     like: StatsProfile | None = None
-    """A release of lerobot whose rules measured statistics follow; None: ours."""
+    """The release of lerobot whose rules `sampling` has; None: ours."""
     relative: RelativeActions | None = None
     """How the action is described over all episodes, where it is to be relative to the state."""
     join: bool = False
