@@ -17,7 +17,7 @@ from roboreel.format.images import encoded_image
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
 from roboreel.format.parse import Problems
-from roboreel.probes.ask_tables import rows_by_path
+from roboreel.probes.table_requests import rows_by_path
 from roboreel.stats.pixel_counts import histogram_stats
 from roboreel.storage.tables import TableFile
 from roboreel.storage.video.still_images import decode_image

@@ -24,7 +24,7 @@ from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, EPISODE
 from roboreel.format.parse import Problems
 from roboreel.parallel import Workers
-from roboreel.probes.ask_tables import rows_by_path
+from roboreel.probes.table_requests import rows_by_path
 from roboreel.stats.feature_stats import quantile_share
 from roboreel.stats.moments import Moments
 from roboreel.stats.quantiles import Quantiles, shared_budget

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +19,6 @@ from roboreel.format.feature import (
     dtype_of,
     feature_from_arrow,
     holds_images,
-    huggingface_metadata,
     is_feature_name,
     is_image,
     is_list,
@@ -29,13 +27,9 @@ from roboreel.format.fps import MAX_TIMESTAMP_ERROR_S
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH
 from roboreel.format.parse import Problems
+from roboreel.format.table_schema import INDEX_TYPES, fields_for_version, table_schema
 from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.plan import TableProgram
-from roboreel.plan.single_lists import SINGLE_LISTS, wrap_as_target_reads
-
-_INDEX_TYPES = {
-    name: pa.float32() if dtype == "float32" else pa.int64() for name, dtype in INDEX_DTYPES.items()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +96,7 @@ def features_of(
             features[name] = feature_from_arrow(name, item.type, inventory.shapes.get(name, ()))
     for name in INDEX_DTYPES:
         if name not in features:
-            features[name] = feature_from_arrow(name, _INDEX_TYPES[name], ())
+            features[name] = feature_from_arrow(name, INDEX_TYPES[name], ())
     return features
 
 
@@ -122,8 +116,8 @@ def program_of(
         for name, item in _in_file_order(types, columns)
         if not features[name].is_video
     ]
-    fields, unwrapped = wrap_as_target_reads(
-        fields, features, columns.schema_metadata, version=view.target.version, problems=problems
+    fields, metadata = fields_for_version(
+        fields, features, columns.schema_metadata, view.version, problems=problems
     )
     if kept is not None:
         stamp = _unwrapped(columns.types[TIMESTAMP].type)
@@ -134,13 +128,9 @@ def program_of(
         name: _agreeing(feature, fields) if name in exact else feature
         for name, feature in features.items()
     }
-    schema = pa.schema(fields)
-    described = json.dumps(huggingface_metadata(schema, features))
-    metadata = {k: v for k, v in columns.schema_metadata.items() if k != SINGLE_LISTS}
-    schema = schema.with_metadata({**metadata, **unwrapped, b"huggingface": described.encode()})
     like = rule_of(view.view.like)
     program = TableProgram(
-        schema_ipc=schema.serialize().to_pybytes(),
+        schema_ipc=table_schema(fields, features, metadata).serialize().to_pybytes(),
         fps=view.view.fps or view.model.info.fps,
         step=view.step,
         regular_timestamps=regular,
@@ -152,13 +142,13 @@ def program_of(
         filled=_filled(view),
         masks=view.view.masks,
         shapes={n: features[n].shape for n in (*_filled(view), *view.view.masks) if n in features},
-        decoded=tuple(name for name in features if name in view.view.pictures),
+        decoded=tuple(name for name in features if name in view.view.images),
         images=tuple(item.name for item in fields if _is_camera(item, features)),
         depths=tuple(name for name, feature in features.items() if feature.is_depth),
         quantiles=_quantiles(view),
         histogram_quantiles=like is not None
         and like.histogram_quantiles
-        and view.target.version.has_quantiles,
+        and view.version.has_quantiles,
         every_frame=view.view.every_frame or (like is not None and like.every_table_image),
         every_pixel=like is not None and like.every_pixel,
         as_rgb=like is not None and like.rgb_tables,
@@ -173,7 +163,7 @@ def _is_camera(item: pa.Field, features: Mapping[str, Feature]) -> bool:
 
 def _quantiles(view: MergedSources) -> tuple[float, ...]:
     """Those of a result's statistics: asked for, or stored with a source's; none where they have no place."""
-    return view.view.quantiles if view.target.version.has_quantiles else ()
+    return view.view.quantiles if view.version.has_quantiles else ()
 
 
 def _per_last_axis(
@@ -221,7 +211,7 @@ def _timestamps(
     if TIMESTAMP not in columns.types or error_s <= MAX_TIMESTAMP_ERROR_S:
         return TIMESTAMP not in columns.types or moved, None
     episodes = "timestamps are up to " + _seconds(error_s) + " away from k / fps"
-    if view.target.timestamps == "keep" and view.step == 1:
+    if view.options.timestamps == "keep" and view.step == 1:
         action = "kept as they are: lerobot refuses such datasets, or finds other frames for them"
         action += "; those of trimmed episodes are counted from their first frame" if moved else ""
         problems.add("table.timestamps", episodes, column=TIMESTAMP, action=action)
@@ -249,7 +239,7 @@ def _in_file_order(
 
 def _index_field(item: pa.Field, *, regular: bool) -> pa.Field:
     """The index column as it is written; timestamps keep their type where it can hold k / fps."""
-    wanted, found = _INDEX_TYPES[item.name], _unwrapped(item.type)
+    wanted, found = INDEX_TYPES[item.name], _unwrapped(item.type)
     if item.name == TIMESTAMP and not pa.types.is_null(found):
         wanted = found if pa.types.is_floating(found) or not regular else wanted
     return pa.field(item.name, wanted)
@@ -298,11 +288,11 @@ def _measured(
         message = f"declared as {features[name].dtype}, but the tables hold {types[name]}"
         action = "kept as it is, without statistics"
         problems.add("feature.type", message, column=name, action=action)
-    all_quantiles = view.target.version.has_quantiles and not view.model.info.version.has_quantiles
+    all_quantiles = view.version.has_quantiles and not view.model.info.version.has_quantiles
 
     def lacks(name: str) -> bool:
         if name in view.view.recomputed:
-            return features[name].is_numeric or name in view.view.pictures  # others have an op
+            return features[name].is_numeric or name in view.view.images  # others have an op
         known = inventory.with_stats.get(name)
         return known is None or not bool(known[view.rows].all())
 

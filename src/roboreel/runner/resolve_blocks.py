@@ -54,7 +54,7 @@ def resolved_block(
             found[name, key] = column
             ranks[name, key] = (int(column.present.argmax()), at, rank)
     return StatsBlock(
-        len(episodes), {place: found[place] for place in sorted(found, key=ranks.__getitem__)}
+        len(episodes), {number: found[number] for number in sorted(found, key=ranks.__getitem__)}
     )
 
 

@@ -1,4 +1,4 @@
-"""A folder on any store that fsspec knows."""
+"""A folder on any store that fsspec supports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from roboreel.storage.root import FileStat, Root, checked
 
 
 class FsspecRoot(Root):
-    """A folder on any store that fsspec knows (`s3://…`, `memory://…`, `hf://…`)."""
+    """A folder on any store that fsspec supports (`s3://…`, `memory://…`, `hf://…`)."""
 
     def __init__(self, url: str) -> None:
         try:

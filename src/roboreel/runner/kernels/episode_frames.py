@@ -131,12 +131,12 @@ def _cells(work: Work, root: Root, column: str, at: int) -> Iterator[Any]:
             yield from cells
 
 
-def _decoded(cell: Any, place: str) -> Any:
+def _decoded(cell: Any, where: str) -> Any:
     data, named = encoded_image(cell)
     if data is None:
         why = "only names a file: embed the pictures first" if named else "is empty"
-        raise StorageError(f"{place}: the picture {why}")
+        raise StorageError(f"{where}: the picture {why}")
     try:
         return decoded_image(data)
     except VideoError as error:
-        raise StorageError(f"{place}: {error}") from error
+        raise StorageError(f"{where}: {error}") from error

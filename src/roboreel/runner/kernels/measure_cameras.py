@@ -46,8 +46,8 @@ _COUNTED_AT_ONCE = 8
 
 def sampled_frames(frames: int) -> list[int]:
     """Numbers of the frames of an episode that the reference samples, ascending, each once."""
-    places = np.linspace(0, frames - 1, sample_size(frames))
-    return sorted(set(np.round(places).astype(int).tolist()))
+    positions = np.linspace(0, frames - 1, sample_size(frames))
+    return sorted(set(np.round(positions).astype(int).tolist()))
 
 
 def stride_of(height: int, width: int) -> int:

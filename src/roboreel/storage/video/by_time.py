@@ -58,9 +58,9 @@ def decode_video_frames(
         raise UsageError("timestamps must be a list of finite seconds")
     if not 0 <= tolerance_s < float("inf"):
         raise UsageError(f"tolerance_s is {tolerance_s}, expected 0 or a positive number")
-    video = indexed_video(*_place(path))
+    video = indexed_video(*_located(path))
     numbers = _nearest(video, seconds, tolerance_s)
-    wanted, places = np.unique(numbers, return_inverse=True)
+    wanted, positions = np.unique(numbers, return_inverse=True)
     pictures = backend_frames(video, wanted.tolist(), backend=chosen)
     found: npt.NDArray[np.generic] | None = None
     for at, picture in enumerate(pictures):
@@ -71,14 +71,14 @@ def decode_video_frames(
     if found is None:
         entry = video.table.entry
         return np.empty((0, 3, entry.height, entry.width), dtype=np.uint8)
-    return found if len(wanted) == len(numbers) and _ascends(places) else found[places]
+    return found if len(wanted) == len(numbers) and _ascends(positions) else found[positions]
 
 
-def _ascends(places: npt.NDArray[np.intp]) -> bool:
-    return bool((np.diff(places) > 0).all())
+def _ascends(positions: npt.NDArray[np.intp]) -> bool:
+    return bool((np.diff(positions) > 0).all())
 
 
-def _place(path: str | os.PathLike[str]) -> tuple[Root, str]:
+def _located(path: str | os.PathLike[str]) -> tuple[Root, str]:
     """The folder of a file, and its name there."""
     text = os.fspath(path)
     folder, slash, name = text.rpartition("/")

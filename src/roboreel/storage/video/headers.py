@@ -93,16 +93,16 @@ class Packet:
 
 
 def sets_of_packets(
-    codec: Codec, file: ByteSource, places: Iterable[tuple[int, int]]
+    codec: Codec, file: ByteSource, positions: Iterable[tuple[int, int]]
 ) -> Iterator[Sets]:
-    """The sets that keyframes bring, by their places and sizes in a file.
+    """The sets that keyframes bring, by their positions and sizes in a file.
 
     Most begin as the one before: with the picture, or with the same sets. These are read no further.
     """
     begin: bytes | None = b""
     sets: Sets = {}
     length, is_slice = codec.length, codec.is_slice
-    for start, size in places:
+    for start, size in positions:
         if length and begin is not None:
             header = len(begin) + length
             file.seek(start)

@@ -118,7 +118,7 @@ def indexed_video(root: Root, name: str) -> IndexedVideo:
 
 def _key(root: Root, name: str) -> _Key | None:
     """What an index hangs on; None where a file may change without a trace."""
-    own, path = root.place_of(name)
+    own, path = root.root_of(name)
     try:
         stat = root.stat(name)
     except StorageError:  # opening it says why
