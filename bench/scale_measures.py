@@ -15,12 +15,12 @@ from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import MeasureCamera, Plan
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executors import make_executor
-from roboreel.runner.kernels.measure_cameras import CameraPixels
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.resolve_stats import resolved_stats
 from roboreel.runner.row_sketches import WholeSketches
 from roboreel.runner.work import OpFailure, OpResult, Work, work_of
 from roboreel.stats.block import blocks_of
+from roboreel.stats.camera_pixels import CameraPixels
 from roboreel.stats.feature_stats import FeatureStats
 from roboreel.stats.pixel_counts import Counted
 from roboreel.storage.local import LocalRoot

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from roboreel.errors import VideoError
-from roboreel.runner.kernels.measure_cameras import CameraPixels, stride_of
+from roboreel.stats.camera_pixels import CameraPixels, stride_of
 from roboreel.stats.feature_stats import QUANTILES
 from roboreel.storage.video.subsample import Subsampler
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from roboreel.edit.encoding import Reencoding
 from roboreel.errors import UsageError
+from roboreel.format.encoding import Reencoding
 from roboreel.format.version import FormatVersion, parse_version
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from roboreel.edit import standstill as still
 from roboreel.edit import view_rows as rows
 from roboreel.edit.conditions import chosen
 from roboreel.edit.dividing import Dividing
-from roboreel.edit.encoding import Encoding, Reencoding
 from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.selection import FrameRange
@@ -26,6 +25,7 @@ from roboreel.edit.stats_profile import StatsProfile
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.edit.tasks import TasksFrom, retasked
 from roboreel.errors import UsageError
+from roboreel.format.encoding import Encoding, Reencoding
 from roboreel.format.fps import parse_fps
 from roboreel.format.version import FormatVersion
 from roboreel.types import Json

@@ -10,13 +10,13 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit.encoding import Encoding, Reencoding
 from roboreel.edit.episode_slices import EpisodeSlices, whole_slices
 from roboreel.edit.losses import LeftOut
 from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.stats_profile import StatsProfile
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend
 from roboreel.edit.verbs import Verbs
+from roboreel.format.encoding import Encoding, Reencoding
 from roboreel.format.model import Model
 from roboreel.format.version import FormatVersion
 from roboreel.stats.feature_stats import QUANTILES

@@ -11,10 +11,10 @@ import numpy as np
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.add_videos import with_external_videos
-from roboreel.edit.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder_settings
 from roboreel.edit.episode_slices import EpisodeSlices
 from roboreel.edit.view import ExternalVideos, View
 from roboreel.errors import PlanError
+from roboreel.format.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder_settings
 from roboreel.format.feature import SUBTASK_INDEX
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import EPISODE, SUBTASK_TABLE

@@ -9,10 +9,10 @@ from typing import get_args
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
-from roboreel.edit.encoding import Reencoding
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.edit.view import View, whole_view
 from roboreel.errors import DatasetError, UsageError
+from roboreel.format.encoding import Reencoding
 from roboreel.format.inventory import Inventory
 from roboreel.format.version import FormatVersion
 from roboreel.ops.inputs import require_one_subtask_list, surveyed, with_encoders

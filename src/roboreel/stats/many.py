@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,32 @@ def episodes_stats(
             if key == "std":
                 result[name, "count"] = count
     return StatsBlock(len(lengths), result)
+
+
+def columns_stats(
+    columns: Mapping[str, npt.NDArray[np.generic]],
+    lengths: Int64,
+    *,
+    quantiles: Sequence[float],
+    per_last_axis: Collection[str] = (),
+    sketches: Mapping[str, Quantiles | None] | None = None,
+) -> StatsBlock:
+    """The same as `episodes_stats`, but matrices in `per_last_axis` have statistics of their last axis only.
+
+    The other axes of those count as further rows; `count` stays the number of rows.
+    """
+    plain = {name: values for name, values in columns.items() if name not in per_last_axis}
+    found = dict(episodes_stats(plain, lengths, quantiles=quantiles, sketches=sketches).columns)
+    for name in [name for name in columns if name in per_last_axis]:
+        flat = columns[name].reshape(-1, columns[name].shape[-1])
+        each_row = len(flat) // max(1, len(columns[name]))
+        block = episodes_stats(
+            {name: flat}, lengths * each_row, quantiles=quantiles, sketches=sketches
+        )
+        found |= block.columns
+        count = found[name, "count"]
+        found[name, "count"] = StatsColumn(count.values // each_row, count.present)
+    return StatsBlock(len(lengths), found)
 
 
 def _described(

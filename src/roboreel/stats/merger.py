@@ -17,8 +17,9 @@ class StatsMerger:
     the variance of a block are summed over its episodes, not built up from one to the next.
     """
 
-    def __init__(self) -> None:
-        self._merged: Stats = {}
+    def __init__(self, merged: Stats | None = None) -> None:
+        """Begin with nothing, or with the statistics of what came before."""
+        self._merged: Stats = dict(merged or {})
 
     def add(self, block: StatsBlock) -> None:
         """Take in the statistics of some episodes."""

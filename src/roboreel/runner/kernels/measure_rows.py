@@ -11,13 +11,14 @@ import pyarrow as pa
 from roboreel.errors import StorageError, VideoError
 from roboreel.format.values import column_values
 from roboreel.plan.plan import TableProgram
-from roboreel.runner.kernels.measure_cameras import CameraPixels, column_pixels
+from roboreel.runner.kernels.measure_cameras import column_pixels
 from roboreel.runner.kernels.table_inputs import Members
 from roboreel.runner.row_sketches import Sketches
-from roboreel.stats.block import StatsBlock, StatsColumn, blocks_of, each, joined
+from roboreel.stats.block import StatsBlock, blocks_of, each, joined
+from roboreel.stats.camera_pixels import CameraPixels
 from roboreel.stats.feature_stats import Stats
 from roboreel.stats.histogram_quantiles import with_histogram_quantiles
-from roboreel.stats.many import episodes_stats
+from roboreel.stats.many import columns_stats
 from roboreel.stats.pixel_counts import CameraCounts
 from roboreel.types import Int64
 
@@ -104,20 +105,13 @@ def _numbers(
     sketches: Sketches,
 ) -> StatsBlock:
     """Statistics of columns of numbers, by episodes of so many rows."""
-    plain = {name: found for name, found in values.items() if name not in program.per_last_axis}
-    block = episodes_stats(plain, rows, quantiles=program.quantiles, sketches=sketches)
-    columns = dict(block.columns)
-    for name in [name for name in values if name in program.per_last_axis]:
-        flat = values[name].reshape(-1, values[name].shape[-1])
-        each_row = len(flat) // max(1, len(values[name]))
-        lengths = rows * each_row
-        found = episodes_stats(
-            {name: flat}, lengths, quantiles=program.quantiles, sketches=sketches
-        )
-        columns |= found.columns
-        count = columns[name, "count"]
-        columns[name, "count"] = StatsColumn(count.values // each_row, count.present)
-    found = StatsBlock(len(rows), columns)
+    found = columns_stats(
+        values,
+        rows,
+        quantiles=program.quantiles,
+        per_last_axis=program.per_last_axis,
+        sketches=sketches,
+    )
     return (
         with_histogram_quantiles(found, values, rows, program.quantiles)
         if program.histogram_quantiles
