@@ -28,7 +28,17 @@ PAGES_OF_COMMANDS = {name: ROOT / "docs" / f"{name}.md" for name in ("check", "d
 PAGES_OF_COMMANDS |= dict.fromkeys(EDITS, ROOT / "docs" / "edit.md")
 """Where a command is described; the others in `CONVERT`."""
 
-REPORTERS = {"add", "error", "breaks", "missing", "notes", "_note", "_problem", "Remark", "_remark"}
+REPORTERS = {
+    "add",
+    "error",
+    "breaks",
+    "missing",
+    "notes",
+    "_note",
+    "_problem",
+    "Finding",
+    "_finding",
+}
 """Functions that note a problem; a rule id is among their positional arguments."""
 
 RULE = re.compile(r"[a-z]+\.[a-z]+(?:-[a-z]+)*")

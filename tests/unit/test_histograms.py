@@ -70,7 +70,7 @@ def test_counts_of_episodes_add_up_in_any_order() -> None:
 
 
 @pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("odd", [None, Counted(np.ones((1, 256), dtype=np.int64), 1)])
+@pytest.mark.parametrize("inconsistent", [None, Counted(np.ones((1, 256), dtype=np.int64), 1)])
 def test_a_camera_of_which_some_cannot_be_counted_is_not_counted(
     inconsistent: Counted | None, first: bool
 ) -> None:

@@ -228,7 +228,7 @@ def program_for(fields: list[pa.Field], **changes: Any) -> tuple[TableProgram, p
         "task_maps": ({}, {0: 5, 1: 6}),
         "measured": (),
         "measurable": (),
-        "narrow": (),
+        "per_last_axis": (),
         "filled": (),
         "masks": {},
         "shapes": {},

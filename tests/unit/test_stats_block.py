@@ -173,7 +173,7 @@ def stats_for(plan: Plan, seed: int, *, inconsistent: bool) -> list[Stats]:
     return found
 
 
-@pytest.mark.parametrize("odd", [False, True])
+@pytest.mark.parametrize("inconsistent", [False, True])
 @pytest.mark.parametrize("seed", range(40))
 def test_settling_at_once_is_settling_one_by_one(
     plan: Plan, seed: int, inconsistent: bool, monkeypatch: pytest.MonkeyPatch
@@ -199,7 +199,7 @@ def test_settling_at_once_is_settling_one_by_one(
 
     at_once = resolved()
     assert len(at_once) == len(plan.inputs)
-    monkeypatch.setattr("roboreel.runner.resolve_stats.settled_block", lambda *_: None)
+    monkeypatch.setattr("roboreel.runner.resolve_stats.resolved_block", lambda *_: None)
     one_by_one = resolved()
     assert [plain(one) for one in at_once] == [plain(one) for one in one_by_one]
     assert any(at_once)
