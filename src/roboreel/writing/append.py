@@ -174,7 +174,7 @@ def _discarded(files: PartialFiles) -> Iterator[None]:
 def _commit(
     root: LocalRoot, files: PartialFiles, names: Sequence[str], documents: Documents
 ) -> None:
-    """Videos, data, tasks, episodes, statistics, `info.json`: each is on the disk before the next."""
+    """Videos, data, tasks, statistics, episodes, `info.json`: all are on the disk before the last."""
     for name, content in documents.whole.items():
         if isinstance(content, pa.Table):
             write_table(root, files.partial(name), content)

@@ -206,7 +206,7 @@ def _cells(
 
 def require_size(image: ImageArray, feature: Feature, where: str) -> None:
     """Raise `UsageError` where an array is no image, or has another size than its camera declares."""
-    shape = image.shape if isinstance(image, np.ndarray) else ()
+    shape: tuple[int, ...] = getattr(image, "shape", ())  # what a caller gives may be anything
     channels = 1 if len(shape) == 2 else shape[-1] if len(shape) == 3 else 0
     kinds = (np.dtype(np.uint8), np.dtype(np.uint16)) if channels == 1 else (np.dtype(np.uint8),)
     if channels not in (1, 3) or image.dtype not in kinds:

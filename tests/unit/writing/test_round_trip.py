@@ -13,6 +13,7 @@ import pytest
 import roboreel
 from roboreel.format.model import video_path
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.video.decode import decode_frames, rgb
 from roboreel.storage.video.index import read_packet_table
 from roboreel.testing import Camera, draw_numbers, make_dataset, read_numbers
 from roboreel.testing.make_dataset import Version
@@ -109,10 +110,8 @@ def test_frames_are_encoded_and_measured_as_given(tmp_path: Path, version: Versi
     assert facts["video.codec"] == "h264"
     assert (facts["video.height"], facts["video.width"], facts["video.g"]) == (32, 160, 2)
     path = written.episodes[video_path("top")][0].as_py()
-    decoded = roboreel.decode_video_frames(
-        tmp_path / "out" / path, [number / 30 for number in range(6)]
-    )
-    shown = [read_numbers(frame) for frame in np.asarray(decoded)]
+    decoded = decode_frames(LocalRoot(tmp_path / "out"), path, range(6))
+    shown = [read_numbers(rgb(frame)) for _, frame in decoded]
     assert [numbers.frame for numbers in shown] == list(range(6))
 
 
@@ -180,8 +179,8 @@ def test_further_fields_of_episodes(tmp_path: Path, version: Version) -> None:
         {"take": 1},
         None,
     ]
+    writer = open_writer(tmp_path / "out")
     with pytest.raises(roboreel.UsageError, match="field 'colour'"):
-        writer = open_writer(tmp_path / "out")
         writer.append(EpisodeInput(rows=2, columns={"action": column}, fields={"colour": "red"}))
     with pytest.raises(roboreel.UsageError, match="'success' must be bool"):
         writer.append(EpisodeInput(rows=2, columns={"action": column}, fields={"success": "red"}))
