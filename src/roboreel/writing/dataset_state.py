@@ -15,7 +15,7 @@ from roboreel.errors import DatasetError, UsageError
 from roboreel.format import v2, v30
 from roboreel.format.feature import dtype_of
 from roboreel.format.model import DATA_PATH, Info, Totals, video_path
-from roboreel.format.parse import Problems, parse_json, usable_splits
+from roboreel.format.parse import Problems, parse_json, usable_splits, whole_number
 from roboreel.format.v30_documents import file_numbers
 from roboreel.format.v30_episodes import episode_files
 from roboreel.stats.feature_stats import QUANTILES, quantile_share
@@ -133,8 +133,14 @@ def _refuse_unusual(dataset: Dataset) -> None:
 
 
 def _splits(dataset: Dataset) -> dict[str, str]:
-    declared = dataset.model.info.splits
-    return usable_splits(declared, dataset.total_episodes, Problems())
+    """The declared splits; a single one of all the episodes that `info.json` knows has those beyond, too."""
+    info, count = dataset.model.info, dataset.total_episodes
+    found = usable_splits(info.splits, count, Problems())
+    stated = whole_number(info.totals.get("total_episodes"))
+    return {
+        name: f"0:{count}" if len(found) == 1 and value == f"0:{stated}" else value
+        for name, value in found.items()
+    }
 
 
 def _last_schema(dataset: Dataset) -> pa.Schema:
