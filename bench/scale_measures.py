@@ -23,6 +23,7 @@ from roboreel.stats.block import blocks_of
 from roboreel.stats.camera_pixels import CameraPixels
 from roboreel.stats.feature_stats import FeatureStats
 from roboreel.stats.pixel_counts import Counted
+from roboreel.stats.sampling import SamplingProfile
 from roboreel.storage.local import LocalRoot
 
 _WORKERS = 2
@@ -77,22 +78,22 @@ def made_up(work: Work) -> OpResult:
     """In a worker: a result as the op would have one."""
     if not isinstance(work.op, MeasureCamera):
         raise TypeError(f"{work.op.kind} is not made up")
-    stats, counted = _measured(work.table.quantiles)
+    stats, counted = _measured(work.op.profile)
     return OpResult(
         number=work.number,
         measured=1,
         stats=tuple(blocks_of([{work.op.camera: stats}])),
-        pixels={work.op.camera: counted} if work.table.counts_pixels else {},
+        pixels={work.op.camera: counted} if work.op.profile.exact_quantiles else {},
     )
 
 
 @lru_cache(maxsize=1)
-def _measured(quantiles: tuple[float, ...]) -> tuple[FeatureStats, Counted]:
+def _measured(profile: SamplingProfile) -> tuple[FeatureStats, Counted]:
     random = np.random.default_rng(0)
-    pixels = CameraPixels()
+    pixels = CameraPixels(profile, video=True)
     for _ in range(_PICTURES):
         pixels.add(random.integers(0, 256, (480, 640, 3), dtype=np.uint8))
-    stats, counted = pixels.stats(quantiles), pixels.counted
+    stats, counted = pixels.stats(), pixels.counted
     if stats is None or counted is None:
         raise RuntimeError("no statistics of pictures")
     return stats, counted

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from roboreel.stats.block import blocks_of
-from roboreel.stats.feature_stats import FeatureStats, Stats, merge_stats, values_stats
+from roboreel.stats.feature_stats import FeatureStats, Stats, values_stats
 from roboreel.stats.many import episodes_stats
-from roboreel.stats.merger import StatsMerger
+from roboreel.stats.merge import StatsMerger
 from roboreel.stats.quantiles import SKETCH_ERROR, Quantiles
+from tests.merging import merge_stats
 
 Values = npt.NDArray[np.float64]
 SHARES = (0.0, 0.01, 0.1, 0.25, 0.5, 0.9, 0.99, 1.0)

@@ -18,6 +18,7 @@ from roboreel.stats.pixel_counts import (
     parse_counted,
     quantiles_of_levels,
 )
+from roboreel.stats.sampling import SamplingProfile
 
 SHARES = (*QUANTILES, 0.0, 0.025, 0.25, 1.0)
 
@@ -34,7 +35,7 @@ def counts_of(values: npt.NDArray[np.integer], levels: int = 256) -> npt.NDArray
 
 @given(pixels(), st.integers(1, 9))
 def test_histogram_is_the_pixels(values: npt.NDArray[np.uint8], pictures: int) -> None:
-    stats = histogram_stats(counts_of(values), pictures=pictures, peak=255, quantiles=SHARES)
+    stats = histogram_stats(counts_of(values), SamplingProfile(quantiles=SHARES), images=pictures)
     scaled = values / 255
     channels = len(values)
     assert stats["count"].tolist() == [pictures]

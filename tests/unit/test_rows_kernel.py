@@ -21,9 +21,11 @@ from roboreel.plan.plan import CopyTables, Plan, TableProgram, WriteTables
 from roboreel.runner.kernels import table_inputs as inputs
 from roboreel.runner.kernels.result_rows import transformed
 from roboreel.runner.kernels.table_inputs import Batch, Members
-from roboreel.stats.feature_stats import QUANTILES, features_stats
+from roboreel.stats.feature_stats import QUANTILES
+from roboreel.stats.sampling import OWN
 from roboreel.storage.tables import TableFile
 from roboreel.testing import make_dataset
+from tests.merging import features_stats
 
 LENGTHS = (5, 3, 8, 1, 6, 4, 7)
 INDEXES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
@@ -235,7 +237,7 @@ def program_for(fields: list[pa.Field], **changes: Any) -> tuple[TableProgram, p
         "decoded": (),
         "images": (),
         "depths": (),
-        "quantiles": QUANTILES,
+        "profile": OWN,
     }
     return TableProgram(**{**known, **changes}), schema
 

@@ -26,10 +26,11 @@ from roboreel.stats.block import (
     joined,
     parse_block,
 )
-from roboreel.stats.feature_stats import QUANTILES, Stats, features_stats, merge_stats
+from roboreel.stats.feature_stats import QUANTILES, Stats
 from roboreel.stats.many import episodes_stats
-from roboreel.stats.merger import StatsMerger
+from roboreel.stats.merge import StatsMerger
 from roboreel.testing import make_dataset
+from tests.merging import features_stats, merge_stats
 
 SHAPES: dict[str, tuple[int, ...]] = {"plain": (), "vector": (3,), "matrix": (2, 2)}
 lengths = st.lists(st.integers(1, 9), min_size=1, max_size=8)

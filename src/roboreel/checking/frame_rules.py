@@ -19,6 +19,7 @@ from roboreel.format.model import DATA_PATH, EPISODE, video_path
 from roboreel.format.parse import Problems
 from roboreel.probes.ask_tables import rows_by_path
 from roboreel.stats.pixel_counts import histogram_stats
+from roboreel.stats.sampling import SamplingProfile
 from roboreel.storage.tables import TableFile
 from roboreel.storage.video.decode import decode_image
 
@@ -141,7 +142,7 @@ def _compare(
     problems: Problems,
 ) -> None:
     """Camera statistics are of another sample, so only what no sample explains is told."""
-    seen = histogram_stats(histogram, pictures=number, peak=255, quantiles=())
+    seen = histogram_stats(histogram, SamplingProfile(quantiles=()), images=number)
     if not {"mean", "std"} <= stored.values.keys():
         return
     mean, std = stored.values["mean"][row], stored.values["std"][row]

@@ -23,8 +23,8 @@ from roboreel.format.feature import Feature
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.format.parse import Problems
 from roboreel.format.version import FormatVersion
-from roboreel.stats.pixel_counts import sample_size
 from roboreel.stats.quantiles import SKETCH_ERROR
+from roboreel.stats.sampling import sample_size
 from roboreel.storage.stamped import Stamped, refuse_changed_files
 from roboreel.types import Bools, Floats, Int64
 

@@ -21,7 +21,8 @@ from roboreel.format.feature import Feature
 from roboreel.format.model import LENGTH, Model
 from roboreel.format.parse import parse_json
 from roboreel.format.version import FormatVersion
-from roboreel.stats.feature_stats import Stats, merge_stats, parse_stats
+from roboreel.stats.feature_stats import Stats, parse_stats
+from roboreel.stats.merge import StatsMerger
 from roboreel.storage.root import FileStat, Root
 
 
@@ -121,7 +122,10 @@ class Dataset(Verbs):
         stored = self.whole_stats() if self.version.has_global_stats else None
         if stored is not None:
             return stored
-        return merge_stats(stats for _, stats in self.episode_stats())
+        merger = StatsMerger()
+        for _, block in self.stored_stats().in_blocks():
+            merger.add_in_order(block)
+        return merger.result()
 
     def whole_stats(self) -> Stats | None:
         """Statistics of the whole dataset as `meta/stats.json` has them; None where there is no such file.

@@ -18,6 +18,7 @@ from roboreel.edit.view import FeaturePolicy, Source, View
 from roboreel.errors import UsageError
 from roboreel.format.feature import Feature, arrow_type
 from roboreel.format.model import with_features
+from roboreel.stats.sampling import SamplingProfile
 
 MASK = "{}_mask"
 
@@ -85,12 +86,22 @@ def _joined(views: Sequence[View]) -> View:
         masks=masks,
         left_out=tuple(dict.fromkeys(one for view in views for one in view.left_out)),
         recomputed=frozenset().union(*(view.recomputed for view in views)),
-        every_frame=any(view.every_frame for view in views),
-        quantiles=tuple(sorted({share for view in views for share in view.quantiles})),
+        sampling=_joined_sampling([view.sampling for view in views]),
         edited=True,
         provenance=True,
         join=True,
         splits=None,
+    )
+
+
+def _joined_sampling(every: Sequence[SamplingProfile]) -> SamplingProfile:
+    """The rules of the first; all frames where any wants all, and the quantiles that any wants."""
+    whole = any(one.every_video_frame for one in every)
+    return replace(
+        every[0],
+        every_video_frame=whole,
+        every_image=whole or every[0].every_image,
+        quantiles=tuple(sorted({share for one in every for share in one.quantiles})),
     )
 
 

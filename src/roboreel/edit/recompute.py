@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from roboreel.edit.relative_actions import RelativeActions, relative_components
-from roboreel.edit.stats_profile import StatsProfile
 from roboreel.errors import UsageError
 from roboreel.format.depth import has_camera_stats
 from roboreel.stats.feature_stats import quantile_name
+from roboreel.stats.sampling import OWN, RELEASES, StatsProfile
 
 if TYPE_CHECKING:
     from roboreel.edit.view import View
@@ -42,13 +42,20 @@ def recomputed(
         raise UsageError(f"like is '{like}', expected one of {', '.join(get_args(StatsProfile))}")
     if relative is not None:
         relative_components(relative, known)
+    followed = like or view.like
+    rules = OWN if followed is None else RELEASES[followed]
+    whole = cameras == "all"
     return replace(
         view,
         recomputed=view.recomputed | wanted,
-        every_frame=cameras == "all",
+        sampling=replace(
+            rules,
+            every_video_frame=whole,
+            every_image=whole or rules.every_image,
+            quantiles=_with_further(view.sampling.quantiles, quantiles),
+        ),
         relative=relative or view.relative,
-        quantiles=_with_further(view.quantiles, quantiles),
-        like=like or view.like,
+        like=followed,
     )
 
 

@@ -21,13 +21,13 @@ from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.selection import FrameRange
 from roboreel.edit.standstill import StillSuggestion
-from roboreel.edit.stats_profile import StatsProfile
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend, target_for
 from roboreel.edit.tasks import TasksFrom, retasked
 from roboreel.errors import UsageError
 from roboreel.format.encoding import Encoding, Reencoding
 from roboreel.format.fps import parse_fps
 from roboreel.format.version import FormatVersion
+from roboreel.stats.sampling import StatsProfile
 from roboreel.types import Json
 
 if TYPE_CHECKING:

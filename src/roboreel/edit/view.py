@@ -13,13 +13,12 @@ import pyarrow as pa
 from roboreel.edit.episode_slices import EpisodeSlices, whole_slices
 from roboreel.edit.losses import LeftOut
 from roboreel.edit.relative_actions import RelativeActions
-from roboreel.edit.stats_profile import StatsProfile
 from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend
 from roboreel.edit.verbs import Verbs
 from roboreel.format.encoding import Encoding, Reencoding
 from roboreel.format.model import Model
 from roboreel.format.version import FormatVersion
-from roboreel.stats.feature_stats import QUANTILES
+from roboreel.stats.sampling import OWN, SamplingProfile, StatsProfile
 
 FeaturePolicy: TypeAlias = Literal["strict", "common", "pad"]
 
@@ -143,12 +142,10 @@ class View(Verbs):
     """Features of its sources that verbs have left out, by the names that they had then."""
     recomputed: frozenset[str] = frozenset()
     """Features whose statistics are measured anew, whatever is stored."""
-    every_frame: bool = False
-    """True: cameras among these are measured on all their pictures. False: on a sample."""
-    quantiles: tuple[float, ...] = QUANTILES
-    """Those that measured statistics include, from 0 to 1, ascending."""
+    sampling: SamplingProfile = OWN
+    """How statistics are computed that are recomputed or missing."""
     like: StatsProfile | None = None
-    """A release of lerobot whose rules measured statistics follow; None: ours."""
+    """The release of lerobot whose rules `sampling` has; None: ours."""
     relative: RelativeActions | None = None
     """How the action is described over all episodes, where it is to be relative to the state."""
     join: bool = False

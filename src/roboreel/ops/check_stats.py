@@ -116,7 +116,7 @@ def _cameras(
             _put(found.episodes, op.camera, rows, stats, len(dataset.episodes))
             for camera, counted in outcome.pixels.items():
                 pixels.add(camera, counted)
-    shares = plan.table.quantiles
+    shares = plan.table.profile.quantiles
     for camera, cuts in whole_camera_quantiles(plan, pixels).items():
         names = map(quantile_name, shares)
         found.whole_cuts[camera] = dict(zip(names, cuts[:, None], strict=True))

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from roboreel.edit.losses import LeftOut, features_left_out, losses, refuse_missing
 from roboreel.edit.relative_actions import relative_components
-from roboreel.edit.stats_profile import not_followed, rule_of
+from roboreel.edit.stats_profile import not_followed
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
 from roboreel.format.depth import DepthScale, depth_scale, has_camera_stats
@@ -37,6 +37,7 @@ from roboreel.plan.compile_tables import (
     columns_of,
     features_of,
     program_of,
+    sampling_of,
 )
 from roboreel.plan.compile_video import (
     CameraPlan,
@@ -82,6 +83,7 @@ from roboreel.plan.video_info import lost_tracks, video_feature
 from roboreel.plan.writable_episodes import sound_view
 from roboreel.plan.wrong_stats import pooled_stds, tell_wrong_stats, with_lost_stds_recomputed
 from roboreel.stats.feature_stats import QUANTILES
+from roboreel.stats.sampling import OWN, RELEASES, SamplingProfile
 from roboreel.types import Int64
 
 _MEASURED_EPISODES = 1
@@ -257,8 +259,7 @@ def _measures(
     range of values, which neither changes much. Pictures in the result's tables are measured with them.
     """
     ops: list[Op] = []
-    anew, every = view.view.recomputed, view.view.every_frame
-    like = rule_of(view.view.like)
+    anew = view.view.recomputed
     images = [n for n, f in features.items() if f.dtype == "image" and n in anew]
     cameras = dict.fromkeys([*inventory.cameras, *recodes, *images])
     for name in [name for name in cameras if name not in view.view.pictures]:
@@ -268,11 +269,11 @@ def _measures(
         if not has_camera_stats(feature):
             continue
         depth = depth_scale(feature) or DepthScale() if feature.is_depth else None
-        as_images = like is not None and like.every_table_image and not features[name].is_video
-        whole = as_images or (name in anew and every)
+        profile, video = _camera_profile(view, name), features[name].is_video
         lack = "asked to recompute them" if name in anew else "no statistics of these episodes"
-        reason = f"{lack}: computed from {'all' if whole else 'a sample of'} their pictures"
-        reason += f", like {view.view.like}" if like is not None else ""
+        which = "all" if profile.every_frame(video=video) else "a sample of"
+        reason = f"{lack}: computed from {which} their pictures"
+        reason += f", like {view.view.like}" if view.view.like is not None else ""
         in_tables = np.full(len(view.rows), name in images)
         if name in recodes:
             in_tables = recodes[name].from_tables[view.rows]
@@ -283,9 +284,8 @@ def _measures(
                     camera=name,
                     episodes=episodes,
                     from_tables=kind,
-                    every_frame=whole,
-                    every_pixel=like is not None and like.every_pixel,
-                    as_rgb=like is not None and (features[name].is_video or like.rgb_tables),
+                    video=video,
+                    profile=profile,
                     depth=depth,
                     backend=view.target.video_backend if depth is None else "pyav",
                     reason=reason,
@@ -293,6 +293,17 @@ def _measures(
                 for episodes in runs(flags, longest=_MEASURED_EPISODES)
             ]
     return ops
+
+
+def _camera_profile(view: MergedSources, name: str) -> SamplingProfile:
+    """How a camera is measured: one that only lacks statistics on a sample, or as a release does it."""
+    profile, like = sampling_of(view), view.view.like
+    if name in view.view.recomputed:
+        return profile
+    rules = OWN if like is None else RELEASES[like]
+    return replace(
+        profile, every_video_frame=rules.every_video_frame, every_image=rules.every_image
+    )
 
 
 def _stats(
@@ -318,7 +329,7 @@ def _stats(
 def _refuse_mismatched(view: MergedSources) -> None:
     """Raise `PlanError` where statistics are to be like those of a release that has none in this version."""
     like, version = view.view.like, view.target.version
-    if view.view.quantiles != QUANTILES and not version.has_quantiles:
+    if view.view.sampling.quantiles != QUANTILES and not version.has_quantiles:
         raise PlanError(f"{version} has no place for quantiles: write v3.0")
     if like == "lerobot-0.3.3" and version.has_quantiles:
         raise PlanError(f"{like} has no quantiles, and {version} wants them: write v2.1")
@@ -331,7 +342,7 @@ def _mismatch(
     of = view.view
     if of.like is not None:
         wanted = {name: feature for name, feature in features.items() if name in of.recomputed}
-        yield from not_followed(of.like, wanted, rows, sampled=not of.every_frame)
+        yield from not_followed(of.like, wanted, rows, sampled=not of.sampling.every_video_frame)
 
 
 def _relative(view: MergedSources, features: Mapping[str, Feature]) -> RelativeProgram | None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit.stats_profile import rule_of
 from roboreel.errors import PlanError, Problem
 from roboreel.format.declared import compare_names, fits, joined_type, lacking_columns
 from roboreel.format.feature import (
@@ -32,6 +31,7 @@ from roboreel.format.parse import Problems
 from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.plan import TableProgram
 from roboreel.plan.single_lists import SINGLE_LISTS, wrap_as_target_reads
+from roboreel.stats.sampling import SamplingProfile
 
 _INDEX_TYPES = {
     name: pa.float32() if dtype == "float32" else pa.int64() for name, dtype in INDEX_DTYPES.items()
@@ -138,7 +138,6 @@ def program_of(
     described = json.dumps(huggingface_metadata(schema, features))
     metadata = {k: v for k, v in columns.schema_metadata.items() if k != SINGLE_LISTS}
     schema = schema.with_metadata({**metadata, **unwrapped, b"huggingface": described.encode()})
-    like = rule_of(view.view.like)
     program = TableProgram(
         schema_ipc=schema.serialize().to_pybytes(),
         fps=view.view.fps or view.model.info.fps,
@@ -155,13 +154,7 @@ def program_of(
         decoded=tuple(name for name in features if name in view.view.pictures),
         images=tuple(item.name for item in fields if _is_camera(item, features)),
         depths=tuple(name for name, feature in features.items() if feature.is_depth),
-        quantiles=_quantiles(view),
-        histogram_quantiles=like is not None
-        and like.histogram_quantiles
-        and view.target.version.has_quantiles,
-        every_frame=view.view.every_frame or (like is not None and like.every_table_image),
-        every_pixel=like is not None and like.every_pixel,
-        as_rgb=like is not None and like.rgb_tables,
+        profile=sampling_of(view),
     )
     return program, features
 
@@ -171,21 +164,22 @@ def _is_camera(item: pa.Field, features: Mapping[str, Feature]) -> bool:
     return is_image(item.type) or (declared and holds_images(item.type))
 
 
-def _quantiles(view: MergedSources) -> tuple[float, ...]:
-    """Those of a result's statistics: asked for, or stored with a source's; none where they have no place."""
-    return view.view.quantiles if view.target.version.has_quantiles else ()
+def sampling_of(view: MergedSources) -> SamplingProfile:
+    """How columns are measured: without quantiles where the version has no place for them."""
+    known = view.view.sampling
+    return known if view.target.version.has_quantiles else replace(known, quantiles=())
 
 
 def _per_last_axis(
     view: MergedSources, inventory: Inventory, features: Mapping[str, Feature]
 ) -> tuple[str, ...]:
     """Matrices that are described per column of the last axis: as stored, or as a release has them."""
-    like = rule_of(view.view.like)
+    asked = view.view.sampling.per_last_axis
 
     def is_per_last_axis(name: str) -> bool:
         dims = inventory.stats_dims.get(name)
-        if like is not None and (dims is None or name in view.view.recomputed):
-            return like.per_last_axis
+        if asked is not None and (dims is None or name in view.view.recomputed):
+            return asked
         return dims == 1
 
     matrices = [n for n, f in features.items() if f.is_numeric and len(f.shape) > 1]

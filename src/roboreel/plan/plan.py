@@ -18,6 +18,7 @@ from roboreel.errors import Problem
 from roboreel.format.depth import DepthScale
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import Model
+from roboreel.stats.sampling import SamplingProfile
 from roboreel.types import Json
 
 # columns of `Plan.inputs`
@@ -131,14 +132,12 @@ class MeasureCamera:
     episodes: EpisodeRange
     from_tables: bool = False
     """True where the pictures are those of a column of the tables."""
-    every_frame: bool = False
-    """True: all pictures are taken. False: a sample."""
-    every_pixel: bool = False
-    """True: all pixels of them count. False: large pictures are thinned."""
+    video: bool
+    """True where the result has a video of it. False: images in tables."""
+    profile: SamplingProfile
+    """Which of their frames, pixels and channels count, and which quantiles are computed."""
     depth: DepthScale | None = None
     """Of a depth camera, what the codes of its video stand for; pictures in tables hold depths."""
-    as_rgb: bool = False
-    """True: grey ones of 8 bits count as three channels. False: as they are stored."""
     backend: str = "pyav"
     """What decodes them, where they are a video's."""
     reason: str
@@ -194,21 +193,8 @@ class TableProgram:
     """Columns that hold encoded pictures."""
     depths: tuple[str, ...]
     """Of these, those whose pictures are of depths."""
-    quantiles: tuple[float, ...]
-    """Those that statistics include, from 0 to 1, ascending."""
-    histogram_quantiles: bool = False
-    """True: quantiles are read off histograms, as lerobot does. False: numpy's linear ones."""
-    every_frame: bool = False
-    """True: all pictures of a measured column count. False: a sample."""
-    every_pixel: bool = False
-    """True: all pixels of them count. False: large pictures are thinned."""
-    as_rgb: bool = False
-    """True: grey ones of 8 bits count as three channels. False: as they are stored."""
-
-    @property
-    def counts_pixels(self) -> bool:
-        """True where the quantiles of all episodes together are taken from counts of all their pixels."""
-        return bool(self.quantiles) and not self.histogram_quantiles
+    profile: SamplingProfile
+    """How measured columns are described; without quantiles where the version has none."""
 
     @property
     def schema(self) -> pa.Schema:

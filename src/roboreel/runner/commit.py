@@ -18,7 +18,7 @@ from roboreel.runner.whole_relative import with_relative_actions
 from roboreel.runner.whole_stats import reconciled, reconciled_part
 from roboreel.stats.block import StatsBlock
 from roboreel.stats.feature_stats import Stats
-from roboreel.stats.merger import StatsMerger
+from roboreel.stats.merge import StatsMerger
 from roboreel.stats.pixel_counts import CameraCounts
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables_write import write_table

@@ -20,11 +20,10 @@ from roboreel.stats.feature_stats import (
     BASE,
     FeatureStats,
     Stats,
-    merge_stats,
     quantile_share,
     values_stats,
 )
-from roboreel.stats.merger import StatsMerger
+from roboreel.stats.merge import StatsMerger
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
 
@@ -212,29 +211,22 @@ def _of_rows(root: Root, plan: Plan, wanted: Mapping[str, FeatureStats]) -> Stat
     paths = plan.model.episodes[DATA_PATH].unique().to_pylist()
     widths = {name: parts["mean"].size for name, parts in wanted.items()}
     lacking: set[str] = set()
-    merged = merge_stats(_of_batches(root, paths, widths, lacking))
-    return {
-        name: {
-            key: value if key == "count" else value.reshape(wanted[name]["mean"].shape)
-            for key, value in parts.items()
-        }
-        for name, parts in merged.items()
-        if name not in lacking
-    }
-
-
-def _of_batches(
-    root: Root, paths: Iterable[str], widths: Mapping[str, int], lacking: set[str]
-) -> Iterable[Stats]:
-    """Statistics of some rows at a time; `lacking` grows by columns that have none."""
+    merger = StatsMerger()
     for path in paths:
         with TableFile(root, path) as file:
             for table in file.batches(list(widths), rows=_ROWS):
-                found: Stats = {}
                 for name, width in widths.items():
                     values = column_values(table[name])
                     if values is None or not len(values) or values[0].size % width:
                         lacking.add(name)
                     else:
-                        found[name] = values_stats(values.reshape(-1, width), quantiles=())
-                yield found
+                        part = values_stats(values.reshape(-1, width), quantiles=())
+                        merger.add_part(name, part)
+    return {
+        name: {
+            key: value if key == "count" else value.reshape(wanted[name]["mean"].shape)
+            for key, value in parts.items()
+        }
+        for name, parts in merger.result().items()
+        if name not in lacking
+    }

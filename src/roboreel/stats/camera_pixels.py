@@ -1,80 +1,58 @@
-"""The pixels of a camera in an episode: the reference's sample of them, counted.
-
-The sample is lerobot's (`compute_stats.py`): `k = max(min(100, n), min(int(n ** 0.75), 10000))` frames at
-`round(linspace(0, n - 1, k))`; images of 300 pixels and more are subsampled by a stride
-of `int(side / 150)` on both axes. Moments and quantiles are exact over the sample (256-bin histograms).
-"""
+"""Statistics of the images of a camera in an episode: exact, of all pixels that were taken in."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import VideoError
-from roboreel.stats.deep_pixels import DeepPixels
-from roboreel.stats.feature_stats import FeatureStats
-from roboreel.stats.pixel_counts import (
-    PEAK,
-    Counted,
-    Counts,
-    PixelCounter,
-    histogram_stats,
-    sample_size,
-)
+from roboreel.stats.feature_stats import FeatureStats, quantile_name, values_stats
+from roboreel.stats.histogram_quantiles import quantiles_of_histogram
+from roboreel.stats.merge import merged_pair
+from roboreel.stats.pixel_counts import PEAK, Counted, Counts, PixelCounter, histogram_stats
+from roboreel.stats.quantiles import Quantiles
+from roboreel.stats.sampling import SamplingProfile, stride_of
 
-_LARGE, _WANTED = 300, 150
+_KEPT_BYTES = 64 << 20
 _LARGE_FRAME = 1 << 16
-"""Pixels of a picture that is counted by itself, where it lies."""
+"""Pixels of an image that is counted by itself, without a copy."""
 _COUNTED_AT_ONCE = 8
-"""Pictures whose pixels are counted together: what is in memory does not grow with an episode."""
-
-
-def sampled_frames(frames: int) -> list[int]:
-    """Numbers of the frames of an episode that the reference samples, ascending, each once."""
-    places = np.linspace(0, frames - 1, sample_size(frames))
-    return sorted(set(np.round(places).astype(int).tolist()))
-
-
-def stride_of(height: int, width: int) -> int:
-    """How far apart, both ways, the pixels stand that the reference takes of a picture."""
-    return int(max(height, width) / _WANTED) if max(height, width) >= _LARGE else 1
-
-
-def subsampled(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """(H, W, C) every n-th pixel of a large picture, both ways; of a thinned one, every pixel."""
-    stride = stride_of(*picture.shape[:2])
-    return picture[::stride, ::stride]
+"""Images whose pixels are counted together: memory does not grow with an episode."""
 
 
 @dataclass(slots=True)
 class CameraPixels:
-    """The pixels of a camera in an episode: of 8 bits as counts of each value, deeper ones as they are."""
+    """The pixels of a camera in an episode: 8 bits as counts of each value, deeper ones as they are."""
 
-    every_pixel: bool = False
-    """True: large pictures are not thinned."""
+    profile: SamplingProfile
+    video: bool
+    """True where they are the frames of a video, False where images in tables."""
     depth: bool = False
     """True: also 8 bits are depths, not a share of full brightness."""
-    as_rgb: bool = False
-    """True: grey pictures of 8 bits count as three channels."""
-    pictures: int = 0
+    images: int = 0
     _counter: PixelCounter = field(default_factory=PixelCounter, repr=False)
     _counts: Counts | None = None
     _few: list[npt.NDArray[np.uint8]] = field(default_factory=list, repr=False)
-    """(pixels, channels) of pictures that are not yet counted."""
-    _deep: DeepPixels = field(default_factory=DeepPixels, repr=False)
+    """(pixels, channels) of images that are not yet counted."""
+    _deep: DeepPixels = field(default_factory=lambda: DeepPixels(), repr=False)
 
-    def add(self, picture: npt.NDArray[np.generic]) -> None:
-        """Take in an (H, W, C) picture."""
-        self.pictures += 1
-        small = picture if self.every_pixel else subsampled(picture)
-        if self.as_rgb and not self.depth and small.dtype == np.uint8 and small.shape[-1] == 1:
+    def add(self, image: npt.NDArray[np.generic]) -> None:
+        """Take in an (H, W, C) image, subsampled already or not.
+
+        Raises:
+            VideoError: it has 8 bits and others have more, or the reverse.
+        """
+        self.images += 1
+        stride = 1 if self.profile.every_pixel else stride_of(*image.shape[:2])
+        small = image[::stride, ::stride]
+        deep = self.depth or small.dtype != np.uint8
+        if not deep and small.shape[-1] == 1 and self.profile.as_rgb(video=self.video):
             small = np.repeat(small, 3, axis=-1)
         flat = small.reshape(-1, small.shape[-1])
-        deep = self.depth or flat.dtype != np.uint8
-        if self.pictures > 1 and deep != bool(self._deep):
+        if self.images > 1 and deep != bool(self._deep):
             raise VideoError("some of its pictures have 8 bits, and some more: make them alike")
         if deep:
             self._deep.add(flat)
@@ -91,33 +69,18 @@ class CameraPixels:
 
     @property
     def counted(self) -> Counted | None:
-        """How often each value occurs in this episode; None where pictures are deeper, or there are none."""
+        """How often each value occurs in this episode; None where images are deeper, or there are none."""
         self._count()
         return None if self._deep or self._counts is None else Counted(self._counts, 1)
 
-    def stats(
-        self, quantiles: Sequence[float], *, histogram_quantiles: bool = False
-    ) -> FeatureStats | None:
-        """Statistics per channel; those of 8 bits in [0, 1], deeper ones as they are.
-
-        Args:
-            quantiles: which to include, from 0 to 1.
-            binned: True reads them off a histogram, as lerobot does; False gives numpy's linear ones.
-        """
+    def stats(self) -> FeatureStats | None:
+        """Statistics of shape (channels, 1, 1), of 8 bits in [0, 1], else as they are; None if empty."""
         if self._deep:
-            return self._deep.stats(
-                quantiles, pictures=self.pictures, histogram_quantiles=histogram_quantiles
-            )
+            return self._deep.stats(self.profile, images=self.images)
         self._count()
         if self._counts is None:
             return None
-        return histogram_stats(
-            self._counts,
-            pictures=self.pictures,
-            peak=PEAK,
-            quantiles=quantiles,
-            histogram_quantiles=histogram_quantiles,
-        )
+        return histogram_stats(self._counts, self.profile, images=self.images, peak=PEAK)
 
     def _count(self) -> None:
         if not self._few:
@@ -128,9 +91,83 @@ class CameraPixels:
 
     def _take(self, found: Counts) -> None:
         known = found if self._counts is None else self._counts
-        if 1 in (len(known), len(found)):  # grey ones among others: as many channels alike
+        if 1 in (len(known), len(found)):  # gray ones among others: as many channels alike
             known, found = (
                 np.repeat(one, max(len(known), len(found)) // len(one), axis=0)
                 for one in (known, found)
             )
         self._counts = found if self._counts is None else known + found
+
+
+def frames_pixels(
+    frames: Iterable[npt.NDArray[np.generic]],
+    profile: SamplingProfile,
+    *,
+    video: bool,
+    depth: bool = False,
+) -> CameraPixels:
+    """The pixels of the sampled frames of a camera in one episode: `.stats()` has its statistics.
+
+    Args:
+        frames: (H, W, C) each: those that `profile.frames` chooses.
+        profile: which pixels and channels count, and which quantiles are computed.
+        video: True for frames of a video, False for images in tables.
+        depth: True where also 8 bits are depths.
+
+    Raises:
+        VideoError: some images have 8 bits, and some more.
+    """
+    pixels = CameraPixels(profile, video, depth)
+    for frame in frames:
+        pixels.add(frame)
+    return pixels
+
+
+@dataclass(slots=True)
+class DeepPixels:
+    """Pixels of more than 8 bits, such as depths: all of them up to 64 MiB, beyond that a sketch."""
+
+    kept_bytes: int = _KEPT_BYTES
+    _kept: list[npt.NDArray[np.generic]] = field(default_factory=list, repr=False)
+    """(pixels, channels) of values that are not yet merged."""
+    _merged: FeatureStats = field(default_factory=dict, repr=False)
+    _sketch: Quantiles | None = field(default=None, repr=False)
+
+    def __bool__(self) -> bool:
+        """True where there are any."""
+        return bool(self._kept or self._merged)
+
+    def add(self, pixels: npt.NDArray[np.generic]) -> None:
+        """Take in (pixels, channels) values."""
+        self._kept.append(pixels)
+        if sum(kept.nbytes for kept in self._kept) > self.kept_bytes:
+            self._merge()
+
+    def stats(self, profile: SamplingProfile, *, images: int) -> FeatureStats:
+        """Statistics per channel, of shape (channels, 1, 1), in the unit of the values.
+
+        Args:
+            profile: the quantiles to include; off a histogram only where all values were kept.
+            images: number of images taken in; becomes `count`.
+        """
+        quantiles, histogram = profile.quantiles, profile.histogram_quantiles
+        if self._sketch is None:
+            values = np.concatenate(self._kept)
+            stats = values_stats(values, quantiles=() if histogram else quantiles)
+            cuts = quantiles_of_histogram(values, quantiles) if histogram else ()
+        else:
+            self._merge()
+            stats, cuts = dict(self._merged), self._sketch.of(quantiles)
+        stats |= {quantile_name(q): cut for q, cut in zip(quantiles, cuts, strict=False)}
+        shaped: FeatureStats = {key: value.reshape(-1, 1, 1) for key, value in stats.items()}
+        return {**shaped, "count": np.array([images], dtype=np.int64)}
+
+    def _merge(self) -> None:
+        if not self._kept:
+            return
+        values = np.concatenate(self._kept)
+        self._kept = []
+        self._sketch = self._sketch or Quantiles(values.shape[1], budget_bytes=0)
+        self._sketch.add(values)
+        part = values_stats(values, quantiles=())
+        self._merged = merged_pair(self._merged, part) if self._merged else part

@@ -17,13 +17,12 @@ from roboreel.format.info import parse_info
 from roboreel.format.model import INFO, Totals
 from roboreel.format.parse import Problems
 from roboreel.format.version import FormatVersion, parse_version
-from roboreel.stats.merger import StatsMerger
 from roboreel.storage.fs import open_root
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables_write import write_table
 from roboreel.types import JsonObject
 from roboreel.writing.commit_documents import Documents, NewEpisode, documents_of, field_columns
-from roboreel.writing.dataset_state import DatasetState, new_state, read_state
+from roboreel.writing.dataset_state import DatasetState, merger_of, new_state, read_state
 from roboreel.writing.episode_input import EpisodeInput
 from roboreel.writing.partial_files import PartialFiles, append_lines, set_aside
 from roboreel.writing.written_columns import require_names
@@ -141,7 +140,7 @@ def _state_with(
     known = state.totals
     first = max(state.tasks.values(), default=-1) + 1
     tasks = state.tasks | {text: first + at for at, text in enumerate(new.new_tasks)}
-    stats = StatsMerger(state.stats.result())
+    stats = merger_of(state.stats.result())
     stats.add(new.stats)
     return replace(
         state,

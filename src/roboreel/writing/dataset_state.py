@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +18,9 @@ from roboreel.format.model import DATA_PATH, Info, Totals, video_path
 from roboreel.format.parse import Problems, parse_json, usable_splits, whole_number
 from roboreel.format.v30_documents import file_numbers
 from roboreel.format.v30_episodes import episode_files
-from roboreel.stats.feature_stats import QUANTILES, quantile_share
-from roboreel.stats.merger import StatsMerger
+from roboreel.stats.feature_stats import Stats, quantile_share
+from roboreel.stats.merge import StatsMerger
+from roboreel.stats.sampling import OWN, SamplingProfile
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables import read_footer
 from roboreel.writing.written_columns import stored_schema
@@ -43,7 +44,8 @@ class DatasetState:
     splits: dict[str, str]
     stats: StatsMerger
     """The statistics of all episodes."""
-    quantiles: tuple[float, ...]
+    profile: SamplingProfile
+    """How episodes are measured."""
     per_last_axis: frozenset[str]
     """Matrices whose statistics are those of the last axis."""
     files: dict[str, int] = field(default_factory=dict)
@@ -70,7 +72,7 @@ def new_state(info: Info) -> DatasetState:
         tasks={},
         splits={"train": "0:0"},
         stats=StatsMerger(),
-        quantiles=QUANTILES if quantiles else (),
+        profile=OWN if quantiles else replace(OWN, quantiles=()),
         per_last_axis=frozenset(matrices if quantiles else ()),  # as lerobot since v3.0
         files=dict.fromkeys((DATA, EPISODE_LIST, *info.cameras), 0),
         keeps_whole_stats=info.version.has_global_stats,
@@ -182,23 +184,36 @@ def _take_stats(dataset: Dataset, state: DatasetState) -> None:
     """Go on from the stored statistics of the whole dataset, else from those of the episodes."""
     stored = dataset.whole_stats()
     if stored and _describe(stored, dataset):
-        state.stats = StatsMerger(stored)
+        state.stats = merger_of(stored)
     elif state.keeps_whole_stats:
         for _, block in dataset.stored_stats().in_blocks():
             state.stats.add(block)
     known = stored or state.stats.result()
     names = {name for parts in known.values() for name in parts}
-    if state.quantiles and known:
+    if state.profile.quantiles and known:
         shares = (quantile_share(name) for name in names)
-        state.quantiles = tuple(sorted(share for share in shares if share is not None))
+        stated = tuple(sorted(share for share in shares if share is not None))
+        state.profile = replace(state.profile, quantiles=stated)
     if not known and dataset.total_episodes:
         known = dataset.stored_stats().of(dataset.total_episodes - 1)
     state.per_last_axis = frozenset(
         name
         for name, feature in dataset.features.items()
         if feature.is_numeric and len(feature.shape) > 1
-        if (known[name]["mean"].ndim == 1 if "mean" in known.get(name, {}) else state.quantiles)
+        if (
+            known[name]["mean"].ndim == 1
+            if "mean" in known.get(name, {})
+            else state.profile.quantiles
+        )
     )
+
+
+def merger_of(stats: Stats) -> StatsMerger:
+    """What goes on from these statistics."""
+    merger = StatsMerger()
+    for name, part in stats.items():
+        merger.add_part(name, part)
+    return merger
 
 
 def _describe(stats: Mapping[str, Mapping[str, np.ndarray]], dataset: Dataset) -> bool:

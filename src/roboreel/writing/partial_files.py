@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 from roboreel.errors import StorageError
 from roboreel.storage import disk
@@ -50,7 +51,8 @@ class PartialFiles:
         left = set(self._sources.values())
         for partial in self._made:
             if os.path.join(self._root.url, partial) in left:
-                self._root.remove(partial)
+                with suppress(StorageError):  # there is an error to tell of already
+                    self._root.remove(partial)
 
 
 def set_aside(root: LocalRoot, name: str) -> None:

@@ -29,7 +29,8 @@ from roboreel.format.fps import seconds_of
 from roboreel.format.images import IMAGE
 from roboreel.format.model import Info
 from roboreel.format.values import column_values
-from roboreel.stats.camera_pixels import CameraPixels, sampled_frames
+from roboreel.stats.camera_pixels import CameraPixels
+from roboreel.stats.sampling import sampled_frames
 from roboreel.storage.video.decode import decode_image
 from roboreel.storage.video.encode import frame_of, png
 from roboreel.writing.episode_input import EpisodeInput, ImageArray

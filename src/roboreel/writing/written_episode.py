@@ -49,7 +49,10 @@ def write_episode(
     """
     features = dict(state.info.features)
     cameras = [feature for feature in features.values() if feature.is_camera]
-    pixels = {feature.name: CameraPixels(depth=feature.is_depth) for feature in cameras}
+    pixels = {
+        feature.name: CameraPixels(state.profile, feature.is_video, feature.is_depth)
+        for feature in cameras
+    }
     videos: dict[str, tuple[str, int]] = {}
     for name in state.info.cameras:
         path = _next_path(state, name)
@@ -100,7 +103,7 @@ def _write_camera(
         alone=state.one_file_per_episode,
     )
     video = write_video(task, own, root, path, files, pixels)
-    if name not in given.stats and not pixels.pictures:
+    if name not in given.stats and not pixels.images:
         measure_video(task, video, pixels)
     if not feature.video_facts:
         facts = video_facts(task, own, video)
@@ -141,12 +144,12 @@ def _episode_stats(
     block = columns_stats(
         {name: found for name, found in values.items() if found is not None},
         np.array([given.rows], dtype=np.int64),
-        quantiles=state.quantiles,
+        quantiles=state.profile.quantiles,
         per_last_axis=state.per_last_axis,
     )
     others: Stats = {name: _given_stats(state, given, name) for name in given.stats}
     for name, counted in pixels.items():
-        measured = None if name in others else counted.stats(state.quantiles)
+        measured = None if name in others else counted.stats()
         if measured is not None:
             others[name] = measured
     columns: dict[StatsKey, StatsColumn] = dict(block.columns)

@@ -14,7 +14,8 @@ from roboreel.errors import UsageError, VideoError
 from roboreel.format.declared import codec_name, has_size
 from roboreel.format.encoding import channels, describe, encoder_settings
 from roboreel.format.feature import Feature
-from roboreel.stats.camera_pixels import CameraPixels, sampled_frames, stride_of
+from roboreel.stats.camera_pixels import CameraPixels
+from roboreel.stats.sampling import sampled_frames, stride_of
 from roboreel.storage.fs import open_root
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import Root

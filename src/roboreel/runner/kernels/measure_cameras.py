@@ -1,4 +1,4 @@
-"""Camera statistics on the reference's sample of frames: see `stats/camera_pixels.py`."""
+"""Decode the frames of a camera and compute its statistics: see `stats/sampling.py` for the sample."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from roboreel.plan.plan import ROWS, MeasureCamera
 from roboreel.runner.kernels.episode_frames import camera_frames
 from roboreel.runner.work import OpResult, Work
 from roboreel.stats.block import blocks_of
-from roboreel.stats.camera_pixels import CameraPixels, sampled_frames, stride_of
+from roboreel.stats.camera_pixels import CameraPixels, frames_pixels
 from roboreel.stats.feature_stats import Stats
 from roboreel.stats.pixel_counts import CameraCounts
+from roboreel.stats.sampling import SamplingProfile, stride_of
 from roboreel.storage.video.decode import decode_image
 from roboreel.storage.video.subsample import Subsampler
 from roboreel.types import Floats
 
 
 def column_pixels(
-    column: pa.ChunkedArray, pixels: CameraPixels, *, every_frame: bool = False
+    column: pa.ChunkedArray, profile: SamplingProfile, *, depth: bool
 ) -> CameraPixels:
-    """The pixels, taken in, of a column of encoded pictures: of a sample of them, or of all."""
-    chosen = range(len(column)) if every_frame else sampled_frames(len(column))
-    encoded = (encoded_image(column[at])[0] for at in chosen)
-    for data in filter(None, encoded):
-        pixels.add(decode_image(data))
-    return pixels
+    """The pixels of a column of encoded images, all in one episode: of a sample of them, or of all."""
+    chosen = profile.frames(len(column), video=False)
+    encoded = (
+        encoded_image(column[at])[0] for at in (range(len(column)) if chosen is None else chosen)
+    )
+    frames = (decode_image(data) for data in encoded if data)
+    return frames_pixels(frames, profile, video=False, depth=depth)
 
 
 def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
@@ -41,29 +43,23 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
     stats: list[Stats] = []
     counted = CameraCounts()
     for at, episode in enumerate(work.outputs[EPISODE].to_pylist()):
-        chosen = None if op.every_frame else sampled_frames(work.inputs[ROWS][at].as_py())
         frames = camera_frames(
             work,
             root,
             op.camera,
             at,
             in_tables=op.from_tables,
-            chosen=chosen,
+            chosen=op.profile.frames(work.inputs[ROWS][at].as_py(), video=op.video),
             backend=op.backend,
         )
-        pixels = CameraPixels(
-            every_pixel=op.every_pixel, as_rgb=op.as_rgb, depth=op.depth is not None
+        pixels = frames_pixels(
+            _images(frames, op), op.profile, video=op.video, depth=op.depth is not None
         )
-        distances = None if op.depth is None or op.from_tables else op.depth.distances
-        for picture in _pictures(frames, every_pixel=op.every_pixel):
-            pixels.add(picture if distances is None else _depths(picture, distances))
-        measured = pixels.stats(
-            work.table.quantiles, histogram_quantiles=work.table.histogram_quantiles
-        )
+        measured = pixels.stats()
         if measured is None:
             raise StorageError(f"no picture of '{op.camera}' in episode {episode} decodes")
         stats.append({op.camera: measured})
-        if work.table.counts_pixels:
+        if op.profile.exact_quantiles:
             counted.add(op.camera, pixels.counted)
     return OpResult(
         number=work.number,
@@ -80,12 +76,14 @@ def _depths(codes: npt.NDArray[np.generic], distances: Floats) -> Floats:
     return distances[np.minimum(codes.astype(np.int64), len(distances) - 1)]
 
 
-def _pictures(frames: Iterable[Any], *, every_pixel: bool) -> Iterator[npt.NDArray[np.generic]]:
-    """Pictures, thinned where that saves converting them."""
+def _images(frames: Iterable[Any], op: MeasureCamera) -> Iterator[npt.NDArray[np.generic]]:
+    """(H, W, C) frames, subsampled where that saves converting them; of depth videos the distances."""
+    distances = None if op.depth is None or op.from_tables else op.depth.distances
     subsampler: Subsampler | None = None
     for frame in frames:
-        if isinstance(frame, np.ndarray):
-            yield frame
-            continue
-        subsampler = subsampler or Subsampler()
-        yield subsampler.picture(frame, 1 if every_pixel else stride_of(frame.height, frame.width))
+        image = frame
+        if not isinstance(frame, np.ndarray):
+            subsampler = subsampler or Subsampler()
+            every = op.profile.every_pixel
+            image = subsampler.picture(frame, 1 if every else stride_of(frame.height, frame.width))
+        yield image if distances is None else _depths(image, distances)

@@ -15,7 +15,6 @@ from roboreel.runner.kernels.measure_cameras import column_pixels
 from roboreel.runner.kernels.table_inputs import Members
 from roboreel.runner.row_sketches import Sketches
 from roboreel.stats.block import StatsBlock, blocks_of, each, joined
-from roboreel.stats.camera_pixels import CameraPixels
 from roboreel.stats.feature_stats import Stats
 from roboreel.stats.histogram_quantiles import with_histogram_quantiles
 from roboreel.stats.many import columns_stats
@@ -108,15 +107,13 @@ def _numbers(
     found = columns_stats(
         values,
         rows,
-        quantiles=program.quantiles,
+        quantiles=program.profile.quantiles,
         per_last_axis=program.per_last_axis,
         sketches=sketches,
     )
-    return (
-        with_histogram_quantiles(found, values, rows, program.quantiles)
-        if program.histogram_quantiles
-        else found
-    )
+    if not program.profile.histogram_quantiles or not program.profile.quantiles:
+        return found
+    return with_histogram_quantiles(found, values, rows, program.profile.quantiles)
 
 
 def _one_by_one(
@@ -139,17 +136,12 @@ def _of_episode(table: pa.Table, program: TableProgram, pixels: CameraCounts) ->
     stats = _numbers(usable, counts, program, {}).of(0) if usable else {}
     for name in [name for name in table.column_names if name in program.images]:
         try:
-            own = CameraPixels(
-                every_pixel=program.every_pixel,
-                as_rgb=program.as_rgb,
-                depth=name in program.depths,
-            )
-            own = column_pixels(table[name], own, every_frame=program.every_frame)
+            own = column_pixels(table[name], program.profile, depth=name in program.depths)
         except VideoError as error:
             raise StorageError(f"column '{name}': {error}") from error
-        measured = own.stats(program.quantiles, histogram_quantiles=program.histogram_quantiles)
+        measured = own.stats()
         if measured is not None:
             stats[name] = measured
-            if program.counts_pixels:
+            if program.profile.exact_quantiles:
                 pixels.add(name, own.counted)
     return stats
