@@ -57,8 +57,8 @@ def _sweep(tmp_path: Path, version: Version, most: int | None) -> None:
     chosen = list(stops)
     if most is not None:  # of those that change what a reader sees
         chosen = [at for at in chosen if stops[at][1] in ("replace", "append")]
-        at = np.linspace(0, len(chosen) - 1, most).round().astype(int)
-        chosen = [chosen[n] for n in dict.fromkeys(at.tolist())]
+        spread = np.linspace(0, len(chosen) - 1, most).round().astype(int)
+        chosen = [chosen[n] for n in dict.fromkeys(spread.tolist())]
     path = tmp_path / "set"
     for at in chosen:
         shutil.rmtree(path, ignore_errors=True)

@@ -52,6 +52,7 @@ def _images(count: int, height: int = 48) -> list[Any]:
 
 
 VECTORS = pa.list_(pa.float32())
+NOT_FRAMES: Any = ["a"]
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "dtype": (_column("action", np.zeros((4, 6)).tolist()), "'action': expected float32, found float64"),
     "shape": (
@@ -67,7 +68,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "few frames": ({"videos": {"top": _frames(3)}}, "episode 2, camera 'top': 3 frames for 4 rows"),
     "many frames": ({"videos": {"top": _frames(5)}}, "camera 'top': more than 4 frames for 4 rows"),
     "size of frames": ({"videos": {"top": _frames(4, 64)}}, r"'top', frame 0: declared as \[32, 160, 3\]"),
-    "no frame": ({"videos": {"top": FramesToEncode(frames=["a"])}}, "'top', frame 0: expected .* found str"),
+    "no frame": ({"videos": {"top": FramesToEncode(frames=NOT_FRAMES)}}, "'top', frame 0: expected .* found str"),
     "few images": ({"images": {STILL: _images(2)}}, f"column '{STILL}': 2 images for 4 rows"),
     "size of images": ({"images": {STILL: _images(4, 64)}}, "image 0: declared as"),
     "tasks": ({"task": ["a", "b"]}, "2 tasks for 4 rows"),
@@ -85,7 +86,7 @@ def test_a_wrong_episode(tmp_path: Path, version: Version, case: str) -> None:
     source, good = _made(tmp_path, version)
     before = tree_digest(source)
     change, message = WRONG[case]
-    merged = {
+    merged: dict[str, Any] = {
         name: {**getattr(good, name), **value} if isinstance(value, dict) else value
         for name, value in change.items()
     }
@@ -100,7 +101,7 @@ def test_a_wrong_episode(tmp_path: Path, version: Version, case: str) -> None:
 @pytest.mark.parametrize("name", ["action", "top", STILL])
 def test_a_missing_feature(tmp_path: Path, name: str) -> None:
     source, good = _made(tmp_path, "v3.0")
-    parts = {
+    parts: dict[str, Any] = {
         part: {key: value for key, value in getattr(good, part).items() if key != name}
         for part in ("columns", "videos", "images")
     }
