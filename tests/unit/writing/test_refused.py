@@ -68,7 +68,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "few frames": ({"videos": {"top": _frames(3)}}, "episode 2, camera 'top': 3 frames for 4 rows"),
     "many frames": ({"videos": {"top": _frames(5)}}, "camera 'top': more than 4 frames for 4 rows"),
     "size of frames": ({"videos": {"top": _frames(4, 64)}}, r"'top', frame 0: declared as \[32, 160, 3\]"),
-    "no frame": ({"videos": {"top": FramesToEncode(frames=NOT_FRAMES)}}, "'top', frame 0: expected .* found str"),
+    "no frame": ({"videos": {"top": FramesToEncode(frames=NOT_FRAMES)}}, "frame 0: expected .* found str"),
     "few images": ({"images": {STILL: _images(2)}}, f"column '{STILL}': 2 images for 4 rows"),
     "size of images": ({"images": {STILL: _images(4, 64)}}, "image 0: declared as"),
     "tasks": ({"task": ["a", "b"]}, "2 tasks for 4 rows"),
