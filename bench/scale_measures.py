@@ -15,10 +15,11 @@ from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import MeasureCamera, Plan
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executors import make_executor
+from roboreel.runner.jobs import JobFailure
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.resolve_stats import resolved_stats
 from roboreel.runner.row_sketches import WholeSketches
-from roboreel.runner.work import OpFailure, OpResult, Work, work_of
+from roboreel.runner.work import OpResult, Work, work_of
 from roboreel.stats.block import blocks_of
 from roboreel.stats.camera_pixels import CameraPixels
 from roboreel.stats.feature_stats import FeatureStats
@@ -58,7 +59,7 @@ def _run(plan: Plan, out: str, ledger: Ledger) -> None:
     ledger.begin()
     executor = make_executor("process", _WORKERS)
     for outcome in executor.run(work_of(plan, out), made_up):
-        if isinstance(outcome, OpFailure):
+        if isinstance(outcome, JobFailure):
             raise SystemExit(outcome.message)
         ledger.record(outcome)
 

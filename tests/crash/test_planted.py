@@ -179,7 +179,7 @@ import roboreel.runner.kernels.measure_cameras as kernel
 def planted(data):
     os.kill(os.getpid(), signal.SIGKILL)
 
-kernel.decode_picture = planted
+kernel.decode_image = planted
 """
 
 

@@ -22,8 +22,9 @@ from roboreel.ops.inputs import surveyed
 from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import SOURCE_EPISODE, MeasureCamera, Plan
 from roboreel.runner.executors import make_executor, usual_executor
+from roboreel.runner.jobs import JobFailure
 from roboreel.runner.whole_quantiles import whole_camera_quantiles
-from roboreel.runner.work import OpFailure, work_of
+from roboreel.runner.work import work_of
 from roboreel.runner.worker import attempt
 from roboreel.stats.feature_stats import FeatureStats, quantile_name
 from roboreel.stats.pixel_counts import CameraCounts
@@ -108,7 +109,7 @@ def _cameras(
     executor = make_executor(name, workers, timeout_factor=timeout_factor)
     for outcome in executor.run(work_of(plan, os.curdir), attempt):
         op = plan.ops[outcome.number]
-        if isinstance(outcome, OpFailure):
+        if isinstance(outcome, JobFailure):
             found.failed.append(outcome.message)
         elif isinstance(op, MeasureCamera):
             stats = [one[op.camera] for block in outcome.stats for one in block.each()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +18,6 @@ from roboreel.format.feature import (
     dtype_of,
     feature_from_arrow,
     holds_images,
-    huggingface_metadata,
     is_feature_name,
     is_image,
     is_list,
@@ -28,14 +26,10 @@ from roboreel.format.fps import MAX_TIMESTAMP_ERROR_S
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH
 from roboreel.format.parse import Problems
+from roboreel.format.table_schema import INDEX_TYPES, fields_for_version, table_schema
 from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.plan import TableProgram
-from roboreel.plan.single_lists import SINGLE_LISTS, wrap_as_target_reads
 from roboreel.stats.sampling import SamplingProfile
-
-_INDEX_TYPES = {
-    name: pa.float32() if dtype == "float32" else pa.int64() for name, dtype in INDEX_DTYPES.items()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +96,7 @@ def features_of(
             features[name] = feature_from_arrow(name, item.type, inventory.shapes.get(name, ()))
     for name in INDEX_DTYPES:
         if name not in features:
-            features[name] = feature_from_arrow(name, _INDEX_TYPES[name], ())
+            features[name] = feature_from_arrow(name, INDEX_TYPES[name], ())
     return features
 
 
@@ -122,8 +116,8 @@ def program_of(
         for name, item in _in_file_order(types, columns)
         if not features[name].is_video
     ]
-    fields, unwrapped = wrap_as_target_reads(
-        fields, features, columns.schema_metadata, version=view.target.version, problems=problems
+    fields, metadata = fields_for_version(
+        fields, features, columns.schema_metadata, view.target.version, problems=problems
     )
     if kept is not None:
         stamp = _unwrapped(columns.types[TIMESTAMP].type)
@@ -134,12 +128,8 @@ def program_of(
         name: _agreeing(feature, fields) if name in exact else feature
         for name, feature in features.items()
     }
-    schema = pa.schema(fields)
-    described = json.dumps(huggingface_metadata(schema, features))
-    metadata = {k: v for k, v in columns.schema_metadata.items() if k != SINGLE_LISTS}
-    schema = schema.with_metadata({**metadata, **unwrapped, b"huggingface": described.encode()})
     program = TableProgram(
-        schema_ipc=schema.serialize().to_pybytes(),
+        schema_ipc=table_schema(fields, features, metadata).serialize().to_pybytes(),
         fps=view.view.fps or view.model.info.fps,
         step=view.step,
         regular_timestamps=regular,
@@ -243,7 +233,7 @@ def _in_file_order(
 
 def _index_field(item: pa.Field, *, regular: bool) -> pa.Field:
     """The index column as it is written; timestamps keep their type where it can hold k / fps."""
-    wanted, found = _INDEX_TYPES[item.name], _unwrapped(item.type)
+    wanted, found = INDEX_TYPES[item.name], _unwrapped(item.type)
     if item.name == TIMESTAMP and not pa.types.is_null(found):
         wanted = found if pa.types.is_floating(found) or not regular else wanted
     return pa.field(item.name, wanted)

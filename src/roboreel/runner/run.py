@@ -21,13 +21,14 @@ from roboreel.plan.plan import (
 )
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executors import Executor
+from roboreel.runner.jobs import JobFailure
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.requirements import listed, require_complete, require_space
 from roboreel.runner.resolve_stats import disagreements, resolved_stats
 from roboreel.runner.row_sketches import WholeSketches
 from roboreel.runner.run_report import Report
 from roboreel.runner.unchanged_sources import held_against
-from roboreel.runner.work import OpFailure, OpResult, input_root, work_of
+from roboreel.runner.work import OpResult, input_root, work_of
 from roboreel.runner.worker import attempt
 from roboreel.stats.block import StatsBlock
 from roboreel.stats.feature_stats import Stats
@@ -223,7 +224,7 @@ def _run_ops(
     Where there will be no result, only what another plan can take over is done.
     """
     sketches = WholeSketches()
-    failures: list[OpFailure] = []
+    failures: list[JobFailure] = []
     left_out = {
         n for n, op in enumerate(plan.ops) if plan.refused and op.kind != MeasureCamera.kind
     }
@@ -231,9 +232,9 @@ def _run_ops(
     works = work_of(plan, str(ledger.root.path), done=done, modes=ledger.root.modes)
     with contextlib.closing(executor.run(works, attempt)) as outcomes:
         for outcome in outcomes:
-            if isinstance(outcome, OpFailure):
+            if isinstance(outcome, JobFailure):
                 failures.append(outcome)
-                ledger.of_use &= not outcome.plan_is_stale
+                ledger.of_use &= not outcome.inputs_changed
                 if outcome.ends_run:
                     break
                 continue
@@ -248,7 +249,7 @@ def _run_ops(
     return sketches
 
 
-def _told(failures: list[OpFailure], plan: Plan) -> str:
+def _told(failures: list[JobFailure], plan: Plan) -> str:
     messages = [failure.message for failure in sorted(failures, key=lambda one: one.number)]
     if len(messages) == 1 and not plan.refused:
         return messages[0]

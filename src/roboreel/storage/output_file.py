@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from os import SEEK_END
 from typing import IO
 
 from roboreel.errors import StorageError
@@ -25,6 +26,12 @@ class Output:
     def write(self, data: bytes) -> None:
         """Append bytes."""
         self._file.write(data)
+
+    def overwrite(self, start: int, data: bytes) -> None:
+        """Write bytes over those from `start`; what follows is appended again."""
+        self._file.seek(start)
+        self._file.write(data)
+        self._file.seek(0, SEEK_END)
 
     def copy(self, source: IO[bytes], *, start: int, size: int) -> None:
         """Append `size` bytes of `source` from `start`.

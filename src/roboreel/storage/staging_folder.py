@@ -21,21 +21,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from stat import S_ISDIR, S_ISLNK, S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import IO, Any
 
-from roboreel.errors import StorageError, UsageError
+from roboreel.errors import StorageError
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.lock import MOVE, hold, is_mine, is_own, refuse_held, require_own
 from roboreel.storage.modes import PRIVATE
 from roboreel.storage.scratch import is_scratch
-
-with contextlib.suppress(ImportError):  # Windows: two runs on one place are not told apart there
-    import fcntl
 
 LOCK, LEDGER, SWAP, PLANS = "lock", "ledger.jsonl", "swap.json", "plans.json"
 DATASET, DISCARDED = "dataset", "discarded"
@@ -43,7 +39,6 @@ _FOLDERS, _FILES = {DATASET, DISCARDED}, {LOCK, LEDGER, SWAP, PLANS}
 _MOST_NOTE_BYTES = 1 << 28
 """A report names every problem: megabytes. What is larger is no note of ours."""
 _START_OVER = "pass --clean to start over"
-_MOVE = "move it away"
 
 
 def foreign_names(folder: Path) -> list[str]:
@@ -61,67 +56,23 @@ def take(folder: Path, *, timeout_s: float) -> IO[bytes]:
         UsageError: another run is at work there, or roboreel did not make what is there.
         OSError: the folder cannot be made.
     """
-    latest = time.monotonic() + timeout_s
-    while True:
+
+    def made() -> None:
         disk.make_folders(folder.parent)
         with contextlib.suppress(FileExistsError):  # not a folder: refused right below
             disk.make_folders(folder, PRIVATE)
-        try:
-            refuse_planted(folder)
-            file = disk.open_lock(str(folder / LOCK))
-        except FileNotFoundError:  # another run has just removed the folder
-            continue
-        if _locked(file, exclusive=True):
-            if _same_file(file, folder / LOCK):
-                return file
-        elif time.monotonic() > latest:
-            file.close()
-            raise UsageError(_at_work(folder))
-        else:
-            time.sleep(0.02)
-        file.close()
+        refuse_planted(folder)
+
+    return hold(folder / LOCK, timeout_s=timeout_s, busy=_at_work(folder), prepare=made)
 
 
 def refuse_at_work(folder: Path, *, timeout_s: float) -> None:
     """Raise `UsageError` where a run is at work in a staging folder. Nothing is written."""
-    latest = time.monotonic() + timeout_s
-    while _is_at_work(folder):
-        if time.monotonic() > latest:
-            raise UsageError(_at_work(folder))
-        time.sleep(0.02)
+    refuse_held(folder / LOCK, timeout_s=timeout_s, busy=_at_work(folder))
 
 
 def _at_work(folder: Path) -> str:
     return f"another run of roboreel is at work in '{folder}': wait for its end"
-
-
-def _is_at_work(folder: Path) -> bool:
-    try:
-        if not S_ISDIR(os.lstat(folder).st_mode):
-            return False
-        with LocalRoot(folder).input(LOCK) as file:
-            return not _locked(file, exclusive=False)
-    except (OSError, StorageError):
-        return False
-
-
-def _locked(file: IO[bytes], *, exclusive: bool) -> bool:
-    if "fcntl" not in globals():
-        return True
-    try:
-        fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a store without locks
-        return True
-    return True
-
-
-def _same_file(file: IO[bytes], path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
-    except FileNotFoundError:
-        return False
 
 
 def identity(folder: Path) -> str:
@@ -161,13 +112,13 @@ def refuse_planted(folder: Path, *, look_only: bool = False) -> None:
         folder: the folder.
         look_only: True never makes a file, even an unnamed one, to see whose it is.
     """
-    is_own = _is_mine if look_only else _is_own
-    _require(folder, os.lstat(folder), as_folder=True, remedy=_MOVE, is_own=is_own)
+    owner = is_mine if look_only else is_own
+    require_own(folder, os.lstat(folder), as_folder=True, remedy=MOVE, owner=owner)
     for name in sorted(_FOLDERS | _FILES):
         with contextlib.suppress(FileNotFoundError):
             path = folder / name
             found = os.lstat(path)
-            _require(path, found, as_folder=name in _FOLDERS, remedy=_MOVE, is_own=is_own)
+            require_own(path, found, as_folder=name in _FOLDERS, remedy=MOVE, owner=owner)
 
 
 def files_below(folder: Path) -> Iterator[tuple[str, int]]:
@@ -186,47 +137,10 @@ def files_below(folder: Path) -> Iterator[tuple[str, int]]:
                     found = entry.stat(follow_symlinks=False)
                     is_folder = S_ISDIR(found.st_mode)
                     path = Path(entry.path)
-                    _require(path, found, as_folder=is_folder, remedy=_START_OVER, is_own=_is_own)
+                    require_own(path, found, as_folder=is_folder, remedy=_START_OVER)
                     if is_folder:
                         due.append((entry.path, f"{prefix}{entry.name}/"))
                     else:
                         yield prefix + entry.name, found.st_size
     except OSError as error:
         raise StorageError(f"cannot read '{folder}': {error.strerror}") from error
-
-
-def _require(
-    path: Path,
-    found: os.stat_result,
-    *,
-    as_folder: bool,
-    remedy: str,
-    is_own: Callable[[Path, int], bool],
-) -> None:
-    """Raise `UsageError` unless what was found is a folder, or a file with one name, of the user's own."""
-    kind = S_ISDIR if as_folder else S_ISREG
-    if not kind(found.st_mode):
-        what = "a link" if S_ISLNK(found.st_mode) else f"not a {'folder' if as_folder else 'file'}"
-    elif not as_folder and found.st_nlink > 1:
-        what = "a file that has another name too (a hard link)"
-    elif not is_own(path, found.st_uid):
-        what = f"owned by another user (uid {found.st_uid})"
-    else:
-        return
-    raise UsageError(f"'{path}' is {what}, so roboreel did not make it: {remedy}")
-
-
-def _is_own(path: Path, uid: int) -> bool:
-    return _is_mine(path, uid) or uid == _owner_of_new_files(path.parent)
-
-
-def _is_mine(_path: Path, uid: int) -> bool:
-    return not hasattr(os, "geteuid") or uid == os.geteuid()
-
-
-@lru_cache(maxsize=256)
-def _owner_of_new_files(folder: Path) -> int | None:
-    try:
-        return disk.owner_of_new_files(folder)
-    except OSError:
-        return None

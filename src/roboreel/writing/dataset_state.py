@@ -16,6 +16,7 @@ from roboreel.format import v2, v30
 from roboreel.format.feature import dtype_of
 from roboreel.format.model import DATA_PATH, Info, Totals, video_path
 from roboreel.format.parse import Problems, parse_json, usable_splits, whole_number
+from roboreel.format.table_schema import schema_of
 from roboreel.format.v30_documents import file_numbers
 from roboreel.format.v30_episodes import episode_files
 from roboreel.stats.feature_stats import Stats, quantile_share
@@ -23,7 +24,6 @@ from roboreel.stats.merge import StatsMerger
 from roboreel.stats.sampling import OWN, SamplingProfile
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables import read_footer
-from roboreel.writing.written_columns import stored_schema
 
 DATA, EPISODE_LIST = "data/", "meta/episodes/"
 """Kinds of files that are counted, beside those of each camera."""
@@ -67,7 +67,7 @@ def new_state(info: Info) -> DatasetState:
     quantiles = info.version.has_quantiles
     return DatasetState(
         info=info,
-        schema=stored_schema(info.features),
+        schema=schema_of(info.features),
         totals=Totals(0, 0, 0),
         tasks={},
         splits={"train": "0:0"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,13 +19,10 @@ from roboreel.format.feature import (
     TASK_INDEX,
     TIMESTAMP,
     Feature,
-    arrow_type,
     dtype_of,
-    huggingface_metadata,
     is_list,
 )
 from roboreel.format.fps import seconds_of
-from roboreel.format.images import IMAGE
 from roboreel.format.model import Info
 from roboreel.format.values import column_values
 from roboreel.stats.camera_pixels import CameraPixels
@@ -47,29 +43,6 @@ class EpisodePosition:
     """Rows of the dataset before it."""
     task_index: npt.NDArray[np.int64]
     """(rows,) the task of each row."""
-
-
-def stored_schema(features: Mapping[str, Feature]) -> pa.Schema:
-    """The schema of the tables of a new dataset with these features.
-
-    Raises:
-        UsageError: a feature is of a kind that has no column type.
-    """
-    fields = [pa.field(f.name, _type_of(f)) for f in features.values() if not f.is_video]
-    schema = pa.schema(fields)
-    described = json.dumps(huggingface_metadata(schema, features))
-    return schema.with_metadata({b"huggingface": described.encode()})
-
-
-def _type_of(feature: Feature) -> pa.DataType:
-    if feature.dtype == "image":
-        return IMAGE
-    if feature.is_numeric or feature.dtype == "string":
-        return arrow_type(feature)
-    raise UsageError(
-        f"feature '{feature.name}': dtype is '{feature.dtype}', expected a NumPy dtype, string, image or"
-        " video"
-    )
 
 
 def require_names(episode: EpisodeInput, features: Mapping[str, Feature], number: int) -> None:
