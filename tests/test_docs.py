@@ -180,7 +180,7 @@ def test_rows_of_rules_are_read_from_a_page() -> None:
     ("source", "rules"),
     [
         ("problems.add('a.b', 'text.more')", {"a.b", "text.more"}),
-        ("self._remark(member, 'a.b-c', message)", {"a.b-c"}),
+        ("self._finding(member, 'a.b-c', message)", {"a.b-c"}),
         ("Problem(rule='a.b', message='c.d')", {"a.b"}),
         ("facts.get('video.codec')", set()),
         ("problems.error('not a rule', 'x')", set()),

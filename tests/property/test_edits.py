@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, Phase, event, given, note, settings
+from hypothesis import HealthCheck, Phase, event, given, note
 from hypothesis import strategies as st
 
 import roboreel
@@ -19,6 +19,7 @@ from roboreel.edit.verbs import Verbs
 from roboreel.format.version import parse_version
 from roboreel.testing import Camera, make_dataset
 from tests.edit_model import EXTRA, Dataset, beyond_copies, digest, mismatch, model_of
+from tests.examples import examples
 from tests.judge import faults, sound
 from tests.mutate import edit_info, edit_lines, set_column
 from tests.oracle import read, tree_digest
@@ -308,7 +309,7 @@ def _written(view: Verbs, model: Dataset, out: Path) -> Dataset:
     return model.seen_again(result)
 
 
-@settings(max_examples=50, phases=PHASES, suppress_health_check=list(HealthCheck))
+@examples(short=8, long=50, phases=PHASES, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_edits_of_one_view(bases: dict[str, Base], data: st.DataObject) -> None:
     base = bases[data.draw(st.sampled_from(list(bases)))]
@@ -320,7 +321,7 @@ def test_edits_of_one_view(bases: dict[str, Base], data: st.DataObject) -> None:
         _written(view, model, Path(folder) / "out")
 
 
-@settings(max_examples=25, phases=PHASES, suppress_health_check=list(HealthCheck))
+@examples(short=4, long=25, phases=PHASES, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_edits_of_what_was_edited_and_written(bases: dict[str, Base], data: st.DataObject) -> None:
     base = bases[data.draw(st.sampled_from(list(bases)))]

@@ -141,6 +141,7 @@ def test_what_is_asked_for_counts() -> None:
 # what is written
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("codec", "options"),
     [

@@ -173,6 +173,7 @@ def _convert(source: Path, out: Path | None, _leftovers: str) -> roboreel.Report
     return roboreel.convert(source, to="v3.0", out=out, in_place=out is None)
 
 
+@pytest.mark.slow
 def test_at_no_moment_is_there_more_to_read(source: Path, tmp_path: Path) -> None:
     _set_modes(source, 0o700, 0o600)
     seen: list[str] = []

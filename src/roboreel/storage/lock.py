@@ -20,7 +20,7 @@ from roboreel.errors import StorageError, UsageError
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 
-with contextlib.suppress(ImportError):  # Windows: two runs on one place are not told apart there
+with contextlib.suppress(ImportError):  # Windows has none: there roboreel reads only
     import fcntl
 
 _PAUSE_S = 0.02
@@ -42,8 +42,14 @@ def hold(
 
     Raises:
         UsageError: another process has the lock, or roboreel did not make what is there.
+        StorageError: this system cannot lock files, so that two runs could write one result.
         OSError: the file cannot be made.
     """
+    if "fcntl" not in globals():
+        raise StorageError(
+            "roboreel cannot write here: this system has no file locks that end with their process. "
+            "On Windows, run it in WSL"
+        )
     latest = time.monotonic() + timeout_s
     while True:
         late = time.monotonic() >= latest

@@ -54,6 +54,7 @@ def take(folder: Path, *, timeout_s: float) -> IO[bytes]:
 
     Raises:
         UsageError: another run is at work there, or roboreel did not make what is there.
+        StorageError: this system cannot lock files, so that two runs could write one result.
         OSError: the folder cannot be made.
     """
 

@@ -40,6 +40,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_dataset(folder / "in", version="v2.1", episodes=(3, 2), cameras={})
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_odd_names_of_folders_work(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, roboreel: Roboreel, name: str

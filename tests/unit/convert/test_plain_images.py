@@ -65,6 +65,7 @@ def test_check_finds_its_images(
     assert report.pictures == sum(LENGTHS)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("to", VERSIONS)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_conversions_keep_their_bytes(

@@ -37,6 +37,7 @@ def test_the_same_content_by_another_writer_is_the_same(
         assert report.compared.pictures == (45 if decode else 0)
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("to", VERSIONS)
 def test_a_conversion_is_the_same(tmp_path: Path, version: Version, to: Version) -> None:
