@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from roboreel.dataset.open import open_dataset as open
     from roboreel.diffing import Difference, DiffReport, diff
     from roboreel.edit.concat import concat
-    from roboreel.edit.encoding import Encoding, Reencoding
     from roboreel.edit.view import View
     from roboreel.edit.write_options import WriteOptions
     from roboreel.errors import (
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
         UsageError,
         VideoError,
     )
+    from roboreel.format.encoding import Encoding, Reencoding
     from roboreel.format.feature import Feature
     from roboreel.format.version import FormatVersion
     from roboreel.ops.check_stats import check_stats
@@ -101,12 +101,12 @@ _HOME = {
     "Dataset": "dataset.dataset",
     "DiffReport": "diffing.diff_report",
     "Difference": "diffing.diff_report",
-    "Encoding": "edit.encoding",
+    "Encoding": "format.encoding",
     "Feature": "format.feature",
     "FormatVersion": "format.version",
     "KeptVersion": "ops.undo",
     "Plan": "plan.plan",
-    "Reencoding": "edit.encoding",
+    "Reencoding": "format.encoding",
     "Report": "runner.run_report",
     "RunOptions": "runner.run_options",
     "StatsReport": "checking.stats_report",

@@ -12,8 +12,8 @@ import pytest
 
 import roboreel
 from roboreel import Encoding
-from roboreel.edit.encoding import encoder_settings
 from roboreel.errors import PlanError, UsageError, VideoError
+from roboreel.format.encoding import encoder_settings
 from roboreel.ops import inputs as encoders
 from roboreel.plan.compile_video import DEPTH_ENCODER
 from roboreel.storage.local import LocalRoot

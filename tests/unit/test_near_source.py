@@ -14,8 +14,8 @@ import pytest
 
 import roboreel
 from roboreel import Reencoding
-from roboreel.edit.encoding import encoder_settings
 from roboreel.errors import PlanError, UsageError
+from roboreel.format.encoding import encoder_settings
 from roboreel.plan.near_source import SourceRate, near_source
 from roboreel.plan.plan import EncodeVideo
 from roboreel.runner.run_options import ExecutorName

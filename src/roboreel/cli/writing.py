@@ -17,10 +17,10 @@ from roboreel.cli.reports import show_plan, tell_report
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
-from roboreel.edit.encoding import Reencoding
 from roboreel.edit.view import View
 from roboreel.edit.write_options import OnBroken, Timestamps, VideoBackend, WriteOptions
 from roboreel.errors import UsageError
+from roboreel.format.encoding import Reencoding
 from roboreel.format.version import FormatVersion
 from roboreel.ops.output import finished_report
 from roboreel.ops.write import plan_write, run

@@ -59,7 +59,7 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
     if INFO not in files:
         found = [*problems.found, _no_info(files)]
         raise DatasetError(f"'{location}' is not a LeRobot dataset", found)
-    info = parse_info(root.read(INFO), problems, defaults=_templates, files=files)
+    info = parse_info(root.read(INFO), problems, defaults=usual_templates, files=files)
     if info.version is FormatVersion.V30:
         model = _open_v3(root, info, files, problems)
     else:
@@ -113,7 +113,8 @@ def _note_passed_over(listing: Listing, problems: Problems) -> None:
         problems.add("file.name", message, path=unnamed[0], action="rename them")
 
 
-def _templates(version: FormatVersion) -> tuple[str, str]:
+def usual_templates(version: FormatVersion) -> tuple[str, str]:
+    """A version's own path templates of tables and videos."""
     if version is FormatVersion.V30:
         return v30.DATA_TEMPLATE, v30.VIDEO_TEMPLATE
     return v2.DATA_TEMPLATE, v2.VIDEO_TEMPLATE

@@ -16,7 +16,6 @@ import numpy as np
 from roboreel.edit import features, recompute, selection, splits, view_cameras
 from roboreel.edit import standstill as still
 from roboreel.edit import view_rows as rows
-from roboreel.edit.encoding import Encoding
 from roboreel.edit.episode_slices import whole_slices
 from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.relative_actions import RelativeActions
@@ -27,6 +26,7 @@ from roboreel.edit.tasks import TasksFrom, retasked
 from roboreel.edit.view_data import Opened, Source, ViewData
 from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import UsageError
+from roboreel.format.encoding import Encoding
 from roboreel.format.fps import parse_fps
 from roboreel.format.version import FormatVersion
 from roboreel.stats.sampling import StatsProfile

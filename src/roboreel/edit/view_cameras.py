@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from roboreel.edit.encoding import Encoding
 from roboreel.edit.features import declaring, require_free
 from roboreel.edit.view_data import AnyView, ExternalVideos, Source, ViewData
 from roboreel.errors import UsageError, listed
+from roboreel.format.encoding import Encoding
 from roboreel.format.feature import Feature
 
 

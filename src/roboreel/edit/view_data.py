@@ -11,11 +11,11 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit.encoding import Encoding
 from roboreel.edit.episode_slices import END, EpisodeSlices
 from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.write_options import WriteOptions
 from roboreel.errors import UsageError, listed
+from roboreel.format.encoding import Encoding
 from roboreel.format.model import EPISODE, LENGTH, Model
 from roboreel.format.version import FormatVersion, parse_version
 from roboreel.stats.sampling import OWN, SamplingProfile, StatsProfile

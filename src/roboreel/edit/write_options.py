@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, get_args, get_type_hints
 
-from roboreel.edit.encoding import Reencoding
 from roboreel.errors import UsageError
+from roboreel.format.encoding import Reencoding
 from roboreel.format.version import FormatVersion, parse_version
 
 Timestamps: TypeAlias = Literal["regular", "keep"]

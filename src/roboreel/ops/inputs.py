@@ -10,12 +10,12 @@ from typing import cast
 import numpy as np
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.edit.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder_settings
 from roboreel.edit.episode_slices import EpisodeSlices
 from roboreel.edit.view import View
 from roboreel.edit.view_cameras import with_external_videos
 from roboreel.edit.view_data import ExternalVideos
 from roboreel.errors import PlanError, VideoError
+from roboreel.format.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder_settings
 from roboreel.format.feature import SUBTASK_INDEX
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import EPISODE, SUBTASK_TABLE

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit.encoding import canonical_codec, encoder_name, encoder_settings
 from roboreel.format import v2, v30
 from roboreel.format.declared import codec_name
+from roboreel.format.encoding import canonical_codec, encoder_name, encoder_settings
 from roboreel.format.feature import Feature
 from roboreel.format.images import IMAGE
 from roboreel.format.inventory import Inventory

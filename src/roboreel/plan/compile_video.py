@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roboreel.edit.encoding import encoder_settings
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
 from roboreel.format import v2, v30
+from roboreel.format.encoding import encoder_settings
 from roboreel.format.inventory import CameraFacts, Inventory, StreamFacts
 from roboreel.format.layout import numbered
 from roboreel.format.model import EPISODE, video_path

@@ -14,8 +14,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from roboreel.edit.encoding import Encoding, Reencoding, canonical_codec, encoder_name
 from roboreel.format.declared import codec_name, same_codec
+from roboreel.format.encoding import Encoding, Reencoding, canonical_codec, encoder_name
 from roboreel.format.inventory import Inventory
 from roboreel.plan.merge_sources import MergedSources
 from roboreel.types import Json

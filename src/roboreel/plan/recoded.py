@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from roboreel.edit.encoding import Encoding, canonical_codec, channels, describe, encoder_name
 from roboreel.errors import PlanError
 from roboreel.format import v20, v30
+from roboreel.format.encoding import Encoding, canonical_codec, channels, describe, encoder_name
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Inventory
 from roboreel.format.version import FormatVersion

@@ -161,6 +161,27 @@ class LocalRoot(Root):
                 disk.unlink(partial)
             raise
 
+    def take(self, path: str | os.PathLike[str], name: str) -> None:
+        """Give a whole file of this disk its name here; a file of that name is replaced.
+
+        Args:
+            path: where the file is, inside the root or not.
+            name: the name that it gets.
+        """
+        with self._explained(name):
+            final = self._at(name)
+            disk.make_folders(os.path.dirname(final), self.modes)
+            disk.replace(path, final)
+
+    def sync_folders(self, names: Iterable[str]) -> None:
+        """Force to the disk which files are in the folders on the way to these."""
+        folders = {self.url}
+        for name in names:
+            parts = name.split("/")[:-1]
+            folders |= {self._at("/".join(parts[: n + 1])) for n in range(len(parts))}
+        with self._explained("."):
+            disk.sync(sorted(folders))
+
     def remove(self, name: str) -> None:
         """Remove a file that roboreel made."""
         with self._explained(name):

@@ -88,7 +88,7 @@ def _repeats(table: pa.Table | None, name: str) -> bool:
     """False for floats with few repeated values, which a dictionary makes larger."""
     if table is None or name not in table.column_names or not len(table):
         return True
-    if not _holds_floats(table[name].type):
+    if not _holds_floats(table[name].type) or table[name].nbytes < 2 * _SAMPLED_VALUES:
         return True
     numbers = table[name].slice(0, _SAMPLED_VALUES).combine_chunks()
     while pa.types.is_fixed_size_list(numbers.type) or pa.types.is_list(numbers.type):

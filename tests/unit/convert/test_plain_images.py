@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import roboreel
-from roboreel.edit.encoding import Encoding
+from roboreel.format.encoding import Encoding
 from roboreel.testing import Version, make_dataset
 from roboreel.testing.made_features import STILL
 from tests.judge import faults

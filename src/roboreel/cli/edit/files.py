@@ -13,9 +13,9 @@ from roboreel.cli.output import count, emit_json, human_bytes, table
 from roboreel.cli.writing import Writing, carry_out, write_edited, writes
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.concat import FeaturePolicy, concat
-from roboreel.edit.encoding import Encoding
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
+from roboreel.format.encoding import Encoding
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.ops.write import plan_write
 from roboreel.plan.plan import Plan

@@ -14,9 +14,9 @@ from roboreel.cli.info import describe_features, feature_row
 from roboreel.cli.output import emit_json, say, table
 from roboreel.cli.writing import Writing, only_prints, write_edited, writes
 from roboreel.dataset.dataset import Dataset
-from roboreel.edit.encoding import Encoding
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
+from roboreel.format.encoding import Encoding
 
 
 @writes

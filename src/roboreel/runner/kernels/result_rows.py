@@ -22,6 +22,7 @@ from roboreel.format.feature import (
     is_image,
     is_list,
 )
+from roboreel.format.fps import seconds_of
 from roboreel.format.images import as_structs
 from roboreel.plan.plan import TableProgram
 from roboreel.runner.kernels.table_inputs import Batch, Members, counted
@@ -135,8 +136,7 @@ def _recorded(batch: Batch, type_: pa.DataType) -> pa.Array:
 
 
 def _seconds(frame: Int64, program: TableProgram, type_: pa.DataType) -> pa.Array:
-    seconds = frame * program.fps.denominator / program.fps.numerator
-    return pa.array(seconds).cast(type_, safe=False)
+    return pa.array(seconds_of(frame, program.fps)).cast(type_, safe=False)
 
 
 def _tasks(rows: pa.Table, members: Members, program: TableProgram) -> pa.Array:

@@ -55,6 +55,36 @@ def write_packets(
     return len(header) + int(size.sum())
 
 
+def write_encoded(
+    root: LocalRoot,
+    name: str,
+    entry: SampleEntry,
+    packets: Sequence[bytes],
+    *,
+    keyframe: Bools,
+    display: Int64,
+    fps: Fraction,
+) -> int:
+    """Write packets in memory, in decode order, as a new file; returns its size in bytes.
+
+    Args:
+        root: where to write.
+        name: the file.
+        entry: how to decode them.
+        packets: their bytes.
+        keyframe: (n,) True where decoding can start.
+        display: (n,) the place of each in display order, `0 … n-1`.
+        fps: the frame rate.
+    """
+    size = np.array([len(packet) for packet in packets], dtype=np.int64)
+    header = _header(entry, size, keyframe, display, [len(packets)], fps)
+    with root.create(name) as output:
+        output.write(header)
+        for packet in packets:
+            output.write(packet)
+    return len(header) + int(size.sum())
+
+
 def one_packet_file(entry: SampleEntry, packet: bytes) -> bytes:
     """An MP4 file of one packet: what a library needs to see to make a decoder for a track."""
     size, display = np.array([len(packet)], dtype=np.int64), np.zeros(1, dtype=np.int64)
