@@ -11,7 +11,7 @@ from roboreel.errors import Problem
 from roboreel.format import v20, v21, v30_documents
 from roboreel.format.version import FormatVersion
 from roboreel.plan.plan import Plan
-from roboreel.runner.pooled_std import with_pooled_std
+from roboreel.runner.resolve_stats import with_pooled_std
 from roboreel.runner.row_sketches import WholeSketches
 from roboreel.runner.whole_quantiles import with_camera_quantiles, with_whole_quantiles
 from roboreel.runner.whole_relative import with_relative_actions

@@ -24,10 +24,11 @@ from roboreel.runner.executors import Executor
 from roboreel.runner.jobs import JobFailure
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.requirements import listed, require_complete, require_space
-from roboreel.runner.resolve_stats import disagreements, resolved_stats
+from roboreel.runner.resolve_stats import resolved_stats
 from roboreel.runner.row_sketches import WholeSketches
 from roboreel.runner.run_report import Report
 from roboreel.runner.unchanged_sources import held_against
+from roboreel.runner.whole_stats import disagreements
 from roboreel.runner.work import OpResult, input_root, work_of
 from roboreel.runner.worker import attempt
 from roboreel.stats.block import StatsBlock

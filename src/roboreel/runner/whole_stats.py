@@ -14,7 +14,6 @@ from roboreel.format.model import DATA_PATH
 from roboreel.format.v30 import GLOBAL_STATS
 from roboreel.format.values import column_values
 from roboreel.plan.plan import Plan
-from roboreel.runner.resolve_stats import disagreements
 from roboreel.stats.block import StatsBlock
 from roboreel.stats.feature_stats import (
     BASE,
@@ -29,6 +28,9 @@ from roboreel.storage.tables import TableFile
 
 _COMPUTED = "computed from the rows; those of the episodes are kept as stored"
 _NEEDED = {"min", "max", "mean", "std"}
+_COMPARED = ("mean", "std", "min", "max")
+_FRAME_TOLERANCE, _NUMBER_RTOL, _NUMBER_ATOL = 1e-2, 5e-6, 6e-5
+"""How far stored global statistics may be from computed ones, as in the reference's own converter."""
 _ROWS = 1 << 16
 _SAME = 1e-6
 """Statistics that are relatively nearer to each other are the same."""
@@ -230,3 +232,41 @@ def _of_rows(root: Root, plan: Plan, wanted: Mapping[str, FeatureStats]) -> Stat
         for name, parts in merger.result().items()
         if name not in lacking
     }
+
+
+def disagreements(
+    stored: Stats, merged: Stats, *, cameras: frozenset[str], ignored: frozenset[str]
+) -> list[Problem]:
+    """Features whose stored global statistics are not those of the data."""
+    problems = []
+    for name in [name for name in merged if name in stored and name not in ignored]:
+        worst = [
+            f"{key} by {gap:.3g}"
+            for key in _COMPARED
+            if (gap := _gap(stored[name], merged[name], key, name in cameras)) is not None
+        ]
+        if worst:
+            message = f"stored statistics differ from the data's: {', '.join(worst)}"
+            problems.append(
+                Problem(
+                    rule="stats.agree",
+                    severity="warning",
+                    message=message,
+                    column=name,
+                    action="the computed ones are written",
+                )
+            )
+    return problems
+
+
+def _gap(old: FeatureStats, new: FeatureStats, key: str, camera: bool) -> float | None:
+    """The largest difference where it is beyond the tolerance, else None."""
+    if key not in old or key not in new:
+        return None
+    if old[key].shape != new[key].shape:
+        return float("inf")
+    rtol, atol = (_FRAME_TOLERANCE,) * 2 if camera else (_NUMBER_RTOL, _NUMBER_ATOL)
+    if np.allclose(new[key], old[key], rtol=rtol, atol=atol, equal_nan=True):
+        return None
+    gaps = np.abs(new[key] - old[key])
+    return float(gaps[np.isfinite(gaps)].max(initial=0.0))

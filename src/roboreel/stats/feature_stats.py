@@ -59,19 +59,6 @@ def parse_stats(document: JsonObject) -> Stats:
     }
 
 
-def usable_stats(stats: FeatureStats, *, rows: int | None) -> bool:
-    """True where a feature's statistics are whole, fit together, and describe as many rows as there are.
-
-    Args:
-        stats: as stored.
-        rows: rows of the episode; None for cameras, which count their sampled pictures.
-    """
-    form = shape_of(stats)
-    if rows is None:
-        return form.counted > 0 and form.dims == CAMERA_AXES
-    return form.counted > 0 and form.counted == rows
-
-
 class StatsShape(NamedTuple):
     """What tells whether a feature's statistics can be used, without their values."""
 

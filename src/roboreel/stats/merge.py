@@ -98,7 +98,7 @@ def _between(a: Array, b: Array, share: Floats) -> Array:
     return near if finite.all() else np.where(finite, near, a * (1 - share) + b * share)
 
 
-def merged_rows(values: FeatureStats, share: Floats) -> FeatureStats:
+def merged_rows(values: Mapping[str, Array], share: Floats) -> FeatureStats:
     """The statistics of what the first axis describes together: one row per part.
 
     Args:

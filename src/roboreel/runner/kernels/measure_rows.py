@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.errors import StorageError, VideoError
@@ -16,8 +15,7 @@ from roboreel.runner.kernels.table_inputs import Members
 from roboreel.runner.row_sketches import Sketches
 from roboreel.stats.block import StatsBlock, blocks_of, each, joined
 from roboreel.stats.feature_stats import Stats
-from roboreel.stats.histogram_quantiles import with_histogram_quantiles
-from roboreel.stats.many import columns_stats
+from roboreel.stats.numeric import episode_stats, episodes_stats
 from roboreel.stats.pixel_counts import CameraCounts
 from roboreel.types import Int64
 
@@ -84,7 +82,9 @@ def _stats(
         known, found = sketches[name], whole.get(name)
         if known is None or found is None or found[0].size % known.width:
             sketches[name] = None
-    numbers = _numbers(whole, rows, program, sketches)
+    numbers = episodes_stats(
+        whole, rows, program.profile, per_last_axis=program.per_last_axis, sketches=sketches
+    )
     others = table.select([name for name in table.column_names if name not in whole])
     if not others.num_columns:
         return [numbers]
@@ -95,25 +95,6 @@ def _stats(
         start += block.episodes
     together = joined(parts, len(rows))
     return [together] if together is not None else blocks_of(each(parts, len(rows)))
-
-
-def _numbers(
-    values: Mapping[str, npt.NDArray[np.generic]],
-    rows: Int64,
-    program: TableProgram,
-    sketches: Sketches,
-) -> StatsBlock:
-    """Statistics of columns of numbers, by episodes of so many rows."""
-    found = columns_stats(
-        values,
-        rows,
-        quantiles=program.profile.quantiles,
-        per_last_axis=program.per_last_axis,
-        sketches=sketches,
-    )
-    if not program.profile.histogram_quantiles or not program.profile.quantiles:
-        return found
-    return with_histogram_quantiles(found, values, rows, program.profile.quantiles)
 
 
 def _one_by_one(
@@ -132,8 +113,7 @@ def _of_episode(table: pa.Table, program: TableProgram, pixels: CameraCounts) ->
     numbers = [name for name in table.column_names if name not in program.images]
     values = {name: column_values(table[name]) for name in numbers}
     usable = {name: found for name, found in values.items() if found is not None}
-    counts = np.array([len(table)], dtype=np.int64)
-    stats = _numbers(usable, counts, program, {}).of(0) if usable else {}
+    stats = episode_stats(usable, program.profile, per_last_axis=program.per_last_axis)
     for name in [name for name in table.column_names if name in program.images]:
         try:
             own = column_pixels(table[name], program.profile, depth=name in program.depths)
