@@ -9,8 +9,8 @@ from measure import Timed, seconds, timed
 from scale_inventory import assumed_inventory
 
 import roboreel
-from roboreel.edit.view import Target, whole_view
-from roboreel.format.version import parse_version
+from roboreel.edit.view import whole_view
+from roboreel.edit.write_options import WriteOptions
 from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import MeasureCamera, Plan
 from roboreel.runner.commit import write_documents
@@ -19,6 +19,7 @@ from roboreel.runner.jobs import JobFailure
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.resolve_stats import resolved_stats
 from roboreel.runner.row_sketches import WholeSketches
+from roboreel.runner.run_options import RunOptions
 from roboreel.runner.work import OpResult, Work, work_of
 from roboreel.stats.block import blocks_of
 from roboreel.stats.camera_pixels import CameraPixels
@@ -49,7 +50,8 @@ def measures(source: str, version: str, out: str) -> Timed:
 
 def _compiled(source: str, version: str) -> tuple[tuple[float, float], Plan]:
     dataset = roboreel.open(source)
-    view = whole_view(dataset, Target(version=parse_version(version)))
+    options = WriteOptions(to=version, timestamps="regular", regroup=True)
+    view = whole_view(dataset).written_as(options)
     inventory = replace(assumed_inventory(dataset), with_stats={})
     compiled, plan = timed(lambda: compile_view(view, [inventory]))
     return compiled, replace(plan, ops=tuple(o for o in plan.ops if isinstance(o, MeasureCamera)))
@@ -57,7 +59,7 @@ def _compiled(source: str, version: str) -> tuple[tuple[float, float], Plan]:
 
 def _run(plan: Plan, out: str, ledger: Ledger) -> None:
     ledger.begin()
-    executor = make_executor("process", _WORKERS)
+    executor = make_executor(RunOptions(workers=_WORKERS, executor="process"), decodes=True)
     for outcome in executor.run(work_of(plan, out), made_up):
         if isinstance(outcome, JobFailure):
             raise SystemExit(outcome.message)

@@ -32,13 +32,13 @@ REPORTERS = {
     "add",
     "error",
     "breaks",
-    "missing",
-    "notes",
+    "add_broken",
+    "add_missing",
+    "add_warning",
     "_note",
     "_problem",
-    "Finding",
-    "_finding",
 }
+REPORTERS |= {"Finding", "_finding"}
 """Functions that note a problem; a rule id is among their positional arguments."""
 
 RULE = re.compile(r"[a-z]+\.[a-z]+(?:-[a-z]+)*")

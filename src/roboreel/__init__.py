@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from roboreel.diffing import Difference, DiffReport, diff
     from roboreel.edit.concat import concat
     from roboreel.edit.view import View
+    from roboreel.edit.write_options import WriteOptions
     from roboreel.errors import (
         DatasetError,
         MissingDependencyError,
@@ -39,9 +40,11 @@ if TYPE_CHECKING:
     from roboreel.ops.check_stats import check_stats
     from roboreel.ops.inputs import add_video
     from roboreel.ops.lerobot_names import convert_dataset
+    from roboreel.ops.output import recover
     from roboreel.ops.undo import KeptVersion, Undone, kept_versions, remove_kept, undo
-    from roboreel.ops.write import convert, plan_convert, plan_write, recover, run, write
+    from roboreel.ops.write import convert, plan_convert, plan_write, run, write
     from roboreel.plan.plan import Plan
+    from roboreel.runner.run_options import RunOptions
     from roboreel.runner.run_report import Report
     from roboreel.storage.video.by_time import decode_video_frames
 
@@ -65,12 +68,14 @@ __all__ = [
     "Report",
     "RoboreelError",
     "RunError",
+    "RunOptions",
     "StatsReport",
     "StorageError",
     "Undone",
     "UsageError",
     "VideoError",
     "View",
+    "WriteOptions",
     "__version__",
     "add_video",
     "check",
@@ -103,9 +108,11 @@ _HOME = {
     "Plan": "plan.plan",
     "Reencoding": "format.encoding",
     "Report": "runner.run_report",
+    "RunOptions": "runner.run_options",
     "StatsReport": "checking.stats_report",
     "Undone": "ops.undo",
     "View": "edit.view",
+    "WriteOptions": "edit.write_options",
     "add_video": "ops.inputs",
     "check": "checking.check",
     "check_stats": "ops.check_stats",
@@ -118,7 +125,7 @@ _HOME = {
     "open": "dataset.open",
     "plan_convert": "ops.write",
     "plan_write": "ops.write",
-    "recover": "ops.write",
+    "recover": "ops.output",
     "remove_kept": "ops.undo",
     "run": "ops.write",
     "undo": "ops.undo",

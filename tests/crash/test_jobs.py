@@ -13,6 +13,7 @@ import pytest
 
 from roboreel.runner.executors import make_executor
 from roboreel.runner.jobs import JobFailure
+from roboreel.runner.run_options import ExecutorName, RunOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,14 @@ def play(toy: Toy) -> str | JobFailure | None:
     return None if toy.way == "gives nothing" else f"done {toy.number} here: {os.getpid()}"
 
 
-def outcomes(executor: str, *toys: Toy) -> list[str | JobFailure | None]:
-    return list(make_executor(executor, 2).run(toys, play))
+def outcomes(executor: ExecutorName, *toys: Toy) -> list[str | JobFailure | None]:
+    return list(
+        make_executor(RunOptions(executor=executor, workers=2), decodes=False).run(toys, play)
+    )
 
 
 @pytest.mark.parametrize("executor", ["serial", "thread", "process"])
-def test_results_and_failures_of_any_kind_come_back(executor: str) -> None:
+def test_results_and_failures_of_any_kind_come_back(executor: ExecutorName) -> None:
     toys = [Toy(0), Toy(1, "fails"), Toy(2, "gives nothing"), Toy(3, encodes=True)]
     found = outcomes(executor, *toys)
     assert len(found) == 4
@@ -73,7 +76,7 @@ def test_a_job_that_hangs_and_one_that_crashes_cost_themselves_alone() -> None:
 
 
 @pytest.mark.parametrize("executor", ["serial", "thread", "process"])
-def test_what_a_job_raises_ends_the_run(executor: str) -> None:
+def test_what_a_job_raises_ends_the_run(executor: ExecutorName) -> None:
     with pytest.raises((RuntimeError, AttributeError), match="no such thing as toy 1"):
         outcomes(executor, Toy(0), Toy(1, "raises"))
     assert multiprocessing.active_children() == []
@@ -94,7 +97,9 @@ def test_threads_encode_one_after_another() -> None:
         return toy.number
 
     toys = [Toy(number, encodes=bool(number % 2)) for number in range(12)]
-    found = make_executor("thread", 4).run(toys, watched)
+    found = make_executor(RunOptions(executor="thread", workers=4), decodes=False).run(
+        toys, watched
+    )
     assert sorted(one for one in found if isinstance(one, int)) == list(range(12))
     assert most[0] > 1
     assert most[1] == 1
@@ -108,7 +113,7 @@ def test_jobs_are_taken_as_they_are_needed() -> None:
             taken.append(number)
             yield Toy(number)
 
-    run = make_executor("process", 1).run(toys(), play)
+    run = make_executor(RunOptions(executor="process"), decodes=False).run(toys(), play)
     next(run)
     run.close()
     assert len(taken) <= 3

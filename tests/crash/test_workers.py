@@ -18,6 +18,7 @@ from roboreel.runner.executors import SerialExecutor
 from roboreel.runner.jobs import JobFailure, Outcomes
 from roboreel.runner.process_executor import ProcessExecutor
 from roboreel.runner.run import run_plan
+from roboreel.runner.run_options import RunOptions
 from roboreel.runner.work import OpResult, Work, work_of
 from roboreel.runner.worker import attempt
 from roboreel.testing import Camera, make_dataset
@@ -83,6 +84,7 @@ def _run(plan: Plan, executor: Sabotaged) -> None:
     run_plan(
         plan,
         executor,
+        RunOptions(),
         unchanged=lambda: None,
         stored_stats=lambda _number, _episodes: [],
         global_stats={},

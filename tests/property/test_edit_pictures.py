@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, event, given
 from hypothesis import strategies as st
 
 import roboreel
-from roboreel.edit.verbs import Verbs
+from roboreel.edit.view import Verbs
 from roboreel.testing import Camera, Version, make_dataset
 from tests.examples import examples
 from tests.judge import faults, sound

@@ -15,8 +15,7 @@ from hypothesis import HealthCheck, Phase, event, given, note
 from hypothesis import strategies as st
 
 import roboreel
-from roboreel.edit.verbs import Verbs
-from roboreel.format.version import parse_version
+from roboreel.edit.view import Verbs
 from roboreel.testing import Camera, make_dataset
 from tests.edit_model import EXTRA, Dataset, beyond_copies, digest, mismatch, model_of
 from tests.examples import examples
@@ -251,8 +250,8 @@ def version(data: st.DataObject, model: Dataset, _: dict[str, Base]) -> Step:
     def on_view(verbs: Verbs) -> Verbs:
         view = verbs.as_view()
         target = replace(
-            view.target,
-            version=parse_version(wanted),
+            view.options,
+            to=wanted,
             regroup=True,
             **sizes,  # type: ignore[arg-type]
         )
@@ -297,7 +296,7 @@ def _written(view: Verbs, model: Dataset, out: Path) -> Dataset:
         assert not out.exists()
         anew = {(n, name) for n, t in enumerate(model.takes) if t.loose for name in model.videos}
         whole = view.as_view()
-        again = whole.written_as(replace(whole.target, reencode=True))
+        again = whole.written_as(replace(whole.options, allow_reencode=True))
         report = roboreel.write(again, out=out)
         assert 0 < report.frames_encoded <= sum(model.lengths[place] for place, _ in anew)
         event("encoded anew")

@@ -21,7 +21,7 @@ from roboreel.errors import VideoError
 from roboreel.stats.camera_pixels import DeepPixels
 from roboreel.stats.feature_stats import QUANTILES, Stats, quantile_name
 from roboreel.stats.sampling import OWN
-from roboreel.storage.video.decode import decode_image
+from roboreel.storage.video.still_images import decode_image
 from roboreel.storage.video.tiff import float_tiff
 from roboreel.testing import Camera, make_dataset
 

@@ -258,7 +258,7 @@ def test_the_bytes_are_the_same_in_processes(vcodec: str, tmp_path: Path) -> Non
 def test_files_hold_episodes_up_to_the_limit(tmp_path: Path) -> None:
     source = made(tmp_path, "v3.0")
     view = roboreel.open(source).encode({TOP: Encoding()})
-    small = replace(view.target, video_file_mb=0.01)
+    small = replace(view.options, video_file_mb=0.01)
     result = written(view.written_as(small), tmp_path / "out")
     paths = [episode.external_videos[TOP].path for episode in result.episodes]
     assert len(set(paths)) > 1

@@ -89,7 +89,7 @@ def test_rows_follow_their_episodes(
     view = roboreel.open(source).keep(order)
     view = view.reorder(np.argsort(np.argsort(order)).tolist())
     if regroup:
-        view = view.written_as(replace(view.target, regroup=True))
+        view = view.written_as(replace(view.options, regroup=True))
     plan = written(view, tmp_path / "b")
     assert any(isinstance(op, WriteTables) for op in plan.ops)
     before, after = states_of(source), states_of(tmp_path / "b")

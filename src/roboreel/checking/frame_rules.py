@@ -17,11 +17,11 @@ from roboreel.format.images import encoded_image
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
 from roboreel.format.parse import Problems
-from roboreel.probes.ask_tables import rows_by_path
+from roboreel.probes.table_requests import rows_by_path
 from roboreel.stats.pixel_counts import histogram_stats
 from roboreel.stats.sampling import SamplingProfile
 from roboreel.storage.tables import TableFile
-from roboreel.storage.video.decode import decode_image
+from roboreel.storage.video.still_images import decode_image
 
 _DARK = 20.0
 """Level of 255 that nothing but noise in a black picture is above."""

@@ -17,7 +17,7 @@ from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, EPISODE
 from roboreel.format.parse import Problems
 from roboreel.format.values import column_values, lacks_values
-from roboreel.probes.ask_tables import rows_by_path
+from roboreel.probes.table_requests import rows_by_path
 from roboreel.stats.moments import Moments
 from roboreel.stats.portion import Portion
 from roboreel.storage.tables import TableFile

@@ -75,7 +75,7 @@ def compare_statistics(
     seen: dict[str, Stamped] = {**dataset.documents}
     seen |= inventory.files if inventory is not None else {}
     told = "has changed while the statistics were compared: compare again"
-    refuse_changed_files(dataset.root, seen, told=told)
+    refuse_changed_files(dataset.root, seen, reason=told)
     return StatsReport(
         path=dataset.url,
         version=dataset.version,

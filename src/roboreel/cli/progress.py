@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
-from roboreel.ops.write import OpResult, Plan
 from roboreel.plan.plan import (
     ROWS,
     CopyFile,
@@ -16,9 +15,11 @@ from roboreel.plan.plan import (
     CopyVideos,
     EncodeVideo,
     MeasureCamera,
+    Plan,
     RemuxVideo,
     WriteTables,
 )
+from roboreel.runner.work import OpResult
 from roboreel.stats.sampling import sample_size
 
 _COPYING = (WriteTables, CopyTables, RemuxVideo, CopyVideos)

@@ -216,9 +216,9 @@ def show_stats_report(report: StatsReport, *, quiet: bool) -> None:
 
 
 def _said(one: StatsDifference) -> str:
-    place = "whole dataset" if one.episodes is None else _episodes(one.episodes)
+    where = "whole dataset" if one.episodes is None else _episodes(one.episodes)
     gap = "" if one.gap is None else f" by up to {one.gap:.3g}"
-    return f"{', '.join(one.statistics)}{gap}, {place}"
+    return f"{', '.join(one.statistics)}{gap}, {where}"
 
 
 def _episodes(numbers: Sequence[int]) -> str:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import get_args
+from typing import Literal, TypeAlias, get_args
 
 import pyarrow as pa
 
 from roboreel.edit.episode_slices import joined_slices
 from roboreel.edit.feature_mismatch import FeatureMismatch, differences, widest
 from roboreel.edit.features import removed, renamed
-from roboreel.edit.selection import listed
-from roboreel.edit.targets import names_in
-from roboreel.edit.verbs import Verbs
-from roboreel.edit.view import FeaturePolicy, Source, View
-from roboreel.errors import UsageError
+from roboreel.edit.view import Verbs, View
+from roboreel.edit.view_data import Source
+from roboreel.edit.write_options import names_in
+from roboreel.errors import UsageError, listed
 from roboreel.format.feature import Feature, arrow_type
 from roboreel.format.model import with_features
 from roboreel.stats.sampling import SamplingProfile
+
+FeaturePolicy: TypeAlias = Literal["strict", "common", "pad"]
 
 MASK = "{}_mask"
 
@@ -70,8 +71,8 @@ def concat(
         )
     view = _joined(views)
     allowed = names_in("allow_missing", allow_missing)
-    allowed = allowed.union(*(one.target.allow_missing for one in views))
-    return replace(view, target=replace(view.target, allow_missing=allowed))
+    allowed = allowed.union(*(one.options.allow_missing for one in views))
+    return replace(view, options=replace(view.options, allow_missing=allowed))
 
 
 def _joined(views: Sequence[View]) -> View:
@@ -143,7 +144,7 @@ def _require_one_rate(views: Sequence[View]) -> None:
 def _require_one_form(views: Sequence[View]) -> None:
     first = views[0]
     for view in views[1:]:
-        if (view.encodings, view.pictures) != (first.encodings, first.pictures):
+        if (view.encodings, view.images) != (first.encodings, first.images):
             raise UsageError("put datasets together first, then encode their cameras")
 
 

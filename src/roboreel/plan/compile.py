@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit.losses import LeftOut, features_left_out, losses, refuse_missing
+from roboreel.edit.losses import features_left_out, losses, refuse_missing
 from roboreel.edit.relative_actions import relative_components
 from roboreel.edit.stats_profile import not_followed
 from roboreel.edit.view import View
+from roboreel.edit.view_data import LeftOut
 from roboreel.errors import PlanError, Problem
 from roboreel.format.depth import DepthScale, depth_scale, has_camera_stats
 from roboreel.format.feature import Feature
@@ -109,13 +110,13 @@ def compile_view(of: View, inventories: Sequence[Inventory]) -> Plan:
     columns = columns_of(view, inventory, problems)
     view, columns, unreadable = without_unreadable(view, inventory, columns, problems)
     recodes = recoded(view, inventory, columns)
-    copied = [n for n in inventory.cameras if n not in recodes and n not in of.pictures]
+    copied = [n for n in inventory.cameras if n not in recodes and n not in of.images]
     refuse_sizes(view, inventory, copied)
     refuse_cuts(view, inventory, copied)
     features = features_of(view, inventory, columns, problems)
     lacking = features_left_out(of, view.model.info.features, features, columns.types)
     lacking += unreadable
-    refuse_missing(of, lacking, of.target.allow_missing)
+    refuse_missing(of, lacking, frozenset(of.options.allow_missing))
     features = {
         name: video_feature(view, inventory, feature, problems) if feature.is_video else feature
         for name, feature in features.items()
@@ -194,14 +195,13 @@ def _result(
     table = pa.table(columns)
     for name in extra:
         table = table.append_column(source.schema.field(name), source[name])
-    target = view.target
     info = replace(
         view.model.info,
-        version=target.version,
+        version=view.version,
         **_rate(view),
         features=features,
-        data_file_mb=target.data_file_mb or view.model.info.data_file_mb,
-        video_file_mb=target.video_file_mb or view.model.info.video_file_mb,
+        data_file_mb=view.options.data_file_mb or view.model.info.data_file_mb,
+        video_file_mb=view.options.video_file_mb or view.model.info.video_file_mb,
     )
     return Model(info=info, tasks=view.tasks.strings, episodes=table, extra_columns=extra)
 
@@ -262,7 +262,7 @@ def _measures(
     anew = view.view.recomputed
     images = [n for n, f in features.items() if f.dtype == "image" and n in anew]
     cameras = dict.fromkeys([*inventory.cameras, *recodes, *images])
-    for name in [name for name in cameras if name not in view.view.pictures]:
+    for name in [name for name in cameras if name not in view.view.images]:
         known = None if name in anew else inventory.with_stats.get(name)
         lacking = [True] * len(view.rows) if known is None else (~known[view.rows]).tolist()
         feature = view.model.info.features[name]
@@ -287,7 +287,7 @@ def _measures(
                     video=video,
                     profile=profile,
                     depth=depth,
-                    backend=view.target.video_backend if depth is None else "pyav",
+                    backend=view.options.video_backend if depth is None else "pyav",
                     reason=reason,
                 )
                 for episodes in runs(flags, longest=_MEASURED_EPISODES)
@@ -317,7 +317,7 @@ def _stats(
         features=tuple(wanted),
         recomputed=tuple(n for n in wanted if n in view.view.recomputed and n in seen),
         relative=_relative(view, features),
-        write_global=view.target.version.has_global_stats or view.target.with_global_stats,
+        write_global=view.version.has_global_stats or view.options.with_global_stats,
         pooled_std=pooled_stds(view),
         reconcile_global=source.has_episode_stats
         and source.has_global_stats
@@ -328,7 +328,7 @@ def _stats(
 
 def _refuse_mismatched(view: MergedSources) -> None:
     """Raise `PlanError` where statistics are to be like those of a release that has none in this version."""
-    like, version = view.view.like, view.target.version
+    like, version = view.view.like, view.version
     if view.view.sampling.quantiles != QUANTILES and not version.has_quantiles:
         raise PlanError(f"{version} has no place for quantiles: write v3.0")
     if like == "lerobot-0.3.3" and version.has_quantiles:
@@ -346,7 +346,7 @@ def _mismatch(
 
 
 def _relative(view: MergedSources, features: Mapping[str, Feature]) -> RelativeProgram | None:
-    asked, version = view.view.relative, view.target.version
+    asked, version = view.view.relative, view.version
     if asked is None:
         return None
     if version.has_episode_stats and not version.has_quantiles:
@@ -382,7 +382,7 @@ def _losses(
     view: MergedSources, inventory: Inventory, features: Sequence[LeftOut]
 ) -> Iterator[str]:
     """What the target cannot hold, and what stays behind."""
-    source, target = view.model.info, view.target.version
+    source, target = view.model.info, view.version
     if source.version.has_episode_stats and not target.has_episode_stats:
         yield f"{target} has no statistics per episode: they are merged into one stats.json"
     roots = len(view.sources)

@@ -44,7 +44,7 @@ def recoded(view: MergedSources, inventory: Inventory, columns: Columns) -> dict
     for name, feature in declared.items():
         asked = name in view.view.encodings
         there = name in inventory.cameras or (feature.dtype == "image" and name in columns.types)
-        copied = feature.is_video and not asked and name not in view.view.pictures
+        copied = feature.is_video and not asked and name not in view.view.images
         chosen = copied and view.step != 1
         if there and (asked or chosen or (copied and _changes_codec(view, inventory, name))):
             near = {} if asked or feature.is_depth else near_encodings(view, inventory, name)
@@ -56,8 +56,8 @@ def recoded(view: MergedSources, inventory: Inventory, columns: Columns) -> dict
 
 def _changes_codec(view: MergedSources, inventory: Inventory, camera: str) -> bool:
     """True where episodes of a camera must be cut by encoding them, in another codec than they have."""
-    vcodec, target = view.target.reencoding.vcodec, view.target
-    cut = target.version.one_file_per_episode and target.reencode and vcodec is not None
+    vcodec, options = view.options.reencoding.vcodec, view.options
+    cut = view.version.one_file_per_episode and options.allow_reencode and vcodec is not None
     if not cut or view.model.info.features[camera].is_depth:
         return False
     stream = inventory.cameras[camera].stream[view.rows]
@@ -80,7 +80,7 @@ def stored_as(
     """
     changed = dict(features)
     types = dict(columns.types)
-    for name in view.view.pictures:
+    for name in view.view.images:
         if name in features and name in inventory.cameras:
             changed[name] = as_images(features[name])
             types[name] = pa.field(name, IMAGE)
@@ -103,9 +103,9 @@ def compile_recode(
     frames = inventory.rows[rows]
     kinds = _kinds(view, inventory, feature.name, recode)
     sizes = _guessed_bytes(view, inventory, feature, recode)
-    one_each = view.target.version.one_file_per_episode
+    one_each = view.version.one_file_per_episode
     info = view.model.info
-    limit = view.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
+    limit = view.options.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
     spread = min(max(int(frames.sum()) // _FILES, _FEWEST), _MOST)
     most = _FRAMES_PER_OP if one_each else spread
     by_frames = frames * int(limit * MIB) // most
@@ -140,7 +140,7 @@ def _op(
     return EncodeVideo(
         camera=camera,
         episodes=members,
-        files=len(members) if view.target.version.one_file_per_episode else 1,
+        files=len(members) if view.version.one_file_per_episode else 1,
         encoder=settings,
         size=recode.how.size if recode.how else None,
         from_tables=pictures,

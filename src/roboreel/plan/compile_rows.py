@@ -31,14 +31,14 @@ class RowsPlan:
 
 def compile_rows(view: MergedSources, inventory: Inventory, program: TableProgram) -> RowsPlan:
     """Where the rows of each episode land, and the ops that bring them there."""
-    if view.target.version.one_file_per_episode:
+    if view.version.one_file_per_episode:
         return _file_per_episode(view, inventory, program)
     return _shared_files(view, inventory, program)
 
 
 def _shared_files(view: MergedSources, inventory: Inventory, program: TableProgram) -> RowsPlan:
     info, frames = view.model.info, inventory.rows[view.rows]
-    limit = view.target.data_file_mb or info.data_file_mb or v30.DEFAULT_DATA_FILE_MB
+    limit = view.options.data_file_mb or info.data_file_mb or v30.DEFAULT_DATA_FILE_MB
     sources = view.model.episodes[DATA_PATH].take(view.rows).to_pylist()
     groups = pack(
         table_bytes(view, inventory),
@@ -126,7 +126,7 @@ def _of_schema(view: MergedSources, inventory: Inventory, program: TableProgram)
 
     A conversion also writes metadata that all readers know; an edit leaves files as their writer made them.
     """
-    wanted, strict = program.schema, view.target.regroup
+    wanted, strict = program.schema, view.options.regroup
     same: dict[int, bool] = {}
     for schema in inventory.schemas.values():
         if id(schema) not in same:

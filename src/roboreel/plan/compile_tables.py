@@ -117,7 +117,7 @@ def program_of(
         if not features[name].is_video
     ]
     fields, metadata = fields_for_version(
-        fields, features, columns.schema_metadata, view.target.version, problems=problems
+        fields, features, columns.schema_metadata, view.version, problems=problems
     )
     if kept is not None:
         stamp = _unwrapped(columns.types[TIMESTAMP].type)
@@ -141,7 +141,7 @@ def program_of(
         filled=_filled(view),
         masks=view.view.masks,
         shapes={n: features[n].shape for n in (*_filled(view), *view.view.masks) if n in features},
-        decoded=tuple(name for name in features if name in view.view.pictures),
+        decoded=tuple(name for name in features if name in view.view.images),
         images=tuple(item.name for item in fields if _is_camera(item, features)),
         depths=tuple(name for name, feature in features.items() if feature.is_depth),
         profile=sampling_of(view),
@@ -157,7 +157,7 @@ def _is_camera(item: pa.Field, features: Mapping[str, Feature]) -> bool:
 def sampling_of(view: MergedSources) -> SamplingProfile:
     """How columns are measured: without quantiles where the version has no place for them."""
     known = view.view.sampling
-    return known if view.target.version.has_quantiles else replace(known, quantiles=())
+    return known if view.version.has_quantiles else replace(known, quantiles=())
 
 
 def _per_last_axis(
@@ -205,7 +205,7 @@ def _timestamps(
     if TIMESTAMP not in columns.types or error_s <= MAX_TIMESTAMP_ERROR_S:
         return TIMESTAMP not in columns.types or moved, None
     episodes = "timestamps are up to " + _seconds(error_s) + " away from k / fps"
-    if view.target.timestamps == "keep" and view.step == 1:
+    if view.options.timestamps == "keep" and view.step == 1:
         action = "kept as they are: lerobot refuses such datasets, or finds other frames for them"
         action += "; those of trimmed episodes are counted from their first frame" if moved else ""
         problems.add("table.timestamps", episodes, column=TIMESTAMP, action=action)
@@ -282,11 +282,11 @@ def _measured(
         message = f"declared as {features[name].dtype}, but the tables hold {types[name]}"
         action = "kept as it is, without statistics"
         problems.add("feature.type", message, column=name, action=action)
-    all_quantiles = view.target.version.has_quantiles and not view.model.info.version.has_quantiles
+    all_quantiles = view.version.has_quantiles and not view.model.info.version.has_quantiles
 
     def lacks(name: str) -> bool:
         if name in view.view.recomputed:
-            return features[name].is_numeric or name in view.view.pictures  # others have an op
+            return features[name].is_numeric or name in view.view.images  # others have an op
         known = inventory.with_stats.get(name)
         return known is None or not bool(known[view.rows].all())
 

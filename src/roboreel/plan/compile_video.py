@@ -50,7 +50,7 @@ class CameraPlan:
 
 def refuse_audio(view: MergedSources, inventory: Inventory) -> None:
     """Raise `PlanError` where videos carry sound and that is not to be dropped."""
-    if view.target.drop_audio:
+    if view.options.drop_audio:
         return
     numbers = view.model.episodes[EPISODE].to_pylist()
     problems = []
@@ -93,7 +93,7 @@ def refuse_sizes(view: MergedSources, inventory: Inventory, copied: Iterable[str
 
 def refuse_cuts(view: MergedSources, inventory: Inventory, copied: Iterable[str]) -> None:
     """Raise `PlanError` where episodes of copied cameras would have to be re-encoded, and may or can not."""
-    if not view.target.version.one_file_per_episode:
+    if not view.version.one_file_per_episode:
         return
     problems, lacking = [], False
     for camera in copied:
@@ -104,22 +104,22 @@ def refuse_cuts(view: MergedSources, inventory: Inventory, copied: Iterable[str]
         for row in inside.tolist():
             codec = inventory.streams[int(facts.stream[row])].codec
             message = _INSIDE
-            if depth and view.target.reencode:
+            if depth and view.options.allow_reencode:
                 message += ", and depth is not re-encoded"
             elif not depth and codec not in known:
                 lacking = True
                 message += f", and '{codec}' has no encoder here"
-            elif view.target.reencode:
+            elif view.options.allow_reencode:
                 continue
             episode = view.model.episodes[EPISODE][row].as_py()
             path = view.model.episodes[video_path(camera)][row].as_py()
             problems.append(_problem("video.gop", message, episode, camera, path))
     if problems:
-        options = [] if view.target.reencode else ["--allow-reencode"]
+        options = [] if view.options.allow_reencode else ["--allow-reencode"]
         options += [ADVICE] if lacking else []
         advice = f": pass {' '.join(options)} to re-encode them" if options else ""
         raise PlanError(
-            f"{view.target.version} has a file per episode, and these episodes cannot be cut from"
+            f"{view.version} has a file per episode, and these episodes cannot be cut from"
             f" theirs without re-encoding{advice}",
             problems,
         )
@@ -127,8 +127,12 @@ def refuse_cuts(view: MergedSources, inventory: Inventory, copied: Iterable[str]
 
 def refuse_unused(of: View, ops: Sequence[Op]) -> None:
     """Raise `PlanError` where settings of an encoder are given, and no video may be encoded."""
-    given = of.target.reencoding.given
-    if given and not of.target.reencode and not any(isinstance(op, EncodeVideo) for op in ops):
+    given = of.options.reencoding.given
+    if (
+        given
+        and not of.options.allow_reencode
+        and not any(isinstance(op, EncodeVideo) for op in ops)
+    ):
         options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
         raise PlanError(
             f"{options} would have no effect: all videos are copied. To encode cameras, use"
@@ -145,7 +149,7 @@ def cut_inside(view: MergedSources, inventory: Inventory, camera: str) -> Bools:
 def compile_camera(view: MergedSources, inventory: Inventory, camera: str) -> CameraPlan:
     """Where a camera's frames land, and the ops that bring them there."""
     facts = inventory.cameras[camera]
-    if view.target.version.one_file_per_episode:
+    if view.version.one_file_per_episode:
         return _file_per_episode(view, inventory, camera, facts)
     return _shared_files(view, inventory, camera, facts)
 
@@ -155,7 +159,7 @@ def _shared_files(
 ) -> CameraPlan:
     rows = view.rows
     info = view.model.info
-    limit = view.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
+    limit = view.options.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
     frames = inventory.rows[rows]
     goes_on = _goes_on(view, facts, frames, camera)
     kind = _stream_kinds(inventory, facts, rows, goes_on)

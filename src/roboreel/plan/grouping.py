@@ -22,7 +22,7 @@ def row_ranges_of(view: MergedSources, sources: Sequence[str | None]) -> Int64 |
         sources: (episodes,) the input file of each episode.
     """
     versions = {source.model.info.version for source in view.view.sources}
-    if view.target.regroup or versions != {view.target.version}:
+    if view.options.regroup or versions != {view.version}:
         return None
     starts = [at for at in range(len(sources)) if at == 0 or sources[at] != sources[at - 1]]
     if len({sources[at] for at in starts}) < len(starts):

@@ -9,7 +9,8 @@ from typing import TypeVar
 import pyarrow as pa
 
 from roboreel.edit.features import refuse_twins
-from roboreel.edit.view import ExternalVideos, Source, View
+from roboreel.edit.view import View
+from roboreel.edit.view_data import ExternalVideos, Source
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.plan.plan import source_prefix

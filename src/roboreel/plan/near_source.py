@@ -86,7 +86,7 @@ def near_encodings(view: MergedSources, inventory: Inventory, camera: str) -> di
     """
     found = {}
     for entry, rate in source_rates(view, inventory, camera).items():
-        encoding = near_source(rate, view.target.reencoding, view.view.fps or rate.fps)
+        encoding = near_source(rate, view.options.reencoding, view.view.fps or rate.fps)
         if encoding is not None:
             found[entry] = encoding
     return found

@@ -81,7 +81,7 @@ def as_video(
     }
     spec |= {"dtype": "video", "shape": shape, "info": {**facts, **others}}
     made = Feature(name=feature.name, dtype="video", shape=tuple(shape), spec=spec)
-    spell = v20.feature_spec if view.target.version is FormatVersion.V20 else v30.feature_spec
+    spell = v20.feature_spec if view.version is FormatVersion.V20 else v30.feature_spec
     return replace(made, spec=spell(made))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from roboreel.edit.losses import LeftOut
+from roboreel.edit.view_data import LeftOut
 from roboreel.format.feature import feature_from_arrow, is_feature_name
 from roboreel.format.inventory import Inventory
 from roboreel.format.parse import Problems
@@ -38,7 +38,7 @@ def without_unreadable(
     Where it is not asked for, they stay, and it is reported.
     """
     found = unreadable_columns(view, inventory, columns)
-    if not view.view.target.drop_unreadable:
+    if not view.view.options.drop_unreadable:
         for name, reason in found.items():
             action = "kept; --drop-unreadable leaves it out"
             problems.add("feature.unreadable", reason, column=name, action=action)

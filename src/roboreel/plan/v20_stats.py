@@ -11,7 +11,7 @@ from roboreel.plan.plan import CopyFile, source_prefix
 
 def old_stats(view: MergedSources) -> tuple[list[CopyFile], list[str]]:
     """The op that keeps a source's `stats.json` as it is, and what is lost of those that are not kept."""
-    if view.target.keep_old_stats and GLOBAL_STATS in view.inventory.files:
+    if view.options.keep_old_stats and GLOBAL_STATS in view.inventory.files:
         reason = "the statistics of the whole dataset are to be kept beside those per episode"
         return [CopyFile(path=GLOBAL_STATS, source=GLOBAL_STATS, reason=reason)], []
     having = [
@@ -22,7 +22,7 @@ def old_stats(view: MergedSources) -> tuple[list[CopyFile], list[str]]:
     ]
     if not having:
         return [], []
-    if view.target.version.has_global_stats or view.target.with_global_stats:
+    if view.version.has_global_stats or view.options.with_global_stats:
         instead = "a new one is written, merged from the statistics of the episodes"
     elif _still_holds(view):
         reason = "it describes the whole dataset, and neither rows nor features change"

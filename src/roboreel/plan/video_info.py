@@ -23,9 +23,9 @@ def video_feature(
     kinds = sorted(set(facts.stream[view.rows].tolist()))
     streams = [inventory.streams[kind] for kind in kinds]
     compare_video(feature, streams, problems)
-    spell = v20.feature_spec if view.target.version is FormatVersion.V20 else v30.feature_spec
+    spell = v20.feature_spec if view.version is FormatVersion.V20 else v30.feature_spec
     spec = spell(feature)
-    if view.target.drop_audio and any(stream.audio for stream in streams):
+    if view.options.drop_audio and any(stream.audio for stream in streams):
         spec = {key: _silent(value) for key, value in spec.items()}
     return replace(feature, spec=spec)
 

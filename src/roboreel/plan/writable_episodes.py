@@ -31,7 +31,7 @@ def sound_view(
     kept = [row for row in view.rows.tolist() if row not in broken]
     count = f"{len(broken)} of {len(view.rows)} episodes cannot be written"
     sound = view.keep(np.array(kept, dtype=np.int64))
-    refused = view.target.on_broken == "fail"
+    refused = view.options.on_broken == "fail"
     if not kept or (refused and not _cameras_to_measure(sound, inventory)):
         advice = ": pass --on-broken skip to write the sound ones" if kept else ""
         links = [problem for problem in view.model.problems if problem.rule == "file.link"]
@@ -47,7 +47,7 @@ def _cameras_to_measure(view: MergedSources, inventory: Inventory) -> bool:
         if name in view.view.recomputed or (
             lacks
             and has_camera_stats(view.model.info.features[name])
-            and name not in view.view.pictures
+            and name not in view.view.images
         ):
             return True
     return False

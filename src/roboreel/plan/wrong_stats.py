@@ -21,7 +21,7 @@ def with_lost_stds_recomputed(view: MergedSources) -> MergedSources:
 
     `stats.json` of v3.0 may have the right std where the episodes' are impossible; v2.1 has no such document.
     """
-    if view.target.version.has_global_stats:
+    if view.version.has_global_stats:
         return view
     lost = {
         name
@@ -90,16 +90,16 @@ def _action(view: MergedSources, name: str, here: Bools, advice: str) -> str:
     """What is done about the impossible std of a camera in some episodes, and what is left to do."""
     if name in view.view.recomputed:
         return (
-            f"computed from their frames: 'stats.json' has a possible one, for which {view.target.version}"
+            f"computed from their frames: 'stats.json' has a possible one, for which {view.version}"
             " has no place"
         )
-    if not view.target.version.has_global_stats:
+    if not view.version.has_global_stats:
         return f"kept as stored; {advice}"
     pooled = _pooled(view, name, here)
-    place = "kept as stored" if view.target.version.has_episode_stats else "not written"
+    place = "kept as stored" if view.version.has_episode_stats else "not written"
     if pooled[here].all():
         whole = f"they are {place}, the std of the whole dataset follows the possible one in 'stats.json'"
-        return whole if not view.target.version.has_episode_stats else f"{whole}; {advice}"
+        return whole if not view.version.has_episode_stats else f"{whole}; {advice}"
     return f"they are {place}, and the std of the whole dataset is merged from them; {advice}"
 
 

@@ -8,13 +8,11 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
-from roboreel.errors import UsageError
 from roboreel.runner.jobs import J, JobFailure, Outcomes, R
 from roboreel.runner.process_executor import ProcessExecutor
-
-ExecutorName: TypeAlias = Literal["serial", "thread", "process"]
+from roboreel.runner.run_options import RunOptions
 
 
 class Executor(Protocol):
@@ -66,35 +64,17 @@ class ThreadExecutor:
             return function(job)
 
 
-def usual_executor(workers: int, *, decodes: bool) -> ExecutorName:
-    """The executor where none is asked for: processes where there are several, or something is to be watched.
+def make_executor(options: RunOptions, *, decodes: bool) -> Executor:
+    """The executor that is asked for; by default processes where there are several, or an op decodes.
 
     A process that must not have any of its own (`multiprocessing` calls it a daemon) does its only worker's
     ops itself.
     """
     watched = decodes and not multiprocessing.current_process().daemon
-    return "process" if workers > 1 or watched else "serial"
-
-
-def make_executor(name: str, workers: int, *, timeout_factor: float = 1.0) -> Executor:
-    """The executor of that name.
-
-    Args:
-        name: `serial`, `thread` or `process`.
-        workers: threads or processes to use.
-        timeout_factor: multiplies the timeout of a job in a process; 0 waits for ever.
-
-    Raises:
-        UsageError: there is none, or a number makes no sense.
-    """
-    if workers < 1:
-        raise UsageError(f"workers is {workers}, expected 1 or more")
-    if not 0 <= timeout_factor < float("inf"):
-        raise UsageError(f"timeout_factor is {timeout_factor}, expected 0 or a positive number")
+    usual = "process" if options.workers > 1 or watched else "serial"
+    name = options.executor or usual
     if name == "serial":
         return SerialExecutor()
-    if name == "process":
-        return ProcessExecutor(workers, timeout_factor=timeout_factor)
     if name == "thread":
-        return ThreadExecutor(workers)
-    raise UsageError(f"unknown executor '{name}': expected serial, thread or process")
+        return ThreadExecutor(options.workers)
+    return ProcessExecutor(options.workers, timeout_factor=options.timeout_factor)

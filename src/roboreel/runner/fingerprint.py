@@ -113,12 +113,12 @@ def measurement(plan: Plan, number: int, inputs: str | None = None) -> str | Non
     op = plan.ops[number]
     if not isinstance(op, MeasureCamera):
         return None
-    place = (
+    columns = (
         (INPUT_TABLE, INPUT_ROW)
         if op.from_tables
         else (input_video(op.camera), input_frame(op.camera))
     )
-    rows = [inputs_column(plan, name, op.episodes) for name in (*place, ROWS, ROW_RANGE)]
+    rows = [inputs_column(plan, name, op.episodes) for name in (*columns, ROWS, ROW_RANGE)]
     sources = [plan.sources[at] for at in sorted(set(inputs_column(plan, SOURCE, op.episodes)))]
     parts = {
         "libraries": {name: _release(name) for name in _LIBRARIES},

@@ -195,7 +195,7 @@ class OpResult:
 def check_unchanged(root: Root, names: Iterable[str], files: Mapping[str, FileFacts]) -> None:
     """Raise `ChangedInputError` where a file is no longer what `files` says it was."""
     known = {name: files.get(name) for name in names}
-    refuse_changed_files(root, known, told="has changed since it was surveyed: plan again")
+    refuse_changed_files(root, known, reason="has changed since it was surveyed: plan again")
 
 
 def work_of(
@@ -241,8 +241,8 @@ def work_of(
 def _supplied(plan: Plan, op: Op, inputs: pa.Table) -> dict[int, pa.Table]:
     if plan.supplied is None or not isinstance(op, WriteTables):
         return {}
-    places = zip(inputs[FIRST_SUPPLIED].to_pylist(), inputs[ROW_RANGE].to_pylist(), strict=True)
-    return {at: plan.supplied.slice(*place) for at, place in enumerate(places)}
+    spans = zip(inputs[FIRST_SUPPLIED].to_pylist(), inputs[ROW_RANGE].to_pylist(), strict=True)
+    return {at: plan.supplied.slice(*span) for at, span in enumerate(spans)}
 
 
 def inputs_of(plan: Plan, number: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""A file being written, and what is copied into it."""
+"""A file being written: own bytes, and ranges copied from other files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BUFFERS = threading.local()
 
 
 class Output:
-    """A file being written: bytes of ours, and byte ranges copied from inputs."""
+    """A file being written."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -36,8 +36,8 @@ class Output:
     def copy(self, source: IO[bytes], *, start: int, size: int) -> None:
         """Append `size` bytes of `source` from `start`.
 
-        Through one buffer that stays in the cache: on a disk without shared blocks this is a third faster
-        than the kernel's own copying (`copy_file_range`, `sendfile`), which moves page by page.
+        Uses one buffer that stays in the CPU cache: on file systems without shared blocks this is a third
+        faster than the kernel's copying (`copy_file_range`, `sendfile`), which works page by page.
 
         Raises:
             StorageError: the source is shorter than `start + size`.

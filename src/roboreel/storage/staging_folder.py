@@ -1,19 +1,19 @@
-"""The folder in which a result is made: what roboreel puts there, whose it is, which run has it.
+"""The staging folder in which a result is made: its content, its owner, and its lock.
 
     .NAME.roboreel-partial/
-        lock            held by the run at work
-        ledger.jsonl    what is done (`runner/ledger.py`)
-        dataset/        the result, as far as it is made
-        swap.json       once the result is to get its place: the report, in place the original's name
-        discarded/      in place only: an original that its owner gave up, on its way out
+        lock            locked by the running process
+        ledger.jsonl    the finished ops (`runner/ledger.py`)
+        dataset/        the result so far
+        swap.json       written before publishing: the report, and in place the original's new name
+        discarded/      in place only: an original that is being removed
 
     DST/.roboreel-parts/
-        lock            held by the run that writes parts of a dataset into DST
-        plans.json      which plans they come of (`ops/split.py`)
+        lock            locked by the run that writes parts of a dataset into DST
+        plans.json      the plans of the parts (`ops/split.py`)
 
-It stands beside the output, where others may have put something of that name: an archive that was unpacked,
-a stranger in a shared folder. So links are not followed, pipes not waited for, files of other users not
-touched; and a ledger counts only in the folder in which it was written.
+The folder is beside the output, where somebody else may have put one of that name: an unpacked archive, or
+another user of a shared folder. So links are not followed, pipes are not waited for, files of other users
+are not touched, and a ledger is only valid in the folder in which it was written.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ LOCK, LEDGER, SWAP, PLANS = "lock", "ledger.jsonl", "swap.json", "plans.json"
 DATASET, DISCARDED = "dataset", "discarded"
 _FOLDERS, _FILES = {DATASET, DISCARDED}, {LOCK, LEDGER, SWAP, PLANS}
 _MOST_NOTE_BYTES = 1 << 28
-"""A report names every problem: megabytes. What is larger is no note of ours."""
+"""Largest note: a report lists every problem, which takes megabytes."""
 _START_OVER = "pass --clean to start over"
 
 
 def foreign_names(folder: Path) -> list[str]:
-    """What is in a staging folder and no name that roboreel gives there, sorted."""
+    """Names in a staging folder that roboreel does not use there, sorted."""
     names = set(os.listdir(folder)) - _FOLDERS - _FILES
     return sorted(name for name in names if not is_scratch(name))
 
 
 def take(folder: Path, *, timeout_s: float) -> IO[bytes]:
-    """The folder's lock file, locked; the folder is made where it is not there, for the user alone.
+    """Lock a staging folder and return the open lock file; a missing folder is made, private to the user.
 
-    Waits a moment for a lock that is taken: a killed run has it until the last of its processes is gone.
+    Waits up to `timeout_s` for the lock, because a killed run keeps it until its last process has ended.
 
     Raises:
         UsageError: another run is at work there, or roboreel did not make what is there.
@@ -77,9 +77,9 @@ def _at_work(folder: Path) -> str:
 
 
 def identity(folder: Path) -> str:
-    """What tells a staging folder from a copy of it: when its lock was made. Empty where there is none.
+    """An id that a copy of a staging folder does not have: the times of its lock file. Empty without one.
 
-    No archive and no copy can set the time at which a file's state last changed.
+    Neither archives nor copies can set a file's change time (ctime).
     """
     try:
         found = os.lstat(folder / LOCK)
@@ -89,12 +89,12 @@ def identity(folder: Path) -> str:
 
 
 def write_note(folder: LocalRoot, name: str, content: Mapping[str, object]) -> None:
-    """Write a JSON object that `read_note` takes from this very folder, and from no copy of it."""
+    """Write a JSON object that `read_note` accepts only in this folder, not in a copy of it."""
     folder.put(name, json.dumps({"folder": identity(folder.path), **content}).encode())
 
 
 def read_note(folder: Path, name: str) -> dict[str, Any] | None:
-    """What `write_note` wrote into this folder; None where there is none, or it was not written here."""
+    """Read the object that `write_note` wrote in this folder; None if there is none, or it was copied."""
     notes, here = LocalRoot(folder), identity(folder)
     try:
         if notes.stat(name).size_bytes > _MOST_NOTE_BYTES:
@@ -107,11 +107,11 @@ def read_note(folder: Path, name: str) -> dict[str, Any] | None:
 
 
 def refuse_planted(folder: Path, *, look_only: bool = False) -> None:
-    """Raise `UsageError` where a staging folder, or what has our names in it, is not of our making.
+    """Raise `UsageError` if roboreel did not make a staging folder, or something with a known name in it.
 
     Args:
         folder: the folder.
-        look_only: True never makes a file, even an unnamed one, to see whose it is.
+        look_only: True never creates a file, not even an unnamed one to find out who owns new files.
     """
     owner = is_mine if look_only else is_own
     require_own(folder, os.lstat(folder), as_folder=True, remedy=MOVE, owner=owner)
@@ -123,7 +123,7 @@ def refuse_planted(folder: Path, *, look_only: bool = False) -> None:
 
 
 def files_below(folder: Path) -> Iterator[tuple[str, int]]:
-    """Name and bytes of every file of a result as far as it is made.
+    """(name, size in bytes) of every file of a result so far.
 
     Raises:
         UsageError: there is a link, or something else that roboreel did not make.

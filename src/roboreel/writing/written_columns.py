@@ -27,8 +27,8 @@ from roboreel.format.model import Info
 from roboreel.format.values import column_values
 from roboreel.stats.camera_pixels import CameraPixels
 from roboreel.stats.sampling import sampled_frames
-from roboreel.storage.video.decode import decode_image
 from roboreel.storage.video.encode import frame_of, png
+from roboreel.storage.video.still_images import decode_image
 from roboreel.writing.episode_input import EpisodeInput, ImageArray
 
 _FILE_KINDS = ((b"\x89PNG", "png"), (b"\xff\xd8", "jpg"))

@@ -18,7 +18,7 @@ from roboreel.stats.camera_pixels import CameraPixels
 from roboreel.stats.feature_stats import CAMERA_AXES, Stats, shape_of
 from roboreel.stats.numeric import episode_stats
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.tables_write import write_rows
+from roboreel.storage.tables_write import write_batches
 from roboreel.writing.commit_documents import NewEpisode
 from roboreel.writing.dataset_state import DATA, DatasetState
 from roboreel.writing.episode_input import EpisodeInput
@@ -128,7 +128,9 @@ def _write_table(
     )
     table = episode_rows_of(given, state.info, state.schema, position, pixels)
     plain = [*given.images]
-    written = write_rows(root, name, iter([table]), schema=state.schema, plain_columns=plain)
+    written = write_batches(
+        root, name, [(table, [given.rows])], schema=state.schema, plain_columns=plain
+    )
     if written != given.rows:
         raise RunError(f"episode {position.episode}: {written} rows written, promised {given.rows}")
     return table

@@ -13,7 +13,7 @@ import pytest
 
 import roboreel
 from roboreel.diffing.compare_index_columns import RowSlice
-from roboreel.diffing.compare_rows import RowsJudge
+from roboreel.diffing.compare_rows import RowComparer
 from roboreel.storage.local import LocalRoot
 from roboreel.testing import Camera, Version, make_dataset
 from tests.tamper import flip_bit, flip_packet_byte
@@ -118,13 +118,13 @@ def test_memory_is_bounded_by_a_row_group(tmp_path: Path, monkeypatch: pytest.Mo
         pq.write_table(table.append_column("wide", values), path, row_group_size=2_000)
         roots.append(root)
     held: list[int] = []
-    compare = RowsJudge._compare
+    compare = RowComparer._compare
 
-    def watched(self: RowsJudge, span: RowSlice) -> None:
+    def watched(self: RowComparer, span: RowSlice) -> None:
         compare(self, span)
         held.append(pa.total_allocated_bytes())
 
-    monkeypatch.setattr(RowsJudge, "_compare", watched)
+    monkeypatch.setattr(RowComparer, "_compare", watched)
     before = pa.total_allocated_bytes()
     assert roboreel.diff(*roots).same
     assert len(held) == 20

@@ -13,8 +13,9 @@ import pytest
 import roboreel
 from roboreel.format.model import video_path
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.video.decode import decode_frames, rgb
+from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.still_images import rgb
 from roboreel.testing import Camera, draw_numbers, make_dataset, read_numbers
 from roboreel.testing.make_dataset import Version
 from roboreel.writing.append import create_dataset, open_writer

@@ -61,7 +61,7 @@ def encode(
     --crf 30, --preset 12, --fast-decode 0. The result holds --episodes, by default all. Without any
     setting, cameras and their encodings are listed.
     """
-    given: dict[str, Any] = options.encoder.given
+    given: dict[str, Any] = options.reencoding.given
     if size is not None:
         given["size"] = size_in(size, "--size")
     asked = [camera, to_images, episodes, *given.values()]

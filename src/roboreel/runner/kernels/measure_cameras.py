@@ -20,7 +20,7 @@ from roboreel.stats.camera_pixels import CameraPixels, frames_pixels
 from roboreel.stats.feature_stats import Stats
 from roboreel.stats.pixel_counts import CameraCounts
 from roboreel.stats.sampling import SamplingProfile, stride_of
-from roboreel.storage.video.decode import decode_image
+from roboreel.storage.video.still_images import decode_image
 from roboreel.storage.video.subsample import Subsampler
 from roboreel.types import Floats
 

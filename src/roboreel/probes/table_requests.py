@@ -1,4 +1,4 @@
-"""What is asked of table files."""
+"""Build the requests that ask table files about their episodes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pyarrow as pa
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import EPISODE, LENGTH, ROW_START, Model
 from roboreel.probes.probe_request import ProbeRequest, bounds_of
-from roboreel.probes.probe_tables import AboutTables
+from roboreel.probes.probe_tables import TableContext
 
 _FILE_US, _EPISODE_US, _ROWS_PER_US = 200, 40, 100
 
 
 def rows_by_path(paths: pa.ChunkedArray) -> dict[str | None, list[int]]:
-    """Rows of the episodes table by the file they name, in order."""
+    """Group the rows of the episodes table by the path in a column; order is kept."""
     grouped: dict[str | None, list[int]] = {}
     for row, path in enumerate(paths.to_pylist()):
         grouped.setdefault(path, []).append(row)
@@ -26,11 +26,11 @@ def rows_by_path(paths: pa.ChunkedArray) -> dict[str | None, list[int]]:
 def table_requests(
     model: Model, groups: Mapping[str, Sequence[int]], files: Mapping[str, FileFacts]
 ) -> ProbeRequest:
-    """Questions to table files about the episodes that the documents place in them.
+    """Request what `probe_tables` finds about the episodes that the documents place in each file.
 
     Args:
         model: the documents.
-        groups: rows of the episodes table by the file that they name.
+        groups: rows of the episodes table, by path of the table file.
         files: size and stamp of each file.
     """
     members = np.array([row for rows in groups.values() for row in rows], dtype=np.int64)
@@ -43,8 +43,8 @@ def table_requests(
     rows_before = bounds_of(lengths.tolist())
     rows_of_files = rows_before[bounds[1:]] - rows_before[bounds[:-1]]
     return ProbeRequest(
-        about=AboutTables(
-            alone=model.info.version.one_file_per_episode,
+        context=TableContext(
+            one_file_per_episode=model.info.version.one_file_per_episode,
             fps=model.info.fps,
             declared=tuple(model.info.features),
         ),
