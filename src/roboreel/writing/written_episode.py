@@ -13,10 +13,10 @@ from roboreel.format import v2, v30
 from roboreel.format.feature import Feature
 from roboreel.format.layout import numbered
 from roboreel.format.values import column_values
-from roboreel.stats.block import StatsBlock, StatsColumn, StatsKey, blocks_of
+from roboreel.stats.block import StatsBlock, blocks_of
 from roboreel.stats.camera_pixels import CameraPixels
 from roboreel.stats.feature_stats import CAMERA_AXES, Stats, shape_of
-from roboreel.stats.numeric import episodes_stats
+from roboreel.stats.numeric import episode_stats
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables_write import write_batches
 from roboreel.writing.commit_documents import NewEpisode
@@ -129,7 +129,7 @@ def _write_table(
     table = episode_rows_of(given, state.info, state.schema, position, pixels)
     plain = [*given.images]
     written = write_batches(
-        root, name, [(table, [len(table)])], schema=state.schema, plain_columns=plain
+        root, name, [(table, [given.rows])], schema=state.schema, plain_columns=plain
     )
     if written != given.rows:
         raise RunError(f"episode {position.episode}: {written} rows written, promised {given.rows}")
@@ -143,31 +143,26 @@ def _episode_stats(
     features = state.info.features
     numeric = [n for n, f in features.items() if f.is_numeric and n not in given.stats]
     values = {name: column_values(table[name]) for name in numeric}
-    block = episodes_stats(
+    stats: Stats = episode_stats(
         {name: found for name, found in values.items() if found is not None},
-        np.array([given.rows], dtype=np.int64),
         state.profile,
         per_last_axis=state.per_last_axis,
     )
-    others: Stats = {name: _given_stats(state, given, name) for name in given.stats}
+    stats |= {name: _given_stats(state, given, name) for name in given.stats}
     for name, counted in pixels.items():
-        measured = None if name in others else counted.stats()
+        measured = None if name in given.stats else counted.stats()
         if measured is not None:
-            others[name] = measured
-    columns: dict[StatsKey, StatsColumn] = dict(block.columns)
-    for one in blocks_of([others]):
-        columns |= one.columns
-    order = {name: at for at, name in enumerate(features)}
-    return StatsBlock(1, dict(sorted(columns.items(), key=lambda item: order[item[0][0]])))
+            stats[name] = measured
+    (block,) = blocks_of([{name: stats[name] for name in features if name in stats}])
+    return block
 
 
 def _given_stats(state: DatasetState, given: EpisodeInput, name: str) -> dict[str, np.ndarray]:
     feature, own = state.info.features.get(name), given.stats[name]
-    shape = shape_of(own)
-    fits = shape.counted > 0 and feature is not None
-    if feature is not None:
-        fits &= shape.dims == CAMERA_AXES if feature.is_camera else shape.counted == given.rows
-    if not fits:
+    counted, dims = shape_of(own)
+    camera = feature is not None and feature.is_camera
+    whole = counted > 0 and (dims == CAMERA_AXES if camera else counted == given.rows)
+    if feature is None or not whole:
         raise UsageError(
             f"episode {state.totals.episodes}: the statistics given of '{name}' are not min, max, mean,"
             f" std and count of {given.rows} rows, in one shape"
