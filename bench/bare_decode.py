@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 from measure import own_peak_rss_bytes
 
-from roboreel.runner.kernels.measure_cameras import sampled_frames
+from roboreel.stats.sampling import sampled_frames
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.index import read_packet_table

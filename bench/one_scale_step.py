@@ -21,8 +21,8 @@ from scale_measures import measures
 
 import roboreel
 from roboreel.dataset.dataset import Dataset
-from roboreel.edit.view import Target, whole_view
-from roboreel.format.version import parse_version
+from roboreel.edit.view import whole_view
+from roboreel.edit.write_options import WriteOptions
 from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import Plan
 from roboreel.runner.commit import write_documents
@@ -92,16 +92,16 @@ def plan(source: str, version: str, cache: str) -> Timed:
 def compile_(source: str, version: str, *_: str) -> Timed:
     dataset = roboreel.open(source)
     inventory = assumed_inventory(dataset)
-    target = Target(version=parse_version(version))
-    view = whole_view(dataset, target)
+    target = WriteOptions(to=version, timestamps="regular", regroup=True)
+    view = whole_view(dataset).written_as(target)
     compiled, made = timed(lambda: compile_view(view, [inventory]))
     return {"compile": compiled, "slice": seconds(lambda: sum(1 for _ in work_of(made, "")))}
 
 
 def documents(source: str, version: str, out: str) -> Timed:
     dataset = roboreel.open(source)
-    target = Target(version=parse_version(version))
-    made = compile_view(whole_view(dataset, target), [assumed_inventory(dataset)])
+    target = WriteOptions(to=version, timestamps="regular", regroup=True)
+    made = compile_view(whole_view(dataset).written_as(target), [assumed_inventory(dataset)])
     return {"documents": seconds(lambda: _write_documents(dataset, made, out))}
 
 

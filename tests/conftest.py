@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.examples import mark_all_but_a_sample, note_run
+
 # Shared machines are slow at times: a deadline would fail tests for no fault of the code. The same
 # examples each run keep a red check about the change: `--hypothesis-profile=explore` has new ones.
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -23,6 +25,16 @@ settings.load_profile("steady")
 for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE"):
     os.environ.pop(_name, None)
 os.environ.update(NO_COLOR="1", TERM="dumb", COLUMNS="100")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    note_run(config)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    mark_all_but_a_sample(items)
+
 
 _LOCAL_FAMILIES = {socket.AF_UNIX} if hasattr(socket, "AF_UNIX") else set()
 

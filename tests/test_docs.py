@@ -28,7 +28,17 @@ PAGES_OF_COMMANDS = {name: ROOT / "docs" / f"{name}.md" for name in ("check", "d
 PAGES_OF_COMMANDS |= dict.fromkeys(EDITS, ROOT / "docs" / "edit.md")
 """Where a command is described; the others in `CONVERT`."""
 
-REPORTERS = {"add", "error", "breaks", "missing", "notes", "_note", "_problem", "Remark", "_remark"}
+REPORTERS = {
+    "add",
+    "error",
+    "breaks",
+    "add_broken",
+    "add_missing",
+    "add_warning",
+    "_note",
+    "_problem",
+}
+REPORTERS |= {"Finding", "_finding"}
 """Functions that note a problem; a rule id is among their positional arguments."""
 
 RULE = re.compile(r"[a-z]+\.[a-z]+(?:-[a-z]+)*")
@@ -170,7 +180,7 @@ def test_rows_of_rules_are_read_from_a_page() -> None:
     ("source", "rules"),
     [
         ("problems.add('a.b', 'text.more')", {"a.b", "text.more"}),
-        ("self._remark(member, 'a.b-c', message)", {"a.b-c"}),
+        ("self._finding(member, 'a.b-c', message)", {"a.b-c"}),
         ("Problem(rule='a.b', message='c.d')", {"a.b"}),
         ("facts.get('video.codec')", set()),
         ("problems.error('not a rule', 'x')", set()),

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any, get_type_hints
 
 import pytest
 
 import roboreel
 import roboreel.testing
+from roboreel.edit.write_options import WriteKeywords
+from roboreel.runner.run_options import RunKeywords
 
 
 def test_public_names() -> None:
@@ -30,12 +36,14 @@ def test_public_names() -> None:
         "Report",
         "RoboreelError",
         "RunError",
+        "RunOptions",
         "StatsReport",
         "StorageError",
         "Undone",
         "UsageError",
         "VideoError",
         "View",
+        "WriteOptions",
         "__version__",
         "add_video",
         "check",
@@ -99,3 +107,37 @@ def test_errors_stand_below_one() -> None:
     errors = [getattr(roboreel, name) for name in roboreel.__all__ if name.endswith("Error")]
     assert all(issubclass(error, roboreel.RoboreelError) for error in errors)
     assert issubclass(roboreel.VideoError, roboreel.StorageError)
+
+
+@pytest.mark.parametrize(
+    ("options", "keywords"),
+    [(roboreel.WriteOptions, WriteKeywords), (roboreel.RunOptions, RunKeywords)],
+)
+def test_keywords_for_type_checkers_are_the_fields(options: type, keywords: type) -> None:
+    own = {name: type_ for name, type_ in get_type_hints(options).items() if name != "to"}
+    assert own == get_type_hints(keywords)
+
+
+@pytest.mark.parametrize(
+    ("function", "options"),
+    [
+        (roboreel.convert, (roboreel.WriteOptions, roboreel.RunOptions)),
+        (roboreel.plan_convert, (roboreel.WriteOptions,)),
+        (roboreel.View.with_target, (roboreel.WriteOptions,)),
+        (roboreel.write, (roboreel.RunOptions,)),
+        (roboreel.run, (roboreel.RunOptions,)),
+    ],
+)
+def test_help_lists_every_option(function: Callable[..., Any], options: tuple[type, ...]) -> None:
+    shown = inspect.signature(function).parameters
+    text = function.__doc__ or ""
+    for field in (one for option in options for one in dataclasses.fields(option)):
+        assert text.count(f"\n    {field.name}: ") == 1, field.name
+        assert field.name in shown
+    assert not [one for one in shown.values() if one.kind is one.VAR_KEYWORD]
+    assert get_type_hints(function)["return"]
+
+
+def test_unknown_options_are_refused() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'worker'"):
+        roboreel.convert("x", to="v3.0", out="y", worker=2)  # type: ignore[call-arg]

@@ -20,8 +20,8 @@ from peers import Peer
 from proof import say
 
 import roboreel
-from roboreel.edit.stats_profile import StatsProfile
 from roboreel.errors import Problem
+from roboreel.stats.sampling import StatsProfile
 from roboreel.testing import Camera, make_dataset
 
 LENGTHS = (60, 130, 25, 1, 61)

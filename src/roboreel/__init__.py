@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from roboreel.dataset.open import open_dataset as open
     from roboreel.diffing import Difference, DiffReport, diff
     from roboreel.edit.concat import concat
-    from roboreel.edit.encoding import Encoding, Reencoding
     from roboreel.edit.view import View
+    from roboreel.edit.write_options import WriteOptions
     from roboreel.errors import (
         DatasetError,
         MissingDependencyError,
@@ -34,14 +34,17 @@ if TYPE_CHECKING:
         UsageError,
         VideoError,
     )
+    from roboreel.format.encoding import Encoding, Reencoding
     from roboreel.format.feature import Feature
     from roboreel.format.version import FormatVersion
     from roboreel.ops.check_stats import check_stats
     from roboreel.ops.inputs import add_video
     from roboreel.ops.lerobot_names import convert_dataset
+    from roboreel.ops.output import recover
     from roboreel.ops.undo import KeptVersion, Undone, kept_versions, remove_kept, undo
-    from roboreel.ops.write import convert, plan_convert, plan_write, recover, run, write
+    from roboreel.ops.write import convert, plan_convert, plan_write, run, write
     from roboreel.plan.plan import Plan
+    from roboreel.runner.run_options import RunOptions
     from roboreel.runner.run_report import Report
     from roboreel.storage.video.by_time import decode_video_frames
 
@@ -65,12 +68,14 @@ __all__ = [
     "Report",
     "RoboreelError",
     "RunError",
+    "RunOptions",
     "StatsReport",
     "StorageError",
     "Undone",
     "UsageError",
     "VideoError",
     "View",
+    "WriteOptions",
     "__version__",
     "add_video",
     "check",
@@ -96,16 +101,18 @@ _HOME = {
     "Dataset": "dataset.dataset",
     "DiffReport": "diffing.diff_report",
     "Difference": "diffing.diff_report",
-    "Encoding": "edit.encoding",
+    "Encoding": "format.encoding",
     "Feature": "format.feature",
     "FormatVersion": "format.version",
     "KeptVersion": "ops.undo",
     "Plan": "plan.plan",
-    "Reencoding": "edit.encoding",
+    "Reencoding": "format.encoding",
     "Report": "runner.run_report",
+    "RunOptions": "runner.run_options",
     "StatsReport": "checking.stats_report",
     "Undone": "ops.undo",
     "View": "edit.view",
+    "WriteOptions": "edit.write_options",
     "add_video": "ops.inputs",
     "check": "checking.check",
     "check_stats": "ops.check_stats",
@@ -118,7 +125,7 @@ _HOME = {
     "open": "dataset.open",
     "plan_convert": "ops.write",
     "plan_write": "ops.write",
-    "recover": "ops.write",
+    "recover": "ops.output",
     "remove_kept": "ops.undo",
     "run": "ops.write",
     "undo": "ops.undo",

@@ -14,7 +14,7 @@ RoboreelError                  everything roboreel raises on purpose
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,6 +25,7 @@ _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _LONGEST = 600  # characters of a part of a problem that are shown
+_SHOWN = 20
 
 
 def visible(text: str, *, keep: str = "") -> str:
@@ -46,6 +47,12 @@ def _spelled(character: str) -> str:
 def _shown(text: str) -> str:
     short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … ({len(text)} characters)"
     return visible(short)
+
+
+def listed(items: Sequence[object]) -> str:
+    """Items for a message; of many the first."""
+    shown = ", ".join(repr(item) for item in items[:_SHOWN]) or "none"
+    return shown + (f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

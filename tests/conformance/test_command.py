@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from roboreel.testing import Camera, make_dataset
+from tests.command import run_here
 from tests.judge import faults
 from tests.oracle import read
 
@@ -39,21 +40,21 @@ def test_conversion_says_what_it_did(source: Path, tmp_path: Path) -> None:
 
 
 def test_quiet_says_nothing(source: Path, tmp_path: Path) -> None:
-    done = _roboreel("convert", source, "--to", "v3.0", "-o", tmp_path / "out", "--quiet")
+    done = run_here("convert", source, "--to", "v3.0", "-o", tmp_path / "out", "--quiet")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_json_is_one_document(source: Path, tmp_path: Path) -> None:
-    done = _roboreel("convert", source, "--to", "v3.0", "-o", tmp_path / "out", "--json")
+    done = run_here("convert", source, "--to", "v3.0", "-o", tmp_path / "out", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["frames"] == 8
-    info = _roboreel("info", tmp_path / "out", "--json")
+    info = run_here("info", tmp_path / "out", "--json")
     assert (info.returncode, json.loads(info.stdout)["version"]) == (0, "v3.0")
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(source: Path, tmp_path: Path) -> None:
     arguments = ("convert", source, "--to", "v3.0", "-o", tmp_path / "out", "--dry-run")
-    plain, as_json = _roboreel(*arguments), _roboreel(*arguments, "--json")
+    plain, as_json = run_here(*arguments), run_here(*arguments, "--json")
     assert (plain.returncode, as_json.returncode) == (0, 0)
     assert "write_tables" in plain.stdout
     assert [op["op"] for op in json.loads(as_json.stdout)["ops"]] == ["write_tables", "remux_video"]
@@ -92,18 +93,11 @@ def test_mistakes_are_one_message(
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken/file").write_text("mine")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", _absolute_python_path())
-    done = _roboreel(*(part.format(source=source) for part in arguments))
+    done = run_here(*(part.format(source=source) for part in arguments))
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr
     assert "Traceback" not in done.stderr
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "taken"]
-
-
-def _absolute_python_path() -> str:
-    import roboreel
-
-    return str(Path(roboreel.__file__).parents[1])
 
 
 def test_problems_of_the_source_are_told_and_refusals_exit_with_1(tmp_path: Path) -> None:
@@ -163,6 +157,7 @@ main()
 """Runs the command, and sends it a signal when it opens the first file whose name ends so."""
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("number", "code", "said"),
     [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],

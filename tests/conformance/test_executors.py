@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import roboreel
-from roboreel.runner.executors import ExecutorName
+from roboreel.runner.run_options import ExecutorName
 from roboreel.testing import Camera, make_dataset
 from tests.judge import faults
 from tests.mutate import edit_table, episode_table
@@ -75,6 +75,7 @@ def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return _make(tmp_path_factory.mktemp("source") / "a", request.param)
 
 
+@pytest.mark.sample(2)
 def test_every_executor_and_a_second_run_write_equal_bytes(source: Path, tmp_path: Path) -> None:
     before = tree_digest(source)
     for version in VERSIONS:

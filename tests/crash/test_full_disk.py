@@ -11,6 +11,7 @@ import pytest
 import roboreel
 from roboreel.storage import disk
 from roboreel.testing import Camera, make_dataset
+from tests.crash.sweep import Share, swept
 from tests.crash.victim import Count, fill_disk, moments
 from tests.oracle import tree_digest
 
@@ -23,7 +24,8 @@ def source(tmp_path: Path) -> Path:
     return make_dataset(tmp_path / "set", version="v2.1", episodes=(5, 1, 4), cameras=cameras)
 
 
-def test_full_at_any_moment(source: Path, tmp_path: Path) -> None:
+@swept(few=4, parts=3)
+def test_full_at_any_moment(source: Path, tmp_path: Path, share: Share) -> None:
     out = tmp_path / "out"
     options: dict[str, Any] = {"to": "v3.0", "out": out, "video_file_mb": 0.002}
     stops = moments(lambda: roboreel.convert(source, **options))
@@ -33,7 +35,7 @@ def test_full_at_any_moment(source: Path, tmp_path: Path) -> None:
         at: moment for at, moment in stops.items() if moment[0] == "before" and moment[1] in GROWING
     }
     assert len(growing) > 20
-    for at, moment in growing.items():
+    for at, moment in share(growing).items():
         with (
             disk.faults(Count(at=at, act=fill_disk)),
             pytest.raises((roboreel.RunError, roboreel.StorageError), match="No space left"),

@@ -17,13 +17,15 @@ from roboreel.storage.disk import faults
 from roboreel.storage.staging import staging_location
 from roboreel.testing import Camera, make_dataset
 from roboreel.testing.make_dataset import Version
+from tests.crash.sweep import Share, swept
 from tests.crash.victim import killed_after, killed_at, moments
 from tests.oracle import tree_digest
 
 CAMERAS = {"top": Camera(height=32), "wrist": Camera(height=32)}
 LIMITS = {"data_file_mb": 0.002, "video_file_mb": 0.002}
 WAYS: list[tuple[Version, Version]] = [("v2.1", "v3.0"), ("v3.0", "v2.1")]
-RANDOM_KILLS = 100
+RANDOM_KILLS = 10
+"""In each test."""
 
 
 def _made(folder: Path, version: Version) -> Path:
@@ -36,15 +38,18 @@ def _ids(way: tuple[Version, Version]) -> str:
     return "-".join(way)
 
 
+@swept(few=3, parts=6)
 @pytest.mark.parametrize("way", WAYS, ids=_ids)
-def test_killed_before_or_after_any_operation(tmp_path: Path, way: tuple[Version, Version]) -> None:
+def test_killed_before_or_after_any_operation(
+    tmp_path: Path, way: tuple[Version, Version], share: Share
+) -> None:
     source = _made(tmp_path, way[0])
     out = tmp_path / "out"
     options: dict[str, Any] = {"to": way[1], "out": out, **LIMITS}
     stops = moments(lambda: roboreel.convert(source, **options))
     assert {name for _, name, _ in stops.values()} >= {"create", "write", "append", "replace"}
     whole, undisturbed = tree_digest(source), tree_digest(out)
-    for at, moment in stops.items():
+    for at, moment in share(stops).items():
         shutil.rmtree(out)
         assert killed_at(at, source, options) == -9, moment
         assert tree_digest(source) == whole, moment
@@ -62,14 +67,15 @@ def _finish(source: Path, options: dict[str, Any], undisturbed: object, moment: 
     assert tree_digest(out) == undisturbed, moment
 
 
-def test_killed_in_place_before_or_after_any_operation(tmp_path: Path) -> None:
+@swept(few=3, parts=6)
+def test_killed_in_place_before_or_after_any_operation(tmp_path: Path, share: Share) -> None:
     original = _made(tmp_path / "original", "v2.1")
     source = tmp_path / "work" / "set"
     options: dict[str, Any] = {"to": "v3.0", "in_place": True, **LIMITS}
     shutil.copytree(original, source)
     stops = moments(lambda: roboreel.convert(source, **options))
     whole, undisturbed = tree_digest(original), tree_digest(source)
-    for at, moment in stops.items():
+    for at, moment in share(stops).items():
         shutil.rmtree(source.parent)
         shutil.copytree(original, source)
         assert killed_at(at, source, options) == -9, moment
@@ -86,6 +92,7 @@ def test_killed_in_place_before_or_after_any_operation(tmp_path: Path) -> None:
         assert sorted(p.name for p in source.parent.iterdir()) == ["set", kept.name], moment
 
 
+@pytest.mark.slow
 def test_a_killed_replacement_is_told_by_what_reads_and_finished_by_recover(tmp_path: Path) -> None:
     original = _made(tmp_path / "original", "v2.1")
     source = tmp_path / "work" / "set"
@@ -118,7 +125,8 @@ def test_a_killed_replacement_is_told_by_what_reads_and_finished_by_recover(tmp_
     assert told, "no moment had the dataset away from its place"
 
 
-def test_a_killed_discarding_run_is_resumed_and_not_repeated(tmp_path: Path) -> None:
+@swept(few=2, parts=2)
+def test_a_killed_discarding_run_is_resumed_and_not_repeated(tmp_path: Path, share: Share) -> None:
     original = _made(tmp_path / "original", "v2.1")
     source = tmp_path / "work" / "set"
     options: dict[str, Any] = {"to": "v3.0", "in_place": True, "discard_original": True, **LIMITS}
@@ -126,9 +134,8 @@ def test_a_killed_discarding_run_is_resumed_and_not_repeated(tmp_path: Path) -> 
     stops = moments(lambda: roboreel.convert(source, **options))
     undisturbed = tree_digest(source)
     begun = min(at for at, (_, _, path) in stops.items() if "swap.json" in path)
-    for at, moment in stops.items():
-        if at < begun:
-            continue
+    replacing = {at: moment for at, moment in stops.items() if at >= begun}
+    for at, moment in share(replacing).items():
         shutil.rmtree(source.parent)
         shutil.copytree(original, source)
         assert killed_at(at, source, options) == -9, moment
@@ -164,8 +171,10 @@ def test_a_stop_between_the_renames_passes(tmp_path: Path, number: signal.Signal
     assert names == ["set", report.kept]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("executor", ["serial", "process"])
-def test_killed_at_random_moments(tmp_path: Path, executor: str) -> None:
+def test_killed_at_random_moments(tmp_path: Path, executor: str, seed: int) -> None:
     source = _made(tmp_path, "v2.0")
     out = tmp_path / "out"
     options: dict[str, Any] = {"to": "v3.0", "out": out, "executor": executor, **LIMITS}
@@ -175,11 +184,11 @@ def test_killed_at_random_moments(tmp_path: Path, executor: str) -> None:
     duration = time.monotonic() - begun
     whole, undisturbed = tree_digest(source), tree_digest(out)
     shutil.rmtree(out)
-    draw = random.Random(7)
+    draw = random.Random(seed)
     kills, tries = 0, 0
-    while kills < RANDOM_KILLS // 2:
+    while kills < RANDOM_KILLS:
         tries += 1
-        assert tries < 10 * RANDOM_KILLS, "it ends before it can be killed"
+        assert tries < 20 * RANDOM_KILLS, "it ends before it can be killed"
         seconds = draw.random() * duration
         killed = killed_after(seconds, source, options | {"leftovers": "resume"}) == -9
         duration *= 1.05 if killed else 0.9  # as long as a run takes, however busy the machine

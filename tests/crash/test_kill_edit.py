@@ -12,6 +12,7 @@ import roboreel
 from roboreel.cli.main import app
 from roboreel.storage.staging import staging_location
 from roboreel.testing import Camera, make_dataset
+from tests.crash.sweep import Share, swept
 from tests.crash.victim import Edit, Moment, edit_killed_at, moments
 from tests.oracle import read, tree_digest
 
@@ -49,13 +50,14 @@ def _some(stops: dict[int, Moment]) -> dict[int, Moment]:
     return {at: stops[at] for at in sorted(set(chosen))}
 
 
+@swept(few=3, parts=3)
 @pytest.mark.parametrize("edit", [delete, merge])
-def test_killed_at_any_operation(tmp_path: Path, edit: Edit) -> None:
+def test_killed_at_any_operation(tmp_path: Path, edit: Edit, share: Share) -> None:
     source, other = _made(tmp_path), _made(tmp_path, "other")
     out = tmp_path / "out"
     stops = moments(lambda: edit(source, out, "refuse"))
     before, undisturbed = [tree_digest(source), tree_digest(other)], tree_digest(out)
-    for at, moment in _some(stops).items():
+    for at, moment in share(_some(stops)).items():
         shutil.rmtree(out)
         assert edit_killed_at(at, edit, source, out) == -9, moment
         assert [tree_digest(source), tree_digest(other)] == before, moment
@@ -67,13 +69,16 @@ def test_killed_at_any_operation(tmp_path: Path, edit: Edit) -> None:
         assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "out", "set"], moment
 
 
-def test_killed_in_place_at_any_operation_and_resumed_edits_once(tmp_path: Path) -> None:
+@swept(few=3, parts=3)
+def test_killed_in_place_at_any_operation_and_resumed_edits_once(
+    tmp_path: Path, share: Share
+) -> None:
     original = _made(tmp_path / "original")
     source = tmp_path / "work" / "set"
     shutil.copytree(original, source)
     stops = moments(lambda: delete(source, None, "refuse"))
     whole, undisturbed = tree_digest(original), tree_digest(source)
-    for at, moment in _some(stops).items():
+    for at, moment in share(_some(stops)).items():
         shutil.rmtree(source.parent)
         shutil.copytree(original, source)
         assert edit_killed_at(at, delete, source, None) == -9, moment

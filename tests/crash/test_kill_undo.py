@@ -9,6 +9,7 @@ import pytest
 
 import roboreel
 from roboreel.testing import make_dataset
+from tests.crash.sweep import Share, swept
 from tests.crash.victim import edit_killed_at, moments
 from tests.oracle import tree_digest
 
@@ -34,8 +35,9 @@ def _edited(folder: Path) -> Path:
     return source
 
 
+@swept(few=3, parts=2)
 @pytest.mark.parametrize("act", [undo, undo_for_good])
-def test_killed_while_an_original_is_put_back(tmp_path: Path, act: object) -> None:
+def test_killed_while_an_original_is_put_back(tmp_path: Path, act: object, share: Share) -> None:
     made = _edited(tmp_path / "made")
     before, after = roboreel.kept_versions(made)[0].path, made
     old, new = tree_digest(Path(before)), tree_digest(after)
@@ -44,7 +46,7 @@ def test_killed_while_an_original_is_put_back(tmp_path: Path, act: object) -> No
     assert callable(act)
     stops = moments(lambda: act(work / "set", None, ""))
     assert tree_digest(work / "set") == old
-    for at, moment in stops.items():
+    for at, moment in share(stops).items():
         shutil.rmtree(work)
         shutil.copytree(made.parent, work)
         source = work / "set"
@@ -58,13 +60,14 @@ def test_killed_while_an_original_is_put_back(tmp_path: Path, act: object) -> No
         assert roboreel.kept_versions(source) == ()
 
 
-def test_killed_while_versions_are_removed(tmp_path: Path) -> None:
+@swept(few=3, parts=2)
+def test_killed_while_versions_are_removed(tmp_path: Path, share: Share) -> None:
     made = _edited(tmp_path / "made")
     whole = tree_digest(Path(roboreel.kept_versions(made)[0].path))
     work = tmp_path / "work"
     shutil.copytree(made.parent, work)
     stops = moments(lambda: thin_out(work / "set", None, ""))
-    for at, moment in stops.items():
+    for at, moment in share(stops).items():
         shutil.rmtree(work)
         shutil.copytree(made.parent, work)
         source = work / "set"

@@ -82,6 +82,7 @@ def _convert(
     return _command("convert", source, *shared, *more, hooks=hooks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_each_planted_video_is_named_and_the_rest_is_kept(
     source: Path, tmp_path: Path, workers: int
@@ -126,6 +127,7 @@ def test_each_planted_video_is_named_and_the_rest_is_kept(
     assert tree_digest(tmp_path / "out") == tree_digest(tmp_path / "undisturbed")
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_not_measured_again_without_the_broken(
     source: Path, tmp_path: Path
 ) -> None:
@@ -146,6 +148,7 @@ def test_what_was_measured_is_not_measured_again_without_the_broken(
     assert tree_digest(tmp_path / "out") == tree_digest(skipped)
 
 
+@pytest.mark.slow
 def test_measurements_hold_in_another_plan_only_where_nothing_they_say_is_different(
     source: Path, tmp_path: Path
 ) -> None:
@@ -179,7 +182,7 @@ import roboreel.runner.kernels.measure_cameras as kernel
 def planted(data):
     os.kill(os.getpid(), signal.SIGKILL)
 
-kernel.decode_picture = planted
+kernel.decode_image = planted
 """
 
 

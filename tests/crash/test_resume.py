@@ -114,6 +114,7 @@ def test_documents_that_changed_make_another_plan(source: Path, tmp_path: Path, 
         roboreel.convert(source, out=tmp_path / "out", leftovers="resume", **OPTIONS)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("kind", ["data", "videos"])
 def test_a_file_that_changed_costs_the_ops_that_read_it(
     source: Path, tmp_path: Path, left: Path, undisturbed: object, kind: str
@@ -164,6 +165,7 @@ def _garble(folder: Path) -> None:
     ledger.write_bytes(b"".join([*lines[:2], b"{garbage}\n", *lines[2:]]))
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("damage", [_shorten, _touch, _remove, _add, _tear, _garble])
 def test_what_was_damaged_since_is_done_again(
     source: Path,
@@ -235,6 +237,7 @@ def _without_camera(source: Path) -> None:
         video.unlink()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("change", [_beside, _hidden, _linked, _broken, _without_camera])
 def test_an_original_that_holds_more_is_not_discarded(
     source: Path, tmp_path: Path, change: Callable[[Path], None]

@@ -8,18 +8,23 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 
 import roboreel
 from roboreel.plan.plan import MeasureCamera, Plan, WriteTables
 from roboreel.runner.executors import SerialExecutor
-from roboreel.runner.process_executor import Outcome, Outcomes, ProcessExecutor, timeout_s
+from roboreel.runner.jobs import JobFailure, Outcomes
+from roboreel.runner.process_executor import ProcessExecutor
 from roboreel.runner.run import run_plan
-from roboreel.runner.work import OpFailure, Work, work_of
+from roboreel.runner.run_options import RunOptions
+from roboreel.runner.work import OpResult, Work, work_of
 from roboreel.runner.worker import attempt
 from roboreel.testing import Camera, make_dataset
 from tests.oracle import tree_digest
+
+Outcome: TypeAlias = OpResult | JobFailure
 
 IMPATIENT = 0.02
 """Of two minutes: under three seconds."""
@@ -42,7 +47,7 @@ def hangs(work: Work) -> Outcome:
 def fails(work: Work) -> Outcome:
     """The second and the third op fail."""
     if work.number in (1, 2):
-        return OpFailure(number=work.number, message=f"op {work.number} fails")
+        return JobFailure(number=work.number, message=f"op {work.number} fails")
     return attempt(work)
 
 
@@ -59,9 +64,9 @@ class Sabotaged:
     ) -> None:
         self.inner, self.way = inner, way
 
-    def run(self, works: Iterable[Work], attempt: Callable[[Work], Outcome]) -> Outcomes:
+    def run(self, jobs: Iterable[Any], _function: Callable[[Any], Any]) -> Outcomes[Any]:
         """What becomes of the works on the other way."""
-        return self.inner.run(works, self.way)
+        return self.inner.run(jobs, self.way)
 
 
 @pytest.fixture
@@ -79,6 +84,7 @@ def _run(plan: Plan, executor: Sabotaged) -> None:
     run_plan(
         plan,
         executor,
+        RunOptions(),
         unchanged=lambda: None,
         stored_stats=lambda _number, _episodes: [],
         global_stats={},
@@ -127,7 +133,7 @@ def test_a_defect_in_a_worker_is_shown_whole(plan: Plan) -> None:
 def test_the_allowance_grows_with_the_work(plan: Plan) -> None:
     (first, *_) = work_of(plan, "")
     assert isinstance(first.op, WriteTables)
-    assert timeout_s(first) == pytest.approx(120 + first.size_bytes / 1e6)
+    assert first.timeout_s == pytest.approx(120 + first.size_bytes / 1e6)
     assert first.size_bytes > 0
 
 
@@ -140,7 +146,7 @@ def test_statistics_are_allowed_time_by_their_frames(tmp_path: Path) -> None:
     for work, frames in zip(works, (50, 5, 50, 5), strict=True):
         (name,) = work.files
         size = (source / name).stat().st_size
-        assert timeout_s(work) == pytest.approx(30 + size / 1e6 + frames / 5)
+        assert work.timeout_s == pytest.approx(30 + size / 1e6 + frames / 5)
 
 
 def test_no_worker_outlives_a_run(plan: Plan) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, given
 from hypothesis import strategies as st
 
 import roboreel
 from roboreel.testing import Camera, Version, make_dataset
+from tests.examples import examples
 from tests.mutate import edit_json, edit_lines, edit_table
 from tests.oracle import read
 from tests.tamper import edit_values, flip_bit, flip_packet_byte, rows_in_file, swap_rows
@@ -149,7 +150,7 @@ CHANGES: tuple[Callable[[Path, int, int], StatsKey], ...] = (
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@examples(short=8, long=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     made=arguments(),
     version=st.sampled_from(VERSIONS),

@@ -11,12 +11,13 @@ from typing import Any
 
 import av
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, given
 from hypothesis import strategies as st
 
 import roboreel
-from roboreel.edit.verbs import Verbs
+from roboreel.edit.view import Verbs
 from roboreel.testing import Camera, Version, make_dataset
+from tests.examples import examples
 from tests.judge import faults, sound
 from tests.oracle import Episode, Reading, block_numbers, read
 
@@ -69,7 +70,7 @@ def encodings(draw: st.DrawFn) -> dict[str, Any]:
     return {**QUICK, "g": draw(st.sampled_from([1, 2, 10, 250]))}
 
 
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@examples(short=4, long=15, suppress_health_check=list(HealthCheck))
 @given(
     version=st.sampled_from(VERSIONS),
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4),
@@ -101,7 +102,7 @@ def test_rows_and_pictures_are_resampled_together(
         event(f"{version} to {fps}")
 
 
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@examples(short=4, long=15, suppress_health_check=list(HealthCheck))
 @given(
     version=st.sampled_from(VERSIONS),
     lengths=st.lists(st.integers(1, 7), min_size=2, max_size=4),

@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, Phase, event, given, note, settings
+from hypothesis import HealthCheck, Phase, event, given, note
 from hypothesis import strategies as st
 
 import roboreel
-from roboreel.edit.verbs import Verbs
-from roboreel.format.version import parse_version
+from roboreel.edit.view import Verbs
 from roboreel.testing import Camera, make_dataset
 from tests.edit_model import EXTRA, Dataset, beyond_copies, digest, mismatch, model_of
+from tests.examples import examples
 from tests.judge import faults, sound
 from tests.mutate import edit_info, edit_lines, set_column
 from tests.oracle import read, tree_digest
@@ -250,8 +250,8 @@ def version(data: st.DataObject, model: Dataset, _: dict[str, Base]) -> Step:
     def on_view(verbs: Verbs) -> Verbs:
         view = verbs.as_view()
         target = replace(
-            view.target,
-            version=parse_version(wanted),
+            view.options,
+            to=wanted,
             regroup=True,
             **sizes,  # type: ignore[arg-type]
         )
@@ -296,7 +296,7 @@ def _written(view: Verbs, model: Dataset, out: Path) -> Dataset:
         assert not out.exists()
         anew = {(n, name) for n, t in enumerate(model.takes) if t.loose for name in model.videos}
         whole = view.as_view()
-        again = whole.written_as(replace(whole.target, reencode=True))
+        again = whole.written_as(replace(whole.options, allow_reencode=True))
         report = roboreel.write(again, out=out)
         assert 0 < report.frames_encoded <= sum(model.lengths[place] for place, _ in anew)
         event("encoded anew")
@@ -308,7 +308,7 @@ def _written(view: Verbs, model: Dataset, out: Path) -> Dataset:
     return model.seen_again(result)
 
 
-@settings(max_examples=50, phases=PHASES, suppress_health_check=list(HealthCheck))
+@examples(short=8, long=50, phases=PHASES, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_edits_of_one_view(bases: dict[str, Base], data: st.DataObject) -> None:
     base = bases[data.draw(st.sampled_from(list(bases)))]
@@ -320,7 +320,7 @@ def test_edits_of_one_view(bases: dict[str, Base], data: st.DataObject) -> None:
         _written(view, model, Path(folder) / "out")
 
 
-@settings(max_examples=25, phases=PHASES, suppress_health_check=list(HealthCheck))
+@examples(short=4, long=25, phases=PHASES, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_edits_of_what_was_edited_and_written(bases: dict[str, Base], data: st.DataObject) -> None:
     base = bases[data.draw(st.sampled_from(list(bases)))]

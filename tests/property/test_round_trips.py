@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, given
 from hypothesis import strategies as st
 
 import roboreel
 from roboreel.testing import Camera, Version, make_dataset
+from tests.examples import examples
 from tests.judge import differences, faults, sound
 from tests.oracle import Reading, read, tree_digest
 
@@ -68,7 +69,7 @@ def _numbered(reading: Reading, features: dict[str, Camera]) -> list[str]:
     ]
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@examples(short=6, long=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     made=arguments(),
     chain=st.lists(st.sampled_from(VERSIONS), min_size=1, max_size=2),
@@ -98,7 +99,7 @@ def test_any_chain_of_versions_and_back_keeps_everything(
         assert tree_digest(root) == before
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@examples(short=3, long=15, suppress_health_check=[HealthCheck.too_slow])
 @given(
     episodes=LENGTHS,
     chosen=cameras(encoded=True),

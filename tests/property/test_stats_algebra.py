@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from roboreel.stats.block import blocks_of
-from roboreel.stats.feature_stats import FeatureStats, Stats, merge_stats, values_stats
-from roboreel.stats.many import episodes_stats
-from roboreel.stats.merger import StatsMerger
+from roboreel.stats.feature_stats import FeatureStats, Stats, values_stats
+from roboreel.stats.merge import StatsMerger
+from roboreel.stats.numeric import episodes_stats
 from roboreel.stats.quantiles import SKETCH_ERROR, Quantiles
+from roboreel.stats.sampling import SamplingProfile
+from tests.merging import merge_stats
 
 Values = npt.NDArray[np.float64]
 SHARES = (0.0, 0.01, 0.1, 0.25, 0.5, 0.9, 0.99, 1.0)
@@ -72,7 +74,9 @@ def test_a_small_spread_far_from_zero_is_kept(place: float) -> None:
     thirds = [values[:7], values[7:100_001], values[100_001:]]
     alone = values_stats(values, quantiles=())
     merged = merge_stats({"x": values_stats(part, quantiles=())} for part in thirds)["x"]
-    many = episodes_stats({"x": values}, np.array([len(values)]), quantiles=()).of(0)["x"]
+    many = episodes_stats({"x": values}, np.array([len(values)]), SamplingProfile(quantiles=())).of(
+        0
+    )["x"]
     for stats in (alone, merged, many):
         assert abs(stats["mean"][0] - mean) <= 1e-15 * abs(mean)
         assert stats["std"][0] == pytest.approx(std, rel=1e-9 if abs(place) < 1e8 else 1e-7)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import roboreel
 from roboreel.edit.view import View
 from roboreel.stats.feature_stats import FeatureStats
 from roboreel.testing import Version, make_dataset
+from tests.examples import examples
 
 LENGTHS = (9, 1, 14, 6)
 WHOLE = ("min", "max", "mean", "std", "count")
@@ -59,7 +60,7 @@ def assert_same(one: FeatureStats, other: FeatureStats, keys: tuple[str, ...]) -
     to=st.sampled_from(["v2.1", "v3.0"]),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=12, deadline=None)
+@examples(short=4, long=12)
 def test_edits_leave_the_statistics_of_a_recomputation(
     sources: dict[Version, Path], names: list[str], version: Version, to: Version, seed: int
 ) -> None:

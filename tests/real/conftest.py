@@ -1,4 +1,4 @@
-"""The real datasets: beside the checkout, or where ROBOREEL_DATA says. Missing ones fail."""
+"""The real datasets, in the folder that ROBOREEL_REAL_DATA names. Missing ones fail."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ import pytest
 
 from tests.oracle import Reading, read, tree_digest
 
-DATA = Path(
-    os.environ.get("ROBOREEL_DATA")
-    or Path(__file__).resolve().parents[2].parent / "shared" / "data"
-)
+DATA = Path(os.environ.get("ROBOREEL_REAL_DATA", ""))
+
+
+def pytest_configure() -> None:
+    if not os.environ.get("ROBOREEL_REAL_DATA"):
+        raise pytest.UsageError(
+            "tests/real reads data sets found in public: set ROBOREEL_REAL_DATA to their folder"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +28,9 @@ def untouched() -> Iterator[Callable[[str], Path]]:
     def place(name: str) -> Path:
         root = DATA / name
         if not (root / "meta/info.json").is_file():
-            pytest.fail(f"no dataset at '{root}': set ROBOREEL_DATA to the folder of real datasets")
+            pytest.fail(
+                f"no dataset at '{root}': ROBOREEL_REAL_DATA names the folder of real datasets"
+            )
         if root not in before:
             before[root] = tree_digest(root)
         return root

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import roboreel
-from roboreel.edit.verbs import Verbs
+from roboreel.edit.view import Verbs
 from tests.edit_model import Dataset, beyond_copies, digest, mismatch, model_of
 from tests.judge import cell_bits, faults, sound
 from tests.oracle import INDEX_COLUMNS, Reading, read

@@ -17,6 +17,7 @@ import pytest
 import roboreel
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.backends import backend_frames
+from roboreel.storage.video.indexed_video import indexed_video
 from tests.unit.clips import av1, h264, write_clip
 
 FRAMES = 30
@@ -144,4 +145,6 @@ def test_a_backend_that_shows_another_frame_is_caught(clip: Path, decord: type[_
 def test_decord_and_av1_are_refused_by_name(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", 4, av1())
     with pytest.raises(roboreel.VideoError, match=r"'a\.mp4': decord does not decode AV1"):
-        list(backend_frames(LocalRoot(clip.parent), clip.name, [0], backend="decord"))
+        list(
+            backend_frames(indexed_video(LocalRoot(clip.parent), clip.name), [0], backend="decord")
+        )

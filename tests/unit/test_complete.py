@@ -15,6 +15,7 @@ import pytest
 import roboreel
 from roboreel.plan.plan import CopyFile
 from roboreel.storage import disk
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.scratch import is_scratch, scratch_beside
 from roboreel.storage.staging import Staging, refuse_busy, staging_location
 from roboreel.testing import Camera, make_dataset
@@ -66,6 +67,18 @@ def test_scratch_is_hidden_and_new_each_time() -> None:
     assert len(names) == 100
     assert all(name.startswith("meta/.") and is_scratch(name[5:]) for name in names)
     assert not is_scratch(".roboreel-parts")
+
+
+def test_a_retried_attempt_and_its_late_twin_write_files_of_their_own(tmp_path: Path) -> None:
+    root = LocalRoot(tmp_path)
+    with root.create("a") as late:
+        late.write(b"late, ")
+        with root.create("a") as retried:
+            retried.write(b"the retried one")
+        assert root.read("a") == b"the retried one"
+        late.write(b"and whole")
+    assert root.read("a") == b"late, and whole"
+    assert root.list() == ("a",)
 
 
 def _gone(staged: Path) -> None:

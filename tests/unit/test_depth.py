@@ -18,9 +18,10 @@ import pytest
 
 import roboreel
 from roboreel.errors import VideoError
-from roboreel.stats.deep_pixels import DeepPixels
+from roboreel.stats.camera_pixels import DeepPixels
 from roboreel.stats.feature_stats import QUANTILES, Stats, quantile_name
-from roboreel.storage.video.decode import decode_image
+from roboreel.stats.sampling import OWN
+from roboreel.storage.video.still_images import decode_image
 from roboreel.storage.video.tiff import float_tiff
 from roboreel.testing import Camera, make_dataset
 
@@ -239,7 +240,7 @@ def test_more_pixels_than_are_kept_are_sketched() -> None:
     pixels = DeepPixels(kept_bytes=50_000)
     for part in values:
         pixels.add(part)
-    stats = pixels.stats(QUANTILES, pictures=40, histogram_quantiles=False)
+    stats = pixels.stats(OWN, images=40)
     own = values.reshape(-1)
     np.testing.assert_allclose(stats["mean"].item(), own.mean(), rtol=1e-12)
     np.testing.assert_allclose(stats["std"].item(), own.std(), rtol=1e-12)

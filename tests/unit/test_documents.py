@@ -60,6 +60,7 @@ def _put(path: Path, mark: str, value: str) -> None:
     path.write_text(path.read_text("utf-8").replace(f'"{mark}"', value), "utf-8")
 
 
+@pytest.mark.sample(30)
 @pytest.mark.parametrize("value", NONSENSE.values(), ids=NONSENSE)
 @pytest.mark.parametrize(
     "key", ["fps", "chunks_size", "total_frames", "splits", "video_files_size_in_mb", "features"]
@@ -105,6 +106,7 @@ def test_nonsense_in_lines(
     )
 
 
+@pytest.mark.sample(20)
 @pytest.mark.parametrize("value", [*NONSENSE.values(), "[[1], [1, 2]]"], ids=[*NONSENSE, "ragged"])
 @pytest.mark.parametrize("key", ["min", "mean", "std", "count"])
 @pytest.mark.parametrize("to", ["v2.0", "v3.0"])
@@ -201,6 +203,7 @@ ODD_COLUMNS = {
 }
 
 
+@pytest.mark.sample(20)
 @pytest.mark.parametrize("values", ODD_COLUMNS.values(), ids=ODD_COLUMNS)
 @pytest.mark.parametrize(
     "name",

@@ -107,6 +107,7 @@ def test_pictures_without_statistics_are_measured(tmp_path: Path) -> None:
         np.testing.assert_allclose(new["max"], old["max"], atol=1e-6)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("b_frames", [0, 2])
 def test_a_video_becomes_the_pictures_that_it_decodes_to(
@@ -159,6 +160,7 @@ def test_another_codec_gop_and_size(version: str, tmp_path: Path) -> None:
         assert [(s.frame, s.episode) for s in shown] == [(k, number) for k in range(len(shown))]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("vcodec", ["h264", "hevc", "av1"])
 def test_less_crf_is_nearer_to_the_picture(vcodec: str, tmp_path: Path) -> None:
     source = made(tmp_path, "v3.0")
@@ -175,6 +177,7 @@ def test_less_crf_is_nearer_to_the_picture(vcodec: str, tmp_path: Path) -> None:
     assert errors[0] < 3
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("vcodec", ["h264", "hevc", "av1"])
 def test_what_was_encoded_is_cut_without_encoding(vcodec: str, tmp_path: Path) -> None:
     source = made(tmp_path, "v3.0")
@@ -190,6 +193,7 @@ def test_what_was_encoded_is_cut_without_encoding(vcodec: str, tmp_path: Path) -
     assert numbers(oracle.read(tmp_path / "cut"), TOP)[2] == [(k, 2, 0) for k in range(4, 9)]
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("b_frames", [0, 2])
 @pytest.mark.parametrize("fps", [15, 10, 20, 45])
@@ -241,6 +245,7 @@ def test_a_renamed_camera_of_some_trimmed_episodes_is_encoded(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("vcodec", ["h264", "hevc", "av1"])
 def test_the_bytes_are_the_same_in_processes(vcodec: str, tmp_path: Path) -> None:
     source = made(tmp_path, "v2.1")
@@ -253,7 +258,7 @@ def test_the_bytes_are_the_same_in_processes(vcodec: str, tmp_path: Path) -> Non
 def test_files_hold_episodes_up_to_the_limit(tmp_path: Path) -> None:
     source = made(tmp_path, "v3.0")
     view = roboreel.open(source).encode({TOP: Encoding()})
-    small = replace(view.target, video_file_mb=0.01)
+    small = replace(view.options, video_file_mb=0.01)
     result = written(view.written_as(small), tmp_path / "out")
     paths = [episode.external_videos[TOP].path for episode in result.episodes]
     assert len(set(paths)) > 1

@@ -12,10 +12,10 @@ import pytest
 
 import roboreel
 from roboreel import Encoding
-from roboreel.edit.encoding import encoder_settings
 from roboreel.errors import PlanError, UsageError, VideoError
+from roboreel.format.encoding import encoder_settings
+from roboreel.ops import inputs as encoders
 from roboreel.plan.compile_video import DEPTH_ENCODER
-from roboreel.runner import codec_check as encoders
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.encode import encode_parts, png, prefetch
 from roboreel.storage.video.encoders import available, require_encoder

@@ -18,6 +18,7 @@ from roboreel.stats.pixel_counts import (
     parse_counted,
     quantiles_of_levels,
 )
+from roboreel.stats.sampling import SamplingProfile
 
 SHARES = (*QUANTILES, 0.0, 0.025, 0.25, 1.0)
 
@@ -34,7 +35,7 @@ def counts_of(values: npt.NDArray[np.integer], levels: int = 256) -> npt.NDArray
 
 @given(pixels(), st.integers(1, 9))
 def test_histogram_is_the_pixels(values: npt.NDArray[np.uint8], pictures: int) -> None:
-    stats = histogram_stats(counts_of(values), pictures=pictures, peak=255, quantiles=SHARES)
+    stats = histogram_stats(counts_of(values), SamplingProfile(quantiles=SHARES), images=pictures)
     scaled = values / 255
     channels = len(values)
     assert stats["count"].tolist() == [pictures]
@@ -70,7 +71,7 @@ def test_counts_of_episodes_add_up_in_any_order() -> None:
 
 
 @pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("odd", [None, Counted(np.ones((1, 256), dtype=np.int64), 1)])
+@pytest.mark.parametrize("inconsistent", [None, Counted(np.ones((1, 256), dtype=np.int64), 1)])
 def test_a_camera_of_which_some_cannot_be_counted_is_not_counted(
     inconsistent: Counted | None, first: bool
 ) -> None:

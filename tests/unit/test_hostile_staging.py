@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import roboreel
 from roboreel.cli.main import app
-from roboreel.ops.write import Leftovers
+from roboreel.runner.run_options import Leftovers
 from roboreel.storage import disk
 from roboreel.storage.staging import Staging, staging_location
 from roboreel.storage.staging_folder import identity

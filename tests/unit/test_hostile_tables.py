@@ -67,6 +67,7 @@ def repeated(path: Path, rows: int, *, group: int) -> int:
     return path.stat().st_size
 
 
+@pytest.mark.slow
 def test_one_number_half_a_billion_times_is_refused(source: Path, tmp_path: Path) -> None:
     """[`table.readable`]"""
     rows = 1 << 27
@@ -239,6 +240,7 @@ ODD: dict[str, Callable[[int], pa.Array]] = {
 }
 
 
+@pytest.mark.sample(20)
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize(
     "column", ["timestamp", "frame_index", "episode_index", "task_index", "action", "new\n\x1b[31m"]
@@ -260,6 +262,7 @@ def test_any_kind_in_any_column_is_taken_or_refused(
             assert report.frames == roboreel.open(out).total_frames == 5
 
 
+@pytest.mark.sample(20)
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize(
     "column",
@@ -280,6 +283,7 @@ def test_any_kind_in_the_table_of_episodes_is_taken_or_refused(
             assert report.frames == roboreel.open(out).total_frames
 
 
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize("column", ["task_index", "task", "__index_level_0__"])
 def test_any_kind_in_the_task_table_is_taken_or_refused(

@@ -15,8 +15,9 @@ import roboreel
 from roboreel.errors import PlanError, VideoError
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.access import AccessPoints
-from roboreel.storage.video.decode import decode_frames, decode_image
+from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.still_images import decode_image
 from roboreel.testing import Camera, make_dataset
 from tests.mutate import episode_video
 from tests.unit.clips import h264, make_box, rebuilt, write_clip

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 
-from roboreel.probes.index_columns import IndexColumn, distinct
+from roboreel.probes.table_columns import IndexColumn, distinct
 
 WHOLE = st.integers(-(1 << 62), 1 << 62)
 KINDS: dict[str, tuple[pa.DataType, Any]] = {

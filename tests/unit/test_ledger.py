@@ -123,7 +123,7 @@ def test_every_part_of_an_op_is_told_apart(plan: Plan) -> None:
         dataclasses.replace(op, camera="another"),
         dataclasses.replace(op, episodes=dataclasses.replace(op.episodes, stop=2)),
         dataclasses.replace(op, from_tables=True),
-        dataclasses.replace(op, every_frame=True),
+        dataclasses.replace(op, profile=dataclasses.replace(op.profile, every_video_frame=True)),
         dataclasses.replace(op, backend="decord"),
     ]
     every: list[tuple[Op, ...]] = [(one,) for one in (op, *others)]

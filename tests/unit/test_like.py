@@ -122,6 +122,7 @@ def assert_pixels(stats: Any, pixels: npt.NDArray[np.generic], pictures: int) ->
     assert stats["count"].tolist() == [pictures]
 
 
+@pytest.mark.slow
 def test_like_033_every_pixel_of_the_sample_counts(
     sources: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -142,6 +143,7 @@ def test_like_033_every_pixel_of_the_sample_counts(
             np.testing.assert_allclose(stats[name]["std"], wanted, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cameras", ["sample", "all"])
 def test_like_061_pixels_are_thinned_and_quantiles_binned(
     sources: dict[str, Path], tmp_path: Path, cameras: Any
@@ -304,6 +306,7 @@ def test_grey_pictures_of_tables(tmp_path: Path, like: Any, channels: int, strid
         np.testing.assert_allclose(own[key].ravel(), [wanted] * channels, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_pictures_that_were_a_video_are_measured_as_pictures(
     sources: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -14,11 +14,11 @@ import pytest
 
 import roboreel
 from roboreel import Reencoding
-from roboreel.edit.encoding import encoder_settings
 from roboreel.errors import PlanError, UsageError
-from roboreel.ops.write import ExecutorName
+from roboreel.format.encoding import encoder_settings
 from roboreel.plan.near_source import SourceRate, near_source
 from roboreel.plan.plan import EncodeVideo
+from roboreel.runner.run_options import ExecutorName
 from roboreel.testing import Camera, make_dataset
 from tests import oracle
 from tests.mutate import episode_video
@@ -141,6 +141,7 @@ def test_what_is_asked_for_counts() -> None:
 # what is written
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("codec", "options"),
     [

@@ -11,7 +11,8 @@ import pytest
 
 from roboreel.stats import sorted_values as ordered_module
 from roboreel.stats.feature_stats import QUANTILES, quantile_name
-from roboreel.stats.many import episodes_stats
+from roboreel.stats.numeric import episodes_stats
+from roboreel.stats.sampling import OWN
 from roboreel.stats.sorted_values import as_columns, ordered, portions, rows_at_once
 
 NAN, INF = float("nan"), float("inf")
@@ -45,7 +46,7 @@ LENGTHS = ([7], [1, 6], [3, 3, 1], [1] * 7, [2, 5])
 
 
 def assert_as_numpy(values: npt.NDArray[Any], lengths: list[int]) -> None:
-    block = episodes_stats({"x": values}, np.array(lengths), quantiles=QUANTILES)
+    block = episodes_stats({"x": values}, np.array(lengths), OWN)
     stop = 0
     for at, count in enumerate(lengths):
         start, stop = stop, stop + count
@@ -100,14 +101,12 @@ def test_more_rows_than_are_described_in_one_go(monkeypatch: pytest.MonkeyPatch)
 def test_an_episode_does_not_depend_on_the_others(dtype: str) -> None:
     lengths = [900, 1, 900, 17, 2000]
     values = random_of(dtype, sum(lengths))
-    together = episodes_stats(
-        {"x": values, "y": values[:, :1]}, np.array(lengths), quantiles=QUANTILES
-    )
+    together = episodes_stats({"x": values, "y": values[:, :1]}, np.array(lengths), OWN)
     stop = 0
     for at, count in enumerate(lengths):
         start, stop = stop, stop + count
         own = values[start:stop]
-        alone = episodes_stats({"x": own, "y": own[:, :1]}, np.array([count]), quantiles=QUANTILES)
+        alone = episodes_stats({"x": own, "y": own[:, :1]}, np.array([count]), OWN)
         for name, parts in alone.of(0).items():
             for key, exact in parts.items():
                 assert together.of(at)[name][key].tobytes() == exact.tobytes()

@@ -56,7 +56,9 @@ def answer(root: Path, *, fps: Fraction) -> pa.Table:
     starts = np.cumsum([0, *LENGTHS[:-1]])
     asked = np.stack([np.arange(len(LENGTHS)), starts, np.array(LENGTHS)], axis=1)
     request = ProbeRequest(
-        about=probe_tables.AboutTables(alone=False, fps=fps, declared=tuple(sound())),
+        context=probe_tables.TableContext(
+            one_file_per_episode=False, fps=fps, declared=tuple(sound())
+        ),
         paths=[NAME],
         files=[FileFacts(size_bytes=1, stamp="1")],
         bounds=np.array([0, len(LENGTHS)]),
@@ -87,7 +89,7 @@ def test_together_or_alone_the_same_is_said(
     monkeypatch.setattr(probe_tables, "_check_index", noted)
     assert answer(tmp_path, fps=fps).equals(together)
     some = list(looked_at)
-    monkeypatch.setattr(probe_tables, "_unsettled", lambda _, located, *rest: list(located))
+    monkeypatch.setattr(probe_tables, "_members_to_check", lambda _, located, *rest: list(located))
     alone = answer(tmp_path, fps=fps)
     for column in alone.column_names:
         assert together[column].to_pylist() == alone[column].to_pylist() or name.startswith("no ")

@@ -129,6 +129,7 @@ def test_all_pictures_or_a_sample(tmp_path: Path) -> None:
     assert roboreel.check_stats(tmp_path / "all", features=[TOP], cameras="all").differences == ()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_of_all_pixels_quantiles_are_exact(tmp_path: Path, workers: int) -> None:
     path = made(tmp_path, "v3.0")

@@ -21,9 +21,11 @@ from roboreel.plan.plan import CopyTables, Plan, TableProgram, WriteTables
 from roboreel.runner.kernels import table_inputs as inputs
 from roboreel.runner.kernels.result_rows import transformed
 from roboreel.runner.kernels.table_inputs import Batch, Members
-from roboreel.stats.feature_stats import QUANTILES, features_stats
+from roboreel.stats.feature_stats import QUANTILES
+from roboreel.stats.sampling import OWN
 from roboreel.storage.tables import TableFile
 from roboreel.testing import make_dataset
+from tests.merging import features_stats
 
 LENGTHS = (5, 3, 8, 1, 6, 4, 7)
 INDEXES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
@@ -87,7 +89,7 @@ def test_rows_follow_their_episodes(
     view = roboreel.open(source).keep(order)
     view = view.reorder(np.argsort(np.argsort(order)).tolist())
     if regroup:
-        view = view.written_as(replace(view.target, regroup=True))
+        view = view.written_as(replace(view.options, regroup=True))
     plan = written(view, tmp_path / "b")
     assert any(isinstance(op, WriteTables) for op in plan.ops)
     before, after = states_of(source), states_of(tmp_path / "b")
@@ -228,14 +230,14 @@ def program_for(fields: list[pa.Field], **changes: Any) -> tuple[TableProgram, p
         "task_maps": ({}, {0: 5, 1: 6}),
         "measured": (),
         "measurable": (),
-        "narrow": (),
+        "per_last_axis": (),
         "filled": (),
         "masks": {},
         "shapes": {},
         "decoded": (),
         "images": (),
         "depths": (),
-        "quantiles": QUANTILES,
+        "profile": OWN,
     }
     return TableProgram(**{**known, **changes}), schema
 

@@ -15,8 +15,8 @@ import pytest
 import roboreel
 from roboreel.checking import recomputed as fresh
 from roboreel.plan.plan import CopyTables, Plan, WriteTables
-from roboreel.runner.executors import ExecutorName
 from roboreel.runner.row_sketches import WholeSketches, sketched_features
+from roboreel.runner.run_options import ExecutorName
 from roboreel.runner.whole_quantiles import with_whole_quantiles
 from roboreel.runner.work import work_of
 from roboreel.runner.worker import execute
@@ -148,8 +148,8 @@ def test_what_fits_is_not_sketched(path: Path, tmp_path: Path) -> None:
     plan = planned(path, tmp_path / "b")
     assert sketched_features(plan) == {}
     assert not any(execute(work).sketches for work in work_of(plan, str(tmp_path)))
-    histogram_quantiles = replace(plan, table=replace(plan.table, histogram_quantiles=True))
-    assert sketched_features(histogram_quantiles) == {}
+    profile = replace(plan.table.profile, histogram_quantiles=True)
+    assert sketched_features(replace(plan, table=replace(plan.table, profile=profile))) == {}
 
 
 @pytest.mark.usefixtures("tight")

@@ -31,6 +31,15 @@ def test_staging_becomes_its_final_folder(tmp_path: Path) -> None:
     assert LocalRoot(tmp_path / "new" / "set").read(NAME) == b"{}"
 
 
+def test_where_files_cannot_be_locked_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("roboreel.storage.lock.fcntl")  # as on Windows
+    with pytest.raises(StorageError, match="On Windows, run it in WSL"):
+        _begun(tmp_path / "set")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_staging_takes_the_place_of_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     staging = _begun(f"{tmp_path}/set/")

@@ -18,15 +18,14 @@ from roboreel.stats.feature_stats import (
     QUANTILES,
     FeatureStats,
     Stats,
-    features_stats,
-    merge_stats,
     parse_stats,
     quantile_name,
     quantile_share,
     stats_to_json,
     values_stats,
 )
-from roboreel.stats.merger import StatsMerger
+from roboreel.stats.merge import StatsMerger
+from tests.merging import merge_stats
 
 EXACT = ("min", "max", "count")
 MOMENTS = ("mean", "std")
@@ -94,32 +93,6 @@ def test_single_row_has_no_deviation() -> None:
 def test_large_offset_keeps_its_deviation() -> None:
     values = 1e9 + np.array([0.0, 1.0, 2.0])
     assert values_stats(values, quantiles=())["std"][0] == pytest.approx(np.sqrt(2 / 3))
-
-
-@given(
-    st.integers(1, 9).flatmap(
-        lambda rows: st.lists(
-            array_shapes(min_dims=0, max_dims=2, max_side=3).flatmap(
-                lambda shape: arrays(np.float64, (rows, *shape), elements=NUMBERS)
-            ),
-            max_size=4,
-        )
-    ),
-    st.sampled_from([(), QUANTILES, (0.25,)]),
-)
-def test_features_side_by_side_are_features_alone(
-    columns: list[Values], quantiles: tuple[float, ...]
-) -> None:
-    together = features_stats(
-        {str(number): values for number, values in enumerate(columns)}, quantiles=quantiles
-    )
-    assert list(together) == [str(number) for number in range(len(columns))]
-    for number, values in enumerate(columns):
-        alone = values_stats(values, quantiles=quantiles)
-        assert together[str(number)].keys() == alone.keys()
-        for key, value in alone.items():
-            assert together[str(number)][key].shape == value.shape
-            np.testing.assert_allclose(together[str(number)][key], value, rtol=1e-12, atol=1e-6)
 
 
 @given(episodes())

@@ -26,10 +26,12 @@ from roboreel.stats.block import (
     joined,
     parse_block,
 )
-from roboreel.stats.feature_stats import QUANTILES, Stats, features_stats, merge_stats
-from roboreel.stats.many import episodes_stats
-from roboreel.stats.merger import StatsMerger
+from roboreel.stats.feature_stats import QUANTILES, Stats
+from roboreel.stats.merge import StatsMerger
+from roboreel.stats.numeric import episodes_stats
+from roboreel.stats.sampling import SamplingProfile
 from roboreel.testing import make_dataset
+from tests.merging import features_stats, merge_stats
 
 SHAPES: dict[str, tuple[int, ...]] = {"plain": (), "vector": (3,), "matrix": (2, 2)}
 lengths = st.lists(st.integers(1, 9), min_size=1, max_size=8)
@@ -54,7 +56,7 @@ def test_numbers_are_those_of_each_episode(
     rows: list[int], names: list[str], quantiles: tuple[float, ...]
 ) -> None:
     values = {n: v for n, v in values_of(sum(rows), len(rows)).items() if n in names}
-    block = episodes_stats(values, np.array(rows), quantiles=quantiles)
+    block = episodes_stats(values, np.array(rows), SamplingProfile(quantiles=quantiles))
     stop = 0
     for at, count in enumerate(rows):
         start, stop = stop, stop + count
@@ -173,7 +175,7 @@ def stats_for(plan: Plan, seed: int, *, inconsistent: bool) -> list[Stats]:
     return found
 
 
-@pytest.mark.parametrize("odd", [False, True])
+@pytest.mark.parametrize("inconsistent", [False, True])
 @pytest.mark.parametrize("seed", range(40))
 def test_settling_at_once_is_settling_one_by_one(
     plan: Plan, seed: int, inconsistent: bool, monkeypatch: pytest.MonkeyPatch
@@ -199,7 +201,7 @@ def test_settling_at_once_is_settling_one_by_one(
 
     at_once = resolved()
     assert len(at_once) == len(plan.inputs)
-    monkeypatch.setattr("roboreel.runner.resolve_stats.settled_block", lambda *_: None)
+    monkeypatch.setattr("roboreel.stats.resolve.joined", lambda *_: None)
     one_by_one = resolved()
     assert [plain(one) for one in at_once] == [plain(one) for one in one_by_one]
     assert any(at_once)

@@ -114,7 +114,7 @@ def test_files_end_where_they_are_full(
 
 def test_lines_come_in_pieces_of_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     entries: list[dict[str, Any]] = [{"n": n, "text": "ü" * n} for n in range(50)]
-    monkeypatch.setattr(v2, "_PIECE_BYTES", 100)
+    monkeypatch.setattr(v2, "_BLOCK_BYTES", 100)
 
     def told() -> Iterator[dict[str, Any]]:
         for entry in entries:

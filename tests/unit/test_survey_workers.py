@@ -41,7 +41,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def asked(count: int) -> ProbeRequest:
     return ProbeRequest(
-        about=(),
+        context=(),
         paths=[f"{number}" for number in range(count)],
         files=[FileFacts(size_bytes=1, stamp="1")] * count,
         bounds=np.arange(count + 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from roboreel.storage.tables import TableFile, read_footer, read_table
 from roboreel.storage.tables_write import (
     ROW_GROUP_BYTES,
     episode_bytes,
-    write_rows,
+    write_batches,
     write_table,
 )
 
@@ -41,6 +41,11 @@ SCHEMA = pa.schema(
     ],
     metadata={"huggingface": '{"info": {}}'},
 )
+
+
+def write_rows(root: LocalRoot, name: str, episodes: Iterable[pa.Table], **options: Any) -> int:
+    """Write one batch per episode."""
+    return write_batches(root, name, ((each, [len(each)]) for each in episodes), **options)
 
 
 def rows_of(start: int, count: int, *, picture_bytes: int = 10) -> pa.Table:

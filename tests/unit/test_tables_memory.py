@@ -11,12 +11,12 @@ import pytest
 
 import roboreel
 from roboreel.errors import StorageError
-from roboreel.storage import tables_chunks, tables_memory, tables_write
+from roboreel.storage import tables_memory, tables_write
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables import TableFile
-from roboreel.storage.tables_chunks import take_ascending
 from roboreel.storage.tables_forward import Forward
-from roboreel.storage.tables_write import write_rows
+from roboreel.storage.tables_memory import take_ascending
+from roboreel.storage.tables_write import write_batches
 from roboreel.testing import make_dataset
 from roboreel.testing.made_features import STILL
 
@@ -66,8 +66,8 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of 2 GiB scaled down to some kilobytes: no test can have as much memory."""
     monkeypatch.setattr(tables_memory, "LARGE_BYTES", 100_000)
     monkeypatch.setattr(tables_memory, "PART_BYTES", 60_000)
-    monkeypatch.setattr(tables_chunks, "CHUNK_BYTES", 100_000)
-    monkeypatch.setattr(tables_chunks, "_PART_BYTES", 60_000)
+    monkeypatch.setattr(tables_memory, "CHUNK_BYTES", 100_000)
+    monkeypatch.setattr(tables_memory, "_TAKE_BYTES", 60_000)
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -157,7 +157,7 @@ def test_an_episode_that_no_chunk_holds_has_several_row_groups(
     monkeypatch.setattr(tables_write, "_MOST_GROUP_BYTES", 500_000)
     root = LocalRoot(tmp_path)
     episodes = [rows_of(40), whole]
-    assert write_rows(root, "a.parquet", iter(episodes), schema=SCHEMA) == 160
+    assert write_batches(root, "a.parquet", ((e, [len(e)]) for e in episodes), schema=SCHEMA) == 160
     with TableFile(root, "a.parquet") as file:
         assert file.footer.row_group_rows == (32,) * 5
         assert file.read().equals(pa.concat_tables(episodes))

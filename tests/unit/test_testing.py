@@ -99,6 +99,7 @@ def test_video_of_odd_size_is_refused() -> None:
         Camera(width=161)
 
 
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("codec", ["h264", "av1"])
 @pytest.mark.parametrize("join", ["packets", "encoded"])
 @pytest.mark.parametrize(("gop", "b_frames"), [(2, 0), (250, 0), (2, 2), (250, 2), (7, 3), (1, 0)])

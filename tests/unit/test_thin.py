@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from roboreel.errors import VideoError
-from roboreel.runner.kernels.measure_cameras import CameraPixels, stride_of
-from roboreel.stats.feature_stats import QUANTILES
+from roboreel.stats.camera_pixels import CameraPixels
+from roboreel.stats.sampling import OWN, stride_of
 from roboreel.storage.video.subsample import Subsampler
 
 SIZES = [(640, 480), (424, 240), (848, 480), (1280, 720), (346, 260), (480, 640), (302, 180)]
@@ -50,10 +50,10 @@ def test_statistics_of_pictures_are_numpy_s(pictures: int) -> None:
     random = np.random.default_rng(pictures)
     drawn = random.integers(0, 256, (pictures, 40, 60, 3), dtype=np.uint8)
     drawn[..., 1] //= 3
-    pixels = CameraPixels()
+    pixels = CameraPixels(OWN, video=True)
     for picture in drawn:
         pixels.add(picture)
-    found = pixels.stats(QUANTILES)
+    found = pixels.stats()
     assert found is not None
     values = drawn.reshape(-1, 3) / 255
     for key, wanted in {
@@ -72,10 +72,10 @@ def test_statistics_of_pictures_are_numpy_s(pictures: int) -> None:
 def test_grey_pictures_among_others_count_in_all_channels(order: list[int]) -> None:
     random = np.random.default_rng(7)
     kinds = [random.integers(0, 256, (20, 30, channels), dtype=np.uint8) for channels in (1, 3)]
-    pixels = CameraPixels()
+    pixels = CameraPixels(OWN, video=True)
     for at in order:
         pixels.add(kinds[at])
-    found = pixels.stats(())
+    found = pixels.stats()
     assert found is not None
     values = np.concatenate(
         [np.broadcast_to(kinds[at], (20, 30, 3)).reshape(-1, 3) for at in order]
@@ -87,7 +87,7 @@ def test_grey_pictures_among_others_count_in_all_channels(order: list[int]) -> N
 @pytest.mark.parametrize("first", [np.uint8, np.uint16])
 def test_pictures_of_8_bits_and_more_do_not_mix(first: type[np.unsignedinteger]) -> None:
     other = np.uint16 if first == np.uint8 else np.uint8
-    pixels = CameraPixels()
+    pixels = CameraPixels(OWN, video=True)
     pixels.add(np.zeros((4, 4, 1), first))
     with pytest.raises(VideoError, match="some of its pictures have 8 bits, and some more"):
         pixels.add(np.zeros((4, 4, 1), other))

@@ -13,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from roboreel.edit.encoding import Reencoding, encoder_settings
 from roboreel.errors import VideoError
 from roboreel.format.declared import codec_name
+from roboreel.format.encoding import Reencoding, encoder_settings
 from roboreel.plan.near_source import SourceRate, near_source
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.video.access import AccessPoints
-from roboreel.storage.video.decode import decode_frames, decode_image, rgb
+from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.encode import encode_frames
+from roboreel.storage.video.still_images import decode_image, rgb
 from tests.unit.clips import (
     FPS,
     Coder,

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from roboreel.storage.video import movie
 from roboreel.storage.video import mux as write
 from roboreel.storage.video.packets import Int64, SampleEntry
 from tests.unit.clips import HOLDERS, box_bounds
@@ -118,7 +119,7 @@ def test_display_waits_for_decoding() -> None:
     assert offsets is not None
     assert edits is not None
     entries = np.frombuffer(offsets, ">u4", offset=8).reshape(-1, 2)
-    _, step = write.time_scale(Fraction(30))
+    _, step = movie.time_scale(Fraction(30))
     shift = (np.repeat(entries[:, 1], entries[:, 0]) // step).tolist()
     assert shift == [1, 3, 0, 0, 1]  # display + 1 - decoded
     assert struct.unpack_from(">IQq", edits, 4) == (1, 5 * step, step)

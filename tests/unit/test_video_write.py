@@ -10,7 +10,8 @@ import pytest
 
 from roboreel.errors import StorageError
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.video.mux import time_scale, verify_packets, write_packets
+from roboreel.storage.video.movie import time_scale
+from roboreel.storage.video.mux import verify_packets, write_packets
 from tests.unit.clips import (
     FPS,
     Coder,

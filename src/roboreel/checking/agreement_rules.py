@@ -8,7 +8,6 @@ from typing import TypedDict
 
 import numpy as np
 
-from roboreel.checking.sample_std import is_sample_std
 from roboreel.checking.scan import TablesScan
 from roboreel.checking.stored_matrices import StoredFeature, StoredMatrices
 from roboreel.dataset.dataset import Dataset
@@ -33,6 +32,8 @@ _STILL = 4
 """Roundings of float32 by which values that are called the same may differ."""
 _STILL_RTOL, _STILL_ATOL = 2e-5, 2e-5
 """Of the size of the values: what rounding makes of the std, or the mean, where nothing changes."""
+_NEAR = 0.05
+"""Of the distance between a std divided by n and one by n − 1: as near to one of them, it is that one."""
 _GROSS_MEAN, _GROSS_STD = 0.5, 2.0
 """Off by so many stds, or by such a factor, numbers are normalised to something else."""
 
@@ -60,6 +61,24 @@ def is_still(low: Floats, high: Floats) -> Bools:
 def still_slack(size: Floats) -> Floats:
     """How far rounding puts the statistics of what does not change, by the size of its values."""
     return np.asarray(_STILL_RTOL * size + _STILL_ATOL)
+
+
+def is_sample_std(stored: Floats, true: Floats, count: Int64, alike: Bools) -> Bools:
+    """(rows,) True where stored stds are those that come of dividing by n − 1.
+
+    Args:
+        stored: (rows, components).
+        true: (rows, components) of the values, divided by n.
+        count: (rows,) values that each was computed from.
+        alike: (rows, components) True for components that need not tell: nothing changes in them, or both
+            kinds are the same within rounding.
+    """
+    many = count.astype(np.float64)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        sample = true * np.sqrt(many / (many - 1))
+        near = (np.abs(stored - sample) <= _NEAR * np.abs(sample - true)) & (sample > true)
+        near &= np.isfinite(sample)
+    return np.asarray((near | alike).all(axis=1) & near.any(axis=1))
 
 
 def _compare(

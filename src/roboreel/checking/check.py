@@ -105,8 +105,8 @@ def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
 
 def _refuse_changed(dataset: Dataset, known: Mapping[str, Stamped]) -> None:
     """Raise where a file is no longer what it was: what was found may hold for none of its states."""
-    told = "has changed while it was checked: check again"
-    refuse_changed_files(dataset.root, known, told=told)
+    reason = "has changed while it was checked: check again"
+    refuse_changed_files(dataset.root, known, reason=reason)
 
 
 def surveyed_anyway(dataset: Dataset, problems: Problems, *, workers: int = 1) -> Inventory | None:

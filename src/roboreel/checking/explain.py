@@ -7,10 +7,15 @@ from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
-from roboreel.checking.agreement_rules import FLOAT32, ROUNDINGS, is_still, still_slack
-from roboreel.checking.known_bugs import merged_std
+from roboreel.checking.agreement_rules import (
+    FLOAT32,
+    ROUNDINGS,
+    is_sample_std,
+    is_still,
+    still_slack,
+)
+from roboreel.checking.known_bugs import weights
 from roboreel.checking.recompute_tables import rank_name
-from roboreel.checking.sample_std import is_sample_std
 from roboreel.checking.stats_report import StatsDifference
 from roboreel.checking.stored_matrices import StoredFeature
 from roboreel.format.causes import (
@@ -30,7 +35,8 @@ from roboreel.format.causes import (
 )
 from roboreel.format.feature import EPISODE_INDEX, INDEX, TASK_INDEX, Feature
 from roboreel.format.version import FormatVersion
-from roboreel.stats.feature_stats import BASE, quantile_share
+from roboreel.stats.feature_stats import BASE, Array, quantile_share
+from roboreel.stats.merge import merged_rows, weighted_mean
 from roboreel.types import Bools, Floats
 
 SAME = 1e-9
@@ -274,8 +280,7 @@ def _weighted(of: Comparison, key: str) -> Bools:
     parts = of.parts
     if parts is None or key not in parts.values or not parts.count[parts.have].all():
         return np.zeros(1, dtype=np.bool_)
-    weight = parts.count[parts.have, None] / parts.count[parts.have].sum()
-    return _near(of, key, (parts.values[key][parts.have] * weight).sum(axis=0))
+    return _near(of, key, weighted_mean(parts.values[key][parts.have], weights(parts)))
 
 
 def _envelope(of: Comparison, key: str) -> Bools:
@@ -291,16 +296,11 @@ def _envelope(of: Comparison, key: str) -> Bools:
 def _carried(of: Comparison, key: str) -> Bools:
     """A mean and a deviation are those of the episodes' merged, bounds the outermost of theirs."""
     parts = of.parts
-    if parts is None or not {"min", "max", "mean", "std"} <= parts.values.keys():
+    base = ("min", "max", "mean", "std")
+    if parts is None or not parts.have.any() or any(name not in parts.values for name in base):
         return np.zeros(1, dtype=np.bool_)
-    values = {name: column[parts.have] for name, column in parts.values.items()}
-    weight = parts.count[parts.have, None] / max(int(parts.count[parts.have].sum()), 1)
-    std = merged_std(parts)
-    if std is None:
-        return np.zeros(1, dtype=np.bool_)
-    merged = {"min": values["min"].min(axis=0), "max": values["max"].max(axis=0)}
-    merged |= {"mean": (values["mean"] * weight).sum(axis=0), "std": std}
-    return _near(of, key, merged[key])
+    values = {name: parts.values[name][parts.have] for name in base}
+    return _near(of, key, merged_rows(values, weights(parts))[key])
 
 
 def _contained(of: Comparison, key: str) -> Bools:
@@ -310,6 +310,6 @@ def _contained(of: Comparison, key: str) -> Bools:
     return np.asarray((low & high).all(axis=1))
 
 
-def _near(of: Comparison, key: str, values: Floats) -> Bools:
+def _near(of: Comparison, key: str, values: Array) -> Bools:
     off = np.abs(of.stored.values[key] - values[None])
     return np.asarray((off <= _MERGED * of.size + _PADDING).all(axis=1))

@@ -17,10 +17,11 @@ from roboreel.format.images import encoded_image
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
 from roboreel.format.parse import Problems
-from roboreel.probes.ask_tables import rows_by_path
+from roboreel.probes.table_requests import rows_by_path
 from roboreel.stats.pixel_counts import histogram_stats
+from roboreel.stats.sampling import SamplingProfile
 from roboreel.storage.tables import TableFile
-from roboreel.storage.video.decode import decode_image
+from roboreel.storage.video.still_images import decode_image
 
 _DARK = 20.0
 """Level of 255 that nothing but noise in a black picture is above."""
@@ -141,7 +142,7 @@ def _compare(
     problems: Problems,
 ) -> None:
     """Camera statistics are of another sample, so only what no sample explains is told."""
-    seen = histogram_stats(histogram, pictures=number, peak=255, quantiles=())
+    seen = histogram_stats(histogram, SamplingProfile(quantiles=()), images=number)
     if not {"mean", "std"} <= stored.values.keys():
         return
     mean, std = stored.values["mean"][row], stored.values["std"][row]

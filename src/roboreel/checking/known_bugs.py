@@ -10,6 +10,7 @@ from roboreel.format.causes import WRAPPED
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
 from roboreel.stats.impossible_std import impossible_std, missing_std
+from roboreel.stats.merge import merged_rows
 from roboreel.types import Bools, Floats
 
 _SAME = 1e-6
@@ -59,10 +60,14 @@ def merged_std(episodes: StoredFeature) -> Floats | None:
     """(components,) the std of all episodes together by their own means and stds; None without these."""
     if not {"mean", "std"} <= episodes.values.keys() or not episodes.have.any():
         return None
-    mean, std = (episodes.values[key][episodes.have] for key in ("mean", "std"))
-    weight = episodes.count[episodes.have, None] / max(int(episodes.count[episodes.have].sum()), 1)
-    apart = mean - (mean * weight).sum(axis=0)
-    return np.asarray(np.sqrt(((std**2 + apart**2) * weight).sum(axis=0)))
+    values = {key: episodes.values[key][episodes.have] for key in ("mean", "std")}
+    return np.asarray(merged_rows(values, weights(episodes))["std"])
+
+
+def weights(episodes: StoredFeature) -> Floats:
+    """(episodes that have statistics, 1) the share of each in all values."""
+    count = episodes.count[episodes.have, None]
+    return np.asarray(count / max(int(count.sum()), 1))
 
 
 def overflowed(feature: StoredFeature, *, parts: bool = False) -> Bools:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.errors import StorageError
 from roboreel.format.values import column_values
 from roboreel.stats.feature_stats import quantile_name
-from roboreel.stats.many import episodes_moments
+from roboreel.stats.numeric import described
+from roboreel.stats.portion import Portion
 from roboreel.stats.quantiles import Quantiles
-from roboreel.stats.sorted_values import as_columns, ordered, portions, rows_at_once
+from roboreel.stats.sorted_values import Ordered
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
 from roboreel.storage.tables_forward import Forward
@@ -40,17 +40,6 @@ def cut_names(shares: Sequence[float]) -> list[str]:
     return [*names, *map(rank_name, names)]
 
 
-class RowRanges(NamedTuple):
-    """Where episodes lie in a file; ascending by `start`."""
-
-    path: str
-    episodes: Int64
-    """(k,) rows of `Model.episodes`."""
-    start: Int64
-    stop: Int64
-    """(k,) their rows in the file; none is empty."""
-
-
 @dataclass(frozen=True, slots=True)
 class WantedStats:
     """Which columns, in which form their statistics are stored, bytes that may be kept of each, quantiles."""
@@ -63,39 +52,39 @@ class WantedStats:
 
 @dataclass(slots=True)
 class Measured:
-    """What some stretches hold."""
+    """What some portions hold."""
 
     parts: list[tuple[str, Int64, Int64, Values]] = field(default_factory=list)
     """Column, episodes, their rows, and their statistics; an episode that lacks values is in none."""
     quantiles: dict[str, Quantiles] = field(default_factory=dict)
     """By column, of all of these episodes together."""
-    failed: list[tuple[RowRanges, str]] = field(default_factory=list)
+    failed: list[tuple[Portion, str]] = field(default_factory=list)
     """What could not be read to its end, and why."""
 
 
-def measured(root: Root, every: Sequence[RowRanges], wanted: WantedStats) -> Measured:
-    """Statistics of the columns in the episodes of some stretches, each episode's and of all."""
+def measured(root: Root, every: Sequence[Portion], wanted: WantedStats) -> Measured:
+    """Statistics of the columns in the episodes of some portions, each episode's and of all."""
     found = Measured()
     for name, shape in wanted.shapes.items():
         found.quantiles[name] = Quantiles(prod(shape), budget_bytes=wanted.budgets[name])
-    for row_ranges in every:
+    for portion in every:
         try:
-            for table, episodes, lengths in _tables(root, row_ranges, [*wanted.shapes]):
+            for table, episodes, lengths in _tables(root, portion, [*wanted.shapes]):
                 for name in table.column_names:
                     _add(found, name, table[name], episodes, lengths, wanted.shares)
         except StorageError as error:
-            found.failed.append((row_ranges, str(error)))
+            found.failed.append((portion, str(error)))
     for quantiles in found.quantiles.values():
         quantiles.count()
     return found
 
 
 def _tables(
-    root: Root, row_ranges: RowRanges, names: Sequence[str]
+    root: Root, portion: Portion, names: Sequence[str]
 ) -> Iterator[tuple[pa.Table, Int64, Int64]]:
     """The rows of episodes that follow one another, the episodes, and how many rows each has."""
-    start, stop = row_ranges.start, row_ranges.stop
-    with TableFile(root, row_ranges.path) as file:
+    start, stop = portion.start, portion.stop
+    with TableFile(root, portion.path) as file:
         own = [name for name in names if name in file.footer.schema.names]
         most = min(_READ_ROWS, _READ_BYTES // file.row_bytes(own))
         first, forward = 0, Forward(file, own)
@@ -104,8 +93,8 @@ def _tables(
             fits = np.append(stop[first + 1 :] - start[first] <= most, False)
             last = first + 1 + int((follows & fits).argmin())
             table = forward.rows(int(start[first]), int(stop[last - 1]))
-            part = slice(first, last)
-            yield table, row_ranges.episodes[part], (stop - start)[part]
+            part = portion.take(slice(first, last))
+            yield table, part.episodes, part.lengths
             first = last
 
 
@@ -130,23 +119,11 @@ def _add(
         return
     wide = values.reshape(-1, quantiles.width)
     each_row = len(wide) // len(values)
-    described = _described(wide, lengths * each_row, quantiles, shares)
-    found.parts.append((name, episodes, lengths, described))
+    stats = described(wide, lengths * each_row, shares, quantiles, _with_ranks)
+    found.parts.append((name, episodes, lengths, stats))
 
 
-def _described(
-    values: npt.NDArray[np.generic], lengths: Int64, quantiles: Quantiles, shares: Sequence[float]
-) -> dict[str, Floats]:
-    """(episodes, width) of each statistic, of (n, width) numbers, which the quantiles take in."""
-    parts = []
-    for episodes, rows in portions(lengths, rows=rows_at_once(values)):
-        columns, own = as_columns(values[rows]), lengths[episodes]
-        starts = np.cumsum(own) - own
-        found = episodes_moments(columns, starts, own)
-        if shares:
-            order = ordered(columns, starts, own)
-            quantiles.add_columns(order.columns)
-            cuts = np.concatenate([order.interpolated(shares), order.ranked(shares)])
-            found |= dict(zip(cut_names(shares), cuts, strict=True))
-        parts.append(found)
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+def _with_ranks(order: Ordered, shares: Sequence[float]) -> dict[str, Floats]:
+    """The quantiles, and the numbers at their ranks."""
+    cuts = np.concatenate([order.interpolated(shares), order.ranked(shares)])
+    return dict(zip(cut_names(shares), cuts, strict=True))

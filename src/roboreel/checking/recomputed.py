@@ -11,22 +11,21 @@ import numpy as np
 
 from roboreel.checking.recompute_tables import (
     Measured,
-    RowRanges,
     WantedStats,
     cut_names,
     measured,
 )
-from roboreel.checking.scan import located
+from roboreel.checking.scan import located_portions
 from roboreel.checking.stored_matrices import StoredFeature, StoredMatrices
 from roboreel.dataset.dataset import Dataset
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Inventory
-from roboreel.format.model import DATA_PATH, EPISODE
+from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
 from roboreel.parallel import Workers
-from roboreel.probes.ask_tables import rows_by_path
 from roboreel.stats.feature_stats import quantile_share
 from roboreel.stats.moments import Moments
+from roboreel.stats.portion import Portion
 from roboreel.stats.quantiles import Quantiles, shared_budget
 from roboreel.stats.sorted_values import portions
 from roboreel.storage.local import LocalRoot
@@ -78,8 +77,8 @@ def fresh_numbers(
         for name in features
         if name in stored.episodes or name in stored.whole
     }
-    every = _row_ranges(dataset, inventory)
-    rows = sum(int((one.stop - one.start).sum()) for one in every)
+    every = [one.take(one.lengths > 0) for one in located_portions(dataset, inventory)]
+    rows = sum(int(one.lengths.sum()) for one in every)
     wanted = WantedStats(shapes, _budgets(shapes, features, rows), _shares(stored))
     columns = {
         name: _Column(len(dataset.episodes), shape, wanted.budgets[name], wanted.shares)
@@ -93,10 +92,10 @@ def fresh_numbers(
             columns[name].put(episodes, lengths, values)
         for name, quantiles in found.quantiles.items():
             columns[name].quantiles.merge(quantiles)
-        for row_ranges, why in found.failed:
-            for row in row_ranges.episodes.tolist():
-                problem = fresh.problems
-                problem.error("table.readable", why, path=row_ranges.path, episode=numbers[row])
+        for portion, why in found.failed:
+            for row in portion.episodes.tolist():
+                place = {"path": portion.path, "episode": numbers[row]}
+                fresh.problems.error("table.readable", why, **place)
     for name, column in columns.items():
         if column.found.have.any():
             fresh.episodes[name] = column.found
@@ -114,20 +113,6 @@ def _shares(stored: StoredMatrices) -> tuple[float, ...]:
     return tuple(sorted(share for share in found if share is not None))
 
 
-def _row_ranges(dataset: Dataset, inventory: Inventory) -> list[RowRanges]:
-    """Where the episodes lie whose rows are known, a file each."""
-    found = []
-    for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
-        sound = [row for row in members if located(inventory, row) and inventory.rows[row]]
-        if path is None or path not in inventory.schemas or not sound:
-            continue
-        episodes = np.array(sound, dtype=np.int64)
-        episodes = episodes[np.argsort(inventory.row_start[episodes], kind="stable")]
-        start = inventory.row_start[episodes]
-        found.append(RowRanges(path, episodes, start, start + inventory.rows[episodes]))
-    return found
-
-
 def _budgets(
     shapes: Mapping[str, tuple[int, ...]], features: Mapping[str, Feature], rows: int
 ) -> dict[str, int]:
@@ -140,14 +125,14 @@ def _budgets(
     }
 
 
-def _portions(every: Sequence[RowRanges]) -> list[list[RowRanges]]:
-    """Stretches in portions for a process: a large file's in several, those of many small files in one."""
-    found: list[list[RowRanges]] = []
+def _portions(every: Sequence[Portion]) -> list[list[Portion]]:
+    """Rows for a process each: a large file's in several portions, those of many small files together."""
+    found: list[list[Portion]] = []
     room = 0
     for one in every:
-        for episodes, _ in portions(one.stop - one.start, rows=_PORTION_ROWS):
-            part = RowRanges(one.path, *(values[episodes] for values in one[1:]))
-            rows = int((part.stop - part.start).sum())
+        for episodes, _ in portions(one.lengths, rows=_PORTION_ROWS):
+            part = one.take(episodes)
+            rows = int(part.lengths.sum())
             if rows > room:
                 found.append([])
                 room = _PORTION_ROWS
@@ -157,7 +142,7 @@ def _portions(every: Sequence[RowRanges]) -> list[list[RowRanges]]:
 
 
 def _measured(
-    root: Root, parts: Sequence[Sequence[RowRanges]], wanted: WantedStats, workers: int
+    root: Root, parts: Sequence[Sequence[Portion]], wanted: WantedStats, workers: int
 ) -> Iterator[Measured]:
     """What each portion holds, as it comes."""
     if workers < 2 or len(parts) < 2 or not isinstance(root, LocalRoot):
@@ -168,7 +153,7 @@ def _measured(
         yield from processes.run(partial(_measured_in, root, wanted), parts)
 
 
-def _measured_in(root: Root, wanted: WantedStats, part: Sequence[RowRanges]) -> Measured:
+def _measured_in(root: Root, wanted: WantedStats, part: Sequence[Portion]) -> Measured:
     return measured(root, part, wanted)
 
 

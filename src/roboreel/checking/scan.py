@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,8 +17,9 @@ from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, EPISODE
 from roboreel.format.parse import Problems
 from roboreel.format.values import column_values, lacks_values
-from roboreel.probes.ask_tables import rows_by_path
+from roboreel.probes.table_requests import rows_by_path
 from roboreel.stats.moments import Moments
+from roboreel.stats.portion import Portion
 from roboreel.storage.tables import TableFile
 from roboreel.types import Bools, Floats, Int64
 
@@ -49,39 +50,40 @@ def scan_tables(dataset: Dataset, inventory: Inventory) -> TablesScan:
         index_counts=np.ones(episodes, dtype=np.bool_),
     )
     numbers = dataset.episodes[EPISODE].to_pylist()
-    for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
-        sound = [row for row in members if located(inventory, row)]
-        if path is None or path not in inventory.schemas or not sound:
-            continue
+    for portion in located_portions(dataset, inventory):
         try:
-            _scan_file(dataset, inventory, path, sound, scan)
+            _scan_file(dataset, inventory, portion, scan)
         except StorageError as error:
-            for row in sound:
+            for row in sorted(portion.episodes.tolist()):
+                place = {"path": portion.path, "episode": numbers[row]}
                 scan.scanned[row] = False
-                scan.problems.error("table.readable", str(error), path=path, episode=numbers[row])
+                scan.problems.error("table.readable", str(error), **place)
     return scan
 
 
-def located(inventory: Inventory, row: int) -> bool:
-    """True where an episode's rows are known, whatever is wrong with its videos."""
-    return not any(found.rule.startswith("table.") for found in inventory.broken.get(row, ()))
+def located_portions(dataset: Dataset, inventory: Inventory) -> Iterator[Portion]:
+    """The episodes of each file whose rows are known, whatever is wrong with their videos."""
+    for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
+        found = [inventory.broken.get(row, ()) for row in members]
+        broken = [any(problem.rule.startswith("table.") for problem in own) for own in found]
+        rows = np.array(members, dtype=np.int64)[~np.array(broken, dtype=np.bool_)]
+        if path is not None and path in inventory.schemas and len(rows):
+            rows = rows[np.argsort(inventory.row_start[rows], kind="stable")]
+            start = inventory.row_start[rows]
+            yield Portion(path, rows, start, start + inventory.rows[rows])
 
 
-def _scan_file(
-    dataset: Dataset, inventory: Inventory, path: str, members: Sequence[int], scan: TablesScan
-) -> None:
-    features = _numeric(dataset, inventory.schemas[path])
-    order = np.array(sorted(members, key=lambda row: int(inventory.row_start[row])))
-    start, stop = inventory.row_start[order], (inventory.row_start + inventory.rows)[order]
-    scan.scanned[order] = True
+def _scan_file(dataset: Dataset, inventory: Inventory, portion: Portion, scan: TablesScan) -> None:
+    features = _numeric(dataset, inventory.schemas[portion.path])
+    scan.scanned[portion.episodes] = True
     begin = 0
-    with TableFile(dataset.root, path) as file:
-        for chunk in file.batches([feature.name for feature in features], rows=_CHUNK_ROWS):
-            part = _part(order, start, stop, begin, begin + len(chunk))
+    with TableFile(dataset.root, portion.path) as file:
+        for batch in file.batches([feature.name for feature in features], rows=_CHUNK_ROWS):
+            part = portion.within(begin, begin + len(batch))
             if len(part.episodes):
                 for feature in features:
-                    _add(feature, chunk[feature.name], part, dataset, path, scan)
-            begin += len(chunk)
+                    _add(feature, batch[feature.name], part, dataset, scan)
+            begin += len(batch)
 
 
 def _numeric(dataset: Dataset, schema: pa.Schema) -> list[Feature]:
@@ -97,39 +99,11 @@ def _numeric(dataset: Dataset, schema: pa.Schema) -> list[Feature]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Which rows of a chunk belong to which episode."""
-
-    episodes: Int64
-    """(k,) rows of `Model.episodes`."""
-    start: Int64
-    stop: Int64
-    """(k,) their rows in the chunk."""
-
-    def joined(self, values: Floats) -> tuple[Int64, Floats]:
-        """Where each episode begins in the values of just these rows, and those."""
-        kept = np.concatenate([values[a:b] for a, b in self.spans()])
-        lengths = self.stop - self.start
-        return np.cumsum(lengths) - lengths, kept
-
-    def spans(self) -> Iterator[tuple[int, int]]:
-        return zip(self.start.tolist(), self.stop.tolist(), strict=True)
-
-
-def _part(order: Int64, start: Int64, stop: Int64, begin: int, end: int) -> _Part:
-    here = (start < end) & (stop > begin)
-    return _Part(
-        order[here], np.maximum(start[here], begin) - begin, np.minimum(stop[here], end) - begin
-    )
-
-
 def _add(
     feature: Feature,
     column: pa.ChunkedArray,
-    part: _Part,
+    part: Portion,
     dataset: Dataset,
-    path: str,
     scan: TablesScan,
 ) -> None:
     width = math.prod(feature.shape)
@@ -138,7 +112,9 @@ def _add(
     moments = scan.moments[feature.name]
     values = column_values(column)
     if values is not None and _of_shape(values.shape[1:], feature.shape):
-        starts, kept = part.joined(_wide(values, width))
+        wide = _wide(values, width)
+        kept = np.concatenate([wide[start:stop] for start, stop in part.spans()])
+        starts = np.cumsum(part.lengths) - part.lengths
         moments.add(part.episodes, starts, kept)
         if feature.name == INDEX:
             _count(kept[:, 0], starts, part, scan)
@@ -153,7 +129,7 @@ def _add(
             moments.whole[episode] = False
             moments.finite[episode] &= not lacks_values(span)
             if not lacks_values(span):
-                _note_shape(feature, span, values is None, path, episode, dataset, scan)
+                _note_shape(feature, span, values is None, part.path, episode, dataset, scan)
 
 
 def _wide(values: npt.NDArray[np.generic], width: int) -> Floats:
@@ -188,7 +164,7 @@ def _note_shape(
     )
 
 
-def _count(values: Floats, starts: Int64, part: _Part, scan: TablesScan) -> None:
+def _count(values: Floats, starts: Int64, part: Portion, scan: TablesScan) -> None:
     """Where `index` begins, and whether it counts on, also over the end of a chunk."""
     stops = np.append(starts[1:], len(values))
     for episode, start, stop in zip(

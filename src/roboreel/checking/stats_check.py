@@ -23,8 +23,8 @@ from roboreel.format.feature import Feature
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.format.parse import Problems
 from roboreel.format.version import FormatVersion
-from roboreel.stats.pixel_counts import sample_size
 from roboreel.stats.quantiles import SKETCH_ERROR
+from roboreel.stats.sampling import sample_size
 from roboreel.storage.stamped import Stamped, refuse_changed_files
 from roboreel.types import Bools, Floats, Int64
 
@@ -75,7 +75,7 @@ def compare_statistics(
     seen: dict[str, Stamped] = {**dataset.documents}
     seen |= inventory.files if inventory is not None else {}
     told = "has changed while the statistics were compared: compare again"
-    refuse_changed_files(dataset.root, seen, told=told)
+    refuse_changed_files(dataset.root, seen, reason=told)
     return StatsReport(
         path=dataset.url,
         version=dataset.version,

@@ -15,7 +15,7 @@ from roboreel.format.feature import Feature
 from roboreel.format.inventory import CameraFacts, Inventory
 from roboreel.format.model import EPISODE, video_path
 from roboreel.format.parse import Problems
-from roboreel.probes.ask_tables import rows_by_path
+from roboreel.probes.table_requests import rows_by_path
 from roboreel.storage.video.index import read_packet_table
 
 _FPS_TOLERANCE = 1e-3

@@ -14,9 +14,9 @@ from roboreel.errors import StorageError
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
-from roboreel.storage.video.decode import decode_frames, rgb
+from roboreel.storage.video.decode import decode_frames, played_frames
 from roboreel.storage.video.pixels import frame_pixels
-from roboreel.storage.video.play import played_frames
+from roboreel.storage.video.still_images import rgb
 
 
 class VideoSamples:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from roboreel.cli.edit.choosing import pair_words
 from roboreel.cli.output import tell
-from roboreel.cli.writing import TimestampChoice, Writing, carry_out, writes
+from roboreel.cli.writing import Writing, carry_out, writes
 from roboreel.dataset.dataset import Dataset
+from roboreel.edit.write_options import Timestamps
 from roboreel.format.model import EPISODE
 from roboreel.format.version import FormatVersion
-from roboreel.ops.write import Plan, Report, plan_convert
+from roboreel.ops.write import plan_write
+from roboreel.plan.plan import Plan
+from roboreel.runner.run_report import Report
 
 
 @writes
@@ -22,11 +26,11 @@ def convert(
     source: Annotated[str, typer.Argument(metavar="SRC", help="Folder of the dataset.")],
     to: Annotated[FormatVersion, typer.Option("--to", help="Format version to write.")],
     timestamps: Annotated[
-        TimestampChoice,
+        Timestamps,
         typer.Option(
             help="Write irregular timestamps as k/fps (the originals stay beside), or keep."
         ),
-    ] = TimestampChoice.regular,
+    ] = "regular",
     keep_old_stats: Annotated[
         bool,
         typer.Option(
@@ -40,29 +44,18 @@ def convert(
     SRC is only read. DST appears whole, by one rename, or not at all.
     """
 
+    what = replace(
+        options.write_options(regroup=True),
+        to=to,
+        timestamps=timestamps,
+        keep_old_stats=keep_old_stats,
+    )
     opened: list[Dataset] = []
 
     def plan_of() -> Plan:
         opened.append(options.opened(source))
-        return plan_convert(
-            opened[0],
-            to=to,
-            out=options.out,
-            in_place=options.in_place,
-            on_broken=options.on_broken.value,
-            timestamps=timestamps.value,
-            allow_reencode=options.allow_reencode,
-            reencoding=options.encoder,
-            drop_audio=options.drop_audio,
-            drop_unreadable=options.drop_unreadable,
-            allow_missing=options.allow_missing or (),
-            video_backend=options.video_backend,
-            keep_old_stats=keep_old_stats,
-            with_global_stats=options.with_global_stats,
-            data_file_mb=options.data_file_mb,
-            video_file_mb=options.video_file_mb,
-            workers=options.workers,
-        )
+        view = opened[0].written_as(what)
+        return plan_write(view, out=options.out, in_place=options.in_place, workers=options.workers)
 
     report = carry_out(source, options, plan_of)
     if report is not None and report.skipped and opened and not options.quiet:

@@ -15,7 +15,9 @@ from roboreel.dataset.open import open_dataset
 from roboreel.diffing import diff
 from roboreel.errors import RunError
 from roboreel.format.version import FormatVersion
-from roboreel.ops.write import Report, convert, refuse_output
+from roboreel.ops.output import refuse_output
+from roboreel.ops.write import convert
+from roboreel.runner.run_report import Report
 
 _EPISODES = (90, 60, 1, 75, 40)
 
@@ -28,12 +30,12 @@ def demo(
         _run(Path(os.path.expanduser(folder)))
 
 
-def _run(place: Path) -> None:
+def _run(folder: Path) -> None:
     from roboreel.testing import make_dataset
 
-    refuse_output(str(place))
+    refuse_output(str(folder))
     old, new = FormatVersion.V20, FormatVersion.V30
-    source, there, back = (place / name for name in (f"{old}", f"{new}", f"{old}-again"))
+    source, there, back = (folder / name for name in (f"{old}", f"{new}", f"{old}-again"))
     try:
         make_dataset(source, version=old.value, episodes=_EPISODES)
     except OSError as error:
@@ -50,7 +52,7 @@ def _run(place: Path) -> None:
     say()
     say("next: see what a dataset of yours holds, and what converting it would do")
     say("  roboreel info PATH")
-    paths = [shlex.quote(str(path)) for path in (there, place / FormatVersion.V21.value)]
+    paths = [shlex.quote(str(path)) for path in (there, folder / FormatVersion.V21.value)]
     say(f"  roboreel convert {paths[0]} --to v2.1 -o {paths[1]} --dry-run")
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
-from roboreel.ops.write import OpResult, Plan
 from roboreel.plan.plan import (
     ROWS,
     CopyFile,
@@ -16,10 +15,12 @@ from roboreel.plan.plan import (
     CopyVideos,
     EncodeVideo,
     MeasureCamera,
+    Plan,
     RemuxVideo,
     WriteTables,
 )
-from roboreel.stats.pixel_counts import sample_size
+from roboreel.runner.work import OpResult
+from roboreel.stats.sampling import sample_size
 
 _COPYING = (WriteTables, CopyTables, RemuxVideo, CopyVideos)
 _FRAME_BYTES: dict[type[object], float] = {MeasureCamera: 1e6, EncodeVideo: 5e6}
@@ -94,7 +95,7 @@ def op_efforts(plan: Plan) -> list[float]:
     efforts = []
     for op in plan.ops:
         shown = 0
-        if isinstance(op, MeasureCamera) and not op.every_frame:
+        if isinstance(op, MeasureCamera) and not op.profile.every_frame(video=op.video):
             shown = sum(map(sample_size, rows[op.episodes.start : op.episodes.stop].tolist()))
         elif not isinstance(op, CopyFile):
             shown = before[op.episodes.stop] - before[op.episodes.start]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table, tell
 from roboreel.errors import Problem
-from roboreel.ops.write import Plan, Report
-from roboreel.plan.plan import MeasureCamera, TrimmedEpisode
+from roboreel.plan.plan import MeasureCamera, Plan, TrimmedEpisode
+from roboreel.runner.run_report import Report
 from roboreel.types import Json
 
 _SHOWN_NOTES = 30

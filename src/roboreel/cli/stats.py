@@ -15,10 +15,10 @@ from roboreel.cli.writing import Writing, only_prints, write_edited, writes
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
 from roboreel.edit.relative_actions import CHUNK, KEPT, RelativeActions
-from roboreel.edit.stats_profile import StatsProfile
 from roboreel.errors import UsageError
 from roboreel.ops.check_stats import check_stats
 from roboreel.stats.feature_stats import Array, FeatureStats, Stats, quantile_share, stats_to_json
+from roboreel.stats.sampling import StatsProfile
 
 _COLUMNS = ("min", "max", "mean", "std")
 _COMPONENTS = 8
@@ -216,9 +216,9 @@ def show_stats_report(report: StatsReport, *, quiet: bool) -> None:
 
 
 def _said(one: StatsDifference) -> str:
-    place = "whole dataset" if one.episodes is None else _episodes(one.episodes)
+    where = "whole dataset" if one.episodes is None else _episodes(one.episodes)
     gap = "" if one.gap is None else f" by up to {one.gap:.3g}"
-    return f"{', '.join(one.statistics)}{gap}, {place}"
+    return f"{', '.join(one.statistics)}{gap}, {where}"
 
 
 def _episodes(numbers: Sequence[int]) -> str:

@@ -29,7 +29,7 @@ def leave_on_sigterm() -> None:
 class Output:
     """What a command makes, if anything."""
 
-    place: str | None
+    path: str | None
     written: bool = False
     """To be set when it is there."""
 
@@ -50,7 +50,7 @@ def stoppable(out: str | None = None) -> Iterator[Output]:
 
 
 def _tell_end(how: str, output: Output) -> None:
-    out = output.place
+    out = output.path
     if out is None or output.written:
         tell(how if out is None else f"{how}: the output had been written")
         return

@@ -6,9 +6,8 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
-from enum import Enum
-from typing import Annotated, Any, Concatenate, ParamSpec, get_type_hints
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 
 import typer
 
@@ -18,36 +17,19 @@ from roboreel.cli.reports import show_plan, tell_report
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
-from roboreel.edit.encoding import Reencoding
-from roboreel.edit.targets import VideoBackend
 from roboreel.edit.view import View
+from roboreel.edit.write_options import OnBroken, Timestamps, VideoBackend, WriteOptions
 from roboreel.errors import UsageError
+from roboreel.format.encoding import Reencoding
 from roboreel.format.version import FormatVersion
 from roboreel.ops.output import finished_report
-from roboreel.ops.write import (
-    ExecutorName,
-    Leftovers,
-    Plan,
-    Report,
-    plan_write,
-    run,
-)
+from roboreel.ops.write import plan_write, run
+from roboreel.plan.plan import Plan
+from roboreel.runner.run_options import ExecutorName, Leftovers, RunOptions
+from roboreel.runner.run_report import Report
 
 _Own = ParamSpec("_Own")
-
-
-class BrokenChoice(str, Enum):
-    """What to do with episodes that cannot be written."""
-
-    fail = "fail"
-    skip = "skip"
-
-
-class TimestampChoice(str, Enum):
-    """What to do with irregular timestamps."""
-
-    regular = "regular"
-    keep = "keep"
+_Options = TypeVar("_Options", WriteOptions, RunOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +77,10 @@ class Writing:
     ] = 1.0
     dry_run: Annotated[bool, typer.Option(help="Print the plan and stop.")] = False
     on_broken: Annotated[
-        BrokenChoice, typer.Option(help="Refuse, or leave out, episodes that cannot be written.")
-    ] = BrokenChoice.fail
+        OnBroken, typer.Option(help="Refuse, or leave out, episodes that cannot be written.")
+    ] = "fail"
     timestamps: Annotated[
-        TimestampChoice | None,
+        Timestamps | None,
         typer.Option(
             help="Write irregular timestamps as k/fps (the originals stay beside), or keep. Default: keep"
             " where the version stays."
@@ -196,7 +178,7 @@ class Writing:
         return "resume" if self.resume else "clean" if self.clean else "refuse"
 
     @property
-    def encoder(self) -> Reencoding:
+    def reencoding(self) -> Reencoding:
         """The settings of an encoder that were given."""
         preset = self.preset
         number = preset is not None and re.fullmatch(r"-?\d{1,3}", preset)
@@ -214,29 +196,31 @@ class Writing:
         """True where an option was given that only makes sense where something is written."""
         wanted = (self.out, self.to, self.data_file_mb, self.video_file_mb)
         flags = (self.in_place, self.dry_run, self.resume, self.clean, self.discard_original)
-        return any(flags) or any(value is not None for value in wanted) or bool(self.encoder.given)
+        return (
+            any(flags) or any(value is not None for value in wanted) or bool(self.reencoding.given)
+        )
 
     def opened(self, source: str) -> Dataset:
         """The dataset in a folder."""
         return open_dataset(source, follow_links=self.follow_links)
 
-    def target(self, view: View, *, regroup: bool | None = None) -> View:
-        """The view, to be written as asked: see `Verbs.with_target`."""
-        return view.with_target(
-            self.to,
-            data_file_mb=self.data_file_mb,
-            video_file_mb=self.video_file_mb,
-            timestamps=None if self.timestamps is None else self.timestamps.value,
-            on_broken=self.on_broken.value,
-            allow_reencode=self.allow_reencode,
-            reencoding=self.encoder,
-            drop_audio=self.drop_audio,
-            drop_unreadable=self.drop_unreadable,
-            allow_missing=self.allow_missing or (),
-            video_backend=self.video_backend,
-            with_global_stats=self.with_global_stats,
-            regroup=regroup,
-        )
+    def write_options(self, *, regroup: bool | None = None) -> WriteOptions:
+        """What to write.
+
+        Args:
+            regroup: whether to pack files again; None leaves that to the other options.
+        """
+        return replace(self._taken(WriteOptions), regroup=regroup)
+
+    @property
+    def run_options(self) -> RunOptions:
+        """How to run what is planned."""
+        return self._taken(RunOptions)
+
+    def _taken(self, options: type[_Options]) -> _Options:
+        """The fields of a class that a command has as options of the same names."""
+        given = {one.name: getattr(self, one.name, None) for one in fields(options)}
+        return options(**{name: value for name, value in given.items() if value is not None})
 
 
 def writes(
@@ -281,7 +265,7 @@ def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Rep
         options: those given.
         plan_of: makes the plan.
     """
-    leftovers = options.leftovers
+    run_options = options.run_options
     with stoppable(source if options.in_place else options.out) as output:
         if options.resume and (report := finished_report(source, options.out)) is not None:
             tell_report(report, as_json=options.as_json, quiet=options.quiet)
@@ -294,24 +278,20 @@ def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Rep
             return None
         if plan.refused:
             tell(f"{plan.refused}: the others are measured, then the run ends without a result")
-        report = run_shown(plan, options, leftovers)
+        report = run_shown(plan, options, run_options)
         output.written = True
         tell_report(report, as_json=options.as_json, quiet=options.quiet)
         return report
 
 
-def run_shown(plan: Plan, options: Writing, leftovers: Leftovers) -> Report:
+def run_shown(plan: Plan, options: Writing, run_options: RunOptions) -> Report:
     """Run a plan with a progress bar, where there is a terminal for one."""
     with progress_bar(plan, quiet=options.quiet or options.as_json) as bar:
         return run(
             plan,
-            workers=options.workers,
-            executor=options.executor,
+            run_options,
             progress=None if bar is None else bar.finished,
             resumed=None if bar is None else bar.resumed,
-            timeout_factor=options.timeout_factor,
-            leftovers=leftovers,
-            discard_original=options.discard_original,
         )
 
 
@@ -321,14 +301,14 @@ def write_edited(
     """Write the view that an edit makes of a dataset.
 
     Args:
-        source: where the dataset lies.
+        source: the dataset's path.
         options: those given.
         edited: makes the view.
-        regroup: whether to pack its files anew; None leaves that to the options.
+        regroup: whether to pack its files again; None leaves that to the options.
     """
 
     def plan_of() -> Plan:
-        view = options.target(edited(options.opened(source)), regroup=regroup)
+        view = edited(options.opened(source)).written_as(options.write_options(regroup=regroup))
         return plan_write(view, out=options.out, in_place=options.in_place, workers=options.workers)
 
     carry_out(source, options, plan_of)

@@ -1,1 +1,1 @@
-"""One dataset on a store: open it, survey its files, compare it with another."""
+"""One dataset: open it, and read its rows and stored statistics."""

@@ -13,47 +13,47 @@ import pyarrow.compute as pc
 from roboreel.dataset.row_tasks import tasks_of_rows
 from roboreel.dataset.rows import read_rows
 from roboreel.dataset.stored_stats import StoredStats, open_stored_stats
-from roboreel.edit.verbs import Verbs
-from roboreel.edit.view import View, whole_view
+from roboreel.edit.view import Verbs, View, whole_view
 from roboreel.errors import Problem
 from roboreel.format import v30
 from roboreel.format.feature import Feature
 from roboreel.format.model import LENGTH, Model
 from roboreel.format.parse import parse_json
 from roboreel.format.version import FormatVersion
-from roboreel.stats.feature_stats import Stats, merge_stats, parse_stats
+from roboreel.stats.feature_stats import Stats, parse_stats
+from roboreel.stats.merge import StatsMerger
 from roboreel.storage.root import FileStat, Root
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset(Verbs):
-    """A dataset's documents, read; its rows and frames lie where `episodes` says. Immutable."""
+    """An opened dataset: its documents are read, `episodes` says where rows and frames are. Immutable."""
 
     root: Root = field(repr=False)
     model: Model = field(repr=False)
     files: tuple[str, ...] = field(repr=False)
     """Names of all files below the root."""
     documents: Mapping[str, FileStat] = field(default_factory=dict, repr=False)
-    """Size and stamp of each document, seen before it was read."""
+    """Size and stamp of each document, taken before it was read."""
 
     @property
     def url(self) -> str:
-        """Where the dataset lies."""
+        """Path or URL of the dataset."""
         return self.root.url
 
     @property
     def name(self) -> str:
-        """The name of its folder, which tells nothing of what is above it."""
+        """Name of the dataset's folder, without the path to it."""
         path = self.url if "://" in self.url else os.path.abspath(self.url)
         return os.path.basename(path.replace("\\", "/").rstrip("/")) or "dataset"
 
     @property
     def follow_links(self) -> bool:
-        """True where links may lead out of it."""
+        """True if links that lead out of the dataset are followed."""
         return self.root.follow_links
 
     def as_view(self) -> View:
-        """The view of all of it: what the verbs of editing begin with."""
+        """A view of the complete dataset, to edit it."""
         return whole_view(self)
 
     @property
@@ -68,7 +68,7 @@ class Dataset(Verbs):
 
     @property
     def robot_type(self) -> str | None:
-        """The robot, as its owner named it."""
+        """`robot_type` in `info.json`."""
         return self.model.info.robot_type
 
     @property
@@ -83,7 +83,7 @@ class Dataset(Verbs):
 
     @property
     def missing_cameras(self) -> frozenset[str]:
-        """Names of the cameras of which no video is there."""
+        """Names of the cameras without any video file."""
         return self.model.missing_cameras
 
     @property
@@ -98,7 +98,7 @@ class Dataset(Verbs):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What is odd in the documents, and how it was taken."""
+        """Problems of the documents, and how roboreel handles them."""
         return self.model.problems
 
     @property
@@ -108,25 +108,28 @@ class Dataset(Verbs):
 
     @property
     def total_frames(self) -> int:
-        """Number of frames of all episodes, by the documents."""
+        """Number of frames of all episodes, from the documents."""
         return int(pc.sum(self.model.episodes[LENGTH]).as_py() or 0)
 
     @property
     def has_global_stats(self) -> bool:
-        """True where statistics of the whole dataset are stored and count: in v2.1 readers merge them."""
+        """True if stored statistics of the whole dataset are used; v2.1 readers merge the episodes'."""
         return self.version.has_global_stats and v30.GLOBAL_STATS in self.files
 
     def stats(self) -> Stats:
-        """Statistics of the whole dataset: the stored ones, else merged from the episodes'."""
+        """Statistics of the whole dataset: stored, or else merged from the episodes' statistics."""
         stored = self.whole_stats() if self.version.has_global_stats else None
         if stored is not None:
             return stored
-        return merge_stats(stats for _, stats in self.episode_stats())
+        merger = StatsMerger()
+        for _, block in self.stored_stats().in_blocks():
+            merger.add_in_order(block)
+        return merger.result()
 
     def whole_stats(self) -> Stats | None:
-        """Statistics of the whole dataset as `meta/stats.json` has them; None where there is no such file.
+        """The content of `meta/stats.json`; None if the file does not exist.
 
-        v2.1 has no place for them, but some trainers want the file, and some datasets have it.
+        v2.1 does not define the file, but some trainers need it and some datasets have it.
         """
         name = v30.GLOBAL_STATS
         if name not in self.files:
@@ -135,11 +138,11 @@ class Dataset(Verbs):
         return parse_stats(document) if isinstance(document, Mapping) else {}
 
     def episode_stats(self) -> Iterator[tuple[int, Stats]]:
-        """(episode index, statistics) as stored; nothing for v2.0, which has none per episode."""
+        """(episode index, stored statistics); nothing for v2.0, which has none per episode."""
         return self.stored_stats().entries()
 
     def stored_stats(self) -> StoredStats:
-        """The statistics of episodes, read where they lie when asked for."""
+        """The stored statistics of episodes, read on demand."""
         return open_stored_stats(self.root, self.version, self.files)
 
     def rows(
@@ -147,15 +150,15 @@ class Dataset(Verbs):
         row_ranges: Iterable[tuple[int, int, int]],
         columns: Sequence[str] | None = None,
     ) -> Iterator[pa.Table]:
-        """The rows of stretches of episodes, read as they come: see `read_rows`."""
+        """Read the rows of episode slices, one table per slice; see `read_rows`."""
         return read_rows(self.root, self.model.episodes, row_ranges, columns)
 
     def tasks_of_rows(self) -> list[list[str]]:
-        """(episodes,) texts of the tasks that the rows of each have: reads them, see `row_tasks.py`."""
+        """(episodes,) task texts of each episode's rows; reads the tables, see `row_tasks.py`."""
         return tasks_of_rows(self.root, self.model, self.files)
 
     def size_bytes(self) -> int:
-        """Bytes of all files."""
+        """Total size of all files, in bytes."""
         return sum(self.root.stat(name).size_bytes for name in self.files)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Open a dataset: read its documents, nothing else."""
+"""Open a dataset: read its documents, but no rows and no videos."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ _SHOWN_LINKS = 20
 
 
 def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False) -> Dataset:
-    """Open the dataset in a folder, or at a URL that fsspec knows.
+    """Open the dataset in a folder, or at a URL that fsspec supports.
 
-    Only documents are read: no table's rows, no video. What is odd but has one sane meaning is taken so
-    and listed in `Dataset.problems`.
+    Reads only documents, no rows and no videos. Inconsistencies that can be read safely are listed in
+    `Dataset.problems`.
 
     Args:
         location: the path or URL.
-        follow_links: True to read what links out of the folder lead to. By default they are followed only
+        follow_links: True to follow links that lead out of the folder. By default links are followed only
             inside it, and from a snapshot in a Hugging Face cache to its blobs.
 
     Raises:
-        StorageError: there is no such folder.
-        DatasetError: a document is missing or has no sane meaning; carries every problem found.
+        StorageError: the folder does not exist.
+        DatasetError: a document is missing or cannot be read safely; lists all problems found.
     """
     _refuse_moved(location)
     root = open_root(location, follow_links=follow_links)
@@ -59,7 +59,7 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
     if INFO not in files:
         found = [*problems.found, _no_info(files)]
         raise DatasetError(f"'{location}' is not a LeRobot dataset", found)
-    info = parse_info(root.read(INFO), problems, defaults=_templates, files=files)
+    info = parse_info(root.read(INFO), problems, defaults=usual_templates, files=files)
     if info.version is FormatVersion.V30:
         model = _open_v3(root, info, files, problems)
     else:
@@ -70,7 +70,7 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
 
 
 def _refuse_moved(location: str | os.PathLike[str]) -> None:
-    """Raise `StorageError` where a dataset is away from its path: its replacement was interrupted."""
+    """Raise `StorageError` if the dataset is not at its path because its replacement was interrupted."""
     path = os.fspath(location)
     original = None if "://" in path else moved_original(path)
     if original is not None:
@@ -81,7 +81,7 @@ def _refuse_moved(location: str | os.PathLike[str]) -> None:
 
 
 def _documents(files: tuple[str, ...]) -> list[str]:
-    """The documents of any version, statistics among them, as far as they are there."""
+    """The existing documents of any version, including statistics."""
     names = {INFO, *v2.DOCUMENTS, v2.EPISODE_STATS, v2.GLOBAL_STATS, v30.TASK_TABLE}
     names |= {*episode_files(files)}
     return [name for name in sorted(names) if _holds(files, name)]
@@ -99,7 +99,7 @@ def _no_info(files: tuple[str, ...]) -> Problem:
 
 
 def _note_passed_over(listing: Listing, problems: Problems) -> None:
-    """Report links that lead out of the dataset, and names that nothing can refer to."""
+    """Report links that lead out of the dataset, and names that are not UTF-8."""
     links, unnamed = listing.links_out, listing.unnamed
     for name, target in links[:_SHOWN_LINKS]:
         message = f"a link that leads out of the dataset, to '{target}': not read"
@@ -113,7 +113,8 @@ def _note_passed_over(listing: Listing, problems: Problems) -> None:
         problems.add("file.name", message, path=unnamed[0], action="rename them")
 
 
-def _templates(version: FormatVersion) -> tuple[str, str]:
+def usual_templates(version: FormatVersion) -> tuple[str, str]:
+    """A version's own path templates of tables and videos."""
     if version is FormatVersion.V30:
         return v30.DATA_TEMPLATE, v30.VIDEO_TEMPLATE
     return v2.DATA_TEMPLATE, v2.VIDEO_TEMPLATE
@@ -154,7 +155,7 @@ def _without_stats(root: Root, name: str) -> pa.Table:
 
 
 def _missing_videos(model: Model, files: tuple[str, ...]) -> list[Problem]:
-    """Cameras of which no file is there: known without opening any."""
+    """Report cameras without any video file, from the list of files."""
     if not len(model.episodes):
         return []
     missing = [
@@ -186,13 +187,13 @@ def _without_videos(camera: str, *, all_missing: bool) -> str:
 
 
 def _expected_video(model: Model, camera: str) -> str | None:
-    """The path of a camera's first video, by the documents."""
+    """The path of a camera's first video, from the documents."""
     if model.info.version.one_file_per_episode:
         return v2.expected_path(model.info, model.episodes[EPISODE][0].as_py(), camera)
     return next((path for path in model.episodes[video_path(camera)].to_pylist() if path), None)
 
 
 def _holds(files: tuple[str, ...], name: str | None) -> bool:
-    """True where a name is among the sorted ones: without a set of all, the first is mostly enough."""
+    """True if a sorted tuple contains a name; faster than a set, because few names are looked up."""
     at = 0 if name is None else bisect_left(files, name)
     return files[at : at + 1] == (name,)

@@ -1,4 +1,4 @@
-"""Which tasks the rows of episodes have: read from the tables, which may say other than the documents."""
+"""The tasks of episodes according to their rows, which may differ from the documents."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from roboreel.errors import StorageError
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import DATA_PATH, TASKS, Model
-from roboreel.probes.ask_tables import rows_by_path, table_requests
 from roboreel.probes.cache import cache_of
 from roboreel.probes.probe_tables import probe_tables
 from roboreel.probes.probing import Probing
+from roboreel.probes.table_requests import rows_by_path, table_requests
 from roboreel.storage.root import Root
 
 
 def tasks_of_rows(root: Root, model: Model, files: Sequence[str]) -> list[list[str]]:
-    """(episodes,) texts of the tasks that each episode's rows have, by ascending index.
+    """(episodes,) task texts of each episode's rows, by ascending task index.
 
-    Empty where the rows tell nothing: without a `task_index`, in tables that cannot be read, of indexes
-    that no task has. What a survey knows of unchanged files is not read again.
+    Empty if the table has no `task_index`, cannot be read, or has only unknown indexes. Uses the survey
+    cache for unchanged files.
 
     Args:
-        root: the dataset.
+        root: the dataset's root.
         model: its documents.
         files: names of its files.
     """
@@ -48,18 +48,20 @@ def tasks_of_rows(root: Root, model: Model, files: Sequence[str]) -> list[list[s
         indexes[row] = found
     strings = model.tasks
     if not model.has_task_list:
-        strings = strings_by_rows(indexes, model.episodes[TASKS].to_pylist())
+        strings = tasks_by_index(indexes, model.episodes[TASKS].to_pylist())
     return [[strings[index] for index in own if index in strings] for own in indexes]
 
 
-def strings_by_rows(
+def tasks_by_index(
     indexes: Sequence[Sequence[int]], listed: Sequence[Sequence[str]]
 ) -> dict[int, str]:
-    """Task text by index where there is no task list: that of the episodes that have just these.
+    """Task text by index without a task list, from episodes with one index and one listed text.
+
+    An index with several texts is left out.
 
     Args:
         indexes: (episodes,) distinct task indexes of each episode's rows.
-        listed: (episodes,) texts that each episode lists.
+        listed: (episodes,) task texts that each episode lists.
     """
     found: dict[int, str] = {}
     disputed: set[int] = set()

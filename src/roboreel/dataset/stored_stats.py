@@ -1,4 +1,4 @@
-"""The statistics of episodes as a dataset stores them: read where they lie, a stretch at a time."""
+"""Read the stored statistics of episodes on demand, a range of episodes at a time."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from roboreel.types import Int64
 _BLOCK_BYTES = 1 << 22
 _BLOCK_ROWS = 2048
 _KEPT_BYTES = 64 << 20
-"""What stretches that were read take in memory, at least one."""
+"""Memory for row ranges that were read; at least one is kept."""
 _HEAD = re.compile(rb'\s*\{\s*"episode_index"\s*:\s*(-?\d{1,18})\s*,')
-"""How lines of statistics begin where a writer of this format made them."""
+"""The usual beginning of a line of episode statistics."""
 
 
 class StoredStats(ABC):
-    """Statistics by episode. Nothing is held but where each lies, and a stretch of what was read last."""
+    """Statistics by episode; holds only their positions and the ranges read last."""
 
     @abstractmethod
     def entries(self) -> Iterator[tuple[int, Stats]]:
@@ -39,10 +39,10 @@ class StoredStats(ABC):
 
     @abstractmethod
     def of(self, episode: int) -> Stats:
-        """The statistics of an episode, the last ones where it has several; empty where it has none."""
+        """The statistics of an episode: the last entry if there are several, empty if there is none."""
 
     def in_blocks(self) -> Iterator[tuple[list[int], StatsBlock]]:
-        """The entries, some at a time: episode indexes, and the statistics of these."""
+        """All entries in blocks: (episode indexes, their statistics)."""
         waiting: list[tuple[int, Stats]] = []
         try:
             for entry in self.entries():
@@ -68,7 +68,7 @@ def _in_blocks(entries: Sequence[tuple[int, Stats]]) -> Iterator[tuple[list[int]
 
 
 def open_stored_stats(root: Root, version: FormatVersion, files: Iterable[str]) -> StoredStats:
-    """The stored statistics of a dataset with these files; v2.0 has none per episode."""
+    """The stored statistics of a dataset's episodes; v2.0 has none."""
     names = list(files)
     if version is FormatVersion.V21 and v2.EPISODE_STATS in names:
         return _StatsLines(root, v2.EPISODE_STATS)
@@ -76,12 +76,12 @@ def open_stored_stats(root: Root, version: FormatVersion, files: Iterable[str]) 
 
 
 class _StatsLines(StoredStats):
-    """A line per episode, as JSON."""
+    """v2.1: one JSON line per episode."""
 
     def __init__(self, root: Root, name: str) -> None:
         self._root, self._name = root, name
-        self._places: dict[int, tuple[int, int, int]] | None = None
-        """By episode: offset, size and number of its line."""
+        self._positions: dict[int, tuple[int, int, int]] | None = None
+        """By episode: byte offset, size and number of its line."""
         self._block, self._begin = b"", 0
 
     def entries(self) -> Iterator[tuple[int, Stats]]:
@@ -91,40 +91,40 @@ class _StatsLines(StoredStats):
                 yield found
 
     def of(self, episode: int) -> Stats:
-        if self._places is None:
-            self._places = self._by_head() or self._by_content()
-        place = self._places.get(episode)
-        if place is None:
+        if self._positions is None:
+            self._positions = self._by_head() or self._by_content()
+        position = self._positions.get(episode)
+        if position is None:
             return {}
-        found = v21.parse_episode_stats(self._read(*place[:2]), place[2])
+        found = v21.parse_episode_stats(self._read(*position[:2]), position[2])
         if found is not None and found[0] == episode:
             return found[1]
-        self._places = self._by_content()  # the line's head was not all that it says
-        return self.of(episode) if episode in self._places else {}
+        self._positions = self._by_content()  # the rest of the line contradicted its beginning
+        return self.of(episode) if episode in self._positions else {}
 
     def _by_head(self) -> dict[int, tuple[int, int, int]] | None:
-        """Places by the first bytes of each line; None where these do not tell."""
-        places: dict[int, tuple[int, int, int]] = {}
+        """Positions from the beginning of each line; None if one is unusual."""
+        positions: dict[int, tuple[int, int, int]] = {}
         for number, (offset, line) in enumerate(self._lines(), start=1):
             head = _HEAD.match(line)
-            if head is None or int(head[1]) in places:
+            if head is None or int(head[1]) in positions:
                 if line.strip():
                     return None
                 continue
-            places[int(head[1])] = (offset, len(line), number)
-        return places
+            positions[int(head[1])] = (offset, len(line), number)
+        return positions
 
     def _by_content(self) -> dict[int, tuple[int, int, int]]:
-        """Places by what each line says when it is parsed whole."""
-        places: dict[int, tuple[int, int, int]] = {}
+        """Positions from parsing each line completely."""
+        positions: dict[int, tuple[int, int, int]] = {}
         for number, (offset, line) in enumerate(self._lines(), start=1):
             found = v21.parse_episode_stats(line, number) if line.strip() else None
             if found is not None:
-                places[found[0]] = (offset, len(line), number)
-        return places
+                positions[found[0]] = (offset, len(line), number)
+        return positions
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """(offset, line) of every line, as `bytes.splitlines` cuts them."""
+        """(byte offset, line) of every line, split as by `bytes.splitlines`."""
         offset, rest = 0, b""
         with self._root.input(self._name) as file:
             while block := file.read(_BLOCK_BYTES):
@@ -148,13 +148,13 @@ class _StatsLines(StoredStats):
 
 
 class _StatsTables(StoredStats):
-    """Columns of the tables of episodes."""
+    """v3.0: columns of the episodes table."""
 
     def __init__(self, root: Root, names: list[str]) -> None:
         self._root, self._names = root, names
         self._known: _Positions | None = None
         self._blocks: OrderedDict[tuple[int, int], list[StatsBlock]] = OrderedDict()
-        """Stretches of files that were read last, by file and first row."""
+        """Row ranges that were read last, by file number and first row."""
 
     def entries(self) -> Iterator[tuple[int, Stats]]:
         for episodes, block in self.in_blocks():
@@ -176,24 +176,24 @@ class _StatsTables(StoredStats):
         return {}
 
     def blocks(self, episodes: Int64) -> list[StatsBlock]:
-        places = self._places()
-        at = places.of(episodes)
-        ends = [*(np.flatnonzero(np.diff(places.row_range[at])) + 1).tolist(), len(at)]
+        positions = self._positions()
+        at = positions.of(episodes)
+        ends = [*(np.flatnonzero(np.diff(positions.row_range[at])) + 1).tolist(), len(at)]
         found: list[StatsBlock] = []
         start = 0
         for end in ends:
-            found += self._taken(places, at[start:end])
+            found += self._blocks_at(positions, at[start:end])
             start = end
         return found
 
-    def _taken(self, places: _Positions, at: Int64) -> list[StatsBlock]:
-        """The statistics at places of one stretch."""
-        number = int(places.row_range[at[0]])
+    def _blocks_at(self, positions: _Positions, at: Int64) -> list[StatsBlock]:
+        """The statistics at positions in one row range."""
+        number = int(positions.row_range[at[0]])
         if number < 0:
             return [StatsBlock(len(at), {})]
-        file, rows = places.row_ranges[number]
+        file, rows = positions.row_ranges[number]
         blocks = self._read(file, rows)
-        wanted = places.row[at] - rows.start
+        wanted = positions.row[at] - rows.start
         if len(blocks) == 1:
             whole = len(wanted) == len(rows) and bool((np.diff(wanted) == 1).all())
             return blocks if whole else [blocks[0].take(wanted)]
@@ -214,7 +214,7 @@ class _StatsTables(StoredStats):
         self._blocks.move_to_end(key)
         return self._blocks[key]
 
-    def _places(self) -> _Positions:
+    def _positions(self) -> _Positions:
         if self._known is None:
             numbers, parts = [np.zeros(0, dtype=np.int64)], []
             for at, name in enumerate(self._names):
@@ -228,20 +228,20 @@ class _StatsTables(StoredStats):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Positions:
-    """Where the statistics of episodes lie; the last entry stands for those that are nowhere."""
+    """Where each episode's statistics are stored; index -1 is the entry for missing episodes."""
 
     episode: Int64
-    """Numbers of episodes, ascending."""
+    """(n,) episode indexes, ascending."""
     row_range: Int64
-    """Position of the stretch of rows that holds it; -1 for none."""
+    """(n + 1,) index in `row_ranges`; -1 for none."""
     row: Int64
-    """Row in its file."""
+    """(n + 1,) row in the file."""
     row_ranges: list[tuple[int, range]]
-    """Position of a file, and rows of it."""
+    """(file number, rows of the file)."""
 
     @classmethod
     def of_row_ranges(cls, episodes: Int64, row_ranges: list[tuple[int, range]]) -> _Positions:
-        """The places of episodes that stand in stretches, one after another."""
+        """Index the episodes of consecutive row ranges; `episodes` has one index per row."""
         order = np.argsort(episodes, kind="stable")
         counts = [len(rows) for _, rows in row_ranges]
         row = np.concatenate([np.zeros(0, dtype=np.int64), *(np.array(r) for _, r in row_ranges)])
@@ -251,7 +251,7 @@ class _Positions:
         )
 
     def of(self, episodes: Int64) -> Int64:
-        """Positions of episodes here: of one that is there twice, the last."""
+        """(m,) positions of episodes in these arrays; the last one of duplicates, -1 if missing."""
         if not len(self.episode):
             return np.full(len(episodes), -1, dtype=np.int64)
         at = np.searchsorted(self.episode, episodes, side="right") - 1

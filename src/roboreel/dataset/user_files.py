@@ -1,4 +1,4 @@
-"""Files that a user names beside datasets: lists, and values of new features."""
+"""Read files that a user passes besides datasets: lists, and values of new features."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from roboreel.storage.tables import TableFile
 
 
 def read_lines(path: str | os.PathLike[str]) -> list[str]:
-    """The lines of a text file that say something: no blanks, and nothing after `#`.
+    """The non-empty lines of a text file, stripped and without comments after `#`.
 
     Raises:
-        StorageError: it cannot be read, or is no text.
+        StorageError: the file cannot be read, or is not UTF-8 text.
     """
-    root, name = _place(path)
+    root, name = _root_and_name(path)
     try:
         text = root.read(name).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -31,29 +31,29 @@ def read_lines(path: str | os.PathLike[str]) -> list[str]:
     return [line for line in lines if line]
 
 
-def read_values(place: str) -> np.ndarray[Any, Any] | pa.ChunkedArray:
-    """The values in `file.npy`, or in a column of a table, `file.parquet:column`.
+def read_values(location: str) -> np.ndarray[Any, Any] | pa.ChunkedArray:
+    """Read the values in `file.npy`, or in a column of a table: `file.parquet:column`.
 
     Raises:
-        UsageError: it is neither, or there is no such column.
+        UsageError: `location` has neither form, or the column does not exist.
         StorageError: the file cannot be read.
     """
-    path, ending, column = place.partition(".parquet:")
+    path, ending, column = location.partition(".parquet:")
     if ending:
         return _read_column(f"{path}.parquet", column)
-    if place.endswith(".parquet"):
-        raise UsageError(f"'{place}': say which column, as in '{place}:column'")
-    if not place.endswith(".npy"):
-        raise UsageError(f"'{place}': expected 'file.npy' or 'file.parquet:column'")
-    root, name = _place(place)
+    if location.endswith(".parquet"):
+        raise UsageError(f"'{location}': say which column, as in '{location}:column'")
+    if not location.endswith(".npy"):
+        raise UsageError(f"'{location}': expected 'file.npy' or 'file.parquet:column'")
+    root, name = _root_and_name(location)
     try:
         return np.asarray(np.load(io.BytesIO(root.read(name)), allow_pickle=False))
     except (ValueError, EOFError, OSError) as error:
-        raise StorageError(f"'{place}' is not a readable array: {error}") from error
+        raise StorageError(f"'{location}' is not a readable array: {error}") from error
 
 
 def _read_column(path: str, column: str) -> pa.ChunkedArray:
-    root, name = _place(path)
+    root, name = _root_and_name(path)
     with TableFile(root, name) as file:
         known = file.footer.schema.names
         if column not in known:
@@ -62,7 +62,7 @@ def _read_column(path: str, column: str) -> pa.ChunkedArray:
         return file.read([column])[column]
 
 
-def _place(path: str | os.PathLike[str]) -> tuple[LocalRoot, str]:
-    """The folder of a file, and its name there. It was named by the user, wherever links lead."""
+def _root_and_name(path: str | os.PathLike[str]) -> tuple[LocalRoot, str]:
+    """(root of the file's folder, file name); links are followed, because the user named the file."""
     full = Path(local_path(path))
     return LocalRoot(full.parent, follow_links=True), full.name

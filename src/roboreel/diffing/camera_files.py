@@ -1,4 +1,4 @@
-"""Where an episode's frames lie in one camera's files: by the packets, held against the documents."""
+"""Locate an episode's frames in one camera's files, from the packets, and compare that with the documents."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _OPEN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Frames:
-    """An episode's frames: `[start, start + count)` of a file."""
+class EpisodeFrames:
+    """Frames `[start, start + count)` of a file: one episode."""
 
     path: str
     file: IO[bytes]
@@ -33,7 +33,7 @@ class Frames:
 
 
 @dataclass(frozen=True, slots=True)
-class _Video:
+class _OpenVideo:
     file: IO[bytes]
     table: PacketTable
     points: AccessPoints
@@ -41,30 +41,30 @@ class _Video:
 
 
 class CameraFiles:
-    """The files of one camera of one side; episodes are asked for in their order."""
+    """The files of one camera of one side; request episodes in order."""
 
     def __init__(self, side: Side, camera: str) -> None:
         self.side, self.camera = side, camera
         self._paths = side.video_paths(camera)
-        declared = side.dataset.episodes[frame_start(side.own(camera))]
+        declared = side.dataset.episodes[frame_start(side.own_name(camera))]
         self._declared: Int64 = declared.fill_null(0).to_numpy().astype(np.int64)
         self._members: dict[str, list[int]] = {}
         for episode, path in enumerate(self._paths):
             if path is not None:
                 self._members.setdefault(path, []).append(episode)
-        self._open: OrderedDict[str, _Video] = OrderedDict()
+        self._open: OrderedDict[str, _OpenVideo] = OrderedDict()
 
     def path(self, pair: int) -> str | None:
-        """The file of a pair's episode."""
-        return self._paths[self.side.place[pair]]
+        """Path of the file with a pair's episode; None where there is none."""
+        return self._paths[self.side.positions[pair]]
 
-    def frames(self, pair: int) -> Frames:
-        """Where the frames of a pair's episode lie; notes where documents and packets disagree.
+    def frames(self, pair: int) -> EpisodeFrames:
+        """Locate the frames of a pair's episode; record in `Side.misplaced` if the documents disagree.
 
         Raises:
             StorageError: the file is missing or unreadable, or has too few frames.
         """
-        episode, path = self.side.place[pair], self.path(pair)
+        episode, path = self.side.positions[pair], self.path(pair)
         if path is None:
             raise StorageError("its video file is not there")
         video = self._opened(path)
@@ -74,21 +74,21 @@ class CameraFiles:
             have = max(table.frames - start, 0)
             raise StorageError(f"'{path}': {have} frames for {count} rows")
         self._note_misplaced(pair, table, start, count)
-        return Frames(path, video.file, table, video.points, start, count)
+        return EpisodeFrames(path, video.file, table, video.points, start, count)
 
     def surplus(self, pair: int) -> int:
-        """Frames after the last row's in a file that holds this episode only."""
+        """Number of frames after the last row's, in a file that holds only this episode; else 0."""
         path = self.path(pair)
         if path is None or not self.side.dataset.version.one_file_per_episode:
             return 0
-        return self._opened(path).table.frames - int(self.side.rows[self.side.place[pair]])
+        return self._opened(path).table.frames - int(self.side.rows[self.side.positions[pair]])
 
     def close(self) -> None:
         """Close all files."""
         while self._open:
             self._open.popitem()[1].file.close()
 
-    def _opened(self, path: str) -> _Video:
+    def _opened(self, path: str) -> _OpenVideo:
         if path in self._open:
             self._open.move_to_end(path)
             return self._open[path]
@@ -97,14 +97,14 @@ class CameraFiles:
             raise StorageError(f"'{path}' is the file of {len(self._members[path])} episodes")
         table = read_packet_table(root, path)
         file = root.input(path)
-        video = _Video(file, table, AccessPoints(file, table), self._starts(path, table))
+        video = _OpenVideo(file, table, AccessPoints(file, table), self._starts(path, table))
         self._open[path] = video
         if len(self._open) > _OPEN:
             self._open.popitem(last=False)[1].file.close()
         return video
 
     def _starts(self, path: str, table: PacketTable) -> dict[int, int]:
-        """The first frame of each episode of a file: one after another where that fills it exactly."""
+        """First frame of each episode of a file: back to back if that fills it exactly, else by time."""
         order = sorted(self._members[path], key=lambda e: (int(self._declared[e]), e))
         lengths = [int(self.side.rows[episode]) for episode in order]
         if sum(lengths) == table.frames:
@@ -116,7 +116,7 @@ class CameraFiles:
         return dict(zip(order, starts, strict=True))
 
     def _frame_at(self, declared: int, table: PacketTable) -> int:
-        """The shown frame nearest in time to a declared one."""
+        """Index of the shown frame nearest in time to a declared one."""
         if declared >= table.frames:
             return declared
         wanted = declared / float(self.side.dataset.fps)
@@ -124,7 +124,7 @@ class CameraFiles:
         return int(np.rint(near))
 
     def _note_misplaced(self, pair: int, table: PacketTable, start: int, count: int) -> None:
-        declared = int(self._declared[self.side.place[pair]])
+        declared = int(self._declared[self.side.positions[pair]])
         fps = float(self.side.dataset.fps)
         if declared != start:
             self.side.misplaced[pair, self.camera] = (

@@ -1,4 +1,4 @@
-"""Compare what the documents say of the whole dataset: rate, robot, features, tasks, keys, splits."""
+"""Compare what describes the whole dataset: rate, robot, features, tasks, extra keys, splits, extra files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from roboreel.diffing.compare_values import shortened
 from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.diffing.side import Side
+from roboreel.errors import StorageError
 from roboreel.format.extras import extra_values
 from roboreel.format.feature import DECLARED_KEYS, INDEX_DTYPES, Feature
 from roboreel.format.model import LEFT_OUT_FIELDS
@@ -26,24 +27,25 @@ _ENCODED = (
     "video.video_backend",
     "video.extra_options",
 )
-"""Facts of a video that a new encoding changes."""
+"""Video facts that a re-encoding changes."""
+_BLOCK_BYTES = 1 << 20
 _CODES_DEPTH = re.compile(r"depth|shift|use_log")
 
 
 def compare_info(first: Side, second: Side, ledger: DiffLedger) -> None:
-    """Frame rate, robot type, unknown keys of `info.json`, splits."""
+    """Compare frame rate, robot type, extra keys of `info.json`, and splits."""
     a, b = first.dataset.model.info, second.dataset.model.info
     if a.fps != b.fps:
         what = f"fps {a.fps_value} against {b.fps_value}"
-        ledger.differs(Difference(kind="info", what=what), fold="fps")
+        ledger.add_difference(Difference(kind="info", what=what), fold="fps")
     elif repr(a.fps_value) != repr(b.fps_value):
         what = f"fps is spelled {a.fps_value!r} against {b.fps_value!r}"
-        ledger.noted(Difference(kind="info", what=what), fold="fps")
+        ledger.add_note(Difference(kind="info", what=what), fold="fps")
     if a.robot_type != b.robot_type:
         what = f"robot_type {a.robot_type!r} against {b.robot_type!r}"
-        ledger.differs(Difference(kind="info", what=what), fold="robot")
+        ledger.add_difference(Difference(kind="info", what=what), fold="robot")
     for text in mismatched_keys(a.extra, b.extra):
-        ledger.differs(Difference(kind="info", what=text), fold="extra")
+        ledger.add_difference(Difference(kind="info", what=text), fold="extra")
     splits = [
         usable_splits(side.dataset.model.info.splits, side.dataset.total_episodes, Problems())
         for side in (first, second)
@@ -51,28 +53,28 @@ def compare_info(first: Side, second: Side, ledger: DiffLedger) -> None:
     counts = [side.dataset.total_episodes for side in (first, second)]
     if splits[0] != splits[1] and counts[0] == counts[1] and first.chosen is None:
         what = f"splits {splits[0]} against {splits[1]}"
-        ledger.differs(Difference(kind="info", what=what), fold="splits")
+        ledger.add_difference(Difference(kind="info", what=what), fold="splits")
     for side in (first, second):
         for problem in side.dataset.problems:
             if problem.rule in LEFT_OUT_FIELDS:
-                what = f"not compared, in {side.called}: {problem.message}"
-                ledger.noted(Difference(kind="extras", what=what), fold=what)
+                what = f"not compared, in {side.label}: {problem.message}"
+                ledger.add_note(Difference(kind="extras", what=what), fold=what)
 
 
 def compare_episodes(first: Side, second: Side, ledger: DiffLedger) -> None:
-    """Number of episodes, and their numbers: the first's, or counted from 0."""
+    """Compare the number of episodes and their indexes, which may be renumbered from 0."""
     counts = first.dataset.total_episodes, second.dataset.total_episodes
     if counts[0] != counts[1]:
         what = f"{counts[0]} against {counts[1]} episodes"
-        ledger.differs(Difference(kind="episodes", what=what), fold="count")
+        ledger.add_difference(Difference(kind="episodes", what=what), fold="count")
     for position, (a, b) in enumerate(zip(first.numbers, second.numbers, strict=False)):
         if a != b:
             found = Difference(kind="episodes", what=f"number {a} against {b}", episode=position)
-            ledger.judge(found, counts=b != position, fold="number")
+            ledger.add(found, counts=b != position, fold="number")
 
 
 def compare_tasks(first: Side, second: Side, ledger: DiffLedger) -> None:
-    """The task list: the same texts, and as many of each."""
+    """Compare the task lists as multisets of texts."""
     a, b = dict(first.dataset.tasks), dict(second.dataset.tasks)
     if a == b:
         return
@@ -80,23 +82,23 @@ def compare_tasks(first: Side, second: Side, ledger: DiffLedger) -> None:
     for which, only in (("first", strings[0] - strings[1]), ("second", strings[1] - strings[0])):
         for text in only.elements():
             what = f"only the {which} lists {shortened(text)}"
-            ledger.differs(Difference(kind="tasks", what=what), fold=which)
+            ledger.add_difference(Difference(kind="tasks", what=what), fold=which)
     if strings[0] == strings[1]:
         what = "the same tasks under other indexes"
-        ledger.noted(Difference(kind="tasks", what=what), fold="indexes")
+        ledger.add_note(Difference(kind="tasks", what=what), fold="indexes")
 
 
 def compare_features(first: Side, second: Side, ledger: DiffLedger, *, decode: bool) -> None:
-    """Declarations of the features that both sides declare, but for the dtype."""
+    """Compare the declarations of shared features, except their dtype (see `compare_declared`)."""
     a, b = first.features, second.features
     for name in [name for name in a if name in b]:
         for what, counts in _mismatched_features(a[name], b[name], decode=decode):
             found = Difference(kind="features", what=what, column=name)
-            ledger.judge(found, counts=counts and name not in INDEX_DTYPES, fold=what.split()[0])
+            ledger.add(found, counts=counts and name not in INDEX_DTYPES, fold=what.split()[0])
     order = [[name for name in side if name in a and name in b] for side in (a, b)]
     if order[0] != order[1]:
         what = "declared in another order"
-        ledger.noted(Difference(kind="features", what=what), fold="order")
+        ledger.add_note(Difference(kind="features", what=what), fold="order")
 
 
 def compare_declared(
@@ -106,45 +108,60 @@ def compare_declared(
     widened: set[str],
     ledger: DiffLedger,
 ) -> None:
-    """What is declared, by what is there: dtypes, and features that only one side declares.
+    """Compare dtypes, and report features that only one side declares.
 
     Args:
         first: the first dataset.
         second: the second.
-        seen: columns and cameras met on each side.
-        widened: columns of several types in the first, and of one that holds them in the second.
-        ledger: grows.
+        seen: columns and cameras found in the files of each side.
+        widened: columns with several types in the first dataset, and one common type in the second.
+        ledger: collects the differences.
     """
     a, b = first.features, second.features
     for name in [name for name in a if name in b and a[name].dtype != b[name].dtype]:
         what = f"dtype {a[name].dtype} against {b[name].dtype}"
         found = Difference(kind="features", what=what, column=name)
-        ledger.judge(found, counts=name not in widened and name not in INDEX_DTYPES, fold="dtype")
+        ledger.add(found, counts=name not in widened and name not in INDEX_DTYPES, fold="dtype")
     for name in [name for name in a if name not in b]:
         found = Difference(kind="features", what="declared in the first only", column=name)
-        ledger.judge(found, counts=name in seen[0] and name not in INDEX_DTYPES)
+        ledger.add(found, counts=name in seen[0] and name not in INDEX_DTYPES)
     for name in [name for name in b if name not in a]:
         found = Difference(kind="features", what="declared in the second only", column=name)
-        ledger.judge(found, counts=name not in seen[1])
+        ledger.add(found, counts=name not in seen[1])
 
 
 def compare_extras(first: Side, second: Side, ledger: DiffLedger) -> None:
-    """The owner's keys of every episode."""
+    """Compare the extra columns of the episodes table."""
     sides = [_extras(side) for side in (first, second)]
     for name in dict.fromkeys([*sides[0], *sides[1]]):
         values = [
-            [extras[name][place] if name in extras else None for place in side.place]
+            [extras[name][position] if name in extras else None for position in side.positions]
             for extras, side in zip(sides, (first, second), strict=True)
         ]
         for episode, (a, b) in enumerate(zip(*values, strict=False)):
             if canonical(a) != canonical(b):
                 what = f"{shortened(a)} against {shortened(b)}"
                 found = Difference(kind="extras", what=what, episode=episode, column=name)
-                ledger.differs(found)
+                ledger.add_difference(found)
+
+
+def compare_files(first: Side, second: Side, ledger: DiffLedger) -> None:
+    """Compare the files beside the format's own; those that conversions leave behind are only notes."""
+    extra = first.dataset.model.extra_files, second.dataset.model.extra_files
+    other = first.dataset.model.other_files, second.dataset.model.other_files
+    for (a, b), counts in ((extra, True), (other, False)):
+        for name in sorted({*a, *b}):
+            if name in a and name in b:
+                what = _file_mismatch(first, second, name)
+            else:
+                what = f"only the {'first' if name in a else 'second'} has this file"
+            if what:
+                found = Difference(kind="files", what=what, path=name)
+                ledger.add(found, counts=counts, fold=name if counts else what)
 
 
 def mismatched_keys(a: JsonObject, b: JsonObject) -> list[str]:
-    """In words, each key whose values differ between two JSON objects."""
+    """Describe each key whose value differs between two JSON objects."""
     found = []
     for key in dict.fromkeys([*a, *b]):
         values = [shortened(part[key]) if key in part else "nothing" for part in (a, b)]
@@ -154,7 +171,7 @@ def mismatched_keys(a: JsonObject, b: JsonObject) -> list[str]:
 
 
 def canonical(value: Json) -> str:
-    """JSON text that is equal where values are: numbers of other kinds are not."""
+    """JSON text that is equal exactly for equal values; 1 and 1.0 are different."""
     return json.dumps(value, sort_keys=True, default=str)
 
 
@@ -167,7 +184,7 @@ def _extras(side: Side) -> Mapping[str, list[Json]]:
 
 
 def _mismatched_features(a: Feature, b: Feature, *, decode: bool) -> list[tuple[str, bool]]:
-    """(in words, whether it counts) for each part of two declarations that differs."""
+    """(description, whether it counts) of each difference between two declarations."""
     found = []
     if a.shape != b.shape:
         found.append((f"shape {list(a.shape)} against {list(b.shape)}", True))
@@ -186,15 +203,15 @@ def _mismatched_features(a: Feature, b: Feature, *, decode: bool) -> list[tuple[
 
 
 def _same_names(a: Feature, b: Feature) -> bool:
-    """True where dimensions have the same names in the same order, in whatever form."""
+    """True if the dimensions have the same names in the same order, whatever the JSON form."""
     names = a.dimension_names, b.dimension_names
     return names[0] is not None and names[0] == names[1]
 
 
 def _mismatched_facts(a: JsonObject, b: JsonObject, *, decode: bool) -> list[tuple[str, bool]]:
-    """Facts of an encoded video that differ.
+    """(description, whether it counts) of each video fact that differs.
 
-    One that only one side states is a note, as the file says it too; but for how depths are coded.
+    A fact that only one side states is a note, because the file has it too; depth encoding always counts.
     """
     found = []
     for key in dict.fromkeys([*a, *b]):
@@ -202,14 +219,31 @@ def _mismatched_facts(a: JsonObject, b: JsonObject, *, decode: bool) -> list[tup
         if x == y or key.endswith("is_depth_map"):
             continue
         stated = x is not None and y is not None
-        told = _CODES_DEPTH.search(key) is not None or (stated and not (decode and key in _ENCODED))
-        found.append((f"video fact '{key}': {shortened(x)} against {shortened(y)}", told))
+        counts = bool(_CODES_DEPTH.search(key)) or (stated and not (decode and key in _ENCODED))
+        found.append((f"video fact '{key}': {shortened(x)} against {shortened(y)}", counts))
     return found
 
 
 def _facts(feature: Feature) -> dict[str, Json]:
-    """What a declaration says of the encoded video, under whichever of the two keys."""
+    """The declared video facts, from `info` or `video_info`; if both are used, the second as `beside.*`."""
     both = [feature.spec.get(key) for key in ("info", "video_info")]
     there = [facts for facts in both if isinstance(facts, Mapping) and facts]
     beside = {f"beside.{key}": value for facts in there[1:] for key, value in facts.items()}
     return {**(dict(there[0]) if there else {}), **beside}
+
+
+def _file_mismatch(first: Side, second: Side, name: str) -> str:
+    """Describe how two files differ; empty if they hold the same bytes."""
+    try:
+        sizes = [side.dataset.root.stat(name).size_bytes for side in (first, second)]
+        if sizes[0] != sizes[1]:
+            return f"{sizes[0]} bytes against {sizes[1]}"
+        with first.dataset.root.input(name) as a, second.dataset.root.input(name) as b:
+            for at in range(0, sizes[0], _BLOCK_BYTES):
+                left, right = a.read(_BLOCK_BYTES), b.read(_BLOCK_BYTES)
+                if left != right:
+                    pairs = enumerate(zip(left, right, strict=False))
+                    return f"the first other byte is {next((at + i for i, (x, y) in pairs if x != y), at)}"
+    except (StorageError, OSError) as error:
+        return str(error)
+    return ""

@@ -1,4 +1,4 @@
-"""Compare the decoded pictures of every episode's frames, two at a time."""
+"""Compare decoded frames pixel for pixel; one frame of each side is in memory at a time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.pixels import Pixels, frame_pixels
 
 _BATCH_FRAMES = 20_000
-"""Frames decoded before the file is opened anew."""
+"""Frames decoded before the file is opened again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A decoded frame, or why the rest of its episode does not decode."""
+class DecodedFrame:
+    """A decoded frame, or the error that ends its episode."""
 
     episode: int
     frame: int
@@ -28,10 +28,10 @@ class Shown:
 def compare_frames(
     first: CameraFiles, second: CameraFiles, episodes: list[int], ledger: DiffLedger
 ) -> Iterator[tuple[int, CameraFiles, StorageError]]:
-    """Compare the pictures of episodes whose frames are there on both sides.
+    """Compare the frames of episodes that both sides have.
 
     Yields:
-        (episode, side, error) for each episode that does not decode.
+        (episode, side, error) of each episode that does not decode.
     """
     streams = [_decoded(side, episodes) for side in (first, second)]
     a, b = (next(stream, None) for stream in streams)
@@ -54,37 +54,37 @@ def compare_frames(
             a, b = (next(stream, None) for stream in streams)
 
 
-def _after(stream: Iterator[Shown], now: Shown, episode: int) -> Shown | None:
-    """What follows an episode in a stream that stands at `now`."""
+def _after(stream: Iterator[DecodedFrame], now: DecodedFrame, episode: int) -> DecodedFrame | None:
+    """The first frame of `stream` after an episode; `now` is the frame read last."""
     if now.episode > episode:
         return now
     return next((shown for shown in stream if shown.episode > episode), None)
 
 
-def _compare(a: Shown, b: Shown, camera: str, ledger: DiffLedger) -> None:
+def _compare(a: DecodedFrame, b: DecodedFrame, camera: str, ledger: DiffLedger) -> None:
     assert isinstance(a.pixels, Pixels)
     assert isinstance(b.pixels, Pixels)
     ledger.compared.pictures += 1
     what = a.pixels.against(b.pixels)
     if what:
-        ledger.differs(
+        ledger.add_difference(
             Difference(kind="pictures", what=what, episode=a.episode, row=a.frame, column=camera)
         )
 
 
-def _decoded(side: CameraFiles, episodes: list[int]) -> Iterator[Shown]:
-    """Every frame of the episodes, in order; a file's are decoded in one go."""
+def _decoded(side: CameraFiles, episodes: list[int]) -> Iterator[DecodedFrame]:
+    """Decode the episodes' frames in order, as many of a file as possible in one pass."""
     for path, members in groupby(episodes, key=side.path):
         assert path is not None
         waiting = list(members)
         while waiting:
             batch = _ascending(side, waiting)
-            done = yield from _batch(side, path, batch)
-            waiting = waiting[done:]
+            mark_compared = yield from _batch(side, path, batch)
+            waiting = waiting[mark_compared:]
 
 
 def _ascending(side: CameraFiles, episodes: list[int]) -> list[int]:
-    """The episodes from the first on whose frames lie one after another in their file, not too many."""
+    """The leading episodes whose frames ascend in their file, up to about `_BATCH_FRAMES` frames."""
     stop, end, wanted = 0, 0, 0
     for episode in episodes:
         frames = side.frames(episode)
@@ -95,18 +95,18 @@ def _ascending(side: CameraFiles, episodes: list[int]) -> list[int]:
     return episodes[:stop]
 
 
-def _batch(side: CameraFiles, path: str, episodes: list[int]) -> Generator[Shown, None, int]:
-    """Decode episodes of one file; returns how many of them are done with."""
-    places = [side.frames(episode) for episode in episodes]
-    wanted = [n for frames in places for n in range(frames.start, frames.start + frames.count)]
+def _batch(side: CameraFiles, path: str, episodes: list[int]) -> Generator[DecodedFrame, None, int]:
+    """Decode episodes of one file; return how many are finished, including one that failed."""
+    located = [side.frames(episode) for episode in episodes]
+    wanted = [n for frames in located for n in range(frames.start, frames.start + frames.count)]
     at, frame = 0, 0
     try:
-        for _, picture in decode_frames(side.side.dataset.root, path, wanted):
-            yield Shown(episodes[at], frame, frame_pixels(picture))
+        for _, image in decode_frames(side.side.dataset.root, path, wanted):
+            yield DecodedFrame(episodes[at], frame, frame_pixels(image))
             frame += 1
-            if frame == places[at].count:
+            if frame == located[at].count:
                 at, frame = at + 1, 0
     except StorageError as error:
-        yield Shown(episodes[at], frame, error)
+        yield DecodedFrame(episodes[at], frame, error)
         return at + 1
     return len(episodes)

@@ -1,4 +1,4 @@
-"""Compare pictures stored in tables: by their encoded bytes, or decoded."""
+"""Compare images stored in tables: their encoded bytes, or their pixels."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from roboreel.storage.video.pixels import image_pixels
 def differing_images(
     span: RowSlice, name: str, a: pa.Array, b: pa.Array, ledger: DiffLedger, *, decode: bool
 ) -> list[Difference]:
-    """How a column of pictures differs in a piece: nothing, or one difference.
+    """At most one difference: the first row of an image column that differs, with the count.
 
     Args:
-        piece: the rows.
+        span: the rows.
         name: the column.
-        a: the first's structs of `bytes` and `path`, or plain bytes.
-        b: the second's.
-        ledger: takes other paths as a note.
-        decode: compare the pictures where their bytes differ.
+        a: images of the first dataset: structs of `bytes` and `path`, or plain bytes.
+        b: images of the second.
+        ledger: collects different paths as a note.
+        decode: compare pixels where the bytes differ.
     """
     images, paths = zip(image_parts(a), image_parts(b), strict=True)
     moved = np.flatnonzero(differing(*paths))
@@ -36,7 +36,7 @@ def differing_images(
         found = _found(span, name, what, at, len(moved))
         if named_only:
             return [found]
-        ledger.noted(found, fold="path")
+        ledger.add_note(found, fold="path")
     if decode:
         ledger.compared.pictures += len(a)
         rows = [row for row in rows if _mismatch(images[0][row].as_py(), images[1][row].as_py())]
@@ -49,7 +49,7 @@ def differing_images(
 
 
 def _mismatch(a: bytes | None, b: bytes | None) -> str:
-    """How two encoded pictures differ when they are decoded; empty where they do not."""
+    """Describe how the pixels of two encoded images differ; empty if they don't."""
     if a is None or b is None:
         return f"{shortened(a)} against {shortened(b)}"
     try:

@@ -1,7 +1,7 @@
-"""Compare the five index columns by what they mean.
+"""Compare the five index columns by meaning.
 
-A value of the second dataset is right where it is the first one's, or what the format says it is: 0, 1, 2, …
-in an episode, in order of the episodes, over all rows; k / fps; an index of the same text.
+A value in the second dataset is right if it equals the first one's, or is what the format prescribes:
+a count from 0 (in the episode, of episodes, of all rows), k / fps, or the index of the same task text.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class RowSlice:
 
     episode: int
     row: int
-    """First row of the piece in the episode."""
+    """First row, counted in the episode."""
     index: int
-    """Rows of all episodes before the piece."""
+    """First row, counted over all episodes."""
     first: Mapping[str, pa.Array]
     second: Mapping[str, pa.Array]
 
@@ -43,12 +43,12 @@ class RowSlice:
 
 
 def compare_counted(span: RowSlice, numbers: tuple[int, ...], ledger: DiffLedger) -> None:
-    """`frame_index`, `episode_index` and `index`: the first's, or counted.
+    """Compare `frame_index`, `episode_index` and `index`: equal, or counted from 0.
 
     Args:
-        piece: the rows.
-        numbers: the episode's number on both sides, by the documents.
-        ledger: grows.
+        span: the rows.
+        numbers: the episode's index on both sides, from the documents.
+        ledger: collects the differences.
     """
     steps = np.arange(span.rows, dtype=np.int64)
     meant: dict[str, Int64] = {
@@ -72,23 +72,23 @@ def compare_counted(span: RowSlice, numbers: tuple[int, ...], ledger: DiffLedger
             was = "no column" if a is None else str(before[at])
             what = f"{was} against {found[at]}, where {meant[name][at]} is meant"
             count = int(wrong.sum())
-            ledger.differs(_found(span, "index", what, at, name, count))
+            ledger.add_difference(_found(span, "index", what, at, name, count))
         moved = _first(found != before)
         if at is None and moved is not None:
             what = f"{before[moved]} against {found[moved]}: counted anew"
-            ledger.noted(_found(span, "index", what, moved, name), fold="anew")
+            ledger.add_note(_found(span, "index", what, moved, name), fold="anew")
         elif at is None and a is None:
-            ledger.noted(_found(span, "index", "supplied in the second", None, name), fold="new")
+            ledger.add_note(_found(span, "index", "supplied in the second", None, name), fold="new")
 
 
 def compare_timestamps(span: RowSlice, fps: float, *, kept: bool, ledger: DiffLedger) -> None:
-    """`timestamp`: the first's, or k / fps; then the first's own must be kept beside, or nearly be that.
+    """Compare `timestamp`: equal, or k / fps if the original is nearly that or kept in another column.
 
     Args:
-        piece: the rows.
+        span: the rows.
         fps: frames per second.
-        kept: the second has a column `source_timestamp` that the first has not; it is compared elsewhere.
-        ledger: grows.
+        kept: the second has a new column `source_timestamp`; `RowComparer` compares its values.
+        ledger: collects the differences.
     """
     a, b = span.first.get(TIMESTAMP), span.second.get(TIMESTAMP)
     if b is None:
@@ -114,15 +114,15 @@ def compare_timestamps(span: RowSlice, fps: float, *, kept: bool, ledger: DiffLe
         why = f"where {meant[at]:.9g} is k / fps" if wrong[at] else "and the first's are not kept"
         what = f"{before[at]} against {found[at]}, {why}"
         count = int((wrong | lost).sum())
-        ledger.differs(_found(span, "timestamps", what, at, TIMESTAMP, count))
+        ledger.add_difference(_found(span, "timestamps", what, at, TIMESTAMP, count))
         return
     moved = _first(~same)
     if moved is not None:
         what = f"{before[moved]} against {found[moved]}: k / fps in the second"
         what += ", the first's are kept beside" if kept else ""
-        ledger.noted(_found(span, "timestamps", what, moved, TIMESTAMP, int((~same).sum())))
+        ledger.add_note(_found(span, "timestamps", what, moved, TIMESTAMP, int((~same).sum())))
     elif a is None:
-        ledger.noted(_found(span, "timestamps", "supplied in the second", None, TIMESTAMP))
+        ledger.add_note(_found(span, "timestamps", "supplied in the second", None, TIMESTAMP))
 
 
 class RowTasks:
@@ -136,14 +136,14 @@ class RowTasks:
             for side in self._sides
         ]
         self.strings: dict[str, None] = {}
-        """Texts of the first's rows since `start`."""
+        """Task texts of the first dataset's rows since `start`, in order of appearance."""
 
     def start(self) -> None:
         """Begin an episode."""
         self.strings = {}
 
     def compare(self, span: RowSlice) -> None:
-        """Compare the rows of a piece."""
+        """Compare some rows of the episode."""
         columns = [
             whole_numbers(part[TASK_INDEX]) if TASK_INDEX in part else np.full(span.rows, -1)
             for part in (span.first, span.second)
@@ -158,7 +158,7 @@ class RowTasks:
             self._pair(span, indexes, there, row, count)
         if there[1] and not there[0] and span.row == 0:
             found = _found(span, "row-tasks", "supplied in the second", None, TASK_INDEX)
-            self._ledger.noted(found, fold="new")
+            self._ledger.add_note(found, fold="new")
 
     def _pair(
         self, span: RowSlice, indexes: list[int], there: list[bool], row: int, count: int
@@ -175,7 +175,7 @@ class RowTasks:
                 for text, index in zip(strings, indexes, strict=True)
             ]
             what = f"{shown[0]} against {shown[1]}"
-            self._ledger.differs(_found(span, "row-tasks", what, row, TASK_INDEX, count))
+            self._ledger.add_difference(_found(span, "row-tasks", what, row, TASK_INDEX, count))
 
     def _text(self, side: int, episode: int, index: int, there: bool) -> str | None:
         if not there:
@@ -185,10 +185,10 @@ class RowTasks:
 
     def _listed(self, side: int, pair: int) -> list[str]:
         one = self._sides[side]
-        return one.listed_tasks[one.place[pair]]
+        return one.listed_tasks[one.positions[pair]]
 
     def _learn(self, side: int, episode: int, index: int, text: str | None) -> str | None:
-        """What an index stands for where there is no task list: the other's text, once and for all."""
+        """Text of a task index without a task list: the other side's text when the index was first seen."""
         listed = self._listed(side, episode)
         if text is None and len(listed) == 1:
             text = listed[0]
@@ -199,11 +199,11 @@ class RowTasks:
 
 def _only_one(span: RowSlice, name: str, a: pa.Array | None, ledger: DiffLedger) -> None:
     if a is not None:
-        ledger.differs(_found(span, "index", "only the first has this column", None, name))
+        ledger.add_difference(_found(span, "index", "only the first has this column", None, name))
 
 
 def _equal(a: npt.NDArray[np.generic], b: npt.NDArray[np.generic]) -> Bools:
-    """Where two arrays of numbers hold the same, NaN equal to NaN."""
+    """(n,) True where two arrays of numbers are equal; NaN equals NaN."""
     return np.asarray((a == b) | ((a != a) & (b != b)), dtype=np.bool_)
 
 

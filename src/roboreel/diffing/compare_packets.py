@@ -1,4 +1,4 @@
-"""Compare the packets of every episode's frames, camera by camera, byte for byte."""
+"""Compare an episode's packets byte for byte, and the streams they are in."""
 
 from __future__ import annotations
 
@@ -8,34 +8,37 @@ from typing import IO
 
 import numpy as np
 
-from roboreel.diffing.camera_files import Frames
+from roboreel.diffing.camera_files import EpisodeFrames
 from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.errors import StorageError
-from roboreel.storage.video.packets import PacketRun, run_of_frames
+from roboreel.storage.video.boxes import ENTRY_HEADER, boxes
+from roboreel.storage.video.packets import PacketRun, SampleEntry, run_of_frames
 from roboreel.types import Bools, Int64
 
+_LOOK = {"pasp", "clap", "colr"}
+_CONFIG = {"avcC", "hvcC", "av1C", "vpcC", "esds", "glbl", "lvcC"}
 _BATCH_BYTES = 1 << 18  # stays in the cache between reading and comparing
 
 
 @dataclass(frozen=True, slots=True)
-class Needed:
-    """The packets that show an episode's frames on one side."""
+class EpisodePackets:
+    """The packets needed to decode an episode's frames, on one side."""
 
-    frames: Frames
+    frames: EpisodeFrames
     run: PacketRun
 
     @property
     def relative(self) -> Int64:
-        """(m,) frame in the episode that each packet shows: below 0 before it, n and more after it."""
+        """(m,) frame of the episode that each packet shows; negative before it, >= count after it."""
         shown: Int64 = self.frames.table.frame_of_packet[self.run.positions]
         return shown - self.frames.start
 
 
-def needed(frames: Frames) -> Needed:
-    """The packets that an episode's frames need.
+def packets_of(frames: EpisodeFrames) -> EpisodePackets:
+    """Find the packets needed to decode an episode's frames.
 
     Raises:
-        StorageError: no keyframe stands at or before the first.
+        StorageError: there is no keyframe at or before the first frame.
     """
     try:
         run = run_of_frames(
@@ -43,11 +46,13 @@ def needed(frames: Frames) -> Needed:
         )
     except ValueError as error:
         raise StorageError(f"'{frames.path}': {error}") from error
-    return Needed(frames, run)
+    return EpisodePackets(frames, run)
 
 
-def compare_packets(a: Needed, b: Needed, episode: int, camera: str, ledger: DiffLedger) -> None:
-    """Compare an episode's packets: those of its frames, and those that they hang on.
+def compare_packets(
+    a: EpisodePackets, b: EpisodePackets, episode: int, camera: str, ledger: DiffLedger
+) -> None:
+    """Compare an episode's packets: those of its frames, and those needed to decode them.
 
     Raises:
         StorageError: a file cannot be read.
@@ -61,23 +66,23 @@ def compare_packets(a: Needed, b: Needed, episode: int, camera: str, ledger: Dif
     own = (frame >= 0) & (frame < rows)
     mismatch = _mismatch(a, b, a.run.positions[in_a], b.run.positions[in_b])
     ledger.compared.packets += int(own.sum())
-    _tell(ledger, episode, camera, frame[mismatch & own], "its packet differs", "packets")
+    _report(ledger, episode, camera, frame[mismatch & own], "its packet differs", "packets")
     flags = [
         part.frames.table.keyframe[part.run.positions[at]] for part, at in ((a, in_a), (b, in_b))
     ]
     what = "its packet is marked as a keyframe on one side only"
-    _tell(ledger, episode, camera, frame[(flags[0] != flags[1]) & own], what, "keyframe")
+    _report(ledger, episode, camera, frame[(flags[0] != flags[1]) & own], what, "keyframe")
     if (np.diff(in_b) < 0).any():
         what = "the packets stand in another order of decoding"
-        _tell(ledger, episode, camera, frame[1:][np.diff(in_b) < 0], what, "order")
+        _report(ledger, episode, camera, frame[1:][np.diff(in_b) < 0], what, "order")
     beside = (mismatch & ~own).any() or len(frame) < max(len(shown_a), len(shown_b))
     if beside and a.frames.count == b.frames.count and not (mismatch & own).any():
         what = "frames are the same, but they hang on other packets before or after the episode"
         found = Difference(kind="packets", what=what, episode=episode, column=camera)
-        ledger.differs(found, fold="beside")
+        ledger.add_difference(found, fold="beside")
 
 
-def _tell(
+def _report(
     ledger: DiffLedger, episode: int, camera: str, frames: Int64, what: str, fold: str
 ) -> None:
     if len(frames):
@@ -89,20 +94,20 @@ def _tell(
             column=camera,
             count=len(frames),
         )
-        ledger.differs(found, fold=fold)
+        ledger.add_difference(found, fold=fold)
 
 
-def _mismatch(a: Needed, b: Needed, at_a: Int64, at_b: Int64) -> Bools:
-    """(m,) True where two packets, given by decode positions, differ in size or in any byte."""
+def _mismatch(a: EpisodePackets, b: EpisodePackets, at_a: Int64, at_b: Int64) -> Bools:
+    """(m,) True where the packets at two decode positions differ in size or any byte."""
     size = a.frames.table.size[at_a]
     mismatch: Bools = size != b.frames.table.size[at_b]
     rest = np.flatnonzero(~mismatch)
     for batch in _batches(size[rest]):
-        places = rest[batch]
-        left = _bytes(a.frames, at_a[places])
-        right = _bytes(b.frames, at_b[places])
+        members = rest[batch]
+        left = _bytes(a.frames, at_a[members])
+        right = _bytes(b.frames, at_b[members])
         if left != right:
-            mismatch[places] = _mismatched_parts(left, right, size[places])
+            mismatch[members] = _mismatched_parts(left, right, size[members])
     return mismatch
 
 
@@ -113,7 +118,7 @@ def _mismatched_parts(left: bytes, right: bytes, sizes: Int64) -> list[bool]:
 
 
 def _batches(sizes: Int64) -> Iterator[slice]:
-    """Slices of packets that together have about a batch's bytes, one packet at least."""
+    """Slices of at least one packet and about `_BATCH_BYTES`."""
     ends = np.cumsum(sizes)
     start = 0
     while start < len(sizes):
@@ -124,8 +129,8 @@ def _batches(sizes: Int64) -> Iterator[slice]:
         start = stop
 
 
-def _bytes(frames: Frames, positions: Int64) -> bytes:
-    """The packets at these decode positions, one after another; neighbours are read in one go."""
+def _bytes(frames: EpisodeFrames, positions: Int64) -> bytes:
+    """Concatenated packets at these decode positions; adjacent ones are read in one call."""
     offset, size = frames.table.offset[positions], frames.table.size[positions]
     breaks = np.flatnonzero(offset[1:] != offset[:-1] + size[:-1]) + 1
     starts = np.concatenate([[0], breaks])
@@ -143,3 +148,54 @@ def _read(file: IO[bytes], start: int, length: int, path: str) -> bytes:
     if len(data) != length:
         raise StorageError(f"'{path}' ends before byte {start + length}")
     return data
+
+
+class StreamComparer:
+    """Compares the stream headers of one camera's files, each pair of files once."""
+
+    def __init__(self, camera: str, ledger: DiffLedger, *, decode: bool) -> None:
+        self._camera, self._ledger, self._decode = camera, ledger, decode
+        self._last: tuple[str, str] | None = None
+
+    def compare(self, episode: int, a: EpisodeFrames, b: EpisodeFrames) -> None:
+        """Compare the streams that hold an episode's frames."""
+        if self._last == (a.path, b.path):
+            return
+        self._last = (a.path, b.path)
+        what = stream_difference(a.table.entry, b.table.entry, decode=self._decode)
+        if what:
+            self._ledger.add_difference(self._found(episode, what), fold="entry")
+        tracks = sorted(a.table.other_tracks), sorted(b.table.other_tracks)
+        if tracks[0] != tracks[1]:
+            sound = tracks[0].count("soun") != tracks[1].count("soun")
+            what = f"tracks beside the video: {tracks[0]} against {tracks[1]}"
+            self._ledger.add(self._found(episode, what), counts=sound, fold="tracks")
+
+    def _found(self, episode: int, what: str) -> Difference:
+        return Difference(kind="streams", what=what, episode=episode, column=self._camera)
+
+
+def stream_difference(a: SampleEntry, b: SampleEntry, *, decode: bool) -> str:
+    """Describe how two sample entries differ in what decoders and players use; empty if they don't.
+
+    Args:
+        a: of the first dataset.
+        b: of the second.
+        decode: compare only how decoded frames are shown: rotation, crop, aspect ratio, colours.
+    """
+    if a.matrix != b.matrix:
+        return "the display matrix differs"
+    parts = _parts(a), _parts(b)
+    kinds = _LOOK if decode else _LOOK | _CONFIG
+    for kind in sorted(kinds & (parts[0].keys() | parts[1].keys())):
+        if parts[0].get(kind) != parts[1].get(kind):
+            return f"box '{kind}' of the sample entry differs"
+    if decode:
+        return ""
+    facts = [(entry.fourcc, entry.width, entry.height) for entry in (a, b)]
+    return "" if facts[0] == facts[1] else f"{facts[0]} against {facts[1]}"
+
+
+def _parts(entry: SampleEntry) -> dict[str, bytes]:
+    """Boxes that decoders and players use, by kind; without bit rates and writer names."""
+    return {b.kind: entry.needs[b.start : b.stop] for b in boxes(entry.needs, ENTRY_HEADER)}

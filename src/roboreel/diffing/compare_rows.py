@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roboreel.diffing.comparable_columns import Types
+from roboreel.diffing.comparable_columns import ColumnTypes
 from roboreel.diffing.compare_images import differing_images
 from roboreel.diffing.compare_index_columns import (
     RowSlice,
@@ -33,13 +33,13 @@ from roboreel.format.feature import (
 _KEPT_TIMES = re.compile(rf"{SOURCE_TIMESTAMP}(_\d+)?")
 
 
-class RowsJudge:
+class RowComparer:
     """Compares the tables of two datasets, episode by episode."""
 
     def __init__(self, first: Side, second: Side, ledger: DiffLedger, *, decode: bool) -> None:
         self._sides, self._ledger, self._decode = (first, second), ledger, decode
         self._fps = float(first.dataset.fps)
-        self._types = Types()
+        self._types = ColumnTypes()
         self._tasks = RowTasks(first, second, ledger)
         self._images = {
             name
@@ -49,9 +49,9 @@ class RowsJudge:
         }
         self._before = 0
         self._known_before = (0, 0)
-        """Position of an episode of the second, and rows before it."""
+        """Position of an episode in the second dataset, and the number of rows before it."""
         self.columns: tuple[set[str], set[str]] = (set(), set())
-        """Columns met on each side, by judged name."""
+        """Columns found on each side, by common name."""
 
     def compare(self, episodes: int) -> None:
         """Compare the rows of the first `episodes` pairs of episodes."""
@@ -66,71 +66,71 @@ class RowsJudge:
 
     @property
     def widened(self) -> set[str]:
-        """Columns of several types in the first, and of one in the second."""
+        """Columns with several types in the first dataset, and one in the second."""
         return self._types.widened
 
     def _episode(self, episode: int, readers: tuple[EpisodeRows, EpisodeRows]) -> None:
-        places = []
+        row_ranges = []
         for side, reader in zip(self._sides, readers, strict=True):
             try:
-                places.append(reader.locate(episode))
+                row_ranges.append(reader.locate(episode))
             except StorageError as error:
                 self._broken(side, episode, error)
-        if len(places) < 2:
+        if len(row_ranges) < 2:
             return
         self._before = self._rows_before(episode)
-        rows = [stop - start for start, stop in places]
+        rows = [stop - start for start, stop in row_ranges]
         self._tasks.start()
         slices = [
-            self._renamed(side, episode, reader.slices(*place))
-            for side, reader, place in zip(self._sides, readers, places, strict=True)
+            self._renamed(side, episode, reader.slices(*row_range))
+            for side, reader, row_range in zip(self._sides, readers, row_ranges, strict=True)
         ]
         try:
             for span in self._aligned(episode, *slices):
                 self._compare(span)
                 self._ledger.compared.rows += span.rows
                 self._ledger.compared.columns = len(self.columns[0] & self.columns[1])
-        except StorageError:  # told where it was met
+        except StorageError:  # reported by `_renamed`
             return
         self._ledger.compared.episodes += 1
         if rows[0] != rows[1]:
             what = f"{rows[0]} against {rows[1]} rows"
             row = min(rows)
-            self._ledger.differs(Difference(kind="rows", what=what, episode=episode, row=row))
+            self._ledger.add_difference(
+                Difference(kind="rows", what=what, episode=episode, row=row)
+            )
         self._listed_tasks(episode)
 
     def _rows_before(self, episode: int) -> int:
-        """Rows of all episodes before this one in the second dataset."""
+        """Number of rows before this episode in the second dataset."""
         side, (known, before) = self._sides[1], self._known_before
-        place = side.place[episode]
-        if place < known:
+        position = side.positions[episode]
+        if position < known:
             known, before = 0, 0
-        before += int(side.rows[known:place].sum())
-        self._known_before = (place, before)
+        before += int(side.rows[known:position].sum())
+        self._known_before = (position, before)
         return before
 
     def _broken(self, side: Side, episode: int, error: StorageError) -> None:
         side.broken.add(episode)
-        what = f"cannot be read in {side.called}: {error}"
-        self._ledger.differs(
-            Difference(kind="broken", what=what, episode=episode), fold=side.called
+        what = f"cannot be read in {side.label}: {error}"
+        self._ledger.add_difference(
+            Difference(kind="broken", what=what, episode=episode), fold=side.label
         )
 
     def _renamed(
         self, side: Side, episode: int, batches: Iterator[pa.RecordBatch]
     ) -> Iterator[Mapping[str, pa.Array]]:
-        """The columns of each batch by judged name."""
+        """The columns of each batch, by common name."""
         seen = self.columns[side is self._sides[1]]
         try:
             for batch in batches:
                 columns = {
-                    side.judged(name): column
+                    side.common_name(name): column
                     for name, column in zip(batch.schema.names, batch.columns, strict=True)
                 }
                 if len(columns) < len(batch.columns):
-                    raise UsageError(
-                        f"two columns of {side.called} stand for one name: rename both"
-                    )
+                    raise UsageError(f"two columns of {side.label} stand for one name: rename both")
                 seen.update(columns)
                 yield columns
         except StorageError as error:
@@ -143,7 +143,7 @@ class RowsJudge:
         first: Iterator[Mapping[str, pa.Array]],
         second: Iterator[Mapping[str, pa.Array]],
     ) -> Iterator[RowSlice]:
-        """The rows of both as pieces of equal length; what one has more is left."""
+        """Both sides' rows in slices of equal length, up to the end of the shorter one."""
         row = 0
         here: Mapping[str, pa.Array] = {}
         there: Mapping[str, pa.Array] = {}
@@ -176,20 +176,20 @@ class RowsJudge:
             elif name not in span.first and name not in INDEX_DTYPES:
                 found += self._column(span, name, None, b)
         for difference in sorted(found, key=lambda each: each.row or 0):
-            self._ledger.differs(difference)
-        numbers = tuple(side.numbers[side.place[span.episode]] for side in self._sides)
+            self._ledger.add_difference(difference)
+        numbers = tuple(side.numbers[side.positions[span.episode]] for side in self._sides)
         compare_counted(span, numbers, self._ledger)
         compare_timestamps(span, self._fps, kept=bool(kept), ledger=self._ledger)
         self._tasks.compare(span)
 
     def _kept_times(self, span: RowSlice) -> list[str]:
-        """Columns of the second that keep the first's timestamps."""
+        """Columns of the second dataset that keep the first one's timestamps."""
         if TIMESTAMP not in span.first:
             return []
         names = [n for n in span.second if n not in span.first and _KEPT_TIMES.fullmatch(n)]
         for name in names:
             what = "keeps the first's timestamps"
-            self._ledger.noted(
+            self._ledger.add_note(
                 Difference(kind="columns", what=what, episode=span.episode, column=name)
             )
         return names
@@ -197,24 +197,24 @@ class RowsJudge:
     def _column(
         self, span: RowSlice, name: str, a: pa.Array | None, b: pa.Array | None
     ) -> list[Difference]:
-        """How a user column differs in a piece: nothing, or one difference."""
+        """At most one difference: the first row of a user column that differs, with the count."""
         if a is None or b is None:
             return self._one_sided(span, name, a, b)
         if self._are_images(name, a, b):
             return differing_images(span, name, a, b, self._ledger, decode=self._decode)
-        fitted = self._types.fitted(name, a, b, span.episode, self._ledger)
-        if fitted is None:
-            return []  # told by the types
-        if is_image(fitted[0].type):
-            return differing_images(span, name, *fitted, self._ledger, decode=self._decode)
-        rows = np.flatnonzero(differing(*fitted))
+        comparable = self._types.comparable(name, a, b, span.episode, self._ledger)
+        if comparable is None:
+            return []  # ColumnTypes reports it
+        if is_image(comparable[0].type):
+            return differing_images(span, name, *comparable, self._ledger, decode=self._decode)
+        rows = np.flatnonzero(differing(*comparable))
         if not len(rows):
             return []
         at = int(rows[0])
         return [
             Difference(
                 kind="values",
-                what=first_values(*fitted, at),
+                what=first_values(*comparable, at),
                 episode=span.episode,
                 row=span.row + at,
                 column=name,
@@ -223,14 +223,14 @@ class RowsJudge:
         ]
 
     def _are_images(self, name: str, a: pa.Array, b: pa.Array) -> bool:
-        """True where both hold encoded images: in structs or, where they are declared, as plain bytes."""
+        """True if both hold encoded images: structs, or plain bytes if declared as image."""
         held = holds_images if name in self._images else is_image
         return held(a.type) and held(b.type)
 
     def _one_sided(
         self, span: RowSlice, name: str, a: pa.Array | None, b: pa.Array | None
     ) -> list[Difference]:
-        """A column that one side lacks here: nothing is lost where it is empty."""
+        """The difference for a column that one side lacks; only a note if it has no value here."""
         column, which = (a, "first") if a is not None else (b, "second")
         assert column is not None
         there = np.asarray(pc.is_valid(column).to_numpy(zero_copy_only=False))
@@ -243,18 +243,18 @@ class RowsJudge:
         )
         if there.any():
             return [found]
-        self._ledger.noted(found, fold="empty")
+        self._ledger.add_note(found, fold="empty")
         return []
 
     def _listed_tasks(self, episode: int) -> None:
-        listed = [side.listed_tasks[side.place[episode]] for side in self._sides]
+        listed = [side.listed_tasks[side.positions[episode]] for side in self._sides]
         if listed[0] == listed[1]:
             return
         what = f"{listed[0]} against {listed[1]}"
         supplied = not listed[0] and set(listed[1]) == set(self._tasks.strings)
         what += ": those of its rows" if supplied else ""
         found = Difference(kind="tasks", what=what, episode=episode)
-        self._ledger.judge(found, counts=not supplied, fold="listed")
+        self._ledger.add(found, counts=not supplied, fold="listed")
 
 
 def _rows(columns: Mapping[str, pa.Array]) -> int:

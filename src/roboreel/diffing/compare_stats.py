@@ -1,4 +1,4 @@
-"""Compare stored statistics: always notes, as they can be computed from the rest."""
+"""Compare stored statistics. All differences are notes, because statistics can be recomputed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from roboreel.format.v30 import GLOBAL_STATS
 from roboreel.stats.feature_stats import FeatureStats, Stats
 
 _ROUNDING = 1e-6
-"""Merged and computed ones, and those of float32, differ in their last digits."""
+"""Relative tolerance: merging instead of computing, and float32, change the last digits."""
 
 
 def compare_statistics(first: Side, second: Side, ledger: DiffLedger) -> None:
-    """Compare those of each episode where both versions have them, and those of the whole dataset.
+    """Compare statistics per episode and of the whole dataset, as far as both sides have them.
 
-    Where a version has none per episode, those of the whole dataset are merged from them; else they are
-    compared where they are stored, and both datasets have as many episodes. Compared is what both sides have:
-    v2.0 has no `count`, v2.x has no quantiles.
+    If both versions store them per episode, `stats.json` is compared too, where both have it and have the
+    same number of episodes. If one stores none per episode (v2.0), the other's are merged and the totals
+    compared. Only common entries are compared: v2.0 has no `count`, v2.x no quantiles.
     """
     try:
         chosen = first.chosen is not None
@@ -34,13 +34,13 @@ def compare_statistics(first: Side, second: Side, ledger: DiffLedger) -> None:
             _compare(first.dataset.stats(), second.dataset.stats(), None, second, ledger)
     except RoboreelError as error:
         what = f"cannot be compared: {error}"
-        ledger.noted(Difference(kind="statistics", what=what), fold="unreadable")
+        ledger.add_note(Difference(kind="statistics", what=what), fold="unreadable")
 
 
 def _compare_whole(first: Side, second: Side, ledger: DiffLedger) -> None:
-    """Compare `stats.json` of two datasets that have statistics per episode beside it."""
+    """Compare `stats.json` of two datasets that also store statistics per episode."""
     if first.dataset.total_episodes != second.dataset.total_episodes:
-        return  # they describe other episodes
+        return  # they describe different episodes
     a, b = first.dataset.whole_stats(), second.dataset.whole_stats()
     if a is None or b is None:
         same_version = first.dataset.version is second.dataset.version
@@ -48,15 +48,15 @@ def _compare_whole(first: Side, second: Side, ledger: DiffLedger) -> None:
             which = "second" if a is None else "first"
             what = f"only the {which} has statistics of the whole dataset"
             found = Difference(kind="statistics", what=what, path=GLOBAL_STATS)
-            ledger.noted(found, fold="whole")
+            ledger.add_note(found, fold="whole")
         return
-    _compare(a, b, None, second, ledger, place="of the whole dataset: ")
+    _compare(a, b, None, second, ledger, prefix="of the whole dataset: ")
 
 
 def _paired(first: Side, second: Side) -> Iterator[tuple[int, Stats, Stats]]:
-    """(position, statistics of both) of each episode; few are kept where both are in one order."""
+    """(pair, statistics of both sides); few are held in memory if both files have the same order."""
     waiting: tuple[dict[int, Stats], dict[int, Stats]] = ({}, {})
-    streams = [_placed(side) for side in (first, second)]
+    streams = [_stats_by_pair(side) for side in (first, second)]
     while True:
         found = [next(stream, None) for stream in streams]
         if found == [None, None]:
@@ -76,12 +76,12 @@ def _paired(first: Side, second: Side) -> Iterator[tuple[int, Stats, Stats]]:
         yield episode, {}, stats
 
 
-def _placed(side: Side) -> Iterator[tuple[int, Stats]]:
-    """(position, statistics by judged name) as stored."""
-    position = {side.numbers[place]: pair for pair, place in enumerate(side.place)}
+def _stats_by_pair(side: Side) -> Iterator[tuple[int, Stats]]:
+    """(pair, stored statistics) of each compared episode."""
+    pair_of = {side.numbers[position]: pair for pair, position in enumerate(side.positions)}
     for number, stats in side.dataset.episode_stats():
-        if number in position:
-            yield position[number], stats
+        if number in pair_of:
+            yield pair_of[number], stats
 
 
 def _compare(
@@ -91,25 +91,25 @@ def _compare(
     side: Side,
     ledger: DiffLedger,
     *,
-    place: str = "",
+    prefix: str = "",
 ) -> None:
-    """Note what differs; `place` says what it is of, where that is not an episode."""
-    a, b = first, {side.judged(name): parts for name, parts in second.items()}
+    """Add a note per feature whose statistics differ; `prefix` begins its text."""
+    a, b = first, {side.common_name(name): parts for name, parts in second.items()}
     for name in dict.fromkeys([*a, *b]):
         if name not in a or name not in b:
             which = "first" if name in a else "second"
-            what = f"{place}only the {which} has statistics of this name"
+            what = f"{prefix}only the {which} has statistics of this name"
             found = Difference(kind="statistics", what=what, episode=episode, column=name)
-            ledger.noted(found, fold=which + place)
+            ledger.add_note(found, fold=which + prefix)
             continue
         what = _mismatch(a[name], b[name])
         if what:
-            found = Difference(kind="statistics", what=place + what, episode=episode, column=name)
-            ledger.noted(found, fold=place)
+            found = Difference(kind="statistics", what=prefix + what, episode=episode, column=name)
+            ledger.add_note(found, fold=prefix)
 
 
 def _mismatch(a: FeatureStats, b: Mapping[str, object]) -> str:
-    """The statistic that differs most between two, in words; empty where none does."""
+    """Describe the entry with the largest relative difference; empty if all agree."""
     worst, said = -1.0, ""
     for key in [key for key in a if key in b]:
         x, y = np.asarray(a[key], np.float64), np.asarray(b[key], np.float64)

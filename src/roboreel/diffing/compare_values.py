@@ -17,17 +17,17 @@ _SHOWN = 60
 
 
 @lru_cache(maxsize=1024)
-def meaning(type_: pa.DataType) -> Hashable:
-    """What values of a type are, without how Arrow lays them out: equal where bits can be compared."""
+def logical_type(type_: pa.DataType) -> Hashable:
+    """The type without Arrow's layout (dictionary, list and string widths); equal ones compare bit by bit."""
     if isinstance(type_, pa.BaseExtensionType):
-        return meaning(type_.storage_type)
+        return logical_type(type_.storage_type)
     if pa.types.is_dictionary(type_):
-        return meaning(type_.value_type)
+        return logical_type(type_.value_type)
     if is_list(type_):
-        return ("list", meaning(type_.value_type))
+        return ("list", logical_type(type_.value_type))
     if pa.types.is_struct(type_):
         fields = [type_.field(i) for i in range(type_.num_fields)]
-        return ("struct", frozenset((item.name, meaning(item.type)) for item in fields))
+        return ("struct", frozenset((item.name, logical_type(item.type)) for item in fields))
     if _is_string(type_):
         return "string"
     if _is_bytes(type_):
@@ -35,23 +35,23 @@ def meaning(type_: pa.DataType) -> Hashable:
     return str(type_)
 
 
-def stored(array: pa.Array) -> pa.Array:
-    """The array without extension type and dictionary."""
+def storage_array(array: pa.Array) -> pa.Array:
+    """Return the array without extension type and dictionary."""
     if isinstance(array, pa.ExtensionArray):
-        return stored(array.storage)
+        return storage_array(array.storage)
     if pa.types.is_dictionary(array.type):
         return array.dictionary_decode()
     return array
 
 
 def differing(a: pa.Array, b: pa.Array) -> Bools:
-    """(n,) True where two arrays of n values differ in any bit: other NaNs, and 0.0 against -0.0, too.
+    """(n,) True where two arrays differ in any bit; NaN payloads and the sign of zero count.
 
     Args:
-        a: any array.
-        b: an array of the same length, of a type with the same `meaning`.
+        a: (n,) any array.
+        b: (n,) an array of the same `logical_type`.
     """
-    a, b = stored(a), stored(b)
+    a, b = storage_array(a), storage_array(b)
     if is_list(a.type):
         return _lists_differ(a, b)
     here, there = valid(a), valid(b)
@@ -66,7 +66,7 @@ def differing(a: pa.Array, b: pa.Array) -> Bools:
     elif _is_string(a.type) or _is_bytes(a.type):
         differs |= both & _bytes_differ(a, b)
     elif _is_fixed_width(a.type):
-        differs |= both & _words_differ(_words(a), _words(b))
+        differs |= both & _value_bytes_differ(_value_bytes(a), _value_bytes(b))
     elif not pa.types.is_null(a.type):
         pairs = zip(a.to_pylist(), b.to_pylist(), strict=True)
         differs |= both & np.array([_bits(x) != _bits(y) for x, y in pairs], dtype=np.bool_)
@@ -74,20 +74,20 @@ def differing(a: pa.Array, b: pa.Array) -> Bools:
 
 
 def valid(array: pa.Array) -> Bools:
-    """(n,) True where there is a value."""
+    """(n,) True where the value is not null."""
     if not array.null_count:
         return np.ones(len(array), dtype=np.bool_)
     return np.asarray(array.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
 def list_lengths(array: pa.Array) -> npt.NDArray[np.int64]:
-    """(n,) lengths of lists; -1 where there is none."""
+    """(n,) lengths of lists; -1 for null."""
     lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
     return np.where(valid(array), lengths, -1).astype(np.int64)
 
 
 def without_single_lists(array: pa.Array) -> pa.Array | None:
-    """The values of lists of one (null where there is no list), or None where any has another length."""
+    """(n,) values of an array of one-value lists, null for null; None if a list has another length."""
     lengths = list_lengths(array)
     if not np.isin(lengths, (-1, 1)).all():
         return None
@@ -95,47 +95,47 @@ def without_single_lists(array: pa.Array) -> pa.Array | None:
     if len(items) == len(array):
         return items
     there = lengths == 1
-    places = np.where(there, np.cumsum(there) - 1, 0)
-    return items.take(pa.array(places, mask=~there))
+    indices = np.where(there, np.cumsum(there) - 1, 0)
+    return items.take(pa.array(indices, mask=~there))
 
 
 def first_values(a: pa.Array, b: pa.Array, row: int) -> str:
-    """The values of two arrays in a row, shortened: `0.5 against 0.25`, of lists the first that differ."""
-    return _against(stored(a).slice(row, 1), stored(b).slice(row, 1))
+    """Describe two values of a row, e.g. `0.5 against 0.25`; of lists, the first items that differ."""
+    return _describe(storage_array(a).slice(row, 1), storage_array(b).slice(row, 1))
 
 
-def _against(a: pa.Array, b: pa.Array) -> str:
-    """Two arrays of one value each, in words."""
+def _describe(a: pa.Array, b: pa.Array) -> str:
+    """Describe two arrays of one value each."""
     if is_list(a.type) and not (a.null_count or b.null_count):
         lengths = int(list_lengths(a)[0]), int(list_lengths(b)[0])
         if lengths[0] != lengths[1]:
             return f"{lengths[0]} values against {lengths[1]}"
-        inner = stored(pc.list_flatten(a)), stored(pc.list_flatten(b))
+        inner = storage_array(pc.list_flatten(a)), storage_array(pc.list_flatten(b))
         at = int(np.flatnonzero(differing(*inner))[0])
-        return f"value {at}: {_against(inner[0].slice(at, 1), inner[1].slice(at, 1))}"
-    x, y = _python(a), _python(b)
+        return f"value {at}: {_describe(inner[0].slice(at, 1), inner[1].slice(at, 1))}"
+    x, y = _python_value(a), _python_value(b)
     if isinstance(x, bytes) and isinstance(y, bytes):
         return _bytes_against(x, y)
     strings = _shown(a, x), _shown(b, y)
     if strings[0] == strings[1]:
         bits = [
-            _words(part)[0].tobytes()[::-1].hex() if _is_fixed_width(a.type) else ""
+            _value_bytes(part)[0].tobytes()[::-1].hex() if _is_fixed_width(a.type) else ""
             for part in (a, b)
         ]
         strings = f"{strings[0]} (bits {bits[0]})", f"{strings[1]} (bits {bits[1]})"
     return f"{strings[0]} against {strings[1]}"
 
 
-def _python(array: pa.Array) -> object:
-    """The only value of an array."""
+def _python_value(array: pa.Array) -> object:
+    """Return the only value of an array."""
     try:
         return array[0].as_py()
-    except (ValueError, OverflowError):  # nanoseconds, which Python's own types do not have
+    except (ValueError, OverflowError):  # Python's own types have no nanoseconds
         return " ".join(str(array).split())
 
 
 def shortened(value: object) -> str:
-    """A value as text, cut where it is long."""
+    """`repr` of a value, cut to 60 characters."""
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 2]} …"
 
@@ -189,8 +189,8 @@ def _bytes_differ(a: pa.Array, b: pa.Array) -> Bools:
     return np.asarray(unequal.to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
-def _words(array: pa.Array) -> npt.NDArray[np.uint8]:
-    """(n, width) the bytes of values of one width."""
+def _value_bytes(array: pa.Array) -> npt.NDArray[np.uint8]:
+    """(n, width) uint8: the bytes of fixed-width values."""
     width = array.type.bit_width // 8
     data = array.buffers()[1]
     if data is None:
@@ -199,7 +199,7 @@ def _words(array: pa.Array) -> npt.NDArray[np.uint8]:
     return flat[array.offset * width : (array.offset + len(array)) * width].reshape(-1, width)
 
 
-def _words_differ(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> Bools:
+def _value_bytes_differ(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> Bools:
     if a.shape[1] in (1, 2, 4, 8):
         word = f"u{a.shape[1]}"
         return np.asarray(a.view(word)[:, 0] != b.view(word)[:, 0], dtype=np.bool_)
@@ -207,7 +207,7 @@ def _words_differ(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> Bools:
 
 
 def _bits(value: object) -> object:
-    """A value of Python's as something that compares by its bits."""
+    """Return a Python value in a form that compares floats by their bits."""
     if isinstance(value, float):
         return np.float64(value).tobytes()
     if isinstance(value, (list, tuple)):

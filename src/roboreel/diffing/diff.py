@@ -1,4 +1,4 @@
-"""`diff`: opens both sides and has each subject compared in turn."""
+"""`diff`: open both datasets and compare them, subject by subject."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from roboreel.diffing.compare_documents import (
     compare_episodes,
     compare_extras,
     compare_features,
+    compare_files,
     compare_info,
     compare_tasks,
 )
-from roboreel.diffing.compare_files import compare_files
-from roboreel.diffing.compare_rows import RowsJudge
+from roboreel.diffing.compare_rows import RowComparer
 from roboreel.diffing.compare_stats import compare_statistics
-from roboreel.diffing.compare_videos import VideosJudge, tell_misplaced
+from roboreel.diffing.compare_videos import VideoComparer, report_misplaced
 from roboreel.diffing.diff_report import Difference, DiffLedger, DiffReport, FirstFoundError
 from roboreel.diffing.side import Side
 from roboreel.errors import UsageError
@@ -37,24 +37,25 @@ def diff(
     first_only: bool = False,
     episodes: Iterable[tuple[int, int]] | None = None,
 ) -> DiffReport:
-    """Compare what two datasets hold, whatever their versions and layouts. Nothing is written.
+    """Compare the content of two datasets, whatever their versions and layouts. Nothing is written.
 
-    `b` is judged as made from `a`: where it has what the format says instead of what `a` has (index columns
-    counted, irregular timestamps as k / fps with the originals beside), that is a note. `docs/diff.md` lists
-    what counts. Tables are read a row group at a time, packets in batches; statistics are only notes.
+    `b` is compared as a result made from `a`: changes that the format prescribes (index columns counted from
+    0, irregular timestamps replaced by k / fps with the originals kept in another column) are only notes, and
+    so are statistics. `docs/diff.md` lists what counts. Tables are read a row group at a time, packets in
+    batches.
 
     Args:
-        a: the first dataset, or where it lies.
+        a: the first dataset, or its path or URL.
         b: the second.
-        decode: compare decoded pictures, pixel for pixel, instead of packets.
-        renamed: by name in `b`, the name in `a` of features that are called otherwise.
+        decode: compare decoded frames, pixel for pixel, instead of packets.
+        renamed: names in `a` of features that have another name in `b`, by their name in `b`.
         first_only: stop at the first difference.
-        episodes: pairs of numbers, of an episode in `a` and of the one in `b` to compare it with; only these
-            are compared, and nothing that is of the whole dataset (number of episodes, splits, task list).
+        episodes: pairs of episode indexes, in `a` and in `b`. Only these are compared, and nothing about the
+            whole dataset (number of episodes, splits, task list).
 
     Raises:
-        UsageError: `renamed` or `episodes` names what is not there, or one feature or episode twice.
-        StorageError, DatasetError: one of the two cannot be opened, or a file has changed meanwhile.
+        UsageError: `renamed` or `episodes` has an unknown name or index, or one twice.
+        StorageError, DatasetError: a dataset cannot be opened, or a file has changed meanwhile.
 
     Example:
         >>> import roboreel, roboreel.testing, tempfile, pathlib
@@ -77,76 +78,80 @@ def diff(
     )
     _check_names(first, second)
     ledger = DiffLedger(first_only=first_only)
-    before = [_seen(side.dataset) for side in (first, second)]
+    before = [_file_stats(side.dataset) for side in (first, second)]
     with contextlib.suppress(FirstFoundError):
         _compare(first, second, ledger, decode=decode)
     for side, files in zip((first, second), before, strict=True):
-        told = f"in {side.called} has changed while it was compared: compare again"
-        refuse_changed_files(side.dataset.root, files, told=told)
+        reason = f"in {side.label} has changed while it was compared: compare again"
+        refuse_changed_files(side.dataset.root, files, reason=reason)
     return ledger.report(decoded=decode, pairs=pairs)
 
 
-def _seen(dataset: Dataset) -> dict[str, Stamped | None]:
-    """Size and stamp of every file, of documents as they were when the dataset was opened."""
+def _file_stats(dataset: Dataset) -> dict[str, Stamped | None]:
+    """Size and stamp of every file; of documents, from when the dataset was opened."""
     found = zip(dataset.files, dataset.root.stats(dataset.files), strict=True)
     return {**{n: s for n, s in found if isinstance(s, FileStat)}, **dataset.documents}
 
 
 def _compare(first: Side, second: Side, ledger: DiffLedger, *, decode: bool) -> None:
-    episodes = min(len(first.place), len(second.place))
-    whole = first.chosen is None
-    if whole:
+    episodes = min(len(first.positions), len(second.positions))
+    all_episodes = first.chosen is None
+    if all_episodes:
         compare_episodes(first, second, ledger)
-        ledger.done("episodes")
+        ledger.mark_compared("episodes")
     compare_info(first, second, ledger)
-    ledger.done("info")
+    ledger.mark_compared("info")
     compare_features(first, second, ledger, decode=decode)
-    if whole:
+    if all_episodes:
         compare_tasks(first, second, ledger)
     compare_extras(first, second, ledger)
-    ledger.done("extras")
+    ledger.mark_compared("extras")
     compare_files(first, second, ledger)
-    ledger.done("files")
-    rows = RowsJudge(first, second, ledger, decode=decode)
+    ledger.mark_compared("files")
+    rows = RowComparer(first, second, ledger, decode=decode)
     rows.compare(episodes)
-    _ranges(first, second, ledger)
-    tell_misplaced(first, second, "", ledger)
+    _report_row_ranges(first, second, ledger)
+    report_misplaced(first, second, "", ledger)
     seen = rows.columns[0] | {*first.cameras}, rows.columns[1] | {*second.cameras}
     compare_declared(first, second, seen, rows.widened, ledger)
-    ledger.done("tasks", "rows", "columns", "values", "images", "index", "timestamps", "row-tasks")
-    ledger.done("features")
+    ledger.mark_compared(
+        "tasks", "rows", "columns", "values", "images", "index", "timestamps", "row-tasks"
+    )
+    ledger.mark_compared("features")
     compare_statistics(first, second, ledger)
-    ledger.done("statistics")
-    VideosJudge(first, second, ledger, decode=decode).compare(episodes)
-    ledger.done("cameras", "streams", "places", "pictures" if decode else "packets", "broken")
+    ledger.mark_compared("statistics")
+    VideoComparer(first, second, ledger, decode=decode).compare(episodes)
+    ledger.mark_compared(
+        "cameras", "streams", "places", "pictures" if decode else "packets", "broken"
+    )
 
 
-def _ranges(first: Side, second: Side, ledger: DiffLedger) -> None:
-    """Ranges of rows of the whole dataset, which v3.0 states beside the lengths, and rows of no episode."""
-    told = [side.contradiction_of_ranges() for side in (first, second)]
-    for side, what in zip((first, second), told, strict=True):
+def _report_row_ranges(first: Side, second: Side, ledger: DiffLedger) -> None:
+    """Report v3.0 row ranges that contradict the episode lengths, and rows that belong to no episode."""
+    wrong = [side.wrong_row_range() for side in (first, second)]
+    for side, what in zip((first, second), wrong, strict=True):
         if what:
-            counts = side is second and not told[0]
-            found = Difference(kind="places", what=f"in {side.called}, {what}")
-            ledger.judge(found, counts=counts, fold=f"range {side.called}")
+            counts = side is second and not wrong[0]
+            found = Difference(kind="places", what=f"in {side.label}, {what}")
+            ledger.add(found, counts=counts, fold=f"range {side.label}")
         for path, rows in side.strays.items():
             counts = side is second and not first.strays
-            what = f"{rows} rows in {side.called} belong to no episode"
+            what = f"{rows} rows in {side.label} belong to no episode"
             found = Difference(kind="places", what=what, path=path)
-            ledger.judge(found, counts=counts, fold=f"strays {side.called}")
+            ledger.add(found, counts=counts, fold=f"strays {side.label}")
 
 
 def _check_names(first: Side, second: Side) -> None:
-    """Refuse renamings that leave open which feature is which."""
-    renamed = second.judged_name
+    """Raise `UsageError` if `renamed` is ambiguous or names unknown features."""
+    renamed = second.common_names
     for new, old in renamed.items():
         if new in INDEX_DTYPES or old in INDEX_DTYPES:
             raise UsageError(f"'{new}={old}': index columns keep their names")
         for name, side in ((new, second), (old, first)):
             if name not in side.dataset.features:
                 known = ", ".join(side.dataset.features)
-                raise UsageError(f"'{new}={old}': {side.called} has no feature '{name}': {known}")
-    judged = [second.judged(name) for name in second.dataset.features]
-    twice = sorted({name for name in judged if judged.count(name) > 1})
+                raise UsageError(f"'{new}={old}': {side.label} has no feature '{name}': {known}")
+    names = [second.common_name(name) for name in second.dataset.features]
+    twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(f"two features of the second dataset stand for '{twice[0]}'")

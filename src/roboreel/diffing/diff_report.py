@@ -1,4 +1,4 @@
-"""What a comparison finds: differences that count, notes that do not."""
+"""The result of a comparison: differences that count, and notes that don't."""
 
 from __future__ import annotations
 
@@ -30,53 +30,53 @@ Kind = Literal[
     "pictures",
     "broken",
 ]
-"""What a difference is about; `docs/diff.md` says what each compares."""
+"""Subject of a difference; `docs/diff.md` says what each covers."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One way in which two datasets differ: the first place of it, and how often it occurs."""
+    """One way in which two datasets differ: its first occurrence, and how often it occurs."""
 
     kind: Kind
     what: str
-    """In words, the first dataset before the second."""
+    """Description; the first dataset's value comes before the second's."""
     episode: int | None = None
-    """Position of the episode in both; of chosen episodes the number in the first."""
+    """Position of the episode in both datasets; with chosen episodes, its index in the first."""
     other_episode: int | None = None
-    """Number of the episode in the second, where that is another."""
+    """With chosen episodes: the episode's index in the second, if different."""
     row: int | None = None
     """Row of the episode's table, or frame of its camera."""
     column: str | None = None
-    """Feature, column or camera, by its name in the first dataset."""
+    """Feature, column or camera, named as in the first dataset."""
     path: str | None = None
     """File, relative to the datasets."""
     count: int = 1
-    """Places in all: rows, frames, episodes, whatever the kind has."""
+    """Number of occurrences: rows, frames or episodes, depending on the kind."""
     episodes: int = 0
-    """Episodes in all."""
+    """Number of episodes with an occurrence."""
 
     def __str__(self) -> str:
         more = ""
         if self.count > 1:
             inside = f" in {self.episodes} episodes" if self.episodes > 1 else ""
             more = f" (and {self.count - 1} more{inside})"
-        place = f"{', '.join(self._place())}: " if self._place() else ""
-        return f"{self.kind}: {place}{self.what}{more}"
+        location = f"{', '.join(self._location())}: " if self._location() else ""
+        return f"{self.kind}: {location}{self.what}{more}"
 
-    def _place(self) -> list[str]:
-        place = []
+    def _location(self) -> list[str]:
+        parts = []
         if self.episode is not None:
             other = "" if self.other_episode is None else f" ({self.other_episode} in the second)"
-            place.append(f"episode {self.episode}{other}")
+            parts.append(f"episode {self.episode}{other}")
         if self.row is not None:
-            place.append(f"{'frame' if self.kind in _OF_FRAMES else 'row'} {self.row}")
-        place += [f"'{name}'" for name in (self.column, self.path) if name]
-        return place
+            parts.append(f"{'frame' if self.kind in _OF_FRAMES else 'row'} {self.row}")
+        parts += [f"'{name}'" for name in (self.column, self.path) if name]
+        return parts
 
     def to_json(self) -> dict[str, Json]:
-        """The difference as a JSON object; absent places are null."""
+        """The difference as a JSON object; a location that doesn't apply is null."""
         return {
             "kind": self.kind,
             "what": self.what,
@@ -95,7 +95,7 @@ _OF_FRAMES = {"packets", "pictures", "places"}
 
 @dataclass(slots=True)
 class Compared:
-    """How much was compared."""
+    """Amounts that were compared."""
 
     episodes: int = 0
     rows: int = 0
@@ -103,7 +103,7 @@ class Compared:
     packets: int = 0
     pictures: int = 0
     kinds: list[Kind] = field(default_factory=list)
-    """Kinds that were compared to their end, in order."""
+    """Kinds that were compared completely, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +112,14 @@ class DiffReport:
 
     differences: tuple[Difference, ...]
     notes: tuple[Difference, ...]
-    """What is not the same, but holds the same content; see `docs/diff.md`."""
+    """Changes that keep the content; see `docs/diff.md`."""
     compared: Compared
     decoded: bool
-    """True where pictures were compared instead of packets."""
+    """True if decoded frames were compared instead of packets."""
 
     @property
     def same(self) -> bool:
-        """True where the two datasets hold the same content."""
+        """True if the two datasets hold the same content."""
         return not self.differences
 
     def to_json(self) -> dict[str, Json]:
@@ -142,11 +142,11 @@ class DiffReport:
 
 
 class FirstFoundError(Exception):
-    """Ends a comparison that was asked for the first difference only."""
+    """Ends a comparison at the first difference (`first_only`)."""
 
 
 class DiffLedger:
-    """Grows while two datasets are compared; what is alike is folded into its first place."""
+    """Collects differences and notes; repeated ones are counted on their first occurrence."""
 
     def __init__(self, *, first_only: bool) -> None:
         self.compared = Compared()
@@ -154,36 +154,36 @@ class DiffLedger:
         self._found: dict[tuple[bool, Kind, str | None, str], Difference] = {}
         self._last_episode: dict[tuple[bool, Kind, str | None, str], int | None] = {}
 
-    def differs(self, found: Difference, *, fold: str = "") -> None:
-        """Take a difference; `fold` tells apart what is not folded within a kind and column.
+    def add_difference(self, found: Difference, *, fold: str = "") -> None:
+        """Add a difference; those with equal kind, column and `fold` are counted as one.
 
         Raises:
-            FirstFoundError: one is enough.
+            FirstFoundError: with `first_only`, to end the comparison.
         """
         self._add(True, found, fold)
         if self._first_only:
             raise FirstFoundError
 
-    def noted(self, found: Difference, *, fold: str = "") -> None:
-        """Take what is not the same, but means the same."""
+    def add_note(self, found: Difference, *, fold: str = "") -> None:
+        """Add a difference that doesn't count."""
         self._add(False, found, fold)
 
-    def judge(self, found: Difference, *, counts: bool, fold: str = "") -> None:
-        """Take a difference, or a note."""
-        (self.differs if counts else self.noted)(found, fold=fold)
+    def add(self, found: Difference, *, counts: bool, fold: str = "") -> None:
+        """Add a difference if it counts, else a note."""
+        (self.add_difference if counts else self.add_note)(found, fold=fold)
 
-    def done(self, *kinds: Kind) -> None:
-        """Note that these kinds are compared."""
+    def mark_compared(self, *kinds: Kind) -> None:
+        """Record that these kinds are compared completely."""
         self.compared.kinds += [kind for kind in kinds if kind not in self.compared.kinds]
 
     def report(
         self, *, decoded: bool, pairs: Sequence[tuple[int, int]] | None = None
     ) -> DiffReport:
-        """What was found.
+        """The report of everything found.
 
         Args:
-            decoded: pictures were compared instead of packets.
-            pairs: numbers of the chosen episodes in both datasets; None where all were compared by position.
+            decoded: decoded frames were compared instead of packets.
+            pairs: indexes of the chosen episodes in both datasets; None if all were compared by position.
         """
         found = [(key[0], _named(each, pairs)) for key, each in self._found.items()]
         return DiffReport(
@@ -206,7 +206,7 @@ class DiffLedger:
 
 
 def _named(found: Difference, pairs: Sequence[tuple[int, int]] | None) -> Difference:
-    """The difference with the numbers of chosen episodes instead of the position of their pair."""
+    """The difference with the indexes of chosen episodes instead of the position of their pair."""
     if pairs is None or found.episode is None:
         return found
     first, second = pairs[found.episode]

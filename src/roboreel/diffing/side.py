@@ -1,7 +1,7 @@
-"""One of the two datasets of a comparison: names as the other has them, and what lies where.
+"""One of the two datasets of a comparison: common feature names, and where rows and frames are.
 
-Found here anew, from documents and files, and not taken from a survey: what a survey sets right in
-silence is what a comparison is to find.
+Positions come from documents and files, not from a survey: a comparison must find what a survey would
+silently correct.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ class Side:
     """A dataset to be compared."""
 
     dataset: Dataset
-    called: str
-    """`the first` or `the second`."""
-    judged_name: Mapping[str, str] = field(default_factory=dict)
-    """The other side's name of a feature, where it has another."""
+    label: str
+    """"the first" or "the second", for messages."""
+    common_names: Mapping[str, str] = field(default_factory=dict)
+    """The other side's name of each renamed feature."""
     chosen: Sequence[int] | None = None
-    """Numbers of the episodes to compare, in the order in which they are paired; None: all, by position."""
-    place: list[int] = field(init=False)
-    """(pairs,) position of the episode of each pair of compared episodes."""
+    """Indexes of the episodes to compare, in the order of the pairs; None: all, by position."""
+    positions: list[int] = field(init=False)
+    """(pairs,) position of each pair's episode in this dataset."""
     rows: Int64 = field(init=False)
-    """(episodes,) rows of each episode: by the documents, until its table has been seen."""
+    """(episodes,) number of rows: from the documents, until the episode's table has been read."""
     misplaced: dict[tuple[int, str], str] = field(default_factory=dict)
-    """What of an episode lies elsewhere than its documents say, by pair and camera (`""`: rows)."""
+    """Where rows or frames are not where the documents say, by pair and camera (`""`: rows)."""
     strays: dict[str, int] = field(default_factory=dict)
-    """Rows that belong to no episode, by table file."""
+    """Number of rows that belong to no episode, by table file."""
     broken: set[int] = field(default_factory=set)
-    """Pairs of episodes whose rows cannot be read here."""
+    """Pairs whose rows cannot be read on this side."""
 
     def __post_init__(self) -> None:
         self.rows = self.dataset.episodes[LENGTH].to_numpy().astype(np.int64)
-        self.own_name = {judged: own for own, judged in self.judged_name.items()}
+        self._own_names = {common: own for own, common in self.common_names.items()}
         self.numbers: list[int] = self.dataset.episodes[EPISODE].to_pylist()
         self.table_paths: list[str | None] = self.dataset.episodes[DATA_PATH].to_pylist()
         self.listed_tasks: list[list[str]] = self.dataset.episodes[TASKS].to_pylist()
@@ -54,46 +54,46 @@ class Side:
         chosen = self.numbers if self.chosen is None else self.chosen
         absent = [number for number in chosen if number not in position]
         if absent:
-            raise UsageError(f"{self.called} dataset has no episode {absent[0]}")
+            raise UsageError(f"{self.label} dataset has no episode {absent[0]}")
         if len(set(chosen)) < len(chosen):
-            raise UsageError(f"an episode of {self.called} dataset is chosen twice")
-        self.place = [position[number] for number in chosen]
+            raise UsageError(f"an episode of {self.label} dataset is chosen twice")
+        self.positions = [position[number] for number in chosen]
 
     @property
     def features(self) -> dict[str, Feature]:
-        """Declared features by judged name, in order."""
-        return {self.judged(name): spec for name, spec in self.dataset.features.items()}
+        """Declared features by common name, in order."""
+        return {self.common_name(name): spec for name, spec in self.dataset.features.items()}
 
     @property
     def cameras(self) -> list[str]:
-        """Judged names of the cameras of which there is any video file."""
+        """Common names of the cameras with at least one video file."""
         return [
-            self.judged(camera)
+            self.common_name(camera)
             for camera in self.dataset.cameras
             if self.files.intersection(self.dataset.episodes[video_path(camera)].to_pylist())
         ]
 
     @property
     def cameras_without_videos(self) -> list[str]:
-        """Judged names of declared video cameras of which there is no file."""
+        """Common names of declared video cameras without any file."""
         there = self.cameras
-        return [n for n in map(self.judged, self.dataset.cameras) if n not in there]
+        return [n for n in map(self.common_name, self.dataset.cameras) if n not in there]
 
-    def judged(self, name: str) -> str:
-        """The name by which a feature is compared."""
-        return self.judged_name.get(name, name)
+    def common_name(self, name: str) -> str:
+        """The name under which a feature is compared: the first dataset's."""
+        return self.common_names.get(name, name)
 
-    def own(self, judged: str) -> str:
-        """The name that a compared feature has here."""
-        return self.own_name.get(judged, judged)
+    def own_name(self, common: str) -> str:
+        """This dataset's own name of a feature."""
+        return self._own_names.get(common, common)
 
     def video_paths(self, camera: str) -> list[str | None]:
-        """(episodes,) the video file of a camera, by judged name; None where it is not there."""
-        paths = self.dataset.episodes[video_path(self.own(camera))].to_pylist()
+        """(episodes,) path of each episode's video file, None if missing; `camera` is a common name."""
+        paths = self.dataset.episodes[video_path(self.own_name(camera))].to_pylist()
         return [path if path in self.files else None for path in paths]
 
-    def contradiction_of_ranges(self) -> str | None:
-        """How the documents' ranges of rows of the whole dataset contradict their lengths, or None."""
+    def wrong_row_range(self) -> str | None:
+        """Describe the first v3.0 row range (in the whole dataset) that contradicts the lengths, or None."""
         if self.dataset.version.one_file_per_episode:
             return None
         parts = []

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import get_args
+from typing import Literal, TypeAlias, get_args
 
 import pyarrow as pa
 
 from roboreel.edit.episode_slices import joined_slices
 from roboreel.edit.feature_mismatch import FeatureMismatch, differences, widest
 from roboreel.edit.features import removed, renamed
-from roboreel.edit.selection import listed
-from roboreel.edit.targets import names_in
-from roboreel.edit.verbs import Verbs
-from roboreel.edit.view import FeaturePolicy, Source, View
-from roboreel.errors import UsageError
+from roboreel.edit.view import Verbs, View
+from roboreel.edit.view_data import Source
+from roboreel.edit.write_options import names_in
+from roboreel.errors import UsageError, listed
 from roboreel.format.feature import Feature, arrow_type
 from roboreel.format.model import with_features
+from roboreel.stats.sampling import SamplingProfile
+
+FeaturePolicy: TypeAlias = Literal["strict", "common", "pad"]
 
 MASK = "{}_mask"
 
@@ -69,8 +71,8 @@ def concat(
         )
     view = _joined(views)
     allowed = names_in("allow_missing", allow_missing)
-    allowed = allowed.union(*(one.target.allow_missing for one in views))
-    return replace(view, target=replace(view.target, allow_missing=allowed))
+    allowed = allowed.union(*(one.options.allow_missing for one in views))
+    return replace(view, options=replace(view.options, allow_missing=allowed))
 
 
 def _joined(views: Sequence[View]) -> View:
@@ -85,12 +87,22 @@ def _joined(views: Sequence[View]) -> View:
         masks=masks,
         left_out=tuple(dict.fromkeys(one for view in views for one in view.left_out)),
         recomputed=frozenset().union(*(view.recomputed for view in views)),
-        every_frame=any(view.every_frame for view in views),
-        quantiles=tuple(sorted({share for view in views for share in view.quantiles})),
+        sampling=_joined_sampling([view.sampling for view in views]),
         edited=True,
         provenance=True,
         join=True,
         splits=None,
+    )
+
+
+def _joined_sampling(every: Sequence[SamplingProfile]) -> SamplingProfile:
+    """The rules of the first; all frames where any wants all, and the quantiles that any wants."""
+    whole = any(one.every_video_frame for one in every)
+    return replace(
+        every[0],
+        every_video_frame=whole,
+        every_image=whole or every[0].every_image,
+        quantiles=tuple(sorted({share for one in every for share in one.quantiles})),
     )
 
 
@@ -132,7 +144,7 @@ def _require_one_rate(views: Sequence[View]) -> None:
 def _require_one_form(views: Sequence[View]) -> None:
     first = views[0]
     for view in views[1:]:
-        if (view.encodings, view.pictures) != (first.encodings, first.pictures):
+        if (view.encodings, view.images) != (first.encodings, first.images):
             raise UsageError("put datasets together first, then encode their cameras")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from roboreel.edit.view import Source
+from roboreel.edit.view_data import Source
 from roboreel.format.declared import wider
 from roboreel.format.feature import INDEX_DTYPES, Feature, arrow_type
 

@@ -5,33 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit import selection
-from roboreel.edit.losses import LeftOut
 from roboreel.edit.new_column import new_column
-from roboreel.edit.selection import listed
-from roboreel.errors import PlanError, UsageError
+from roboreel.edit.view_data import AnyView, LeftOut, Source, ViewData
+from roboreel.errors import PlanError, UsageError, listed
 from roboreel.format.feature import INDEX_DTYPES, Feature, is_feature_name
 from roboreel.format.model import LENGTH, with_features
 from roboreel.types import Int64, Json
 
-if TYPE_CHECKING:
-    from roboreel.edit.view import Source, View
-
-
 _REMOVED = "removed as asked"
 
 
-def names_of(view: View) -> list[str]:
+def names_of(view: ViewData) -> list[str]:
     """The features that any of its sources has, in order."""
     return list(dict.fromkeys(n for source in view.sources for n in source.model.info.features))
 
 
-def renamed(view: View, names: Mapping[str, str]) -> View:
+def renamed(view: AnyView, names: Mapping[str, str]) -> AnyView:
     """The view with features by other names: see `Verbs.rename`."""
     if not names:
         raise UsageError("say which features to rename")
@@ -47,13 +41,15 @@ def renamed(view: View, names: Mapping[str, str]) -> View:
     return view.having(
         sources=sources,
         encodings={names.get(name, name): how for name, how in view.encodings.items()},
-        pictures=frozenset(names.get(name, name) for name in view.pictures),
+        images=frozenset(names.get(name, name) for name in view.images),
         masks={names.get(n, n): names.get(mask, mask) for n, mask in view.masks.items()},
         recomputed=frozenset(names.get(name, name) for name in view.recomputed),
     )
 
 
-def removed(view: View, names: Iterable[str], reasons: Mapping[str, str] | None = None) -> View:
+def removed(
+    view: AnyView, names: Iterable[str], reasons: Mapping[str, str] | None = None
+) -> AnyView:
     """The view without features: see `Verbs.remove`.
 
     Args:
@@ -73,7 +69,7 @@ def removed(view: View, names: Iterable[str], reasons: Mapping[str, str] | None 
     return view.having(
         sources=tuple(_source_without(source, gone) for source in view.sources),
         encodings={name: how for name, how in view.encodings.items() if name not in gone},
-        pictures=view.pictures - set(gone),
+        images=view.images - set(gone),
         masks={name: mask for name, mask in view.masks.items() if name not in gone},
         recomputed=view.recomputed - set(gone),
         left_out=(*view.left_out, *_left_out(view, gone, reasons)),
@@ -81,13 +77,13 @@ def removed(view: View, names: Iterable[str], reasons: Mapping[str, str] | None 
 
 
 def added(
-    view: View,
+    view: AnyView,
     name: str,
     values: Any,
     dtype: str | None,
     shape: Sequence[int] | None,
     names: Json,
-) -> View:
+) -> AnyView:
     """The view with one feature more: see `Verbs.add`."""
     require_free(view, name)
     if view.fps is not None:
@@ -95,7 +91,7 @@ def added(
             "add features before resampling: their values belong to the rows as they are"
         )
     feature, column = new_column(name, values, dtype, shape, names)
-    lengths = selection.lengths_of(view)
+    lengths = view.lengths
     rows = int(lengths.sum())
     if len(column) != rows:
         raise UsageError(f"'{name}' has {len(column)} values for {rows} rows")
@@ -106,7 +102,7 @@ def added(
     return view.having(sources=sources)
 
 
-def require_free(view: View, name: str) -> None:
+def require_free(view: ViewData, name: str) -> None:
     """Raise `UsageError` where a name cannot be that of a new feature."""
     _require_usable(name)
     if name in INDEX_DTYPES:
@@ -127,19 +123,7 @@ def refuse_twins(columns: Sequence[str]) -> None:
         )
 
 
-def require_cameras(view: View, names: Iterable[str], *, video: bool = False) -> None:
-    """Raise `UsageError` where a name is not that of a camera, or not of one stored as video."""
-    found = [one for source in view.sources for one in source.model.info.features.values()]
-    cameras = list(
-        dict.fromkeys(one.name for one in found if one.is_video or (one.is_camera and not video))
-    )
-    for name in names:
-        if name not in cameras:
-            kind = "video camera" if video else "camera"
-            raise UsageError(f"no {kind} '{name}': there are {listed(cameras)}")
-
-
-def _require_known(view: View, names: Iterable[str]) -> None:
+def _require_known(view: ViewData, names: Iterable[str]) -> None:
     known = names_of(view)
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -173,7 +157,7 @@ def _in_files(source: Source) -> dict[str, str]:
 
 
 def _left_out(
-    view: View, gone: Sequence[str], reasons: Mapping[str, str] | None
+    view: ViewData, gone: Sequence[str], reasons: Mapping[str, str] | None
 ) -> Iterator[LeftOut]:
     """What the result loses of its sources: not the features that were added to the view."""
     stored = {name for source in view.sources for name in _in_files(source)}
@@ -226,36 +210,40 @@ def _source_without(source: Source, gone: Sequence[str]) -> Source:
 
 
 def _source_with(source: Source, feature: Feature, column: pa.ChunkedArray) -> Source:
+    supplied = {**source.supplied, feature.name: column}
+    return replace(declaring(source, feature), supplied=supplied)
+
+
+def declaring(source: Source, feature: Feature) -> Source:
+    """A source with one feature more, before the index columns."""
     declared = source.model.info.features
     own = {name: f for name, f in declared.items() if name not in INDEX_DTYPES}
     index = {name: f for name, f in declared.items() if name in INDEX_DTYPES}
     features = {**own, feature.name: feature, **index}
-    return replace(
-        source,
-        model=with_features(source.model, features),
-        supplied={**source.supplied, feature.name: column},
-    )
+    return replace(source, model=with_features(source.model, features))
 
 
-def _spread(view: View, number: int, column: pa.ChunkedArray, lengths: Int64) -> pa.ChunkedArray:
-    """A value for each row of one source: those of the view's rows at their places, null elsewhere."""
+def _spread(
+    view: ViewData, number: int, column: pa.ChunkedArray, lengths: Int64
+) -> pa.ChunkedArray:
+    """A value for each row of one source: those of the view's rows at their positions, null elsewhere."""
     slices, starts = view.slices, np.cumsum(lengths) - lengths
     own = view.sources[number].model.episodes[LENGTH].to_numpy()
     first = np.cumsum(own) - own
     here = np.flatnonzero(slices.source == number)
-    places = sorted(
+    spans = sorted(
         (int(first[slices.row[at]] + slices.start[at]), int(starts[at]), int(lengths[at]))
         for at in here.tolist()
     )
     chunks: list[pa.ChunkedArray] = []
     filled = 0
-    for place, start, length in places:
-        if place < filled:
+    for first_row, start, length in spans:
+        if first_row < filled:
             raise UsageError("a frame is in the view twice: add features before")
-        if place > filled:
-            chunks.append(pa.chunked_array([pa.nulls(place - filled, column.type)]))
+        if first_row > filled:
+            chunks.append(pa.chunked_array([pa.nulls(first_row - filled, column.type)]))
         chunks.append(column.slice(start, length))
-        filled = place + length
+        filled = first_row + length
     total = int(own.sum())
     if filled < total:
         chunks.append(pa.chunked_array([pa.nulls(total - filled, column.type)]))

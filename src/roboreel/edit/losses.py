@@ -4,42 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from shlex import quote
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from roboreel.edit.selection import listed
-from roboreel.errors import PlanError, UsageError
+from roboreel.edit.view_data import LeftOut, ViewData
+from roboreel.errors import PlanError, UsageError, listed
 from roboreel.format.feature import INDEX_DTYPES, Feature
 from roboreel.format.model import LEFT_OUT_FIELDS, Model, is_client_note
-
-if TYPE_CHECKING:
-    from roboreel.edit.view import View
 
 _FILES_NOT_READ = ("file.link", "file.name")
 _NAMED_FILES = 20
 """Files of one folder that are named one by one; of more, the folder and their number."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
-    """A feature that the result does not have."""
-
-    name: str
-    why: str
-    is_asked: bool
-    """True where the user named it."""
-    is_essential: bool
-    """True for the action, the state and cameras: without being asked, they are not left out."""
-
-    def __str__(self) -> str:
-        return f"'{self.name}': {self.why}"
-
-
 def features_left_out(
-    view: View,
+    view: ViewData,
     declared: Mapping[str, Feature],
     kept: Mapping[str, Feature],
     columns: Mapping[str, pa.Field],
@@ -73,7 +53,7 @@ def _unasked(feature: Feature, why: str) -> LeftOut:
     return LeftOut(name=feature.name, why=why, is_asked=False, is_essential=feature.is_essential)
 
 
-def refuse_missing(view: View, found: Iterable[LeftOut], allowed: Collection[str]) -> None:
+def refuse_missing(view: ViewData, found: Iterable[LeftOut], allowed: Collection[str]) -> None:
     """Raise where an essential feature would be left out, and the user neither named nor allowed it.
 
     Raises:

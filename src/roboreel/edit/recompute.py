@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 from roboreel.edit.relative_actions import RelativeActions, relative_components
-from roboreel.edit.stats_profile import StatsProfile
+from roboreel.edit.view_data import AnyView, ViewData
+from roboreel.edit.write_options import require_choice
 from roboreel.errors import UsageError
 from roboreel.format.depth import has_camera_stats
 from roboreel.stats.feature_stats import quantile_name
-
-if TYPE_CHECKING:
-    from roboreel.edit.view import View
+from roboreel.stats.sampling import OWN, RELEASES, StatsProfile
 
 CameraChoice: TypeAlias = Literal["sample", "all", "none"]
 
 
 def recomputed(
-    view: View,
+    view: AnyView,
     features: Iterable[str] | None,
     cameras: CameraChoice,
     *,
     relative: RelativeActions | None,
     quantiles: Iterable[float],
     like: StatsProfile | None,
-) -> View:
+) -> AnyView:
     """The view with statistics of these features measured anew in all episodes."""
-    _require_choice(cameras)
+    require_choice("cameras", cameras, get_args(CameraChoice))
     known = {n: f for source in view.sources for n, f in source.model.info.features.items()}
     taken = {n for n, f in known.items() if f.is_numeric}
     if cameras != "none":
@@ -38,17 +37,24 @@ def recomputed(
         raise UsageError(f"the statistics of '{name}' cannot be recomputed: {_why(name, view)}")
     if not wanted:
         raise UsageError("there is no feature to recompute statistics of")
-    if like is not None and like not in get_args(StatsProfile):
-        raise UsageError(f"like is '{like}', expected one of {', '.join(get_args(StatsProfile))}")
+    if like is not None:
+        require_choice("like", like, get_args(StatsProfile))
     if relative is not None:
         relative_components(relative, known)
+    followed = like or view.like
+    rules = OWN if followed is None else RELEASES[followed]
+    whole = cameras == "all"
     return replace(
         view,
         recomputed=view.recomputed | wanted,
-        every_frame=cameras == "all",
+        sampling=replace(
+            rules,
+            every_video_frame=whole,
+            every_image=whole or rules.every_image,
+            quantiles=_with_further(view.sampling.quantiles, quantiles),
+        ),
         relative=relative or view.relative,
-        quantiles=_with_further(view.quantiles, quantiles),
-        like=like or view.like,
+        like=followed,
     )
 
 
@@ -63,21 +69,15 @@ def _with_further(known: Iterable[float], quantiles: Iterable[float]) -> tuple[f
     return tuple(sorted(by_name.values()))
 
 
-def refuse_unknown(view: View, features: Iterable[str], cameras: CameraChoice) -> None:
+def refuse_unknown(view: ViewData, features: Iterable[str], cameras: CameraChoice) -> None:
     """Raise `UsageError` where a view has no such feature, or a choice is unknown."""
-    _require_choice(cameras)
+    require_choice("cameras", cameras, get_args(CameraChoice))
     known = {name for source in view.sources for name in source.model.info.features}
     for name in sorted(set(features) - known):
         raise UsageError(f"there is no feature '{name}': there are {', '.join(sorted(known))}")
 
 
-def _require_choice(cameras: CameraChoice) -> None:
-    if cameras not in get_args(CameraChoice):
-        choices = ", ".join(get_args(CameraChoice))
-        raise UsageError(f"cameras is '{cameras}', expected one of {choices}")
-
-
-def _why(name: str, view: View) -> str:
+def _why(name: str, view: ViewData) -> str:
     for source in view.sources:
         feature = source.model.info.features.get(name)
         if feature is not None and has_camera_stats(feature):

@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from numbers import Real
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
 from roboreel.edit import selection
 from roboreel.edit.tasks import TasksFrom, first_tasks
+from roboreel.edit.view_data import AnyView, ViewData
 from roboreel.errors import UsageError
 from roboreel.types import Int64
-
-if TYPE_CHECKING:
-    from roboreel.edit.view import View
 
 Fractions: TypeAlias = Literal["whole", "lerobot"]
 
@@ -23,7 +21,7 @@ _ROUNDING = 1e-9
 
 
 def divided(
-    view: View,
+    view: ViewData,
     into: Mapping[str, float | Iterable[int]],
     seed: int | None,
     rest: str | None = None,
@@ -60,7 +58,7 @@ def divided(
         raise UsageError("a seed shuffles what fractions divide; these parts name their episodes")
     if fractions != "whole":
         raise UsageError("there are no fractions to divide by: these parts name their episodes")
-    parts = {name: selection.places(view, part) for name, part in listed.items()}
+    parts = {name: view.positions(part) for name, part in listed.items()}
     if rest is not None:
         parts[rest] = _with_rest(order, parts, rest)
     _refuse_overlap(view, parts)
@@ -68,7 +66,7 @@ def divided(
 
 
 def random_order(count: int, seed: int) -> Int64:
-    """(count,) places in an order that the seed tells.
+    """(count,) positions in an order that the seed tells.
 
     Raises:
         UsageError: it is no whole number from 0 on.
@@ -79,11 +77,11 @@ def random_order(count: int, seed: int) -> Int64:
         raise UsageError(f"a seed is a whole number from 0 on, not {seed!r}") from error
 
 
-def by_task(view: View, tasks_from: TasksFrom | None = None) -> dict[str, Int64]:
-    """Places of the episodes of each task, by a name that can be a folder's."""
+def by_task(view: ViewData, tasks_from: TasksFrom | None = None) -> dict[str, Int64]:
+    """Positions of the episodes of each task, by a name that can be a folder's."""
     members: dict[str, list[int]] = {}
-    for place, text in enumerate(first_tasks(view, tasks_from)):
-        members.setdefault("no task" if text is None else text, []).append(place)
+    for position, text in enumerate(first_tasks(view, tasks_from)):
+        members.setdefault("no task" if text is None else text, []).append(position)
     named: dict[str, Int64] = {}
     taken: set[str] = set()
     for text, positions in members.items():
@@ -95,13 +93,13 @@ def by_task(view: View, tasks_from: TasksFrom | None = None) -> dict[str, Int64]
     return named
 
 
-def named(view: View, parts: Mapping[str, Int64]) -> View:
+def named(view: AnyView, parts: Mapping[str, Int64]) -> AnyView:
     """One view in which the parts follow each other, as named ranges."""
     ends = np.cumsum([len(part) for part in parts.values()]).tolist()
     starts = [0, *ends[:-1]]
     ranges = {n: f"{a}:{b}" for n, a, b in zip(parts, starts, ends, strict=True)}
     together = selection.kept(view, np.concatenate(list(parts.values())))
-    return selection.with_splits(together, ranges)
+    return together.having(splits=ranges)
 
 
 def _by_share(
@@ -158,19 +156,19 @@ def _share(name: str, part: object) -> float:
     return float(part)
 
 
-def _refuse_overlap(view: View, parts: Mapping[str, Int64]) -> None:
+def _refuse_overlap(view: ViewData, parts: Mapping[str, Int64]) -> None:
     owner: dict[int, str] = {}
-    numbers = selection.numbers_of(view)
-    for name, places in parts.items():
-        if not len(places):
+    numbers = view.numbers
+    for name, positions in parts.items():
+        if not len(positions):
             raise UsageError(f"'{name}' would have no episode")
-        for place in places.tolist():
-            other = owner.setdefault(place, name)
+        for position in positions.tolist():
+            other = owner.setdefault(position, name)
             if other != name:
-                raise UsageError(f"episode {numbers[place]} is in '{other}' and in '{name}'")
+                raise UsageError(f"episode {numbers[position]} is in '{other}' and in '{name}'")
     missing = sorted(set(range(len(view.slices))) - set(owner))
     if missing:
-        shown = ", ".join(str(numbers[place]) for place in missing[:20])
+        shown = ", ".join(str(numbers[position]) for position in missing[:20])
         raise UsageError(
             f"no part has episode {shown}: name each episode once, choose the part that takes the rest"
             " (--rest NAME), or keep some episodes first"

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from roboreel.edit.view_data import ViewData
 from roboreel.edit.view_rows import numeric_values
 from roboreel.errors import UsageError
 from roboreel.types import Floats, Int64
-
-if TYPE_CHECKING:
-    from roboreel.edit.view import View
 
 _FAST, _SHARE_OF_FAST = 0.95, 0.05
 """A value stands still where it moves by less than this share of the step that few frames exceed: held
@@ -40,14 +38,16 @@ class StillSuggestion:
     """The largest step."""
 
 
-def moving(view: View, feature: str, most: float, places: Int64) -> dict[int, tuple[int, int]]:
+def moving(
+    view: ViewData, feature: str, most: float, positions: Int64
+) -> dict[int, tuple[int, int]]:
     """By number of episode, the frames from the last before its first movement to the first after its last.
 
     Args:
         view: the view.
         feature: the numeric feature that tells.
         most: how far a value may be from the one before while it stands still.
-        places: of the episodes to look at.
+        positions: of the episodes to look at.
 
     Raises:
         UsageError: there is no such feature, or an episode never moves.
@@ -57,7 +57,7 @@ def moving(view: View, feature: str, most: float, places: Int64) -> dict[int, tu
     found: dict[int, tuple[int, int]] = {}
     never: dict[int, float] = {}
     steps: list[Floats] = []
-    for number, values in numeric_values(view, feature, places):
+    for number, values in numeric_values(view, feature, positions):
         own = largest_steps(values)
         steps.append(own)
         span = _moving_span(own, most)
@@ -77,10 +77,10 @@ def moving(view: View, feature: str, most: float, places: Int64) -> dict[int, tu
     return found
 
 
-def suggested(view: View, feature: str, places: Int64) -> StillSuggestion:
+def suggested(view: ViewData, feature: str, positions: Int64) -> StillSuggestion:
     """A threshold for `moving`, from the values of a feature in some episodes: see `moving`."""
     return suggestion(
-        feature, [largest_steps(values) for _, values in numeric_values(view, feature, places)]
+        feature, [largest_steps(values) for _, values in numeric_values(view, feature, positions)]
     )
 
 

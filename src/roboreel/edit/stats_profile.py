@@ -1,63 +1,21 @@
-"""Statistics like a release of lerobot computes them: what is followed of it, and what is not, and why."""
+"""Where statistics like those of a release of lerobot do not follow it, and why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from roboreel.errors import Problem
 from roboreel.format.feature import Feature
+from roboreel.stats.sampling import StatsProfile
 from roboreel.types import Bools, Int64
-
-StatsProfile: TypeAlias = Literal["lerobot-0.3.3", "lerobot-0.6.1"]
 
 _INDEX_LIKE = ("frame_index", "episode_index", "task_index")
 """Whole numbers so small beside their spread that float64 squares of them lose nothing."""
 _EXACT_RATIO = 1e5
 """A mean so many deviations away from zero takes the seventh digit of a deviation by float64 squares."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseRule:
-    """How a release computes the statistics of an episode."""
-
-    every_pixel: bool
-    """True: all pixels of its pictures count. False: large pictures are thinned."""
-    every_table_image: bool
-    """True: all pictures of a column count. False: a sample, as of videos."""
-    rgb_tables: bool
-    """True: grey pictures of tables have three channels, as those of videos always do."""
-    per_last_axis: bool
-    """True: matrices are described per column of their last axis. False: entry by entry."""
-    histogram_quantiles: bool
-    """True: quantiles are read off histograms of 5,000 bins."""
-
-
-RULES: Mapping[StatsProfile, ReleaseRule] = {
-    "lerobot-0.3.3": ReleaseRule(
-        every_pixel=True,
-        every_table_image=True,
-        rgb_tables=False,
-        per_last_axis=False,
-        histogram_quantiles=False,
-    ),
-    "lerobot-0.6.1": ReleaseRule(
-        every_pixel=False,
-        every_table_image=False,
-        rgb_tables=True,
-        per_last_axis=True,
-        histogram_quantiles=True,
-    ),
-}
-"""Of 0.3.3 that of its converter to v2.1; of 0.6.1 that of its recorder."""
-
-
-def rule_of(like: StatsProfile | None) -> ReleaseRule | None:
-    """The rule of a release; None where none is followed."""
-    return None if like is None else RULES[like]
 
 
 def not_followed(
@@ -117,8 +75,8 @@ def _of_061(feature: Feature, lengths: Int64, everywhere: Bools, sampled: bool) 
 
 def _sum_type(dtype: str) -> str:
     """The type that 0.6.1 sums numbers of a type in."""
-    per_last_axis = np.dtype(dtype if dtype in np.sctypeDict else np.float64)
-    return str(np.result_type(per_last_axis, np.float32))
+    known = np.dtype(dtype if dtype in np.sctypeDict else np.float64)
+    return str(np.result_type(known, np.float32))
 
 
 def _far_from_zero(lengths: Int64) -> Bools:

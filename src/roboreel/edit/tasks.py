@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 from roboreel.edit.episode_slices import Retask
-from roboreel.edit.selection import listed, numbers_of, places
-from roboreel.errors import PlanError, Problem, UsageError
+from roboreel.edit.view_data import AnyView, ViewData
+from roboreel.edit.write_options import require_choice
+from roboreel.errors import PlanError, Problem, UsageError, listed
 from roboreel.format.model import TASKS
-
-if TYPE_CHECKING:
-    from roboreel.edit.view import View
 
 TasksFrom: TypeAlias = Literal["rows", "episodes"]
 """What counts where an episode lists other tasks than its rows have: the rows, or the list."""
@@ -19,12 +17,12 @@ TasksFrom: TypeAlias = Literal["rows", "episodes"]
 _Strings: TypeAlias = Sequence[Sequence[str]]
 
 
-def tasks_of(view: View) -> list[list[str]]:
+def tasks_of(view: ViewData) -> list[list[str]]:
     """(n,) texts of the tasks that each episode lists."""
     return _of_slices(view, [s.model.episodes[TASKS].to_pylist() for s in view.sources])
 
 
-def tasks_by_rows(view: View) -> list[list[str]]:
+def tasks_by_rows(view: ViewData) -> list[list[str]]:
     """(n,) texts of the tasks that the rows of each episode have; those listed where they tell nothing.
 
     Where an episode has several, those that it lists come first, in the order of its list. Reads the
@@ -45,7 +43,7 @@ def retold(strings: Sequence[str], chain: Sequence[Retask]) -> list[str]:
     return list(dict.fromkeys(strings))
 
 
-def having_task(view: View, task: str, tasks_from: TasksFrom | None) -> list[bool]:
+def having_task(view: ViewData, task: str, tasks_from: TasksFrom | None) -> list[bool]:
     """(n,) True for the episodes with a task.
 
     Raises:
@@ -57,7 +55,7 @@ def having_task(view: View, task: str, tasks_from: TasksFrom | None) -> list[boo
     return [task in own for own in strings]
 
 
-def first_tasks(view: View, tasks_from: TasksFrom | None) -> list[str | None]:
+def first_tasks(view: ViewData, tasks_from: TasksFrom | None) -> list[str | None]:
     """(n,) the first task of each episode; None where it has none.
 
     Raises:
@@ -68,20 +66,20 @@ def first_tasks(view: View, tasks_from: TasksFrom | None) -> list[str | None]:
     return [own[0] if own else None for own in strings]
 
 
-def tasks_of_both(view: View) -> list[tuple[list[str], list[str]]]:
+def tasks_of_both(view: ViewData) -> list[tuple[list[str], list[str]]]:
     """(n,) the tasks that each episode lists, and those of its rows: see `tasks_by_rows`."""
     strings = tasks_of(view)
     return list(zip(strings, tasks_by_rows(view) if _can_differ(view) else strings, strict=True))
 
 
-def tasks_told(view: View, tasks_from: TasksFrom | None) -> list[list[str]]:
+def tasks_told(view: ViewData, tasks_from: TasksFrom | None) -> list[list[str]]:
     """(n,) the tasks of each episode, to be shown.
 
     Raises:
         PlanError: rows have a task that their episode does not list, and `tasks_from` does not say
             which counts.
     """
-    require_tasks_from(tasks_from)
+    _require_choice(tasks_from)
     if tasks_from == "episodes":
         return tasks_of(view)
     both = tasks_of_both(view)
@@ -91,34 +89,35 @@ def tasks_told(view: View, tasks_from: TasksFrom | None) -> list[list[str]]:
 
 
 def retasked(
-    view: View,
+    view: AnyView,
     every: str | None,
     replacing: Mapping[str, str],
     episodes: Mapping[int, str],
     tasks_from: TasksFrom | None,
-) -> View:
+) -> AnyView:
     """The view with other tasks: see `Verbs.set_tasks`."""
     if every is None and not replacing and not episodes:
         raise UsageError("say which tasks to set")
     for text in [every, *replacing.values(), *episodes.values()]:
         if text is not None and not _is_string(text):
             raise UsageError(f"a task needs a text: {text!r} is none")
-    require_tasks_from(tasks_from, "--replace (replacing=)", is_given=bool(replacing))
+    if not replacing:
+        refuse_tasks_from(tasks_from, "--replace (replacing=)")
     strings: _Strings = [()] * len(view.slices)
-    single = dict(zip(places(view, episodes).tolist(), episodes.values(), strict=True))
+    single = dict(zip(view.positions(episodes).tolist(), episodes.values(), strict=True))
     if replacing:
         strings = _resolved(
             view, tasks_from, lambda own: {text for text in own if text in replacing}
         )
         require_tasks(strings, replacing)
     changes: dict[int, Retask] = {}
-    for place, own in enumerate(strings):
-        if place in single:
-            changes[place] = Retask(every=single[place])
+    for position, own in enumerate(strings):
+        if position in single:
+            changes[position] = Retask(every=single[position])
         elif any(text in replacing for text in own):
-            changes[place] = Retask(strings=tuple(replacing.items()))
+            changes[position] = Retask(strings=tuple(replacing.items()))
         elif every is not None:
-            changes[place] = Retask(every=every)
+            changes[position] = Retask(every=every)
     return view.having(slices=view.slices.retask(changes))
 
 
@@ -130,22 +129,22 @@ def require_tasks(strings: _Strings, wanted: Iterable[str]) -> None:
         raise UsageError(f"no episode has the task {listed(unknown)}: there are {listed(known)}")
 
 
-def require_tasks_from(
-    tasks_from: TasksFrom | None, chooser: str = "", *, is_given: bool = True
-) -> None:
-    """Raise `UsageError` where it is neither of the two, or nothing is chosen by task."""
-    if tasks_from is not None and not is_given:
+def refuse_tasks_from(tasks_from: TasksFrom | None, chooser: str) -> None:
+    """Raise `UsageError` where it is given: nothing is chosen by task without an option, `chooser`."""
+    if tasks_from is not None:
         raise UsageError(f"--tasks-from (Python: tasks_from=) goes with {chooser}")
-    if tasks_from is not None and tasks_from not in get_args(TasksFrom):
-        choices = ", ".join(get_args(TasksFrom))
-        raise UsageError(f"tasks_from is '{tasks_from}', expected one of {choices}")
+
+
+def _require_choice(tasks_from: TasksFrom | None) -> None:
+    if tasks_from is not None:
+        require_choice("tasks_from", tasks_from, get_args(TasksFrom))
 
 
 def _resolved(
-    view: View, tasks_from: TasksFrom | None, chosen: Callable[[Sequence[str]], object]
+    view: ViewData, tasks_from: TasksFrom | None, chosen: Callable[[Sequence[str]], object]
 ) -> list[list[str]]:
     """(n,) texts of each episode, by what counts; where nothing is said, `chosen` of both must agree."""
-    require_tasks_from(tasks_from)
+    _require_choice(tasks_from)
     if tasks_from == "episodes":
         return tasks_of(view)
     both = tasks_of_both(view)
@@ -155,13 +154,13 @@ def _resolved(
 
 
 def _refuse(
-    view: View, both: Sequence[tuple[list[str], list[str]]], differ: Sequence[bool]
+    view: ViewData, both: Sequence[tuple[list[str], list[str]]], differ: Sequence[bool]
 ) -> None:
     """Raise `PlanError` where lists and rows differ."""
     differing = [at for at, differs in enumerate(differ) if differs]
     if not differing:
         return
-    numbers = numbers_of(view).tolist()
+    numbers = view.numbers.tolist()
     problems = [
         Problem(
             rule="task.rows",
@@ -178,7 +177,7 @@ def _refuse(
     )
 
 
-def _can_differ(view: View) -> bool:
+def _can_differ(view: ViewData) -> bool:
     """False where there is but one task, which every episode lists: rows are not read then."""
     for source in view.sources:
         strings = list(dict.fromkeys(source.model.tasks.values()))
@@ -188,7 +187,7 @@ def _can_differ(view: View) -> bool:
     return False
 
 
-def _of_slices(view: View, own: Sequence[_Strings]) -> list[list[str]]:
+def _of_slices(view: ViewData, own: Sequence[_Strings]) -> list[list[str]]:
     """(n,) texts by piece, from those of each source's episodes, after changes of tasks."""
     slices = view.slices
     return [

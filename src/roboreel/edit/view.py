@@ -1,206 +1,392 @@
-"""A view: a dataset that is not written yet."""
+"""A view: a dataset that is not written yet. What can be done with one: each verb gives a new view.
+
+Few verbs need values, and read them at once: `trim_still`, `suggest_still`, `add` with a function, and what
+chooses by task the rows' `task_index`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
-from roboreel.edit.encoding import Encoding, Reencoding
-from roboreel.edit.episode_slices import EpisodeSlices, whole_slices
-from roboreel.edit.losses import LeftOut
+from roboreel.edit import features, recompute, selection, splits, view_cameras
+from roboreel.edit import standstill as still
+from roboreel.edit import view_rows as rows
+from roboreel.edit.episode_slices import whole_slices
+from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.relative_actions import RelativeActions
-from roboreel.edit.stats_profile import StatsProfile
-from roboreel.edit.targets import OnBroken, Timestamps, VideoBackend
-from roboreel.edit.verbs import Verbs
-from roboreel.format.model import Model
+from roboreel.edit.selection import FrameRange
+from roboreel.edit.splits import Fractions
+from roboreel.edit.standstill import StillSuggestion
+from roboreel.edit.tasks import TasksFrom, retasked
+from roboreel.edit.view_data import Opened, Source, ViewData
+from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
+from roboreel.errors import UsageError
+from roboreel.format.encoding import Encoding
+from roboreel.format.fps import parse_fps
 from roboreel.format.version import FormatVersion
-from roboreel.stats.feature_stats import QUANTILES
+from roboreel.stats.sampling import StatsProfile
+from roboreel.types import Json
 
-FeaturePolicy: TypeAlias = Literal["strict", "common", "pad"]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What to write, and what may be done for it."""
-
-    version: FormatVersion
-    data_file_mb: float | None = None
-    """Soft limit of a table file in MiB of compressed input; None takes the dataset's, else 100."""
-    video_file_mb: float | None = None
-    """Soft limit of a video file in MiB; None takes the dataset's, else 200."""
-    timestamps: Timestamps = "regular"
-    """`regular`: irregular timestamps become k / fps, the originals are kept in a column beside."""
-    on_broken: OnBroken = "fail"
-    """What to do where episodes cannot be written: refuse with the list, or leave them out."""
-    reencode: bool = False
-    """Episodes of a camera that start inside a GOP may be re-encoded where nothing else is possible."""
-    reencoding: Reencoding = field(default_factory=Reencoding)
-    """How videos are encoded that must be, and that no verb says more of."""
-    drop_audio: bool = False
-    drop_unreadable: bool = False
-    """Columns that lerobot cannot read are left out."""
-    allow_missing: frozenset[str] = frozenset()
-    """Names of actions, states and cameras that may be left out without being removed by name."""
-    video_backend: VideoBackend = "pyav"
-    """What decodes videos for statistics."""
-    keep_old_stats: bool = False
-    """A v2.0 dataset's statistics of the whole are kept beside those per episode."""
-    with_global_stats: bool = False
-    """True: v2.1 gets the statistics of the whole dataset too, in v2.0's form; others have them anyway."""
-    regroup: bool = True
-    """True: episodes are packed into files anew. False: files of the source's version stay as they are
-    grouped, and those of which nothing changes are copied byte for byte."""
+_MOST_FPS = 100_000
 
 
-class Opened(Protocol):
-    """An open dataset, as far as a view knows it."""
+class Verbs:
+    """The verbs that an open dataset and a view share.
 
-    @property
-    def url(self) -> str:
-        """Where it lies."""
-        ...
+    Episodes are called by their numbers: those of the documents in an open dataset, positions in a view.
+    """
 
-    @property
-    def name(self) -> str:
-        """The name of its folder: what a result may say of it, wherever it is published."""
-        ...
+    __slots__ = ()
 
-    @property
-    def follow_links(self) -> bool:
-        """True where links may lead out of it."""
-        ...
+    def as_view(self) -> View:
+        """The view of all of it."""
+        raise NotImplementedError
 
-    @property
-    def model(self) -> Model:
-        """Its documents."""
-        ...
+    def keep(
+        self,
+        episodes: Iterable[int] | None = None,
+        *,
+        task: str | None = None,
+        min_frames: int | None = None,
+        max_frames: int | None = None,
+        tasks_from: TasksFrom | None = None,
+    ) -> View:
+        """Keep the episodes that meet every condition given, in their order; they are numbered anew.
 
-    def rows(
-        self, row_ranges: Iterable[tuple[int, int, int]], columns: Sequence[str] | None = None
-    ) -> Iterator[pa.Table]:
-        """Reads rows of stretches of episodes: for the verbs that need values."""
-        ...
+        Args:
+            episodes: their numbers.
+            task: episodes with this task.
+            min_frames: episodes of at least so many frames.
+            max_frames: episodes of at most so many frames.
+            tasks_from: with `task`: what counts where an episode lists other tasks than its rows have,
+                `rows` or `episodes` (the list). The rows' `task_index` is read for this.
 
-    def tasks_of_rows(self) -> Sequence[Sequence[str]]:
-        """(episodes,) texts of the tasks that the rows of each have. Reads them."""
-        ...
+        Raises:
+            UsageError: an episode or task is not there, or nothing would be left.
+            PlanError: lists and rows have the task in other episodes, and `tasks_from` is not given.
+        """
+        view = self.as_view()
+        found = selection.chosen(view, episodes, task, min_frames, max_frames, tasks_from)
+        return selection.kept(view, np.flatnonzero(found))
+
+    def delete(
+        self,
+        episodes: Iterable[int] | None = None,
+        *,
+        task: str | None = None,
+        min_frames: int | None = None,
+        max_frames: int | None = None,
+        tasks_from: TasksFrom | None = None,
+    ) -> View:
+        """Leave out the episodes that meet every condition given: see `keep`."""
+        view = self.as_view()
+        found = selection.chosen(view, episodes, task, min_frames, max_frames, tasks_from)
+        return selection.kept(view, np.flatnonzero(~found))
+
+    def trim(self, frames: Mapping[int, FrameRange]) -> View:
+        """Narrow episodes to frames `[start, stop)`, rows and frames together.
+
+        Args:
+            frames: the range to keep, by episode; `(10, None)` keeps all from frame 10 on.
+
+        Raises:
+            UsageError: an episode is not there, or a range is empty or not inside it.
+        """
+        return selection.trimmed(self.as_view(), frames)
+
+    def trim_still(
+        self,
+        most: float,
+        *,
+        feature: str = "observation.state",
+        episodes: Iterable[int] | None = None,
+    ) -> View:
+        """Leave out the frames at both ends of episodes in which nothing moves. Reads the rows at once.
+
+        Args:
+            most: how far a value may be from that of the frame before while it stands still, in the
+                feature's own unit (radians, degrees, …); `suggest_still` suggests one.
+            feature: the numeric feature that tells.
+            episodes: those to narrow; by default all.
+
+        Raises:
+            UsageError: there is no such feature or episode, or one never moves.
+        """
+        view = self.as_view()
+        positions = view.positions(episodes)
+        return selection.trimmed(view, still.moving(view, feature, most, positions))
+
+    def suggest_still(
+        self,
+        feature: str = "observation.state",
+        *,
+        episodes: Iterable[int] | None = None,
+    ) -> StillSuggestion:
+        """Suggest what `trim_still` should take as standing still. Reads the rows at once.
+
+        Args:
+            feature: the numeric feature that tells.
+            episodes: those to look at; by default all.
+
+        Raises:
+            UsageError: there is no such feature or episode.
+        """
+        view = self.as_view()
+        return still.suggested(view, feature, view.positions(episodes))
+
+    def reorder(self, order: Sequence[int]) -> View:
+        """Put the episodes into another order.
+
+        Args:
+            order: every episode's number, once.
+
+        Raises:
+            UsageError: one is missing, unknown or there twice.
+        """
+        return selection.reordered(self.as_view(), order)
+
+    def shuffle(self, *, seed: int) -> View:
+        """Put the episodes into a random order, the same for the same seed.
+
+        Raises:
+            UsageError: the seed is no whole number from 0 on.
+        """
+        view = self.as_view()
+        order = splits.random_order(len(view.slices), seed)
+        return selection.kept(view, order)
+
+    def rename(self, names: Mapping[str, str]) -> View:
+        """Give features other names.
+
+        Args:
+            names: the new name by the old one.
+
+        Raises:
+            UsageError: a feature is not there, an index column, or a name is taken or not usable.
+        """
+        return features.renamed(self.as_view(), names)
+
+    def remove(self, *names: str) -> View:
+        """Leave out features; that of a padded one takes the mask along which says where it has values.
+
+        Raises:
+            UsageError: a feature is not there, or an index column.
+        """
+        return features.removed(self.as_view(), names)
+
+    def add(
+        self,
+        name: str,
+        values: Any,
+        *,
+        dtype: str | None = None,
+        shape: Sequence[int] | None = None,
+        names: Json = None,
+    ) -> View:
+        """Add a feature.
+
+        Args:
+            name: its name.
+            values: (rows, …) an array, or an Arrow column: a value for each row, in order. Or a function,
+                which is called at once: of one argument, the columns of an episode by name, (frames, …)
+                arrays, it gives (frames, …); of three, `(row, episode, frame)` with the row's values by name,
+                it gives that of one row. `episode` is the number by which the verbs call it.
+            dtype: its dtype; by default that of the values.
+            shape: its shape; by default that of the values.
+            names: names of its dimensions.
+
+        Raises:
+            UsageError: the name is taken, or the values do not fit the rows, dtype, shape or names.
+        """
+        view = self.as_view()
+        features.require_free(view, name)
+        if callable(values):
+            values = rows.computed(view, name, values)
+        return features.added(view, name, values, dtype, shape, names)
+
+    def set_tasks(
+        self,
+        every: str | None = None,
+        *,
+        replacing: Mapping[str, str] | None = None,
+        episodes: Mapping[int, str] | None = None,
+        tasks_from: TasksFrom | None = None,
+    ) -> View:
+        """Change tasks. An episode's own entry counts, else what replaces its texts, else `every`.
+
+        Args:
+            every: the task of all episodes that nothing else names.
+            replacing: new text by old one; episodes of several tasks keep all of them.
+            episodes: the one task of an episode, by its number.
+            tasks_from: with `replacing`: what counts where lists and rows differ: see `keep`.
+
+        Raises:
+            UsageError: an episode or a text to be replaced is not there, or a task is empty.
+            PlanError: lists and rows have a text in other episodes, and `tasks_from` is not given.
+        """
+        return retasked(self.as_view(), every, replacing or {}, episodes or {}, tasks_from)
+
+    def recompute(
+        self,
+        features: Iterable[str] | None = None,
+        *,
+        cameras: CameraChoice = "sample",
+        relative_actions: RelativeActions | None = None,
+        quantiles: Iterable[float] = (),
+        like: StatsProfile | None = None,
+    ) -> View:
+        """Measure the statistics of features anew in all episodes, whatever is stored.
+
+        In v3.0, the quantiles of the whole dataset become those of all rows, not means of the episodes'.
+
+        Args:
+            features: their names; by default all that have statistics.
+            cameras: of cameras, take a `sample` of the pictures, `all`, or `none`: leave cameras out.
+            relative_actions: over the whole dataset, describe `action` relative to the state in which a
+                chunk of actions begins.
+            quantiles: further ones to store, from 0 to 1, beside 0.01, 0.1, 0.5, 0.9 and 0.99; 0.025 is
+                called `q2.5`. Only v3.0 has them.
+            like: follow the sample, pixels, shapes and quantiles of that release of lerobot where it is
+                right; the plan's problems list where it is not. 0.3.3 has no quantiles (v2.x only).
+
+        Raises:
+            UsageError: there is no such feature, it has no statistics, or is a camera and these are left out.
+        """
+        return recompute.recomputed(
+            self.as_view(),
+            features,
+            cameras,
+            relative=relative_actions,
+            quantiles=quantiles,
+            like=like,
+        )
+
+    def resample(self, fps: int | float | Fraction) -> View:
+        """Take rows and frames at another rate, the nearest in time.
+
+        Raises:
+            UsageError: it is no positive number.
+        """
+        view = self.as_view()
+        try:
+            wanted = fps if isinstance(fps, Fraction) else parse_fps(fps)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        if not 0 < wanted <= _MOST_FPS:
+            raise UsageError(f"fps is {fps}, expected a positive number up to {_MOST_FPS}")
+        return view.having(fps=wanted)
+
+    @lists_options(WriteOptions)
+    def with_target(
+        self, to: str | FormatVersion | None = None, **options: Unpack[WriteKeywords]
+    ) -> View:
+        """Say as what to write it.
+
+        Args:
+            to: the version; by default that of the first dataset.
+            **options: the fields of `WriteOptions`.
+
+        Raises:
+            UsageError: a choice is unknown, or a limit is not a positive number.
+        """
+        return self.written_as(WriteOptions(to=to, **options))
+
+    def written_as(self, options: WriteOptions) -> View:
+        """Say as what to write it, with options as a value: see `with_target`."""
+        view = self.as_view()
+        versions = [source.model.info.version for source in view.sources]
+        return replace(view, options=options.resolved(view.options, versions))
+
+    def encode(self, encodings: Mapping[str, Encoding]) -> View:
+        """Encode cameras again; those that are images in the tables become videos.
+
+        Raises:
+            UsageError: there is no such camera.
+        """
+        return view_cameras.encoded(self.as_view(), encodings)
+
+    def decode(self, *names: str) -> View:
+        """Turn the video of cameras into images in the tables (PNG).
+
+        Raises:
+            UsageError: there is no such video camera.
+        """
+        return view_cameras.decoded(self.as_view(), names)
+
+    def split(
+        self,
+        into: Mapping[str, float | Iterable[int]],
+        *,
+        seed: int | None = None,
+        rest: str | None = None,
+        fractions: Fractions = "whole",
+    ) -> dict[str, View]:
+        """Divide the episodes among views, each episode once, in order.
+
+        Args:
+            into: by name a fraction of the episodes (a float), or their numbers. Each fraction is rounded
+                down; the last part takes what rounding leaves.
+            seed: shuffles which episodes go where; within a part they keep their order.
+            rest: the part that takes all episodes that the others leave; it may be a new one.
+            fractions: `whole` refuses fractions that sum to less than 1 unless `rest` is given. `lerobot`
+                follows lerobot's rule: the last part silently takes all that remains.
+
+        Raises:
+            UsageError: parts overlap, leave out an episode, sum to more or less than 1, or would be empty.
+        """
+        view = self.as_view()
+        parts = splits.divided(view, into, seed, rest, fractions)
+        return {name: selection.kept(view, part) for name, part in parts.items()}
+
+    def split_by_task(self, *, tasks_from: TasksFrom | None = None) -> dict[str, View]:
+        """A view for each task: the episodes whose first task it is.
+
+        Args:
+            tasks_from: what counts where lists and rows differ: see `keep`.
+
+        Raises:
+            PlanError: an episode lists another task than its rows have, and `tasks_from` is not given.
+        """
+        view = self.as_view()
+        parts = splits.by_task(view, tasks_from)
+        return {name: selection.kept(view, part) for name, part in parts.items()}
+
+    def as_splits(
+        self,
+        into: Mapping[str, float | Iterable[int]],
+        *,
+        seed: int | None = None,
+        rest: str | None = None,
+        fractions: Fractions = "whole",
+    ) -> View:
+        """One view in which these parts follow each other as named splits: see `split`."""
+        view = self.as_view()
+        return splits.named(view, splits.divided(view, into, seed, rest, fractions))
 
 
-@dataclass(frozen=True, slots=True)
-class ExternalVideos:
-    """Videos that are to become a camera."""
+class View(ViewData, Verbs):
+    """A dataset that is not written yet: an ordered choice of episodes, and how to write them. Immutable."""
 
-    folder: str
-    """Where they lie."""
-    names: tuple[str | None, ...] = field(repr=False)
-    """(episodes of the dataset,) the file of each; None for episodes that the view does not take."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Source:
-    """A dataset that a view takes episodes of, with what was done to its features."""
-
-    dataset: Opened = field(repr=False)
-    model: Model = field(repr=False)
-    """Its documents, features renamed and removed as asked."""
-    renamed: Mapping[str, str] = field(default_factory=dict)
-    """New name of a feature by the one that it has in the files."""
-    removed: frozenset[str] = frozenset()
-    """Features that are left out, by their names in the files."""
-    supplied: Mapping[str, pa.ChunkedArray] = field(default_factory=dict, repr=False)
-    """Columns that are added: a value for each of its rows, episodes in order."""
-    external_videos: Mapping[str, ExternalVideos] = field(default_factory=dict, repr=False)
-    """Cameras that are added."""
-    filled: Mapping[str, pa.DataType] = field(default_factory=dict, repr=False)
-    """Types of columns that it does not have, or has shorter, and that are filled up with zeros; and of
-    those that say where that is so."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class View(Verbs):
-    """An ordered choice of stretches of episodes, and how they are to be written. Immutable."""
-
-    sources: tuple[Source, ...]
-    slices: EpisodeSlices = field(repr=False)
-    """One for each episode of the result, in order."""
-    target: Target
-    fps: Fraction | None = None
-    """Frame rate to write, where it is another than the sources'."""
-    splits: Mapping[str, str] | None = None
-    """Named ranges of the result's episodes; None carries the source's over where they still make sense."""
-    encodings: Mapping[str, Encoding] = field(default_factory=dict)
-    """How cameras are to be encoded anew, by name; the others are copied."""
-    pictures: frozenset[str] = frozenset()
-    """Cameras whose video becomes pictures in the tables."""
-    masks: Mapping[str, str] = field(default_factory=dict)
-    """Column that says where a padded feature has values, by the feature's name."""
-    left_out: tuple[LeftOut, ...] = field(default=(), repr=False)
-    """Features of its sources that verbs have left out, by the names that they had then."""
-    recomputed: frozenset[str] = frozenset()
-    """Features whose statistics are measured anew, whatever is stored."""
-    every_frame: bool = False
-    """True: cameras among these are measured on all their pictures. False: on a sample."""
-    quantiles: tuple[float, ...] = QUANTILES
-    """Those that measured statistics include, from 0 to 1, ascending."""
-    like: StatsProfile | None = None
-    """A release of lerobot whose rules measured statistics follow; None: ours."""
-    relative: RelativeActions | None = None
-    """How the action is described over all episodes, where it is to be relative to the state."""
-    join: bool = False
-    """True: files that stay as they are grouped may share a file, up to its size limit."""
-    provenance: bool = False
-    """True: the table of episodes says of each which dataset and episode it was."""
-    edited: bool = False
-    """True where it is more than a whole dataset with another target: unused tasks leave the list."""
+    __slots__ = ()
 
     def as_view(self) -> View:
         """Itself."""
         return self
 
-    def having(self, **changes: Any) -> View:
-        """The view with other fields."""
-        return replace(self, edited=True, **changes)
 
-    def written_as(self, target: Target) -> View:
-        """The view with another target; that alone is a conversion."""
-        return replace(self, target=target)
-
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """The folders of videos that are added, each once."""
-        every = (
-            external_videos.folder
-            for source in self.sources
-            for external_videos in source.external_videos.values()
-        )
-        return tuple(dict.fromkeys(every))
-
-    @property
-    def roots(self) -> int:
-        """How many folders it reads: those of its datasets, and those of videos that are added."""
-        return len(self.sources) + len(self.folders)
-
-    @property
-    def model(self) -> Model:
-        """The documents of its first source."""
-        return self.sources[0].model
-
-
-def whole_view(dataset: Opened, target: Target | None = None) -> View:
-    """The view of a whole dataset: written with another target, it is a conversion.
-
-    Args:
-        dataset: the dataset.
-        target: what to write; by default its own version, files grouped as they are, timestamps kept.
-    """
+def whole_view(dataset: Opened) -> View:
+    """The view of a whole dataset, as it is: its own version, files grouped as they are, timestamps kept."""
     model = dataset.model
     return View(
         sources=(Source(dataset=dataset, model=model),),
         slices=whole_slices(np.arange(len(model.episodes), dtype=np.int64)),
-        target=target or Target(version=model.info.version, timestamps="keep", regroup=False),
+        options=WriteOptions(to=model.info.version, timestamps="keep", regroup=False),
     )

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit import selection
-from roboreel.errors import UsageError
+from roboreel.edit.view_data import Source, ViewData
+from roboreel.errors import UsageError, listed
 from roboreel.format.feature import EPISODE_INDEX, FRAME_INDEX
 from roboreel.format.model import LENGTH
 from roboreel.format.values import column_values
 from roboreel.types import Int64
 
-if TYPE_CHECKING:
-    from roboreel.edit.view import Source, View
-
 Columns: TypeAlias = dict[str, np.ndarray[Any, Any]]
 """(frames, …) the values of an episode by column: numbers, or objects where they are none."""
 
 
-def computed(view: View, name: str, function: Callable[..., Any]) -> np.ndarray[Any, Any]:
+def computed(view: ViewData, name: str, function: Callable[..., Any]) -> np.ndarray[Any, Any]:
     """(rows, …) what a function gives for the rows of a view: see `Verbs.add`.
 
     Raises:
@@ -31,7 +28,7 @@ def computed(view: View, name: str, function: Callable[..., Any]) -> np.ndarray[
     """
     by_row = _takes_rows(name, function)
     _refuse_filled(view, None)
-    numbers = selection.numbers_of(view).tolist()
+    numbers = view.numbers.tolist()
     parts: list[np.ndarray[Any, Any]] = []
     for number, columns in zip(numbers, _episodes(view, numbers), strict=True):
         frames = len(columns[FRAME_INDEX])
@@ -52,7 +49,7 @@ def computed(view: View, name: str, function: Callable[..., Any]) -> np.ndarray[
 
 
 def numeric_values(
-    view: View, feature: str, places: Int64
+    view: ViewData, feature: str, positions: Int64
 ) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
     """The number of each of some episodes with its values of a feature, (frames, …), in order.
 
@@ -61,8 +58,8 @@ def numeric_values(
     """
     _require_numeric(view, feature)
     _refuse_filled(view, [feature])
-    chosen = view.having(slices=view.slices.take(places))
-    numbers = selection.numbers_of(view)[places].tolist()
+    chosen = view.having(slices=view.slices.take(positions))
+    numbers = view.numbers[positions].tolist()
     for number, table in zip(numbers, _tables(chosen, [feature]), strict=True):
         values = column_values(table[feature])
         if values is None:
@@ -70,7 +67,7 @@ def numeric_values(
         yield number, values
 
 
-def _episodes(view: View, numbers: Sequence[int]) -> Iterator[Columns]:
+def _episodes(view: ViewData, numbers: Sequence[int]) -> Iterator[Columns]:
     """The columns of each episode, index columns as they will be told apart in the view."""
     for number, table in zip(numbers, _tables(view, None), strict=True):
         columns = {name: _values(table[name]) for name in table.column_names}
@@ -79,7 +76,7 @@ def _episodes(view: View, numbers: Sequence[int]) -> Iterator[Columns]:
         yield columns
 
 
-def _tables(view: View, names: Sequence[str] | None) -> Iterator[pa.Table]:
+def _tables(view: ViewData, names: Sequence[str] | None) -> Iterator[pa.Table]:
     """The rows of each episode of a view, in its order, columns by their names in the view."""
     readers = [_read(view, number, source, names) for number, source in enumerate(view.sources)]
     for number in view.slices.source.tolist():
@@ -87,7 +84,7 @@ def _tables(view: View, names: Sequence[str] | None) -> Iterator[pa.Table]:
 
 
 def _read(
-    view: View, number: int, source: Source, names: Sequence[str] | None
+    view: ViewData, number: int, source: Source, names: Sequence[str] | None
 ) -> Iterator[pa.Table]:
     slices = view.slices
     here = np.flatnonzero(slices.source == number)
@@ -113,7 +110,7 @@ def _read(
         yield table
 
 
-def _require_numeric(view: View, feature: str) -> None:
+def _require_numeric(view: ViewData, feature: str) -> None:
     numeric = [
         name
         for name, one in view.sources[0].model.info.features.items()
@@ -123,17 +120,17 @@ def _require_numeric(view: View, feature: str) -> None:
         )
     ]
     if feature not in numeric:
-        listed = ", ".join(f"'{name}'" for name in numeric)
-        raise UsageError(f"no numeric feature '{feature}': there are {listed}")
+        names = ", ".join(f"'{name}'" for name in numeric)
+        raise UsageError(f"no numeric feature '{feature}': there are {names}")
 
 
-def _refuse_filled(view: View, names: Sequence[str] | None) -> None:
+def _refuse_filled(view: ViewData, names: Sequence[str] | None) -> None:
     """Refuse to read columns that some files lack, or have shorter: they are filled up when written."""
     every = dict.fromkeys(name for source in view.sources for name in source.filled)
     filled = [name for name in every if names is None or name in names]
     if filled:
         raise UsageError(
-            f"{selection.listed(filled)}: filled up as the datasets are put together, and not to be read"
+            f"{listed(filled)}: filled up as the datasets are put together, and not to be read"
             " before that is written; do this to each of them first, or to what is written"
         )
 

@@ -129,11 +129,15 @@ def is_single_list(feature: Feature, type_: pa.DataType) -> bool:
     return is_list(type_) and not is_list(type_.value_type)
 
 
+def has_size(feature: Feature, height: int, width: int) -> bool:
+    """True where a camera is declared with this size, whether its shape is (H, W, C) or (C, H, W)."""
+    return any(feature.shape[at : at + 2] == (height, width) for at in (0, 1))
+
+
 def compare_video(feature: Feature, streams: Sequence[StreamFacts], problems: Problems) -> None:
     """Report where a camera's files are of another size or codec than declared."""
     sizes = sorted({(stream.height, stream.width) for stream in streams})
-    declared = [tuple(feature.shape[at : at + 2]) for at in (0, 1)]  # H, W, C or C, H, W
-    if not any(size in declared for size in sizes) or len(sizes) > 1:
+    if not any(has_size(feature, *size) for size in sizes) or len(sizes) > 1:
         found = ", ".join(f"{height}×{width}" for height, width in sizes)
         message = f"declared as {'×'.join(map(str, feature.shape))}, its pictures are {found}"
         problems.add(

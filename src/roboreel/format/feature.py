@@ -172,33 +172,6 @@ def is_list(type_: pa.DataType) -> bool:
     )
 
 
-def huggingface_metadata(schema: pa.Schema, features: Mapping[str, Feature]) -> dict[str, Json]:
-    """The `huggingface` schema metadata that `datasets` 3 and 4 both read.
-
-    It spells a fixed-length vector `Sequence`, the older name, which both releases understand;
-    `List`, the newer one, is refused by `datasets` 3 (huggingface/lerobot#1571).
-    """
-    described = {item.name: _huggingface(item.type, features.get(item.name)) for item in schema}
-    return {"info": {"features": described}}
-
-
-def _huggingface(type_: pa.DataType, feature: Feature | None) -> Json:
-    if is_image(type_) or (feature is not None and feature.dtype == "image"):
-        return {"_type": "Image"}
-    if pa.types.is_struct(type_):
-        return {item.name: _huggingface(item.type, None) for item in type_}
-    if not is_list(type_):
-        return {"dtype": dtype_of(type_), "_type": "Value"}
-    shape = feature.shape if feature is not None else ()
-    if is_list(type_.value_type) and 2 <= len(shape) <= 5:
-        return {"shape": list(shape), "dtype": dtype_of(type_), "_type": f"Array{len(shape)}D"}
-    length = type_.list_size if pa.types.is_fixed_size_list(type_) else -1
-    inner = _huggingface(type_.value_type, None)
-    if pa.types.is_struct(type_.value_type):
-        return [inner]  # a `Sequence` of a struct would be read as a struct of sequences
-    return {"feature": inner, "length": length, "_type": "Sequence"}
-
-
 def is_image(type_: pa.DataType) -> bool:
     """True for the struct of encoded bytes and a path in which pictures are stored."""
     if not pa.types.is_struct(type_):

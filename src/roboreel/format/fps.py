@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from roboreel.types import Json
+import numpy as np
+
+from roboreel.types import Floats, Int64, Json
 
 MAX_TIMESTAMP_ERROR_S = 1e-4
 """Timestamps further than this from k / fps are irregular: lerobot refuses them by default."""
@@ -35,3 +37,8 @@ def parse_fps(value: Json) -> Fraction:
 def seconds_at(frame: int, fps: Fraction) -> float:
     """The time of a frame, correctly rounded to float64."""
     return float(frame / fps)
+
+
+def seconds_of(frames: Int64, fps: Fraction) -> Floats:
+    """(n,) times of frames, counted from 0, in float64 as the reference divides."""
+    return np.asarray(frames * fps.denominator / fps.numerator)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roboreel.errors import Problem
 from roboreel.format.feature import Feature
@@ -103,6 +105,20 @@ class Model:
         """Names of the cameras of which no video is there."""
         found = (p.column for p in self.problems if p.rule == "video.missing")
         return frozenset(name for name in found if name is not None)
+
+
+class Totals(NamedTuple):
+    """What `info.json` says of how much there is."""
+
+    episodes: int
+    frames: int
+    tasks: int
+
+
+def totals_of(model: Model) -> Totals:
+    """The totals of what a model lists."""
+    lengths = model.episodes[LENGTH]
+    return Totals(len(lengths), pc.sum(lengths).as_py() or 0, len(model.tasks))
 
 
 def with_features(

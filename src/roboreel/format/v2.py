@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from roboreel.format.extras import extra_column
-from roboreel.format.feature import Feature
 from roboreel.format.layout import FileFinder, WantedFile, fill_each
 from roboreel.format.model import (
     DATA_PATH,
@@ -20,6 +19,7 @@ from roboreel.format.model import (
     TASKS,
     Info,
     Model,
+    Totals,
     frame_start,
     frame_stop,
     is_layout,
@@ -231,31 +231,24 @@ def _used(info: Info, table: pa.Table) -> frozenset[str]:
 
 
 def info_document(
-    info: Info,
-    *,
-    features: Mapping[str, Feature],
-    version: str,
-    splits: Mapping[str, str],
-    episodes: int,
-    frames: int,
-    tasks: int,
+    info: Info, *, version: str, splits: Mapping[str, str], totals: Totals
 ) -> dict[str, Json]:
     """`info.json` of a v2.x dataset, keys in lerobot's order."""
-    cameras = sum(feature.is_video for feature in features.values())
+    cameras = len(info.cameras)
     return {
         "codebase_version": version,
         "robot_type": info.robot_type,
-        "total_episodes": episodes,
-        "total_frames": frames,
-        "total_tasks": tasks,
-        "total_videos": episodes * cameras,
-        "total_chunks": -(-episodes // info.chunks_size),
+        "total_episodes": totals.episodes,
+        "total_frames": totals.frames,
+        "total_tasks": totals.tasks,
+        "total_videos": totals.episodes * cameras,
+        "total_chunks": -(-totals.episodes // info.chunks_size),
         "chunks_size": info.chunks_size,
         "fps": info.fps_value,
         "splits": dict(splits),
         "data_path": DATA_TEMPLATE,
         "video_path": VIDEO_TEMPLATE if cameras else None,
-        "features": {name: dict(feature.spec) for name, feature in features.items()},
+        "features": {name: dict(feature.spec) for name, feature in info.features.items()},
         **_size_settings(info),
         **info.extra,
     }

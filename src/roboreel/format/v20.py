@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-import pyarrow.compute as pc
-
 from roboreel.format import v2
 from roboreel.format.extras import extra_values
 from roboreel.format.feature import Feature
-from roboreel.format.model import EPISODE, INFO, LENGTH, TASKS, Model
+from roboreel.format.model import EPISODE, INFO, LENGTH, TASKS, Info, Model, Totals, totals_of
 from roboreel.format.version import FormatVersion
 from roboreel.stats.feature_stats import Stats, stats_to_json
 from roboreel.types import Json
@@ -26,7 +24,7 @@ def documents(
     yield v2.TASK_LIST, v2.task_lines(model.tasks)
     yield v2.EPISODES, episodes_document(model)
     yield v2.GLOBAL_STATS, json.dumps(stats_document(stats), indent=4).encode()
-    yield INFO, info_document(model, FormatVersion.V20, splits)
+    yield INFO, info_document(model.info, FormatVersion.V20, totals_of(model), splits)
 
 
 def stats_document(stats: Stats) -> dict[str, dict[str, Json]]:
@@ -51,18 +49,11 @@ def episodes_document(model: Model) -> Iterator[bytes]:
     )
 
 
-def info_document(model: Model, version: FormatVersion, splits: Mapping[str, str]) -> bytes:
-    """`info.json` with the totals of what is there."""
-    lengths = model.episodes[LENGTH]
-    document = v2.info_document(
-        model.info,
-        features=model.info.features,
-        version=version.value,
-        splits=splits,
-        episodes=len(lengths),
-        frames=pc.sum(lengths).as_py() or 0,
-        tasks=len(model.tasks),
-    )
+def info_document(
+    info: Info, version: FormatVersion, totals: Totals, splits: Mapping[str, str]
+) -> bytes:
+    """`info.json` with these totals."""
+    document = v2.info_document(info, version=version.value, splits=splits, totals=totals)
     return json.dumps(document, indent=4, ensure_ascii=False).encode()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from roboreel.format import v2, v20
 from roboreel.format.feature import Feature
-from roboreel.format.model import EPISODE, INFO, Model
+from roboreel.format.model import EPISODE, INFO, Model, totals_of
 from roboreel.format.parse import parse_line, whole_number
 from roboreel.format.version import FormatVersion
 from roboreel.stats.block import StatsBlock
@@ -46,7 +46,7 @@ def documents(
     )
     if merged_stats is not None:
         yield v2.GLOBAL_STATS, json.dumps(v20.stats_document(merged_stats()), indent=4).encode()
-    yield INFO, v20.info_document(model, FormatVersion.V21, splits)
+    yield INFO, v20.info_document(model.info, FormatVersion.V21, totals_of(model), splits)
 
 
 def parse_episode_stats(line: bytes, number: int) -> tuple[int, Stats] | None:

@@ -17,9 +17,12 @@ from roboreel.format.model import (
     INFO,
     LENGTH,
     TASKS,
+    Info,
     Model,
+    Totals,
     frame_start,
     frame_stop,
+    totals_of,
     video_path,
 )
 from roboreel.format.stats_columns import with_stats
@@ -66,7 +69,7 @@ def documents(
     yield TASK_TABLE, task_table(model.tasks)
     yield from _episode_tables(model, episode_stats)
     yield GLOBAL_STATS, json.dumps(stats_to_json(merged_stats()), indent=4).encode()
-    yield INFO, info_document(model, splits)
+    yield INFO, info_document(model.info, totals_of(model), splits)
 
 
 def task_table(tasks: Mapping[int, str]) -> pa.Table:
@@ -89,6 +92,20 @@ def task_table(tasks: Mapping[int, str]) -> pa.Table:
         }
     )
     return table.replace_schema_metadata({"pandas": json.dumps(pandas)})
+
+
+def episode_table(
+    model: Model, stats: StatsBlock, number: int, *, first_row: int
+) -> tuple[str, pa.Table]:
+    """(name, table) of the `number`-th file of the table of episodes, which holds these episodes.
+
+    Args:
+        model: the dataset's `info`, and only the episodes of this file.
+        stats: theirs.
+        number: counts the files of this table.
+        first_row: rows of the dataset before them.
+    """
+    return _episode_file([with_stats(_located(model, first_row), stats)], number, model)
 
 
 def _episode_tables(model: Model, stats: Iterable[StatsBlock]) -> Iterator[tuple[str, pa.Table]]:
@@ -130,12 +147,12 @@ def _episode_file(blocks: Sequence[pa.Table], number: int, model: Model) -> tupl
     return numbered(EPISODES_TEMPLATE, number, model.info.chunks_size), rows.combine_chunks()
 
 
-def _located(model: Model) -> pa.Table:
+def _located(model: Model, first_row: int = 0) -> pa.Table:
     """The episodes table as v3.0 stores it, without statistics and its own place."""
     source = model.episodes
     lengths = source[LENGTH].to_numpy()
-    stop = np.cumsum(lengths)
-    chunks, files = _numbers(source[DATA_PATH])
+    stop = np.cumsum(lengths) + first_row
+    chunks, files = file_numbers(source[DATA_PATH])
     columns: dict[str, pa.Array | pa.ChunkedArray] = {
         EPISODE: source[EPISODE],
         TASKS: source[TASKS],
@@ -146,7 +163,7 @@ def _located(model: Model) -> pa.Table:
         TO_INDEX: pa.array(stop, pa.int64()),
     }
     for camera in model.info.cameras:
-        chunks, files = _numbers(source[video_path(camera)])
+        chunks, files = file_numbers(source[video_path(camera)])
         columns[f"videos/{camera}/{CHUNK_INDEX}"] = chunks
         columns[f"videos/{camera}/{FILE_INDEX}"] = files
         for name, frames in (
@@ -161,7 +178,7 @@ def _located(model: Model) -> pa.Table:
     return table
 
 
-def _numbers(paths: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+def file_numbers(paths: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
     """(chunk, file) numbers in paths made from this module's templates."""
     found = pc.extract_regex(
         paths, r"chunk-(?P<chunk>\d+)/file-(?P<file>\d+)\.\w+$"
@@ -169,17 +186,15 @@ def _numbers(paths: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
     return found.field("chunk").cast(pa.int64()), found.field("file").cast(pa.int64())
 
 
-def info_document(model: Model, splits: Mapping[str, str]) -> bytes:
-    """`info.json` with the totals of what is there, keys in lerobot's order."""
-    info, lengths = model.info, model.episodes[LENGTH]
-    features = {name: dict(feature.spec) for name, feature in info.features.items()}
+def info_document(info: Info, totals: Totals, splits: Mapping[str, str]) -> bytes:
+    """`info.json` with these totals, keys in lerobot's order."""
     document = {
         "codebase_version": FormatVersion.V30.value,
         "fps": info.fps_value,
-        "features": features,
-        "total_episodes": len(lengths),
-        "total_frames": pc.sum(lengths).as_py() or 0,
-        "total_tasks": len(model.tasks),
+        "features": {name: dict(feature.spec) for name, feature in info.features.items()},
+        "total_episodes": totals.episodes,
+        "total_frames": totals.frames,
+        "total_tasks": totals.tasks,
         "chunks_size": info.chunks_size,
         "data_files_size_in_mb": info.data_file_mb or DEFAULT_DATA_FILE_MB,
         "video_files_size_in_mb": info.video_file_mb or DEFAULT_VIDEO_FILE_MB,

@@ -21,9 +21,11 @@ from roboreel.format.model import EPISODE
 from roboreel.ops.inputs import surveyed
 from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import SOURCE_EPISODE, MeasureCamera, Plan
-from roboreel.runner.executors import make_executor, usual_executor
+from roboreel.runner.executors import make_executor
+from roboreel.runner.jobs import JobFailure
+from roboreel.runner.run_options import RunOptions
 from roboreel.runner.whole_quantiles import whole_camera_quantiles
-from roboreel.runner.work import OpFailure, work_of
+from roboreel.runner.work import work_of
 from roboreel.runner.worker import attempt
 from roboreel.stats.feature_stats import FeatureStats, quantile_name
 from roboreel.stats.pixel_counts import CameraCounts
@@ -55,13 +57,13 @@ def check_stats(
         StorageError, DatasetError: the dataset cannot be read.
         RunError: a worker process died.
     """
+    options = RunOptions(workers=workers, timeout_factor=timeout_factor)
     dataset = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
     chosen = None if features is None else set(features)
     refuse_unknown(dataset.as_view(), chosen or (), cameras)
     found = _Measured()
     if cameras != "none":
-        every = cameras == "all"
-        found = _cameras(dataset, chosen, every, workers=workers, timeout_factor=timeout_factor)
+        found = _cameras(dataset, chosen, cameras, options)
     return compare_statistics(
         dataset,
         features=chosen,
@@ -85,10 +87,8 @@ class _Measured:
 def _cameras(
     dataset: Dataset,
     chosen: Collection[str] | None,
-    every: bool,
-    *,
-    workers: int,
-    timeout_factor: float,
+    how: CameraChoice,
+    options: RunOptions,
 ) -> _Measured:
     wanted = [
         name
@@ -98,17 +98,16 @@ def _cameras(
     if not wanted:
         return _Measured()
     try:
-        plan = _plan(dataset, wanted, every)
+        plan = _plan(dataset, wanted, how)
     except (DatasetError, StorageError, PlanError) as error:
         return _Measured(failed=[f"no camera can be measured: {error}"])
     found = _Measured(failed=[str(problem) for problem in plan.skipped])
     pixels = CameraCounts()
     row_of = _rows(dataset, plan)
-    name = usual_executor(workers, decodes=True)
-    executor = make_executor(name, workers, timeout_factor=timeout_factor)
+    executor = make_executor(options, decodes=True)
     for outcome in executor.run(work_of(plan, os.curdir), attempt):
         op = plan.ops[outcome.number]
-        if isinstance(outcome, OpFailure):
+        if isinstance(outcome, JobFailure):
             found.failed.append(outcome.message)
         elif isinstance(op, MeasureCamera):
             stats = [one[op.camera] for block in outcome.stats for one in block.each()]
@@ -116,16 +115,16 @@ def _cameras(
             _put(found.episodes, op.camera, rows, stats, len(dataset.episodes))
             for camera, counted in outcome.pixels.items():
                 pixels.add(camera, counted)
-    shares = plan.table.quantiles
+    shares = plan.table.profile.quantiles
     for camera, cuts in whole_camera_quantiles(plan, pixels).items():
         names = map(quantile_name, shares)
         found.whole_cuts[camera] = dict(zip(names, cuts[:, None], strict=True))
     return found
 
 
-def _plan(dataset: Dataset, cameras: Sequence[str], every: bool) -> Plan:
+def _plan(dataset: Dataset, cameras: Sequence[str], how: CameraChoice) -> Plan:
     """The ops that measure, of the plan that would recompute."""
-    view = whole_view(dataset).recompute(cameras, cameras="all" if every else "sample")
+    view = whole_view(dataset).recompute(cameras, cameras=how)
     refused = {p.column for p in dataset.problems if p.severity == "error"}
     view = view.with_target(
         on_broken="skip", allow_missing=[n for n in dataset.features if n not in refused]

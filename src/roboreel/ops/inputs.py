@@ -1,25 +1,28 @@
-"""What a plan is made of beside the view: surveys, encoders that work, videos from elsewhere."""
+"""What a plan is made of beside the view: surveys, videos from elsewhere, codecs that work here."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.edit.add_videos import with_external_videos
-from roboreel.edit.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder_settings
 from roboreel.edit.episode_slices import EpisodeSlices
-from roboreel.edit.view import ExternalVideos, View
-from roboreel.errors import PlanError
+from roboreel.edit.view import View
+from roboreel.edit.view_cameras import with_external_videos
+from roboreel.edit.view_data import ExternalVideos
+from roboreel.errors import PlanError, VideoError
+from roboreel.format.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder_settings
 from roboreel.format.feature import SUBTASK_INDEX
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import EPISODE, SUBTASK_TABLE
-from roboreel.runner.codec_check import encoder_that_works
+from roboreel.plan.plan import EncodeVideo, MeasureCamera, Plan
 from roboreel.storage.fs import open_root
+from roboreel.storage.video.backends import refuse_codec, require_backend
+from roboreel.storage.video.encoders import require_encoder
 from roboreel.survey.external_videos import (
     WantedVideo,
     external_video_feature,
@@ -29,11 +32,13 @@ from roboreel.survey.external_videos import (
 from roboreel.survey.survey import survey
 from roboreel.survey.survey_slices import survey_slices
 
+_SIDE = 256  # pixels; some hardware takes nothing small
+
 
 def add_video(
     view: Dataset | View, name: str, videos: str | os.PathLike[str] | Sequence[str]
 ) -> View:
-    """The view with one camera more, of videos that lie elsewhere: they are copied packet by packet.
+    """The view with one camera more, of videos from elsewhere: they are copied packet by packet.
 
     Args:
         view: a dataset or view.
@@ -45,12 +50,9 @@ def add_video(
         StorageError: the first of them cannot be read.
     """
     view = view.as_view()
-    places = (
-        videos
-        if isinstance(videos, Sequence) and not isinstance(videos, str)
-        else os.fspath(videos)
-    )
-    folder, names = find_external_videos(places)
+    listed = isinstance(videos, Sequence) and not isinstance(videos, str)
+    given = cast("Sequence[str]", videos) if listed else os.fspath(cast("str", videos))
+    folder, names = find_external_videos(given)
     return with_external_videos(
         view, external_video_feature(name, folder, names[0], view.model.info.fps), folder, names
     )
@@ -65,7 +67,7 @@ def surveyed(view: View, workers: int, known: dict[str, Inventory]) -> list[Inve
         without |= {
             camera
             for camera in dataset.missing_cameras
-            if source.renamed.get(camera, camera) in view.target.allow_missing
+            if source.renamed.get(camera, camera) in view.options.allow_missing
         }
         key = "\n".join([dataset.url, *sorted(without)])
         if key not in known:
@@ -96,7 +98,7 @@ def _wanted(
             episode=numbers[row],
             start=start,
             rows=rows,
-            whole=int(whole.rows[row]),
+            episode_rows=int(whole.rows[row]),
         )
         for row, start, rows in zip(
             slices.row.tolist(), slices.start.tolist(), inventory.rows.tolist(), strict=True
@@ -109,11 +111,11 @@ def with_encoders(view: View) -> View:
     found = {}
     for camera, encoding in view.encodings.items():
         found[camera] = _that_works(encoding) if encoding.vcodec == AUTO else encoding
-    target = view.target
-    if target.reencoding.vcodec == AUTO:
-        works = _that_works(Encoding(**target.reencoding.given)).vcodec
-        target = replace(target, reencoding=replace(target.reencoding, vcodec=works))
-    return replace(view, encodings=found, target=target)
+    options = view.options
+    if options.reencoding.vcodec == AUTO:
+        works = _that_works(Encoding(**options.reencoding.given)).vcodec
+        options = replace(options, reencoding=replace(options.reencoding, vcodec=works))
+    return replace(view, encodings=found, options=options)
 
 
 def _that_works(encoding: Encoding) -> Encoding:
@@ -134,3 +136,55 @@ def require_one_subtask_list(view: View) -> None:
             f"{urls} have different '{SUBTASK_TABLE}', and '{SUBTASK_INDEX}' counts in it: remove the"
             " feature from them first"
         )
+
+
+def encoder_that_works(settings: Sequence[Mapping[str, str]]) -> int:
+    """The position of the first settings with which a frame can be encoded, else the last."""
+    for at, encoder in enumerate(settings[:-1]):
+        try:
+            require_encoder(encoder, width=_SIDE, height=_SIDE)
+        except VideoError:
+            continue
+        return at
+    return len(settings) - 1
+
+
+def require_codecs(plan: Plan) -> None:
+    """Encode a frame with each of a plan's encoders, and look for what is to decode.
+
+    Raises:
+        MissingDependencyError: the package of a decoder is not installed.
+        PlanError: an encoder is not there or does not take its settings, or a decoder not a camera's codec.
+    """
+    _require_encoders(plan)
+    _require_backends(plan)
+
+
+def _require_encoders(plan: Plan) -> None:
+    tried = set()
+    for op in plan.ops:
+        if not isinstance(op, EncodeVideo):
+            continue
+        width, height = op.size or (_SIDE, _SIDE)
+        key = (tuple(op.encoder.items()), width, height)
+        if key not in tried:
+            tried.add(key)
+            try:
+                require_encoder(op.encoder, width=width, height=height)
+            except VideoError as error:
+                raise PlanError(f"'{op.camera}' cannot be encoded as asked: {error}") from error
+
+
+def _require_backends(plan: Plan) -> None:
+    measured = {
+        (op.camera, op.backend)
+        for op in plan.ops
+        if isinstance(op, MeasureCamera) and not op.from_tables
+    }
+    for camera, backend in sorted(measured):
+        require_backend(backend)
+        facts = plan.model.info.features[camera].video_facts
+        try:
+            refuse_codec(backend, str(facts.get("video.codec")), f"'{camera}'")
+        except VideoError as error:
+            raise PlanError(str(error)) from error

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion, parse_version
-from roboreel.ops.write import convert, finished_report
+from roboreel.ops.output import finished_report
+from roboreel.ops.write import convert
 
 if TYPE_CHECKING:
-    from roboreel.edit.targets import VideoBackend
-    from roboreel.runner.executors import ExecutorName
+    from roboreel.edit.write_options import VideoBackend
+    from roboreel.runner.run_options import ExecutorName, Leftovers
     from roboreel.runner.run_report import Report
-    from roboreel.storage.staging import Leftovers
 
 _Path = str | os.PathLike[str]
 

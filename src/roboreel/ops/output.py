@@ -3,45 +3,82 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
-from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.format.model import DATA_PATH, is_client_note, video_path
 from roboreel.plan.plan import Plan
 from roboreel.runner.ledger import ops_noted
-from roboreel.runner.requirements import refuse_replacing
 from roboreel.runner.run_report import Report
 from roboreel.storage import staging
+from roboreel.storage.fs import inside
+from roboreel.storage.names import local_path
 from roboreel.storage.originals import require_room_for_original
-from roboreel.storage.staging import staging_location
 
 
-def place_of(view: View) -> str:
-    """Where the one dataset of a view lies.
+def output_path(urls: Sequence[str], out: str | os.PathLike[str] | None) -> str:
+    """The path of a result: `out`, or in place of a dataset.
+
+    Args:
+        urls: the datasets that it is made of.
+        out: the folder to make; None: the result takes the place of the one dataset.
 
     Raises:
-        UsageError: there are several, or it cannot be replaced.
+        UsageError: there can be no result.
     """
-    urls = [source.dataset.url for source in view.sources]
-    if len(urls) > 1:
+    if out is not None:
+        path = local_path(out)
+        for url in urls:
+            refuse_output(path, source=url)
+    elif len(urls) > 1:
         raise UsageError("several datasets have no one place: give the folder to make (-o)")
-    refuse_replacing(urls[0])
-    require_room_for_original(urls[0])
-    return urls[0]
+    else:
+        path = urls[0]
+        refuse_replacing(path)
+        require_room_for_original(path)
+    staging.refuse_busy(path)
+    return path
+
+
+def refuse_replacing(path: str) -> None:
+    """Raise `UsageError` where a dataset cannot be replaced in its place."""
+    if "://" in path:
+        raise UsageError(f"'{path}' is a URL; only a local dataset can be changed in place")
+    folder = os.path.abspath(local_path(path))
+    if os.path.islink(folder):
+        raise UsageError(f"'{path}' is a link: give the folder that it leads to")
+    if os.path.ismount(folder):
+        raise UsageError(
+            f"'{path}' is a mount point, and cannot be renamed: write to another folder"
+        )
+
+
+def refuse_output(out: str, *, source: str | None = None) -> None:
+    """Raise `UsageError` where `out` cannot be made: it exists, or lies inside the source.
+
+    Args:
+        out: the folder to make.
+        source: the dataset that will be read, if any.
+    """
+    if "://" in out:
+        raise UsageError(f"the output '{out}' is a URL; roboreel writes to local folders")
+    staging.refuse_existing(out)
+    if source is not None and "://" not in source and inside(out, source):
+        raise UsageError(f"the output '{out}' lies inside the dataset: choose another folder")
 
 
 def finished_report(
     source: Dataset | str | os.PathLike[str], out: str | os.PathLike[str] | None
 ) -> Report | None:
-    """The report of a run that was killed while its result got its place; None where there was none."""
+    """The report of a run that was killed while its result was being published; None where there was none."""
     return recover(out or (source.url if isinstance(source, Dataset) else source))
 
 
 def recover(path: str | os.PathLike[str]) -> Report | None:
-    """Finish a run that was killed while its result got its place: what `--resume` does first.
+    """Finish a run that was killed while its result was being published: what `--resume` does first.
 
     Where a dataset was being replaced (`in_place`), it is not at its path after that until it is recovered.
 
@@ -63,7 +100,7 @@ def recover(path: str | os.PathLike[str]) -> Report | None:
 
 def kept_work(out: str | os.PathLike[str]) -> str | None:
     """What an interrupted run to `out` left, in a sentence; None where it left nothing."""
-    folder = staging_location(out)
+    folder = staging.staging_location(out)
     done = ops_noted(folder)
     if not done:
         return None

@@ -18,6 +18,7 @@ from roboreel.format.inventory import Inventory
 from roboreel.ops.write import plan_write
 from roboreel.plan.plan import Plan
 from roboreel.runner.fingerprint import fingerprint
+from roboreel.runner.run_options import RunOptions
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE
 from roboreel.storage.names import local_path
@@ -79,47 +80,46 @@ def plan_parts(
     views: Mapping[str, View],
     *,
     out: str | os.PathLike[str],
-    workers: int = 1,
-    resume: bool = False,
+    options: RunOptions,
 ) -> Parts:
     """Plan the writing of views into folders below one. Nothing is written.
 
     Args:
         views: what to write, by the name of its folder.
         out: the folder of all.
-        workers: processes that may look through the files, where they are many.
-        resume: True to pass over parts that an earlier run with the same plans has written.
+        options: how they will be run: `resume` passes over parts that an earlier run with the same plans
+            has written.
 
     Raises:
         UsageError: a part's folder exists.
         PlanError: a part cannot be written as asked.
     """
     folder = local_path(out)
-    noted = _noted(folder) if resume else {}
+    noted = _noted(folder) if options.leftovers == "resume" else {}
     surveys: dict[str, Inventory] = {}
     plans: dict[str, Plan] = {}
     fingerprints: dict[str, str] = {}
     for name, view in views.items():
-        place = os.path.join(folder, name)
-        there = name in noted and _is_there(place)
+        path = os.path.join(folder, name)
+        there = name in noted and _is_there(path)
         # what is there cannot be planned to appear there again
-        planned = place + _PLANNED if there else place
-        plan = plan_write(view, out=planned, workers=workers, surveys=surveys)
+        planned = path + _PLANNED if there else path
+        plan = plan_write(view, out=planned, workers=options.workers, surveys=surveys)
         fingerprints[name] = fingerprint(plan)
         if not there:
             plans[name] = plan
         elif noted[name] != fingerprints[name]:
             raise UsageError(
-                f"'{place}' is there, of a run with another plan (other options, or a dataset that"
+                f"'{path}' is there, of a run with another plan (other options, or a dataset that"
                 " has changed): choose another folder"
             )
     finished = tuple(name for name in views if name not in plans)
     return Parts(folder=folder, plans=plans, finished=finished, fingerprints=fingerprints)
 
 
-def _is_there(place: str) -> bool:
+def _is_there(path: str) -> bool:
     try:
-        refuse_existing(place)
+        refuse_existing(path)
     except UsageError:
         return True
     return False

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import StorageError, UsageError
 from roboreel.format.model import INFO
+from roboreel.ops.output import refuse_replacing
 from roboreel.parallel import stops_passed_over
-from roboreel.runner.requirements import refuse_replacing
 from roboreel.storage.exchange import put_back, remove_versions
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.names import local_path

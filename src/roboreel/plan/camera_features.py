@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from roboreel.edit.encoding import Encoding, canonical_codec, channels, describe, encoder_name
 from roboreel.errors import PlanError
 from roboreel.format import v20, v30
 from roboreel.format.declared import compare_video
+from roboreel.format.encoding import Encoding, canonical_codec, channels, describe, encoder_name
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Inventory
 from roboreel.format.parse import Problems
@@ -87,7 +87,7 @@ def as_video(
     }
     spec |= {"dtype": "video", "shape": shape, "info": {**facts, **others}}
     encoded = Feature(name=feature.name, dtype="video", shape=tuple(shape), spec=spec)
-    return replace(encoded, spec=_spelled(encoded, merged.target.version))
+    return replace(encoded, spec=_spelled(encoded, merged.version))
 
 
 def _spelled(feature: Feature, version: FormatVersion) -> dict[str, Json]:
@@ -182,8 +182,8 @@ def video_feature(
     kinds = sorted(set(facts.stream[merged.rows].tolist()))
     streams = [inventory.streams[kind] for kind in kinds]
     compare_video(feature, streams, problems)
-    spec = _spelled(feature, merged.target.version)
-    if merged.target.drop_audio and any(stream.audio for stream in streams):
+    spec = _spelled(feature, merged.version)
+    if merged.options.drop_audio and any(stream.audio for stream in streams):
         spec = {key: _without_audio(value) for key, value in spec.items()}
     return replace(feature, spec=spec)
 

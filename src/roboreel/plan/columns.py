@@ -13,12 +13,8 @@ from roboreel.format.feature import INDEX_DTYPES, Feature, feature_from_arrow, i
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH
 from roboreel.format.parse import Problems
+from roboreel.format.table_schema import INDEX_TYPES
 from roboreel.plan.merge_sources import MergedSources
-
-INDEX_TYPES = {
-    name: pa.float32() if dtype == "float32" else pa.int64() for name, dtype in INDEX_DTYPES.items()
-}
-"""The Arrow types in which index columns are written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,13 +91,13 @@ def compile_view(view: View, inventories: Sequence[Inventory]) -> Plan:
     columns = columns_of(merged, inventory, problems)
     merged, columns, unreadable = without_unreadable(merged, inventory, columns, problems)
     recodes = cameras_to_encode(merged, inventory, columns)
-    copied = [n for n in inventory.cameras if n not in recodes and n not in view.pictures]
+    copied = [n for n in inventory.cameras if n not in recodes and n not in view.images]
     refuse_sizes(merged, inventory, copied)
     refuse_cuts(merged, inventory, copied)
     features = features_of(merged, inventory, columns, problems)
     left_out = features_left_out(view, merged.model.info.features, features, columns.types)
     left_out += unreadable
-    refuse_missing(view, left_out, view.target.allow_missing)
+    refuse_missing(view, left_out, frozenset(view.options.allow_missing))
     features = {
         name: video_feature(merged, inventory, feature, problems) if feature.is_video else feature
         for name, feature in features.items()
@@ -181,14 +181,13 @@ def _result(
     table = pa.table(columns)
     for name in extra:
         table = table.append_column(source.schema.field(name), source[name])
-    target = merged.target
     info = replace(
         merged.model.info,
-        version=target.version,
+        version=merged.version,
         **_rate(merged),
         features=features,
-        data_file_mb=target.data_file_mb or merged.model.info.data_file_mb,
-        video_file_mb=target.video_file_mb or merged.model.info.video_file_mb,
+        data_file_mb=merged.options.data_file_mb or merged.model.info.data_file_mb,
+        video_file_mb=merged.options.video_file_mb or merged.model.info.video_file_mb,
     )
     return Model(info=info, tasks=merged.tasks.strings, episodes=table, extra_columns=extra)
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit.encoding import canonical_codec, encoder_name, encoder_settings
 from roboreel.format import v2, v30
 from roboreel.format.declared import codec_name
+from roboreel.format.encoding import canonical_codec, encoder_name, encoder_settings
 from roboreel.format.feature import Feature
 from roboreel.format.images import IMAGE
 from roboreel.format.inventory import Inventory
@@ -45,7 +45,7 @@ def cameras_to_encode(
     for name, feature in merged.model.info.features.items():
         asked = merged.view.encodings.get(name)
         exists = name in inventory.cameras or (feature.dtype == "image" and name in columns.types)
-        copied = feature.is_video and asked is None and name not in merged.view.pictures
+        copied = feature.is_video and asked is None and name not in merged.view.images
         must = copied and (merged.step != 1 or _changes_codec(merged, inventory, name))
         if exists and (asked is not None or must):
             near = {} if asked or feature.is_depth else near_encodings(merged, inventory, name)
@@ -55,8 +55,8 @@ def cameras_to_encode(
 
 def _changes_codec(merged: MergedSources, inventory: Inventory, camera: str) -> bool:
     """True if episodes of a camera must be cut and encoded in another codec than theirs."""
-    vcodec, target = merged.target.reencoding.vcodec, merged.target
-    cut = target.version.one_file_per_episode and target.reencode and vcodec is not None
+    vcodec, options = merged.options.reencoding.vcodec, merged.options
+    cut = merged.version.one_file_per_episode and options.allow_reencode and vcodec is not None
     if not cut or merged.model.info.features[camera].is_depth:
         return False
     stream = inventory.cameras[camera].stream[merged.rows]
@@ -79,7 +79,7 @@ def with_changed_cameras(
     """
     changed = dict(features)
     types = dict(columns.types)
-    for name in merged.view.pictures:
+    for name in merged.view.images:
         if name in features and name in inventory.cameras:
             changed[name] = as_images(features[name])
             types[name] = pa.field(name, IMAGE)
@@ -102,9 +102,9 @@ def compile_recode(
     frames = inventory.rows[rows]
     kinds = _kinds(merged, inventory, feature.name, recode)
     sizes = _estimated_bytes(merged, inventory, feature, recode)
-    one_each = merged.target.version.one_file_per_episode
+    one_each = merged.version.one_file_per_episode
     info = merged.model.info
-    limit = merged.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
+    limit = merged.options.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
     spread = min(max(int(frames.sum()) // _FILES, _FEWEST), _MOST)
     most = _FRAMES_PER_OP if one_each else spread
     by_frames = frames * int(limit * MIB) // most
@@ -139,7 +139,7 @@ def _op(
     return EncodeVideo(
         camera=camera,
         episodes=members,
-        files=len(members) if merged.target.version.one_file_per_episode else 1,
+        files=len(members) if merged.version.one_file_per_episode else 1,
         encoder=settings,
         size=recode.asked.size if recode.asked else None,
         from_tables=from_tables,

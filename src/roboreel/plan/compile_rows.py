@@ -30,14 +30,14 @@ class RowsPlan:
 
 def compile_rows(merged: MergedSources, inventory: Inventory, program: TableProgram) -> RowsPlan:
     """The file and first row of each episode in the result, and the ops that write the files."""
-    if merged.target.version.one_file_per_episode:
+    if merged.version.one_file_per_episode:
         return _file_per_episode(merged, inventory, program)
     return _shared_files(merged, inventory, program)
 
 
 def _shared_files(merged: MergedSources, inventory: Inventory, program: TableProgram) -> RowsPlan:
     info, frames = merged.model.info, inventory.rows[merged.rows]
-    limit = merged.target.data_file_mb or info.data_file_mb or v30.DEFAULT_DATA_FILE_MB
+    limit = merged.options.data_file_mb or info.data_file_mb or v30.DEFAULT_DATA_FILE_MB
     sources = merged.model.episodes[DATA_PATH].take(merged.rows).to_pylist()
     groups = pack(
         table_bytes(merged, inventory),
@@ -127,7 +127,7 @@ def _has_schema(merged: MergedSources, inventory: Inventory, program: TableProgr
 
     A conversion also requires the metadata that all readers know; an edit keeps the metadata of files.
     """
-    wanted, strict = program.schema, merged.target.regroup
+    wanted, strict = program.schema, merged.options.regroup
     same: dict[int, bool] = {}
     for schema in inventory.schemas.values():
         if id(schema) not in same:

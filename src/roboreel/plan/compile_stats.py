@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from roboreel.edit.relative_actions import relative_components
-from roboreel.edit.stats_profile import not_followed, rule_of
+from roboreel.edit.stats_profile import not_followed
 from roboreel.errors import PlanError, Problem
 from roboreel.format.depth import DepthScale, depth_scale, has_camera_stats
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import Model
 from roboreel.plan.camera_features import Recode
+from roboreel.plan.compile_tables import sampling_of
 from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.pack import runs
 from roboreel.plan.plan import MeasureCamera, Op, RelativeProgram, StatsProgram, TableProgram
 from roboreel.plan.result_losses import has_all_rows
 from roboreel.plan.wrong_stats import pooled_stds
 from roboreel.stats.feature_stats import QUANTILES
+from roboreel.stats.sampling import OWN, RELEASES, SamplingProfile
 from roboreel.types import Int64
 
 _MEASURED_EPISODES = 1
@@ -38,24 +41,23 @@ def measure_ops(
     of values much. Images in the result's tables are measured while the tables are written.
     """
     ops: list[Op] = []
-    recomputed, every = merged.view.recomputed, merged.view.every_frame
-    like = rule_of(merged.view.like)
+    recomputed = merged.view.recomputed
     images = [n for n, f in features.items() if f.dtype == "image" and n in recomputed]
     cameras = dict.fromkeys([*inventory.cameras, *recodes, *images])
-    for name in [name for name in cameras if name not in merged.view.pictures]:
+    for name in [name for name in cameras if name not in merged.view.images]:
         known = None if name in recomputed else inventory.with_stats.get(name)
         lacking = [True] * len(merged.rows) if known is None else (~known[merged.rows]).tolist()
         feature = merged.model.info.features[name]
         if not has_camera_stats(feature):
             continue
         depth = depth_scale(feature) or DepthScale() if feature.is_depth else None
-        as_images = like is not None and like.every_table_image and not features[name].is_video
-        every_frame = as_images or (name in recomputed and every)
+        profile, video = _camera_profile(merged, name), features[name].is_video
         reason = (
             "asked to recompute them" if name in recomputed else "no statistics of these episodes"
         )
-        reason += f": computed from {'all' if every_frame else 'a sample of'} their pictures"
-        reason += f", like {merged.view.like}" if like is not None else ""
+        which = "all" if profile.every_frame(video=video) else "a sample of"
+        reason += f": computed from {which} their pictures"
+        reason += f", like {merged.view.like}" if merged.view.like is not None else ""
         in_tables = np.full(len(merged.rows), name in images)
         if name in recodes:
             in_tables = recodes[name].from_tables[merged.rows]
@@ -68,16 +70,26 @@ def measure_ops(
                     camera=name,
                     episodes=episodes,
                     from_tables=kind,
-                    every_frame=every_frame,
-                    every_pixel=like is not None and like.every_pixel,
-                    as_rgb=like is not None and (features[name].is_video or like.rgb_tables),
+                    video=video,
+                    profile=profile,
                     depth=depth,
-                    backend=merged.target.video_backend if depth is None else "pyav",
+                    backend=merged.options.video_backend if depth is None else "pyav",
                     reason=reason,
                 )
                 for episodes in runs(flags, longest=_MEASURED_EPISODES)
             ]
     return ops
+
+
+def _camera_profile(merged: MergedSources, name: str) -> SamplingProfile:
+    """How a camera is measured; if it is not recomputed, sampled by the rules of the release, or ours."""
+    profile, like = sampling_of(merged), merged.view.like
+    if name in merged.view.recomputed:
+        return profile
+    rules = OWN if like is None else RELEASES[like]
+    return replace(
+        profile, every_video_frame=rules.every_video_frame, every_image=rules.every_image
+    )
 
 
 def stats_program(
@@ -96,7 +108,7 @@ def stats_program(
         features=tuple(wanted),
         recomputed=tuple(n for n in wanted if n in merged.view.recomputed and n in measured),
         relative=_relative(merged, features),
-        write_global=merged.target.version.has_global_stats or merged.target.with_global_stats,
+        write_global=merged.version.has_global_stats or merged.options.with_global_stats,
         pooled_std=pooled_stds(merged),
         reconcile_global=source.has_episode_stats
         and source.has_global_stats
@@ -107,8 +119,8 @@ def stats_program(
 
 def _refuse_unstorable(merged: MergedSources) -> None:
     """Raise `PlanError` if the target cannot store the quantiles, or needs them and the release has none."""
-    like, version = merged.view.like, merged.target.version
-    if merged.view.quantiles != QUANTILES and not version.has_quantiles:
+    like, version = merged.view.like, merged.version
+    if merged.view.sampling.quantiles != QUANTILES and not version.has_quantiles:
         raise PlanError(f"{version} has no place for quantiles: write v3.0")
     if like == "lerobot-0.3.3" and version.has_quantiles:
         raise PlanError(f"{like} has no quantiles, and {version} wants them: write v2.1")
@@ -121,11 +133,13 @@ def differences_from_release(
     view = merged.view
     if view.like is not None:
         wanted = {name: feature for name, feature in features.items() if name in view.recomputed}
-        yield from not_followed(view.like, wanted, rows, sampled=not view.every_frame)
+        yield from not_followed(
+            view.like, wanted, rows, sampled=not view.sampling.every_video_frame
+        )
 
 
 def _relative(merged: MergedSources, features: Mapping[str, Feature]) -> RelativeProgram | None:
-    asked, version = merged.view.relative, merged.target.version
+    asked, version = merged.view.relative, merged.version
     if asked is None:
         return None
     if version.has_episode_stats and not version.has_quantiles:

@@ -1,20 +1,14 @@
-"""How table rows are written: the schema, timestamps, and the columns measured while rows are in memory.
-
-A column of shape (1,) may be stored as lists of one. The format stores such a feature as a plain value, and
-lerobot's v3.0 readers fail on lists. v2.x readers take both, and some (those that slice `state[0:1]`) need
-the list. So v3.0 gets plain values and a note in the tables' schema metadata; v2.x gets its lists back.
-"""
+"""How table rows are written: the schema, timestamps, and the columns measured while rows are in memory."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit.stats_profile import rule_of
-from roboreel.format.declared import fits, is_single_list
+from roboreel.format.declared import fits
 from roboreel.format.feature import (
     INDEX_DTYPES,
     SOURCE_TIMESTAMP,
@@ -23,20 +17,17 @@ from roboreel.format.feature import (
     dtype_of,
     feature_from_arrow,
     holds_images,
-    huggingface_metadata,
     is_image,
     is_list,
 )
 from roboreel.format.fps import MAX_TIMESTAMP_ERROR_S
 from roboreel.format.inventory import Inventory
 from roboreel.format.parse import Problems
-from roboreel.format.version import FormatVersion
-from roboreel.plan.columns import INDEX_TYPES, Columns
+from roboreel.format.table_schema import INDEX_TYPES, fields_for_version, table_schema
+from roboreel.plan.columns import Columns
 from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.plan import TableProgram
-
-_SINGLE_LISTS = b"roboreel.lists_of_one"
-"""Schema metadata of v3.0 tables: JSON object, the list type (`list`, `fixed_size_list`) by column."""
+from roboreel.stats.sampling import SamplingProfile
 
 
 def program_of(
@@ -55,8 +46,8 @@ def program_of(
         for name, item in _in_file_order(types, columns)
         if not features[name].is_video
     ]
-    fields, unwrapped = _wrap_as_target_reads(
-        fields, features, columns.schema_metadata, version=merged.target.version, problems=problems
+    fields, metadata = fields_for_version(
+        fields, features, columns.schema_metadata, merged.version, problems=problems
     )
     if kept is not None:
         stamp = _unwrapped(columns.types[TIMESTAMP].type)
@@ -67,13 +58,8 @@ def program_of(
         name: _agreeing(feature, fields) if name in exact else feature
         for name, feature in features.items()
     }
-    schema = pa.schema(fields)
-    described = json.dumps(huggingface_metadata(schema, features))
-    metadata = {k: v for k, v in columns.schema_metadata.items() if k != _SINGLE_LISTS}
-    schema = schema.with_metadata({**metadata, **unwrapped, b"huggingface": described.encode()})
-    like = rule_of(merged.view.like)
     program = TableProgram(
-        schema_ipc=schema.serialize().to_pybytes(),
+        schema_ipc=table_schema(fields, features, metadata).serialize().to_pybytes(),
         fps=merged.view.fps or merged.model.info.fps,
         step=merged.step,
         regular_timestamps=regular,
@@ -87,16 +73,10 @@ def program_of(
         shapes={
             n: features[n].shape for n in (*_filled(merged), *merged.view.masks) if n in features
         },
-        decoded=tuple(name for name in features if name in merged.view.pictures),
+        decoded=tuple(name for name in features if name in merged.view.images),
         images=tuple(item.name for item in fields if _is_camera(item, features)),
         depths=tuple(name for name, feature in features.items() if feature.is_depth),
-        quantiles=_quantiles(merged),
-        histogram_quantiles=like is not None
-        and like.histogram_quantiles
-        and merged.target.version.has_quantiles,
-        every_frame=merged.view.every_frame or (like is not None and like.every_table_image),
-        every_pixel=like is not None and like.every_pixel,
-        as_rgb=like is not None and like.rgb_tables,
+        profile=sampling_of(merged),
     )
     return program, features
 
@@ -106,20 +86,22 @@ def _is_camera(item: pa.Field, features: Mapping[str, Feature]) -> bool:
     return is_image(item.type) or (declared and holds_images(item.type))
 
 
-def _quantiles(merged: MergedSources) -> tuple[float, ...]:
-    return merged.view.quantiles if merged.target.version.has_quantiles else ()
+def sampling_of(merged: MergedSources) -> SamplingProfile:
+    """How columns are measured: without quantiles if the version cannot store them."""
+    asked = merged.view.sampling
+    return asked if merged.version.has_quantiles else replace(asked, quantiles=())
 
 
 def _per_last_axis(
     merged: MergedSources, inventory: Inventory, features: Mapping[str, Feature]
 ) -> tuple[str, ...]:
     """Matrices with statistics per column of the last axis: as stored, or as in the release to follow."""
-    like = rule_of(merged.view.like)
+    asked = merged.view.sampling.per_last_axis
 
     def is_per_last_axis(name: str) -> bool:
         dims = inventory.stats_dims.get(name)
-        if like is not None and (dims is None or name in merged.view.recomputed):
-            return like.per_last_axis
+        if asked is not None and (dims is None or name in merged.view.recomputed):
+            return asked
         return dims == 1
 
     matrices = [n for n, f in features.items() if f.is_numeric and len(f.shape) > 1]
@@ -134,7 +116,7 @@ def _timestamps(
     if TIMESTAMP not in columns.types or error_s <= MAX_TIMESTAMP_ERROR_S:
         return TIMESTAMP not in columns.types or moved, None
     episodes = "timestamps are up to " + _seconds(error_s) + " away from k / fps"
-    if merged.target.timestamps == "keep" and merged.step == 1:
+    if merged.options.timestamps == "keep" and merged.step == 1:
         action = "kept as they are: lerobot refuses such datasets, or finds other frames for them"
         action += "; those of trimmed episodes are counted from their first frame" if moved else ""
         problems.add("table.timestamps", episodes, column=TIMESTAMP, action=action)
@@ -211,13 +193,11 @@ def _measured(
         message = f"declared as {features[name].dtype}, but the tables hold {types[name]}"
         action = "kept as it is, without statistics"
         problems.add("feature.type", message, column=name, action=action)
-    all_quantiles = (
-        merged.target.version.has_quantiles and not merged.model.info.version.has_quantiles
-    )
+    all_quantiles = merged.version.has_quantiles and not merged.model.info.version.has_quantiles
 
     def lacks(name: str) -> bool:
         if name in merged.view.recomputed:
-            return features[name].is_numeric or name in merged.view.pictures  # others have an op
+            return features[name].is_numeric or name in merged.view.images  # others have an op
         known = inventory.with_stats.get(name)
         return known is None or not bool(known[merged.rows].all())
 
@@ -228,43 +208,3 @@ def _measured(
         if (feature.is_numeric and (name in INDEX_DTYPES or all_quantiles or lacks(name)))
         or (feature.dtype == "image" and lacks(name))
     )
-
-
-def _wrap_as_target_reads(
-    fields: Sequence[pa.Field],
-    features: Mapping[str, Feature],
-    metadata: Mapping[bytes, bytes],
-    *,
-    version: FormatVersion,
-    problems: Problems,
-) -> tuple[list[pa.Field], dict[bytes, bytes]]:
-    """The columns as the target's readers expect them, and the schema metadata that records the change."""
-    noted = _noted(metadata)
-    if version is not FormatVersion.V30:
-        return [_wrapped(item, noted.get(item.name)) for item in fields], {}
-    single = [item for item in fields if is_single_list(features[item.name], item.type)]
-    for item in single:
-        kind = "fixed_size_list" if pa.types.is_fixed_size_list(item.type) else "list"
-        noted[item.name] = kind
-        message = "its shape is (1,), but it is stored as lists of one, which v3.0 readers refuse"
-        action = "written as plain values; lists again where v2.x is written from it"
-        problems.add("table.list-of-one", message, column=item.name, action=action)
-    plain = {item.name: pa.field(item.name, item.type.value_type) for item in single}
-    note = {_SINGLE_LISTS: json.dumps(noted, sort_keys=True).encode()}
-    return [plain.get(item.name, item) for item in fields], note if noted else {}
-
-
-def _noted(metadata: Mapping[bytes, bytes]) -> dict[str, str]:
-    try:
-        found = json.loads(metadata.get(_SINGLE_LISTS, b"{}"))
-    except ValueError:
-        return {}
-    return dict(found) if isinstance(found, dict) else {}
-
-
-def _wrapped(item: pa.Field, kind: str | None) -> pa.Field:
-    if kind is None or is_list(item.type):
-        return item
-    inner = pa.field("element", item.type)
-    type_ = pa.list_(inner, 1) if kind == "fixed_size_list" else pa.list_(inner)
-    return pa.field(item.name, type_)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roboreel.edit.encoding import encoder_settings
 from roboreel.edit.view import View
 from roboreel.errors import PlanError, Problem
 from roboreel.format import v2, v30
+from roboreel.format.encoding import encoder_settings
 from roboreel.format.inventory import CameraFacts, Inventory, StreamFacts
 from roboreel.format.layout import numbered
 from roboreel.format.model import EPISODE, video_path
@@ -49,7 +49,7 @@ class CameraPlan:
 
 def refuse_audio(merged: MergedSources, inventory: Inventory) -> None:
     """Raise `PlanError` if videos carry sound, and the user did not ask to drop it."""
-    if merged.target.drop_audio:
+    if merged.options.drop_audio:
         return
     numbers = merged.model.episodes[EPISODE].to_pylist()
     problems = []
@@ -92,7 +92,7 @@ def refuse_sizes(merged: MergedSources, inventory: Inventory, copied: Iterable[s
 
 def refuse_cuts(merged: MergedSources, inventory: Inventory, copied: Iterable[str]) -> None:
     """Raise `PlanError` if episodes of copied cameras need a re-encode that is not allowed or impossible."""
-    if not merged.target.version.one_file_per_episode:
+    if not merged.version.one_file_per_episode:
         return
     problems, lacks_encoder = [], False
     for camera in copied:
@@ -103,22 +103,22 @@ def refuse_cuts(merged: MergedSources, inventory: Inventory, copied: Iterable[st
         for row in inside.tolist():
             codec = inventory.streams[int(facts.stream[row])].codec
             message = _INSIDE
-            if depth and merged.target.reencode:
+            if depth and merged.options.allow_reencode:
                 message += ", and depth is not re-encoded"
             elif not depth and codec not in known:
                 lacks_encoder = True
                 message += f", and '{codec}' has no encoder here"
-            elif merged.target.reencode:
+            elif merged.options.allow_reencode:
                 continue
             episode = merged.model.episodes[EPISODE][row].as_py()
             path = merged.model.episodes[video_path(camera)][row].as_py()
             problems.append(_problem("video.gop", message, episode, camera, path))
     if problems:
-        options = [] if merged.target.reencode else ["--allow-reencode"]
+        options = [] if merged.options.allow_reencode else ["--allow-reencode"]
         options += [ADVICE] if lacks_encoder else []
         advice = f": pass {' '.join(options)} to re-encode them" if options else ""
         raise PlanError(
-            f"{merged.target.version} has a file per episode, and these episodes cannot be cut from"
+            f"{merged.version} has a file per episode, and these episodes cannot be cut from"
             f" theirs without re-encoding{advice}",
             problems,
         )
@@ -126,8 +126,12 @@ def refuse_cuts(merged: MergedSources, inventory: Inventory, copied: Iterable[st
 
 def refuse_unused(view: View, ops: Sequence[Op]) -> None:
     """Raise `PlanError` if encoder settings are given, and no video is encoded."""
-    given = view.target.reencoding.given
-    if given and not view.target.reencode and not any(isinstance(op, EncodeVideo) for op in ops):
+    given = view.options.reencoding.given
+    if (
+        given
+        and not view.options.allow_reencode
+        and not any(isinstance(op, EncodeVideo) for op in ops)
+    ):
         options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
         raise PlanError(
             f"{options} would have no effect: all videos are copied. To encode cameras, use"
@@ -144,7 +148,7 @@ def cut_inside(merged: MergedSources, inventory: Inventory, camera: str) -> Bool
 def compile_camera(merged: MergedSources, inventory: Inventory, camera: str) -> CameraPlan:
     """The files of a camera whose packets are copied, and the ops that write them."""
     facts = inventory.cameras[camera]
-    if merged.target.version.one_file_per_episode:
+    if merged.version.one_file_per_episode:
         return _file_per_episode(merged, inventory, camera, facts)
     return _shared_files(merged, inventory, camera, facts)
 
@@ -154,7 +158,7 @@ def _shared_files(
 ) -> CameraPlan:
     rows = merged.rows
     info = merged.model.info
-    limit = merged.target.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
+    limit = merged.options.video_file_mb or info.video_file_mb or v30.DEFAULT_VIDEO_FILE_MB
     frames = inventory.rows[rows]
     sources = merged.model.episodes[video_path(camera)].take(rows).to_pylist()
     follows = _follows_previous(sources, facts.start[rows], frames)

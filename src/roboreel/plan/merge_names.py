@@ -9,7 +9,8 @@ from typing import TypeVar
 import pyarrow as pa
 
 from roboreel.edit.features import refuse_twins
-from roboreel.edit.view import ExternalVideos, Source, View
+from roboreel.edit.view import View
+from roboreel.edit.view_data import ExternalVideos, Source
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.plan.plan import source_prefix
@@ -34,8 +35,8 @@ def slice_table(view: View, number: int, at: Int64) -> pa.Table:
         table = table.append_column(video_path(camera), pa.array(named, pa.string()))
     for name in (DATA_PATH, *(video_path(camera) for camera in own)):
         paths = [path if path is None else prefix + path for path in table[name].to_pylist()]
-        at = table.column_names.index(name)
-        table = table.set_column(at, name, pa.array(paths, pa.string()))
+        position = table.column_names.index(name)
+        table = table.set_column(position, name, pa.array(paths, pa.string()))
     return table
 
 

@@ -12,13 +12,16 @@ import pyarrow as pa
 
 from roboreel.edit.episode_slices import END
 from roboreel.edit.frame_rate import taken_count
-from roboreel.edit.view import Source, Target, View
+from roboreel.edit.view import View
+from roboreel.edit.view_data import Source
+from roboreel.edit.write_options import WriteOptions
 from roboreel.errors import PlanError, Problem
 from roboreel.format.extras import alike
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import CameraFacts, Inventory, StreamFacts
 from roboreel.format.model import EPISODE, LENGTH, Model
 from roboreel.format.parse import Problems
+from roboreel.format.version import FormatVersion
 from roboreel.plan.carried import lost_declarations, merged_info, with_provenance
 from roboreel.plan.merge_names import adapted, by_own_names, slice_table
 from roboreel.plan.merge_tasks import MergedTasks, merged_tasks
@@ -63,9 +66,14 @@ class MergedSources:
     """A line for each part of the sources' documents that is not carried over."""
 
     @property
-    def target(self) -> Target:
-        """What to write."""
-        return self.view.target
+    def options(self) -> WriteOptions:
+        """As what to write it."""
+        return self.view.options
+
+    @property
+    def version(self) -> FormatVersion:
+        """The version to write."""
+        return self.view.version
 
     def keep(self, rows: Int64) -> MergedSources:
         """The same with only some of the episodes to write."""

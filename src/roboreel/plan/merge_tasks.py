@@ -114,7 +114,7 @@ def _whole(
     tasks = dict(inventory.tasks)
     none = np.zeros(len(view.slices), dtype=np.int64)
     dense = list(tasks) == list(range(len(tasks)))
-    if dense or view.target.version is not FormatVersion.V30:
+    if dense or view.version is not FormatVersion.V30:
         return MergedTasks(tasks, of_slices, ({},), none)
     renumbered = {old: new for new, old in enumerate(tasks)}
     message = f"task indexes {list(tasks)[:10]} have gaps"

@@ -14,8 +14,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from roboreel.edit.encoding import Encoding, Reencoding, canonical_codec, encoder_name
 from roboreel.format.declared import codec_name, same_codec
+from roboreel.format.encoding import Encoding, Reencoding, canonical_codec, encoder_name
 from roboreel.format.inventory import Inventory
 from roboreel.plan.merge_sources import MergedSources
 from roboreel.types import Json
@@ -86,7 +86,7 @@ def near_encodings(merged: MergedSources, inventory: Inventory, camera: str) -> 
     """
     found = {}
     for entry, rate in _source_rates(merged, inventory, camera).items():
-        encoding = near_source(rate, merged.target.reencoding, merged.view.fps or rate.fps)
+        encoding = near_source(rate, merged.options.reencoding, merged.view.fps or rate.fps)
         if encoding is not None:
             found[entry] = encoding
     return found

@@ -96,7 +96,7 @@ def row_ranges_of(merged: MergedSources, sources: Sequence[str | None]) -> Int64
         sources: (episodes,) the input file of each episode.
     """
     versions = {source.model.info.version for source in merged.view.sources}
-    if merged.target.regroup or versions != {merged.target.version}:
+    if merged.options.regroup or versions != {merged.version}:
         return None
     starts = [at for at in range(len(sources)) if at == 0 or sources[at] != sources[at - 1]]
     if len({sources[at] for at in starts}) < len(starts):

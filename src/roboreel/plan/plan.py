@@ -17,6 +17,7 @@ from roboreel.errors import Problem
 from roboreel.format.depth import DepthScale
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import Model
+from roboreel.stats.sampling import SamplingProfile
 from roboreel.types import Json
 
 # columns of `Plan.inputs`
@@ -130,14 +131,12 @@ class MeasureCamera:
     episodes: EpisodeRange
     from_tables: bool = False
     """True: measure the images in a column of the tables."""
-    every_frame: bool = False
-    """True: use all frames. False: a sample."""
-    every_pixel: bool = False
-    """True: use all pixels. False: subsample large frames."""
+    video: bool
+    """True: the result has the camera as video. False: as images in tables."""
+    profile: SamplingProfile
+    """Which frames, pixels and channels are measured, and which quantiles are computed."""
     depth: DepthScale | None = None
     """The scale of a depth video's codes; images in tables hold depths."""
-    as_rgb: bool = False
-    """True: 8-bit grey frames count as three channels. False: as stored."""
     backend: str = "pyav"
     """The video decoder."""
     reason: str
@@ -193,21 +192,8 @@ class TableProgram:
     """Columns of encoded images."""
     depths: tuple[str, ...]
     """Depth cameras."""
-    quantiles: tuple[float, ...]
-    """Quantiles in the statistics, from 0 to 1, ascending."""
-    histogram_quantiles: bool = False
-    """True: compute quantiles from histograms, as lerobot does. False: interpolate, as numpy does."""
-    every_frame: bool = False
-    """True: measure all images of a column. False: a sample."""
-    every_pixel: bool = False
-    """True: use all pixels. False: subsample large images."""
-    as_rgb: bool = False
-    """True: 8-bit grey images count as three channels. False: as stored."""
-
-    @property
-    def counts_pixels(self) -> bool:
-        """True if quantiles of the whole dataset are computed from counts of all pixels."""
-        return bool(self.quantiles) and not self.histogram_quantiles
+    profile: SamplingProfile
+    """How measured columns are described; it has no quantiles if the version cannot store them."""
 
     @property
     def schema(self) -> pa.Schema:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from roboreel.edit.episode_slices import END
-from roboreel.edit.losses import LeftOut, losses
+from roboreel.edit.losses import losses
+from roboreel.edit.view_data import LeftOut
 from roboreel.errors import PlanError, Problem
 from roboreel.format.declared import lacking_columns
 from roboreel.format.depth import has_camera_stats
@@ -47,7 +48,7 @@ def without_broken_episodes(
     kept = [row for row in others if row not in broken]
     count = f"{len(broken)} of {len(rows)} episodes cannot be written"
     writable = merged.keep(np.array(kept, dtype=np.int64))
-    refused = merged.target.on_broken == "fail"
+    refused = merged.options.on_broken == "fail"
     if not kept or (refused and not _cameras_to_measure(writable, inventory)):
         advice = ": pass --on-broken skip to write the sound ones" if kept else ""
         links = [problem for problem in merged.model.problems if problem.rule == "file.link"]
@@ -63,7 +64,7 @@ def _cameras_to_measure(merged: MergedSources, inventory: Inventory) -> bool:
         if name in merged.view.recomputed or (
             lacks
             and has_camera_stats(merged.model.info.features[name])
-            and name not in merged.view.pictures
+            and name not in merged.view.images
         ):
             return True
     return False
@@ -107,7 +108,7 @@ def without_unreadable(
     Without `--drop-unreadable` such columns stay and are reported.
     """
     found = _unreadable_columns(merged, inventory, columns)
-    if not merged.view.target.drop_unreadable:
+    if not merged.view.options.drop_unreadable:
         for name, reason in found.items():
             action = "kept; --drop-unreadable leaves it out"
             problems.add("feature.unreadable", reason, column=name, action=action)
@@ -150,7 +151,7 @@ def old_stats(merged: MergedSources) -> tuple[list[CopyFile], list[str]]:
 
     Only a v2.1 result has no `stats.json` of its own, which leaves the path free.
     """
-    if merged.target.keep_old_stats and GLOBAL_STATS in merged.inventory.files:
+    if merged.options.keep_old_stats and GLOBAL_STATS in merged.inventory.files:
         reason = "the statistics of the whole dataset are to be kept beside those per episode"
         return [CopyFile(path=GLOBAL_STATS, source=GLOBAL_STATS, reason=reason)], []
     sources = [
@@ -161,7 +162,7 @@ def old_stats(merged: MergedSources) -> tuple[list[CopyFile], list[str]]:
     ]
     if not sources:
         return [], []
-    if merged.target.version.has_global_stats or merged.target.with_global_stats:
+    if merged.version.has_global_stats or merged.options.with_global_stats:
         instead = "a new one is written, merged from the statistics of the episodes"
     elif _still_holds(merged):
         reason = "it describes the whole dataset, and neither rows nor features change"
@@ -201,7 +202,7 @@ def result_losses(
     merged: MergedSources, inventory: Inventory, features: Sequence[LeftOut]
 ) -> Iterator[str]:
     """Lines for what the target cannot hold, and what of the sources is not carried over."""
-    source, target = merged.model.info, merged.target.version
+    source, target = merged.model.info, merged.version
     if source.version.has_episode_stats and not target.has_episode_stats:
         yield f"{target} has no statistics per episode: they are merged into one stats.json"
     roots = len(merged.sources)

@@ -22,7 +22,7 @@ def with_lost_stds_recomputed(merged: MergedSources) -> MergedSources:
     A v3.0 `stats.json` may have the right std although those of episodes are impossible; v2.1 has no such
     document.
     """
-    if merged.target.version.has_global_stats:
+    if merged.version.has_global_stats:
         return merged
     lost = {
         name
@@ -96,16 +96,16 @@ def _std_action(merged: MergedSources, name: str, here: Bools, advice: str) -> s
     """What the result has instead of the impossible std of a camera in some episodes, and what to do."""
     if name in merged.view.recomputed:
         return (
-            f"computed from their frames: 'stats.json' has a possible one, for which {merged.target.version}"
+            f"computed from their frames: 'stats.json' has a possible one, for which {merged.version}"
             " has no place"
         )
-    if not merged.target.version.has_global_stats:
+    if not merged.version.has_global_stats:
         return f"kept as stored; {advice}"
     pooled = _pooled(merged, name, here)
-    place = "kept as stored" if merged.target.version.has_episode_stats else "not written"
+    place = "kept as stored" if merged.version.has_episode_stats else "not written"
     if pooled[here].all():
         whole = f"they are {place}, the std of the whole dataset follows the possible one in 'stats.json'"
-        return whole if not merged.target.version.has_episode_stats else f"{whole}; {advice}"
+        return whole if not merged.version.has_episode_stats else f"{whole}; {advice}"
     return f"they are {place}, and the std of the whole dataset is merged from them; {advice}"
 
 

@@ -1,1 +1,1 @@
-"""What one file says: probes read it once, their answers are kept."""
+"""Probes: read the facts of one file that a survey needs; the answers are cached."""

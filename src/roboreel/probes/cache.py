@@ -1,8 +1,8 @@
-"""Answers kept in the user's cache folder: a file that has not changed is not read twice.
+"""Probe answers in the user's cache folder, so that unchanged files are not read again.
 
-One cache file per dataset: a line that names the code it was made with, a digest of the rest, then Arrow
-streams, one per kind of question. It is a convenience and never an error: what cannot be read, was made by
-other code or is damaged is passed over. Whoever may write there may mislead roboreel, as with its code.
+One cache file per dataset: a line that identifies the code, a digest of the rest, then one Arrow stream per
+section. The cache never causes an error: a file that is unreadable, damaged or written by other code is
+ignored. Whoever can write to this folder can mislead roboreel, just as with its code.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -32,26 +31,28 @@ from roboreel.storage.root import Root
 from roboreel.storage.scratch import is_scratch
 
 FEWEST_FILES = 64
-"""Datasets of fewer files are surveyed faster than a cache is read."""
+"""Smaller datasets are surveyed faster than a cache is read."""
 MOST_DATASETS, MOST_BYTES = 20, 500 << 20
 _FRESH_NS = 2_000_000_000
-"""A file written as shortly before may be written again under the same stamp."""
+"""A file that was just written may be written again without a change of its stamp."""
 _ABANDONED_NS = 24 * 3600 * 1_000_000_000
 _ANSWERS = re.compile(r"[0-9a-f]{32}\.answers")
+_ANSWERING = ("format/", "probes/", "stats/", "storage/")
+"""The packages whose code computes answers."""
 _DIGEST_BYTES = 32
 _KEY, _SECTION = "key", b"section"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What a cache knows of some questions."""
+class CachedAnswers:
+    """The cached answers for some keys."""
 
     rows: Sequence[int | None]
-    """For each question the row of its answer, or None."""
+    """For each key the row of its answer; None if not cached."""
     answers: pa.Table | None = None
 
     def completed(self, fresh: pa.Table) -> pa.Table:
-        """The answers to all questions in order, with `fresh` ones to those that were not known."""
+        """The answers for all keys in order; `fresh` has those that were not cached."""
         if self.answers is None:
             return fresh
         following = iter(range(len(self.answers), len(self.answers) + len(fresh)))
@@ -62,40 +63,6 @@ class Known:
         return both.take(pa.array(rows, pa.int64())).combine_chunks()
 
 
-class Cache(Protocol):
-    """Keeps answers from one survey to the next."""
-
-    def known(self, section: str, keys: Sequence[bytes]) -> Known:
-        """What is known of the questions with these keys."""
-        ...
-
-    def keep(
-        self, section: str, keys: Sequence[bytes], files: Sequence[FileFacts], answers: pa.Table
-    ) -> None:
-        """Note the answers of a whole section, in place of what was known of it."""
-        ...
-
-    def save(self) -> None:
-        """Write down what was noted."""
-        ...
-
-
-class NoCache:
-    """Knows nothing and keeps nothing."""
-
-    def known(self, _section: str, keys: Sequence[bytes]) -> Known:
-        """Nothing is known."""
-        return Known([None] * len(keys))
-
-    def keep(
-        self, section: str, keys: Sequence[bytes], files: Sequence[FileFacts], answers: pa.Table
-    ) -> None:
-        """Nothing is kept."""
-
-    def save(self) -> None:
-        """Nothing is written."""
-
-
 @dataclass(slots=True)
 class FileCache:
     """The cache file of one dataset."""
@@ -103,7 +70,7 @@ class FileCache:
     folder: LocalRoot
     name: str
     code: bytes
-    """Names the code that answers."""
+    """Identifies the code that computed the answers."""
     begun_ns: int = field(default_factory=time.time_ns)
     _sections: dict[str, pa.Table] = field(default_factory=dict)
     _changed: bool = False
@@ -112,18 +79,18 @@ class FileCache:
         with contextlib.suppress(StorageError, pa.ArrowException, ValueError, KeyError, OSError):
             self._sections = _parsed(self.folder.read(self.name), self.code)
 
-    def known(self, section: str, keys: Sequence[bytes]) -> Known:
-        """What is known of the questions with these keys."""
+    def lookup(self, section: str, keys: Sequence[bytes]) -> CachedAnswers:
+        """The cached answers for these keys."""
         stored = self._sections.get(section)
         if stored is None:
-            return Known([None] * len(keys))
+            return CachedAnswers([None] * len(keys))
         row_of = {key: row for row, key in enumerate(stored[_KEY].to_pylist())}
-        return Known([row_of.get(key) for key in keys], stored.drop_columns([_KEY]))
+        return CachedAnswers([row_of.get(key) for key in keys], stored.drop_columns([_KEY]))
 
-    def keep(
+    def store(
         self, section: str, keys: Sequence[bytes], files: Sequence[FileFacts], answers: pa.Table
     ) -> None:
-        """Note the answers, but for files that could not be read or were written just now."""
+        """Replace a section by these answers, except of files that failed or were just written."""
         failed = answers["error"].is_valid().to_pylist()
         latest = self.begun_ns - _FRESH_NS
         rows = [n for n, f in enumerate(files) if not failed[n] and int(f.stamp) < latest]
@@ -135,7 +102,7 @@ class FileCache:
             self._sections[section] = kept.append_column(_KEY, key)
 
     def save(self) -> None:
-        """Write down what was noted, and make room; where that fails, nothing happens."""
+        """Write the cache file if it changed, and remove old ones; errors are ignored."""
         with contextlib.suppress(StorageError, OSError):
             _make_private(self.folder.url)
             if not self._changed:
@@ -146,24 +113,24 @@ class FileCache:
                 _make_room(self.folder)
 
 
-def cache_of(root: Root, *, files: int) -> Cache:
-    """The cache for a dataset, which may be none: a small one, a remote one, or where it is switched off."""
-    place = cache_folder()
-    if place is None or files < FEWEST_FILES or not isinstance(root, LocalRoot):
-        return NoCache()
+def cache_of(root: Root, *, files: int) -> FileCache | None:
+    """The cache of a dataset; None if it is small or remote, or caching is off."""
+    folder = cache_folder()
+    if folder is None or files < FEWEST_FILES or not isinstance(root, LocalRoot):
+        return None
     code = _code()
-    if code is None or inside(place, root.path):
-        return NoCache()
+    if code is None or inside(folder, root.path):
+        return None
     path = os.path.abspath(root.path).encode("utf-8", "surrogateescape")
     name = f"{blake2b(path, digest_size=16).hexdigest()}.answers"
-    surveys = os.path.join(place, "surveys")
+    surveys = os.path.join(folder, "surveys")
     if not _is_own(surveys):
-        return NoCache()
+        return None
     return FileCache(LocalRoot(surveys, modes=PRIVATE), name, code)
 
 
 def _is_own(folder: str) -> bool:
-    """False where a folder of another user has that name: what is in it is not ours, and not ours to read."""
+    """False if the folder belongs to another user: its content must not be trusted."""
     try:
         found = os.stat(folder)
     except OSError:
@@ -172,7 +139,7 @@ def _is_own(folder: str) -> bool:
 
 
 def _make_private(folder: str) -> None:
-    """Take the cache folder from everybody else: earlier releases left it to the umask."""
+    """Remove other users' permissions on the cache folder; earlier releases left them to the umask."""
     if os.path.isdir(folder) and os.stat(folder).st_mode & 0o077:
         disk.set_mode(folder, PRIVATE.folder)
 
@@ -180,7 +147,7 @@ def _make_private(folder: str) -> None:
 def cache_folder() -> str | None:
     """The user's cache folder: `$ROBOREEL_CACHE`, `$XDG_CACHE_HOME/roboreel` or `~/.cache/roboreel`.
 
-    None where `$ROBOREEL_CACHE` is `off`, or there is no home.
+    None if `$ROBOREEL_CACHE` is `off`, or there is no home folder.
     """
     chosen = os.environ.get("ROBOREEL_CACHE")
     if chosen:
@@ -192,12 +159,12 @@ def cache_folder() -> str | None:
 
 @lru_cache(maxsize=1)
 def _code() -> bytes | None:
-    """A line that changes with any code that may change an answer; None where it cannot be told."""
+    """A line that changes with the code that computes answers; None if the code cannot be read."""
     package = LocalRoot(Path(__file__).parent.parent)
     digest = blake2b(digest_size=16)
     try:
         for name in package.list():
-            if name.endswith(".py") and name.startswith(("dataset/", "format/", "storage/")):
+            if name.endswith(".py") and name.startswith(_ANSWERING):
                 digest.update(name.encode() + b"\0" + package.read(name) + b"\0")
     except StorageError:
         return None
@@ -216,7 +183,7 @@ def _rendered(sections: dict[str, pa.Table], code: bytes) -> bytes:
 
 
 def _parsed(data: bytes, code: bytes) -> dict[str, pa.Table]:
-    """The sections of a cache file; none where other code wrote it, or it is damaged."""
+    """The sections of a cache file; empty if it is damaged or written by other code."""
     start = len(code) + _DIGEST_BYTES
     body = memoryview(data)[start:]
     digest = blake2b(body, digest_size=_DIGEST_BYTES).digest()
@@ -232,14 +199,14 @@ def _parsed(data: bytes, code: bytes) -> dict[str, pa.Table]:
 
 
 def _compact(table: pa.Table) -> pa.Table:
-    """The table without dictionary entries that no row uses any more."""
+    """The table without unused dictionary entries."""
     for at, item in enumerate(table.schema):
         column = table.column(at).combine_chunks()
         if pa.types.is_dictionary(item.type) and len(column.unique()) < len(column.dictionary):
             used = np.unique(column.indices.drop_null().to_numpy())
             new_from_old = np.zeros(len(column.dictionary), dtype=np.int32)
             new_from_old[used] = np.arange(len(used))
-            # a null index stays one: take gives null for null
+            # take keeps null indices null
             codes = pa.array(new_from_old).take(column.indices)
             kept = pa.DictionaryArray.from_arrays(codes, column.dictionary.take(pa.array(used)))
             table = table.set_column(at, item.name, kept)
@@ -247,13 +214,13 @@ def _compact(table: pa.Table) -> pa.Table:
 
 
 def _make_room(folder: LocalRoot) -> None:
-    """Remove the cache files written longest ago, beyond the limits, and what broken runs left."""
+    """Remove the oldest cache files beyond the limits, and abandoned scratch files."""
     now = time.time_ns()
     found = []
     for name in folder.list():
         if not _ANSWERS.fullmatch(name) and not is_scratch(name):
             continue
-        with contextlib.suppress(StorageError):  # another run may remove it too
+        with contextlib.suppress(StorageError):  # another process may have removed it
             facts = folder.stat(name)
             found.append((int(facts.stamp), facts.size_bytes, name))
     complete = sorted((f for f in found if f[2].endswith(".answers")), reverse=True)

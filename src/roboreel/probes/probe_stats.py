@@ -1,4 +1,4 @@
-"""What a document with statistics of episodes says of their form: of its rows, or of a part of its lines."""
+"""Probe stored episode statistics: their shapes and counts, from Parquet or from a part of JSON Lines."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _INTEGERS = pa.list_(pa.int64())
 
 
 def probe_stats(root: Root, request: ProbeRequest) -> pa.Table:
-    """Answers, a row per document or part of one: see `_columns`."""
+    """One row per file, or per part of a JSON Lines file; see `_columns`."""
     found = []
     for position, path in enumerate(request.paths):
-        forms, error = StatsShapes(), None
+        shapes, error = StatsShapes(), None
         try:
             if path.endswith(".parquet"):
-                _add_table(forms, root, path)
+                _add_table(shapes, root, path)
             else:
                 for start, stop in request.of_file(position).tolist():
-                    add_lines(forms, _lines_from(root, path, start, stop))
+                    add_lines(shapes, _lines_from(root, path, start, stop))
         except (StorageError, DatasetError) as problem:
-            forms, error = StatsShapes(), as_text(str(problem))
-        found.append((forms, error))
+            shapes, error = StatsShapes(), as_text(str(problem))
+        found.append((shapes, error))
     return _columns(found)
 
 
@@ -40,25 +40,25 @@ def _columns(found: Sequence[tuple[StatsShapes, str | None]]) -> pa.Table:
     return pa.table(
         {
             "error": pa.array([error for _, error in found], pa.string()),
-            "names": pa.array([as_text(list(forms.names)) for forms, _ in found], pa.string()),
-            "episodes": pa.array([forms.episodes for forms, _ in found], _INTEGERS),
-            "features": pa.array([forms.features for forms, _ in found], pa.list_(pa.int32())),
-            "counts": pa.array([forms.counts for forms, _ in found], _INTEGERS),
-            "dims": pa.array([forms.dims for forms, _ in found], pa.list_(pa.int32())),
-            "impossible": pa.array([f.impossible for f, _ in found], pa.list_(pa.bool_())),
+            "names": pa.array([as_text(list(s.names)) for s, _ in found], pa.string()),
+            "episodes": pa.array([s.episodes for s, _ in found], _INTEGERS),
+            "features": pa.array([s.features for s, _ in found], pa.list_(pa.int32())),
+            "counts": pa.array([s.counts for s, _ in found], _INTEGERS),
+            "dims": pa.array([s.dims for s, _ in found], pa.list_(pa.int32())),
+            "impossible": pa.array([s.impossible for s, _ in found], pa.list_(pa.bool_())),
         }
     )
 
 
-def _add_table(forms: StatsShapes, root: Root, path: str) -> None:
+def _add_table(shapes: StatsShapes, root: Root, path: str) -> None:
     with TableFile(root, path) as file:
         names = [name for name in file.footer.schema.names if name.startswith("stats/")]
         for rows in row_ranges(file.footer.row_group_rows, least=_BLOCK_ROWS):
-            add_rows(forms, file.rows(rows.start, rows.stop, [EPISODE, *names]))
+            add_rows(shapes, file.rows(rows.start, rows.stop, [EPISODE, *names]))
 
 
 def _lines_from(root: Root, path: str, start: int, stop: int) -> bytes:
-    """The whole lines that begin at bytes `[start, stop)` of a document."""
+    """The complete lines that begin in bytes `[start, stop)` of a file."""
     with root.input(path) as file:
         before = 1 if start else 0  # a line begins where the byte before ends one
         file.seek(start - before)

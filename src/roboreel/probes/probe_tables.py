@@ -1,4 +1,4 @@
-"""What one table file says: its schema, and the index columns of the episodes placed in it."""
+"""Probe table files: the schema, where each episode's rows are, and whether its index columns are regular."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from roboreel.format.feature import (
     TASK_INDEX,
     TIMESTAMP,
 )
-from roboreel.probes.index_columns import IndexColumn, distinct
-from roboreel.probes.list_shapes import undeclared_shapes
 from roboreel.probes.probe_request import Finding, ProbeRequest, as_text, findings_text
+from roboreel.probes.table_columns import IndexColumn, distinct, undeclared_shapes
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
 from roboreel.types import Floats, Int64
@@ -29,24 +28,23 @@ from roboreel.types import Floats, Int64
 SURVEYED = (TIMESTAMP, FRAME_INDEX, EPISODE_INDEX, INDEX, TASK_INDEX)
 _ON_GRID_S = 1e-4
 _EXACT_ROWS = 1 << 20
-"""Up to here, rounding seconds to float32 moves none by as much as a quarter of a frame."""
+"""Below this many rows, float32 rounding moves a timestamp by less than a quarter of a frame."""
 _EXACT_INDEX = 1 << 52
-"""Up to here whole numbers are exact as floats, and so are sums of them and of numbers of rows."""
+"""Below this, whole numbers and their sums with row counts are exact in float64."""
 _INTEGERS = pa.list_(pa.int64())
 
 
-class AboutTables(NamedTuple):
-    """What the answers of all table files hang on."""
+class TableContext(NamedTuple):
+    """Facts of the dataset that the answers of all table files depend on."""
 
-    alone: bool
-    """True where each episode has a file of its own."""
+    one_file_per_episode: bool
     fps: Fraction
     declared: tuple[str, ...]
-    """Names of the features that the documents declare."""
+    """Names of the declared features."""
 
 
-class AskedRows(NamedTuple):
-    """An episode that the documents place in a table file; columns of `Questions.episodes`."""
+class DeclaredRows(NamedTuple):
+    """Where the documents place an episode in a table file; a row of `ProbeRequest.episodes`."""
 
     number: int
     row_start: int
@@ -55,7 +53,7 @@ class AskedRows(NamedTuple):
 
 @dataclass(slots=True)
 class _Answer:
-    """What a file says; lists are aligned with the episodes asked about."""
+    """The answer of one file; lists are aligned with its episodes."""
 
     row_start: list[int]
     rows: list[int]
@@ -63,21 +61,21 @@ class _Answer:
     gaps: list[bool]
     tasks: list[list[int]]
     first_index: list[int]
-    """`index` of the first row where all index columns are as they would be written, else -1."""
+    """`index` of the first row if all index columns are as roboreel would write them, else -1."""
     file_rows: int = 0
     error: str | None = None
     schema: pa.Schema | None = None
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    probe_findings: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
 
 def probe_tables(root: Root, request: ProbeRequest) -> pa.Table:
-    """Answers, a row per table file: see `_columns`."""
-    about = AboutTables(*request.about)  # type: ignore[arg-type]
+    """One row per table file; see `_columns`."""
+    context = TableContext(*request.context)  # type: ignore[arg-type]
     answers = []
     for position, path in enumerate(request.paths):
-        asked = [AskedRows(*numbers) for numbers in request.of_file(position).tolist()]
-        answers.append(_answer(root, path, asked, about))
+        episodes = [DeclaredRows(*numbers) for numbers in request.of_file(position).tolist()]
+        answers.append(_answer(root, path, episodes, context))
     return _columns(answers)
 
 
@@ -88,7 +86,7 @@ def _columns(answers: Sequence[_Answer]) -> pa.Table:
     return pa.table(
         {
             "error": pa.array(errors, pa.string()),
-            "remarks": pa.array([findings_text(a.probe_findings) for a in answers], pa.string()),
+            "findings": pa.array([findings_text(a.findings) for a in answers], pa.string()),
             "schema": pa.DictionaryArray.from_arrays(codes, schemas),
             "shapes": pa.array(shapes, pa.string()),
             "row_start": pa.array([answer.row_start for answer in answers], _INTEGERS),
@@ -105,7 +103,7 @@ def _columns(answers: Sequence[_Answer]) -> pa.Table:
 
 
 def _distinct(schemas: Sequence[pa.Schema | None]) -> tuple[pa.Array, pa.Array]:
-    """Codes, and the distinct schemas that they stand for, serialized; most files have the same."""
+    """Dictionary codes, and the distinct schemas, serialized; most files share one."""
     found: list[pa.Schema] = []
     codes: list[int | None] = []
     for schema in schemas:
@@ -121,22 +119,24 @@ def _distinct(schemas: Sequence[pa.Schema | None]) -> tuple[pa.Array, pa.Array]:
     return pa.array(codes, pa.int32()), pa.array(strings, pa.binary())
 
 
-def _answer(root: Root, path: str, asked: Sequence[AskedRows], about: AboutTables) -> _Answer:
+def _answer(
+    root: Root, path: str, episodes: Sequence[DeclaredRows], context: TableContext
+) -> _Answer:
     answer = _Answer(
-        row_start=[episode.row_start for episode in asked],
-        rows=[episode.rows for episode in asked],
-        timestamp_error_s=[0.0] * len(asked),
-        gaps=[False] * len(asked),
-        tasks=[[] for _ in asked],
-        first_index=[-1] * len(asked),
+        row_start=[episode.row_start for episode in episodes],
+        rows=[episode.rows for episode in episodes],
+        timestamp_error_s=[0.0] * len(episodes),
+        gaps=[False] * len(episodes),
+        tasks=[[] for _ in episodes],
+        first_index=[-1] * len(episodes),
     )
     try:
         with TableFile(root, path, "columns") as file:
             schema, rows = file.footer.schema, file.footer.rows
             names = set(schema.names)
             index = file.read([name for name in SURVEYED if name in names])
-            if not names.issubset(about.declared):
-                answer.shapes = undeclared_shapes(file, about.declared)
+            if not names.issubset(context.declared):
+                answer.shapes = undeclared_shapes(file, context.declared)
     except StorageError as error:
         answer.error = str(error)
         return answer
@@ -145,89 +145,91 @@ def _answer(root: Root, path: str, asked: Sequence[AskedRows], about: AboutTable
     for name, column in columns.items():
         if not column.holds_numbers:
             message = f"index column '{name}' holds {index[name].type}, not numbers"
-            answer.probe_findings.append(Finding(None, "table.index-columns", message, column=name))
+            answer.findings.append(Finding(None, "table.index-columns", message, column=name))
             return answer
-    locate = _locate_alone if about.alone else _locate_shared
-    located = locate(answer, asked, rows, columns)
-    for member in _unsettled(answer, located, asked, columns, about.fps):
-        _check_index(answer, member, columns, about.fps)
-        answer.first_index[member] = _first_index(answer, member, asked[member], columns, about.fps)
+    locate = _locate_single if context.one_file_per_episode else _locate_shared
+    located = locate(answer, episodes, rows, columns)
+    for member in _members_to_check(answer, located, episodes, columns, context.fps):
+        _check_index(answer, member, columns, context.fps)
+        answer.first_index[member] = _first_index(
+            answer, member, episodes[member], columns, context.fps
+        )
     return answer
 
 
-def _locate_alone(
-    answer: _Answer, asked: Sequence[AskedRows], rows: int, columns: dict[str, IndexColumn]
+def _locate_single(
+    answer: _Answer, episodes: Sequence[DeclaredRows], rows: int, columns: dict[str, IndexColumn]
 ) -> list[int]:
-    """A file with one episode: its rows are the file's."""
+    """Locate the only episode of a file: it has all rows."""
     answer.row_start, answer.rows = [0], [rows]
     if rows == 0:
-        answer.probe_findings.append(Finding(0, "table.empty", "its table has no row"))
+        answer.findings.append(Finding(0, "table.empty", "its table has no row"))
         return []
     if EPISODE_INDEX in columns:
         written = distinct(columns[EPISODE_INDEX].whole_numbers(0, rows))
-        if written != [asked[0].number]:
+        if written != [episodes[0].number]:
             message = f"its rows say that they are of episode {', '.join(map(str, written[:5]))}"
             action = "the number in the documents is used"
-            answer.probe_findings.append(Finding(0, "table.episode-index", message, action))
+            answer.findings.append(Finding(0, "table.episode-index", message, action))
     return [0]
 
 
 def _locate_shared(
-    answer: _Answer, asked: Sequence[AskedRows], rows: int, columns: dict[str, IndexColumn]
+    answer: _Answer, episodes: Sequence[DeclaredRows], rows: int, columns: dict[str, IndexColumn]
 ) -> list[int]:
-    """A file with many episodes: their rows are where its own `episode_index` says."""
-    places = None
+    """Locate the episodes of a file by its `episode_index` column, or by the documents if it has none."""
+    ranges = None
     if EPISODE_INDEX in columns:
-        places = _runs(columns[EPISODE_INDEX].whole_numbers(0, rows))
+        ranges = _row_ranges(columns[EPISODE_INDEX].whole_numbers(0, rows))
     located = []
-    taken = 0
-    for member in sorted(range(len(asked)), key=lambda at: (asked[at].row_start, at)):
-        episode = asked[member]
+    end = 0
+    for member in sorted(range(len(episodes)), key=lambda at: (episodes[at].row_start, at)):
+        episode = episodes[member]
         begin = episode.row_start
-        place = (begin, begin + episode.rows) if places is None else places.get(episode.number)
-        if place is None or place[0] < 0 or place[1] > rows:
+        found = (begin, begin + episode.rows) if ranges is None else ranges.get(episode.number)
+        if found is None or found[0] < 0 or found[1] > rows:
             message = "the table holds no unbroken run of rows with its episode_index"
-            answer.probe_findings.append(Finding(member, "table.episode-rows", message))
+            answer.findings.append(Finding(member, "table.episode-rows", message))
             continue
-        if places is None and place[0] < taken:
+        if ranges is None and found[0] < end:
             message = "its rows are those of another episode too, by the documents"
-            answer.probe_findings.append(Finding(member, "table.episode-rows", message))
+            answer.findings.append(Finding(member, "table.episode-rows", message))
             continue
-        taken = place[1]
-        if place[0] != begin:
-            message = f"its rows begin at {place[0]}, not at {begin}"
-            answer.probe_findings.append(
+        end = found[1]
+        if found[0] != begin:
+            message = f"its rows begin at {found[0]}, not at {begin}"
+            answer.findings.append(
                 Finding(
                     member,
                     "table.episode-rows",
                     message,
                     "the rows of the table are used",
-                    amount=abs(place[0] - begin),
+                    amount=abs(found[0] - begin),
                 )
             )
-        answer.row_start[member], answer.rows[member] = place[0], place[1] - place[0]
+        answer.row_start[member], answer.rows[member] = found[0], found[1] - found[0]
         located.append(member)
     return located
 
 
-def _runs(written: Int64) -> dict[int, tuple[int, int] | None]:
-    """Where each value stands: `[start, stop)`, or None where it stands in several places."""
+def _row_ranges(written: Int64) -> dict[int, tuple[int, int] | None]:
+    """Row range `[start, stop)` of each value; None if its rows are not consecutive."""
     if not len(written):
         return {}
     starts = np.concatenate([[0], np.flatnonzero(np.diff(written)) + 1])
     stops = np.append(starts[1:], len(written))
-    places: dict[int, tuple[int, int] | None] = {}
+    ranges: dict[int, tuple[int, int] | None] = {}
     for value, start, stop in zip(
         written[starts].tolist(), starts.tolist(), stops.tolist(), strict=True
     ):
-        places[value] = None if value in places else (start, stop)
-    return places
+        ranges[value] = None if value in ranges else (start, stop)
+    return ranges
 
 
 def _check_index(
     answer: _Answer, member: int, columns: dict[str, IndexColumn], fps: Fraction
 ) -> None:
-    """What the index columns of an episode's rows say."""
+    """Check the index columns of an episode, and record its tasks, gaps and timestamp error."""
     start, stop = answer.row_start[member], answer.row_start[member] + answer.rows[member]
     seconds = frames = None
     if TIMESTAMP in columns:
@@ -237,7 +239,7 @@ def _check_index(
     counted = frames is None or np.array_equal(frames, np.arange(len(frames)))
     disorder = None if frames is not None and counted else _disorder(frames, seconds)
     if disorder:
-        answer.probe_findings.append(Finding(member, "table.row-order", disorder))
+        answer.findings.append(Finding(member, "table.row-order", disorder))
         return
     if seconds is not None:
         error_s = _timestamp_error(columns[TIMESTAMP].type, seconds, fps)
@@ -246,25 +248,25 @@ def _check_index(
     if not counted:
         message = "frame_index does not count 0, 1, 2, …"
         action = "commands that write count it 0, 1, 2, …"
-        answer.probe_findings.append(Finding(member, "table.frame-index", message, action))
+        answer.findings.append(Finding(member, "table.frame-index", message, action))
         answer.gaps[member] = True
     if TASK_INDEX in columns:
         answer.tasks[member] = distinct(columns[TASK_INDEX].whole_numbers(start, stop))
 
 
-def _unsettled(
+def _members_to_check(
     answer: _Answer,
     located: Sequence[int],
-    asked: Sequence[AskedRows],
+    episodes: Sequence[DeclaredRows],
     columns: dict[str, IndexColumn],
     fps: Fraction,
 ) -> list[int]:
-    """The episodes of which something is to be said: all but those, as most, of which nothing is odd.
+    """The located episodes without those, usually most, whose index columns are all regular.
 
-    Of the others the answer is complete: all of their index columns are as they would be written.
+    Checks all rows at once, and completes the answer for the regular episodes.
     """
     if set(columns) != set(SURVEYED) or not all(
-        c.is_plain and c.is_whole for c in columns.values()
+        c.is_plain and c.is_complete for c in columns.values()
     ):
         return list(located)
     members = np.array(located, dtype=np.int64)
@@ -272,13 +274,13 @@ def _unsettled(
     some = (rows > 0) & (rows < _EXACT_ROWS)
     members, rows = members[some], rows[some]
     start = np.array(answer.row_start, dtype=np.int64)[members]
-    number = np.array([asked[member].number for member in members.tolist()], dtype=np.int64)
+    number = np.array([episodes[member].number for member in members.tolist()], dtype=np.int64)
     before = np.cumsum(rows) - rows
     frame = np.arange(int(rows.sum())) - np.repeat(before, rows)
-    place: slice | Int64 = slice(int(start[:1].sum()), int(start[:1].sum() + rows.sum()))
-    if not np.array_equal(start, start[:1] + before):  # they do not follow one another
-        place = frame + np.repeat(start, rows)
-    found = {name: column.raw[place] for name, column in columns.items()}
+    chosen: slice | Int64 = slice(int(start[:1].sum()), int(start[:1].sum() + rows.sum()))
+    if not np.array_equal(start, start[:1] + before):  # not back to back
+        chosen = frame + np.repeat(start, rows)
+    found = {name: column.raw[chosen] for name, column in columns.items()}
     first, task = found[INDEX][before], found[TASK_INDEX][before]
     seconds = (frame * float(fps.denominator) / fps.numerator).astype(np.float32)
     inconsistent = found[FRAME_INDEX] != frame
@@ -286,27 +288,25 @@ def _unsettled(
     inconsistent |= found[EPISODE_INDEX] != np.repeat(number, rows)
     inconsistent |= found[TIMESTAMP] != seconds
     inconsistent |= found[TASK_INDEX] != np.repeat(task, rows)
-    resolved = (
-        np.logical_or.reduceat(inconsistent, before) == 0
-        if len(rows)
-        else np.zeros(0, dtype=np.bool_)
-    )
-    resolved &= (np.abs(first) < _EXACT_INDEX) & (np.abs(task) < _EXACT_INDEX)
-    for at in np.flatnonzero(resolved).tolist():
+    regular = np.zeros(0, dtype=np.bool_)
+    if len(rows):  # reduceat needs at least one range
+        regular = ~np.logical_or.reduceat(inconsistent, before)
+    regular &= (np.abs(first) < _EXACT_INDEX) & (np.abs(task) < _EXACT_INDEX)
+    for at in np.flatnonzero(regular).tolist():
         answer.first_index[members[at]] = int(first[at])
         answer.tasks[members[at]] = [int(task[at])]
-    done = set(members[resolved].tolist())
+    done = set(members[regular].tolist())
     return [member for member in located if member not in done]
 
 
 def _first_index(
     answer: _Answer,
     member: int,
-    episode: AskedRows,
+    episode: DeclaredRows,
     columns: dict[str, IndexColumn],
     fps: Fraction,
 ) -> int:
-    """`index` of an episode's first row where its index columns are as they would be written, else -1."""
+    """`index` of an episode's first row if its index columns are as roboreel would write them, else -1."""
     start, count = answer.row_start[member], answer.rows[member]
     if set(columns) != set(SURVEYED) or not all(c.is_plain for c in columns.values()) or not count:
         return -1
@@ -325,10 +325,10 @@ def _first_index(
 
 
 def _disorder(frames: Int64 | None, seconds: Floats | None) -> str | None:
-    """Why the rows are not in the order of their frames, or None."""
+    """Describe why the rows are not in frame order; None if they are."""
     if frames is not None:
         steps = np.diff(frames)
-        # the same number throughout says nothing of an order
+        # a constant frame_index gives no order
         if (steps <= 0).any() and steps.any():
             return "its rows are not in the order of their frame_index: sort them first"
     elif seconds is not None and (np.diff(seconds) < 0).any():
@@ -345,9 +345,9 @@ def _timestamp_error(type_: pa.DataType, seconds: Floats, fps: Fraction) -> floa
 
 
 def _gaps_on_grid(seconds: Floats, fps: Fraction, error_s: float) -> bool:
-    """True where all timestamps are multiples of 1 / fps, but some multiples are left out.
+    """True if all timestamps are multiples of 1 / fps, but some multiples are missing.
 
-    Such are the timestamps of rows of which some were removed; a recorder's clock gives no multiples.
+    That is the pattern of removed rows: the timestamps of a recorder's clock are not multiples.
     """
     if not np.isfinite(seconds).all():
         return False

@@ -1,4 +1,4 @@
-"""What one video file says: its stream, and where the frames of the episodes placed in it lie."""
+"""Probe video files: the stream, and the frames and packets of each episode."""
 
 from __future__ import annotations
 
@@ -23,35 +23,34 @@ from roboreel.types import Int64
 _RATE_TOLERANCE = 0.05
 _INTEGERS = pa.list_(pa.int64())
 NO_KIND, TOGETHER, APART, FIRST = -1, 0, 1, 2
-"""Of an episode: not to be had; may follow another's packets in a file; can only begin one; must do so."""
+"""How an episode's packets can be placed in an output file; see `kind_of`. `NO_KIND`: it has no packets."""
 
 
 def kind_of(joining: Joining) -> int:
-    """`TOGETHER`, `APART` or `FIRST`: what may stand before an episode's packets in a file."""
+    """`APART` or `FIRST` as in `Joining`; `TOGETHER` if the packets may follow other episodes'."""
     return FIRST if joining.first else APART if joining.apart else TOGETHER
 
 
-class AboutVideos(NamedTuple):
-    """What the answers of all video files hang on."""
+class VideoContext(NamedTuple):
+    """Facts of the dataset that the answers of all video files depend on."""
 
-    alone: bool
-    """True where each episode has a file of its own."""
+    one_file_per_episode: bool
     fps: Fraction
 
 
-class AskedFrames(NamedTuple):
-    """An episode whose frames the documents place in a video file; columns of `Questions.episodes`."""
+class DeclaredFrames(NamedTuple):
+    """Where the documents place an episode in a video file; a row of `ProbeRequest.episodes`."""
 
     number: int
     start: int
     rows: int
     gaps: int
-    """1 where rows have been taken out before the last."""
+    """1 if rows before the last one were removed, else 0."""
 
 
 @dataclass(slots=True)
 class _Answer:
-    """What a file says; lists are aligned with the episodes asked about."""
+    """The answer of one file; lists are aligned with its episodes."""
 
     start: list[int]
     packets: list[int]
@@ -60,14 +59,14 @@ class _Answer:
     keyframes: list[int]
     apart: list[int]
     sets: list[str]
-    """What may follow each other has the same: see `Joining.sets`."""
+    """Equal for episodes whose packets may follow each other; see `Joining.sets`."""
     error: str | None = None
     entry: bytes | None = None
-    """The display matrix, 36 bytes, and what a decoder needs of the sample entry."""
+    """The display matrix (36 bytes), then the part of the sample entry that decoders need."""
     other_tracks: tuple[str, ...] = ()
     tidy_packets: int = -1
-    """How many packets there are where the file is as it would be written, else -1."""
-    probe_findings: list[Finding] = field(default_factory=list)
+    """Number of packets if the file is as roboreel would write it, else -1."""
+    findings: list[Finding] = field(default_factory=list)
 
 
 OUT_OF_ORDER = (
@@ -77,12 +76,12 @@ OUT_OF_ORDER = (
 
 
 def probe_videos(root: Root, request: ProbeRequest) -> pa.Table:
-    """Answers, a row per video file: see `_columns`."""
-    about = AboutVideos(*request.about)  # type: ignore[arg-type]
+    """One row per video file; see `_columns`."""
+    context = VideoContext(*request.context)  # type: ignore[arg-type]
     answers = []
     for position, path in enumerate(request.paths):
-        asked = [AskedFrames(*numbers) for numbers in request.of_file(position).tolist()]
-        answers.append(_answer(root, path, asked, about))
+        episodes = [DeclaredFrames(*numbers) for numbers in request.of_file(position).tolist()]
+        answers.append(_answer(root, path, episodes, context))
     return _columns(answers)
 
 
@@ -93,7 +92,7 @@ def _columns(answers: Sequence[_Answer]) -> pa.Table:
     return pa.table(
         {
             "error": pa.array(errors, pa.string()),
-            "remarks": pa.array([findings_text(a.probe_findings) for a in answers], pa.string()),
+            "findings": pa.array([findings_text(a.findings) for a in answers], pa.string()),
             "entry": entries.dictionary_encode(),
             "other_tracks": tracks,
             "tidy_packets": pa.array([answer.tidy_packets for answer in answers], pa.int64()),
@@ -108,29 +107,31 @@ def _columns(answers: Sequence[_Answer]) -> pa.Table:
     )
 
 
-def _answer(root: Root, path: str, asked: Sequence[AskedFrames], about: AboutVideos) -> _Answer:
+def _answer(
+    root: Root, path: str, episodes: Sequence[DeclaredFrames], context: VideoContext
+) -> _Answer:
     answer = _Answer(
-        start=[episode.start for episode in asked],
-        packets=[0] * len(asked),
-        lead=[0] * len(asked),
-        size_bytes=[0] * len(asked),
-        keyframes=[0] * len(asked),
-        apart=[NO_KIND] * len(asked),
-        sets=[""] * len(asked),
+        start=[episode.start for episode in episodes],
+        packets=[0] * len(episodes),
+        lead=[0] * len(episodes),
+        size_bytes=[0] * len(episodes),
+        keyframes=[0] * len(episodes),
+        apart=[NO_KIND] * len(episodes),
+        sets=[""] * len(episodes),
     )
     try:
         with root.input(path) as file:
             table = packet_table_of(file, path)
             points = AccessPoints(file, table)
-            _Probe(answer, asked, about, table, points).run()
+            _Probe(answer, episodes, context, table, points).run()
             if contradicts_times(file, table):
                 action = "rows are paired with frames in the order of decoding"
-                answer.probe_findings.append(Finding(None, "video.order", OUT_OF_ORDER, action))
+                answer.findings.append(Finding(None, "video.order", OUT_OF_ORDER, action))
     except StorageError as error:
         answer.error = str(error)
         return answer
     answer.entry, answer.other_tracks = table.entry.matrix + table.entry.needs, table.other_tracks
-    if not table.other_tracks and table.is_exact(about.fps):
+    if not table.other_tracks and table.is_exact(context.fps):
         answer.tidy_packets = table.packets
     return answer
 
@@ -141,34 +142,34 @@ class _Probe:
     def __init__(
         self,
         answer: _Answer,
-        asked: Sequence[AskedFrames],
-        about: AboutVideos,
+        episodes: Sequence[DeclaredFrames],
+        context: VideoContext,
         table: PacketTable,
         points: AccessPoints,
     ) -> None:
-        self._answer, self._asked, self._about = answer, asked, about
+        self._answer, self._episodes, self._context = answer, episodes, context
         self._table, self._points = table, points
 
     def run(self) -> None:
-        """Settle where the episodes' frames begin, then measure each."""
-        if not self._about.alone and self._table.frames:
+        """Locate the episodes' frames, then measure each episode."""
+        if not self._context.one_file_per_episode and self._table.frames:
             self._locate()
         ends = self._ends()
-        for member in range(len(self._asked)):
+        for member in range(len(self._episodes)):
             self._measure(member, ends[member])
-        if not self._about.alone:
+        if not self._context.one_file_per_episode:
             self._find_seams()
 
     def _locate(self) -> None:
-        """Settle where the episodes' frames begin; the file's packets win over its documents."""
+        """Find each episode's first frame; the file's packets take precedence over the documents."""
         start = self._answer.start
         order = sorted(range(len(start)), key=lambda member: (start[member], member))
-        lengths = np.array([self._asked[member].rows for member in order], dtype=np.int64)
+        lengths = np.array([self._episodes[member].rows for member in order], dtype=np.int64)
         declared = np.array([start[member] for member in order], dtype=np.int64)
         if int(lengths.sum()) == self._table.frames:
             resolved = np.cumsum(lengths) - lengths  # every frame belongs to one episode
         else:
-            resolved = _nearest(declared, self._table, self._about.fps)
+            resolved = _nearest(declared, self._table, self._context.fps)
         for member, was, now in zip(order, declared.tolist(), resolved.tolist(), strict=True):
             if was != now:
                 message = f"its frames begin at {now} by the packets, at {was} by the documents"
@@ -176,21 +177,21 @@ class _Probe:
                 self._finding(member, "video.segment", message, "the packets are used", amount=off)
                 start[member] = now
         for before, member in pairwise(order):
-            shared = start[before] + self._asked[before].rows - start[member]
+            shared = start[before] + self._episodes[before].rows - start[member]
             if shared > 0:
-                message = f"its frames overlap those of episode {self._asked[before].number}"
+                message = f"its frames overlap those of episode {self._episodes[before].number}"
                 self._finding(member, "video.overlap", message, amount=shared)
 
     def _ends(self) -> dict[int, int]:
-        """By episode, where the next one's frames begin, or the file ends."""
+        """By episode: first frame of the next one, or the file's number of frames."""
         start = self._answer.start
         order = sorted(range(len(start)), key=start.__getitem__)
         following = [start[member] for member in order[1:]] + [self._table.frames]
         return dict(zip(order, following, strict=True)) if order else {}
 
     def _measure(self, member: int, end: int) -> None:
-        table, fps = self._table, float(self._about.fps)
-        start, frames = self._answer.start[member], self._asked[member].rows
+        table, fps = self._table, float(self._context.fps)
+        start, frames = self._answer.start[member], self._episodes[member].rows
         if table.frames != frames and abs(_rate(table) / fps - 1) > _RATE_TOLERANCE:
             what = f"the video runs at {_rate(table):.4g} fps, the dataset at {fps:g}"
             message = f"{what}: {table.frames} frames for {frames} rows"
@@ -203,11 +204,11 @@ class _Probe:
             return
         surplus = end - start - frames
         message = f"{surplus} frames more than rows"
-        if surplus and self._asked[member].gaps:
+        if surplus and self._episodes[member].gaps:
             where = "rows are missing before the last one: frame_index or timestamps have gaps"
             self._finding(member, "video.long", f"{message}, and {where}", amount=surplus)
             return
-        if surplus and self._about.alone:
+        if surplus and self._context.one_file_per_episode:
             action = "commands that write leave out the frames after the last row"
             self._finding(member, "video.long", message, action, amount=surplus)
         self._find_packets(member, start, start + frames)
@@ -227,7 +228,7 @@ class _Probe:
         answer.sets[member] = joining.sets
 
     def _find_seams(self) -> None:
-        """Tell where an episode does not decode after the one before it as it does alone."""
+        """Report episodes that decode differently after the previous one than from their own keyframe."""
         start, table, points = self._answer.start, self._table, self._points
         for member in range(len(start)):
             if self._answer.apart[member] == NO_KIND or start[member] <= 0:
@@ -263,11 +264,11 @@ class _Probe:
         *,
         amount: float = 0.0,
     ) -> None:
-        self._answer.probe_findings.append(Finding(member, rule, message, action, amount=amount))
+        self._answer.findings.append(Finding(member, rule, message, action, amount=amount))
 
 
 def _nearest(declared: Int64, table: PacketTable, fps: Fraction) -> Int64:
-    """The shown frames nearest in time to the declared ones; those beyond the end stay as they are."""
+    """Shown frames nearest in time to the declared ones; positions beyond the end are unchanged."""
     wanted = declared * fps.denominator / fps.numerator
     near = np.interp(wanted, table.frame_seconds, np.arange(table.frames))
     return np.where(declared < table.frames, np.rint(near).astype(np.int64), declared)

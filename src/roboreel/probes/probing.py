@@ -1,4 +1,4 @@
-"""Put questions to files: what is not known already is read, here or in processes."""
+"""Run probes: read the files whose answers are not cached, in this process or in workers."""
 
 from __future__ import annotations
 
@@ -10,45 +10,47 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from roboreel.parallel import Workers
-from roboreel.probes.cache import Cache
+from roboreel.probes.cache import FileCache
 from roboreel.probes.probe_request import ProbeRequest
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import Root
 
 Probe: TypeAlias = Callable[[Root, ProbeRequest], pa.Table]
-"""Reads files and gives a row per question. Lives in a module, so that a process can import it."""
+"""Returns one row per file of the request. Must be a module's function, so that workers can import it."""
 
 _WORTH_PROCESSES_US = 1_000_000
-"""Below this much reading, starting processes costs what they save."""
+"""Least estimated time for which starting workers pays off, in µs."""
 
 
 class Probing:
-    """Asks the files of one dataset; a context, as it may have processes."""
+    """Probes the files of one dataset; a context manager, because it may start workers."""
 
-    def __init__(self, root: Root, *, workers: int, cache: Cache) -> None:
+    def __init__(self, root: Root, *, workers: int, cache: FileCache | None) -> None:
         self._root, self._cache = root, cache
         self._wanted = workers if isinstance(root, LocalRoot) else 1
         self._workers: Workers | None = None
         self._stack = ExitStack()
 
     def answers(self, section: str, probe: Probe, request: ProbeRequest) -> pa.Table:
-        """The answers, a row per question, in their order.
+        """One row per file of the request, in order.
 
         Args:
-            section: names the questions in the cache.
-            probe: answers them.
-            questions: about files of one kind.
+            section: name of the request in the cache.
+            probe: reads the files.
+            request: files of one kind.
 
         Raises:
             RunError: a worker process died.
         """
+        if self._cache is None:
+            return self._probed(probe, request)
         keys = request.keys(section)
-        known = self._cache.known(section, keys)
-        open_ones = [position for position, row in enumerate(known.rows) if row is None]
-        everything = len(open_ones) == len(request)
-        fresh = self._probed(probe, request if everything else request.part(open_ones))
-        answers = known.completed(fresh)
-        self._cache.keep(section, keys, request.files, answers)
+        cached = self._cache.lookup(section, keys)
+        missing = [position for position, row in enumerate(cached.rows) if row is None]
+        everything = len(missing) == len(request)
+        fresh = self._probed(probe, request if everything else request.part(missing))
+        answers = cached.completed(fresh)
+        self._cache.store(section, keys, request.files, answers)
         return answers
 
     def _probed(self, probe: Probe, request: ProbeRequest) -> pa.Table:
@@ -59,11 +61,12 @@ class Probing:
         if self._wanted > 1 and worth and self._workers is None:
             self._workers = self._stack.enter_context(Workers(self._wanted))
         parts = probe_all(probe, tasks, self._workers if worth else None)
-        return joined(parts)
+        return concat_answers(parts)
 
     def save(self) -> None:
-        """Keep the answers for the next survey."""
-        self._cache.save()
+        """Save the answers for the next survey."""
+        if self._cache is not None:
+            self._cache.save()
 
     def __enter__(self) -> Probing:
         return self
@@ -75,13 +78,13 @@ class Probing:
         trace: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, trace)
-        pa.default_memory_pool().release_unused()  # a large table's columns are not needed again
+        pa.default_memory_pool().release_unused()  # the columns of large tables are no longer needed
 
 
 def probe_all(
     probe: Probe, tasks: Sequence[tuple[Root, ProbeRequest]], workers: Workers | None
 ) -> list[pa.Table]:
-    """The answers to portions of questions, in order; without workers in this process."""
+    """The answers to parts of a request, in order; `workers` None probes in this process."""
     if workers is None:
         return [probe(root, request) for root, request in tasks]
     numbered = [(number, probe, *task) for number, task in enumerate(tasks)]
@@ -94,6 +97,6 @@ def _probe_numbered(task: tuple[int, Probe, Root, ProbeRequest]) -> tuple[int, p
     return number, probe(root, request)
 
 
-def joined(parts: Iterable[pa.Table]) -> pa.Table:
-    """Answers one below another."""
+def concat_answers(parts: Iterable[pa.Table]) -> pa.Table:
+    """Concatenate answers."""
     return pa.concat_tables(parts).unify_dictionaries().combine_chunks()

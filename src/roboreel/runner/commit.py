@@ -11,14 +11,14 @@ from roboreel.errors import Problem
 from roboreel.format import v20, v21, v30_documents
 from roboreel.format.version import FormatVersion
 from roboreel.plan.plan import Plan
-from roboreel.runner.pooled_std import with_pooled_std
+from roboreel.runner.resolve_stats import with_pooled_std
 from roboreel.runner.row_sketches import WholeSketches
 from roboreel.runner.whole_quantiles import with_camera_quantiles, with_whole_quantiles
 from roboreel.runner.whole_relative import with_relative_actions
 from roboreel.runner.whole_stats import reconciled, reconciled_part
 from roboreel.stats.block import StatsBlock
 from roboreel.stats.feature_stats import Stats
-from roboreel.stats.merger import StatsMerger
+from roboreel.stats.merge import StatsMerger
 from roboreel.stats.pixel_counts import CameraCounts
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables_write import write_table

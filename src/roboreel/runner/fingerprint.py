@@ -113,20 +113,19 @@ def measurement(plan: Plan, number: int, inputs: str | None = None) -> str | Non
     op = plan.ops[number]
     if not isinstance(op, MeasureCamera):
         return None
-    place = (
+    columns = (
         (INPUT_TABLE, INPUT_ROW)
         if op.from_tables
         else (input_video(op.camera), input_frame(op.camera))
     )
-    rows = [inputs_column(plan, name, op.episodes) for name in (*place, ROWS, ROW_RANGE)]
+    rows = [inputs_column(plan, name, op.episodes) for name in (*columns, ROWS, ROW_RANGE)]
     sources = [plan.sources[at] for at in sorted(set(inputs_column(plan, SOURCE, op.episodes)))]
-    table = plan.table
     parts = {
         "libraries": {name: _release(name) for name in _LIBRARIES},
         "op": _but(op, "episodes", "reason"),
         "rows": rows,
         "sources": [[source.url, dict(source.renamed)] for source in sources],
-        "rules": [str(table.step), table.quantiles, table.histogram_quantiles],
+        "rules": [str(plan.table.step)],
         "files": inputs or inputs_mark(plan, number),
     }
     return sha256(_OPS.encode(parts).encode()).hexdigest()

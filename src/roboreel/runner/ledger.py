@@ -103,7 +103,7 @@ class Ledger:
     """Of all ops that are done."""
     adoptable: dict[int, _Position] = field(default_factory=dict)
     """Where lines of another plan's ledger stand that hold for ops of this one, by the op."""
-    _places: Int64 = field(init=False, repr=False)
+    _positions: Int64 = field(init=False, repr=False)
     """(ops, 2) where the line of an op begins and ends: there may be very many."""
     _kept: dict[int, tuple[StatsBlock, ...]] = field(default_factory=dict)
     """Statistics that are still in memory, by op."""
@@ -114,7 +114,7 @@ class Ledger:
     _synced_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self._places = np.zeros((len(self.plan.ops), 2), dtype=np.int64)
+        self._positions = np.zeros((len(self.plan.ops), 2), dtype=np.int64)
 
     @property
     def begun(self) -> bool:
@@ -140,9 +140,9 @@ class Ledger:
                 return 0
             if not self.same_plan:
                 return self._look_through(_lines(file))
-            for place, line in _trusted(_lines(file)):
+            for position, line in _trusted(_lines(file)):
                 if "op" in line and self._holds(line):
-                    self._take_in(place, line)
+                    self._take_in(position, line)
         return len(self.done)
 
     def _look_through(self, lines: Iterable[_Line]) -> int:
@@ -152,12 +152,12 @@ class Ledger:
         """
         known = {measurement(self.plan, number): number for number in range(len(self.plan.ops))}
         noted = measured = 0
-        for place, line in _trusted(lines):
+        for position, line in _trusted(lines):
             noted += "op" in line
             mark = cast("str | None", line.get("measurement"))
             measured += mark is not None
             if mark in known and mark is not None:
-                self.adoptable[known[mark]] = place
+                self.adoptable[known[mark]] = position
         if measured < noted:
             self.adoptable.clear()
         return noted
@@ -166,19 +166,19 @@ class Ledger:
         """Take over what holds of the other plan's ledger, and nothing else; returns how many ops."""
         with _opened(self.notes) as old, self.notes.create(LEDGER) as new:
             new.write(_encoded(self._first_line()))
-            for number, place in self.adoptable.items():
-                old.seek(place.start)
-                line = json.loads(old.read(place.stop - place.start))
+            for number, position in self.adoptable.items():
+                old.seek(position.start)
+                line = json.loads(old.read(position.stop - position.start))
                 result = {**line["result"], "number": number}
                 new.write(_encoded({**line, "op": number, "result": result}))
         return self.read()
 
-    def _take_in(self, place: _Position, line: Mapping[str, Any]) -> None:
+    def _take_in(self, position: _Position, line: Mapping[str, Any]) -> None:
         changed = frozenset(line["result"]["changed"])
         number = line["op"]
         bare = OpResult(**{**line["result"], "number": number, "changed": changed, **_EMPTY})
         self.done[number] = bare
-        self._places[number] = place.start, place.stop
+        self._positions[number] = position.start, position.stop
         for camera, counted in line["pixels"].items():
             self.pixels.add(camera, parse_counted(counted))
 
@@ -208,7 +208,7 @@ class Ledger:
         }
         start = self._size
         self._add(line)
-        self._places[result.number] = start, self._size
+        self._positions[result.number] = start, self._size
         self.done[result.number] = bare
         for camera, counted in result.pixels.items():
             self.pixels.add(camera, counted)
@@ -262,7 +262,7 @@ class Ledger:
             if self._kept_bytes >= _KEPT_BYTES:
                 self._kept.clear()
                 self._kept_bytes = 0
-            start, stop = self._places[number].tolist()
+            start, stop = self._positions[number].tolist()
             file.seek(start)
             line = json.loads(file.read(stop - start))
             self._keep(number, tuple(map(parse_block, line["stats"])))
@@ -360,10 +360,10 @@ def _trusted(lines: Iterable[_Line]) -> Iterator[_Line]:
     now = boot()
     waiting: list[_Line] = []
     current = False
-    for place, line in lines:
+    for position, line in lines:
         if "boot" in line:
             waiting, current = [], bool(now) and line["boot"] == now
-        waiting.append((place, line))
+        waiting.append((position, line))
         if current or "synced" in line:
             yield from waiting
             waiting = []

@@ -1,4 +1,4 @@
-"""Ops in processes of this machine, each watched: one that dies or hangs costs its op and nothing else."""
+"""Jobs in processes of this machine, each watched: one that dies or hangs costs its job and nothing else."""
 
 from __future__ import annotations
 
@@ -7,55 +7,40 @@ import multiprocessing
 import signal
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection, wait
-from typing import TypeAlias, cast
+from typing import Any, Generic
 
 from roboreel.errors import RunError
 from roboreel.parallel import caller_left_out, end_with_parent, interrupts_held
-from roboreel.plan.plan import ROWS, EncodeVideo, MeasureCamera
-from roboreel.runner.work import OpFailure, OpResult, Work
-
-Outcome: TypeAlias = OpResult | OpFailure
-Outcomes: TypeAlias = Generator[Outcome, None, None]
+from roboreel.runner.jobs import J, JobFailure, Outcomes, R
 
 _NO_START = "a worker process died before it began: out of memory, or killed"
-_START_S, _BYTES_PER_S, _FRAMES_PER_S = 120.0, 1e6, 2.0
-"""What any machine and store that is still of use manages: slower is taken for stuck."""
-_MEASURE_S, _MEASURED_FRAMES_PER_S = 30.0, 5.0
-"""The same for a camera's statistics, where nothing is encoded or written."""
+_START_S = 120.0
 _LEAVING_S = 10.0
-
-
-def timeout_s(work: Work) -> float:
-    """Seconds that an op may take: it grows with the bytes it reads and the frames it decodes."""
-    frames: int = sum(work.inputs[ROWS].to_pylist())
-    reading = work.size_bytes / _BYTES_PER_S
-    if isinstance(work.op, MeasureCamera):
-        return _MEASURE_S + reading + frames / _MEASURED_FRAMES_PER_S
-    decodes = isinstance(work.op, EncodeVideo) or bool(work.table.decoded)
-    return _START_S + reading + (frames / _FRAMES_PER_S if decodes else 0.0)
+_BEGUN, _DONE, _DEFECT = "begun", "done", "defect"
+"""Kinds of a worker's messages."""
 
 
 class ProcessExecutor:
-    """Ops in several processes of this machine."""
+    """Jobs in several processes of this machine."""
 
     def __init__(self, workers: int, *, timeout_factor: float = 1.0) -> None:
         self.workers, self.timeout_factor = workers, timeout_factor
 
-    def run(self, works: Iterable[Work], attempt: Callable[[Work], Outcome]) -> Outcomes:
+    def run(self, jobs: Iterable[J], function: Callable[[J], R | JobFailure]) -> Outcomes[R]:
         """Outcomes as they come.
 
         Raises:
             RunError: processes do not start.
         """
-        waiting = iter(works)
-        crew: list[_Worker] = []
-        leaving: list[_Worker] = []
+        waiting = iter(jobs)
+        crew: list[_Worker[J, R]] = []
+        leaving: list[_Worker[J, R]] = []
         try:
             while True:
-                while len(crew) < self.workers and (work := next(waiting, None)) is not None:
-                    crew.append(_Worker(attempt, work, self.timeout_factor))
+                while len(crew) < self.workers and (job := next(waiting, None)) is not None:
+                    crew.append(_Worker(function, job, self.timeout_factor))
                 if not crew:
                     break
                 for worker, outcome in _outcomes(crew):
@@ -74,25 +59,24 @@ class ProcessExecutor:
                 worker.kill()  # what it writes is not vouched for: do not wait for it
 
 
-def _outcomes(crew: list[_Worker]) -> list[tuple[_Worker, Outcome]]:
-    """What came of the crew's works since the last look; waits for something to happen."""
+def _outcomes(crew: list[_Worker[J, R]]) -> list[tuple[_Worker[J, R], R | JobFailure]]:
+    """What came of the crew's jobs since the last look; waits for something to happen."""
     soonest = min(worker.deadline for worker in crew)
     timeout = None if soonest == float("inf") else max(0.0, soonest - time.monotonic())
     wait([end for worker in crew for end in worker.ends], timeout)
-    looked = [(worker, worker.look()) for worker in crew]
-    return [(worker, outcome) for worker, outcome in looked if outcome is not None]
+    return [(worker, outcome) for worker in crew for outcome in worker.look()]
 
 
-class _Worker:
-    """A process that does one work after another, and the work it is at."""
+class _Worker(Generic[J, R]):
+    """A process that does one job after another, and the job it is at."""
 
     def __init__(
-        self, attempt: Callable[[Work], Outcome], first: Work, timeout_factor: float
+        self, function: Callable[[J], R | JobFailure], first: J, timeout_factor: float
     ) -> None:
         spawn = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
         self._pipe, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_serve, args=(theirs, attempt), daemon=True)
-        self._work, self._timeout_factor = first, timeout_factor
+        self._process = spawn.Process(target=_serve, args=(theirs, function), daemon=True)
+        self._job, self._timeout_factor = first, timeout_factor
         self._begun, self.sound = False, True
         self.deadline = time.monotonic() + _START_S
         with interrupts_held(), caller_left_out():
@@ -104,27 +88,27 @@ class _Worker:
         """What becomes ready when something happens: its messages, and its death."""
         return self._pipe, self._process.sentinel
 
-    def give(self, work: Work) -> None:
-        """Let it do another work."""
-        self._work = work
-        self.deadline = self._from_now(timeout_s(work))
+    def give(self, job: J) -> None:
+        """Let it do another job."""
+        self._job = job
+        self.deadline = self._from_now(job.timeout_s)
         with contextlib.suppress(OSError):  # it has died: the next look tells
-            self._pipe.send(work)
+            self._pipe.send(job)
 
-    def look(self) -> Outcome | None:
-        """What came of its work, if anything has."""
+    def look(self) -> list[R | JobFailure]:
+        """What came of its job; empty where nothing has yet."""
         if self._pipe.poll():
             try:
                 return self._heard(self._pipe.recv())
             except (EOFError, OSError):
                 self._process.join(_LEAVING_S)
         if not self._process.is_alive():
-            return self._died()
+            return [self._died()]
         if time.monotonic() < self.deadline:
-            return None
+            return []
         self.kill()
-        seconds = timeout_s(self._work) * self._timeout_factor
-        return self._lost(f"not done after {seconds:.0f} s: its worker process was stopped")
+        seconds = self._job.timeout_s * self._timeout_factor
+        return [self._lost(f"not done after {seconds:.0f} s: its worker process was stopped")]
 
     def dismiss(self) -> None:
         """Let it end."""
@@ -140,16 +124,17 @@ class _Worker:
             self._process.kill()
         self._process.join()
 
-    def _heard(self, message: object) -> Outcome | None:
-        if message is None:
-            self._begun = True
-            self.give(self._work)
-            return None
-        if not isinstance(message, str):
-            return cast("Outcome", message)
-        raise RuntimeError(f"in a worker process: {message}")
+    def _heard(self, message: tuple[str, Any]) -> list[R | JobFailure]:
+        kind, content = message
+        if kind == _DONE:
+            return [content]
+        if kind == _DEFECT:
+            raise RuntimeError(f"in a worker process: {content}")
+        self._begun = True
+        self.give(self._job)
+        return []
 
-    def _died(self) -> OpFailure:
+    def _died(self) -> JobFailure:
         if not self._begun:
             raise RunError(_NO_START)
         code = self._process.exitcode or 0
@@ -157,9 +142,9 @@ class _Worker:
         memory = ", as happens where memory runs out" if code == -9 else ""
         return self._lost(f"its worker process {how}{memory}")
 
-    def _lost(self, why: str) -> OpFailure:
+    def _lost(self, why: str) -> JobFailure:
         self.sound = False
-        return OpFailure(number=self._work.number, message=f"{self._work.described}: {why}")
+        return JobFailure(number=self._job.number, message=f"{self._job.described}: {why}")
 
     def _from_now(self, seconds: float) -> float:
         return (
@@ -169,15 +154,15 @@ class _Worker:
         )
 
 
-def _serve(pipe: Connection, attempt: Callable[[Work], Outcome]) -> None:
-    """In a worker: do works as they come, until there are no more."""
+def _serve(pipe: Connection, function: Callable[[J], R | JobFailure]) -> None:
+    """In a worker: do jobs as they come, until there are no more."""
     end_with_parent()
-    pipe.send(None)
+    pipe.send((_BEGUN, None))
     with contextlib.suppress(EOFError, OSError):
         while True:
-            work = pipe.recv()
+            job = pipe.recv()
             try:
-                message: Outcome | str = attempt(work)
+                message: tuple[str, object] = (_DONE, function(job))
             except Exception:  # a defect of ours: the parent raises it
-                message = traceback.format_exc()
+                message = (_DEFECT, traceback.format_exc())
             pipe.send(message)

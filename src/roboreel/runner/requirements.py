@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from roboreel.errors import RunError, UsageError
+from roboreel.errors import RunError
 from roboreel.plan.plan import CopyFile
 from roboreel.runner.ledger import Ledger, outputs_of
 from roboreel.storage.disk import free_bytes
-from roboreel.storage.fs import inside
-from roboreel.storage.names import local_path
-from roboreel.storage.staging import Staging, refuse_existing
+from roboreel.storage.staging import Staging
 
 _SHOWN = 20
-
-
-def refuse_replacing(path: str) -> None:
-    """Raise `UsageError` where a dataset cannot be replaced in its place."""
-    if "://" in path:
-        raise UsageError(f"'{path}' is a URL; only a local dataset can be changed in place")
-    folder = os.path.abspath(local_path(path))
-    if os.path.islink(folder):
-        raise UsageError(f"'{path}' is a link: give the folder that it leads to")
-    if os.path.ismount(folder):
-        raise UsageError(
-            f"'{path}' is a mount point, and cannot be renamed: write to another folder"
-        )
-
-
-def refuse_output(out: str, *, source: str | None = None) -> None:
-    """Raise `UsageError` where `out` cannot be made: it exists, or lies inside the source.
-
-    Args:
-        out: the folder to make.
-        source: the dataset that will be read, if any.
-    """
-    if "://" in out:
-        raise UsageError(f"the output '{out}' is a URL; roboreel writes to local folders")
-    refuse_existing(out)
-    if source is not None and "://" not in source and inside(out, source):
-        raise UsageError(f"the output '{out}' lies inside the dataset: choose another folder")
 
 
 def require_space(staging: Staging, ledger: Ledger) -> None:
@@ -58,7 +28,7 @@ def require_space(staging: Staging, ledger: Ledger) -> None:
     if free < needed:
         raise RunError(
             f"the disk of '{staging.final.parent}' has {free / 2**20:,.1f} MiB free, the result needs"
-            f" about {needed / 2**20:,.1f} MiB: make room, or choose another place"
+            f" about {needed / 2**20:,.1f} MiB: make room, or write to another disk"
         )
 
 

@@ -1,29 +1,27 @@
-"""Settle the result's statistics: stored ones pass through, computed ones fill what is missing."""
+"""The statistics of the result's episodes: where stored and computed ones come from, and in which form."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
-from roboreel.errors import Problem
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.plan.plan import DECLARED_ROWS, ROWS, SOURCE, SOURCE_EPISODE, Plan, PlanSource
-from roboreel.runner.per_last_axis import per_last_axis_features, with_last_axis
-from roboreel.runner.resolve_blocks import resolved_block
-from roboreel.stats.block import StatsBlock, blocks_of, each, joined
-from roboreel.stats.feature_stats import BASE, FeatureStats, Stats, usable_stats
+from roboreel.stats.block import StatsBlock, StatsColumn
+from roboreel.stats.impossible_std import impossible_columns
+from roboreel.stats.merge import over_last_axis
+from roboreel.stats.resolve import Described, Episodes, resolved
 from roboreel.types import Int64
 
 _BLOCK_EPISODES = 2048
-_COMPARED = ("mean", "std", "min", "max")
-_FRAME_TOLERANCE, _NUMBER_RTOL, _NUMBER_ATOL = 1e-2, 5e-6, 6e-5
-"""How far stored global statistics may be from computed ones, as in the reference's own converter."""
+_Stored: TypeAlias = Callable[[int, Int64], Sequence[StatsBlock]]
 
 
 def resolved_stats(
     plan: Plan,
-    stored: Callable[[int, Int64], Sequence[StatsBlock]],
+    stored: _Stored,
     computed: Callable[[range], Sequence[tuple[int, StatsBlock]]],
 ) -> Iterator[StatsBlock]:
     """The statistics of the episodes of the result, in order, some thousand at a time.
@@ -35,25 +33,30 @@ def resolved_stats(
         computed: gives those that the ops computed of some of the result's episodes, each block with where
             it begins among these.
     """
-    per_last_axis = per_last_axis_features(plan, stored)
+    features = plan.model.info.features
+    wanted = [
+        Described(name, features[name].is_camera, name in INDEX_DTYPES)
+        for name in plan.stats.features
+    ]
+    folded = _in_several_forms(plan, stored)
+    rows, declared = (plan.inputs[name].to_numpy() for name in (ROWS, DECLARED_ROWS))
     for start in range(0, len(plan.inputs), _BLOCK_EPISODES):
         episodes = range(start, min(start + _BLOCK_EPISODES, len(plan.inputs)))
-        before, now = _stored(plan, stored, episodes), list(computed(episodes))
-        if per_last_axis:
-            before = [(first, with_last_axis(block, per_last_axis)) for first, block in before]
-            now = [(first, with_last_axis(block, per_last_axis)) for first, block in now]
-        old, new = joined(before, len(episodes)), joined(now, len(episodes))
-        if old is not None and new is not None:
-            resolved = resolved_block(plan, episodes, old, new)
-            if resolved is not None:
-                yield resolved
-                continue
-        yield from blocks_of(_one_by_one(plan, episodes, before, now))
+        before, now = (
+            [(first, over_last_axis(block, folded)) for first, block in parts]
+            for parts in (_stored_parts(plan, stored, episodes), computed(episodes))
+        )
+        here = slice(episodes.start, episodes.stop)
+        yield from resolved(
+            wanted,
+            Episodes(rows[here], rows[here] == declared[here]),
+            before,
+            now,
+            quantiles=plan.model.info.version.has_quantiles,
+        )
 
 
-def _stored(
-    plan: Plan, stored: Callable[[int, Int64], Sequence[StatsBlock]], episodes: range
-) -> list[tuple[int, StatsBlock]]:
+def _stored_parts(plan: Plan, stored: _Stored, episodes: range) -> list[tuple[int, StatsBlock]]:
     """The stored statistics of episodes, by the features' names in the result."""
     part = plan.inputs.slice(episodes.start, len(episodes))
     numbers, originals = part[SOURCE].to_numpy(), part[SOURCE_EPISODE].to_numpy()
@@ -79,86 +82,55 @@ def _by_name(block: StatsBlock, source: PlanSource, recomputed: Sequence[str]) -
     return block.renamed({old: new for old, new in named.items() if new not in unused})
 
 
-def _one_by_one(
-    plan: Plan,
-    episodes: range,
-    stored: Sequence[tuple[int, StatsBlock]],
-    computed: Sequence[tuple[int, StatsBlock]],
-) -> list[Stats]:
-    """The statistics of episodes that are not all of one form."""
-    quantiles = plan.model.info.version.has_quantiles
+def _in_several_forms(plan: Plan, stored: _Stored) -> frozenset[str]:
+    """The matrices whose statistics come both per entry and per column of the last axis.
+
+    A column of a table holds one form: those per entry are merged over the other axes.
+    """
     features = plan.model.info.features
-    part = plan.inputs.slice(episodes.start, len(episodes))
-    rows, lengths = part[ROWS].to_pylist(), part[DECLARED_ROWS].to_pylist()
-    before, now = each(stored, len(episodes)), each(computed, len(episodes))
-    found: list[Stats] = []
-    for old, new, count, length in zip(before, now, rows, lengths, strict=True):
-        resolved: Stats = {}
-        for name in plan.stats.features:
-            wanted = None if features[name].is_camera else count
-            usable = count == length and name in old
-            kept = old[name] if usable and usable_stats(old[name], rows=wanted) else None
-            stats = _resolved(kept, new.get(name), index=name in INDEX_DTYPES, quantiles=quantiles)
-            if stats is not None:
-                resolved[name] = stats
-        found.append(resolved)
-    return found
+    matrices = [n for n, f in features.items() if f.is_numeric and len(f.shape) > 1]
+    if not matrices:
+        return frozenset()
+    cut = plan.inputs[ROWS].to_numpy() != plan.inputs[DECLARED_ROWS].to_numpy()
+    made = set(matrices) if bool(cut.any()) else set(matrices) & set(plan.table.measured)
+    forms: dict[str, set[int]] = {name: set() for name in matrices}
+    for name in made:
+        forms[name].add(1 if name in plan.table.per_last_axis else len(features[name].shape))
+    numbers, episodes = plan.inputs[SOURCE].to_numpy(), plan.inputs[SOURCE_EPISODE].to_numpy()
+    for number in np.unique(numbers).tolist():
+        first = episodes[numbers == number][:1]
+        for block in stored(number, first):
+            for (old, statistic), column in block.columns.items():
+                name = plan.sources[number].renamed.get(old, old)
+                if name in plan.stats.recomputed:
+                    continue
+                if statistic == "mean" and name in forms and column.present.any():
+                    forms[name].add(column.values.ndim - 1)
+    return frozenset(name for name, found in forms.items() if len(found) > 1)
 
 
-def _resolved(
-    old: FeatureStats | None, new: FeatureStats | None, *, index: bool, quantiles: bool
-) -> FeatureStats | None:
-    if new is None:
-        return old
-    if old is None or (index and not _agree(old, new)):
-        return {key: value for key, value in new.items() if quantiles or key in BASE}
-    if not quantiles or any(new[key].shape != old[key].shape for key in BASE):
-        return old
-    return {**old, **{key: value for key, value in new.items() if key not in old}}
+def with_pooled_std(plan: Plan, block: StatsBlock, first: int) -> StatsBlock:
+    """The statistics of episodes as they are merged; the block itself is what is written of each.
 
-
-def _agree(old: FeatureStats, new: FeatureStats) -> bool:
-    """True where the stored statistics of an index column are still those of its values."""
-    if any(old[key].shape != new[key].shape for key in BASE):
-        return False
-    before = np.concatenate([old[key] for key in BASE], axis=None)
-    now = np.concatenate([new[key] for key in BASE], axis=None)
-    return bool((np.abs(before - now) <= 1e-5 + 1e-5 * np.abs(now)).all())
-
-
-def disagreements(
-    stored: Stats, merged: Stats, *, cameras: frozenset[str], ignored: frozenset[str]
-) -> list[Problem]:
-    """Features whose stored global statistics are not those of the data."""
-    problems = []
-    for name in [name for name in merged if name in stored and name not in ignored]:
-        worst = [
-            f"{key} by {gap:.3g}"
-            for key in _COMPARED
-            if (gap := _gap(stored[name], merged[name], key, name in cameras)) is not None
-        ]
-        if worst:
-            message = f"stored statistics differ from the data's: {', '.join(worst)}"
-            problems.append(
-                Problem(
-                    rule="stats.agree",
-                    severity="warning",
-                    message=message,
-                    column=name,
-                    action="the computed ones are written",
-                )
-            )
-    return problems
-
-
-def _gap(old: FeatureStats, new: FeatureStats, key: str, camera: bool) -> float | None:
-    """The largest difference where it is beyond the tolerance, else None."""
-    if key not in old or key not in new:
-        return None
-    if old[key].shape != new[key].shape:
-        return float("inf")
-    rtol, atol = (_FRAME_TOLERANCE,) * 2 if camera else (_NUMBER_RTOL, _NUMBER_ATOL)
-    if np.allclose(new[key], old[key], rtol=rtol, atol=atol, equal_nan=True):
-        return None
-    gaps = np.abs(new[key] - old[key])
-    return float(gaps[np.isfinite(gaps)].max(initial=0.0))
+    Args:
+        plan: the plan that was run.
+        block: the statistics of some episodes of the result.
+        first: number of the first of them.
+    """
+    pooled = plan.stats.pooled_std
+    if not pooled:
+        return block
+    sources = plan.inputs[SOURCE].to_numpy()[first : first + block.episodes]
+    columns = dict(block.columns)
+    for name, parts in block.features().items():
+        if not any(name in own for own in pooled) or "std" not in parts:
+            continue
+        std = parts["std"]
+        wrong = impossible_columns(parts) & std.present
+        values = std.values.astype(np.float64)
+        for number, own in enumerate(pooled):
+            here = wrong & (sources == number)
+            if name in own and here.any():
+                values[here] = np.reshape(own[name], values.shape[1:])
+        columns[name, "std"] = StatsColumn(values, std.present)
+    return StatsBlock(block.episodes, columns)

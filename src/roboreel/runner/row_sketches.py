@@ -23,7 +23,7 @@ def sketched_features(plan: Plan) -> dict[str, int]:
     Those that are measured anew, where all their numbers do not fit the budget. Where they do, quantiles are
     exact, and reading the few tables once more costs little.
     """
-    if not plan.table.quantiles or plan.table.histogram_quantiles:
+    if not plan.table.profile.exact_quantiles:
         return {}
     features = plan.model.info.features
     shapes = {

@@ -21,19 +21,22 @@ from roboreel.plan.plan import (
 )
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executors import Executor
+from roboreel.runner.jobs import JobFailure
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.requirements import listed, require_complete, require_space
-from roboreel.runner.resolve_stats import disagreements, resolved_stats
+from roboreel.runner.resolve_stats import resolved_stats
 from roboreel.runner.row_sketches import WholeSketches
+from roboreel.runner.run_options import Leftovers, RunOptions
 from roboreel.runner.run_report import Report
 from roboreel.runner.unchanged_sources import held_against
-from roboreel.runner.work import OpFailure, OpResult, input_root, work_of
+from roboreel.runner.whole_stats import disagreements
+from roboreel.runner.work import OpResult, input_root, work_of
 from roboreel.runner.worker import attempt
 from roboreel.stats.block import StatsBlock
 from roboreel.stats.feature_stats import Stats
 from roboreel.storage.fs import open_root
 from roboreel.storage.modes import USUAL, Modes
-from roboreel.storage.staging import Leftovers, Staging
+from roboreel.storage.staging import Staging
 from roboreel.types import Int64
 
 Progress = Callable[[OpResult], None]
@@ -43,6 +46,7 @@ Resumed = Callable[[Collection[int]], None]
 def run_plan(
     plan: Plan,
     executor: Executor,
+    options: RunOptions,
     *,
     unchanged: Callable[[], object],
     stored_stats: Callable[[int, Int64], Sequence[StatsBlock]],
@@ -51,8 +55,6 @@ def run_plan(
     verify: Callable[[str], object],
     progress: Progress | None = None,
     resumed: Resumed | None = None,
-    leftovers: Leftovers = "refuse",
-    discard_original: bool = False,
 ) -> Report:
     """Do what a plan says.
 
@@ -63,6 +65,7 @@ def run_plan(
     Args:
         plan: the plan, with an output.
         executor: runs the ops.
+        options: those given; what an executor is to know of them, it has been told.
         unchanged: raises where the sources are no longer those of the plan. It is asked when no other run can
             be at work on the output any more: what that did counts. And again when all documents of the
             sources have been read.
@@ -73,8 +76,6 @@ def run_plan(
         verify: opens the staged result; what it raises stops the run before anything is published.
         progress: is told of every finished op.
         resumed: is told of the ops that an earlier run did, by number, before any other is done.
-        leftovers: what to do with what an earlier run left in the staging folder.
-        discard_original: in place only: remove the original at the end.
 
     Raises:
         UsageError: the output exists, there is none, or an earlier run left something.
@@ -91,7 +92,7 @@ def run_plan(
         raise
     ledger = Ledger(plan, staging.notes, staging.root, staging.identity)
     with _left_in_order(staging, ledger):
-        before = _begin(staging, ledger, leftovers)
+        before = _begin(staging, ledger, options.leftovers)
         if before and resumed is not None:
             resumed(tuple(ledger.done))
         require_space(staging, ledger)
@@ -108,7 +109,7 @@ def run_plan(
         require_complete(staging, ledger, documents)
         seconds = time.monotonic() - begun
         report = _report(plan, results, problems, sum(documents.values()), seconds, before)
-        return _published(staging, ledger, report, discard_original=discard_original)
+        return _published(staging, ledger, report, options)
 
 
 def _modes(plan: Plan) -> Modes:
@@ -195,9 +196,7 @@ def _hint(staging: Staging, ledger: Ledger) -> str:
     )
 
 
-def _published(
-    staging: Staging, ledger: Ledger, report: Report, *, discard_original: bool
-) -> Report:
+def _published(staging: Staging, ledger: Ledger, report: Report, options: RunOptions) -> Report:
     """Give the result its place. A stop would come too late, or at the worst of moments."""
     with stops_passed_over():
         if not ledger.plan.in_place:
@@ -207,9 +206,9 @@ def _published(
                 raise UsageError(f"{error}\n{_hint(staging, ledger)}") from error
             return report
         kept = staging.name_for_original()
-        report = replace(report, kept=None if discard_original else kept)
+        report = replace(report, kept=None if options.discard_original else kept)
         staging.replace_original(kept, report.to_json())
-        if discard_original:
+        if options.discard_original:
             staging.remove_original(kept)
         staging.discard()
         return report
@@ -223,7 +222,7 @@ def _run_ops(
     Where there will be no result, only what another plan can take over is done.
     """
     sketches = WholeSketches()
-    failures: list[OpFailure] = []
+    failures: list[JobFailure] = []
     left_out = {
         n for n, op in enumerate(plan.ops) if plan.refused and op.kind != MeasureCamera.kind
     }
@@ -231,9 +230,9 @@ def _run_ops(
     works = work_of(plan, str(ledger.root.path), done=done, modes=ledger.root.modes)
     with contextlib.closing(executor.run(works, attempt)) as outcomes:
         for outcome in outcomes:
-            if isinstance(outcome, OpFailure):
+            if isinstance(outcome, JobFailure):
                 failures.append(outcome)
-                ledger.of_use &= not outcome.plan_is_stale
+                ledger.of_use &= not outcome.inputs_changed
                 if outcome.ends_run:
                     break
                 continue
@@ -248,7 +247,7 @@ def _run_ops(
     return sketches
 
 
-def _told(failures: list[OpFailure], plan: Plan) -> str:
+def _told(failures: list[JobFailure], plan: Plan) -> str:
     messages = [failure.message for failure in sorted(failures, key=lambda one: one.number)]
     if len(messages) == 1 and not plan.refused:
         return messages[0]

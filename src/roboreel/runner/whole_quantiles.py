@@ -37,8 +37,8 @@ def with_whole_quantiles(root: Root, plan: Plan, merged: Stats, sketches: WholeS
         merged: merged of the episodes'.
         sketches: what ops have made of the rows; those of other ops are read.
     """
-    shares = plan.table.quantiles
-    if plan.table.histogram_quantiles or not shares:
+    shares = plan.table.profile.quantiles
+    if not plan.table.profile.exact_quantiles:
         return merged
     features = plan.model.info.features
     wanted = [
@@ -66,19 +66,22 @@ def with_camera_quantiles(plan: Plan, pixels: CameraCounts, merged: Stats) -> St
     found = dict(merged)
     for name, cuts in whole_camera_quantiles(plan, pixels).items():
         if name in merged and cuts.shape[1:] == merged[name]["mean"].shape[:1]:
-            found[name] = {**merged[name], **_shaped(cuts, plan.table.quantiles, merged[name])}
+            found[name] = {
+                **merged[name],
+                **_shaped(cuts, plan.table.profile.quantiles, merged[name]),
+            }
     return found
 
 
 def whole_camera_quantiles(plan: Plan, pixels: CameraCounts) -> dict[str, Floats]:
     """(quantiles, channels) of all pixels, by camera, of cameras of which every episode was counted."""
-    if not plan.table.counts_pixels:
+    if not plan.table.profile.exact_quantiles:
         return {}
     found = {}
     for name, counted in pixels.by_camera().items():
         if counted.episodes == len(plan.inputs):
             level = np.arange(counted.counts.shape[1], dtype=np.float64) / PEAK
-            found[name] = quantiles_of_levels(counted.counts, level, plan.table.quantiles)
+            found[name] = quantiles_of_levels(counted.counts, level, plan.table.profile.quantiles)
     return found
 
 

@@ -10,13 +10,8 @@ from roboreel.errors import RunError
 from roboreel.format.model import DATA_PATH, ROW_START, ROW_STOP
 from roboreel.format.values import column_values
 from roboreel.plan.plan import Plan, RelativeProgram
-from roboreel.stats.feature_stats import (
-    FeatureStats,
-    Stats,
-    merged_pair,
-    moments,
-    quantile_name,
-)
+from roboreel.stats.feature_stats import FeatureStats, Stats, moments, quantile_name
+from roboreel.stats.merge import merged_pair
 from roboreel.stats.quantiles import Quantiles
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
@@ -38,7 +33,7 @@ def with_relative_actions(root: Root, plan: Plan, merged: Stats) -> Stats:
     program = plan.stats.relative
     if program is None:
         return merged
-    quantiles, shares = Quantiles(len(program.relative)), plan.table.quantiles
+    quantiles, shares = Quantiles(len(program.relative)), plan.table.profile.quantiles
     found: FeatureStats = {}
     for values in _chunks(root, plan, program):
         count = np.array([len(values)], dtype=np.int64)

@@ -14,22 +14,23 @@ from roboreel.format.model import DATA_PATH
 from roboreel.format.v30 import GLOBAL_STATS
 from roboreel.format.values import column_values
 from roboreel.plan.plan import Plan
-from roboreel.runner.resolve_stats import disagreements
 from roboreel.stats.block import StatsBlock
 from roboreel.stats.feature_stats import (
     BASE,
     FeatureStats,
     Stats,
-    merge_stats,
     quantile_share,
     values_stats,
 )
-from roboreel.stats.merger import StatsMerger
+from roboreel.stats.merge import StatsMerger
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
 
 _COMPUTED = "computed from the rows; those of the episodes are kept as stored"
 _NEEDED = {"min", "max", "mean", "std"}
+_COMPARED = ("mean", "std", "min", "max")
+_FRAME_TOLERANCE, _NUMBER_RTOL, _NUMBER_ATOL = 1e-2, 5e-6, 6e-5
+"""How far stored global statistics may be from computed ones, as in the reference's own converter."""
 _ROWS = 1 << 16
 _SAME = 1e-6
 """Statistics that are relatively nearer to each other are the same."""
@@ -212,29 +213,60 @@ def _of_rows(root: Root, plan: Plan, wanted: Mapping[str, FeatureStats]) -> Stat
     paths = plan.model.episodes[DATA_PATH].unique().to_pylist()
     widths = {name: parts["mean"].size for name, parts in wanted.items()}
     lacking: set[str] = set()
-    merged = merge_stats(_of_batches(root, paths, widths, lacking))
-    return {
-        name: {
-            key: value if key == "count" else value.reshape(wanted[name]["mean"].shape)
-            for key, value in parts.items()
-        }
-        for name, parts in merged.items()
-        if name not in lacking
-    }
-
-
-def _of_batches(
-    root: Root, paths: Iterable[str], widths: Mapping[str, int], lacking: set[str]
-) -> Iterable[Stats]:
-    """Statistics of some rows at a time; `lacking` grows by columns that have none."""
+    merger = StatsMerger()
     for path in paths:
         with TableFile(root, path) as file:
             for table in file.batches(list(widths), rows=_ROWS):
-                found: Stats = {}
                 for name, width in widths.items():
                     values = column_values(table[name])
                     if values is None or not len(values) or values[0].size % width:
                         lacking.add(name)
                     else:
-                        found[name] = values_stats(values.reshape(-1, width), quantiles=())
-                yield found
+                        part = values_stats(values.reshape(-1, width), quantiles=())
+                        merger.add_part(name, part)
+    return {
+        name: {
+            key: value if key == "count" else value.reshape(wanted[name]["mean"].shape)
+            for key, value in parts.items()
+        }
+        for name, parts in merger.result().items()
+        if name not in lacking
+    }
+
+
+def disagreements(
+    stored: Stats, merged: Stats, *, cameras: frozenset[str], ignored: frozenset[str]
+) -> list[Problem]:
+    """Features whose stored global statistics are not those of the data."""
+    problems = []
+    for name in [name for name in merged if name in stored and name not in ignored]:
+        worst = [
+            f"{key} by {gap:.3g}"
+            for key in _COMPARED
+            if (gap := _gap(stored[name], merged[name], key, name in cameras)) is not None
+        ]
+        if worst:
+            message = f"stored statistics differ from the data's: {', '.join(worst)}"
+            problems.append(
+                Problem(
+                    rule="stats.agree",
+                    severity="warning",
+                    message=message,
+                    column=name,
+                    action="the computed ones are written",
+                )
+            )
+    return problems
+
+
+def _gap(old: FeatureStats, new: FeatureStats, key: str, camera: bool) -> float | None:
+    """The largest difference where it is beyond the tolerance, else None."""
+    if key not in old or key not in new:
+        return None
+    if old[key].shape != new[key].shape:
+        return float("inf")
+    rtol, atol = (_FRAME_TOLERANCE,) * 2 if camera else (_NUMBER_RTOL, _NUMBER_ATOL)
+    if np.allclose(new[key], old[key], rtol=rtol, atol=atol, equal_nan=True):
+        return None
+    gaps = np.abs(new[key] - old[key])
+    return float(gaps[np.isfinite(gaps)].max(initial=0.0))

@@ -14,10 +14,12 @@ from roboreel.plan.plan import (
     FIRST_SUPPLIED,
     INPUT_TABLE,
     ROW_RANGE,
+    ROWS,
     SOURCE,
     SOURCE_EPISODE,
     CopyFile,
     CopyTables,
+    EncodeVideo,
     EpisodeRange,
     MeasureCamera,
     Op,
@@ -38,6 +40,11 @@ from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import USUAL, Modes
 from roboreel.storage.root import Root
 from roboreel.storage.stamped import refuse_changed_files
+
+_OP_S, _BYTES_PER_S, _FRAMES_PER_S = 120.0, 1e6, 2.0
+"""What any machine and store that is still of use manages: slower is taken for stuck."""
+_MEASURE_S, _MEASURED_FRAMES_PER_S = 30.0, 5.0
+"""The same for a camera's statistics, where nothing is encoded or written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,21 @@ class Work:
             (name,), (episode,) = self.files, self.inputs[SOURCE_EPISODE].to_pylist()
             return f"{op.kind}{camera}, episode {episode}, '{name}'"
         return f"{op.kind}{camera}, episodes {op.episodes.start}:{op.episodes.stop}"
+
+    @property
+    def encodes(self) -> bool:
+        """True where the op runs a video encoder."""
+        return isinstance(self.op, EncodeVideo)
+
+    @property
+    def timeout_s(self) -> float:
+        """Seconds that the op may take: it grows with the bytes it reads and the frames it decodes."""
+        frames: int = sum(self.inputs[ROWS].to_pylist())
+        reading = self.size_bytes / _BYTES_PER_S
+        if isinstance(self.op, MeasureCamera):
+            return _MEASURE_S + reading + frames / _MEASURED_FRAMES_PER_S
+        decodes = self.encodes or bool(self.table.decoded)
+        return _OP_S + reading + (frames / _FRAMES_PER_S if decodes else 0.0)
 
     def roots(self) -> tuple[Root, LocalRoot]:
         """Where to read, and where to write: files that are as private as those that the op reads."""
@@ -170,22 +192,10 @@ class OpResult:
     """Of the rows that a table op wrote, by column; None where values are missing. No ledger keeps them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpFailure:
-    """Why an op has no result."""
-
-    number: int
-    message: str
-    ends_run: bool = False
-    """True where no other op would do better, as on a full disk."""
-    plan_is_stale: bool = False
-    """True where an input is no longer the one that the plan was made with."""
-
-
 def check_unchanged(root: Root, names: Iterable[str], files: Mapping[str, FileFacts]) -> None:
     """Raise `ChangedInputError` where a file is no longer what `files` says it was."""
     known = {name: files.get(name) for name in names}
-    refuse_changed_files(root, known, told="has changed since it was surveyed: plan again")
+    refuse_changed_files(root, known, reason="has changed since it was surveyed: plan again")
 
 
 def work_of(
@@ -231,8 +241,8 @@ def work_of(
 def _supplied(plan: Plan, op: Op, inputs: pa.Table) -> dict[int, pa.Table]:
     if plan.supplied is None or not isinstance(op, WriteTables):
         return {}
-    places = zip(inputs[FIRST_SUPPLIED].to_pylist(), inputs[ROW_RANGE].to_pylist(), strict=True)
-    return {at: plan.supplied.slice(*place) for at, place in enumerate(places)}
+    spans = zip(inputs[FIRST_SUPPLIED].to_pylist(), inputs[ROW_RANGE].to_pylist(), strict=True)
+    return {at: plan.supplied.slice(*span) for at, span in enumerate(spans)}
 
 
 def inputs_of(plan: Plan, number: int) -> list[str]:

@@ -14,11 +14,12 @@ from roboreel.plan.plan import (
     RemuxVideo,
     WriteTables,
 )
+from roboreel.runner.jobs import JobFailure
 from roboreel.runner.kernels.copy_files import run_copy_file, run_copy_videos
 from roboreel.runner.kernels.measure_cameras import run_measure_camera
 from roboreel.runner.kernels.write_tables import run_copy_tables, run_write_tables
 from roboreel.runner.kernels.write_videos import run_encode_video, run_remux_video
-from roboreel.runner.work import OpFailure, OpResult, Work
+from roboreel.runner.work import OpResult, Work
 from roboreel.storage.disk import is_full
 
 _FAILURES = (
@@ -28,17 +29,17 @@ _FAILURES = (
 """What bad input makes libraries raise: one message, whatever the op."""
 
 
-def attempt(work: Work) -> OpResult | OpFailure:
+def attempt(work: Work) -> OpResult | JobFailure:
     """Run an op, and give what it did, or why it failed."""
     try:
         return execute(work)
     except RunError as error:
         stale = isinstance(error.__cause__, ChangedInputError)
-        return OpFailure(
+        return JobFailure(
             number=work.number,
             message=str(error),
             ends_run=stale or is_full(error),
-            plan_is_stale=stale,
+            inputs_changed=stale,
         )
 
 

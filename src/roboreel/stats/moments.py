@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from roboreel.stats.merge import folded
 from roboreel.types import Bools, Floats, Int64
 
 
@@ -106,14 +107,9 @@ class Moments:
         lerobot's v3.0 statistics of features of two and more dimensions are of that form.
         """
         parts = Moments(self.episodes, width)
-        form = (self.episodes, -1, width)
-        mean = self.mean.reshape(form)
+        own = {"min": self.low, "max": self.high, "mean": self.mean, "std": np.sqrt(self.variance)}
+        found = folded({k: v.reshape(self.episodes, -1, width) for k, v in own.items()})
         parts.count, parts.finite, parts.whole = self.count.copy(), self.finite, self.whole
-        parts.low, parts.high = (
-            self.low.reshape(form).min(axis=1),
-            self.high.reshape(form).max(axis=1),
-        )
-        parts.mean = mean.mean(axis=1)
-        variance = self.variance.reshape(form) + (mean - parts.mean[:, None]) ** 2
-        parts.spread = variance.mean(axis=1) * self.count[:, None]
+        parts.low, parts.high, parts.mean = found["min"], found["max"], found["mean"]
+        parts.spread = found["std"] ** 2 * self.count[:, None]
         return parts

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from roboreel.stats.feature_stats import FeatureStats, quantile_name
 from roboreel.stats.histogram_quantiles import quantiles_of_counts
+from roboreel.stats.sampling import SamplingProfile
 from roboreel.types import Json
 
 Counts: TypeAlias = npt.NDArray[np.int64]
@@ -32,11 +33,6 @@ _WORTH_PAIRING = 1 << 16
 """Pixels from which on a table of all pairs costs less than it saves."""
 _AT_ONCE = 1 << 18
 """Values of which indices are in memory at a time."""
-
-
-def sample_size(frames: int) -> int:
-    """How many frames of an episode the reference measures, unless all of them are asked for."""
-    return max(min(100, frames), min(int(frames**0.75), 10_000))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,22 +112,17 @@ class PixelCounter:
 
 
 def histogram_stats(
-    counts: Counts,
-    *,
-    pictures: int,
-    peak: int,
-    quantiles: Sequence[float],
-    histogram_quantiles: bool = False,
+    counts: Counts, profile: SamplingProfile, *, images: int, peak: int = PEAK
 ) -> FeatureStats:
-    """Exact camera statistics from counts of each pixel value.
+    """Exact camera statistics from counts of each pixel value, of shape (channels, 1, 1).
 
     Args:
         counts: of all pixels.
-        pictures: number of pictures counted; becomes `count`, as in the reference.
-        peak: the value that stands for 1.0, e.g. 255.
-        quantiles: which quantiles to include, from 0 to 1.
-        binned: True reads them off a histogram, as lerobot does; False gives numpy's linear ones.
+        profile: which quantiles to include, and how they are computed.
+        images: number of images counted; becomes `count`, as in lerobot.
+        peak: the value that stands for 1.0.
     """
+    quantiles = profile.quantiles
     level = np.arange(counts.shape[1], dtype=np.float64) / peak
     total = counts.sum(axis=1, keepdims=True).astype(np.float64)
     mean = (counts * level).sum(axis=1, keepdims=True) / total
@@ -143,13 +134,13 @@ def histogram_stats(
         "mean": mean[:, 0],
         "std": np.sqrt(spread[:, 0]),
     }
-    if histogram_quantiles:
+    if profile.histogram_quantiles and quantiles:
         cuts = quantiles_of_counts(counts, quantiles) / peak
     else:
         cuts = quantiles_of_levels(counts, level, quantiles)
     stats |= {quantile_name(q): cut for q, cut in zip(quantiles, cuts, strict=True)}
     shaped: FeatureStats = {key: value.reshape(-1, 1, 1) for key, value in stats.items()}
-    return {**shaped, "count": np.array([pictures], dtype=np.int64)}
+    return {**shaped, "count": np.array([images], dtype=np.int64)}
 
 
 def quantiles_of_levels(

@@ -1,1 +1,1 @@
-"""Bytes, tables, packets: I/O without any idea of episodes."""
+"""Read and write bytes, tables and packets; knows nothing about episodes."""

@@ -1,7 +1,6 @@
-"""Everything that changes a local disk, one function per operation, each open to a fault.
+"""All operations that change a local disk, one function each, with hooks for fault injection.
 
-A test can put a hook before and after every operation here: so it is shown that no moment exists at which
-a crash, or a full disk, loses data.
+Tests run a hook before and after every operation, to prove that a crash or a full disk never loses data.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from typing import IO
 from roboreel.storage.modes import PRIVATE, USUAL, Modes
 
 FaultHook = Callable[[str, str, str], None]
-"""Called with `before` or `after`, an operation's name, and a path. What it raises, the operation raises."""
+"""Called with ("before" or "after", name of the operation, path); its exceptions leave the operation."""
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""Error numbers of a disk, or a share of one, on which nothing more fits."""
+"""Error numbers of a full disk or an exhausted quota."""
 
 _hooks: list[FaultHook] = []
 _SYNCED_ONE_BY_ONE = 256
 _CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _CAREFUL |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-"""Opens what has the name itself, not what a link leads to, and never waits for the other end of a pipe."""
+"""Flags of `os.open` that don't follow a link and don't wait for the other end of a pipe."""
 
 
 @contextlib.contextmanager
@@ -52,7 +51,7 @@ def _operation(name: str, path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 class _Watched(io.BufferedWriter):
-    """A file whose writes are operations of their own."""
+    """A file whose writes are operations with hooks."""
 
     path = ""
 
@@ -62,15 +61,15 @@ class _Watched(io.BufferedWriter):
 
 
 def create(path: str, *, to: str, modes: Modes = USUAL) -> IO[bytes]:
-    """A new file, open for writing; its folders are made.
+    """Create a file, open for writing, and its folders.
 
     Args:
-        path: its name for now. Nothing may have it, not even a link.
-        to: the name that it is to get; hooks are told this one.
+        path: its temporary name; nothing, not even a link, may exist there.
+        to: its final name, which is passed to hooks.
         modes: permissions of the file and its folders.
 
     Raises:
-        FileExistsError: something has that name.
+        FileExistsError: `path` exists.
     """
     make_folders(os.path.dirname(path), modes)
 
@@ -93,13 +92,13 @@ def _new_file(path: str, to: str, opener: Callable[[str, int], int]) -> IO[bytes
 
 
 def open_lock(path: str) -> IO[bytes]:
-    """An empty file to lock, for the user alone, made where it is not there. What is in it stays."""
+    """Open a lock file, private to the user; it is created empty if missing."""
     with _operation("create", path):
         return os.fdopen(_regular(path, os.O_RDWR | os.O_CREAT), "rb", buffering=0)
 
 
 def append(path: str, data: bytes) -> None:
-    """Append bytes to a file of the user's own by one write; it is made where it is not there."""
+    """Append bytes to a private file with one write; the file is created if missing."""
     with _operation("append", path):
         descriptor = _regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         with os.fdopen(descriptor, "ab", buffering=0) as file:
@@ -107,7 +106,7 @@ def append(path: str, data: bytes) -> None:
 
 
 def truncate(path: str, size: int) -> None:
-    """Keep the first bytes of a file."""
+    """Keep only the first `size` bytes of a file."""
     with _operation("truncate", path):
         descriptor = _regular(path, os.O_WRONLY)
         try:
@@ -117,7 +116,7 @@ def truncate(path: str, size: int) -> None:
 
 
 def _regular(path: str, flags: int) -> int:
-    """A descriptor of a regular file with one name: no link, no pipe, no device, nobody else's file."""
+    """Open a regular file that is not a link, a pipe or a device, and has no other hard link."""
     descriptor = os.open(path, flags | _CAREFUL, PRIVATE.file)
     found = os.fstat(descriptor)
     if S_ISREG(found.st_mode) and found.st_nlink <= 1:
@@ -127,7 +126,7 @@ def _regular(path: str, flags: int) -> int:
 
 
 def make_folders(path: str | os.PathLike[str], modes: Modes = USUAL) -> None:
-    """Make a folder and those above it, as far as they are not there."""
+    """Make a folder and its missing parents."""
     if not os.path.isdir(path):
         with _operation("make_folders", path):
             _make_folders(os.fspath(path), modes)
@@ -154,19 +153,19 @@ def replace(old: str | os.PathLike[str], new: str | os.PathLike[str]) -> None:
 
 
 def unlink(path: str | os.PathLike[str]) -> None:
-    """Remove a file, if it is there."""
+    """Remove a file if it exists."""
     with _operation("unlink", path), contextlib.suppress(FileNotFoundError):
         os.unlink(path)
 
 
 def remove_folder(path: str | os.PathLike[str]) -> None:
-    """Remove a folder with all that is in it. Links in it are removed, not followed."""
+    """Remove a folder and its content. Links in it are removed, not followed."""
     with _operation("remove_folder", path):
         shutil.rmtree(path)
 
 
 def set_mode(path: str | os.PathLike[str], mode: int, *, group: int | None = None) -> None:
-    """Set a folder's permissions, and its group; a group that cannot be set gets no permissions."""
+    """Set a folder's permissions and group; if the group cannot be set, it gets no permissions."""
     with _operation("set_mode", path):
         if group is not None and os.stat(path).st_gid != group and hasattr(os, "chown"):
             try:
@@ -177,13 +176,13 @@ def set_mode(path: str | os.PathLike[str], mode: int, *, group: int | None = Non
 
 
 def owner_of_new_files(folder: str | os.PathLike[str]) -> int:
-    """The user that a file made in a folder belongs to: on some network stores not the one who makes it."""
+    """User id that owns new files in a folder; on some network file systems not the current user."""
     with _operation("create", folder), tempfile.TemporaryFile(dir=folder) as file:
         return os.fstat(file.fileno()).st_uid
 
 
 def sync(paths: list[str]) -> None:
-    """Force files and folders to the disk: after it, they outlast a power cut."""
+    """Flush files and folders to the disk, so that they survive a power failure."""
     if len(paths) > _SYNCED_ONE_BY_ONE and hasattr(os, "sync"):
         with _operation("sync", paths[0]):
             os.sync()
@@ -198,15 +197,15 @@ def sync(paths: list[str]) -> None:
 
 
 def free_bytes(folder: str | os.PathLike[str]) -> int:
-    """Bytes that can be written below a folder, or below the nearest one above it that is there."""
-    place = Path(os.path.abspath(folder))
-    while not place.is_dir() and place != place.parent:
-        place = place.parent
-    return shutil.disk_usage(place).free
+    """Free bytes of the disk of a folder, which need not exist yet."""
+    path = Path(os.path.abspath(folder))
+    while not path.is_dir() and path != path.parent:
+        path = path.parent
+    return shutil.disk_usage(path).free
 
 
 def boot() -> str:
-    """A name of this run of the machine: another one means that it was started again. Empty if unknown."""
+    """An id that changes when the machine is restarted; empty if unknown."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
@@ -215,7 +214,7 @@ def boot() -> str:
 
 
 def is_full(error: BaseException | None) -> bool:
-    """True where a full disk is the reason of an error, or of one behind it."""
+    """True if an error, its cause or its context is a full disk."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in FULL:
             return True

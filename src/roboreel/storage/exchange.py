@@ -1,4 +1,4 @@
-"""Put an earlier version of a dataset back in its place, or remove it."""
+"""Restore an earlier version of a dataset, or remove it."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from roboreel.storage.staging_folder import LEDGER
 
 
 def put_back(final: str, version: KeptVersion, *, discard_present: bool) -> str | None:
-    """Give an earlier version the dataset's path; returns the name that the present one is kept under.
+    """Restore an earlier version of a dataset; return the name under which the present one is kept.
 
-    Two renames do it. Whoever dies between them leaves both folders whole, and the earlier version under its
-    name: putting it back once more finishes it.
+    It takes two renames. A crash between them leaves both folders complete, and the earlier version under its
+    own name, so that calling this again finishes the job.
 
     Args:
-        final: the dataset's path; nothing needs to be there.
-        version: the version to put back.
-        discard_present: True to remove what is at the path now, at the very end.
+        final: the dataset's path, which need not exist.
+        version: the version to restore.
+        discard_present: True to remove the present dataset, as the last step.
 
     Raises:
-        UsageError: a run is at work there.
-        StorageError: a folder cannot be renamed; all is as it was.
+        UsageError: another run is writing there.
+        StorageError: a folder cannot be renamed; nothing is changed.
     """
-    place, kept = Path(os.path.abspath(final)), Path(version.path)
+    path, kept = Path(os.path.abspath(final)), Path(version.path)
     with _locked(final) as staging, _explained(final):
-        aside = free_name(place, "undone") if os.path.lexists(place) else None
+        aside = free_name(path, "undone") if os.path.lexists(path) else None
         if aside is not None:
-            disk.replace(place, place.with_name(aside))
+            disk.replace(path, path.with_name(aside))
         try:
-            disk.replace(kept, place)
+            disk.replace(kept, path)
         except OSError:
             if aside is not None:
-                disk.replace(place.with_name(aside), place)
+                disk.replace(path.with_name(aside), path)
             raise
-        disk.sync([str(place.parent)])
+        disk.sync([str(path.parent)])
         if aside is not None and discard_present:
             staging.remove_original(aside)
             return None
@@ -48,10 +48,10 @@ def put_back(final: str, version: KeptVersion, *, discard_present: bool) -> str 
 
 
 def remove_versions(final: str, versions: tuple[KeptVersion, ...]) -> None:
-    """Remove earlier versions of a dataset. Half of one never remains under its name.
+    """Remove earlier versions of a dataset; a crash never leaves an incomplete one under its name.
 
     Raises:
-        UsageError: a run is at work there.
+        UsageError: another run is writing there.
         StorageError: a folder cannot be removed.
     """
     with _locked(final) as staging:
@@ -61,7 +61,7 @@ def remove_versions(final: str, versions: tuple[KeptVersion, ...]) -> None:
 
 @contextlib.contextmanager
 def _locked(final: str) -> Iterator[Staging]:
-    """The staging folder of a dataset, so that no run is at work there; what one left for later stays."""
+    """Lock the staging folder of a dataset; what an interrupted run left there is kept."""
     staging = Staging(final, in_place=True)
     try:
         yield staging

@@ -1,7 +1,7 @@
-"""The one door to bytes: the root at a path or URL.
+"""Open the root at a path or URL.
 
-Everything that roboreel reads or writes passes through a root, so that the choice of a store lives in one
-place; what changes the disk goes on to `disk.py`.
+All reading and writing goes through a root, so only this module chooses the kind of store. Changes of a
+local disk go on to `disk.py`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from roboreel.storage.root import Root
 
 
 def open_root(location: str | os.PathLike[str], *, follow_links: bool = False) -> Root:
-    """The root at a local path or a URL with a scheme.
+    """Open the root at a local path or a URL with a scheme.
 
     Args:
         location: the path or URL.
-        follow_links: True to read what links out of a local folder lead to.
+        follow_links: True to follow links that lead out of a local folder.
 
     Raises:
-        StorageError: there is no folder at a local path.
+        StorageError: the local folder does not exist.
         UsageError: the path is not UTF-8.
     """
     text = os.fspath(location).removeprefix("file://")
@@ -40,12 +40,12 @@ def open_root(location: str | os.PathLike[str], *, follow_links: bool = False) -
 
 
 def _earlier(path: str) -> str:
-    """Where there is no dataset, but an earlier version of it: how to get that back."""
+    """A hint how to restore a missing dataset's earlier version; empty if there is none."""
     if os.path.lexists(path) or not (kept := kept_beside(path)):
         return ""
     return f", but '{kept[0].name}' is kept beside it: 'roboreel undo {quote(path)}' tells how to put it back"
 
 
 def inside(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
-    """True where `path` is `folder` or lies below it, links resolved."""
+    """True if `path` is `folder` or below it, with links resolved."""
     return Path(path).resolve().is_relative_to(Path(folder).resolve())

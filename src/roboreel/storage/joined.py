@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 from roboreel.errors import StorageError
@@ -11,7 +11,7 @@ from roboreel.storage.root import FileStat, Root
 
 
 class JoinedRoot(Root):
-    """Several roots as one: names begin with the prefix of theirs."""
+    """Several roots as one: a name is the prefix of its root, then its name there."""
 
     def __init__(self, roots: Mapping[str, Root]) -> None:
         self._roots = dict(roots)
@@ -22,20 +22,24 @@ class JoinedRoot(Root):
         return Listing(tuple(prefix + name for prefix, names in parts for name in names))
 
     def stat(self, name: str) -> FileStat:
-        root, own = self.place_of(name)
+        root, own = self.root_of(name)
         return root.stat(own)
 
     def input(self, name: str) -> IO[bytes]:
-        root, own = self.place_of(name)
+        root, own = self.root_of(name)
         return root.input(own)
+
+    def ranges(self, name: str, spans: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        root, own = self.root_of(name)
+        return root.ranges(own, spans)
 
     def mode(self, name: str = "") -> int:
         if not name:
             return super().mode()
-        root, own = self.place_of(name)
+        root, own = self.root_of(name)
         return root.mode(own)
 
-    def place_of(self, name: str) -> tuple[Root, str]:
+    def root_of(self, name: str) -> tuple[Root, str]:
         prefix, slash, own = name.partition("/")
         root = self._roots.get(prefix + slash)
         if root is None:

@@ -1,7 +1,7 @@
-"""Links: which ones are followed, and the files that a folder holds.
+"""List the files of a folder, following only the links that are allowed.
 
-A dataset from elsewhere may hold links to anything on the reader's disk. What they lead to would end up in
-what is written from it; so links are followed only while they stay inside the dataset.
+A downloaded dataset may contain links to anything on the user's disk, whose content would end up in a result
+made from it. So links are followed only while they stay inside the dataset.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from roboreel.errors import StorageError
 from roboreel.storage.names import is_utf8
 
 _MOST_LINKED_FOLDERS = 2000
-"""A few folders that link to each other spell millions of names."""
+"""Limit, because a few folders that link to each other give millions of paths."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The files below a root, and what was passed over."""
+    """The files below a root, and what was skipped."""
 
     files: tuple[str, ...]
     """Names of all files, sorted."""
     links_out: tuple[tuple[str, str], ...] = ()
-    """(name, what it says) of links that lead out of the root and are not followed, sorted."""
+    """(name, target) of links that lead out of the root and are not followed, sorted."""
     unnamed: tuple[str, ...] = ()
-    """Names that are no Unicode text, sorted: no document can refer to them."""
+    """Names that are not valid UTF-8, sorted: no document can refer to them."""
 
 
 class Bounds:
-    """Where links below a folder may lead: to places in it.
+    """Where links below a folder may lead: inside it.
 
-    From a snapshot in a Hugging Face cache, `…/snapshots/<revision>/…`, also to the blobs beside it.
+    From a snapshot in a Hugging Face cache (`…/snapshots/<revision>/…`) they may also lead to its `blobs`.
     """
 
     def __init__(self, folder: str) -> None:
@@ -41,9 +41,9 @@ class Bounds:
         self._blobs = _blobs_of_snapshot(self._folder)
 
     def real(self, name: str) -> str | None:
-        """The place of a name below the folder, links resolved; None where that is out of bounds.
+        """Path of a name below the folder, with links resolved; None if it is out of bounds.
 
-        Asks the disk for each part anew: what was no link a moment ago may be one now.
+        Checks every part again on each call, because a part may have become a link meanwhile.
         """
         at = self._folder
         for part in name.split("/"):
@@ -53,7 +53,7 @@ class Bounds:
         return at
 
     def resolved(self, path: str) -> str | None:
-        """The place that a path leads to, or None."""
+        """The real path of a path; None if it is out of bounds."""
         real = os.path.realpath(path)
         inside = f"{real}{os.sep}".startswith(self._folder.rstrip(os.sep) + os.sep)
         return real if inside or os.path.dirname(real) == self._blobs else None
@@ -68,15 +68,15 @@ def _blobs_of_snapshot(folder: str) -> str | None:
 
 
 def listing_of(folder: str, bounds: Bounds | None) -> Listing:
-    """The files below a folder: no pipes, no devices, no links that lead nowhere.
+    """List the regular files below a folder; pipes, devices and broken links are left out.
 
     Args:
         folder: the folder.
-        bounds: where links may lead; None for anywhere.
+        bounds: where links may lead; None allows all.
 
     Raises:
         OSError: a folder cannot be listed.
-        StorageError: there are absurdly many linked folders.
+        StorageError: there are more than 2000 linked folders.
     """
     walk = _Walk(bounds)
     names = sorted(walk.names(folder))
@@ -86,7 +86,7 @@ def listing_of(folder: str, bounds: Bounds | None) -> Listing:
 
 
 class _Walk:
-    """Lists a folder; linked folders are followed, but none into itself again."""
+    """Walks through a folder; linked folders are followed, but not in circles."""
 
     def __init__(self, bounds: Bounds | None) -> None:
         self._bounds = bounds
@@ -130,6 +130,6 @@ class _Walk:
 
 
 def _leads_elsewhere(real: str, folder: str, linked: frozenset[str]) -> bool:
-    """True where a linked folder is not one that holds the link, or was come through."""
+    """False if a linked folder contains the link itself, or is already on the path to it."""
     here = os.path.realpath(folder)
     return real not in linked and not f"{here}{os.sep}".startswith(f"{real}{os.sep}")

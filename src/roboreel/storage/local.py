@@ -1,4 +1,4 @@
-"""A folder on a local disk: reading within its bounds, and files that appear whole or not at all."""
+"""A folder on a local disk: reads stay inside it, and new files appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LocalRoot(Root):
     """A folder on a local disk.
 
     Links are followed while they stay inside the folder, or lead from a snapshot in a Hugging Face cache
-    to its blobs. Others are not, by whatever name they are asked for, unless `follow_links` is set.
+    to its blobs. Others are followed only with `follow_links`.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class LocalRoot(Root):
         follow_links: bool = False,
         modes: Modes = USUAL,
     ) -> None:
-        """A folder, which need not be there yet.
+        """Use a folder as a root; nothing is read or made yet.
 
         Args:
-            path: the folder.
+            path: the folder, which need not exist.
             follow_links: True to follow all links.
-            modes: permissions of what is written.
+            modes: permissions of new files and folders.
         """
         self.path = Path(path)
         self.modes = modes
@@ -54,7 +54,7 @@ class LocalRoot(Root):
             return listing_of(self.url, self._bounds)
 
     def stat(self, name: str) -> FileStat:
-        try:  # this is asked of every file of a dataset: no context for each
+        try:  # called for every file of a dataset, so without the cost of `_explained`
             found = os.stat(self._inside(name))
         except OSError as error:
             raise self._explanation(name, error) from error
@@ -63,24 +63,24 @@ class LocalRoot(Root):
         return FileStat(found.st_size, str(found.st_mtime_ns))
 
     def stats(self, names: Iterable[str]) -> Iterator[FileStat | StorageError]:
-        """Size and stamp of each of many files; those of a folder one after another, which is faster.
+        """Size and stamp of many files, or the error of each, in order.
 
-        The links on the way to a folder are resolved once for the files in it that follow each other. A
-        file that is a link itself, or none at all, is asked about alone.
+        The path of a folder is resolved once for consecutive files in it. A file that is itself a link, or
+        missing, goes through `stat`.
         """
-        folder, place = "", ""
+        folder, real = "", ""
         for name in names:
             above, _, last = name.rpartition("/")
             if above != folder:
-                folder, place = above, self._folder(above)
-            found = _plain_file(f"{place}{os.sep}{last}") if place else None
+                folder, real = above, self._real_folder(above)
+            found = _plain_file(f"{real}{os.sep}{last}") if real else None
             if found is None:
                 yield from super().stats([name])
             else:
                 yield FileStat(found.st_size, str(found.st_mtime_ns))
 
-    def _folder(self, name: str) -> str:
-        """Where a folder is, links resolved; empty where that cannot be told, or is out of bounds."""
+    def _real_folder(self, name: str) -> str:
+        """Path of a folder with links resolved; empty if it is unknown or out of bounds."""
         try:
             return self._inside(name)
         except (OSError, StorageError):
@@ -93,7 +93,7 @@ class LocalRoot(Root):
             return os.stat(self._inside(name)).st_mode & self._reach_of(name.rpartition("/")[0])
 
     def _reach_of(self, folder: str) -> int:
-        """The bits of a mode that count in a folder: who cannot get there cannot read what is in it."""
+        """The mode bits that are effective in a folder: users who cannot enter it cannot read its files."""
         if folder not in self._reach:
             above = self._reach_of(folder.rpartition("/")[0])
             self._reach[folder] = above & reach(os.stat(self._at(folder)).st_mode)
@@ -107,9 +107,9 @@ class LocalRoot(Root):
             return file.read()
 
     def _opened(self, name: str, buffering: int = -1) -> IO[bytes]:
-        """The file, open for reading: a regular one, at a place inside, whatever changes meanwhile."""
+        """Open a regular file inside the root for reading, safe against concurrent changes of links."""
         with self._explained(name):
-            # a pipe without a writer would hold up an ordinary open for ever
+            # an ordinary open would wait forever for the writer of a pipe
             descriptor = os.open(self._inside(name), os.O_RDONLY | _NO_WAIT)
             try:
                 self._refuse_other(name, os.fstat(descriptor))
@@ -119,14 +119,14 @@ class LocalRoot(Root):
                 raise
 
     def _refuse_other(self, name: str, found: os.stat_result) -> None:
-        """Raise `StorageError` where what was opened is no file, or not what is at its place inside."""
+        """Raise `StorageError` if the opened file is not regular, or not the one at its path inside."""
         if not S_ISREG(found.st_mode):
             raise StorageError(f"'{name}' in '{self.url}': not a file")
         if not os.path.samestat(found, os.lstat(self._inside(name))):
             raise StorageError(f"'{name}' in '{self.url}': changed while it was opened")
 
     def _inside(self, name: str) -> str:
-        """Where the file is, links resolved.
+        """Path of a file with links resolved.
 
         Raises:
             StorageError: a link leads out of the root.
@@ -141,13 +141,13 @@ class LocalRoot(Root):
         return real
 
     def put(self, name: str, data: bytes) -> None:
-        """Write a file whole or not at all."""
+        """Write a file, completely or not at all."""
         with self.create(name) as output:
             output.write(data)
 
     @contextlib.contextmanager
     def create(self, name: str) -> Iterator[Output]:
-        """A new file that appears under its name when the block ends well, else not at all."""
+        """A new file that gets its name when the block ends without an error, and is removed otherwise."""
         final, partial = self._at(name), self._at(scratch_beside(name))
         with self._explained(name):
             file = disk.create(partial, to=final, modes=self.modes)
@@ -161,23 +161,44 @@ class LocalRoot(Root):
                 disk.unlink(partial)
             raise
 
+    def take(self, path: str | os.PathLike[str], name: str) -> None:
+        """Give a whole file of this disk its name here; a file of that name is replaced.
+
+        Args:
+            path: where the file is, inside the root or not.
+            name: the name that it gets.
+        """
+        with self._explained(name):
+            final = self._at(name)
+            disk.make_folders(os.path.dirname(final), self.modes)
+            disk.replace(path, final)
+
+    def sync_folders(self, names: Iterable[str]) -> None:
+        """Force to the disk which files are in the folders on the way to these."""
+        folders = {self.url}
+        for name in names:
+            parts = name.split("/")[:-1]
+            folders |= {self._at("/".join(parts[: n + 1])) for n in range(len(parts))}
+        with self._explained("."):
+            disk.sync(sorted(folders))
+
     def remove(self, name: str) -> None:
         """Remove a file that roboreel made."""
         with self._explained(name):
             disk.unlink(self._at(name))
 
     def append(self, name: str, data: bytes) -> None:
-        """Append to a file by one write, so that a crash leaves all of `data` or a part of its end away."""
+        """Append to a file with one write, so that a crash can only lose the end of `data`."""
         with self._explained(name):
             disk.append(self._at(name), data)
 
     def cut(self, name: str, size: int) -> None:
-        """Keep the first bytes of a file that roboreel made."""
+        """Keep only the first `size` bytes of a file that roboreel made."""
         with self._explained(name):
             disk.truncate(self._at(name), size)
 
     def sync(self, names: Sequence[str]) -> None:
-        """Force files to the disk, and the folders that name them."""
+        """Flush files and their folders to the disk."""
         with self._explained("."):
             paths = [self._at(name) for name in names]
             disk.sync([*paths, *sorted({os.path.dirname(path) for path in paths})])
@@ -187,7 +208,7 @@ class LocalRoot(Root):
 
     @contextlib.contextmanager
     def _room(self, name: str) -> Iterator[None]:
-        """Names the file where the disk is full; other errors may be those of an input."""
+        """Add the file name to the error of a full disk; other errors may come from an input."""
         try:
             yield
         except OSError as error:
@@ -207,7 +228,7 @@ class LocalRoot(Root):
 
 
 def _plain_file(path: str) -> os.stat_result | None:
-    """What the disk says of a regular file; None of all else, links among it."""
+    """`os.lstat` of a regular file; None for links and everything else."""
     try:
         found = os.lstat(path)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Permissions of what is written: nobody may read a result who could not read its sources."""
+"""Permissions of results: only users who can read the sources may read the result."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 _GROUP, _OTHERS = 3, 0
-"""How far the bits of a class of users are shifted in a mode."""
+"""Bit shifts of the classes of users in a mode."""
 _READ, _SEARCH = 0o4, 0o1
 _OWNER_FOLDER, _OWNER_FILE = 0o700, 0o600
 
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """Permissions of the folders and files that a root makes."""
+    """Permissions of the folders and files that a root creates."""
 
     folder: int = 0o777
     file: int = 0o666
     exact: bool = False
-    """True sets them as they are; False leaves out what the umask does, as for any new file."""
+    """True sets exactly these; False applies the umask, as for any new file."""
 
     def in_folder(self, modes: Iterable[int], *, exact: bool) -> Modes:
-        """The same for a result whose sources' folders have `modes`.
+        """The modes for a result whose source folders have `modes`.
 
         Args:
             modes: permissions of the folders of all sources.
@@ -35,7 +35,7 @@ class Modes:
         return replace(self, folder=folder, exact=exact)
 
     def for_files(self, modes: Iterable[int]) -> Modes:
-        """The same for files that are made of files with `modes`."""
+        """The modes for files made from files with `modes`."""
         if self.exact:
             file = functools.reduce(int.__and__, modes, 0o666) | _OWNER_FILE
         else:
@@ -44,18 +44,18 @@ class Modes:
 
 
 USUAL = Modes()
-"""As the user's umask has it."""
+"""Determined by the user's umask."""
 PRIVATE = Modes(0o700, 0o600)
-"""For the user alone."""
+"""Only for the user."""
 
 
 def limited(mode: int, sources: Iterable[int], *, needed: int = _READ | _SEARCH) -> int:
-    """`mode` without what a source withholds from the group or from others.
+    """Return `mode` without permissions that a source denies to the group or to others.
 
     Args:
         mode: permissions.
-        sources: permissions of what is read.
-        needed: the bits of a class without one of which it has what the source gives it, and no more.
+        sources: permissions of the sources.
+        needed: a class that lacks one of these bits in a source gets at most the source's permissions.
     """
     for source in sources:
         for shift in (_GROUP, _OTHERS):
@@ -65,7 +65,7 @@ def limited(mode: int, sources: Iterable[int], *, needed: int = _READ | _SEARCH)
 
 
 def reach(folder: int) -> int:
-    """The bits that remain of what is inside a folder with these permissions: a class must get there."""
+    """Mask of the bits that are effective inside a folder: a class that cannot enter it has none."""
     mask = 0o7777
     for shift in (_GROUP, _OTHERS):
         if not (folder >> shift) & _SEARCH:

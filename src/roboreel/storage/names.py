@@ -1,4 +1,4 @@
-"""Names and paths that a user gives: what a disk, and every document, can take."""
+"""Check and shorten names and paths that users pass."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from roboreel.errors import StorageError, UsageError
 
 _LONGEST_NAME_BYTES = 100
 _USUAL_LIMIT_BYTES = 255
-"""Bytes that a name may have on every usual disk, where the disk itself cannot be asked."""
+"""Longest file name on common file systems, in bytes, if the file system cannot be queried."""
 
 
 def local_path(path: str | os.PathLike[str]) -> str:
-    """`path` as text, with the home folder in place of `~`.
+    """Return `path` as text, with `~` expanded.
 
     Raises:
-        UsageError: it is not UTF-8, which every document is, or has a NUL character.
-        StorageError: it is relative, and the current folder is gone.
+        UsageError: it is not UTF-8, or has a NUL character.
+        StorageError: it is relative, and the current folder no longer exists.
     """
     text = os.fspath(path)
     if "\x00" in text:
@@ -40,7 +40,7 @@ def _require_utf8(path: str) -> None:
 
 
 def is_utf8(text: str) -> bool:
-    """True for text that UTF-8 can spell; False where it holds half characters."""
+    """True if text can be encoded as UTF-8; False with lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -49,7 +49,7 @@ def is_utf8(text: str) -> bool:
 
 
 def short_name(name: str) -> str:
-    """`name`, or its beginning and a digest where it is so long that nothing could be added to it."""
+    """Return `name`, or its beginning and a digest if it is longer than 100 bytes."""
     data = os.fsencode(name)
     if len(data) <= _LONGEST_NAME_BYTES:
         return name
@@ -58,7 +58,7 @@ def short_name(name: str) -> str:
 
 
 def limit_bytes(folder: Path) -> int:
-    """How many bytes a name in a folder may have."""
+    """Longest file name in a folder, in bytes."""
     try:
         return os.pathconf(folder, "PC_NAME_MAX")
     except (AttributeError, OSError, ValueError):

@@ -1,7 +1,7 @@
-"""What a dataset was before, kept beside it: the names, and what is there.
+"""Earlier versions of a dataset, kept in folders beside it.
 
 NAME.before-TIME    the original of an edit in place
-NAME.undone-TIME    the result that an original was put back in place of
+NAME.undone-TIME    the result that was replaced when an original was restored
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ class KeptVersion:
     """The folder's name."""
     path: str
     kind: Kind
-    """`before`: the original of an edit in place. `undone`: what an original was put back in place of."""
+    """`before`: the original of an edit in place. `undone`: the result that a restored original replaced."""
     time: datetime
     """When it was put aside, in UTC, to the second."""
     number: int = 1
-    """Tells apart what was put aside in the same second."""
+    """Distinguishes versions that were put aside in the same second."""
 
 
 def kept_beside(final: str | os.PathLike[str]) -> tuple[KeptVersion, ...]:
-    """The earlier versions beside a dataset's path, newest first. Links are none.
+    """List the earlier versions beside a dataset's path, newest first; links are ignored.
 
     Raises:
-        StorageError: the folder above cannot be listed.
+        StorageError: the parent folder cannot be listed.
     """
     path = Path(os.path.abspath(final))
     try:
@@ -59,13 +59,13 @@ def kept_beside(final: str | os.PathLike[str]) -> tuple[KeptVersion, ...]:
 
 
 def name_before(name: str) -> str | None:
-    """The name of the dataset that a folder is an earlier version of, by its name; None for others."""
+    """The dataset's name in the folder name of an earlier version; None for other folder names."""
     match = _KEPT.fullmatch(name)
     return None if match is None else match[1]
 
 
 def free_name(final: Path, kind: Kind = "before") -> str:
-    """A name that nothing has yet for what `final` is now: `NAME.before-` and the time in UTC."""
+    """An unused name to keep the present dataset: `NAME.before-` and the time in UTC."""
     moment = datetime.now(timezone.utc).strftime(_TIME)
     plain = name = f"{final.name}.{kind}-{moment}"
     number = 1
@@ -76,7 +76,7 @@ def free_name(final: Path, kind: Kind = "before") -> str:
 
 
 def require_room_for_original(final: str | os.PathLike[str]) -> None:
-    """Raise `UsageError` where a dataset's name leaves no room for `.before-` and the time."""
+    """Raise `UsageError` if a dataset's name is too long to add `.before-` and the time."""
     path = Path(os.path.abspath(final))
     longest = len(os.fsencode(free_name(path) + _LONGEST_NUMBER))
     limit = limit_bytes(path.parent)

@@ -1,8 +1,9 @@
-"""A file being written, and what is copied into it."""
+"""A file being written: own bytes, and ranges copied from other files."""
 
 from __future__ import annotations
 
 import threading
+from os import SEEK_END
 from typing import IO
 
 from roboreel.errors import StorageError
@@ -12,7 +13,7 @@ _BUFFERS = threading.local()
 
 
 class Output:
-    """A file being written: bytes of ours, and byte ranges copied from inputs."""
+    """A file being written."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -26,11 +27,17 @@ class Output:
         """Append bytes."""
         self._file.write(data)
 
+    def overwrite(self, start: int, data: bytes) -> None:
+        """Write bytes over those from `start`; what follows is appended again."""
+        self._file.seek(start)
+        self._file.write(data)
+        self._file.seek(0, SEEK_END)
+
     def copy(self, source: IO[bytes], *, start: int, size: int) -> None:
         """Append `size` bytes of `source` from `start`.
 
-        Through one buffer that stays in the cache: on a disk without shared blocks this is a third faster
-        than the kernel's own copying (`copy_file_range`, `sendfile`), which moves page by page.
+        Uses one buffer that stays in the CPU cache: on file systems without shared blocks this is a third
+        faster than the kernel's copying (`copy_file_range`, `sendfile`), which works page by page.
 
         Raises:
             StorageError: the source is shorter than `start + size`.

@@ -1,6 +1,6 @@
-"""What a run that was killed while its result got its place left behind: found, and finished.
+"""Find and finish runs that were killed while they published their result.
 
-Only commands that write finish it. Looking for it changes nothing.
+Only commands that write finish such a run; looking for one changes nothing.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ _TIMEOUT_S = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
-    """A run that was killed while its result got its place, and is finished now."""
+    """A run that was killed while it published its result, and is now finished."""
 
     original: str | None
     """Path of the original, if the run was in place and keeps it."""
     report: dict[str, Any]
-    """What the run would have reported."""
+    """The report of the run, as JSON."""
 
 
 def note_swap(notes: LocalRoot, final: Path, kept: str | None, report: object) -> None:
-    """Note that the result is about to get its place.
+    """Record that the result is about to be published.
 
     Args:
         notes: the staging folder.
-        final: that place.
-        kept: the name that the original gets, in place only.
+        final: path of the result.
+        kept: in place only: the name that the original gets.
         report: JSON that a later run shows if this one is killed.
     """
     write_note(notes, SWAP, {"name": final.name, "kept": kept, "report": report})
 
 
 def finish(final: Path, folder: Path) -> Recovered | None:
-    """Finish what a killed run left half done; None where it had not come so far.
+    """Finish a run that was killed while publishing; None if there is none.
 
-    A run in place that was killed between its two renames left its result, complete and checked, in the
-    staging folder: it gets its place now. What a run left after publishing is removed.
+    If a run in place was killed between its two renames, its result, complete and checked, is moved from the
+    staging folder to its path. After publishing, only leftovers are removed.
 
     Args:
-        final: the output.
+        final: path of the result.
         folder: its staging folder.
     """
     with contextlib.suppress(OSError):
@@ -65,14 +65,17 @@ def finish(final: Path, folder: Path) -> Recovered | None:
         return None
     try:
         lock = take(folder, timeout_s=_TIMEOUT_S)
-    except (OSError, UsageError):  # a run is at work there, not ours, or the disk is read-only
+    except (
+        OSError,
+        UsageError,
+    ):  # another run has it, it is not roboreel's, or the disk is read-only
         return None
     with lock:
         return _finished(final, folder)
 
 
 def moved_original(final: Path, folder: Path) -> str | None:
-    """Path of a dataset whose replacement was killed between the two renames; None where that is not so."""
+    """Path of the original of a run in place that was killed between its two renames; else None."""
     if os.path.lexists(final):
         return None
     try:
@@ -85,7 +88,7 @@ def moved_original(final: Path, folder: Path) -> str | None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a staging folder: at once by its name, so that half of one never tells half of a tale."""
+    """Remove a staging folder; it is renamed first, so that an incomplete one is never read."""
     gone = _gone(folder)
     sweep(gone)
     disk.replace(folder, gone)
@@ -93,7 +96,7 @@ def remove(folder: Path) -> None:
 
 
 def sweep(gone: Path) -> None:
-    """Remove what a run that was killed while it cleared away has left."""
+    """Remove the rest of a folder whose removal was interrupted."""
     with contextlib.suppress(FileNotFoundError, UsageError):
         refuse_planted(gone)
         if not foreign_names(gone):
@@ -136,10 +139,10 @@ def _read_swap(final: Path, folder: Path) -> dict[str, Any] | None:
 
 
 def _is_name(name: str) -> bool:
-    """True where `name` is that of something beside the output."""
+    """True if `name` is a plain name, without a path."""
     return os.path.basename(name) == name and name not in ("", os.curdir, os.pardir)
 
 
 def _gone(folder: Path) -> Path:
-    """The name of a staging folder on its way out."""
+    """The name under which a staging folder is removed."""
     return folder.with_suffix(".roboreel-done")

@@ -1,8 +1,11 @@
-"""A folder on any store that fsspec knows."""
+"""A folder on any store that fsspec supports."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import IO, Any
+
+import numpy as np
 
 from roboreel.errors import MissingDependencyError, StorageError
 from roboreel.storage.links import Listing
@@ -10,7 +13,7 @@ from roboreel.storage.root import FileStat, Root, checked
 
 
 class FsspecRoot(Root):
-    """A folder on any store that fsspec knows (`s3://…`, `memory://…`, `hf://…`)."""
+    """A folder on any store that fsspec supports (`s3://…`, `memory://…`, `hf://…`)."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -45,3 +48,29 @@ class FsspecRoot(Root):
         except (FileNotFoundError, OSError) as error:
             raise StorageError(f"'{name}' in '{self.url}': {error}") from error
         return file
+
+    def ranges(self, name: str, spans: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        path = f"{self._path}/{checked(name)}"
+        blocks = _blocks_of(spans)
+        starts, stops = [start for start, _ in blocks], [stop for _, stop in blocks]
+        try:  # the filesystem asks for all of them at once
+            found = self._fs.cat_ranges([path] * len(blocks), starts, stops, on_error="raise")
+        except (FileNotFoundError, OSError) as error:
+            raise StorageError(f"'{name}' in '{self.url}': {error}") from error
+        read = [memoryview(data) for data in found]
+        at = np.searchsorted(starts, [start for start, _ in spans], side="right") - 1
+        return [
+            bytes(read[block][start - starts[block] :][:size])
+            for block, (start, size) in zip(at.tolist(), spans, strict=True)
+        ]
+
+
+def _blocks_of(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """(start, stop) of ranges that follow each other without a gap, joined: each costs a request."""
+    blocks: list[tuple[int, int]] = []
+    for start, size in sorted(spans):
+        if blocks and start <= blocks[-1][1]:
+            blocks[-1] = blocks[-1][0], max(blocks[-1][1], start + size)
+        else:
+            blocks.append((start, start + size))
+    return blocks

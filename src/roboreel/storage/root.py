@@ -1,4 +1,4 @@
-"""A dataset's folder on some store, as its readers see it.
+"""The interface to read a dataset's folder on any store.
 
 Names are relative POSIX paths below a root.
 """
@@ -6,7 +6,7 @@ Names are relative POSIX paths below a root.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -16,11 +16,11 @@ from roboreel.storage.links import Listing
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """Size and stamp of a file: the evidence that it is still the file that was surveyed."""
+    """Size and stamp of a file, which change when the file changes."""
 
     size_bytes: int
     stamp: str
-    """Modification time in nanoseconds on a local disk, an etag or the like elsewhere."""
+    """Modification time in nanoseconds on a local disk; an ETag or similar elsewhere."""
 
 
 class Root(ABC):
@@ -28,11 +28,11 @@ class Root(ABC):
 
     url: str
     follow_links: bool = False
-    """True where links may lead out of the root."""
+    """True if links that lead out of the root are followed."""
 
     @abstractmethod
     def listing(self) -> Listing:
-        """All files below the root; devices, pipes and links that lead nowhere are none."""
+        """All files below the root, without devices, pipes and broken links."""
 
     def list(self) -> tuple[str, ...]:
         """Names of all files below the root, sorted."""
@@ -43,7 +43,7 @@ class Root(ABC):
         """Size and stamp of a file."""
 
     def stats(self, names: Iterable[str]) -> Iterator[FileStat | StorageError]:
-        """Size and stamp of each of many files, or why it has none, in order."""
+        """Size and stamp of many files, or the error of each, in order."""
         for name in names:
             try:
                 yield self.stat(name)
@@ -52,21 +52,39 @@ class Root(ABC):
 
     @abstractmethod
     def input(self, name: str) -> IO[bytes]:
-        """The file, opened for reading at random places."""
+        """Open a file for reading with random access."""
 
-    def place_of(self, name: str) -> tuple[Root, str]:
-        """The root that holds a file, where this one is several, and its name there."""
+    def ranges(self, name: str, spans: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        """The bytes of several ranges of a file; several threads may read at once.
+
+        Args:
+            name: the file.
+            spans: (start, size) of each, in bytes; less is read of those that reach beyond the file's end.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        with self.input(name) as file:
+            try:
+                return [_range(file, start, size) for start, size in spans]
+            except OSError as error:
+                raise StorageError(
+                    f"'{name}' in '{self.url}': {error.strerror or error}"
+                ) from error
+
+    def root_of(self, name: str) -> tuple[Root, str]:
+        """(root, name in it) of a file; a different root only for `JoinedRoot`."""
         return self, name
 
     def mode(self, name: str = "") -> int:
-        """Permissions of a file, without those that folders on the way to it withhold; "": of the root.
+        """Effective permissions of a file, limited by the folders above it; "" for the root itself.
 
-        A store that has none withholds nothing.
+        A store without permissions returns all bits.
         """
         return 0o7777
 
     def exists(self, name: str) -> bool:
-        """True where `name` is a file."""
+        """True if `name` is a file."""
         try:
             self.stat(name)
         except StorageError:
@@ -74,9 +92,14 @@ class Root(ABC):
         return True
 
     def read(self, name: str) -> bytes:
-        """The whole file."""
+        """Read a complete file."""
         with self.input(name) as file:
             return file.read()
+
+
+def _range(file: IO[bytes], start: int, size: int) -> bytes:
+    file.seek(start)
+    return file.read(size)
 
 
 def checked(name: str) -> str:

@@ -1,9 +1,9 @@
-"""Making a result: in a folder beside its place, named after it, that a later run can find again.
+"""Make a result in a staging folder beside its final path, and publish it.
 
-What is in that folder is told in `staging_folder.py`. A result gets its place by one rename. In place, two
-renames do it: the original takes another name, then the result takes its. A crash between the two is
-recovered by the next run that is told to resume (`recovery.py`). A folder that is no longer needed is first
-renamed to `.NAME.roboreel-done`.
+`staging_folder.py` describes the folder's content. A result is published by one rename. In place, it takes
+two: the original gets another name, then the result gets its. A crash between the two is recovered by the
+next run that writes there (`recovery.py`). A staging folder that is no longer needed is renamed to
+`.NAME.roboreel-done` before it is removed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.storage import disk, recovery
@@ -35,14 +34,11 @@ from roboreel.storage.staging_folder import (
     take,
 )
 
-Leftovers = Literal["refuse", "resume", "clean"]
-"""What to do with what an earlier run left: say so, go on from it, or remove it."""
-
 _TIMEOUT_S = 1.0
 
 
 def staging_location(final: str | os.PathLike[str]) -> Path:
-    """The folder beside `final` in which it is made."""
+    """Path of the staging folder of `final`."""
     path = Path(os.path.abspath(local_path(final)))
     return path.parent / f".{short_name(path.name)}.roboreel-partial"
 
@@ -53,17 +49,17 @@ class Staging:
     def __init__(
         self, final: str | os.PathLike[str], *, in_place: bool = False, modes: Modes = USUAL
     ) -> None:
-        """Take the folder, with what is in it, or make it.
+        """Lock the folder, with its content, or make it.
 
-        What a run left that was killed while its result got its place is finished first.
+        A run that was killed while publishing is finished first.
 
         Args:
-            final: where the result is to appear.
-            in_place: True where a dataset stands there, which is to be replaced.
+            final: path of the result.
+            in_place: True to replace the dataset at that path.
             modes: permissions of the result's folders and documents.
 
         Raises:
-            UsageError: another run is at work there, or the output exists.
+            UsageError: another run is writing there, or the output exists.
             StorageError: the folder cannot be made.
         """
         self.final = Path(os.path.abspath(final))
@@ -98,10 +94,10 @@ class Staging:
             self.reopen()
 
     def reopen(self) -> None:
-        """Make the result's folder where it is not there. It has its permissions before anything is in it."""
-        place = self.root.path
+        """Make the result's folder if it is missing, with its permissions, before anything is written."""
+        path = self.root.path
         with self._explained():
-            disk.make_folders(place, self.root.modes)
+            disk.make_folders(path, self.root.modes)
             if self.final.is_dir():  # the dataset that is replaced, or an empty folder
                 theirs = self.final.stat()
                 if self._in_place:
@@ -109,54 +105,54 @@ class Staging:
                 else:
                     mode, group = limited(theirs.st_mode, [self.root.modes.folder]), None
                 self._mode = mode & 0o7777
-                disk.set_mode(place, self._mode | 0o700, group=group)
+                disk.set_mode(path, self._mode | 0o700, group=group)
 
     def files(self) -> Iterator[tuple[str, int]]:
-        """Name and bytes of every file of the result as far as it is made, whatever its name."""
+        """(name, size in bytes) of every file written so far, including unfinished ones."""
         return files_below(self.root.path)
 
     def remove_all_but(self, names: frozenset[str]) -> None:
-        """Remove what a killed run had not finished, and the documents it wrote."""
+        """Remove files that a killed run did not finish, and its documents."""
         self._refuse_foreign()
         for name in [name for name, _ in self.files() if name not in names]:
             self.root.remove(name)
 
     def publish(self, report: object) -> None:
-        """Give the result its name, which must be free or that of an empty folder.
+        """Rename the result to its final path, which must be free or an empty folder.
 
         Args:
-            report: JSON that a later run shows if this one is killed right after.
+            report: JSON that a later run shows if this one is killed right afterwards.
         """
         refuse_existing(self.final)
         recovery.note_swap(self.notes, self.final, None, report)
-        self._place()
+        self._move_to_final()
         self.discard()
 
     def replace_original(self, kept: str, report: object) -> None:
-        """Put the result in the original's place, on a disk that holds it for good.
+        """Replace the original by the result, and flush both to the disk.
 
         Args:
             kept: the original's new name, from `name_for_original`.
-            report: JSON that a later run shows if this one is killed on the way.
+            report: JSON that a later run shows if this one is killed meanwhile.
         """
-        place = self.final.with_name(kept)
+        original = self.final.with_name(kept)
         self.root.sync([name for name, _ in self.files()])
         recovery.note_swap(self.notes, self.final, kept, report)
         self.notes.sync([SWAP])
         with self._explained():
             try:
-                disk.replace(self.final, place)
-            finally:  # an interrupt must not come between
-                if place.exists() and not self.final.exists():
-                    self._publish_or_restore(place)
+                disk.replace(self.final, original)
+            finally:  # also after an interrupt between the two renames
+                if original.exists() and not self.final.exists():
+                    self._publish_or_restore(original)
             disk.sync([str(self.final.parent)])
 
     def name_for_original(self) -> str:
-        """A name for the original that nothing has yet: `NAME.before-` and the time in UTC."""
+        """An unused name for the original: `NAME.before-` and the time in UTC."""
         return free_name(self.final)
 
     def remove_original(self, kept: str) -> None:
-        """Remove the original that `replace_original` moved. Half of it never stands under its name."""
+        """Remove the original that `replace_original` moved; it is never incomplete under its name."""
         with self._explained():
             if (self.folder / DISCARDED).is_dir():  # a run was killed while it removed another
                 disk.remove_folder(self.folder / DISCARDED)
@@ -164,21 +160,21 @@ class Staging:
             disk.remove_folder(self.folder / DISCARDED)
 
     def discard(self) -> None:
-        """Remove the folder, if all in it is of roboreel's making."""
+        """Remove the folder if it holds only roboreel's files, and unlock it."""
         with contextlib.suppress(OSError, UsageError):
             self._refuse_foreign()
             recovery.remove(self.folder)
         self.release()
 
     def leave(self) -> None:
-        """Let another run have the folder as this one found it: without one, where it had to be made."""
+        """Unlock the folder as it was found; remove it if this run made it."""
         with contextlib.suppress(OSError):
             if os.listdir(self.folder) == [LOCK]:
                 recovery.remove(self.folder)
         self.release()
 
     def release(self) -> None:
-        """Let another run have the folder."""
+        """Unlock the folder for other runs."""
         self._lock.close()
 
     def _refuse_existing(self) -> None:
@@ -187,19 +183,21 @@ class Staging:
 
     def _publish_or_restore(self, kept: Path) -> None:
         try:
-            self._place()
+            self._move_to_final()
         except StorageError:
             disk.replace(kept, self.final)
             raise
 
-    def _place(self) -> None:
+    def _move_to_final(self) -> None:
         try:
             disk.replace(self.root.path, self.final)
         except OSError as error:
             raise StorageError(
                 f"the result cannot be given its name '{self.final}': {error.strerror}"
             ) from error
-        if ~self._mode & 0o700:  # what the owner must not write could not have been made so
+        if (
+            ~self._mode & 0o700
+        ):  # a folder without the owner's permissions could not have been filled
             with contextlib.suppress(OSError):
                 mode = self.final.stat().st_mode & 0o7777
                 disk.set_mode(self.final, mode & (self._mode | ~0o700))
@@ -220,17 +218,17 @@ class Staging:
 
 
 def recover(final: str | os.PathLike[str]) -> Recovered | None:
-    """Finish what a run left at `final` that was killed while its result got its place: `recovery.finish`."""
+    """Finish a run at `final` that was killed while publishing; see `recovery.finish`."""
     return recovery.finish(_absolute(final), staging_location(final))
 
 
 def moved_original(final: str | os.PathLike[str]) -> str | None:
-    """Path of the dataset that stood at `final`, if its replacement was interrupted. Nothing is changed."""
+    """Path of the original of `final`, if its replacement was interrupted; else None. Changes nothing."""
     return recovery.moved_original(_absolute(final), staging_location(final))
 
 
 def refuse_busy(final: str | os.PathLike[str]) -> None:
-    """Raise `UsageError` where a run is at work on `final`. Nothing is written."""
+    """Raise `UsageError` if another run is writing `final`. Changes nothing."""
     refuse_at_work(staging_location(final), timeout_s=_TIMEOUT_S)
 
 
@@ -239,12 +237,12 @@ def _absolute(final: str | os.PathLike[str]) -> Path:
 
 
 def refuse_existing(path: str | os.PathLike[str]) -> None:
-    """Raise `UsageError` where `path` exists and is not an empty folder, or is no name for one."""
+    """Raise `UsageError` if `path` exists and is not an empty folder, or cannot be created."""
     try:
         os.lstat(local_path(path))
     except (FileNotFoundError, NotADirectoryError):
         return
-    except OSError as error:  # too long, say
+    except OSError as error:  # e.g. the name is too long
         raise UsageError(f"the output '{path}' cannot be made: {error.strerror}") from error
     if not os.path.isdir(path) or os.path.islink(path):
         raise UsageError(f"the output '{path}' exists and is not a folder: choose another")

@@ -1,19 +1,19 @@
-"""The folder in which a result is made: what roboreel puts there, whose it is, which run has it.
+"""The staging folder in which a result is made: its content, its owner, and its lock.
 
     .NAME.roboreel-partial/
-        lock            held by the run at work
-        ledger.jsonl    what is done (`runner/ledger.py`)
-        dataset/        the result, as far as it is made
-        swap.json       once the result is to get its place: the report, in place the original's name
-        discarded/      in place only: an original that its owner gave up, on its way out
+        lock            locked by the running process
+        ledger.jsonl    the finished ops (`runner/ledger.py`)
+        dataset/        the result so far
+        swap.json       written before publishing: the report, and in place the original's new name
+        discarded/      in place only: an original that is being removed
 
     DST/.roboreel-parts/
-        lock            held by the run that writes parts of a dataset into DST
-        plans.json      which plans they come of (`ops/split.py`)
+        lock            locked by the run that writes parts of a dataset into DST
+        plans.json      the plans of the parts (`ops/split.py`)
 
-It stands beside the output, where others may have put something of that name: an archive that was unpacked,
-a stranger in a shared folder. So links are not followed, pipes not waited for, files of other users not
-touched; and a ledger counts only in the folder in which it was written.
+The folder is beside the output, where somebody else may have put one of that name: an unpacked archive, or
+another user of a shared folder. So links are not followed, pipes are not waited for, files of other users
+are not touched, and a ledger is only valid in the folder in which it was written.
 """
 
 from __future__ import annotations
@@ -21,113 +21,65 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from stat import S_ISDIR, S_ISLNK, S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import IO, Any
 
-from roboreel.errors import StorageError, UsageError
+from roboreel.errors import StorageError
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.lock import MOVE, hold, is_mine, is_own, refuse_held, require_own
 from roboreel.storage.modes import PRIVATE
 from roboreel.storage.scratch import is_scratch
-
-with contextlib.suppress(ImportError):  # Windows: two runs on one place are not told apart there
-    import fcntl
 
 LOCK, LEDGER, SWAP, PLANS = "lock", "ledger.jsonl", "swap.json", "plans.json"
 DATASET, DISCARDED = "dataset", "discarded"
 _FOLDERS, _FILES = {DATASET, DISCARDED}, {LOCK, LEDGER, SWAP, PLANS}
 _MOST_NOTE_BYTES = 1 << 28
-"""A report names every problem: megabytes. What is larger is no note of ours."""
+"""Largest note: a report lists every problem, which takes megabytes."""
 _START_OVER = "pass --clean to start over"
-_MOVE = "move it away"
 
 
 def foreign_names(folder: Path) -> list[str]:
-    """What is in a staging folder and no name that roboreel gives there, sorted."""
+    """Names in a staging folder that roboreel does not use there, sorted."""
     names = set(os.listdir(folder)) - _FOLDERS - _FILES
     return sorted(name for name in names if not is_scratch(name))
 
 
 def take(folder: Path, *, timeout_s: float) -> IO[bytes]:
-    """The folder's lock file, locked; the folder is made where it is not there, for the user alone.
+    """Lock a staging folder and return the open lock file; a missing folder is made, private to the user.
 
-    Waits a moment for a lock that is taken: a killed run has it until the last of its processes is gone.
+    Waits up to `timeout_s` for the lock, because a killed run keeps it until its last process has ended.
 
     Raises:
         UsageError: another run is at work there, or roboreel did not make what is there.
+        StorageError: this system cannot lock files, so that two runs could write one result.
         OSError: the folder cannot be made.
     """
-    latest = time.monotonic() + timeout_s
-    while True:
+
+    def made() -> None:
         disk.make_folders(folder.parent)
         with contextlib.suppress(FileExistsError):  # not a folder: refused right below
             disk.make_folders(folder, PRIVATE)
-        try:
-            refuse_planted(folder)
-            file = disk.open_lock(str(folder / LOCK))
-        except FileNotFoundError:  # another run has just removed the folder
-            continue
-        if _locked(file, exclusive=True):
-            if _same_file(file, folder / LOCK):
-                return file
-        elif time.monotonic() > latest:
-            file.close()
-            raise UsageError(_at_work(folder))
-        else:
-            time.sleep(0.02)
-        file.close()
+        refuse_planted(folder)
+
+    return hold(folder / LOCK, timeout_s=timeout_s, busy=_at_work(folder), prepare=made)
 
 
 def refuse_at_work(folder: Path, *, timeout_s: float) -> None:
     """Raise `UsageError` where a run is at work in a staging folder. Nothing is written."""
-    latest = time.monotonic() + timeout_s
-    while _is_at_work(folder):
-        if time.monotonic() > latest:
-            raise UsageError(_at_work(folder))
-        time.sleep(0.02)
+    refuse_held(folder / LOCK, timeout_s=timeout_s, busy=_at_work(folder))
 
 
 def _at_work(folder: Path) -> str:
     return f"another run of roboreel is at work in '{folder}': wait for its end"
 
 
-def _is_at_work(folder: Path) -> bool:
-    try:
-        if not S_ISDIR(os.lstat(folder).st_mode):
-            return False
-        with LocalRoot(folder).input(LOCK) as file:
-            return not _locked(file, exclusive=False)
-    except (OSError, StorageError):
-        return False
-
-
-def _locked(file: IO[bytes], *, exclusive: bool) -> bool:
-    if "fcntl" not in globals():
-        return True
-    try:
-        fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a store without locks
-        return True
-    return True
-
-
-def _same_file(file: IO[bytes], path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
-    except FileNotFoundError:
-        return False
-
-
 def identity(folder: Path) -> str:
-    """What tells a staging folder from a copy of it: when its lock was made. Empty where there is none.
+    """An id that a copy of a staging folder does not have: the times of its lock file. Empty without one.
 
-    No archive and no copy can set the time at which a file's state last changed.
+    Neither archives nor copies can set a file's change time (ctime).
     """
     try:
         found = os.lstat(folder / LOCK)
@@ -137,12 +89,12 @@ def identity(folder: Path) -> str:
 
 
 def write_note(folder: LocalRoot, name: str, content: Mapping[str, object]) -> None:
-    """Write a JSON object that `read_note` takes from this very folder, and from no copy of it."""
+    """Write a JSON object that `read_note` accepts only in this folder, not in a copy of it."""
     folder.put(name, json.dumps({"folder": identity(folder.path), **content}).encode())
 
 
 def read_note(folder: Path, name: str) -> dict[str, Any] | None:
-    """What `write_note` wrote into this folder; None where there is none, or it was not written here."""
+    """Read the object that `write_note` wrote in this folder; None if there is none, or it was copied."""
     notes, here = LocalRoot(folder), identity(folder)
     try:
         if notes.stat(name).size_bytes > _MOST_NOTE_BYTES:
@@ -155,23 +107,23 @@ def read_note(folder: Path, name: str) -> dict[str, Any] | None:
 
 
 def refuse_planted(folder: Path, *, look_only: bool = False) -> None:
-    """Raise `UsageError` where a staging folder, or what has our names in it, is not of our making.
+    """Raise `UsageError` if roboreel did not make a staging folder, or something with a known name in it.
 
     Args:
         folder: the folder.
-        look_only: True never makes a file, even an unnamed one, to see whose it is.
+        look_only: True never creates a file, not even an unnamed one to find out who owns new files.
     """
-    is_own = _is_mine if look_only else _is_own
-    _require(folder, os.lstat(folder), as_folder=True, remedy=_MOVE, is_own=is_own)
+    owner = is_mine if look_only else is_own
+    require_own(folder, os.lstat(folder), as_folder=True, remedy=MOVE, owner=owner)
     for name in sorted(_FOLDERS | _FILES):
         with contextlib.suppress(FileNotFoundError):
             path = folder / name
             found = os.lstat(path)
-            _require(path, found, as_folder=name in _FOLDERS, remedy=_MOVE, is_own=is_own)
+            require_own(path, found, as_folder=name in _FOLDERS, remedy=MOVE, owner=owner)
 
 
 def files_below(folder: Path) -> Iterator[tuple[str, int]]:
-    """Name and bytes of every file of a result as far as it is made.
+    """(name, size in bytes) of every file of a result so far.
 
     Raises:
         UsageError: there is a link, or something else that roboreel did not make.
@@ -186,47 +138,10 @@ def files_below(folder: Path) -> Iterator[tuple[str, int]]:
                     found = entry.stat(follow_symlinks=False)
                     is_folder = S_ISDIR(found.st_mode)
                     path = Path(entry.path)
-                    _require(path, found, as_folder=is_folder, remedy=_START_OVER, is_own=_is_own)
+                    require_own(path, found, as_folder=is_folder, remedy=_START_OVER)
                     if is_folder:
                         due.append((entry.path, f"{prefix}{entry.name}/"))
                     else:
                         yield prefix + entry.name, found.st_size
     except OSError as error:
         raise StorageError(f"cannot read '{folder}': {error.strerror}") from error
-
-
-def _require(
-    path: Path,
-    found: os.stat_result,
-    *,
-    as_folder: bool,
-    remedy: str,
-    is_own: Callable[[Path, int], bool],
-) -> None:
-    """Raise `UsageError` unless what was found is a folder, or a file with one name, of the user's own."""
-    kind = S_ISDIR if as_folder else S_ISREG
-    if not kind(found.st_mode):
-        what = "a link" if S_ISLNK(found.st_mode) else f"not a {'folder' if as_folder else 'file'}"
-    elif not as_folder and found.st_nlink > 1:
-        what = "a file that has another name too (a hard link)"
-    elif not is_own(path, found.st_uid):
-        what = f"owned by another user (uid {found.st_uid})"
-    else:
-        return
-    raise UsageError(f"'{path}' is {what}, so roboreel did not make it: {remedy}")
-
-
-def _is_own(path: Path, uid: int) -> bool:
-    return _is_mine(path, uid) or uid == _owner_of_new_files(path.parent)
-
-
-def _is_mine(_path: Path, uid: int) -> bool:
-    return not hasattr(os, "geteuid") or uid == os.geteuid()
-
-
-@lru_cache(maxsize=256)
-def _owner_of_new_files(folder: Path) -> int | None:
-    try:
-        return disk.owner_of_new_files(folder)
-    except OSError:
-        return None

@@ -1,4 +1,4 @@
-"""Whether files are still those that were seen before: by size and stamp."""
+"""Check by size and stamp that files have not changed."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from roboreel.storage.root import Root
 
 
 class Stamped(Protocol):
-    """What is known of a file's state."""
+    """Anything with a file's size and stamp; see `FileStat`."""
 
     @property
     def size_bytes(self) -> int:
-        """Its bytes."""
+        """Size in bytes."""
         ...
 
     @property
     def stamp(self) -> str:
-        """Its time of modification, an etag or the like."""
+        """Modification time, ETag or similar."""
         ...
 
 
-def refuse_changed_files(root: Root, known: Mapping[str, Stamped | None], *, told: str) -> None:
-    """Raise `ChangedInputError` where a file is no longer what is known of it, or nothing is known.
+def refuse_changed_files(root: Root, known: Mapping[str, Stamped | None], *, reason: str) -> None:
+    """Raise `ChangedInputError` if a file's size or stamp has changed, or is not known.
 
     Args:
-        root: where the files lie.
-        known: what they were, by name.
-        told: what follows the file's name in the message: since when it must not change, and what to do.
+        root: the root of the files.
+        known: earlier size and stamp by name; None if not known.
+        reason: end of the message, after the file's name: since when it has changed, and what to do.
 
     Raises:
-        StorageError: a file is no longer there.
+        StorageError: a file no longer exists.
     """
     for name, now in zip(known, root.stats(known), strict=True):
         if isinstance(now, Exception):
             raise now
         before = known[name]
         if before is None or (before.size_bytes, before.stamp) != (now.size_bytes, now.stamp):
-            raise ChangedInputError(f"'{name}' {told}")
+            raise ChangedInputError(f"'{name}' {reason}")

@@ -25,7 +25,7 @@ Access: TypeAlias = Literal["rows", "columns"]
 
 _LFS = b"version https://git-lfs"
 _READ_WHOLE_BYTES = 1 << 18
-"""For a few columns, a local file up to this size is read at once: cheaper than seeking about in it."""
+"""With "columns", local files up to this size are read at once, which is faster than seeking."""
 
 _ROWS_FOR_THREADS = 5_000
 """For fewer rows, starting threads takes longer than reading."""
@@ -38,14 +38,14 @@ _DAMAGED = (pa.ArrowInvalid, pa.ArrowException, OSError, ValueError, UnicodeDeco
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What a parquet file's footer says."""
+    """Facts from a parquet file's footer."""
 
     rows: int
     row_group_rows: tuple[int, ...]
     schema: pa.Schema
-    """The types of what is read: plain ones, without dictionaries and views."""
+    """The types after reading: plain ones, without dictionaries and views."""
     stored: pa.Schema
-    """The types that the file says."""
+    """The types in the file."""
 
 
 class _Kept(NamedTuple):
@@ -67,7 +67,7 @@ class TableFile:
     def __init__(self, root: Root, name: str, access: Access = "rows") -> None:
         self.name = name
         self._threads = access == "rows"
-        root, own = root.place_of(name)
+        root, own = root.root_of(name)
         self._local = isinstance(root, LocalRoot)
         self._handle = root.input(own)
         try:
@@ -113,7 +113,7 @@ class TableFile:
         return self._sizes.row_bytes(columns)
 
     def is_large(self, columns: Sequence[str] | None = None) -> bool:
-        """True where a row group is to be read a part at a time: it takes too much memory at once."""
+        """True if a row group takes so much memory that it must be read in parts."""
         groups = range(len(self.footer.row_group_rows))
         return any(self._sizes.are_large([group], columns) for group in groups)
 
@@ -205,7 +205,7 @@ class TableFile:
             raise ValueError(f"row group {group} has {at - count} rows more than its footer says")
 
     def _plain(self, table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
-        """What was read, in the plain layout, without columns that merely begin like one of these."""
+        """Convert to the plain layout, and drop columns whose names only start like a requested one."""
         wanted = frozenset(columns or ())
         if columns is not None and not wanted.issuperset(table.column_names):
             table = table.select([name for name in table.column_names if name in wanted])
@@ -255,7 +255,7 @@ class _Explained:
 
 
 def row_ranges(row_group_rows: Sequence[int], *, least: int) -> Iterator[range]:
-    """The rows of a file in stretches of whole row groups, each but the last of `least` rows at least."""
+    """Row ranges of complete row groups, with at least `least` rows in each but the last."""
     start = 0
     for stop in accumulate(row_group_rows):
         if stop - start >= least:
@@ -266,10 +266,10 @@ def row_ranges(row_group_rows: Sequence[int], *, least: int) -> Iterator[range]:
 
 
 def read_table(root: Root, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
-    """A whole parquet file, or those of `columns` that it has.
+    """Read a complete parquet file, or those of `columns` that it has.
 
     Raises:
-        StorageError: it cannot be read.
+        StorageError: the file cannot be read.
     """
     with TableFile(root, name) as file:
         if columns is None:

@@ -1,4 +1,4 @@
-"""Read the rows of a parquet file from its beginning to its end, without holding whole row groups."""
+"""Read a parquet file from beginning to end without holding complete row groups in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PART_ROWS = 1 << 16
 
 
 class Forward:
-    """Some columns of an open file, by row ranges that ascend; others are read all the same, at more cost."""
+    """Reads some columns of an open file by ascending row ranges; other orders work, but cost more."""
 
     def __init__(self, file: TableFile, columns: Sequence[str] | None) -> None:
         self.file = file
@@ -48,7 +48,7 @@ class Forward:
         return self._ordered(whole.slice(start - self._begin, stop - start))
 
     def _drop(self, start: int) -> None:
-        """Let go of what lies before a row."""
+        """Drop held parts that end before a row."""
         while self._held and self._begin + len(self._held[0]) <= start:
             self._begin += len(self._held.pop(0))
 

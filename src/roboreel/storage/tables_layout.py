@@ -1,7 +1,7 @@
-"""The layouts that Arrow has for the same values, and the plain one of each, which all readers take.
+"""Convert Arrow's special layouts (dictionaries, views) to the plain ones that all readers accept.
 
-A file may say that its texts are a dictionary (a category of pandas), or views. Parquet stores all of them
-alike. Other readers refuse them, and tables whose dictionaries differ cannot be joined.
+A file may declare its strings as a dictionary (a pandas category) or as views, though Parquet stores them all
+in the same way. Other readers reject these types, and tables with different dictionaries cannot be joined.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _VIEWS = {"string_view": pa.string(), "binary_view": pa.binary()}
 
 
 def plain_schema(schema: pa.Schema) -> pa.Schema:
-    """The schema with the plain layout of each column; itself where all of them are plain."""
+    """The schema with plain types; the same object if all are plain."""
     if all(
         map(_is_plain, schema.types)
     ):  # nearly all are, and each file is asked when it is opened
@@ -63,7 +63,7 @@ def plain_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def layouts_of(schema: pa.Schema) -> Mapping[str, tuple[str, str]]:
-    """By column that is not plain: its type and the plain one, in words."""
+    """By column that is not plain: (its type, the plain type) as text."""
     plain = plain_schema(schema)
     pairs = {item.name: (str(item.type), str(plain.field(item.name).type)) for item in schema}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
@@ -81,7 +81,7 @@ def _plain_list(type_: pa.DataType) -> pa.DataType:
 
 
 def _or_itself(made: pa.DataType, type_: pa.DataType) -> pa.DataType:
-    """The type as it was where nothing has changed: another one loses the metadata of fields."""
+    """Return `type_` if `made` equals it, because `made` has lost the fields' metadata."""
     return type_ if made.equals(type_) else made
 
 

@@ -1,17 +1,20 @@
-"""What reading a parquet file takes in memory, by its footer: the size of rows, and where that is absurd.
+"""Memory needed to read a parquet file, estimated from its footer, and tables larger than one Arrow chunk.
 
-Columns are told apart by position: every column of the schema has so many leaves, one after another. Their
-paths do not tell, as `a.b` is a column of that name, or the field `b` of a column `a`.
+Leaves are assigned to columns by position, not by path: `a.b` may be a column of that name, or the field `b`
+of a column `a`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from roboreel.errors import StorageError
+from roboreel.types import Int64
 
 MOST_BYTES = 2 << 30
 """What one read may take in memory beyond what stands on disk. A few kilobytes can say "this number, 2³¹
@@ -20,6 +23,10 @@ LARGE_BYTES = 1 << 29
 """Row groups with a column of more are read a part at a time. Arrow holds less than 2 GiB in one chunk."""
 PART_BYTES = 1 << 26
 """Rows that are read together where not all of a row group are, at least one."""
+CHUNK_BYTES = 1 << 30
+"""Tables up to this size may have a chunk per column."""
+_TAKE_BYTES = 1 << 28
+"""A larger one is handled in parts of about this size, at least a row each."""
 _WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 8}
 _SAMPLED_GROUPS = 16
 """Row groups by which the size of a row is judged."""
@@ -81,7 +88,7 @@ class Sizes:
         return [at for at, owner in enumerate(self._owners) if owner in wanted]
 
     def _at_most(self, groups: Sequence[int], columns: Sequence[str] | None) -> int:
-        """More than reading some row groups takes; told by a look at the columns of lists alone."""
+        """An upper bound of the memory to read some row groups; fast, as it looks only at list columns."""
         names = self._schema.names if columns is None else columns
         wanted = frozenset(names)
         nested = {f.name for f in self._schema if f.name in wanted and pa.types.is_nested(f.type)}
@@ -93,7 +100,7 @@ class Sizes:
         return int(taken)
 
     def _taken(self, groups: Iterable[int], columns: Sequence[str] | None) -> int:
-        """What reading some row groups takes at least, beyond what stands on disk."""
+        """A lower bound of the memory to read some row groups, beyond their size on disk."""
         leaves, taken = self._leaves(columns), 0
         for group in groups:
             facts = self._metadata.row_group(group)
@@ -106,7 +113,7 @@ class Sizes:
 
 
 def leaf_count(type_: pa.DataType) -> int:
-    """How many columns of a parquet file hold the values of an Arrow type."""
+    """Number of parquet leaf columns that store an Arrow type."""
     if isinstance(type_, pa.BaseExtensionType):
         return leaf_count(type_.storage_type)
     if pa.types.is_nested(type_):
@@ -122,3 +129,22 @@ def inner_types(type_: pa.DataType) -> Iterator[pa.DataType]:
         yield from (type_.field(at).type for at in range(type_.num_fields))
     else:
         yield type_.value_type
+
+
+def as_one(table: pa.Table) -> pa.Table:
+    """Combine the chunks of each column; a large table is returned unchanged."""
+    return table.combine_chunks() if table.nbytes <= CHUNK_BYTES else table
+
+
+def take_ascending(table: pa.Table, rows: Int64) -> pa.Table:
+    """Take rows by ascending numbers, which may repeat; a large result has several chunks."""
+    most = max(table.nbytes, table.nbytes * len(rows) // max(1, len(table)))
+    if most <= CHUNK_BYTES:
+        return table.take(pa.array(rows))
+    each = max(1, _TAKE_BYTES * len(table) // most)
+    cuts = np.searchsorted(rows, np.arange(0, len(table) + each, each))
+    parts = [
+        table.slice(number * each, each).take(pa.array(rows[first:last] - number * each))
+        for number, (first, last) in enumerate(pairwise(cuts.tolist()))
+    ]
+    return pa.concat_tables(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, chain
 from typing import Any
 
@@ -32,19 +32,6 @@ def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
         pq.write_table(table, output.file, compression="snappy", use_dictionary=dictionary or False)
 
 
-def write_rows(
-    root: LocalRoot,
-    name: str,
-    episodes: Iterator[pa.Table],
-    *,
-    schema: pa.Schema,
-    plain_columns: Sequence[str] = (),
-) -> int:
-    """Write the rows of episodes, a table each: see `write_batches`."""
-    batches = ((episode, [len(episode)]) for episode in episodes)
-    return write_batches(root, name, batches, schema=schema, plain_columns=plain_columns)
-
-
 def write_batches(
     root: LocalRoot,
     name: str,
@@ -63,7 +50,7 @@ def write_batches(
         name: the file.
         batches: rows of some episodes, with exactly `schema`, and how many rows each episode has.
         schema: the file's schema and metadata.
-        plain_columns: columns of large values (pictures) for which a dictionary is wasted work.
+        plain_columns: columns with large values (images), for which a dictionary is wasted work.
     """
     rows = 0
     batches = iter(batches)
@@ -98,10 +85,10 @@ def write_batches(
 
 
 def _repeats(table: pa.Table | None, name: str) -> bool:
-    """False for measured numbers of which hardly any is there twice: a dictionary makes them larger."""
+    """False for floats with few repeated values, which a dictionary makes larger."""
     if table is None or name not in table.column_names or not len(table):
         return True
-    if not _holds_floats(table[name].type):
+    if not _holds_floats(table[name].type) or table[name].nbytes < 2 * _SAMPLED_VALUES:
         return True
     numbers = table[name].slice(0, _SAMPLED_VALUES).combine_chunks()
     while pa.types.is_fixed_size_list(numbers.type) or pa.types.is_list(numbers.type):

@@ -1,1 +1,1 @@
-"""Survey a dataset: what its files hold, from the answers of probes."""
+"""Survey a dataset: combine the answers of probes into an `Inventory`."""

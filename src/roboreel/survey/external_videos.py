@@ -1,4 +1,4 @@
-"""Videos from elsewhere that are to become a camera: where they are, and what they hold."""
+"""Videos outside a dataset that become one of its cameras: find and survey them."""
 
 from __future__ import annotations
 
@@ -26,46 +26,45 @@ _ENDINGS = (".mp4", ".m4v", ".mov")
 _RATE_TOLERANCE = 0.05
 
 
-def find_external_videos(places: str | Sequence[str]) -> tuple[str, list[str]]:
-    """The folder of some videos, and their names in it.
+def find_external_videos(paths: str | Sequence[str]) -> tuple[str, list[str]]:
+    """(folder, file names) of some videos.
 
     Args:
-        places: a folder, whose videos are taken in the order of their names (numbers by value); or files
-            of one folder, in order.
+        paths: a folder, whose videos are sorted by name (numbers by value); or files of one folder, in order.
 
     Raises:
-        UsageError: there are none, or they lie in several folders.
+        UsageError: there are no videos, or they are in several folders.
     """
-    if isinstance(places, str):
-        places = local_path(places)
-        if os.path.isdir(places):
-            listing = LocalRoot(places).listing()
+    if isinstance(paths, str):
+        paths = local_path(paths)
+        if os.path.isdir(paths):
+            listing = LocalRoot(paths).listing()
             names = [n for n in listing.files if n.lower().endswith(_ENDINGS)]
             if unnamed := [n for n in listing.unnamed if n.lower().endswith(_ENDINGS)]:
                 raise UsageError(
-                    f"'{unnamed[0]}' in '{places}' is not a UTF-8 name: rename the file"
+                    f"'{unnamed[0]}' in '{paths}' is not a UTF-8 name: rename the file"
                 )
             if not names:
-                raise UsageError(f"'{places}' holds no video ({', '.join(_ENDINGS)})")
-            return places, sorted(names, key=_by_number)
-        places = [places]
-    places = [local_path(place) for place in places]
-    folders = {os.path.dirname(place) or "." for place in places}
+                raise UsageError(f"'{paths}' holds no video ({', '.join(_ENDINGS)})")
+            return paths, sorted(names, key=_by_number)
+        paths = [paths]
+    paths = [local_path(path) for path in paths]
+    folders = {os.path.dirname(path) or "." for path in paths}
     if len(folders) != 1:
         raise UsageError(
             "the videos of a camera lie in one folder: give the folder, or files of one"
         )
-    missing = [place for place in places if not os.path.isfile(place)]
+    missing = [path for path in paths if not os.path.isfile(path)]
     if missing:
         raise UsageError(f"'{missing[0]}' is not a file")
-    return folders.pop(), [os.path.basename(place) for place in places]
+    return folders.pop(), [os.path.basename(path) for path in paths]
 
 
 def external_video_feature(name: str, folder: str, file: str, fps: Fraction) -> Feature:
-    """The declaration of a camera, from one of its videos.
+    """Declare a camera with the size of one of its videos.
 
     Raises:
-        StorageError: it cannot be read.
+        StorageError: the video cannot be read.
     """
     root = LocalRoot(folder)
     with root.input(file) as handle:
@@ -85,52 +84,50 @@ def external_video_feature(name: str, folder: str, file: str, fps: Fraction) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedVideo:
-    """A piece of an episode whose frames are those of a video."""
+    """The frames `[start, start + rows)` of an external video, needed for an episode slice."""
 
     name: str | None
-    """The video, within its folder."""
+    """File name in the videos' folder."""
     episode: int
-    """The episode's number, for messages."""
+    """Episode index, for messages."""
     start: int
     rows: int
-    """Frames of the piece, from `start` on."""
-    whole: int
-    """Rows of the whole episode: as many frames its video must show."""
+    episode_rows: int
+    """Rows of the complete episode; the video must have as many frames."""
 
 
 def survey_external_videos(
     inventory: Inventory, camera: str, root: Root, wanted: Sequence[WantedVideo], fps: Fraction
 ) -> Inventory:
-    """The inventory of pieces with a camera more, whose videos lie elsewhere.
+    """Add a camera with external videos to an inventory of episode slices.
 
     Args:
-        inventory: by pieces.
-        camera: the camera's name.
+        inventory: aligned with the slices.
+        camera: name of the camera.
         root: the folder of the videos.
-        wanted: (pieces,) what each needs.
+        wanted: (slices,) the frames that each needs.
         fps: frame rate of the dataset.
 
     Raises:
-        PlanError: a video cannot be read, or does not show as many frames as its episode has rows; carries
-            every reason.
+        PlanError: a video cannot be read or does not have one frame per row; lists all problems.
     """
     streams = Streams()
     problems: list[Problem] = []
-    found: list[_Found] = []
-    for clip in wanted:
+    found: list[_VideoFacts] = []
+    for video in wanted:
         try:
-            found.append(_look(root, clip, fps, streams))
+            found.append(_survey_video(root, video, fps, streams))
         except _OutOfOrderError as error:
-            problems.append(_problem("video.order", str(error), clip, camera))
+            problems.append(_problem("video.order", str(error), video, camera))
         except (StorageError, ValueError) as error:
-            problems.append(_problem("video.short", str(error), clip, camera))
+            problems.append(_problem("video.short", str(error), video, camera))
     if problems:
         raise PlanError(f"videos of '{camera}' do not fit the episodes", problems)
     before = len(inventory.streams)
     kinds = [replace(one, entry=one.entry + before) for one in streams.facts]
     external_videos = ExternalVideoFacts(
         camera=CameraFacts(
-            start=np.array([clip.start for clip in wanted], dtype=np.int64),
+            start=np.array([video.start for video in wanted], dtype=np.int64),
             packets=np.array([one.packets for one in found], dtype=np.int64),
             lead=np.array([one.lead for one in found], dtype=np.int64),
             size_bytes=np.array([one.size_bytes for one in found], dtype=np.int64),
@@ -148,7 +145,7 @@ def survey_external_videos(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _VideoFacts:
     name: str
     facts: FileFacts
     packets: int
@@ -160,55 +157,57 @@ class _Found:
 
 
 class _OutOfOrderError(StorageError):
-    """The frames of a video are shown in another order than its times say."""
+    """The display order of a video's frames contradicts its timestamps."""
 
 
-def _problem(rule: str, message: str, clip: WantedVideo, camera: str) -> Problem:
+def _problem(rule: str, message: str, video: WantedVideo, camera: str) -> Problem:
     return Problem(
         rule=rule,
         severity="error",
         message=message,
-        path=clip.name,
-        episode=clip.episode,
+        path=video.name,
+        episode=video.episode,
         column=camera,
     )
 
 
-def _look(root: Root, clip: WantedVideo, fps: Fraction, streams: Streams) -> _Found:
-    """What a video holds for a piece.
+def _survey_video(root: Root, video: WantedVideo, fps: Fraction, streams: Streams) -> _VideoFacts:
+    """Find the packets of the wanted frames.
 
     Raises:
-        StorageError: it cannot be read, or does not fit the episode.
-        ValueError: the piece's frames do not decode from any keyframe.
+        StorageError: the video cannot be read, or does not fit the episode.
+        ValueError: no keyframe precedes the frames.
     """
-    if clip.name is None:
+    if video.name is None:
         raise StorageError("it has no video")
-    facts = root.stat(clip.name)
-    with root.input(clip.name) as file:
-        table = packet_table_of(file, clip.name)
-        _require_fit(table, clip, fps)
+    facts = root.stat(video.name)
+    with root.input(video.name) as file:
+        table = packet_table_of(file, video.name)
+        _require_fit(table, video, fps)
         if contradicts_times(file, table):
             raise _OutOfOrderError(OUT_OF_ORDER)
         points = AccessPoints(file, table)
-        run = run_of_frames(table, clip.start, clip.start + clip.rows, resets=points.resets)
+        run = run_of_frames(table, video.start, video.start + video.rows, resets=points.resets)
         joining = points.joining(run)
         kind = kind_of(joining)
     tidy = not table.other_tracks and table.is_exact(fps)
-    return _Found(
-        name=clip.name,
+    return _VideoFacts(
+        name=video.name,
         facts=FileFacts(size_bytes=facts.size_bytes, stamp=facts.stamp),
         packets=run.packets,
         lead=run.lead,
         size_bytes=int(table.size[run.positions].sum()),
         keyframes=int(table.keyframe[run.positions].sum()),
-        stream=streams.number(table.entry, table.other_tracks, clip.name, kind, joining.sets),
+        stream=streams.number(table.entry, table.other_tracks, video.name, kind, joining.sets),
         tidy_packets=table.packets if tidy else 0,
     )
 
 
-def _require_fit(table: PacketTable, clip: WantedVideo, fps: Fraction) -> None:
-    if table.frames != clip.whole:
-        raise StorageError(f"it shows {table.frames} frames, the episode has {clip.whole} rows")
+def _require_fit(table: PacketTable, video: WantedVideo, fps: Fraction) -> None:
+    if table.frames != video.episode_rows:
+        raise StorageError(
+            f"it shows {table.frames} frames, the episode has {video.episode_rows} rows"
+        )
     seconds = table.frame_seconds
     span = float(seconds[-1]) if len(seconds) > 1 else 0.0
     rate = (len(seconds) - 1) / span if span else float(fps)
@@ -217,7 +216,7 @@ def _require_fit(table: PacketTable, clip: WantedVideo, fps: Fraction) -> None:
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
-    """Sorts `clip10` after `clip9`."""
+    """Sort key that puts `clip10` after `clip9`."""
     parts: list[tuple[int, str]] = []
     digits = ""
     for char in f"{name} ":

@@ -1,4 +1,4 @@
-"""What a survey collects beside its arrays: facts of files, broken episodes, problems."""
+"""Collect what a survey finds besides arrays: file facts, broken episodes, problems."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from roboreel.probes.probe_request import Finding
 
 @dataclass(slots=True)
 class Findings:
-    """Grows while the files of a dataset are surveyed."""
+    """File facts, broken episodes and problems found so far in a survey."""
 
     dataset: Dataset
     files: dict[str, FileFacts] = field(default_factory=dict)
     broken: dict[int, list[Problem]] = field(default_factory=dict)
-    """Why an episode cannot be written, by its row in the table of episodes."""
+    """The errors of each broken episode, by its row in the episodes table."""
     problems: Problems = field(default_factory=Problems)
     numbers: list[int] = field(init=False)
-    """Episode numbers as the dataset has them."""
+    """(episodes,) the dataset's episode indexes."""
 
     def __post_init__(self) -> None:
         self.numbers = self.dataset.episodes[EPISODE].to_pylist()
 
     def add_file(self, path: str) -> None:
-        """Note size and stamp of a file before it is read.
+        """Record size and stamp of a file, before it is read.
 
         Raises:
-            StorageError: it is not there.
+            StorageError: the file does not exist.
         """
         found = self.dataset.root.stat(path)
         self.files[path] = FileFacts(size_bytes=found.size_bytes, stamp=found.stamp)
 
     def add_files(self, paths: Collection[str]) -> dict[str, StorageError]:
-        """Note size and stamp of many files before they are read; gives why those have none that failed."""
+        """Record size and stamp of many files, before they are read; return the errors of failed ones."""
         failed: dict[str, StorageError] = {}
         for path, found in zip(paths, self.dataset.root.stats(paths), strict=True):
             if isinstance(found, StorageError):
@@ -48,7 +48,7 @@ class Findings:
                 self.files[path] = FileFacts(size_bytes=found.size_bytes, stamp=found.stamp)
         return failed
 
-    def breaks(
+    def add_broken(
         self,
         rows: Iterable[int],
         rule: str,
@@ -58,7 +58,7 @@ class Findings:
         column: str | None = None,
         amount: float = 0.0,
     ) -> None:
-        """Note why episodes cannot be written."""
+        """Mark episodes, given by rows of the episodes table, as broken."""
         for row in rows:
             problem = Problem(
                 rule=rule,
@@ -71,7 +71,7 @@ class Findings:
             )
             self.broken.setdefault(row, []).append(problem)
 
-    def missing(
+    def add_missing(
         self,
         rows: Iterable[int],
         rule: str,
@@ -80,13 +80,13 @@ class Findings:
         path: str | None,
         column: str | None = None,
     ) -> None:
-        """Note files that are not there, by the path at which each is expected.
+        """Mark episodes as broken because a file is missing; the problem has its expected path.
 
         Args:
             rows: the episodes that need the file.
             rule: id of the rule.
-            what: kind of file, in words.
-            path: the path in the documents, None where they have none (in v2.x for a file that is not there).
+            what: kind of file, for the message.
+            path: the path in the documents; None if they have none (in v2.x for every missing file).
             column: the camera of a video.
         """
         dataset = self.dataset
@@ -96,28 +96,28 @@ class Findings:
                 expected = expected_path(dataset.model.info, self.numbers[row], column or "")
             elif path is None:
                 message = f"the table of episodes states no {what}"
-            self.breaks([row], rule, message, path=expected, column=column)
+            self.add_broken([row], rule, message, path=expected, column=column)
 
-    def finding(
+    def add_finding(
         self, members: Sequence[int], finding: Finding, *, path: str, column: str | None = None
     ) -> None:
-        """Note what a file says of its episodes, given by their rows."""
-        place = {"path": path, "column": finding.column or column}
+        """Add a probe's finding; `members` are the rows of the file's episodes."""
+        location = {"path": path, "column": finding.column or column}
         rows = members if finding.member is None else [members[finding.member]]
         if finding.action is None:
-            self.breaks(rows, finding.rule, finding.message, **place, amount=finding.amount)
+            self.add_broken(rows, finding.rule, finding.message, **location, amount=finding.amount)
             return
         for row in rows:
-            self.notes(
+            self.add_warning(
                 row,
                 finding.rule,
                 finding.message,
                 action=finding.action,
                 amount=finding.amount,
-                **place,
+                **location,
             )
 
-    def notes(
+    def add_warning(
         self,
         row: int,
         rule: str,
@@ -128,7 +128,7 @@ class Findings:
         column: str | None = None,
         amount: float = 0.0,
     ) -> None:
-        """Note what is odd about an episode, and how it is taken."""
+        """Add a problem of an episode that can still be written; `action` says how it is handled."""
         self.problems.add(
             rule,
             message,

@@ -1,4 +1,4 @@
-"""Survey a dataset's files: footers, index columns and packet indexes, no rows and no pictures."""
+"""Survey a dataset: read footers, index columns and packet indexes, but no other rows and no frames."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from roboreel.survey.survey_videos import Streams, survey_camera
 from roboreel.types import Int64
 
 _DOCUMENTS = (INFO, v2.EPISODES, v2.TASK_LIST, v30.TASK_TABLE)
-"""Beside those with statistics: a plan made from them holds while they stay as they are."""
+"""Documents, besides statistics, that must stay unchanged while a plan made from them is used."""
 
 
 def survey(
     dataset: Dataset, *, workers: int = 1, without: Collection[str] = frozenset()
 ) -> Inventory:
-    """What the dataset's files hold. Reading only; a file that cannot be read breaks its episodes.
+    """Survey a dataset; nothing is written, and a file that cannot be read breaks its episodes.
 
-    What unchanged files said before is taken from the user's cache folder (`cache.py`).
+    The answers of unchanged files come from the user's cache folder (`probes/cache.py`).
 
     Args:
         dataset: the dataset.
-        workers: processes to use where there is enough to read.
-        without: cameras that are not looked at: they are left out, and break nothing.
+        workers: processes to use if there is enough to read.
+        without: cameras to skip; they are missing in the inventory and break no episode.
 
     Raises:
-        DatasetError: no declared camera has any file.
+        DatasetError: no declared camera has a file.
         StorageError: a document has changed since the dataset was opened.
         RunError: a worker process died.
     """
@@ -58,7 +58,7 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
             findings.add_file(name)
     known = {name: found for name, found in dataset.documents.items() if name in findings.files}
     refuse_changed_files(
-        dataset.root, known, told="has changed since the dataset was opened: open it again"
+        dataset.root, known, reason="has changed since the dataset was opened: open it again"
     )
     tables = survey_tables(findings, probing)
     streams = Streams()
@@ -70,7 +70,7 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
     }
     tasks = survey_tasks(tables, findings)
     _resolve_lengths(tables.rows, findings)
-    columns = {name for schema in _each_once(tables.schemas) for name in schema.names}
+    columns = {name for schema in _distinct_schemas(tables.schemas) for name in schema.names}
     stats = survey_stats(findings, tables.rows, columns, probing)
     return Inventory(
         files=findings.files,
@@ -98,8 +98,8 @@ def _inventory(findings: Findings, probing: Probing, without: Collection[str]) -
     )
 
 
-def _each_once(schemas: Mapping[str, pa.Schema]) -> Iterable[pa.Schema]:
-    """The schemas of tables, of which many share one."""
+def _distinct_schemas(schemas: Mapping[str, pa.Schema]) -> Iterable[pa.Schema]:
+    """The distinct schemas; many tables share one."""
     return {id(schema): schema for schema in schemas.values()}.values()
 
 
@@ -112,7 +112,7 @@ def _require_videos(dataset: Dataset, without: Collection[str]) -> None:
 
 
 def _resolve_lengths(rows: Int64, findings: Findings) -> None:
-    """Where the documents give another length than the table, and nothing is broken, the table wins."""
+    """Warn if a table's number of rows differs from the documents; the table takes precedence."""
     declared = findings.dataset.episodes[LENGTH].to_numpy()
     for row in np.flatnonzero(rows != declared).tolist():
         if row not in findings.broken:
@@ -120,6 +120,6 @@ def _resolve_lengths(rows: Int64, findings: Findings) -> None:
                 f"its length is {declared[row]} in the documents, its table has {rows[row]} rows"
             )
             off = abs(int(rows[row]) - int(declared[row]))
-            findings.notes(
+            findings.add_warning(
                 row, "episode.length", message, action="the rows of the table are used", amount=off
             )

@@ -1,4 +1,4 @@
-"""What the files hold of stretches of episodes: the survey of a dataset, by pieces of it."""
+"""Survey episode slices: an inventory aligned with slices instead of episodes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from roboreel.errors import PlanError, Problem, StorageError
 from roboreel.format.feature import TASK_INDEX
 from roboreel.format.inventory import CameraFacts, Inventory, StreamFacts
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
-from roboreel.probes.index_columns import IndexColumn, distinct
+from roboreel.probes.table_columns import IndexColumn, distinct
 from roboreel.storage.tables import TableFile
 from roboreel.storage.video.access import AccessPoints, Joining
 from roboreel.storage.video.index import read_packet_table
@@ -24,28 +24,28 @@ from roboreel.types import Bools, Int64
 def survey_slices(
     dataset: Dataset, inventory: Inventory, row: Int64, start: Int64, stop: Int64
 ) -> Inventory:
-    """The inventory with its arrays aligned with pieces; of parts of episodes, files are read.
+    """Align an inventory with episode slices; reads files for slices that are only part of an episode.
 
     Args:
         dataset: the dataset.
         inventory: its survey.
-        row: (n,) row of each piece's episode in the table of episodes.
-        start: (n,) its first frame.
-        stop: (n,) the frame after its last, -1 for the episode's end.
+        row: (n,) row of each slice's episode in the episodes table.
+        start: (n,) first frame of the slice.
+        stop: (n,) frame after the last one, -1 for the episode's end.
 
     Raises:
-        PlanError: a piece ends after its episode.
+        PlanError: a slice ends after its episode.
     """
     ends = np.where(stop == END, inventory.rows[row], stop)
     broken = {at: inventory.broken[r] for at, r in enumerate(row.tolist()) if r in inventory.broken}
     _require_inside(dataset, inventory, row, ends, broken)
-    cut = (start != 0) | (ends != inventory.rows[row])
+    is_partial = (start != 0) | (ends != inventory.rows[row])
     for at in broken:
-        cut[at] = False
+        is_partial[at] = False
     streams = list(inventory.streams)
-    indexes, strings = _tasks(dataset, inventory, row, start, ends, cut)
+    indexes, strings = _tasks(dataset, inventory, row, start, ends, is_partial)
     cameras = {
-        name: _taken(dataset, name, facts, row, start, ends, cut, streams)
+        name: _camera_slices(dataset, name, facts, row, start, ends, is_partial, streams)
         for name, facts in inventory.cameras.items()
     }
     return replace(
@@ -57,10 +57,12 @@ def survey_slices(
         streams=tuple(streams),
         tasks_of_episodes=strings,
         tasks_of_rows=indexes,
-        first_index=np.where(cut, -1, inventory.first_index[row]),
-        with_stats={name: known[row] & ~cut for name, known in inventory.with_stats.items()},
-        impossible_std={n: wrong[row] & ~cut for n, wrong in inventory.impossible_std.items()},
-        overcounted={name: many[row] & ~cut for name, many in inventory.overcounted.items()},
+        first_index=np.where(is_partial, -1, inventory.first_index[row]),
+        with_stats={name: known[row] & ~is_partial for name, known in inventory.with_stats.items()},
+        impossible_std={
+            n: wrong[row] & ~is_partial for n, wrong in inventory.impossible_std.items()
+        },
+        overcounted={name: many[row] & ~is_partial for name, many in inventory.overcounted.items()},
         broken=broken,
     )
 
@@ -88,13 +90,13 @@ def _require_inside(
 
 
 def _tasks(
-    dataset: Dataset, inventory: Inventory, row: Int64, start: Int64, ends: Int64, cut: Bools
+    dataset: Dataset, inventory: Inventory, row: Int64, start: Int64, ends: Int64, is_partial: Bools
 ) -> tuple[list[Sequence[int]], list[Sequence[str]]]:
-    """The task indexes and texts of each piece: a part of an episode loses those of rows that are cut off."""
+    """(task indexes, task texts) of each slice, without the tasks of rows that are cut off."""
     indexes = [inventory.tasks_of_rows[r] for r in row.tolist()]
     strings = [inventory.tasks_of_episodes[r] for r in row.tolist()]
     paths = dataset.episodes[DATA_PATH].to_pylist()
-    for at in np.flatnonzero(cut).tolist():
+    for at in np.flatnonzero(is_partial).tolist():
         if len(indexes[at]) < 2:
             continue
         before = inventory.row_start[row[at]]
@@ -106,48 +108,48 @@ def _tasks(
     return indexes, strings
 
 
-def _taken(
+def _camera_slices(
     dataset: Dataset,
     camera: str,
     facts: CameraFacts,
     row: Int64,
     start: Int64,
     ends: Int64,
-    cut: Bools,
+    is_partial: Bools,
     streams: list[StreamFacts],
 ) -> CameraFacts:
-    """One camera's facts by pieces."""
-    taken = {
+    """One camera's facts, aligned with the slices."""
+    values = {
         name: getattr(facts, name)[row].copy()
         for name in ("start", "packets", "lead", "size_bytes", "keyframes", "stream")
     }
-    taken["start"] += start
+    values["start"] += start
     paths = dataset.episodes[video_path(camera)].to_pylist()
     by_path: dict[str, list[int]] = {}
-    for at in np.flatnonzero(cut).tolist():
+    for at in np.flatnonzero(is_partial).tolist():
         by_path.setdefault(paths[row[at]], []).append(at)
     for path, members in by_path.items():
         table = read_packet_table(dataset.root, path)
         with dataset.root.input(path) as file:
             points = AccessPoints(file, table)
             for at in members:
-                first = int(taken["start"][at])
+                first = int(values["start"][at])
                 try:
                     run = run_of_frames(
                         table, first, first + int(ends[at] - start[at]), resets=points.resets
                     )
                 except ValueError as error:
                     raise StorageError(f"'{path}': {error}") from error
-                taken["packets"][at], taken["lead"][at] = run.packets, run.lead
-                taken["size_bytes"][at] = int(table.size[run.positions].sum())
-                taken["keyframes"][at] = int(table.keyframe[run.positions].sum())
+                values["packets"][at], values["lead"][at] = run.packets, run.lead
+                values["size_bytes"][at] = int(table.size[run.positions].sum())
+                values["keyframes"][at] = int(table.keyframe[run.positions].sum())
                 joining = points.joining(run)
-                taken["stream"][at] = _cut(streams, int(taken["stream"][at]), joining)
-    return CameraFacts(**taken)
+                values["stream"][at] = _stream_number(streams, int(values["stream"][at]), joining)
+    return CameraFacts(**values)
 
 
-def _cut(streams: list[StreamFacts], number: int, joining: Joining) -> int:
-    """The number of the same kind of stream, of which packets may follow others as `joining` says."""
+def _stream_number(streams: list[StreamFacts], number: int, joining: Joining) -> int:
+    """Number of the stream kind like `number`, but with this `joining`; added to `streams` if new."""
     known = streams[number]
     wanted = replace(
         known,

@@ -1,4 +1,4 @@
-"""Survey the stored statistics: of which episodes and features they can pass through."""
+"""Survey the stored statistics: for which episodes and features they can be kept."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BYTES_PER_US = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatsFacts:
-    """What the stored statistics can be used for; see the fields of `Inventory` of the same names."""
+    """Which stored statistics are usable; see the fields of the same names in `Inventory`."""
 
     with_stats: dict[str, Bools] = field(default_factory=dict)
     stats_dims: dict[str, int] = field(default_factory=dict)
@@ -42,13 +42,13 @@ class StatsFacts:
 def survey_stats(
     findings: Findings, rows: Int64, columns: Container[str], probing: Probing
 ) -> StatsFacts:
-    """Which stored statistics can pass through, in what form, and which of them are impossible.
+    """Find out which stored statistics can be kept, their dimensions, and which are impossible.
 
     Args:
-        findings: grows.
-        rows: (episodes,) rows of each episode, by its table.
-        columns: the names of all columns of the tables.
-        probing: puts the questions.
+        findings: collects problems.
+        rows: (episodes,) number of rows in each episode's table.
+        columns: names of all table columns.
+        probing: runs the probes.
 
     Raises:
         DatasetError: a line of the statistics cannot be read.
@@ -58,20 +58,20 @@ def survey_stats(
     answers = probing.answers("statistics", probe_stats, _requests(findings))
     failures = answers["error"].drop_null().to_pylist()
     if failures:
-        for _ in dataset.episode_stats():  # says where
+        for _ in dataset.episode_stats():  # raises an error that names the line
             pass
         raise DatasetError(json.loads(failures[0]))
     return _resolve(answers, rows, columns, findings)
 
 
 def statistics_files(dataset: Dataset) -> list[str]:
-    """The documents that hold the dataset's statistics, as far as they are there."""
+    """The existing documents that hold statistics."""
     names = [v2.EPISODE_STATS, v2.GLOBAL_STATS, *episode_files(dataset.files)]
     return [name for name in names if name in dataset.files]
 
 
 def _requests(findings: Findings) -> ProbeRequest:
-    """One to each table of episodes; several to the one document of lines, each for a part of it."""
+    """Request each file of the v3.0 episodes table, or byte ranges of v2.1's JSON Lines file."""
     dataset = findings.dataset
     parts: list[tuple[str, int, int]] = []
     if dataset.version is FormatVersion.V30:
@@ -82,14 +82,14 @@ def _requests(findings: Findings) -> ProbeRequest:
         size = findings.files[v2.EPISODE_STATS].size_bytes
         starts = range(0, size, _PART_BYTES)
         parts = [(v2.EPISODE_STATS, start, min(start + _PART_BYTES, size)) for start in starts]
-    places = np.array([place for _, *place in parts], dtype=np.int64).reshape(-1, 2)
+    ranges = np.array([byte_range for _, *byte_range in parts], dtype=np.int64).reshape(-1, 2)
     return ProbeRequest(
-        about=(),
+        context=(),
         paths=[path for path, _, _ in parts],
         files=[findings.files[path] for path, _, _ in parts],
         bounds=np.arange(len(parts) + 1),
-        episodes=places,
-        cost_us=(places[:, 1] - places[:, 0]) // _BYTES_PER_US,
+        episodes=ranges,
+        cost_us=(ranges[:, 1] - ranges[:, 0]) // _BYTES_PER_US,
     )
 
 
@@ -119,7 +119,7 @@ def _resolve(
             found[int(usable.argmax())][1][row[usable]] = True
             fewest[name] = int(dims[usable].min())
         if feature is not None and camera:
-            colour = not feature.is_depth  # the bug is one of squares of 8 bits
+            colour = not feature.is_depth  # the known bug overflows squares of 8-bit values
             for into, where in ((wrong, impossible & colour), (overcounted, counts > rows[row])):
                 if (usable & where).any():
                     into[name] = np.zeros(len(rows), dtype=np.bool_)
@@ -142,7 +142,7 @@ def _resolve(
 
 
 def _merged(answers: pa.Table) -> tuple[Int64, list[str]]:
-    """Of every form the number of its feature, and the features' names."""
+    """(feature number of each entry, feature names), with numbers common to all files."""
     numbers: dict[str, int] = {}
     codes = []
     for features, text in zip(answers["features"], answers["names"].to_pylist(), strict=True):
@@ -153,14 +153,14 @@ def _merged(answers: pa.Table) -> tuple[Int64, list[str]]:
 
 
 def _rows_of_episodes(dataset: Dataset, episodes: Int64) -> tuple[Int64, Bools]:
-    """The rows of episodes in the table of episodes, and which of them are there."""
+    """(rows in the episodes table, True where the episode exists) of episode indexes."""
     listed = dataset.episodes[EPISODE].to_numpy()  # ascending
     row = np.minimum(np.searchsorted(listed, episodes), len(listed) - 1)
     return row, np.asarray(listed[row] == episodes)
 
 
 def _report_undeclared(name: str, findings: Findings) -> None:
-    """A writer may describe more than features, such as the length of the episode."""
+    """Add a note, not a warning: some writers store statistics of more than features, e.g. the length."""
     message = f"there are statistics of '{name}', which is not a feature"
     action = "commands that write leave them out"
     findings.problems.add("stats.usable", message, severity="note", column=name, action=action)

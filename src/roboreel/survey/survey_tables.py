@@ -1,4 +1,4 @@
-"""Survey the table files: which are asked what, and what their answers mean for the dataset."""
+"""Survey the table files: probe them, and combine their answers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.format.model import DATA_PATH, LENGTH, ROW_START
-from roboreel.probes.ask_tables import rows_by_path, table_requests
 from roboreel.probes.probe_request import findings_of, flat
 from roboreel.probes.probe_tables import probe_tables
 from roboreel.probes.probing import Probing
+from roboreel.probes.table_requests import rows_by_path, table_requests
 from roboreel.storage.tables_layout import layouts_of, plain_schema
 from roboreel.survey.findings import Findings
 from roboreel.types import Bools, Floats, Int64
@@ -23,27 +23,27 @@ from roboreel.types import Bools, Floats, Int64
 
 @dataclass(slots=True)
 class TablesFound:
-    """What the table files hold; arrays are aligned with the episodes."""
+    """The combined answers of the table files; arrays are aligned with the episodes."""
 
     rows: Int64
     row_start: Int64
     timestamp_error_s: Floats
     gaps: Bools
-    """True where frame_index or timestamps say that rows have been taken out before the last."""
+    """True where frame_index or timestamps show that rows before the last one were removed."""
     task_indexes: list[tuple[int, ...]]
-    """Distinct task indexes of each episode's rows; empty where they have no such column."""
+    """Distinct task indexes of each episode's rows; empty without a task_index column."""
     first_index: Int64
-    """`index` of an episode's first row where its index columns are as they would be written, else -1."""
+    """`index` of an episode's first row if its index columns are as roboreel would write them, else -1."""
     schemas: dict[str, pa.Schema] = field(default_factory=dict)
-    """By table file; types are plain: see `storage/tables_layout.py`."""
+    """By table file, with plain types; see `storage/tables_layout.py`."""
     layouts: dict[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
-    """By table file with columns that are stored otherwise: their types in the file, and the plain ones."""
+    """By table file and column, where stored with another layout: (stored type, plain type)."""
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     file_rows: dict[str, int] = field(default_factory=dict)
 
 
 def survey_tables(findings: Findings, probing: Probing) -> TablesFound:
-    """Survey every table file that an episode names."""
+    """Survey the table files of all episodes."""
     episodes = findings.dataset.episodes
     found = TablesFound(
         rows=episodes[LENGTH].to_numpy().astype(np.int64),
@@ -61,21 +61,21 @@ def survey_tables(findings: Findings, probing: Probing) -> TablesFound:
 
 
 def _readable(findings: Findings) -> dict[str, list[int]]:
-    """The files that can be asked, with their episodes; the others break theirs."""
+    """Rows of the episodes table by file that can be probed; episodes of other files become broken."""
     dataset = findings.dataset
     present = frozenset(dataset.files)
     alone = dataset.version.one_file_per_episode
     readable: dict[str, list[int]] = {}
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
         if path is None or path not in present:
-            findings.missing(members, "table.missing", "table file", path=path)
+            findings.add_missing(members, "table.missing", "table file", path=path)
         elif alone and len(members) > 1:
             message = f"the file of {len(members)} episodes, where each has its own"
-            findings.breaks(members, "table.shared", message, path=path)
+            findings.add_broken(members, "table.shared", message, path=path)
         else:
             readable[path] = members
     for path, error in findings.add_files(list(readable)).items():
-        findings.breaks(readable.pop(path), "table.readable", str(error), path=path)
+        findings.add_broken(readable.pop(path), "table.readable", str(error), path=path)
     return readable
 
 
@@ -93,12 +93,12 @@ def _resolve(
     tasks = answers["tasks"].combine_chunks().flatten().to_pylist()
     for row, indexes in zip(order, tasks, strict=True):
         found.task_indexes[row] = tuple(indexes)
-    for position, failure, probe_findings in findings_of(answers):
+    for position, failure, found_here in findings_of(answers):
         path, rows = paths[position], members[position]
         if failure is not None:
-            findings.breaks(rows, "table.readable", failure, path=path)
-        for finding in probe_findings:
-            findings.finding(rows, finding, path=path)
+            findings.add_broken(rows, "table.readable", failure, path=path)
+        for finding in found_here:
+            findings.add_finding(rows, finding, path=path)
     _resolve_schemas(paths, answers, found)
     _report_layouts(found, findings)
 
@@ -129,7 +129,7 @@ def _report_layouts(found: TablesFound, findings: Findings) -> None:
 
 
 def _merge_shapes(shapes: Mapping[str, Sequence[int]], known: dict[str, tuple[int, ...]]) -> None:
-    """Where files differ in a column's list lengths, the longest counts, but never one."""
+    """Add a file's list lengths; where files differ the longest is kept, at least 2."""
     for name, lengths in shapes.items():
         pairs = zip_longest(known.get(name, lengths), lengths, fillvalue=1)
         known[name] = tuple(a if a == b else max(2, a, b) for a, b in pairs)

@@ -1,11 +1,11 @@
-"""Settle which task each row stands for, where documents leave it open."""
+"""Resolve the tasks of rows and episodes, also where the documents are incomplete."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from roboreel.dataset.row_tasks import strings_by_rows
+from roboreel.dataset.row_tasks import tasks_by_index
 from roboreel.format.model import TASKS
 from roboreel.survey.findings import Findings
 from roboreel.survey.survey_tables import TablesFound
@@ -13,18 +13,17 @@ from roboreel.survey.survey_tables import TablesFound
 
 @dataclass(frozen=True, slots=True)
 class TasksFound:
-    """The task list, and the tasks of every episode, as rows and documents together give them."""
+    """The task list and the tasks of every episode, from rows and documents together."""
 
     tasks: Mapping[int, str]
     of_episodes: list[list[str]]
 
 
 def survey_tasks(tables: TablesFound, findings: Findings) -> TasksFound:
-    """Hold the rows' task indexes against the documents.
+    """Compare the rows' task indexes with the documents.
 
-    Where there is no task list, an index stands for the text of the episodes that have just this index and
-    list just this text; episodes whose rows it leaves open are broken. An episode that lists no task takes
-    those of its rows.
+    Without a task list, an index gets the text of the episodes that have only this index and list only this
+    text; episodes with other indexes are broken. An episode that lists no task gets the tasks of its rows.
     """
     dataset = findings.dataset
     listed: list[list[str]] = dataset.episodes[TASKS].to_pylist()
@@ -39,17 +38,17 @@ def survey_tasks(tables: TablesFound, findings: Findings) -> TasksFound:
         unknown = sorted(set(indexes) - known)
         if unknown:
             message = f"its rows have task_index {unknown}, which is not in the task list"
-            findings.breaks([row], "task.resolves", message)
+            findings.add_broken([row], "task.resolves", message)
         elif not indexes and not listed[row]:
             message = "it has neither a task_index column nor a listed task"
-            findings.breaks([row], "task.resolves", message)
+            findings.add_broken([row], "task.resolves", message)
     return TasksFound(tasks, _tasks_of_episodes(tables, listed, tasks, findings))
 
 
 def _tasks_by_rows(
     tables: TablesFound, listed: list[list[str]], findings: Findings
 ) -> dict[int, str]:
-    found = strings_by_rows(tables.task_indexes, listed)
+    found = tasks_by_index(tables.task_indexes, listed)
     if not found:
         return {}
     used = set(found.values())

@@ -1,4 +1,4 @@
-"""Survey the video files: which are asked what, and what their answers mean for the dataset."""
+"""Survey the video files: probe them, and combine their answers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from roboreel.format.inventory import CameraFacts, StreamFacts
 from roboreel.format.model import EPISODE, frame_start, video_path
-from roboreel.probes.ask_tables import rows_by_path
 from roboreel.probes.probe_request import ProbeRequest, bounds_of, findings_of, flat
-from roboreel.probes.probe_videos import APART, FIRST, NO_KIND, TOGETHER, AboutVideos, probe_videos
+from roboreel.probes.probe_videos import APART, FIRST, NO_KIND, TOGETHER, VideoContext, probe_videos
 from roboreel.probes.probing import Probing
+from roboreel.probes.table_requests import rows_by_path
 from roboreel.storage.video.packets import SampleEntry
 from roboreel.survey.findings import Findings
 from roboreel.survey.survey_tables import TablesFound
@@ -26,33 +26,33 @@ _COUNTED = ("packets", "lead", "size_bytes", "keyframes")
 
 
 class Streams:
-    """The kinds of streams found so far, in order."""
+    """The stream kinds found so far, numbered in order."""
 
     def __init__(self) -> None:
         self.facts: list[StreamFacts] = []
         self.tidy: dict[str, int] = {}
-        """Packets by file, of files that are as they would be written."""
+        """Number of packets by file, for files that are as roboreel would write them."""
         self._numbers: dict[tuple[object, ...], int] = {}
         self._entries: dict[tuple[object, ...], int] = {}
 
     def number(
         self, entry: SampleEntry, other_tracks: tuple[str, ...], path: str, kind: int, sets: str
     ) -> int:
-        """The number of a kind of stream.
+        """Return the number of a stream kind; a new kind is added.
 
         Args:
-            entry: its sample entry.
-            other_tracks: handler kinds of the tracks beside it.
-            path: its file.
-            kind: `TOGETHER`, `APART` or `FIRST`: what may stand before its packets in a file.
-            sets: the same in streams whose packets may follow each other.
+            entry: sample entry.
+            other_tracks: handler types of the file's other tracks.
+            path: the file.
+            kind: `TOGETHER`, `APART` or `FIRST`; see `kind_of`.
+            sets: equal for streams whose packets may follow each other.
         """
-        alike = (entry, sets, None if kind == TOGETHER else path)
-        key = (*alike, kind, other_tracks)
+        entry_key = (entry, sets, None if kind == TOGETHER else path)
+        key = (*entry_key, kind, other_tracks)
         if key not in self._numbers:
             self._numbers[key] = len(self.facts)
             facts = StreamFacts(
-                entry=self._entries.setdefault(alike, len(self.facts)),
+                entry=self._entries.setdefault(entry_key, len(self.facts)),
                 codec=entry.fourcc,
                 width=entry.width,
                 height=entry.height,
@@ -70,44 +70,44 @@ class Streams:
 def survey_camera(
     findings: Findings, camera: str, tables: TablesFound, streams: Streams, probing: Probing
 ) -> CameraFacts:
-    """Survey every file of one camera.
+    """Survey all files of one camera.
 
     Args:
-        findings: grows.
+        findings: collects files, broken episodes and problems.
         camera: name of the camera.
-        tables: what the tables hold.
-        streams: grows.
-        probing: puts the questions.
+        tables: survey of the tables.
+        streams: collects stream kinds.
+        probing: runs the probes.
     """
     declared = findings.dataset.episodes[frame_start(camera)]
     start = declared.fill_null(0).to_numpy().astype(np.int64)
     groups = _readable(findings, camera)
-    # what breaks here breaks episodes of the same file, and no other is asked about them
+    # an error below breaks only episodes of the same file, so broken episodes are left out of the requests
     sound = groups
     if findings.broken:
         sound = {p: [r for r in rows if r not in findings.broken] for p, rows in groups.items()}
     request = _requests(sound, start, tables, findings)
     answers = probing.answers(f"videos {camera}", probe_videos, request)
-    for position, failure, probe_findings in findings_of(answers):
+    for position, failure, found_here in findings_of(answers):
         path = request.paths[position]
         if failure is not None:
-            findings.breaks(groups[path], "video.readable", failure, path=path, column=camera)
-        for finding in probe_findings:
-            findings.finding(sound[path], finding, path=path, column=camera)
+            findings.add_broken(groups[path], "video.readable", failure, path=path, column=camera)
+        for finding in found_here:
+            findings.add_finding(sound[path], finding, path=path, column=camera)
     tidy = zip(sound, answers["tidy_packets"].to_pylist(), strict=True)
     streams.tidy.update((path, packets) for path, packets in tidy if packets > 0)
     return _facts(sound, start, answers, streams)
 
 
 def _readable(findings: Findings, camera: str) -> dict[str, list[int]]:
-    """The files that can be asked, with their episodes; the others break theirs."""
-    dataset, breaks = findings.dataset, partial(findings.breaks, column=camera)
+    """Rows of the episodes table by file that can be probed; episodes of other files become broken."""
+    dataset, breaks = findings.dataset, partial(findings.add_broken, column=camera)
     alone = dataset.version.one_file_per_episode
     readable: dict[str, list[int]] = {}
     for path, members in rows_by_path(dataset.episodes[video_path(camera)]).items():
         if path is None:
             what = "video file"
-            findings.missing(members, "video.missing", what, path=path, column=camera)
+            findings.add_missing(members, "video.missing", what, path=path, column=camera)
         elif path in findings.files:
             breaks(members, "video.shared", "the file of another camera too", path=path)
         elif alone and len(members) > 1:
@@ -133,7 +133,9 @@ def _requests(
     frames_of_files = frames_before[bounds[1:]] - frames_before[bounds[:-1]]
     gaps = tables.gaps[members].astype(np.int64)
     return ProbeRequest(
-        about=AboutVideos(alone=dataset.version.one_file_per_episode, fps=dataset.fps),
+        context=VideoContext(
+            one_file_per_episode=dataset.version.one_file_per_episode, fps=dataset.fps
+        ),
         paths=list(groups),
         files=[findings.files[path] for path in groups],
         bounds=bounds,
@@ -156,7 +158,7 @@ def _facts(
 def _streams(
     groups: Mapping[str, Sequence[int]], episodes: int, answers: pa.Table, streams: Streams
 ) -> Int64:
-    """(episodes,) the number of each episode's kind of stream, -1 where there is none."""
+    """(episodes,) number of each episode's stream kind; -1 if it has no packets."""
     column = answers["entry"].combine_chunks()
     strings = column.dictionary.to_pylist()
     entries = [_entry_of(t) for t in strings]

@@ -1,4 +1,4 @@
-"""What `stats.json` says of cameras whose episodes have an impossible std."""
+"""Replace the impossible std of cameras' episodes by one derived from `stats.json`."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from roboreel.types import Bools, Floats
 
 _SUMMED = {"mean", "std", "count"}
 _SAME = 1e-6
-"""Variances nearer to each other, beside the size of the values, are the same: they may be float32's."""
+"""Relative tolerance for equal variances, which may be float32."""
 
 
 def pooled_stds(dataset: Dataset, wrong: Mapping[str, Bools]) -> dict[str, tuple[float, ...]]:
-    """By camera, the std per channel that stands in for the impossible ones when episodes are merged.
+    """By camera, the std per channel that replaces impossible ones when episodes are merged.
 
-    With it the merge gives the std that `stats.json` has. Of a part of the episodes it gives what the same
-    spread within episodes makes of them.
+    Merging all episodes with it gives the std in `stats.json`; merging some of them assumes the same spread
+    within each episode.
 
     Args:
         dataset: the dataset.
         wrong: by camera, (episodes,) True where the std is impossible.
 
     Returns:
-        Only cameras of which `stats.json` has a std that their other statistics allow.
+        Only cameras whose std in `stats.json` is consistent with their other statistics.
     """
     whole = {name: std for name, std in _possible(dataset, wrong).items() if len(std)}
     if not whole:
@@ -46,12 +46,12 @@ def pooled_stds(dataset: Dataset, wrong: Mapping[str, Bools]) -> dict[str, tuple
 
 
 def _possible(dataset: Dataset, wrong: Mapping[str, Bools]) -> dict[str, Floats]:
-    """(channels,) std of the whole dataset, where it is stored and possible."""
+    """By camera, (channels,) std of the whole dataset, if it is stored and possible."""
     stored: Stats = {}
     if wrong and dataset.has_global_stats:
         try:
             stored = dataset.stats()
-        except (DatasetError, StorageError):  # a survey reads no more of this document
+        except (DatasetError, StorageError):  # not needed elsewhere in a survey: no error
             return {}
     found = {}
     for name in wrong:
@@ -70,25 +70,25 @@ class _Sums:
     def __init__(self, channels: int) -> None:
         self._count = self._wrong_count = 0.0
         self._mean, self._square = np.zeros(channels), np.zeros(channels)
-        """Of means, and of squares about zero: those of pixels, as far as the std is possible."""
+        """Sums of means, and of mean squares (without the variance where the std is impossible)."""
         self._sound = True
 
     def add(self, name: str, block: StatsBlock, known: Bools) -> None:
-        """Take in the episodes of a block that are known."""
+        """Add the known episodes of a block."""
         columns = block.features().get(name)
         if not columns:
             return
         if not columns.keys() >= _SUMMED:
             self._sound = False
             return
-        taken = known & np.all([columns[key].present for key in _SUMMED], axis=0)
-        mean = columns["mean"].values.reshape(block.episodes, -1)[taken]
+        used = known & np.all([columns[key].present for key in _SUMMED], axis=0)
+        mean = columns["mean"].values.reshape(block.episodes, -1)[used]
         if mean.shape[1] != len(self._mean):
             self._sound = False
             return
-        std = columns["std"].values.reshape(block.episodes, -1)[taken]
-        weight = columns["count"].values.reshape(block.episodes, -1)[taken, :1].astype(np.float64)
-        impossible = impossible_columns(columns)[taken]
+        std = columns["std"].values.reshape(block.episodes, -1)[used]
+        weight = columns["count"].values.reshape(block.episodes, -1)[used, :1].astype(np.float64)
+        impossible = impossible_columns(columns)[used]
         within = np.where(impossible[:, None], 0.0, std**2)
         self._count += float(weight.sum())
         self._wrong_count += float(weight[impossible].sum())
@@ -96,14 +96,14 @@ class _Sums:
         self._square += (weight * (mean**2 + within)).sum(axis=0)
 
     def pooled(self, whole: Floats) -> Floats | None:
-        """(channels,) the std of the impossible ones that makes the std of all of them `whole`."""
+        """(channels,) the std that, used for the impossible ones, gives a total std of `whole`; or None."""
         if not self._sound or not self._wrong_count > 0:
             return None
         mean = self._mean / self._count
         known = self._square / self._count - mean**2
         left = whole**2 - known
         if (np.abs(left) <= _SAME * (whole**2 + mean**2)).all():
-            return None  # the stored one was merged from impossible ones
-        # where the episodes' means alone spread more, there is nothing to distribute: take the stored one
+            return None  # the stored std was itself merged from the impossible ones
+        # if the means alone spread more than the total, nothing is left to distribute: use the stored std
         share = self._count / self._wrong_count
         return np.asarray(np.sqrt(np.where(left > 0, left * share, whole**2)))

@@ -1,7 +1,7 @@
-"""Small true datasets of every LeRobot version, for tests and for trying things out.
+"""Small, complete datasets of every LeRobot version, for tests and experiments.
 
-The writer here shares no code with the rest of the package, so what it writes can judge what the
-rest reads and converts. Every picture shows which frame it is (`draw_numbers`, `read_numbers`).
+The writer shares no code with the rest of the package, so its datasets can verify what the rest reads and
+converts. Every frame shows its own number (`draw_numbers`, `read_numbers`).
 
     from roboreel.testing import Camera, make_dataset
 

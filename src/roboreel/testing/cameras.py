@@ -1,4 +1,4 @@
-"""What a camera of a made dataset looks like and how it is stored."""
+"""Settings of a test dataset's camera."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Camera:
     """Size, codec and storage of one camera.
 
     Raises:
-        ValueError: below 160x32 (the numbers need that room), an odd size for video, or no GOP.
+        ValueError: smaller than 160x32 (the size of the numbers), odd size for video, or `gop` < 1.
     """
 
     width: int = 160
@@ -25,12 +25,12 @@ class Camera:
     gop: int = 2
     """Frames from one keyframe to the next."""
     b_frames: int = 0
-    """B-frames in a row. AV1 has none; any number there allows references to later frames."""
+    """B-frames in a row. AV1 has none: any number > 0 allows references to later frames."""
     storage: Literal["video", "image"] = "video"
-    """`image` puts a PNG into the table; codec, gop, b_frames and join then mean nothing."""
+    """`image` stores PNGs in the table; codec, gop, b_frames and join are then unused."""
     join: Literal["packets", "encoded"] = "packets"
-    """How v3.0 puts episodes into one file: each encoded by itself and its packets appended, or all
-    in one run of the encoder, so that an episode may start inside a GOP."""
+    """How v3.0 joins episodes in a file: `packets` encodes each by itself and appends its packets,
+    `encoded` encodes all in one run, so that an episode may start inside a GOP."""
 
     def __post_init__(self) -> None:
         check_size(self.width, self.height)
@@ -39,7 +39,7 @@ class Camera:
         if self.gop < 1 or self.b_frames < 0:
             raise ValueError(f"gop {self.gop} must be >= 1 and b_frames {self.b_frames} >= 0")
 
-    def pictures(self, *, episode: int, frames: int, number: int) -> Iterator[Frame]:
-        """Yield the frames of an episode as the dataset's camera `number` sees them."""
+    def draw_frames(self, *, episode: int, frames: int, number: int) -> Iterator[Frame]:
+        """Yield the frames of an episode for the dataset's camera `number`."""
         for frame in range(frames):
             yield draw_numbers(episode, frame, number, self.width, self.height)

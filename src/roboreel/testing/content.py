@@ -1,4 +1,4 @@
-"""What a made dataset contains, before a version of the format decides where it goes."""
+"""The content of a test dataset, independent of the format version."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ TASKS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
-    """One episode's rows and what its camera frames looked like."""
+    """One episode's rows, and statistics of its camera frames."""
 
     index: int
     start: int
     """Index of its first frame in the whole dataset."""
     frames: int
     tasks: tuple[str, ...]
-    """In the order in which its frames use them."""
+    """In order of their first use."""
     columns: Columns
     pixels: dict[str, PixelCounts]
-    """By camera; counted while a writer takes the pictures."""
+    """By camera; counted while the frames are written."""
 
     @property
     def stop(self) -> int:
-        """Index of the frame after its last one."""
+        """Index in the dataset of the frame after its last one."""
         return self.start + self.frames
 
 
@@ -54,10 +54,10 @@ class Content:
     robot_type: str
     chunks_size: int
     tasks: tuple[str, ...]
-    """In the order of their first use, which is their index."""
+    """By task index, the order of first use."""
     features: tuple[MadeFeature, ...]
     cameras: Mapping[str, Camera]
-    """In the order of their numbers in the pictures."""
+    """In the order of their numbers in the frames."""
     episodes: tuple[Episode, ...]
 
     @property
@@ -77,13 +77,13 @@ class Content:
 
     @property
     def stills(self) -> dict[str, Camera]:
-        """The cameras stored as pictures in the table."""
+        """The cameras stored as images in the table."""
         return {name: each for name, each in self.cameras.items() if each.storage == "image"}
 
-    def pictures(self, name: str, episode: Episode) -> Iterator[Frame]:
-        """Yield an episode's frames of one camera, counting their pixels on the way."""
+    def draw_frames(self, name: str, episode: Episode) -> Iterator[Frame]:
+        """Yield an episode's frames of one camera, and count their pixels."""
         number = list(self.cameras).index(name)
-        drawn = self.cameras[name].pictures(
+        drawn = self.cameras[name].draw_frames(
             episode=episode.index, frames=episode.frames, number=number
         )
         return episode.pixels[name].watch(drawn)

@@ -1,4 +1,4 @@
-"""Writes v2.0 and v2.1: one table file and one video per episode, documents as JSON lines."""
+"""Write v2.0 and v2.1: one table file and one video per episode, documents as JSON Lines."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ VIDEO_PATH = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_inde
 
 
 def write_v2(root: Path, content: Content, *, version: Literal["v2.0", "v2.1"]) -> None:
-    """Write the dataset; documents last, because camera statistics come from the drawing."""
+    """Write the dataset; documents last, because writing the frames counts their pixels."""
     for episode in content.episodes:
         _write_table(root, content, episode)
         for name, camera in content.videos.items():
             path = root / VIDEO_PATH.format(video_key=name, **_place(content, episode))
             path.parent.mkdir(parents=True, exist_ok=True)
-            clip = content.pictures(name, episode)
+            clip = content.draw_frames(name, episode)
             write_video(path, [clip], camera=camera, fps=content.exact_fps)
     _write_lists(root / "meta", content)
     if version == "v2.0":
@@ -46,7 +46,7 @@ def _place(content: Content, episode: Episode) -> dict[str, int]:
 
 def _write_table(root: Path, content: Content, episode: Episode) -> None:
     cells = {
-        name: image_cells(content.pictures(name, episode), name="frame_{frame:06d}.png")
+        name: image_cells(content.draw_frames(name, episode), name="frame_{frame:06d}.png")
         for name in content.stills
     }
     schema = table_schema(content.features, vector_type="Sequence")
@@ -90,7 +90,7 @@ def _episode_stats(content: Content, episode: Episode) -> dict[str, Stats]:
 
 
 def _dataset_stats(content: Content) -> dict[str, Stats]:
-    """Return v2.0's statistics: over all episodes, numbers only, no count."""
+    """Return v2.0's statistics: over all episodes, without count."""
     stats = {}
     for feature in content.features:
         if feature.is_camera:

@@ -1,4 +1,4 @@
-"""Writes v3.0 as lerobot 0.6 does: many episodes to a file, documents as Parquet."""
+"""Write v3.0 as lerobot 0.6 does: many episodes per file, documents as Parquet."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ EPISODES_PATH = "meta/episodes/chunk-000/file-000.parquet"
 def write_v3(
     root: Path, content: Content, *, data_per_file: int | None, video_per_file: int | None
 ) -> None:
-    """Write the dataset with that many episodes per file; None puts all into one."""
-    for place, episodes in _files(content, data_per_file):
-        _write_table(_made(root / DATA_PATH.format(**place)), content, episodes)
+    """Write the dataset; None puts all episodes into one file."""
+    for location, episodes in _files(content, data_per_file):
+        _write_table(_made(root / DATA_PATH.format(**location)), content, episodes)
     for name in content.videos:
-        for place, episodes in _files(content, video_per_file):
-            path = _made(root / VIDEO_PATH.format(video_key=name, **place))
+        for location, episodes in _files(content, video_per_file):
+            path = _made(root / VIDEO_PATH.format(video_key=name, **location))
             _write_video(path, content, name, episodes)
     pq.write_table(tasks_table(content.tasks), _made(root / "meta/tasks.parquet"))
     table = episodes_table(
         content,
-        data=_places(content, data_per_file),
-        video=_places(content, video_per_file),
+        data=_locations(content, data_per_file),
+        video=_locations(content, video_per_file),
     )
     pq.write_table(table, _made(root / EPISODES_PATH))
     write_json(root / "meta/stats.json", dataset_stats(content))
@@ -49,19 +49,19 @@ def write_v3(
 def _files(
     content: Content, per_file: int | None
 ) -> Iterator[tuple[dict[str, int], Sequence[Episode]]]:
-    """Yield chunk and file index, and the episodes that go there."""
+    """Yield (chunk and file index, its episodes) of each file."""
     size = per_file or len(content.episodes)
     for number, first in enumerate(range(0, len(content.episodes), size)):
         chunk, file = divmod(number, content.chunks_size)
-        place = {"chunk_index": chunk, "file_index": file}
-        yield place, content.episodes[first : first + size]
+        location = {"chunk_index": chunk, "file_index": file}
+        yield location, content.episodes[first : first + size]
 
 
-def _places(content: Content, per_file: int | None) -> list[tuple[int, int, Episode]]:
-    """Return per episode its chunk, its file, and the first episode of that file."""
+def _locations(content: Content, per_file: int | None) -> list[tuple[int, int, Episode]]:
+    """Return (chunk index, file index, first episode of that file) of each episode."""
     return [
-        (place["chunk_index"], place["file_index"], episodes[0])
-        for place, episodes in _files(content, per_file)
+        (location["chunk_index"], location["file_index"], episodes[0])
+        for location, episodes in _files(content, per_file)
         for _ in episodes
     ]
 
@@ -76,7 +76,7 @@ def _write_table(path: Path, content: Content, episodes: Sequence[Episode]) -> N
     with pq.ParquetWriter(path, schema) as writer:
         for episode in episodes:
             cells = {
-                name: image_cells(content.pictures(name, episode), name="frame-{frame:06d}.png")
+                name: image_cells(content.draw_frames(name, episode), name="frame-{frame:06d}.png")
                 for name in content.stills
             }
             writer.write_table(table_of(schema, episode.columns, cells))
@@ -84,12 +84,10 @@ def _write_table(path: Path, content: Content, episodes: Sequence[Episode]) -> N
 
 def _write_video(path: Path, content: Content, name: str, episodes: Sequence[Episode]) -> None:
     camera = content.cameras[name]
-    external_videos: list[Iterator[Frame]] = [
-        content.pictures(name, episode) for episode in episodes
-    ]
+    clips: list[Iterator[Frame]] = [content.draw_frames(name, episode) for episode in episodes]
     if camera.join == "encoded":
-        external_videos = [chain.from_iterable(external_videos)]
-    write_video(path, external_videos, camera=camera, fps=content.exact_fps)
+        clips = [chain.from_iterable(clips)]
+    write_video(path, clips, camera=camera, fps=content.exact_fps)
 
 
 def _info(content: Content) -> dict[str, object]:

@@ -65,7 +65,7 @@ def _extent_columns(content: Content, data: Locations) -> dict[str, pa.Array]:
 
 
 def _video_columns(content: Content, name: str, video: Locations) -> dict[str, pa.Array]:
-    """Return the place of each episode in its video file, in seconds from the file's start."""
+    """Return where each episode is in its video file, in seconds from the file's start."""
     begin, end = [], []
     for episode, (_, _, first) in zip(content.episodes, video, strict=True):
         begin.append(float((episode.start - first.start) / content.exact_fps))

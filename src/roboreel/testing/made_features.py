@@ -1,4 +1,4 @@
-"""The features a made dataset declares, and their values in one episode."""
+"""The features of a test dataset, and their values in one episode."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class MadeFeature:
 
     @property
     def is_camera(self) -> bool:
-        """Whether its frames are pictures, in whichever place."""
+        """True for video and image features."""
         return self.dtype in ("video", "image")
 
     @property
     def has_stats(self) -> bool:
-        """Whether the format keeps statistics of it: everything but text."""
+        """True for features with statistics: all but strings."""
         return self.dtype != "string"
 
 
@@ -73,9 +73,9 @@ def choose_cameras(cameras: Mapping[str, Camera] | None, features: FeatureSet) -
 
 
 def declare(features: FeatureSet, cameras: Mapping[str, Camera]) -> tuple[MadeFeature, ...]:
-    """Return all features in the order of info.json: the robot's, the cameras, the five given."""
+    """Return all features in the order of info.json: the robot's, the cameras, the index columns."""
     rich = _RICH if features == "rich" else ()
-    pictures = (
+    camera_features = (
         MadeFeature(
             name=name,
             dtype=camera.storage,
@@ -84,7 +84,7 @@ def declare(features: FeatureSet, cameras: Mapping[str, Camera]) -> tuple[MadeFe
         )
         for name, camera in cameras.items()
     )
-    return (*_BASIC, *rich, *_NEXT, *pictures, *_ALWAYS)
+    return (*_BASIC, *rich, *_NEXT, *camera_features, *_ALWAYS)
 
 
 def draw_columns(

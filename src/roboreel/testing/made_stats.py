@@ -17,19 +17,19 @@ QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 
 
 class PixelCounts:
-    """How often each channel has each of the 256 values; exact at any number of pictures."""
+    """Exact pixel counts per channel and value: `counts` is (3, 256) int64."""
 
     def __init__(self) -> None:
         self.counts = np.zeros((3, 256), np.int64)
         self.frames = 0
 
-    def watch(self, pictures: Iterable[Frame]) -> Iterator[Frame]:
-        """Yield the pictures on, counted."""
-        for picture in pictures:
+    def watch(self, images: Iterable[Frame]) -> Iterator[Frame]:
+        """Count the pixels of each image and yield it."""
+        for image in images:
             self.frames += 1
             for channel in range(3):
-                self.counts[channel] += np.bincount(picture[..., channel].ravel(), minlength=256)
-            yield picture
+                self.counts[channel] += np.bincount(image[..., channel].ravel(), minlength=256)
+            yield image
 
     def __add__(self, other: PixelCounts) -> PixelCounts:
         both = PixelCounts()
@@ -39,7 +39,7 @@ class PixelCounts:
 
 
 def row_stats(rows: NDArray[Any]) -> Stats:
-    """Return min, max, mean, std and count over the first axis, of at least one dimension each.
+    """Return min, max, mean, std and count over the first axis, each at least 1-d.
 
     Min and max keep the type of the values; mean and std are computed in float64.
     """
@@ -57,7 +57,7 @@ def row_stats(rows: NDArray[Any]) -> Stats:
 def row_stats_with_quantiles(rows: NDArray[Any]) -> Stats:
     """Return float64 statistics and quantiles per last dimension, as lerobot 0.6 lays them out.
 
-    A matrix per frame is taken as that many rows; `count` stays the number of frames.
+    Each row of a matrix counts as a separate row; `count` stays the number of frames.
     """
     flat = rows[:, None] if rows.ndim == 1 else rows.reshape(-1, rows.shape[-1])
     flat = flat.astype(np.float64)
@@ -67,7 +67,7 @@ def row_stats_with_quantiles(rows: NDArray[Any]) -> Stats:
 
 
 def pixel_stats(pixels: PixelCounts) -> Stats:
-    """Return statistics of shape (3, 1, 1) in 0 to 1; `count` is the number of pictures."""
+    """Return statistics of shape (3, 1, 1), scaled to 0..1; `count` is the number of images."""
     values = np.arange(256) / 255
     total = pixels.counts.sum(axis=1)
     mean = pixels.counts @ values / total

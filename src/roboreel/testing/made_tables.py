@@ -1,4 +1,4 @@
-"""Rows to Arrow, in the types and with the metadata that HF `datasets` gives them."""
+"""Convert rows to Arrow tables with the types and metadata of HF `datasets`."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ def table_schema(features: Iterable[MadeFeature], *, vector_type: VectorType) ->
 
 
 def table_of(
-    schema: pa.Schema, columns: Columns, pictures: Mapping[str, Sequence[object]]
+    schema: pa.Schema, columns: Columns, images: Mapping[str, Sequence[object]]
 ) -> pa.Table:
-    """Return one episode's rows; `pictures` holds the cells of the image columns."""
+    """Return one episode's rows; `images` holds the cells of the image columns."""
     arrays = [
-        pa.array(pictures[field.name], field.type)
-        if field.name in pictures
+        pa.array(images[field.name], field.type)
+        if field.name in images
         else _array(columns[field.name], field.type)
         for field in schema
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def image_cells(pictures: Iterable[Frame], *, name: str) -> list[dict[str, object]]:
-    """Return the cells of an image column: PNG bytes and `name` filled with the frame index."""
+def image_cells(images: Iterable[Frame], *, name: str) -> list[dict[str, object]]:
+    """Return the cells of an image column: PNG bytes, and `name` formatted with the frame index as path."""
     return [
-        {"bytes": png_bytes(picture), "path": name.format(frame=index)}
-        for index, picture in enumerate(pictures)
+        {"bytes": png_bytes(image), "path": name.format(frame=index)}
+        for index, image in enumerate(images)
     ]
 
 

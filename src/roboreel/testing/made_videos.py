@@ -1,4 +1,4 @@
-"""Pictures to MP4, one episode or many to a file, with exact timestamps."""
+"""Encode frames to MP4, one or many episodes per file, with exact timestamps."""
 
 from __future__ import annotations
 
@@ -27,22 +27,20 @@ _Encoder: TypeAlias = Literal["libx264", "libsvtav1", "libaom-av1"]
 
 
 def write_video(
-    path: Path, external_videos: Sequence[Iterable[Frame]], *, camera: Camera, fps: Fraction
+    path: Path, clips: Sequence[Iterable[Frame]], *, camera: Camera, fps: Fraction
 ) -> None:
-    """Encode each clip, at least one picture, by itself; frame k of the file is shown at k / fps.
+    """Encode each clip (at least one frame) separately; frame k of the file is shown at k / fps.
 
-    Decode times start as many frames before zero as the most reordered picture of the file needs,
-    so that they rise steadily over every seam.
+    Decode times start before zero by the file's largest reordering delay, so that they increase steadily
+    across clips.
     """
     os.environ.setdefault("SVT_LOG", "1")  # svt-av1 otherwise writes its settings to stderr
-    packets, shown_at = _encode(external_videos, camera=camera, fps=fps)
+    packets, shown_at = _encode(clips, camera=camera, fps=fps)
     delay = max(decoded - shown for decoded, shown in enumerate(shown_at))
-    layout = (
-        {"movflags": "faststart"} if len(external_videos) > 1 else {}
-    )  # as lerobot does after joining
+    layout = {"movflags": "faststart"} if len(clips) > 1 else {}  # as lerobot does after joining
     with av.open(str(path), "w", format="mp4", options=layout) as container:
         name, options = _settings(camera)
-        # This encoder gets no picture: it lends the file its headers, equal to those of the clips.
+        # this encoder gets no frames: it only provides the headers, which equal those of the clips
         stream = container.add_stream(name, rate=fps, options=options)
         stream.width, stream.height, stream.pix_fmt = camera.width, camera.height, "yuv420p"
         for decoded, (packet, shown) in enumerate(zip(packets, shown_at, strict=True)):
@@ -52,16 +50,16 @@ def write_video(
 
 
 def _encode(
-    external_videos: Iterable[Iterable[Frame]], *, camera: Camera, fps: Fraction
+    clips: Iterable[Iterable[Frame]], *, camera: Camera, fps: Fraction
 ) -> tuple[list[Packet[VideoStream]], list[int]]:
-    """Return all packets in decode order and, beside each, its place in the order of showing."""
+    """Return all packets in decode order, and the display position of each."""
     packets: list[Packet[VideoStream]] = []
     shown_at: list[int] = []
-    for clip in external_videos:
+    for clip in clips:
         encoder = _open_encoder(camera, fps)
         start = len(packets)
-        for index, picture in enumerate(clip):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        for index, image in enumerate(clip):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts, frame.time_base = index, 1 / fps
             packets += encoder.encode(frame)
         packets += encoder.encode(None)
@@ -79,7 +77,7 @@ def _open_encoder(camera: Camera, fps: Fraction) -> VideoCodecContext:
 
 
 def _settings(camera: Camera) -> tuple[_Encoder, dict[str, str]]:
-    """Return an encoder and options that give the same bytes on every run."""
+    """Return an encoder and options that produce the same bytes on every run."""
     common = {"g": str(camera.gop), "crf": str(CRF), "threads": "1"}
     if camera.codec == "h264":
         exact = "scenecut=0:open-gop=0:b-adapt=0:mbtree=0"  # mbtree differs from run to run

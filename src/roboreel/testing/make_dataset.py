@@ -1,4 +1,4 @@
-"""`make_dataset`: one call, one small dataset of a chosen version."""
+"""`make_dataset`: write a small dataset of a chosen version."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def make_dataset(
         version: the format to write.
         episodes: frames of each episode, at least 1.
         fps: frames per second; an int is written as an int.
-        cameras: by feature name, in the order of their numbers in the pictures; two of 160x128
+        cameras: by feature name, in the order of their numbers in the frames; two of 160x128
             by default, `{}` for none.
         features: "rich" adds text, a matrix, float64 and int64 vectors and a PNG camera.
         tasks_per_episode: how many tasks each episode goes through, in equal parts.
@@ -51,11 +51,11 @@ def make_dataset(
         data_episodes_per_file: v3.0 only; None puts all episodes into one file.
         video_episodes_per_file: likewise, for every camera.
         robot_type: the entry in info.json.
-        seed: changes the numbers in state and action, never the pictures.
+        seed: changes the values of state and action, not the frames.
 
     Raises:
-        ValueError: arguments that have no meaning together, or numbers the pictures cannot carry.
-        FileExistsError: the folder holds something already.
+        ValueError: contradictory arguments, or numbers too large for the frames.
+        FileExistsError: the folder is not empty.
     """
     chosen = choose_cameras(cameras, features)
     _check_counts(episodes, tasks_per_episode, fps=fps, chunks_size=chunks_size)

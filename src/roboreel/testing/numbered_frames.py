@@ -1,7 +1,7 @@
-"""Pictures that carry their own numbers, and how to read the numbers back.
+"""Draw frames that show their own numbers, and read the numbers back.
 
-16x16-pixel blocks, dark or bright, from the top left. First row: the frame index in the episode,
-ten bits, highest first. Second row: the episode, eight bits, then the camera, two bits.
+The numbers are 16x16-pixel blocks, dark or bright, from the top left. First row: the frame index in the
+episode, ten bits, highest first. Second row: the episode, eight bits, then the camera, two bits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Frame = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class FrameNumbers:
-    """What a picture says about itself."""
+    """The numbers shown in a frame."""
 
     frame: int
     """Index in the episode, 0 to 1023."""
@@ -35,12 +35,12 @@ class FrameNumbers:
 
 
 def draw_numbers(episode: int, frame: int, camera: int, width: int, height: int) -> Frame:
-    """Return the uint8 (height, width, 3) picture of one frame.
+    """Return one frame: uint8 (height, width, 3).
 
-    Behind the blocks lies a smooth pattern that moves from frame to frame.
+    The background is a smooth pattern that moves from frame to frame.
 
     Raises:
-        ValueError: a number does not fit its bits, or the picture is below 160x32.
+        ValueError: a number does not fit its bits, or the frame is smaller than 160x32.
     """
     check_size(width, height)
     bits = np.concatenate(
@@ -50,24 +50,24 @@ def draw_numbers(episode: int, frame: int, camera: int, width: int, height: int)
             _bits("camera", camera, CAMERA_BITS),
         ]
     )
-    picture = _background(episode, frame, camera, width, height)
+    image = _background(episode, frame, camera, width, height)
     blocks = np.where(bits, BRIGHT, DARK).astype(np.uint8).reshape(2, FRAME_BITS)
-    picture[:MIN_HEIGHT, :MIN_WIDTH] = np.kron(blocks, np.ones((BLOCK, BLOCK), np.uint8))[..., None]
-    return picture
+    image[:MIN_HEIGHT, :MIN_WIDTH] = np.kron(blocks, np.ones((BLOCK, BLOCK), np.uint8))[..., None]
+    return image
 
 
-def read_numbers(picture: NDArray[Any]) -> FrameNumbers:
-    """Return the numbers in a (height, width, 3) or (height, width) picture of values 0 to 255.
+def read_numbers(image: NDArray[Any]) -> FrameNumbers:
+    """Return the numbers in a (height, width, 3) or (height, width) image with values 0 to 255.
 
-    Only the inner 8x8 pixels of each block count, so that a lossy codec does not matter.
+    Only the inner 8x8 pixels of each block are used, so lossy codecs do no harm.
 
     Raises:
-        ValueError: the picture is below 160x32 or of another shape.
+        ValueError: the image is smaller than 160x32 or has another shape.
     """
-    if picture.ndim not in (2, 3):
-        raise ValueError(f"expected a (height, width[, channels]) picture, got {picture.shape}")
-    check_size(picture.shape[1], picture.shape[0])
-    gray = picture[:MIN_HEIGHT, :MIN_WIDTH].astype(np.float64)
+    if image.ndim not in (2, 3):
+        raise ValueError(f"expected a (height, width[, channels]) picture, got {image.shape}")
+    check_size(image.shape[1], image.shape[0])
+    gray = image[:MIN_HEIGHT, :MIN_WIDTH].astype(np.float64)
     gray = gray if gray.ndim == 2 else gray.mean(axis=2)
     blocks = gray.reshape(2, BLOCK, FRAME_BITS, BLOCK)
     edge = BLOCK // 4
@@ -80,7 +80,7 @@ def read_numbers(picture: NDArray[Any]) -> FrameNumbers:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise ValueError where the number blocks do not fit into the picture."""
+    """Raise ValueError if the number blocks do not fit into the frame."""
     if width < MIN_WIDTH or height < MIN_HEIGHT:
         raise ValueError(
             f"a picture of {width}x{height} has no room for its numbers; "
@@ -88,11 +88,11 @@ def check_size(width: int, height: int) -> None:
         )
 
 
-def png_bytes(picture: Frame) -> bytes:
-    """Return an RGB picture as a PNG file, bit exact and the same on every machine's run."""
-    height, width, _ = picture.shape
+def png_bytes(image: Frame) -> bytes:
+    """Encode a uint8 RGB image as PNG; the bytes are reproducible."""
+    height, width, _ = image.shape
     rows = np.zeros((height, 1 + width * 3), np.uint8)  # each row starts with filter type 0
-    rows[:, 1:] = picture.reshape(height, width * 3)
+    rows[:, 1:] = image.reshape(height, width * 3)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     pixels = zlib.compress(rows.tobytes(), level=1)
     chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
@@ -119,8 +119,8 @@ def _background(episode: int, frame: int, camera: int, width: int, height: int) 
     x = np.arange(width) * (2 * np.pi / 160)
     y = np.arange(height) * (2 * np.pi / 128)
     turn = 2 * np.pi * (frame / 32 + episode / 7 + camera / 4)
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[..., 0] = 120 + 40 * np.sin(x + turn) + 30 * np.cos(y)[:, None]
-    picture[..., 1] = 120 + 40 * np.cos(x) + 30 * np.sin(y - turn)[:, None]
-    picture[..., 2] = 110 + 30 * np.sin(x - turn) + 30 * np.sin(y + 2 * turn)[:, None]
-    return picture
+    image = np.empty((height, width, 3), np.uint8)
+    image[..., 0] = 120 + 40 * np.sin(x + turn) + 30 * np.cos(y)[:, None]
+    image[..., 1] = 120 + 40 * np.cos(x) + 30 * np.sin(y - turn)[:, None]
+    image[..., 2] = 110 + 30 * np.sin(x - turn) + 30 * np.sin(y + 2 * turn)[:, None]
+    return image

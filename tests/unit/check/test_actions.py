@@ -42,7 +42,12 @@ def _actions(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "path",
-    [path for layer in ("format", "dataset") for path in sorted((SOURCE / layer).rglob("*.py"))],
+    [
+        path
+        for layer in ("format", "dataset", "probes", "survey")
+        for path in sorted((SOURCE / layer).rglob("*.py"))
+        if path.name != "table_schema.py"  # only writing asks it
+    ],
     ids=lambda path: path.relative_to(SOURCE).as_posix(),
 )
 def test_what_reading_finds_tells_nothing_as_done(path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import roboreel
-from roboreel.checking.sample_std import is_sample_std
+from roboreel.checking.agreement_rules import is_sample_std
 from roboreel.format.causes import CANCELLED, WRAPPED, Cause
 from roboreel.format.version import VERSIONS, FormatVersion
 from roboreel.testing import make_dataset

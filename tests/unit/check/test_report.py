@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ import roboreel
 from roboreel.cli.main import app
 from roboreel.format.rules import RULES
 from roboreel.testing import FeatureSet, Version, make_dataset
+from tests.command import run_here
 from tests.mutate import (
     LFS_POINTER,
     edit_info,
@@ -47,8 +47,7 @@ def command(*arguments: object) -> Done:
 
 def shell(*arguments: object) -> subprocess.CompletedProcess[str]:
     """The command as a shell runs it: with its errors as messages and exit codes."""
-    words = [sys.executable, "-m", "roboreel", "check", *map(str, arguments)]
-    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    return run_here("check", *arguments)
 
 
 @pytest.fixture
@@ -154,6 +153,7 @@ def test_rows_of_several_chunks_are_counted_over_their_ends(tmp_path: Path) -> N
     assert [(p.rule, p.episode) for p in found if p.rule == "table.index"] == [("table.index", 0)]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("features", ["basic", "rich"])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_what_roboreel_converts_is_clean(

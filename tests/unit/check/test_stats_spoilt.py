@@ -74,6 +74,7 @@ def of_nan(value: Any) -> Any:
     return (np.asarray(value) * math.nan).tolist()
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("feature", ["action", TOP])
 @pytest.mark.parametrize(
     ("statistic", "change"),
@@ -95,6 +96,7 @@ def test_of_an_episode(
     assert unexplained(root, cameras=feature == TOP) == [(feature, (1,), statistic)]
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("feature", ["action", TOP])
 @pytest.mark.parametrize(
     ("statistic", "change"),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from roboreel.cli.main import main
 from roboreel.testing import Camera, make_dataset
+from tests.command import run_here
 
 LENGTHS = (6, 4, 1, 8)
 TOP = "observation.images.top"
@@ -30,24 +28,14 @@ Roboreel = Callable[..., Done]
 
 
 @pytest.fixture
-def roboreel(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Roboreel]:
+def roboreel() -> Roboreel:
     """Runs the command with some arguments, as a shell would."""
-    signals = [signal.SIGTERM, signal.SIGHUP] if hasattr(signal, "SIGHUP") else [signal.SIGTERM]
-    before = {number: signal.getsignal(number) for number in signals}
 
     def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["roboreel", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = capsys.readouterr()
-        return Done(code=left.value.code or 0, out=printed.out, err=printed.err)
+        done = run_here(*arguments)
+        return Done(code=done.returncode, out=done.stdout, err=done.stderr)
 
-    yield run
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return run
 
 
 @pytest.fixture(scope="session")

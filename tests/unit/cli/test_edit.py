@@ -91,7 +91,8 @@ WRITTEN: dict[str, tuple[list[str], list[tuple[int, int, int]]]] = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "stretches"), WRITTEN.values(), ids=WRITTEN)
+@pytest.mark.sample(6)
+@pytest.mark.parametrize(("arguments", "row_ranges"), WRITTEN.values(), ids=WRITTEN)
 def test_a_command_writes_these_rows_and_frames(
     roboreel: Roboreel,
     source: Path,

@@ -40,6 +40,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_dataset(folder / "in", version="v2.1", episodes=(3, 2), cameras={})
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_odd_names_of_folders_work(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, roboreel: Roboreel, name: str
@@ -108,17 +109,12 @@ COMMANDS = {
 def test_what_is_not_utf8_is_one_clear_error(
     small: Path, tmp_path: Path, roboreel: Roboreel, words: list[str]
 ) -> None:
-    inconsistent = tmp_path / NOT_UTF8
+    odd = tmp_path / NOT_UTF8
     try:
-        shutil.copytree(small, inconsistent)
+        shutil.copytree(small, odd)
     except OSError:
         pytest.skip("this disk has no such names")
-    done = roboreel(
-        *(
-            word.format(inconsistent=inconsistent, source=small, out=tmp_path / "out")
-            for word in words
-        )
-    )
+    done = roboreel(*(word.format(odd=odd, source=small, out=tmp_path / "out") for word in words))
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("error: ")
     assert "a\\udcffb" in done.err

@@ -11,7 +11,9 @@ import pytest
 import roboreel as rr
 from roboreel.cli.writing import Writing, run_shown
 from roboreel.ops.split import plan_parts
-from roboreel.ops.write import Leftovers, Plan, Report
+from roboreel.plan.plan import Plan
+from roboreel.runner.run_options import RunOptions
+from roboreel.runner.run_report import Report
 from tests.judge import faults
 from tests.oracle import read, tree_digest
 from tests.unit.cli.conftest import Roboreel
@@ -106,10 +108,10 @@ def half_done(
 ) -> Path:
     """A folder with `train`, written by a run that was stopped before `val`."""
 
-    def stopped(plan: Plan, options: Writing, leftovers: Leftovers) -> Report:
+    def stopped(plan: Plan, options: Writing, run_options: RunOptions) -> Report:
         if str(plan.out).endswith("val"):
             raise KeyboardInterrupt
-        return run_shown(plan, options, leftovers)
+        return run_shown(plan, options, run_options)
 
     monkeypatch.setattr("roboreel.cli.edit.split.run_shown", stopped)
     done = roboreel("split", source, *INTO, "-o", tmp_path / "out", "--quiet")
@@ -166,7 +168,7 @@ def test_two_runs_do_not_write_parts_into_one_folder(
     roboreel: Roboreel, source: Path, tmp_path: Path
 ) -> None:
     views = rr.open(source).split({"train": 0.75, "val": 0.25})
-    parts = plan_parts(views, out=tmp_path / "out")
+    parts = plan_parts(views, out=tmp_path / "out", options=RunOptions())
     with parts.written():
         done = roboreel("split", source, *INTO, "-o", tmp_path / "out")
         assert done.code == 2
@@ -177,7 +179,7 @@ def test_two_runs_do_not_write_parts_into_one_folder(
 def test_a_run_that_finished_no_part_leaves_no_note(
     roboreel: Roboreel, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(_plan: Plan, _options: Writing, _leftovers: Leftovers) -> Report:
+    def stopped(_plan: Plan, _options: Writing, _run_options: RunOptions) -> Report:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("roboreel.cli.edit.split.run_shown", stopped)

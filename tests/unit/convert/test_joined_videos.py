@@ -77,6 +77,7 @@ def test_recordings_with_sets_of_their_own_share_no_file_with_others(
     assert digests(read(tmp_path / "back")) == wanted
 
 
+@pytest.mark.sample(1)
 def test_joins_of_what_was_joined_keep_them_apart(tmp_path: Path, pair: Pair) -> None:
     external_videos = clips_of(tmp_path, pair, "oi")
     parts = [recorded(tmp_path / str(n), [clip]) for n, clip in enumerate(external_videos)]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import roboreel
-from roboreel.edit.encoding import Encoding
+from roboreel.format.encoding import Encoding
 from roboreel.testing import Version, make_dataset
 from roboreel.testing.made_features import STILL
 from tests.judge import faults
@@ -65,6 +65,7 @@ def test_check_finds_its_images(
     assert report.pictures == sum(LENGTHS)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("to", VERSIONS)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_conversions_keep_their_bytes(

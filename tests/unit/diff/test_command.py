@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
+from tests.command import run_here
 from tests.tamper import edit_values, flip_bit, flip_packet_byte
 from tests.unit.diff.bases import TOP
 
 
 def _diff(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "roboreel", "diff", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return run_here("diff", *arguments)
 
 
 def test_the_same_leaves_with_0(first: Path, second: Path) -> None:

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import roboreel
-from roboreel.edit.selection import lengths_of
 from roboreel.edit.standstill import moving_frames
 from roboreel.testing import make_dataset
 from tests.mutate import episode_table, set_column
@@ -170,7 +169,7 @@ def test_dead_time_is_cut_from_episodes(tmp_path: Path, version: Any) -> None:
         (table,) = (folder / "data").rglob("*.parquet")
         set_column(table, "observation.state", column)
     dataset = roboreel.open(folder)
-    assert lengths_of(dataset.trim_still(0.1, episodes=[0])).tolist() == [3, 5]
+    assert dataset.trim_still(0.1, episodes=[0]).lengths.tolist() == [3, 5]
     with pytest.raises(roboreel.UsageError, match=r"never moves by more than 0\.1 in episode 1"):
         dataset.trim_still(0.1)
     roboreel.write(dataset.trim_still(0.1, episodes=[0]), out=tmp_path / "out")

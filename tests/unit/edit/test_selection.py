@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import roboreel
-from roboreel.edit.selection import lengths_of
 from roboreel.edit.tasks import tasks_of
 from roboreel.edit.view import View
 from roboreel.testing import make_dataset
@@ -54,10 +53,10 @@ def test_a_shuffle_has_every_episode_once_and_is_the_same_for_a_seed(
 
 def test_ranges_may_be_open(dataset: roboreel.Dataset) -> None:
     view = dataset.trim({3: (2, None), 0: (None, 5), 1: (None, None)})
-    lengths = lengths_of(dataset.as_view())
-    assert lengths_of(view).tolist() == [5, lengths[1], lengths[2], lengths[3] - 2]
+    lengths = dataset.as_view().lengths
+    assert view.lengths.tolist() == [5, lengths[1], lengths[2], lengths[3] - 2]
     assert view.slices.stop.tolist() == [5, -1, -1, -1]
-    assert lengths_of(view.trim({3: (1, None)}))[3] == lengths[3] - 3
+    assert view.trim({3: (1, None)}).lengths[3] == lengths[3] - 3
 
 
 def test_a_plan_and_a_report_name_what_is_trimmed(tmp_path: Path) -> None:
@@ -84,9 +83,9 @@ def test_all_ranges_that_do_not_fit_are_told(dataset: roboreel.Dataset) -> None:
 
 def test_trimmed_lengths_count_from_the_piece_before(dataset: roboreel.Dataset) -> None:
     once = dataset.trim({3: (2, 12), 0: (0, 12)})
-    assert lengths_of(once).tolist() == [12, 9, 1, 10]
+    assert once.lengths.tolist() == [12, 9, 1, 10]
     twice = once.trim({3: (1, 4)})
-    assert lengths_of(twice).tolist() == [12, 9, 1, 3]
+    assert twice.lengths.tolist() == [12, 9, 1, 3]
     assert (twice.slices.start[3], twice.slices.stop[3]) == (3, 6)
 
 
@@ -151,7 +150,7 @@ def test_a_mistake_is_one_message(dataset: roboreel.Dataset, edit: Edit, says: s
 def test_a_refused_edit_leaves_the_dataset_as_it_was(dataset: roboreel.Dataset) -> None:
     with pytest.raises(roboreel.UsageError):
         dataset.trim({0: (0, 3), 1: (0, 100)})
-    assert lengths_of(dataset.as_view()).tolist() == list(LENGTHS)
+    assert dataset.as_view().lengths.tolist() == list(LENGTHS)
 
 
 @pytest.mark.parametrize("seed", [-1, "seven", 1.5])

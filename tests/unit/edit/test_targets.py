@@ -18,15 +18,15 @@ def test_files_stay_grouped_unless_the_version_or_a_limit_is_given(
 ) -> None:
     view = dataset.delete([0])
     asked: list[dict[str, Any]] = [{}, {"to": "v3.0"}, {"on_broken": "skip"}]
-    assert [view.with_target(**one).target.regroup for one in asked] == [False] * 3
+    assert [view.with_target(**one).options.regroup for one in asked] == [False] * 3
     packing: list[dict[str, Any]] = [{"to": "v2.1"}, {"video_file_mb": 5}, {"regroup": True}]
-    assert [view.with_target(**one).target.regroup for one in packing] == [True] * 3
+    assert [view.with_target(**one).options.regroup for one in packing] == [True] * 3
 
 
 def test_irregular_timestamps_are_kept_where_the_version_stays(dataset: roboreel.Dataset) -> None:
-    assert dataset.with_target().target.timestamps == "keep"
-    assert dataset.with_target("v2.0").target.timestamps == "regular"
-    assert dataset.with_target(timestamps="regular").target.timestamps == "regular"
+    assert dataset.with_target().options.timestamps == "keep"
+    assert dataset.with_target("v2.0").options.timestamps == "regular"
+    assert dataset.with_target(timestamps="regular").options.timestamps == "regular"
 
 
 def test_an_edit_may_change_the_version(dataset: roboreel.Dataset, tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def features(
         list[str] | None,
         typer.Option(
             "--add-video",
-            metavar="NAME=PLACE",
-            help="A new camera: PLACE is a folder with an mp4 for each episode, or a.mp4,b.mp4,…",
+            metavar="NAME=PATH",
+            help="A new camera: PATH is a folder with an mp4 for each episode, or a.mp4,b.mp4,…",
         ),
     ] = None,
     dtype: Annotated[
@@ -74,23 +74,21 @@ def features(
         if rename:
             view = view.rename(names=pairs_in(rename, "--rename"))
         listed = None if names is None else [word.strip() for word in names.split(",")]
-        for name, place in pairs_in(
-            [] if add is None else [add], "--add", form="NAME=FILE"
-        ).items():
-            values = read_values(place)
+        for name, path in pairs_in([] if add is None else [add], "--add", form="NAME=FILE").items():
+            values = read_values(path)
             view = view.add(name, values, dtype=dtype, shape=sizes, names=listed)
-        for name, place in pairs_in(add_video or [], "--add-video", form="NAME=PLACE").items():
-            view = with_video(view, name, _videos(place))
+        for name, path in pairs_in(add_video or [], "--add-video", form="NAME=PATH").items():
+            view = with_video(view, name, _videos(path))
         return view
 
     write_edited(source, options, edited)
 
 
-def _videos(place: str) -> str | list[str]:
+def _videos(path: str) -> str | list[str]:
     """A folder or a file; or several files, where all that commas part end like one."""
-    words = [os.path.expanduser(word.strip()) for word in place.split(",")]
+    words = [os.path.expanduser(word.strip()) for word in path.split(",")]
     several = len(words) > 1 and all(word.lower().endswith(".mp4") for word in words)
-    return words if several else os.path.expanduser(place)
+    return words if several else os.path.expanduser(path)
 
 
 def _sizes(text: str) -> tuple[int, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import Enum
 from typing import Annotated
 
 import typer
@@ -13,20 +12,13 @@ from roboreel.cli.edit.video import rate_in, size_in
 from roboreel.cli.output import count, emit_json, human_bytes, table
 from roboreel.cli.writing import Writing, carry_out, write_edited, writes
 from roboreel.dataset.dataset import Dataset
-from roboreel.edit.concat import concat
-from roboreel.edit.encoding import Encoding
+from roboreel.edit.concat import FeaturePolicy, concat
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
+from roboreel.format.encoding import Encoding
 from roboreel.format.model import DATA_PATH, video_path
-from roboreel.ops.write import Plan, plan_write
-
-
-class FeaturePolicyChoice(str, Enum):
-    """What to do where features differ."""
-
-    strict = "strict"
-    common = "common"
-    pad = "pad"
+from roboreel.ops.write import plan_write
+from roboreel.plan.plan import Plan
 
 
 @writes
@@ -36,12 +28,12 @@ def merge(
         list[str], typer.Argument(metavar="SRC…", help="Folders of the datasets, in order.")
     ],
     features: Annotated[
-        FeaturePolicyChoice,
+        FeaturePolicy,
         typer.Option(
             "--features",
             help="Where features differ: refuse, keep what all have, or fill with zeros and a mask.",
         ),
-    ] = FeaturePolicyChoice.strict,
+    ] = "strict",
     rename: Annotated[
         list[str] | None,
         typer.Option(
@@ -67,13 +59,13 @@ def merge(
 
     def plan_of() -> Plan:
         parts = [options.opened(source) for source in sources]
-        view = concat(parts, features=features.value, rename=names)
+        view = concat(parts, features=features, rename=names)
         if size is not None:
-            scaled = replace(Encoding(size=size), **options.encoder.given)
+            scaled = replace(Encoding(size=size), **options.reencoding.given)
             view = view.encode(dict.fromkeys(_of_other_size(view, size), scaled))
         if fps is not None:
             view = view.resample(rate_in(fps))
-        view = options.target(view)
+        view = view.written_as(options.write_options())
         return plan_write(view, out=options.out, workers=options.workers)
 
     carry_out(sources[0], options, plan_of)

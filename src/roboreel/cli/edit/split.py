@@ -18,12 +18,13 @@ from roboreel.cli.writing import Writing, only_prints, run_shown, write_edited, 
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.splits import by_task as positions_by_task
 from roboreel.edit.splits import named
-from roboreel.edit.tasks import TasksFrom, require_tasks_from
+from roboreel.edit.tasks import TasksFrom, refuse_tasks_from
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.format.model import EPISODE
 from roboreel.ops.split import Parts, plan_parts
-from roboreel.ops.write import Plan, Report
+from roboreel.plan.plan import Plan
+from roboreel.runner.run_report import Report
 
 _FRACTION = re.compile(r"(\d+\.\d*|\.\d+)(e-?\d+)?")
 _PERCENT, _WHOLE_PERCENT = re.compile(r"(\d{1,3})\s*(%?)"), 100
@@ -75,7 +76,8 @@ def split(
         raise UsageError("--seed shuffles what fractions divide; tasks do not")
     if by_task and rest is not None:
         raise UsageError("--rest goes with --into: by task, every episode has its part")
-    require_tasks_from(tasks_from, "--by-task", is_given=by_task)
+    if not by_task:
+        refuse_tasks_from(tasks_from, "--by-task")
     how = _Division(into, rest, seed, tasks_from)
     if as_splits:
         write_edited(source, options, how.one)
@@ -160,19 +162,20 @@ def _write_parts(source: str, options: Writing, how: _Division) -> None:
         raise UsageError(
             "give the folder for the parts (-o); in place there is room for one dataset only"
         )
-    leftovers = options.leftovers
+    run_options = options.run_options
     with stoppable(options.out) as output:
         divided = how.several(options.opened(source))
-        views = {name: options.target(view) for name, view in divided.items()}
-        parts = plan_parts(views, out=options.out, workers=options.workers, resume=options.resume)
+        what = options.write_options()
+        views = {name: view.written_as(what) for name, view in divided.items()}
+        parts = plan_parts(views, out=options.out, options=run_options)
         if options.dry_run:
             _show_plans(parts.plans, as_json=options.as_json)
             return
         reports: dict[str, Report] = {}
         with parts.written():
             for name, plan in parts.plans.items():
-                output.place = plan.out
-                reports[name] = run_shown(plan, options, leftovers)
+                output.path = plan.out
+                reports[name] = run_shown(plan, options, run_options)
         output.written = True
     _tell_reports(reports, parts, options)
 

@@ -14,9 +14,9 @@ from roboreel.cli.info import describe_features, feature_row
 from roboreel.cli.output import emit_json, say, table
 from roboreel.cli.writing import Writing, only_prints, write_edited, writes
 from roboreel.dataset.dataset import Dataset
-from roboreel.edit.encoding import Encoding
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
+from roboreel.format.encoding import Encoding
 
 
 @writes
@@ -61,7 +61,7 @@ def encode(
     --crf 30, --preset 12, --fast-decode 0. The result holds --episodes, by default all. Without any
     setting, cameras and their encodings are listed.
     """
-    given: dict[str, Any] = options.encoder.given
+    given: dict[str, Any] = options.reencoding.given
     if size is not None:
         given["size"] = size_in(size, "--size")
     asked = [camera, to_images, episodes, *given.values()]

@@ -24,8 +24,10 @@ from roboreel.runner.work import Work
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
 from roboreel.storage.video.backends import backend_frames
-from roboreel.storage.video.decode import decode_frames, decoded_image
+from roboreel.storage.video.decode import frames_of
 from roboreel.storage.video.encode import png, prefetch
+from roboreel.storage.video.indexed_video import indexed_video
+from roboreel.storage.video.still_images import decoded_image
 
 _CELLS = 16
 """Encoded pictures that are read from a table at once."""
@@ -94,9 +96,10 @@ def _from_video(
     start = work.inputs[input_frame(camera)][at].as_py()
     work.check_input(root, name)
     numbers = [start + n for n in wanted]
+    video = indexed_video(root, name)
     if backend != "pyav":
-        return backend_frames(root, name, numbers, backend=backend)
-    return (frame for _, frame in decode_frames(root, name, numbers))
+        return backend_frames(video, numbers, backend=backend)
+    return (frame for _, frame in frames_of(video, numbers))
 
 
 def _from_table(
@@ -128,12 +131,12 @@ def _cells(work: Work, root: Root, column: str, at: int) -> Iterator[Any]:
             yield from cells
 
 
-def _decoded(cell: Any, place: str) -> Any:
+def _decoded(cell: Any, where: str) -> Any:
     data, named = encoded_image(cell)
     if data is None:
         why = "only names a file: embed the pictures first" if named else "is empty"
-        raise StorageError(f"{place}: the picture {why}")
+        raise StorageError(f"{where}: the picture {why}")
     try:
         return decoded_image(data)
     except VideoError as error:
-        raise StorageError(f"{place}: {error}") from error
+        raise StorageError(f"{where}: {error}") from error

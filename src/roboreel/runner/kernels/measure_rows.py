@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.errors import StorageError, VideoError
 from roboreel.format.values import column_values
 from roboreel.plan.plan import TableProgram
-from roboreel.runner.kernels.measure_cameras import CameraPixels, column_pixels
+from roboreel.runner.kernels.measure_cameras import column_pixels
 from roboreel.runner.kernels.table_inputs import Members
 from roboreel.runner.row_sketches import Sketches
-from roboreel.stats.block import StatsBlock, StatsColumn, blocks_of, each, joined
+from roboreel.stats.block import StatsBlock, blocks_of, each, joined
 from roboreel.stats.feature_stats import Stats
-from roboreel.stats.histogram_quantiles import with_histogram_quantiles
-from roboreel.stats.many import episodes_stats
+from roboreel.stats.numeric import episode_stats, episodes_stats
 from roboreel.stats.pixel_counts import CameraCounts
 from roboreel.types import Int64
 
@@ -84,7 +82,9 @@ def _stats(
         known, found = sketches[name], whole.get(name)
         if known is None or found is None or found[0].size % known.width:
             sketches[name] = None
-    numbers = _numbers(whole, rows, program, sketches)
+    numbers = episodes_stats(
+        whole, rows, program.profile, per_last_axis=program.per_last_axis, sketches=sketches
+    )
     others = table.select([name for name in table.column_names if name not in whole])
     if not others.num_columns:
         return [numbers]
@@ -95,34 +95,6 @@ def _stats(
         start += block.episodes
     together = joined(parts, len(rows))
     return [together] if together is not None else blocks_of(each(parts, len(rows)))
-
-
-def _numbers(
-    values: Mapping[str, npt.NDArray[np.generic]],
-    rows: Int64,
-    program: TableProgram,
-    sketches: Sketches,
-) -> StatsBlock:
-    """Statistics of columns of numbers, by episodes of so many rows."""
-    plain = {name: found for name, found in values.items() if name not in program.per_last_axis}
-    block = episodes_stats(plain, rows, quantiles=program.quantiles, sketches=sketches)
-    columns = dict(block.columns)
-    for name in [name for name in values if name in program.per_last_axis]:
-        flat = values[name].reshape(-1, values[name].shape[-1])
-        each_row = len(flat) // max(1, len(values[name]))
-        lengths = rows * each_row
-        found = episodes_stats(
-            {name: flat}, lengths, quantiles=program.quantiles, sketches=sketches
-        )
-        columns |= found.columns
-        count = columns[name, "count"]
-        columns[name, "count"] = StatsColumn(count.values // each_row, count.present)
-    found = StatsBlock(len(rows), columns)
-    return (
-        with_histogram_quantiles(found, values, rows, program.quantiles)
-        if program.histogram_quantiles
-        else found
-    )
 
 
 def _one_by_one(
@@ -141,21 +113,15 @@ def _of_episode(table: pa.Table, program: TableProgram, pixels: CameraCounts) ->
     numbers = [name for name in table.column_names if name not in program.images]
     values = {name: column_values(table[name]) for name in numbers}
     usable = {name: found for name, found in values.items() if found is not None}
-    counts = np.array([len(table)], dtype=np.int64)
-    stats = _numbers(usable, counts, program, {}).of(0) if usable else {}
+    stats = episode_stats(usable, program.profile, per_last_axis=program.per_last_axis)
     for name in [name for name in table.column_names if name in program.images]:
         try:
-            own = CameraPixels(
-                every_pixel=program.every_pixel,
-                as_rgb=program.as_rgb,
-                depth=name in program.depths,
-            )
-            own = column_pixels(table[name], own, every_frame=program.every_frame)
+            own = column_pixels(table[name], program.profile, depth=name in program.depths)
         except VideoError as error:
             raise StorageError(f"column '{name}': {error}") from error
-        measured = own.stats(program.quantiles, histogram_quantiles=program.histogram_quantiles)
+        measured = own.stats()
         if measured is not None:
             stats[name] = measured
-            if program.counts_pixels:
+            if program.profile.exact_quantiles:
                 pixels.add(name, own.counted)
     return stats

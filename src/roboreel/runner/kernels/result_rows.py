@@ -22,6 +22,7 @@ from roboreel.format.feature import (
     is_image,
     is_list,
 )
+from roboreel.format.fps import seconds_of
 from roboreel.format.images import as_structs
 from roboreel.plan.plan import TableProgram
 from roboreel.runner.kernels.table_inputs import Batch, Members, counted
@@ -135,8 +136,7 @@ def _recorded(batch: Batch, type_: pa.DataType) -> pa.Array:
 
 
 def _seconds(frame: Int64, program: TableProgram, type_: pa.DataType) -> pa.Array:
-    seconds = frame * program.fps.denominator / program.fps.numerator
-    return pa.array(seconds).cast(type_, safe=False)
+    return pa.array(seconds_of(frame, program.fps)).cast(type_, safe=False)
 
 
 def _tasks(rows: pa.Table, members: Members, program: TableProgram) -> pa.Array:
@@ -157,9 +157,9 @@ def _tasks(rows: pa.Table, members: Members, program: TableProgram) -> pa.Array:
 def _mapped(old: Int64, task_map: Mapping[int, int]) -> Int64:
     if not task_map:
         return old
-    known, place = np.unique(old, return_inverse=True)
+    known, position = np.unique(old, return_inverse=True)
     new = np.array([task_map[task] for task in known.tolist()], dtype=np.int64)
-    return np.asarray(new[place.reshape(-1)])
+    return np.asarray(new[position.reshape(-1)])
 
 
 def _column(rows: pa.Table, item: pa.Field, program: TableProgram) -> Column:
@@ -219,8 +219,8 @@ def _padded(column: pa.ChunkedArray, width: int | None) -> pa.ChunkedArray:
     both = pa.concat_arrays([values, pa.repeat(zero, 1)])
     within = np.arange(width)
     first = np.cumsum(lengths) - lengths
-    place = np.where(within < lengths[:, None], first[:, None] + within, len(values))
-    taken = both.take(pa.array(place.reshape(-1)))
+    position = np.where(within < lengths[:, None], first[:, None] + within, len(values))
+    taken = both.take(pa.array(position.reshape(-1)))
     return pa.chunked_array([pa.FixedSizeListArray.from_arrays(taken, width)])
 
 

@@ -13,15 +13,22 @@ the file up to there.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import IO
 
 import numpy as np
 
-from roboreel.storage.video.decoder import decodes_alone
-from roboreel.storage.video.headers import Head, Packet, Sets, codec_of, sets_of_packets
+from roboreel.errors import VideoError
+from roboreel.storage.video.codec_context import LIMITS, CodecContext
+from roboreel.storage.video.headers import (
+    ByteSource,
+    Head,
+    Packet,
+    Sets,
+    codec_of,
+    sets_of_packets,
+)
 from roboreel.storage.video.packets import PacketRun, PacketTable
 from roboreel.storage.video.reorder import may_reorder
 
@@ -29,6 +36,8 @@ CHANGING = "changing"
 """Of the sets of a run of packets: not the same from its begin to its end."""
 _BARE = "bare"
 _DIGEST_BYTES = 8
+_MOST_TRIED = 32
+"""Packets that are decoded to see whether they can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class Joining:
 class AccessPoints:
     """Tells which packets of an open video file reset a decoder, and which may follow which."""
 
-    def __init__(self, file: IO[bytes], table: PacketTable) -> None:
+    def __init__(self, file: ByteSource, table: PacketTable) -> None:
         self._file, self._table = file, table
         self._codec = codec_of(table.entry)
         self._known: dict[int, Head] = {}
@@ -70,6 +79,15 @@ class AccessPoints:
         if self._codec is None:
             return True
         return self._head(position).resets and self._suffices(position)
+
+    def starts_over(self, position: int) -> bool:
+        """True where a used decoder, flushed, decodes from the packet at a decode position as a new one does.
+
+        Flushing keeps the sets that packets brought, which a keyframe of AV1 replaces if it brings any.
+        """
+        if self._codec is not None and self._codec.whole:
+            return bool(self._head(position).sets)
+        return self.resets(position) and not self._changes
 
     def relies_on_earlier_sets(self, position: int) -> bool:
         """True where the packet at a decode position hangs on sets that came with packets before it."""
@@ -98,11 +116,6 @@ class AccessPoints:
             apart=apart, first=self.drops_waiting(first) or self.is_spoilt(first), sets=sets
         )
 
-    @property
-    def changes_sets(self) -> bool:
-        """True where sets other than the sample entry's have been found so far."""
-        return bool(self._changes)
-
     def _head(self, position: int) -> Head:
         if position not in self._known:
             self._known[position] = self._read(position)
@@ -122,12 +135,47 @@ class AccessPoints:
         relies, alone = self._tried.get(change, (-1, self._table.packets))
         if relies < position < alone:
             bearers = self._bearers_of(self._before(position), position)
-            if decodes_alone(self._file, self._table, position, bearers):
+            if self._decodes_alone(position, bearers):
                 alone = position
             else:
                 relies = position
             self._tried[change] = relies, alone
         return position >= alone
+
+    def _decodes_alone(self, position: int, before: Sequence[int]) -> bool:
+        """True where a keyframe and what follows it decode by themselves, and not after certain packets.
+
+        Where they decode either way, nothing can be told by it, also where the frames are not the same.
+
+        Args:
+            position: the keyframe's decode position.
+            before: those of keyframes before it, which bring parameter sets.
+        """
+        following = self._table.keys[self._table.keys > position]
+        stop = min([position + _MOST_TRIED, self._table.packets, *following[:1].tolist()])
+        own = range(position, stop)
+        return self._decodes((), own) and not self._decodes(before, own)
+
+    def _decodes(self, before: Sequence[int], positions: Sequence[int]) -> bool:
+        """True where packets decode without an error by a decoder that was given others before."""
+        import av
+
+        strict = {**LIMITS, "err_detect": "explode"}
+        try:
+            context = CodecContext(self._table.entry, self._packet(0), "", strict)
+            for at in before:
+                context.decode(at, self._packet(at))
+                context.drain()
+                context.flush()
+            frames = [frame for at in positions for frame in context.decode(at, self._packet(at))]
+            frames += context.drain()
+        except (av.FFmpegError, VideoError, OSError, ValueError):
+            return False
+        return len(frames) == len(positions) and not any(frame.is_corrupt for frame in frames)
+
+    def _packet(self, position: int) -> bytes:
+        self._file.seek(int(self._table.offset[position]))
+        return self._file.read(int(self._table.size[position]))
 
     def _bearers_of(self, changed: Sets, position: int) -> list[int]:
         """Decode positions of packets before one that brought sets last."""

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import MissingDependencyError, UsageError, VideoError
-from roboreel.storage.root import Root
-from roboreel.storage.video.decode import Frame, array_of_frame, decode_frames
-from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.decode import frames_of, require_frames
+from roboreel.storage.video.indexed_video import IndexedVideo
 from roboreel.storage.video.packets import PacketTable
+from roboreel.storage.video.still_images import Frame, array_of_frame
 
 Backend: TypeAlias = Literal["pyav", "torchcodec", "decord"]
 BACKEND_TOLERANCE = 2.0
@@ -55,13 +55,12 @@ def refuse_codec(backend: str, codec: str, what: str) -> None:
 
 
 def backend_frames(
-    root: Root, name: str, wanted: Sequence[int], *, backend: str
+    video: IndexedVideo, wanted: Sequence[int], *, backend: str
 ) -> Iterator[npt.NDArray[np.generic]]:
     """(H, W, 3) RGB, or (H, W, 1) where grey, for each wanted frame.
 
     Args:
-        root: where the file is.
-        name: the file.
+        video: the file.
         wanted: frame numbers, ascending, each once.
         backend: what decodes.
 
@@ -71,17 +70,16 @@ def backend_frames(
     """
     chosen = require_backend(backend)
     if chosen == "pyav":
-        yield from (array_of_frame(frame) for _, frame in decode_frames(root, name, wanted))
+        yield from (array_of_frame(frame) for _, frame in frames_of(video, wanted))
         return
-    table = read_packet_table(root, name)
+    table, name = video.table, video.name
     refuse_codec(chosen, table.entry.fourcc, f"'{name}'")
-    if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < table.frames:
-        raise VideoError(f"'{name}': frames {wanted[0]}…{wanted[-1]} of {table.frames}")
+    require_frames(video, wanted)
     if table.frames != table.packets:
         raise VideoError(
             f"'{name}': hides packets, which {chosen} counts: use the video backend pyav"
         )
-    with root.input(name) as file:
+    with video.root.input(name) as file:
         for number, picture, seconds in _guarded(_DECODERS[chosen](file, wanted), name, chosen):
             _check_time(table, number, seconds, f"'{name}'", chosen)
             yield picture

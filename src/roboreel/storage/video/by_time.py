@@ -13,7 +13,7 @@ from roboreel.storage.fs import open_root
 from roboreel.storage.names import local_path
 from roboreel.storage.root import Root
 from roboreel.storage.video.backends import backend_frames, require_backend
-from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.indexed_video import IndexedVideo, indexed_video
 
 
 def decode_video_frames(
@@ -58,10 +58,10 @@ def decode_video_frames(
         raise UsageError("timestamps must be a list of finite seconds")
     if not 0 <= tolerance_s < float("inf"):
         raise UsageError(f"tolerance_s is {tolerance_s}, expected 0 or a positive number")
-    root, name = _place(path)
-    numbers = _nearest(root, name, seconds, tolerance_s)
-    wanted, places = np.unique(numbers, return_inverse=True)
-    pictures = backend_frames(root, name, wanted.tolist(), backend=chosen)
+    video = indexed_video(*_located(path))
+    numbers = _nearest(video, seconds, tolerance_s)
+    wanted, positions = np.unique(numbers, return_inverse=True)
+    pictures = backend_frames(video, wanted.tolist(), backend=chosen)
     found: npt.NDArray[np.generic] | None = None
     for at, picture in enumerate(pictures):
         if found is None:
@@ -69,16 +69,16 @@ def decode_video_frames(
             found = np.empty((len(wanted), channels, height, width), dtype=picture.dtype)
         found[at] = np.moveaxis(picture, 2, 0)
     if found is None:
-        entry = read_packet_table(root, name).entry
+        entry = video.table.entry
         return np.empty((0, 3, entry.height, entry.width), dtype=np.uint8)
-    return found if len(wanted) == len(numbers) and _ascends(places) else found[places]
+    return found if len(wanted) == len(numbers) and _ascends(positions) else found[positions]
 
 
-def _ascends(places: npt.NDArray[np.intp]) -> bool:
-    return bool((np.diff(places) > 0).all())
+def _ascends(positions: npt.NDArray[np.intp]) -> bool:
+    return bool((np.diff(positions) > 0).all())
 
 
-def _place(path: str | os.PathLike[str]) -> tuple[Root, str]:
+def _located(path: str | os.PathLike[str]) -> tuple[Root, str]:
     """The folder of a file, and its name there."""
     text = os.fspath(path)
     folder, slash, name = text.rpartition("/")
@@ -92,10 +92,10 @@ def _place(path: str | os.PathLike[str]) -> tuple[Root, str]:
 
 
 def _nearest(
-    root: Root, name: str, seconds: npt.NDArray[np.float64], tolerance_s: float
+    video: IndexedVideo, seconds: npt.NDArray[np.float64], tolerance_s: float
 ) -> npt.NDArray[np.int64]:
     """(n,) for each time, the number of the frame that stands nearest to it."""
-    times = read_packet_table(root, name).frame_seconds
+    times, name = video.table.frame_seconds, video.name
     if not len(times):
         raise VideoError(f"'{name}': no frames")
     after = np.searchsorted(times, seconds).clip(1, max(1, len(times) - 1))

@@ -40,15 +40,15 @@ def packets_by_demuxer(file: IO[bytes], described: PacketTable) -> PacketTable:
             time_base = stream.time_base or Fraction(1, described.timescale)
     except (av.FFmpegError, OSError, IndexError) as error:
         raise VideoError(f"its fragments cannot be read ({error})") from error
-    if any(place is None or place < 0 or pts is None for place, _, pts, _, _ in found):
-        raise VideoError("its fragments hold packets without a place or time")
+    if any(position is None or position < 0 or pts is None for position, _, pts, _, _ in found):
+        raise VideoError("its fragments hold packets without a position or time")
     ticks = time_base * described.timescale
     pts = np.array([int(pts * ticks) for _, _, pts, _, _ in found], dtype=np.int64)
     hidden = np.array([discarded for _, _, _, _, discarded in found], dtype=np.bool_)
     shown = pts[~hidden]
     return dataclasses.replace(
         described,
-        offset=np.array([place for place, _, _, _, _ in found], dtype=np.int64),
+        offset=np.array([position for position, _, _, _, _ in found], dtype=np.int64),
         size=np.array([size for _, size, _, _, _ in found], dtype=np.int64),
         pts=pts,
         keyframe=np.array([key for _, _, _, key, _ in found], dtype=np.bool_),
@@ -58,7 +58,7 @@ def packets_by_demuxer(file: IO[bytes], described: PacketTable) -> PacketTable:
 
 
 def _facts(packet: Any) -> tuple[Any, int, Any, bool, bool]:
-    """(place, size, pts, keyframe, discarded); a packet itself would keep its bytes."""
+    """(position, size, pts, keyframe, discarded); a packet itself would keep its bytes."""
     return packet.pos, packet.size, packet.pts, packet.is_keyframe, packet.is_discard
 
 

@@ -10,6 +10,9 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from roboreel.errors import VideoError
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.scratch import scratch_beside
@@ -77,6 +80,16 @@ def encode_parts(
     for span in slices:
         root.remove(span.name)
     return counts
+
+
+def frame_of(picture: npt.NDArray[np.generic]) -> Any:
+    """The PyAV frame of an array: (H, W, 3) uint8 RGB, or (H, W) or (H, W, 1) grey in uint8 or uint16."""
+    import av
+
+    grey = picture.ndim == 2 or picture.shape[2] == 1
+    kind = ("gray16le" if picture.dtype == np.uint16 else "gray") if grey else "rgb24"
+    plain = np.ascontiguousarray(picture.reshape(picture.shape[:2]) if grey else picture)
+    return av.VideoFrame.from_ndarray(plain, format=kind)
 
 
 def png(frame: Any) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import IO, TypeAlias
+from typing import Protocol, TypeAlias
 
 from roboreel.errors import VideoError
 from roboreel.storage.video.bits import Bits
@@ -63,10 +63,22 @@ class Codec:
     """The begin of a packet's first picture, its header included (MPEG-4: not); empty where there is none."""
 
 
+class ByteSource(Protocol):
+    """What is read of an open file."""
+
+    def seek(self, offset: int, /) -> int:
+        """Go to a position."""
+        ...
+
+    def read(self, size: int, /) -> bytes:
+        """The bytes that follow; fewer where the file ends."""
+        ...
+
+
 class Packet:
     """The bytes of one packet, read as they are asked for."""
 
-    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+    def __init__(self, file: ByteSource, start: int, size: int) -> None:
         self._file, self._start, self.size = file, start, size
         self._block, self._begin = b"", 0
 
@@ -81,16 +93,16 @@ class Packet:
 
 
 def sets_of_packets(
-    codec: Codec, file: IO[bytes], places: Iterable[tuple[int, int]]
+    codec: Codec, file: ByteSource, positions: Iterable[tuple[int, int]]
 ) -> Iterator[Sets]:
-    """The sets that keyframes bring, by their places and sizes in a file.
+    """The sets that keyframes bring, by their positions and sizes in a file.
 
     Most begin as the one before: with the picture, or with the same sets. These are read no further.
     """
     begin: bytes | None = b""
     sets: Sets = {}
     length, is_slice = codec.length, codec.is_slice
-    for start, size in places:
+    for start, size in positions:
         if length and begin is not None:
             header = len(begin) + length
             file.seek(start)
@@ -101,6 +113,16 @@ def sets_of_packets(
         head = codec.head(Packet(file, start, size))
         begin, sets = head.begin, head.sets
         yield sets
+
+
+def brings_other_sets(codec: Codec, data: bytes) -> bool:
+    """True where a packet of these bytes brings sets, other than the sample entry's, that stay in force."""
+    if codec.whole:
+        return False
+    if len(data) > codec.length > 0 and codec.is_slice(data[codec.length]):
+        return False  # as most do: sets come before the picture
+    sets = codec.head(_Bytes(data)).sets
+    return any(codec.sets.get(key) != own for key, own in sets.items())
 
 
 @lru_cache(maxsize=64)

@@ -1,9 +1,7 @@
 """Write packets of other files as one MP4, byte for byte, at exact times.
 
 The index comes first (players and range readers start at once), then the packets in decode order. Frame
-`k` in display order stands at exactly `k / fps`; decode times are `i / fps`, and where B-frames make a
-packet's display earlier than its decoding, all display times are moved by one constant that an edit list
-takes back (as every muxer does).
+`k` in display order is at exactly `k / fps` (`movie.py`).
 """
 
 from __future__ import annotations
@@ -19,12 +17,9 @@ from roboreel.errors import StorageError
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.output_file import Output
 from roboreel.storage.root import Root
-from roboreel.storage.video.boxes import box, full_box
 from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.movie import FILE_TYPE, movie_box
 from roboreel.storage.video.packets import Bools, Int64, PacketRun, PacketTable, SampleEntry
-
-_BRANDS = b"isom" + struct.pack(">I", 512) + b"isomiso2mp41"
-_FAST_CLOCK = 10_000  # ticks per second that any exact time scale is raised to, as common muxers do
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +30,6 @@ class PacketSlice:
     name: str
     table: PacketTable
     run: PacketRun
-
-
-def time_scale(fps: Fraction) -> tuple[int, int]:
-    """Ticks per second, and per frame, in which every frame time is a whole number."""
-    ticks = fps.numerator
-    while ticks < _FAST_CLOCK:
-        ticks *= 2
-    return ticks, ticks // fps.numerator * fps.denominator
 
 
 def write_packets(
@@ -65,6 +52,36 @@ def write_packets(
         output.write(header)
         for span in slices:
             _copy(span, output)
+    return len(header) + int(size.sum())
+
+
+def write_encoded(
+    root: LocalRoot,
+    name: str,
+    entry: SampleEntry,
+    packets: Sequence[bytes],
+    *,
+    keyframe: Bools,
+    display: Int64,
+    fps: Fraction,
+) -> int:
+    """Write packets in memory, in decode order, as a new file; returns its size in bytes.
+
+    Args:
+        root: where to write.
+        name: the file.
+        entry: how to decode them.
+        packets: their bytes.
+        keyframe: (n,) True where decoding can start.
+        display: (n,) the place of each in display order, `0 … n-1`.
+        fps: the frame rate.
+    """
+    size = np.array([len(packet) for packet in packets], dtype=np.int64)
+    header = _header(entry, size, keyframe, display, [len(packets)], fps)
+    with root.create(name) as output:
+        output.write(header)
+        for packet in packets:
+            output.write(packet)
     return len(header) + int(size.sum())
 
 
@@ -114,7 +131,6 @@ def _header(
     fps: Fraction,
 ) -> bytes:
     """Everything before the packets: `ftyp`, `moov` and the head of `mdat`."""
-    file_type = box("ftyp", _BRANDS)
     total = int(size.sum())
     wide = total + 16 > 0xFFFFFFFF
     data_head = (
@@ -125,82 +141,9 @@ def _header(
     before = np.cumsum(size) - size
     chunk_at = before[np.cumsum([0, *chunk_packets[:-1]])]
 
-    def head(at: int, *, far: bool) -> bytes:
-        places = (">u8" if far else ">u4", chunk_at + at)
-        movie = _moov(entry, size, keyframe, display, chunk_packets, places, fps)
-        return file_type + movie + data_head
+    def head(at: int) -> bytes:
+        movie = movie_box(entry, size, keyframe, display, chunk_packets, chunk_at + at, fps)
+        return FILE_TYPE + movie + data_head
 
-    length = len(head(0, far=False))
-    if int(chunk_at[-1]) + length <= 0xFFFFFFFF:
-        return head(length, far=False)
-    return head(len(head(0, far=True)), far=True)
-
-
-def _moov(
-    entry: SampleEntry,
-    size: Int64,
-    keyframe: Bools,
-    display: Int64,
-    chunk_packets: Sequence[int],
-    places: tuple[str, Int64],
-    fps: Fraction,
-) -> bytes:
-    scale, step = time_scale(fps)
-    packets = len(size)
-    duration = packets * step
-    prefetch = np.arange(packets, dtype=np.int64) - display
-    shift = int(prefetch.max())  # frames by which display must wait for decoding
-    samples = box(
-        "stbl",
-        full_box("stsd", 0, 0, struct.pack(">I", 1), entry.data),
-        full_box("stts", 0, 0, struct.pack(">III", 1, packets, step)),
-        *([] if not prefetch.any() else [_ctts((shift - prefetch) * step)]),
-        *([] if keyframe.all() else [_numbers("stss", np.flatnonzero(keyframe) + 1)]),
-        _stsc(chunk_packets),
-        full_box("stsz", 0, 0, struct.pack(">II", 0, packets), size.astype(">u4").tobytes()),
-        _numbers("co64" if places[0] == ">u8" else "stco", places[1], places[0]),
-    )
-    reference = box("dinf", full_box("dref", 0, 0, struct.pack(">I", 1), full_box("url ", 0, 1)))
-    information = box("minf", full_box("vmhd", 0, 1, bytes(8)), reference, samples)
-    media = box(
-        "mdia",
-        full_box("mdhd", 1, 0, struct.pack(">QQIQHH", 0, 0, scale, duration, 0x55C4, 0)),
-        full_box("hdlr", 0, 0, struct.pack(">I4s12x", 0, b"vide"), b"VideoHandler\0"),
-        information,
-    )
-    edit = full_box("elst", 1, 0, struct.pack(">IQqHH", 1, duration, shift * step, 1, 0))
-    track = box("trak", _tkhd(entry, duration), *([box("edts", edit)] if shift else []), media)
-    return box("moov", _mvhd(scale, duration), track)
-
-
-def _mvhd(scale: int, duration: int) -> bytes:
-    # the movie's clock is the track's, so that no duration is rounded
-    fixed = struct.pack(">QQIQIH10x", 0, 0, scale, duration, 0x00010000, 0x0100)
-    return full_box("mvhd", 1, 0, fixed, _IDENTITY, bytes(24), struct.pack(">I", 2))
-
-
-def _tkhd(entry: SampleEntry, duration: int) -> bytes:
-    fixed = struct.pack(">QQI4xQ8xHHHH", 0, 0, 1, duration, 0, 0, 0, 0)
-    dimensions = struct.pack(">II", entry.width << 16, entry.height << 16)
-    return full_box("tkhd", 1, 3, fixed, entry.matrix, dimensions)
-
-
-def _ctts(offsets: Int64) -> bytes:
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(offsets)) + 1])
-    counts = np.diff(np.append(starts, len(offsets)))
-    entries = np.stack([counts, offsets[starts]], axis=1).astype(">u4")
-    return full_box("ctts", 0, 0, struct.pack(">I", len(entries)), entries.tobytes())
-
-
-def _stsc(chunk_packets: Sequence[int]) -> bytes:
-    counts = np.asarray(chunk_packets, dtype=np.int64)
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(counts)) + 1])
-    entries = np.stack([starts + 1, counts[starts], np.ones_like(starts)], axis=1).astype(">u4")
-    return full_box("stsc", 0, 0, struct.pack(">I", len(entries)), entries.tobytes())
-
-
-def _numbers(kind: str, values: Int64, dtype: str = ">u4") -> bytes:
-    return full_box(kind, 0, 0, struct.pack(">I", len(values)), values.astype(dtype).tobytes())
-
-
-_IDENTITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+    first = head(len(head(0)))  # its places are 64-bit where those of `head(0)` were not: longer
+    return head(len(first))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import VideoError
-from roboreel.storage.video.decode import decoded_image
+from roboreel.storage.video.still_images import decoded_image
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,8 @@ def contradicts_times(file: IO[bytes], table: PacketTable) -> bool:
     codec = codec_of(table.entry)
     if codec is None or codec.slice_of is None or not table.in_order or not _has_room(table):
         return False
-    places = zip(table.offset.tolist(), table.size.tolist(), strict=True)
-    packets = [Packet(file, *place) for place, _ in zip(places, range(_MOST_PACKETS), strict=False)]
+    spans = zip(table.offset.tolist(), table.size.tolist(), strict=True)
+    packets = [Packet(file, *span) for span, _ in zip(spans, range(_MOST_PACKETS), strict=False)]
     sets = {**codec.sets, **codec.head(packets[0]).sets}
     try:
         return _KINDS[codec.name](codec, sets, packets)

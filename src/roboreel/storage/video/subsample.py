@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from roboreel.storage.video.decode import Frame, array_of_frame
+from roboreel.storage.video.still_images import Frame, array_of_frame
 
 _QUARTER_CHROMA = ("yuv420p", "yuvj420p")
 _RGB = 3
@@ -59,9 +59,9 @@ def _blocks(frame: Any, stride: int) -> Any:
     small = av.VideoFrame(-(-2 * width // _WIDE) * _WIDE, 2 * height, frame.format.name)
     small.colorspace, small.color_range = frame.colorspace, frame.color_range
     steps = (stride, stride // 2, stride // 2)
-    for number, (step, place) in enumerate(zip(steps, (2, 1, 1), strict=True)):
+    for number, (step, spacing) in enumerate(zip(steps, (2, 1, 1), strict=True)):
         taken = _samples(frame.planes[number])[::step, ::step]
-        _samples(small.planes[number])[::place, : place * width : place] = taken
+        _samples(small.planes[number])[::spacing, : spacing * width : spacing] = taken
     return small
 
 

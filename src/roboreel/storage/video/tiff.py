@@ -45,13 +45,13 @@ def _fields(data: bytes, order: str) -> dict[int, list[int]]:
     (start,) = struct.unpack_from(f"{order}I", data, 4)
     (count,) = struct.unpack_from(f"{order}H", data, start)
     fields: dict[int, list[int]] = {}
-    for place in range(start + 2, start + 2 + _ENTRY * count, _ENTRY):
-        tag, kind, number = struct.unpack_from(f"{order}HHI", data, place)
+    for position in range(start + 2, start + 2 + _ENTRY * count, _ENTRY):
+        tag, kind, number = struct.unpack_from(f"{order}HHI", data, position)
         if kind not in _SIZES or number > len(data):
             continue
         form = f"{order}{number}{_SIZES[kind]}"
         inside = struct.calcsize(form) <= struct.calcsize("I")
-        at = place + 8 if inside else struct.unpack_from(f"{order}I", data, place + 8)[0]
+        at = position + 8 if inside else struct.unpack_from(f"{order}I", data, position + 8)[0]
         fields[tag] = list(struct.unpack_from(form, data, at))
     return fields
 

@@ -1,0 +1,189 @@
+"""Append episodes to a dataset: each is a few whole files and one commit, of a cost that never grows."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pyarrow as pa
+
+from roboreel.dataset.open import usual_templates
+from roboreel.errors import UsageError
+from roboreel.format.feature import INDEX_DTYPES, Feature
+from roboreel.format.info import parse_info
+from roboreel.format.model import INFO, Totals
+from roboreel.format.parse import Problems
+from roboreel.format.version import FormatVersion, parse_version
+from roboreel.storage.fs import open_root
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.tables_write import write_table
+from roboreel.types import JsonObject
+from roboreel.writing.commit_documents import Documents, NewEpisode, documents_of, field_columns
+from roboreel.writing.dataset_state import DatasetState, merger_of, new_state, read_state
+from roboreel.writing.episode_input import EpisodeInput
+from roboreel.writing.partial_files import PartialFiles, append_lines, set_aside
+from roboreel.writing.written_columns import require_names
+from roboreel.writing.written_episode import write_episode
+
+
+def create_dataset(
+    path: str | os.PathLike[str],
+    *,
+    fps: float,
+    features: Mapping[str, JsonObject],
+    version: str | FormatVersion = FormatVersion.V30,
+    robot_type: str | None = None,
+) -> EpisodeWriter:
+    """The writer of a new dataset in a new or empty folder.
+
+    The first episode's commit writes its documents, and nothing is on the disk before: lerobot opens no
+    dataset without episodes, of any version, and `roboreel.check` rightly misses its tasks and statistics.
+
+    Args:
+        path: the folder.
+        fps: frames per second.
+        features: `dtype`, `shape` and `names` by name, as in `info.json`; index columns are added.
+        version: v3.0 or v2.1.
+        robot_type: the robot.
+
+    Raises:
+        UsageError: the folder is not empty, or the version or a feature is not one that can be written.
+        DatasetError: a feature is not declared as the format has it.
+    """
+    wanted = parse_version(version)
+    if not wanted.has_episode_stats:
+        raise UsageError(
+            f"{wanted} has no statistics per episode: create a later version, and convert"
+        )
+    location = os.fspath(path)
+    if os.path.lexists(location) and not (os.path.isdir(location) and not os.listdir(location)):
+        raise UsageError(f"'{location}' exists and is not an empty folder")
+    always = {n: {"dtype": d, "shape": [1], "names": None} for n, d in INDEX_DTYPES.items()}
+    declared = {
+        "codebase_version": wanted.value,
+        "fps": fps,
+        "robot_type": robot_type,
+        "features": {**features, **{n: s for n, s in always.items() if n not in features}},
+    }
+    document = json.dumps(declared).encode()
+    info = parse_info(document, Problems(), defaults=usual_templates, files=())
+    return EpisodeWriter(LocalRoot(location), new_state(info))
+
+
+def open_writer(path: str | os.PathLike[str]) -> EpisodeWriter:
+    """The writer of a dataset that exists, v3.0 or v2.1.
+
+    An interrupted append is finished where its episode is whole; what it left otherwise is not touched.
+
+    Raises:
+        StorageError: there is no such folder.
+        DatasetError: the dataset must be put in order first.
+        UsageError: it is of a version, or in a place, where episodes cannot be appended.
+    """
+    root = open_root(path)
+    if not isinstance(root, LocalRoot):
+        raise UsageError(f"'{root.url}': episodes are appended on a local disk only")
+    return EpisodeWriter(root, read_state(root))
+
+
+class EpisodeWriter:
+    """Appends episodes. Not to be shared by threads; one writer at a time for a dataset."""
+
+    def __init__(self, root: LocalRoot, state: DatasetState) -> None:
+        """Use `create_dataset` or `open_writer`."""
+        self._root, self._begin = root, state
+        self._state: DatasetState | None = state
+
+    @property
+    def episodes(self) -> int:
+        """How many the dataset has."""
+        return self._known().totals.episodes
+
+    def append(self, episode: EpisodeInput) -> int:
+        """Write an episode and commit it; returns its number.
+
+        When this returns, the episode is on the disk. When it raises, the dataset is as it was, or, where
+        the disk failed during the commit, has the whole episode.
+
+        Raises:
+            UsageError: the episode does not fit the dataset; names the column or camera.
+            StorageError: a file cannot be read or written.
+        """
+        state = self._known()
+        number = state.totals.episodes
+        require_names(episode, state.info.features, number)
+        fields = field_columns(state, episode.fields, number)
+        files = PartialFiles(self._root)
+        with _discarded(files):
+            new, features = write_episode(self._root, state, episode, fields, files)
+            after = _state_with(state, new, features)
+            documents = documents_of(after, new)
+            self._state = None  # until the commit is done, only the disk knows
+            _commit(self._root, files, new.files, documents)
+        after.files = {kind: number + 1 for kind, number in after.files.items()}
+        self._state = after
+        return number
+
+    def _known(self) -> DatasetState:
+        if self._state is None:
+            self._state = read_state(self._root) if self._root.exists(INFO) else self._begin
+        return self._state
+
+
+def _state_with(
+    state: DatasetState, new: NewEpisode, features: Mapping[str, Feature]
+) -> DatasetState:
+    """The state after one more episode, but for the numbers of the next files."""
+    known = state.totals
+    first = max(state.tasks.values(), default=-1) + 1
+    tasks = state.tasks | {text: first + at for at, text in enumerate(new.new_tasks)}
+    stats = merger_of(state.stats.result())
+    stats.add(new.stats)
+    return replace(
+        state,
+        info=replace(state.info, features=features),
+        totals=Totals(known.episodes + 1, known.frames + new.rows, len(tasks)),
+        tasks=tasks,
+        splits=_extended(state.splits, known.episodes),
+        stats=stats,
+        fields={item.name: item for item in new.fields.schema},
+    )
+
+
+def _extended(splits: Mapping[str, str], episodes: int) -> dict[str, str]:
+    """A split that has all episodes has the new one too; of several, which one is not for us to say."""
+    ((name, value), *others) = splits.items()
+    whole = value.replace(" ", "") == f"0:{episodes}" and not others
+    return {name: f"0:{episodes + 1}"} if whole else dict(splits)
+
+
+@contextmanager
+def _discarded(files: PartialFiles) -> Iterator[None]:
+    """Remove what is left of the files where the block ends badly."""
+    try:
+        yield
+    except BaseException:
+        files.discard()
+        raise
+
+
+def _commit(
+    root: LocalRoot, files: PartialFiles, names: Sequence[str], documents: Documents
+) -> None:
+    """Videos, data, tasks, statistics, episodes, `info.json`: all are on the disk before the last."""
+    for name, content in documents.whole.items():
+        if isinstance(content, pa.Table):
+            write_table(root, files.partial(name), content)
+        else:
+            files.put(name, content)
+    files.put(INFO, documents.info)
+    files.sync()
+    for name in names:
+        set_aside(root, name)
+    files.publish([*names, *documents.whole])
+    for name, data in documents.lines.items():
+        append_lines(root, name, data)
+    files.publish([INFO])

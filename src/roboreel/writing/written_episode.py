@@ -1,0 +1,170 @@
+"""Write the table and the videos of one episode under partial names, and measure them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.errors import RunError, UsageError
+from roboreel.format import v2, v30
+from roboreel.format.feature import Feature
+from roboreel.format.layout import numbered
+from roboreel.format.values import column_values
+from roboreel.stats.block import StatsBlock, blocks_of
+from roboreel.stats.camera_pixels import CameraPixels
+from roboreel.stats.feature_stats import CAMERA_AXES, Stats, shape_of
+from roboreel.stats.numeric import episode_stats
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.tables_write import write_batches
+from roboreel.writing.commit_documents import NewEpisode
+from roboreel.writing.dataset_state import DATA, DatasetState
+from roboreel.writing.episode_input import EpisodeInput
+from roboreel.writing.partial_files import PartialFiles
+from roboreel.writing.written_columns import EpisodePosition, episode_rows_of
+from roboreel.writing.written_videos import VideoTask, measure_video, video_facts, write_video
+
+
+def write_episode(
+    root: LocalRoot,
+    state: DatasetState,
+    given: EpisodeInput,
+    fields: pa.Table,
+    files: PartialFiles,
+) -> tuple[NewEpisode, dict[str, Feature]]:
+    """Write an episode's videos and its table; returns it, and the features with what its videos are like.
+
+    Args:
+        root: the dataset.
+        state: what it has so far.
+        given: the episode.
+        fields: one row with its further entries in the list of episodes.
+        files: remembers the names that the files are to get.
+
+    Raises:
+        UsageError: the episode does not fit the dataset.
+        StorageError: a file cannot be read or written.
+    """
+    features = dict(state.info.features)
+    cameras = [feature for feature in features.values() if feature.is_camera]
+    pixels = {
+        feature.name: CameraPixels(state.profile, feature.is_video, feature.is_depth)
+        for feature in cameras
+    }
+    videos: dict[str, tuple[str, int]] = {}
+    for name in state.info.cameras:
+        path = _next_path(state, name)
+        features[name], start = _write_camera(root, state, given, path, files, name, pixels[name])
+        videos[name] = path, start
+    used = list(dict.fromkeys(given.row_tasks))
+    new = [text for text in used if text not in state.tasks]
+    data = _next_path(state, "")
+    table = _write_table(root, state, given, new, files.partial(data), pixels)
+    episode = NewEpisode(
+        rows=given.rows,
+        tasks=used,
+        new_tasks=new,
+        data=data,
+        videos=videos,
+        stats=_episode_stats(state, given, table, pixels),
+        fields=fields,
+    )
+    return episode, features
+
+
+def _next_path(state: DatasetState, camera: str) -> str:
+    """The path of the next episode's video, or of its table where no camera is named."""
+    size = state.info.chunks_size
+    if state.one_file_per_episode:
+        template = v2.VIDEO_TEMPLATE if camera else v2.DATA_TEMPLATE
+        return v2.paths_of_episodes(template, [state.totals.episodes], size, camera)[0]
+    template = v30.VIDEO_TEMPLATE if camera else v30.DATA_TEMPLATE
+    return numbered(template, state.files[camera or DATA], size, camera=camera)
+
+
+def _write_camera(
+    root: LocalRoot,
+    state: DatasetState,
+    given: EpisodeInput,
+    path: str,
+    files: PartialFiles,
+    name: str,
+    pixels: CameraPixels,
+) -> tuple[Feature, int]:
+    """Write a camera's video; returns its feature, and the episode's first frame in the file."""
+    feature, own = state.info.features[name], given.videos[name]
+    task = VideoTask(
+        episode=state.totals.episodes,
+        feature=feature,
+        rows=given.rows,
+        fps=state.info.fps,
+        alone=state.one_file_per_episode,
+    )
+    video = write_video(task, own, root, path, files, pixels)
+    if name not in given.stats and not pixels.images:
+        measure_video(task, video, pixels)
+    if not feature.video_facts:
+        facts = video_facts(task, own, video)
+        feature = replace(feature, spec={**feature.spec, "info": facts})
+    return feature, video.start
+
+
+def _write_table(
+    root: LocalRoot,
+    state: DatasetState,
+    given: EpisodeInput,
+    new_tasks: list[str],
+    name: str,
+    pixels: Mapping[str, CameraPixels],
+) -> pa.Table:
+    first = max(state.tasks.values(), default=-1) + 1
+    tasks = state.tasks | {text: first + at for at, text in enumerate(new_tasks)}
+    position = EpisodePosition(
+        state.totals.episodes,
+        state.totals.frames,
+        np.array([tasks[text] for text in given.row_tasks], dtype=np.int64),
+    )
+    table = episode_rows_of(given, state.info, state.schema, position, pixels)
+    plain = [*given.images]
+    written = write_batches(
+        root, name, [(table, [given.rows])], schema=state.schema, plain_columns=plain
+    )
+    if written != given.rows:
+        raise RunError(f"episode {position.episode}: {written} rows written, promised {given.rows}")
+    return table
+
+
+def _episode_stats(
+    state: DatasetState, given: EpisodeInput, table: pa.Table, pixels: Mapping[str, CameraPixels]
+) -> StatsBlock:
+    """The statistics of one episode, features in their order; those that are given are taken."""
+    features = state.info.features
+    numeric = [n for n, f in features.items() if f.is_numeric and n not in given.stats]
+    values = {name: column_values(table[name]) for name in numeric}
+    stats: Stats = episode_stats(
+        {name: found for name, found in values.items() if found is not None},
+        state.profile,
+        per_last_axis=state.per_last_axis,
+    )
+    stats |= {name: _given_stats(state, given, name) for name in given.stats}
+    for name, counted in pixels.items():
+        measured = None if name in given.stats else counted.stats()
+        if measured is not None:
+            stats[name] = measured
+    (block,) = blocks_of([{name: stats[name] for name in features if name in stats}])
+    return block
+
+
+def _given_stats(state: DatasetState, given: EpisodeInput, name: str) -> dict[str, np.ndarray]:
+    feature, own = state.info.features.get(name), given.stats[name]
+    counted, dims = shape_of(own)
+    camera = feature is not None and feature.is_camera
+    whole = counted > 0 and (dims == CAMERA_AXES if camera else counted == given.rows)
+    if feature is None or not whole:
+        raise UsageError(
+            f"episode {state.totals.episodes}: the statistics given of '{name}' are not min, max, mean,"
+            f" std and count of {given.rows} rows, in one shape"
+        )
+    return own
