@@ -85,5 +85,5 @@ def _images(frames: Iterable[Any], op: MeasureCamera) -> Iterator[npt.NDArray[np
         if not isinstance(frame, np.ndarray):
             subsampler = subsampler or Subsampler()
             every = op.profile.every_pixel
-            image = subsampler.picture(frame, 1 if every else stride_of(frame.height, frame.width))
+            image = subsampler.frame(frame, 1 if every else stride_of(frame.height, frame.width))
         yield image if distances is None else _depths(image, distances)
