@@ -4,7 +4,7 @@ The first line names the plan, by a digest of all that decides the bytes of the 
 the tables and videos, and the folder in which it is written: in another folder, nothing of it counts. Each
 further line is an op that is done: what it did, a digest of the state of the files that it read, those that
 it wrote with size and stamp, the statistics it computed. An op is done again unless its files are still what
-the line says: a video that was mended costs the ops that read it. After a restart of the machine, only lines
+the line says: a video that was fixed costs the ops that read it. After a restart of the machine, only lines
 count that were forced to the disk with their files: a `synced` line says so of all before it. Of another
 plan's ledger, what was measured of cameras holds where nothing is different that decides it.
 """

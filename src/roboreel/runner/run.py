@@ -122,7 +122,7 @@ def _modes(plan: Plan) -> Modes:
 
 
 def _begin(staging: Staging, ledger: Ledger, leftovers: Leftovers) -> int:
-    """Start anew, or go on from what is left; returns the number of ops that are done."""
+    """Start again, or go on from what is left; returns the number of ops that are done."""
     left = 0 if leftovers == "clean" else ledger.read()
     if not ledger.same_folder:
         raise UsageError(

@@ -29,7 +29,7 @@ class Report:
     files_copied: int
     """Files beside the format's own that travelled along."""
     measured: int
-    """Episodes × video cameras whose pictures were sampled for statistics."""
+    """Episodes × video cameras whose frames were sampled for statistics."""
     seconds: float
     resumed: int = 0
     """Ops that an earlier run had done."""

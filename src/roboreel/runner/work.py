@@ -61,7 +61,7 @@ class Work:
     files: Mapping[str, FileFacts] = field(repr=False)
     table: TableProgram = field(repr=False)
     supplied: Mapping[int, pa.Table] = field(default_factory=dict, repr=False)
-    """Columns that no file has, for the stretch of each episode, by position in the op's tables."""
+    """Columns that no file has, for the row range of each episode, by position in the op's tables."""
     modes: Modes = USUAL
     """Permissions of the result's folders."""
     sketched: Mapping[str, int] = field(default_factory=dict)
@@ -185,7 +185,7 @@ class OpResult:
     stats: tuple[StatsBlock, ...] = field(default=(), repr=False)
     """Those of the op's episodes, in order, where any were computed."""
     pixels: Mapping[str, Counted] = field(default_factory=dict, repr=False)
-    """By camera: how often each value occurs in the pictures that were measured, where they have 8 bits."""
+    """By camera: how often each value occurs in the frames that were measured, where they have 8 bits."""
     changed: frozenset[str] = frozenset()
     """Index columns whose values are not those of the source."""
     sketches: Mapping[str, Quantiles | None] = field(default_factory=dict, repr=False)

@@ -70,7 +70,7 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
 
 
 def _depths(codes: npt.NDArray[np.generic], distances: Floats) -> Floats:
-    """What the codes of a depth video stand for."""
+    """What the codes of a depth video mean."""
     if codes.dtype != np.uint16 or codes.shape[-1] != 1:
         raise StorageError("the video holds no codes of depths, as info.json says it does")
     return distances[np.minimum(codes.astype(np.int64), len(distances) - 1)]

@@ -29,7 +29,7 @@ class Subsampler:
         self._converter = VideoReformatter()
 
     def frame(self, frame: Any, stride: int) -> npt.NDArray[np.generic]:
-        """(⌈H/stride⌉, ⌈W/stride⌉, C): every `stride`-th pixel of `picture_of(frame)`, both ways.
+        """(⌈H/stride⌉, ⌈W/stride⌉, C): every `stride`-th pixel of `array_of_frame(frame)`, both ways.
 
         Args:
             frame: a PyAV frame.
