@@ -22,20 +22,20 @@ from roboreel.types import Bools, Floats, Int64
 
 _NUMBERED = (INDEX, EPISODE_INDEX, TASK_INDEX)
 _RTOL, _ATOL = 1e-4, 1e-6
-"""Of the size of the values: bounds and means that were summed in float32 are this far off."""
+"""Tolerance for bounds and for means summed in float32, relative to the magnitude of the values."""
 _STD_RTOL = 1e-2
-"""Of the std: what nobody's training notices."""
+"""Relative to the std: too small to affect training."""
 FLOAT32, _FLOAT64 = 2.0**-23, 2.0**-52
 ROUNDINGS = 16, 1 << 12
-"""The fewest and the most roundings of a sum that are granted; rows in between."""
+"""Least and most rounding errors allowed for a sum; in between, one per row."""
 _STILL = 4
-"""Roundings of float32 by which values that are called the same may differ."""
+"""Constant values may differ by this many float32 roundings."""
 _STILL_RTOL, _STILL_ATOL = 2e-5, 2e-5
-"""Of the size of the values: what rounding makes of the std, or the mean, where nothing changes."""
+"""Rounding error of the mean and std of constant values, relative to their magnitude, and absolute."""
 _NEAR = 0.05
-"""Of the distance between a std divided by n and one by n − 1: as near to one of them, it is that one."""
+"""Relative to the distance between a std divided by n and one divided by n − 1."""
 _GROSS_MEAN, _GROSS_STD = 0.5, 2.0
-"""Off by so many stds, or by such a factor, numbers are normalised to something else."""
+"""Beyond this many stds (mean), or this factor (std), normalised values are wrong."""
 
 
 def check_agreement(
@@ -53,25 +53,25 @@ def check_agreement(
 
 
 def is_still(low: Floats, high: Floats) -> Bools:
-    """(rows, components) True where nothing changes but for rounding, by the bounds."""
+    """(rows, components) True where the bounds show that values are constant except for rounding."""
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(high - low <= _STILL * FLOAT32 * np.maximum(np.abs(low), np.abs(high)))
 
 
 def still_slack(size: Floats) -> Floats:
-    """How far rounding puts the statistics of what does not change, by the size of its values."""
+    """Tolerance for statistics of constant values, given the magnitude of the values."""
     return np.asarray(_STILL_RTOL * size + _STILL_ATOL)
 
 
 def is_sample_std(stored: Floats, true: Floats, count: Int64, alike: Bools) -> Bools:
-    """(rows,) True where stored stds are those that come of dividing by n − 1.
+    """(rows,) True where the stored std was divided by n − 1.
 
     Args:
         stored: (rows, components).
         true: (rows, components) of the values, divided by n.
         count: (rows,) values that each was computed from.
-        alike: (rows, components) True for components that need not tell: nothing changes in them, or both
-            kinds are the same within rounding.
+        alike: (rows, components) True for components that cannot decide: they are constant, or both stds
+            are equal within rounding.
     """
     many = count.astype(np.float64)[:, None]
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
@@ -104,16 +104,16 @@ def _compare(
             if wrong[row]
         ]
         said = f"stored {', '.join(what)} {'of the whole dataset ' if whole else ''}"
-        place = _Position(episode=numbers[row], column=name, amount=float(gaps.amount[row]))
+        location = _Position(episode=numbers[row], column=name, amount=float(gaps.amount[row]))
         if name in _NUMBERED:
             message = f"{said}are {NUMBERED.said(version)}"
-            problems.add("stats.numbering", message, **place)
+            problems.add("stats.numbering", message, **location)
         elif what == ["std"] and gaps.sample[row]:
             message = f"{said}is {gaps.std_strings(row)}: {SAMPLE.said(version)}"
-            problems.add("stats.agree", message, **place)
+            problems.add("stats.agree", message, **location)
         elif what == ["std"] and gaps.rounding[row]:
             message = f"{said}is {gaps.std_strings(row)}: {CANCELLED.said(version)}"
-            problems.add("stats.std-rounding", message, **place)
+            problems.add("stats.std-rounding", message, **location)
         else:
             message = f"{said}are not those of the data{gaps.example(row)}"
             larger = whole and bool(gaps.contains[row])
@@ -121,7 +121,7 @@ def _compare(
                 message += "; they could be of a larger dataset"
             gross = bool(gaps.gross[row]) and not larger and name not in INDEX_DTYPES
             severity: Severity = "error" if gross else "warning"
-            problems.add("stats.agree", message, severity=severity, **place)
+            problems.add("stats.agree", message, severity=severity, **location)
 
 
 class _Position(TypedDict):
@@ -134,7 +134,7 @@ class _Position(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Gaps:
-    """(rows,) what differs in each, and how much."""
+    """What differs in each row, and by how much; arrays are (rows,)."""
 
     bounds: Bools
     mean: Bools
@@ -145,7 +145,7 @@ class _Gaps:
     """True where float32 explains the std."""
     gross: Bools
     amount: Floats
-    """How far the furthest component is off, in the feature's own unit."""
+    """Largest difference of a component, in the feature's unit."""
     contains: Bools
     """True where the stored bounds hold all values."""
     stored_mean: Floats
@@ -174,7 +174,7 @@ class _Gaps:
 
 
 def _gaps(stored: StoredFeature, moments: Moments, summed: Int64) -> _Gaps | None:
-    """What differs; `summed` are the (rows,) values that a std was summed over."""
+    """Compare the statistics; `summed` is the (rows,) number of values behind each std."""
     values = stored.values
     if not {"min", "max", "mean", "std"} <= values.keys():
         return None

@@ -30,7 +30,7 @@ from roboreel.storage.stamped import Stamped, refuse_changed_files
 from roboreel.survey.survey import survey
 
 _FINER = {"stats.usable", "table.episode-index"}
-"""Rules of the survey that the check has in a finer form."""
+"""Rules of the survey that the check applies in more detail."""
 _SHOWN_FIRST = ("error", "warning", "note")
 
 
@@ -43,13 +43,13 @@ def check(
     once, in chunks; of videos, the packet indexes. Memory grows with episodes, not with frames.
 
     Args:
-        dataset: an open dataset, or where one lies.
+        dataset: an open dataset, or its path.
         decode: look at images too: decode a sample of each episode and camera, and every frame of video files
             that hold several episodes.
         follow_links: read what links out of the folder lead to, as in `open`.
 
     Raises:
-        StorageError: there is no such folder, or a file has changed meanwhile.
+        StorageError: the folder does not exist, or a file changed during the check.
 
     Example:
         >>> import roboreel, roboreel.testing, tempfile, pathlib
@@ -104,15 +104,15 @@ def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
 
 
 def _refuse_changed(dataset: Dataset, known: Mapping[str, Stamped]) -> None:
-    """Raise where a file is no longer what it was: what was found may hold for none of its states."""
+    """Raise if a file changed during the check: the findings could mix its old and new content."""
     reason = "has changed while it was checked: check again"
     refuse_changed_files(dataset.root, known, reason=reason)
 
 
 def surveyed_anyway(dataset: Dataset, problems: Problems, *, workers: int = 1) -> Inventory | None:
-    """The inventory, also where all videos are missing, or the statistics cannot be read.
+    """Survey the dataset even if all videos are missing or the statistics cannot be read.
 
-    A survey is made for conversions, and refuses these; here they are problems like others.
+    A survey for a conversion refuses both; the check reports them as problems.
     """
     known = [replace(p, severity="warning") for p in dataset.problems]
     lenient = replace(dataset, model=replace(dataset.model, problems=tuple(known)))
@@ -132,7 +132,7 @@ def surveyed_anyway(dataset: Dataset, problems: Problems, *, workers: int = 1) -
 def _report(
     path: str, version: FormatVersion | None, found: Iterable[Problem], *, files: int
 ) -> CheckReport:
-    order = {rule: place for place, rule in enumerate(RULES)}
+    order = {rule: rank for rank, rule in enumerate(RULES)}
     weighed = [replace(problem, severity=judged(problem, version)) for problem in found]
     unique = dict.fromkeys(weighed)
     ranked = sorted(unique, key=lambda p: (_SHOWN_FIRST.index(p.severity), order[p.rule]))

@@ -14,11 +14,11 @@ class ProblemGroup:
     """Problems of one severity, rule and column."""
 
     problems: tuple[Problem, ...]
-    """The worst first; where none is worse than another, in the order of episodes."""
+    """The worst first; equally bad ones in episode order."""
 
     @property
     def worst(self) -> Problem:
-        """The one that stands for all: one of the whole dataset where there is one."""
+        """The problem that represents the group; one about the whole dataset is preferred."""
         return self.problems[0]
 
     @property
@@ -43,9 +43,9 @@ class CheckReport:
     """The problems of a dataset, and what was looked at."""
 
     path: str
-    """Where the dataset lies."""
+    """Path or URL of the dataset."""
     version: FormatVersion | None
-    """None where the documents do not tell."""
+    """None if the documents do not say."""
     episodes: int = 0
     rows: int = 0
     """Rows that were read."""
@@ -53,13 +53,13 @@ class CheckReport:
     """Packets in the video files that an episode names."""
     files: int = 0
     pictures: int = 0
-    """Pictures that were decoded."""
+    """Number of decoded frames and images."""
     problems: tuple[Problem, ...] = field(repr=False)
     """Errors first, then warnings, then notes; each in the order of the rules."""
 
     @property
     def ok(self) -> bool:
-        """True where there is no error."""
+        """True if there is no error."""
         return not self.of("error")
 
     def of(self, severity: Severity) -> tuple[Problem, ...]:
@@ -68,7 +68,7 @@ class CheckReport:
 
     @property
     def groups(self) -> tuple[ProblemGroup, ...]:
-        """The problems by severity, rule and column, in the order in which these come first."""
+        """The problems grouped by severity, rule and column, in order of first appearance."""
         found: dict[tuple[Severity, str, str | None], list[Problem]] = {}
         for problem in self.problems:
             found.setdefault((problem.severity, problem.rule, problem.column), []).append(problem)

@@ -50,16 +50,16 @@ def _check_readable(
 
 
 def _joined(inventory: Inventory, problems: Problems) -> dict[str, pa.Field]:
-    """Every column with a type that holds its values in all tables; the first one where there is none."""
+    """Each column with a type that fits its values in all tables, or else its first type."""
     columns: dict[str, pa.Field] = {}
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     # by identity: pyarrow 17 cannot hash a schema with metadata
     for schema in {id(schema): schema for schema in inventory.schemas.values()}.values():
         for item in schema:
             known = columns.setdefault(item.name, item)
             joined, problem = joined_type(known, item)
-            if problem is not None and (item.name, problem.message) not in told:
-                told.add((item.name, problem.message))
+            if problem is not None and (item.name, problem.message) not in reported:
+                reported.add((item.name, problem.message))
                 problems.found.append(problem)
             columns[item.name] = item.with_type(joined) if joined is not None else known
     return columns

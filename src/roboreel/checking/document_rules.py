@@ -24,7 +24,7 @@ from roboreel.types import Int64
 
 
 def check_documents(dataset: Dataset, inventory: Inventory, problems: Problems) -> None:
-    """What the documents say of each other, and files that nothing names."""
+    """Check documents against each other, and report files that no document names."""
     _check_unused(dataset, problems)
     if dataset.version is FormatVersion.V30:
         _check_tasks(dataset, problems)
@@ -54,7 +54,7 @@ def _check_tasks(dataset: Dataset, problems: Problems) -> None:
 
 
 def _check_ranges(dataset: Dataset, rows: Int64, problems: Problems) -> None:
-    """The places that v3.0 readers use, which roboreel finds by itself."""
+    """Check the row ranges that v3.0 readers rely on; roboreel derives them itself."""
     names = (FROM_INDEX, TO_INDEX)
     parts = [
         read_table(dataset.root, name, columns=[EPISODE, *names])
@@ -74,5 +74,5 @@ def _check_ranges(dataset: Dataset, rows: Int64, problems: Problems) -> None:
         if (a, b) != (start[row], stop[row]):
             message = f"its rows are said to be [{a}, {b}), they are [{start[row]}, {stop[row]})"
             off = max(abs((a or 0) - start[row]), abs((b or 0) - stop[row]))
-            place = {"path": EPISODES_FOLDER, "episode": numbers[row]}
-            problems.error("episode.range", message, amount=float(off), **place)
+            location = {"path": EPISODES_FOLDER, "episode": numbers[row]}
+            problems.error("episode.range", message, amount=float(off), **location)

@@ -1,4 +1,4 @@
-"""Why stored statistics are not those of the values: known rules of writers, and their known bugs."""
+"""Explain why stored statistics differ from the values: known rules and known bugs of writers."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ from roboreel.stats.merge import merged_rows, weighted_mean
 from roboreel.types import Bools, Floats
 
 SAME = 1e-9
-"""Statistics that are nearer to each other, beside the size of the values, are the same."""
+"""Statistics this close, relative to the magnitude of the values, are equal."""
 _NUMBERED = (INDEX, EPISODE_INDEX, TASK_INDEX)
 _SHIFTED = 1e-4
 _BINS, _PADDING = 5000, 1e-10
-"""lerobot's histograms."""
+"""As in lerobot's histograms."""
 _MERGED = 1e-6
-"""Beside the size of the values: merges of float32 statistics."""
+"""Tolerance for merged float32 statistics, relative to the magnitude of the values."""
 _ENCODED = {"mean": 0.03, "std": 0.03, "min": 0.25, "max": 0.25}
-"""What encoding, and another sample of the pictures, changes at most; of quantiles `_ENCODED_CUT`."""
+"""Most that encoding or another sample of frames changes; `_ENCODED_CUT` for quantiles."""
 _ENCODED_CUT = 0.1
 _SUMMED = 0.01
 _LEVEL = 1 / 255 + 1e-3
@@ -56,51 +56,51 @@ _LEVEL = 1 / 255 + 1e-3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """The stored and the fresh statistics of one feature, of all episodes or of the whole dataset."""
+    """Stored and recomputed statistics of one feature, per episode or for the whole dataset."""
 
     feature: Feature
     stored: StoredFeature
     fresh: StoredFeature
     parts: StoredFeature | None = None
-    """Of the whole dataset: the episodes' stored ones, where there are some."""
+    """For the whole dataset: the stored statistics of the episodes, if any."""
     _: KW_ONLY
     version: FormatVersion
     part_of_larger: bool = False
-    """True where the documents say that there were more frames."""
+    """True if the documents say that the dataset had more frames."""
     named: Bools | None = None
-    """(rows,) True where the std has been told to be wrong already."""
+    """(rows,) True where a wrong std has already been reported."""
     rough: float = 0.0
-    """How far fresh quantiles may be off, as a part of the size of the values."""
+    """Error of recomputed quantiles, as a fraction of the magnitude of the values."""
     numbers: Sequence[int] | None = None
-    """Of episodes, what they are called; None for the whole dataset."""
+    """Episode numbers; None for the whole dataset."""
     found: list[StatsDifference] = field(default_factory=list)
 
     @property
     def lacking(self) -> list[str]:
-        """Statistics that episodes have, and the whole dataset does not."""
+        """Statistics that the episodes have and the whole dataset lacks."""
         known = {} if self.parts is None else self.parts.values
         return [key for key in known if key not in self.stored.values and key in self.fresh.values]
 
     @property
     def size(self) -> Floats:
-        """(rows, components) of the values."""
+        """(rows, components) magnitude of the values."""
         low, high = self.fresh.values["min"], self.fresh.values["max"]
         size = np.maximum(np.abs(low), np.abs(high))
         return np.where(np.isfinite(size), size, 0.0)
 
     def gap(self, key: str) -> Floats:
-        """(rows, components) how far a statistic is off; NaN where one of the two is no number."""
+        """(rows, components) absolute difference of a statistic; NaN where only one of the two is NaN."""
         stored, true = self.stored.values[key], self.fresh.values[key]
         alike = (stored == true) | (np.isnan(stored) & np.isnan(true))
         return np.where(alike, 0.0, np.abs(stored - true))
 
     def rounded(self, key: str) -> Bools:
-        """(rows, components) True where nothing changes, and the statistic is off by rounding at most."""
+        """(rows, components) True where values are constant and the statistic is off by rounding at most."""
         still = is_still(self.fresh.values["min"], self.fresh.values["max"])
         return np.asarray(still & (self.gap(key) <= still_slack(self.size)))
 
-    def told(self, key: str) -> Bools:
-        """(rows,) True where the statistic is stored, or would have to be."""
+    def expected(self, key: str) -> Bools:
+        """(rows,) True where the statistic is stored or required."""
         if key in BASE or self.numbers is None:
             return np.ones(len(self.stored.have), dtype=np.bool_)
         return np.asarray(~np.isnan(self.stored.values[key]).all(axis=1))
@@ -110,13 +110,13 @@ _Test = Callable[[Comparison, str], Bools]
 
 
 def differences(of: Comparison) -> list[StatsDifference]:
-    """What differs, by reason; what none explains comes last."""
+    """The differences grouped by reason; unexplained ones come last."""
     rows = of.stored.have & of.fresh.have
     groups: dict[tuple[str | None, str | None], dict[str, Bools]] = {}
     with np.errstate(invalid="ignore", over="ignore"):
         for key in [key for key in of.stored.values if key in of.fresh.values]:
             same = SAME if key in BASE else max(SAME, of.rough)
-            left = rows & of.told(key) & ~(of.gap(key) <= same * of.size).all(axis=1)
+            left = rows & of.expected(key) & ~(of.gap(key) <= same * of.size).all(axis=1)
             if key == "std" and of.named is not None:
                 left &= ~of.named
             sound = ~(of.stored.values[key] < 0).any(axis=1) if key == "std" else rows
@@ -154,7 +154,7 @@ def _difference(
 
 
 def _reasons(of: Comparison, key: str) -> Iterator[tuple[Cause, str | None, _Test]]:
-    """What may explain a difference, the most exact reason first."""
+    """Reasons that may explain a difference, the most specific first."""
     whole = of.numbers is None
     if of.feature.is_camera:
         if whole and of.parts is not None and key in BASE:
@@ -192,7 +192,7 @@ def _reasons(of: Comparison, key: str) -> Iterator[tuple[Cause, str | None, _Tes
 
 
 def _roundings(of: Comparison) -> Floats:
-    """(rows, 1) additions that rounding errors are granted for."""
+    """(rows, 1) number of additions whose rounding errors are allowed for."""
     return np.clip(of.fresh.count.astype(np.float64), *ROUNDINGS)[:, None]
 
 
@@ -205,7 +205,7 @@ def _float32(of: Comparison, key: str) -> Bools:
 
 
 def _float32_std(of: Comparison) -> Bools:
-    """Rounded, or of distances to a mean that was summed in float32."""
+    """Test for a std rounded to float32, or computed from a mean that was summed in float32."""
     stored, true = of.stored.values["std"], of.fresh.values["std"]
     share = _roundings(of) * FLOAT32
     near = (of.gap("std") <= share * true) | of.rounded("std")
@@ -221,7 +221,7 @@ def _cancelled(of: Comparison, key: str) -> Bools:
 
 
 def _still(of: Comparison, key: str) -> Bools:
-    """Only components that do not change are off, and by no more than rounding."""
+    """Test that only constant components differ, by rounding at most."""
     same = SAME if key in BASE else max(SAME, of.rough)
     return np.asarray(((of.gap(key) <= same * of.size) | of.rounded(key)).all(axis=1))
 
@@ -232,13 +232,13 @@ def _of_a_sample(of: Comparison, key: str) -> Bools:
 
 
 def _numbered(of: Comparison, key: str) -> Bools:
-    """Where the bounds or the mean are of other numbers, nothing is of these."""
+    """Test for shifted bounds or mean: then no statistic belongs to these numbers."""
     off = [of.gap(k) > _SHIFTED * of.size for k in ("min", "max", "mean") if k in of.stored.values]
     return np.asarray(np.any(off, axis=0).any(axis=1))
 
 
 def _histogram(of: Comparison, key: str) -> Bools:
-    """Within a bin of the number at the rank; several batches of rows move it by one more."""
+    """Test for a quantile within one bin of the ranked value; batches of rows add another bin."""
     spread = of.fresh.values["max"] - of.fresh.values["min"]
     off = np.abs(of.stored.values[key] - of.fresh.values[rank_name(key)])
     slack = (
@@ -263,7 +263,7 @@ def _encoded(of: Comparison, key: str) -> Bools:
 
 
 def _summed(of: Comparison, key: str) -> Bools:
-    """Relatively; a std is off by what is left of two such sums of squares."""
+    """Test by relative error; for a std, by the error of two sums of squares."""
     if key == "mean":
         return np.asarray((of.gap(key) <= _SUMMED * of.size).all(axis=1))
     variance = of.fresh.values["std"] ** 2
@@ -272,7 +272,7 @@ def _summed(of: Comparison, key: str) -> Bools:
 
 
 def _of_other_frames(of: Comparison, key: str) -> Bools:
-    """Images are compared on the same sample, where as many pictures were taken."""
+    """Test for another sample: images are compared only if the counts differ."""
     return np.asarray(_encoded(of, key) & (of.stored.count != of.fresh.count))
 
 
@@ -294,7 +294,7 @@ def _envelope(of: Comparison, key: str) -> Bools:
 
 
 def _carried(of: Comparison, key: str) -> Bools:
-    """A mean and a deviation are those of the episodes' merged, bounds the outermost of theirs."""
+    """Test for statistics that were merged from those stored for the episodes."""
     parts = of.parts
     base = ("min", "max", "mean", "std")
     if parts is None or not parts.have.any() or any(name not in parts.values for name in base):

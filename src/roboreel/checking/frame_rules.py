@@ -1,4 +1,4 @@
-"""Rules about pictures, on a sample that is decoded."""
+"""Rules about frames and images, applied to a decoded sample."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from roboreel.storage.tables import TableFile
 from roboreel.storage.video.still_images import decode_image
 
 _DARK = 20.0
-"""Level of 255 that nothing but noise in a black picture is above."""
+"""Level of 255 that noise in a black frame does not exceed."""
 _TELLING = 4
 _MEAN_OFF, _STD_OFF, _STD_LEAST = 0.1, 2.0, 0.02
-"""How far stored statistics may be from those of a sample of a few pictures."""
+"""Tolerances between stored statistics and those of a small sample of frames."""
 _IMAGE_ROWS = 32
 
 
 def check_frames(
     dataset: Dataset, inventory: Inventory, stored: StoredMatrices, problems: Problems
 ) -> int:
-    """Decode a sample of each episode and camera, and judge it; gives the number of pictures."""
+    """Decode and check a sample of each episode and camera; return the number of frames."""
     number = 0
     for name, feature in dataset.features.items():
         if feature.is_depth or not feature.is_camera:
@@ -89,7 +89,7 @@ def _images(
 
 
 def _take(data: bytes, sample: Sample) -> str | None:
-    """Decode a picture into a sample; why it cannot be decoded, where it cannot."""
+    """Decode an image into a sample; return why it cannot be decoded, or None."""
     if not data:
         return "a picture is missing, or only named and not in the table"
     try:
@@ -128,7 +128,7 @@ def _judge(
         problems.add("video.frozen", message, episode=episode, column=name)
     if stored is None or not stored.have[row] or sample.histogram is None:
         return
-    if not overflowed(stored)[row]:  # that has been named
+    if not overflowed(stored)[row]:  # check_camera_std reports it
         _compare(name, row, episode, sample.histogram, sample.number, stored, problems)
 
 
@@ -141,7 +141,7 @@ def _compare(
     stored: StoredFeature,
     problems: Problems,
 ) -> None:
-    """Camera statistics are of another sample, so only what no sample explains is told."""
+    """Report only what no choice of sample explains: stored statistics used another sample."""
     seen = histogram_stats(histogram, SamplingProfile(quantiles=()), images=number)
     if not {"mean", "std"} <= stored.values.keys():
         return

@@ -1,4 +1,4 @@
-"""Statistics that a released writer is known to get wrong, told by the numbers alone."""
+"""Find statistics that a released writer is known to get wrong, from the numbers alone."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from roboreel.stats.merge import merged_rows
 from roboreel.types import Bools, Floats
 
 _SAME = 1e-6
-"""Variances nearer to each other, beside the size of the values, are the same."""
+"""Variances this close, relative to the magnitude of the values, are equal."""
 
 
 def check_camera_std(dataset: Dataset, stored: StoredMatrices, problems: Problems) -> None:
-    """Name the std of cameras that lerobot 0.4.0 to 0.5.1 computed (huggingface/lerobot#3682)."""
+    """Report the camera stds that lerobot 0.4.0 to 0.5.1 computed wrongly (huggingface/lerobot#3682)."""
     numbers = dataset.episodes[EPISODE].to_pylist()
     action = f"recompute it before training: {WRAPPED.said(dataset.version)}"
 
     def note(message: str, camera: str, episode: int | None, amount: float) -> None:
-        place = {"episode": episode, "column": camera, "amount": amount}
-        problems.error("stats.camera-overflow", message, action=action, **place)
+        location = {"episode": episode, "column": camera, "amount": amount}
+        problems.error("stats.camera-overflow", message, action=action, **location)
 
     for name, feature in dataset.features.items():
         if not feature.is_camera or feature.is_depth:
@@ -43,7 +43,7 @@ def check_camera_std(dataset: Dataset, stored: StoredMatrices, problems: Problem
 def overflowed_as_a_whole(whole: StoredFeature, episodes: StoredFeature | None) -> Bools:
     """(1,) True where the std of the whole dataset is impossible, or merged from impossible ones.
 
-    One that is neither was computed in another way, and may be right where the episodes' are not.
+    Otherwise it was computed in another way, and may be right even if those of the episodes are wrong.
     """
     own = overflowed(whole, parts=True)
     if episodes is None or not overflowed(episodes).any():
@@ -57,7 +57,7 @@ def overflowed_as_a_whole(whole: StoredFeature, episodes: StoredFeature | None) 
 
 
 def merged_std(episodes: StoredFeature) -> Floats | None:
-    """(components,) the std of all episodes together by their own means and stds; None without these."""
+    """(components,) std of all episodes, merged from their means and stds; None if these are missing."""
     if not {"mean", "std"} <= episodes.values.keys() or not episodes.have.any():
         return None
     values = {key: episodes.values[key][episodes.have] for key in ("mean", "std")}
@@ -65,7 +65,7 @@ def merged_std(episodes: StoredFeature) -> Floats | None:
 
 
 def weights(episodes: StoredFeature) -> Floats:
-    """(episodes that have statistics, 1) the share of each in all values."""
+    """(episodes with statistics, 1) fraction of all values that each episode holds."""
     count = episodes.count[episodes.have, None]
     return np.asarray(count / max(int(count.sum()), 1))
 
@@ -75,7 +75,7 @@ def overflowed(feature: StoredFeature, *, parts: bool = False) -> Bools:
 
     Args:
         feature: stored statistics.
-        parts: the row was merged of episodes.
+        parts: the row was merged from episodes.
     """
     return np.asarray(feature.have & impossible_std(feature.values, merged=parts))
 

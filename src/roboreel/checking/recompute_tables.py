@@ -1,4 +1,4 @@
-"""The statistics of numeric columns in some episodes of table files: many episodes at once."""
+"""Compute statistics of numeric columns for many episodes of table files at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from roboreel.storage.tables_forward import Forward
 from roboreel.types import Floats, Int64
 
 _READ_ROWS, _READ_BYTES = 1 << 17, 8 << 20
-"""Rows that are read together, at least those of one episode."""
+"""Rows to read at once; an episode is never split."""
 
 Values: TypeAlias = dict[str, Floats]
 """(episodes, components) by statistic."""
@@ -35,7 +35,7 @@ def rank_name(quantile: str) -> str:
 
 
 def cut_names(shares: Sequence[float]) -> list[str]:
-    """The names of quantiles, then those of the numbers at their ranks."""
+    """The names of the quantiles, then of the values at their ranks."""
     names = [quantile_name(share) for share in shares]
     return [*names, *map(rank_name, names)]
 
@@ -59,7 +59,7 @@ class Measured:
     quantiles: dict[str, Quantiles] = field(default_factory=dict)
     """By column, of all of these episodes together."""
     failed: list[tuple[Portion, str]] = field(default_factory=list)
-    """What could not be read to its end, and why."""
+    """What could not be read completely, and why."""
 
 
 def measured(root: Root, every: Sequence[Portion], wanted: WantedStats) -> Measured:
@@ -106,7 +106,7 @@ def _add(
     lengths: Int64,
     shares: Sequence[float],
 ) -> None:
-    """Take in the rows of episodes: all at once where they are of one form, else one by one."""
+    """Add the rows of episodes: all at once if they have one shape, else one by one."""
     quantiles = found.quantiles[name]
     values = column_values(column)
     if values is None or values[0].size % quantiles.width:

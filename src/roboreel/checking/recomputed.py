@@ -33,19 +33,19 @@ from roboreel.storage.root import Root
 from roboreel.types import Floats, Int64
 
 _PORTION_ROWS = 1 << 20
-"""Rows that a process measures in one go, about."""
+"""Approximate number of rows that a process measures at once."""
 _WORTH_PROCESSES = 1 << 24
-"""Numbers that take as long as starting a process."""
+"""Reading this many numbers takes as long as starting a process."""
 
 
 @dataclass(slots=True)
 class FreshStats:
-    """What the rows say; shapes are those of the stored statistics."""
+    """Statistics recomputed from the rows, in the shapes of the stored ones."""
 
     episodes: dict[str, StoredFeature] = field(default_factory=dict)
     whole: dict[str, StoredFeature] = field(default_factory=dict)
     sketched: set[str] = field(default_factory=set)
-    """Features whose quantiles of the whole are only within `SKETCH_ERROR`."""
+    """Features whose quantiles over the whole dataset are accurate only within `SKETCH_ERROR`."""
     problems: Problems = field(default_factory=Problems)
 
 
@@ -59,14 +59,14 @@ def fresh_numbers(
 ) -> FreshStats:
     """Statistics of numeric features in every episode whose rows can be read, and of all together.
 
-    An episode of which values are missing, or of another shape, has none, and then neither has the whole.
+    An episode with missing values, or values of another shape, gets none; nor does the whole dataset then.
 
     Args:
-        dataset: where the rows lie.
-        inventory: which of them belong to which episode.
-        stored: those that the documents hold: features that have none are not read.
-        features: those to compute.
-        workers: processes to use where there is enough to read.
+        dataset: the dataset to read.
+        inventory: which rows belong to which episode.
+        stored: the stored statistics; features without any are not read.
+        features: the features to compute.
+        workers: number of processes to use if there is enough to read.
 
     Raises:
         RunError: a worker process died.
@@ -94,8 +94,8 @@ def fresh_numbers(
             columns[name].quantiles.merge(quantiles)
         for portion, why in found.failed:
             for row in portion.episodes.tolist():
-                place = {"path": portion.path, "episode": numbers[row]}
-                fresh.problems.error("table.readable", why, **place)
+                location = {"path": portion.path, "episode": numbers[row]}
+                fresh.problems.error("table.readable", why, **location)
     for name, column in columns.items():
         if column.found.have.any():
             fresh.episodes[name] = column.found
@@ -126,7 +126,7 @@ def _budgets(
 
 
 def _portions(every: Sequence[Portion]) -> list[list[Portion]]:
-    """Rows for a process each: a large file's in several portions, those of many small files together."""
+    """Row ranges for each process: a large file is split, many small files are grouped."""
     found: list[list[Portion]] = []
     room = 0
     for one in every:
@@ -180,7 +180,7 @@ class _Column:
         return self.quantiles.exact
 
     def put(self, episodes: Int64, lengths: Int64, values: Mapping[str, Floats]) -> None:
-        """Take in the statistics of some episodes."""
+        """Add the statistics of some episodes."""
         for key, found in values.items():
             self.found.values[key][episodes] = found
         self.found.have[episodes] = True
@@ -197,7 +197,7 @@ class _Column:
 
 
 def merged_base(episodes: StoredFeature) -> StoredFeature:
-    """Bounds, mean and std of all episodes together, of theirs; without quantiles."""
+    """Merge bounds, mean and std of all episodes; without quantiles."""
     parts = Moments(len(episodes.have), prod(episodes.shape))
     parts.count, parts.mean = episodes.count, episodes.values["mean"]
     parts.low, parts.high = episodes.values["min"], episodes.values["max"]

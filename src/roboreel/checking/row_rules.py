@@ -23,7 +23,7 @@ from roboreel.stats.moments import Moments
 from roboreel.types import Bools
 
 _TELLING_ROWS = 10
-"""Fewer rows can stand still without anything being wrong."""
+"""Fewer rows than this may be constant without a problem."""
 _MOVING = ("action", "state", "observation.state")
 """What a robot does and where it is, with all of the same name and a dot after it."""
 
@@ -46,7 +46,7 @@ def check_rows(
 
 
 def _check_timestamps(dataset: Dataset, inventory: Inventory, problems: Problems) -> None:
-    """Lerobot finds a row's picture by its time: it refuses such rows, or shows other pictures."""
+    """Check timestamps: lerobot finds a row's frame by time, and fails or shows another frame."""
     numbers = dataset.episodes[EPISODE].to_pylist()
     for row in np.flatnonzero(inventory.timestamp_error_s > MAX_TIMESTAMP_ERROR_S).tolist():
         error = float(inventory.timestamp_error_s[row])
@@ -81,12 +81,12 @@ def _check_index(
         off: float = abs(begin - int(expected[row]))
         if not scan.index_counts[row]:
             message, off = "does not rise by one from row to row", np.inf
-        place = {"path": paths[row], "episode": numbers[row], "column": INDEX}
-        problems.add("table.index", message, amount=off, **place)
+        location = {"path": paths[row], "episode": numbers[row], "column": INDEX}
+        problems.add("table.index", message, amount=off, **location)
 
 
 def _check_episode_index(dataset: Dataset, scan: TablesScan, problems: Problems) -> None:
-    """Tell a renumbering, where the numbers rise from file to file, from files in each other's place."""
+    """Distinguish renumbering (numbers rise from file to file) from swapped files."""
     moments = scan.moments.get(EPISODE_INDEX)
     if moments is None:
         return
@@ -98,19 +98,19 @@ def _check_episode_index(dataset: Dataset, scan: TablesScan, problems: Problems)
     for row in known.tolist():
         if low[row] == high[row] == numbers[row]:
             continue
-        place = {"path": paths[row], "episode": numbers[row], "column": EPISODE_INDEX}
+        location = {"path": paths[row], "episode": numbers[row], "column": EPISODE_INDEX}
         if low[row] != high[row]:
             message = f"its rows say that they are of episodes {low[row]:.0f} to {high[row]:.0f}"
-            problems.error("table.episode-index", message, **place)
+            problems.error("table.episode-index", message, **location)
         elif low[row] in existing and not rising:
             message = (
                 f"its rows say that they are of episode {low[row]:.0f}: is it that one's file?"
             )
-            problems.error("table.episode-index", message, **place)
+            problems.error("table.episode-index", message, **location)
         else:
             message = f"its rows say that they are of episode {low[row]:.0f}"
             action = "as after a renumbering: the number in the documents is used"
-            problems.add("table.episode-index", message, action=action, **place)
+            problems.add("table.episode-index", message, action=action, **location)
 
 
 def _check_finite(dataset: Dataset, scan: TablesScan, problems: Problems) -> None:
@@ -124,7 +124,7 @@ def _check_finite(dataset: Dataset, scan: TablesScan, problems: Problems) -> Non
 
 
 def _check_listed_tasks(dataset: Dataset, scan: TablesScan, problems: Problems) -> None:
-    """Tasks that episodes list and no row has; and rows of a task that is not listed."""
+    """Report listed tasks that no row has, and rows whose task is not listed."""
     moments = scan.moments.get(TASK_INDEX)
     if moments is None:
         return
@@ -192,6 +192,6 @@ def _check_duplicates(dataset: Dataset, scan: TablesScan, problems: Problems) ->
 
 
 def _comparable(user: list[Moments], scanned: Bools) -> Bools:
-    """(episodes,) True where there are enough rows, and something changes in them."""
+    """(episodes,) True where there are enough rows and a value changes."""
     enough = scanned & (user[0].count >= _TELLING_ROWS)
     return np.asarray(enough & ~np.all([m.constant for m in user], axis=0))

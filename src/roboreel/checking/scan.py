@@ -55,14 +55,14 @@ def scan_tables(dataset: Dataset, inventory: Inventory) -> TablesScan:
             _scan_file(dataset, inventory, portion, scan)
         except StorageError as error:
             for row in sorted(portion.episodes.tolist()):
-                place = {"path": portion.path, "episode": numbers[row]}
+                location = {"path": portion.path, "episode": numbers[row]}
                 scan.scanned[row] = False
-                scan.problems.error("table.readable", str(error), **place)
+                scan.problems.error("table.readable", str(error), **location)
     return scan
 
 
 def located_portions(dataset: Dataset, inventory: Inventory) -> Iterator[Portion]:
-    """The episodes of each file whose rows are known, whatever is wrong with their videos."""
+    """The episodes of each file whose rows are known, even if their videos are broken."""
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
         found = [inventory.broken.get(row, ()) for row in members]
         broken = [any(problem.rule.startswith("table.") for problem in own) for own in found]
@@ -165,7 +165,7 @@ def _note_shape(
 
 
 def _count(values: Floats, starts: Int64, part: Portion, scan: TablesScan) -> None:
-    """Where `index` begins, and whether it counts on, also over the end of a chunk."""
+    """Track where `index` starts and whether it keeps rising by one, also across chunks."""
     stops = np.append(starts[1:], len(values))
     for episode, start, stop in zip(
         part.episodes.tolist(), starts.tolist(), stops.tolist(), strict=True

@@ -1,4 +1,4 @@
-"""Compare the statistics that a dataset stores with fresh ones, and say what explains each difference."""
+"""Compare stored statistics with recomputed ones, and explain each difference."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def compare_statistics(
     failed: Sequence[str] = (),
     workers: int = 1,
 ) -> StatsReport:
-    """Hold stored statistics against those of the values.
+    """Compare stored statistics with those of the values.
 
     Args:
         dataset: an open dataset.
-        features: those to look at; by default all.
-        cameras: statistics of cameras that were measured anew, rows as in `Model.episodes`; the std of the
-            others is still judged by their other statistics.
-        whole_cuts: of these, (1, channels) quantiles of all episodes together, by name.
-        failed: why others could not be measured.
-        workers: processes to use where there is enough to read.
+        features: the features to compare; all by default.
+        cameras: recomputed statistics of cameras, rows as in `Model.episodes`; the std of other cameras is
+            checked against their own statistics only.
+        whole_cuts: (1, channels) quantiles of these cameras over all episodes, by camera.
+        failed: why other cameras could not be measured.
+        workers: number of processes to use if there is enough to read.
     """
     problems = Problems()
     chosen = {n: f for n, f in dataset.features.items() if features is None or n in features}
@@ -74,8 +74,8 @@ def compare_statistics(
     order = {name: at for at, name in enumerate(chosen)}
     seen: dict[str, Stamped] = {**dataset.documents}
     seen |= inventory.files if inventory is not None else {}
-    told = "has changed while the statistics were compared: compare again"
-    refuse_changed_files(dataset.root, seen, reason=told)
+    reason = "has changed while the statistics were compared: compare again"
+    refuse_changed_files(dataset.root, seen, reason=reason)
     return StatsReport(
         path=dataset.url,
         version=dataset.version,
@@ -93,7 +93,7 @@ def _of(problem: Problem, chosen: Mapping[str, Feature]) -> bool:
 def _overflows(
     dataset: Dataset, stored: StoredMatrices, chosen: Mapping[str, Feature]
 ) -> list[StatsDifference]:
-    """The std of cameras that a known bug made, told by the stored numbers alone."""
+    """Report camera stds made by a known bug, from the stored numbers alone."""
     problems = Problems()
     check_camera_std(dataset, stored, problems)
     found: dict[tuple[str, bool], list[Problem]] = {}
@@ -156,7 +156,7 @@ def _whole_count(
     parts: StoredFeature | None,
     larger: bool,
 ) -> Iterator[StatsDifference]:
-    """Statistics of the whole dataset that count something else than its episodes' do, or its rows."""
+    """Report counts of the whole dataset that match neither its episodes nor its rows."""
     stored = int(whole.count[0])
     known = parts is not None and bool((parts.count > 0).all())
     wanted = int(parts.count.sum()) if parts is not None and known else int(total.count[0])
@@ -173,7 +173,7 @@ def _whole_count(
 
 
 def _named(feature: Feature, whole: StoredFeature, parts: StoredFeature | None) -> Bools | None:
-    """Where the std of a camera over the whole dataset has been told to be impossible."""
+    """True where an impossible camera std of the whole dataset has been reported."""
     if not feature.is_camera:
         return None
     return overflowed_as_a_whole(whole, parts)
@@ -187,7 +187,7 @@ def _counts(
     lengths: Int64,
     version: FormatVersion,
 ) -> Iterator[StatsDifference]:
-    """Statistics of another number of rows; of a camera, of more pictures than there are, or of fewer."""
+    """Report counts that differ from the number of rows, or for a camera, of frames."""
     wrong = stored.have & fresh.have & (stored.count > 0) & (stored.count != fresh.count)
     reasons: list[tuple[str | None, Bools]] = [(None, wrong)]
     if feature.is_camera:

@@ -1,4 +1,4 @@
-"""What a comparison of stored statistics with fresh ones found."""
+"""Report of a comparison of stored with recomputed statistics."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from roboreel.types import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatsDifference:
-    """Statistics of a feature that are not those of its values, for one reason."""
+    """Statistics of a feature that differ from its values for one reason."""
 
     feature: str
     episodes: tuple[int, ...] | None
-    """Those it is about; None for the statistics of the whole dataset."""
+    """The episodes concerned; None for the statistics of the whole dataset."""
     statistics: tuple[str, ...]
     gap: float | None
-    """The largest difference, in the feature's unit; None where nothing was computed anew."""
+    """The largest difference, in the feature's unit; None if nothing was recomputed."""
     why: str | None
-    """What explains it; None where nothing does."""
+    """The explanation; None if there is none."""
     rule: str | None = None
-    """The rule that it breaks, where there is one."""
+    """The rule that it breaks, if any."""
 
     def to_json(self) -> dict[str, Json]:
         """As a JSON object."""
@@ -43,16 +43,16 @@ class StatsReport:
     path: str
     version: FormatVersion
     compared: tuple[str, ...]
-    """Features of which statistics were computed anew."""
+    """Features whose statistics were recomputed."""
     differences: tuple[StatsDifference, ...]
     problems: tuple[Problem, ...] = field(default=())
-    """What could not be compared: statistics that are missing or of no use, values that cannot be read."""
+    """What could not be compared: missing or unusable statistics, unreadable values."""
     failed: tuple[str, ...] = ()
-    """Videos and pictures that could not be measured, a line each."""
+    """Videos and images that could not be measured, a line each."""
 
     @property
     def ok(self) -> bool:
-        """True where every difference is explained, and everything could be read and compared."""
+        """True if every difference is explained and everything could be read and compared."""
         unusable = any(p.severity == "error" and p.rule.startswith("stats.") for p in self.problems)
         explained = all(one.why is not None for one in self.differences)
         return explained and not self.failed and not unusable

@@ -17,9 +17,9 @@ from roboreel.stats.feature_stats import BASE
 from roboreel.types import Bools, Floats, Int64
 
 _ROUNDING = 1e-5
-"""Of the larger one's size: histograms and float32 put neighbours that much out of order."""
+"""Histograms and float32 can swap neighbours by this much, relative to the larger one."""
 _SUMMED = 1e-4
-"""The same of a mean, which float32 sums put further off."""
+"""The same for a mean, which float32 sums make less accurate."""
 
 
 def check_statistics(
@@ -48,7 +48,7 @@ class _Form:
         self._version = dataset.version
         self._camera = dataset.features[name].is_camera
         self._numbers, self._problems = numbers, problems
-        self._place = "of the whole dataset" if list(numbers) == [None] else "stored"
+        self._scope = "of the whole dataset" if list(numbers) == [None] else "stored"
 
     def check(self, rows: Int64) -> None:
         """Report what is wrong, row by row."""
@@ -74,7 +74,7 @@ class _Form:
         return np.asarray(np.all(finite, axis=0))
 
     def _neighbours(self) -> list[tuple[str, str]]:
-        """Statistics of which the first ought not to be larger than the second."""
+        """Report pairs of statistics whose first is larger than the second."""
         values = self._stored.values
         pairs = list(pairwise(ascending(values)))
         return pairs + [p for p in (("min", "mean"), ("mean", "max")) if set(p) <= values.keys()]
@@ -109,6 +109,6 @@ class _Form:
     ) -> None:
         report = self._problems.error if severity == "error" else self._problems.add
         for row in np.flatnonzero(wrong).tolist():
-            message = f"the statistics {self._place} {what}"
+            message = f"the statistics {self._scope} {what}"
             amount = 0.0 if amounts is None else float(amounts[row])
             report(rule, message, episode=self._numbers[row], column=self._name, amount=amount)

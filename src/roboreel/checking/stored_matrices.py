@@ -1,4 +1,4 @@
-"""The stored statistics as matrices, and what is wrong with their form."""
+"""Read stored statistics as matrices, and report wrong shapes."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class StoredFeature:
     shape: tuple[int, ...]
     """As stored."""
     values: dict[str, Floats]
-    """(rows, components) by statistic, where any row has it; NaN where a row has not."""
+    """(rows, components) by statistic that any row has; NaN in rows without it."""
     have: Bools
-    """(rows,) True where there are statistics of the right form."""
+    """(rows,) True where there are statistics of the right shape."""
     count: Int64
-    """(rows,) 0 where it is not stored."""
+    """(rows,) number of values; 0 if not stored."""
 
 
 @dataclass(slots=True)
@@ -41,19 +41,19 @@ class StoredMatrices:
     """What the documents hold."""
 
     episodes: dict[str, StoredFeature] = field(default_factory=dict)
-    """By feature; rows are those of `Model.episodes`."""
+    """By feature; rows as in `Model.episodes`."""
     whole: dict[str, StoredFeature] = field(default_factory=dict)
     """By feature; one row."""
     problems: Problems = field(default_factory=Problems)
 
 
 def ascending(statistics: Iterable[str]) -> list[str]:
-    """Those of some statistics of which none ought to be larger than the next."""
+    """The statistics that have an order, sorted so that none may be larger than the next."""
     shares = {key: share for key in statistics if (share := quantile_share(key)) is not None}
     ends = {"min": -1.0, "max": 2.0}
-    places = {key: ends.get(key, shares.get(key)) for key in statistics}
+    ranks = {key: ends.get(key, shares.get(key)) for key in statistics}
     return sorted(
-        (key for key, at in places.items() if at is not None), key=lambda k: places[k] or 0.0
+        (key for key, at in ranks.items() if at is not None), key=lambda k: ranks[k] or 0.0
     )
 
 
@@ -62,12 +62,12 @@ def _is_known(statistic: str) -> bool:
 
 
 def described(feature: Feature) -> bool:
-    """True for features that ought to have statistics."""
+    """True if the feature must have statistics."""
     return feature.is_numeric or has_camera_stats(feature)
 
 
 def read_stored(dataset: Dataset) -> StoredMatrices:
-    """All statistics that the documents hold; what is of the wrong form is reported, and left out."""
+    """Read all stored statistics; those of a wrong shape are reported and left out."""
     stored = StoredMatrices()
     row_of_episode = {
         number: row for row, number in enumerate(dataset.episodes[EPISODE].to_pylist())
@@ -75,8 +75,10 @@ def read_stored(dataset: Dataset) -> StoredMatrices:
     rows = len(row_of_episode)
     for episodes, block in _readable(dataset.stored_stats().in_blocks, stored.problems):
         known = len(set(episodes)) == len(episodes) and row_of_episode.keys() >= set(episodes)
-        places = np.array([row_of_episode[one] for one in episodes]) if known else None
-        rest = block if places is None else _take_together(block, places, rows, dataset, stored)
+        positions = np.array([row_of_episode[one] for one in episodes]) if known else None
+        rest = (
+            block if positions is None else _take_together(block, positions, rows, dataset, stored)
+        )
         for episode, stats in zip(episodes, rest.each() if rest.columns else (), strict=False):
             if episode in row_of_episode:
                 _take(stats, row_of_episode[episode], rows, episode, dataset, stored)
@@ -92,7 +94,7 @@ def _of_all(dataset: Dataset) -> Iterator[Stats]:
 
 
 def _readable(read: Callable[[], Iterator[_Item]], problems: Problems) -> Iterator[_Item]:
-    """What a reader gives, up to where a document cannot be read."""
+    """Yield what a reader gives until a document cannot be read."""
     try:
         yield from read()
     except DatasetError as error:
@@ -102,9 +104,9 @@ def _readable(read: Callable[[], Iterator[_Item]], problems: Problems) -> Iterat
 
 
 def _take_together(
-    block: StatsBlock, places: Int64, rows: int, dataset: Dataset, stored: StoredMatrices
+    block: StatsBlock, positions: Int64, rows: int, dataset: Dataset, stored: StoredMatrices
 ) -> StatsBlock:
-    """Take in the features that all episodes of a block have in the right form; returns the others'."""
+    """Add features that all episodes of a block have in the right shape; return the rest."""
     others = dict(block.columns)
     for name, columns in block.features().items():
         feature = dataset.features.get(name)
@@ -119,13 +121,15 @@ def _take_together(
             zeros = np.zeros(rows, dtype=np.int64)
             into = StoredFeature(shape, {}, np.zeros(rows, dtype=np.bool_), zeros)
             stored.episodes[name] = into
-        into.have[places] = True
+        into.have[positions] = True
         for key, column in columns.items():
-            flat = column.values.reshape(len(places), -1)
+            flat = column.values.reshape(len(positions), -1)
             if _is_known(key):
-                into.values.setdefault(key, np.full((rows, flat.shape[1]), np.nan))[places] = flat
+                into.values.setdefault(key, np.full((rows, flat.shape[1]), np.nan))[positions] = (
+                    flat
+                )
             elif key == "count" and flat.shape[1] == 1:
-                into.count[places] = flat[:, 0]
+                into.count[positions] = flat[:, 0]
             del others[name, key]
     return StatsBlock(block.episodes, others)
 
@@ -164,7 +168,7 @@ def _described(parts: FeatureStats) -> FeatureStats:
 
 
 def _form(feature: Feature, parts: FeatureStats) -> tuple[int, ...] | None:
-    """The shape that all statistics of a feature have, where it is one that the format knows."""
+    """The common shape of a feature's statistics; None if the format does not allow it."""
     shapes = {value.shape for value in _described(parts).values()}
     if len(shapes) != 1:
         return None
@@ -191,28 +195,28 @@ def _put(feature: StoredFeature, row: int, parts: FeatureStats) -> None:
 
 
 def _report_missing(dataset: Dataset, stored: StoredMatrices) -> None:
-    """Features without statistics, or without some of those that belong to them."""
+    """Report features that lack statistics."""
     absent = dataset.missing_cameras
     wanted = [
         n for n, feature in dataset.features.items() if described(feature) and n not in absent
     ]
     wrong = {problem.column for problem in stored.problems.found}
-    if None in wrong:  # a document could not be read: that has been said
+    if None in wrong:  # the unreadable document has been reported
         return
-    places: list[tuple[str, Mapping[str, StoredFeature], tuple[str, ...]]] = []
+    scopes: list[tuple[str, Mapping[str, StoredFeature], tuple[str, ...]]] = []
     if dataset.version.has_episode_stats:
-        places.append(("of each episode", stored.episodes, BASE))
+        scopes.append(("of each episode", stored.episodes, BASE))
     if not dataset.version.has_episode_stats or dataset.version.has_quantiles:
         base = BASE if dataset.version.has_episode_stats else tuple(k for k in BASE if k != "count")
-        places.append(("of the whole dataset", stored.whole, base))
-    for place, found, base in places:
+        scopes.append(("of the whole dataset", stored.whole, base))
+    for scope, found, base in scopes:
         if wanted and not found and not wrong:
-            stored.problems.add("stats.missing", f"there are no statistics {place}")
+            stored.problems.add("stats.missing", f"there are no statistics {scope}")
             continue
         for name in [name for name in wanted if name not in wrong]:
             lacking = _lacking(found.get(name), base)
             if lacking:
-                message = f"there are no statistics {place}: {lacking}"
+                message = f"there are no statistics {scope}: {lacking}"
                 stored.problems.add("stats.missing", message, column=name)
 
 

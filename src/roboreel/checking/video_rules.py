@@ -1,4 +1,4 @@
-"""Rules about video files: what their packets say, held against rows and documents."""
+"""Rules about video files: compare their packets with rows and documents."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class VideoFile:
     frames: int
     packets: int
     late_frame: int
-    """The frame that is furthest from where its number puts it."""
+    """Number of the frame whose time is furthest from the expected time."""
     late_by: float
-    """By how many frames it is."""
+    """How late that frame is, in frames."""
 
 
 def read_videos(dataset: Dataset, inventory: Inventory) -> list[VideoFile]:
@@ -44,7 +44,7 @@ def read_videos(dataset: Dataset, inventory: Inventory) -> list[VideoFile]:
     for camera in inventory.cameras:
         for path, members in rows_by_path(dataset.episodes[video_path(camera)]).items():
             if path is not None and path in inventory.files:
-                with contextlib.suppress(StorageError):  # the survey has said so
+                with contextlib.suppress(StorageError):  # the survey reports it
                     found.append(_video(dataset, camera, path, members))
     return found
 
@@ -67,7 +67,7 @@ def _video(dataset: Dataset, camera: str, path: str, members: Sequence[int]) -> 
 def check_videos(
     dataset: Dataset, inventory: Inventory, files: Sequence[VideoFile], problems: Problems
 ) -> None:
-    """Every rule about videos that needs no picture."""
+    """Check every rule about videos that needs no decoding."""
     for name, facts in inventory.cameras.items():
         _check_declared(dataset, dataset.features[name], facts, inventory, problems)
     for file in files:
@@ -103,8 +103,8 @@ def _check_times(dataset: Dataset, file: VideoFile, problems: Problems) -> None:
     message = f"frame {file.late_frame} is shown at {shown:.4g} s, expected at {due:.4g} s"
     alone = len(file.episodes) == 1
     episode = dataset.episodes[EPISODE][file.episodes[0]].as_py() if alone else None
-    place = {"path": file.path, "episode": episode, "column": file.camera}
-    problems.error("video.times", message, amount=abs(file.late_by), **place)
+    location = {"path": file.path, "episode": episode, "column": file.camera}
+    problems.error("video.times", message, amount=abs(file.late_by), **location)
 
 
 def _check_hidden(inventory: Inventory, file: VideoFile, problems: Problems) -> None:

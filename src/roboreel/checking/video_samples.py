@@ -30,7 +30,7 @@ class VideoSamples:
         self._numbers, self._problems = dataset.episodes[EPISODE], problems
 
     def sought(self, members: Sequence[int]) -> Iterator[tuple[int, Sample]]:
-        """A sample of each episode that decodes, as a reader decodes it that seeks to the frames."""
+        """Yield a sample of each episode that decodes, as a seeking reader decodes it."""
         for row in members:
             sample = Sample()
             try:
@@ -42,10 +42,10 @@ class VideoSamples:
             yield row, sample
 
     def played(self, members: Sequence[int]) -> Iterator[tuple[int, Sample]]:
-        """A sample of each episode, from a file that is played from its first frame to its last.
+        """Yield a sample of each episode, playing the file from its first frame to its last.
 
-        Every frame of the episodes must decode. Those of the samples must be the ones that a reader sees
-        that seeks to them.
+        Every frame of the episodes must decode, and sampled frames must equal those that a seeking
+        reader gets.
         """
         samples = {row: Sample() for row in members}
         digests: dict[int, bytes] = {}
@@ -68,7 +68,7 @@ class VideoSamples:
                 yield row, samples[row]
 
     def _agrees(self, row: int, digests: Mapping[int, bytes]) -> bool:
-        """True where the sampled frames are the same to a reader that seeks; else it is told."""
+        """True if a reader that seeks gets the same sampled frames; a difference is reported."""
         try:
             for number, frame in decode_frames(self._root, self._path, self._wanted(row)):
                 if digests.get(number) != _digest(frame):
