@@ -56,9 +56,9 @@ def old_words(path: Path) -> Iterator[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     codec = {"picture", "pictures"} if path.name in OF_A_CODEC else set()
     for line, name in _names(tree):
-        parts = set(re.findall(r"[a-z]+", re.sub(r"([A-Z])", r"_\1", name.split(".")[-1]).lower()))
+        parts = set(re.findall(r"[a-z]+", re.sub(r"([A-Z])", r"_\1", name).lower()))
         for word in sorted(parts & {*WORDS, *ONLY_IN_NAMES} - codec):
-            if name.split(".")[-1] not in KNOWN and name not in KNOWN:
+            if name not in KNOWN:
                 yield f"{path.name}:{line} {name}: say {(WORDS | ONLY_IN_NAMES)[word]}"
     for line, text in _docstrings(tree):
         for word in sorted(set(re.findall(r"[a-z]+", text.lower())) & set(WORDS) - codec):
@@ -66,22 +66,12 @@ def old_words(path: Path) -> Iterator[str]:
 
 
 def _names(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    for owner in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]:
-        prefix = f"{owner.name}." if isinstance(owner, ast.ClassDef) else ""
-        for node in owner.body:
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                yield node.lineno, prefix + node.target.id
-    fields = {id(n.target) for n in ast.walk(tree) if isinstance(n, ast.AnnAssign)}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.lineno, node.name
         elif isinstance(node, ast.arg):
             yield node.lineno, node.arg
-        elif (
-            isinstance(node, ast.Name)
-            and isinstance(node.ctx, ast.Store)
-            and id(node) not in fields
-        ):
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.lineno, node.id
 
 
@@ -89,7 +79,7 @@ def _docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         value = node.value if isinstance(node, ast.Expr) else None
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            yield node.lineno, value.value
+            yield value.lineno, value.value
 
 
 def test_names_and_docstrings_use_the_words_of_the_field() -> None:
