@@ -93,7 +93,7 @@ def test_names_and_docstrings_use_the_words_of_the_field() -> None:
         ("def settle(): ...", "resolve"),
         ("class SaneThing: ...", "that can be read safely"),
         ("for place in []: ...", "path, or position"),
-        ("class A:\n    pictures: int", "frames, or images"),
+        ("class A:\n    picture: int", "frame, or image"),
         ("def f(stretch): ...", "row range, or episode slice"),
         ("'''Made anew.'''", "again"),
     ],
