@@ -29,12 +29,12 @@ class Report:
     files_copied: int
     """Files beside the format's own that travelled along."""
     measured: int
-    """Episodes × video cameras whose pictures were sampled for statistics."""
+    """Episodes × video cameras whose frames were sampled for statistics."""
     seconds: float
     resumed: int = 0
     """Ops that an earlier run had done."""
     kept: str | None = None
-    """Where the original stands now, where it was replaced and not discarded."""
+    """Path of the original, if it was replaced and not discarded."""
     problems: tuple[Problem, ...] = field(default=(), repr=False)
     losses: tuple[str, ...] = ()
     trimmed: tuple[TrimmedEpisode, ...] = field(default=(), repr=False)
