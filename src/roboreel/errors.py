@@ -5,7 +5,7 @@ RoboreelError                  everything roboreel raises on purpose
 ├── StorageError               a file cannot be read or written
 │   ├── VideoError             a file is no readable video
 │   └── ChangedInputError      a file is no longer the one that the plan was made with
-├── DatasetError               the dataset has problems that leave no sane meaning
+├── DatasetError               the dataset is inconsistent and cannot be read safely
 ├── PlanError                  the plan cannot be made: what was asked needs a choice by the user
 ├── RunError                   an op failed or its output is not what it promised
 └── MissingDependencyError     an optional package is not installed
@@ -62,7 +62,7 @@ class Problem:
     rule: str
     """Id of the rule, as listed in `docs/format/`."""
     severity: Severity
-    """`error`: the thing is not usable. `warning`: taken in its one sane meaning. `note`: for information."""
+    """`error`: not usable. `warning`: read in the only safe way. `note`: for information."""
     message: str
     path: str | None = None
     """File, relative to the dataset."""
@@ -75,12 +75,12 @@ class Problem:
     """How bad it is among problems of the same rule and column, larger is worse; in no fixed unit."""
 
     def __str__(self) -> str:
-        place = [
+        position = [
             *([f"episode {self.episode}"] if self.episode is not None else []),
             *([f"'{_shown(self.column)}'"] if self.column else []),
             *([f"'{_shown(self.path)}'"] if self.path else []),
         ]
-        where = f" [{', '.join(place)}]" if place else ""
+        where = f" [{', '.join(position)}]" if position else ""
         action = f" ({_shown(self.action)})" if self.action else ""
         return f"{self.rule}: {_shown(self.message)}{where}{action}"
 
@@ -145,7 +145,7 @@ class _ProblemsError(RoboreelError):
 
 
 class DatasetError(_ProblemsError):
-    """The dataset has problems that leave no sane meaning; carries all that were found."""
+    """The dataset is inconsistent and cannot be read safely; carries all problems that were found."""
 
 
 class PlanError(_ProblemsError):

@@ -29,17 +29,18 @@ SABOTAGE = """
 import os, signal
 import roboreel.runner.kernels.episode_frames as kernel
 
-decode = kernel.decode_frames
+decode = kernel.frames_of
 
-def planted(root, name, wanted):
+def planted(video, wanted):
+    name = video.name
     if name.endswith("top/episode_000001.mp4"):
         while True:
             pass
     if name.endswith("top/episode_000003.mp4"):
         os.kill(os.getpid(), signal.SIGKILL)
-    return decode(root, name, wanted)
+    return decode(video, wanted)
 
-kernel.decode_frames = planted
+kernel.frames_of = planted
 """
 
 

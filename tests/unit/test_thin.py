@@ -34,7 +34,7 @@ def test_a_thinned_picture_is_the_whole_one_thinned(size: tuple[int, int], pix_f
     for space, spread in [(1, 1), (2, 0), (5, 2)]:
         frame = _frame(*size, pix_fmt, space, spread)
         for stride in (1, 2, 3, 4, 8):
-            found = subsampler.picture(frame, stride)
+            found = subsampler.frame(frame, stride)
             whole = frame.to_ndarray(format="gray" if pix_fmt == "gray" else "rgb24")
             wanted = whole[::stride, ::stride].reshape(found.shape)
             assert np.array_equal(found, wanted), (stride, space, spread)

@@ -1,4 +1,4 @@
-"""`roboreel stats`: the statistics of a dataset: shown, checked, measured anew."""
+"""`roboreel stats`: the statistics of a dataset: shown, checked, recomputed."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def stats(
         ),
     ] = None,
 ) -> None:
-    """Show the statistics of a dataset, check them, or compute them anew.
+    """Show the statistics of a dataset, check them, or compute them again.
 
     With --check, exits with 0 where every difference is explained, 1 where one is not.
     """

@@ -33,7 +33,7 @@ def concat(
 ) -> View:
     """The episodes of datasets and views one after another.
 
-    Tasks are united. Cameras may differ in codec: such videos share no file. Names of dimensions count
+    Tasks are merged. Cameras may differ in codec: such videos share no file. Names of dimensions count
     where both have them; of what a document says beside, the first one's is kept.
 
     Args:

@@ -29,7 +29,7 @@ class Retask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EpisodeSlices:
-    """Stretches of episodes; each becomes an episode of the result. Arrays are aligned."""
+    """Episode slices; each becomes an episode of the result. Arrays are aligned."""
 
     source: Int64
     """(n,) position of its dataset in `View.sources`."""

@@ -19,7 +19,7 @@ class FeatureMismatch:
     name: str
     message: str
     can_be_filled: bool
-    """True where zeros can stand for what is missing."""
+    """True where zeros can mean what is missing."""
 
     def __str__(self) -> str:
         return f"'{self.name}': {self.message}"

@@ -10,10 +10,10 @@ from roboreel.types import Int64
 
 
 def taken_count(row_range: int, step: Fraction) -> int:
-    """How many rows of the result a stretch of the input gives.
+    """How many rows of the result a row range of the input gives.
 
     Row *k* of the result stands at the time of *k* · `step` rows of the input; it is there as long as that
-    lies before the end of the stretch's last row.
+    is before the end of the row range's last row.
     """
     return row_range if step == 1 else max(1, -(-row_range * step.denominator // step.numerator))
 

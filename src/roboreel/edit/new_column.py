@@ -30,7 +30,7 @@ def new_column(
             list by the name of a group.
 
     Raises:
-        UsageError: the values are no numbers, truths or texts, or do not fit what is declared.
+        UsageError: the values are no numbers, booleans or texts, or do not fit what is declared.
     """
     flat, found = _flat(name, values)
     kind = dtype_of(flat.type) if dtype is None else dtype
@@ -130,7 +130,7 @@ def _cast(name: str, flat: pa.Array, feature: Feature) -> pa.Array:
 
 
 def _loses_more_than_precision(flat: pa.Array, cast: pa.Array) -> bool:
-    """True where numbers became truths that are neither 0 nor 1, or infinite: Arrow lets both pass."""
+    """True where numbers became booleans that are neither 0 nor 1, or infinite: Arrow lets both pass."""
     before, after = (part.to_numpy(zero_copy_only=False) for part in (flat, cast))
     if after.dtype.kind == "b":
         return bool((before != after).any())

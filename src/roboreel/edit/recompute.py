@@ -1,4 +1,4 @@
-"""Measure the statistics of features anew."""
+"""Recompute the statistics of features."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def recomputed(
     quantiles: Iterable[float],
     like: StatsProfile | None,
 ) -> AnyView:
-    """The view with statistics of these features measured anew in all episodes."""
+    """The view with statistics of these features recomputed in all episodes."""
     require_choice("cameras", cameras, get_args(CameraChoice))
     known = {n: f for source in view.sources for n, f in source.model.info.features.items()}
     taken = {n for n, f in known.items() if f.is_numeric}

@@ -18,7 +18,7 @@ KEPT = ("gripper",)
 class RelativeActions:
     """What a policy of relative actions learns from: `action[s + j] - state[s]`, `j` in a chunk.
 
-    As in lerobot's `recompute_stats(relative_action=True)`: every chunk that lies within an episode counts,
+    As in lerobot's `recompute_stats(relative_action=True)`: every chunk that is within an episode counts,
     and joints of which the name contains one of `kept` stay as they are. Names count as they are declared;
     where there are none, every joint is relative.
     """

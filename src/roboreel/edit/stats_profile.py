@@ -80,7 +80,7 @@ def _sum_type(dtype: str) -> str:
 
 
 def _far_from_zero(lengths: Int64) -> Bools:
-    """Episodes whose `index` lies so far from zero that float64 squares cost the seventh digit."""
+    """Episodes whose `index` is so far from zero that float64 squares cost the seventh digit."""
     starts = (np.cumsum(lengths) - lengths).astype(np.float64)
     spread = np.sqrt((lengths.astype(np.float64) ** 2 - 1) / 12)
     return np.asarray((lengths > 1) & (starts > _EXACT_RATIO * spread))

@@ -59,7 +59,7 @@ class Verbs:
         max_frames: int | None = None,
         tasks_from: TasksFrom | None = None,
     ) -> View:
-        """Keep the episodes that meet every condition given, in their order; they are numbered anew.
+        """Keep the episodes that meet every condition given, in their order; they are renumbered.
 
         Args:
             episodes: their numbers.
@@ -243,13 +243,13 @@ class Verbs:
         quantiles: Iterable[float] = (),
         like: StatsProfile | None = None,
     ) -> View:
-        """Measure the statistics of features anew in all episodes, whatever is stored.
+        """Recompute the statistics of features in all episodes, whatever is stored.
 
         In v3.0, the quantiles of the whole dataset become those of all rows, not means of the episodes'.
 
         Args:
             features: their names; by default all that have statistics.
-            cameras: of cameras, take a `sample` of the pictures, `all`, or `none`: leave cameras out.
+            cameras: of cameras, take a `sample` of the frames, `all`, or `none`: leave cameras out.
             relative_actions: over the whole dataset, describe `action` relative to the state in which a
                 chunk of actions begins.
             quantiles: further ones to store, from 0 to 1, beside 0.01, 0.1, 0.5, 0.9 and 0.99; 0.025 is

@@ -29,7 +29,7 @@ class Opened(Protocol):
 
     @property
     def url(self) -> str:
-        """Where it lies."""
+        """Its path."""
         ...
 
     @property
@@ -50,7 +50,7 @@ class Opened(Protocol):
     def rows(
         self, row_ranges: Iterable[tuple[int, int, int]], columns: Sequence[str] | None = None
     ) -> Iterator[pa.Table]:
-        """Reads rows of stretches of episodes: for the verbs that need values."""
+        """Reads rows of episode slices: for the verbs that need values."""
         ...
 
     def tasks_of_rows(self) -> Sequence[Sequence[str]]:
@@ -63,7 +63,7 @@ class ExternalVideos:
     """Videos that are to become a camera."""
 
     folder: str
-    """Where they lie."""
+    """Their folder."""
     names: tuple[str | None, ...] = field(repr=False)
     """(episodes of the dataset,) the file of each; None for episodes that the view does not take."""
 
@@ -105,7 +105,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ViewData:
-    """An ordered choice of stretches of episodes, and how they are to be written. Immutable."""
+    """An ordered choice of episode slices, and how they are to be written. Immutable."""
 
     sources: tuple[Source, ...]
     slices: EpisodeSlices = field(repr=False)

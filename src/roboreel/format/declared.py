@@ -114,7 +114,7 @@ def lacking_columns(
 
 
 def fits(feature: Feature, type_: pa.DataType | None) -> bool:
-    """True where a column's type can hold what is declared: numbers, pictures, or anything else."""
+    """True where a column's type can hold what is declared: numbers, images, or anything else."""
     if type_ is None or feature.is_video:
         return type_ is None
     if feature.dtype == "image":

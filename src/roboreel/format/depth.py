@@ -1,7 +1,7 @@
-"""Depth cameras: what the values of their pictures stand for.
+"""Depth cameras: what the pixel values of their frames mean.
 
 A depth video holds codes of 12 bits for distances between a nearest and a farthest one, on a logarithmic or a
-linear scale (lerobot's `depth_utils.py`; fields and defaults of its `DepthEncoderConfig`). Depth pictures in
+linear scale (lerobot's `depth_utils.py`; fields and defaults of its `DepthEncoderConfig`). Depth frames in
 tables hold the distances themselves.
 """
 
@@ -26,18 +26,18 @@ _MM, _FARTHEST_MM = 1000.0, 65535.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepthScale:
-    """How codes of a depth video stand for distances. Lengths are metres; the defaults are lerobot's."""
+    """How codes of a depth video mean distances. Lengths are metres; the defaults are lerobot's."""
 
     nearest: float = 0.01
     farthest: float = 10.0
     shift: float = 3.5
     logarithmic: bool = True
     unit: DepthUnit = "mm"
-    """The unit of statistics, which is that of the recorded pictures."""
+    """The unit of statistics, which is that of the recorded frames."""
 
     @property
     def distances(self) -> Floats:
-        """(4096,) the distance that each code stands for, in `unit`; whole millimetres."""
+        """(4096,) the distance that each code means, in `unit`; whole millimetres."""
         share = np.arange(CODES, dtype=np.float64) / (CODES - 1)
         if self.logarithmic:
             low, high = math.log(self.nearest + self.shift), math.log(self.farthest + self.shift)

@@ -50,7 +50,7 @@ class Encoding:
     extra_options: Mapping[str, str | int | float] = field(default_factory=dict)
     """The encoder's own options; they never change one of the settings above."""
     size: tuple[int, int] | None = None
-    """(width, height) in pixels to scale pictures to; None leaves them as they are."""
+    """(width, height) in pixels to scale frames to; None leaves them as they are."""
 
     def __post_init__(self) -> None:
         _require(self.vcodec in VCODECS, "vcodec", self.vcodec, f"one of {', '.join(VCODECS)}")
@@ -146,7 +146,7 @@ def canonical_codec(codec: str) -> str:
 
 
 def channels(pix_fmt: str) -> int:
-    """Components of a pixel format's pictures."""
+    """Components of a pixel format's frames."""
     return 1 if pix_fmt.startswith("gray") else 4 if pix_fmt.startswith("yuva") else 3
 
 

@@ -54,8 +54,8 @@ def alike(tables: Sequence[pa.Table], names: Iterable[str]) -> list[pa.Table]:
         field, column = extra_column(name, [value for part in parts for value in part])
         start = 0
         for n, part in zip(at, parts, strict=True):
-            place = made[n].column_names.index(name)
-            made[n] = made[n].set_column(place, field, column.slice(start, len(part)))
+            position = made[n].column_names.index(name)
+            made[n] = made[n].set_column(position, field, column.slice(start, len(part)))
             start += len(part)
     return made
 
@@ -95,7 +95,7 @@ def _parsed(text: str) -> Json:
 
 
 def _one_kind(values: Iterable[Json]) -> bool:
-    """True where all values, and all items of their lists, are texts, truths, whole numbers or floats."""
+    """True where all values, and all items of their lists, are texts, booleans, whole numbers or floats."""
     return len({kind for value in values for kind in _kinds(value)}) <= 1
 
 

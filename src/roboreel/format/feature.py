@@ -155,7 +155,7 @@ def is_feature_name(name: str) -> bool:
 
 
 def holds_numbers(type_: pa.DataType) -> bool:
-    """True for numbers and truths, also in lists."""
+    """True for numbers and booleans, also in lists."""
     while is_list(type_):
         type_ = type_.value_type
     return bool(
@@ -173,7 +173,7 @@ def is_list(type_: pa.DataType) -> bool:
 
 
 def is_image(type_: pa.DataType) -> bool:
-    """True for the struct of encoded bytes and a path in which pictures are stored."""
+    """True for the struct of encoded bytes and a path in which images are stored."""
     if not pa.types.is_struct(type_):
         return False
     return {type_.field(i).name for i in range(type_.num_fields)} == {"bytes", "path"}

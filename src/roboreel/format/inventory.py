@@ -62,7 +62,7 @@ class CameraFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalVideoFacts:
-    """A camera whose files lie outside of the dataset, one per episode, in a folder of their own."""
+    """A camera whose files are outside of the dataset, one per episode, in a folder of their own."""
 
     camera: CameraFacts
     files: Mapping[str, FileFacts] = field(repr=False)
@@ -116,7 +116,7 @@ class Inventory:
     """By camera, the std per channel to merge episodes with whose own is impossible, so that the std of all
     of them is the one in `stats.json`; only where that one is possible."""
     external_videos: Mapping[str, ExternalVideoFacts] = field(default_factory=dict, repr=False)
-    """Cameras whose files lie outside of the dataset."""
+    """Cameras whose files are outside of the dataset."""
     broken: Mapping[int, tuple[Problem, ...]]
     """Why an episode cannot be written, by its row in `Model.episodes`."""
     problems: tuple[Problem, ...]

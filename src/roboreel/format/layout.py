@@ -1,4 +1,4 @@
-"""Where files lie: path templates, and how an episode's files are found."""
+"""Where files are: path templates, and how an episode's files are found."""
 
 from __future__ import annotations
 

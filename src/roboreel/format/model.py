@@ -135,15 +135,15 @@ def with_features(
     columns: dict[str, str | None] = {}
     for old in model.info.cameras:
         new = names.get(old, old)
-        for place in (video_path, frame_start, frame_stop):
-            columns[place(old)] = place(new) if new in features else None
+        for position in (video_path, frame_start, frame_stop):
+            columns[position(old)] = position(new) if new in features else None
     kept = [name for name in model.episodes.column_names if columns.get(name, name) is not None]
     table = model.episodes.select(kept).rename_columns([columns.get(n) or n for n in kept])
     return replace(model, info=replace(model.info, features=features), episodes=table)
 
 
 def is_layout(name: str) -> bool:
-    """True for names of episode columns that say where things lie, or hold statistics."""
+    """True for names of episode columns that say where things are, or hold statistics."""
     ours = ("stats/", "videos/", "data/", "meta/episodes/")
     return name.startswith(ours) or name in ("dataset_from_index", "dataset_to_index")
 

@@ -68,9 +68,9 @@ class Problems:
             self.found.append(more)
         self.found[self._rest[rule]] = more
 
-    def error(self, rule: str, message: str, **place: str | float | None) -> None:
-        """Note a problem that leaves no sane meaning."""
-        self.add(rule, message, severity="error", **place)  # type: ignore[arg-type]
+    def error(self, rule: str, message: str, **position: str | float | None) -> None:
+        """Note a problem that leaves no safe reading."""
+        self.add(rule, message, severity="error", **position)  # type: ignore[arg-type]
 
     def raise_errors(self, summary: str) -> None:
         """Raise `DatasetError` with every error noted so far, if there is one."""
@@ -167,13 +167,13 @@ def parse_tasks(
     """Task text by index, from (place, object) pairs; ascending by index."""
     tasks: dict[int, str] = {}
     extra: set[str] = set()
-    for place, entry in entries:
+    for position, entry in entries:
         index, text = whole_number(entry.get("task_index")), entry.get("task")
         if index is None or index < 0 or not isinstance(text, str):
-            problems.error("task.entry", "needs a 'task_index' and a 'task' text", path=place)
+            problems.error("task.entry", "needs a 'task_index' and a 'task' text", path=position)
         elif tasks.get(index, text) != text:
             message = f"task index {index} stands for two texts: '{tasks[index]}' and '{text}'"
-            problems.error("task.unique", message, path=place)
+            problems.error("task.unique", message, path=position)
         else:
             tasks[index] = text
             extra |= entry.keys() - {"task_index", "task"}

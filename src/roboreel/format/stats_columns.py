@@ -40,10 +40,10 @@ def blocks_of_rows(table: pa.Table) -> list[StatsBlock]:
     for row, known in enumerate(block.each()):
         stats: Stats = {}
         for feature, _, statistic in names:
-            place = (feature, statistic)
+            position = (feature, statistic)
             array = (
-                inconsistent[place][row]
-                if place in inconsistent
+                inconsistent[position][row]
+                if position in inconsistent
                 else known.get(feature, {}).get(statistic)
             )
             if array is not None:

@@ -123,16 +123,16 @@ def parse(
 def _episodes(document: bytes, problems: Problems) -> list[dict[str, Json]]:
     rows: dict[int, dict[str, Json]] = {}
     for number, entry in parse_lines(document, EPISODES):
-        place = f"{EPISODES}, line {number}"
+        position = f"{EPISODES}, line {number}"
         index, length = whole_number(entry.get(EPISODE)), whole_number(entry.get(LENGTH))
         if index is None or index < 0 or length is None or length <= 0:
             message = "needs an 'episode_index' ≥ 0 and a 'length' > 0"
-            problems.error("episode.entry", message, path=place)
+            problems.error("episode.entry", message, path=position)
             continue
         row = {**entry, EPISODE: index, LENGTH: length, TASKS: _task_strings(entry)}
         if rows.get(index, row) != row:
             message = "listed twice, differently"
-            problems.error("episode.unique", message, path=place, episode=index)
+            problems.error("episode.unique", message, path=position, episode=index)
         rows[index] = row
     ordered = [rows[index] for index in sorted(rows)]
     gaps = [row[EPISODE] for position, row in enumerate(ordered) if row[EPISODE] != position]
@@ -204,7 +204,7 @@ def _paths(
     paths = [
         paths_of_episodes(each, episodes, info.chunks_size, camera) for each in (template, usual)
     ]
-    wanted = [WantedFile(path, place, None) for path, place in zip(*paths, strict=True)]
+    wanted = [WantedFile(path, position, None) for path, position in zip(*paths, strict=True)]
     return pa.array(finder.find(template, wanted, camera, problems), pa.string())
 
 

@@ -40,8 +40,8 @@ def require_columns(info: Info, episodes: pa.Table, problems: Problems) -> pa.Ta
     """
     data = [f"data/{CHUNK_INDEX}", f"data/{FILE_INDEX}"]
     cameras = [f"videos/{camera}/" for camera in info.cameras]
-    places = [prefix + name for prefix in cameras for name in (CHUNK_INDEX, FILE_INDEX)]
-    for name in [EPISODE, LENGTH, *data, FROM_INDEX, *places]:
+    positions = [prefix + name for prefix in cameras for name in (CHUNK_INDEX, FILE_INDEX)]
+    for name in [EPISODE, LENGTH, *data, FROM_INDEX, *positions]:
         if name in episodes.column_names:
             at = episodes.column_names.index(name)
             column = whole_numbers(episodes[name])

@@ -55,10 +55,10 @@ def locate_rows(
         start = episodes[FROM_INDEX].to_numpy().astype(np.int64)
     else:
         start = np.cumsum(lengths) - lengths
-    keys, place = np.unique(file_key, return_inverse=True)
+    keys, position = np.unique(file_key, return_inverse=True)
     first_of_file = np.full(len(keys), np.iinfo(np.int64).max)
-    np.minimum.at(first_of_file, place.reshape(-1), start)
-    base = first_of_file[place.reshape(-1)]
+    np.minimum.at(first_of_file, position.reshape(-1), start)
+    base = first_of_file[position.reshape(-1)]
     return {
         LENGTH: pa.array(lengths),
         DATA_PATH: _paths(info.data_path, usual, episodes, "", finder, problems),
@@ -167,7 +167,7 @@ def _paths(
 ) -> pa.Array:
     """(episodes,) the file of each: that of the template, or where it is found instead."""
     prefix = f"videos/{camera}/" if camera else "data/"
-    keys, place = np.unique(_file_keys(episodes, prefix), return_inverse=True)
+    keys, position = np.unique(_file_keys(episodes, prefix), return_inverse=True)
     wanted = []
     for key in keys[keys >= 0].tolist():
         values: dict[str, int | str] = {"chunk_index": key >> 32, "file_index": key & 0xFFFFFFFF}
@@ -177,4 +177,4 @@ def _paths(
     found = finder.find(template, wanted, camera, problems)
     named: list[str | None] = [None] * int((keys < 0).sum())  # keys are in order
     named += [path or asked.path for path, asked in zip(found, wanted, strict=True)]
-    return pa.array(named, pa.string()).take(pa.array(place.reshape(-1)))
+    return pa.array(named, pa.string()).take(pa.array(position.reshape(-1)))

@@ -45,9 +45,9 @@ def check_stats(
     Nothing is written. Numeric features are computed from all rows; cameras on request.
 
     Args:
-        dataset: an open dataset, or where one lies.
+        dataset: an open dataset, or its path.
         features: those to look at; by default all.
-        cameras: `sample` decodes a sample of each episode's pictures, `all` every picture, `none` nothing:
+        cameras: `sample` decodes a sample of each episode's frames, `all` every frame, `none` nothing:
             then only impossible values are told.
         workers: processes that read and decode.
         timeout_factor: as in `roboreel.run`.

@@ -124,7 +124,7 @@ def _that_works(encoding: Encoding) -> Encoding:
 
 
 def require_one_subtask_list(view: View) -> None:
-    """Raise `PlanError` where numbers in rows would stand for other texts than they did."""
+    """Raise `PlanError` where numbers in rows would mean other texts than they did."""
     lists = {
         source.dataset.url: cast("Dataset", source.dataset).root.read(SUBTASK_TABLE)
         for source in view.sources

@@ -57,7 +57,7 @@ def refuse_replacing(path: str) -> None:
 
 
 def refuse_output(out: str, *, source: str | None = None) -> None:
-    """Raise `UsageError` where `out` cannot be made: it exists, or lies inside the source.
+    """Raise `UsageError` where `out` cannot be made: it exists, or is inside the source.
 
     Args:
         out: the folder to make.
@@ -131,6 +131,6 @@ def refuse_discarding(plan: Plan) -> None:
 
 
 def _named_by_documents(source: Dataset) -> set[str]:
-    """The files that hold a dataset's rows and pictures."""
+    """The files that hold a dataset's rows and frames."""
     columns = [DATA_PATH, *(video_path(camera) for camera in source.cameras)]
     return {path for column in columns for path in source.episodes[column].unique().to_pylist()}

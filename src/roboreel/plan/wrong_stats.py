@@ -102,11 +102,11 @@ def _std_action(merged: MergedSources, name: str, here: Bools, advice: str) -> s
     if not merged.version.has_global_stats:
         return f"kept as stored; {advice}"
     pooled = _pooled(merged, name, here)
-    place = "kept as stored" if merged.version.has_episode_stats else "not written"
+    position = "kept as stored" if merged.version.has_episode_stats else "not written"
     if pooled[here].all():
-        whole = f"they are {place}, the std of the whole dataset follows the possible one in 'stats.json'"
+        whole = f"they are {position}, the std of the whole dataset follows the possible one in 'stats.json'"
         return whole if not merged.version.has_episode_stats else f"{whole}; {advice}"
-    return f"they are {place}, and the std of the whole dataset is merged from them; {advice}"
+    return f"they are {position}, and the std of the whole dataset is merged from them; {advice}"
 
 
 def _wrong(merged: MergedSources) -> dict[str, Bools]:

@@ -20,7 +20,7 @@ Sketches: TypeAlias = dict[str, Quantiles | None]
 def sketched_features(plan: Plan) -> dict[str, int]:
     """The features of whose rows the ops make sketches, with the numbers that are described together.
 
-    Those that are measured anew, where all their numbers do not fit the budget. Where they do, quantiles are
+    Those that are recomputed, where all their numbers do not fit the budget. Where they do, quantiles are
     exact, and reading the few tables once more costs little.
     """
     if not plan.table.profile.exact_quantiles:

@@ -162,7 +162,7 @@ class LogHistogram:
         self._put_keys(keys + np.sign(keys) * (above << MANTISSA_BITS), counts)
 
     def _put_keys(self, keys: Int64, counts: Int64) -> None:
-        """Add counts of buckets, by ascending key."""
+        """Add counts of bins, by ascending key."""
         self.zeros += int(counts[keys == 0].sum())
         keys, counts = keys[keys != 0], counts[keys != 0]
         size = np.abs(keys)
@@ -222,7 +222,7 @@ class LogHistogram:
             return np.where((part == 0) | (a == b), a, a + (b - a) * part)
 
     def _filled(self) -> tuple[Int64, Int64]:
-        """The keys of the buckets that are not empty, ascending, and their counts."""
+        """The keys of the bins that are not empty, ascending, and their counts."""
         below = self.pages < 0
         keys, counts = [], []
         for side in (below, ~below):

@@ -309,7 +309,7 @@ def _arrow_input(root: Root, name: str, handle: IO[bytes], access: Access) -> An
             handle.seek(0)
             return pa.BufferReader(handle.read())
         file = pa.OSFile(str(root.path / name))
-        # what stands there now: the file's own descriptor is out of reach in older releases of pyarrow
+        # what is there now: the file's own descriptor is out of reach in older releases of pyarrow
         if samestat(stat(root.path / name), fstat(handle.fileno())):
             return file
         raise ValueError("another file by now than a moment ago")

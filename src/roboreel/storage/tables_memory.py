@@ -17,7 +17,7 @@ from roboreel.errors import StorageError
 from roboreel.types import Int64
 
 MOST_BYTES = 2 << 30
-"""What one read may take in memory beyond what stands on disk. A few kilobytes can say "this number, 2³¹
+"""What one read may take in memory beyond what is on disk. A few kilobytes can say "this number, 2³¹
 times", by the format."""
 LARGE_BYTES = 1 << 29
 """Row groups with a column of more are read a part at a time. Arrow holds less than 2 GiB in one chunk."""

@@ -27,7 +27,7 @@ def write_v2(root: Path, content: Content, *, version: Literal["v2.0", "v2.1"]) 
     for episode in content.episodes:
         _write_table(root, content, episode)
         for name, camera in content.videos.items():
-            path = root / VIDEO_PATH.format(video_key=name, **_place(content, episode))
+            path = root / VIDEO_PATH.format(video_key=name, **_location(content, episode))
             path.parent.mkdir(parents=True, exist_ok=True)
             clip = content.draw_frames(name, episode)
             write_video(path, [clip], camera=camera, fps=content.exact_fps)
@@ -39,7 +39,7 @@ def write_v2(root: Path, content: Content, *, version: Literal["v2.0", "v2.1"]) 
     write_json(root / "meta/info.json", _info(content, version))
 
 
-def _place(content: Content, episode: Episode) -> dict[str, int]:
+def _location(content: Content, episode: Episode) -> dict[str, int]:
     chunk = episode.index // content.chunks_size
     return {"episode_chunk": chunk, "episode_index": episode.index}
 
@@ -50,7 +50,7 @@ def _write_table(root: Path, content: Content, episode: Episode) -> None:
         for name in content.stills
     }
     schema = table_schema(content.features, vector_type="Sequence")
-    path = root / DATA_PATH.format(**_place(content, episode))
+    path = root / DATA_PATH.format(**_location(content, episode))
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table_of(schema, episode.columns, cells), path)
 

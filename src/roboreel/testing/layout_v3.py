@@ -84,10 +84,10 @@ def _write_table(path: Path, content: Content, episodes: Sequence[Episode]) -> N
 
 def _write_video(path: Path, content: Content, name: str, episodes: Sequence[Episode]) -> None:
     camera = content.cameras[name]
-    clips: list[Iterator[Frame]] = [content.draw_frames(name, episode) for episode in episodes]
+    videos: list[Iterator[Frame]] = [content.draw_frames(name, episode) for episode in episodes]
     if camera.join == "encoded":
-        clips = [chain.from_iterable(clips)]
-    write_video(path, clips, camera=camera, fps=content.exact_fps)
+        videos = [chain.from_iterable(videos)]
+    write_video(path, videos, camera=camera, fps=content.exact_fps)
 
 
 def _info(content: Content) -> dict[str, object]:

@@ -27,7 +27,7 @@ _Encoder: TypeAlias = Literal["libx264", "libsvtav1", "libaom-av1"]
 
 
 def write_video(
-    path: Path, clips: Sequence[Iterable[Frame]], *, camera: Camera, fps: Fraction
+    path: Path, videos: Sequence[Iterable[Frame]], *, camera: Camera, fps: Fraction
 ) -> None:
     """Encode each clip (at least one frame) separately; frame k of the file is shown at k / fps.
 
@@ -35,9 +35,9 @@ def write_video(
     across clips.
     """
     os.environ.setdefault("SVT_LOG", "1")  # svt-av1 otherwise writes its settings to stderr
-    packets, shown_at = _encode(clips, camera=camera, fps=fps)
+    packets, shown_at = _encode(videos, camera=camera, fps=fps)
     delay = max(decoded - shown for decoded, shown in enumerate(shown_at))
-    layout = {"movflags": "faststart"} if len(clips) > 1 else {}  # as lerobot does after joining
+    layout = {"movflags": "faststart"} if len(videos) > 1 else {}  # as lerobot does after joining
     with av.open(str(path), "w", format="mp4", options=layout) as container:
         name, options = _settings(camera)
         # this encoder gets no frames: it only provides the headers, which equal those of the clips
@@ -50,12 +50,12 @@ def write_video(
 
 
 def _encode(
-    clips: Iterable[Iterable[Frame]], *, camera: Camera, fps: Fraction
+    videos: Iterable[Iterable[Frame]], *, camera: Camera, fps: Fraction
 ) -> tuple[list[Packet[VideoStream]], list[int]]:
     """Return all packets in decode order, and the display position of each."""
     packets: list[Packet[VideoStream]] = []
     shown_at: list[int] = []
-    for clip in clips:
+    for clip in videos:
         encoder = _open_encoder(camera, fps)
         start = len(packets)
         for index, image in enumerate(clip):

@@ -165,9 +165,9 @@ def _cells(
     for count, image in enumerate(episode.images[feature.name], start=1):
         if isinstance(image, bytes):
             if count - 1 in sampled:
-                picture = decode_image(image)
-                require_size(picture, feature, f"{where}, image {count - 1}")
-                pixels.add(picture)
+                frame = decode_image(image)
+                require_size(frame, feature, f"{where}, image {count - 1}")
+                pixels.add(frame)
             yield image
             continue
         require_size(image, feature, f"{where}, image {count - 1}")

@@ -233,7 +233,7 @@ def measure_video(task: VideoTask, video: WrittenVideo, pixels: CameraPixels) ->
     wanted = [video.start + frame for frame in sampled_frames(task.rows)]
     subsampler = Subsampler()
     for _, frame in decode_frames(video.root, video.name, wanted):
-        pixels.add(subsampler.picture(frame, stride_of(frame.height, frame.width)))
+        pixels.add(subsampler.frame(frame, stride_of(frame.height, frame.width)))
 
 
 def video_facts(task: VideoTask, given: VideoInput, video: WrittenVideo) -> dict[str, Json]:

@@ -33,7 +33,7 @@ def delete(
     max_frames: MaxFramesOption = None,
     tasks_from: TasksFromOption = None,
 ) -> None:
-    """Leave out the episodes that meet every condition given; the others are numbered anew.
+    """Leave out the episodes that meet every condition given; the others are renumbered.
 
     Without a condition, the episodes are listed.
     """
@@ -50,7 +50,7 @@ def keep(
     max_frames: MaxFramesOption = None,
     tasks_from: TasksFromOption = None,
 ) -> None:
-    """Keep only the episodes that meet every condition given, in their order; they are numbered anew.
+    """Keep only the episodes that meet every condition given, in their order; they are renumbered.
 
     Without a condition, the episodes are listed.
     """

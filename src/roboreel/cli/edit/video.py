@@ -55,7 +55,7 @@ def encode(
     ] = False,
     episodes: EpisodesOption = None,
 ) -> None:
-    """Encode cameras anew: other settings, pictures into video, or video into pictures.
+    """Encode cameras again: other settings, images into video, or video into images.
 
     Settings of the encoder that are not given are lerobot's: --vcodec libsvtav1, --pix-fmt yuv420p, --g 2,
     --crf 30, --preset 12, --fast-decode 0. The result holds --episodes, by default all. Without any

@@ -1,4 +1,4 @@
-"""The frames of an episode of the result: in the input's video, or pictures in its table."""
+"""The frames of an episode of the result: in the input's video, or images in its table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from roboreel.storage.video.indexed_video import indexed_video
 from roboreel.storage.video.still_images import decoded_image
 
 _CELLS = 16
-"""Encoded pictures that are read from a table at once."""
+"""Encoded images that are read from a table at once."""
 _CHUNK_BYTES = 1 << 30
 
 
@@ -53,12 +53,12 @@ def camera_frames(
         root: its inputs.
         camera: the camera, by its name in the result.
         at: the episode's position in the op's tables.
-        in_tables: True where its pictures are those of a column.
+        in_tables: True where its frames are the images of a column.
         chosen: numbers of the episode's frames, ascending; by default all.
         backend: what decodes videos.
 
     Raises:
-        StorageError: a picture is not there, or does not decode.
+        StorageError: a frame is not there, or does not decode.
     """
     count, row_range = work.inputs[ROWS][at].as_py(), work.inputs[ROW_RANGE][at].as_py()
     wanted = taken_frames(count, row_range, work.table.step)
@@ -73,20 +73,20 @@ def camera_frames(
 
 
 def decoded_images(work: Work, root: Root, at: int, camera: str) -> Iterator[pa.Array]:
-    """An episode's video as PNG pictures: structs of bytes and a name such as a recorder gives.
+    """An episode's video as PNG images: structs of bytes and a name such as a recorder gives.
 
     They come some at a time, so that a long episode, too, is made of chunks that Arrow can hold.
     """
     frames = prefetch(camera_frames(work, root, camera, at, in_tables=False))
-    pictures: list[dict[str, Any]] = []
+    images: list[dict[str, Any]] = []
     size = 0
     for number, frame in enumerate(frames):
-        pictures.append({"bytes": png(frame), "path": f"frame-{number:06d}.png"})
-        size += len(pictures[-1]["bytes"])
+        images.append({"bytes": png(frame), "path": f"frame-{number:06d}.png"})
+        size += len(images[-1]["bytes"])
         if size >= _CHUNK_BYTES:
-            yield pa.array(pictures, IMAGE)
-            pictures, size = [], 0
-    yield pa.array(pictures, IMAGE)
+            yield pa.array(images, IMAGE)
+            images, size = [], 0
+    yield pa.array(images, IMAGE)
 
 
 def _from_video(
@@ -120,7 +120,7 @@ def _from_table(
 
 
 def _cells(work: Work, root: Root, column: str, at: int) -> Iterator[Any]:
-    """The cells of a column in an episode's stretch; what is in memory does not grow with it."""
+    """The cells of a column in an episode's row range; what is in memory does not grow with it."""
     name, start = work.inputs[INPUT_TABLE][at].as_py(), work.inputs[INPUT_ROW][at].as_py()
     stop = start + work.inputs[ROW_RANGE][at].as_py()
     work.check_input(root, name)

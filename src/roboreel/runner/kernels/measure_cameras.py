@@ -70,7 +70,7 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
 
 
 def _depths(codes: npt.NDArray[np.generic], distances: Floats) -> Floats:
-    """What the codes of a depth video stand for."""
+    """What the codes of a depth video mean."""
     if codes.dtype != np.uint16 or codes.shape[-1] != 1:
         raise StorageError("the video holds no codes of depths, as info.json says it does")
     return distances[np.minimum(codes.astype(np.int64), len(distances) - 1)]
@@ -85,5 +85,5 @@ def _images(frames: Iterable[Any], op: MeasureCamera) -> Iterator[npt.NDArray[np
         if not isinstance(frame, np.ndarray):
             subsampler = subsampler or Subsampler()
             every = op.profile.every_pixel
-            image = subsampler.picture(frame, 1 if every else stride_of(frame.height, frame.width))
+            image = subsampler.frame(frame, 1 if every else stride_of(frame.height, frame.width))
         yield image if distances is None else _depths(image, distances)

@@ -34,7 +34,7 @@ def measured_stats(
         table: the rows of some episodes, one's after another's.
         members: the episodes.
         program: says which columns are measured.
-        pixels: takes in those of columns of pictures.
+        pixels: takes in those of columns of images.
         sketches: of some columns, what takes in their numbers, too; None is put where values are missing.
     """
     parts: list[tuple[int, StatsBlock]] = []
@@ -53,7 +53,7 @@ def measured_stats(
 
 
 def _spread(blocks: Sequence[StatsBlock], rows: Int64) -> list[tuple[int, StatsBlock]]:
-    """Each stretch of episodes apart, with where it begins among all."""
+    """Each row range of episodes apart, with where it begins among all."""
     found = []
     start = 0
     for block in blocks:
@@ -100,7 +100,7 @@ def _stats(
 def _one_by_one(
     table: pa.Table, rows: Int64, program: TableProgram, pixels: CameraCounts
 ) -> list[Stats]:
-    """Statistics of pictures, and of columns that some episodes do not have whole."""
+    """Statistics of images, and of columns that some episodes do not have whole."""
     found = []
     stop = 0
     for count in rows.tolist():

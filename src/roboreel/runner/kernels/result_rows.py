@@ -1,4 +1,4 @@
-"""What the rows of the result hold: index columns anew, every other column untouched."""
+"""What the rows of the result hold: index columns rewritten, every other column untouched."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def transformed(
         batch: their rows.
         program: what becomes of them.
         schema: that of the result, as the program has it.
-        decoded: pictures by column, those of the episodes one after another.
+        decoded: images by column, those of the episodes one after another.
     """
     frame = counted(batch.members.rows)
     made = {
@@ -96,7 +96,7 @@ def changed_columns(old: pa.Table, new: pa.Table) -> set[str]:
 
 
 def refuse_named_images(rows: pa.Table, images: Sequence[str]) -> None:
-    """Refuse pictures that are only named: the files they name would stay behind."""
+    """Refuse images that are only named: the files they name would stay behind."""
     for name in images:
         if name in rows.column_names and any(map(_only_named, rows[name].chunks)):
             raise StorageError(
@@ -105,11 +105,11 @@ def refuse_named_images(rows: pa.Table, images: Sequence[str]) -> None:
             )
 
 
-def _only_named(pictures: pa.Array) -> bool:
-    """True where a picture of a chunk is a path without bytes."""
-    if not pa.types.is_struct(pictures.type):
+def _only_named(images: pa.Array) -> bool:
+    """True where an image of a chunk is a path without bytes."""
+    if not pa.types.is_struct(images.type):
         return False
-    named = pc.and_(pc.is_null(pictures.field("bytes")), pc.is_valid(pictures.field("path")))
+    named = pc.and_(pc.is_null(images.field("bytes")), pc.is_valid(images.field("path")))
     return bool(pc.any(named).as_py())
 
 

@@ -53,10 +53,10 @@ class Members:
     file: Int64
     """Position among `Inputs.names`."""
     row: Int64
-    """First row of the stretch of the input."""
+    """First row of the row range of the input."""
     row_range: Int64
     first_frame: Int64
-    """Frame of the source's episode with which the stretch begins."""
+    """Frame of the source's episode with which the row range begins."""
 
     def __len__(self) -> int:
         return len(self.at)
@@ -72,7 +72,7 @@ class Batch:
 
     members: Members
     rows: pa.Table
-    """Those that each takes of its stretch, one episode's after another's."""
+    """Those that each takes of its row range, one episode's after another's."""
 
 
 class Inputs:
@@ -135,11 +135,11 @@ class Inputs:
             return
         rows = pa.concat_tables(runs)
         if not bool((np.diff(order) == 1).all()):
-            rows = rows.take(pa.array(_places(members.row_range, order)))
+            rows = rows.take(pa.array(_positions(members.row_range, order)))
         yield self._batch(members, rows)
 
     def _runs(self, members: Members) -> Iterator[pa.Table]:
-        """The stretches of episodes, one after another; those that go on in a file in one read."""
+        """The episode slices, one after another; those that go on in a file in one read."""
         goes_on = np.zeros(len(members), dtype=np.bool_)
         goes_on[1:] = np.diff(members.file) == 0
         goes_on[1:] &= members.row[1:] == members.row[:-1] + members.row_range[:-1]
@@ -187,7 +187,7 @@ class Inputs:
         return Batch(members, as_one(rows) if len(members) > 1 else rows)
 
     def _taken(self, members: Members) -> Int64:
-        """The rows of all stretches that become rows of the result."""
+        """The rows of all row ranges that become rows of the result."""
         begin = np.cumsum(members.row_range) - members.row_range
         step = self._work.table.step
         triples = zip(
@@ -222,7 +222,7 @@ def _numbers(work: Work, column: str) -> Int64:
     return np.asarray(work.inputs[column].to_numpy(), dtype=np.int64)
 
 
-def _places(row_range: Int64, order: Int64) -> Int64:
+def _positions(row_range: Int64, order: Int64) -> Int64:
     """Where the rows of episodes stand that were read in another order."""
     begin = np.empty_like(row_range)
     begin[order] = np.cumsum(row_range[order]) - row_range[order]
@@ -231,7 +231,7 @@ def _places(row_range: Int64, order: Int64) -> Int64:
 
 
 def counted(rows: Sequence[int] | Int64) -> Int64:
-    """0, 1, 2, … in each of some stretches of rows."""
+    """0, 1, 2, … in each of some row ranges of rows."""
     lengths = np.asarray(rows, dtype=np.int64)
     first = np.cumsum(lengths) - lengths
     return np.arange(int(lengths.sum()), dtype=np.int64) - np.repeat(first, lengths)

@@ -46,7 +46,7 @@ def run_remux_video(work: Work, op: RemuxVideo) -> OpResult:
 
 
 def run_encode_video(work: Work, op: EncodeVideo) -> OpResult:
-    """Encode the pictures of the op's episodes into its files."""
+    """Encode the frames of the op's episodes into its files."""
     source, staging = work.roots()
     frames, size = 0, 0
     for path, members in work.by_output(video_path(op.camera)):

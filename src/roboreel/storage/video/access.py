@@ -1,8 +1,8 @@
 """Keyframes at which a decoder can start whatever it decoded before, and what may stand before them.
 
-A file marks packets as keyframes where a player may start afresh. In h264 and hevc some of them (recovery
-points of open GOPs and of intra refresh, hevc's CRA pictures) do not reset the decoder: after the packets
-of another episode it would decode them to other pictures. Only pictures that reset are places to join:
+A file marks packets as keyframes where a player may start from scratch. In h264 and hevc some of them
+(recovery points of open GOPs and of intra refresh, hevc's CRA pictures) do not reset the decoder: after the
+packets of another episode it would decode them to other pictures. Only pictures that reset are places to join:
 h264 IDR (NAL type 5), hevc IDR and BLA (types 16 to 20; ITU-T H.264 table 7-1, H.265 table 7-1).
 
 Besides, a keyframe hangs on the parameter sets that came before it (`headers.py`). It is a place to cut

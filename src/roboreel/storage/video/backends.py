@@ -1,8 +1,8 @@
 """Chosen frames of a video by one of several libraries, counted as the packet index counts them.
 
 PyAV is ours: it decodes packet by packet. The others read the file's index themselves, and so are held
-against ours: a frame that they show at another time is an error, not a picture. Colours are converted by each
-library's own copy of FFmpeg: pictures differ by `BACKEND_TOLERANCE` levels of 255 at most on average.
+against ours: a frame that they show at another time is an error, not a frame. Colours are converted by each
+library's own copy of FFmpeg: frames differ by `BACKEND_TOLERANCE` levels of 255 at most on average.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from roboreel.storage.video.still_images import Frame, array_of_frame
 
 Backend: TypeAlias = Literal["pyav", "torchcodec", "decord"]
 BACKEND_TOLERANCE = 2.0
-"""Levels of 255 by which a picture of one library may differ from another's, on average over its pixels."""
+"""Levels of 255 by which a frame of one library may differ from another's, on average over its pixels."""
 _AT_ONCE = 16
-"""Pictures that a library hands over together: what is in memory does not grow with a video."""
+"""Frames that a library hands over together: what is in memory does not grow with a video."""
 
 
 def require_backend(name: str) -> Backend:
@@ -80,13 +80,13 @@ def backend_frames(
             f"'{name}': hides packets, which {chosen} counts: use the video backend pyav"
         )
     with video.root.input(name) as file:
-        for number, picture, seconds in _guarded(_DECODERS[chosen](file, wanted), name, chosen):
+        for number, frame, seconds in _guarded(_DECODERS[chosen](file, wanted), name, chosen):
             _check_time(table, number, seconds, f"'{name}'", chosen)
-            yield picture
+            yield frame
 
 
 _Found: TypeAlias = Iterator[tuple[int, Frame, float]]
-"""(frame number, picture, seconds at which the library says that it stands)."""
+"""(frame number, frame, seconds at which the library says that it stands)."""
 
 
 def _torchcodec(file: IO[bytes], wanted: Sequence[int]) -> _Found:

@@ -31,7 +31,7 @@ def decode_video_frames(
         path: an MP4 file, or the URL of one.
         timestamps: (n,) seconds, in any order; the same may come more than once.
         tolerance_s: how far from its timestamp a frame may stand, in seconds.
-        backend: `pyav` (the default), `torchcodec` or `decord`, which are extras of that name. Pictures of
+        backend: `pyav` (the default), `torchcodec` or `decord`, which are extras of that name. Frames of
             different ones differ by 2 levels of 255 at most, on average.
 
     Returns:
@@ -61,13 +61,13 @@ def decode_video_frames(
     video = indexed_video(*_located(path))
     numbers = _nearest(video, seconds, tolerance_s)
     wanted, positions = np.unique(numbers, return_inverse=True)
-    pictures = backend_frames(video, wanted.tolist(), backend=chosen)
+    frames = backend_frames(video, wanted.tolist(), backend=chosen)
     found: npt.NDArray[np.generic] | None = None
-    for at, picture in enumerate(pictures):
+    for at, frame in enumerate(frames):
         if found is None:
-            height, width, channels = picture.shape
-            found = np.empty((len(wanted), channels, height, width), dtype=picture.dtype)
-        found[at] = np.moveaxis(picture, 2, 0)
+            height, width, channels = frame.shape
+            found = np.empty((len(wanted), channels, height, width), dtype=frame.dtype)
+        found[at] = np.moveaxis(frame, 2, 0)
     if found is None:
         entry = video.table.entry
         return np.empty((0, 3, entry.height, entry.width), dtype=np.uint8)
@@ -94,7 +94,7 @@ def _located(path: str | os.PathLike[str]) -> tuple[Root, str]:
 def _nearest(
     video: IndexedVideo, seconds: npt.NDArray[np.float64], tolerance_s: float
 ) -> npt.NDArray[np.int64]:
-    """(n,) for each time, the number of the frame that stands nearest to it."""
+    """(n,) for each time, the number of the frame that is nearest to it."""
     times, name = video.table.frame_seconds, video.name
     if not len(times):
         raise VideoError(f"'{name}': no frames")

@@ -1,4 +1,4 @@
-"""Encode pictures into a video file, at exact times."""
+"""Encode frames into a video file, at exact times."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from roboreel.storage.video.mux import PacketSlice, write_packets
 from roboreel.storage.video.packets import run_of_frames
 
 _PREFETCH = 8
-"""Pictures that wait, decoded, for the encoder: what is in memory does not grow with a video."""
+"""Frames that wait, decoded, for the encoder: what is in memory does not grow with a video."""
 _COLOURS = {"color_range": 0, "color_primaries": 2, "color_trc": 2, "colorspace": 2}
 """What says how colours are meant, with the number that says nothing (ITU-T H.273)."""
 _DEEP = ("gray16", "gray12", "gray10", "grayf", "ya16")
@@ -48,15 +48,15 @@ def encode_parts(
     encoder: Mapping[str, str],
     size: tuple[int, int] | None = None,
 ) -> list[int]:
-    """Encode stretches of PyAV frames one after another into one file; returns how many each has.
+    """Encode row ranges of PyAV frames one after another into one file; returns how many each has.
 
     Each has an encoder of its own, so that it begins with a keyframe that resets the decoder, and its bytes
-    are the same whatever stands before it. Pictures are decoded ahead, in another thread.
+    are the same whatever is before it. Frames are decoded ahead, in another thread.
 
     Args:
         root: where to write.
         name: the file.
-        parts: the pictures of each stretch in order; their times are set anew.
+        parts: the frames of each row range in order; their times are set again.
         fps: the frame rate.
         encoder: `codec`, `pix_fmt` (without it that of the frames), and the encoder's own options.
         size: (width, height) in pixels to scale to; by default all have the first one's.
@@ -82,13 +82,13 @@ def encode_parts(
     return counts
 
 
-def frame_of(picture: npt.NDArray[np.generic]) -> Any:
+def frame_of(image: npt.NDArray[np.generic]) -> Any:
     """The PyAV frame of an array: (H, W, 3) uint8 RGB, or (H, W) or (H, W, 1) grey in uint8 or uint16."""
     import av
 
-    grey = picture.ndim == 2 or picture.shape[2] == 1
-    kind = ("gray16le" if picture.dtype == np.uint16 else "gray") if grey else "rgb24"
-    plain = np.ascontiguousarray(picture.reshape(picture.shape[:2]) if grey else picture)
+    grey = image.ndim == 2 or image.shape[2] == 1
+    kind = ("gray16le" if image.dtype == np.uint16 else "gray") if grey else "rgb24"
+    plain = np.ascontiguousarray(image.reshape(image.shape[:2]) if grey else image)
     return av.VideoFrame.from_ndarray(plain, format=kind)
 
 
@@ -99,12 +99,12 @@ def png(frame: Any) -> bytes:
     grey = frame.format.name.startswith("gray")
     deep = grey and frame.format.components[0].bits > 8
     wanted = "gray16be" if deep else "gray" if grey else "rgb24"
-    picture = frame if frame.format.name == wanted else frame.reformat(format=wanted)
+    frame = frame if frame.format.name == wanted else frame.reformat(format=wanted)
     encoder: Any = av.CodecContext.create("png", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, wanted
+    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, wanted
     encoder.time_base, encoder.thread_count = Fraction(1), 1
     encoder.options = {"pred": "up", "compression_level": "3"}
-    return b"".join(bytes(part) for part in [*encoder.encode(picture), *encoder.encode(None)])
+    return b"".join(bytes(part) for part in [*encoder.encode(frame), *encoder.encode(None)])
 
 
 def _encode_aside(
@@ -115,7 +115,7 @@ def _encode_aside(
     fps: Fraction,
     encoder: Mapping[str, str],
 ) -> PacketSlice:
-    """Encode one stretch of a file into one of its own."""
+    """Encode one row range of a file into one of its own."""
     import av  # heavy: only what must encode loads it
 
     quiet()
@@ -152,9 +152,7 @@ def _encode(container: Any, frames: Iterable[Any], fps: Fraction, settings: dict
     if stream is None:
         raise ValueError("there is no picture")
     left = stream.encode(None)
-    if (
-        count == 1
-    ):  # x265 of PyAV 17 gives the one packet of one picture a decode time out of nowhere
+    if count == 1:  # x265 of PyAV 17 gives the one packet of one frame a decode time out of nowhere
         for packet in left:
             packet.pts = packet.dts = 0
     container.mux(left)

@@ -17,11 +17,11 @@ _VIDEO_ENCODERS = (
 
 
 def require_encoder(encoder: Mapping[str, str], *, width: int, height: int) -> None:
-    """Encode one picture.
+    """Encode one image.
 
     Args:
         encoder: `codec`, `pix_fmt` and the encoder's own options.
-        width, height: of the picture, in pixels.
+        width, height: of the image, in pixels.
 
     Raises:
         VideoError: the library has no such encoder, this machine cannot run it, or it does not take its
@@ -61,7 +61,7 @@ def available() -> list[str]:
 
 
 def _tried(encoder: Mapping[str, str], pix_fmt: str, width: int, height: int) -> list[str]:
-    """Encode a picture; returns the options that the encoder left."""
+    """Encode an image; returns the options that the encoder left."""
     import av
 
     options = options_here(encoder)

@@ -64,7 +64,7 @@ def packet_table_of(file: IO[bytes], name: str) -> PacketTable:
 
 
 def _refuse_outside(table: PacketTable, name: str, size_bytes: int) -> None:
-    """Raise `VideoError` where packets lie beyond the file's end, or over each other."""
+    """Raise `VideoError` where packets are beyond the file's end, or over each other."""
     first, last = int(table.offset.min()), int(table.offset.max())
     if first < 0 or last > size_bytes or int((table.offset + table.size).max()) > size_bytes:
         raise VideoError(f"'{name}': cut short: its index names bytes beyond its end")

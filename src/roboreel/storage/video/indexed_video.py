@@ -67,7 +67,7 @@ class IndexedVideo:
 
 
 class _LazyInput:
-    """A file that is open from the first read until it is closed, each time anew.
+    """A file that is open from the first read until it is closed, each time again.
 
     No file stays open between calls: a process that is forked would share its position.
     """

@@ -179,7 +179,7 @@ def entry_point(
         before: start at this decode position or earlier; by default at the frame's own.
 
     Raises:
-        ValueError: no keyframe stands before the frame.
+        ValueError: no keyframe is before the frame.
     """
     latest = int(table.packets_of_frames(frame, frame + 1)[0]) if before is None else before
     at = int(np.searchsorted(table.keys, latest, side="right")) - 1
@@ -208,7 +208,7 @@ def run_of_frames(
         resets: tells whether the keyframe at a decode position resets the decoder (`AccessPoints`).
 
     Raises:
-        ValueError: the range is empty, outside the file, or no keyframe stands before it.
+        ValueError: the range is empty, outside the file, or no keyframe is before it.
     """
     if not 0 <= start < stop <= table.frames:
         raise ValueError(f"frames [{start}, {stop}) are not all in a file of {table.frames}")

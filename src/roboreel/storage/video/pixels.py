@@ -1,4 +1,4 @@
-"""The pixels of decoded pictures exactly as they decode, to be compared."""
+"""The pixels of decoded images exactly as they decode, to be compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from roboreel.storage.video.still_images import decoded_image
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """A decoded picture, without any conversion of colour."""
+    """A decoded image, without any conversion of colour."""
 
     format: str
     """FFmpeg's name of the pixel format."""
@@ -24,7 +24,7 @@ class Pixels:
     """Per plane (rows, bytes used)."""
 
     def against(self, other: Pixels) -> str:
-        """How another picture differs, in words; empty where every pixel is the same."""
+        """How another image differs, in words; empty where every pixel is the same."""
         if (self.width, self.height) != (other.width, other.height):
             return f"{self.width}×{self.height} against {other.width}×{other.height} pixels"
         if self.format != other.format:
@@ -47,7 +47,7 @@ def frame_pixels(frame: Any) -> Pixels:
 
 
 def image_pixels(data: bytes) -> Pixels:
-    """The pixels of an encoded picture (PNG, JPEG, TIFF); a palette is looked up.
+    """The pixels of an encoded image (PNG, JPEG, TIFF); a palette is looked up.
 
     Raises:
         VideoError: it cannot be decoded.

@@ -79,20 +79,20 @@ def _of_kind(sets: Sets, kind: int) -> dict[int, bytes]:
     return {key[-1]: data for key, data in sets.items() if key[0] == kind}
 
 
-def _falls(pictures: Iterable[_CodedFrame], bits: int) -> bool:
+def _falls(frames: Iterable[_CodedFrame], bits: int) -> bool:
     """True where a picture's count is less than that of one before it, since counts began (8.2.1, 8.3.1)."""
     period = 1 << bits
     before = highest = 0
-    for picture in pictures:
-        if picture.resets:
-            before = highest = picture.low
+    for frame in frames:
+        if frame.resets:
+            before = highest = frame.low
             continue
-        near = (picture.low - before + period // 2) % period - period // 2
+        near = (frame.low - before + period // 2) % period - period // 2
         count = before + near
         if count < highest:
             return True
         highest = count
-        if picture.reference:
+        if frame.reference:
             before = count
     return False
 
@@ -104,7 +104,7 @@ def _h264(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
         return False
     of_frame = {number: _second_number(data) for number, data in parameters.items()}
 
-    def picture(unit: bytes) -> _CodedFrame:
+    def frame(unit: bytes) -> _CodedFrame:
         bits = Bits(unit[1:])
         bits.golomb()
         bits.golomb()
@@ -121,7 +121,7 @@ def _h264(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
         return _CodedFrame(resets, bool(unit[0] & 0x60), bits.take(sequence.bits))
 
     widths = {found.bits for found in own.values() if found.bits is not None}
-    return _falls(map(picture, _slices(codec, packets)), min(widths))
+    return _falls(map(frame, _slices(codec, packets)), min(widths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ def _hevc(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
         return False
     parameters = {n: _hevc_parameters(data) for n, data in _of_kind(sets, _HEVC_PPS).items()}
 
-    def picture(unit: bytes) -> _CodedFrame:
+    def frame(unit: bytes) -> _CodedFrame:
         kind, bits = unit[0] >> 1 & 0x3F, Bits(unit[2:])
         bits.take(2 if 16 <= kind <= 23 else 1)
         sequence, output_flag, extra = parameters[bits.golomb()]
@@ -203,7 +203,7 @@ def _hevc(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
         reference = unit[1] & 7 == 1 and not (kind < 16 and kind % 2 == 0) and not 6 <= kind <= 9
         return _CodedFrame(16 <= kind <= 18, reference, bits.take(width))
 
-    return _falls(map(picture, _slices(codec, packets)), min(s[0] for s in sequences.values()))
+    return _falls(map(frame, _slices(codec, packets)), min(s[0] for s in sequences.values()))
 
 
 def _hevc_sequence(data: bytes) -> tuple[int, bool, bool]:

@@ -1,8 +1,8 @@
-"""Every n-th pixel of a decoded picture, without converting the others.
+"""Every n-th pixel of a decoded frame, without converting the others.
 
-FFmpeg gives each 2×2 block of a 4:2:0 picture the colour of its one chroma sample, whatever stands around it.
-So the wanted pixels are put into a small picture, one per block with the chroma sample of theirs, and that
-one is converted: the numbers are those of the whole picture, converted and then thinned.
+FFmpeg gives each 2×2 block of a 4:2:0 frame the colour of its one chroma sample, whatever is around it.
+So the wanted pixels are put into a small frame, one per block with the chroma sample of theirs, and that
+one is converted: the numbers are those of the whole frame, converted and then subsampled.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _WIDE = 64  # pixels: whole vectors of the converter, whose last columns other c
 
 
 class Subsampler:
-    """Takes pictures of one video after another; not to be shared by threads."""
+    """Takes frames of one video after another; not to be shared by threads."""
 
     def __init__(self) -> None:
         from av.video.reformatter import VideoReformatter  # heavy: only what must decode loads it
 
-        # a frame's own converter is set up anew for each frame, which costs more than the conversion
+        # a frame's own converter is set up again for each frame, which costs more than the conversion
         self._converter = VideoReformatter()
 
-    def picture(self, frame: Any, stride: int) -> npt.NDArray[np.generic]:
-        """(⌈H/stride⌉, ⌈W/stride⌉, C): every `stride`-th pixel of `picture_of(frame)`, both ways.
+    def frame(self, frame: Any, stride: int) -> npt.NDArray[np.generic]:
+        """(⌈H/stride⌉, ⌈W/stride⌉, C): every `stride`-th pixel of `array_of_frame(frame)`, both ways.
 
         Args:
             frame: a PyAV frame.
@@ -44,8 +44,8 @@ class Subsampler:
 
     def _rgb(self, frame: Any) -> Frame:
         """(H, W, 3) in the converted frame's own memory: no copy."""
-        picture: Any = self._converter.reformat(frame, format="rgb24")
-        plane = picture.planes[0]
+        converted: Any = self._converter.reformat(frame, format="rgb24")
+        plane = converted.planes[0]
         rows = np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size]
         wide = rows.reshape(plane.height, plane.line_size)[:, : plane.width * _RGB]
         return wide.reshape(plane.height, plane.width, _RGB)

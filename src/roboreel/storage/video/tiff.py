@@ -1,4 +1,4 @@
-"""Uncompressed TIFF pictures of floating-point numbers, which FFmpeg does not decode: depth in metres.
+"""Uncompressed TIFF images of floating-point numbers, which FFmpeg does not decode: depth in metres.
 
 The fields are those of the TIFF 6.0 specification, sections 2 and 19.
 """
@@ -23,7 +23,7 @@ _MOST_PIXELS = 1 << 28
 
 
 def float_tiff(data: bytes) -> npt.NDArray[np.generic] | None:
-    """(H, W, 1) float32 or float64 numbers of a TIFF picture; None where it holds others.
+    """(H, W, 1) float32 or float64 numbers of a TIFF image; None where it holds others.
 
     Raises:
         VideoError: it is cut short, compressed, or has several channels.
@@ -41,7 +41,7 @@ def float_tiff(data: bytes) -> npt.NDArray[np.generic] | None:
 
 
 def _fields(data: bytes, order: str) -> dict[int, list[int]]:
-    """Whole numbers of the first picture's fields, by tag."""
+    """Whole numbers of the first image's fields, by tag."""
     (start,) = struct.unpack_from(f"{order}I", data, 4)
     (count,) = struct.unpack_from(f"{order}H", data, start)
     fields: dict[int, list[int]] = {}
