@@ -45,7 +45,7 @@ def compare_statistics(
         features: the features to compare; all by default.
         cameras: recomputed statistics of cameras, rows as in `Model.episodes`; the std of other cameras is
             checked against their own statistics only.
-        whole_cuts: (1, channels) quantiles of these cameras over all episodes, by camera.
+        whole_cuts: (1, channels) quantiles over all episodes, by camera and name.
         failed: why other cameras could not be measured.
         workers: number of processes to use if there is enough to read.
     """

@@ -59,7 +59,7 @@ def write_documents(
 
 @dataclass(slots=True)
 class _Merged:
-    """The statistics of all episodes, asked for when all have been taken in."""
+    """The statistics of all episodes, available once all have been added."""
 
     root: LocalRoot
     plan: Plan

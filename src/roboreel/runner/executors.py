@@ -38,7 +38,7 @@ class SerialExecutor:
 class ThreadExecutor:
     """Several jobs at once in threads of this process; of those that encode, one after another.
 
-    Two SVT-AV1 encoders in one process wait for each other for ever.
+    Two SVT-AV1 encoders in one process deadlock.
     """
 
     def __init__(self, workers: int) -> None:

@@ -1,4 +1,4 @@
-"""What tells whether work that was done for one plan is that of another."""
+"""Fingerprints that tell whether work done for one plan is valid for another."""
 
 from __future__ import annotations
 

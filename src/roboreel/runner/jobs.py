@@ -40,7 +40,7 @@ class JobFailure:
     ends_run: bool = False
     """True where no other job would do better, as on a full disk."""
     inputs_changed: bool = False
-    """True where an input is no longer the one that the job was made with."""
+    """True if an input has changed since the job was made."""
 
 
 J = TypeVar("J", bound=Job)

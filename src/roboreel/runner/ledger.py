@@ -4,7 +4,7 @@ The first line names the plan, by a digest of all that decides the bytes of the 
 the tables and videos, and the folder in which it is written: in another folder, nothing of it counts. Each
 further line is an op that is done: what it did, a digest of the state of the files that it read, those that
 it wrote with size and stamp, the statistics it computed. An op is done again unless its files are still what
-the line says: a video that was fixed costs the ops that read it. After a restart of the machine, only lines
+the line says: a repaired video costs the ops that read it. After a restart of the machine, only lines
 count that were forced to the disk with their files: a `synced` line says so of all before it. Of another
 plan's ledger, what was measured of cameras holds where nothing is different that decides it.
 """
@@ -37,7 +37,7 @@ from roboreel.types import Int64, Json
 
 _SYNC_EVERY_S = 30.0
 _KEPT_BYTES = 64 << 20
-"""What statistics of ops take in memory; those of further ops are read from the ledger again."""
+"""Memory limit for statistics of ops; beyond it they are read from the ledger again."""
 _COLUMN_BYTES = 400
 """What a column of statistics takes in memory beside its numbers; of one episode, that is most of it."""
 _READ_BYTES = 1 << 20
@@ -129,7 +129,7 @@ class Ledger:
         return {"plan": fingerprint(self.plan), "folder": self.folder, "boot": boot()}
 
     def read(self) -> int:
-        """Take in what an earlier run noted; returns how many ops it noted as done, of whatever plan."""
+        """Read the notes of an earlier run; return how many ops it noted as done, of any plan."""
         if not self.notes.exists(LEDGER):
             return 0
         with _opened(self.notes) as file:

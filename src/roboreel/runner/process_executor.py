@@ -155,7 +155,7 @@ class _Worker(Generic[J, R]):
 
 
 def _serve(pipe: Connection, function: Callable[[J], R | JobFailure]) -> None:
-    """In a worker: do jobs as they come, until there are no more."""
+    """Run jobs in a worker until there are no more."""
     end_with_parent()
     pipe.send((_BEGUN, None))
     with contextlib.suppress(EOFError, OSError):

@@ -73,7 +73,7 @@ def _stored_parts(plan: Plan, stored: _Stored, episodes: range) -> list[tuple[in
 
 
 def _by_name(block: StatsBlock, source: PlanSource, recomputed: Sequence[str]) -> StatsBlock:
-    """Statistics by the features' names in the result, without those that are recomputed."""
+    """Statistics by the features' names in the result, without recomputed features."""
     if not source.renamed and not source.removed and not source.filled and not recomputed:
         return block
     unused = {*source.filled, *recomputed}

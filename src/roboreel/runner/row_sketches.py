@@ -1,4 +1,4 @@
-"""Sketches of all rows, made by the ops on their way: nobody reads the result again for its quantiles."""
+"""Sketches of all rows, made while the ops run: quantiles need no second read of the result."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class WholeSketches:
     """Those that made them."""
 
     def take(self, op: int, sketches: Mapping[str, Quantiles | None]) -> None:
-        """Take in what an op made."""
+        """Add the sketches of an op."""
         if not sketches:
             return
         self.ops.add(op)

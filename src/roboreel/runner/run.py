@@ -74,8 +74,8 @@ def run_plan(
         contradictions: by feature, how a source's statistics contradict each other, where the result does
             not have all of its rows.
         verify: opens the staged result; what it raises stops the run before anything is published.
-        progress: is told of every finished op.
-        resumed: is told of the ops that an earlier run did, by number, before any other is done.
+        progress: called for every finished op.
+        resumed: called with the numbers of the ops that an earlier run finished, before any other op runs.
 
     Raises:
         UsageError: the output exists, there is none, or an earlier run left something.
@@ -113,7 +113,7 @@ def run_plan(
 
 
 def _modes(plan: Plan) -> Modes:
-    """Permissions of the result's folders and documents: nobody reads them who cannot read the sources'."""
+    """Permissions of the result's folders and documents: no wider than those of the sources."""
     roots = [open_root(one.url, follow_links=one.follow_links) for one in plan.datasets]
     modes = USUAL.in_folder([root.mode() for root in roots], exact=plan.in_place)
     source = input_root(plan.sources)
@@ -122,7 +122,7 @@ def _modes(plan: Plan) -> Modes:
 
 
 def _begin(staging: Staging, ledger: Ledger, leftovers: Leftovers) -> int:
-    """Start again, or go on from what is left; returns the number of ops that are done."""
+    """Start from scratch or resume; return the number of finished ops."""
     left = 0 if leftovers == "clean" else ledger.read()
     if not ledger.same_folder:
         raise UsageError(

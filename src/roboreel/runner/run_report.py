@@ -34,7 +34,7 @@ class Report:
     resumed: int = 0
     """Ops that an earlier run had done."""
     kept: str | None = None
-    """Where the original stands now, where it was replaced and not discarded."""
+    """Path of the original, if it was replaced and not discarded."""
     problems: tuple[Problem, ...] = field(default=(), repr=False)
     losses: tuple[str, ...] = ()
     trimmed: tuple[TrimmedEpisode, ...] = field(default=(), repr=False)

@@ -13,7 +13,7 @@ from roboreel.storage.root import Root
 
 
 def refuse_changed(root: Root, prefix: str, names: Iterable[str], plan: Plan) -> None:
-    """Raise `RunError` where a dataset's documents are no longer what they were when the plan was made.
+    """Raise `RunError` if a dataset's documents have changed since the plan was made.
 
     Args:
         root: the dataset.

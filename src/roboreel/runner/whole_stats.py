@@ -59,7 +59,7 @@ def reconciled(root: Root, plan: Plan, stored: Stats, merged: Stats) -> tuple[St
         if name not in differing:
             result[name] = {**merged[name], **_quantiles(known[name], merged[name])}
             continue
-        if name in INDEX_DTYPES:  # counted again: those of the numbers from before do not hold
+        if name in INDEX_DTYPES:  # renumbered: the stored ones are no longer valid
             continue
         resolved, why, action = _resolved(name, known, merged, rows)
         result[name] = resolved
@@ -237,7 +237,7 @@ def _of_rows(root: Root, plan: Plan, wanted: Mapping[str, FeatureStats]) -> Stat
 def disagreements(
     stored: Stats, merged: Stats, *, cameras: frozenset[str], ignored: frozenset[str]
 ) -> list[Problem]:
-    """Features whose stored global statistics are not those of the data."""
+    """Features whose stored global statistics differ from the data."""
     problems = []
     for name in [name for name in merged if name in stored and name not in ignored]:
         worst = [

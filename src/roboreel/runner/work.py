@@ -42,7 +42,7 @@ from roboreel.storage.root import Root
 from roboreel.storage.stamped import refuse_changed_files
 
 _OP_S, _BYTES_PER_S, _FRAMES_PER_S = 120.0, 1e6, 2.0
-"""What any machine and store that is still of use manages: slower is taken for stuck."""
+"""A usable machine and store are at least this fast; anything slower counts as stuck."""
 _MEASURE_S, _MEASURED_FRAMES_PER_S = 30.0, 5.0
 """The same for a camera's statistics, where nothing is encoded or written."""
 
@@ -124,11 +124,11 @@ class Work:
         return _sent, (given,)
 
     def check_input(self, root: Root, name: str) -> None:
-        """Raise `ChangedInputError` where an input is no longer the file that was surveyed."""
+        """Raise `ChangedInputError` if an input has changed since the survey."""
         check_unchanged(root, [name], self.files)
 
     def check_inputs(self) -> None:
-        """Raise `ChangedInputError` where any input is no longer the file that was surveyed.
+        """Raise `ChangedInputError` if any input has changed since the survey.
 
         A file may change while it is read, so an op does this when it has read all.
         """
@@ -185,15 +185,15 @@ class OpResult:
     stats: tuple[StatsBlock, ...] = field(default=(), repr=False)
     """Those of the op's episodes, in order, where any were computed."""
     pixels: Mapping[str, Counted] = field(default_factory=dict, repr=False)
-    """By camera: how often each value occurs in the frames that were measured, where they have 8 bits."""
+    """By camera: how often each value occurs in the measured images, if they have 8 bits."""
     changed: frozenset[str] = frozenset()
-    """Index columns whose values are not those of the source."""
+    """Index columns whose values differ from the source."""
     sketches: Mapping[str, Quantiles | None] = field(default_factory=dict, repr=False)
     """Of the rows that a table op wrote, by column; None where values are missing. No ledger keeps them."""
 
 
 def check_unchanged(root: Root, names: Iterable[str], files: Mapping[str, FileFacts]) -> None:
-    """Raise `ChangedInputError` where a file is no longer what `files` says it was."""
+    """Raise `ChangedInputError` if a file no longer matches `files`."""
     known = {name: files.get(name) for name in names}
     refuse_changed_files(root, known, reason="has changed since it was surveyed: plan again")
 

@@ -1,4 +1,4 @@
-"""Statistics of many episodes as arrays with a row per episode: a few of them, however many episodes."""
+"""Statistics of many episodes as a few arrays with one row per episode."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from roboreel.stats.feature_stats import Array, Stats
 from roboreel.types import Bools, Int64, Json
 
 StatsKey: TypeAlias = tuple[str, str]
-"""A feature and a statistic of it."""
+"""Name of a feature and of a statistic."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,21 +21,21 @@ class StatsColumn:
     """One statistic of one feature; arrays are aligned with the episodes of a block."""
 
     values: Array
-    """(episodes, *shape); anything where it is not there."""
+    """(episodes, *shape); undefined where the statistic is missing."""
     present: Bools
-    """(episodes,) True where it is there."""
+    """(episodes,) True where the statistic is present."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StatsBlock:
-    """Statistics of some episodes, each in the same shape throughout."""
+    """Statistics of some episodes; each statistic has one shape."""
 
     episodes: int
     columns: Mapping[StatsKey, StatsColumn]
-    """In order: of an episode, features and statistics stand as here."""
+    """Ordered: features and statistics of an episode keep this order."""
 
     def of(self, row: int) -> Stats:
-        """Those of one episode, as views."""
+        """Statistics of one episode, as views."""
         stats: Stats = {}
         for (feature, statistic), column in self.columns.items():
             if column.present[row]:
@@ -43,11 +43,11 @@ class StatsBlock:
         return stats
 
     def each(self) -> Iterator[Stats]:
-        """Those of every episode, as views."""
+        """Statistics of every episode, as views."""
         return map(self.of, range(self.episodes))
 
     def json_rows(self) -> Iterator[dict[str, dict[str, Json]]]:
-        """Those of every episode as a JSON object of nested lists."""
+        """Statistics of every episode, each as a JSON object of nested lists."""
         lists = [
             (place, column.values.tolist(), column.present.tolist())
             for place, column in self.columns.items()
@@ -67,12 +67,12 @@ class StatsBlock:
         return found
 
     def renamed(self, names: Mapping[str, str]) -> StatsBlock:
-        """With features by new names; those that have none are left out."""
+        """The block with renamed features; features without a new name are left out."""
         kept = {(names[f], s): column for (f, s), column in self.columns.items() if f in names}
         return StatsBlock(self.episodes, kept)
 
     def take(self, rows: Int64 | slice) -> StatsBlock:
-        """Those of some episodes."""
+        """The statistics of some episodes."""
         columns = {
             place: StatsColumn(column.values[rows], column.present[rows])
             for place, column in self.columns.items()
@@ -81,7 +81,7 @@ class StatsBlock:
         return StatsBlock(count, columns)
 
     def described(self) -> Bools:
-        """(episodes,) True where there are statistics of an episode."""
+        """(episodes,) True where an episode has statistics."""
         found = np.zeros(self.episodes, dtype=np.bool_)
         for column in self.columns.values():
             found |= column.present
@@ -94,7 +94,7 @@ class StatsBlock:
 
 
 def blocks_of(stats: Sequence[Stats]) -> list[StatsBlock]:
-    """The statistics of episodes as few blocks: a new one where a shape is another than before."""
+    """The statistics of episodes as few blocks; a new block starts where a shape changes."""
     blocks: list[StatsBlock] = []
     shapes: dict[StatsKey, tuple[int, ...]] = {}
     start = 0
@@ -164,7 +164,7 @@ def _empty(statistic: str, episodes: int, shape: tuple[int, ...]) -> Array:
 
 
 def block_to_json(block: StatsBlock) -> Json:
-    """A block as JSON that gives the same bits back, for us alone."""
+    """A block as JSON that restores the same bits; an internal format."""
     columns: list[Json] = [
         [*place, list(c.values.shape[1:]), _text(c.values), _text(c.present)]
         for place, c in block.columns.items()
@@ -178,7 +178,7 @@ def _text(values: Array | Bools) -> str:
 
 
 def parse_block(document: Mapping[str, Json]) -> StatsBlock:
-    """What `block_to_json` gave."""
+    """Restore a block from the output of `block_to_json`."""
     count = cast("int", document["episodes"])
     columns = {}
     for name, key, shape, values, present in cast("list[list[str]]", document["columns"]):

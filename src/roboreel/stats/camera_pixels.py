@@ -1,4 +1,4 @@
-"""Statistics of the images of a camera in an episode: exact, of all pixels that were taken in."""
+"""Statistics of the images of a camera in an episode: exact, from all added pixels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEPT_BYTES = 64 << 20
 _LARGE_FRAME = 1 << 16
 """Pixels of an image that is counted by itself, without a copy."""
 _COUNTED_AT_ONCE = 8
-"""Images whose pixels are counted together: memory does not grow with an episode."""
+"""Number of images counted together: memory does not grow with the episode."""
 
 
 @dataclass(slots=True)
@@ -31,19 +31,19 @@ class CameraPixels:
     video: bool
     """True where they are the frames of a video, False where images in tables."""
     depth: bool = False
-    """True: also 8 bits are depths, not a share of full brightness."""
+    """True if 8-bit values are depths too, not fractions of full brightness."""
     images: int = 0
     _counter: PixelCounter = field(default_factory=PixelCounter, repr=False)
     _counts: Counts | None = None
     _few: list[npt.NDArray[np.uint8]] = field(default_factory=list, repr=False)
-    """(pixels, channels) of images that are not yet counted."""
+    """(pixels, channels) of images that have not been counted yet."""
     _deep: DeepPixels = field(default_factory=lambda: DeepPixels(), repr=False)
 
     def add(self, image: npt.NDArray[np.generic]) -> None:
-        """Take in an (H, W, C) image, subsampled already or not.
+        """Add an (H, W, C) image, subsampled or not.
 
         Raises:
-            VideoError: it has 8 bits and others have more, or the reverse.
+            VideoError: 8-bit images are mixed with deeper ones.
         """
         self.images += 1
         stride = 1 if self.profile.every_pixel else stride_of(*image.shape[:2])
@@ -112,10 +112,10 @@ def frames_pixels(
         frames: (H, W, C) each: those that `profile.frames` chooses.
         profile: which pixels and channels count, and which quantiles are computed.
         video: True for frames of a video, False for images in tables.
-        depth: True where also 8 bits are depths.
+        depth: True if 8-bit values are depths too.
 
     Raises:
-        VideoError: some images have 8 bits, and some more.
+        VideoError: 8-bit images are mixed with deeper ones.
     """
     pixels = CameraPixels(profile, video, depth)
     for frame in frames:
@@ -129,16 +129,16 @@ class DeepPixels:
 
     kept_bytes: int = _KEPT_BYTES
     _kept: list[npt.NDArray[np.generic]] = field(default_factory=list, repr=False)
-    """(pixels, channels) of values that are not yet merged."""
+    """(pixels, channels) of values that have not been merged yet."""
     _merged: FeatureStats = field(default_factory=dict, repr=False)
     _sketch: Quantiles | None = field(default=None, repr=False)
 
     def __bool__(self) -> bool:
-        """True where there are any."""
+        """True if there are any values."""
         return bool(self._kept or self._merged)
 
     def add(self, pixels: npt.NDArray[np.generic]) -> None:
-        """Take in (pixels, channels) values."""
+        """Add (pixels, channels) values."""
         self._kept.append(pixels)
         if sum(kept.nbytes for kept in self._kept) > self.kept_bytes:
             self._merge()
@@ -148,7 +148,7 @@ class DeepPixels:
 
         Args:
             profile: the quantiles to include; off a histogram only where all values were kept.
-            images: number of images taken in; becomes `count`.
+            images: number of images added; becomes `count`.
         """
         quantiles, histogram = profile.quantiles, profile.histogram_quantiles
         if self._sketch is None:

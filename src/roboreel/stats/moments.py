@@ -14,8 +14,7 @@ from roboreel.types import Bools, Floats, Int64
 class Moments:
     """Count, bounds, mean and spread of every component, in float64; rows are episodes.
 
-    Chunks are merged as Chan et al. have it, so that the result does not depend on where they end, but for
-    rounding.
+    Chunks are merged by the method of Chan et al.: where they end changes the result only by rounding.
     """
 
     episodes: int
@@ -31,7 +30,7 @@ class Moments:
     finite: Bools = field(init=False)
     """(episodes,) False where a value is missing, NaN or infinite."""
     whole: Bools = field(init=False)
-    """(episodes,) False where a value is missing or of another shape: the others are not its moments."""
+    """(episodes,) False where a value is missing or has another shape: its moments are then unknown."""
 
     def __post_init__(self) -> None:
         form = (self.episodes, self.width)
@@ -41,11 +40,11 @@ class Moments:
         self.finite, self.whole = (np.ones(self.episodes, dtype=np.bool_) for _ in range(2))
 
     def add(self, episodes: Int64, starts: Int64, values: Floats) -> None:
-        """Take in a chunk of consecutive rows.
+        """Add a chunk of consecutive rows.
 
         Args:
-            episodes: (k,) the episodes it has rows of, each once.
-            starts: (k,) where the rows of each begin in `values`, ascending from 0.
+            episodes: (k,) the episodes with rows in the chunk, each once.
+            starts: (k,) first row of each in `values`, ascending from 0.
             values: (n, width), n > 0.
         """
         rows = np.diff(np.append(starts, len(values)))
@@ -78,7 +77,7 @@ class Moments:
 
     @property
     def usable(self) -> Bools:
-        """(episodes,) True where statistics can be held against these moments."""
+        """(episodes,) True where statistics can be compared with these moments."""
         return (self.count > 0) & self.finite & self.whole
 
     @property
@@ -102,7 +101,7 @@ class Moments:
         return merged
 
     def folded(self, width: int) -> Moments:
-        """The same with the first dimensions taken as rows: a matrix of (…, width) has `width` components.
+        """The moments with the first dimensions read as rows: a matrix of (…, width) has `width` components.
 
         lerobot's v3.0 statistics of features of two and more dimensions are of that form.
         """

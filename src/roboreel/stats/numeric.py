@@ -47,7 +47,7 @@ def episodes_stats(
 ) -> StatsBlock:
     """Exact statistics of numeric features in each of some episodes, in float64.
 
-    What comes out for an episode does not depend on the others, to the bit.
+    The result for an episode is bit for bit independent of the others.
 
     Args:
         columns: (n, …) values by feature, episode after episode.
@@ -118,7 +118,7 @@ def episodes_moments(columns: npt.NDArray[Any], starts: Int64, lengths: Int64) -
 
     Args:
         columns: (width, n) numbers, episode after episode.
-        starts: (episodes,) where each begins.
+        starts: (episodes,) first number of each.
         lengths: (episodes,) rows of each, more than 0.
     """
     low, high = (np.empty((len(starts), len(columns))) for _ in range(2))

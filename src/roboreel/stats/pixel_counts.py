@@ -1,4 +1,4 @@
-"""Statistics of pictures from counts of each value: exact, and merged by adding the counts."""
+"""Exact statistics of images from counts of each pixel value, merged by adding the counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 
 PEAK = 255
-"""The value of an 8-bit picture that stands for 1.0."""
+"""The 8-bit value that means 1.0."""
 
 _RGB = 3
 _PAIR = np.dtype("<u2")
@@ -43,7 +43,7 @@ class Counted:
     episodes: int
 
     def merged(self, other: Counted) -> Counted | None:
-        """Those of both; None where they have other channels."""
+        """The sum of both; None if their channels differ."""
         if self.counts.shape != other.counts.shape:
             return None
         return Counted(self.counts + other.counts, self.episodes + other.episodes)
@@ -63,15 +63,15 @@ class CameraCounts:
         self._known[camera] = known
 
     def by_camera(self) -> dict[str, Counted]:
-        """Those of the cameras of which all were counted."""
+        """The counts of the cameras whose pixels were all counted."""
         return {camera: known for camera, known in self._known.items() if known is not None}
 
 
 class PixelCounter:
     """Counts 8-bit pixels; not to be shared by threads.
 
-    numpy makes an index of 8 bytes of everything that it counts. The memory for that is kept: to get it from
-    the system for each picture takes longer than to count.
+    numpy makes an 8-byte index for every value that it counts. That memory is kept, because allocating it
+    for each image takes longer than counting.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class PixelCounter:
     def counts(self, pixels: npt.NDArray[np.uint8]) -> Counts:
         """How often each value occurs in each channel of (pixels, channels).
 
-        Many RGB pixels that lie one after another are counted two values at a time: half the indices, for
+        Many contiguous RGB pixels are counted two values at a time: half the indices, for
         a table of all pairs that is then added up.
         """
         count, channels = pixels.shape
@@ -120,7 +120,7 @@ def histogram_stats(
         counts: of all pixels.
         profile: which quantiles to include, and how they are computed.
         images: number of images counted; becomes `count`, as in lerobot.
-        peak: the value that stands for 1.0.
+        peak: the value that means 1.0.
     """
     quantiles = profile.quantiles
     level = np.arange(counts.shape[1], dtype=np.float64) / peak
@@ -167,13 +167,13 @@ def quantiles_of_levels(
 
 
 def counted_to_json(counted: Counted) -> Json:
-    """Counts as JSON that gives them back, for us alone."""
+    """Counts as JSON that restores them; an internal format."""
     packed = zlib.compress(counted.counts.astype("<i8", copy=False).tobytes(), level=1)
     return [counted.episodes, len(counted.counts), b64encode(packed).decode()]
 
 
 def parse_counted(document: Json) -> Counted:
-    """What `counted_to_json` gave."""
+    """Restore counts from the output of `counted_to_json`."""
     episodes, channels, text = cast("tuple[int, int, str]", document)
     flat = np.frombuffer(zlib.decompress(b64decode(text)), dtype="<i8")
     return Counted(flat.reshape(channels, -1).astype(np.int64), episodes)

@@ -21,7 +21,7 @@ class Portion(NamedTuple):
 
     @property
     def lengths(self) -> Int64:
-        """(k,) rows of each episode."""
+        """(k,) number of rows of each episode."""
         return np.asarray(self.stop - self.start)
 
     def take(self, which: slice | Bools) -> Portion:
@@ -29,7 +29,7 @@ class Portion(NamedTuple):
         return Portion(self.path, self.episodes[which], self.start[which], self.stop[which])
 
     def within(self, begin: int, end: int) -> Portion:
-        """What a batch of the rows from `begin` to `end` has of them, in rows of the batch."""
+        """The part in a batch of the rows from `begin` to `end`, in rows of the batch."""
         here = self.take((self.start < end) & (self.stop > begin))
         return here._replace(
             start=np.maximum(here.start, begin) - begin, stop=np.minimum(here.stop, end) - begin

@@ -1,4 +1,4 @@
-"""Quantiles of more numbers than are held at once: exact up to a budget, beyond it from a sketch."""
+"""Quantiles of more numbers than fit in memory: exact up to a budget, sketched beyond it."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ class Quantiles:
 
     @property
     def exact(self) -> bool:
-        """True where quantiles are numpy's."""
+        """True if quantiles are exact, as numpy computes them."""
         return self._histogram is None
 
     def add(self, values: npt.NDArray[np.generic]) -> None:
-        """Take in (n, width) numbers of any type, as float64."""
+        """Add (n, width) numbers of any type, as float64."""
         self.add_columns(values.T)
 
     def add_columns(self, columns: npt.NDArray[np.generic]) -> None:
-        """Take in (width, n) numbers, which nobody changes from now on."""
+        """Add (width, n) numbers; the caller must not change them afterwards."""
         self.rows += columns.shape[1]
         fits = self.rows * self.width * 8 <= self.budget_bytes
         if self._histogram is None and not fits:
@@ -66,7 +66,7 @@ class Quantiles:
             self.count()
 
     def merge(self, other: Quantiles) -> None:
-        """Take in all that another has taken in."""
+        """Add all numbers of another sketch."""
         if other._histogram is not None and self._histogram is None:
             self._histogram = [LogHistogram() for _ in range(self.width)]
         if other._histogram is not None and self._histogram is not None:
@@ -97,7 +97,7 @@ class Quantiles:
         return np.stack([one.quantiles(shares, ranked=ranked) for one in self._histogram], axis=1)
 
     def count(self) -> None:
-        """Put what waits into the buckets, where there are any: it takes less memory then."""
+        """Move waiting numbers into the buckets, if there are any, to save memory."""
         if self._histogram is None:
             return
         for type_ in dict.fromkeys(kept.dtype for kept in self._kept):

@@ -1,4 +1,4 @@
-"""Which statistics of an episode count: those that are stored, or those that were computed."""
+"""Choose between the stored and the computed statistics of episodes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TOLERANCE = 1e-5
 
 
 class Described(NamedTuple):
-    """A feature that is to have statistics."""
+    """A feature that gets statistics."""
 
     name: str
     is_camera: bool
@@ -29,9 +29,9 @@ class Episodes(NamedTuple):
     """The episodes whose statistics are resolved."""
 
     rows: Int64
-    """(episodes,) rows of each."""
+    """(episodes,) number of rows of each."""
     whole: Bools
-    """(episodes,) True where the stored statistics are of the same rows."""
+    """(episodes,) True where the stored statistics describe the same rows."""
 
 
 def resolved(
@@ -103,7 +103,7 @@ def _of_one_shape(columns: _Columns) -> bool:
 
 
 def _fit(old: _Columns, new: _Columns, keys: Sequence[str] | set[str]) -> bool:
-    """True where both have these statistics, in the same shapes."""
+    """True if both have these statistics in the same shapes."""
     return all(
         key in old and key in new and old[key].values.shape == new[key].values.shape for key in keys
     )

@@ -46,7 +46,7 @@ class SamplingProfile:
         return self.rgb_videos if video else self.rgb_images
 
     def frames(self, count: int, *, video: bool) -> Sequence[int] | None:
-        """Which of so many frames count, ascending; None for all of them."""
+        """Ascending numbers of the frames that count; None for all of them."""
         return None if self.every_frame(video=video) else sampled_frames(count)
 
     @property
@@ -69,7 +69,7 @@ RELEASES: Mapping[StatsProfile, SamplingProfile] = {
 
 
 def sample_size(frames: int) -> int:
-    """How many frames of an episode lerobot samples (`compute_stats.py`)."""
+    """Number of frames that lerobot samples from an episode (`compute_stats.py`)."""
     return max(min(100, frames), min(int(frames**0.75), 10_000))
 
 
@@ -80,5 +80,5 @@ def sampled_frames(frames: int) -> list[int]:
 
 
 def stride_of(height: int, width: int) -> int:
-    """How far apart, on both axes, the pixels are that lerobot takes of an image."""
+    """Distance between the pixels that lerobot samples from an image, on both axes."""
     return int(max(height, width) / _WANTED) if max(height, width) >= _LARGE else 1

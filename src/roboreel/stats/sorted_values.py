@@ -1,4 +1,4 @@
-"""The numbers of episodes in ascending order: what bounds and quantiles are read from."""
+"""Sorted numbers of episodes, from which bounds and quantiles are read."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Ordered:
     """Columns of numbers, those of each episode in ascending order, NaN last."""
 
     columns: _Numbers
-    """(width, n) in a type of the same order as their own."""
+    """(width, n) in a type that sorts in the same order."""
     starts: Int64
     """(episodes,) where each begins."""
     lengths: Int64
-    """(episodes,) more than 0."""
+    """(episodes,) number of rows of each, more than 0."""
 
     def interpolated(self, shares: Sequence[float]) -> Floats:
         """(shares, episodes, width) numpy's linear quantiles, to the bit; NaN where there is one."""
@@ -59,7 +59,7 @@ def ordered(columns: _Numbers, starts: Int64, lengths: Int64) -> Ordered:
     """Sort the numbers of each episode.
 
     They are sorted in their own type, which is far cheaper for float32, and gives the same: making float64 of
-    numbers keeps their order. What ascends already, as index columns do, is left as it is.
+    numbers keeps their order. Columns that already ascend, such as index columns, are left as they are.
 
     Args:
         columns: (width, n) numbers, episode after episode; may be sorted in place.
