@@ -49,8 +49,8 @@ class StatsBlock:
     def json_rows(self) -> Iterator[dict[str, dict[str, Json]]]:
         """Statistics of every episode, each as a JSON object of nested lists."""
         lists = [
-            (place, column.values.tolist(), column.present.tolist())
-            for place, column in self.columns.items()
+            (key, column.values.tolist(), column.present.tolist())
+            for key, column in self.columns.items()
         ]
         for row in range(self.episodes):
             found: dict[str, dict[str, Json]] = {}
@@ -74,8 +74,8 @@ class StatsBlock:
     def take(self, rows: Int64 | slice) -> StatsBlock:
         """The statistics of some episodes."""
         columns = {
-            place: StatsColumn(column.values[rows], column.present[rows])
-            for place, column in self.columns.items()
+            key: StatsColumn(column.values[rows], column.present[rows])
+            for key, column in self.columns.items()
         }
         count = len(range(*rows.indices(self.episodes))) if isinstance(rows, slice) else len(rows)
         return StatsBlock(count, columns)
@@ -100,7 +100,7 @@ def blocks_of(stats: Sequence[Stats]) -> list[StatsBlock]:
     start = 0
     for at, one in enumerate(stats):
         own = {(name, key): v.shape for name, parts in one.items() for key, v in parts.items()}
-        if any(shapes.get(place, shape) != shape for place, shape in own.items()):
+        if any(shapes.get(key, shape) != shape for key, shape in own.items()):
             blocks.append(_block(stats[start:at], shapes))
             start, shapes = at, {}
         shapes.update(own)
@@ -133,13 +133,13 @@ def joined(parts: Sequence[tuple[int, StatsBlock]], episodes: int) -> StatsBlock
     columns: dict[StatsKey, StatsColumn] = {}
     for first, block in parts:
         here = slice(first, first + block.episodes)
-        for place, column in block.columns.items():
+        for key, column in block.columns.items():
             shape = column.values.shape[1:]
-            known = columns.get(place)
+            known = columns.get(key)
             if known is None:
-                values = _empty(place[1], episodes, shape)
+                values = _empty(key[1], episodes, shape)
                 known = StatsColumn(values, np.zeros(episodes, dtype=np.bool_))
-                columns[place] = known
+                columns[key] = known
             elif known.values.shape[1:] != shape:
                 if column.present.any():
                     return None
@@ -166,8 +166,8 @@ def _empty(statistic: str, episodes: int, shape: tuple[int, ...]) -> Array:
 def block_to_json(block: StatsBlock) -> Json:
     """A block as JSON that restores the same bits; an internal format."""
     columns: list[Json] = [
-        [*place, list(c.values.shape[1:]), _text(c.values), _text(c.present)]
-        for place, c in block.columns.items()
+        [*key, list(c.values.shape[1:]), _text(c.values), _text(c.present)]
+        for key, c in block.columns.items()
     ]
     return {"episodes": block.episodes, "columns": columns}
 

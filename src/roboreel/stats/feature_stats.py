@@ -63,7 +63,7 @@ class StatsShape(NamedTuple):
     """What tells whether a feature's statistics can be used, without their values."""
 
     counted: int
-    """What they were computed from: rows, or a camera's pictures; 0 where they are not whole, or do not
+    """What they were computed from: rows, or a camera's frames; 0 where they are not whole, or do not
     fit together."""
     dims: int
     """Dimensions of their shape."""

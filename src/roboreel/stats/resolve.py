@@ -94,7 +94,7 @@ def _resolved(
         for key, (column, rank) in _of_feature(before, now, kept, feature, quantiles).items():
             found[feature.name, key] = column
             ranks[feature.name, key] = (int(column.present.argmax()), at, rank)
-    ordered = {place: found[place] for place in sorted(found, key=ranks.__getitem__)}
+    ordered = {key: found[key] for key in sorted(found, key=ranks.__getitem__)}
     return StatsBlock(len(episodes.rows), ordered)
 
 
