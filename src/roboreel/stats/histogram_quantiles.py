@@ -78,10 +78,10 @@ def _read_off(
     reached = np.cumsum(counts)
     bins = np.searchsorted(reached, targets)
     found: npt.NDArray[np.float64] = np.where(bins == 0, edges[0], edges[-1]).astype(np.float64)
-    for at, (place, target) in enumerate(zip(bins.tolist(), targets.tolist(), strict=True)):
-        if 0 < place < BINS:
-            part = (target - reached[place - 1]) / counts[place]
-            found[at] = edges[place] + part * (edges[place + 1] - edges[place])
+    for at, (bin_number, target) in enumerate(zip(bins.tolist(), targets.tolist(), strict=True)):
+        if 0 < bin_number < BINS:
+            part = (target - reached[bin_number - 1]) / counts[bin_number]
+            found[at] = edges[bin_number] + part * (edges[bin_number + 1] - edges[bin_number])
     return np.asarray(found, dtype=np.float64)
 
 
@@ -112,9 +112,9 @@ def with_histogram_quantiles(
             ]
         )
         for at, share in enumerate(shares):
-            place = (name, quantile_name(share))
-            if place in changed:
-                known = changed[place]
+            key = (name, quantile_name(share))
+            if key in changed:
+                known = changed[key]
                 shaped: Array = cuts[:, at].reshape(known.values.shape)
-                changed[place] = StatsColumn(shaped, known.present)
+                changed[key] = StatsColumn(shaped, known.present)
     return StatsBlock(block.episodes, changed)

@@ -13,7 +13,7 @@ from roboreel.types import Bools, Floats, Int64
 
 MANTISSA_BITS = 12
 _PAGE = 1 << MANTISSA_BITS
-"""Buckets of one sign and exponent: they are counted together."""
+"""Bins of one sign and exponent: they are counted together."""
 _SHIFT = 52 - MANTISSA_BITS
 _SIZE_BITS = np.int64((1 << 63) - 1)
 _TINY = 1e-300
@@ -166,9 +166,9 @@ class LogHistogram:
         self.zeros += int(counts[keys == 0].sum())
         keys, counts = keys[keys != 0], counts[keys != 0]
         size = np.abs(keys)
-        pages, place = np.unique(np.sign(keys) * (size >> MANTISSA_BITS), return_inverse=True)
+        pages, page = np.unique(np.sign(keys) * (size >> MANTISSA_BITS), return_inverse=True)
         found = np.zeros((len(pages), _PAGE), dtype=np.int64)
-        found[place.reshape(-1), size & (_PAGE - 1)] = counts
+        found[page.reshape(-1), size & (_PAGE - 1)] = counts
         self._put(pages, found)
 
     def _put(self, pages: Int64, counts: Int64) -> None:

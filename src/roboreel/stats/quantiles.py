@@ -13,12 +13,12 @@ from roboreel.stats.log_histogram import MANTISSA_BITS, LogHistogram
 from roboreel.types import Floats
 
 BUDGET_BYTES = 64 << 20
-"""What the numbers of one feature may take before they are counted in buckets: 8 million float64."""
+"""What the numbers of one feature may take before they are counted in bins: 8 million float64."""
 SKETCH_ERROR = 2.0 ** -(MANTISSA_BITS + 1)
 """How far a sketched quantile may be from the exact one, as a part of the larger of the two numbers between
 which the exact one is interpolated: 0.012 %."""
 _MOST_ROWS, _MOST_NUMBERS = 1 << 18, 1 << 22
-"""What waits to be put into the buckets: putting few costs as much as putting many."""
+"""What waits to be put into the bins: putting few costs as much as putting many."""
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ class Quantiles:
         return np.stack([one.quantiles(shares, ranked=ranked) for one in self._histogram], axis=1)
 
     def count(self) -> None:
-        """Move waiting numbers into the buckets, if there are any, to save memory."""
+        """Move waiting numbers into the bins, if there are any, to save memory."""
         if self._histogram is None:
             return
         for type_ in dict.fromkeys(kept.dtype for kept in self._kept):
