@@ -19,6 +19,7 @@ from roboreel.format.parse import Problems
 from roboreel.format.version import FormatVersion, parse_version
 from roboreel.storage.fs import open_root
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.root import FileStat
 from roboreel.storage.tables_write import write_table
 from roboreel.types import JsonObject
 from roboreel.writing.commit_documents import Documents, NewEpisode, documents_of, field_columns
@@ -70,7 +71,7 @@ def create_dataset(
     }
     document = json.dumps(declared).encode()
     info = parse_info(document, Problems(), defaults=usual_templates, files=())
-    return EpisodeWriter(LocalRoot(location), new_state(info))
+    return EpisodeWriter(LocalRoot(location), new_state(info), None)
 
 
 def open_writer(path: str | os.PathLike[str]) -> EpisodeWriter:
@@ -86,15 +87,17 @@ def open_writer(path: str | os.PathLike[str]) -> EpisodeWriter:
     root = open_root(path)
     if not isinstance(root, LocalRoot):
         raise UsageError(f"'{root.url}': episodes are appended on a local disk only")
-    return EpisodeWriter(root, read_state(root))
+    seen = _stat_of_info(root)
+    return EpisodeWriter(root, read_state(root), seen)
 
 
 class EpisodeWriter:
     """Appends episodes. Not to be shared by threads; one writer at a time for a dataset."""
 
-    def __init__(self, root: LocalRoot, state: DatasetState) -> None:
+    def __init__(self, root: LocalRoot, state: DatasetState, seen: FileStat | None) -> None:
         """Use `create_dataset` or `open_writer`."""
         self._root, self._begin = root, state
+        self._seen = seen
         self._state: DatasetState | None = state
 
     @property
@@ -109,7 +112,8 @@ class EpisodeWriter:
         the disk failed during the commit, has the whole episode.
 
         Raises:
-            UsageError: the episode does not fit the dataset; names the column or camera.
+            UsageError: the episode does not fit the dataset (names the column or camera), or another writer
+                has changed it.
             StorageError: a file cannot be read or written.
         """
         state = self._known()
@@ -121,16 +125,32 @@ class EpisodeWriter:
             new, features = write_episode(self._root, state, episode, fields, files)
             after = _state_with(state, new, features)
             documents = documents_of(after, new)
+            self._refuse_other_writer()
             self._state = None  # until the commit is done, only the disk knows
             _commit(self._root, files, new.files, documents)
         after.files = {kind: number + 1 for kind, number in after.files.items()}
-        self._state = after
+        self._state, self._seen = after, _stat_of_info(self._root)
         return number
+
+    def _refuse_other_writer(self) -> None:
+        """Raise `UsageError` where `info.json` is not the one that this writer read or wrote.
+
+        Its files would take the names of the other's, and the other's episode would be lost.
+        """
+        if _stat_of_info(self._root) != self._seen:
+            raise UsageError(
+                f"'{self._root.url}' was changed by another writer: open it again, with one writer at a time"
+            )
 
     def _known(self) -> DatasetState:
         if self._state is None:
+            self._seen = _stat_of_info(self._root)
             self._state = read_state(self._root) if self._root.exists(INFO) else self._begin
         return self._state
+
+
+def _stat_of_info(root: LocalRoot) -> FileStat | None:
+    return root.stat(INFO) if root.exists(INFO) else None
 
 
 def _state_with(

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 import roboreel
+from roboreel.errors import UsageError
 from roboreel.storage.disk import faults
 from roboreel.testing import Camera, draw_numbers, make_dataset
 from roboreel.testing.make_dataset import Version
@@ -156,6 +157,19 @@ def test_a_dataset_that_cannot_go_on(tmp_path: Path) -> None:
     (gone / "meta/tasks.jsonl").unlink()
     with pytest.raises(roboreel.DatasetError, match="put in order"):
         open_writer(gone)
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+def test_a_second_writer(tmp_path: Path, version: Version) -> None:
+    root, episode = _made(tmp_path, version)
+    first, late = open_writer(root), open_writer(root)
+    number = first.append(episode)
+    before = tree_digest(root)
+    with pytest.raises(UsageError, match="changed by another writer"):
+        late.append(episode)
+    assert tree_digest(root) == before
+    assert first.append(episode) == number + 1
+    assert open_writer(root).append(episode) == number + 2
 
 
 def test_what_cannot_be_created(tmp_path: Path) -> None:
