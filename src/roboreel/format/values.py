@@ -31,6 +31,13 @@ def column_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | None:
     return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(shape)
 
 
+def filled_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | pa.ChunkedArray:
+    """(n,) values of a plain float column, NaN where they are missing; any other column as it is."""
+    if not pa.types.is_floating(column.type):
+        return column
+    return np.asarray(pc.fill_null(column, float("nan")).combine_chunks().to_numpy())
+
+
 def lacks_values(column: pa.ChunkedArray) -> bool:
     """True where a value of a column, or one inside its lists, is null."""
     flat = column.combine_chunks()
