@@ -30,7 +30,7 @@ def decode_image(data: bytes) -> npt.NDArray[np.generic]:
 
 
 def array_of_frame(frame: Any) -> npt.NDArray[np.generic]:
-    """The pixels of a PyAV frame: (H, W, 3) uint8, or (H, W, 1) as stored for grey ones; arrays stay."""
+    """The pixels of a PyAV frame: (H, W, 3) uint8, or (H, W, 1) as stored for grey ones; keeps arrays."""
     if isinstance(frame, np.ndarray):
         return frame
     if frame.format.name.startswith("gray"):
@@ -39,7 +39,7 @@ def array_of_frame(frame: Any) -> npt.NDArray[np.generic]:
 
 
 def decoded_image(data: bytes) -> Any:
-    """The PyAV frame of an encoded image (PNG, JPEG, TIFF); an array (H, W, 1) of one of floating point.
+    """The PyAV frame of an encoded image (PNG, JPEG, TIFF), or an (H, W, 1) array for a floating-point image.
 
     Raises:
         VideoError: it cannot be decoded.
