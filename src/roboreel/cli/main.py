@@ -96,9 +96,7 @@ def _run() -> int:
     except MemoryError:
         return _told("error: this takes more memory than there is", 1)
     except OSError as error:
-        if (
-            error.filename is None
-        ):  # from printing, such as help: `exit_code` reports it
+        if error.filename is None:  # from printing, such as help: `exit_code` reports it
             lost(error)
             return 1
         return _told(f"error: {error}", 1)
