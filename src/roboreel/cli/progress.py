@@ -57,7 +57,7 @@ class Bar:
 
 @contextlib.contextmanager
 def progress_bar(plan: Plan, *, quiet: bool) -> Iterator[Bar | None]:
-    """A progress bar for finished ops; None if nothing must be shown."""
+    """A progress bar for finished ops; None if none is shown."""
     if quiet or not sys.stderr.isatty():
         yield None
         return

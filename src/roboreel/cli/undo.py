@@ -1,4 +1,4 @@
-"""`roboreel undo`: what a dataset was before an edit in place, back in its place."""
+"""`roboreel undo`: restore a dataset to what it was before an edit in place."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def plan_parts(
 
     Raises:
         UsageError: a part's folder exists.
-        PlanError: a part cannot be written as asked.
+        PlanError: a part cannot be written as requested.
     """
     folder = local_path(out)
     noted = _noted(folder) if options.leftovers == "resume" else {}

@@ -137,7 +137,7 @@ def run(
 
     Raises:
         UsageError: an argument is wrong, the output exists by now, or an earlier run left something.
-        RunError: ops failed; there is no output, finished ops are kept, and the source is unchanged.
+        RunError: ops failed; there is no output, finished ops are kept beside it, the source is unchanged.
     """
     options = replace(options or RunOptions(), **keywords)
     if options.discard_original and not plan.in_place:

@@ -233,7 +233,7 @@ class AccessPoints:
         return self._changes[index - 1][1] if index else {}
 
     def _changed(self, before: Sets, brought: Sets) -> Sets:
-        """The sets in force after more were brought, without those of the sample entry."""
+        """The sets in force after a packet brings more, without those of the sample entry."""
         assert self._codec is not None
         own = self._codec.sets
         return {key: data for key, data in {**before, **brought}.items() if own.get(key) != data}

@@ -31,7 +31,7 @@ class Bits:
         """The next unsigned Exp-Golomb number, `ue(v)`; also skips a signed one, `se(v)`.
 
         Raises:
-            ValueError: the data ends before it.
+            ValueError: the data ends early, or the number has too many bits.
         """
         zeros = 0
         while not self.take(1):

@@ -68,7 +68,7 @@ class CodecContext:
 
 def padded_packet(data: bytes) -> Any:
     """A packet with spare room after its data, which decoders read into; a packet made of bytes has none."""
-    import av  # heavy: only what must decode loads it
+    import av  # heavy: loaded only to decode
 
     packet = av.Packet(len(data))
     packet.update(data)

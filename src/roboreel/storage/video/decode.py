@@ -34,7 +34,7 @@ def frames_of(video: IndexedVideo, wanted: Sequence[int]) -> Iterator[tuple[int,
         StorageError: the file cannot be read.
         VideoError: a wanted frame is not in the file, or the file cannot be decoded.
     """
-    import av  # heavy: only what must decode loads it
+    import av  # heavy: loaded only to decode
 
     require_frames(video, wanted)
     shared: Decoder | None = None
@@ -64,7 +64,7 @@ def played_frames(root: Root, name: str) -> Iterator[tuple[int, Any]]:
         StorageError: the file cannot be read.
         VideoError: there is no decoder for the file, or decoding fails as a whole.
     """
-    import av  # heavy: only what must decode loads it
+    import av  # heavy: loaded only to decode
 
     video = indexed_video(root, name)
     positions = np.arange(video.table.packets, dtype=np.int64)

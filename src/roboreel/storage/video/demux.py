@@ -29,7 +29,7 @@ def opened(file: IO[bytes]) -> Any:
 
 def packets_by_demuxer(file: IO[bytes], described: PacketTable) -> PacketTable:
     """The index `described`, which has no packets, with the packets that a demuxer finds in the file."""
-    import av  # heavy, and needed for odd files only
+    import av  # heavy, and only fragmented files need it
 
     _refuse_claims(file)
     file.seek(0)

@@ -117,7 +117,7 @@ def _encode_aside(
     encoder: Mapping[str, str],
 ) -> PacketSlice:
     """Encode one row range of a file into a temporary file."""
-    import av  # heavy: only what must encode loads it
+    import av  # heavy: loaded only to encode
 
     quiet()
     aside = scratch_beside(name)

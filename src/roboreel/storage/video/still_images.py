@@ -44,7 +44,7 @@ def decoded_image(data: bytes) -> Any:
     Raises:
         VideoError: it cannot be decoded.
     """
-    import av  # heavy: only what must decode loads it
+    import av  # heavy: loaded only to decode
 
     name = _codec_of_image(data)
     if name == "tiff" and (numbers := float_tiff(data)) is not None:

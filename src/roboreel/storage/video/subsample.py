@@ -23,7 +23,7 @@ class Subsampler:
     """Subsamples the frames of one video after another; threads must not share it."""
 
     def __init__(self) -> None:
-        from av.video.reformatter import VideoReformatter  # heavy: only what must decode loads it
+        from av.video.reformatter import VideoReformatter  # heavy: loaded only to decode
 
         # a frame's own converter is set up again for each frame, which costs more than the conversion
         self._converter = VideoReformatter()
