@@ -64,7 +64,7 @@ _OPS = json.JSONEncoder(sort_keys=True, default=dataclasses.asdict)
 
 
 def _op_strings(ops: Iterable[Op]) -> Iterator[str]:
-    """Strings that identify the ops: the fields of each op where they differ from the last, and its episodes.
+    """Strings that identify the ops: an op's fields unless they equal the previous op's, then its episodes.
 
     A plan may measure one camera per episode, so this must be fast.
     """

@@ -26,7 +26,7 @@ _ROWS = 1 << 16
 
 
 def with_whole_quantiles(root: Root, plan: Plan, merged: Stats, sketches: WholeSketches) -> Stats:
-    """The statistics of all episodes, with exact quantiles of all rows for recomputed numeric features.
+    """The statistics of all episodes, with quantiles of all rows for recomputed numeric features.
 
     They equal numpy's if all numbers fit in `BUDGET_BYTES`, else they are within `SKETCH_ERROR`. A column
     with missing values keeps the means of the episodes' quantiles, as cameras do.

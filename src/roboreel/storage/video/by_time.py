@@ -24,8 +24,8 @@ def decode_video_frames(
 ) -> npt.NDArray[np.generic]:
     """The frames of a video that are nearest to some times.
 
-    Only the packets that these frames depend on are read and decoded, each once. Times are those of the
-    file's packet index, counted from the first shown frame's.
+    Only the packets that these frames depend on are read and decoded, each once. Frames are identified by
+    their packets: times are those of the file's index, counted from the first shown frame's.
 
     Args:
         path: an MP4 file, or the URL of one.
