@@ -7,7 +7,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from roboreel.format.encoding import channels
-from roboreel.storage.video.by_time import located_video
+from roboreel.storage.video.by_time import located_file
 from roboreel.storage.video.track_facts import AudioTrack, TrackFacts, VideoTrack, track_facts
 from roboreel.types import Json
 
@@ -45,7 +45,7 @@ def get_video_duration_in_s(video_path: str | os.PathLike[str]) -> float:
 
 
 def _facts(path: str | os.PathLike[str]) -> TrackFacts:
-    return track_facts(*located_video(path))
+    return track_facts(*located_file(path))
 
 
 def _video_entries(track: VideoTrack) -> dict[str, Json]:
