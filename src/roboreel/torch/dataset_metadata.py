@@ -12,15 +12,11 @@ from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 from roboreel.torch.constants import (
     CODEBASE_VERSION,
-    DEFAULT_CHUNK_SIZE,
-    DEFAULT_DATA_FILE_SIZE_IN_MB,
     DEFAULT_FEATURES,
-    DEFAULT_VIDEO_FILE_SIZE_IN_MB,
-    DEFAULT_VIDEO_PATH,
     HF_LEROBOT_HOME,
     HF_LEROBOT_HUB_CACHE,
 )
-from roboreel.torch.dataset_info import DatasetInfo
+from roboreel.torch.dataset_info import create_empty_dataset_info
 from roboreel.torch.dataset_root import as_root, has_documents, has_legacy_hub_download_metadata
 from roboreel.torch.document_files import commit, info_bytes
 from roboreel.torch.errors import ArgumentError, ExistsError
@@ -153,18 +149,15 @@ class LeRobotDatasetMetadata(MetadataWriting):
         meta.repo_id, meta.repo_type, meta.revision = repo_id, "dataset", None
         meta._requested_root = None if root is None else as_root(root)
         meta.root = meta._requested_root or HF_LEROBOT_HOME / repo_id
-        meta.info = DatasetInfo(
-            codebase_version=CODEBASE_VERSION,
-            fps=fps,
-            features={
-                **deepcopy({n: dict(spec) for n, spec in features.items()}),
-                **deepcopy(DEFAULT_FEATURES),
-            },
-            robot_type=robot_type,
-            chunks_size=chunks_size or DEFAULT_CHUNK_SIZE,
-            data_files_size_in_mb=data_files_size_in_mb or DEFAULT_DATA_FILE_SIZE_IN_MB,
-            video_files_size_in_mb=video_files_size_in_mb or DEFAULT_VIDEO_FILE_SIZE_IN_MB,
-            video_path=DEFAULT_VIDEO_PATH if use_videos else None,
+        meta.info = create_empty_dataset_info(
+            CODEBASE_VERSION,
+            fps,
+            deepcopy({**features, **DEFAULT_FEATURES}),
+            use_videos,
+            robot_type,
+            chunks_size,
+            data_files_size_in_mb,
+            video_files_size_in_mb,
         )
         meta._refuse_features(use_videos=use_videos)
         meta.tasks = meta.episodes = meta.stats = None

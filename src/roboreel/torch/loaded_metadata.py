@@ -15,6 +15,7 @@ from roboreel.dataset.open import open_dataset
 from roboreel.format.layout import fill
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
 from roboreel.stats.feature_stats import Array
+from roboreel.torch.constants import DEPTH_METER_UNIT
 from roboreel.torch.dataset_info import DatasetInfo
 from roboreel.torch.episode_columns import episode_columns
 from roboreel.torch.episode_list import EpisodeList, episodes_dataset
@@ -26,7 +27,6 @@ UNREAD: Final = object()
 """What has not been read yet."""
 _LOG = logging.getLogger(__name__)
 _MM_PER_M = 1000.0
-METER, MILLIMETER = "m", "mm"
 
 
 class LoadedMetadata(MetadataFacts):
@@ -174,7 +174,7 @@ class LoadedMetadata(MetadataFacts):
             if stored is None:
                 unknown.append(name)
             elif stored != output_unit and self.stats is not None and name in self.stats:
-                factor = _MM_PER_M if stored == METER else 1 / _MM_PER_M
+                factor = _MM_PER_M if stored == DEPTH_METER_UNIT else 1 / _MM_PER_M
                 self.stats[name] = {
                     key: value if key == "count" else np.asarray(value * factor)
                     for key, value in self.stats[name].items()
