@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Literal
+from typing import ClassVar, Literal
 
+from roboreel.dataset.open import usual_templates
 from roboreel.format.model import INFO
+from roboreel.format.version import FormatVersion
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 from roboreel.torch.constants import (
@@ -16,7 +18,7 @@ from roboreel.torch.constants import (
     HF_LEROBOT_HOME,
     HF_LEROBOT_HUB_CACHE,
 )
-from roboreel.torch.dataset_info import create_empty_dataset_info
+from roboreel.torch.dataset_info import DatasetInfo, create_empty_dataset_info
 from roboreel.torch.dataset_root import as_root, has_documents, has_legacy_hub_download_metadata
 from roboreel.torch.document_files import commit, info_bytes
 from roboreel.torch.errors import ArgumentError, ExistsError
@@ -30,6 +32,9 @@ Patterns = Sequence[str] | str | None
 
 class LeRobotDatasetMetadata(MetadataWriting):
     """What `meta/` says of a dataset: features, tasks, episodes, statistics. Reads v2.0, v2.1 and v3.0."""
+
+    _created_version: ClassVar[FormatVersion] = FormatVersion.V30
+    """The version of datasets that `create` begins."""
 
     def __init__(
         self,
@@ -150,7 +155,7 @@ class LeRobotDatasetMetadata(MetadataWriting):
         meta._requested_root = None if root is None else as_root(root)
         meta.root = meta._requested_root or HF_LEROBOT_HOME / repo_id
         meta.info = create_empty_dataset_info(
-            CODEBASE_VERSION,
+            cls._created_version.value,
             fps,
             deepcopy({**features, **DEFAULT_FEATURES}),
             use_videos,
@@ -159,6 +164,7 @@ class LeRobotDatasetMetadata(MetadataWriting):
             data_files_size_in_mb,
             video_files_size_in_mb,
         )
+        meta.info.data_path, meta.info.video_path = _templates(meta.info, cls._created_version)
         meta._refuse_features(use_videos=use_videos)
         meta.tasks = meta.episodes = meta.stats = None
         meta._begin_writing(metadata_buffer_size)
@@ -180,3 +186,9 @@ class LeRobotDatasetMetadata(MetadataWriting):
             raise ExistsError(f"'{self.root}' exists: choose a folder that does not")
         disk.make_folders(self.root)
         commit(LocalRoot(self.root), {INFO: info_bytes(self.info)})
+
+
+def _templates(info: DatasetInfo, version: FormatVersion) -> tuple[str, str | None]:
+    """The version's templates of data and video paths, the latter only where `info` has one."""
+    data, video = usual_templates(version)
+    return data, None if info.video_path is None else video

@@ -34,8 +34,8 @@ def squeeze_single_channel(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if array.ndim != 3:
         return array
     if array.shape[0] == 1:
-        return array[0]
-    return array[..., 0] if array.shape[-1] == 1 else array
+        return np.asarray(array[0])
+    return np.asarray(array[..., 0]) if array.shape[-1] == 1 else array
 
 
 def quantize_depth(

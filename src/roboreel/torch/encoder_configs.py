@@ -20,7 +20,23 @@ from roboreel.torch.feature_facts import is_depth_map
 from roboreel.types import Json, JsonObject
 
 __all__ = [
+    "DEFAULT_DEPTH_MAX",
+    "DEFAULT_DEPTH_MIN",
+    "DEFAULT_DEPTH_PIX_FMT",
+    "DEFAULT_DEPTH_SHIFT",
     "DEFAULT_DEPTH_UNIT",
+    "DEFAULT_DEPTH_USE_LOG",
+    "DEPTH_ENCODER_INFO_FIELD_NAMES",
+    "DEPTH_METER_UNIT",
+    "DEPTH_MILLIMETER_UNIT",
+    "DEPTH_QMAX",
+    "DEPTH_QUANT_BITS",
+    "HW_VIDEO_CODECS",
+    "LIBSVTAV1_DEFAULT_PRESET",
+    "VALID_VIDEO_CODECS",
+    "VIDEO_CODECS_ALIASES",
+    "VIDEO_ENCODER_INFO_FIELD_NAMES",
+    "VIDEO_ENCODER_INFO_KEYS",
     "DepthEncoderConfig",
     "RGBEncoderConfig",
     "VideoEncoderConfig",

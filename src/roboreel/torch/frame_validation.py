@@ -136,7 +136,7 @@ def validate_episode_buffer(
     number = episode_buffer["episode_index"]
     if number != total_episodes:
         raise NotImplementedError(
-            f"the episode has the number {number}, but the next one is {total_episodes}: episodes are appended"
+            f"the episode's number is {number}, but the next one is {total_episodes}: episodes are appended"
         )
     if episode_buffer["size"] == 0:
         raise ArgumentError("the episode has no frames: add some with add_frame before saving it")
