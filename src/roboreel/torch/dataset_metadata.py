@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 from roboreel.dataset.open import usual_templates
 from roboreel.format.model import INFO
@@ -28,6 +28,7 @@ from roboreel.types import JsonObject
 
 RepoType = Literal["dataset", "bucket"]
 Patterns = Sequence[str] | str | None
+_Metadata = TypeVar("_Metadata", bound="LeRobotDatasetMetadata")
 
 
 class LeRobotDatasetMetadata(MetadataWriting):
@@ -119,7 +120,7 @@ class LeRobotDatasetMetadata(MetadataWriting):
 
     @classmethod
     def create(
-        cls,
+        cls: type[_Metadata],
         repo_id: str,
         fps: float,
         features: Mapping[str, JsonObject],
@@ -130,7 +131,7 @@ class LeRobotDatasetMetadata(MetadataWriting):
         chunks_size: int | None = None,
         data_files_size_in_mb: float | None = None,
         video_files_size_in_mb: float | None = None,
-    ) -> LeRobotDatasetMetadata:
+    ) -> _Metadata:
         """The metadata of a new v3.0 dataset without episodes; writes `info.json` into a new folder.
 
         Args:

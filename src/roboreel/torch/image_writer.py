@@ -131,9 +131,9 @@ def _encoded(image: Any, fpath: str | os.PathLike[str], compress_level: int) -> 
         return png(frame_of(_pixels(image)))
     if not is_array and not hasattr(image, "save"):
         raise TypeError(f"expected an array or a PIL image, got {type(image).__name__}")
-    picture = image_array_to_pil_image(image) if is_array else image
+    pil_image = image_array_to_pil_image(image) if is_array else image
     file = io.BytesIO()
-    picture.save(file, format="PNG" if "compress_level" in given else "TIFF", **given)
+    pil_image.save(file, format="PNG" if "compress_level" in given else "TIFF", **given)
     return file.getvalue()
 
 

@@ -7,6 +7,13 @@ episode, and datasets have an `episode_data_index`. Names are loaded when they a
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from roboreel.torch.v2.dataset_metadata import LeRobotDatasetMetadata as LeRobotDatasetMetadata
+    from roboreel.torch.v2.episode_data_index import (
+        get_episode_data_index as get_episode_data_index,
+    )
 
 _HOME = {
     "LeRobotDataset": "lerobot_dataset",

@@ -98,5 +98,9 @@ class LeRobotDatasetMetadata(CurrentMetadata):
         super()._forget()
         self._episode_dicts = self._episodes_stats = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        large = ("_episode_dicts", "_episodes_stats")
+        return {name: value for name, value in super().__getstate__().items() if name not in large}
+
     def _known_tasks(self) -> dict[int, str]:
         return self.tasks
