@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from roboreel.torch.constants import DEFAULT_FEATURES, OBS_STATE, OBS_STR
+from roboreel.torch.errors import ArgumentError
 from roboreel.types import Json, JsonObject
 
 _AXES = ["height", "width", "channels"]
@@ -70,26 +71,34 @@ def build_dataset_frame(
     return frame
 
 
-def combine_feature_dicts(*dicts: Mapping[str, JsonObject]) -> dict[str, dict[str, Json]]:
+def combine_feature_dicts(*dicts: Mapping[str, Any]) -> dict[str, Any]:
     """All features of several declarations; vectors of one name have the names of all, each once.
 
     Args:
         dicts: declarations by name; of other features the last one counts.
+
+    Raises:
+        ArgumentError: vectors of one name have different dtypes.
     """
-    combined: dict[str, dict[str, Json]] = {}
+    combined: dict[str, Any] = {}
     for features in dicts:
         for name, spec in features.items():
             known = combined.get(name)
-            if known is None or not (_is_named_vector(spec) and _is_named_vector(known)):
-                combined[name] = dict(spec)
-                continue
-            names = list(dict.fromkeys([*known["names"], *spec["names"]]))
-            combined[name] = {**known, "names": names, "shape": (len(names),)}
+            if _is_named_vector(spec) and _is_named_vector(known):
+                combined[name] = _joined(name, known, spec)
+            else:
+                combined[name] = dict(spec) if isinstance(spec, Mapping) else spec
     return combined
 
 
-def _is_named_vector(spec: JsonObject) -> bool:
-    vector = (
-        spec.get("dtype") not in ("image", "video", "string") and len(spec.get("shape", ())) == 1
-    )
-    return vector and isinstance(spec.get("names"), list | tuple)
+def _joined(name: str, one: JsonObject, other: JsonObject) -> dict[str, Json]:
+    if one["dtype"] != other["dtype"]:
+        raise ArgumentError(f"dtype mismatch for '{name}': {one['dtype']} and {other['dtype']}")
+    names = list(dict.fromkeys([*one["names"], *other["names"]]))
+    return {**one, "names": names, "shape": (len(names),)}
+
+
+def _is_named_vector(spec: Any) -> bool:
+    if not isinstance(spec, Mapping) or spec.get("dtype") in ("image", "video", "string"):
+        return False
+    return len(spec.get("shape", ())) == 1 and isinstance(spec.get("names"), list | tuple)

@@ -47,8 +47,6 @@ _ELSEWHERE = {
         "CompatibilityError",
         "ForwardCompatibilityError",
         "check_version_compatibility",
-        "create_branch",
-        "create_lerobot_dataset_card",
         "get_repo_versions",
         "get_safe_version",
         "is_valid_version",

@@ -62,6 +62,9 @@ def test_combined_vectors_have_the_names_of_all() -> None:
     other = {"action": {"dtype": "float32", "shape": (2,), "names": ["a", "b"]}}
     assert combine_feature_dicts(one, other)["action"]["shape"] == (2,)
     assert one["action"]["shape"] == (1,)
+    assert combine_feature_dicts({"a": 1}, {"a": 2}) == {"a": 2}
+    with pytest.raises(ValueError, match="dtype mismatch for 'action'"):
+        combine_feature_dicts(one, {"action": {**other["action"], "dtype": "float64"}})
 
 
 def test_policies_see_cameras_with_channels_first() -> None:
