@@ -1,0 +1,1 @@
+"""Reading for training: episodes of datasets and views as arrays."""
