@@ -58,7 +58,7 @@ def decode_video_frames(
         raise UsageError("timestamps must be a list of finite seconds")
     if not 0 <= tolerance_s < float("inf"):
         raise UsageError(f"tolerance_s is {tolerance_s}, expected 0 or a positive number")
-    video = indexed_video(*_located(path))
+    video = indexed_video(*located_file(path))
     numbers = _nearest(video, seconds, tolerance_s)
     wanted, positions = np.unique(numbers, return_inverse=True)
     frames = backend_frames(video, wanted.tolist(), backend=chosen)
@@ -78,7 +78,7 @@ def _ascends(positions: npt.NDArray[np.intp]) -> bool:
     return bool((np.diff(positions) > 0).all())
 
 
-def _located(path: str | os.PathLike[str]) -> tuple[Root, str]:
+def located_file(path: str | os.PathLike[str]) -> tuple[Root, str]:
     """The folder of a file, and its name there."""
     text = os.fspath(path)
     folder, slash, name = text.rpartition("/")
