@@ -54,8 +54,8 @@ def aggregate_datasets(
         data_files_size_in_mb: soft limit of a table file in MiB.
         video_files_size_in_mb: soft limit of a video file in MiB.
         chunk_size: files per chunk folder; by default that of the first dataset.
-        concatenate_videos: with False, or False for the tables, files stay grouped as they are.
-        concatenate_data: see `concatenate_videos`: both kinds of files are grouped alike.
+        concatenate_videos: False keeps each source's files, and tables as well: both are grouped alike.
+        concatenate_data: False likewise.
 
     Raises:
         ArgumentError: there are no datasets, or their frame rates, robot types or features differ.
@@ -74,14 +74,16 @@ def aggregate_datasets(
     if chunk_size is not None and chunk_size < 1:
         raise ArgumentError(f"chunk_size is {chunk_size}, expected 1 or more")
     folder = folder_of(aggr_repo_id, aggr_root)
-    if concatenate_videos is not concatenate_data:
+    join = concatenate_videos and concatenate_data
+    if join is not (concatenate_videos or concatenate_data):
         _LOG.warning("Tables and videos are grouped alike: neither are concatenated.")
     with argument_errors():
         view = concat([open_dataset(one.root) for one in metadata])
-        view = _declaring(view, features, chunk_size).with_target(
+        view = _declaring(view, features, chunk_size).having(join=join)
+        view = view.with_target(
             data_file_mb=data_files_size_in_mb,
             video_file_mb=video_files_size_in_mb,
-            regroup=concatenate_videos and concatenate_data,
+            regroup=join,
         )
         write(view, out=folder, leftovers="resume")
 

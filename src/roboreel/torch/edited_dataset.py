@@ -102,7 +102,7 @@ def written(
 
 def rewritten(view: View, dataset: D, workers: int = 1) -> D:
     """Write a view in place of its dataset, and let `dataset` read it; the original is kept beside."""
-    write(view, in_place=True, workers=workers, leftovers="resume")
+    write(view, in_place=True, workers=workers, leftovers="clean")
     refresh(dataset)
     return dataset
 

@@ -210,7 +210,7 @@ def test_removed_features_are_gone_from_the_statistics(source: Opened, tmp_path:
             lambda d: tools.add_features(d, {"r": (np.zeros(25), {"dtype": "float32"})}),
             "feature_info for 'r' must contain keys dtype and shape, .'shape'. missing",
         ),
-        (lambda d: tools.add_features(d, {"r": np.zeros(25)}), "'r' needs a pair"),
+        (lambda d: tools.add_features(d, {"r": (np.zeros(25),)})  # type: ignore[dict-item], "'r' needs a pair"),
         (
             lambda d: tools.add_features(d, {"r": (np.zeros(25), {**REWARD, "dtype": "video"})}),
             "'r' is video",
