@@ -15,6 +15,7 @@ from roboreel.torch import constants
 from roboreel.torch import dataset_tools as tools
 from tests.unit.torch.opened import Opened, made, states
 
+NO_PAIR: Any = np.zeros(25)
 REWARD = {"dtype": "float32", "shape": (1,), "names": None}
 
 
@@ -210,7 +211,7 @@ def test_removed_features_are_gone_from_the_statistics(source: Opened, tmp_path:
             lambda d: tools.add_features(d, {"r": (np.zeros(25), {"dtype": "float32"})}),
             "feature_info for 'r' must contain keys dtype and shape, .'shape'. missing",
         ),
-        (lambda d: tools.add_features(d, {"r": (np.zeros(25),)})  # type: ignore[dict-item], "'r' needs a pair"),
+        (lambda d: tools.add_features(d, {"r": NO_PAIR}), "'r' needs a pair"),
         (
             lambda d: tools.add_features(d, {"r": (np.zeros(25), {**REWARD, "dtype": "video"})}),
             "'r' is video",
