@@ -265,6 +265,9 @@ def modify_tasks(
         )
     view = view_of(dataset)
     require_episodes(view, episode_tasks or {})
+    unknown = sorted(set(task_replacements or {}).difference(view.model.tasks.values()))
+    if unknown:
+        raise ArgumentError(f"Task replacements reference unknown tasks: {unknown[:20]}")
     with argument_errors():
         changed = view.set_tasks(
             new_task or None, replacing=task_replacements, episodes=episode_tasks
@@ -341,7 +344,7 @@ def _by_share(episodes: list[int], shares: Mapping[str, float]) -> dict[str, lis
     for name, share in shares.items():
         stop = start + int(len(episodes) * share)
         if stop == start:
-            _LOG.warning("Split '%s' has no episodes, skipping...", name)
+            _LOG.warning("Split '%s' is left out: its fraction comes to no episode.", name)
             continue
         parts[name] = episodes[start : None if name == [*shares][-1] else stop]
         start = stop

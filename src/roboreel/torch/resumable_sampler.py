@@ -125,19 +125,19 @@ def chosen_rows(
     origins, ends = _numbers(dataset_from_indices), _numbers(dataset_to_indices)
     if len(origins) != len(ends):
         raise ArgumentError(
-            "dataset_from_indices and dataset_to_indices must have the same length,"
-            f" got {len(origins)} and {len(ends)}"
+            f"there are {len(origins)} dataset_from_indices and {len(ends)} dataset_to_indices:"
+            " expected one of each for every episode"
         )
     used = _used(len(origins), episode_indices_to_use)
     for episode, reason in (skip_episodes or {}).items():
         if 0 <= episode < len(used) and used[episode]:
-            _LOG.warning("Episode %d cannot be read: %s. Skipping.", episode, reason)
+            _LOG.warning("Episode %d is left out: it cannot be read: %s", episode, reason)
             used[episode] = False
     starts, stops = origins + drop_n_first_frames, ends - drop_n_last_frames
     for episode in np.flatnonzero(used & (starts >= stops)).tolist():
         _LOG.warning(
-            "Episode %d has %d frames but drop_n_first_frames=%d and drop_n_last_frames=%d removes all"
-            " frames. Skipping.",
+            "Episode %d is left out: it has %d frames, of which drop_n_first_frames=%d and"
+            " drop_n_last_frames=%d leave none.",
             *(episode, ends[episode] - origins[episode], drop_n_first_frames, drop_n_last_frames),
         )
     used &= starts < stops

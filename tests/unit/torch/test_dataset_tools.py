@@ -112,7 +112,7 @@ def test_a_fraction_of_no_episodes_is_left_out_with_a_warning(
     source: Opened, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert [*tools.split_dataset(source, {"a": 0.5, "b": 0.0}, output_dir=tmp_path / "p")] == ["a"]
-    assert "Split 'b' has no episodes, skipping" in caplog.text
+    assert "Split 'b' is left out" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_tasks_that_nothing_names_stay(tmp_path: Path) -> None:
         ({}, "at least one of new_task, episode_tasks, or task_replacements"),
         ({"new_task": "", "episode_tasks": {}}, "at least one of new_task"),
         ({"episode_tasks": {10: "a"}}, "Invalid episode indices"),
-        ({"task_replacements": {"nope": "a"}}, "no episode has the task 'nope'"),
+        ({"task_replacements": {"nope": "a"}}, "unknown tasks: .'nope'"),
         ({"episode_tasks": {0: " "}}, "a task needs a text"),
     ],
 )

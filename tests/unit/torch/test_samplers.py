@@ -75,7 +75,7 @@ def test_an_episode_with_too_few_frames_is_left_out_with_a_warning(
     make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert sorted(make([0, 1], [1, 6], drop_n_first_frames=1)) == [2, 3, 4, 5]
-    assert "Episode 0 has 1 frames" in caplog.text
+    assert "Episode 0 is left out: it has 1 frames" in caplog.text
 
 
 @BOTH
@@ -83,7 +83,7 @@ def test_an_episode_that_cannot_be_read_is_left_out_with_a_warning(
     make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert sorted(make(STARTS, ENDS, skip_episodes={2: "a.mp4 is missing", 9: "?"})) == [0, 1, 2]
-    assert "Episode 2 cannot be read: a.mp4 is missing" in caplog.text
+    assert "Episode 2 is left out: it cannot be read: a.mp4 is missing" in caplog.text
 
 
 @BOTH
@@ -99,7 +99,7 @@ def test_an_episode_that_cannot_be_read_is_left_out_with_a_warning(
             {"episode_indices_to_use": [-1]},
             r"names \[-1\], but the episodes are 0 to 0",
         ),
-        (([0, 9], [9]), {}, "must have the same length, got 2 and 1"),
+        (([0, 9], [9]), {}, "2 dataset_from_indices and 1 dataset_to_indices"),
         (([0], [9]), {"rank": 2, "world_size": 2}, "expected 0 <= rank < world_size"),
         (([0], [3]), {"world_size": 4}, "cannot be divided among 4 processes"),
     ],
