@@ -1,7 +1,7 @@
 """The order in which rows are read in blocks: close to random, and cheap to decode.
 
-Full shuffling makes a decoder start anew for each row. Here rows that share a group of pictures (GOP) stay
-together, and everything else is mixed:
+A full shuffle makes a decoder start again for each row. Here rows whose frames share a GOP (from one
+keyframe to the next) stay together, and everything else is mixed:
 
 - A **run** is a few consecutive rows of an episode, by default one GOP. Its rows stay together, in order.
 - A **block** is some consecutive runs of an episode. An epoch takes the blocks in a random order.

@@ -17,7 +17,7 @@ from roboreel.types import Int64
 
 
 class BlockSampler(ResumableSampler):
-    """Frame indices in which frames of one group of pictures (GOP) follow each other.
+    """Frame indices in which frames of one GOP (from one keyframe to the next) follow each other.
 
     Blocks of an episode are shuffled; runs of `buffer_blocks` open blocks alternate at random
     (`roboreel.reading.block_order` says how). `mixing(batch_size)` states how far that is from a full

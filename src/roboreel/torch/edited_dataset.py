@@ -87,6 +87,11 @@ def folder_of(repo_id: str, output_dir: str | os.PathLike[str] | None) -> Path:
     return folder
 
 
+def modified_name(dataset: OnDisk) -> str:
+    """The name of an edited copy, where none is given."""
+    return f"{dataset.repo_id}_modified"
+
+
 def written(
     view: View,
     dataset: D,
