@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -104,6 +105,18 @@ def test_what_cannot_be_encoded_is_refused(tmp_path: Path) -> None:
         convert_image_to_video_dataset(images, rgb_encoder=SimpleNamespace(vcodec="nope"))
     with pytest.raises(ValueError, match="Either rgb_encoder or depth_encoder must be provided"):
         reencode_dataset(plain)
+
+
+def test_depth_images_stay_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = made(tmp_path / "set", features="rich")
+    path = source.root / "meta" / "info.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["features"][STILL]["info"] = {"is_depth_map": True}
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+    with pytest.raises(ValueError, match="no images to convert"):
+        convert_image_to_video_dataset(source)
+    assert f"Depth camera '{STILL}' stays images" in caplog.text
 
 
 def test_a_dataset_without_videos_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

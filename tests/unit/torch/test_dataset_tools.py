@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 import torch
 
 import roboreel
+from roboreel.testing import Camera
 from roboreel.torch import constants
 from roboreel.torch import dataset_tools as tools
 from tests.unit.torch.opened import Opened, made, states
 
+TOP = "observation.images.top"
 NO_PAIR: Any = np.zeros(25)
 REWARD = {"dtype": "float32", "shape": (1,), "names": None}
 
@@ -160,7 +163,10 @@ def test_added_features_may_be_arrays_tensors_and_functions(source: Opened, tmp_
         source,
         {
             "array": (np.arange(25.0).reshape(25, 1), REWARD),
-            "tensor": (torch.arange(50).reshape(25, 2), {"dtype": "int64", "shape": [2]}),
+            "tensor": (
+                torch.arange(50).reshape(25, 2),
+                {"dtype": "int64", "shape": [2], "names": ["x", "y"]},
+            ),
             "function": (lambda row, episode, frame: float(episode * 10 + frame), REWARD),
             "of tensor": (lambda row, episode, frame: torch.tensor(row["index"]), REWARD),
         },
@@ -174,6 +180,7 @@ def test_added_features_may_be_arrays_tensors_and_functions(source: Opened, tmp_
         10.0 * e + f for e, f in zip(episodes, frames, strict=True)
     ]
     assert result.meta.features["array"] == REWARD
+    assert result.meta.features["tensor"]["names"] == ["x", "y"]
     assert result.meta.stats is not None
     assert result.meta.stats["array"]["mean"].tolist() == [12.0]
 
@@ -287,6 +294,21 @@ def test_statistics_are_recomputed_in_place(tmp_path: Path) -> None:
     assert dataset.meta.stats is not None
     assert dataset.meta.stats["action"]["count"].tolist() == [25]
     assert len(_kept(tmp_path / "set")) == 1
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_statistics_of_cameras_are_recomputed_only_where_asked(tmp_path: Path, skip: bool) -> None:
+    dataset = made(tmp_path / "set", cameras={TOP: Camera(height=32)}, version="v2.1")
+    path = tmp_path / "set" / "meta" / "episodes_stats.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        line["stats"][TOP]["max"] = [[[7.0]]] * 3
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+
+    tools.recompute_stats(dataset, skip_image_video=skip)
+
+    assert dataset.meta.stats is not None
+    assert bool(dataset.meta.stats[TOP]["max"].ravel()[0] == 7.0) is skip
 
 
 def test_relative_actions_are_described_from_the_state_of_their_chunk(tmp_path: Path) -> None:

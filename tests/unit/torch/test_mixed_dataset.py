@@ -66,6 +66,7 @@ def test_shorter_and_missing_features_are_padded_and_masked() -> None:
     assert second["only a_mask"].tolist() == [False] * 4
     assert (first["grip"].item(), first["grip_mask"].item()) == (0.0, False)
     assert (second["grip"].item(), second["grip_mask"].item()) == (100.0, True)
+    assert first["grip_mask"].shape == second["grip_mask"].shape == first["grip"].shape == ()
     assert "state_mask" not in first
 
 
