@@ -1,1 +1,1 @@
-"""Reading for training: episodes of datasets and views as arrays."""
+"""Episodes out: items, windows and batches of a dataset or view, as arrays."""

@@ -9,6 +9,13 @@ Names are loaded when they are first used.
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from roboreel.torch.collate import lerobot_collate_fn as lerobot_collate_fn
+    from roboreel.torch.constants import HF_LEROBOT_HOME as HF_LEROBOT_HOME
+    from roboreel.torch.dataset_info import DatasetInfo as DatasetInfo
+    from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata as LeRobotDatasetMetadata
 
 _HOME = {
     "DatasetInfo": "dataset_info",

@@ -47,6 +47,8 @@ REWARD, TRUNCATED, DONE = "next.reward", "next.truncated", "next.done"
 LANGUAGE_PERSISTENT, LANGUAGE_EVENTS = "language_persistent", "language_events"
 LANGUAGE_COLUMNS = (LANGUAGE_PERSISTENT, LANGUAGE_EVENTS)
 
+DEPTH_METER_UNIT, DEPTH_MILLIMETER_UNIT = "m", "mm"
+
 
 def lerobot_home() -> Path:
     """The folder of local datasets now: `HF_LEROBOT_HOME`, else `lerobot` in `HF_HOME`."""

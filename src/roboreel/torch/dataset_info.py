@@ -137,3 +137,37 @@ def _feature(spec: Mapping[str, Json]) -> dict[str, Json]:
     """A feature's declaration with its shape as a tuple."""
     shape = spec["shape"]
     return {**spec, "shape": (shape,) if isinstance(shape, int) else tuple(shape)}
+
+
+def create_empty_dataset_info(
+    codebase_version: str,
+    fps: float,
+    features: Mapping[str, Mapping[str, Json]],
+    use_videos: bool,
+    robot_type: str | None = None,
+    chunks_size: int | None = None,
+    data_files_size_in_mb: float | None = None,
+    video_files_size_in_mb: float | None = None,
+) -> DatasetInfo:
+    """The `info.json` of a dataset without episodes.
+
+    Args:
+        codebase_version: the format version.
+        fps: frames per second.
+        features: declarations by name.
+        use_videos: False leaves the template of video paths empty.
+        robot_type: the robot.
+        chunks_size: files per chunk folder, 1000 by default.
+        data_files_size_in_mb: soft limit of a table file in MiB, 100 by default.
+        video_files_size_in_mb: soft limit of a video file in MiB, 200 by default.
+    """
+    return DatasetInfo(
+        codebase_version=codebase_version,
+        fps=fps,
+        features={name: dict(spec) for name, spec in features.items()},
+        robot_type=robot_type,
+        chunks_size=chunks_size or DEFAULT_CHUNK_SIZE,
+        data_files_size_in_mb=data_files_size_in_mb or DEFAULT_DATA_FILE_SIZE_IN_MB,
+        video_files_size_in_mb=video_files_size_in_mb or DEFAULT_VIDEO_FILE_SIZE_IN_MB,
+        video_path=DEFAULT_VIDEO_PATH if use_videos else None,
+    )

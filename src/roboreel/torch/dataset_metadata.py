@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Literal
+from typing import ClassVar, Literal, TypeVar
 
+from roboreel.dataset.open import usual_templates
 from roboreel.format.model import INFO
+from roboreel.format.version import FormatVersion
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 from roboreel.torch.constants import (
     CODEBASE_VERSION,
-    DEFAULT_CHUNK_SIZE,
-    DEFAULT_DATA_FILE_SIZE_IN_MB,
     DEFAULT_FEATURES,
-    DEFAULT_VIDEO_FILE_SIZE_IN_MB,
-    DEFAULT_VIDEO_PATH,
     HF_LEROBOT_HOME,
     HF_LEROBOT_HUB_CACHE,
 )
-from roboreel.torch.dataset_info import DatasetInfo
+from roboreel.torch.dataset_info import DatasetInfo, create_empty_dataset_info
 from roboreel.torch.dataset_root import as_root, has_documents, has_legacy_hub_download_metadata
 from roboreel.torch.document_files import commit, info_bytes
 from roboreel.torch.errors import ArgumentError, ExistsError
@@ -30,10 +28,14 @@ from roboreel.types import JsonObject
 
 RepoType = Literal["dataset", "bucket"]
 Patterns = Sequence[str] | str | None
+_Metadata = TypeVar("_Metadata", bound="LeRobotDatasetMetadata")
 
 
 class LeRobotDatasetMetadata(MetadataWriting):
     """What `meta/` says of a dataset: features, tasks, episodes, statistics. Reads v2.0, v2.1 and v3.0."""
+
+    _created_version: ClassVar[FormatVersion] = FormatVersion.V30
+    """The version of datasets that `create` begins."""
 
     def __init__(
         self,
@@ -118,7 +120,7 @@ class LeRobotDatasetMetadata(MetadataWriting):
 
     @classmethod
     def create(
-        cls,
+        cls: type[_Metadata],
         repo_id: str,
         fps: float,
         features: Mapping[str, JsonObject],
@@ -129,7 +131,7 @@ class LeRobotDatasetMetadata(MetadataWriting):
         chunks_size: int | None = None,
         data_files_size_in_mb: float | None = None,
         video_files_size_in_mb: float | None = None,
-    ) -> LeRobotDatasetMetadata:
+    ) -> _Metadata:
         """The metadata of a new v3.0 dataset without episodes; writes `info.json` into a new folder.
 
         Args:
@@ -153,19 +155,17 @@ class LeRobotDatasetMetadata(MetadataWriting):
         meta.repo_id, meta.repo_type, meta.revision = repo_id, "dataset", None
         meta._requested_root = None if root is None else as_root(root)
         meta.root = meta._requested_root or HF_LEROBOT_HOME / repo_id
-        meta.info = DatasetInfo(
-            codebase_version=CODEBASE_VERSION,
-            fps=fps,
-            features={
-                **deepcopy({n: dict(spec) for n, spec in features.items()}),
-                **deepcopy(DEFAULT_FEATURES),
-            },
-            robot_type=robot_type,
-            chunks_size=chunks_size or DEFAULT_CHUNK_SIZE,
-            data_files_size_in_mb=data_files_size_in_mb or DEFAULT_DATA_FILE_SIZE_IN_MB,
-            video_files_size_in_mb=video_files_size_in_mb or DEFAULT_VIDEO_FILE_SIZE_IN_MB,
-            video_path=DEFAULT_VIDEO_PATH if use_videos else None,
+        meta.info = create_empty_dataset_info(
+            cls._created_version.value,
+            fps,
+            deepcopy({**features, **DEFAULT_FEATURES}),
+            use_videos,
+            robot_type,
+            chunks_size,
+            data_files_size_in_mb,
+            video_files_size_in_mb,
         )
+        meta.info.data_path, meta.info.video_path = _templates(meta.info, cls._created_version)
         meta._refuse_features(use_videos=use_videos)
         meta.tasks = meta.episodes = meta.stats = None
         meta._begin_writing(metadata_buffer_size)
@@ -187,3 +187,9 @@ class LeRobotDatasetMetadata(MetadataWriting):
             raise ExistsError(f"'{self.root}' exists: choose a folder that does not")
         disk.make_folders(self.root)
         commit(LocalRoot(self.root), {INFO: info_bytes(self.info)})
+
+
+def _templates(info: DatasetInfo, version: FormatVersion) -> tuple[str, str | None]:
+    """The version's templates of data and video paths, the latter only where `info` has one."""
+    data, video = usual_templates(version)
+    return data, None if info.video_path is None else video

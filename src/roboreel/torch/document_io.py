@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from roboreel.dataset.open import open_dataset
-from roboreel.errors import DatasetError
+from roboreel.errors import DatasetError, StorageError
 from roboreel.format.model import INFO
 from roboreel.format.parse import parse_json
 from roboreel.format.v30 import GLOBAL_STATS, TASK_TABLE
@@ -121,7 +121,10 @@ def _located(path: Folder) -> tuple[Any, str]:
 
 
 def _json(local_dir: Folder, name: str) -> Json:
-    root = open_root(local_dir)
+    try:
+        root = open_root(local_dir)
+    except StorageError as error:
+        raise MissingFileError(str(error)) from error
     if not root.exists(name):
         raise MissingFileError(f"'{os.fspath(local_dir)}' has no '{name}'")
     return parse_json(root.read(name), name)

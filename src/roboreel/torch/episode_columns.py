@@ -34,7 +34,7 @@ def episode_columns(dataset: Dataset) -> pa.Table:
     if dataset.version.one_file_per_episode:
         return pa.table(known | dict(_files(dataset)))
     stored = _stored(dataset)
-    names = dict.fromkeys([*known, *stored.column_names])
+    names = dict.fromkeys([*stored.column_names, *known])
     return pa.table({n: known[n] if n in known else _whole(stored, n) for n in names})
 
 

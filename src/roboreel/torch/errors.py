@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roboreel.errors import StorageError, UsageError
+from roboreel.errors import MissingDependencyError, RoboreelError, StorageError, UsageError
 
 
 class ArgumentError(UsageError, ValueError):
@@ -15,3 +15,12 @@ class MissingFileError(StorageError, FileNotFoundError):
 
 class ExistsError(UsageError, FileExistsError):
     """A file or folder that is to be made exists already."""
+
+
+class MissingPackageError(MissingDependencyError):
+    """A package that no extra of roboreel installs is needed and not installed."""
+
+    def __init__(self, package: str) -> None:
+        RoboreelError.__init__(
+            self, f"the package '{package}' is needed for this: pip install {package}"
+        )

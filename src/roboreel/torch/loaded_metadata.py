@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from roboreel.dataset.open import open_dataset
 from roboreel.format.layout import fill
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
 from roboreel.stats.feature_stats import Array
+from roboreel.torch.constants import DEPTH_METER_UNIT
 from roboreel.torch.dataset_info import DatasetInfo
 from roboreel.torch.episode_columns import episode_columns
 from roboreel.torch.episode_list import EpisodeList, episodes_dataset
@@ -22,11 +24,17 @@ from roboreel.torch.metadata_facts import MetadataFacts
 from roboreel.torch.task_list import tasks_frame
 from roboreel.types import Json
 
-UNREAD: Final = object()
-"""What has not been read yet."""
 _LOG = logging.getLogger(__name__)
 _MM_PER_M = 1000.0
-METER, MILLIMETER = "m", "mm"
+
+
+class Unread(Enum):
+    """In place of what has not been read yet."""
+
+    UNREAD = "unread"
+
+
+UNREAD: Final = Unread.UNREAD
 
 
 class LoadedMetadata(MetadataFacts):
@@ -37,6 +45,8 @@ class LoadedMetadata(MetadataFacts):
     _episodes: Any = UNREAD
     _stats: Any = UNREAD
     _columns: pa.Table | None = None
+    _listed: Any = None
+    """What `episodes` gives, as long as nothing was assigned to it."""
 
     def _load_metadata(self) -> None:
         """Read the documents; tasks, episodes and statistics follow when they are used."""
@@ -45,12 +55,23 @@ class LoadedMetadata(MetadataFacts):
     load_metadata = _load_metadata
 
     def _load(self, dataset: Dataset) -> None:
-        self._dataset, self._columns = dataset, None
-        self._tasks = self._episodes = self._stats = UNREAD
+        self._forget()
+        self._dataset = dataset
+        self._tasks = self._stats = UNREAD
         self.info = DatasetInfo.from_info(dataset.model.info)
         self.info.total_episodes = dataset.total_episodes
         self.info.total_frames = dataset.total_frames
         self.info.total_tasks = len(dataset.tasks)
+
+    def _forget(self) -> None:
+        """Read episodes again when they are used next."""
+        self._dataset = self._columns = self._listed = None
+        self._episodes = UNREAD
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is small: the documents are read again where they are needed."""
+        large = ("_dataset", "_columns", "_listed")
+        return {name: value for name, value in vars(self).items() if name not in large}
 
     def ensure_readable(self) -> None:
         """Read what was written since the last reading."""
@@ -85,10 +106,11 @@ class LoadedMetadata(MetadataFacts):
     @property
     def episodes(self) -> Any:
         """One row per episode: a `datasets.Dataset`, or an `EpisodeList`; None without episodes."""
-        if self._episodes is UNREAD:
-            table = self.episode_table
-            self._episodes = episodes_dataset(table) if len(table) else None
-        return self._episodes
+        if self._episodes is not UNREAD:
+            return self._episodes
+        if self._listed is None and len(self.episode_table):
+            self._listed = episodes_dataset(self.episode_table)
+        return self._listed
 
     @episodes.setter
     def episodes(self, value: Any) -> None:
@@ -174,7 +196,7 @@ class LoadedMetadata(MetadataFacts):
             if stored is None:
                 unknown.append(name)
             elif stored != output_unit and self.stats is not None and name in self.stats:
-                factor = _MM_PER_M if stored == METER else 1 / _MM_PER_M
+                factor = _MM_PER_M if stored == DEPTH_METER_UNIT else 1 / _MM_PER_M
                 self.stats[name] = {
                     key: value if key == "count" else np.asarray(value * factor)
                     for key, value in self.stats[name].items()

@@ -8,6 +8,7 @@ from typing import Any
 from roboreel.torch.constants import LANGUAGE_COLUMNS
 from roboreel.torch.dataset_info import DatasetInfo
 from roboreel.torch.feature_facts import is_depth_map
+from roboreel.torch.optional_packages import require_package
 from roboreel.types import Json
 
 
@@ -24,6 +25,11 @@ class MetadataFacts:
         """URL of the dataset on the Hub."""
         kind = "buckets" if self.repo_type == "bucket" else "datasets"
         return f"hf://{kind}/{self.repo_id}"
+
+    @property
+    def _version(self) -> Any:
+        """The format version, as the package `packaging` has versions."""
+        return require_package("packaging.version", "Version").Version(self.info.codebase_version)
 
     @property
     def data_path(self) -> str:

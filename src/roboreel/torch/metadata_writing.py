@@ -24,7 +24,7 @@ from roboreel.torch.document_files import (
 )
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.language import DEFAULT_TOOLS
-from roboreel.torch.loaded_metadata import UNREAD, LoadedMetadata
+from roboreel.torch.loaded_metadata import LoadedMetadata
 from roboreel.torch.saved_episode import (
     episode_file,
     episode_lines,
@@ -163,10 +163,6 @@ class MetadataWriting(LoadedMetadata):
         self._next_row = row[TO_INDEX]
         self.latest_episode = {name: [value] for name, value in row.items()}
         self._forget()
-
-    def _forget(self) -> None:
-        """Read episodes again when they are used next; tasks and statistics are known."""
-        self._dataset, self._columns, self._episodes = None, None, UNREAD
 
     def _placed(self, root: LocalRoot, row: Mapping[str, Json]) -> dict[str, Json]:
         """The row with its rows of the dataset, and where it is itself."""

@@ -6,6 +6,8 @@ import importlib
 from functools import cache
 from typing import Any
 
+from roboreel.torch.errors import MissingPackageError
+
 
 @cache
 def optional_package(name: str, needed: str) -> Any | None:
@@ -20,3 +22,15 @@ def optional_package(name: str, needed: str) -> Any | None:
     except ImportError:
         return None
     return module if hasattr(module, needed) else None
+
+
+def require_package(name: str, needed: str) -> Any:
+    """The package.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    found = optional_package(name, needed)
+    if found is None:
+        raise MissingPackageError(name)
+    return found

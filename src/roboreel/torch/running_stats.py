@@ -18,8 +18,8 @@ DEFAULT_QUANTILES = list(QUANTILES)
 class RunningQuantileStats:
     """Minimum, maximum, mean, standard deviation and quantiles of the rows added so far.
 
-    All are exact, in float64. Quantiles are numpy's linear ones up to 64 MiB of numbers; beyond that they are off
-    by 0.012 % of their size.
+    All are exact, in float64. Quantiles are numpy's linear ones up to 64 MiB of numbers; beyond that they are
+    off by 0.012 % of their size.
     """
 
     def __init__(
