@@ -39,14 +39,9 @@ def decode_video_frames(
         video is grey. `torch.from_numpy(frames) / 255` equals the result of lerobot's function of this name.
 
     Raises:
-<<<<<<< HEAD
         UsageError: an argument is invalid.
-        VideoError: no frame is near enough, or one does not decode.
-=======
-        UsageError: an argument makes no sense.
         FrameTimeError: no frame is near enough to a timestamp.
         VideoError: a frame does not decode.
->>>>>>> h-meta
         StorageError: the file cannot be read.
         MissingDependencyError: the backend's package is not installed.
 
@@ -84,13 +79,8 @@ def _ascends(positions: npt.NDArray[np.intp]) -> bool:
     return bool((np.diff(positions) > 0).all())
 
 
-<<<<<<< HEAD
-def _located(path: str | os.PathLike[str]) -> tuple[Root, str]:
-    """The folder of a file, and its name in that folder."""
-=======
 def located_file(path: str | os.PathLike[str]) -> tuple[Root, str]:
     """The folder of a file and its name there, for a path or the URL of one."""
->>>>>>> h-meta
     text = os.fspath(path)
     folder, slash, name = text.rpartition("/")
     if "://" not in text:
