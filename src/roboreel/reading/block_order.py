@@ -35,7 +35,7 @@ class Mixing:
     neighbor_share: float
     """Share of rows that are followed by the next row of their episode; near 0 in a full shuffle."""
     blocks_per_batch: float
-    """Different blocks in a batch; in a full shuffle nearly the batch's size."""
+    """Different blocks in a batch, about; in a full shuffle nearly the batch's size."""
     span_rows: float
     """Rows of the epoch between the first and the last row of a block; in a full shuffle nearly `rows`."""
 
@@ -98,7 +98,7 @@ class BlockOrder:
     def mixing(self, batch_size: int) -> Mixing:
         """How random the order is, for batches of `batch_size` rows."""
         rows, runs, open_blocks = self.count, len(self.starts), self.open_blocks
-        runs_per_batch = batch_size * runs / rows
+        runs_per_batch = max(batch_size * runs / rows, 1.0)
         return Mixing(
             rows=rows,
             blocks=self.blocks,

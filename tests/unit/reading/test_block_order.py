@@ -106,6 +106,12 @@ def test_a_batch_has_as_many_blocks_as_stated(buffer: int) -> None:
     assert measured == pytest.approx(order.mixing(32).blocks_per_batch, rel=0.05)
 
 
+def test_a_batch_within_a_long_run_has_one_block() -> None:
+    order = _order([250] * 20, gop_frames=250)
+
+    assert order.mixing(32).blocks_per_batch == pytest.approx(1, abs=0.01)
+
+
 def test_a_block_spans_as_many_rows_as_stated() -> None:
     order = _order([400] * 50, gop_frames=2, block_frames=40, buffer_blocks=16)
     when = np.argsort(order.rows(0)).reshape(-1, 40)
