@@ -16,17 +16,13 @@ from roboreel.format.feature import Feature
 from roboreel.ops.write import write
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.edited_dataset import argument_errors, folder_of
+from roboreel.torch.encoder_configs import VIDEO_ENCODER_INFO_KEYS
 from roboreel.torch.errors import ArgumentError
 from roboreel.types import Json
 
 _LOG = logging.getLogger(__name__)
 _ENCODER_KEYS: dict[str, Json] = {
-    "video.g": None,
-    "video.crf": None,
-    "video.preset": None,
-    "video.fast_decode": None,
-    "video.video_backend": None,
-    "video.extra_options": {},
+    key: {} if key == "video.extra_options" else None for key in sorted(VIDEO_ENCODER_INFO_KEYS)
 }
 """What `info.json` says of a video's encoder, with what it says where sources differ."""
 
@@ -97,7 +93,7 @@ def validate_all_metadata(
         all_metadata: `LeRobotDatasetMetadata` of each dataset.
 
     Raises:
-        ArgumentError: they differ; which features do is said when they are put together.
+        ArgumentError: they differ in one of these.
     """
     first = all_metadata[0]
     for one in all_metadata[1:]:
@@ -108,7 +104,23 @@ def validate_all_metadata(
                     f"Same {name} is expected, but '{first.repo_id}' has {ours} and '{one.repo_id}'"
                     f" {theirs}"
                 )
+        differing = _differing(first.features, one.features)
+        if differing:
+            raise ArgumentError(
+                f"Same features are expected, but '{first.repo_id}' and '{one.repo_id}' differ in"
+                f" {', '.join(differing)}"
+            )
     return first.fps, first.robot_type, merge_video_feature_info_for_aggregate(all_metadata)
+
+
+def _differing(ours: Mapping[str, Json], theirs: Mapping[str, Json]) -> list[str]:
+    """Names of features that only one has, or that have another dtype or shape."""
+    kinds = [
+        {name: (one["dtype"], *one["shape"]) for name, one in features.items()}
+        for features in (ours, theirs)
+    ]
+    names = sorted(kinds[0].keys() | kinds[1].keys())
+    return [name for name in names if kinds[0].get(name) != kinds[1].get(name)]
 
 
 def merge_video_feature_info_for_aggregate(

@@ -7,7 +7,6 @@ import os
 from typing import Any
 
 from roboreel.edit.view import View
-from roboreel.format.encoding import Encoding
 from roboreel.torch.edited_dataset import (
     D,
     argument_errors,
@@ -16,25 +15,10 @@ from roboreel.torch.edited_dataset import (
     view_of,
     written,
 )
+from roboreel.torch.encoder_configs import encoding_of
 from roboreel.torch.errors import ArgumentError
 
 _LOG = logging.getLogger(__name__)
-_SETTINGS = ("vcodec", "pix_fmt", "g", "crf", "preset", "fast_decode", "extra_options")
-
-
-def encoding_of(config: Any) -> Encoding:
-    """The settings of an encoder config object such as `RGBEncoderConfig`; None: lerobot's defaults.
-
-    Args:
-        config: any object with some of the attributes `vcodec`, `pix_fmt`, `g`, `crf`, `preset`,
-            `fast_decode` and `extra_options`.
-
-    Raises:
-        ArgumentError: a setting that no encoder could take.
-    """
-    given = {name: getattr(config, name) for name in _SETTINGS if hasattr(config, name)}
-    with argument_errors():
-        return Encoding(**given)
 
 
 def convert_image_to_video_dataset(
@@ -57,7 +41,7 @@ def convert_image_to_video_dataset(
         dataset: the dataset.
         output_dir: the folder to make; by default `repo_id` below `HF_LEROBOT_HOME`.
         repo_id: the result's name; by default `{repo}_video`.
-        rgb_encoder: settings of the encoder: see `encoding_of`.
+        rgb_encoder: settings of the encoder: `RGBEncoderConfig`, ours or lerobot's, or an object like it.
         depth_encoder: has no effect.
         episode_indices: the episodes of the result, renumbered; by default all.
         num_workers: worker processes.
@@ -98,9 +82,9 @@ def reencode_dataset(
 
     Args:
         dataset: the dataset; the same object is returned, and reads the result.
-        rgb_encoder: settings of the encoder: see `encoding_of`.
+        rgb_encoder: settings of the encoder: `RGBEncoderConfig`, ours or lerobot's, or an object like it.
         depth_encoder: has no effect.
-        encoder_threads: has no effect: the bytes of a video do not depend on the number of threads.
+        encoder_threads: threads of each encoder; None leaves them to it.
         num_workers: worker processes; None, 0 and 1 use one.
 
     Raises:
@@ -117,7 +101,7 @@ def reencode_dataset(
         _LOG.warning("No videos to encode again.")
         return dataset
     with argument_errors():
-        view = view.encode(dict.fromkeys(cameras, encoding_of(rgb_encoder)))
+        view = view.encode(dict.fromkeys(cameras, encoding_of(rgb_encoder, encoder_threads)))
         return rewritten(view, dataset, max(1, num_workers or 1))
 
 

@@ -126,7 +126,10 @@ def test_encoder_settings_that_differ_are_unknown_in_the_result(
     [
         ({"fps": 10}, "Same fps is expected"),
         ({"robot_type": "other"}, "Same robot_type is expected"),
-        ({"features": "rich"}, "the datasets do not have the same features"),
+        (
+            {"features": "rich"},
+            "Same features are expected, but 'me/a' and 'me/b' differ in observation",
+        ),
     ],
 )
 def test_datasets_that_do_not_go_together_are_refused(
@@ -135,7 +138,7 @@ def test_datasets_that_do_not_go_together_are_refused(
     parts = [_made(tmp_path / "a"), _made(tmp_path / "b", **options)]
     with pytest.raises(ValueError, match=message):
         aggregate_datasets(
-            ["a", "b"], "out", roots=[one.root for one in parts], aggr_root=tmp_path / "out"
+            ["me/a", "me/b"], "out", roots=[one.root for one in parts], aggr_root=tmp_path / "out"
         )
     assert not (tmp_path / "out").exists()
 

@@ -14,9 +14,9 @@ from roboreel.testing import Camera
 from roboreel.torch import constants
 from roboreel.torch.camera_tools import (
     convert_image_to_video_dataset,
-    encoding_of,
     reencode_dataset,
 )
+from roboreel.torch.encoder_configs import RGBEncoderConfig
 from tests.unit.torch.opened import Opened, made
 
 TOP, STILL = "observation.images.top", "observation.images.still"
@@ -76,19 +76,13 @@ def test_video_cameras_are_not_touched_by_converting_images(tmp_path: Path) -> N
 def test_videos_are_encoded_again_in_place(tmp_path: Path) -> None:
     dataset = made(tmp_path / "set", episodes=(3, 2), cameras={TOP: Camera(height=32)})
 
-    assert reencode_dataset(dataset, rgb_encoder=H264) is dataset
+    settings = RGBEncoderConfig(vcodec="h264", g=3, crf=23)
+    assert reencode_dataset(dataset, rgb_encoder=settings, encoder_threads=1) is dataset
 
     info = _info(dataset, TOP)
     stated = {name: info[f"video.{name}"] for name in ("g", "crf", "preset", "extra_options")}
-    assert stated == {"g": 3, "crf": 23, "preset": None, "extra_options": {}}
+    assert stated == {"g": 3, "crf": 23, "preset": None, "extra_options": {"threads": 1}}
     assert len(roboreel.kept_versions(tmp_path / "set")) == 1
-
-
-def test_an_encoder_without_settings_has_lerobots_defaults() -> None:
-    encoding = encoding_of(None)
-
-    assert (encoding.vcodec, encoding.g, encoding.crf) == ("libsvtav1", 2, 30)
-    assert encoding_of(SimpleNamespace(g=None)).g is None
 
 
 def test_what_cannot_be_encoded_is_refused(tmp_path: Path) -> None:
