@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata as LeRobotDatasetMetadata
 
 _HOME = {
+    "BlockSampler": "block_sampler",
     "DatasetInfo": "dataset_info",
     "EpisodeAwareSampler": "sampler",
     "HF_LEROBOT_HOME": "constants",
     "LeRobotDataset": "lerobot_dataset",
     "LeRobotDatasetMetadata": "dataset_metadata",
     "Loader": "loader",
+    "MixedDataset": "mixed_dataset",
     "MultiLeRobotDataset": "multi_dataset",
     "StreamingLeRobotDataset": "streaming_dataset",
     "aggregate_datasets": "aggregate",
+    "compute_sampler_state": "sampler",
     "lerobot_collate_fn": "collate",
 }
 
