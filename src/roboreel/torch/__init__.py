@@ -12,10 +12,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from roboreel.torch.aggregate import aggregate_datasets as aggregate_datasets
+    from roboreel.torch.block_sampler import BlockSampler as BlockSampler
     from roboreel.torch.collate import lerobot_collate_fn as lerobot_collate_fn
     from roboreel.torch.constants import HF_LEROBOT_HOME as HF_LEROBOT_HOME
     from roboreel.torch.dataset_info import DatasetInfo as DatasetInfo
     from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata as LeRobotDatasetMetadata
+    from roboreel.torch.mixed_dataset import MixedDataset as MixedDataset
+    from roboreel.torch.multi_dataset import MultiLeRobotDataset as MultiLeRobotDataset
+    from roboreel.torch.sampler import EpisodeAwareSampler as EpisodeAwareSampler
+    from roboreel.torch.sampler import compute_sampler_state as compute_sampler_state
 
 _HOME = {
     "BlockSampler": "block_sampler",
