@@ -114,7 +114,13 @@ def rewritten(view: View, dataset: D, workers: int = 1) -> D:
 
 def reopened(dataset: D, repo_id: str, folder: Path) -> D:
     """The dataset in a folder, of the class of `dataset` and with its transforms and windows."""
-    again: D = _class_of(dataset)(repo_id, root=folder, **_given(dataset, _READING))
+    given = _given(dataset, _READING)
+    windows = given.get("delta_timestamps")
+    if windows:
+        features = open_dataset(folder).features
+        kept = {name: window for name, window in windows.items() if name in features}
+        given["delta_timestamps"] = kept or None
+    again: D = _class_of(dataset)(repo_id, root=folder, **given)
     return again
 
 

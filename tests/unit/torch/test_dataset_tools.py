@@ -54,6 +54,17 @@ def test_a_result_is_opened_like_its_source(source: Opened, tmp_path: Path) -> N
     assert (result.repo_id, result.root, result.tolerance_s) == ("you/less", tmp_path / "out", 0.01)
 
 
+def test_windows_of_removed_features_are_dropped(source: Opened, tmp_path: Path) -> None:
+    windows = {"action": [0.0, 0.1], "next.reward": [0.0]}
+    dataset = Opened("me/source", root=source.root, delta_timestamps=windows)
+
+    fewer = tools.remove_feature(dataset, "next.reward", output_dir=tmp_path / "a")
+    none = tools.remove_feature(fewer, "action", output_dir=tmp_path / "b")
+
+    assert fewer.delta_timestamps == {"action": [0.0, 0.1]}
+    assert none.delta_timestamps is None
+
+
 @pytest.mark.parametrize(
     ("episodes", "message"),
     [
