@@ -8,10 +8,11 @@ from typing import Any
 from roboreel.reading.block_order import Mixing, block_order
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.resumable_sampler import (
+    OnError,
     ResumableSampler,
     chosen_rows,
     frames_of,
-    listed_episodes,
+    options_of,
 )
 from roboreel.types import Int64
 
@@ -92,21 +93,19 @@ class BlockSampler(ResumableSampler):
         )
 
     @classmethod
-    def for_dataset(cls, dataset: Any, **options: Any) -> BlockSampler:
+    def for_dataset(
+        cls, dataset: Any, *, on_error: OnError = "raise", **options: Any
+    ) -> BlockSampler:
         """The sampler of a `LeRobotDataset`: its episodes, and the GOP length that its cameras state.
 
         Args:
             dataset: a `LeRobotDataset`.
-            **options: arguments of the class that count before what the dataset says.
+            on_error: `skip` leaves out episodes that cannot be read, with a warning: of a missing or short
+                video, say. `raise` lets reading them raise.
+            **options: arguments of the class; they override what the dataset says.
         """
-        if dataset.episodes is not None:
-            options = {
-                "episode_indices_to_use": dataset.episodes,
-                "absolute_to_relative_idx": dataset.absolute_to_relative_idx,
-                **options,
-            }
         return cls(
-            *listed_episodes(dataset.meta), **{"gop_frames": stated_gop(dataset.meta), **options}
+            **{**options_of(dataset, on_error), "gop_frames": stated_gop(dataset.meta), **options}
         )
 
     def mixing(self, batch_size: int) -> Mixing:

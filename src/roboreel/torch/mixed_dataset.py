@@ -194,7 +194,9 @@ class MixedDataset(Dataset[Item]):
                 for key, value in self.datasets[donor][0].items()
             }
             value, is_pad = found[name], found.get(_IS_PAD.format(name))
-            empty = {name: torch.zeros_like(value) if isinstance(value, torch.Tensor) else ""}
+            empty = {
+                name: torch.zeros_like(value) if isinstance(value, torch.Tensor) else type(value)()
+            }
             if is_pad is not None:
                 empty[_IS_PAD.format(name)] = torch.ones_like(is_pad)
             self._templates[name] = empty

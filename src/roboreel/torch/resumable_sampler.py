@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from torch.utils.data import Sampler
 
+from roboreel.ops.unreadable import unreadable_episodes
 from roboreel.torch.errors import ArgumentError
 from roboreel.types import Int64
+
+OnError: TypeAlias = Literal["raise", "skip"]
+"""What to do with episodes that cannot be read: nothing, so that reading raises, or leave them out."""
 
 _LOG = logging.getLogger(__name__)
 _ITEMS_AT_ONCE = 1 << 16
@@ -179,6 +183,22 @@ def frames_of(rows: ChosenRows) -> int:
     return int((rows.stops - rows.starts).sum())
 
 
-def listed_episodes(meta: Any) -> tuple[Sequence[int], Sequence[int]]:
-    """The first row, and the row after the last one, of each episode of a dataset's metadata."""
-    return meta.episodes["dataset_from_index"], meta.episodes["dataset_to_index"]
+def options_of(dataset: Any, on_error: OnError) -> dict[str, Any]:
+    """The arguments of a sampler that a dataset tells.
+
+    Raises:
+        ArgumentError: `on_error` is unknown.
+    """
+    if on_error not in get_args(OnError):
+        raise ArgumentError(f"on_error is {on_error!r}, expected 'raise' or 'skip'")
+    episodes = dataset.meta.episodes
+    options = {
+        "dataset_from_indices": episodes["dataset_from_index"],
+        "dataset_to_indices": episodes["dataset_to_index"],
+    }
+    if dataset.episodes is not None:
+        options["episode_indices_to_use"] = dataset.episodes
+        options["absolute_to_relative_idx"] = dataset.absolute_to_relative_idx
+    if on_error == "skip":
+        options["skip_episodes"] = unreadable_episodes(dataset.root)
+    return options

@@ -9,7 +9,13 @@ import numpy as np
 import torch
 
 from roboreel.torch.errors import ArgumentError
-from roboreel.torch.resumable_sampler import ResumableSampler, chosen_rows, frames_of
+from roboreel.torch.resumable_sampler import (
+    OnError,
+    ResumableSampler,
+    chosen_rows,
+    frames_of,
+    options_of,
+)
 from roboreel.types import Int64
 
 
@@ -73,6 +79,20 @@ class EpisodeAwareSampler(ResumableSampler):
             rank=rank,
             world_size=world_size,
         )
+
+    @classmethod
+    def for_dataset(
+        cls, dataset: Any, *, on_error: OnError = "raise", **options: Any
+    ) -> EpisodeAwareSampler:
+        """The sampler of the episodes of a `LeRobotDataset`.
+
+        Args:
+            dataset: a `LeRobotDataset`.
+            on_error: `skip` leaves out episodes that cannot be read, with a warning: of a missing or short
+                video, say. `raise` lets reading them raise.
+            **options: arguments of the class; they override what the dataset says.
+        """
+        return cls(**{**options_of(dataset, on_error), **options})
 
     @property
     def indices(self) -> list[int]:

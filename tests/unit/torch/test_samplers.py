@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +12,13 @@ import numpy as np
 import pytest
 import torch
 
+from roboreel.testing import Camera, make_dataset
 from roboreel.torch.block_sampler import BlockSampler
+from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.resumable_sampler import ResumableSampler
 from roboreel.torch.sampler import EpisodeAwareSampler, compute_sampler_state
 
+TOP = "observation.images.top"
 STARTS, ENDS = [0, 2, 3], [2, 3, 6]
 Make = Callable[..., ResumableSampler]
 BOTH = pytest.mark.parametrize("make", [EpisodeAwareSampler, BlockSampler])
@@ -204,6 +208,24 @@ def test_a_datasets_own_episodes_and_gop_are_used() -> None:
     assert sorted(rows) == list(range(40))
     assert all(row + 1 == following for row, following in zip(rows[::4], rows[1::4], strict=True))
     assert len(BlockSampler.for_dataset(every)) == 80
+
+
+@BOTH
+def test_episodes_that_cannot_be_read_are_skipped_where_asked(
+    make: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = make_dataset(tmp_path / "set", episodes=(4, 3, 5), cameras={TOP: Camera(height=32)})
+    (root / "videos" / "chunk-000" / TOP / "episode_000001.mp4").unlink()
+    meta = LeRobotDatasetMetadata("me/set", root=root)
+    dataset = SimpleNamespace(root=root, meta=meta, episodes=None)
+
+    rows = [0, 1, 2, 3, 7, 8, 9, 10, 11]
+    assert sorted(make.for_dataset(dataset, on_error="skip")) == rows
+    assert "Episode 1 is left out: it cannot be read: video." in caplog.text
+    assert len(make.for_dataset(dataset)) == 12
+    assert len(make.for_dataset(dataset, on_error="skip", drop_n_last_frames=3)) == 3
+    with pytest.raises(ValueError, match="on_error is 'ignore'"):
+        make.for_dataset(dataset, on_error="ignore")
 
 
 def test_the_randomness_of_blocks_is_stated() -> None:
