@@ -74,7 +74,7 @@ class BlockSampler(ResumableSampler):
             drop_n_last_frames,
             skip_episodes,
         )
-        self._order = block_order(
+        self._blocks = block_order(
             rows.starts,
             rows.stops,
             origins=rows.origins,
@@ -112,10 +112,10 @@ class BlockSampler(ResumableSampler):
         """How far the order is from a full shuffle, for batches of `batch_size` frames."""
         if batch_size < 1:
             raise ArgumentError(f"batch_size is {batch_size}, expected 1 or more")
-        return self._order.mixing(batch_size)
+        return self._blocks.mixing(batch_size)
 
-    def _rows(self, epoch: int) -> Int64:
-        return self._order.rows(epoch, rank=self.rank, world_size=self.world_size)
+    def _order(self, epoch: int) -> Int64:
+        return self._blocks.rows(epoch, rank=self.rank, world_size=self.world_size)
 
 
 def stated_gop(meta: Any) -> int | None:

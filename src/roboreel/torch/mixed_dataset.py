@@ -249,7 +249,7 @@ class MixtureSampler(ResumableSampler):
             num_samples, seed=seed, absolute_to_relative_idx=None, rank=rank, world_size=world_size
         )
 
-    def _rows(self, epoch: int) -> Int64:
+    def _order(self, epoch: int) -> Int64:
         rows = mixture_rows(self._sizes, self.counts, seed=self.seed, epoch=epoch)
         return rows[: len(self) * self.world_size][self.rank :: self.world_size]
 

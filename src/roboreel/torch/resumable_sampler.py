@@ -36,7 +36,7 @@ class ChosenRows:
 class ResumableSampler(Sampler[int]):
     """Row indices in an order that depends on the seed and the epoch alone.
 
-    Each `iter()` takes the next epoch. A subclass gives the order: `_rows`.
+    Each `iter()` takes the next epoch. A subclass gives the order: `_order`.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class ResumableSampler(Sampler[int]):
         self._relative = absolute_to_relative_idx
         self._epoch, self._start_index = 0, 0
 
-    def _rows(self, epoch: int) -> Int64:
-        """(rows,) this process's rows of an epoch, in order."""
+    def _order(self, epoch: int) -> Int64:
+        """(items,) numbers of this process's items of an epoch, in order."""
         raise NotImplementedError
 
     def set_epoch(self, epoch: int) -> None:
@@ -95,13 +95,13 @@ class ResumableSampler(Sampler[int]):
         return self._length
 
     def _indices(self, epoch: int, start: int) -> Iterator[int]:
-        rows = self._rows(epoch)
-        for at in range(start, len(rows), _ITEMS_AT_ONCE):
-            yield from self._as_indices(rows[at : at + _ITEMS_AT_ONCE])
+        order = self._order(epoch)
+        for at in range(start, len(order), _ITEMS_AT_ONCE):
+            yield from self._as_indices(order[at : at + _ITEMS_AT_ONCE])
 
-    def _as_indices(self, rows: Int64) -> list[int]:
-        """Rows as the dataset counts them."""
-        listed: list[int] = rows.tolist()
+    def _as_indices(self, numbers: Int64) -> list[int]:
+        """Indices in the dataset by numbers of `_order`: here those of rows."""
+        listed: list[int] = numbers.tolist()
         if self._relative is None:
             return listed
         return [self._relative[row] for row in listed]

@@ -97,12 +97,12 @@ class EpisodeAwareSampler(ResumableSampler):
     @property
     def indices(self) -> list[int]:
         """Indices of all frames of all processes, not shuffled."""
-        return self._as_indices(self._at(np.arange(self._count)))
+        return self._as_indices(np.arange(self._count))
 
-    def _rows(self, epoch: int) -> Int64:
+    def _order(self, epoch: int) -> Int64:
         positions = self._permuted(epoch) if self.shuffle else np.arange(self._count)
         whole = len(self) * self.world_size
-        return self._at(positions[:whole][self.rank :: self.world_size])
+        return positions[:whole][self.rank :: self.world_size]
 
     def _permuted(self, epoch: int) -> Int64:
         state = np.random.SeedSequence([self.seed, epoch]).generate_state(1)
@@ -110,10 +110,10 @@ class EpisodeAwareSampler(ResumableSampler):
         permuted: Int64 = torch.randperm(self._count, generator=generator).numpy()
         return permuted
 
-    def _at(self, positions: Int64) -> Int64:
-        """Rows at positions among the chosen ones."""
-        rows: Int64 = positions + self._shift[np.searchsorted(self._ends, positions, side="right")]
-        return rows
+    def _as_indices(self, numbers: Int64) -> list[int]:
+        """Indices of frames by their positions among the chosen ones."""
+        episode = np.searchsorted(self._ends, numbers, side="right")
+        return super()._as_indices(numbers + self._shift[episode])
 
 
 def compute_sampler_state(
