@@ -46,7 +46,16 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
         DatasetError: a document is missing or cannot be read safely; lists all problems found.
     """
     _refuse_moved(location)
-    root = open_root(location, follow_links=follow_links)
+    return dataset_below(open_root(location, follow_links=follow_links))
+
+
+def dataset_below(root: Root) -> Dataset:
+    """Open the dataset in a root: as `open_dataset`, where the root is known.
+
+    Raises:
+        StorageError: a document cannot be read.
+        DatasetError: a document is missing or cannot be read safely; lists all problems found.
+    """
     listing = root.listing()
     files = listing.files
     problems = Problems()
@@ -58,7 +67,7 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
         )
     if INFO not in files:
         found = [*problems.found, _no_info(files)]
-        raise DatasetError(f"'{location}' is not a LeRobot dataset", found)
+        raise DatasetError(f"'{root.url}' is not a LeRobot dataset", found)
     info = parse_info(root.read(INFO), problems, defaults=usual_templates, files=files)
     if info.version is FormatVersion.V30:
         model = _open_v3(root, info, files, problems)
