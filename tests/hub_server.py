@@ -7,14 +7,14 @@
         assert hub.sent("data/") < 1000
 
 It serves dataset repositories from memory: create, information, refs, tags, branches, tree (in pages), paths,
-preupload, commit, LFS (batch, upload, verify), and files with ranges. As on the real Hub, tables and videos are
-LFS files, whose content comes by a redirect from another origin, here a second port.
+preupload, commit, LFS (batch, upload, verify), and files with ranges. As on the real Hub, tables and videos
+are LFS files, whose content comes by a redirect from another origin, here a second port.
 
 What it does not imitate: Xet storage; models, spaces, buckets; pull requests; `expand`; gitignore; multipart
-uploads; signed URLs that expire; quotas and rate limits but those asked for by `fail`; histories (a commit has no
-parent, a branch is its latest commit, and every commit stays reachable); permissions finer than "any known token may
-do everything". Commit ids are digests of names and contents, with a counter, not Git's. Names are not checked, so
-that a hostile repository can be served.
+uploads; signed URLs that expire; compressed answers; quotas and rate limits but those asked for by `fail`;
+histories (a commit has no parent, a branch is its latest commit, every commit stays reachable); permissions
+finer than "any known token may do everything". Commit ids are digests of names and contents, not Git's.
+Names are not checked, so that a hostile repository can be served.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class HubServer:
         private: bool = False,
         gated: bool = False,
     ) -> str:
-        """Commit the files of a folder, or these, to a repository, which is made if needed; returns the commit."""
+        """Commit files, or those of a folder, to a repository, new or not; returns the commit."""
         repo = self.repos.setdefault(repo_id, Repo())
         repo.private, repo.gated = private, gated
         commit = repo.commit(branch, folder_files(files) if isinstance(files, Path) else files)
@@ -202,10 +202,10 @@ class HubServer:
         """The fault that a request meets; one less of it is left."""
         with self._lock:
             for fault in self._faults:
-                if fault.times > 0 and fault.pattern.search(path):
-                    if not fault.methods or method in fault.methods:
-                        fault.times -= 1
-                        return fault
+                meant = not fault.methods or method in fault.methods
+                if fault.times > 0 and meant and fault.pattern.search(path):
+                    fault.times -= 1
+                    return fault
         return None
 
     def note(self, asked: Asked) -> None:
@@ -260,7 +260,7 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: a client that goes away is part of the tests."""
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     def __init__(self, status: int, code: str = "", message: str = "") -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
@@ -278,7 +278,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: requests are noted, not printed."""
 
-    def do_GET(self) -> None:  # noqa: N802 (the names of `http.server`)
+    def do_GET(self) -> None:
         self._serve()
 
     do_HEAD = do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
@@ -296,7 +296,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.fault = self.hub.fault_of(self.command, path)
         try:
             self._answer(path, body)
-        except _Refused as refused:
+        except _RefusedError as refused:
             headers = {"X-Error-Code": refused.code, "X-Error-Message": refused.message}
             self._json(
                 {"error": refused.message},
@@ -338,7 +338,7 @@ class _Handler(BaseHTTPRequestHandler):
             if found:
                 getattr(self, method)(body, **found.groupdict())
                 return
-        raise _Refused(404, "", f"no route for {self.command} {path}")
+        raise _RefusedError(404, "", f"no route for {self.command} {path}")
 
     # repositories
 
@@ -346,25 +346,25 @@ class _Handler(BaseHTTPRequestHandler):
         known = self._token() in self.hub.tokens
         repo = self.hub.repos.get(repo_id)
         if self._token() is not None and self.hub.tokens and not known:
-            raise _Refused(401, "", "Invalid credentials in Authorization header")
+            raise _RefusedError(401, "", "Invalid credentials in Authorization header")
         if repo is None or (repo.private and not known):
-            raise _Refused(404 if known else 401, "RepoNotFound", "Repository not found")
+            raise _RefusedError(404 if known else 401, "RepoNotFound", "Repository not found")
         if repo.gated and not known:
-            raise _Refused(403, "GatedRepo", "Access to this dataset is restricted")
+            raise _RefusedError(403, "GatedRepo", "Access to this dataset is restricted")
         if writes and self.hub.tokens and not known:
-            raise _Refused(403, "", "You have no write access")
+            raise _RefusedError(403, "", "You have no write access")
         return repo
 
     def _commit_of(self, repo: Repo, revision: str) -> str:
         commit = repo.commit_of(revision)
         if commit is None:
-            raise _Refused(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+            raise _RefusedError(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         return commit
 
     def _create(self, body: bytes) -> None:
         asked = json.loads(body)
         if self.hub.tokens and self._token() not in self.hub.tokens:
-            raise _Refused(401, "", "Invalid username or password.")
+            raise _RefusedError(401, "", "Invalid username or password.")
         repo_id = f"{asked.get('organization') or 'user'}/{asked['name']}"
         url = {"url": f"{self.hub.url}/datasets/{repo_id}"}
         if repo_id in self.hub.repos:
@@ -376,7 +376,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _who(self, body: bytes) -> None:
         if self._token() not in self.hub.tokens:
-            raise _Refused(401, "", "Invalid username or password.")
+            raise _RefusedError(401, "", "Invalid username or password.")
         self._json({"type": "user", "name": "user", "orgs": [], "auth": {"type": "access_token"}})
 
     def _valid(self, body: bytes) -> None:
@@ -420,7 +420,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             tag = json.loads(body)["tag"]
             if tag in found.tags:
-                raise _Refused(409, "", "Tag reference exists already")
+                raise _RefusedError(409, "", "Tag reference exists already")
             found.tags[tag] = self._commit_of(found, revision)
         self._json({})
 
@@ -431,7 +431,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             asked = json.loads(body or b"{}")
             if revision in found.branches:
-                raise _Refused(409, "", "Reference already exists")
+                raise _RefusedError(409, "", "Reference already exists")
             found.branches[revision] = self._commit_of(found, asked.get("startingPoint") or "main")
         self._json({})
 
@@ -461,7 +461,7 @@ class _Handler(BaseHTTPRequestHandler):
         prefix = f"{folder}/" if folder else ""
         below = {name: data for name, data in files.items() if name.startswith(prefix)}
         if folder and not below:
-            raise _Refused(404, "EntryNotFound", f"{folder} does not exist")
+            raise _RefusedError(404, "EntryNotFound", f"{folder} does not exist")
         deep = self.query.get("recursive", ["false"])[0].lower() in ("true", "1")
         inner = {prefix + part for name in below for part in _folders(name, prefix)}
         entries = [self._folder(path) for path in inner if deep or "/" not in path[len(prefix) :]]
@@ -502,7 +502,7 @@ class _Handler(BaseHTTPRequestHandler):
         commit = self._commit_of(found, revision)
         data = found.commits[commit].get(name)
         if data is None:
-            raise _Refused(404, "EntryNotFound", "Entry not found")
+            raise _RefusedError(404, "EntryNotFound", "Entry not found")
         headers = {"X-Repo-Commit": commit}
         if not is_lfs(name):
             self._name = name
@@ -516,7 +516,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _object(self, sha: str) -> None:
         data = self.hub.objects.get(sha)
         if data is None:
-            raise _Refused(404, "", "no such object")
+            raise _RefusedError(404, "", "no such object")
         self._name = self.hub.name_of(sha)
         self._content(data, {"ETag": f'"{sha}"'})
 
@@ -567,20 +567,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _upload(self, body: bytes, sha: str) -> None:
         if hashlib.sha256(body).hexdigest() != sha:
-            raise _Refused(400, "", "the content has another SHA-256")
+            raise _RefusedError(400, "", "the content has another SHA-256")
         self.hub.keep(sha, body)
         self._send(b"")
 
     def _verify(self, body: bytes, sha: str) -> None:
         if len(self.hub.objects.get(sha, b"")) != json.loads(body)["size"]:
-            raise _Refused(404, "", "the object is not there")
+            raise _RefusedError(404, "", "the object is not there")
         self._json({})
 
     def _commit(self, body: bytes, repo: str, revision: str) -> None:
         found = self._repo(repo, writes=True)
         parent = found.commit_of(revision)
         if revision not in found.branches:
-            raise _Refused(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+            raise _RefusedError(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         files = dict(found.commits[parent]) if parent else {}
         for line in body.splitlines():
             entry = json.loads(line)
@@ -593,19 +593,21 @@ class _Handler(BaseHTTPRequestHandler):
         self, files: dict[str, bytes], key: str, value: Mapping[str, Any], parent: str | None
     ) -> None:
         if key == "header" and value.get("parentCommit") not in (None, parent):
-            raise _Refused(412, "", "A commit has happened since. Please refresh and try again.")
+            raise _RefusedError(
+                412, "", "A commit has happened since. Please refresh and try again."
+            )
         if key == "file":
             files[value["path"]] = base64.b64decode(value["content"])
         elif key == "lfsFile":
             if value["oid"] not in self.hub.objects:
-                raise _Refused(400, "", "LFS object was not uploaded")
+                raise _RefusedError(400, "", "LFS object was not uploaded")
             files[value["path"]] = self.hub.objects[value["oid"]]
             self.hub._names[value["oid"]] = value["path"]
         elif key in ("deletedFile", "deletedFolder"):
             path = value["path"].rstrip("/")
             gone = [name for name in files if name == path or name.startswith(f"{path}/")]
             if not gone:
-                raise _Refused(404, "EntryNotFound", "A file with this name doesn't exist")
+                raise _RefusedError(404, "EntryNotFound", "A file with this name doesn't exist")
             for name in gone:
                 del files[name]
 

@@ -1,7 +1,7 @@
 """The record that `roboreel pull` keeps in a pulled dataset: where it is from, and what was fetched.
 
-It is a file of the dataset's own, so that a partial copy can say how to get the rest, without the Hub's client and
-without a network.
+It is a file of the dataset's own, so that a partial copy can say how to get the rest, without the Hub's
+client and without a network.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The only door to `huggingface_hub`, and what its failures mean.
 
-Functions of the client are looked up when they are called, so that programs can replace them. Failures are told
-apart by class name and status code: the classes have moved between the client's releases.
+Functions of the client are looked up when they are called, so that programs can replace them. Failures are
+told apart by class name and status code: the classes have moved between the client's releases.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def library(reference: str = "") -> Any:
     """
     try:
         import huggingface_hub
+        import huggingface_hub.utils  # a submodule that the package doesn't load by itself
     except ImportError as error:
         purpose = f"to fetch '{reference}' from the Hub" if reference else "to use the Hub"
         raise MissingDependencyError("huggingface_hub", extra="hub", purpose=purpose) from error

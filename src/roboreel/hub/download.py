@@ -12,7 +12,7 @@ from stat import S_ISLNK
 from roboreel.dataset.pull_record import PulledFile
 from roboreel.errors import HubError, StorageError, UsageError
 from roboreel.hub.client import Token, asking, library
-from roboreel.hub.environment import endpoint, host
+from roboreel.hub.environment import endpoint, host, hub_cache
 from roboreel.hub.reference import HubReference
 from roboreel.hub.remote_files import RemoteFile
 from roboreel.storage import disk
@@ -121,6 +121,7 @@ def _fetch_one(source: Source, file: RemoteFile, target: LocalRoot) -> PulledFil
             repo_type="dataset",
             revision=source.commit,
             local_dir=str(staging.path),
+            cache_dir=str(hub_cache()),
             endpoint=endpoint(),
             token=source.token,
         )

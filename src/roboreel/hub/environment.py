@@ -16,6 +16,12 @@ def hf_home() -> Path:
     return _folder(os.environ.get("HF_HOME") or os.path.join(cache, "huggingface"))
 
 
+def hub_cache() -> Path:
+    """Folder in which the Hub's client keeps its snapshots: files that are there are copied, not fetched."""
+    given = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    return _folder(given) if given else hf_home() / "hub"
+
+
 def lerobot_home() -> Path:
     """Folder of LeRobot datasets, as `user/name`: `HF_LEROBOT_HOME`, by default `$HF_HOME/lerobot`."""
     given = os.environ.get("HF_LEROBOT_HOME")

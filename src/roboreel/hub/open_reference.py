@@ -31,8 +31,9 @@ def open_reference(
 ) -> Dataset:
     """Open the dataset in a folder, at a URL, or on the Hub.
 
-    A dataset on the Hub is opened from its local copy (`$HF_LEROBOT_HOME/user/name`), which is pulled first if it
-    isn't there. A copy that is there is opened as it is, without asking the Hub, also if it holds a part only.
+    A dataset on the Hub is opened from its local copy (`$HF_LEROBOT_HOME/user/name`), which is pulled first
+    if it isn't there. A copy that is there is opened as it is, without asking the Hub, also if it holds only
+    a part.
 
     Args:
         location: a path, a URL that fsspec supports, `user/name`, `user/name@revision` or

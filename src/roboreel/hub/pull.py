@@ -88,8 +88,8 @@ def pull(
 ) -> PullReport:
     """Fetch a dataset from the Hub, or the files that some of its episodes and cameras need.
 
-    Files that are there with the same content aren't fetched again, so an interrupted pull goes on, and a later one
-    adds to what an earlier one fetched. Each file is verified by size and digest before it appears.
+    Files that are there with the same content aren't fetched again, so an interrupted pull goes on, and a
+    later one adds to what an earlier one fetched. Each file is verified by size and digest before it appears.
 
     Args:
         reference: `user/name`, `user/name@revision` or `hf://datasets/user/name@revision`.
@@ -101,7 +101,8 @@ def pull(
         progress: called with the bytes that are here and the bytes of all wanted files.
 
     Raises:
-        UsageError: this is no reference, there is no such episode or camera, or the folder holds something else.
+        UsageError: this is no reference, there is no such episode or camera, or the folder holds something
+            else.
         HubError: the Hub can't be reached, refused, or sent other content than it promised.
         StorageError: the disk failed.
         MissingDependencyError: the extra `hub` isn't installed.

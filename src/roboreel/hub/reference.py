@@ -21,7 +21,7 @@ class HubReference:
     repo_id: str
     """`user/name`."""
     revision: str | None = None
-    """A branch, tag or commit; None leaves the choice to `readable_revision`."""
+    """A branch, tag or commit; None leaves the choice to `resolve_revision`."""
 
     def __str__(self) -> str:
         return self.repo_id if self.revision is None else f"{self.repo_id}@{self.revision}"

@@ -1,7 +1,7 @@
 """Which version of a dataset to take from the Hub: by its tags and branches.
 
-Names, parameters and errors of the first five are those of lerobot, whose readers take one major version only.
-`readable_revision` is our own rule: older versions are no obstacle, because roboreel reads them.
+Names, parameters and errors of the functions on versions are those of lerobot, whose readers take one major
+version only. `resolve_revision` is our own rule: older versions are no obstacle, because roboreel reads them.
 """
 
 from __future__ import annotations
@@ -127,7 +127,8 @@ class Resolved(NamedTuple):
 def resolve_revision(reference: HubReference, token: Token = None) -> Resolved:
     """Find the commit of a reference.
 
-    Without a revision, the newest tag or branch of a version that roboreel reads is chosen, else the main branch.
+    Without a revision, the newest tag or branch of a version that roboreel reads is chosen, else the main
+    branch.
 
     Raises:
         HubError: the Hub can't be reached or refused, or there is no such revision.
