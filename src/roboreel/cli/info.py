@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.opening import SOURCE_HELP, opened
 from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.open import open_dataset
 from roboreel.format.feature import Feature
 from roboreel.types import Json
 
@@ -17,7 +17,7 @@ _SHOWN_TASKS = 10
 
 
 def info(
-    path: Annotated[str, typer.Argument(help="Folder of the dataset, or a URL.")],
+    path: Annotated[str, typer.Argument(help=SOURCE_HELP)],
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Read what links out of the dataset lead to.")
     ] = False,
@@ -25,7 +25,7 @@ def info(
 ) -> None:
     """Show what a dataset holds: features, counts, sizes, tasks, and what is odd about it."""
     with stoppable():
-        dataset = open_dataset(path, follow_links=follow_links)
+        dataset = opened(path, follow_links=follow_links, needs="documents")
     if as_json:
         emit_json(describe(dataset))
         return

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hin
 
 import typer
 
+from roboreel.cli.opening import opened
 from roboreel.cli.output import tell
 from roboreel.cli.progress import progress_bar
 from roboreel.cli.reports import show_plan, tell_report
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.open import open_dataset
 from roboreel.edit.view import View
 from roboreel.edit.write_options import OnBroken, Timestamps, VideoBackend, WriteOptions
 from roboreel.errors import UsageError
@@ -202,7 +202,7 @@ class Writing:
 
     def opened(self, source: str) -> Dataset:
         """The dataset in a folder."""
-        return open_dataset(source, follow_links=self.follow_links)
+        return opened(source, follow_links=self.follow_links)
 
     def write_options(self, *, regroup: bool | None = None) -> WriteOptions:
         """What to write.

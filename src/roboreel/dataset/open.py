@@ -9,6 +9,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.pull_record import record_among
 from roboreel.errors import DatasetError, Problem, StorageError
 from roboreel.format import v2, v30
 from roboreel.format.info import FROM_V1, V1_INFO, parse_info, unknown_version
@@ -74,7 +75,10 @@ def dataset_below(root: Root) -> Dataset:
     else:
         documents = {name: root.read(name) for name in v2.DOCUMENTS if name in files}
         model = v2.parse(info, documents, files, problems)
-    present = replace(model, problems=(*model.problems, *_missing_videos(model, files)))
+    record = record_among(root, files)
+    fetch = None if record is None else record.command(root.url)
+    missing = _missing_videos(model, files, fetch or "download the videos")
+    present = replace(model, problems=(*model.problems, *missing))
     return Dataset(root, present, files, stamps)
 
 
@@ -163,8 +167,8 @@ def _without_stats(root: Root, name: str) -> pa.Table:
         return file.read(columns).replace_schema_metadata(None)
 
 
-def _missing_videos(model: Model, files: tuple[str, ...]) -> list[Problem]:
-    """Report cameras without any video file, from the list of files."""
+def _missing_videos(model: Model, files: tuple[str, ...], fetch: str) -> list[Problem]:
+    """Report cameras without any video file, from the list of files; `fetch` says how to get them."""
     if not len(model.episodes):
         return []
     missing = [
@@ -182,16 +186,16 @@ def _missing_videos(model: Model, files: tuple[str, ...]) -> list[Problem]:
             message="the videos are not here" if all_missing else "the camera has no video file",
             path=_expected_video(model, camera),
             column=camera,
-            action=_without_videos(camera, all_missing=all_missing),
+            action=_without_videos(camera, fetch, all_missing=all_missing),
         )
         for camera in missing
     ]
 
 
-def _without_videos(camera: str, *, all_missing: bool) -> str:
+def _without_videos(camera: str, fetch: str, *, all_missing: bool) -> str:
     remove = f"remove the camera: roboreel features --remove {camera}"
     if all_missing:
-        return f"download the videos, or {remove}"
+        return f"{fetch}, or {remove}"
     return f"commands that write refuse without --allow-missing {camera}; or {remove}"
 
 

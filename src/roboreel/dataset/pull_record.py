@@ -7,8 +7,9 @@ client and without a network.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from shlex import quote
 from typing import Any, Literal
 
@@ -17,7 +18,10 @@ from roboreel.storage.root import FileStat, Root
 
 RECORD = ".cache/huggingface/roboreel.json"
 """Below a folder that the Hub's client never uploads."""
+CONTENTS = ".cache/huggingface/roboreel-files.json"
+"""The table of contents: a file of its own, because opening a dataset doesn't need it."""
 _FORM = 1
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 Content = Literal["all", "tables", "documents"]
 """What to pull: everything, no videos, or only the documents in `meta/`."""
@@ -56,7 +60,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRecord:
-    """What was pulled into a folder, and what for."""
+    """Where a dataset was pulled from, and what for."""
 
     repo_id: str
     revision: str
@@ -66,13 +70,11 @@ class PullRecord:
     """What was asked for; nothing if a command fetched the documents only to show them."""
     complete: bool = False
     """False from the begin of a pull to its end."""
-    files: Mapping[str, PulledFile] = field(default_factory=dict)
-    """What was fetched and verified, by name: the table of contents."""
 
     def command(self, folder: str, episode: int | None = None) -> str:
         """The command that fetches an episode, or everything, into the same folder."""
         wanted = "" if episode is None else f" --episodes {episode}"
-        return f"roboreel pull {self.repo_id}@{self.revision} -o {quote(folder)}{wanted}"
+        return f"roboreel pull {quote(f'{self.repo_id}@{self.commit}')} -o {quote(folder)}{wanted}"
 
     def to_bytes(self) -> bytes:
         """The record as a JSON document."""
@@ -84,14 +86,36 @@ def read_record(root: Root) -> PullRecord | None:
     try:
         found: Any = json.loads(root.read(RECORD))
         return _record(found) if found.pop("form") == _FORM else None
-    except (StorageError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (*_UNREADABLE, StorageError):
         return None
 
 
+def record_among(root: Root, files: tuple[str, ...]) -> PullRecord | None:
+    """`read_record` for a root whose sorted files are known, which saves a request if there is no record."""
+    at = bisect_left(files, RECORD)
+    return read_record(root) if files[at : at + 1] == (RECORD,) else None
+
+
+def read_contents(root: Root) -> dict[str, PulledFile]:
+    """The table of contents: what was fetched and verified, by name; empty if nothing was pulled."""
+    try:
+        found: Any = json.loads(root.read(CONTENTS))
+        return {name: PulledFile(**entry) for name, entry in found.items()}
+    except (*_UNREADABLE, StorageError):
+        return {}
+
+
+def contents_to_bytes(files: Mapping[str, PulledFile]) -> bytes:
+    """A table of contents as a JSON document."""
+    return json.dumps({name: asdict(file) for name, file in sorted(files.items())}).encode()
+
+
 def _record(found: dict[str, Any]) -> PullRecord:
-    files = {name: PulledFile(**entry) for name, entry in found.pop("files").items()}
     selections = tuple(_selection(**entry) for entry in found.pop("selections"))
-    return PullRecord(**found, selections=selections, files=files)
+    record = PullRecord(**found, selections=selections)
+    if not all(isinstance(one, str) for one in (record.repo_id, record.revision, record.commit)):
+        raise TypeError("names in the record are not strings")
+    return record
 
 
 def _selection(
@@ -101,15 +125,4 @@ def _selection(
         episodes=None if episodes is None else tuple(map(int, episodes)),
         cameras=None if cameras is None else tuple(map(str, cameras)),
         content=content,
-    )
-
-
-def how_to_fetch(root: Root, episode: int | None = None) -> str:
-    """The end of a message about a missing file: how to fetch it; empty if the dataset wasn't pulled."""
-    record = read_record(root)
-    if record is None:
-        return ""
-    return (
-        f": it was not pulled from '{record.repo_id}'; fetch it with"
-        f" '{record.command(root.url, episode)}'"
     )

@@ -23,7 +23,7 @@ _THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RemoteSource:
     """A commit of a repository, to fetch from."""
 
     reference: HubReference
@@ -65,7 +65,7 @@ def present_files(
 
 
 def fetch(
-    source: Source,
+    source: RemoteSource,
     files: Iterable[RemoteFile],
     target: LocalRoot,
     arrived: Callable[[RemoteFile, PulledFile], None],
@@ -111,7 +111,7 @@ def _collect(
             arrived(running[future], future.result())
 
 
-def _fetch_one(source: Source, file: RemoteFile, target: LocalRoot) -> PulledFile:
+def _fetch_one(source: RemoteSource, file: RemoteFile, target: LocalRoot) -> PulledFile:
     staging = LocalRoot(target.path / _STAGING)
     disk.make_folders(staging.path)
     with asking(source.reference):

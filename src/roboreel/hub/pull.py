@@ -13,17 +13,20 @@ from typing import NamedTuple
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import dataset_below
 from roboreel.dataset.pull_record import (
+    CONTENTS,
     RECORD,
     Content,
     PulledFile,
     PullRecord,
     Selection,
+    contents_to_bytes,
+    read_contents,
     read_record,
 )
 from roboreel.errors import HubError, UsageError, listed
 from roboreel.format.model import INFO
 from roboreel.hub.client import Token
-from roboreel.hub.download import Source, fetch, present_files, remove_staging
+from roboreel.hub.download import RemoteSource, fetch, present_files, remove_staging
 from roboreel.hub.environment import host, lerobot_home
 from roboreel.hub.reference import HubReference, parse_reference
 from roboreel.hub.remote_files import RemoteFile, find_files, list_documents, list_files
@@ -145,7 +148,7 @@ def pull_selection(
 ) -> PullReport:
     """`pull`, with parsed arguments; `wanted` is None to fetch the documents only to show them."""
     resolved = resolve_revision(reference, token)
-    source = Source(reference, resolved.commit, token)
+    source = RemoteSource(reference, resolved.commit, token)
     documents = _documents(source)
     with _alone(local_path(out)) as target:
         record = _record_for(target, reference, resolved.revision, resolved.commit)
@@ -191,7 +194,7 @@ def fetch_missing(
     ours = record if record is not None and record.repo_id == repo_id else None
     known = ours.commit if ours is not None and revision is None else revision
     reference = replace(required_reference(repo_id), revision=known)
-    source = Source(reference, resolve_revision(reference, token).commit, token)
+    source = RemoteSource(reference, resolve_revision(reference, token).commit, token)
     found = find_files(reference, source.commit, due, token)
     absent = [name for name in due if name not in found]
     if absent:
@@ -202,7 +205,7 @@ def fetch_missing(
     return due
 
 
-def _documents(source: Source) -> dict[str, RemoteFile]:
+def _documents(source: RemoteSource) -> dict[str, RemoteFile]:
     """The documents of a repository, by name.
 
     Raises:
@@ -244,7 +247,7 @@ def _record_for(
             f" commit {commit[:8]} of '{reference.repo_id}': pull into another folder (-o), or remove that"
             " one"
         )
-    return replace(found, revision=revision)
+    return found
 
 
 class _Planned(LocalRoot):
@@ -270,14 +273,15 @@ class _Pull:
 
     def __init__(
         self,
-        source: Source,
+        source: RemoteSource,
         target: LocalRoot,
         record: PullRecord,
         progress: Progress | None,
     ) -> None:
         self._source, self._target, self._record = source, target, record
         self._progress = progress
-        self._here: dict[str, PulledFile] = {}
+        self._here = dict[str, PulledFile]()
+        self._known = read_contents(target)
         self._fetched: list[str] = []
         self._wanted: dict[str, RemoteFile] = {}
 
@@ -297,7 +301,7 @@ class _Pull:
     def get(self, files: Mapping[str, RemoteFile]) -> None:
         """Fetch the files that aren't here."""
         self._wanted |= files
-        found = present_files(self._target, files.values(), self._record.files)
+        found = present_files(self._target, files.values(), self._known)
         self._here |= found
         self._show()
         due = [file for name, file in sorted(files.items()) if name not in found]
@@ -351,5 +355,5 @@ class _Pull:
             self._progress(here, sum(file.size_bytes for file in self._wanted.values()))
 
     def _write(self) -> None:
-        self._record = replace(self._record, files={**self._record.files, **self._here})
+        self._target.put(CONTENTS, contents_to_bytes({**self._known, **self._here}))
         self._target.put(RECORD, self._record.to_bytes())
