@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,7 +11,6 @@ from roboreel.cli.edit.choosing import EpisodesOption, episodes_in
 from roboreel.cli.opening import pull_bar
 from roboreel.cli.output import count, emit_json, human_bytes, say, tell
 from roboreel.cli.stopping import stoppable
-from roboreel.dataset.open import open_dataset
 from roboreel.dataset.pull_record import Content
 from roboreel.errors import UsageError
 from roboreel.hub.pull import PullReport
@@ -54,12 +54,13 @@ def pull(
         raise UsageError("--meta-only fetches no episodes: leave out --episodes and --cameras")
     names = None if cameras is None else [name.strip() for name in cameras.split(",")]
     with stoppable(), pull_bar(quiet=quiet or as_json) as progress:
-        numbers = None
-        if episodes is not None:  # their words are about what the documents list
-            documents = fetch(reference, out, content="documents", progress=progress)
-            numbers = episodes_in(episodes, open_dataset(documents.path))
         report = fetch(
-            reference, out, episodes=numbers, cameras=names, content=content, progress=progress
+            reference,
+            out,
+            episodes=None if episodes is None else partial(episodes_in, episodes),
+            cameras=names,
+            content=content,
+            progress=progress,
         )
     if as_json:
         emit_json(report.to_json())

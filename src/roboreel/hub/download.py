@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from stat import S_ISLNK
 
 from roboreel.dataset.pull_record import PulledFile
 from roboreel.errors import HubError, StorageError, UsageError
 from roboreel.hub.client import Token, asking, library
-from roboreel.hub.environment import endpoint, host, hub_cache
+from roboreel.hub.environment import client_cache, endpoint, host
 from roboreel.hub.reference import HubReference
 from roboreel.hub.remote_files import RemoteFile
 from roboreel.storage import disk
@@ -104,11 +104,8 @@ def _collect(
     running: dict[Future[PulledFile], RemoteFile],
     arrived: Callable[[RemoteFile, PulledFile], None],
 ) -> None:
-    due = set(running)
-    while due:
-        done, due = wait(due, timeout=0.5, return_when=FIRST_EXCEPTION)
-        for future in done:
-            arrived(running[future], future.result())
+    for future in as_completed(running):
+        arrived(running[future], future.result())
 
 
 def _fetch_one(source: RemoteSource, file: RemoteFile, target: LocalRoot) -> PulledFile:
@@ -121,7 +118,7 @@ def _fetch_one(source: RemoteSource, file: RemoteFile, target: LocalRoot) -> Pul
             repo_type="dataset",
             revision=source.commit,
             local_dir=str(staging.path),
-            cache_dir=str(hub_cache()),
+            cache_dir=str(client_cache(source.reference.repo_id)),
             endpoint=endpoint(),
             token=source.token,
         )

@@ -22,6 +22,13 @@ def hub_cache() -> Path:
     return _folder(given) if given else hf_home() / "hub"
 
 
+def client_cache(repo_id: str) -> Path:
+    """The folder of snapshots to take a dataset's files from: lerobot's own if it has the dataset."""
+    own = lerobot_home() / "hub"
+    has_it = (own / f"datasets--{repo_id.replace('/', '--')}").is_dir()
+    return own if has_it else hub_cache()
+
+
 def lerobot_home() -> Path:
     """Folder of LeRobot datasets, as `user/name`: `HF_LEROBOT_HOME`, by default `$HF_HOME/lerobot`."""
     given = os.environ.get("HF_LEROBOT_HOME")

@@ -75,15 +75,18 @@ def local_copy(
     if record is None:
         if LocalRoot(folder).exists(INFO) and reference.revision is None:
             return folder
-        due: Selection | None = Selection() if needs == "everything" else None
     else:
         _refuse_other(folder, record, reference)
         if record.complete and (record.selections or needs == "documents"):
             return folder
-        due = None if needs == "documents" or record.selections else Selection()
-        pinned = HubReference(reference.repo_id, record.commit)
-        return pull_selection(pinned, folder, due, progress=progress).path
-    return pull_selection(reference, folder, due, progress=progress).path
+        reference = HubReference(reference.repo_id, record.commit)
+    asked = needs == "documents" or (record is not None and record.selections)
+    choice = None if asked else _everything
+    return pull_selection(reference, folder, choice, progress=progress).path
+
+
+def _everything(_dataset: Dataset) -> Selection:
+    return Selection()
 
 
 def _is_local(text: str) -> bool:

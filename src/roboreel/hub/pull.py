@@ -40,6 +40,8 @@ from roboreel.types import Json
 
 _LOCK = ".cache/huggingface/roboreel.lock"
 
+EpisodeChoice = Iterable[int] | Callable[[Dataset], Iterable[int]]
+Choice = Callable[[Dataset], Selection]
 Progress = Callable[[int, int], None]
 """Called with the bytes that are here, and those of all wanted files as far as they are known."""
 
@@ -83,7 +85,7 @@ def pull(
     reference: str,
     out: str | os.PathLike[str] | None = None,
     *,
-    episodes: Iterable[int] | None = None,
+    episodes: EpisodeChoice | None = None,
     cameras: Iterable[str] | None = None,
     content: Content = "all",
     token: Token = None,
@@ -97,7 +99,8 @@ def pull(
     Args:
         reference: `user/name`, `user/name@revision` or `hf://datasets/user/name@revision`.
         out: the folder; by default `$HF_LEROBOT_HOME/user/name`.
-        episodes: indices of the episodes to fetch; None fetches all.
+        episodes: indices of the episodes to fetch, or a function that gives them for the dataset, of which
+            only the documents are here then; None fetches all.
         cameras: names of the cameras to fetch; None fetches all.
         content: "all", "tables" without videos, or "documents" for `meta/` only.
         token: a token, True for the stored one, False for none; None uses a stored one if there is one.
@@ -110,13 +113,15 @@ def pull(
         StorageError: the disk failed.
         MissingDependencyError: the extra `hub` isn't installed.
     """
-    wanted = Selection(
-        episodes=None if episodes is None else tuple(dict.fromkeys(episodes)),
-        cameras=None if cameras is None else tuple(dict.fromkeys(cameras)),
-        content=content,
-    )
+    names = None if cameras is None else tuple(dict.fromkeys(cameras))
+
+    def choice(dataset: Dataset) -> Selection:
+        chosen = episodes(dataset) if callable(episodes) else episodes
+        numbers = None if chosen is None else tuple(dict.fromkeys(map(int, chosen)))
+        return Selection(episodes=numbers, cameras=names, content=content)
+
     found = required_reference(reference)
-    return pull_selection(found, out or default_folder(found), wanted, token, progress)
+    return pull_selection(found, out or default_folder(found), choice, token, progress)
 
 
 def required_reference(text: str) -> HubReference:
@@ -142,22 +147,20 @@ def default_folder(reference: HubReference) -> Path:
 def pull_selection(
     reference: HubReference,
     out: str | os.PathLike[str],
-    wanted: Selection | None,
+    choice: Choice | None,
     token: Token = None,
     progress: Progress | None = None,
 ) -> PullReport:
-    """`pull`, with parsed arguments; `wanted` is None to fetch the documents only to show them."""
+    """`pull`, with parsed arguments; without a choice, the documents are fetched only to show them."""
     resolved = resolve_revision(reference, token)
     source = RemoteSource(reference, resolved.commit, token)
     documents = _documents(source)
     with _alone(local_path(out)) as target:
         record = _record_for(target, reference, resolved.revision, resolved.commit)
-        if wanted is not None and wanted not in record.selections:
-            record = replace(record, selections=(*record.selections, wanted))
         work = _Pull(source, target, replace(record, complete=False), progress)
         with work.recorded():
             work.get(documents)
-            files = work.planned(documents)
+            files = work.planned(documents, choice)
             work.get(files.found)
         return work.report(files)
 
@@ -280,7 +283,9 @@ class _Pull:
     ) -> None:
         self._source, self._target, self._record = source, target, record
         self._progress = progress
-        self._here = dict[str, PulledFile]()
+        self._here: dict[str, PulledFile] = {}
+        self._here_bytes = 0
+        self._wanted_bytes = 0
         self._known = read_contents(target)
         self._fetched: list[str] = []
         self._wanted: dict[str, RemoteFile] = {}
@@ -300,27 +305,43 @@ class _Pull:
 
     def get(self, files: Mapping[str, RemoteFile]) -> None:
         """Fetch the files that aren't here."""
-        self._wanted |= files
         found = present_files(self._target, files.values(), self._known)
+        self._wanted |= files
+        self._wanted_bytes = sum(file.size_bytes for file in self._wanted.values())
         self._here |= found
+        self._here_bytes = sum(file.size_bytes for file in self._here.values())
         self._show()
         due = [file for name, file in sorted(files.items()) if name not in found]
         fetch(self._source, due, self._target, self._arrived)
 
-    def planned(self, documents: Mapping[str, RemoteFile]) -> _Files:
-        """The files that the selections of the record need, beside the documents."""
-        selections = self._record.selections
+    def planned(self, documents: Mapping[str, RemoteFile], choice: Choice | None) -> _Files:
+        """The files to fetch beside the documents: for the choice, and for what was asked for before.
+
+        What is chosen becomes a selection of the record.
+        """
+        dataset = dataset_below(_Planned(self._target, documents))
+        before = self._record.selections
+        chosen = () if choice is None else (choice(dataset),)
+        selections = tuple(dict.fromkeys([*before, *chosen]))
         if not selections:
             return _Files({})
-        source = self._source
-        if not any(one.is_whole for one in selections):
-            names = self._touched(documents, selections)
+        names = _touched(
+            dataset, selections
+        )  # raises for a selection that the dataset does not have
+        self._record = replace(self._record, selections=selections)
+        self._write()
+        return self._found(names, selections)
+
+    def _found(self, names: list[str], selections: Sequence[Selection]) -> _Files:
+        """The named files, and all others of a whole repository, as the repository has them."""
+        source, whole = self._source, Selection() in selections
+        if not whole:
             found = find_files(source.reference, source.commit, names, source.token)
             if len(found) == len(names):
                 return _Files(found)
         every = list_files(source.reference, source.commit, source.token)
-        names = self._touched(every, selections)
-        if any(one.is_whole for one in selections):
+        names = _touched(dataset_below(_Planned(self._target, every)), selections)
+        if whole:
             names = list(dict.fromkeys([*names, *every]))
         found = {name: every[name] for name in names if name in every}
         return _Files(found, tuple(name for name in names if name not in every))
@@ -337,23 +358,21 @@ class _Pull:
             missing=files.missing,
         )
 
-    def _touched(self, names: Iterable[str], selections: Sequence[Selection]) -> list[str]:
-        dataset: Dataset = dataset_below(_Planned(self._target, names))
-        found: dict[str, int] = {}
-        for one in selections:
-            found |= touched_files(dataset, one)
-        return list(found)
-
     def _arrived(self, file: RemoteFile, pulled: PulledFile) -> None:
         self._here[file.name] = pulled
+        self._here_bytes += file.size_bytes
         self._fetched.append(file.name)
         self._show()
 
     def _show(self) -> None:
         if self._progress is not None:
-            here = sum(file.size_bytes for file in self._here.values())
-            self._progress(here, sum(file.size_bytes for file in self._wanted.values()))
+            self._progress(self._here_bytes, self._wanted_bytes)
 
     def _write(self) -> None:
         self._target.put(CONTENTS, contents_to_bytes({**self._known, **self._here}))
         self._target.put(RECORD, self._record.to_bytes())
+
+
+def _touched(dataset: Dataset, selections: Iterable[Selection]) -> list[str]:
+    """Names of the tables and videos that any of the selections needs."""
+    return list(dict.fromkeys(name for one in selections for name in touched_files(dataset, one)))

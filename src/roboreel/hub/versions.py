@@ -7,6 +7,7 @@ version only. `resolve_revision` is our own rule: older versions are no obstacle
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from roboreel.errors import HubError, RoboreelError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _MAIN = "main"
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 class CompatibilityError(RoboreelError):
@@ -133,8 +135,12 @@ def resolve_revision(reference: HubReference, token: Token = None) -> Resolved:
     Raises:
         HubError: the Hub can't be reached or refused, or there is no such revision.
     """
-    refs = {ref.name: ref.target_commit for ref in reversed(_refs(reference, token))}
     revision = reference.revision
+    if revision is not None and _COMMIT.fullmatch(revision):
+        return Resolved(
+            revision, revision
+        )  # whether it exists, the first request for its files tells
+    refs = {ref.name: ref.target_commit for ref in reversed(_refs(reference, token))}
     if revision is None:
         revision = _newest_readable(refs) or _MAIN
     if revision in refs:

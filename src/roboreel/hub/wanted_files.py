@@ -16,8 +16,8 @@ def is_document(name: str) -> bool:
     return name.startswith("meta/") or "/" not in name
 
 
-def touched_files(dataset: Dataset, selection: Selection) -> dict[str, int]:
-    """The tables and videos of a selection: by name, the index of the first episode that needs it.
+def touched_files(dataset: Dataset, selection: Selection) -> list[str]:
+    """Names of the tables and videos that a selection needs, each once.
 
     Args:
         dataset: its documents; files that it doesn't list get the paths where they should be.
@@ -29,24 +29,22 @@ def touched_files(dataset: Dataset, selection: Selection) -> dict[str, int]:
     rows = _rows(dataset, selection.episodes)
     cameras = _cameras(dataset, selection.cameras)
     if selection.content == "documents":
-        return {}
+        return []
     found = _paths(dataset, rows, DATA_PATH, "")
     if selection.content == "all":
         for camera in cameras:
-            found = _paths(dataset, rows, video_path(camera), camera) | found
-    return found
+            found += _paths(dataset, rows, video_path(camera), camera)
+    return list(dict.fromkeys(found))
 
 
-def _paths(dataset: Dataset, rows: Sequence[int], column: str, camera: str) -> dict[str, int]:
+def _paths(dataset: Dataset, rows: Sequence[int], column: str, camera: str) -> list[str]:
     numbers = dataset.episodes[EPISODE].take(rows).to_pylist()
     paths = dataset.episodes[column].take(rows).to_pylist()
-    found: dict[str, int] = {}
-    for number, path in zip(numbers, paths, strict=True):
-        if path is None and dataset.version.one_file_per_episode:
-            path = v2.expected_path(dataset.model.info, number, camera)
-        if path is not None:
-            found.setdefault(path, number)
-    return found
+    if dataset.version.one_file_per_episode:
+        info = dataset.model.info
+        pairs = zip(numbers, paths, strict=True)
+        paths = [path or v2.expected_path(info, number, camera) for number, path in pairs]
+    return [path for path in paths if path is not None]
 
 
 def _rows(dataset: Dataset, episodes: Sequence[int] | None) -> list[int]:
