@@ -11,8 +11,10 @@ from roboreel.dataset.open import open_dataset
 from roboreel.dataset.pull_record import PullRecord, Selection, read_record
 from roboreel.errors import UsageError
 from roboreel.format.model import INFO
+from roboreel.hub.environment import is_offline
 from roboreel.hub.pull import Progress, default_folder, pull_selection
 from roboreel.hub.reference import HubReference, parse_reference
+from roboreel.hub.snapshots import cached_snapshot
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.names import local_path
 from roboreel.storage.originals import kept_beside
@@ -33,7 +35,7 @@ def open_reference(
 
     A dataset on the Hub is opened from its local copy (`$HF_LEROBOT_HOME/user/name`), which is pulled first
     if it isn't there. A copy that is there is opened as it is, without asking the Hub, also if it holds only
-    a part.
+    a part. Offline, a complete snapshot in the cache of lerobot or of the Hub's client serves as well.
 
     Args:
         location: a path, a URL that fsspec supports, `user/name`, `user/name@revision` or
@@ -75,6 +77,8 @@ def local_copy(
     if record is None:
         if LocalRoot(folder).exists(INFO) and reference.revision is None:
             return folder
+        if is_offline() and (snapshot := cached_snapshot(reference)) is not None:
+            return snapshot
     else:
         _refuse_other(folder, record, reference)
         if record.complete and (record.selections or needs == "documents"):
