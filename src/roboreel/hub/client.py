@@ -28,7 +28,15 @@ _NETWORK_MODULES = (
     "socket",
     "ssl",
 )
+_BREAKS = frozenset(
+    {"ChunkedEncodingError", "IncompleteRead", "ReadError", "ReadTimeout", "RemoteProtocolError"}
+)
+"""Names of errors of connections that worked before."""
 _LOG_IN = "set HF_TOKEN, or run 'hf auth login'"
+
+
+class BrokenConnectionError(HubError):
+    """A connection broke in the middle of an answer; the next attempt may succeed."""
 
 
 def library(reference: str = "") -> Any:
@@ -82,7 +90,8 @@ def _explained(error: BaseException, reference: HubReference) -> RoboreelError |
         if message is not None:
             return HubError(message)
     if any(_is_network(one) for one in _chain(error)):
-        return HubError(
+        broke = any(type(one).__name__ in _BREAKS for one in _chain(error))
+        return (BrokenConnectionError if broke else HubError)(
             f"'{reference}': cannot reach {host()}, or the connection broke"
             f" ({type(error).__name__}): check the network, proxies and HF_ENDPOINT, then {_AGAIN}"
         )

@@ -11,7 +11,7 @@ from stat import S_ISLNK
 
 from roboreel.dataset.pull_record import PulledFile
 from roboreel.errors import HubError, StorageError, UsageError
-from roboreel.hub.client import Token, asking, library
+from roboreel.hub.client import BrokenConnectionError, Token, asking, library
 from roboreel.hub.environment import client_cache, endpoint, host
 from roboreel.hub.reference import HubReference
 from roboreel.hub.remote_files import RemoteFile
@@ -20,6 +20,8 @@ from roboreel.storage.local import LocalRoot
 
 _STAGING = ".cache/huggingface/roboreel-pull"
 _THREADS = 8
+_TRIES = 3
+"""Attempts to fetch a file if connections break."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +113,14 @@ def _collect(
 def _fetch_one(source: RemoteSource, file: RemoteFile, target: LocalRoot) -> PulledFile:
     staging = LocalRoot(target.path / _STAGING)
     disk.make_folders(staging.path)
-    with asking(source.reference):
-        library().hf_hub_download(
-            source.reference.repo_id,
-            file.name,
-            repo_type="dataset",
-            revision=source.commit,
-            local_dir=str(staging.path),
-            cache_dir=str(client_cache(source.reference.repo_id)),
-            endpoint=endpoint(),
-            token=source.token,
-        )
+    for left in reversed(range(_TRIES)):  # not every release of the client goes on by itself
+        try:
+            _download(source, file.name, staging)
+        except BrokenConnectionError:
+            if not left:
+                raise
+        else:
+            break
     with staging.input(file.name) as content:
         intact = file.is_content(content)
     if not intact:
@@ -133,6 +132,20 @@ def _fetch_one(source: RemoteSource, file: RemoteFile, target: LocalRoot) -> Pul
     _refuse_links(target, file.name)
     target.take(staging.path / file.name, file.name)
     return _pulled(file, target.stat(file.name).stamp)
+
+
+def _download(source: RemoteSource, name: str, staging: LocalRoot) -> None:
+    with asking(source.reference):
+        library().hf_hub_download(
+            source.reference.repo_id,
+            name,
+            repo_type="dataset",
+            revision=source.commit,
+            local_dir=str(staging.path),
+            cache_dir=str(client_cache(source.reference.repo_id)),
+            endpoint=endpoint(),
+            token=source.token,
+        )
 
 
 def _pulled(file: RemoteFile, stamp: str) -> PulledFile:

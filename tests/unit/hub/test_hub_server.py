@@ -6,6 +6,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+from huggingface_hub import constants
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from tests.hub_server import HubServer, folder_files
@@ -16,8 +17,11 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 @pytest.fixture
-def api(hub: HubServer) -> huggingface_hub.HfApi:
+def api(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> huggingface_hub.HfApi:
     hub.tokens.add("hf_test")
+    template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)  # by which clients before 1.1 know URLs
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     return huggingface_hub.HfApi(endpoint=hub.url, token="hf_test")
 
 
