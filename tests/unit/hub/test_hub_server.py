@@ -6,7 +6,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import constants, file_download
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from roboreel.hub import pull
@@ -20,7 +20,10 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.fixture
 def api(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> huggingface_hub.HfApi:
     hub.tokens.add("hf_test")
+    template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)  # by which clients before 1.0 know URLs
+    for module in (constants, file_download):
+        monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
     return huggingface_hub.HfApi(endpoint=hub.url, token="hf_test")
 
 
