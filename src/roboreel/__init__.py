@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from roboreel.ops.undo import KeptVersion, Undone, kept_versions, remove_kept, undo
     from roboreel.ops.write import convert, plan_convert, plan_write, run, write
     from roboreel.plan.plan import Plan
+    from roboreel.reading.read_options import ReadOptions
+    from roboreel.reading.reader import Reader, reader
     from roboreel.runner.run_options import RunOptions
     from roboreel.runner.run_report import Report
     from roboreel.storage.video.by_time import decode_video_frames
@@ -68,6 +70,8 @@ __all__ = [
     "PlanError",
     "Problem",
     "PullReport",
+    "ReadOptions",
+    "Reader",
     "Reencoding",
     "Report",
     "RoboreelError",
@@ -94,6 +98,7 @@ __all__ = [
     "plan_convert",
     "plan_write",
     "pull",
+    "reader",
     "recover",
     "remove_kept",
     "run",
@@ -112,6 +117,8 @@ _HOME = {
     "KeptVersion": "ops.undo",
     "Plan": "plan.plan",
     "PullReport": "hub.pull",
+    "ReadOptions": "reading.read_options",
+    "Reader": "reading.reader",
     "Reencoding": "format.encoding",
     "Report": "runner.run_report",
     "RunOptions": "runner.run_options",
@@ -132,6 +139,7 @@ _HOME = {
     "plan_convert": "ops.write",
     "plan_write": "ops.write",
     "pull": "hub.pull",
+    "reader": "reading.reader",
     "recover": "ops.output",
     "remove_kept": "ops.undo",
     "run": "ops.write",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
 from dataclasses import replace
 
 import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.file_names import holds
 from roboreel.dataset.pull_record import record_among
 from roboreel.errors import DatasetError, Problem, StorageError
 from roboreel.format import v2, v30
@@ -97,7 +97,7 @@ def _documents(files: tuple[str, ...]) -> list[str]:
     """The existing documents of any version, including statistics."""
     names = {INFO, *v2.DOCUMENTS, v2.EPISODE_STATS, v2.GLOBAL_STATS, v30.TASK_TABLE}
     names |= {*episode_files(files)}
-    return [name for name in sorted(names) if _holds(files, name)]
+    return [name for name in sorted(names) if holds(files, name)]
 
 
 def _no_info(files: tuple[str, ...]) -> Problem:
@@ -175,7 +175,7 @@ def _missing_videos(model: Model, files: tuple[str, ...], fetch: str) -> list[Pr
         camera
         for camera in model.info.cameras
         if not any(
-            _holds(files, path.as_py()) for path in model.episodes[video_path(camera)].unique()
+            holds(files, path.as_py()) for path in model.episodes[video_path(camera)].unique()
         )
     ]
     all_missing = len(missing) == len(model.info.cameras)
@@ -204,9 +204,3 @@ def _expected_video(model: Model, camera: str) -> str | None:
     if model.info.version.one_file_per_episode:
         return v2.expected_path(model.info, model.episodes[EPISODE][0].as_py(), camera)
     return next((path for path in model.episodes[video_path(camera)].to_pylist() if path), None)
-
-
-def _holds(files: tuple[str, ...], name: str | None) -> bool:
-    """True if a sorted tuple contains a name; faster than a set, because few names are looked up."""
-    at = 0 if name is None else bisect_left(files, name)
-    return files[at : at + 1] == (name,)

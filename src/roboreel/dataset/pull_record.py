@@ -7,12 +7,12 @@ client and without a network.
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from shlex import quote
 from typing import Any, Literal
 
+from roboreel.dataset.file_names import holds
 from roboreel.errors import StorageError
 from roboreel.storage.root import FileStat, Root
 
@@ -92,8 +92,7 @@ def read_record(root: Root) -> PullRecord | None:
 
 def record_among(root: Root, files: tuple[str, ...]) -> PullRecord | None:
     """`read_record` for a root whose sorted files are known, which saves a request if there is no record."""
-    at = bisect_left(files, RECORD)
-    return read_record(root) if files[at : at + 1] == (RECORD,) else None
+    return read_record(root) if holds(files, RECORD) else None
 
 
 def read_contents(root: Root) -> dict[str, PulledFile]:

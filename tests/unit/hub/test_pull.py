@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import huggingface_hub
+import numpy as np
 import pytest
 
 import roboreel
@@ -292,3 +293,50 @@ def test_what_the_clients_cache_has_is_copied(hub: HubServer, v21: Path, tmp_pat
     hub.forget()
     pull("user/name")
     assert hub.sent() == 0
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """Six episodes of v3.0 whose tables and videos begin at different episodes."""
+    return make_dataset(
+        tmp_path / "shared",
+        version="v3.0",
+        episodes=(12, 9, 10, 7, 8, 6),
+        data_episodes_per_file=2,
+        video_episodes_per_file=3,
+    )
+
+
+def test_a_partial_copy_reads_the_frames_of_the_whole_offline(
+    hub: HubServer, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.add("user/name", shared, tags=["v3.0"])
+    pull("user/name", tmp_path / "out", episodes=[0, 4])
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    part, whole = roboreel.open(tmp_path / "out"), roboreel.open(shared)
+    few, all_ = roboreel.reader(part.keep([0, 4])), roboreel.reader(whole.keep([0, 4]))
+    assert len(few) == len(all_) == 20
+    for row in (0, 11, 12, 19):
+        ours, theirs = few[row], all_[row]
+        assert ours.keys() == theirs.keys()
+        for key, value in theirs.items():
+            np.testing.assert_array_equal(ours[key], value)
+
+
+def test_a_frame_that_was_not_pulled_is_named_with_its_file_and_the_command(
+    hub: HubServer, shared: Path, v21: Path, tmp_path: Path
+) -> None:
+    for name, source, file in [
+        ("user/a", v21, "episode_000003"),
+        ("user/b", shared, "file-001"),
+    ]:
+        commit = hub.add(name, source)
+        out = tmp_path / name
+        pull(name, out, episodes=[0], cameras=["observation.images.top"])
+        pull(name, out, episodes=[3], content="tables")
+        part = roboreel.open(out)
+        reader = roboreel.reader(part.keep([3]), cameras=["observation.images.top"])
+        with pytest.raises(StorageError) as raised:
+            reader[0]
+        assert f"observation.images.top/{file}.mp4" in str(raised.value).replace("chunk-000/", "")
+        assert f"roboreel pull {name}@{commit} -o {out} --episodes 3" in str(raised.value)
