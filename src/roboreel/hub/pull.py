@@ -23,7 +23,7 @@ from roboreel.dataset.pull_record import (
     read_contents,
     read_record,
 )
-from roboreel.errors import HubError, UsageError, listed
+from roboreel.errors import HubError, StorageError, UsageError, listed
 from roboreel.format.model import INFO
 from roboreel.hub.client import Token
 from roboreel.hub.download import RemoteSource, fetch, present_files, remove_staging
@@ -157,7 +157,7 @@ def pull_selection(
     documents = _documents(source)
     with _alone(local_path(out)) as target:
         record = _record_for(target, reference, resolved.revision, resolved.commit)
-        work = _Pull(source, target, replace(record, complete=False), progress)
+        work = _Pull(source, target, record, progress)
         with work.recorded():
             work.get(documents)
             files = work.planned(documents, choice)
@@ -227,7 +227,12 @@ def _alone(path: str) -> Iterator[LocalRoot]:
     """A folder, made if needed, into which no other process pulls meanwhile."""
     target = LocalRoot(os.path.abspath(path))
     at = target.path / _LOCK
-    held = lock.hold(at, timeout_s=math.inf, busy="", prepare=lambda: disk.make_folders(at.parent))
+    try:
+        held = lock.hold(
+            at, timeout_s=math.inf, busy="", prepare=lambda: disk.make_folders(at.parent)
+        )
+    except OSError as error:
+        raise StorageError(f"'{path}': {error.strerror or error}") from error
     with held:
         yield target
 
@@ -325,10 +330,8 @@ class _Pull:
         selections = tuple(dict.fromkeys([*before, *chosen]))
         if not selections:
             return _Files({})
-        names = _touched(
-            dataset, selections
-        )  # raises for a selection that the dataset does not have
-        self._record = replace(self._record, selections=selections)
+        names = _touched(dataset, selections)  # raises if the dataset has no such episode or camera
+        self._record = replace(self._record, selections=selections, complete=False)
         self._write()
         return self._found(names, selections)
 

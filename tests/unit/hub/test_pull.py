@@ -168,12 +168,16 @@ def test_cameras_and_videos_can_be_left_out(hub: HubServer, v21: Path, tmp_path:
 def test_what_is_not_in_the_dataset_is_refused_and_forgotten(
     hub: HubServer, v21: Path, tmp_path: Path
 ) -> None:
-    hub.add("user/name", v21, tags=["v2.1"])
+    commit = hub.add("user/name", v21, tags=["v2.1"])
     with pytest.raises(UsageError, match="no cameras 'x'"):
         pull("user/name", tmp_path / "out", cameras=["x"])
     with pytest.raises(UsageError, match="has no episodes 9; the last is 3"):
         pull("user/name", tmp_path / "out", episodes=[9])
     pull("user/name", tmp_path / "out", episodes=[1])
+    assert run_here("pull", "user/name", "-o", tmp_path / "out", "--cameras", "x").returncode == 2
+    shown = run_here("info", tmp_path / "out").stdout
+    assert f"pulled from user/name@v2.1 (commit {commit[:8]}), 1 episode of it\n" in shown
+    assert json.loads(run_here("info", tmp_path / "out", "--json").stdout)["pulled"]["complete"]
 
 
 def test_commits_are_not_mixed_in_one_folder(hub: HubServer, v21: Path, tmp_path: Path) -> None:
@@ -340,3 +344,29 @@ def test_a_frame_that_was_not_pulled_is_named_with_its_file_and_the_command(
             reader[0]
         assert f"observation.images.top/{file}.mp4" in str(raised.value).replace("chunk-000/", "")
         assert f"roboreel pull {name}@{commit} -o {out} --episodes 3" in str(raised.value)
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(
+    hub: HubServer, v21: Path, tmp_path: Path
+) -> None:
+    hub.add("user/name", v21, tags=["v2.1"])
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError, match="file/out': (File exists|Not a directory)"):
+        pull("user/name", tmp_path / "file" / "out")
+
+
+def test_episodes_can_be_chosen_by_the_documents(hub: HubServer, v21: Path, tmp_path: Path) -> None:
+    hub.add("user/name", v21, tags=["v2.1"])
+    pull("user/name", tmp_path / "out", episodes=lambda dataset: [dataset.total_episodes - 1])
+    tables = [path.name for path in (tmp_path / "out").rglob("*.parquet")]
+    assert tables == ["episode_000003.parquet"]
+
+
+def test_a_result_written_from_a_local_copy_is_no_local_copy(
+    hub: HubServer, v21: Path, tmp_path: Path
+) -> None:
+    hub.add("user/name", v21, tags=["v2.1"])
+    done = run_here("keep", "user/name", "--episodes", "1", "-o", tmp_path / "out", "--json")
+    assert done.returncode == 0
+    assert not (tmp_path / "out" / ".cache").exists()
+    assert not json.loads(done.stdout).get("lost")
