@@ -16,6 +16,7 @@ import pytest
 import roboreel
 from roboreel.errors import HubError, StorageError, UsageError
 from roboreel.hub import fetch_missing, pull
+from roboreel.hub.remote_files import RemoteFile
 from roboreel.testing import make_dataset
 from tests.command import run_here
 from tests.hub_server import HubServer, folder_files
@@ -42,12 +43,15 @@ def test_a_pull_of_two_episodes_moves_only_their_files(
     assert contents(tmp_path / "out") == {name: files[name] for name in wanted}
     assert report.fetched_bytes == hub.sent()
     assert set(report.files) == wanted
+    trees = [one.path for one in hub.asked if "/tree/" in one.path]
+    assert len(trees) == 2, "more than the top and meta/ was listed"
 
 
 def test_a_whole_pull_equals_the_source(hub: HubServer, v30: Path, tmp_path: Path) -> None:
-    hub.add("user/name", v30, tags=["v3.0"])
+    files = {**folder_files(v30), "README.md": b"# hello", "notes/a b.txt": b"x", "empty": b""}
+    hub.add("user/name", files, tags=["v3.0"])
     pull("user/name", tmp_path / "out")
-    assert contents(tmp_path / "out") == folder_files(v30)
+    assert contents(tmp_path / "out") == files
     assert roboreel.diff(v30, tmp_path / "out").same
 
 
@@ -103,8 +107,8 @@ def test_an_episode_that_was_not_pulled_is_named_with_its_file_and_the_command(
     assert next(iter(roboreel.open(tmp_path / "out").rows([(absent, 0, -1)]))).num_rows == 7
 
 
-def test_a_later_pull_adds_episodes_and_fetches_nothing_twice(
-    hub: HubServer, v21: Path, tmp_path: Path
+def test_a_later_pull_adds_episodes_and_neither_fetches_nor_reads_a_file_twice(
+    hub: HubServer, v21: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.add("user/name", v21, tags=["v2.1"])
     pull("user/name", tmp_path / "out", episodes=[0])
@@ -114,6 +118,7 @@ def test_a_later_pull_adds_episodes_and_fetches_nothing_twice(
     assert not hub.fetched() & first
     assert set(report.fetched) == hub.fetched()
     hub.forget()
+    monkeypatch.setattr(RemoteFile, "is_content", lambda *_: pytest.fail("a file is read again"))
     assert pull("user/name", tmp_path / "out", episodes=[1]).fetched == ()
     assert hub.sent() == 0
 
