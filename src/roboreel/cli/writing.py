@@ -22,6 +22,7 @@ from roboreel.edit.write_options import OnBroken, Timestamps, VideoBackend, Writ
 from roboreel.errors import UsageError
 from roboreel.format.encoding import Reencoding
 from roboreel.format.version import FormatVersion
+from roboreel.hub.open_reference import Needs
 from roboreel.ops.output import finished_report
 from roboreel.ops.write import plan_write, run
 from roboreel.plan.plan import Plan
@@ -200,9 +201,9 @@ class Writing:
             any(flags) or any(value is not None for value in wanted) or bool(self.reencoding.given)
         )
 
-    def opened(self, source: str) -> Dataset:
+    def opened(self, source: str, *, needs: Needs = "everything") -> Dataset:
         """Open the dataset in a folder, or on the Hub."""
-        return opened(source, follow_links=self.follow_links)
+        return opened(source, follow_links=self.follow_links, needs=needs)
 
     def write_options(self, *, regroup: bool | None = None) -> WriteOptions:
         """What to write.

@@ -7,6 +7,7 @@ told apart by class name and status code: the classes have moved between the cli
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,6 +61,29 @@ def library(reference: str = "") -> Any:
 def api(token: Token = None) -> Any:
     """An `HfApi` for the endpoint that the environment names."""
     return library().HfApi(endpoint=endpoint(), token=token, library_name="roboreel")
+
+
+@contextlib.contextmanager
+def quiet(reference: HubReference) -> Iterator[None]:
+    """Switch off what the client prints inside the block: a bar per file, and each of its attempts.
+
+    The last failure becomes an error of ours. Messages about attempts have signed URLs: whoever reads a log
+    could fetch files of a private dataset by them. `HF_HUB_VERBOSITY` switches the messages on again.
+    """
+    tools = library(str(reference)).utils
+    log, verbosity = tools.logging, tools.logging.get_verbosity()
+    # the client warns where the environment has the last word on its bars
+    bars = "HF_HUB_DISABLE_PROGRESS_BARS" in os.environ or tools.are_progress_bars_disabled()
+    if not bars:
+        tools.disable_progress_bars()
+    if "HF_HUB_VERBOSITY" not in os.environ:
+        log.set_verbosity_error()
+    try:
+        yield
+    finally:
+        log.set_verbosity(verbosity)
+        if not bars:
+            tools.enable_progress_bars()
 
 
 @contextlib.contextmanager

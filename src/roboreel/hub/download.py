@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from stat import S_ISLNK
@@ -87,7 +87,7 @@ def fetch(
     due = list(files)
     if not due:
         return
-    with _quiet_client(), ThreadPoolExecutor(min(_THREADS, len(due))) as pool:
+    with ThreadPoolExecutor(min(_THREADS, len(due))) as pool:
         running = {pool.submit(_fetch_one, source, file, target): file for file in due}
         try:
             _collect(running, arrived)
@@ -165,18 +165,3 @@ def _refuse_links(target: LocalRoot, name: str) -> None:
             raise StorageError(f"'{at}': {error.strerror}") from error
         if S_ISLNK(mode):
             raise UsageError(f"'{at}' is a link: a pull writes only inside its folder; remove it")
-
-
-@contextlib.contextmanager
-def _quiet_client() -> Iterator[None]:
-    """Switch off the client's bars, one per file: callers show one for all."""
-    tools = library().utils
-    fixed = library().constants.HF_HUB_DISABLE_PROGRESS_BARS is not None  # by the environment
-    if fixed or tools.are_progress_bars_disabled():
-        yield
-        return
-    tools.disable_progress_bars()
-    try:
-        yield
-    finally:
-        tools.enable_progress_bars()

@@ -25,7 +25,7 @@ from roboreel.dataset.pull_record import (
 )
 from roboreel.errors import HubError, StorageError, UsageError, listed
 from roboreel.format.model import INFO
-from roboreel.hub.client import Token
+from roboreel.hub.client import Token, quiet
 from roboreel.hub.download import RemoteSource, fetch, present_files, remove_staging
 from roboreel.hub.environment import host, lerobot_home
 from roboreel.hub.reference import HubReference, parse_reference
@@ -152,17 +152,18 @@ def pull_selection(
     progress: Progress | None = None,
 ) -> PullReport:
     """`pull`, with parsed arguments; without a choice, the documents are fetched only to show them."""
-    resolved = resolve_revision(reference, token)
-    source = RemoteSource(reference, resolved.commit, token)
-    documents = _documents(source)
-    with _alone(local_path(out)) as target:
-        record = _record_for(target, reference, resolved.revision, resolved.commit)
-        work = _Pull(source, target, record, progress)
-        with work.recorded():
-            work.get(documents)
-            files = work.planned(documents, choice)
-            work.get(files.found)
-        return work.report(files)
+    with quiet(reference):
+        resolved = resolve_revision(reference, token)
+        source = RemoteSource(reference, resolved.commit, token)
+        documents = _documents(source)
+        with _alone(local_path(out)) as target:
+            record = _record_for(target, reference, resolved.revision, resolved.commit)
+            work = _Pull(source, target, record, progress)
+            with work.recorded():
+                work.get(documents)
+                files = work.planned(documents, choice)
+                work.get(files.found)
+            return work.report(files)
 
 
 def fetch_missing(
@@ -197,14 +198,15 @@ def fetch_missing(
     ours = record if record is not None and record.repo_id == repo_id else None
     known = ours.commit if ours is not None and revision is None else revision
     reference = replace(required_reference(repo_id), revision=known)
-    source = RemoteSource(reference, resolve_revision(reference, token).commit, token)
-    found = find_files(reference, source.commit, due, token)
-    absent = [name for name in due if name not in found]
-    if absent:
-        raise HubError(f"'{reference}' on {host()} has no files {listed(absent)}")
-    with _alone(target.url) as at:
-        fetch(source, found.values(), at, lambda _file, _pulled: None)
-        remove_staging(at)
+    with quiet(reference):
+        source = RemoteSource(reference, resolve_revision(reference, token).commit, token)
+        found = find_files(reference, source.commit, due, token)
+        absent = [name for name in due if name not in found]
+        if absent:
+            raise HubError(f"'{reference}' on {host()} has no files {listed(absent)}")
+        with _alone(target.url) as at:
+            fetch(source, found.values(), at, lambda _file, _pulled: None)
+            remove_staging(at)
     return due
 
 

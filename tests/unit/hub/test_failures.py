@@ -82,6 +82,19 @@ def test_a_file_of_another_size_than_promised_is_refused(
     assert not (tmp_path / "out" / "meta" / "info.json").exists()
 
 
+def test_the_clients_attempts_are_not_printed(
+    hub: HubServer, v21: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hub.add("user/name", v21, tags=["v2.1"])
+    hub.cut("^/lfs/", after=10)
+    hub.fail("/resolve/", status=503, times=3)
+    done = run_here("pull", "user/name", "-o", tmp_path / "out")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: 'user/name': ")
+    assert done.stderr.count("\n") == 1
+    assert capfd.readouterr() == ("", "")
+
+
 def test_content_that_differs_from_its_digest_never_appears(
     hub: HubServer, v21: Path, tmp_path: Path
 ) -> None:

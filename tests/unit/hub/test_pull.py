@@ -52,7 +52,6 @@ def test_a_whole_pull_equals_the_source(hub: HubServer, v30: Path, tmp_path: Pat
     hub.add("user/name", files, tags=["v3.0"])
     pull("user/name", tmp_path / "out")
     assert contents(tmp_path / "out") == files
-    assert roboreel.diff(v30, tmp_path / "out").same
 
 
 def test_a_v20_pull_moves_only_its_files(hub: HubServer, tmp_path: Path) -> None:
@@ -356,7 +355,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(
 ) -> None:
     hub.add("user/name", v21, tags=["v2.1"])
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StorageError, match="file/out': (File exists|Not a directory)"):
+    with pytest.raises(StorageError, match=r"file/out': (File exists|Not a directory)"):
         pull("user/name", tmp_path / "file" / "out")
 
 

@@ -112,11 +112,12 @@ def test_another_revision_of_a_local_copy_is_refused(hub: HubServer, v21: Path) 
         roboreel.open("user/name@main")
 
 
-def test_info_fetches_documents_only_and_the_next_command_the_rest(
+def test_commands_that_show_documents_fetch_only_these_and_the_next_command_the_rest(
     hub: HubServer, v21: Path, tmp_path: Path
 ) -> None:
     hub.add("user/name", v21, tags=["v2.1"])
-    assert run_here("info", "user/name").returncode == 0
+    for command in ("info", "stats", "features"):
+        assert run_here(command, "user/name").returncode == 0
     assert all(name.startswith("meta/") for name in hub.fetched())
     done = run_here("check", "user/name")
     assert done.returncode == 0, done.stdout + done.stderr
