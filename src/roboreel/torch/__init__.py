@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from roboreel.torch.constants import HF_LEROBOT_HOME as HF_LEROBOT_HOME
     from roboreel.torch.dataset_info import DatasetInfo as DatasetInfo
     from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata as LeRobotDatasetMetadata
+    from roboreel.torch.lerobot_dataset import LeRobotDataset as LeRobotDataset
 
 _HOME = {
     "DatasetInfo": "dataset_info",
