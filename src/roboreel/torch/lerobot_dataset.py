@@ -35,7 +35,7 @@ _WRITING = {
 
 
 class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
-    """Items of a dataset as tensors, by number. Reads v2.0, v2.1 and v3.0; workers and threads may share it."""
+    """Items of a dataset of any version as tensors, by number. Threads and workers may share it."""
 
     def __init__(
         self,

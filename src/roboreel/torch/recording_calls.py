@@ -58,5 +58,5 @@ class RecordingCalls:
     def push_to_hub(self, *args: Any, **kwargs: Any) -> None:
         """Upload the dataset; raises `ReadOnlyError`, a `RuntimeError`."""
         raise ReadOnlyError(
-            "Cannot call 'push_to_hub()': roboreel does not push yet. Upload the dataset's folder by `hf upload`"
+            "Cannot call 'push_to_hub()': roboreel does not push yet. Upload the folder by `hf upload`"
         )
