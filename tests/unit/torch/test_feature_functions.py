@@ -198,8 +198,8 @@ def test_episodes_are_resolved() -> None:
 def test_documents_are_read_and_written_one_by_one(root: Path, tmp_path: Path) -> None:
     info = load_info(root)
     assert info.fps == 10
-    write_info(info, tmp_path)
-    assert load_info(tmp_path) == info
+    write_info(info, tmp_path / "new")
+    assert load_info(tmp_path / "new") == info
     assert len(load_tasks(root)) == len(load_episodes(root)) == 3
     assert load_stats(tmp_path) is None
     write_stats({"action": {"mean": np.ones(2), "count": [3]}}, tmp_path)
