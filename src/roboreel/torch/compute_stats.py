@@ -168,7 +168,7 @@ def _camera_stats(
     images = sample_images(paths)
     depth = is_depth_map(spec)
     if images.dtype == np.uint8:
-        profile = replace(OWN, every_pixel=True, quantiles=shares)
+        profile = replace(OWN, quantiles=shares)
         frames = np.moveaxis(images, 1, -1)
         counted = frames_pixels(frames, profile, video=False, depth=depth).stats()
         if counted is not None:
