@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from roboreel.torch.dataset_info import DatasetInfo as DatasetInfo
     from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata as LeRobotDatasetMetadata
     from roboreel.torch.lerobot_dataset import LeRobotDataset as LeRobotDataset
+    from roboreel.torch.streaming_dataset import StreamingLeRobotDataset as StreamingLeRobotDataset
 
 _HOME = {
     "DatasetInfo": "dataset_info",

@@ -106,7 +106,7 @@ class DatasetReader:
     def load_and_activate(self) -> None:
         """Open the dataset; rows and frames are read when they are used."""
         dataset = open_dataset(self.root)
-        self._rows = _rows_of(dataset, self.episodes)
+        self._rows = self._rows_of(dataset)
         self._open(dataset)
 
     def _open(self, dataset: Dataset) -> None:
@@ -123,8 +123,32 @@ class DatasetReader:
     def rows(self) -> Int64:
         """(items,) the dataset's row of each item."""
         if self._rows is None:
-            self._rows = _rows_of(self._meta.dataset, self.episodes)
+            self._rows = self._rows_of(self._meta.dataset)
         return self._rows
+
+    def _rows_of(self, dataset: Dataset) -> Int64:
+        """(items,) rows of the chosen episodes, ascending.
+
+        Raises:
+            ArgumentError: there is no such episode, or no episode is chosen.
+        """
+        numbers, lengths = dataset.episodes[EPISODE].to_numpy(), dataset.episodes[LENGTH].to_numpy()
+        if self.episodes is None:
+            return np.arange(int(lengths.sum()), dtype=np.int64)
+        unknown = sorted(set(self.episodes) - set(numbers.tolist()))
+        if unknown or not len(self.episodes):
+            what = f"there is no episode {listed(unknown)}" if unknown else "no episode is chosen"
+            raise ArgumentError(f"{what}: the dataset has {len(numbers)} episodes")
+        chosen = np.isin(numbers, np.asarray(self.episodes))
+        return np.flatnonzero(np.repeat(chosen, lengths)).astype(np.int64)
+
+    @property
+    def episode_bounds(self) -> Int64:
+        """(chosen episodes + 1,) the first item of each, in the order of items, and the number of items."""
+        bounds = self._core().bounds
+        episodes = np.searchsorted(bounds, self.rows, side="right")
+        first = np.flatnonzero(np.diff(episodes, prepend=-1))
+        return np.append(first, len(episodes)).astype(np.int64)
 
     @property
     def num_frames(self) -> int:
@@ -190,23 +214,6 @@ class DatasetReader:
 def _threads() -> int | None:
     """Threads that decode: one in a worker of a `DataLoader`, else as many as there are processors."""
     return None if torch.utils.data.get_worker_info() is None else 1
-
-
-def _rows_of(dataset: Dataset, episodes: Sequence[int] | None) -> Int64:
-    """(items,) rows of some episodes, ascending.
-
-    Raises:
-        ArgumentError: there is no such episode, or no episode is chosen.
-    """
-    numbers, lengths = dataset.episodes[EPISODE].to_numpy(), dataset.episodes[LENGTH].to_numpy()
-    if episodes is None:
-        return np.arange(int(lengths.sum()), dtype=np.int64)
-    unknown = sorted(set(episodes) - set(numbers.tolist()))
-    if unknown or not len(episodes):
-        what = f"there is no episode {listed(unknown)}" if unknown else "no episode is chosen"
-        raise ArgumentError(f"{what}: the dataset has {len(numbers)} episodes")
-    chosen = np.isin(numbers, np.asarray(episodes))
-    return np.flatnonzero(np.repeat(chosen, lengths)).astype(np.int64)
 
 
 def _require_features(

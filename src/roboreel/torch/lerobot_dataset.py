@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch.utils.data
 
@@ -36,6 +36,8 @@ _WRITING = {
 
 class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
     """Items of a dataset of any version as tensors, by number. Threads and workers may share it."""
+
+    _reader_class: ClassVar[type[DatasetReader]] = DatasetReader
 
     def __init__(
         self,
@@ -110,7 +112,7 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         self._batch_encoding_size, self._encoder_threads = batch_encoding_size, encoder_threads
         self._is_finalized = True
         self.writer = None
-        self.meta = LeRobotDatasetMetadata(
+        self.meta = self._open_metadata(
             repo_id, self._requested_root, revision, force_cache_sync, token=token
         )
         self.root, self.revision = self.meta.root, self.meta.revision
@@ -123,10 +125,13 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         self._video_backend = self.reader.video_backend
         self._load(revision, download_videos, force_cache_sync, token)
 
+    def _open_metadata(self, *arguments: Any, **named: Any) -> LeRobotDatasetMetadata:
+        return LeRobotDatasetMetadata(*arguments, **named)
+
     def _new_reader(
         self, video_backend: str | None, image_transforms: Transform | None
     ) -> DatasetReader:
-        return DatasetReader(
+        return self._reader_class(
             self.meta,
             self.root,
             self.episodes,
