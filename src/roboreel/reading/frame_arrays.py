@@ -52,18 +52,23 @@ class FrameArray:
         """Convert a PyAV frame (or an array) into the rows `at`, of which there is at least one."""
         first, *others = at
         shape, dtype = _CONVERTERS.of_thread().shape_of(frame, self._size)
-        target = self._of_shape(shape, dtype)
+        target = self.of_shape(shape, dtype)
         _CONVERTERS.of_thread().convert(frame, self._size, target[first])
         for row in others:
             target[row] = target[first]
 
     def put_pixels(self, pixels: npt.NDArray[np.generic], at: Sequence[int]) -> None:
         """Copy (H, W, C) pixels, which have the wanted size already, into the rows `at`."""
-        target = self._of_shape(pixels.shape, pixels.dtype)
+        target = self.of_shape(pixels.shape, pixels.dtype)
         for row in at:
             target[row] = pixels
 
-    def _of_shape(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
+    def of_shape(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
+        """(n, H, W, C) the array, for frames of such a shape and dtype.
+
+        Raises:
+            UsageError: it holds frames of another shape.
+        """
         with self._lock:
             if self._array is None:
                 self._array = np.zeros((self._count, *shape), dtype=dtype)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from stat import S_ISREG
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from roboreel.errors import StorageError
 from roboreel.storage import disk
@@ -16,6 +16,9 @@ from roboreel.storage.modes import USUAL, Modes, reach
 from roboreel.storage.output_file import Output
 from roboreel.storage.root import FileStat, Root, checked
 from roboreel.storage.scratch import scratch_beside
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _FOLLOW = "put the file there, or pass follow_links (--follow-links)"
@@ -196,6 +199,22 @@ class LocalRoot(Root):
         """Keep only the first `size` bytes of a file that roboreel made."""
         with self._explained(name):
             disk.truncate(self._at(name), size)
+
+    def write_at(self, name: str, parts: Iterable[tuple[int, Buffer]]) -> os.stat_result:
+        """Overwrite ranges of a file that roboreel made, in order: see `disk.write_at`."""
+        with self._explained(name):
+            return disk.write_at(self._at(name), parts)
+
+    def touch(self, name: str) -> None:
+        """Set the modification time of a file that roboreel made to now."""
+        with self._explained(name):
+            disk.touch(self._at(name))
+
+    def allocated_bytes(self, name: str) -> int:
+        """Bytes that a file takes on the disk: less than its size where parts were never written."""
+        with self._explained(name):
+            found = os.stat(self._at(name))
+        return found.st_blocks * 512 if hasattr(found, "st_blocks") else found.st_size
 
     def sync(self, names: Sequence[str]) -> None:
         """Flush files and their folders to the disk."""

@@ -27,15 +27,20 @@ _BLOCK_BYTES = 4 << 20
 class IndexedVideo:
     """A video file and its packets. Several threads may use it at once."""
 
-    def __init__(self, root: Root, name: str) -> None:
+    def __init__(self, root: Root, name: str, table: PacketTable | None = None) -> None:
         """Read the index of a file.
+
+        Args:
+            root: the root of the file.
+            name: the file.
+            table: its index where that is known already; the file is then not opened.
 
         Raises:
             StorageError: the file cannot be read.
             VideoError: it is not an MP4, is cut short, or does not have exactly one video track.
         """
         self.root, self.name = root, name
-        self.table: PacketTable = read_packet_table(root, name)
+        self.table: PacketTable = read_packet_table(root, name) if table is None else table
         self._idle: list[tuple[_LazyInput, AccessPoints]] = []
 
     def packets(self, positions: Int64) -> Iterator[bytes]:
