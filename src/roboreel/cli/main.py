@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from roboreel import __version__
+from roboreel.cli.cache import cache
 from roboreel.cli.check import check
 from roboreel.cli.convert import convert
 from roboreel.cli.demo import demo
@@ -57,6 +58,7 @@ for _edit in (
 app.command()(compact)
 app.command()(stats)
 app.command()(undo)
+app.add_typer(cache)
 app.command()(demo)
 
 

@@ -53,6 +53,12 @@ class CameraFrames:
         for future in [self._workers(threads).submit(_decode, job) for job in jobs]:
             future.result()
 
+    @property
+    def cache_counts(self) -> tuple[int, int]:
+        """Frames that were copied from the cache and stored in it, so far, in this process."""
+        cache = self._cache
+        return (0, 0) if cache is None else (cache.copied.value, cache.stored.value)
+
     def _workers(self, threads: int) -> ThreadPoolExecutor:
         """The threads that decode; a forked process has none of its parent's."""
         if self._pool is None or self._pool_process != os.getpid():

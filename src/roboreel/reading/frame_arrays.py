@@ -35,10 +35,10 @@ class FrameArray:
             camera: name, for messages.
             count: number of frames.
             size: scale RGB frames to this; None keeps the size they are stored in.
-            out: (n, H, W, C) the array to fill.
+            out: (n, H, W, C) the array to fill; or (items, offsets, H, W, C).
         """
         self._camera, self._count, self._size = camera, count, size
-        self._array = out
+        self._array = None if out is None else _as_frames(camera, count, out)
         self._lock = Lock()
 
     @property
@@ -81,6 +81,16 @@ class FrameArray:
                 " pass size=(height, width)"
             )
         return array
+
+
+def _as_frames(camera: str, count: int, out: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """(n, H, W, C) view of an array that may have an axis of offsets."""
+    flat = out.reshape(-1, *out.shape[-3:]) if out.ndim > 3 else out
+    if len(flat) != count or flat.ndim != 4 or not np.shares_memory(flat, out):
+        raise UsageError(
+            f"out['{camera}'] has shape {out.shape}, expected {count} frames (H, W, C)"
+        )
+    return flat
 
 
 class _Converters(local):

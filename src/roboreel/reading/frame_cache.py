@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,19 @@ _TOUCH_S = 30.0
 _LOCK, _LOCK_S = ".roboreel-cache", 10.0
 
 
+class Counter:
+    """A number that threads add to."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self._lock = Lock()
+
+    def add(self, number: int) -> None:
+        """Add to it."""
+        with self._lock:
+            self.value += number
+
+
 class FrameCache:
     """Frames of videos of one size, in a folder. Threads may share it; other processes make their own."""
 
@@ -51,6 +65,7 @@ class FrameCache:
         self.suffix = "-stored" if size is None else f"-{size[0]}x{size[1]}"
         self._mapped = BoundedCache[str, FrameFile](_MOST_MAPPED, lambda _: 1)
         self._warned = False
+        self.copied, self.stored = Counter(), Counter()
 
     def video(self, root: Root, name: str) -> IndexedVideo:
         """A video whose frames the cache may have. It is opened only if it is not known yet, or to decode.
@@ -117,6 +132,7 @@ class FrameCache:
             if file.layout != layout:
                 return
             found = store_frames(self.folder.root, self._name(key), layout, frames)
+            self.stored.add(len(frames))
             if identity_of(found) != file.identity:  # removed and made again by another process
                 self._mapped.forget(key)
 
@@ -186,6 +202,7 @@ class CachedVideo(IndexedVideo):
         wanted = zip(numbers.tolist(), rows.tolist(), strict=True)
         target = into.of_shape(file.layout.shape, file.layout.dtype)
         left = [at for at, (number, row) in enumerate(wanted) if not file.copy(number, target[row])]
+        self._cache.copied.add(len(numbers) - len(left))
         return np.array(left, dtype=np.int64)
 
     def store(self, numbers: Int64, rows: Sequence[int], frames: npt.NDArray[np.generic]) -> None:
@@ -218,6 +235,16 @@ def frame_cache(options: ReadOptions) -> FrameCache | None:
         raise UsageError(f"frame_cache is '{path}', which is a file: expected a folder")
     limit = None if options.frame_cache_mb is None else int(options.frame_cache_mb * (1 << 20))
     return FrameCache(CacheFolder(path, limit, options.made_ns), options.size)
+
+
+def frame_counts(folder: CacheFolder) -> dict[str, int]:
+    """Number of frames in each file of a cache."""
+    found = {}
+    for file in folder.files():
+        if file.name.endswith(FRAMES):
+            with contextlib.suppress(StorageError):  # damaged, or removed meanwhile
+                found[file.name] = FrameFile(folder.root, file.name).stored
+    return found
 
 
 def _index_name(root: Root, name: str, stat: FileStat) -> str:
