@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from roboreel.cli.output import count, emit_json, human_bytes, say
 from roboreel.cli.progress import counting_bar
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.open import open_dataset
+from roboreel.errors import UsageError
 from roboreel.reading.build_cache import build_cache
 from roboreel.reading.cache_folder import CacheFolder
 from roboreel.reading.frame_cache import frame_counts
@@ -83,7 +85,7 @@ def build(
 @cache.command()
 def info(folder: DirOption, as_json: JsonOption = False) -> None:
     """Show how many frames a cache holds, and how much of the disk it takes."""
-    found = CacheFolder(folder, None, 0)
+    found = _existing(folder)
     files = found.files()
     frames = frame_counts(found)
     told: dict[str, Json] = {
@@ -104,9 +106,15 @@ def info(folder: DirOption, as_json: JsonOption = False) -> None:
 @cache.command()
 def clear(folder: DirOption, as_json: JsonOption = False) -> None:
     """Remove all files of a cache. Processes that read from them are not disturbed."""
-    removed = CacheFolder(folder, None, 0).clear()
+    removed = _existing(folder).clear()
     size = sum(file.allocated_bytes for file in removed)
     if as_json:
         emit_json({"files": len(removed), "size_bytes": size})
         return
     say(f"{count(len(removed), 'file')} removed, {human_bytes(size)}")
+
+
+def _existing(folder: str) -> CacheFolder:
+    if not os.path.isdir(folder):
+        raise UsageError(f"there is no folder '{folder}'")
+    return CacheFolder(folder, None, 0)

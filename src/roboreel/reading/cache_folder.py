@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
 from dataclasses import dataclass
@@ -65,8 +66,8 @@ class CacheFolder:
 
     def _names(self) -> list[str]:
         try:
-            names = self.root.list()
-        except StorageError:  # no such folder yet
+            names = os.listdir(self.root.url)
+        except FileNotFoundError:  # nothing was stored yet
             return []
         return [name for name in names if _OURS.fullmatch(name) or is_scratch(name)]
 

@@ -95,7 +95,7 @@ class FrameCache:
         return None
 
     def _keep(self, name: str, stat: FileStat, index: KeptIndex) -> None:
-        if stat.stamp.isdigit() and time.time_ns() - int(stat.stamp) < _FRESH_NS:
+        if _is_fresh(stat):
             return
         data = rendered_index(index)
         with self._storing():
@@ -215,7 +215,8 @@ class CachedVideo(IndexedVideo):
         """
         height, width, channels = frames.shape[1:]
         layout = FrameLayout(self.table.frames, (height, width, channels), frames.dtype.str)
-        if self.root.stat(self.name) == self._stat:  # else the frames are those of another file
+        # else the frames may be those of another state of the file
+        if self.root.stat(self.name) == self._stat and not _is_fresh(self._stat):
             chosen = [(n, frames[row]) for n, row in zip(numbers.tolist(), rows, strict=True)]
             self._cache.store(self._key, layout, chosen)
 
@@ -237,6 +238,10 @@ def frame_cache(options: ReadOptions) -> FrameCache | None:
     return FrameCache(CacheFolder(path, limit, options.made_ns), options.size)
 
 
+def _is_fresh(stat: FileStat) -> bool:
+    return stat.stamp.isdigit() and time.time_ns() - int(stat.stamp) < _FRESH_NS
+
+
 def frame_counts(folder: CacheFolder) -> dict[str, int]:
     """Number of frames in each file of a cache."""
     found = {}
@@ -249,6 +254,6 @@ def frame_counts(folder: CacheFolder) -> dict[str, int]:
 
 def _index_name(root: Root, name: str, stat: FileStat) -> str:
     own, path = root.root_of(name)
-    place = own.url if "://" in own.url else os.path.realpath(own.url)
-    seen = repr((place, path, stat.size_bytes, stat.stamp)).encode()
+    folder = own.url if "://" in own.url else os.path.realpath(own.url)
+    seen = repr((folder, path, stat.size_bytes, stat.stamp)).encode()
     return f"{blake2b(seen, digest_size=16).hexdigest()}{INDEX}"

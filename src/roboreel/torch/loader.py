@@ -72,9 +72,7 @@ class Loader:
         order = sampler if sampler is not None else _Order(self._source, seed, shuffle=shuffle)
         self.sampler = order
         self.batch_sampler: Iterable[Sequence[int]] = (
-            BatchSampler(order, batch_size, drop_last)  # type: ignore[arg-type]
-            if batch_sampler is None
-            else batch_sampler
+            BatchSampler(order, batch_size, drop_last) if batch_sampler is None else batch_sampler
         )
         self._threads, self._prefetch = threads, prefetch
         pinned = torch.cuda.is_available() if pin_memory is None else pin_memory
