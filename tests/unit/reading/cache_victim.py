@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import roboreel
-from roboreel.reading import frame_file
+from roboreel.reading.cache_folder import CacheFolder
+from roboreel.storage import disk
 from roboreel.storage.disk import faults
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -54,19 +55,21 @@ def fill_until_operation(dataset: Path, cache: Path, at: int) -> None:
         fill(dataset, cache)
 
 
-def fill_until_checksum(dataset: Path, cache: Path, at: int) -> None:
-    """Fill a cache; die between the pixels of a frame and its checksum, with half of the pixels of the next."""
+def fill_until_write(dataset: Path, cache: Path, at: int) -> None:
+    """Fill a cache; die in a write to a file of frames, of which half is done."""
     left = at
-    whole = frame_file.checksum
+    whole = disk._write_all
 
-    def checksum(pixels: Any, number: int) -> int:
+    def write(file: Any, data: Any) -> None:
         nonlocal left
         left -= 1
         if left < 0:
+            bytes_ = bytes(memoryview(data).cast("B"))
+            whole(file, bytes_[: len(bytes_) // 2])
             kill_self()
-        return whole(pixels, number)
+        whole(file, data)
 
-    frame_file.checksum = checksum
+    disk._write_all = write
     fill(dataset, cache)
 
 
@@ -75,7 +78,7 @@ def fill_for(dataset: Path, cache: Path, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         fill(dataset, cache)
-        roboreel.reading.cache_folder.CacheFolder(str(cache), None, 0).clear()
+        CacheFolder(str(cache), None, 0).clear()
 
 
 def run(function: Any, *arguments: Any) -> int | None:

@@ -35,8 +35,8 @@ from tests.unit.reading.cache_victim import (
     cached,
     fill,
     fill_for,
-    fill_until_checksum,
     fill_until_operation,
+    fill_until_write,
     run,
 )
 
@@ -197,12 +197,12 @@ def test_processes_that_fill_at_the_same_time_leave_right_frames(
     assert assert_right(dataset, tmp_path / "c") == FRAMES
 
 
-@pytest.mark.parametrize("kept", [0, 1, 17, 40])
-def test_a_kill_between_pixels_and_checksum_loses_only_that_frame(
-    dataset: Path, tmp_path: Path, kept: int
+@pytest.mark.parametrize("written", [0, 1, 2, 35, 80])
+def test_a_kill_in_a_write_of_pixels_or_checksum_loses_only_that_frame(
+    dataset: Path, tmp_path: Path, written: int
 ) -> None:
-    assert run(fill_until_checksum, dataset, tmp_path / "cache", kept) == -9
-    assert assert_right(dataset, tmp_path / "cache") == kept
+    assert run(fill_until_write, dataset, tmp_path / "cache", written) == -9
+    assert assert_right(dataset, tmp_path / "cache") == written // 2
 
 
 @pytest.mark.parametrize("at", range(0, 36, 5))
