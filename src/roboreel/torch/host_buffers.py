@@ -22,6 +22,14 @@ class Buffers(Protocol):
         ...
 
 
+class Owner(Protocol):
+    """What takes blocks back."""
+
+    def give_back(self, block: Array) -> None:
+        """Take a block that is not in use any more. Called wherever its last array is dropped."""
+        ...
+
+
 class HostBuffers:
     """Arrays in ordinary memory. Threads may share it.
 
@@ -42,7 +50,7 @@ class HostBuffers:
             block = idle.pop() if idle else None
         if block is None:
             block = np.empty(size, np.uint8)
-        return np.asarray(_Lease(self, block)).view(dtype).reshape(shape)
+        return np.asarray(Lease(self, block)).view(dtype).reshape(shape)
 
     def give_back(self, block: Array) -> None:
         """Keep a block for the next array of its size."""
@@ -51,10 +59,10 @@ class HostBuffers:
             idle.append(block)
 
 
-class _Lease:
+class Lease:
     """A block in use: arrays and tensors on it refer to this object."""
 
-    def __init__(self, owner: HostBuffers, block: Array) -> None:
+    def __init__(self, owner: Owner, block: Array) -> None:
         self._owner, self._block = owner, block
         self.__array_interface__ = block.__array_interface__
 

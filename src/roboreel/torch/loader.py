@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch.utils.data import BatchSampler
 
-from roboreel.torch.batch_source import Batch, batch_source
+from roboreel.torch.batch_makers import BatchMaker, Pending, ThreadMaker
+from roboreel.torch.batch_source import BatchSource, batch_source
 from roboreel.torch.errors import ArgumentError
-from roboreel.torch.host_buffers import Buffers, HostBuffers, PinnedBuffers
+from roboreel.torch.helper_process import HelperMaker
 from roboreel.torch.readable_items import ReadableItems
 
 OnError = Literal["raise", "skip"]
+Mode = Literal["threads", "process"]
 
 
 class Loader:
@@ -41,6 +42,7 @@ class Loader:
         pin_memory: bool | None = None,
         uint8: bool = False,
         on_error: OnError = "raise",
+        mode: Mode = "threads",
     ) -> None:
         """Prepare to load; nothing is read.
 
@@ -58,14 +60,15 @@ class Loader:
             uint8: for a `Reader`: True leaves frames as uint8; False divides them by 255, as float32.
             on_error: `skip` leaves out items that cannot be read, with a warning in the log: a batch is then
                 smaller, and left out if nothing remains.
+            mode: `threads` makes batches in this process; `process` in one other process, which serves a training
+                step that is busy in Python.
 
         Raises:
             ArgumentError: arguments contradict each other. It is a `ValueError`.
         """
         _require_order(batch_size, shuffle, sampler, batch_sampler, drop_last=drop_last)
         _require_positive(threads=threads, prefetch=prefetch)
-        if on_error not in ("raise", "skip"):
-            raise ArgumentError(f"on_error is {on_error!r}, expected 'raise' or 'skip'")
+        _require_one_of(on_error=(on_error, get_args(OnError)), mode=(mode, get_args(Mode)))
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
         self.drop_last = drop_last
         self._source = batch_source(dataset, uint8=uint8)
@@ -74,11 +77,15 @@ class Loader:
         self.batch_sampler: Iterable[Sequence[int]] = (
             BatchSampler(order, batch_size, drop_last) if batch_sampler is None else batch_sampler
         )
-        self._threads, self._prefetch = threads, prefetch
-        pinned = torch.cuda.is_available() if pin_memory is None else pin_memory
-        self.pin_memory = pinned
-        self._buffers: Buffers = PinnedBuffers() if pinned else HostBuffers(prefetch + threads)
+        self.prefetch = prefetch
+        self.pin_memory = torch.cuda.is_available() if pin_memory is None else pin_memory
         self._readable = ReadableItems(self._source) if on_error == "skip" else None
+        source: BatchSource = self._readable or self._source
+        self._maker: BatchMaker = (
+            HelperMaker(source, threads, pin=self.pin_memory)
+            if mode == "process"
+            else ThreadMaker(source, threads, prefetch + threads, pin=self.pin_memory)
+        )
         self.epoch = 0
         self._done = 0
         self._order_state: Any = None
@@ -99,18 +106,18 @@ class Loader:
         """
         first = self._done
         batches = self._begin()
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="roboreel-batch") as pool:
-            waiting: deque[Future[Batch | None]] = deque()
-            try:
-                for indices in islice(batches, first, None):
-                    waiting.append(pool.submit(self._made, list(indices)))
-                    if len(waiting) > self._prefetch:
-                        yield from self._next(waiting)
-                while waiting:
+        waiting: deque[Pending] = deque()
+        try:
+            for indices in islice(batches, first, None):
+                waiting.append(self._maker.submit([int(index) for index in indices]))
+                if len(waiting) > self.prefetch:
                     yield from self._next(waiting)
-            finally:
-                for future in waiting:
-                    future.cancel()
+            while waiting:
+                yield from self._next(waiting)
+        finally:
+            for pending in waiting:
+                pending.cancel()
+            self._maker.finish()
         self.epoch, self._done = self.epoch + 1, 0
 
     def _begin(self) -> Iterator[Sequence[int]]:
@@ -124,26 +131,11 @@ class Loader:
             self._order_state = stateful.state_dict()
         return iter(self.batch_sampler)
 
-    def _next(self, waiting: deque[Future[Batch | None]]) -> Iterator[dict[str, Any]]:
+    def _next(self, waiting: deque[Pending]) -> Iterator[dict[str, Any]]:
         batch = waiting.popleft().result()
         self._done += 1
-        if batch is not None:
+        if batch:  # else none of its items can be read
             yield batch
-
-    def _made(self, indices: Sequence[int]) -> Batch | None:
-        """A batch of tensors; None where none of its items can be read."""
-        if self._readable is None:
-            batch = self._source.read_batch(indices, self._buffers)
-        else:
-            batch = self._readable.read_batch(indices, self._buffers)
-        return {name: self._tensor(value) for name, value in batch.items()} or None
-
-    def _tensor(self, value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            value = torch.from_numpy(value)
-        if self.pin_memory and isinstance(value, torch.Tensor) and not value.is_pinned():
-            return value.pin_memory()
-        return value
 
     @property
     def _stateful(self) -> Any:
@@ -195,6 +187,12 @@ def _require_order(
         raise ArgumentError(
             "batch_sampler decides on the batches: leave batch_size, shuffle, sampler and drop_last out"
         )
+
+
+def _require_one_of(**chosen: tuple[str, tuple[str, ...]]) -> None:
+    for name, (value, choices) in chosen.items():
+        if value not in choices:
+            raise ArgumentError(f"{name} is {value!r}, expected {' or '.join(map(repr, choices))}")
 
 
 def _require_positive(**numbers: int) -> None:

@@ -20,6 +20,9 @@ class ReadableItems:
         self.unreadable: dict[int, str] = {}
         """Why an item cannot be read. It is not tried again."""
 
+    def __len__(self) -> int:
+        return len(self._source)
+
     def read_batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
         """The batch of the items that can be read; empty where there is none."""
         left = [int(index) for index in indices if int(index) not in self.unreadable]
