@@ -1,7 +1,7 @@
 """Columns of table files in the user's cache folder, mapped into memory.
 
-A dataset whose numbers exceed the budget is read from there: the system keeps in memory what is used, once for
-all processes, and drops it if memory is short. A file is known by its path, size and stamp.
+A dataset whose numbers exceed the budget is read from there: the system keeps in memory what is used, once
+for all processes, and drops it if memory is short. A file is known by its path, size and stamp.
 """
 
 from __future__ import annotations

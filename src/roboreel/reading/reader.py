@@ -90,6 +90,11 @@ class Reader:
         return self._items_of_view.tasks
 
     @property
+    def cache_counts(self) -> tuple[int, int]:
+        """Frames that were copied from the frame cache and stored in it, so far, in this process."""
+        return self._items_of_view.cache_counts
+
+    @property
     def lengths(self) -> Int64:
         """(episodes,) items of each episode."""
         return self._index.lengths[self._episodes.start : self._episodes.stop]

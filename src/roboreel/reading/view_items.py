@@ -90,6 +90,11 @@ class ViewItems:
         return self._tasks.texts
 
     @property
+    def cache_counts(self) -> tuple[int, int]:
+        """Frames that were copied from the frame cache and stored in it, so far, in this process."""
+        return self._cameras.cache_counts
+
+    @property
     def problems(self) -> tuple[Problem, ...]:
         """Where files contradict the documents, as far as they were read."""
         return tuple(problem for one in self._sources for problem in one.positions.problems)
