@@ -78,6 +78,8 @@ class SourceRows:
         self._cache, self._lock = cache, Lock()
         self._names = {new: old for old, new in source.renamed.items()}
         self._masked = {mask: name for name, mask in masks.items()}
+        masked = [self._masked[name] for name in columns if name in self._masked]
+        columns = [*dict.fromkeys([*columns, *masked])]
         self._stored = {name: self.stored_name(name) for name in columns}
         own = source.dataset.features
         self._wanted = tuple(
@@ -176,7 +178,10 @@ class SourceRows:
                 if found is not None:
                     copy_rows(found, rows[members], features[name], targets[name], at[members])
                 elif name in self._masked:
-                    there = columns.get(self.stored_name(self._masked[name]))
+                    of = self._masked[name]
+                    there = columns.get(self.stored_name(of))
+                    if of in self._source.supplied:
+                        there = self._supplied_values(of)
                     mark_values(there, targets[name], at[members])
                 elif name in INDEX_DTYPES:
                     targets[name][at[members]] = np.nan if name == TIMESTAMP else -1
