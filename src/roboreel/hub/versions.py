@@ -132,8 +132,8 @@ def get_readable_version(repo_id: str, version: str | Version, *, token: Token =
         token: the token to use.
 
     Returns:
-        The wanted version, or the newest older one that roboreel reads; the main branch if no branch or tag is
-        named by a version.
+        The wanted version, or the newest older one that roboreel reads; the main branch if no branch or tag
+        is named by a version.
 
     Raises:
         BackwardCompatibilityError: the repository has only versions before v2.0.
