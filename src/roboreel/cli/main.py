@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from roboreel import __version__
+from roboreel.cli.cache import cache
 from roboreel.cli.check import check
 from roboreel.cli.convert import convert
 from roboreel.cli.demo import demo
@@ -59,6 +60,7 @@ app.command()(compact)
 app.command()(stats)
 app.command()(pull)
 app.command()(undo)
+app.add_typer(cache)
 app.command()(demo)
 
 
