@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def split_evenly(bounds: Int64, most: int) -> list[range]:
     cuts = np.arange(1, most) * int(bounds[-1]) / most
     nearest = bounds[np.searchsorted(bounds, cuts)]
     ends = np.unique(np.concatenate([[0], nearest, bounds[-1:]])).tolist()
-    return [range(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [range(a, b) for a, b in pairwise(ends)]
 
 
 def shuffled(parts: Sequence[range], buffer_size: int, rng: np.random.Generator) -> Iterator[int]:
