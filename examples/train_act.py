@@ -35,7 +35,9 @@ class ChunkPolicy(nn.Module):
         self.encoders = nn.ModuleList(_encoder() for _ in cameras)
         state, self.actions = stats[STATE]["mean"].size, stats[ACTION]["mean"].size
         self.head = nn.Sequential(
-            nn.Linear(64 * len(cameras) + state, 128), nn.ReLU(), nn.Linear(128, chunk * self.actions)
+            nn.Linear(64 * len(cameras) + state, 128),
+            nn.ReLU(),
+            nn.Linear(128, chunk * self.actions),
         )
 
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
