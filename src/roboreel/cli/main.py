@@ -23,6 +23,7 @@ from roboreel.cli.edit.trim import trim
 from roboreel.cli.edit.video import encode, resample
 from roboreel.cli.info import info
 from roboreel.cli.output import exit_code, lost, say, start, tell
+from roboreel.cli.pull import pull
 from roboreel.cli.stats import stats
 from roboreel.cli.stopping import INTERRUPTED, leave_on_sigterm
 from roboreel.cli.undo import undo
@@ -57,6 +58,7 @@ for _edit in (
     app.command()(_edit)
 app.command()(compact)
 app.command()(stats)
+app.command()(pull)
 app.command()(undo)
 app.add_typer(cache)
 app.command()(demo)
