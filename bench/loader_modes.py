@@ -1,4 +1,4 @@
-"""Compare how `roboreel.torch.Loader` makes batches: in threads of the training process, or in one other process.
+"""Compare how `roboreel.torch.Loader` makes batches: in threads of the training process, or in another one.
 
     python bench/loader_modes.py WORKDIR [--rounds 5] [--batches 12]
 
@@ -8,8 +8,8 @@ Two cameras of 640×480 (h264, GOP of 2), batches of 32 items in random order. T
 - `python`: computes in Python, so holds the interpreter's lock,
 - `torch`: multiplies matrices in one thread, so releases it,
 
-for a fixed amount of work. The modes take turns, so that another load of the machine hits all of them; each figure is
-the median over the rounds.
+for a fixed amount of work. The modes take turns, so that another load of the machine hits all of them; each
+figure is the median over the rounds.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ def made(folder: Path) -> Path:
     path = folder / "modes"
     if not path.exists():
         cameras = {"observation.images.a": CAMERA, "observation.images.b": CAMERA}
-        make_dataset(path, version="v3.0", episodes=(300, 300), cameras=cameras)
+        partial = make_dataset(
+            folder / f"partial-{os.getpid()}", version="v3.0", episodes=(150, 150), cameras=cameras
+        )
+        partial.rename(path)
     return path
 
 

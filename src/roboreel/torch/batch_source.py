@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 
 from roboreel.reading.reader import Reader
 from roboreel.torch.collate import lerobot_collate_fn
+from roboreel.torch.errors import ArgumentError
+from roboreel.torch.frame_planes import FrameScratch, planes
 from roboreel.torch.host_buffers import Buffers
+from roboreel.torch.lerobot_dataset import LeRobotDataset
 
 Batch = dict[str, Any]
 """By feature: (B, …) array or tensor, or a list of B values."""
-
-_FULL = np.float32(255)
 
 
 @runtime_checkable
@@ -41,8 +41,7 @@ class ReaderBatches:
             reader: the items.
             uint8: True leaves RGB frames as uint8; False divides them by 255, as float32.
         """
-        self._reader, self._uint8 = reader, uint8
-        self._shapes: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {}
+        self._reader, self._uint8, self._scratch = reader, uint8, FrameScratch()
 
     def __len__(self) -> int:
         return len(self._reader)
@@ -52,16 +51,10 @@ class ReaderBatches:
 
         With offsets (B, T, …).
         """
-        count = len(indices)
-        out = {
-            name: buffers.empty((count, *shape), dtype)
-            for name, (shape, dtype) in self._shapes.items()
-        }
-        batch: Batch = self._reader.batch(indices, out)
+        batch = self._scratch.batch(self._reader, indices, buffers)
         for name in self._reader.cameras:
-            frames = batch[name]
-            self._shapes.setdefault(name, (frames.shape[1:], frames.dtype))
-            batch[name] = planes(frames, buffers, uint8=self._uint8)
+            as_they_are = self._uint8 or batch[name].dtype != np.uint8
+            batch[name] = planes(batch[name], buffers, uint8=as_they_are)
         return batch
 
 
@@ -82,25 +75,42 @@ class ItemBatches:
         return lerobot_collate_fn(items) or {}
 
 
-def planes(frames: npt.NDArray[Any], buffers: Buffers, *, uint8: bool) -> npt.NDArray[Any]:
-    """(…, C, H, W) of (…, H, W, C) frames, RGB as float32 in [0, 1] unless `uint8`.
+class DatasetBatches:
+    """Batches of a `LeRobotDataset`, as its items are collated, without making these items."""
 
-    Each frame is divided while it is in the processor's cache. The values are those of a division by 255;
-    multiplying with its reciprocal gives others.
-    """
-    *lead, height, width, channels = frames.shape
-    scaled = frames.dtype == np.uint8 and not uint8
-    found = buffers.empty((*lead, channels, height, width), np.float32 if scaled else frames.dtype)
-    flat = frames.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
-    for target, frame in zip(found.reshape(-1, channels, height, width), flat, strict=True):
-        np.copyto(target, frame)
-        if scaled:
-            np.divide(target, _FULL, out=target)
-    return found
+    def __init__(self, dataset: LeRobotDataset) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def read_batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
+        """By feature (B, …) tensors, lists of strings."""
+        return self._dataset.reader.get_batch(indices, buffers)
 
 
 def batch_source(dataset: Any, *, uint8: bool) -> BatchSource:
-    """The batches of a reader, or of any dataset with items by number."""
+    """The batches of a dataset.
+
+    Raises:
+        ArgumentError: it has no items by number. It is a `ValueError`.
+    """
     if isinstance(dataset, Reader):
         return ReaderBatches(dataset, uint8=uint8)
-    return dataset if isinstance(dataset, BatchSource) else ItemBatches(dataset)
+    if uint8:
+        raise ArgumentError("uint8 goes with a Reader: pass return_uint8=True to the dataset")
+    if isinstance(dataset, BatchSource):
+        return dataset
+    if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        raise ArgumentError(
+            f"{type(dataset).__name__} has no items by number: use torch's DataLoader for it"
+        )
+    if isinstance(dataset, LeRobotDataset) and _gives_plain_items(type(dataset)):
+        return DatasetBatches(dataset)
+    return ItemBatches(dataset)
+
+
+def _gives_plain_items(kind: type[LeRobotDataset]) -> bool:
+    """True where a subclass does not change what items are."""
+    names = ("__getitem__", "__getitems__")
+    return all(getattr(kind, name) is getattr(LeRobotDataset, name) for name in names)

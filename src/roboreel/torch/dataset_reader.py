@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 import torch.utils.data
 
 from roboreel.dataset.dataset import Dataset
@@ -19,7 +20,9 @@ from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.delta_timestamps import check_delta_timestamps, get_delta_indices
 from roboreel.torch.episode_files import absent_files, episode_files
 from roboreel.torch.errors import ArgumentError, FeatureNameError, RowError, WrongTypeError
+from roboreel.torch.frame_planes import FrameScratch
 from roboreel.torch.frame_tensors import require_depth_unit
+from roboreel.torch.host_buffers import Buffers
 from roboreel.torch.item_tensors import Item, ItemTensors
 from roboreel.torch.table_rows import TableRows
 from roboreel.torch.video_utils import resolved_backend
@@ -59,6 +62,7 @@ class DatasetReader:
         self._rows: Int64 | None = None
         self._dataset: Dataset | None = None
         self._reader: Reader | None = None
+        self._scratch = FrameScratch()
         self._threads: int | None = None
         self._absolute_to_relative_idx: dict[int, int] | None = None
         self._tensors = ItemTensors(meta.features, uint8=return_uint8, depth_unit=depth_output_unit)
@@ -192,6 +196,27 @@ class DatasetReader:
                 for name in cameras:
                     item[name] = self._image_transforms(item[name])
         return items
+
+    def get_batch(self, indices: Sequence[int], buffers: Buffers) -> Item:
+        """Items as one batch: what torch makes of the list of them, without making that.
+
+        Args:
+            indices: (B,) items.
+            buffers: where frames are made.
+
+        Returns:
+            By feature (B, …) tensors; lists of B strings.
+
+        Raises:
+            RowError: there is no such item. It is an `IndexError`.
+        """
+        raw = self._scratch.batch(self._core(), self._rows_at(indices), buffers)
+        batch = {name: self._tensors.column(name, raw[name], buffers) for name in raw}
+        if self._image_transforms is not None:
+            for name in self._meta.camera_keys:
+                if name not in self._meta.depth_keys:
+                    batch[name] = torch.stack([self._image_transforms(one) for one in batch[name]])
+        return batch
 
     def _rows_at(self, indices: Sequence[int]) -> Int64:
         wanted = np.asarray(indices, dtype=np.int64)

@@ -22,6 +22,17 @@ class Buffers(Protocol):
         ...
 
 
+class FreshBuffers:
+    """Makes a new array each time."""
+
+    def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> Array:
+        """An array of undefined content."""
+        return np.empty(shape, dtype)
+
+
+FRESH = FreshBuffers()
+
+
 class Owner(Protocol):
     """What takes blocks back."""
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from roboreel.torch.frame_tensors import FrameTensors
+from roboreel.torch.host_buffers import FRESH, Buffers
 from roboreel.types import JsonObject
 
 Item = dict[str, Any]
@@ -43,15 +44,21 @@ class ItemTensors:
         columns = {name: _rows(self.column(name, values)) for name, values in batch.items()}
         return [{name: column[row] for name, column in columns.items()} for row in range(count)]
 
-    def column(self, name: str, values: Any) -> Any:
-        """(B, …) tensor of a feature's values in a batch; strings stay a list."""
+    def column(self, name: str, values: Any, buffers: Buffers = FRESH) -> Any:
+        """(B, …) tensor of a feature's values in a batch; strings stay a list.
+
+        Args:
+            name: the feature.
+            values: (B, …) array or list, as a reader gives it.
+            buffers: where frames are made.
+        """
         if isinstance(values, list):
             return values
         camera = self._cameras.get(name)
         if camera is None:
             return number_tensor(values)
         windows = values.ndim > 4
-        frames = camera(values)
+        frames = camera(values, buffers)
         if windows and camera.is_video and frames.shape[1] == 1:
             frames = frames.squeeze(1)
         return frames
