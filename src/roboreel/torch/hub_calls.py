@@ -22,8 +22,9 @@ def snapshot_download(repo_id: str, **arguments: Any) -> str:
         MissingDependencyError: huggingface_hub is not installed.
     """
     client = importlib.import_module(_CLIENT)
+    where = {"endpoint": client.endpoint(), **arguments}
     with client.asking(_reference(repo_id, arguments.get("revision"))):
-        found: str = client.library(repo_id).snapshot_download(repo_id, **arguments)
+        found: str = client.library(repo_id).snapshot_download(repo_id, **where)
     return found
 
 
