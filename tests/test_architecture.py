@@ -63,6 +63,8 @@ LAZY_IMPORTS = {
     "torchcodec": "optional: extra `torchcodec`",
     "decord": "optional: extra `decord`",
     "roboreel.testing": "draws and encodes pictures: only the demo needs it",
+    "huggingface_hub": "optional: extra `hub`",
+    "packaging": "comes with huggingface_hub: extra `hub`",
     "typer": "only the command needs it",
     "rich": "only the command needs it, and only where it draws",
 }
@@ -70,7 +72,8 @@ LAZY_IMPORTS = {
 
 JUDGE = "diffing"
 JUDGE_KNOWS = (
-    JUDGE, "dataset.dataset", "dataset.open", "stats", "format", "storage", "errors", "types",
+    JUDGE, "dataset.dataset", "dataset.open", "hub.open_reference", "stats", "format", "storage",
+    "errors", "types",
 )  # fmt: skip
 """What compares datasets may import: nothing of what it is to judge, and no survey, whose decisions could
 hide a defect."""
