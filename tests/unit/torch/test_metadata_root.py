@@ -42,8 +42,9 @@ def _put(source: Path, target: Path) -> Path:
 def test_a_dataset_below_home_is_taken_without_asking(
     hub: Hub, made: dict[str, Path], tmp_path: Path
 ) -> None:
-    _put(made["v3.0"], tmp_path / "home/me/it")
+    _put(made["v2.1"], tmp_path / "home/me/it")
     meta = LeRobotDatasetMetadata("me/it")
+    assert meta.revision == "v2.1"
     assert meta.root == tmp_path / "home/me/it"
     assert not hub.asked
 
@@ -90,22 +91,6 @@ def test_the_token_is_passed_on(hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(dataset_metadata, "get_safe_version", version)
     LeRobotDatasetMetadata("me/it", root=tmp_path / "mine", token="hf_x")
     assert seen == [hub.asked[0]["token"]] == ["hf_x"]
-
-
-def test_an_older_version_is_no_obstacle(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    class OlderError(Exception):
-        pass
-
-    def older(repo_id: str, version: str) -> str:
-        raise OlderError(repo_id)
-
-    monkeypatch.setattr(dataset_metadata, "get_safe_version", older)
-    monkeypatch.setattr(dataset_metadata, "unreadable_by_lerobot", lambda: OlderError)
-    monkeypatch.setattr(dataset_metadata, "newest_readable_version", lambda _: "v2.1")
-    meta = LeRobotDatasetMetadata("me/it")
-    assert meta.revision == hub.asked[0]["revision"] == "v2.1"
-    with pytest.raises(OlderError):
-        LeRobotDatasetMetadata("me/it", revision="v3.0", force_cache_sync=True)
 
 
 def test_a_bucket_is_read_only_where_it_is_here(
