@@ -103,6 +103,26 @@ def test_a_bucket_is_read_only_where_it_is_here(
     assert meta.url_root == "hf://buckets/me/it"
 
 
+def test_a_file_in_the_folders_place_is_named(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("x")
+    with pytest.raises(roboreel.StorageError, match="a file, not a dataset's folder"):
+        LeRobotDatasetMetadata("me/it", root=tmp_path / "mine")
+    assert not hub.asked
+
+
+def test_a_dataset_on_another_store_is_read(made: dict[str, Path]) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    store = fsspec.filesystem("memory")
+    for file in (made["v3.0"] / "meta").rglob("*.*"):
+        store.pipe(f"/sets/it/{file.relative_to(made['v3.0'])}", file.read_bytes())
+    meta = LeRobotDatasetMetadata("me/it", root="memory://sets/it")
+    assert meta.episodes["length"] == [5, 7, 3]
+    assert str(meta.root) == "memory://sets/it"
+    with pytest.raises(roboreel.UsageError, match="local disk only"):
+        meta.update_chunk_settings(chunks_size=5)
+    assert meta.chunks_size == 1000
+
+
 def test_an_unknown_kind_of_repository_is_refused() -> None:
     with pytest.raises(ValueError, match="'dataset' or 'bucket', got 'model'"):
         LeRobotDatasetMetadata("me/it", repo_type="model")  # type: ignore[arg-type]
