@@ -32,11 +32,14 @@ class Job:
 
 def opened(job: Job) -> Any:  # Any: the reader
     arguments = dict(job.arguments)
+    if "size" in arguments:  # JSON has no tuples
+        arguments["size"] = tuple(arguments["size"])
+    dataset = roboreel.open(job.root)
     if job.window > 1:
-        dataset = roboreel.open(job.root)
-        names = [name for name, f in dataset.model.features.items() if f.dtype == "video"]
-        arguments["offsets"] = {name: list(range(1 - job.window, 1)) for name in names}
-    return roboreel.reader(job.root, **arguments)
+        arguments["offsets"] = {
+            camera: list(range(1 - job.window, 1)) for camera in dataset.cameras
+        }
+    return roboreel.reader(dataset, **arguments)
 
 
 def numbers(job: Job, frames: int) -> Iterator[int]:

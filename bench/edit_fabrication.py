@@ -52,7 +52,9 @@ def make_sets(folder: Path, *, scale: float) -> Sets:
     """All datasets, with that share of their episodes; 1 is what is measured, less tries things out."""
     return Sets(
         aloha_av1=video_set(folder / "aloha_av1", ALOHA, _share(20, scale)),
-        aloha_h264=video_set(folder / "aloha_h264", replace(ALOHA, codec="h264"), _share(20, scale)),
+        aloha_h264=video_set(
+            folder / "aloha_h264", replace(ALOHA, codec="h264"), _share(20, scale)
+        ),
         state_few=video_set(folder / "state_few", STATE_ONLY, _share(500, scale)),
         state_many=video_set(folder / "state_many", STATE_ONLY, _share(5000, scale)),
         sessions=_sessions(folder, _share(20, scale), int(50e6 * scale)),

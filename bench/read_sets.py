@@ -6,7 +6,7 @@ from pathlib import Path
 from edit_fabrication import ALOHA, STATE_ONLY, video_set
 
 SCENE = replace(ALOHA, noise=10, texture="smooth")
-"""Packets of about 19 kB (AV1) and 7 kB (h264) at 640×480, as lerobot's recorder makes of such frames."""
+"""Packets of about 8 kB at 640×480; to decode one costs what it costs of a robot's recording."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,6 +15,8 @@ class ReadSets:
 
     av1: Path
     h264: Path
+    few: Path
+    """Like `av1`, a quarter of it: what a cache of frames is filled from."""
     long_gop: Path
     """h264 with a keyframe every 250 frames and B-frames."""
     state: Path
@@ -25,6 +27,7 @@ def make_read_sets(folder: Path, *, episodes: int) -> ReadSets:
     return ReadSets(
         av1=video_set(folder / "av1", SCENE, episodes),
         h264=video_set(folder / "h264", replace(SCENE, codec="h264"), episodes),
-        long_gop=video_set(folder / "long_gop", long_gop, max(1, episodes // 5)),
+        few=video_set(folder / "few", SCENE, max(1, episodes // 4)),
+        long_gop=video_set(folder / "long_gop", long_gop, episodes),
         state=video_set(folder / "state", STATE_ONLY, episodes * 50),
     )

@@ -77,14 +77,14 @@ def batches(job: Job, data: Any, numbers: Feed | Blocks) -> Iterable[Any]:  # An
         loader: Iterable[Any] = ours.Loader(data, batch_size=BATCH, sampler=numbers, **job.loader)
         return loader
     torch_data = importlib.import_module("torch.utils.data")
-    loader = torch_data.DataLoader(
+    theirs: Iterable[Any] = torch_data.DataLoader(
         data,
         batch_size=BATCH,
         sampler=numbers,
         num_workers=job.workers,
         persistent_workers=job.workers > 0,
     )
-    return loader
+    return theirs
 
 
 def reading(job: Job) -> Work:
