@@ -15,11 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.video.reformatter import VideoReformatter
 from laps import Work, serve
 
 THREADS = 2
 SEED = 7
 WINDOW = 3
+_KNOWS_THREADS = "threads=" in (VideoReformatter.reformat.__doc__ or "")
+ONE_THREAD: dict[str, Any] = {"threads": 1} if _KNOWS_THREADS else {}
+"""Newer PyAV converts a frame in as many threads as there are cores unless told otherwise."""
 SLICE = 200
 """Frames that a thread decodes in order before it takes the next."""
 Task = tuple[int, int, int]
@@ -68,6 +72,7 @@ class Decoder:
         self._context: Any = av.CodecContext.create(track.codec, "r")
         self._context.extradata = track.extradata
         self._context.thread_count = 1
+        self._reformatter = VideoReformatter()
 
     def read(self, first: int, end: int) -> int:
         """Decodes and converts these frames; returns how many came."""
@@ -79,7 +84,7 @@ class Decoder:
             frames = self._context.decode(None if ended else self._packet(position))
             for frame in frames:
                 if frame.pts in wanted:
-                    frame.to_ndarray(format="rgb24")
+                    self._reformatter.reformat(frame, format="rgb24", **ONE_THREAD).to_ndarray()
                     count += 1
             if ended:
                 break

@@ -1,7 +1,7 @@
 """Reads items with the `LeRobotDataset` of any module, lerobot's or ours, and notes all that they hold.
 
 `python read_items.py JOBS.json`, where JOBS is a list of objects with the keys of `Job`. Each job leaves in
-its `out` folder `items.json` (keys of each item, dtypes, shapes and a sha256, strings, what `meta` says; or an
+its `out` folder `items.json` (keys of each item, dtypes, shapes, a sha256, strings, what `meta` says; or an
 error), `numbers.npz` (every numeric value), `pictures.npz` (as uint8) and `stats.npz`.
 
 Names nothing of either: what it reads with is in the job.

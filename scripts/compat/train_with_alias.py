@@ -1,7 +1,7 @@
 """Runs `lerobot-train` with roboreel's dataset classes in the place of lerobot's.
 
 `PYTHON train_with_alias.py MODULE ARGUMENTS …`, in an environment with lerobot 0.6.1 and roboreel; MODULE has
-the classes. They are bound again in each module of lerobot that has the names; nothing else is changed. Prints
+the classes. They are bound again in each module of lerobot that has the names; nothing else changes. Prints
 the class that the loader read from.
 """
 
