@@ -87,7 +87,7 @@ def describe_features(dataset: Dataset) -> dict[str, Json]:
 
 
 def feature_row(feature: Feature) -> tuple[str, str, str, str]:
-    """Its name, dtype, shape, and what else is said of it, as texts."""
+    """(name, dtype, shape, details) of a feature as strings."""
     shape = "×".join(str(size) for size in feature.shape)
     return feature.name, feature.dtype, shape, _details(feature)
 

@@ -1,4 +1,4 @@
-"""The values of table columns as arrays."""
+"""Read the values of table columns as arrays."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from roboreel.format.feature import is_list
 
 
 def column_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | None:
-    """(n, …) values of a numeric column of plain or nested fixed-length lists.
+    """(n, …) values of a numeric column of plain values or nested lists of equal length.
 
-    None where lengths differ or values are missing: such a column has no statistics.
+    None if lengths differ or values are missing: such a column has no statistics.
     """
     flat, shape = column.combine_chunks(), [len(column)]
     while is_list(flat.type):
@@ -31,8 +31,15 @@ def column_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | None:
     return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(shape)
 
 
+def filled_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | pa.ChunkedArray:
+    """(n,) values of a plain float column, NaN where they are missing; any other column as it is."""
+    if not pa.types.is_floating(column.type):
+        return column
+    return np.asarray(pc.fill_null(column, float("nan")).combine_chunks().to_numpy())
+
+
 def lacks_values(column: pa.ChunkedArray) -> bool:
-    """True where a value of a column, or one inside its lists, is null."""
+    """True if a value of a column, or one inside its lists, is null."""
     flat = column.combine_chunks()
     while is_list(flat.type):
         if flat.null_count:

@@ -1,7 +1,8 @@
-"""Writing the parts of a dataset beside each other: all are planned before the first is written.
+"""Write the parts of a dataset beside each other, after planning all of them.
 
-A note in their folder says which plans the parts come of, so that a later run can tell a part that this one
-finished from a folder of the same name. It counts only where it was written, as a ledger does.
+A note in their folder records the plans of the parts, so that a later run can tell a part that this run
+finished from an unrelated folder of the same name. The note is valid only in the folder where it was written,
+like a ledger.
 """
 
 from __future__ import annotations
@@ -33,24 +34,22 @@ _PLANNED = ".planned"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What is to be written into one folder."""
+    """The parts to write into one folder."""
 
     folder: str
     plans: Mapping[str, Plan]
-    """Of the parts that are still to be written, by name."""
+    """Plans of the parts that are still to be written, by name."""
     finished: tuple[str, ...]
     """Names of the parts that an earlier run has written."""
     fingerprints: Mapping[str, str]
-    """Of the plans of all parts."""
+    """Fingerprints of the plans of all parts, by name."""
 
     @contextlib.contextmanager
     def written(self) -> Iterator[None]:
-        """A block in which the plans are run: no other run writes parts into the folder meanwhile.
-
-        A later run can tell what this one finished.
+        """Lock the folder while the plans are run in the block, and record them for later runs.
 
         Raises:
-            UsageError: another run is at work there.
+            UsageError: another run is writing there.
         """
         notes = Path(self.folder) / _NOTES
         try:
@@ -82,17 +81,17 @@ def plan_parts(
     out: str | os.PathLike[str],
     options: RunOptions,
 ) -> Parts:
-    """Plan the writing of views into folders below one. Nothing is written.
+    """Plan to write views into subfolders of one folder. Nothing is written.
 
     Args:
-        views: what to write, by the name of its folder.
-        out: the folder of all.
-        options: how they will be run: `resume` passes over parts that an earlier run with the same plans
-            has written.
+        views: the views to write, by the name of their folder.
+        out: the parent folder.
+        options: how the plans will be run; `resume` skips parts that an earlier run with the same plans has
+            written.
 
     Raises:
         UsageError: a part's folder exists.
-        PlanError: a part cannot be written as asked.
+        PlanError: a part cannot be written as requested.
     """
     folder = local_path(out)
     noted = _noted(folder) if options.leftovers == "resume" else {}
@@ -102,7 +101,7 @@ def plan_parts(
     for name, view in views.items():
         path = os.path.join(folder, name)
         there = name in noted and _is_there(path)
-        # what is there cannot be planned to appear there again
+        # a plan's output must not exist, so plan a finished part under another name
         planned = path + _PLANNED if there else path
         plan = plan_write(view, out=planned, workers=options.workers, surveys=surveys)
         fingerprints[name] = fingerprint(plan)
@@ -126,7 +125,7 @@ def _is_there(path: str) -> bool:
 
 
 def _noted(folder: str) -> dict[str, str]:
-    """By part, the plan that an earlier run noted in this very folder."""
+    """The plan fingerprint of each part, as an earlier run noted it in this folder."""
     notes = Path(folder) / _NOTES
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         refuse_planted(notes, look_only=True)

@@ -107,7 +107,7 @@ class LocalRoot(Root):
             return file.read()
 
     def _opened(self, name: str, buffering: int = -1) -> IO[bytes]:
-        """Open a regular file inside the root for reading, safe against concurrent changes of links."""
+        """Open a regular file inside the root for reading, safely even if links change at the same time."""
         with self._explained(name):
             # an ordinary open would wait forever for the writer of a pipe
             descriptor = os.open(self._inside(name), os.O_RDONLY | _NO_WAIT)
@@ -162,11 +162,11 @@ class LocalRoot(Root):
             raise
 
     def take(self, path: str | os.PathLike[str], name: str) -> None:
-        """Give a whole file of this disk its name here; a file of that name is replaced.
+        """Move a complete file on this disk to a name in this root; a file of that name is replaced.
 
         Args:
-            path: where the file is, inside the root or not.
-            name: the name that it gets.
+            path: current path of the file, inside the root or not.
+            name: its new name.
         """
         with self._explained(name):
             final = self._at(name)
@@ -174,7 +174,7 @@ class LocalRoot(Root):
             disk.replace(path, final)
 
     def sync_folders(self, names: Iterable[str]) -> None:
-        """Force to the disk which files are in the folders on the way to these."""
+        """Flush the folders above these files to the disk, so that their entries survive a power failure."""
         folders = {self.url}
         for name in names:
             parts = name.split("/")[:-1]

@@ -59,7 +59,7 @@ class Root(ABC):
 
         Args:
             name: the file.
-            spans: (start, size) of each, in bytes; less is read of those that reach beyond the file's end.
+            spans: (start, size) of each, in bytes; a range that exceeds the file is cut at its end.
 
         Raises:
             StorageError: the file cannot be read.

@@ -1,4 +1,4 @@
-"""Frames of a video by their time, as readers of the format ask for them."""
+"""Decode frames of a video by their time, as readers of the format request them."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def decode_video_frames(
     tolerance_s: float,
     backend: str | None = None,
 ) -> npt.NDArray[np.generic]:
-    """The frames of a video that stand nearest to some times.
+    """The frames of a video that are nearest to some times.
 
-    Only the packets that these frames hang on are read and decoded, each once. A frame is that of its packet:
-    times are those of the file's index, counted from the first shown frame's.
+    Only the packets that these frames depend on are read and decoded, each once. Frames are identified by
+    their packets: times are those of the file's index, counted from the first shown frame's.
 
     Args:
         path: an MP4 file, or the URL of one.
         timestamps: (n,) seconds, in any order; the same may come more than once.
-        tolerance_s: how far from its timestamp a frame may stand, in seconds.
+        tolerance_s: the largest distance between a frame and its timestamp, in seconds.
         backend: `pyav` (the default), `torchcodec` or `decord`, which are extras of that name. Frames of
-            different ones differ by 2 levels of 255 at most, on average.
+            different backends differ by at most 2 levels of 255 on average.
 
     Returns:
-        (n, 3, H, W) uint8 RGB in the order of the timestamps; (n, 1, H, W) as deep as they are stored where
-        the video is grey. `torch.from_numpy(frames) / 255` is what lerobot's function of this name gives.
+        (n, 3, H, W) uint8 RGB in the order of the timestamps; (n, 1, H, W) in the stored bit depth where the
+        video is grey. `torch.from_numpy(frames) / 255` equals the result of lerobot's function of this name.
 
     Raises:
-        UsageError: an argument makes no sense.
+        UsageError: an argument is invalid.
         VideoError: no frame is near enough, or one does not decode.
         StorageError: the file cannot be read.
         MissingDependencyError: the backend's package is not installed.
@@ -79,7 +79,7 @@ def _ascends(positions: npt.NDArray[np.intp]) -> bool:
 
 
 def _located(path: str | os.PathLike[str]) -> tuple[Root, str]:
-    """The folder of a file, and its name there."""
+    """The folder of a file, and its name in that folder."""
     text = os.fspath(path)
     folder, slash, name = text.rpartition("/")
     if "://" not in text:
@@ -94,7 +94,7 @@ def _located(path: str | os.PathLike[str]) -> tuple[Root, str]:
 def _nearest(
     video: IndexedVideo, seconds: npt.NDArray[np.float64], tolerance_s: float
 ) -> npt.NDArray[np.int64]:
-    """(n,) for each time, the number of the frame that is nearest to it."""
+    """(n,) the number of the nearest frame for each time."""
     times, name = video.table.frame_seconds, video.name
     if not len(times):
         raise VideoError(f"'{name}': no frames")

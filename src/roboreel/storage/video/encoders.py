@@ -1,4 +1,4 @@
-"""Whether an encoder is there, and takes its settings."""
+"""Check whether an encoder is available and accepts its settings."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _VIDEO_ENCODERS = (
 
 
 def require_encoder(encoder: Mapping[str, str], *, width: int, height: int) -> None:
-    """Encode one image.
+    """Raise unless an encoder works with its settings: encode one image.
 
     Args:
         encoder: `codec`, `pix_fmt` and the encoder's own options.
         width, height: of the image, in pixels.
 
     Raises:
-        VideoError: the library has no such encoder, this machine cannot run it, or it does not take its
+        VideoError: the library has no such encoder, this machine cannot run it, or it does not accept the
             settings.
     """
     import av
@@ -48,7 +48,7 @@ def require_encoder(encoder: Mapping[str, str], *, width: int, height: int) -> N
 
 
 def available() -> list[str]:
-    """The encoders that the library has, of those that roboreel knows."""
+    """The encoders that roboreel knows and the library has."""
     import av
 
     def there(name: str) -> bool:
@@ -61,7 +61,7 @@ def available() -> list[str]:
 
 
 def _tried(encoder: Mapping[str, str], pix_fmt: str, width: int, height: int) -> list[str]:
-    """Encode an image; returns the options that the encoder left."""
+    """Encode an image; return the options that the encoder did not use."""
     import av
 
     options = options_here(encoder)

@@ -1,4 +1,4 @@
-"""Video files whose packet index has been read, kept while the files stay the same."""
+"""Keep the packet indexes of video files as long as the files do not change."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.packets import Int64, PacketTable
 
 _MOST_VIDEOS, _MOST_PACKETS = 8, 1 << 20
-"""Indexes that are kept: together at most about 70 MB, unless one alone is larger."""
+"""Number of indexes to keep: about 70 MB in total, unless a single one is larger."""
 _FRESH_NS = 2_000_000_000
-"""A file written more recently may be written again under the same stamp."""
+"""A file written more recently than this may be rewritten with the same timestamp."""
 _BLOCK_BYTES = 4 << 20
-"""Packets that are read together."""
+"""Size of the packets that are read at once."""
 
 
 class IndexedVideo:
@@ -32,7 +32,7 @@ class IndexedVideo:
 
         Raises:
             StorageError: the file cannot be read.
-            VideoError: it is no MP4, is cut short, or holds other than one video track.
+            VideoError: it is not an MP4, is cut short, or does not have exactly one video track.
         """
         self.root, self.name = root, name
         self.table: PacketTable = read_packet_table(root, name)
@@ -52,7 +52,7 @@ class IndexedVideo:
 
     @contextmanager
     def access_points(self) -> Iterator[AccessPoints]:
-        """Where decoding can start; one caller at a time has these, what they learn is kept."""
+        """The points where decoding can start, for one caller at a time; later calls reuse what was read."""
         try:
             file, points = self._idle.pop()
         except IndexError:
@@ -62,14 +62,14 @@ class IndexedVideo:
             yield points
         finally:
             file.close()
-        # only where nothing failed: what was read in part is not used again
+        # only if nothing failed: a partly read state is not reused
         self._idle.append((file, points))
 
 
 class _LazyInput:
-    """A file that is open from the first read until it is closed, each time again.
+    """A file that opens at the first read after each `close`.
 
-    No file stays open between calls: a process that is forked would share its position.
+    No file stays open between calls, because a forked process would share its position.
     """
 
     def __init__(self, root: Root, name: str) -> None:
@@ -95,15 +95,15 @@ class _LazyInput:
 
 _Key: TypeAlias = tuple[str, bool, str, str, FileStat]
 _KEPT: list[tuple[_Key, IndexedVideo]] = []
-"""The last used first. Threads share it without a lock: at worst one of them reads an index again."""
+"""Most recently used first. Threads share it without a lock: at worst, one of them reads an index again."""
 
 
 def indexed_video(root: Root, name: str) -> IndexedVideo:
-    """A video file with its index, which is read once while the file has the same size and stamp.
+    """A video file with its index, which is read again only when the file's size or timestamp changes.
 
     Raises:
         StorageError: the file cannot be read.
-        VideoError: it is no MP4, is cut short, or holds other than one video track.
+        VideoError: it is not an MP4, is cut short, or does not have exactly one video track.
     """
     key = _key(root, name)
     for kept in tuple(_KEPT):
@@ -117,11 +117,11 @@ def indexed_video(root: Root, name: str) -> IndexedVideo:
 
 
 def _key(root: Root, name: str) -> _Key | None:
-    """What an index hangs on; None where a file may change without a trace."""
+    """What identifies the state of a file; None where it could change without being noticed."""
     own, path = root.root_of(name)
     try:
         stat = root.stat(name)
-    except StorageError:  # opening it says why
+    except StorageError:  # opening the file will report the reason
         return None
     stamp = stat.stamp
     if not stamp or (stamp.isdigit() and time.time_ns() - int(stamp) < _FRESH_NS):
