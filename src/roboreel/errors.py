@@ -4,6 +4,7 @@ RoboreelError                  everything roboreel raises on purpose
 ├── UsageError                 the call itself is wrong (a bad argument, an output that exists)
 ├── StorageError               a file cannot be read or written
 │   ├── VideoError             a file is not a readable video
+│   │   └── FrameTimeError     no frame is near enough to a timestamp
 │   └── ChangedInputError      a file has changed since the plan was made
 ├── DatasetError               the dataset is inconsistent and cannot be read safely
 ├── PlanError                  the request cannot be planned without a choice by the user
@@ -114,6 +115,10 @@ class StorageError(RoboreelError):
 
 class VideoError(StorageError):
     """A file is not a video that roboreel can read."""
+
+
+class FrameTimeError(VideoError):
+    """No frame of a video is near enough to a timestamp."""
 
 
 class ChangedInputError(StorageError):

@@ -123,6 +123,11 @@ def _that_works(encoding: Encoding) -> Encoding:
     return tried[encoder_that_works([encoder_settings(one) for one in tried])]
 
 
+def hardware_encoder_that_works() -> str:
+    """The first hardware encoder that works here, else AV1's software encoder."""
+    return _that_works(Encoding()).vcodec
+
+
 def require_one_subtask_list(view: View) -> None:
     """Raise `PlanError` if sources have different subtask lists, because their row values count in it."""
     lists = {

@@ -56,7 +56,8 @@ def test_every_item_shows_its_own_frame(made: Callable[[Version], Path], version
     assert len(reader) == sum(LENGTHS)
     for at, item in enumerate(reader):
         episode, frame = int(item["episode_index"]), int(item["frame_index"])
-        assert (at, episode) == (item["index"], np.searchsorted(reader.bounds, at, "right") - 1)
+        assert at == int(item["index"])
+        assert episode == int(np.searchsorted(reader.bounds, at, "right")) - 1
         assert shown(item[TOP]) == (episode, frame, 0)
         assert shown(item[WRIST]) == (episode, frame, 1)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Literal, TypeAlias, get_args
+from typing import IO, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +83,18 @@ def backend_frames(
         for number, frame, seconds in _guarded(_DECODERS[chosen](file, wanted), name, chosen):
             _check_time(table, number, seconds, f"'{name}'", chosen)
             yield frame
+
+
+def torchcodec_decoder(file: IO[bytes]) -> Any:
+    """Torchcodec's decoder of an open file, which seeks exactly.
+
+    Raises:
+        MissingDependencyError: torchcodec is not installed.
+    """
+    require_backend("torchcodec")
+    from torchcodec.decoders import VideoDecoder
+
+    return VideoDecoder(file, seek_mode="exact")
 
 
 _Found: TypeAlias = Iterator[tuple[int, Frame, float]]

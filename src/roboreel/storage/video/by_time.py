@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from roboreel.errors import UsageError, VideoError
+from roboreel.errors import FrameTimeError, UsageError, VideoError
 from roboreel.storage.fs import open_root
 from roboreel.storage.names import local_path
 from roboreel.storage.root import Root
@@ -40,7 +40,8 @@ def decode_video_frames(
 
     Raises:
         UsageError: an argument is invalid.
-        VideoError: no frame is near enough, or one does not decode.
+        FrameTimeError: no frame is near enough to a timestamp.
+        VideoError: a frame does not decode.
         StorageError: the file cannot be read.
         MissingDependencyError: the backend's package is not installed.
 
@@ -58,7 +59,7 @@ def decode_video_frames(
         raise UsageError("timestamps must be a list of finite seconds")
     if not 0 <= tolerance_s < float("inf"):
         raise UsageError(f"tolerance_s is {tolerance_s}, expected 0 or a positive number")
-    video = indexed_video(*_located(path))
+    video = indexed_video(*located_file(path))
     numbers = _nearest(video, seconds, tolerance_s)
     wanted, positions = np.unique(numbers, return_inverse=True)
     frames = backend_frames(video, wanted.tolist(), backend=chosen)
@@ -78,8 +79,8 @@ def _ascends(positions: npt.NDArray[np.intp]) -> bool:
     return bool((np.diff(positions) > 0).all())
 
 
-def _located(path: str | os.PathLike[str]) -> tuple[Root, str]:
-    """The folder of a file, and its name in that folder."""
+def located_file(path: str | os.PathLike[str]) -> tuple[Root, str]:
+    """The folder of a file and its name there, for a path or the URL of one."""
     text = os.fspath(path)
     folder, slash, name = text.rpartition("/")
     if "://" not in text:
@@ -106,7 +107,7 @@ def _nearest(
     gaps = np.abs(times[numbers] - seconds)
     if len(gaps) and gaps.max() > tolerance_s:
         worst = int(gaps.argmax())
-        raise VideoError(
+        raise FrameTimeError(
             f"'{name}': no frame within {tolerance_s:g} s of timestamp {seconds[worst]:.6f} s: the nearest,"
             f" frame {numbers[worst]}, stands at {times[numbers[worst]]:.6f} s"
         )

@@ -93,6 +93,18 @@ def frame_of(image: npt.NDArray[np.generic]) -> Any:
     return av.VideoFrame.from_ndarray(plain, format=kind)
 
 
+def depth_frame(codes: npt.NDArray[np.uint16]) -> Any:
+    """The PyAV frame `gray12le` of (H, W) codes from 0 to 4095."""
+    import av
+
+    frame = av.VideoFrame(codes.shape[1], codes.shape[0], "gray12le")
+    plane = frame.planes[0]
+    rows = np.zeros((plane.height, plane.line_size // 2), dtype="<u2")
+    rows[:, : codes.shape[1]] = codes
+    plane.update(rows.tobytes())
+    return frame
+
+
 def png(frame: Any) -> bytes:
     """A PyAV frame as a PNG file: RGB, or grey in the frame's bit depth."""
     import av

@@ -30,11 +30,7 @@ def require_encoder(encoder: Mapping[str, str], *, width: int, height: int) -> N
     import av
 
     codec, pix_fmt = encoder["codec"], encoder.get("pix_fmt", "yuv420p")
-    if codec not in available():
-        raise VideoError(f"this PyAV has no encoder '{codec}', but {', '.join(available())}")
-    formats = [item.name for item in av.codec.Codec(codec, "w").video_formats or ()]
-    if formats and pix_fmt not in formats:
-        raise VideoError(f"'{codec}' does not take {pix_fmt} pictures, but {', '.join(formats)}")
+    require_format(codec, pix_fmt)
     quiet()
     try:
         unknown = _tried(encoder, pix_fmt, width, height)
@@ -45,6 +41,21 @@ def require_encoder(encoder: Mapping[str, str], *, width: int, height: int) -> N
         ) from error
     if unknown:
         raise VideoError(f"the encoder '{codec}' knows no option {', '.join(sorted(unknown))}")
+
+
+def require_format(codec: str, pix_fmt: str) -> None:
+    """Check that an encoder is there and takes a pixel format, without trying it.
+
+    Raises:
+        VideoError: the library has no such encoder, or it does not take the format.
+    """
+    import av
+
+    if codec not in available():
+        raise VideoError(f"this PyAV has no encoder '{codec}', but {', '.join(available())}")
+    formats = [item.name for item in av.codec.Codec(codec, "w").video_formats or ()]
+    if formats and pix_fmt not in formats:
+        raise VideoError(f"'{codec}' does not take {pix_fmt} pictures, but {', '.join(formats)}")
 
 
 def available() -> list[str]:
