@@ -23,7 +23,8 @@ GOP = 2
 class Job:
     root: str
     how: str
-    """"items" one by one, "batches", "gops" in shuffled batches, "episodes" in order, "blocks"."""
+    """"items" one by one, "batches", "into" arrays that are used again, "gops" in shuffled batches,
+    "episodes" in order, "blocks"."""
     arguments: dict[str, Any] = field(default_factory=dict)  # Any: of the reader
     block_frames: int = GOP
     window: int = 1
@@ -59,11 +60,22 @@ def reading(job: Job) -> Work:
         wanted = taken(order, count)
         return sum(len(reader.batch(some)["index"]) for some in batches(wanted, BATCH))
 
+    def into(count: int) -> int:
+        wanted = taken(order, count)
+        return sum(len(reader.batch(some, out=out)["index"]) for some in batches(wanted, BATCH))
+
     def episodes(count: int) -> int:
         return sum(1 for row in islice(rows(reader), count) if row)
 
-    ways: dict[str, Work] = {"items": items, "episodes": episodes}
+    out = own_arrays(reader) if job.how == "into" else {}
+    ways: dict[str, Work] = {"items": items, "into": into, "episodes": episodes}
     return ways.get(job.how, in_batches)
+
+
+def own_arrays(reader: Any) -> dict[str, Any]:  # Any: the reader, and arrays of any dtype
+    """Of the cameras; laps are whole batches."""
+    batch = reader.batch(list(range(BATCH)))
+    return {camera: batch[camera] for camera in reader.cameras}
 
 
 def rows(reader: Any) -> Iterator[Any]:  # Any: the reader, and an item of it

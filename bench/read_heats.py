@@ -108,11 +108,12 @@ def core_random(cast: Cast, root: Path, codec: str) -> Heat:
             RANDOM: cast.bare(root, "random"),
             "reader, item by item": cast.core(root, "items"),
             "reader, batches": cast.core(root, "batches"),
+            "reader, batches into own arrays": cast.core(root, "into"),
             "reader, batches at 224×224": cast.core(root, "batches", arguments={"size": SMALL}),
         },
         ITEMS,
     )
-    least = {"reader, item by item": 0.9, "reader, batches": 0.9}
+    least = {"reader, item by item": 0.9, "reader, batches into own arrays": 0.9}
     small = Ask(ours="reader, batches at 224×224", over=("reader, batches",), at_least=1.2)
     return Heat(name=f"core, random, {codec}", entries=found, asks=(*asks([RANDOM], least), small))
 
