@@ -31,11 +31,25 @@ def column_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | None:
     return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(shape)
 
 
-def filled_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | pa.ChunkedArray:
-    """(n,) values of a plain float column, NaN where they are missing; any other column as it is."""
-    if not pa.types.is_floating(column.type):
+def filled_values(
+    column: pa.ChunkedArray, fill: float
+) -> npt.NDArray[np.generic] | pa.ChunkedArray:
+    """(n, …) values of a numeric column, `fill` in rows without a value.
+
+    The column itself if it is not numeric, lengths differ, or its dtype cannot hold `fill`.
+    """
+    values = column_values(column)
+    if values is not None:
+        return values
+    valid = np.asarray(column.is_valid().to_numpy(zero_copy_only=False))
+    there = column_values(column.filter(pa.array(valid)))
+    if there is None or there.dtype.kind not in "biuf" or valid.all():
         return column
-    return np.asarray(pc.fill_null(column, float("nan")).combine_chunks().to_numpy())
+    if there.dtype.kind != "f" and np.isnan(fill):
+        return column
+    filled = np.full((len(column), *there.shape[1:]), fill, dtype=there.dtype)
+    filled[valid] = there
+    return filled
 
 
 def lacks_values(column: pa.ChunkedArray) -> bool:

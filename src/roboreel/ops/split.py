@@ -12,20 +12,24 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from roboreel.edit.view import View
 from roboreel.errors import StorageError, UsageError
 from roboreel.format.inventory import Inventory
-from roboreel.ops.write import plan_write
+from roboreel.ops.write import plan_write, run
 from roboreel.plan.plan import Plan
 from roboreel.runner.fingerprint import fingerprint
-from roboreel.runner.run_options import RunOptions
+from roboreel.runner.run_options import RunKeywords, RunOptions
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE
 from roboreel.storage.names import local_path
 from roboreel.storage.recovery import remove
 from roboreel.storage.staging import recover, refuse_existing
 from roboreel.storage.staging_folder import PLANS, read_note, refuse_planted, take, write_note
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _NOTES = ".roboreel-parts"
 _TIMEOUT_S = 1.0
@@ -114,6 +118,27 @@ def plan_parts(
             )
     finished = tuple(name for name in views if name not in plans)
     return Parts(folder=folder, plans=plans, finished=finished, fingerprints=fingerprints)
+
+
+def write_parts(
+    views: Mapping[str, View], *, out: str | os.PathLike[str], **keywords: Unpack[RunKeywords]
+) -> None:
+    """Plan the parts of `plan_parts`, then write them: nothing is written where one cannot be.
+
+    Args:
+        views: what to write, by the name of its folder.
+        out: the folder of all.
+        **keywords: the fields of `RunOptions`.
+
+    Raises:
+        UsageError, PlanError: as `plan_parts`.
+        RunError: as `run`.
+    """
+    options = RunOptions(**keywords)
+    parts = plan_parts(views, out=out, options=options)
+    with parts.written():
+        for plan in parts.plans.values():
+            run(plan, options)
 
 
 def _is_there(path: str) -> bool:

@@ -66,7 +66,7 @@ class FrameArray:
     def _of_shape(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
         with self._lock:
             if self._array is None:
-                self._array = np.zeros((self._count, *shape), dtype=dtype)
+                self._array = np.empty((self._count, *shape), dtype=dtype)
         array = self._array
         if array.shape[1:] != shape:
             height, width = shape[:2]

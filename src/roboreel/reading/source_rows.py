@@ -19,7 +19,7 @@ from roboreel.edit.view_data import Source
 from roboreel.errors import DatasetError, UsageError
 from roboreel.format.feature import Feature
 from roboreel.format.model import EPISODE
-from roboreel.format.values import column_values, filled_values
+from roboreel.format.values import filled_values
 from roboreel.reading.bounded_cache import BoundedCache
 from roboreel.storage.tables import TableFile
 from roboreel.types import Int64
@@ -201,7 +201,7 @@ class SourceRows:
         with TableFile(self.dataset.root, path, "columns") as file:
             names = [name for name in self._wanted if name in file.footer.schema.names]
             table = file.read(names)
-        return FileColumns({name: _values(table[name]) for name in names})
+        return FileColumns({name: filled_values(table[name], np.nan) for name in names})
 
     def _require_filled(self, name: str, path: str) -> None:
         if name not in self._source.filled:
@@ -211,14 +211,11 @@ class SourceRows:
 
     def _supplied_values(self, name: str) -> Values:
         if name not in self._supplied:
-            self._supplied[name] = _values(self._source.supplied[name])
+            column = self._source.supplied[name]
+            chunks = [column] if isinstance(column, pa.Array) else column.chunks
+            # rows that the view had left out when the column was added have no value, and are not read
+            self._supplied[name] = filled_values(pa.chunked_array(chunks, column.type), 0)
         return self._supplied[name]
-
-
-def _values(column: pa.ChunkedArray) -> Values:
-    """A column as numbers, also where some are missing; else as it is."""
-    values = column_values(column)
-    return filled_values(column) if values is None else values
 
 
 def copy_rows(values: Values, rows: Int64, feature: Feature, target: Any, at: Int64) -> None:

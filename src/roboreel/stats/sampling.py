@@ -68,9 +68,7 @@ RELEASES: Mapping[StatsProfile, SamplingProfile] = {
 """The rules of releases: of 0.3.3 those of its converter to v2.1; of 0.6.1 those of its recorder."""
 
 
-def sample_size(
-    frames: int, *, least: int = 100, most: int = 10_000, power: float = 0.75
-) -> int:
+def sample_size(frames: int, *, least: int = 100, most: int = 10_000, power: float = 0.75) -> int:
     """Number of frames that lerobot samples from an episode (`compute_stats.py`)."""
     return max(min(least, frames), min(int(frames**power), most))
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from stat import S_ISREG
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from roboreel.errors import StorageError
 from roboreel.storage import disk
 from roboreel.storage.links import Bounds, Listing, listing_of
 from roboreel.storage.modes import USUAL, Modes, reach
 from roboreel.storage.output_file import Output
-from roboreel.storage.root import FileStat, Root, checked
+from roboreel.storage.root import FileStat, OpenFile, Root, checked
 from roboreel.storage.scratch import scratch_beside
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_BUFFER_BYTES = 1 << 12
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _FOLLOW = "put the file there, or pass follow_links (--follow-links)"
 
@@ -101,6 +106,12 @@ class LocalRoot(Root):
 
     def input(self, name: str) -> IO[bytes]:
         return self._opened(name, buffering=0)
+
+    def kept_open(self, name: str) -> OpenFile:
+        if not hasattr(os, "pread"):
+            return super().kept_open(name)
+        with self._opened(name, buffering=0) as file, self._explained(name):
+            return _OpenDescriptor(self, name, os.dup(file.fileno()))
 
     def read(self, name: str) -> bytes:
         with self._opened(name) as file, self._explained(name):
@@ -225,6 +236,64 @@ class LocalRoot(Root):
 
     def _explanation(self, name: str, error: OSError) -> StorageError:
         return StorageError(f"'{name}' in '{self.url}': {error.strerror or error}")
+
+
+class _OpenDescriptor(OpenFile):
+    """An open file, read without moving its position, which forked processes share."""
+
+    def __init__(self, root: LocalRoot, name: str, descriptor: int) -> None:
+        super().__init__(root, name)
+        self.descriptor = descriptor
+
+    def ranges(self, spans: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        try:
+            return [_exactly(self.descriptor, start, size) for start, size in spans]
+        except OSError as error:
+            message = f"'{self._name}' in '{self._root.url}': {error.strerror or error}"
+            raise StorageError(message) from error
+
+    def as_file(self) -> IO[bytes]:
+        return io.BufferedReader(_Positioned(self), _BUFFER_BYTES)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(OSError):
+            os.close(self.descriptor)
+
+
+class _Positioned(io.RawIOBase):
+    """An open file read from a position of its own."""
+
+    def __init__(self, file: _OpenDescriptor) -> None:
+        self._file, self._at = file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at}.get(whence)
+        self._at = offset + (os.fstat(self._file.descriptor).st_size if base is None else base)
+        return self._at
+
+    def readinto(self, buffer: Buffer) -> int:
+        target = memoryview(buffer)
+        data = os.pread(self._file.descriptor, len(target), self._at)
+        target[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def _exactly(descriptor: int, start: int, size: int) -> bytes:
+    """The bytes of a range; fewer only at the end of the file."""
+    data = os.pread(descriptor, size, start)
+    while len(data) < size:
+        more = os.pread(descriptor, size - len(data), start + len(data))
+        if not more:
+            break
+        data += more
+    return data
 
 
 def _plain_file(path: str) -> os.stat_result | None:

@@ -61,6 +61,7 @@ class AccessPoints:
         self._file, self._table = file, table
         self._codec = codec_of(table.entry)
         self._known: dict[int, Head] = {}
+        self._resetting: dict[int, bool] = {}
         self._bearers = table.keys if table.keyframe[0] else np.insert(table.keys, 0, 0)
         """Decode positions of packets that may bring sets: the keyframes and the file's first packet."""
         self._scanned = 0
@@ -79,7 +80,9 @@ class AccessPoints:
         """
         if self._codec is None:
             return True
-        return self._head(position).resets and self._suffices(position)
+        if position not in self._resetting:
+            self._resetting[position] = self._head(position).resets and self._suffices(position)
+        return self._resetting[position]
 
     def starts_over(self, position: int) -> bool:
         """True where a flushed decoder decodes from the packet at a decode position as a new one does.
