@@ -161,6 +161,7 @@ def torch_float(cast: Cast, root: Path, codec: str, *, workers: int) -> Heat:
         "DataLoader, 2 workers": cast.torch(root, workers=2),
         "DataLoader, 2 workers, blocks": cast.torch(root, workers=2, order="blocks"),
         "Loader": cast.torch(root, feed="Loader"),
+        "Loader at 224×224": cast.torch(root, feed="Loader", reader={"size": SMALL}),
         "Loader, blocks": cast.torch(root, feed="Loader", order="blocks"),
     }
     least = {
@@ -178,7 +179,12 @@ def torch_float(cast: Cast, root: Path, codec: str, *, workers: int) -> Heat:
     return Heat(
         name=f"torch, float32, {codec}",
         entries=entries({RANDOM: cast.bare(root, "random"), **peer, **ours}, ITEMS),
-        asks=(*asks([RANDOM], {"Loader": 0.8}), *asks(list(peer), least), *cheaper),
+        asks=(
+            *asks([RANDOM], {"Loader": 0.8}),
+            *asks(["Loader"], {"Loader at 224×224": 1.2}),
+            *asks(list(peer), least),
+            *cheaper,
+        ),
     )
 
 
@@ -216,9 +222,9 @@ def torch_cached(cast: Cast, sets: ReadSets, cache: Path, *, workers: int) -> He
     small: dict[str, Any] = {"size": SMALL, "frame_cache": str(cache)}
     peer = cast.lerobot(sets.few, workers=workers)
     ours = {
-        "Loader, cached, float32": cast.torch(sets.few, feed="Loader", loader=small),
+        "Loader, cached, float32": cast.torch(sets.few, feed="Loader", reader=small),
         "Loader, cached, uint8": cast.torch(
-            sets.few, feed="Loader", loader=small, arguments={"return_uint8": True}
+            sets.few, feed="Loader", reader=small, loader={"uint8": True}
         ),
     }
     found = entries(peer, FEW_ITEMS) | entries(ours, MANY_ITEMS * 4, warm=2000)

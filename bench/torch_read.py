@@ -29,9 +29,15 @@ class Job:
     """Or "in order", or "blocks", by our block sampler."""
     arguments: dict[str, Any] = field(default_factory=dict)  # Any: of the class
     loader: dict[str, Any] = field(default_factory=dict)  # Any: of `Loader`
+    reader: dict[str, Any] | None = None  # Any: JSON
+    """Arguments of `roboreel.reader`, which is then read in the place of the class."""
 
 
-def dataset(job: Job) -> Any:  # Any: either class
+def dataset(job: Job) -> Any:  # Any: either class, or a reader
+    if job.reader is not None:
+        roboreel = importlib.import_module("roboreel")
+        tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in job.reader.items()}
+        return roboreel.reader(roboreel.open(job.root), **tuples)
     module = importlib.import_module(job.module)
     return module.LeRobotDataset("local/x", root=job.root, **job.arguments)
 
@@ -66,7 +72,7 @@ class Blocks:
 
 def sampler(job: Job, data: Any) -> Feed | Blocks:  # Any: either class
     if job.order == "blocks":
-        return Blocks(importlib.import_module("roboreel.torch").BlockSampler(data))
+        return Blocks(importlib.import_module("roboreel.torch").BlockSampler.for_dataset(data))
     orders = {"shuffled": shuffled, "in order": in_order}
     return Feed(orders[job.order](len(data)))
 
