@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from roboreel.checking.check_report import CheckReport
     from roboreel.checking.stats_report import StatsReport
     from roboreel.dataset.dataset import Dataset
-    from roboreel.dataset.open import open_dataset as open
     from roboreel.diffing import Difference, DiffReport, diff
     from roboreel.edit.concat import concat
     from roboreel.edit.view import View
     from roboreel.edit.write_options import WriteOptions
     from roboreel.errors import (
         DatasetError,
+        HubError,
         MissingDependencyError,
         PlanError,
         Problem,
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from roboreel.format.encoding import Encoding, Reencoding
     from roboreel.format.feature import Feature
     from roboreel.format.version import FormatVersion
+    from roboreel.hub.open_reference import open_reference as open
+    from roboreel.hub.pull import PullReport, pull
     from roboreel.ops.check_stats import check_stats
     from roboreel.ops.inputs import add_video
     from roboreel.ops.lerobot_names import convert_dataset
@@ -61,11 +63,13 @@ __all__ = [
     "Encoding",
     "Feature",
     "FormatVersion",
+    "HubError",
     "KeptVersion",
     "MissingDependencyError",
     "Plan",
     "PlanError",
     "Problem",
+    "PullReport",
     "ReadOptions",
     "Reader",
     "Reencoding",
@@ -93,6 +97,7 @@ __all__ = [
     "open",
     "plan_convert",
     "plan_write",
+    "pull",
     "reader",
     "recover",
     "remove_kept",
@@ -111,6 +116,7 @@ _HOME = {
     "FormatVersion": "format.version",
     "KeptVersion": "ops.undo",
     "Plan": "plan.plan",
+    "PullReport": "hub.pull",
     "ReadOptions": "reading.read_options",
     "Reader": "reading.reader",
     "Reencoding": "format.encoding",
@@ -129,9 +135,10 @@ _HOME = {
     "decode_video_frames": "storage.video.by_time",
     "diff": "diffing.diff",
     "kept_versions": "ops.undo",
-    "open": "dataset.open",
+    "open": "hub.open_reference",
     "plan_convert": "ops.write",
     "plan_write": "ops.write",
+    "pull": "hub.pull",
     "reader": "reading.reader",
     "recover": "ops.output",
     "remove_kept": "ops.undo",
@@ -145,7 +152,7 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'roboreel' has no attribute '{name}'")
     module = importlib.import_module(f"roboreel.{_HOME.get(name, 'errors')}")
-    value = getattr(module, "open_dataset" if name == "open" else name)
+    value = getattr(module, "open_reference" if name == "open" else name)
     globals()[name] = value
     return value
 

@@ -25,6 +25,7 @@ from roboreel.format.inventory import Inventory
 from roboreel.format.parse import Problems
 from roboreel.format.rules import RULES, judged
 from roboreel.format.version import FormatVersion
+from roboreel.hub.open_reference import local_copy
 from roboreel.storage.fs import open_root
 from roboreel.storage.stamped import Stamped, refuse_changed_files
 from roboreel.survey.survey import survey
@@ -60,11 +61,12 @@ def check(
     """
     if isinstance(dataset, Dataset):
         return _checked(dataset, decode=decode)
+    location = local_copy(dataset)
     try:
-        opened = open_dataset(dataset, follow_links=follow_links)
+        opened = open_dataset(location, follow_links=follow_links)
     except (DatasetError, StorageError) as error:
         try:
-            root = open_root(dataset, follow_links=follow_links)
+            root = open_root(location, follow_links=follow_links)
         except StorageError:
             raise error from None
         files = len(root.list())

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.edit.choosing import pair_words
+from roboreel.cli.opening import SOURCE_HELP
 from roboreel.cli.output import tell
 from roboreel.cli.writing import Writing, carry_out, writes
 from roboreel.dataset.dataset import Dataset
@@ -23,7 +24,7 @@ from roboreel.runner.run_report import Report
 @writes
 def convert(
     options: Writing,
-    source: Annotated[str, typer.Argument(metavar="SRC", help="Folder of the dataset.")],
+    source: Annotated[str, typer.Argument(metavar="SRC", help=SOURCE_HELP)],
     to: Annotated[FormatVersion, typer.Option("--to", help="Format version to write.")],
     timestamps: Annotated[
         Timestamps,

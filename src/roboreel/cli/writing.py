@@ -11,17 +11,18 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hin
 
 import typer
 
+from roboreel.cli.opening import opened
 from roboreel.cli.output import tell
 from roboreel.cli.progress import progress_bar
 from roboreel.cli.reports import show_plan, tell_report
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.open import open_dataset
 from roboreel.edit.view import View
 from roboreel.edit.write_options import OnBroken, Timestamps, VideoBackend, WriteOptions
 from roboreel.errors import UsageError
 from roboreel.format.encoding import Reencoding
 from roboreel.format.version import FormatVersion
+from roboreel.hub.open_reference import Needs
 from roboreel.ops.output import finished_report
 from roboreel.ops.write import plan_write, run
 from roboreel.plan.plan import Plan
@@ -200,9 +201,9 @@ class Writing:
             any(flags) or any(value is not None for value in wanted) or bool(self.reencoding.given)
         )
 
-    def opened(self, source: str) -> Dataset:
-        """Open the dataset in a folder."""
-        return open_dataset(source, follow_links=self.follow_links)
+    def opened(self, source: str, *, needs: Needs = "everything") -> Dataset:
+        """Open the dataset in a folder, or on the Hub."""
+        return opened(source, follow_links=self.follow_links, needs=needs)
 
     def write_options(self, *, regroup: bool | None = None) -> WriteOptions:
         """What to write.

@@ -14,6 +14,7 @@ from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_optio
 from roboreel.errors import DatasetError, UsageError
 from roboreel.format.inventory import Inventory
 from roboreel.format.version import FormatVersion
+from roboreel.hub.open_reference import open_reference
 from roboreel.ops.inputs import require_codecs, require_one_subtask_list, surveyed, with_encoders
 from roboreel.ops.output import finished_report, output_path, refuse_discarding
 from roboreel.plan.compile import compile_view
@@ -66,7 +67,7 @@ def plan_convert(
     """
     given: WriteKeywords = {"timestamps": "regular", "regroup": True, **options}
     what = WriteOptions(to=to, **given)
-    dataset = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
+    dataset = dataset if isinstance(dataset, Dataset) else open_reference(dataset)
     return plan_write(dataset.written_as(what), out=out, in_place=in_place, workers=workers)
 
 

@@ -24,6 +24,7 @@ from roboreel.format.feature import (
 from roboreel.format.fps import MAX_TIMESTAMP_ERROR_S, seconds_of
 from roboreel.reading.bounded_cache import BoundedCache
 from roboreel.reading.camera_frames import CameraFrames
+from roboreel.reading.column_cache import ColumnCache
 from roboreel.reading.decode_jobs import WantedFrames
 from roboreel.reading.frame_arrays import FrameArray
 from roboreel.reading.item_index import Window
@@ -67,8 +68,13 @@ class ViewItems:
         columns = [name for name in chosen.columns if name not in _COUNTED]
         if TASK_INDEX in self._features and TASK_INDEX not in columns:
             columns.append(TASK_INDEX)
+        fits = (
+            _row_bytes(self._features, columns) * int(view.lengths.sum())
+            < options.memory_bytes // 2
+        )
+        cache = None if fits else ColumnCache()
         self._sources = [
-            SourceRows(source, columns, view.masks, files, number)
+            SourceRows(source, columns, view.masks, files, cache, number)
             for number, source in enumerate(view.sources)
         ]
         self._cameras, self._images = CameraFrames(options), TableImages(options)
@@ -82,6 +88,11 @@ class ViewItems:
     def tasks(self) -> Mapping[int, str]:
         """Text of each task by the index that items have."""
         return self._tasks.texts
+
+    @property
+    def cache_counts(self) -> tuple[int, int]:
+        """Frames that were copied from the frame cache and stored in it, so far, in this process."""
+        return self._cameras.cache_counts
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -228,6 +239,12 @@ class ViewItems:
                     videos.append(want)
         self._cameras.read(videos)
         return {name: array.array for name, array in arrays.items()}
+
+
+def _row_bytes(features: Mapping[str, Feature], columns: Sequence[str]) -> int:
+    """Bytes of some columns in a row, by what is declared."""
+    numeric = [features[name] for name in columns if features[name].is_numeric]
+    return sum(np.dtype(one.dtype).itemsize * int(np.prod(one.shape)) for one in numeric)
 
 
 def _target(feature: Feature, count: int, out: npt.NDArray[np.generic] | None) -> Any:
