@@ -31,6 +31,7 @@ from read_heats import (
     long_gops,
     settings,
     state_only,
+    torch_busy,
     torch_cached,
     torch_float,
     torch_order,
@@ -104,6 +105,7 @@ def torch_heats(cast: Cast, sets: ReadSets, *, runs: int) -> Iterator[Outcome]:
     yield run(torch_uint8(cast, sets.av1, "AV1", workers=whole), runs=runs)
     yield run(torch_float(cast, sets.h264, "h264", workers=floats), runs=runs)
     yield run(torch_uint8(cast, sets.h264, "h264", workers=whole), runs=runs)
+    yield run(torch_busy(cast, sets.av1), runs=runs)
     ordered = run(settings(cast, sets.av1, uint8=False, order="in order"), runs=1)
     yield ordered
     yield run(torch_order(cast, sets.av1, "AV1", workers=best_workers(ordered)), runs=runs)

@@ -15,6 +15,7 @@ from read_sets import ReadSets
 HERE = Path(__file__).parent
 ITEMS, FEW_ITEMS, MANY_ITEMS = 640, 320, 1280
 SMALL = (224, 224)
+BUSY_MS = 60.0
 WORKERS = (0, 1, 2, 4)
 """Of lerobot's DataLoader: the best of them is what ours is measured against."""
 RANDOM, WINDOWS, ORDER = "limit, random", "limit, windows", "limit, in order"
@@ -161,6 +162,7 @@ def torch_float(cast: Cast, root: Path, codec: str, *, workers: int) -> Heat:
         "DataLoader, 2 workers": cast.torch(root, workers=2),
         "DataLoader, 2 workers, blocks": cast.torch(root, workers=2, order="blocks"),
         "Loader": cast.torch(root, feed="Loader"),
+        "Loader, helper process": cast.torch(root, feed="Loader", loader={"mode": "process"}),
         "Loader at 224×224": cast.torch(root, feed="Loader", reader={"size": SMALL}),
         "Loader, blocks": cast.torch(root, feed="Loader", order="blocks"),
     }
@@ -186,6 +188,16 @@ def torch_float(cast: Cast, root: Path, codec: str, *, workers: int) -> Heat:
             *cheaper,
         ),
     )
+
+
+def torch_busy(cast: Cast, root: Path) -> Heat:
+    """Where batches are better made, beside a step of Python as long as the limit needs for a batch."""
+    ours = {
+        f"Loader, {mode}": cast.torch(root, feed="Loader", loader={"mode": mode}, busy_ms=BUSY_MS)
+        for mode in ("threads", "process")
+    }
+    ours["DataLoader, 2 workers"] = cast.torch(root, workers=2, busy_ms=BUSY_MS)
+    return Heat(name="torch, busy step", entries=entries(ours, ITEMS))
 
 
 def torch_uint8(cast: Cast, root: Path, codec: str, *, workers: int) -> Heat:

@@ -7,6 +7,7 @@ import importlib
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,8 @@ class Job:
     """Or "in order", or "blocks", by our block sampler."""
     arguments: dict[str, Any] = field(default_factory=dict)  # Any: of the class
     loader: dict[str, Any] = field(default_factory=dict)  # Any: of `Loader`
+    busy_ms: float = 0
+    """Milliseconds of Python after each batch, as of a training step that holds the interpreter."""
     reader: dict[str, Any] | None = None  # Any: JSON
     """Arguments of `roboreel.reader`, which is then read in the place of the class."""
 
@@ -93,14 +96,23 @@ def batches(job: Job, data: Any, numbers: Feed | Blocks) -> Iterable[Any]:  # An
     return theirs
 
 
+def stay_busy(milliseconds: float) -> None:
+    until = time.perf_counter() + milliseconds / 1e3
+    while time.perf_counter() < until:
+        pass
+
+
 def reading(job: Job) -> Work:
     data = dataset(job)
     numbers = sampler(job, data)
     loader = batches(job, data, numbers)
 
     def work(items: int) -> int:
-        numbers.items = items
-        return sum(len(batch["index"]) for batch in loader)
+        numbers.items, count = items, 0
+        for batch in loader:
+            count += len(batch["index"])
+            stay_busy(job.busy_ms)
+        return count
 
     return work
 
