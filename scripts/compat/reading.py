@@ -65,15 +65,15 @@ def variants(source: Source, cameras: list[str], fps: float) -> list[Variant]:
     every = 1 if source.release is not None else 29
     return [
         Variant(name="whole", every=every),
-        Variant(name="windows", arguments=windows, every=4 * every),
-        Variant(name="windows of one", arguments=single, every=4 * every),
-        Variant(name="subset", arguments=some, every=every),
+        Variant(name="windows", arguments=windows, every=8 * every),
+        Variant(name="windows of one", arguments=single, every=16 * every),
+        Variant(name="subset", arguments=some, every=4 * every),
         # 0.4.4 reads wrong rows there, and 0.3.3 fails
         Variant(
-            name="windows, subset", arguments=windows | some, every=4 * every, releases=("0.6.1",)
+            name="windows, subset", arguments=windows | some, every=8 * every, releases=("0.6.1",)
         ),
         Variant(
-            name="uint8", arguments={"return_uint8": True}, every=3 * every, releases=("0.6.1",)
+            name="uint8", arguments={"return_uint8": True}, every=8 * every, releases=("0.6.1",)
         ),
     ]
 
