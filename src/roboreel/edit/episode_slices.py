@@ -49,14 +49,20 @@ class EpisodeSlices:
         """Some of them, in another order."""
         at = np.asarray(positions, dtype=np.int64)
         arrays = (self.source[at], self.row[at], self.start[at], self.stop[at])
-        return EpisodeSlices(*arrays, tuple(self.retasked[n] for n in at.tolist()))
+        return EpisodeSlices(*arrays, tuple(map(self.retasked.__getitem__, at.tolist())))
 
-    def cut(self, position: int, start: int, stop: int | None) -> EpisodeSlices:
-        """With one of them narrowed to its frames `[start, stop)`, counted within it; None: to its end."""
+    def cut(self, positions: Int64, start: Int64, stop: Int64) -> EpisodeSlices:
+        """With some of them narrowed to their frames `[start, stop)`, counted within each.
+
+        Args:
+            positions: (m,) which, each once.
+            start: (m,) first frame to keep.
+            stop: (m,) the frame after the last; `END` leaves the slice's end as it is.
+        """
         starts, stops = self.start.copy(), self.stop.copy()
-        starts[position] = self.start[position] + start
-        if stop is not None:
-            stops[position] = self.start[position] + stop
+        starts[positions] += start
+        ends = np.where(stop == END, self.stop[positions], self.start[positions] + stop)
+        stops[positions] = ends
         return replace(self, start=starts, stop=stops)
 
     def retask(self, changes: Mapping[int, Retask]) -> EpisodeSlices:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias, get_args
 
+import numpy as np
+
 from roboreel.edit.episode_slices import Retask
 from roboreel.edit.view_data import AnyView, ViewData
 from roboreel.edit.write_options import require_choice
@@ -88,14 +90,14 @@ def tasks_told(view: ViewData, tasks_from: TasksFrom | None) -> list[list[str]]:
     return [by_rows if tasks_from == "rows" else own for own, by_rows in both]
 
 
-def retasked(
-    view: AnyView,
+def task_changes(
+    view: ViewData,
     every: str | None,
     replacing: Mapping[str, str],
     episodes: Mapping[int, str],
     tasks_from: TasksFrom | None,
-) -> AnyView:
-    """The view with other tasks: see `Verbs.set_tasks`."""
+) -> dict[int, Retask]:
+    """The changes of tasks by position of the episode: see `Verbs.set_tasks`."""
     if every is None and not replacing and not episodes:
         raise UsageError("say which tasks to set")
     for text in [every, *replacing.values(), *episodes.values()]:
@@ -110,15 +112,31 @@ def retasked(
             view, tasks_from, lambda own: {text for text in own if text in replacing}
         )
         require_tasks(strings, replacing)
+    replaced, same = Retask(strings=tuple(replacing.items())), Retask(every=every)
     changes: dict[int, Retask] = {}
     for position, own in enumerate(strings):
         if position in single:
             changes[position] = Retask(every=single[position])
         elif any(text in replacing for text in own):
-            changes[position] = Retask(strings=tuple(replacing.items()))
+            changes[position] = replaced
         elif every is not None:
-            changes[position] = Retask(every=every)
-    return view.having(slices=view.slices.retask(changes))
+            changes[position] = same
+    return changes
+
+
+def with_tasks(view: AnyView, changes: Mapping[int, Retask]) -> AnyView:
+    """The view with other tasks, by position of the episode."""
+    positions: dict[Retask, list[int]] = {}
+    for position, change in changes.items():
+        positions.setdefault(change, []).append(position)
+    noted = [
+        {
+            "positions": np.array(at, dtype=np.int64),
+            **({"task": one.every} if one.every is not None else {"replacing": dict(one.strings)}),
+        }
+        for one, at in positions.items()
+    ]
+    return view.having(slices=view.slices.retask(changes)).noting(view, "tasks", changes=noted)
 
 
 def require_tasks(strings: _Strings, wanted: Iterable[str]) -> None:

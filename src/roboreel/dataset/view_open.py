@@ -1,0 +1,128 @@
+"""Open a view file: open its sources, see that they are what they were, and follow its verbs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.open import open_dataset
+from roboreel.dataset.view_file import SOURCES, ViewFile, is_view_file
+from roboreel.dataset.view_source import (
+    DOCUMENTS,
+    HASH,
+    PATH,
+    REFERENCE,
+    UIDS,
+    VIEW,
+    changed,
+    changed_document,
+    path_from,
+)
+from roboreel.edit.view import View
+from roboreel.edit.view_document import view_of
+from roboreel.errors import DatasetError, StorageError, UsageError
+from roboreel.types import Json, JsonObject
+
+_DEEPEST = 16
+"""View files that may be the source of each other, one after another."""
+
+DatasetOpener = Callable[..., Dataset]
+"""Opens a dataset by its path, and takes `follow_links`."""
+
+
+def open_source(location: str | os.PathLike[str], *, follow_links: bool = False) -> Dataset | View:
+    """Open a dataset, or the view that a view file describes: see `open_dataset` and `open_view`."""
+    if is_view_file(location):
+        return open_view(location, follow_links=follow_links)
+    return open_dataset(location, follow_links=follow_links)
+
+
+def open_view(location: str | os.PathLike[str], *, follow_links: bool = False) -> View:
+    """Open a view file (`NAME.view.json`). Reads documents only, no rows and no videos.
+
+    Args:
+        location: the file.
+        follow_links: as in `open_dataset`, for the datasets that it names.
+
+    Raises:
+        StorageError: the file, or a dataset that it names, cannot be read.
+        ChangedInputError: a dataset has changed since the file was made.
+        DatasetError: the file is no view file, or a dataset cannot be read safely.
+    """
+    file = ViewFile(location)
+    return ViewOpener(follow_links=follow_links).view(file, file.read()[0])
+
+
+@dataclass(slots=True)
+class ViewOpener:
+    """Opens view files; datasets that several name are opened once."""
+
+    follow_links: bool = False
+    open_one: DatasetOpener = open_dataset
+    _opened: dict[str, Dataset] = field(default_factory=dict)
+    _inside: list[str] = field(default_factory=list)
+    """Paths of the view files that are being opened, the outermost first."""
+
+    def view(self, file: ViewFile, document: JsonObject) -> View:
+        """The view of a file of this content; see `open_view`."""
+        if len(self._inside) >= _DEEPEST:
+            raise file.unreadable(f"more than {_DEEPEST} view files within each other")
+        if file.key in self._inside:
+            raise file.unreadable("it is a source of itself")
+        self._inside.append(file.key)
+        try:
+            sources = document.get(SOURCES)
+            if not isinstance(sources, list) or not sources:
+                raise file.unreadable(f"'{SOURCES}' is not a list of sources")
+            views = [self.source(file, one) for one in sources]
+            try:
+                return view_of(document, views, file.column)
+            except DatasetError as error:
+                raise file.unreadable(error) from error
+        finally:
+            self._inside.pop()
+
+    def source(self, file: ViewFile, said: Json) -> View:
+        """The whole of one source, as the file says that it was."""
+        if not isinstance(said, Mapping):
+            raise file.unreadable("a source is not an object")
+        if VIEW in said:
+            return self._view_source(file, said)
+        dataset = self.dataset(file, said)
+        noted = said.get(DOCUMENTS)
+        if not isinstance(noted, Mapping):
+            raise file.unreadable(f"a source has no '{DOCUMENTS}'")
+        other = changed_document(dataset.root, dataset.documents, noted)
+        if other is not None:
+            raise changed(file.path, dataset.url, other)
+        uids = said.get(UIDS)
+        if not isinstance(uids, list) or not set(map(type, uids)) <= {str}:
+            raise file.unreadable(f"'{UIDS}' is not a list of uids")
+        if len(uids) != dataset.total_episodes:
+            raise file.unreadable(f"'{UIDS}' are not the {dataset.total_episodes} uids of a source")
+        return replace(dataset, known_uids=tuple(uids)).as_view()
+
+    def dataset(self, file: ViewFile, said: JsonObject) -> Dataset:
+        """The dataset of one source, be it what it was or not."""
+        name = said.get(REFERENCE, said.get(PATH))
+        if not isinstance(name, str) or not name or "\x00" in name:
+            raise file.unreadable(f"a source has no '{PATH}'")
+        location = name if REFERENCE in said else path_from(name, file.folder)
+        if location not in self._opened:
+            try:
+                self._opened[location] = self.open_one(location, follow_links=self.follow_links)
+            except (StorageError, UsageError) as error:
+                raise StorageError(f"a source of '{file.path}' is not there: {error}") from error
+        return self._opened[location]
+
+    def _view_source(self, file: ViewFile, said: JsonObject) -> View:
+        name = said[VIEW]
+        if not isinstance(name, str) or not is_view_file(name):
+            raise file.unreadable(f"the source {str(name)[:80]!r} is no view file")
+        inner = ViewFile(path_from(name, file.folder))
+        document, content = inner.read()
+        if content != said.get(HASH):
+            raise changed(file.path, inner.path, inner.name)
+        return self.view(inner, document)
