@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from roboreel.checking.check_report import CheckReport
     from roboreel.checking.stats_report import StatsReport
     from roboreel.dataset.dataset import Dataset
-    from roboreel.dataset.open import open_dataset as open
+    from roboreel.dataset.open import open_dataset as open  # of a view file, see `open_view`
+    from roboreel.dataset.view_open import open_view
     from roboreel.diffing import Difference, DiffReport, diff
     from roboreel.edit.concat import concat
     from roboreel.edit.view import View
@@ -87,6 +88,7 @@ __all__ = [
     "diff",
     "kept_versions",
     "open",
+    "open_view",
     "plan_convert",
     "plan_write",
     "recover",
@@ -122,7 +124,8 @@ _HOME = {
     "decode_video_frames": "storage.video.by_time",
     "diff": "diffing.diff",
     "kept_versions": "ops.undo",
-    "open": "dataset.open",
+    "open": "dataset.view_open",
+    "open_view": "dataset.view_open",
     "plan_convert": "ops.write",
     "plan_write": "ops.write",
     "recover": "ops.output",
@@ -137,7 +140,7 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'roboreel' has no attribute '{name}'")
     module = importlib.import_module(f"roboreel.{_HOME.get(name, 'errors')}")
-    value = getattr(module, "open_dataset" if name == "open" else name)
+    value = getattr(module, "open_source" if name == "open" else name)
     globals()[name] = value
     return value
 

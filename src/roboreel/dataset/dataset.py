@@ -17,6 +17,7 @@ from roboreel.dataset.stored_stats import StoredStats, open_stored_stats
 from roboreel.dataset.view_save import save_view
 from roboreel.dataset.view_source import (
     DOCUMENTS,
+    FRAMES,
     PATH,
     REFERENCE,
     UIDS,
@@ -188,6 +189,7 @@ class Dataset(Verbs):
             **where,
             DOCUMENTS: stamps_document(self.root, self.documents),
             UIDS: self.uids(),
+            FRAMES: self.episodes[LENGTH].to_pylist(),
         }
 
     def save_view(self, view: ViewData, path: str | os.PathLike[str]) -> None:

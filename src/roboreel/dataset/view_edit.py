@@ -1,19 +1,48 @@
-"""Change view files: begin one, add verbs, take the last back, take over a source that has changed."""
+"""Change view files: begin one, add verbs, take the last back."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.view_file import SOURCES, ViewFile
-from roboreel.dataset.view_open import ViewOpener, open_source
+from roboreel.dataset.view_open import ViewOpener, open_source, said_of_view
 from roboreel.dataset.view_save import unsayable
-from roboreel.dataset.view_source import HASH, VIEW, relative_path
+from roboreel.dataset.view_source import PATH, REFERENCE, VIEW, path_from
+from roboreel.edit.step_fields import CONTINUES
 from roboreel.edit.view import View
 from roboreel.edit.view_document import VERBS, concat_document, source_document, step_document
-from roboreel.errors import StorageError, UsageError
-from roboreel.types import Json, JsonObject
+from roboreel.errors import UsageError
+from roboreel.types import JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewContent:
+    """What a view file says, its sources not opened."""
+
+    path: str
+    sources: tuple[str, ...]
+    """Where each source is."""
+    verbs: tuple[JsonObject, ...]
+
+
+def read_view(path: str | os.PathLike[str]) -> ViewContent:
+    """What a view file says; its sources are not opened.
+
+    Raises:
+        StorageError, DatasetError: the file cannot be read.
+    """
+    file = ViewFile(path)
+    document, _ = file.read()
+    sources = file.objects(document, SOURCES)
+    places = [one.get(VIEW) or one.get(REFERENCE) or one.get(PATH) for one in sources]
+    return ViewContent(
+        path=file.path,
+        sources=tuple(path_from(str(place), file.folder) for place in places),
+        verbs=tuple(file.objects(document, VERBS)),
+    )
 
 
 def begin_view(
@@ -62,12 +91,13 @@ def edit_view(
         raise unsayable(file)
     steps = after.recipe.steps[len(before.recipe.steps) :]
     verbs = [step_document(step, file.put_column) for step in steps]
-    _replace(file, content, {**document, VERBS: [*verbs_in(file, document), *verbs]})
+    verbs = [*verbs[:1], *({**verb, CONTINUES: True} for verb in verbs[1:])]
+    file.replace(content, {**document, VERBS: [*file.objects(document, VERBS), *verbs]})
     return after, verbs
 
 
-def undo_edit(path: str | os.PathLike[str]) -> JsonObject:
-    """Take the last verb of a view file back; returns it.
+def undo_edit(path: str | os.PathLike[str]) -> Sequence[JsonObject]:
+    """Take the last edit of a view file back; returns its verbs.
 
     Raises:
         UsageError: there is none.
@@ -75,38 +105,20 @@ def undo_edit(path: str | os.PathLike[str]) -> JsonObject:
     """
     file = ViewFile(path)
     document, content = file.read()
-    verbs = verbs_in(file, document)
+    verbs = file.objects(document, VERBS)
     if not verbs:
         raise UsageError(f"'{file.path}' has no verb to take back: it is its sources as they are")
-    _replace(file, content, {**document, VERBS: verbs[:-1]})
-    return verbs[-1]
+    first = len(verbs) - 1
+    while first and verbs[first].get(CONTINUES) is True:
+        first -= 1
+    file.replace(content, {**document, VERBS: verbs[:first]})
+    return verbs[first:]
 
 
-def verbs_in(file: ViewFile, document: JsonObject) -> list[JsonObject]:
-    """The verbs of a view file, in order.
-
-    Raises:
-        DatasetError: the file has none that can be read.
-    """
-    verbs = document.get(VERBS)
-    if not isinstance(verbs, list) or not all(isinstance(one, dict) for one in verbs):
-        raise file.unreadable(f"'{VERBS}' is not a list of verbs")
-    return verbs
-
-
-def _replace(file: ViewFile, content: str, document: JsonObject) -> None:
-    """Write other content, if the file still has that of before."""
-    if file.read()[1] != content:
-        raise StorageError(f"'{file.path}' was edited meanwhile: do this again")
-    file.write(document)
-
-
-def _described(
-    file: ViewFile, source: str | os.PathLike[str], follow_links: bool
-) -> dict[str, Json]:
+def _described(file: ViewFile, source: str | os.PathLike[str], follow_links: bool) -> JsonObject:
     """What a view file says of a source."""
     opened = open_source(source, follow_links=follow_links)
     if isinstance(opened, Dataset):
-        return dict(opened.described(file.folder))
+        return opened.described(file.folder)
     inner = ViewFile(source)
-    return {VIEW: relative_path(os.path.abspath(inner.path), file.folder), HASH: inner.read()[1]}
+    return said_of_view(opened, inner, inner.read()[1], file.folder)

@@ -62,6 +62,10 @@ class ViewFile:
             DatasetError: it is no view file, or one of a later roboreel.
         """
         root = self._root()
+        if not self.exists:
+            raise StorageError(
+                f"'{self.path}': no such view file; begin one with roboreel edit {self.path} from SRC"
+            )
         if root.stat(self.name).size_bytes > _LARGEST:
             raise self.unreadable(f"it has more than {_LARGEST >> 20} MiB")
         data = root.read(self.name)
@@ -98,6 +102,27 @@ class ViewFile:
         root = self._root()
         root.put(self.name, data)
         root.sync([self.name])
+
+    def replace(self, content: str, document: JsonObject) -> None:
+        """Write other content in one rename, where the file still has the content of that hash.
+
+        Raises:
+            StorageError: it was edited meanwhile, or the disk refuses.
+        """
+        if self.read()[1] != content:
+            raise StorageError(f"'{self.path}' was edited meanwhile: do this again")
+        self.write(document)
+
+    def objects(self, document: JsonObject, key: str) -> list[JsonObject]:
+        """The list of objects that a content has by this name.
+
+        Raises:
+            DatasetError: it has none.
+        """
+        found = document.get(key)
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise self.unreadable(f"'{key}' is not a list of objects")
+        return found
 
     def put_column(self, column: pa.ChunkedArray) -> dict[str, Json]:
         """Keep a column of values in a table beside the file; returns what the file says of it."""

@@ -11,19 +11,24 @@ from roboreel.dataset.open import open_dataset
 from roboreel.dataset.view_file import SOURCES, ViewFile, is_view_file
 from roboreel.dataset.view_source import (
     DOCUMENTS,
+    FRAMES,
     HASH,
     PATH,
     REFERENCE,
+    ROWS,
     UIDS,
     VIEW,
     changed,
     changed_document,
     path_from,
+    relative_path,
 )
+from roboreel.edit import selection
+from roboreel.edit.step_fields import StepFields
 from roboreel.edit.view import View
 from roboreel.edit.view_document import view_of
 from roboreel.errors import DatasetError, StorageError, UsageError
-from roboreel.types import Json, JsonObject
+from roboreel.types import Int64, Json, JsonObject
 
 _DEEPEST = 16
 """View files that may be the source of each other, one after another."""
@@ -73,9 +78,7 @@ class ViewOpener:
             raise file.unreadable("it is a source of itself")
         self._inside.append(file.key)
         try:
-            sources = document.get(SOURCES)
-            if not isinstance(sources, list) or not sources:
-                raise file.unreadable(f"'{SOURCES}' is not a list of sources")
+            sources = file.objects(document, SOURCES)
             views = [self.source(file, one) for one in sources]
             try:
                 return view_of(document, views, file.column)
@@ -84,12 +87,13 @@ class ViewOpener:
         finally:
             self._inside.pop()
 
-    def source(self, file: ViewFile, said: Json) -> View:
-        """The whole of one source, as the file says that it was."""
-        if not isinstance(said, Mapping):
-            raise file.unreadable("a source is not an object")
-        if VIEW in said:
-            return self._view_source(file, said)
+    def source(self, file: ViewFile, said: JsonObject) -> View:
+        """What the view takes of one source before any verb, where the source is what it was."""
+        whole = self._view_source(file, said) if VIEW in said else self._dataset_source(file, said)
+        rows = said_rows(file, said, len(whole.slices))
+        return whole if rows is None else selection.kept(whole, rows)
+
+    def _dataset_source(self, file: ViewFile, said: JsonObject) -> View:
         dataset = self.dataset(file, said)
         noted = said.get(DOCUMENTS)
         if not isinstance(noted, Mapping):
@@ -117,12 +121,36 @@ class ViewOpener:
                 raise StorageError(f"a source of '{file.path}' is not there: {error}") from error
         return self._opened[location]
 
-    def _view_source(self, file: ViewFile, said: JsonObject) -> View:
+    def inner(self, file: ViewFile, said: JsonObject) -> ViewFile:
+        """The view file that is a source, be it what it was or not."""
         name = said[VIEW]
-        if not isinstance(name, str) or not is_view_file(name):
+        if not isinstance(name, str) or not is_view_file(name) or "\x00" in name:
             raise file.unreadable(f"the source {str(name)[:80]!r} is no view file")
-        inner = ViewFile(path_from(name, file.folder))
+        return ViewFile(path_from(name, file.folder))
+
+    def _view_source(self, file: ViewFile, said: JsonObject) -> View:
+        inner = self.inner(file, said)
         document, content = inner.read()
         if content != said.get(HASH):
             raise changed(file.path, inner.path, inner.name)
         return self.view(inner, document)
+
+
+def said_of_view(view: View, inner: ViewFile, content: str, folder: str) -> dict[str, Json]:
+    """What a view file in a folder says of another one, of which the content has this hash."""
+    return {
+        VIEW: relative_path(os.path.abspath(inner.path), folder),
+        HASH: content,
+        UIDS: view.uids(),
+        FRAMES: view.lengths.tolist(),
+    }
+
+
+def said_rows(file: ViewFile, said: JsonObject, episodes: int) -> Int64 | None:
+    """Which of a source's episodes the view begins with, by position; None: with all of them."""
+    if ROWS not in said:
+        return None
+    try:
+        return StepFields(said, episodes=episodes).positions(ROWS)
+    except UsageError as error:
+        raise file.unreadable(error) from error

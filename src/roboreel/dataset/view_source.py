@@ -17,7 +17,9 @@ from roboreel.types import Json
 
 PATH, REFERENCE, VIEW = "path", "reference", "view"
 """A dataset by its path or its reference on the Hub, or another view file."""
-DOCUMENTS, UIDS = "documents", "episodes"
+DOCUMENTS = "documents"
+UIDS, FRAMES, ROWS = "episodes", "frames", "rows"
+"""The uids of all its episodes, their lengths, and which of them the view begins with where not with all."""
 SIZE, STAMP, HASH = "size", "stamp", "sha256"
 
 

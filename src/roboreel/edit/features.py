@@ -18,9 +18,18 @@ from roboreel.types import Int64
 _REMOVED = "removed as asked"
 
 
+def features_of(view: ViewData) -> dict[str, Feature]:
+    """The features that any of its sources has, by name, in order; as the first that has it declares each."""
+    found: dict[str, Feature] = {}
+    for source in view.sources:
+        for name, feature in source.model.info.features.items():
+            found.setdefault(name, feature)
+    return found
+
+
 def names_of(view: ViewData) -> list[str]:
-    """The features that any of its sources has, in order."""
-    return list(dict.fromkeys(n for source in view.sources for n in source.model.info.features))
+    """The names of the features that any of its sources has, in order."""
+    return [*features_of(view)]
 
 
 def renamed(view: AnyView, names: Mapping[str, str]) -> AnyView:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePath
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -53,6 +53,6 @@ class Opened(Protocol):
         """What a view file in a folder says of it: where it is, what its documents were, its uids."""
         ...
 
-    def save_view(self, view: Any, path: str | os.PathLike[str]) -> None:
+    def save_view(self, view: Any, path: str | PurePath) -> None:
         """Writes a view as a view file: `edit/` itself opens no file."""
         ...

@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from roboreel.edit import selection, splits
 from roboreel.edit.episode_slices import END, Retask
+from roboreel.edit.features import renamed
 from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.selection import Spans
 from roboreel.edit.step_fields import StepFields
 from roboreel.edit.tasks import with_tasks
 from roboreel.edit.view import View
-from roboreel.edit.write_options import options_from_json
+from roboreel.edit.write_options import WriteOptions, options_from_json
 from roboreel.errors import UsageError, listed
 from roboreel.format.encoding import Encoding
 from roboreel.types import Int64, Json
@@ -146,6 +147,13 @@ def _added(
     return view.add(name, column, dtype=dtype, shape=shape, names=fields.json("names"))
 
 
+def asked_options(view: View) -> WriteOptions:
+    """The options that were last given to a view, without what was left to its datasets."""
+    steps = () if view.recipe is None else view.recipe.steps
+    given = [step.given for step in steps if step.verb == "target"]
+    return options_from_json(given[-1]) if given else WriteOptions()
+
+
 _VERBS: Mapping[str, Callable[[View, StepFields], View]] = {
     "keep": _kept,
     "delete": _deleted,
@@ -154,7 +162,7 @@ _VERBS: Mapping[str, Callable[[View, StepFields], View]] = {
     "splits": _divided,
     "trim": _trimmed,
     "tasks": _retasked,
-    "rename": lambda view, fields: view.rename(fields.texts_by_text("names")),
+    "rename": lambda view, fields: renamed(view, fields.texts_by_text("names")),
     "remove": lambda view, fields: view.remove(*fields.texts("names")),
     "resample": _resampled,
     "target": lambda view, fields: view.written_as(options_from_json(fields.rest())),

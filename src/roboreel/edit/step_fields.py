@@ -10,6 +10,8 @@ import numpy as np
 from roboreel.errors import UsageError
 from roboreel.types import Int64, Json
 
+CONTINUES = "continues"
+"""A field that is true in verbs which belong to the one before: they are taken back together."""
 _LARGEST = 1 << 53
 
 
@@ -37,7 +39,7 @@ class StepFields:
         if not isinstance(fields, Mapping):
             raise UsageError("expected a JSON object")
         self._fields, self._episodes = fields, episodes
-        self._left = {key for key in fields if key != "verb"}
+        self._left = {key for key in fields if key not in ("verb", CONTINUES)}
 
     @property
     def verb(self) -> str:

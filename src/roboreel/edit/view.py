@@ -6,10 +6,10 @@ chooses by task the rows' `task_index`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -324,7 +324,7 @@ class Verbs:
         """A row per episode: its number, its uid, and the dataset, episode and rows that it comes from."""
         return lineage(self.as_view())
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | PurePath) -> None:
         """Write the edits as data, to a view file (`NAME.view.json`) that `roboreel.open` opens.
 
         Nothing else is written: no rows and no frames. An earlier view file of that name is replaced.

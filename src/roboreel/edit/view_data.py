@@ -133,6 +133,11 @@ class ViewData:
         return replace(self, recipe=noted)
 
     @property
+    def name(self) -> str:
+        """The names of its datasets' folders, for messages."""
+        return " + ".join(dict.fromkeys(source.dataset.name for source in self.sources))
+
+    @property
     def folders(self) -> tuple[str, ...]:
         """The folders of videos that are added, each once."""
         every = (

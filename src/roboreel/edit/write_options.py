@@ -33,7 +33,7 @@ class WriteKeywords(TypedDict, total=False):
     video_backend: VideoBackend
     keep_old_stats: bool
     with_global_stats: bool
-    with_uids: bool
+    with_uids: bool | None
     data_file_mb: float | None
     video_file_mb: float | None
     regroup: bool | None
@@ -60,8 +60,8 @@ class WriteOptions:
         keep_old_stats: from v2.0 to v2.1: keep `meta/stats.json` beside the new statistics.
         with_global_stats: write `meta/stats.json` in v2.1 too: the episodes' statistics merged, in v2.0's
             form. Other versions always have the file.
-        with_uids: keep each episode's uid, and the dataset, episode and rows that it comes from, in the table
-            of episodes. Always done where a source's table has uids.
+        with_uids: write each episode's uid, and the dataset, episode and rows that it comes from, into the
+            table of episodes. By default where the table of a source has uids, and from a view file.
         data_file_mb: soft limit of a table file in MiB of compressed input (v3.0); by default the dataset's,
             else 100.
         video_file_mb: soft limit of a video file in MiB (v3.0); by default the dataset's, else 200.
@@ -84,7 +84,7 @@ class WriteOptions:
     video_backend: VideoBackend = "pyav"
     keep_old_stats: bool = False
     with_global_stats: bool = False
-    with_uids: bool = False
+    with_uids: bool | None = None
     data_file_mb: float | None = None
     video_file_mb: float | None = None
     regroup: bool | None = None
@@ -172,7 +172,7 @@ def _option(name: str, value: Json, default: object) -> Any:
     elif name == "allow_missing":
         if isinstance(value, list) and all(isinstance(one, str) for one in value):
             return frozenset(value)
-    elif isinstance(default, bool) or name == "regroup":
+    elif isinstance(default, bool) or name in ("regroup", "with_uids"):
         if isinstance(value, bool):
             return value
     elif name.endswith("_mb"):

@@ -8,13 +8,15 @@ from dataclasses import replace
 from typing import cast
 
 import numpy as np
+import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.episode_slices import EpisodeSlices
+from roboreel.edit.lineage import UID
 from roboreel.edit.view import View
 from roboreel.edit.view_cameras import with_external_videos
-from roboreel.edit.view_data import ExternalVideos
-from roboreel.errors import PlanError, VideoError
+from roboreel.edit.view_data import ExternalVideos, Source
+from roboreel.errors import PlanError, UsageError, VideoError
 from roboreel.format.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder_settings
 from roboreel.format.feature import SUBTASK_INDEX
 from roboreel.format.inventory import Inventory
@@ -121,6 +123,42 @@ def with_encoders(view: View) -> View:
 def _that_works(encoding: Encoding) -> Encoding:
     tried = [replace(encoding, vcodec=name) for name in (*HARDWARE, SOFTWARE)]
     return tried[encoder_that_works([encoder_settings(one) for one in tried])]
+
+
+def with_uids(view: View) -> View:
+    """The view with a uid for every episode in the tables of its sources, where the result is to have them.
+
+    Raises:
+        UsageError: a source has a column of that name with something else in it.
+    """
+    wanted = view.options.with_uids
+    if wanted is None:
+        wanted = any(_has_uids(source) for source in view.sources)
+    if not wanted:
+        return view
+    return replace(view, sources=tuple(_telling_uids(source) for source in view.sources))
+
+
+def _has_uids(source: Source) -> bool:
+    dataset = cast("Dataset", source.dataset)
+    return dataset.known_uids is not None or UID in source.model.extra_columns
+
+
+def _telling_uids(source: Source) -> Source:
+    model, uids = source.model, source.dataset.uids()
+    table, columns = model.episodes, model.extra_columns
+    if UID in columns:
+        if not pa.types.is_string(table[UID].type) and not pa.types.is_large_string(
+            table[UID].type
+        ):
+            raise UsageError(
+                f"the table of episodes of '{source.dataset.url}' has a column '{UID}' that holds no texts:"
+                " pass --without-uids (with_uids=False)"
+            )
+        table = table.drop_columns([UID])
+    columns = (*(name for name in columns if name != UID), UID)
+    episodes = table.append_column(UID, pa.array(uids, pa.string()))
+    return replace(source, model=replace(model, episodes=episodes, extra_columns=columns))
 
 
 def require_one_subtask_list(view: View) -> None:
