@@ -37,10 +37,10 @@ def read_view(path: str | os.PathLike[str]) -> ViewContent:
     file = ViewFile(path)
     document, _ = file.read()
     sources = file.objects(document, SOURCES)
-    places = [one.get(VIEW) or one.get(REFERENCE) or one.get(PATH) for one in sources]
+    where = [one.get(VIEW) or one.get(REFERENCE) or one.get(PATH) for one in sources]
     return ViewContent(
         path=file.path,
-        sources=tuple(path_from(str(place), file.folder) for place in places),
+        sources=tuple(path_from(str(one), file.folder) for one in where),
         verbs=tuple(file.objects(document, VERBS)),
     )
 

@@ -54,13 +54,13 @@ def _now(file: ViewFile, opener: ViewOpener, said: JsonObject) -> JsonObject:
 
 def _same_episodes(file: ViewFile, before: JsonObject, now: JsonObject) -> Int64:
     """The positions in a source as it is now of the episodes that the view began with."""
-    places: dict[Json, list[int]] = defaultdict(list)
+    positions: dict[Json, list[int]] = defaultdict(list)
     for position, key in enumerate(zip(now[UIDS], now[FRAMES], strict=True)):
-        places[key].append(position)
+        positions[key].append(position)
     found: list[int] = []
     gone: list[str] = []
     for uid, frames in _episodes(file, before):
-        left = places.get((uid, frames))
+        left = positions.get((uid, frames))
         if left:
             found.append(left.pop(0))
         else:

@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from roboreel.edit import features, recompute, selection, splits, view_cameras
 from roboreel.edit import standstill as still
 from roboreel.edit import view_rows as rows
 from roboreel.edit.episode_slices import whole_slices
-from roboreel.edit.lineage import lineage
 from roboreel.edit.new_column import new_column
 from roboreel.edit.opened import Opened
 from roboreel.edit.recipe import Recipe
@@ -27,9 +24,9 @@ from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.selection import FrameRange
 from roboreel.edit.splits import Fractions
-from roboreel.edit.standstill import StillSuggestion
 from roboreel.edit.tasks import TasksFrom, task_changes, with_tasks
 from roboreel.edit.view_data import Source, ViewData
+from roboreel.edit.viewable import Viewable
 from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import UsageError
 from roboreel.format.encoding import Encoding
@@ -44,7 +41,7 @@ if TYPE_CHECKING:
 _MOST_FPS = 100_000
 
 
-class Verbs:
+class Verbs(Viewable):
     """The verbs that an open dataset and a view share.
 
     Episodes are called by their numbers: those of the documents in an open dataset, positions in a view.
@@ -134,24 +131,6 @@ class Verbs:
         positions = view.positions(episodes)
         moving = still.moving(view, feature, most, positions)
         return selection.trimmed(view, selection.spans_of(view, moving))
-
-    def suggest_still(
-        self,
-        feature: str = "observation.state",
-        *,
-        episodes: Iterable[int] | None = None,
-    ) -> StillSuggestion:
-        """Suggest what `trim_still` should take as standing still. Reads the rows at once.
-
-        Args:
-            feature: the numeric feature that tells.
-            episodes: those to look at; by default all.
-
-        Raises:
-            UsageError: there is no such feature or episode.
-        """
-        view = self.as_view()
-        return still.suggested(view, feature, view.positions(episodes))
 
     def reorder(self, order: Sequence[int]) -> View:
         """Put the episodes into another order.
@@ -319,23 +298,6 @@ class Verbs:
         versions = [source.model.info.version for source in view.sources]
         resolved = replace(view, options=options.resolved(view.options, versions))
         return resolved.noting(view, "target", **options.to_json())
-
-    def lineage(self) -> pa.Table:
-        """A row per episode: its number, its uid, and the dataset, episode and rows that it comes from."""
-        return lineage(self.as_view())
-
-    def save(self, path: str | PurePath) -> None:
-        """Write the edits as data, to a view file (`NAME.view.json`) that `roboreel.open` opens.
-
-        Nothing else is written: no rows and no frames. An earlier view file of that name is replaced.
-
-        Raises:
-            UsageError: the name has another ending, or an edit cannot be saved: cameras from other videos.
-            DatasetError: what has the name is no view file.
-            StorageError: a dataset has changed since it was opened, or the disk refuses.
-        """
-        view = self.as_view()
-        view.sources[0].dataset.save_view(view, path)
 
     def encode(self, encodings: Mapping[str, Encoding]) -> View:
         """Encode cameras again; those that are images in the tables become videos.

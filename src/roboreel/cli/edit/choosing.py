@@ -15,7 +15,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.user_files import read_lines
 from roboreel.edit.selection import FrameRange
 from roboreel.edit.tasks import TasksFrom, tasks_of_both
-from roboreel.edit.view import View
+from roboreel.edit.view import Verbs, View
 from roboreel.errors import UsageError
 from roboreel.format.model import EPISODE, LENGTH, TASKS
 from roboreel.types import Json
@@ -64,13 +64,13 @@ _NAMED = 21
 _SHOWN_TASK = 60
 
 
-def episodes_in(text: str, view: View) -> list[int]:
+def episodes_in(text: str, source: Verbs) -> list[int]:
     """The numbers in `3,11,20:26` or in a file of such words, `@FILE`, in their order.
 
     Raises:
         UsageError: a word is neither a number nor a half-open range.
     """
-    known = view.numbers.tolist()
+    known = source.as_view().numbers.tolist()
     return [number for word in _words(text) for number in _members(word, known)]
 
 

@@ -18,7 +18,7 @@ from roboreel.cli.writing import Writing, only_prints, run_shown, writes
 from roboreel.edit.splits import by_task as positions_by_task
 from roboreel.edit.splits import named
 from roboreel.edit.tasks import TasksFrom, refuse_tasks_from
-from roboreel.edit.view import View
+from roboreel.edit.view import Verbs, View
 from roboreel.errors import UsageError
 from roboreel.ops.split import Parts, plan_parts
 from roboreel.plan.plan import Plan
@@ -83,12 +83,13 @@ def split(
         _write_parts(source, options, how)
 
 
-def parts_in(text: str, view: View) -> dict[str, float | list[int]]:
+def parts_in(text: str, source: Verbs) -> dict[str, float | list[int]]:
     """What `train=0.8,val=0.2` or `a=0:10,b=10,12:15` says.
 
     Raises:
         UsageError: a part has no name, or two have the same.
     """
+    view = source.as_view()
     words: dict[str, list[str]] = {}
     name = None
     for word in text.split(","):
