@@ -21,7 +21,7 @@ from roboreel.edit.lineage import UID
 from roboreel.errors import DatasetError, StorageError
 from roboreel.format.feature import INDEX_DTYPES, Feature
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, ROW_START, Model
-from roboreel.stats.block import StatsBlock
+from roboreel.stats.block import StatsBlock, StatsKey
 from roboreel.storage.root import Root
 
 _UID_BYTES = 16
@@ -77,17 +77,18 @@ def _uid(content: bytes, before: int) -> str:
 def _contents(features: Mapping[str, Feature], stored: StoredStats) -> Iterator[tuple[int, bytes]]:
     """(episode index, what its statistics say of its content), of episodes with statistics."""
     names = [n for n, f in features.items() if f.is_numeric and n not in INDEX_DTYPES]
+    wanted = [(name, statistic) for name in names for statistic in _TOLD_BY]
     try:
-        for episodes, block in stored.in_blocks():
-            yield from _of_block(names, episodes, block)
+        for episodes, block in stored.in_blocks(wanted):
+            yield from _of_block(wanted, episodes, block)
     except (DatasetError, StorageError):  # the check's to tell; what is not read has a position
         return
 
 
 def _of_block(
-    names: Iterable[str], episodes: Iterable[int], block: StatsBlock
+    wanted: Iterable[StatsKey], episodes: Iterable[int], block: StatsBlock
 ) -> Iterator[tuple[int, bytes]]:
-    columns = [block.columns.get((name, key)) for name in names for key in _TOLD_BY]
+    columns = map(block.columns.get, wanted)
     present = [column for column in columns if column is not None]
     if not present:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,6 +49,8 @@ class EpisodeSlices:
         """Some of them, in another order."""
         at = np.asarray(positions, dtype=np.int64)
         arrays = (self.source[at], self.row[at], self.start[at], self.stop[at])
+        if not any(self.retasked):
+            return EpisodeSlices(*arrays, ((),) * len(at))
         return EpisodeSlices(*arrays, tuple(map(self.retasked.__getitem__, at.tolist())))
 
     def cut(self, positions: Int64, start: Int64, stop: Int64) -> EpisodeSlices:
@@ -65,11 +67,14 @@ class EpisodeSlices:
         stops[positions] = ends
         return replace(self, start=starts, stop=stops)
 
-    def retask(self, changes: Mapping[int, Retask]) -> EpisodeSlices:
-        """With changes of tasks, by position."""
+    def retask(self, changes: Sequence[tuple[Retask, Int64]]) -> EpisodeSlices:
+        """With changes of tasks, each with the positions that get it."""
         chains = list(self.retasked)
-        for position, change in changes.items():
-            chains[position] = (*chains[position], change)
+        for change, positions in changes:
+            alone = (change,)
+            for position in positions.tolist():
+                before = chains[position]
+                chains[position] = (*before, change) if before else alone
         return replace(self, retasked=tuple(chains))
 
 

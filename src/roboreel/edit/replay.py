@@ -84,13 +84,13 @@ def _divided(view: View, fields: StepFields) -> View:
 
 
 def _retasked(view: View, fields: StepFields) -> View:
-    changes: dict[int, Retask] = {}
+    changes: list[tuple[Retask, Int64]] = []
     for group in fields.inner("changes"):
         if group.has("task"):
             change = Retask(every=group.text("task"))
         else:
             change = Retask(strings=tuple(group.texts_by_text("replacing").items()))
-        changes |= dict.fromkeys(group.positions().tolist(), change)
+        changes.append((change, group.positions()))
         group.finish()
     return with_tasks(view, changes)
 

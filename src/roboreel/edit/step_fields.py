@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import chain
+from operator import lt
 
 import numpy as np
 
@@ -125,26 +127,18 @@ class StepFields:
     def positions(self, key: str = "positions") -> Int64:
         """(m,) positions of episodes, each once: numbers, and half-open ranges."""
         items = self._take(key)
-        expected = f"positions from 0 to {self._episodes - 1}, each once"
-        if not isinstance(items, list) or not set(map(type, items)) <= {int, list}:
-            self._refuse(key, expected)
-        spans = [item if isinstance(item, list) else (item, item + 1) for item in items]
-        if not all(self._is_span(span) for span in spans):
-            self._refuse(key, expected)
-        ends = np.array(spans, dtype=np.int64).reshape(-1, 2)
-        counts = ends[:, 1] - ends[:, 0]
-        if counts.sum() > self._episodes:
-            self._refuse(key, expected)
-        first = np.repeat(ends[:, 0] - (np.cumsum(counts) - counts), counts)
-        found: Int64 = first + np.arange(counts.sum(), dtype=np.int64)
-        if len(np.unique(found)) < len(found):
-            self._refuse(key, expected)
-        return found
-
-    def _is_span(self, span: Json) -> bool:
-        if len(span) != 2 or type(span[0]) is not int or type(span[1]) is not int:
-            return False
-        return bool(0 <= span[0] < span[1] <= self._episodes)
+        spans = _spans(items)
+        if spans is None or not _inside(*spans, self._episodes):
+            self._refuse(key, f"positions from 0 to {self._episodes - 1}, each once")
+        start, stop = np.array(spans, dtype=np.int64)
+        counts = stop - start
+        total = int(counts.sum())
+        found = np.repeat(start - (np.cumsum(counts) - counts), counts) + np.arange(total)
+        seen = np.zeros(self._episodes, dtype=np.bool_)
+        seen[found] = True
+        if np.count_nonzero(seen) < total:
+            self._refuse(key, f"positions from 0 to {self._episodes - 1}, each once")
+        return np.asarray(found, dtype=np.int64)
 
     def frames(self, key: str) -> Int64:
         """(m,) numbers of frames; -1 for an episode's end."""
@@ -165,3 +159,28 @@ class StepFields:
         shown = repr(self._fields[key])
         short = shown if len(shown) <= 60 else f"{shown[:60]} …"
         raise UsageError(f"'{key}' is {short}, expected {expected}")
+
+
+def _spans(items: Json) -> tuple[list[int], list[int]] | None:
+    """The starts and stops of a list of numbers and half-open ranges; None where it is no such list."""
+    if not isinstance(items, list) or not set(map(type, items)) <= {int, list}:
+        return None
+    pairs = [item for item in items if type(item) is list]
+    if not set(map(len, pairs)) <= {2} or not set(map(type, chain.from_iterable(pairs))) <= {int}:
+        return None
+    if not pairs:
+        return items, [item + 1 for item in items]
+    start = [item[0] if type(item) is list else item for item in items]
+    return start, [item[1] if type(item) is list else item + 1 for item in items]
+
+
+def _inside(start: list[int], stop: list[int], episodes: int) -> bool:
+    """True where all ranges have something, are of these episodes, and are not more than these together."""
+    if not start:
+        return True
+    return (
+        min(start) >= 0
+        and max(stop) <= episodes
+        and all(map(lt, start, stop))
+        and sum(stop) - sum(start) <= episodes
+    )

@@ -12,6 +12,7 @@ from roboreel.edit.view_data import AnyView, ViewData
 from roboreel.edit.write_options import require_choice
 from roboreel.errors import PlanError, Problem, UsageError, listed
 from roboreel.format.model import TASKS
+from roboreel.types import Int64
 
 TasksFrom: TypeAlias = Literal["rows", "episodes"]
 """What counts where an episode lists other tasks than its rows have: the rows, or the list."""
@@ -96,8 +97,8 @@ def task_changes(
     replacing: Mapping[str, str],
     episodes: Mapping[int, str],
     tasks_from: TasksFrom | None,
-) -> dict[int, Retask]:
-    """The changes of tasks by position of the episode: see `Verbs.set_tasks`."""
+) -> list[tuple[Retask, Int64]]:
+    """Changes of tasks, each with the positions of the episodes that get it: see `Verbs.set_tasks`."""
     if every is None and not replacing and not episodes:
         raise UsageError("say which tasks to set")
     for text in [every, *replacing.values(), *episodes.values()]:
@@ -113,28 +114,25 @@ def task_changes(
         )
         require_tasks(strings, replacing)
     replaced, same = Retask(strings=tuple(replacing.items())), Retask(every=every)
-    changes: dict[int, Retask] = {}
+    changes: dict[Retask, list[int]] = {}
     for position, own in enumerate(strings):
         if position in single:
-            changes[position] = Retask(every=single[position])
+            changes.setdefault(Retask(every=single[position]), []).append(position)
         elif any(text in replacing for text in own):
-            changes[position] = replaced
+            changes.setdefault(replaced, []).append(position)
         elif every is not None:
-            changes[position] = same
-    return changes
+            changes.setdefault(same, []).append(position)
+    return [(one, np.array(at, dtype=np.int64)) for one, at in changes.items()]
 
 
-def with_tasks(view: AnyView, changes: Mapping[int, Retask]) -> AnyView:
-    """The view with other tasks, by position of the episode."""
-    positions: dict[Retask, list[int]] = {}
-    for position, change in changes.items():
-        positions.setdefault(change, []).append(position)
+def with_tasks(view: AnyView, changes: Sequence[tuple[Retask, Int64]]) -> AnyView:
+    """The view with other tasks: each change with the positions of the episodes that get it."""
     noted = [
         {
-            "positions": np.array(at, dtype=np.int64),
+            "positions": at,
             **({"task": one.every} if one.every is not None else {"replacing": dict(one.strings)}),
         }
-        for one, at in positions.items()
+        for one, at in changes
     ]
     return view.having(slices=view.slices.retask(changes)).noting(view, "tasks", changes=noted)
 
