@@ -107,7 +107,7 @@ def undo_edit(path: str | os.PathLike[str]) -> Sequence[JsonObject]:
     document, content = file.read()
     verbs = file.objects(document, VERBS)
     if not verbs:
-        raise UsageError(f"'{file.path}' has no verb to take back: it is its sources as they are")
+        raise UsageError(f"'{file.path}' has no edit to take back: it is its sources as they are")
     first = len(verbs) - 1
     while first and verbs[first].get(CONTINUES) is True:
         first -= 1
