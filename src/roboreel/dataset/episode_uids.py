@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.dataset.stored_stats import StoredStats
-from roboreel.edit.lineage import UID
+from roboreel.edit.lineage import UID, stores_uids
 from roboreel.errors import DatasetError, StorageError
 from roboreel.format.feature import INDEX_DTYPES, Feature
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, ROW_START, Model
@@ -45,12 +45,9 @@ def episode_uids(root: Root, model: Model, stored: StoredStats) -> list[str]:
 
 def stored_uids(model: Model) -> list[str | None]:
     """(episodes,) the uid that the table of episodes has of each; None where it has none."""
-    if UID not in model.episodes.column_names:
+    if not stores_uids(model):
         return [None] * len(model.episodes)
-    column = model.episodes[UID]
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return [None] * len(model.episodes)
-    return [text or None for text in column.to_pylist()]
+    return [text or None for text in model.episodes[UID].to_pylist()]
 
 
 def _derived(root: Root, model: Model, stored: StoredStats) -> list[str]:

@@ -27,7 +27,7 @@ from roboreel.edit import selection
 from roboreel.edit.step_fields import StepFields
 from roboreel.edit.view import View
 from roboreel.edit.view_document import view_of
-from roboreel.errors import DatasetError, StorageError, UsageError
+from roboreel.errors import RoboreelError, StorageError, UsageError
 from roboreel.types import Int64, Json, JsonObject
 
 _DEEPEST = 16
@@ -82,7 +82,7 @@ class ViewOpener:
             views = [self.source(file, one) for one in sources]
             try:
                 return view_of(document, views, file.column)
-            except DatasetError as error:
+            except RoboreelError as error:
                 raise file.unreadable(error) from error
         finally:
             self._inside.pop()

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from roboreel.edit.episode_slices import END
 from roboreel.edit.view_data import Source, ViewData
-from roboreel.format.model import EPISODE, LENGTH
+from roboreel.format.model import EPISODE, LENGTH, Model
 from roboreel.types import Int64
 
 UID = "episode_uid"
@@ -22,6 +22,14 @@ SOURCE_DATASET, SOURCE_EPISODE = "source_dataset", "source_episode"
 SOURCE_START, SOURCE_STOP = "source_start", "source_stop"
 SOURCE_ROBOT = "source_robot_type"
 """Columns of the episodes table: an episode's uid, and its origin."""
+
+
+def stores_uids(model: Model) -> bool:
+    """True where the table of episodes has a column of uids: texts, whatever wrote them."""
+    if UID not in model.extra_columns:
+        return False
+    type_ = model.episodes[UID].type
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
 
 def origins(view: ViewData) -> dict[str, pa.Array]:

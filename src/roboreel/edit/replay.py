@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -22,7 +23,7 @@ from roboreel.errors import UsageError, listed
 from roboreel.format.encoding import Encoding
 from roboreel.types import Int64, Json
 
-_LONGEST_RATE = 40
+_RATE = re.compile(r"[0-9]{1,18}(/0*[1-9][0-9]{0,17})?")
 
 
 def replayed(
@@ -76,7 +77,9 @@ def _trimmed(view: View, fields: StepFields) -> View:
 def _divided(view: View, fields: StepFields) -> View:
     parts: dict[str, Int64] = {}
     for part in fields.inner("parts"):
-        parts[part.text("name")] = part.positions()
+        name = part.text("name")
+        splits.require_part_name(name)
+        parts[name] = part.positions()
         part.finish()
     if not parts:
         raise UsageError("there are no parts")
@@ -97,11 +100,9 @@ def _retasked(view: View, fields: StepFields) -> View:
 
 def _resampled(view: View, fields: StepFields) -> View:
     text = fields.text("fps")
-    try:
-        rate = Fraction(text if len(text) <= _LONGEST_RATE else "none")
-    except (ValueError, ZeroDivisionError) as error:
-        raise UsageError(f"'fps' is {text[:40]!r}, expected a rate such as 30000/1001") from error
-    return view.resample(rate)
+    if _RATE.fullmatch(text) is None:
+        raise UsageError(f"'fps' is {text[:40]!r}, expected a rate such as 30000/1001")
+    return view.resample(Fraction(text))
 
 
 def _encoded(view: View, fields: StepFields) -> View:

@@ -36,7 +36,7 @@ def divided(
         )
     taken: dict[str, str] = {}
     for name in [*into, *([] if rest is None or rest in into else [rest])]:
-        _require_name(name)
+        require_part_name(name)
         other = taken.setdefault(name.casefold(), name)
         if other != name:
             raise UsageError(f"'{other}' and '{name}' would be one folder on some disks")
@@ -176,7 +176,8 @@ def _refuse_overlap(view: ViewData, parts: Mapping[str, Int64]) -> None:
         )
 
 
-def _require_name(name: object) -> None:
+def require_part_name(name: object) -> None:
+    """Raise `UsageError` where a name cannot be that of a part."""
     if not isinstance(name, str) or _folder_name(name) != name:
         raise UsageError(
             f"'{name}' cannot be the name of a part, which becomes a folder's:"

@@ -20,6 +20,9 @@ VideoBackend: TypeAlias = Literal["pyav", "torchcodec", "decord"]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
+_MOST_MB = 1e9
+
+
 class WriteKeywords(TypedDict, total=False):
     """The fields of `WriteOptions` as keyword arguments, but for `to`, for type checkers (PEP 692)."""
 
@@ -176,7 +179,7 @@ def _option(name: str, value: Json, default: object) -> Any:
         if isinstance(value, bool):
             return value
     elif name.endswith("_mb"):
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if type(value) in (int, float) and value < _MOST_MB:
             return value
     elif isinstance(value, str):
         return value

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.episode_slices import EpisodeSlices
-from roboreel.edit.lineage import UID
+from roboreel.edit.lineage import UID, stores_uids
 from roboreel.edit.view import View
 from roboreel.edit.view_cameras import with_external_videos
 from roboreel.edit.view_data import ExternalVideos, Source
@@ -141,16 +141,14 @@ def with_uids(view: View) -> View:
 
 def _has_uids(source: Source) -> bool:
     dataset = cast("Dataset", source.dataset)
-    return dataset.known_uids is not None or UID in source.model.extra_columns
+    return dataset.known_uids is not None or stores_uids(source.model)
 
 
 def _telling_uids(source: Source) -> Source:
     model, uids = source.model, source.dataset.uids()
     table, columns = model.episodes, model.extra_columns
     if UID in columns:
-        if not pa.types.is_string(table[UID].type) and not pa.types.is_large_string(
-            table[UID].type
-        ):
+        if not stores_uids(model):
             raise UsageError(
                 f"the table of episodes of '{source.dataset.url}' has a column '{UID}' that holds no texts:"
                 " pass --without-uids (with_uids=False)"

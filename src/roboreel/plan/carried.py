@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit.lineage import SOURCE_ROBOT, UID, origins, recorded, source_rows
+from roboreel.edit.lineage import SOURCE_ROBOT, origins, recorded, source_rows, stores_uids
 from roboreel.edit.view import View
 from roboreel.format.feature import DECLARED_KEYS, Feature
 from roboreel.format.model import Info
@@ -94,7 +94,7 @@ def with_provenance(view: View, episodes: pa.Table) -> tuple[pa.Table, tuple[str
 
     Origins that an earlier merge recorded stay. With uids, the rows of the episode of origin are told too.
     """
-    has_uids = all(UID in source.model.extra_columns for source in view.sources)
+    has_uids = all(stores_uids(source.model) for source in view.sources)
     if not view.provenance and not has_uids:
         return episodes, ()
     found = origins(view)

@@ -101,7 +101,7 @@ def test_every_verb_is_saved_by_some_edit_here(dataset: roboreel.Dataset) -> Non
     assert {called.get(verb, verb) for verb in verbs} == saved
 
 
-def _steps(view: View) -> list[roboreel.edit.recipe.Step]:  # type: ignore[name-defined]
+def _steps(view: View) -> list[roboreel.edit.recipe.Step]:
     assert view.recipe is not None
     return [*view.recipe.steps]
 
