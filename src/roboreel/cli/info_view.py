@@ -5,10 +5,16 @@ from __future__ import annotations
 from roboreel.cli.feature_words import describe_features, feature_row
 from roboreel.cli.output import count, emit_json, say, table
 from roboreel.edit.features import features_of
-from roboreel.edit.lineage import SOURCE_DATASET, SOURCE_EPISODE, SOURCE_START, SOURCE_STOP, UID
 from roboreel.edit.tasks import tasks_of
 from roboreel.edit.view import View
 from roboreel.format.model import EPISODE
+from roboreel.format.origin_columns import (
+    SOURCE_DATASET,
+    SOURCE_EPISODE,
+    SOURCE_START,
+    SOURCE_STOP,
+    UID,
+)
 
 _SHOWN_TASKS = 10
 

@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.dataset.stored_stats import StoredStats
-from roboreel.edit.lineage import UID, stores_uids
 from roboreel.errors import DatasetError, StorageError
 from roboreel.format.feature import INDEX_DTYPES, Feature
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, ROW_START, Model
+from roboreel.format.origin_columns import UID, stores_uids
 from roboreel.stats.block import StatsBlock, StatsKey
 from roboreel.storage.root import Root
 

@@ -14,22 +14,26 @@ import pyarrow.compute as pc
 
 from roboreel.edit.episode_slices import END
 from roboreel.edit.view_data import Source, ViewData
-from roboreel.format.model import EPISODE, LENGTH, Model
+from roboreel.format.model import EPISODE, LENGTH
+from roboreel.format.origin_columns import (
+    SOURCE_DATASET,
+    SOURCE_EPISODE,
+    SOURCE_START,
+    SOURCE_STOP,
+    UID,
+)
 from roboreel.types import Int64
 
-UID = "episode_uid"
-SOURCE_DATASET, SOURCE_EPISODE = "source_dataset", "source_episode"
-SOURCE_START, SOURCE_STOP = "source_start", "source_stop"
-SOURCE_ROBOT = "source_robot_type"
-"""Columns of the episodes table: an episode's uid, and its origin."""
 
-
-def stores_uids(model: Model) -> bool:
-    """True where the table of episodes has a column of uids: texts, whatever wrote them."""
-    if UID not in model.extra_columns:
-        return False
-    type_ = model.episodes[UID].type
-    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
+def loses_uids(view: ViewData) -> bool:
+    """True where uids could not be derived from the result: it has other rows, values or statistics."""
+    slices = view.slices
+    cut = bool((slices.start != 0).any() or (slices.stop != END).any())
+    numeric = {
+        n for s in view.sources for n, f in s.dataset.model.info.features.items() if f.is_numeric
+    }
+    touched = any(one.supplied or one.filled or one.removed & numeric for one in view.sources)
+    return cut or touched or view.fps is not None or bool(view.recomputed & numeric)
 
 
 def origins(view: ViewData) -> dict[str, pa.Array]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.episode_slices import EpisodeSlices
-from roboreel.edit.lineage import UID, stores_uids
+from roboreel.edit.lineage import loses_uids
 from roboreel.edit.view import View
 from roboreel.edit.view_cameras import with_external_videos
 from roboreel.edit.view_data import ExternalVideos, Source
@@ -21,6 +21,7 @@ from roboreel.format.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder
 from roboreel.format.feature import SUBTASK_INDEX
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import EPISODE, SUBTASK_TABLE
+from roboreel.format.origin_columns import UID, stores_uids
 from roboreel.plan.plan import EncodeVideo, MeasureCamera, Plan
 from roboreel.storage.fs import open_root
 from roboreel.storage.video.backends import refuse_codec, require_backend
@@ -133,7 +134,7 @@ def with_uids(view: View) -> View:
     """
     wanted = view.options.with_uids
     if wanted is None:
-        wanted = any(_has_uids(source) for source in view.sources)
+        wanted = any(_has_uids(source) for source in view.sources) or loses_uids(view)
     if not wanted:
         return view
     return replace(view, sources=tuple(_telling_uids(source) for source in view.sources))

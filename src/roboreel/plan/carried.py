@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit.lineage import SOURCE_ROBOT, origins, recorded, source_rows, stores_uids
+from roboreel.edit.lineage import origins, recorded, source_rows
 from roboreel.edit.view import View
 from roboreel.format.feature import DECLARED_KEYS, Feature
 from roboreel.format.model import Info
+from roboreel.format.origin_columns import SOURCE_ROBOT, stores_uids
 from roboreel.format.parse import Problems, usable_splits
 from roboreel.types import Bools, Json
 

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import roboreel
-from roboreel.edit.lineage import SOURCE_START, SOURCE_STOP, UID
 from roboreel.edit.view import View
+from roboreel.format.origin_columns import SOURCE_START, SOURCE_STOP, UID
 from roboreel.testing import make_dataset
 from tests.mutate import edit_lines, set_column
 
