@@ -26,14 +26,21 @@ from roboreel.types import Int64
 
 
 def loses_uids(view: ViewData) -> bool:
-    """True where uids could not be derived from the result: it has other rows, values or statistics."""
+    """True where other uids would be derived from the result: it has other rows, values or statistics.
+
+    Uids are derived from the statistics of episodes, which v2.0 does not have.
+    """
+    versions = [view.version, *(source.dataset.model.info.version for source in view.sources)]
+    if not all(version.has_episode_stats for version in versions):
+        return True
     slices = view.slices
     cut = bool((slices.start != 0).any() or (slices.stop != END).any())
     numeric = {
         n for s in view.sources for n, f in s.dataset.model.info.features.items() if f.is_numeric
     }
+    twice = len({one.dataset.url for one in view.sources}) < len(view.sources)
     touched = any(one.supplied or one.filled or one.removed & numeric for one in view.sources)
-    return cut or touched or view.fps is not None or bool(view.recomputed & numeric)
+    return cut or twice or touched or view.fps is not None or bool(view.recomputed & numeric)
 
 
 def origins(view: ViewData) -> dict[str, pa.Array]:

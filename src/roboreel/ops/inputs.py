@@ -135,6 +135,7 @@ def with_uids(view: View) -> View:
     wanted = view.options.with_uids
     if wanted is None:
         wanted = any(_has_uids(source) for source in view.sources) or loses_uids(view)
+        wanted = wanted and not any(_has_other_column(source) for source in view.sources)
     if not wanted:
         return view
     return replace(view, sources=tuple(_telling_uids(source) for source in view.sources))
@@ -145,15 +146,20 @@ def _has_uids(source: Source) -> bool:
     return dataset.known_uids is not None or stores_uids(source.model)
 
 
+def _has_other_column(source: Source) -> bool:
+    """True where the table of episodes has a column of that name with something else in it."""
+    return UID in source.model.extra_columns and not stores_uids(source.model)
+
+
 def _telling_uids(source: Source) -> Source:
     model, uids = source.model, source.dataset.uids()
     table, columns = model.episodes, model.extra_columns
+    if _has_other_column(source):
+        raise UsageError(
+            f"the table of episodes of '{source.dataset.url}' has a column '{UID}' that holds no texts:"
+            " pass --without-uids (with_uids=False)"
+        )
     if UID in columns:
-        if not stores_uids(model):
-            raise UsageError(
-                f"the table of episodes of '{source.dataset.url}' has a column '{UID}' that holds no texts:"
-                " pass --without-uids (with_uids=False)"
-            )
         table = table.drop_columns([UID])
     columns = (*(name for name in columns if name != UID), UID)
     episodes = table.append_column(UID, pa.array(uids, pa.string()))

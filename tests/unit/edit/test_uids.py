@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -69,6 +70,7 @@ def test_edits_that_leave_an_episode_whole_keep_its_uid_unwritten(
     assert view.uids() == [dataset.uids()[n] for n in (3, 0, 2)]
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("version", ["v2.0", "v2.1", "v3.0"])
 @pytest.mark.parametrize("to", ["v2.0", "v2.1", "v3.0"])
 def test_written_uids_survive_trims_merges_and_conversions(
@@ -94,6 +96,42 @@ def test_written_uids_survive_trims_merges_and_conversions(
     assert roboreel.open(tmp_path / "d").uids() == [*uids[1:], *uids[1:]]
     roboreel.convert(tmp_path / "c", to=version, out=tmp_path / "e")
     assert _origins(roboreel.open(tmp_path / "e")) == expected
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+def test_uids_are_written_where_they_would_be_lost(
+    folder: Path, tmp_path: Path, version: str
+) -> None:
+    dataset = roboreel.open(folder / version)
+    edits: dict[str, View] = {
+        "cut": dataset.trim({1: (1, 3)}),
+        "resampled": dataset.resample(15),
+        "without": dataset.remove("action"),
+        "with": dataset.add("more", np.zeros(sum(LENGTHS))),
+        "recomputed": dataset.recompute(["action"]),
+        "v2.0": dataset.with_target("v2.0"),
+    }
+    for name, view in edits.items():
+        roboreel.write(view, out=tmp_path / name)
+        made = roboreel.open(tmp_path / name)
+        assert UID in made.model.extra_columns
+        assert made.uids() == dataset.uids()
+
+
+@pytest.mark.parametrize("to", ["v2.0", "v2.1", "v3.0"])
+def test_a_conversion_from_v20_keeps_uids(folder: Path, tmp_path: Path, to: str) -> None:
+    roboreel.convert(folder / "v2.0", to=to, out=tmp_path / "b")
+    assert roboreel.open(tmp_path / "b").uids() == roboreel.open(folder / "v2.0").uids()
+    assert roboreel.diff(folder / "v2.0", tmp_path / "b").differences == ()
+
+
+def test_a_merge_keeps_uids_and_has_no_column_of_them(folder: Path, tmp_path: Path) -> None:
+    both = roboreel.concat([roboreel.open(folder / "v2.1"), roboreel.open(folder / "v3.0")])
+    roboreel.write(both, out=tmp_path / "b")
+    made = roboreel.open(tmp_path / "b")
+    assert UID not in made.model.extra_columns
+    assert len(set(both.uids())) == len(LENGTHS)  # the same recordings, twice
+    assert _origins(made)[1][1:] == ("v2.1", 1, 0, 3)
 
 
 def test_resampled_rows_count_at_the_rate_of_the_source(folder: Path, tmp_path: Path) -> None:
@@ -153,7 +191,7 @@ def test_a_column_of_that_name_with_something_else_stays_or_is_refused(
     assert dataset.uids() == derived
     with pytest.raises(roboreel.UsageError, match="holds no texts: pass --without-uids"):
         roboreel.write(dataset.with_target(with_uids=True), out=tmp_path / "b")
-    roboreel.write(dataset, out=tmp_path / "b")
+    roboreel.write(dataset.trim({0: (1, 3)}), out=tmp_path / "b")
     assert pq.read_table(tmp_path / "b" / EPISODES)[UID].to_pylist() == [1, 2, 3, 4]
 
 
