@@ -50,7 +50,7 @@ class Dataset(Verbs):
     """Size and stamp of each document, taken before it was read."""
     known_uids: tuple[str, ...] | None = field(default=None, repr=False)
     """(episodes,) uids, where a view file says them."""
-    reference: str | None = None
+    reference: str | None = field(default=None, repr=False)
     """The reference on the Hub by which it was fetched; view files name it in place of the path."""
 
     @property

@@ -27,9 +27,10 @@ from roboreel.edit import selection
 from roboreel.edit.step_fields import StepFields
 from roboreel.edit.view import View
 from roboreel.edit.view_document import view_of
-from roboreel.errors import RoboreelError, StorageError, UsageError
+from roboreel.errors import DatasetError, RoboreelError, StorageError, UsageError, listed
 from roboreel.types import Int64, Json, JsonObject
 
+_OF_A_SOURCE = {PATH, REFERENCE, DOCUMENTS, UIDS, FRAMES, ROWS}
 _DEEPEST = 16
 """View files that may be the source of each other, one after another."""
 
@@ -91,14 +92,22 @@ class ViewOpener:
         """What the view takes of one source before any verb, where the source is what it was."""
         whole = self._view_source(file, said) if VIEW in said else self._dataset_source(file, said)
         rows = said_rows(file, said, len(whole.slices))
+        if rows is not None and not len(rows):
+            raise file.unreadable(f"'{ROWS}' names no episode")
         return whole if rows is None else selection.kept(whole, rows)
 
     def _dataset_source(self, file: ViewFile, said: JsonObject) -> View:
+        unknown = said.keys() - _OF_A_SOURCE
+        if unknown:
+            raise file.unreadable(f"a source has unknown fields {listed(sorted(unknown))[:200]}")
         dataset = self.dataset(file, said)
         noted = said.get(DOCUMENTS)
         if not isinstance(noted, Mapping):
             raise file.unreadable(f"a source has no '{DOCUMENTS}'")
-        other = changed_document(dataset.root, dataset.documents, noted)
+        try:
+            other = changed_document(dataset.root, dataset.documents, noted)
+        except DatasetError as error:
+            raise file.unreadable(error) from error
         if other is not None:
             raise changed(file.path, dataset.url, other)
         uids = said.get(UIDS)
@@ -119,6 +128,9 @@ class ViewOpener:
                 self._opened[location] = self.open_one(location, follow_links=self.follow_links)
             except (StorageError, UsageError) as error:
                 raise StorageError(f"a source of '{file.path}' is not there: {error}") from error
+            except DatasetError as error:
+                what = f"a source of '{file.path}', '{location}', cannot be read"
+                raise DatasetError(what, error.problems) from error
         return self._opened[location]
 
     def inner(self, file: ViewFile, said: JsonObject) -> ViewFile:

@@ -20,6 +20,7 @@ PATH, REFERENCE, VIEW = "path", "reference", "view"
 DOCUMENTS = "documents"
 UIDS, FRAMES, ROWS = "episodes", "frames", "rows"
 """The uids of all its episodes, their lengths, and which of them the view begins with where not with all."""
+_BLOCK_BYTES = 1 << 20
 SIZE, STAMP, HASH = "size", "stamp", "sha256"
 
 
@@ -30,7 +31,7 @@ def stamps_document(root: Root, documents: Mapping[str, FileStat]) -> dict[str, 
         ChangedInputError: one has changed since the dataset was opened.
     """
     reason = f"in '{root.url}' has changed since the dataset was opened: open it again"
-    hashes = {name: digest(root.read(name)) for name in documents}
+    hashes = {name: digest_of(root, name) for name in documents}
     refuse_changed_files(root, documents, reason=reason)
     return {
         name: {SIZE: stat.size_bytes, STAMP: stat.stamp, HASH: hashes[name]}
@@ -54,7 +55,7 @@ def changed_document(
             raise DatasetError(f"'{DOCUMENTS}' does not say what '{name[:80]}' was")
         if stat.size_bytes != entry.get(SIZE):
             return name
-        if stat.stamp != entry.get(STAMP) and digest(root.read(name)) != entry.get(HASH):
+        if stat.stamp != entry.get(STAMP) and digest_of(root, name) != entry.get(HASH):
             return name
     return None
 
@@ -62,6 +63,15 @@ def changed_document(
 def digest(data: bytes) -> str:
     """The hash of a file's content, as view files have it."""
     return sha256(data).hexdigest()
+
+
+def digest_of(root: Root, name: str) -> str:
+    """The hash of a file, which may be larger than memory."""
+    found = sha256()
+    with root.input(name) as file:
+        while block := file.read(_BLOCK_BYTES):
+            found.update(block)
+    return found.hexdigest()
 
 
 def relative_path(url: str, folder: str) -> str:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.edit.episode_slices import END
+from roboreel.edit.features import features_of
 from roboreel.edit.view_data import Source, ViewData
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.format.origin_columns import (
@@ -35,12 +36,12 @@ def loses_uids(view: ViewData) -> bool:
         return True
     slices = view.slices
     cut = bool((slices.start != 0).any() or (slices.stop != END).any())
-    numeric = {
-        n for s in view.sources for n, f in s.dataset.model.info.features.items() if f.is_numeric
-    }
+    stored = [one.dataset.model.info.features for one in view.sources]
+    numeric = {name for own in stored for name, feature in own.items() if feature.is_numeric}
+    told = {name for name, feature in features_of(view).items() if feature.is_numeric}
     twice = len({one.dataset.url for one in view.sources}) < len(view.sources)
     touched = any(one.supplied or one.filled or one.removed & numeric for one in view.sources)
-    return cut or twice or touched or view.fps is not None or bool(view.recomputed & numeric)
+    return cut or twice or touched or view.fps is not None or bool(view.recomputed & told)
 
 
 def origins(view: ViewData) -> dict[str, pa.Array]:

@@ -64,11 +64,20 @@ def test_write_makes_the_dataset(
     before = tree_digest(source)
     roboreel("edit", view, "delete", "--episodes", "1")
     assert roboreel("write", view, "-o", tmp_path / "b").code == 0
+    assert roboreel("edit", view, "write", "-o", tmp_path / "again").code == 0
+    assert tree_digest(tmp_path / "again") == tree_digest(tmp_path / "b")
     assert (
         roboreel("delete", source, "--episodes", "1", "--with-uids", "-o", tmp_path / "c").code == 0
     )
     assert tree_digest(tmp_path / "b") == tree_digest(tmp_path / "c")
     assert tree_digest(source) == before
+
+
+def test_splits_and_statistics_are_edits_too(roboreel: Roboreel, view: Path) -> None:
+    assert roboreel("edit", view, "split", "--into", "a=0:2,b=2:4", "--as-splits").code == 0
+    assert roboreel("edit", view, "stats", "--recompute", "--cameras", "none").code == 0
+    verbs = json.loads(roboreel("edit", view, "show", "--json").out)["verbs"]
+    assert [verb["verb"] for verb in verbs] == ["splits", "recompute"]
 
 
 def test_write_takes_options_of_the_file_and_of_the_command(
@@ -204,6 +213,11 @@ def test_from_puts_several_together(
         (["{view}", "delete", "--episodes", "9"], "no episode 9"),
         (["{view}", "delete", "-o", "x"], "-o"),
         (["{view}", "nothing"], "nothing"),
+        (
+            ["{view}", "split", "--into", "a=0,b=1:4"],
+            "a view file is one dataset: give --as-splits",
+        ),
+        (["{view}", "stats"], "a dataset is needed here"),
     ],
 )
 def test_mistakes_are_one_error(

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.edit.appending import Appending
 from roboreel.cli.edit.choosing import SourceArgument, TasksFromOption, episodes_in, show_episodes
 from roboreel.cli.output import emit_json, say
 from roboreel.cli.reports import plan_to_json, show_plan, tell_report
@@ -156,6 +157,10 @@ class _Division:
 
 
 def _write_parts(source: str, options: Writing, how: _Division) -> None:
+    if isinstance(options, Appending):
+        raise UsageError(
+            "a view file is one dataset: give --as-splits, or write the parts (roboreel split)"
+        )
     if options.out is None or options.in_place:
         raise UsageError(
             "give the folder for the parts (-o); in place there is room for one dataset only"

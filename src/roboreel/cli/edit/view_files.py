@@ -10,10 +10,12 @@ from roboreel.cli.edit.appending import ENCODERS, appends, view_of_group
 from roboreel.cli.edit.choosing import SourceArgument
 from roboreel.cli.edit.episodes import delete, keep, reorder, shuffle
 from roboreel.cli.edit.features import features
+from roboreel.cli.edit.split import split
 from roboreel.cli.edit.tasks import tasks
 from roboreel.cli.edit.trim import trim
 from roboreel.cli.edit.video import encode, resample
 from roboreel.cli.output import count, emit_json, say, table
+from roboreel.cli.stats import stats
 from roboreel.cli.stopping import stoppable
 from roboreel.cli.view_words import step_words
 from roboreel.cli.writing import Writing, carry_out, writes
@@ -36,7 +38,6 @@ FollowLinks = Annotated[
     bool, typer.Option("--follow-links", help="Read what links out of the datasets lead to.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
-Context = typer.Context
 
 
 @edit.callback()
@@ -100,9 +101,8 @@ def refresh(context: typer.Context, follow_links: FollowLinks = False) -> None:
     say(f"{path} goes by its datasets as they are now: {_size(view)}")
 
 
-for _command in (delete, keep, reorder, shuffle, features, tasks):
+for _command in (delete, keep, reorder, shuffle, trim, features, tasks, split, stats):
     edit.command()(appends(_command))
-edit.command()(appends(trim))
 edit.command()(appends(resample, *ENCODERS))
 edit.command()(appends(encode, *ENCODERS))
 
@@ -113,7 +113,17 @@ def write(options: Writing, source: SourceArgument) -> None:
 
     Options that the view file holds count where they are not given.
     """
+    _write(options, source)
 
+
+@edit.command("write")
+@writes
+def write_view(options: Writing, context: typer.Context) -> None:
+    """Write VIEW as a dataset, as `roboreel write VIEW` does."""
+    _write(options, view_of_group(context))
+
+
+def _write(options: Writing, source: str) -> None:
     def plan_of() -> Plan:
         view = options.view(source)
         before, given = asked_options(view).to_json(), options.write_options().to_json()
