@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from roboreel.ops.undo import KeptVersion, Undone, kept_versions, remove_kept, undo
     from roboreel.ops.write import convert, plan_convert, plan_write, run, write
     from roboreel.plan.plan import Plan
+    from roboreel.reading.read_options import ReadOptions
+    from roboreel.reading.reader import Reader, reader
     from roboreel.runner.run_options import RunOptions
     from roboreel.runner.run_report import Report
     from roboreel.storage.video.by_time import decode_video_frames
@@ -65,6 +67,8 @@ __all__ = [
     "Plan",
     "PlanError",
     "Problem",
+    "ReadOptions",
+    "Reader",
     "Reencoding",
     "Report",
     "RoboreelError",
@@ -91,6 +95,7 @@ __all__ = [
     "open_view",
     "plan_convert",
     "plan_write",
+    "reader",
     "recover",
     "remove_kept",
     "run",
@@ -108,6 +113,8 @@ _HOME = {
     "FormatVersion": "format.version",
     "KeptVersion": "ops.undo",
     "Plan": "plan.plan",
+    "ReadOptions": "reading.read_options",
+    "Reader": "reading.reader",
     "Reencoding": "format.encoding",
     "Report": "runner.run_report",
     "RunOptions": "runner.run_options",
@@ -128,6 +135,7 @@ _HOME = {
     "open_view": "dataset.view_open",
     "plan_convert": "ops.write",
     "plan_write": "ops.write",
+    "reader": "reading.reader",
     "recover": "ops.output",
     "remove_kept": "ops.undo",
     "run": "ops.write",

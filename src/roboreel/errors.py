@@ -3,11 +3,12 @@
 RoboreelError                  everything roboreel raises on purpose
 ├── UsageError                 the call itself is wrong (a bad argument, an output that exists)
 ├── StorageError               a file cannot be read or written
-│   ├── VideoError             a file is no readable video
-│   └── ChangedInputError      a file is no longer the one that the plan was made with
+│   ├── VideoError             a file is not a readable video
+│   │   └── FrameTimeError     no frame is near enough to a timestamp
+│   └── ChangedInputError      a file has changed since the plan was made
 ├── DatasetError               the dataset is inconsistent and cannot be read safely
-├── PlanError                  the plan cannot be made: what was asked needs a choice by the user
-├── RunError                   an op failed or its output is not what it promised
+├── PlanError                  the request cannot be planned without a choice by the user
+├── RunError                   an op failed or its output is not as planned
 └── MissingDependencyError     an optional package is not installed
 """
 
@@ -21,18 +22,18 @@ from typing import Literal
 Severity = Literal["error", "warning", "note"]
 
 _UNSEEN = re.compile(
-    # control characters, line separators, marks that reverse text, halves of characters
+    # control characters, line separators, marks that reverse text, lone surrogates
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_LONGEST = 600  # characters of a part of a problem that are shown
+_LONGEST = 600  # most characters of a problem's part to show
 _SHOWN = 20
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    r"""`text` with its control characters spelled out, as in `\x1b[31m`: a terminal must not obey them.
+    r"""Escape the control characters in `text`, as in `\x1b[31m`, so that a terminal does not execute them.
 
     Args:
-        text: any text, also of a dataset that means harm.
+        text: any text, even from a malicious dataset.
         keep: characters to leave as they are.
     """
     if text.isprintable():
@@ -50,14 +51,14 @@ def _shown(text: str) -> str:
 
 
 def listed(items: Sequence[object]) -> str:
-    """Items for a message; of many the first."""
+    """Items for a message; only the first ones if there are many."""
     shown = ", ".join(repr(item) for item in items[:_SHOWN]) or "none"
     return shown + (f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that is wrong or odd about a dataset, as data."""
+    """One error, warning or note about a dataset, as data."""
 
     rule: str
     """Id of the rule, as listed in `docs/format/`."""
@@ -67,12 +68,12 @@ class Problem:
     path: str | None = None
     """File, relative to the dataset."""
     episode: int | None = None
-    """Episode index as the dataset has it."""
+    """Episode index as stored in the dataset."""
     column: str | None = None
     action: str | None = None
     """What roboreel does about it, or what the user can do."""
     amount: float = field(default=0.0, compare=False, repr=False)
-    """How bad it is among problems of the same rule and column, larger is worse; in no fixed unit."""
+    """Severity among problems of the same rule and column: larger is worse; without a fixed unit."""
 
     def __str__(self) -> str:
         position = [
@@ -85,7 +86,7 @@ class Problem:
         return f"{self.rule}: {_shown(self.message)}{where}{action}"
 
     def to_json(self) -> dict[str, str | int | None]:
-        """The problem as a JSON object; absent places are null."""
+        """The problem as a JSON object; unknown fields are null."""
         return {
             "rule": self.rule,
             "severity": self.severity,
@@ -105,7 +106,7 @@ class RoboreelError(Exception):
 
 
 class UsageError(RoboreelError):
-    """The call itself is wrong: a bad argument, an output that exists already."""
+    """The call itself is wrong: a bad argument, an output that already exists."""
 
 
 class StorageError(RoboreelError):
@@ -113,19 +114,23 @@ class StorageError(RoboreelError):
 
 
 class VideoError(StorageError):
-    """A file is not a video that roboreel can read, and why."""
+    """A file is not a video that roboreel can read."""
+
+
+class FrameTimeError(VideoError):
+    """No frame of a video is near enough to a timestamp."""
 
 
 class ChangedInputError(StorageError):
-    """A file is no longer the one that the plan was made with."""
+    """A file has changed since the plan was made."""
 
 
 class RunError(RoboreelError):
-    """An op failed, or its output is not what it promised."""
+    """An op failed, or its output is not as planned."""
 
 
 class MissingDependencyError(RoboreelError):
-    """An optional package is needed and not installed."""
+    """An optional package is needed but not installed."""
 
     def __init__(self, package: str, *, extra: str) -> None:
         super().__init__(
@@ -149,4 +154,4 @@ class DatasetError(_ProblemsError):
 
 
 class PlanError(_ProblemsError):
-    """What was asked cannot be planned without a choice by the user; carries the reasons."""
+    """The request cannot be planned without a choice by the user; carries the reasons."""

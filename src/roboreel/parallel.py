@@ -1,4 +1,4 @@
-"""Functions in several processes of this machine: started with care, ended with their parent."""
+"""Run functions in several processes of this machine, which start safely and end with their parent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DEATH = "a worker process died: out of memory, or killed"
 
 
 class Workers:
-    """Processes that run functions, started when there is something to run; a context."""
+    """Processes that run functions; a context manager that starts them when there is something to run."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -32,7 +32,7 @@ class Workers:
         self._pool = ProcessPoolExecutor(count, mp_context=spawn, initializer=end_with_parent)
 
     def run(self, function: Callable[[A], B], tasks: Iterable[A]) -> Iterator[B]:
-        """Results as they come; only a few tasks per process are under way at once.
+        """Yield results as they complete; only a few tasks per process are in progress at once.
 
         Raises:
             RunError: a process died.
@@ -67,23 +67,23 @@ class Workers:
             self._terminate()
         try:
             self._pool.shutdown(wait=True, cancel_futures=True)
-        except BaseException:  # an interrupt that came while waiting
+        except BaseException:  # an interrupt while waiting
             self._terminate()
             self._pool.shutdown(wait=True)
             raise
 
     def _terminate(self) -> None:
-        """End the processes at once: nobody wants what they do."""
+        """Terminate the workers; their results are no longer needed."""
         for worker in set(multiprocessing.active_children()) - self._others:
             worker.terminate()
 
 
 @contextlib.contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while workers start.
+    """Hold back Ctrl-C while workers start.
 
-    They inherit the blocked signal, and so leave interrupts to the parent. The parent itself may still be
-    told of one by a library's thread: it raises it after the workers have read what they start with.
+    They inherit the blocked signal, and so leave interrupts to the parent. The parent may still receive an
+    interrupt in a library's thread: it is raised once the workers have read their start data.
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or not hasattr(signal, "pthread_sigmask"):
@@ -103,10 +103,10 @@ def interrupts_held() -> Iterator[None]:
 
 @contextlib.contextmanager
 def caller_left_out() -> Iterator[None]:
-    """Start workers that do not import the calling script again.
+    """Start workers without importing the calling script again.
 
-    They need nothing of it: what it imports (for the command, the command line) would cost each of them
-    time and memory, and what it does outside a `__main__` guard would be done again.
+    They need nothing from it. Its imports (for the command: the command line) would cost each worker time and
+    memory, and code outside a `__main__` guard would run again.
     """
     known: dict[str, object] = vars(sys.modules["__main__"])
     kept: dict[str, object] = {
@@ -122,7 +122,7 @@ def caller_left_out() -> Iterator[None]:
 
 @contextlib.contextmanager
 def stops_passed_over() -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and a closed terminal pass: what is done here takes a moment, and must not stop."""
+    """Ignore Ctrl-C, SIGTERM and a closed terminal in the block, which is short and must not stop."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -138,7 +138,7 @@ def stops_passed_over() -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """In a worker: leave interrupts to the parent, and do not outlive it."""
+    """In a worker: leave interrupts to the parent, and end when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is None:

@@ -21,7 +21,7 @@ from tests.edit_model import EXTRA, Dataset, beyond_copies, digest, mismatch, mo
 from tests.examples import examples
 from tests.judge import faults, sound
 from tests.mutate import edit_info, edit_lines, set_column
-from tests.oracle import read, tree_digest
+from tests.oracle import INDEX_COLUMNS, read, tree_digest
 
 T = TypeVar("T")
 PHASES = (Phase.explicit, Phase.generate)
@@ -318,6 +318,45 @@ def test_edits_of_one_view(bases: dict[str, Base], data: st.DataObject) -> None:
         view, model = step.on_view(view), step.on_model(model)
     with tempfile.TemporaryDirectory() as folder:
         _written(view, model, Path(folder) / "out")
+
+
+@examples(short=6, long=40, phases=PHASES, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_view_reads_the_items_that_it_would_write(
+    bases: dict[str, Base], data: st.DataObject
+) -> None:
+    base = bases[data.draw(st.sampled_from(list(bases)))]
+    view: Verbs = roboreel.open(base.root)
+    model = base.model
+    for step in _steps(data, model, bases):
+        view, model = step.on_view(view), step.on_model(model)
+    again = view.as_view()
+    if data.draw(st.booleans()):
+        again = again.resample(data.draw(st.sampled_from([10, 15, 20, 45])))
+    again = again.written_as(replace(again.options, allow_reencode=True))
+    with tempfile.TemporaryDirectory() as folder:
+        report = roboreel.write(again, out=Path(folder) / "out")
+        written = roboreel.open(Path(folder) / "out")
+        offsets = {name: [-1, 0, 2] for name in written.features if name not in INDEX_COLUMNS}
+        expected, found = (roboreel.reader(one, offsets=offsets) for one in (written, again))
+        assert found.lengths.tolist() == expected.lengths.tolist()
+        if "task_index" in written.features:
+            assert dict(found.tasks) == dict(expected.tasks)
+        _same_items(found, expected, exact=not report.frames_encoded)
+
+
+def _same_items(found: roboreel.Reader, expected: roboreel.Reader, *, exact: bool) -> None:
+    assert len(found) == len(expected)
+    ours, theirs = found[:], expected[:]
+    assert ours.keys() == theirs.keys()
+    for name, values in theirs.items():
+        if name in expected.cameras and not exact:
+            assert np.abs(ours[name].astype(int) - values).mean() < 12, name
+        elif isinstance(values, list):
+            assert ours[name] == values, name
+        else:
+            assert ours[name].dtype == values.dtype, name
+            assert np.array_equal(ours[name], values, equal_nan=values.dtype.kind == "f"), name
 
 
 @examples(short=4, long=25, phases=PHASES, suppress_health_check=list(HealthCheck))

@@ -7,7 +7,7 @@ import random
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -19,7 +19,7 @@ from roboreel.storage.video import decoder as kept
 from roboreel.storage.video import indexed_video as indexes
 from roboreel.storage.video.codec_context import CodecContext
 from roboreel.storage.video.decode import decode_frames, played_frames
-from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.index import packet_table_of
 from tests.unit.clips import (
     Coder,
     av1,
@@ -244,13 +244,12 @@ def test_played_frames_are_those_of_a_player_whatever_is_kept(tmp_path: Path) ->
 def index_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files whose index is read, as it happens."""
     names: list[str] = []
-    read = read_packet_table
 
-    def noted(root: LocalRoot, name: str) -> object:
+    def noted(file: IO[bytes], name: str) -> object:
         names.append(name)
-        return read(root, name)
+        return packet_table_of(file, name)
 
-    monkeypatch.setattr(indexes, "read_packet_table", noted)
+    monkeypatch.setattr(indexes, "packet_table_of", noted)
     return names
 
 

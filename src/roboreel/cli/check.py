@@ -15,7 +15,7 @@ from roboreel.errors import Problem, UsageError
 from roboreel.format.rules import RULES
 
 _SHOWN = 2
-"""Problems of one rule and column that are shown one by one; of more, the worst stands for all."""
+"""Most problems of one rule and column to show individually; of more, only the worst is shown."""
 _HEADINGS = {"error": "errors", "warning": "warnings", "note": "notes"}
 
 
@@ -65,7 +65,7 @@ def _show_rules(*, as_json: bool) -> None:
 
 
 def show_report(report: CheckReport, *, quiet: bool) -> None:
-    """Problems by severity, many of the same kind folded; then one line on what was checked."""
+    """Print problems by severity, with many of one kind folded, and a line about what was checked."""
     for severity, heading in _HEADINGS.items():
         found = [group for group in report.groups if group.worst.severity == severity]
         if found and (severity == "error" or not quiet):

@@ -62,7 +62,7 @@ def convert(
 
 
 def _tell_how_to_compare(source: str, report: Report, numbers: list[int]) -> None:
-    """Say which episodes of the source are which in a result that leaves some out."""
+    """Print the `diff` command that compares a result with its source if episodes were left out."""
     skipped = {problem.episode for problem in report.skipped}
     kept = [number for number in numbers if number not in skipped]
     pairs = pair_words(zip(kept, range(len(kept)), strict=True))

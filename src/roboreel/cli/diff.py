@@ -70,7 +70,7 @@ def diff(
 
 
 def _names(pairs: list[str]) -> dict[str, str]:
-    """By name in B, the name in A."""
+    """The names in A by the names in B."""
     found: dict[str, str] = {}
     for pair in pairs:
         new, equals, old = pair.partition("=")

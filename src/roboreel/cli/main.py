@@ -1,4 +1,4 @@
-"""The command's entry: commands, and errors as one message and an exit code."""
+"""The command's entry point: runs commands, and turns errors into one message and an exit code."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; errors of the user's making are one message, never a traceback.
+    """Run the command line; user errors become one message, never a traceback.
 
-    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted, 141 the output's reader went
-    away, 143 terminated.
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted, 141 the output's reader has
+    closed, 143 terminated.
     """
     start()
     leave_on_sigterm()
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    """Run the command; returns its exit code."""
+    """Run the command; return its exit code."""
     try:
         _refuse_other_than_utf8(sys.argv[1:])
         app()
@@ -99,9 +99,7 @@ def _run() -> int:
     except MemoryError:
         return _told("error: this takes more memory than there is", 1)
     except OSError as error:
-        if (
-            error.filename is None
-        ):  # what typer printed, such as help: told by the exit code's message
+        if error.filename is None:  # from printing, such as help: `exit_code` reports it
             lost(error)
             return 1
         return _told(f"error: {error}", 1)

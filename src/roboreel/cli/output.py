@@ -1,4 +1,4 @@
-"""The only place that prints: data to stdout, everything else to stderr."""
+"""The only module that prints: data to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from roboreel.errors import Problem, visible
 from roboreel.types import Json
 
 BROKEN_PIPE = 141
-"""Exit code where the reader of the output went away: that of programs which the signal for it ends."""
+"""Exit code if the reader of the output has closed, as of programs that its signal ends."""
 _Stream = Literal["stdout", "stderr"]
 _STREAMS: tuple[_Stream, ...] = get_args(_Stream)
 _lost: list[OSError] = []
-"""Why something could not be printed."""
+"""Errors of output that could not be printed."""
 _begun_with: list[TextIO | None] = []
 
 
 def say(text: str = "") -> None:
-    """A line for people, on stdout; what a terminal would obey is spelled out."""
+    """Print a line for people on stdout, with control characters escaped."""
     _write("stdout", visible(text))
 
 
 def tell(text: str) -> None:
-    """Lines beside the data, on stderr; what a terminal would obey is spelled out."""
+    """Print lines other than data on stderr, with control characters escaped."""
     _write("stderr", visible(text, keep="\n"))
 
 
 def emit_json(value: Json) -> None:
-    """A JSON document on stdout. NaN and infinity, which JSON does not have, become null."""
+    """Print a JSON document on stdout. NaN and infinity, which JSON does not have, become null."""
     try:
         text = json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False)
     except ValueError:
@@ -50,7 +50,7 @@ def _finite(value: Json) -> Json:
 
 
 def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> None:
-    """Rows of text in aligned columns."""
+    """Print rows of text in aligned columns."""
     seen = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[at]) for row in seen) for at in range(len(seen[0]))] if seen else []
     for row in seen:
@@ -59,7 +59,7 @@ def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> None:
 
 
 def problems(found: Iterable[Problem], *, to_stderr: bool = False) -> None:
-    """Problems, one per line, with their severity."""
+    """Print problems, one per line, with their severity."""
     write = tell if to_stderr else say
     for problem in found:
         write(f"  {problem.severity}: {problem}")
@@ -81,28 +81,28 @@ def count(number: int, noun: str) -> str:
 
 
 def start() -> None:
-    """Begin a command: forget what an earlier one in this process could not print."""
+    """Begin a command: forget the output errors of an earlier one in this process."""
     _lost.clear()
-    if sys.stdout is None:  # `>&-`: typer would take what it prints for printed
+    if sys.stdout is None:  # closed (`>&-`): typer would not notice lost output
         sys.stdout = _Closed()
     _begun_with[:] = [sys.stdout]
 
 
 def lost(error: OSError) -> None:
-    """Note that something which was to be printed got lost."""
+    """Record that some output was lost."""
     _lost.append(error)
 
 
 def exit_code(code: int) -> int:
-    """The exit code of a command that ends with `code`: another one where what it printed got lost.
+    """The exit code of a command that ends with `code`: a different one if its output was lost.
 
-    A reader that went away (`| head`) is no mistake: nothing is said. A full disk is one.
+    A reader that has closed (`| head`) is not an error, so nothing is printed. A full disk is an error.
     """
     for name in _STREAMS:
         if getattr(sys, name) is not None:
             _put(name, "")
     if not _lost:
-        # typer itself puts streams aside when a reader of its help went away
+        # typer replaces streams itself if the reader of its help has closed
         return code if [sys.stdout] == _begun_with else BROKEN_PIPE
     if all(error.errno == errno.EPIPE for error in _lost):
         return code or BROKEN_PIPE
@@ -111,7 +111,7 @@ def exit_code(code: int) -> int:
 
 
 def _write(name: _Stream, text: str) -> None:
-    """A line to a stream, as far as it can show it. One that is closed or full is noted: no work stops."""
+    """Write a line in the stream's encoding; if the stream is closed or full, record it and go on."""
     stream: TextIO | None = getattr(sys, name)
     if stream is None:
         return
@@ -122,7 +122,7 @@ def _write(name: _Stream, text: str) -> None:
 def _put(name: _Stream, text: str) -> None:
     stream: TextIO = getattr(sys, name)
     try:
-        if text:  # nothing at all would be a write too
+        if text:  # even an empty write can fail
             stream.write(text)
         stream.flush()
     except (OSError, ValueError) as error:
@@ -131,7 +131,7 @@ def _put(name: _Stream, text: str) -> None:
 
 
 class _Closed(io.StringIO):
-    """Stands in for a stream that was closed before the command began."""
+    """Replaces a stream that was closed before the command began."""
 
     def write(self, text: str) -> int:
         if text:

@@ -1,4 +1,4 @@
-"""A progress bar where there is a terminal, silence elsewhere."""
+"""Show a progress bar if there is a terminal."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from roboreel.stats.sampling import sample_size
 
 _COPYING = (WriteTables, CopyTables, RemuxVideo, CopyVideos)
 _FRAME_BYTES: dict[type[object], float] = {MeasureCamera: 1e6, EncodeVideo: 5e6}
-"""How many bytes are copied while a frame is measured, or encoded."""
+"""Number of bytes that are copied in the time to measure or encode a frame."""
 
 
 class Bar:
-    """How much of a plan is done: what an earlier run did is told, and counts for nothing else."""
+    """The progress of a plan; ops that an earlier run finished are mentioned, but not counted."""
 
     def __init__(self, plan: Plan, show: Callable[[float, float, str], None]) -> None:
-        """Args: the plan; shows the effort that is done, that of all that was to do, and the ops in words."""
+        """Args: the plan; `show` gets the cost of the finished ops, the total cost, and the ops as text."""
         self._efforts, self._show = op_efforts(plan), show
         self._left, self._before, self._done = len(plan.ops), 0, 0
         self._total, self._spent = sum(self._efforts), 0.0
         self._update()
 
     def resumed(self, numbers: Collection[int]) -> None:
-        """Leave out the ops that an earlier run did."""
+        """Exclude the ops that an earlier run finished."""
         self._before = len(numbers)
         self._left -= self._before
         self._total -= sum(self._efforts[number] for number in numbers)
         self._update()
 
     def finished(self, result: OpResult) -> None:
-        """Count an op."""
+        """Count a finished op."""
         self._done += 1
         self._spent += self._efforts[result.number]
         self._update()
@@ -57,7 +57,7 @@ class Bar:
 
 @contextlib.contextmanager
 def progress_bar(plan: Plan, *, quiet: bool) -> Iterator[Bar | None]:
-    """A bar to be told of ops; None where nothing is to be shown."""
+    """A progress bar for finished ops; None if none is shown."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -86,7 +86,7 @@ def progress_bar(plan: Plan, *, quiet: bool) -> Iterator[Bar | None]:
 
 
 def op_efforts(plan: Plan) -> list[float]:
-    """What each op will take, in bytes copied: what decodes or encodes takes as long as many of them."""
+    """The cost of each op, in bytes: decoding and encoding count as the bytes copied in their time."""
     rows = plan.inputs[ROWS].to_numpy()
     before = [0, *np.cumsum(rows).tolist()]
     copying = [op for op in plan.ops if isinstance(op, _COPYING)]

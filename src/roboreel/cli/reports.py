@@ -1,4 +1,4 @@
-"""Plans and reports, in words or as JSON."""
+"""Print plans and reports, as text or JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN_TRIMS = 30
 
 
 def tell_report(report: Report, *, as_json: bool, quiet: bool) -> None:
-    """Print what was done; where quiet, only what was left out."""
+    """Print what was done; if quiet, only the episodes that were left out."""
     if as_json:
         emit_json(report.to_json())
     elif not quiet:
@@ -45,7 +45,7 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
 
 
 def plan_to_json(plan: Plan) -> dict[str, Json]:
-    """The plan as a JSON object: the ops with their reasons, and what is reported."""
+    """The plan as a JSON object: the ops with their reasons, and everything to report."""
     ops: list[dict[str, Json]] = []
     for op in plan.ops:
         camera, path = getattr(op, "camera", None), getattr(op, "path", None)
@@ -76,7 +76,7 @@ def plan_to_json(plan: Plan) -> dict[str, Json]:
 
 
 def _gathered(ops: list[dict[str, Json]]) -> list[dict[str, Json]]:
-    """The ops, but of one kind and reason for episodes in a row one line: cameras are measured by episode."""
+    """The ops, with consecutive measured episodes of one camera and reason merged into one line."""
     lines: list[dict[str, Json]] = []
     for op in ops:
         last = lines[-1] if lines else None
@@ -99,7 +99,7 @@ def _op_row(op: dict[str, Json]) -> tuple[str, str, str, str]:
 
 
 def show_report(report: Report) -> None:
-    """Say what was done."""
+    """Print what was done."""
     say(
         f"wrote {report.out}: {report.version}, {count(report.episodes, 'episode')},"
         f" {count(report.frames, 'frame')}, {human_bytes(report.size_bytes)}"
@@ -127,7 +127,7 @@ def show_report(report: Report) -> None:
 
 
 def show_trims(trimmed: Sequence[TrimmedEpisode]) -> None:
-    """Say which frames stay of the episodes that lose some."""
+    """Print which frames remain of the trimmed episodes."""
     if not trimmed:
         return
     say(f"trimmed {count(len(trimmed), 'episode')}; A:B are the frames from A to B-1")
@@ -155,7 +155,7 @@ def _show_notes(
 
 
 def _show_skipped(skipped: tuple[Problem, ...]) -> None:
-    """Say on stderr, however quiet, which episodes are not in the result."""
+    """Print on stderr, even if quiet, which episodes are missing from the result."""
     if skipped:
         episodes = sorted({problem.episode for problem in skipped if problem.episode is not None})
         tell(f"left out {count(len(episodes), 'episode')}: {', '.join(map(str, episodes))}")

@@ -22,7 +22,7 @@ from roboreel.stats.sampling import StatsProfile
 
 _COLUMNS = ("min", "max", "mean", "std")
 _COMPONENTS = 8
-"""Components of a feature that are shown; `--feature` and `--json` show all."""
+"""Most components of a feature to show; `--feature` and `--json` show all."""
 
 
 @writes
@@ -148,7 +148,7 @@ def _heading(name: str, parts: FeatureStats) -> str:
 
 
 def _rows(parts: FeatureStats, *, every: bool) -> Iterator[Sequence[str]]:
-    """A line per component, with a column per statistic."""
+    """A row per component, with a column per statistic."""
     shares = {key: share for key in parts if (share := quantile_share(key)) is not None}
     keys = [key for key in (*_COLUMNS, *sorted(shares, key=shares.__getitem__)) if key in parts]
     if not keys:
@@ -186,7 +186,7 @@ def _check(
 
 
 def show_stats_report(report: StatsReport, *, quiet: bool) -> None:
-    """Unexplained differences, then explained ones by reason, then what could not be compared."""
+    """Print unexplained differences, explained ones by reason, and what could not be compared."""
     unexplained = [one for one in report.differences if one.why is None]
     if unexplained:
         say("not explained")

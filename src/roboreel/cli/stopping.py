@@ -1,4 +1,4 @@
-"""Leaving on Ctrl-C or SIGTERM: one line says so, and where there is an output, what became of it."""
+"""Handle Ctrl-C and SIGTERM: print one line that says so and, for an output, what became of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INTERRUPTED, TERMINATED = 130, 143
 def leave_on_sigterm() -> None:
     """Let SIGTERM and a closed terminal end the command as Ctrl-C does, by unwinding it.
 
-    A signal that is ignored at the start stays ignored: `nohup` asks for that.
+    A signal that is ignored at the start stays ignored, as `nohup` requests.
     """
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
@@ -27,16 +27,16 @@ def leave_on_sigterm() -> None:
 
 @dataclass(slots=True)
 class Output:
-    """What a command makes, if anything."""
+    """The output that a command makes, if any."""
 
     path: str | None
     written: bool = False
-    """To be set when it is there."""
+    """Set it to True when the output is written."""
 
 
 @contextlib.contextmanager
 def stoppable(out: str | None = None) -> Iterator[Output]:
-    """Turns Ctrl-C and SIGTERM inside the block, which may make `out`, into a message and an exit code."""
+    """Turn Ctrl-C and SIGTERM in the block, which may write `out`, into a message and an exit code."""
     output = Output(out)
     try:
         yield output

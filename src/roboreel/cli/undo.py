@@ -1,4 +1,4 @@
-"""`roboreel undo`: what a dataset was before an edit in place, back in its place."""
+"""`roboreel undo`: restore a dataset to what it was before an edit in place."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _listed(path: str) -> Json:
 
 
 def _described(one: KeptVersion) -> dict[str, Json]:
-    """A kept version, and what it holds as far as it can be opened."""
+    """A kept version as JSON, with its content if it can be opened."""
     told: dict[str, Json] = {
         "name": one.name,
         "kind": one.kind,

@@ -1,4 +1,4 @@
-"""What all commands that write a dataset share: their options, and the way from plan to report."""
+"""Share what all writing commands need: their options, and the steps from plan to report."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _Options = TypeVar("_Options", WriteOptions, RunOptions)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """Where and how a command writes: the options that all of them have, in the order of their help."""
+    """Where and how a command writes: the options shared by all of them, in the order of their help."""
 
     to: Annotated[
         FormatVersion | None,
@@ -183,14 +183,14 @@ class Writing:
 
     @property
     def leftovers(self) -> Leftovers:
-        """What to do with what an earlier run left."""
+        """What to do with the remains of an earlier run."""
         if self.resume and self.clean:
             raise UsageError("--resume goes on from what an earlier run left, --clean removes it")
         return "resume" if self.resume else "clean" if self.clean else "refuse"
 
     @property
     def reencoding(self) -> Reencoding:
-        """The settings of an encoder that were given."""
+        """The encoder settings that were given."""
         preset = self.preset
         number = preset is not None and re.fullmatch(r"-?\d{1,3}", preset)
         return Reencoding(
@@ -204,7 +204,7 @@ class Writing:
 
     @property
     def is_asked(self) -> bool:
-        """True where an option was given that only makes sense where something is written."""
+        """True if an option was given that only makes sense when writing."""
         wanted = (self.out, self.to, self.data_file_mb, self.video_file_mb)
         flags = (self.in_place, self.dry_run, self.resume, self.clean, self.discard_original)
         return (
@@ -212,7 +212,7 @@ class Writing:
         )
 
     def opened(self, source: str) -> Dataset:
-        """The dataset in a folder."""
+        """Open the dataset in a folder."""
         return open_dataset(source, follow_links=self.follow_links)
 
     def view(self, source: str) -> View:
@@ -245,17 +245,17 @@ class Writing:
         """What to write.
 
         Args:
-            regroup: whether to pack files again; None leaves that to the other options.
+            regroup: whether to pack files again; None lets the other options decide.
         """
         return replace(self._taken(WriteOptions), regroup=regroup)
 
     @property
     def run_options(self) -> RunOptions:
-        """How to run what is planned."""
+        """How to run the plan."""
         return self._taken(RunOptions)
 
     def _taken(self, options: type[_Options]) -> _Options:
-        """The fields of a class that a command has as options of the same names."""
+        """An options object from the command's options of the same names."""
         given = {one.name: getattr(self, one.name, None) for one in fields(options)}
         return options(**{name: value for name, value in given.items() if value is not None})
 
@@ -263,9 +263,9 @@ class Writing:
 def writes(
     command: Callable[Concatenate[Writing, _Own], None],
 ) -> Callable[..., None]:
-    """A command with the options of `Writing` after its own; `command` gets them as its first argument.
+    """Add the options of `Writing` to a command after its own; `command` gets them as its first argument.
 
-    An option that the command declares itself takes the place of the shared one.
+    An option that the command declares itself replaces the shared one.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
     named = {parameter.name for parameter in own}
@@ -282,7 +282,7 @@ def writes(
     ]
 
     @functools.wraps(command)
-    def wrapped(**given: Any) -> None:  # the values of options, as typer has parsed them
+    def wrapped(**given: Any) -> None:  # the option values as typer has parsed them
         options = Writing(**{parameter.name: given.pop(parameter.name) for parameter in shared})
         command(options, **given)  # type: ignore[call-arg]
 
@@ -301,11 +301,11 @@ def command_of(wrapped: Callable[..., None]) -> Callable[..., None]:
 
 
 def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Report | None:
-    """Plan, and unless it is a dry run, do it; print the plan or the report, which is returned.
+    """Plan and, unless it is a dry run, run the plan; print the plan or the report, and return the report.
 
     Args:
-        source: the dataset whose place the result takes, where that is asked for.
-        options: those given.
+        source: the dataset that the result replaces if in place.
+        options: the options given.
         plan_of: makes the plan.
     """
     run_options = options.run_options
@@ -328,7 +328,7 @@ def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Rep
 
 
 def run_shown(plan: Plan, options: Writing, run_options: RunOptions) -> Report:
-    """Run a plan with a progress bar, where there is a terminal for one."""
+    """Run a plan, with a progress bar if there is a terminal."""
     with progress_bar(plan, quiet=options.quiet or options.as_json) as bar:
         return run(
             plan,
@@ -339,15 +339,15 @@ def run_shown(plan: Plan, options: Writing, run_options: RunOptions) -> Report:
 
 
 def only_prints(options: Writing, edits: Iterable[object], flags: str) -> bool:
-    """True where no edit is asked for, and so the command only prints.
+    """True if no edit is requested, so the command only prints.
 
     Args:
-        options: those given.
-        edits: the values of the options that edit; None, False and empty ones were not given.
-        flags: those options, for the message.
+        options: the options given.
+        edits: the values of the editing options; None, False and empty values mean "not given".
+        flags: names of the editing options, for the message.
 
     Raises:
-        UsageError: an output is given, and there would be none.
+        UsageError: an output is given, but nothing would be written.
     """
     if any(edit is not None and edit is not False and edit != [] for edit in edits):
         return False

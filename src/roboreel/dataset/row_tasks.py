@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from roboreel.errors import StorageError
 from roboreel.format.inventory import FileFacts
@@ -15,10 +15,20 @@ from roboreel.storage.root import Root
 
 
 def tasks_of_rows(root: Root, model: Model, files: Sequence[str]) -> list[list[str]]:
-    """(episodes,) task texts of each episode's rows, by ascending task index.
+    """(episodes,) task texts of each episode's rows, by ascending task index: see `task_indexes_of_rows`.
 
-    Empty if the table has no `task_index`, cannot be read, or has only unknown indexes. Uses the survey
-    cache for unchanged files.
+    Empty if the table has no `task_index`, cannot be read, or has only unknown indexes.
+    """
+    indexes, strings = task_indexes_of_rows(root, model, files)
+    return [[strings[index] for index in own if index in strings] for own in indexes]
+
+
+def task_indexes_of_rows(
+    root: Root, model: Model, files: Sequence[str]
+) -> tuple[list[Sequence[int]], Mapping[int, str]]:
+    """(episodes,) distinct task indexes of each episode's rows, ascending; and the text of each index.
+
+    No indexes if the table has no `task_index` or cannot be read. Uses the survey cache for unchanged files.
 
     Args:
         root: the dataset's root.
@@ -49,7 +59,7 @@ def tasks_of_rows(root: Root, model: Model, files: Sequence[str]) -> list[list[s
     strings = model.tasks
     if not model.has_task_list:
         strings = tasks_by_index(indexes, model.episodes[TASKS].to_pylist())
-    return [[strings[index] for index in own if index in strings] for own in indexes]
+    return indexes, strings
 
 
 def tasks_by_index(

@@ -20,8 +20,17 @@ def taken_count(row_range: int, step: Fraction) -> int:
 
 def taken_frames(count: int, row_range: int, step: Fraction) -> Int64:
     """(count,) the row of the input for each row of the result: the nearest in time, the earlier of two."""
-    if step == 1:
-        return np.arange(count, dtype=np.int64)
-    twice = 2 * np.arange(count, dtype=np.int64) * step.numerator
-    nearest = -((step.denominator - twice) // (2 * step.denominator))
-    return np.minimum(nearest, row_range - 1)
+    rows = np.arange(count, dtype=np.int64)
+    return rows if step == 1 else nearest_rows(rows, row_range, step)
+
+
+def nearest_rows(rows: Int64, row_range: int | Int64, step: Fraction) -> Int64:
+    """(n,) the rows of the input that are nearest in time to rows of the result, the earlier of two.
+
+    Args:
+        rows: (n,) rows of the result, counted in its row range.
+        row_range: how many rows the input's row range has.
+        step: rows of the input for each row of the result.
+    """
+    nearest = -((step.denominator - 2 * rows * step.numerator) // (2 * step.denominator))
+    return np.asarray(np.minimum(nearest, row_range - 1), dtype=np.int64)

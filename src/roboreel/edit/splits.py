@@ -177,7 +177,7 @@ def _refuse_overlap(view: ViewData, parts: Mapping[str, Int64]) -> None:
 
 
 def require_part_name(name: object) -> None:
-    """Raise `UsageError` where a name cannot be that of a part."""
+    """Raise `UsageError` where a part cannot have this name, as it becomes a folder's."""
     if not isinstance(name, str) or _folder_name(name) != name:
         raise UsageError(
             f"'{name}' cannot be the name of a part, which becomes a folder's:"

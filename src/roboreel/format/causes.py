@@ -1,4 +1,4 @@
-"""What makes stored statistics differ from those of the values, and which releases do it."""
+"""Why stored statistics may differ from those of the values, and which releases of lerobot cause it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from roboreel.format.version import FormatVersion
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A known cause."""
+    """A known cause of differing statistics."""
 
     what: str
-    """What was done."""
+    """How the statistics were computed."""
     release: str = ""
-    """Which releases of lerobot do it, with a conjunction: it is said only where they write the version."""
+    """The releases of lerobot that do it, with a conjunction; given only if they write the dataset's
+    version."""
     versions: tuple[FormatVersion, ...] = (FormatVersion.V30,)
     """The versions that these releases write."""
 
     def said(self, *found_in: FormatVersion) -> str:
-        """The cause in words; releases are named only where they write all of these versions."""
+        """The cause in words; releases are named only if they write all of these versions."""
         if not self.release or not set(found_in) <= set(self.versions):
             return self.what
         return f"{self.what}, {self.release}"
 
 
 def remedy(features: Iterable[str]) -> str:
-    """What to do about wrong statistics that a result keeps: one command for all of these features."""
+    """The command that fixes wrong statistics of these features in a result."""
     names = quote(",".join(features))
     return (
         f"recompute before training: 'roboreel stats DST --recompute --features {names} --in-place'"

@@ -1,4 +1,4 @@
-"""What `info.json` declares, held against what the files hold: names, types, and videos."""
+"""Compare what `info.json` declares with what the files contain: names, types, and videos."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _SAME_CODEC = {"libdav1d": "av1", "libsvtav1": "av1", "libx264": "h264", "libx26
 
 
 def codec_name(entry: str) -> str:
-    """The codec's name, such as `h264`, by the four characters of a sample entry."""
+    """The codec's name, such as `h264`, from the four characters of a sample entry."""
     return _CODECS.get(entry, entry)
 
 
 def same_codec(name: str) -> str:
-    """The codec's name where a declaration may name its encoder or decoder."""
+    """The codec's name from a declaration, which may name an encoder or decoder instead."""
     return _SAME_CODEC.get(name, name)
 
 
@@ -44,13 +44,13 @@ def compare_names(
     inventory: Inventory,
     problems: Problems,
 ) -> None:
-    """Report features that no table has, and columns that nothing declares.
+    """Report features without a column, and columns that are not declared.
 
     Args:
-        features: the declared ones.
-        columns: those of all tables together.
-        inventory: says which cameras have files, and the shapes of undeclared columns.
-        problems: grows.
+        features: the declared features.
+        columns: the columns of all tables together.
+        inventory: tells which cameras have files, and the shapes of undeclared columns.
+        problems: the reports are added to it.
     """
     for name, feature in features.items():
         if not feature.is_video and name not in columns and name not in INDEX_DTYPES:
@@ -84,12 +84,12 @@ def compare_names(
 def lacking_columns(
     model: Model, schemas: Mapping[str, pa.Schema], rows: Sequence[int]
 ) -> dict[int, list[Problem]]:
-    """Episodes whose table lacks a declared column that others have, by row.
+    """Find episodes whose table lacks a declared column that others have; return their problems by row.
 
     Args:
         model: the dataset.
-        schemas: schema by table file.
-        rows: the episodes to look at, as rows of `Model.episodes`.
+        schemas: schemas by table file.
+        rows: the episodes to check, as rows of `Model.episodes`.
     """
     names = set(model.info.features) - set(INDEX_DTYPES)
     present = {path: set(schema.names) for path, schema in schemas.items()}
@@ -114,7 +114,7 @@ def lacking_columns(
 
 
 def fits(feature: Feature, type_: pa.DataType | None) -> bool:
-    """True where a column's type can hold what is declared: numbers, images, or anything else."""
+    """True if a column's type can hold what is declared: numbers, images, or anything else."""
     if type_ is None or feature.is_video:
         return type_ is None
     if feature.dtype == "image":
@@ -123,19 +123,19 @@ def fits(feature: Feature, type_: pa.DataType | None) -> bool:
 
 
 def is_single_list(feature: Feature, type_: pa.DataType) -> bool:
-    """True where a number of shape (1,) is stored as a list of one, which v3.0 readers refuse."""
+    """True if a feature of shape (1,) is stored as lists of one, which v3.0 readers refuse."""
     if feature.name in INDEX_DTYPES or feature.shape != (1,) or not feature.is_numeric:
         return False
     return is_list(type_) and not is_list(type_.value_type)
 
 
 def has_size(feature: Feature, height: int, width: int) -> bool:
-    """True where a camera is declared with this size, whether its shape is (H, W, C) or (C, H, W)."""
+    """True if a camera is declared with this size, whether its shape is (H, W, C) or (C, H, W)."""
     return any(feature.shape[at : at + 2] == (height, width) for at in (0, 1))
 
 
 def compare_video(feature: Feature, streams: Sequence[StreamFacts], problems: Problems) -> None:
-    """Report where a camera's files are of another size or codec than declared."""
+    """Report a camera whose files have a different size or codec than declared."""
     sizes = sorted({(stream.height, stream.width) for stream in streams})
     if not any(has_size(feature, *size) for size in sizes) or len(sizes) > 1:
         found = ", ".join(f"{height}×{width}" for height, width in sizes)
@@ -159,9 +159,9 @@ def compare_video(feature: Feature, streams: Sequence[StreamFacts], problems: Pr
 
 
 def joined_type(known: pa.Field, item: pa.Field) -> tuple[pa.DataType | None, Problem | None]:
-    """The type that holds a column's values in two tables, and what is odd about them.
+    """The type that can hold a column's values from two tables, and the problem if their types differ.
 
-    Without a type there is none that holds both exactly, and the problem is an error.
+    If no type can hold both exactly, the type is None and the problem is an error.
     """
     joined = wider(known.type, item.type)
     if known.type.equals(item.type) or pa.types.is_null(known.type) or pa.types.is_null(item.type):
@@ -176,7 +176,7 @@ def joined_type(known: pa.Field, item: pa.Field) -> tuple[pa.DataType | None, Pr
 
 
 def wider(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    """A type that holds the values of both exactly, or None."""
+    """A type that can hold the values of both exactly, or None."""
     if a.equals(b) or pa.types.is_null(b):
         return a
     if pa.types.is_null(a):

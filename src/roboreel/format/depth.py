@@ -1,8 +1,8 @@
 """Depth cameras: what the pixel values of their frames mean.
 
-A depth video holds codes of 12 bits for distances between a nearest and a farthest one, on a logarithmic or a
+A depth video stores 12-bit codes for distances between a nearest and a farthest one, on a logarithmic or a
 linear scale (lerobot's `depth_utils.py`; fields and defaults of its `DepthEncoderConfig`). Depth frames in
-tables hold the distances themselves.
+tables store the distances themselves.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from roboreel.types import Floats, Json
 DepthUnit: TypeAlias = Literal["m", "mm"]
 CODES = 1 << 12
 PIXEL_FORMATS = ("gray12le", "gray12be")
-"""Those in which a plane holds codes."""
+"""The pixel formats with codes in a plane."""
 _MM, _FARTHEST_MM = 1000.0, 65535.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepthScale:
-    """How codes of a depth video mean distances. Lengths are metres; the defaults are lerobot's."""
+    """The scale that converts codes of a depth video to distances, in metres; the defaults are lerobot's."""
 
     nearest: float = 0.01
     farthest: float = 10.0
     shift: float = 3.5
     logarithmic: bool = True
     unit: DepthUnit = "mm"
-    """The unit of statistics, which is that of the recorded frames."""
+    """The unit of the statistics and of the recorded frames."""
 
     @property
     def distances(self) -> Floats:
-        """(4096,) the distance that each code means, in `unit`; whole millimetres."""
+        """(4096,) the distance for each code, in `unit`; whole numbers for millimetres."""
         share = np.arange(CODES, dtype=np.float64) / (CODES - 1)
         if self.logarithmic:
             low, high = math.log(self.nearest + self.shift), math.log(self.farthest + self.shift)
@@ -51,7 +51,7 @@ class DepthScale:
 
 
 def depth_scale(feature: Feature) -> DepthScale | None:
-    """The scale of a depth camera's video; None where what the document says of it makes no sense."""
+    """The scale of a depth camera's video; None if its declared values are invalid."""
     facts = feature.video_facts
     default = DepthScale()
     scale = DepthScale(
@@ -67,7 +67,7 @@ def depth_scale(feature: Feature) -> DepthScale | None:
 
 
 def has_camera_stats(feature: Feature) -> bool:
-    """True for cameras that can be measured: depth only where the document says what its codes are."""
+    """True for cameras whose statistics can be computed: depth videos only with a valid scale."""
     if not feature.is_camera or not feature.is_depth or not feature.is_video:
         return feature.is_camera
     return feature.video_facts.get("video.pix_fmt") in PIXEL_FORMATS and (

@@ -1,4 +1,4 @@
-"""How a camera is to be encoded."""
+"""Settings for encoding a camera's video."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ _EXACT = {
     "libx264": ("x264-params", "mbtree=0"),
     "libx265": ("x265-params", "log-level=none:info=0:open-gop=0:frame-threads=2"),
 }
-"""What makes an encoder's bytes the same in every run on every machine, and its keyframes places to cut."""
+"""Options that make an encoder's output the same on every machine, and its keyframes safe to cut at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """Settings of a video encoder, by the names and defaults of lerobot's `VideoEncoderConfig`.
+    """Settings of a video encoder, with the names and defaults of lerobot's `VideoEncoderConfig`.
 
     Raises:
-        UsageError: a setting that no encoder could take.
+        UsageError: a setting is not valid for any encoder.
     """
 
     vcodec: str = "libsvtav1"
-    """`h264`, `hevc`, `av1`, an encoder's own name, or `auto`: a hardware encoder that works, else AV1."""
+    """`h264`, `hevc`, `av1`, an encoder's own name, or `auto`: a working hardware encoder, else AV1."""
     pix_fmt: str | None = "yuv420p"
-    """The pixel format; None keeps that of a video's frames."""
+    """The pixel format; None keeps the format of the frames."""
     g: int | None = 2
     """Frames from keyframe to keyframe."""
     crf: float | None = 30
-    """Quality: less is better and larger."""
+    """CRF: lower gives better quality and larger files."""
     preset: int | str | None = None
-    """The encoder's own speed setting; None takes 12 for `libsvtav1`, else the encoder's default."""
+    """The encoder's own speed setting; None means 12 for `libsvtav1`, else the encoder's default."""
     fast_decode: int = 0
-    """Tunes for players, 0 to 2."""
+    """Tune for fast decoding, 0 to 2."""
     extra_options: Mapping[str, str | int | float] = field(default_factory=dict)
-    """The encoder's own options; they never change one of the settings above."""
+    """The encoder's own options, which never override the settings above."""
     size: tuple[int, int] | None = None
-    """(width, height) in pixels to scale frames to; None leaves them as they are."""
+    """(width, height) in pixels to scale frames to; None keeps their size."""
 
     def __post_init__(self) -> None:
         _require(self.vcodec in VCODECS, "vcodec", self.vcodec, f"one of {', '.join(VCODECS)}")
@@ -72,24 +72,24 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reencoding:
-    """Settings for videos that must be encoded again; None stays near the source's quality and rate.
+    """Settings for videos that must be re-encoded; None stays near the source's quality and rate.
 
     The names are those of `Encoding`.
 
     Raises:
-        UsageError: a setting that no encoder could take.
+        UsageError: a setting is not valid for any encoder.
     """
 
     vcodec: str | None = None
     """By default the source's codec."""
     pix_fmt: str | None = None
-    """By default the source's."""
+    """By default the source's pixel format."""
     g: int | None = None
     """Frames from keyframe to keyframe; by default the source's, at most 30."""
     crf: float | None = None
-    """By default what `info.json` states of the source, else by the source's bits per pixel."""
+    """By default the CRF in the source's `info.json`, else one chosen from the source's bits per pixel."""
     preset: int | str | None = None
-    """By default a fast one: `veryfast` for h264 and hevc, 10 for `libsvtav1`."""
+    """By default a fast preset: `veryfast` for h264 and hevc, 10 for `libsvtav1`."""
     fast_decode: int | None = None
 
     def __post_init__(self) -> None:
@@ -97,7 +97,7 @@ class Reencoding:
 
     @property
     def given(self) -> dict[str, Any]:
-        """The settings that are not left to the source, by their names."""
+        """The settings that are not None, by name."""
         names = (one.name for one in fields(self))
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
@@ -108,7 +108,7 @@ def encoder_name(vcodec: str) -> str:
 
 
 def encoder_settings(encoding: Encoding) -> dict[str, str]:
-    """The encoder (`codec`), the pixel format (`pix_fmt`) and the options that a library is to be given."""
+    """The settings for a library: encoder (`codec`), pixel format (`pix_fmt`), and options."""
     codec = encoder_name(encoding.vcodec)
     options = {"codec": codec}
     if encoding.pix_fmt is not None:
@@ -123,12 +123,12 @@ def encoder_settings(encoding: Encoding) -> dict[str, str]:
         else:
             options.setdefault(name, str(value))
     if codec == "libx264":
-        options.setdefault("threads", "2")  # its bytes hang on their number
+        options.setdefault("threads", "2")  # its output depends on the number of threads
     return options
 
 
 def describe(encoding: Encoding) -> dict[str, Json]:
-    """What `info.json` says of an encoder, as lerobot writes it."""
+    """The encoder's entries in `info.json`, as lerobot writes them."""
     return {
         "video.g": encoding.g,
         "video.crf": encoding.crf,
@@ -146,12 +146,12 @@ def canonical_codec(codec: str) -> str:
 
 
 def channels(pix_fmt: str) -> int:
-    """Components of a pixel format's frames."""
+    """Number of components in a pixel format."""
     return 1 if pix_fmt.startswith("gray") else 4 if pix_fmt.startswith("yuva") else 3
 
 
 def _tuned(encoding: Encoding, codec: str) -> dict[str, str]:
-    """Quality, speed and tuning by the encoder's own options."""
+    """Quality, speed and tuning as the encoder's own options."""
     crf, preset = encoding.crf, _preset(encoding)
     quality = {} if crf is None else {"crf": format(crf, "g")}
     speed = {} if preset is None else {"preset": str(preset)}

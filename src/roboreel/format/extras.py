@@ -1,7 +1,7 @@
-"""Fields of episodes that are not part of the format: kept in a column, whatever their form.
+"""Keep episode fields that are not part of the format in a column, whatever their type.
 
-Plain values have columns of their own type. Values that no one Arrow type holds exactly (objects, mixed
-kinds, numbers beyond 64 bits) travel as JSON text in a column marked so, and come back as what they were.
+Plain values get a column of their own type. Values that no single Arrow type can hold exactly (objects, mixed
+kinds, numbers beyond 64 bits) are stored as JSON text in a marked column, and read back unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MARK = {_FORM: b"json"}
 
 
 def extra_column(name: str, values: Sequence[Json]) -> tuple[pa.Field, pa.Array]:
-    """The column of one extra field, and how it is declared."""
+    """The field declaration and the column of one extra field."""
     if _one_kind(values):
         try:
             column = pa.array(values)
@@ -32,7 +32,7 @@ def extra_column(name: str, values: Sequence[Json]) -> tuple[pa.Field, pa.Array]
 
 
 def extra_values(field: pa.Field, column: pa.ChunkedArray) -> list[Json]:
-    """The field's values as JSON has them."""
+    """The field's values as JSON values."""
     values = _plain(column)
     if (field.metadata or {}).get(_FORM) != _MARK[_FORM]:
         return values
@@ -40,9 +40,9 @@ def extra_values(field: pa.Field, column: pa.ChunkedArray) -> list[Json]:
 
 
 def alike(tables: Sequence[pa.Table], names: Iterable[str]) -> list[pa.Table]:
-    """Tables whose extra fields of the same name can stand in one column.
+    """Tables whose extra fields of the same name can share one column.
 
-    Those of which one type holds all stay; else all become what `extra_column` makes of their values.
+    Fields that one type can hold stay as they are; others are converted by `extra_column`.
     """
     made = list(tables)
     for name in names:
@@ -71,7 +71,7 @@ def _go_together(fields: Sequence[pa.Field]) -> bool:
 
 
 def _plain(column: pa.ChunkedArray) -> list[Json]:
-    """The values as Python has them; those that it has not, as texts.
+    """The values as Python objects; values that Python cannot represent, as text.
 
     Python has no nanoseconds, no year 300000 and not every time zone.
     """
@@ -90,12 +90,12 @@ def _parsed(text: str) -> Json:
         return text
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):  # another tool wrote into the column
+    except (ValueError, RecursionError):  # another tool wrote this column
         return text
 
 
 def _one_kind(values: Iterable[Json]) -> bool:
-    """True where all values, and all items of their lists, are texts, booleans, whole numbers or floats."""
+    """True if all values, and all items of their lists, are strings, booleans, whole numbers or floats."""
     return len({kind for value in values for kind in _kinds(value)}) <= 1
 
 
@@ -103,7 +103,7 @@ def _kinds(value: Json) -> set[object]:
     if value is None:
         return set()
     if isinstance(value, dict):
-        return {"object", None}  # two kinds: never a column of its own
+        return {"object", None}  # two kinds, so that it never gets a column of its own
     if isinstance(value, list):
         inner = [_kinds(item) for item in value]
         nothing = {None, "nothing"} if any(item is None for item in value) else set()

@@ -1,4 +1,4 @@
-"""Features: what a column or camera holds, as `info.json` declares it."""
+"""Features: what a column or camera contains, as `info.json` declares it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ INDEX_DTYPES: Mapping[str, str] = {
     INDEX: "int64",
     TASK_INDEX: "int64",
 }
-"""The five columns that every dataset has, in the order in which lerobot appends them."""
+"""The five columns that every dataset has, in the order that lerobot appends them."""
 
 SUBTASK_INDEX = "subtask_index"
 """Column that counts in `meta/subtasks.parquet` (lerobot 0.4.4 to 0.5.1)."""
 
 SOURCE_TIMESTAMP = "source_timestamp"
-"""Column that keeps recorded timestamps where `timestamp` was rewritten as k/fps."""
+"""Column that keeps recorded timestamps if `timestamp` was rewritten as k/fps."""
 
 DECLARED_KEYS = frozenset({"dtype", "shape", "names", "info", "video_info", "fps"})
 """Keys of a feature's object in `info.json` that the format knows."""
@@ -60,33 +60,33 @@ class Feature:
 
     @property
     def is_depth(self) -> bool:
-        """True for a camera whose values are depths, by any of the keys that releases have used."""
+        """True for a camera with depth values, by any of the keys that releases have used."""
         return any(self.video_facts.get(key) for key in ("is_depth_map", "video.is_depth_map"))
 
     @property
     def is_numeric(self) -> bool:
-        """True where statistics of the values make sense."""
+        """True if statistics of the values make sense."""
         return self.dtype in _NUMERIC
 
     @property
     def is_essential(self) -> bool:
-        """True for what policies learn from: cameras, the action, the state, and parts (`action.arm`)."""
+        """True for what policies learn from: cameras, action, state, and parts of them (`action.arm`)."""
         named = any(self.name == one or self.name.startswith(f"{one}.") for one in _LEARNED)
         return self.is_camera or named
 
     @property
     def names(self) -> Json:
-        """Names of the dimensions, in whatever form the document has them."""
+        """Names of the dimensions in the form that the document uses."""
         return self.spec.get("names")
 
     @property
     def dimension_names(self) -> list[str] | None:
-        """Names of the dimensions as a flat list; None where there are none."""
+        """Names of the dimensions as a flat list; None if there are none."""
         return dimension_names(self.names)
 
     @property
     def video_facts(self) -> JsonObject:
-        """What the document says of the encoded video: `info`, or `video_info` in older documents."""
+        """The document's description of the encoded video: `info`, or `video_info` in older documents."""
         for key in ("info", "video_info"):
             facts = self.spec.get(key)
             if isinstance(facts, Mapping) and facts:
@@ -95,10 +95,9 @@ class Feature:
 
 
 def dimension_names(names: Json) -> list[str] | None:
-    """Names of dimensions as a flat list, whatever form a document has them in; None where there are none.
+    """Names of dimensions as a flat list, whatever form the document uses; None if there are none.
 
-    Documents have a list; lists in a list; lists under the names of groups (`motors`, `axes`); or positions
-    by name.
+    Documents use a list; nested lists; lists by group name (`motors`, `axes`); or positions by name.
     """
     if isinstance(names, Mapping):
         if names and all(type(value) is int for value in names.values()):
@@ -113,7 +112,7 @@ def dimension_names(names: Json) -> list[str] | None:
 
 
 def feature_from_arrow(name: str, type_: pa.DataType, shape: tuple[int, ...]) -> Feature:
-    """The declaration of a column that no document declares, from its Arrow type.
+    """Make a feature declaration for an undeclared column from its Arrow type.
 
     Args:
         name: the column's name.
@@ -127,7 +126,7 @@ def feature_from_arrow(name: str, type_: pa.DataType, shape: tuple[int, ...]) ->
 
 
 def arrow_type(feature: Feature) -> pa.DataType:
-    """The Arrow type of a column of numbers or texts of a feature: plain for one value, else nested lists."""
+    """The Arrow type of a feature's column of numbers or strings: plain for one value, else nested lists."""
     names = {name: text for text, name in _ARROW_NAMES.items()}
     type_ = pa.type_for_alias(names.get(feature.dtype, feature.dtype))
     if feature.shape in ((), (1,)):
@@ -140,7 +139,7 @@ def arrow_type(feature: Feature) -> pa.DataType:
 
 
 def dtype_of(type_: pa.DataType) -> str:
-    """The format's dtype name of an Arrow type's innermost values."""
+    """The format's dtype name for an Arrow type's innermost values."""
     while is_list(type_):
         type_ = type_.value_type
     if pa.types.is_string(type_) or pa.types.is_large_string(type_):
@@ -150,12 +149,12 @@ def dtype_of(type_: pa.DataType) -> str:
 
 
 def is_feature_name(name: str) -> bool:
-    """True for names that can stand in a path: no empty, `.` or `..` part, no NUL."""
+    """True for names that can be part of a path: no empty, `.` or `..` part, no NUL."""
     return not {"", ".", ".."} & set(name.split("/")) and "\x00" not in name
 
 
 def holds_numbers(type_: pa.DataType) -> bool:
-    """True for numbers and booleans, also in lists."""
+    """True for numbers and booleans, also inside lists."""
     while is_list(type_):
         type_ = type_.value_type
     return bool(
@@ -164,7 +163,7 @@ def holds_numbers(type_: pa.DataType) -> bool:
 
 
 def is_list(type_: pa.DataType) -> bool:
-    """True for Arrow's list types, of fixed or varying length."""
+    """True for Arrow's list types, of fixed or variable length."""
     return bool(
         pa.types.is_list(type_)
         or pa.types.is_fixed_size_list(type_)
@@ -173,12 +172,12 @@ def is_list(type_: pa.DataType) -> bool:
 
 
 def is_image(type_: pa.DataType) -> bool:
-    """True for the struct of encoded bytes and a path in which images are stored."""
+    """True for a struct of encoded bytes and a path, the type for images."""
     if not pa.types.is_struct(type_):
         return False
     return {type_.field(i).name for i in range(type_.num_fields)} == {"bytes", "path"}
 
 
 def holds_images(type_: pa.DataType) -> bool:
-    """True where a column of this type can hold encoded images: in that struct, or as plain bytes."""
+    """True if a column of this type can hold encoded images: in that struct, or as plain bytes."""
     return is_image(type_) or pa.types.is_binary(type_) or pa.types.is_large_binary(type_)

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
-"""The type in which images are written."""
+"""The type of images in written tables."""
 
 
 def encoded_image(cell: Any) -> tuple[bytes | None, str | None]:
-    """The bytes and the path of an image, from an Arrow scalar; None for what it does not have."""
+    """(bytes, path) of an image in an Arrow scalar; None for a missing part."""
     if not cell.is_valid:
         return None, None
     if isinstance(cell, pa.StructScalar):
@@ -22,14 +22,14 @@ def encoded_image(cell: Any) -> tuple[bytes | None, str | None]:
 
 
 def image_parts(column: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """The bytes and the paths of images; plain bytes have no paths."""
+    """(bytes, paths) of images; plain bytes have no paths."""
     if pa.types.is_struct(column.type):
         return pc.struct_field(column, "bytes"), pc.struct_field(column, "path")
     return column, pa.nulls(len(column), pa.string())
 
 
 def as_structs(column: pa.ChunkedArray, type_: pa.StructType) -> pa.ChunkedArray:
-    """Images that are plain bytes, as structs."""
+    """Convert images from plain bytes to structs."""
     chunks = []
     for chunk in column.chunks:
         parts = dict(zip(("bytes", "path"), image_parts(chunk), strict=True))

@@ -18,7 +18,7 @@ from roboreel.format.version import VERSIONS, FormatVersion
 from roboreel.types import Json
 
 V1_INFO = "meta_data/info.json"
-"""The document of v1.x that became `meta/info.json`."""
+"""The v1.x document that became `meta/info.json`."""
 FROM_V1 = (
     "convert it to v2.0 first: lerobot 0.3.3 has"
     " python -m lerobot.datasets.v2.convert_dataset_v1_to_v2"
@@ -38,16 +38,16 @@ def parse_info(
     defaults: Callable[[FormatVersion], tuple[str, str]],
     files: Collection[str],
 ) -> Info:
-    """`meta/info.json` of any version.
+    """Parse `meta/info.json` of any version.
 
     Args:
         data: the document.
-        problems: collects what is odd.
-        defaults: gives a version's usual data and video path templates.
-        files: names of all files, which tell the version to state where the document states none.
+        problems: collects warnings and errors.
+        defaults: returns a version's default data and video path templates.
+        files: names of all files; an error suggests a version from them if the document has none.
 
     Raises:
-        DatasetError: a part without which nothing can be read is missing or wrong.
+        DatasetError: a required part is missing or invalid.
     """
     document = parse_json(data, INFO)
     if not isinstance(document, Mapping):
@@ -92,7 +92,7 @@ def parse_info(
 
 
 def _report_twins(data: bytes, problems: Problems) -> None:
-    """Report keys that an object has twice."""
+    """Report keys that occur twice in an object."""
 
     def checked(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         times = Counter(key for key, _ in pairs)
@@ -117,7 +117,7 @@ def _version(document: Mapping[str, Json], files: Collection[str]) -> FormatVers
 
 
 def unknown_version(message: str, path: str, action: str | None) -> DatasetError:
-    """The error of a dataset whose version cannot be read."""
+    """The error for a dataset whose version cannot be read."""
     problem = Problem(
         rule="info.version", severity="error", message=message, path=path, action=action
     )

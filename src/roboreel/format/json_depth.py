@@ -1,4 +1,4 @@
-"""How deep the values of a JSON document nest."""
+"""Measure how deeply the values of a JSON document are nested."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _BESIDES_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def is_deep(document: bytes) -> bool:
-    """True where a JSON document has objects and lists within each other beyond what anyone means.
+    """True if a JSON document nests objects and lists deeper than 64 levels, which no dataset needs.
 
-    Python's and Arrow's own ways through nested values end in a recursion without a bottom.
+    Python's and Arrow's own code for nested values would recurse without limit.
     """
     if document.count(b"[") + document.count(b"{") <= _DEEPEST:
         return False
     escapes = b"\\" in document
     outside = _STRINGS.sub(b"", document) if escapes else b"".join(document.split(b'"')[::2])
     brackets = np.frombuffer(outside.translate(None, _BESIDES_BRACKETS), dtype=np.uint8)
-    steps = (brackets & 2).astype(np.int32) - 1  # 1 for each that opens, -1 for each that closes
+    steps = (brackets & 2).astype(np.int32) - 1  # 1 opens, -1 closes
     return bool(steps.cumsum().max(initial=0) > _DEEPEST)

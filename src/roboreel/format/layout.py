@@ -1,4 +1,4 @@
-"""Where files are: path templates, and how an episode's files are found."""
+"""Find a dataset's files: fill path templates, and search for files that are elsewhere."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _CHUNK = re.compile(r"chunk\D?(\d{1,18})")
 
 
 def fill(template: str, **values: int | str) -> str:
-    """The path that a template gives.
+    """Fill a path template.
 
     Raises:
-        DatasetError: the template has another field than those with a value, or does more than put them in.
+        DatasetError: the template has a field without a value, or does more than insert values.
     """
     return fill_each(template, [values])[0]
 
 
 def fill_each(template: str, values: Sequence[Mapping[str, int | str]]) -> list[str]:
-    """The paths that a template gives for many files: it is checked once.
+    """Fill a path template for many files, and check it only once.
 
     Raises:
         DatasetError: as for `fill`.
@@ -53,7 +53,7 @@ def _is_fillable(template: str, fields: Container[str]) -> bool:
 
 
 def _plain(spec: str | None, conversion: str | None) -> bool:
-    """True for no format, or a width in digits: nothing that computes or grows."""
+    """True for no format, or a width in digits: nothing that computes or gets long."""
     return conversion is None and re.fullmatch(r"0?\d{0,2}d?", spec or "") is not None
 
 
@@ -61,21 +61,21 @@ class WantedFile(NamedTuple):
     """A file that an episode needs."""
 
     path: str
-    """Where the template says it is."""
+    """Path from the dataset's template."""
     usual: str
-    """Where the format's own template says it is."""
+    """Path from the format's default template."""
     chunk: int | None
-    """Its chunk, where file numbers begin again in each; None where a number is unique."""
+    """Its chunk if file numbers restart in each chunk; None if numbers are unique."""
 
 
 class FileFinder:
-    """Finds tables and videos among the files of a dataset, also where the path template is wrong.
+    """Finds tables and videos among the files of a dataset, even if the path template is wrong.
 
-    A file is taken from where the template says, else from where the format's own template says, else by its
-    number: the one file with this extension and name (leading zeros aside), in a folder of the camera, and,
-    where numbers begin again in each chunk, in a folder of that chunk or in none. Such a file is looked for
-    below the top folder of the template; where that holds no file of the kind at all, below the others.
-    What could be meant for two is taken for none.
+    A file is read from the template's path, else from the path of the format's default template, else it is
+    found by its number: the only file with this extension and name (ignoring leading zeros), in a folder of
+    the camera. If numbers restart in each chunk, it must be in a folder of that chunk or in no chunk folder.
+    The search covers the template's top folder, or all others if that folder has no file of the kind at all.
+    A file that could be meant for two is not used.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -86,13 +86,13 @@ class FileFinder:
     def find(
         self, template: str, wanted: Sequence[WantedFile], camera: str, problems: Problems
     ) -> list[str | None]:
-        """The path of each file, None where it is not there; reports files found elsewhere.
+        """The path of each file, or None if it is missing; files found elsewhere are reported.
 
         Args:
-            template: names the template in the report.
-            wanted: the files of one kind, each once.
+            template: the template, for the report.
+            wanted: the files of one kind, without duplicates.
             camera: the camera of videos; empty for tables.
-            problems: grows.
+            problems: the report is added to it.
         """
         found = [self._at_a_template(file) for file in wanted]
         absent = [at for at, path in enumerate(found) if path is None]
@@ -134,7 +134,7 @@ class FileFinder:
         return alike[0] if len(alike) == 1 else None
 
     def _index(self) -> dict[str, list[str]]:
-        """Paths by file name; those below `meta` and in hidden folders are neither tables nor videos."""
+        """Paths by file name, without `meta` and hidden folders, which hold neither tables nor videos."""
         if self._by_name is None:
             self._by_name = {}
             for path in sorted(self._names):
@@ -143,7 +143,7 @@ class FileFinder:
         return self._by_name
 
     def _has_kind(self, tops: frozenset[str], extension: str, camera: str) -> bool:
-        """True where there is any table, or any video of the camera, below these top folders."""
+        """True if these top folders contain any table, or any video of the camera."""
         key = (tops, extension, camera)
         if key not in self._kinds:
             self._kinds[key] = any(
@@ -154,22 +154,22 @@ class FileFinder:
 
 
 def _is_of(path: str, camera: str) -> bool:
-    """True for a path in a folder of the camera; for tables, any."""
+    """True for a path in a folder of the camera; for tables, always True."""
     return not camera or f"/{camera}/" in f"/{path.rpartition('/')[0]}/"
 
 
 def _top(path: str) -> str:
-    """The top folder, empty for a file at the top."""
+    """The top folder; empty for a file at the top."""
     return path.partition("/")[0] if "/" in path else ""
 
 
 def _name(path: str) -> str:
-    """The file name, numbers without leading zeros."""
+    """The file name with leading zeros removed from its numbers."""
     return _NUMBER.sub(lambda found: found[0].lstrip("0") or "0", path.rpartition("/")[2])
 
 
 def _chunk(path: str) -> int | None:
-    """The chunk number in the folders of a path, None where they name none."""
+    """The chunk number in the folders of a path; None if there is none."""
     folders = path.split("/")[:-1]
     found = [match for match in map(_CHUNK.fullmatch, folders) if match]
     return int(found[-1][1]) if found else None

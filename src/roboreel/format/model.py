@@ -1,4 +1,4 @@
-"""The one model that all versions are read into and written from."""
+"""The model of a dataset's documents, shared by all versions."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _DOCUMENTS = {
     "meta/episodes_stats.jsonl",
     "meta/tasks.parquet",
 }
-"""Documents of any version: those of another version than the dataset's must not travel along."""
+"""Documents of any version: those of another version than the dataset's are not copied."""
 SUBTASK_TABLE = "meta/subtasks.parquet"
 LEFT_OUT_FIELDS = frozenset({"task.fields", "episode.fields"})
-"""Rules that tell of fields of documents for which no version has room."""
+"""Rules about fields of documents that no version can store."""
 EPISODE, LENGTH, TASKS = "episode_index", "length", "tasks"
 DATA_PATH, ROW_START, ROW_STOP = "data/path", "data/row_start", "data/row_stop"
 
 
 def video_path(camera: str) -> str:
-    """Column of `Model.episodes` with the path of a camera's file, null where it is not there."""
+    """Column of `Model.episodes` with the path of a camera's file; null if it is missing."""
     return f"videos/{camera}/path"
 
 
@@ -43,18 +43,18 @@ def frame_start(camera: str) -> str:
 
 
 def frame_stop(camera: str) -> str:
-    """Column of `Model.episodes` with the frame after an episode's last in its camera's file."""
+    """Column of `Model.episodes` with the frame after an episode's last one in its camera's file."""
     return f"videos/{camera}/frame_stop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Info:
-    """`meta/info.json`, parsed. What roboreel does not know is kept in `extra`."""
+    """The parsed `meta/info.json`. Unknown keys are kept in `extra`."""
 
     version: FormatVersion
     fps: Fraction
     fps_value: int | float
-    """The frame rate as the document spells it."""
+    """The frame rate as the document writes it."""
     robot_type: str | None
     features: Mapping[str, Feature]
     """Declared features in their order, by name."""
@@ -63,11 +63,11 @@ class Info:
     data_path: str
     video_path: str | None
     data_file_mb: int | float | None = None
-    """Soft limit of a table file in MiB; v3.0 has it."""
+    """Soft limit of a table file in MiB; only v3.0 has it."""
     video_file_mb: int | float | None = None
     splits: Json = None
     totals: Mapping[str, Json] = field(default_factory=dict)
-    """The `total_*` entries as found; what counts is what is there."""
+    """The `total_*` entries as found; roboreel counts what is there instead."""
     extra: JsonObject = field(default_factory=dict)
     """Keys that are not part of the format, kept and written back."""
 
@@ -79,36 +79,36 @@ class Info:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A dataset's documents, of any version, in one shape."""
+    """A dataset's documents, of any version, in one form."""
 
     info: Info
     tasks: Mapping[int, str]
-    """Task text by task index, in ascending order of index."""
+    """Task text by task index, ascending."""
     episodes: pa.Table = field(repr=False)
     """One row per episode, ascending: `episode_index`, `tasks`, `length`, `data/path`, `data/row_start`,
     `data/row_stop`, for each camera `videos/{camera}/path`, `/frame_start`, `/frame_stop`, then the
     dataset's own extra columns. Ranges are half-open and count from 0 inside the named file."""
     has_task_list: bool = True
-    """False where `tasks` had to be made from what the episodes list."""
+    """False if `tasks` was collected from what the episodes list."""
     extra_columns: tuple[str, ...] = ()
     """Columns of `episodes` that are not part of the format."""
     extra_files: tuple[str, ...] = ()
-    """Files beside the format's own that travel with the dataset."""
+    """Files outside the format that are copied with the dataset."""
     other_files: tuple[str, ...] = ()
-    """Files that belong to no episode and to no document; they stay behind."""
+    """Files that belong to no episode and no document; they are not copied."""
     hidden_files: tuple[str, ...] = ()
-    """Files with a name, or in a folder, that begins with a dot; they stay behind."""
+    """Files with a name or folder that begins with a dot; they are not copied."""
     problems: tuple[Problem, ...] = ()
 
     @property
     def missing_cameras(self) -> frozenset[str]:
-        """Names of the cameras of which no video is there."""
+        """Names of the cameras without any video."""
         found = (p.column for p in self.problems if p.rule == "video.missing")
         return frozenset(name for name in found if name is not None)
 
 
 class Totals(NamedTuple):
-    """What `info.json` says of how much there is."""
+    """The totals that `info.json` states."""
 
     episodes: int
     frames: int
@@ -116,7 +116,7 @@ class Totals(NamedTuple):
 
 
 def totals_of(model: Model) -> Totals:
-    """The totals of what a model lists."""
+    """The totals counted in a model."""
     lengths = model.episodes[LENGTH]
     return Totals(len(lengths), pc.sum(lengths).as_py() or 0, len(model.tasks))
 
@@ -124,12 +124,12 @@ def totals_of(model: Model) -> Totals:
 def with_features(
     model: Model, features: Mapping[str, Feature], renamed: Mapping[str, str] | None = None
 ) -> Model:
-    """The model with other features. Of cameras that are no longer there, no place is named.
+    """The model with other features; columns of removed cameras are dropped.
 
     Args:
         model: the model.
-        features: the features it is to have.
-        renamed: new names of features by old ones: places of their videos go by these.
+        features: the new features.
+        renamed: new names of features by old ones; the columns of their videos are renamed too.
     """
     names = renamed or {}
     columns: dict[str, str | None] = {}
@@ -143,15 +143,15 @@ def with_features(
 
 
 def is_layout(name: str) -> bool:
-    """True for names of episode columns that say where things are, or hold statistics."""
+    """True for names of episode columns that hold positions or statistics."""
     ours = ("stats/", "videos/", "data/", "meta/episodes/")
     return name.startswith(ours) or name in ("dataset_from_index", "dataset_to_index")
 
 
 def split_files(names: tuple[str, ...], used: frozenset[str]) -> dict[str, tuple[str, ...]]:
-    """The files that no document names, as fields of `Model`.
+    """Sort the files that no document names into fields of `Model`.
 
-    Those below `meta/` and visible ones at the top travel along, the others stay behind.
+    Files below `meta/` and visible ones at the top are copied with the dataset, the others are not.
     """
     rest = [name for name in names if name not in used]
     hidden = tuple(name for name in rest if name.startswith(".") or "/." in name)
@@ -164,7 +164,7 @@ def split_files(names: tuple[str, ...], used: frozenset[str]) -> dict[str, tuple
 
 
 def is_client_note(name: str) -> bool:
-    """True for what a Hub client notes of its downloads."""
+    """True for files in which a Hub client records its downloads."""
     return name.startswith(".cache/huggingface/")
 
 

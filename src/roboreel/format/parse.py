@@ -1,4 +1,4 @@
-"""What parsing the documents of all versions shares: problems, JSON, tasks, totals, splits."""
+"""Parsing that the documents of all versions share: problems, JSON, tasks, totals, splits."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from roboreel.format.model import INFO, Info
 from roboreel.types import Json
 
 LARGEST = 1 << 53
-"""Beyond this, JSON numbers are no longer exact, and nothing in a dataset is as large."""
+"""JSON numbers are not exact beyond this, and nothing in a dataset is as large."""
 
 
 _MOST_ALIKE = 100_000
-"""Problems of one rule that are kept one by one: a list of a million bad lines is bad in one way."""
+"""Most problems of one rule to keep individually; the rest is only counted."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Problems:
     found: list[Problem] = field(default_factory=list)
     _seen: dict[str, int] = field(default_factory=dict)
     _rest: dict[str, int] = field(default_factory=dict)
-    """Where in `found` it says how many more there are of a rule."""
+    """Position in `found` of the problem that counts the rest, by rule."""
 
     def add(
         self,
@@ -42,7 +42,7 @@ class Problems:
         action: str | None = None,
         amount: float = 0.0,
     ) -> None:
-        """Note a problem; `amount` says how bad it is among others of its kind."""
+        """Add a problem; `amount` is its severity among others of its rule."""
         self._seen[rule] = self._seen.get(rule, 0) + 1
         if self._seen[rule] > _MOST_ALIKE:
             self._count(rule, severity)
@@ -69,13 +69,13 @@ class Problems:
         self.found[self._rest[rule]] = more
 
     def error(self, rule: str, message: str, **position: str | float | None) -> None:
-        """Note a problem that leaves no safe reading."""
+        """Add an error: the dataset cannot be read safely."""
         self.add(rule, message, severity="error", **position)  # type: ignore[arg-type]
 
     def raise_errors(self, summary: str) -> None:
-        """Raise `DatasetError` with every error noted so far, if there is one."""
+        """Raise `DatasetError` with every error added so far, if there is one."""
         errors = [problem for problem in self.found if problem.severity == "error"]
-        if errors:  # what is behind a link is missing for that reason
+        if errors:  # a link may be the reason why a file is missing
             links = [problem for problem in self.found if problem.rule == "file.link"]
             raise DatasetError(summary, [*links, *errors])
 
@@ -84,10 +84,10 @@ _LFS = b"version https://git-lfs"
 
 
 def parse_json(data: bytes, path: str) -> Json:
-    """A JSON document; NaN tokens are taken as Python's parser takes them.
+    """Parse a JSON document; NaN tokens are read as in Python's parser.
 
     Raises:
-        DatasetError: it is not UTF-8, or not JSON.
+        DatasetError: the document is not UTF-8, or not JSON.
     """
     if not data.strip():
         raise unreadable(path, "the document is empty")
@@ -95,7 +95,7 @@ def parse_json(data: bytes, path: str) -> Json:
         raise unreadable(path, "lists and objects within each other, more than 64 deep")
     try:
         value = json.loads(data.removeprefix(BOM_UTF8).decode())
-        if b"\\u" in data:  # escapes can spell half a character, which no file can hold
+        if b"\\u" in data:  # escapes can encode half of a surrogate pair, which no file can store
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise unreadable(path, "a text holds half of a surrogate pair") from error
@@ -113,10 +113,10 @@ def parse_json(data: bytes, path: str) -> Json:
 
 
 def parse_lines(data: bytes, path: str) -> Iterator[tuple[int, Mapping[str, Json]]]:
-    """(line number, object) of a JSON-lines document; blank lines are passed over.
+    """Yield (line number, object) of a JSON Lines document; blank lines are skipped.
 
     Raises:
-        DatasetError: a line is no JSON object.
+        DatasetError: a line is not a JSON object.
     """
     for number, line in enumerate(data.splitlines(), start=1):
         if line.strip():
@@ -124,10 +124,10 @@ def parse_lines(data: bytes, path: str) -> Iterator[tuple[int, Mapping[str, Json
 
 
 def parse_line(line: bytes, path: str, number: int) -> Mapping[str, Json]:
-    """The object in one line of a JSON-lines document.
+    """Parse the object in one line of a JSON Lines document.
 
     Raises:
-        DatasetError: it is no JSON object.
+        DatasetError: the line is not a JSON object.
     """
     value = parse_json(line, f"{path}, line {number}")
     if not isinstance(value, Mapping):
@@ -136,13 +136,13 @@ def parse_line(line: bytes, path: str, number: int) -> Mapping[str, Json]:
 
 
 def unreadable(path: str, message: str) -> DatasetError:
-    """The error of a document that cannot be read."""
+    """The error for a document that cannot be read."""
     problem = Problem(rule="document.readable", severity="error", message=message, path=path)
     return DatasetError("a document of the dataset cannot be read", [problem])
 
 
 def is_whole(value: Json) -> bool:
-    """True for a whole number, also one written as 3.0."""
+    """True for a whole number, even if written as 3.0."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     if isinstance(value, float) and not math.isfinite(value):
@@ -151,12 +151,12 @@ def is_whole(value: Json) -> bool:
 
 
 def whole_number(value: Json) -> int | None:
-    """`value` as an int where it is a whole number, else None."""
+    """`value` as an int if it is a whole number, else None."""
     return int(value) if is_whole(value) else None
 
 
 def report_no_tasks(path: str, what: str, problems: Problems) -> None:
-    """Report a task list without any task."""
+    """Report that the task list has no task."""
     action = "the tasks that the episodes list are used instead"
     problems.add("document.missing", f"the task list {what}", path=path, action=action)
 
@@ -164,7 +164,7 @@ def report_no_tasks(path: str, what: str, problems: Problems) -> None:
 def parse_tasks(
     entries: Iterable[tuple[str, Mapping[str, Json]]], problems: Problems
 ) -> dict[int, str]:
-    """Task text by index, from (place, object) pairs; ascending by index."""
+    """Task text by index, from (position, object) pairs; ascending by index."""
     tasks: dict[int, str] = {}
     extra: set[str] = set()
     for position, entry in entries:
@@ -192,7 +192,7 @@ def parse_tasks(
 def with_missing_tasks(
     tasks: dict[int, str], episodes: Iterable[tuple[int, list[str]]], problems: Problems
 ) -> dict[int, str]:
-    """`tasks`, and after them the texts that only episodes name."""
+    """`tasks`, followed by texts that only episodes list."""
     known = set(tasks.values())
     result = dict(tasks)
     index = max(result, default=-1)
@@ -209,7 +209,7 @@ def with_missing_tasks(
 
 
 def check_totals(info: Info, counted: Mapping[str, int], problems: Problems) -> None:
-    """Report declared totals that differ from what is there."""
+    """Report declared totals that differ from the counted ones."""
     for key, value in counted.items():
         declared = info.totals.get(key)
         if declared is not None and declared != value:
@@ -225,7 +225,7 @@ def check_totals(info: Info, counted: Mapping[str, int], problems: Problems) -> 
 
 
 def usable_splits(splits: Json, episodes: int, problems: Problems) -> dict[str, str]:
-    """The declared splits where they are ranges of the episodes there are, else all as `train`."""
+    """The declared splits if they are ranges of existing episodes, else one split `train` of all episodes."""
     if (
         isinstance(splits, Mapping)
         and splits

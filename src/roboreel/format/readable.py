@@ -1,4 +1,4 @@
-"""What lerobot makes of a column's values: tensors of numbers, strings and images, and nothing else."""
+"""What lerobot can read from a column: numbers, strings and images, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import pyarrow as pa
 from roboreel.format.feature import INDEX_DTYPES, Feature, holds_images, holds_numbers, is_list
 
 LANGUAGE = "language"
-"""The dtype of columns that lerobot reads by a code of its own."""
+"""The dtype of columns that lerobot reads with separate code."""
 _MOST_AXES = 5
 
 
 def why_unreadable(feature: Feature, type_: pa.DataType) -> str | None:
-    """Why lerobot cannot read a row with this column, in words; None where it can.
+    """Say why lerobot cannot read a row with this column; None if it can.
 
     Args:
-        feature: as it is declared, or as it would be.
-        type_: of the column, in the plain layout.
+        feature: its declaration, or the one it would get.
+        type_: the column's type in the plain layout.
     """
     if feature.name in INDEX_DTYPES or feature.dtype == LANGUAGE or pa.types.is_null(type_):
         return None

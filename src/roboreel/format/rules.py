@@ -1,7 +1,7 @@
-"""The rules by id: what each says, and how `check` judges where it does not hold.
+"""The list of rules: what each one requires, and its severity in `check` when it is violated.
 
-The one list of them: `check --rules` prints it, `check` takes severities from it, and `docs/format/rules.md`
-spells it out with how conversions take each. A test holds the page against this module.
+This is the only list: `check --rules` prints it, `check` takes severities from it, and `docs/format/rules.md`
+explains how conversions handle each rule. A test compares the page with this module.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ _RANK: Mapping[Severity, int] = {"note": 0, "warning": 1, "error": 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Something that ought to hold."""
+    """A requirement for datasets."""
 
     id: str
     says: str
     check: Severity | None
-    """The least severity in `check`; None where only writing can break the rule."""
+    """The lowest severity in `check`; None if only writing can break the rule."""
     worst: Severity | None = None
-    """The severity of its worst cases, where that is another."""
+    """The severity of its worst cases, if different."""
     fails_in: tuple[FormatVersion, ...] = ()
-    """Versions whose readers fail on it or read something else: an error there."""
+    """Versions whose readers fail or read something else if it is violated, which makes it an error."""
 
     @property
     def severities(self) -> str:
-        """The severities in `check`, for people."""
+        """The severities in `check`, as text."""
         if self.check is None:
             return "–"
         text = f"{self.check} or {self.worst}" if self.worst else self.check
         return f"{text}; error in {', '.join(map(str, self.fails_in))}" if self.fails_in else text
 
     def severity(self, reported: Severity, version: FormatVersion | None) -> Severity:
-        """How a case that was reported as `reported` counts in `check`."""
+        """The severity in `check` of a problem reported as `reported`."""
         least: Severity = "error" if version in self.fails_in else self.check or reported
         return max(least, reported, key=_RANK.__getitem__)
 
 
 def judged(problem: Problem, version: FormatVersion | None) -> Severity:
-    """The severity of a problem in `check`, for a dataset of a version; None where that is unknown."""
+    """The severity of a problem in `check` for a dataset's version, None if unknown."""
     return RULES[problem.rule].severity(problem.severity, version)
 
 
@@ -311,4 +311,4 @@ _ALL = (
     ),
 )
 RULES: Mapping[str, Rule] = {rule.id: rule for rule in _ALL}
-"""By id, in the order of the page."""
+"""Rules by id, in the order of the page."""

@@ -1,4 +1,4 @@
-"""Statistics of many episodes as columns of a table, as v3.0 stores them: `stats/{feature}/{statistic}`."""
+"""Store statistics of many episodes as table columns, as v3.0 does: `stats/{feature}/{statistic}`."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def stats_column(feature: str, statistic: str) -> str:
 
 
 def stats_columns(schema: pa.Schema) -> list[str]:
-    """The columns of a table of episodes that hold statistics."""
+    """The names of the statistics columns in a table of episodes."""
     return [f.name for f in schema if f.name.startswith(_PREFIX) and holds_numbers(f.type)]
 
 
 def blocks_of_rows(table: pa.Table) -> list[StatsBlock]:
-    """The statistics of the episodes in a table's rows, as few blocks."""
+    """The statistics of the episodes in a table's rows, in as few blocks as possible."""
     columns: dict[StatsKey, StatsColumn] = {}
     inconsistent: dict[StatsKey, Sequence[Array | None]] = {}
     for name in stats_columns(table.schema):
@@ -58,7 +58,7 @@ def blocks_of_rows(table: pa.Table) -> list[StatsBlock]:
 
 
 def _whole(statistic: str, column: pa.ChunkedArray) -> StatsColumn | None:
-    """A column of which all values have one shape, as nearly all do; None for another."""
+    """A column if all its values have one shape, as nearly always; else None."""
     present = np.asarray(column.is_valid().to_numpy())
     everywhere = bool(present.all())
     values = column_values(column if everywhere else column.drop_null())
@@ -74,14 +74,14 @@ def _whole(statistic: str, column: pa.ChunkedArray) -> StatsColumn | None:
 
 
 def _one_by_one(statistic: str, column: pa.ChunkedArray) -> Sequence[Array | None]:
-    """The array of each row, None where there is none."""
+    """The array of each row; None for null."""
     return [
         None if value is None else parse_array(statistic, value) for value in column.to_pylist()
     ]
 
 
 def with_stats(rows: pa.Table, block: StatsBlock) -> pa.Table:
-    """The rows of a table of episodes with their statistics as further columns, but for those of none."""
+    """Append columns with the episodes' statistics to a table of episodes, without empty columns."""
     for (name, key), column in block.columns.items():
         if not column.present.any():
             continue
@@ -91,7 +91,7 @@ def with_stats(rows: pa.Table, block: StatsBlock) -> pa.Table:
 
 
 def _nested(column: StatsColumn, type_: pa.DataType) -> pa.Array:
-    """The arrays as nested lists, null where there is none."""
+    """The arrays as nested lists, null for missing ones."""
     there = column.values if column.present.all() else column.values[column.present]
     *outer, inner = there.shape[1:]
     nested = pa.array(there.reshape(-1), type_)

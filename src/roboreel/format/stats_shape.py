@@ -1,7 +1,7 @@
-"""Forms of stored statistics, read off documents without making an array of each.
+"""Shapes of stored statistics, read from documents without making an array for each.
 
-A dataset of many episodes has millions of stored numbers, and a survey asks only whether they are whole.
-What the quick ways do not understand is parsed as everywhere else (`stats.parse_stats`).
+A dataset of many episodes has millions of stored numbers, and a survey only needs to know whether they are
+complete. Values that the fast code does not recognize are parsed as everywhere else (`stats.parse_stats`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _PREFIX = "stats/"
 
 @dataclass(slots=True)
 class StatsShapes:
-    """Forms of statistics, in the order in which a document has them; lists are aligned."""
+    """Shapes of statistics in the order of the document; lists are aligned."""
 
     episodes: list[int] = field(default_factory=list)
     features: list[int] = field(default_factory=list)
@@ -50,14 +50,14 @@ class StatsShapes:
     counts: list[int] = field(default_factory=list)
     dims: list[int] = field(default_factory=list)
     impossible: list[bool] = field(default_factory=list)
-    """True where the std cannot be a camera's beside its other statistics (`camera_std.py`)."""
+    """True if a camera cannot have this std with its other statistics (`camera_std.py`)."""
     names: dict[str, int] = field(default_factory=dict)
-    """Features by name, with their number."""
+    """Numbers of features, by name."""
 
     def add(self, episode: int, name: str, form: StatsShape, *, impossible: bool) -> None:
-        """Note the form of one feature's statistics, and whether its std is impossible."""
+        """Add the shape of one feature's statistics, and whether its std is impossible."""
         if not -_EXACT < episode < _EXACT:
-            return  # there is no such episode
+            return  # no episode has such a number
         self.episodes.append(episode)
         self.features.append(self.names.setdefault(name, len(self.names)))
         self.counts.append(form.counted)
@@ -66,10 +66,10 @@ class StatsShapes:
 
 
 def add_lines(forms: StatsShapes, document: bytes) -> None:
-    """Add those of some lines of `episodes_stats.jsonl`.
+    """Add the statistics in some lines of `episodes_stats.jsonl`.
 
     Raises:
-        DatasetError: a line is no JSON object.
+        DatasetError: a line is not a JSON object.
     """
     for _, entry in parse_lines(document, v2.EPISODE_STATS):
         episode, stats = entry.get(EPISODE), entry.get("stats")
@@ -96,7 +96,7 @@ def _form_of_json(parts: Mapping[str, Json]) -> StatsShape:
 
 
 def _impossible_in_json(parts: Mapping[str, Json], form: StatsShape) -> bool:
-    """True where the std is impossible; most are told at a glance, without making arrays."""
+    """True if the std is impossible; most values are checked quickly, without making arrays."""
     if form.dims != CAMERA_AXES:
         return False
     std = parts["std"]
@@ -108,10 +108,10 @@ def _impossible_in_json(parts: Mapping[str, Json], form: StatsShape) -> bool:
 
 
 def _shape(value: Json) -> tuple[int, ...] | None:
-    """The shape of nested lists of numbers; None where there is any doubt."""
+    """The shape of nested lists of numbers; None if in doubt."""
     if not isinstance(value, list):
         return (1,) if type(value) in _PLAIN and _is_readable(value) else None
-    if len(value) == 1 and type(value[0]) is float:  # as most are
+    if len(value) == 1 and type(value[0]) is float:  # the most common case
         return (1,)
     types = set(map(type, value))
     if types <= _PLAIN:
@@ -125,7 +125,7 @@ def _shape(value: Json) -> tuple[int, ...] | None:
 
 
 def _is_readable(value: float) -> bool:
-    """True for all but whole numbers that may not fit a float."""
+    """True for all numbers except integers that may not fit a float."""
     return type(value) is not int or -_EXACT < value < _EXACT
 
 
@@ -136,15 +136,15 @@ class _Column:
     at: int
     """Position among the columns."""
     present: npt.NDArray[np.bool_]
-    """(rows,) True where it has a value."""
+    """(rows,) True for rows with a value."""
     shape: tuple[int, ...]
-    """That of all its values."""
+    """The common shape of its values."""
     values: pa.Array
-    """The numbers, one value's after another's."""
+    """The numbers of all values, one value after another."""
 
 
 def add_rows(forms: StatsShapes, table: pa.Table) -> None:
-    """Add those of some rows of a v3.0 table of episodes, with its `stats/{feature}/{statistic}`."""
+    """Add the statistics in some rows of a v3.0 table of episodes (`stats/{feature}/{statistic}`)."""
     names = stats_columns(table.schema)
     columns = [_column(table, name, at) for at, name in enumerate(names)]
     whole = [column for column in columns if column is not None]
@@ -168,7 +168,7 @@ def _stats_of_row(row: Mapping[str, Json]) -> Stats:
 
 
 def _column(table: pa.Table, name: str, at: int) -> _Column | None:
-    """A column whose values are of one shape; None for others."""
+    """A column whose values have one shape; None for others."""
     values = table[name].combine_chunks()
     present = np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
     feature, _, statistic = name[len(_PREFIX) :].rpartition("/")
@@ -203,7 +203,7 @@ def _add_columns(forms: StatsShapes, episodes: Sequence[int], columns: Sequence[
     codes = [forms.names.setdefault(name, len(forms.names)) for name in by_feature]
     found = [_of_feature(own, len(episodes)) for own in by_feature.values()]
     first, counts, dims, wrong = (np.stack(parts, axis=1) for parts in zip(*found, strict=True))
-    order = np.argsort(first, axis=1, kind="stable")  # as a reader of the row comes across them
+    order = np.argsort(first, axis=1, kind="stable")  # in the order of the columns in the row
     there = np.take_along_axis(first, order, axis=1) >= 0
     forms.episodes += np.repeat(np.asarray(episodes, dtype=np.int64), there.sum(axis=1)).tolist()
     forms.features += np.asarray(codes)[order][there].tolist()
@@ -235,7 +235,7 @@ def _of_feature(columns: Sequence[_Column], rows: int) -> tuple[Int64, Int64, In
 
 
 def _impossible_stds(columns: Sequence[_Column], rows: int) -> Bools:
-    """(rows,) True where the std is impossible, of features that have the form of a camera's."""
+    """(rows,) True if the std is impossible; for features with the shape of camera statistics."""
     cameras = [column for column in columns if len(column.shape) == CAMERA_AXES]
     if len({column.shape for column in cameras}) != 1:
         return np.zeros(rows, dtype=np.bool_)
@@ -253,6 +253,6 @@ def _shapes(columns: Sequence[_Column]) -> list[tuple[int, ...]]:
 
 
 def _any(columns: Sequence[_Column], rows: int = 0) -> npt.NDArray[np.bool_]:
-    """(rows,) True where any of the columns has a value."""
+    """(rows,) True if any of the columns has a value."""
     none = np.zeros(rows, dtype=np.bool_)
     return np.any([column.present for column in columns], axis=0) if columns else none

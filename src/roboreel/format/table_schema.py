@@ -1,9 +1,9 @@
-"""The Arrow schema of the tables that are written: a type per column, and the metadata that `datasets` reads.
+"""The Arrow schema of written tables: a type per column, and the metadata that `datasets` reads.
 
-All versions store a feature alike, but for lists of one. The format stores a number of shape (1,) as a plain
-value, and lerobot's v3.0 readers fail on lists. v2.x readers take both, and some (those that slice
-`state[0:1]`) need the list. So v3.0 gets plain values and a note in the tables' schema metadata, by which a
-v2.x result gets its lists back.
+All versions store a feature in the same way, except for lists of one. The format stores a number of shape
+(1,) as a plain value, and lerobot's v3.0 readers fail on lists. v2.x readers accept both, and some (those
+that slice `state[0:1]`) need the list. So v3.0 tables get plain values and a note in their schema metadata,
+from which a v2.x result gets its lists back.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ from roboreel.types import Json
 INDEX_TYPES = {
     name: pa.float32() if dtype == "float32" else pa.int64() for name, dtype in INDEX_DTYPES.items()
 }
-"""The types in which index columns are written."""
+"""The types of index columns in written tables."""
 _SINGLE_LISTS = b"roboreel.lists_of_one"
-"""Schema metadata of v3.0 tables: JSON object, the list type (`list`, `fixed_size_list`) by column."""
+"""Schema metadata key of v3.0 tables: a JSON object with the list type (`list`, `fixed_size_list`) by
+column."""
 
 
 def column_type(feature: Feature) -> pa.DataType:
-    """The type of a new column of a feature.
+    """The type of a new column for a feature.
 
     Raises:
-        UsageError: no column is of that dtype.
+        UsageError: no column can have that dtype.
     """
     if feature.dtype == "image":
         return IMAGE
@@ -53,10 +54,10 @@ def column_type(feature: Feature) -> pa.DataType:
 
 
 def schema_of(features: Mapping[str, Feature]) -> pa.Schema:
-    """The schema of the tables of a new dataset, of whatever version: a column per feature that is no video.
+    """The schema of the tables of a new dataset in any version: a column per feature except videos.
 
     Raises:
-        UsageError: a feature has a dtype that no column is of.
+        UsageError: a feature has a dtype that no column can have.
     """
     fields = [pa.field(f.name, column_type(f)) for f in features.values() if not f.is_video]
     return table_schema(fields, features, {})
@@ -65,7 +66,7 @@ def schema_of(features: Mapping[str, Feature]) -> pa.Schema:
 def table_schema(
     fields: Sequence[pa.Field], features: Mapping[str, Feature], metadata: Mapping[bytes, bytes]
 ) -> pa.Schema:
-    """The schema with these columns, described for `datasets`; other metadata is kept."""
+    """A schema with these columns, described for `datasets`; other metadata is kept."""
     schema = pa.schema(fields)
     described = json.dumps(_huggingface_metadata(schema, features)).encode()
     return schema.with_metadata({**metadata, b"huggingface": described})
@@ -78,14 +79,14 @@ def fields_for_version(
     version: FormatVersion,
     problems: Problems,
 ) -> tuple[list[pa.Field], dict[bytes, bytes]]:
-    """The columns as a version's readers expect them, and the schema metadata with a note of what changed.
+    """The columns as a version's readers expect them, and the schema metadata that records the change.
 
     Args:
-        fields: the columns as the files that are read have them.
-        features: what they are declared as.
-        metadata: of the schema that was read.
-        version: what is to be written.
-        problems: grows.
+        fields: the columns in the input files.
+        features: their declarations.
+        metadata: metadata of the input schema.
+        version: the version to write.
+        problems: warnings are added to it.
     """
     noted = _noted(metadata)
     others = {key: value for key, value in metadata.items() if key != _SINGLE_LISTS}
@@ -120,10 +121,10 @@ def _wrapped(item: pa.Field, kind: str | None) -> pa.Field:
 
 
 def _huggingface_metadata(schema: pa.Schema, features: Mapping[str, Feature]) -> dict[str, Json]:
-    """The `huggingface` schema metadata that `datasets` 3 and 4 both read.
+    """The `huggingface` schema metadata, in a form that both `datasets` 3 and 4 read.
 
-    It spells a fixed-length vector `Sequence`, the older name, which both releases understand;
-    `List`, the newer one, is refused by `datasets` 3 (huggingface/lerobot#1571).
+    It describes a fixed-length vector as `Sequence`, the older name, which both releases understand. The
+    newer name `List` is refused by `datasets` 3 (huggingface/lerobot#1571).
     """
     described = {item.name: _huggingface(item.type, features.get(item.name)) for item in schema}
     return {"info": {"features": described}}

@@ -43,7 +43,7 @@ EPISODE_STATS, GLOBAL_STATS = "meta/episodes_stats.jsonl", "meta/stats.json"
 DATA_TEMPLATE = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
 VIDEO_TEMPLATE = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
 DOCUMENTS = (INFO, EPISODES, TASK_LIST)
-"""Documents read on opening. Statistics are read when asked for."""
+"""Documents read on opening. Statistics are read on demand."""
 _BLOCK_BYTES = 1 << 20
 
 
@@ -55,7 +55,7 @@ def paths_of_episodes(
     Raises:
         DatasetError: the template cannot be filled.
     """
-    if not episodes:  # a template that nothing needs may be anything
+    if not episodes:  # a template that is not needed may be invalid
         return []
     named = {"video_key": camera} if camera else {}
     return fill_each(
@@ -68,7 +68,7 @@ def paths_of_episodes(
 
 
 def expected_path(info: Info, episode: int, camera: str = "") -> str:
-    """The path of an episode's table, or of a camera's video of it, by the path template."""
+    """The path of an episode's table or camera video from the path template."""
     template = (info.video_path or VIDEO_TEMPLATE) if camera else info.data_path
     return paths_of_episodes(template, [episode], info.chunks_size, camera)[0]
 
@@ -76,13 +76,13 @@ def expected_path(info: Info, episode: int, camera: str = "") -> str:
 def parse(
     info: Info, documents: Mapping[str, bytes], files: tuple[str, ...], problems: Problems
 ) -> Model:
-    """The model of a v2.x dataset.
+    """Build the model of a v2.x dataset.
 
     Args:
         info: the parsed `info.json`.
-        documents: the JSON-lines documents, by name, as far as they exist.
+        documents: the existing JSON Lines documents, by name.
         files: names of all files of the dataset.
-        problems: collects what is odd.
+        problems: collects warnings and errors.
     """
     if EPISODES not in documents:
         problems.error("document.missing", "the list of episodes is not there", path=EPISODES)
@@ -93,7 +93,7 @@ def parse(
         message = f"the list of episodes is empty, info.json states {stated}"
         problems.error("document.readable", message, path=EPISODES)
     listed = _tasks(documents.get(TASK_LIST), problems)
-    unlisted = problems if listed else Problems()  # without a list, that is what there is to say
+    unlisted = problems if listed else Problems()  # without a list, its absence is the only report
     tasks = with_missing_tasks(listed, ((r[EPISODE], r[TASKS]) for r in rows), unlisted)
     problems.raise_errors("the dataset's documents cannot be read")
     table = _locate(info, rows, files, problems)
@@ -147,7 +147,7 @@ def _episodes(document: bytes, problems: Problems) -> list[dict[str, Json]]:
 
 
 def _task_strings(entry: Mapping[str, Json]) -> list[str]:
-    found = entry.get(TASKS, entry.get("task"))  # some writers have `task`, a string
+    found = entry.get(TASKS, entry.get("task"))  # some writers use `task` with one string
     strings = [found] if isinstance(found, str) else found
     return [text for text in strings if isinstance(text, str)] if isinstance(strings, list) else []
 
@@ -255,7 +255,7 @@ def info_document(
 
 
 def _size_settings(info: Info) -> dict[str, int | float]:
-    """v3.0's file size settings, kept for the way back; v2.x readers pass over them."""
+    """v3.0's file size settings, kept for a conversion back; v2.x readers ignore them."""
     settings = {
         "data_files_size_in_mb": info.data_file_mb,
         "video_files_size_in_mb": info.video_file_mb,
@@ -264,8 +264,8 @@ def _size_settings(info: Info) -> dict[str, int | float]:
 
 
 def json_lines(entries: Iterable[Mapping[str, Json]]) -> Iterator[bytes]:
-    """A JSON-lines document, in pieces of about a MiB."""
-    # dates and the like, which v3.0 tables can hold, become text
+    """Yield a JSON Lines document in blocks of about 1 MiB."""
+    # dates and other types that v3.0 tables can hold become text
     encoder = json.JSONEncoder(ensure_ascii=False, default=str)
     span = bytearray()
     for entry in entries:

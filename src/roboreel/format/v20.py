@@ -14,13 +14,13 @@ from roboreel.stats.feature_stats import Stats, stats_to_json
 from roboreel.types import Json
 
 VIDEO_FACTS = "video_info"
-"""Key under which v2.0 keeps what is known of an encoded video."""
+"""Key under which v2.0 describes an encoded video."""
 
 
 def documents(
     model: Model, stats: Stats, *, splits: Mapping[str, str]
 ) -> Iterator[tuple[str, bytes | Iterator[bytes]]]:
-    """(name, bytes, whole or in pieces) of every document, `info.json` last."""
+    """Yield (name, bytes or blocks of bytes) of every document, `info.json` last."""
     yield v2.TASK_LIST, v2.task_lines(model.tasks)
     yield v2.EPISODES, episodes_document(model)
     yield v2.GLOBAL_STATS, json.dumps(stats_document(stats), indent=4).encode()
@@ -52,18 +52,18 @@ def episodes_document(model: Model) -> Iterator[bytes]:
 def info_document(
     info: Info, version: FormatVersion, totals: Totals, splits: Mapping[str, str]
 ) -> bytes:
-    """`info.json` with these totals."""
+    """`info.json` with the given totals."""
     document = v2.info_document(info, version=version.value, splits=splits, totals=totals)
     return json.dumps(document, indent=4, ensure_ascii=False).encode()
 
 
 def feature_spec(feature: Feature) -> dict[str, Json]:
-    """A feature's object in `info.json`, with the video's facts under v2.0's key."""
+    """A feature's object in `info.json`, with the description of the video under v2.0's key."""
     return renamed_facts(feature, "info", VIDEO_FACTS)
 
 
 def renamed_facts(feature: Feature, old: str, new: str) -> dict[str, Json]:
-    """The feature's object with `old` renamed to `new` in its place; both are kept if both are there."""
+    """The feature's object with the key `old` renamed to `new` at its position; unchanged if both exist."""
     spec = dict(feature.spec)
     if not feature.is_video or old not in spec or new in spec:
         return spec

@@ -24,13 +24,13 @@ def documents(
     *,
     splits: Mapping[str, str],
 ) -> Iterator[tuple[str, bytes | Iterator[bytes]]]:
-    """(name, bytes, whole or in pieces) of every document, `info.json` last.
+    """Yield (name, bytes or blocks of bytes) of every document, `info.json` last.
 
     Args:
         model: the dataset.
-        episode_stats: statistics of the episodes, in order, some at a time.
-        merged_stats: gives those of all episodes, where `stats.json` is to be written too; asked after the
-            last episode's were taken.
+        episode_stats: statistics of the episodes in order, in blocks.
+        merged_stats: returns the statistics of all episodes, if `stats.json` must be written too; called
+            after the last episode's statistics were read.
         splits: named ranges of episodes.
     """
     yield v2.TASK_LIST, v2.task_lines(model.tasks)
@@ -50,10 +50,10 @@ def documents(
 
 
 def parse_episode_stats(line: bytes, number: int) -> tuple[int, Stats] | None:
-    """(episode, statistics) in a line of `episodes_stats.jsonl`, None where it lacks one of them.
+    """(episode, statistics) in a line of `episodes_stats.jsonl`; None if either is missing.
 
     Raises:
-        DatasetError: the line is no JSON object.
+        DatasetError: the line is not a JSON object.
     """
     entry = parse_line(line, v2.EPISODE_STATS, number)
     episode, stats = whole_number(entry.get(EPISODE)), entry.get("stats")
@@ -63,5 +63,5 @@ def parse_episode_stats(line: bytes, number: int) -> tuple[int, Stats] | None:
 
 
 def feature_spec(feature: Feature) -> dict[str, Json]:
-    """A feature's object in `info.json`, with the video's facts under the key since v2.1."""
+    """A feature's object in `info.json`, with the description of the video under the key used since v2.1."""
     return v20.renamed_facts(feature, v20.VIDEO_FACTS, VIDEO_FACTS)

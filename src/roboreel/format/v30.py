@@ -58,21 +58,21 @@ def parse(
     files: tuple[str, ...],
     problems: Problems,
 ) -> Model:
-    """The model of a v3.0 dataset.
+    """Build the model of a v3.0 dataset.
 
     Args:
         info: the parsed `info.json`.
         task_table: `meta/tasks.parquet`.
         episodes: the rows of all `meta/episodes` files, without statistics.
         files: names of all files of the dataset.
-        problems: collects what is odd.
+        problems: collects warnings and errors.
     """
     _report_strays(files, problems)
     episodes = _in_order(require_columns(info, episodes, problems), problems)
     numbers = episodes[EPISODE].to_pylist()
     strings = _tasks_of_episodes(episodes, problems)
     listed = _tasks(task_table, problems)
-    unlisted = problems if listed else Problems()  # without a list, that is what there is to say
+    unlisted = problems if listed else Problems()  # without a list, its absence is the only report
     tasks = with_missing_tasks(listed, zip(numbers, strings, strict=True), unlisted)
     columns = {
         EPISODE: pa.array(numbers, pa.int64()),
@@ -106,7 +106,7 @@ def parse(
 
 
 def _note_left_out(info: Info, episodes: pa.Table, problems: Problems) -> None:
-    """Report columns with names of places that are neither the format's nor a declared camera's."""
+    """Report columns with names of positions that belong neither to the format nor to a declared camera."""
     cells = (CHUNK_INDEX, FILE_INDEX)
     known = {
         FROM_INDEX,
@@ -168,7 +168,7 @@ def _holds_strings(type_: pa.DataType) -> bool:
 
 
 def _are_whole(column: pa.ChunkedArray) -> bool:
-    """True for lists of texts, as they should be, of which none is null."""
+    """True for the usual lists of strings without nulls."""
     if column.type not in (pa.list_(pa.string()), pa.large_list(pa.string())):
         return False
     return not column.null_count and not any(part.flatten().null_count for part in column.chunks)

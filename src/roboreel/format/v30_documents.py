@@ -48,7 +48,7 @@ from roboreel.types import Int64
 
 _EPISODE_FILE_BYTES = 100 << 20
 _EPISODE_BYTES, _ARRAY_BYTES = 256, 64
-"""What an episode, and each of its statistics, takes beside the numbers."""
+"""Approximate bytes of an episode, and of each of its statistics, besides the numbers."""
 
 
 def documents(
@@ -58,12 +58,12 @@ def documents(
     *,
     splits: Mapping[str, str],
 ) -> Iterator[tuple[str, bytes | pa.Table]]:
-    """(name, bytes or table) of every document, `info.json` last.
+    """Yield (name, bytes or table) of every document, `info.json` last.
 
     Args:
         model: the dataset.
-        episode_stats: statistics of the episodes, in order, some at a time; taken once.
-        merged_stats: gives those of all episodes; asked after the last episode's were taken.
+        episode_stats: statistics of the episodes in order, in blocks; iterated once.
+        merged_stats: returns the statistics of all episodes; called after the last episode's were read.
         splits: named ranges of episodes.
     """
     yield TASK_TABLE, task_table(model.tasks)
@@ -73,7 +73,7 @@ def documents(
 
 
 def task_table(tasks: Mapping[int, str]) -> pa.Table:
-    """`tasks.parquet`: pandas readers find the text as the index, named `task`."""
+    """`tasks.parquet`, in which pandas readers find the text as the index, named `task`."""
     columns = [
         {
             "name": name,
@@ -97,13 +97,13 @@ def task_table(tasks: Mapping[int, str]) -> pa.Table:
 def episode_table(
     model: Model, stats: StatsBlock, number: int, *, first_row: int
 ) -> tuple[str, pa.Table]:
-    """(name, table) of the `number`-th file of the table of episodes, which holds these episodes.
+    """(name, table) of the `number`-th file of the table of episodes, with these episodes.
 
     Args:
         model: the dataset's `info`, and only the episodes of this file.
-        stats: theirs.
-        number: counts the files of this table.
-        first_row: rows of the dataset before them.
+        stats: their statistics.
+        number: number of the file among the files of this table.
+        first_row: number of rows in the dataset before them.
     """
     return _episode_file([with_stats(_located(model, first_row), stats)], number, model)
 
@@ -131,7 +131,7 @@ def _episode_tables(model: Model, stats: Iterable[StatsBlock]) -> Iterator[tuple
 
 
 def _document_bytes(block: StatsBlock) -> Int64:
-    """(episodes,) what the statistics of each take, about."""
+    """(episodes,) approximate bytes of each episode's statistics."""
     taken = np.full(block.episodes, _EPISODE_BYTES, dtype=np.int64)
     for column in block.columns.values():
         taken += column.present * (column.values[:1].nbytes + _ARRAY_BYTES)
@@ -148,7 +148,7 @@ def _episode_file(blocks: Sequence[pa.Table], number: int, model: Model) -> tupl
 
 
 def _located(model: Model, first_row: int = 0) -> pa.Table:
-    """The episodes table as v3.0 stores it, without statistics and its own place."""
+    """The episodes table as v3.0 stores it, without statistics and the columns for its own position."""
     source = model.episodes
     lengths = source[LENGTH].to_numpy()
     stop = np.cumsum(lengths) + first_row

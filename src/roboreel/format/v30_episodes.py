@@ -1,4 +1,4 @@
-"""The table of episodes of v3.0: which files hold it, and which columns it must have."""
+"""The table of episodes of v3.0: its files, and the columns it must have."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EPISODES_FOLDER = "meta/episodes/"
 FROM_INDEX, TO_INDEX = "dataset_from_index", "dataset_to_index"
 CHUNK_INDEX, FILE_INDEX = "chunk_index", "file_index"
 _LARGEST = 1 << 31
-"""No dataset has as many episodes, files or frames of an episode; sums of them stay far from 64 bits."""
+"""No dataset has as many episodes, files, or frames in an episode, and sums stay far below 64 bits."""
 
 
 def episode_files(files: Iterable[str]) -> list[str]:
@@ -33,7 +33,7 @@ def _tables(files: Iterable[str]) -> list[str]:
 
 
 def require_columns(info: Info, episodes: pa.Table, problems: Problems) -> pa.Table:
-    """The table with its whole numbers as integers, also where they are stored as doubles.
+    """The table with its whole numbers as integers, even if they are stored as doubles.
 
     Raises:
         DatasetError: a column is missing, lacks values, or holds something other than numbers.
@@ -62,9 +62,9 @@ def require_columns(info: Info, episodes: pa.Table, problems: Problems) -> pa.Ta
 
 
 def whole_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column as 64-bit integers where it is floating and each number is whole, else as it is.
+    """The column as 64-bit integers if it is floating-point with only whole numbers, else unchanged.
 
-    NaN counts as null: tools that have no integer null write such columns as doubles.
+    NaN counts as null, because tools without an integer null write such columns as doubles.
     """
     if not pa.types.is_floating(column.type):
         return column
@@ -90,7 +90,7 @@ def _require_whole(column: pa.ChunkedArray, name: str, problems: Problems) -> No
 
 
 def is_number(type_: pa.DataType) -> bool:
-    """True for a type of numbers, and for a column without any value."""
+    """True for a numeric type, and for a column without any value."""
     return bool(
         pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_null(type_)
     )

@@ -1,4 +1,4 @@
-"""Where the table of episodes of v3.0 puts rows and frames: files, ranges, time spans."""
+"""Locate rows and frames by the table of episodes of v3.0: files, ranges, time spans."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from roboreel.format.v30_episodes import (
 from roboreel.types import Floats, Int64
 
 _ROUNDING_FRAMES = 0.05
-"""Times late in a long file, in float32 as well, are exact to this."""
+"""Precision in frames of times late in a long file, even in float32."""
 
 Columns = dict[str, "pa.Array | pa.ChunkedArray"]
 
@@ -40,14 +40,14 @@ Columns = dict[str, "pa.Array | pa.ChunkedArray"]
 def locate_rows(
     info: Info, episodes: pa.Table, usual: str, finder: FileFinder, problems: Problems
 ) -> Columns:
-    """The columns of `Model.episodes` that say where an episode's rows are.
+    """The columns of `Model.episodes` that locate an episode's rows.
 
     Args:
-        info: gives the path template.
+        info: has the path template.
         episodes: the table of episodes.
         usual: the format's own path template.
         finder: finds files that are not where the template says.
-        problems: collects what is odd.
+        problems: collects warnings and errors.
     """
     lengths = episodes[LENGTH].to_numpy().astype(np.int64)
     file_key = _file_keys(episodes, "data/")
@@ -70,9 +70,9 @@ def locate_rows(
 def locate_frames(
     info: Info, episodes: pa.Table, usual: str, finder: FileFinder, problems: Problems
 ) -> Columns:
-    """The columns of `Model.episodes` that say where each camera's frames of an episode are.
+    """The columns of `Model.episodes` that locate each camera's frames of an episode.
 
-    Args: as for `place_rows`.
+    Args: as for `locate_rows`.
     """
     lengths = episodes[LENGTH].to_numpy().astype(np.int64)
     columns: Columns = {}
@@ -113,10 +113,10 @@ def _compare_spans(
     lengths: npt.NDArray[np.int64],
     problems: Problems,
 ) -> None:
-    """Report time spans in the videos, in seconds, that are not those of the episodes' lengths.
+    """Report time spans in the videos, in seconds, that differ from the episodes' lengths.
 
-    One convention for the whole dataset is one problem: some writers state the time of the last frame as the
-    end.
+    If a whole dataset follows another convention, that is one problem: some writers state the time of the
+    last frame as the end.
     """
     fps = float(info.fps)
     action = "the length and the first frame are used"
@@ -144,7 +144,7 @@ def _compare_spans(
 
 
 def _ends_at_last_frame(frames_off: Floats) -> bool:
-    """True where each known end is one frame short."""
+    """True if each known end is one frame short."""
     known = frames_off[~np.isnan(frames_off)]
     return len(known) > 0 and bool((np.abs(known + 1) <= _ROUNDING_FRAMES).all())
 
@@ -165,7 +165,7 @@ def _paths(
     finder: FileFinder,
     problems: Problems,
 ) -> pa.Array:
-    """(episodes,) the file of each: that of the template, or where it is found instead."""
+    """(episodes,) path of each file: from the template, or where it was found instead."""
     prefix = f"videos/{camera}/" if camera else "data/"
     keys, position = np.unique(_file_keys(episodes, prefix), return_inverse=True)
     wanted = []
@@ -175,6 +175,6 @@ def _paths(
             values["video_key"] = camera
         wanted.append(WantedFile(fill(template, **values), fill(usual, **values), key >> 32))
     found = finder.find(template, wanted, camera, problems)
-    named: list[str | None] = [None] * int((keys < 0).sum())  # keys are in order
+    named: list[str | None] = [None] * int((keys < 0).sum())  # keys are sorted
     named += [path or asked.path for path, asked in zip(found, wanted, strict=True)]
     return pa.array(named, pa.string()).take(pa.array(position.reshape(-1)))

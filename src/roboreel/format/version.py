@@ -1,4 +1,4 @@
-"""Format versions: the only place where their names are spelled, with the renderers beside it."""
+"""Format versions: the only module, besides the renderers, that spells their names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from roboreel.errors import UsageError
 
 
 class FormatVersion(str, Enum):
-    """A version of the LeRobot dataset format, as `codebase_version` in `info.json` has it."""
+    """A version of the LeRobot dataset format, as in `codebase_version` of `info.json`."""
 
     V20 = "v2.0"
     V21 = "v2.1"
@@ -16,22 +16,22 @@ class FormatVersion(str, Enum):
 
     @property
     def one_file_per_episode(self) -> bool:
-        """True where each episode has its own table file and its own file per camera."""
+        """True if each episode has its own table file, and its own video file per camera."""
         return self is not FormatVersion.V30
 
     @property
     def has_episode_stats(self) -> bool:
-        """True where statistics are stored per episode, not only for the whole dataset."""
+        """True if statistics are stored per episode, not only for the whole dataset."""
         return self is not FormatVersion.V20
 
     @property
     def has_global_stats(self) -> bool:
-        """True where statistics of the whole dataset are stored, and readers take them from there."""
+        """True if statistics of the whole dataset are stored, and readers use them."""
         return self is not FormatVersion.V21
 
     @property
     def has_quantiles(self) -> bool:
-        """True where numeric statistics include quantiles."""
+        """True if numeric statistics include quantiles."""
         return self is FormatVersion.V30
 
     def __str__(self) -> str:
@@ -45,7 +45,8 @@ def parse_version(text: str | FormatVersion) -> FormatVersion:
     """The version named `text`, with or without the leading `v`.
 
     Raises:
-        UsageError: roboreel knows no such version.
+        UsageError: there is no such version.
+
     """
     name = str(text).strip()
     for version in VERSIONS:

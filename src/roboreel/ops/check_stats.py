@@ -1,4 +1,4 @@
-"""Statistics without a result: stored ones against fresh ones, cameras among them."""
+"""Compare stored statistics with recomputed ones, including cameras, without writing a result."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def check_stats(
     workers: int = 1,
     timeout_factor: float = 1.0,
 ) -> StatsReport:
-    """Hold the stored statistics against fresh ones, and say what explains each difference.
+    """Compare the stored statistics with recomputed ones, and explain each difference.
 
-    Nothing is written. Numeric features are computed from all rows; cameras on request.
+    Nothing is written. Numeric features are computed from all rows, cameras on request.
 
     Args:
         dataset: an open dataset, or its path.
-        features: those to look at; by default all.
-        cameras: `sample` decodes a sample of each episode's frames, `all` every frame, `none` nothing:
-            then only impossible values are told.
+        features: the features to compare; by default all.
+        cameras: `sample` decodes a sample of each episode's frames, `all` decodes every frame, and `none`
+            decodes nothing and reports only impossible values of cameras.
         workers: processes that read and decode.
         timeout_factor: as in `roboreel.run`.
 
     Raises:
-        UsageError: there is no such feature, or a choice is unknown.
+        UsageError: a feature does not exist, or a choice is unknown.
         StorageError, DatasetError: the dataset cannot be read.
         RunError: a worker process died.
     """
@@ -76,11 +76,11 @@ def check_stats(
 
 @dataclass(slots=True)
 class _Measured:
-    """Statistics of cameras, and why some could not be measured: the others are."""
+    """Statistics of cameras, and the reasons why some cameras or episodes could not be measured."""
 
     episodes: dict[str, StoredFeature] = field(default_factory=dict)
     whole_cuts: dict[str, dict[str, Floats]] = field(default_factory=dict)
-    """(1, channels) quantiles of all episodes together, by camera and name."""
+    """(1, channels) quantiles over all episodes, by camera and name."""
     failed: list[str] = field(default_factory=list)
 
 
@@ -123,7 +123,7 @@ def _cameras(
 
 
 def _plan(dataset: Dataset, cameras: Sequence[str], how: CameraChoice) -> Plan:
-    """The ops that measure, of the plan that would recompute."""
+    """A plan with only the ops that measure cameras, as recomputing them would run."""
     view = whole_view(dataset).recompute(cameras, cameras=how)
     refused = {p.column for p in dataset.problems if p.severity == "error"}
     view = view.with_target(
@@ -134,7 +134,7 @@ def _plan(dataset: Dataset, cameras: Sequence[str], how: CameraChoice) -> Plan:
 
 
 def _rows(dataset: Dataset, plan: Plan) -> list[int]:
-    """The row in the dataset's table of episodes of each episode of the plan."""
+    """For each episode of the plan, its row in the dataset's table of episodes."""
     row = {number: at for at, number in enumerate(dataset.episodes[EPISODE].to_pylist())}
     return [row[number] for number in plan.inputs[SOURCE_EPISODE].to_pylist()]
 

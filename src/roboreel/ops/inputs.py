@@ -1,4 +1,4 @@
-"""What a plan is made of beside the view: surveys, videos from elsewhere, codecs that work here."""
+"""Collect what a plan needs besides the view: surveys, external videos, codecs that work here."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ from roboreel.survey.external_videos import (
 from roboreel.survey.survey import survey
 from roboreel.survey.survey_slices import survey_slices
 
-_SIDE = 256  # pixels; some hardware takes nothing small
+_SIDE = 256  # pixels; some hardware encoders reject small frames
 
 
 def add_video(
     view: Dataset | View, name: str, videos: str | os.PathLike[str] | Sequence[str]
 ) -> View:
-    """The view with one camera more, of videos from elsewhere: they are copied packet by packet.
+    """Add a camera from external videos; their packets are copied.
 
     Args:
         view: a dataset or view.
         name: the camera's name.
-        videos: a folder with a video for each episode, in the order of their names; or the files, in order.
+        videos: a folder with one video for each episode, sorted by name; or the files, in order.
 
     Raises:
-        UsageError: the name is taken, or there is not one video for each episode.
-        StorageError: the first of them cannot be read.
+        UsageError: the name is already in use, or the number of videos is not the number of episodes.
+        StorageError: the first video cannot be read.
     """
     view = view.as_view()
     listed = isinstance(videos, Sequence) and not isinstance(videos, str)
@@ -62,7 +62,7 @@ def add_video(
 
 
 def surveyed(view: View, workers: int, known: dict[str, Inventory]) -> list[Inventory]:
-    """What the files of each source hold, by the view's pieces of it."""
+    """The survey of each source's files, for the episode slices that the view takes from it."""
     found = []
     for number, source in enumerate(view.sources):
         dataset = cast("Dataset", source.dataset)
@@ -93,7 +93,7 @@ def _wanted(
     inventory: Inventory,
     whole: Inventory,
 ) -> list[WantedVideo]:
-    """What the pieces of a dataset need of videos that are added."""
+    """The external videos that the slices of a dataset need."""
     numbers = dataset.episodes[EPISODE].to_pylist()
     return [
         WantedVideo(
@@ -110,7 +110,7 @@ def _wanted(
 
 
 def with_encoders(view: View) -> View:
-    """The view with an encoder's name for `auto`: the first hardware encoder that works, else AV1's."""
+    """Replace the encoder `auto` by the first hardware encoder that works, else by the AV1 encoder."""
     found = {}
     for camera, encoding in view.encodings.items():
         found[camera] = _that_works(encoding) if encoding.vcodec == AUTO else encoding
@@ -166,8 +166,13 @@ def _telling_uids(source: Source) -> Source:
     return replace(source, model=replace(model, episodes=episodes, extra_columns=columns))
 
 
+def hardware_encoder_that_works() -> str:
+    """The first hardware encoder that works here, else AV1's software encoder."""
+    return _that_works(Encoding()).vcodec
+
+
 def require_one_subtask_list(view: View) -> None:
-    """Raise `PlanError` where numbers in rows would mean other texts than they did."""
+    """Raise `PlanError` if sources have different subtask lists, because their row values count in it."""
     lists = {
         source.dataset.url: cast("Dataset", source.dataset).root.read(SUBTASK_TABLE)
         for source in view.sources
@@ -182,7 +187,7 @@ def require_one_subtask_list(view: View) -> None:
 
 
 def encoder_that_works(settings: Sequence[Mapping[str, str]]) -> int:
-    """The position of the first settings with which a frame can be encoded, else the last."""
+    """The position of the first settings that can encode a frame, else of the last ones."""
     for at, encoder in enumerate(settings[:-1]):
         try:
             require_encoder(encoder, width=_SIDE, height=_SIDE)
@@ -193,11 +198,11 @@ def encoder_that_works(settings: Sequence[Mapping[str, str]]) -> int:
 
 
 def require_codecs(plan: Plan) -> None:
-    """Encode a frame with each of a plan's encoders, and look for what is to decode.
+    """Check a plan's codecs: encode a frame with each encoder, and look for each decoder.
 
     Raises:
         MissingDependencyError: the package of a decoder is not installed.
-        PlanError: an encoder is not there or does not take its settings, or a decoder not a camera's codec.
+        PlanError: an encoder is missing or rejects its settings, or a decoder cannot decode a camera's codec.
     """
     _require_encoders(plan)
     _require_backends(plan)

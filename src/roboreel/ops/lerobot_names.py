@@ -38,31 +38,31 @@ def convert_dataset(
     leftovers: Leftovers = "refuse",
     allow_missing: Iterable[str] = (),
 ) -> Report:
-    """Convert a local v2.0 dataset to v2.1: `convert`, with the arguments of the scripts that did so before.
+    """Convert a local v2.0 dataset to v2.1: `convert` with the arguments of earlier conversion scripts.
 
-    Statistics are computed per episode, and merged held against the old ones [`stats.agree`]. As in those
-    scripts the dataset itself is converted, unless `out` is given; the original stays beside it as
-    `NAME.before-TIME`.
+    Statistics are computed per episode, and their merged values are compared with the old ones
+    [`stats.agree`]. As in those scripts, the dataset itself is converted unless `out` is given. The original
+    is kept beside it as `NAME.before-TIME`.
 
     Args:
-        repo_id: the dataset's name; where neither `root` nor `local_dir` is given, its folder.
+        repo_id: the dataset's name; also its folder if neither `root` nor `local_dir` is given.
         root: the dataset's folder.
         push_to_hub: must be False: nothing is uploaded.
         delete_old_stats: False keeps `meta/stats.json` beside the new statistics.
-        branch: must be None: it names a branch of a hub.
+        branch: must be None, because it names a branch on the hub.
         num_workers: threads or processes to use.
-        video_backend: what decodes videos: `pyav`, `torchcodec` or `decord`.
-        use_process_pool: False uses threads, which cannot be stopped where a decoder hangs.
+        video_backend: the library that decodes videos: `pyav`, `torchcodec` or `decord`.
+        use_process_pool: False uses threads, which cannot be stopped if a decoder hangs.
         to: the version to write.
-        out: the folder to make instead of converting in place.
-        local_dir: another name of `root`.
-        max_workers: another name of `num_workers`.
-        backend: another name of `video_backend`.
-        leftovers: what to do with what an earlier run left: `refuse`, `resume` or `clean`.
-        allow_missing: actions, states and cameras that the result may lack, as their files are missing.
+        out: write to this new folder instead of converting in place.
+        local_dir: another name for `root`.
+        max_workers: another name for `num_workers`.
+        backend: another name for `video_backend`.
+        leftovers: what to do with the remains of an earlier run: `refuse`, `resume` or `clean`.
+        allow_missing: actions, states and cameras that the result may lack because their files are missing.
 
     Raises:
-        UsageError: an argument asks for what only a hub has, or contradicts another.
+        UsageError: an argument needs the hub, or contradicts another.
         PlanError, RunError, StorageError, DatasetError: as `convert`.
 
     Example:

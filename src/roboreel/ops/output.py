@@ -1,4 +1,4 @@
-"""Where results go: what a run left there, and what may make room for one."""
+"""Check where a result can be written, and what earlier runs left there."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from roboreel.storage.originals import require_room_for_original
 
 
 def output_path(urls: Sequence[str], out: str | os.PathLike[str] | None) -> str:
-    """The path of a result: `out`, or in place of a dataset.
+    """The path of a result: `out`, or the path of the dataset that it replaces.
 
     Args:
-        urls: the datasets that it is made of.
-        out: the folder to make; None: the result takes the place of the one dataset.
+        urls: the datasets that the result is made from.
+        out: the folder to create; None replaces the only dataset.
 
     Raises:
-        UsageError: there can be no result.
+        UsageError: no result can be written there.
     """
     if out is not None:
         path = local_path(out)
@@ -45,7 +45,7 @@ def output_path(urls: Sequence[str], out: str | os.PathLike[str] | None) -> str:
 
 
 def refuse_replacing(path: str) -> None:
-    """Raise `UsageError` where a dataset cannot be replaced in its place."""
+    """Raise `UsageError` if a dataset cannot be replaced in place."""
     if "://" in path:
         raise UsageError(f"'{path}' is a URL; only a local dataset can be changed in place")
     folder = os.path.abspath(local_path(path))
@@ -58,10 +58,10 @@ def refuse_replacing(path: str) -> None:
 
 
 def refuse_output(out: str, *, source: str | None = None) -> None:
-    """Raise `UsageError` where `out` cannot be made: it exists, or is inside the source.
+    """Raise `UsageError` if `out` cannot be created, because it exists or is inside the source.
 
     Args:
-        out: the folder to make.
+        out: the folder to create.
         source: the dataset that will be read, if any.
     """
     if "://" in out:
@@ -74,22 +74,22 @@ def refuse_output(out: str, *, source: str | None = None) -> None:
 def finished_report(
     source: Verbs | str | os.PathLike[str], out: str | os.PathLike[str] | None
 ) -> Report | None:
-    """The report of a run that was killed while its result was being published; None where there was none."""
+    """Finish a run that was killed while publishing; return its report, or None if there was no such run."""
     if isinstance(source, Verbs):
         source = source.as_view().sources[0].dataset.url
     return recover(out or source)
 
 
 def recover(path: str | os.PathLike[str]) -> Report | None:
-    """Finish a run that was killed while its result was being published: what `--resume` does first.
+    """Finish a run that was killed while publishing its result; `--resume` does this first.
 
-    Where a dataset was being replaced (`in_place`), it is not at its path after that until it is recovered.
+    If the run was replacing a dataset (`in_place`), the dataset may be missing from its path until then.
 
     Args:
-        path: the output of the run, or the dataset that it was to replace.
+        path: the output of the run, or the dataset that it was replacing.
 
     Returns:
-        The report of that run; None where there was none, and nothing is done.
+        The report of that run; None if there was no such run, and nothing was done.
 
     Raises:
         StorageError: the result cannot be moved to its path.
@@ -102,7 +102,7 @@ def recover(path: str | os.PathLike[str]) -> Report | None:
 
 
 def kept_work(out: str | os.PathLike[str]) -> str | None:
-    """What an interrupted run to `out` left, in a sentence; None where it left nothing."""
+    """A sentence about the finished ops that an interrupted run to `out` left; None if it left none."""
     folder = staging.staging_location(out)
     done = ops_noted(folder)
     if not done:
@@ -114,10 +114,10 @@ def kept_work(out: str | os.PathLike[str]) -> str | None:
 
 
 def refuse_discarding(plan: Plan) -> None:
-    """Raise `UsageError` where the original holds what the result does not."""
-    (one,) = plan.sources  # in place there is but one
+    """Raise `UsageError` if the original has content that the result lacks."""
+    (one,) = plan.sources  # in place, there is only one source
     source = open_dataset(one.url, follow_links=one.follow_links)
-    wanted = set(plan.files) | _named_by_documents(source)  # leaving episodes out was asked for
+    wanted = set(plan.files) | _named_by_documents(source)  # episodes are left out only on request
     lost = [f"'{name}'" for name in source.files if name not in wanted and not is_client_note(name)]
     lost += [
         f"'{problem.path or problem.column}'"
@@ -134,6 +134,6 @@ def refuse_discarding(plan: Plan) -> None:
 
 
 def _named_by_documents(source: Dataset) -> set[str]:
-    """The files that hold a dataset's rows and frames."""
+    """The files with a dataset's rows and frames."""
     columns = [DATA_PATH, *(video_path(camera) for camera in source.cameras)]
     return {path for column in columns for path in source.episodes[column].unique().to_pylist()}

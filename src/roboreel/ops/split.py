@@ -1,7 +1,8 @@
-"""Writing the parts of a dataset beside each other: all are planned before the first is written.
+"""Write the parts of a dataset beside each other, after planning all of them.
 
-A note in their folder says which plans the parts come of, so that a later run can tell a part that this one
-finished from a folder of the same name. It counts only where it was written, as a ledger does.
+A note in their folder records the plans of the parts, so that a later run can tell a part that this run
+finished from an unrelated folder of the same name. The note is valid only in the folder where it was written,
+like a ledger.
 """
 
 from __future__ import annotations
@@ -11,20 +12,24 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from roboreel.edit.view import View
 from roboreel.errors import StorageError, UsageError
 from roboreel.format.inventory import Inventory
-from roboreel.ops.write import plan_write
+from roboreel.ops.write import plan_write, run
 from roboreel.plan.plan import Plan
 from roboreel.runner.fingerprint import fingerprint
-from roboreel.runner.run_options import RunOptions
+from roboreel.runner.run_options import RunKeywords, RunOptions
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE
 from roboreel.storage.names import local_path
 from roboreel.storage.recovery import remove
 from roboreel.storage.staging import recover, refuse_existing
 from roboreel.storage.staging_folder import PLANS, read_note, refuse_planted, take, write_note
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _NOTES = ".roboreel-parts"
 _TIMEOUT_S = 1.0
@@ -33,24 +38,22 @@ _PLANNED = ".planned"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What is to be written into one folder."""
+    """The parts to write into one folder."""
 
     folder: str
     plans: Mapping[str, Plan]
-    """Of the parts that are still to be written, by name."""
+    """Plans of the parts that are still to be written, by name."""
     finished: tuple[str, ...]
     """Names of the parts that an earlier run has written."""
     fingerprints: Mapping[str, str]
-    """Of the plans of all parts."""
+    """Fingerprints of the plans of all parts, by name."""
 
     @contextlib.contextmanager
     def written(self) -> Iterator[None]:
-        """A block in which the plans are run: no other run writes parts into the folder meanwhile.
-
-        A later run can tell what this one finished.
+        """Lock the folder while the plans are run in the block, and record them for later runs.
 
         Raises:
-            UsageError: another run is at work there.
+            UsageError: another run is writing there.
         """
         notes = Path(self.folder) / _NOTES
         try:
@@ -82,17 +85,17 @@ def plan_parts(
     out: str | os.PathLike[str],
     options: RunOptions,
 ) -> Parts:
-    """Plan the writing of views into folders below one. Nothing is written.
+    """Plan to write views into subfolders of one folder. Nothing is written.
 
     Args:
-        views: what to write, by the name of its folder.
-        out: the folder of all.
-        options: how they will be run: `resume` passes over parts that an earlier run with the same plans
-            has written.
+        views: the views to write, by the name of their folder.
+        out: the parent folder.
+        options: how the plans will be run; `resume` skips parts that an earlier run with the same plans has
+            written.
 
     Raises:
         UsageError: a part's folder exists.
-        PlanError: a part cannot be written as asked.
+        PlanError: a part cannot be written as requested.
     """
     folder = local_path(out)
     noted = _noted(folder) if options.leftovers == "resume" else {}
@@ -102,7 +105,7 @@ def plan_parts(
     for name, view in views.items():
         path = os.path.join(folder, name)
         there = name in noted and _is_there(path)
-        # what is there cannot be planned to appear there again
+        # a plan's output must not exist, so plan a finished part under another name
         planned = path + _PLANNED if there else path
         plan = plan_write(view, out=planned, workers=options.workers, surveys=surveys)
         fingerprints[name] = fingerprint(plan)
@@ -117,6 +120,27 @@ def plan_parts(
     return Parts(folder=folder, plans=plans, finished=finished, fingerprints=fingerprints)
 
 
+def write_parts(
+    views: Mapping[str, View], *, out: str | os.PathLike[str], **keywords: Unpack[RunKeywords]
+) -> None:
+    """Plan the parts of `plan_parts`, then write them: nothing is written where one cannot be.
+
+    Args:
+        views: what to write, by the name of its folder.
+        out: the folder of all.
+        **keywords: the fields of `RunOptions`.
+
+    Raises:
+        UsageError, PlanError: as `plan_parts`.
+        RunError: as `run`.
+    """
+    options = RunOptions(**keywords)
+    parts = plan_parts(views, out=out, options=options)
+    with parts.written():
+        for plan in parts.plans.values():
+            run(plan, options)
+
+
 def _is_there(path: str) -> bool:
     try:
         refuse_existing(path)
@@ -126,7 +150,7 @@ def _is_there(path: str) -> bool:
 
 
 def _noted(folder: str) -> dict[str, str]:
-    """By part, the plan that an earlier run noted in this very folder."""
+    """The plan fingerprint of each part, as an earlier run noted it in this folder."""
     notes = Path(folder) / _NOTES
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         refuse_planted(notes, look_only=True)

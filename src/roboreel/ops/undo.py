@@ -1,4 +1,4 @@
-"""Going back to what a dataset was before an edit in place."""
+"""Restore a dataset to what it was before an edit in place."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Undone:
     """What `undo` did."""
 
     path: str
-    """The dataset."""
+    """Path of the dataset."""
     restored: str
-    """The name that its content had until now."""
+    """Name of the folder that was restored."""
     kept: str | None
-    """The name under which what was there is kept; None where it was removed, or there was nothing."""
+    """Name of the folder that keeps the replaced dataset; None if it was removed, or there was none."""
     replaced: bool
-    """True where something was there."""
+    """True if a dataset was replaced."""
 
 
 def kept_versions(path: _Path) -> tuple[KeptVersion, ...]:
-    """The earlier versions of a dataset that are kept beside it, newest first. Nothing is written.
+    """List the earlier versions of a dataset that are kept beside it, newest first. Nothing is written.
 
     Edits in place keep the original as `NAME.before-TIME`; `undo` keeps what it replaces as
     `NAME.undone-TIME`.
@@ -43,7 +43,7 @@ def kept_versions(path: _Path) -> tuple[KeptVersion, ...]:
         path: the dataset's folder; it may be missing.
 
     Raises:
-        UsageError: `path` is a URL, a link or a mount point: those are never replaced in place.
+        UsageError: `path` is a URL, a link or a mount point, which are never replaced in place.
         StorageError: there is no such folder, and no earlier version of it.
 
     Example:
@@ -62,20 +62,20 @@ def kept_versions(path: _Path) -> tuple[KeptVersion, ...]:
 
 
 def undo(path: _Path, *, version: str | None = None, discard_present: bool = False) -> Undone:
-    """Put an earlier version of a dataset back in its place.
+    """Restore an earlier version of a dataset.
 
-    What is there now is kept as `NAME.undone-TIME`, and can be put back in turn. Undoing again goes back one
-    edit more.
+    The present dataset is kept as `NAME.undone-TIME` and can itself be restored. Another undo goes back one
+    more edit.
 
     Args:
         path: the dataset's folder.
-        version: name of the version to put back, from `kept_versions`; by default the newest original.
-        discard_present: True to remove what is there now, at the very end.
+        version: name of the version to restore, from `kept_versions`; by default the newest original.
+        discard_present: True to remove the present dataset, as the last step.
 
     Raises:
-        UsageError: there is no such version, or a run is at work on the dataset.
+        UsageError: there is no such version, or a run is writing the dataset.
         DatasetError: the version cannot be opened; nothing is changed.
-        StorageError: likewise, or a folder cannot be renamed: all is as it was.
+        StorageError: a folder cannot be read or renamed; nothing is changed.
 
     Example:
         >>> import roboreel, roboreel.testing, tempfile, pathlib
@@ -97,14 +97,14 @@ def undo(path: _Path, *, version: str | None = None, discard_present: bool = Fal
 
 
 def remove_kept(path: _Path, *, keep: int) -> tuple[KeptVersion, ...]:
-    """Remove all earlier versions of a dataset but the newest; returns those that were removed.
+    """Remove all earlier versions of a dataset except the newest ones; return the removed versions.
 
     Args:
-        path: the dataset's folder, which must be there.
-        keep: how many to keep, 0 or more.
+        path: the dataset's folder, which must exist.
+        keep: number of versions to keep, 0 or more.
 
     Raises:
-        UsageError: `keep` is negative, or a run is at work on the dataset.
+        UsageError: `keep` is negative, or a run is writing the dataset.
         StorageError: there is no such folder, or one cannot be removed.
     """
     folder = local_path(path)
@@ -116,10 +116,10 @@ def remove_kept(path: _Path, *, keep: int) -> tuple[KeptVersion, ...]:
 
 
 def version_named(path: str, name: str | None) -> KeptVersion:
-    """The kept version of that name; without a name, the newest original.
+    """The kept version of a given name, or the newest original if `name` is None.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such version.
     """
     found = kept_versions(path)
     if name is None:
@@ -134,11 +134,11 @@ def version_named(path: str, name: str | None) -> KeptVersion:
 
 
 def removable(path: str, *, keep: int) -> tuple[KeptVersion, ...]:
-    """The kept versions beyond the newest `keep` that are datasets: other folders stay.
+    """The kept versions beyond the newest `keep`, without folders that are not datasets.
 
     Raises:
         UsageError: `keep` is negative.
-        StorageError: the dataset itself is not there, so that an earlier version may be the only one.
+        StorageError: the dataset itself is missing, so an earlier version may be the only copy.
     """
     if keep < 0:
         raise UsageError(f"keep is {keep}, expected the number of versions to keep, 0 or more")
@@ -149,13 +149,13 @@ def removable(path: str, *, keep: int) -> tuple[KeptVersion, ...]:
 
 
 def finish_interrupted(path: str) -> None:
-    """Finish an edit in place that was killed while the result took its place."""
+    """Finish an edit in place that was killed while it was publishing its result."""
     refuse_replacing(path)
     recover(path)
 
 
 def _other_name(path: str) -> str:
-    """A hint where the path is that of an earlier version itself."""
+    """A hint if the path is an earlier version itself."""
     own = name_before(os.path.basename(os.path.abspath(path)))
     return "" if own is None else f": it is an earlier version itself, of '{own}'; give that path"
 

@@ -1,4 +1,4 @@
-"""The facade: for each operation a plan, and the run of it. No logic of its own."""
+"""The facade: each operation makes a plan and runs it, without logic of its own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class ConvertKeywords(WriteKeywords, RunKeywords, total=False):
-    """What `convert` takes beside the version and where to write, for type checkers."""
+    """Arguments of `convert` besides the version and the output, for type checkers."""
 
 
 @lists_options(WriteOptions)
@@ -56,20 +56,20 @@ def plan_convert(
 ) -> Plan:
     """Plan the conversion of a dataset to another format version. Nothing is written.
 
-    `timestamps` is `regular` unless given, and files are grouped again, also where the version stays.
+    `timestamps` defaults to `regular`, and files are grouped again, even if the version stays the same.
 
     Args:
         dataset: an open dataset, a view, or the path of a dataset or view file.
         to: `v2.0`, `v2.1` or `v3.0`.
-        out: the folder to make; it must not exist, or be empty.
-        in_place: instead of `out`: the result takes the dataset's place, which is kept under another name.
-        workers: processes that may look through the files, where they are many.
+        out: the folder to create; it must be empty if it exists.
+        in_place: replace the dataset instead of writing to `out`; the original is kept under another name.
+        workers: processes that may read the files, if there are many.
         **options: the fields of `WriteOptions`.
 
     Raises:
         UsageError: an argument is wrong, or the output exists.
         StorageError, DatasetError: the dataset cannot be read.
-        PlanError: it cannot be converted as asked; carries every reason.
+        PlanError: the dataset cannot be converted as requested; carries every reason.
     """
     given: WriteKeywords = {"timestamps": "regular", "regroup": True, **options}
     what = WriteOptions(to=to, **given)
@@ -88,14 +88,14 @@ def convert(
 ) -> Report:
     """Convert a dataset to another format version: `run(plan_convert(…))`.
 
-    Video is copied packet by packet, user columns bit for bit. The output appears whole or not at all; the
-    source is only read. `timestamps` is `regular` unless given.
+    Video is copied packet by packet, user columns bit for bit. The output appears complete or not at all; the
+    source is only read. `timestamps` defaults to `regular`.
 
     Args:
         dataset: an open dataset, a view, or the path of a dataset or view file.
         to: `v2.0`, `v2.1` or `v3.0`.
-        out: the folder to make; it must not exist, or be empty.
-        in_place: instead of `out`: the result takes the dataset's place, which is kept under another name.
+        out: the folder to create; it must be empty if it exists.
+        in_place: replace the dataset instead of writing to `out`; the original is kept under another name.
         **options: the fields of `WriteOptions` and `RunOptions`.
 
     Raises:
@@ -117,7 +117,7 @@ def convert(
 
 
 def _divided(given: Mapping[str, Any]) -> tuple[WriteKeywords, RunOptions]:
-    """What to write, and how."""
+    """Split keyword arguments into those about what to write, and the options of the run."""
     names = {one.name for one in fields(RunOptions)}
     how = RunOptions(**{name: given[name] for name in given if name in names})
     what: Any = {name: given[name] for name in given if name not in names}
@@ -133,18 +133,18 @@ def run(
     resumed: Callable[[Collection[int]], None] | None = None,
     **keywords: Unpack[RunKeywords],
 ) -> Report:
-    """Do what a plan says; the result appears by one rename when it is whole and checked.
+    """Run a plan; the result appears by one rename when it is complete and checked.
 
     Args:
         plan: the plan.
-        options: how to run it, as a value; keyword arguments count before it.
-        progress: is told of every finished op.
-        resumed: is told of the ops that an earlier run did, by their numbers, before any other is done.
+        options: how to run it, as a value; keyword arguments override it.
+        progress: called with the result of every finished op.
+        resumed: called with the numbers of the ops that an earlier run finished, before any other op runs.
         **keywords: the fields of `RunOptions`.
 
     Raises:
         UsageError: an argument is wrong, the output exists by now, or an earlier run left something.
-        RunError: ops failed; there is no output, what is done is kept beside it, the source is as it was.
+        RunError: ops failed; there is no output, finished ops are kept beside it, the source is unchanged.
     """
     options = replace(options or RunOptions(), **keywords)
     if options.discard_original and not plan.in_place:
@@ -160,7 +160,7 @@ def run(
         for number, source in enumerate(sources):
             prefix = source_prefix(number, len(plan.sources))
             names = statistics_files(source)
-            if plan.in_place:  # what has changed would be replaced
+            if plan.in_place:  # changed files would be replaced
                 names += [n.removeprefix(prefix) for n in plan.files if n.startswith(prefix)]
             refuse_changed(source.root, prefix, names, plan)
 
@@ -189,20 +189,20 @@ def plan_write(
     workers: int = 1,
     surveys: dict[str, Inventory] | None = None,
 ) -> Plan:
-    """Plan the writing of a view. Nothing is written.
+    """Plan to write a view. Nothing is written.
 
     Args:
-        view: what to write: a dataset that was edited, or several that were put together.
-        out: the folder to make; it must not exist, or be empty.
-        in_place: instead of `out`: the result takes the place of the one dataset, which is kept under
-            another name.
-        workers: processes that may look through the files, where they are many.
-        surveys: of datasets, by their paths, for several plans of the same ones; grows.
+        view: what to write: an edited dataset, or several merged ones.
+        out: the folder to create; it must be empty if it exists.
+        in_place: replace the only dataset instead of writing to `out`; the original is kept under another
+            name.
+        workers: processes that may read the files, if there are many.
+        surveys: surveys of datasets by their paths, to share between plans; new ones are added.
 
     Raises:
         UsageError: an argument is wrong, or the output exists.
         StorageError: a dataset cannot be read.
-        PlanError: it cannot be written as asked; carries every reason.
+        PlanError: the view cannot be written as requested; carries every reason.
     """
     view = view.as_view()
     require_one_subtask_list(view)
@@ -226,15 +226,14 @@ def write(
 ) -> Report:
     """Write a view: `run(plan_write(…))`.
 
-    What is copied is copied packet by packet and column by column; files of which nothing changes, byte for
-    byte.
+    Packets and columns are copied unchanged where possible, and files without any change byte for byte.
 
     Args:
-        view: what to write: a dataset that was edited, or several that were put together.
-        options: how to do it, as a value; keyword arguments count before it.
-        out: the folder to make; it must not exist, or be empty.
-        in_place: instead of `out`: the result takes the place of the one dataset, which is kept under
-            another name.
+        view: what to write: an edited dataset, or several merged ones.
+        options: how to run the plan, as a value; keyword arguments override it.
+        out: the folder to create; it must be empty if it exists.
+        in_place: replace the only dataset instead of writing to `out`; the original is kept under another
+            name.
         **keywords: the fields of `RunOptions`.
 
     Raises:
@@ -257,17 +256,17 @@ def write(
 
 
 def _global_stats(source: Dataset, plan: Plan) -> Stats:
-    """The stored statistics of the whole dataset, as far as a run needs them."""
+    """The stored statistics of the whole dataset, if a run needs them."""
     if plan.stats.compare_global:
         return source.stats()
     try:
         return (source.whole_stats() or {}) if plan.stats.reconcile_global else {}
-    except DatasetError:  # what readers find of it is the check's to tell: nothing is taken from it
+    except DatasetError:  # the check reports the error; here these statistics are ignored
         return {}
 
 
 def _contradictions(sources: Sequence[Dataset], plan: Plan) -> dict[str, str]:
-    """By feature, how stored statistics contradict each other, of sources that are not taken as a whole."""
+    """How the stored statistics of sources that are not used as a whole contradict each other, by feature."""
     found: dict[str, str] = {}
     if plan.stats.reconcile_global or plan.stats.compare_global:
         return found
@@ -284,7 +283,7 @@ def _contradictions(sources: Sequence[Dataset], plan: Plan) -> dict[str, str]:
 
 
 def _verified(path: str) -> None:
-    """Raise `DatasetError` where a result must not take an original's place."""
+    """Raise `DatasetError` if a result must not replace an original."""
     found = survey(open_dataset(path))
     if found.broken:
         reasons = [problem for problems in found.broken.values() for problem in problems]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from roboreel.edit.episode_slices import Retask
 from roboreel.edit.tasks import retold
 from roboreel.edit.view import View
-from roboreel.format.inventory import Inventory
 from roboreel.format.parse import Problems
 from roboreel.format.version import FormatVersion
 from roboreel.types import Int64
@@ -35,7 +34,26 @@ class MergedTasks:
     """Texts in the sources' lists that no slice has."""
 
 
-def merged_tasks(view: View, inventories: Sequence[Inventory], problems: Problems) -> MergedTasks:
+class TaskFacts(Protocol):
+    """The tasks of the slices that a view takes of one dataset: what an `Inventory` says of them."""
+
+    @property
+    def tasks(self) -> Mapping[int, str]:
+        """Text by index, in the dataset."""
+        ...
+
+    @property
+    def tasks_of_rows(self) -> Sequence[Sequence[int]]:
+        """(slices,) distinct indexes of each slice's rows."""
+        ...
+
+    @property
+    def tasks_of_episodes(self) -> Sequence[Sequence[str]]:
+        """(slices,) texts that each slice has."""
+        ...
+
+
+def merged_tasks(view: View, inventories: Sequence[TaskFacts], problems: Problems) -> MergedTasks:
     """The tasks of a view.
 
     A whole dataset keeps its list; for v3.0 its indexes are renumbered 0, 1, 2, … An edited view has the
@@ -77,7 +95,7 @@ def merged_tasks(view: View, inventories: Sequence[Inventory], problems: Problem
 
 
 def _unused(
-    inventories: Sequence[Inventory], keys: Sequence[_Keys], listed: Collection[str]
+    inventories: Sequence[TaskFacts], keys: Sequence[_Keys], listed: Collection[str]
 ) -> list[str]:
     """Texts that no slice of their source has; a task that was renamed is not among them."""
     known: dict[str, None] = {}
@@ -89,7 +107,7 @@ def _unused(
     return [text for text in known if text not in listed and text not in used_texts]
 
 
-def _keys(view: View, positions: Int64, inventory: Inventory) -> _Keys:
+def _keys(view: View, positions: Int64, inventory: TaskFacts) -> _Keys:
     """Old task indexes by chain of task changes, and each slice's chain."""
     index_of = {text: index for index, text in reversed(list(inventory.tasks.items()))}
     chains = [view.slices.retasked[at] for at in positions.tolist()]
@@ -108,7 +126,7 @@ def _keys(view: View, positions: Int64, inventory: Inventory) -> _Keys:
 
 
 def _whole(
-    view: View, inventory: Inventory, of_slices: list[list[str]], problems: Problems
+    view: View, inventory: TaskFacts, of_slices: list[list[str]], problems: Problems
 ) -> MergedTasks:
     """The task list of a whole dataset that is written as another version."""
     tasks = dict(inventory.tasks)

@@ -353,7 +353,7 @@ def _gaps_on_grid(seconds: Floats, fps: Fraction, error_s: float) -> bool:
         return False
     if (
         error_s * float(fps) < 0.25 and len(seconds) < _EXACT_ROWS
-    ):  # the nearest multiple is its own
+    ):  # each timestamp's nearest multiple is its own frame's
         return False
     frames = seconds * float(fps)
     whole = np.rint(frames)

@@ -163,14 +163,12 @@ class _Probe:
     def _locate(self) -> None:
         """Find each episode's first frame; the file's packets take precedence over the documents."""
         start = self._answer.start
+        lengths = np.array([episode.rows for episode in self._episodes], dtype=np.int64)
+        declared = np.array(start, dtype=np.int64)
+        resolved = first_frames(self._table, declared, lengths, self._context.fps)
         order = sorted(range(len(start)), key=lambda member: (start[member], member))
-        lengths = np.array([self._episodes[member].rows for member in order], dtype=np.int64)
-        declared = np.array([start[member] for member in order], dtype=np.int64)
-        if int(lengths.sum()) == self._table.frames:
-            resolved = np.cumsum(lengths) - lengths  # every frame belongs to one episode
-        else:
-            resolved = _nearest(declared, self._table, self._context.fps)
-        for member, was, now in zip(order, declared.tolist(), resolved.tolist(), strict=True):
+        for member in order:
+            was, now = start[member], int(resolved[member])
             if was != now:
                 message = f"its frames begin at {now} by the packets, at {was} by the documents"
                 off = abs(now - was)
@@ -190,25 +188,14 @@ class _Probe:
         return dict(zip(order, following, strict=True)) if order else {}
 
     def _measure(self, member: int, end: int) -> None:
-        table, fps = self._table, float(self._context.fps)
+        table = self._table
         start, frames = self._answer.start[member], self._episodes[member].rows
-        if table.frames != frames and abs(_rate(table) / fps - 1) > _RATE_TOLERANCE:
-            what = f"the video runs at {_rate(table):.4g} fps, the dataset at {fps:g}"
-            message = f"{what}: {table.frames} frames for {frames} rows"
-            self._finding(member, "video.rate", message, amount=abs(_rate(table) / fps - 1))
-            return
-        if start + frames > table.frames:
-            have = max(table.frames - start, 0)
-            message = f"{have} frames for {frames} rows"
-            self._finding(member, "video.short", message, amount=frames - have)
+        if mismatch := frame_mismatch(table, self._episodes[member], start, end, self._context.fps):
+            self._finding(member, mismatch.rule, mismatch.message, amount=mismatch.amount)
             return
         surplus = end - start - frames
-        message = f"{surplus} frames more than rows"
-        if surplus and self._episodes[member].gaps:
-            where = "rows are missing before the last one: frame_index or timestamps have gaps"
-            self._finding(member, "video.long", f"{message}, and {where}", amount=surplus)
-            return
         if surplus and self._context.one_file_per_episode:
+            message = f"{surplus} frames more than rows"
             action = "commands that write leave out the frames after the last row"
             self._finding(member, "video.long", message, action, amount=surplus)
         self._find_packets(member, start, start + frames)
@@ -265,6 +252,55 @@ class _Probe:
         amount: float = 0.0,
     ) -> None:
         self._answer.findings.append(Finding(member, rule, message, action, amount=amount))
+
+
+def first_frames(table: PacketTable, declared: Int64, lengths: Int64, fps: Fraction) -> Int64:
+    """(episodes,) the first frame of each episode in a file that several share.
+
+    The file's packets take precedence over the documents.
+
+    Args:
+        table: the file's packets.
+        declared: (episodes,) the first frame of each by the documents, in any order.
+        lengths: (episodes,) rows of each.
+        fps: frame rate of the dataset.
+    """
+    order = np.lexsort((np.arange(len(declared)), declared))
+    first = np.empty(len(declared), dtype=np.int64)
+    if int(lengths.sum()) == table.frames:  # every frame belongs to one episode
+        first[order] = np.cumsum(lengths[order]) - lengths[order]
+    else:
+        first[order] = _nearest(declared[order], table, fps)
+    return first
+
+
+def frame_mismatch(
+    table: PacketTable, episode: DeclaredFrames, start: int, end: int, fps: Fraction
+) -> Finding | None:
+    """Why row *k* of an episode is not known to belong to its frame *k*; None if it is.
+
+    Args:
+        table: the packets of the episode's file.
+        episode: the episode.
+        start: its first frame in the file.
+        end: the first frame after it that belongs to another episode, or the file's number of frames.
+        fps: frame rate of the dataset.
+    """
+    rate, rows = float(fps), episode.rows
+    if table.frames != rows and abs(_rate(table) / rate - 1) > _RATE_TOLERANCE:
+        what = f"the video runs at {_rate(table):.4g} fps, the dataset at {rate:g}"
+        message = f"{what}: {table.frames} frames for {rows} rows"
+        return Finding(None, "video.rate", message, amount=abs(_rate(table) / rate - 1))
+    if start + rows > table.frames:
+        have = max(table.frames - start, 0)
+        message = f"{have} frames for {rows} rows"
+        return Finding(None, "video.short", message, amount=rows - have)
+    surplus = end - start - rows
+    if surplus and episode.gaps:
+        where = "rows are missing before the last one: frame_index or timestamps have gaps"
+        message = f"{surplus} frames more than rows, and {where}"
+        return Finding(None, "video.long", message, amount=surplus)
+    return None
 
 
 def _nearest(declared: Int64, table: PacketTable, fps: Fraction) -> Int64:

@@ -47,7 +47,7 @@ class IndexColumn:
 
     def numbers(self, start: int, stop: int) -> Floats:
         """(stop - start,) float64: rows `[start, stop)`; NaN for null."""
-        if self._listed:  # lists need not be of one: flattened, rows would shift
+        if self._listed:  # lists may have any length: flattened, rows would shift
             return _numbers(self._column.slice(start, stop - start))
         return self._numbers[start:stop]
 
@@ -80,7 +80,7 @@ def _value_type(type_: pa.DataType) -> tuple[bool, pa.DataType, bool]:
 
 def distinct(numbers: Int64) -> list[int]:
     """Distinct values, ascending."""
-    if len(numbers) and bool((numbers == numbers[0]).all()):  # as nearly always: no need to sort
+    if len(numbers) and bool((numbers == numbers[0]).all()):  # the usual case needs no sort
         return [int(numbers[0])]
     return [int(number) for number in np.unique(numbers)]
 

@@ -1,4 +1,4 @@
-"""Write the result's documents, `info.json` last, and give the result its name."""
+"""Write the result's documents, `info.json` last."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def write_documents(
     stored: Stats | None = None,
     contradictions: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, int], Stats, list[Problem]]:
-    """Write every document of the result; returns the bytes of each, the merged statistics, and warnings.
+    """Write every document of the result; return their sizes in bytes, the merged statistics, and warnings.
 
     Args:
-        root: the staged result, whole but for its documents.
+        root: the staged result, complete except for its documents.
         plan: the plan that was run.
-        episode_stats: the statistics of the episodes, in order, some at a time; taken once.
-        pixels: what was counted of cameras while episodes were measured.
-        sketches: what ops have made of the rows on their way.
-        stored: the source's statistics of the whole dataset, where they are to be reconciled.
-        contradictions: by feature, how a source's statistics contradict each other, where its rows are not
-            all there.
+        episode_stats: the statistics of the episodes in order, in blocks; iterated once.
+        pixels: the pixel counts of the cameras, collected while episodes were measured.
+        sketches: the sketches that the ops made of the rows.
+        stored: the source's statistics of the whole dataset, if they must be reconciled.
+        contradictions: how a source's statistics contradict each other, by feature; used if the result
+            lacks some of its rows.
     """
     merger = StatsMerger()
     written: dict[str, int] = {}
@@ -71,7 +71,7 @@ class _Merged:
     _reconciled: tuple[Stats, list[Problem]] | None = None
 
     def problems(self) -> list[Problem]:
-        """What contradicted what."""
+        """The contradictions that were found between statistics."""
         return self._basis()[1]
 
     def result(self) -> Stats:

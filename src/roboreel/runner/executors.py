@@ -1,4 +1,4 @@
-"""Executors: the same jobs and the same bytes, in this process, in threads of it, or in several processes."""
+"""Executors: the same jobs and the same bytes, in this process, in threads, or in several processes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Executor(Protocol):
     """Runs jobs; outcomes come in any order."""
 
     def run(self, jobs: Iterable[J], function: Callable[[J], R | JobFailure]) -> Outcomes[R]:
-        """What became of each job, as it comes; jobs that have not begun when it is closed are dropped.
+        """Yield the outcome of each job as it completes; closing drops jobs that have not begun.
 
         Raises:
-            RunError: no job can be done at all.
+            RunError: no job can run at all.
         """
         ...
 
@@ -36,7 +36,7 @@ class SerialExecutor:
 
 
 class ThreadExecutor:
-    """Several jobs at once in threads of this process; of those that encode, one after another.
+    """Runs several jobs at once in threads of this process, but jobs that encode one at a time.
 
     Two SVT-AV1 encoders in one process deadlock.
     """
@@ -46,7 +46,7 @@ class ThreadExecutor:
         self._encoding = threading.Lock()
 
     def run(self, jobs: Iterable[J], function: Callable[[J], R | JobFailure]) -> Outcomes[R]:
-        """Outcomes as they come; closing waits for the jobs under way: a thread cannot be stopped."""
+        """Yield outcomes as they complete; closing waits for running jobs: a thread cannot be stopped."""
         waiting = iter(jobs)
         with ThreadPoolExecutor(self.workers, thread_name_prefix="job") as pool:
             running: set[Future[R | JobFailure]] = set()
@@ -65,10 +65,10 @@ class ThreadExecutor:
 
 
 def make_executor(options: RunOptions, *, decodes: bool) -> Executor:
-    """The executor that is asked for; by default processes where there are several, or an op decodes.
+    """The requested executor; by default processes if there are several workers or an op decodes.
 
-    A process that must not have any of its own (`multiprocessing` calls it a daemon) does its only worker's
-    ops itself.
+    A process that may not have children (`multiprocessing` calls it a daemon) runs the ops of a single worker
+    itself.
     """
     watched = decodes and not multiprocessing.current_process().daemon
     usual = "process" if options.workers > 1 or watched else "serial"

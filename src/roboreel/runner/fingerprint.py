@@ -1,4 +1,4 @@
-"""Fingerprints that tell whether work done for one plan is valid for another."""
+"""Fingerprints that tell whether work done for one plan is valid for another plan."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from roboreel.runner.work import inputs_column, inputs_of
 from roboreel.types import Json
 
 _LIBRARIES = ("roboreel", "pyarrow", "av", "numpy", "torchcodec", "decord")
-"""Packages whose release may change the bytes of a result."""
+"""Packages whose version may change the bytes of a result."""
 
 
 def fingerprint(plan: Plan) -> str:
-    """A digest of all that decides the result's bytes: source, ops, inputs, layout, libraries."""
+    """A digest of everything that determines the result's bytes: source, ops, inputs, layout, libraries."""
     info = plan.model.info
     parts = {
         "libraries": {name: _release(name) for name in _LIBRARIES},
@@ -64,9 +64,9 @@ _OPS = json.JSONEncoder(sort_keys=True, default=dataclasses.asdict)
 
 
 def _op_strings(ops: Iterable[Op]) -> Iterator[str]:
-    """The ops in words that tell them apart: what one does, unless the one before does that too, and to what.
+    """Strings that identify the ops: an op's fields unless they equal the previous op's, then its episodes.
 
-    Of cameras that are measured there is one per episode, so this must be fast.
+    A plan may measure one camera per episode, so this must be fast.
     """
     before: object = None
     for op in ops:
@@ -79,7 +79,7 @@ def _op_strings(ops: Iterable[Op]) -> Iterator[str]:
 
 
 def _but(op: Op, *left_out: str) -> dict[str, object]:
-    """The fields of an op, without some."""
+    """The fields of an op, without the named ones."""
     return {name: getattr(op, name) for name in _FIELDS[type(op)] if name not in left_out}
 
 
@@ -100,15 +100,15 @@ def inputs_mark(plan: Plan, number: int) -> str:
 
 
 def measurement(plan: Plan, number: int, inputs: str | None = None) -> str | None:
-    """A digest of all that decides what an op measures of a camera; None for other ops.
+    """A digest of everything that determines an op's camera statistics; None for other ops.
 
-    Where it is the same in another plan, so are the statistics: which episode of the result they are of
-    does not matter, nor what else is written.
+    If another plan has an op with the same digest, its statistics are the same. Which episode of the result
+    they describe does not matter, nor what else is written.
 
     Args:
         plan: the plan.
-        number: of the op.
-        inputs: the op's `inputs_mark`, where that is known.
+        number: number of the op.
+        inputs: the op's `inputs_mark`, if known.
     """
     op = plan.ops[number]
     if not isinstance(op, MeasureCamera):
@@ -135,5 +135,5 @@ def measurement(plan: Plan, number: int, inputs: str | None = None) -> str | Non
 def _release(package: str) -> str:
     try:
         return version(package)
-    except PackageNotFoundError:  # run from a checkout
+    except PackageNotFoundError:  # run from a source checkout
         return ""

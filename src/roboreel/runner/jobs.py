@@ -1,4 +1,4 @@
-"""What executors run: ops of a plan, and whatever else has a number, words for it and a timeout."""
+"""The jobs that executors run: ops of a plan, or anything else with a number, a description and a timeout."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Protocol, TypeAlias, TypeVar
 
 
 class Job(Protocol):
-    """One thing to do. A process is sent it, so it can be pickled, as can the function that does it."""
+    """One thing to do. It is sent to a process, so it and the function that does it must be picklable."""
 
     @property
     def number(self) -> int:
-        """What tells it from the other jobs of a run."""
+        """Identifies the job among the jobs of a run."""
         ...
 
     @property
@@ -22,12 +22,12 @@ class Job(Protocol):
 
     @property
     def timeout_s(self) -> float:
-        """Seconds that it may take in a process on any machine and store that is still of use."""
+        """Timeout in seconds, long enough for any machine and store that is still usable."""
         ...
 
     @property
     def encodes(self) -> bool:
-        """True where it must not run in one process with another one that encodes."""
+        """True if it must not run in one process with another job that encodes."""
         ...
 
 
@@ -38,7 +38,7 @@ class JobFailure:
     number: int
     message: str
     ends_run: bool = False
-    """True where no other job would do better, as on a full disk."""
+    """True if every other job would fail too, as on a full disk."""
     inputs_changed: bool = False
     """True if an input has changed since the job was made."""
 
@@ -46,4 +46,4 @@ class JobFailure:
 J = TypeVar("J", bound=Job)
 R = TypeVar("R")
 Outcomes: TypeAlias = Generator[R | JobFailure, None, None]
-"""What became of each job: its result, or why it has none."""
+"""The outcome of each job: its result, or why it has none."""

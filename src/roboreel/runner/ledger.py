@@ -1,12 +1,17 @@
-"""What of a plan is done: a file of lines beside the result, for a run that is to go on from another.
+"""A file beside the result that lists the finished ops, so that a later run can resume.
 
-The first line names the plan, by a digest of all that decides the bytes of the result but for the state of
-the tables and videos, and the folder in which it is written: in another folder, nothing of it counts. Each
-further line is an op that is done: what it did, a digest of the state of the files that it read, those that
-it wrote with size and stamp, the statistics it computed. An op is done again unless its files are still what
-the line says: a repaired video costs the ops that read it. After a restart of the machine, only lines
-count that were forced to the disk with their files: a `synced` line says so of all before it. Of another
-plan's ledger, what was measured of cameras holds where nothing is different that decides it.
+The first line identifies the plan and the folder. The plan is identified by a digest of everything that
+determines the result's bytes, except for the state of the tables and videos. In another folder the ledger is
+not valid.
+
+Each further line is a finished op: what it did, a digest of the state of the files that it read, the files
+that it wrote with size and stamp, and the statistics it computed. An op is repeated if its files no longer
+match its line: after a video is repaired, only the ops that read it run again.
+
+After a restart of the machine, only lines count that were flushed to the disk together with their files. A
+`synced` line says so for all lines before it.
+
+From another plan's ledger, camera statistics are valid if everything that determines them is the same.
 """
 
 from __future__ import annotations
@@ -39,18 +44,18 @@ _SYNC_EVERY_S = 30.0
 _KEPT_BYTES = 64 << 20
 """Memory limit for statistics of ops; beyond it they are read from the ledger again."""
 _COLUMN_BYTES = 400
-"""What a column of statistics takes in memory beside its numbers; of one episode, that is most of it."""
+"""Memory that a column of statistics takes besides its numbers; for a single episode, that is most of it."""
 _READ_BYTES = 1 << 20
 _HEAD_BYTES = 1 << 16
-"""The first line is short; a longer one was not written by a ledger."""
+"""The first line is short; a longer one was not written by this module."""
 _NOT_PLAIN = ("stats", "changed", "pixels", "sketches")
 _COUNTS = tuple(one.name for one in dataclasses.fields(OpResult) if one.name not in _NOT_PLAIN)
 _EMPTY: dict[str, Any] = {"stats": (), "pixels": {}, "sketches": {}}
-"""One for all results that are kept: there may be very many."""
+"""Shared by all results that are kept, because there may be very many."""
 
 
 def ops_noted(folder: str | os.PathLike[str]) -> int:
-    """How many ops the ledger in a staging folder notes as done."""
+    """Number of finished ops in the ledger of a staging folder."""
     notes = LocalRoot(folder)
     if not notes.exists(LEDGER):
         return 0
@@ -86,25 +91,25 @@ class Ledger:
 
     plan: Plan
     notes: LocalRoot
-    """The staging folder: holds the ledger."""
+    """The staging folder, which contains the ledger."""
     root: LocalRoot
     """The result."""
     folder: str = ""
     """`staging_folder.identity` of the staging folder."""
     same_plan: bool = True
-    """False where what was read is of another plan."""
+    """False if the ledger that was read belongs to another plan."""
     same_folder: bool = True
-    """False where what was read was written in another folder, or by an older release."""
+    """False if the ledger that was read was written in another folder, or by an older release."""
     of_use: bool = True
-    """False where no later run can go on from it, as the dataset is another by now."""
+    """False if no later run can resume from it, because the dataset has changed."""
     done: dict[int, OpResult] = field(default_factory=dict)
-    """Results of the ops that are done, without their statistics."""
+    """Results of the finished ops, without their statistics."""
     pixels: CameraCounts = field(default_factory=CameraCounts)
-    """Of all ops that are done."""
+    """Pixel counts of all finished ops."""
     adoptable: dict[int, _Position] = field(default_factory=dict)
-    """Where lines of another plan's ledger stand that hold for ops of this one, by the op."""
+    """Positions of lines in another plan's ledger that are valid for ops of this plan, by op."""
     _positions: Int64 = field(init=False, repr=False)
-    """(ops, 2) where the line of an op begins and ends: there may be very many."""
+    """(ops, 2) where the line of each op begins and ends; an array, because there may be very many."""
     _kept: dict[int, tuple[StatsBlock, ...]] = field(default_factory=dict)
     """Statistics that are still in memory, by op."""
     _kept_bytes: int = 0
@@ -118,7 +123,7 @@ class Ledger:
 
     @property
     def begun(self) -> bool:
-        """True where an earlier run left a ledger."""
+        """True if an earlier run left a ledger."""
         return self.notes.exists(LEDGER)
 
     def begin(self) -> None:
@@ -129,7 +134,7 @@ class Ledger:
         return {"plan": fingerprint(self.plan), "folder": self.folder, "boot": boot()}
 
     def read(self) -> int:
-        """Read the notes of an earlier run; return how many ops it noted as done, of any plan."""
+        """Read the ledger of an earlier run; return its number of finished ops, of this or another plan."""
         if not self.notes.exists(LEDGER):
             return 0
         with _opened(self.notes) as file:
@@ -146,9 +151,9 @@ class Ledger:
         return len(self.done)
 
     def _look_through(self, lines: Iterable[_Line]) -> int:
-        """Find what holds of another plan's ledger; returns how many ops that noted as done.
+        """Find the valid lines of another plan's ledger; return its number of finished ops.
 
-        Where that plan has written files, nothing does: they would be lost by what may be a mistake.
+        If that plan has written files, no line is used: resuming, perhaps by mistake, would lose the files.
         """
         known = {measurement(self.plan, number): number for number in range(len(self.plan.ops))}
         noted = measured = 0
@@ -163,7 +168,7 @@ class Ledger:
         return noted
 
     def adopt(self) -> int:
-        """Take over what holds of the other plan's ledger, and nothing else; returns how many ops."""
+        """Keep only the valid lines of the other plan's ledger; return the number of ops."""
         with _opened(self.notes) as old, self.notes.create(LEDGER) as new:
             new.write(_encoded(self._first_line()))
             for number, position in self.adoptable.items():
@@ -183,7 +188,7 @@ class Ledger:
             self.pixels.add(camera, parse_counted(counted))
 
     def reopen(self) -> None:
-        """Cut off a last line that was not finished, and note that this run goes on."""
+        """Cut off an incomplete last line, and record that this run continues."""
         size = self.notes.stat(LEDGER).size_bytes
         with self.notes.input(LEDGER) as file:
             self._size = _end_of_lines(file, size)
@@ -192,7 +197,7 @@ class Ledger:
         self._add({"boot": boot()})
 
     def record(self, result: OpResult) -> None:
-        """Note that an op is done."""
+        """Record that an op is done."""
         names = outputs_of(self.plan, result.number)
         bare = dataclasses.replace(result, **_EMPTY)
         inputs = inputs_mark(self.plan, result.number)
@@ -219,14 +224,14 @@ class Ledger:
             self.sync()
 
     def sync(self) -> None:
-        """Force what is noted, and the files it names, to the disk."""
+        """Flush the ledger and the files it names to the disk."""
         self.root.sync(self._unsynced)
         self._add({"synced": len(self.done)})
         self.notes.sync([LEDGER])
         self._unsynced, self._synced_at = [], time.monotonic()
 
     def stats_of(self, episodes: range) -> list[tuple[int, StatsBlock]]:
-        """The statistics that the ops computed of episodes of the result, each with the first of its own.
+        """The statistics that ops computed for episodes of the result, each with its position among them.
 
         Args:
             episodes: numbers in the result; the first of them counts as 0.
@@ -242,11 +247,11 @@ class Ledger:
         return found
 
     def vouched(self) -> frozenset[str]:
-        """The files of all ops that are done."""
+        """The files written by all finished ops."""
         return frozenset(name for number in self.done for name in outputs_of(self.plan, number))
 
     def _measured(self) -> dict[str, list[tuple[int, int]]]:
-        """By kind of op and camera: (first episode, op) of those that computed statistics, ascending."""
+        """(first episode, op) of the ops that computed statistics, ascending, by kind of op and camera."""
         if self._groups is None:
             self._groups = {}
             for number in sorted(self.done):
@@ -257,7 +262,7 @@ class Ledger:
         return self._groups
 
     def _stats_in(self, number: int, file: IO[bytes]) -> tuple[StatsBlock, ...]:
-        """The statistics that one op computed: from memory, else from the ledger's file."""
+        """The statistics that one op computed: from memory, or else from the ledger's file."""
         if number not in self._kept:
             if self._kept_bytes >= _KEPT_BYTES:
                 self._kept.clear()
@@ -279,7 +284,7 @@ class Ledger:
         return [found.size_bytes, found.stamp]
 
     def _holds(self, line: Mapping[str, Any]) -> bool:
-        """True where what an op read and wrote is still as it was."""
+        """True if the files that an op read and wrote have not changed."""
         if line["inputs"] != inputs_mark(self.plan, line["op"]):
             return False
         if line["files"].keys() != {*outputs_of(self.plan, line["op"])}:
@@ -302,7 +307,7 @@ def _encoded(line: Mapping[str, Json]) -> bytes:
 def _within(
     blocks: Iterable[StatsBlock], first: int, episodes: range
 ) -> Iterator[tuple[int, StatsBlock]]:
-    """What blocks that begin at an episode hold of others, with where these begin among those."""
+    """The parts of consecutive blocks that belong to `episodes`, each with its position among these."""
     for block in blocks:
         start, stop = max(first, episodes.start), min(first + block.episodes, episodes.stop)
         if start < stop:
@@ -318,7 +323,7 @@ def _opened(notes: LocalRoot) -> io.BufferedReader:
 
 
 def _end_of_lines(file: IO[bytes], size: int) -> int:
-    """Where the last whole line ends in a file of so many bytes; what is in memory stays small."""
+    """The end of the last complete line in a file of `size` bytes; memory use stays small."""
     stop = size
     while stop:
         start = max(0, stop - _READ_BYTES)
@@ -331,7 +336,7 @@ def _end_of_lines(file: IO[bytes], size: int) -> int:
 
 
 def _head(file: IO[bytes]) -> dict[str, Json] | None:
-    """The first line, if it is whole and of a ledger; the file is at its beginning again."""
+    """The first line, if it is complete and written by a ledger; the file is rewound."""
     line = file.readline(_HEAD_BYTES)
     file.seek(0)
     try:
@@ -342,7 +347,7 @@ def _head(file: IO[bytes]) -> dict[str, Json] | None:
 
 
 def _lines(file: Iterable[bytes]) -> Iterator[_Line]:
-    """Place and content of each whole line; what follows a damaged one is not believed."""
+    """Position and content of each complete line; stops at a damaged line, and trusts none after it."""
     start = 0
     for line in file:
         try:
@@ -356,7 +361,7 @@ def _lines(file: Iterable[bytes]) -> Iterator[_Line]:
 
 
 def _trusted(lines: Iterable[_Line]) -> Iterator[_Line]:
-    """The lines whose files are on the disk: all of this run of the machine, of earlier ones the synced."""
+    """The lines whose files are on the disk: all since the machine started, and earlier ones if synced."""
     now = boot()
     waiting: list[_Line] = []
     current = False

@@ -1,4 +1,4 @@
-"""Jobs in processes of this machine, each watched: one that dies or hangs costs its job and nothing else."""
+"""Run jobs in watched processes of this machine: one that dies or hangs costs its job and nothing else."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class ProcessExecutor:
         self.workers, self.timeout_factor = workers, timeout_factor
 
     def run(self, jobs: Iterable[J], function: Callable[[J], R | JobFailure]) -> Outcomes[R]:
-        """Outcomes as they come.
+        """Yield outcomes as they complete.
 
         Raises:
-            RunError: processes do not start.
+            RunError: processes cannot be started.
         """
         waiting = iter(jobs)
         crew: list[_Worker[J, R]] = []
@@ -45,7 +45,7 @@ class ProcessExecutor:
                     break
                 for worker, outcome in _outcomes(crew):
                     following = next(waiting, None) if worker.sound else None
-                    if following is not None:  # before all else: the caller takes its time
+                    if following is not None:  # first: the caller may take its time
                         worker.give(following)
                     else:
                         worker.dismiss()
@@ -56,11 +56,11 @@ class ProcessExecutor:
                 worker.wait()
         finally:
             for worker in crew + leaving:
-                worker.kill()  # what it writes is not vouched for: do not wait for it
+                worker.kill()  # what it is writing will not be used: do not wait for it
 
 
 def _outcomes(crew: list[_Worker[J, R]]) -> list[tuple[_Worker[J, R], R | JobFailure]]:
-    """What came of the crew's jobs since the last look; waits for something to happen."""
+    """The outcomes of the crew's jobs since the last call; waits until something happens."""
     soonest = min(worker.deadline for worker in crew)
     timeout = None if soonest == float("inf") else max(0.0, soonest - time.monotonic())
     wait([end for worker in crew for end in worker.ends], timeout)
@@ -68,7 +68,7 @@ def _outcomes(crew: list[_Worker[J, R]]) -> list[tuple[_Worker[J, R], R | JobFai
 
 
 class _Worker(Generic[J, R]):
-    """A process that does one job after another, and the job it is at."""
+    """A process that does one job after another, and its current job."""
 
     def __init__(
         self, function: Callable[[J], R | JobFailure], first: J, timeout_factor: float
@@ -85,18 +85,18 @@ class _Worker(Generic[J, R]):
 
     @property
     def ends(self) -> tuple[Connection, int]:
-        """What becomes ready when something happens: its messages, and its death."""
+        """Handles that become ready when a message arrives or the process dies."""
         return self._pipe, self._process.sentinel
 
     def give(self, job: J) -> None:
-        """Let it do another job."""
+        """Send it the next job."""
         self._job = job
         self.deadline = self._from_now(job.timeout_s)
-        with contextlib.suppress(OSError):  # it has died: the next look tells
+        with contextlib.suppress(OSError):  # it has died: the next `look` reports it
             self._pipe.send(job)
 
     def look(self) -> list[R | JobFailure]:
-        """What came of its job; empty where nothing has yet."""
+        """The outcome of its job; empty if there is none yet."""
         if self._pipe.poll():
             try:
                 return self._heard(self._pipe.recv())
@@ -111,15 +111,15 @@ class _Worker(Generic[J, R]):
         return [self._lost(f"not done after {seconds:.0f} s: its worker process was stopped")]
 
     def dismiss(self) -> None:
-        """Let it end."""
+        """Let it end when its job is done."""
         self._pipe.close()
 
     def wait(self) -> None:
-        """Wait for its end."""
+        """Wait until it has ended."""
         self._process.join(_LEAVING_S)
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process, whatever it is doing."""
         if self._process.is_alive():
             self._process.kill()
         self._process.join()
@@ -155,7 +155,7 @@ class _Worker(Generic[J, R]):
 
 
 def _serve(pipe: Connection, function: Callable[[J], R | JobFailure]) -> None:
-    """Run jobs in a worker until there are no more."""
+    """Run jobs in a worker process until there are no more."""
     end_with_parent()
     pipe.send((_BEGUN, None))
     with contextlib.suppress(EOFError, OSError):
@@ -163,6 +163,6 @@ def _serve(pipe: Connection, function: Callable[[J], R | JobFailure]) -> None:
             job = pipe.recv()
             try:
                 message: tuple[str, object] = (_DONE, function(job))
-            except Exception:  # a defect of ours: the parent raises it
+            except Exception:  # a bug in roboreel: the parent raises it
                 message = (_DEFECT, traceback.format_exc())
             pipe.send(message)

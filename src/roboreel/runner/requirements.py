@@ -1,4 +1,4 @@
-"""What must be true before a run begins, and before its result is published; else it is refused."""
+"""Check what must be true before a run begins, and before its result is published."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN = 20
 
 
 def require_space(staging: Staging, ledger: Ledger) -> None:
-    """Refuse to begin what cannot fit."""
+    """Raise `RunError` if the result cannot fit on the disk."""
     plan = ledger.plan
     beside = [
         plan.files[op.source]
@@ -33,7 +33,7 @@ def require_space(staging: Staging, ledger: Ledger) -> None:
 
 
 def require_complete(staging: Staging, ledger: Ledger, documents: Mapping[str, int]) -> None:
-    """Raise `RunError` unless the result holds every file of the plan, once, and nothing else."""
+    """Raise `RunError` unless the result contains every file of the plan, once, and nothing else."""
     names = [name for number in ledger.done for name in outputs_of(ledger.plan, number)]
     wanted = Counter([*names, *documents])
     found = dict(staging.files())
@@ -50,7 +50,7 @@ def require_complete(staging: Staging, ledger: Ledger, documents: Mapping[str, i
 
 
 def listed(heading: str, messages: Iterable[str]) -> list[str]:
-    """Lines of a heading and what it is about, at most a screen of them."""
+    """A heading and its messages as lines, at most 20 of them."""
     lines = [f"  - {message}" for message in messages]
     more = [f"  … and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
     return [heading, *lines[:_SHOWN], *more]

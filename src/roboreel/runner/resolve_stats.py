@@ -1,4 +1,4 @@
-"""The statistics of the result's episodes: where stored and computed ones come from, and in which form."""
+"""Choose the statistics of the result's episodes from stored and computed ones, in one form per feature."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def resolved_stats(
     stored: _Stored,
     computed: Callable[[range], Sequence[tuple[int, StatsBlock]]],
 ) -> Iterator[StatsBlock]:
-    """The statistics of the episodes of the result, in order, some thousand at a time.
+    """Yield the statistics of the result's episodes in order, in blocks of about two thousand episodes.
 
     Args:
         plan: the plan that was run.
-        stored: gives a source's statistics, by its number, of some of its episodes, in their order, by the
-            features' names there.
-        computed: gives those that the ops computed of some of the result's episodes, each block with where
-            it begins among these.
+        stored: returns the stored statistics of some episodes of a source (given by its number), in that
+            order and by the source's feature names.
+        computed: returns the statistics that the ops computed for some of the result's episodes, each
+            block with its position among these.
     """
     features = plan.model.info.features
     wanted = [
@@ -57,7 +57,7 @@ def resolved_stats(
 
 
 def _stored_parts(plan: Plan, stored: _Stored, episodes: range) -> list[tuple[int, StatsBlock]]:
-    """The stored statistics of episodes, by the features' names in the result."""
+    """The stored statistics of episodes, by the result's feature names."""
     part = plan.inputs.slice(episodes.start, len(episodes))
     numbers, originals = part[SOURCE].to_numpy(), part[SOURCE_EPISODE].to_numpy()
     ends = [*(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(episodes)]
@@ -73,7 +73,7 @@ def _stored_parts(plan: Plan, stored: _Stored, episodes: range) -> list[tuple[in
 
 
 def _by_name(block: StatsBlock, source: PlanSource, recomputed: Sequence[str]) -> StatsBlock:
-    """Statistics by the features' names in the result, without recomputed features."""
+    """Statistics by the result's feature names, without recomputed features."""
     if not source.renamed and not source.removed and not source.filled and not recomputed:
         return block
     unused = {*source.filled, *recomputed}
@@ -83,9 +83,9 @@ def _by_name(block: StatsBlock, source: PlanSource, recomputed: Sequence[str]) -
 
 
 def _in_several_forms(plan: Plan, stored: _Stored) -> frozenset[str]:
-    """The matrices whose statistics come both per entry and per column of the last axis.
+    """The matrix features whose statistics exist both per entry and per column of the last axis.
 
-    A column of a table holds one form: those per entry are merged over the other axes.
+    A table column can hold only one form, so statistics per entry are merged over the other axes.
     """
     features = plan.model.info.features
     matrices = [n for n, f in features.items() if f.is_numeric and len(f.shape) > 1]
@@ -110,12 +110,12 @@ def _in_several_forms(plan: Plan, stored: _Stored) -> frozenset[str]:
 
 
 def with_pooled_std(plan: Plan, block: StatsBlock, first: int) -> StatsBlock:
-    """The statistics of episodes as they are merged; the block itself is what is written of each.
+    """The statistics of episodes in the form to merge; each episode's own statistics are written unchanged.
 
     Args:
         plan: the plan that was run.
         block: the statistics of some episodes of the result.
-        first: number of the first of them.
+        first: number of the first of these episodes.
     """
     pooled = plan.stats.pooled_std
     if not pooled:

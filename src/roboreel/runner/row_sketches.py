@@ -1,4 +1,4 @@
-"""Sketches of all rows, made while the ops run: quantiles need no second read of the result."""
+"""Sketches of all rows, made while the ops run, so that quantiles need no second read of the result."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from roboreel.plan.plan import ROWS, Plan
 from roboreel.stats.quantiles import Quantiles, shared_budget
 
 Sketches: TypeAlias = dict[str, Quantiles | None]
-"""By column; None where values are missing."""
+"""Sketches by column; None if values are missing."""
 
 
 def sketched_features(plan: Plan) -> dict[str, int]:
-    """The features of whose rows the ops make sketches, with the numbers that are described together.
+    """The features whose rows the ops sketch, with the number of values that are described together.
 
-    Those that are recomputed, where all their numbers do not fit the budget. Where they do, quantiles are
-    exact, and reading the few tables once more costs little.
+    These are the recomputed features whose values do not all fit the budget. If all fit, quantiles are exact,
+    and reading the few tables once more is cheap.
     """
     if not plan.table.profile.exact_quantiles:
         return {}
@@ -43,12 +43,12 @@ def sketched_features(plan: Plan) -> dict[str, int]:
 
 
 def empty_sketches(widths: Mapping[str, int]) -> Sketches:
-    """Sketches without rows."""
+    """A sketch without rows for each column."""
     return {name: Quantiles(width, budget_bytes=0) for name, width in widths.items()}
 
 
 def with_rows(sketch: Quantiles | None, column: pa.ChunkedArray) -> Quantiles | None:
-    """A sketch with the numbers of a column taken in; None where it is not whole, or has not been."""
+    """A sketch with the values of a column added; None if these or earlier ones are incomplete."""
     values = None if sketch is None else column_values(column)
     if sketch is None or values is None or values[0].size % sketch.width:
         return None
@@ -58,14 +58,14 @@ def with_rows(sketch: Quantiles | None, column: pa.ChunkedArray) -> Quantiles | 
 
 @dataclass(slots=True)
 class WholeSketches:
-    """The sketches of all ops that are done in this run, merged as they come."""
+    """The sketches of all ops of this run, merged as the ops finish."""
 
     found: Sketches = field(default_factory=dict)
     ops: set[int] = field(default_factory=set)
-    """Those that made them."""
+    """The ops that made them."""
 
     def take(self, op: int, sketches: Mapping[str, Quantiles | None]) -> None:
-        """Add the sketches of an op."""
+        """Merge the sketches of an op."""
         if not sketches:
             return
         self.ops.add(op)

@@ -1,4 +1,4 @@
-"""Run a plan: stage every file, check it, write the documents, publish by one rename."""
+"""Run a plan: stage every file, check it, write the documents, publish the result by one rename."""
 
 from __future__ import annotations
 
@@ -56,29 +56,30 @@ def run_plan(
     progress: Progress | None = None,
     resumed: Resumed | None = None,
 ) -> Report:
-    """Do what a plan says.
+    """Run a plan and publish its result.
 
-    The result is staged in a folder beside `plan.out` and appears there by one rename when all of it is
-    written and checked. Where ops fail, the others are done all the same; what is done stays in the staging
-    folder, for a run that goes on from it. The source is never written; in place, it is renamed at the end.
+    The result is staged in a folder beside `plan.out` and appears at that path by one rename, when all of it
+    is written and checked. If some ops fail, the others still run. Finished ops stay in the staging folder,
+    so that a later run can resume. The source is never written; in place, it is renamed at the end.
 
     Args:
         plan: the plan, with an output.
         executor: runs the ops.
-        options: those given; what an executor is to know of them, it has been told.
-        unchanged: raises where the sources are no longer those of the plan. It is asked when no other run can
-            be at work on the output any more: what that did counts. And again when all documents of the
-            sources have been read.
-        stored_stats: gives a source's statistics, by its number, of some of its episodes, in their order.
+        options: how to run; those that concern the executor are already set in it.
+        unchanged: raises if the sources have changed since the plan was made. It is called once the output is
+            locked, so that changes by another run count, and again when all documents of the sources have
+            been read.
+        stored_stats: returns the stored statistics of some episodes of a source (given by its number), in
+            that order.
         global_stats: the source's statistics of the whole dataset, to compare or reconcile with.
-        contradictions: by feature, how a source's statistics contradict each other, where the result does
-            not have all of its rows.
-        verify: opens the staged result; what it raises stops the run before anything is published.
+        contradictions: how a source's statistics contradict each other, by feature; for a result that
+            does not have all of its rows.
+        verify: opens the staged result; an exception stops the run before anything is published.
         progress: called for every finished op.
         resumed: called with the numbers of the ops that an earlier run finished, before any other op runs.
 
     Raises:
-        UsageError: the output exists, there is none, or an earlier run left something.
+        UsageError: the output exists, the plan has none, or an earlier run left something.
         RunError: ops failed.
     """
     if plan.out is None:
@@ -113,7 +114,7 @@ def run_plan(
 
 
 def _modes(plan: Plan) -> Modes:
-    """Permissions of the result's folders and documents: no wider than those of the sources."""
+    """Permissions of the result's folders and documents: no wider than the sources'."""
     roots = [open_root(one.url, follow_links=one.follow_links) for one in plan.datasets]
     modes = USUAL.in_folder([root.mode() for root in roots], exact=plan.in_place)
     source = input_root(plan.sources)
@@ -158,7 +159,7 @@ def _begin(staging: Staging, ledger: Ledger, leftovers: Leftovers) -> int:
 
 @contextlib.contextmanager
 def _left_in_order(staging: Staging, ledger: Ledger) -> Iterator[None]:
-    """On any failure: what is done is kept and named, a folder with nothing of worth is removed."""
+    """On any failure: keep finished ops and tell where they are, or remove the folder if there are none."""
     try:
         yield
     except UsageError:
@@ -184,12 +185,12 @@ def _left_in_order(staging: Staging, ledger: Ledger) -> Iterator[None]:
 
 
 def _edits_in_place(ledger: Ledger) -> bool:
-    """True where doing the same once more would do something else: what was deleted makes room for others."""
+    """True if repeating the run would do something else: after a deletion, episode numbers change."""
     return ledger.plan.in_place and ledger.plan.edits
 
 
 def _hint(staging: Staging, ledger: Ledger) -> str:
-    """Where what is done is kept, and what to do with it."""
+    """A message that says where the finished ops are kept, and how to use them."""
     return (
         f"{len(ledger.done)} of {len(ledger.plan.ops)} ops are done and kept in '{staging.folder}':"
         " run again with --resume to go on from there, or with --clean to start over"
@@ -197,12 +198,12 @@ def _hint(staging: Staging, ledger: Ledger) -> str:
 
 
 def _published(staging: Staging, ledger: Ledger, report: Report, options: RunOptions) -> Report:
-    """Give the result its place. A stop would come too late, or at the worst of moments."""
+    """Publish the result. Stops are ignored: one would come too late, or between the two renames."""
     with stops_passed_over():
         if not ledger.plan.in_place:
             try:
                 staging.publish(report.to_json())
-            except UsageError as error:  # something else has got the name meanwhile
+            except UsageError as error:  # something else has taken the name meanwhile
                 raise UsageError(f"{error}\n{_hint(staging, ledger)}") from error
             return report
         kept = staging.name_for_original()
@@ -217,9 +218,9 @@ def _published(staging: Staging, ledger: Ledger, report: Report, options: RunOpt
 def _run_ops(
     plan: Plan, executor: Executor, ledger: Ledger, progress: Progress | None
 ) -> WholeSketches:
-    """Do what is not done yet, and note it; ops that fail do not keep the others from being done.
+    """Run the ops that are not done yet, and record them; a failed op does not stop the others.
 
-    Where there will be no result, only what another plan can take over is done.
+    If the plan is refused, only the ops that another plan can reuse are run.
     """
     sketches = WholeSketches()
     failures: list[JobFailure] = []

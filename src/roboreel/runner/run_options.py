@@ -1,4 +1,4 @@
-"""How a plan is run: the options that every command and function which runs one shares."""
+"""Options for running a plan, shared by all commands and functions that run one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, TypedDict, get_args
 from roboreel.errors import UsageError
 
 Leftovers: TypeAlias = Literal["refuse", "resume", "clean"]
-"""What to do with what an earlier run left: say so, go on from it, or remove it."""
+"""What to do with the remains of an earlier run: refuse, resume from them, or remove them."""
 ExecutorName: TypeAlias = Literal["serial", "thread", "process"]
 
 
@@ -28,17 +28,18 @@ class RunOptions:
 
     Args:
         workers: processes to use.
-        executor: `serial`, `thread` or `process`; by default `process` where there are several workers, or
-            an op decodes: only there what hangs or crashes can be stopped.
-        timeout_factor: multiplies the timeout of an op, after which its process is stopped; 0 waits for
-            ever. The timeout is 2 min, 1 s for each MB it reads, and 0.5 s for each frame it decodes; to
-            measure a camera in an episode 30 s, 1 s for each MB of the file, and 0.2 s for each frame.
-        leftovers: what an earlier run left beside the output: `refuse` to begin, `resume` from there, or
-            `clean` it away.
+        executor: `serial`, `thread` or `process`; by default `process` if there are several workers or an op
+            decodes, because only a process can be stopped if it hangs or crashes.
+        timeout_factor: multiplies the timeout of an op, after which its process is stopped; 0 disables it.
+            The timeout is 2 min, plus 1 s for each MB the op reads, plus 0.5 s for each frame it decodes. To
+            measure a camera in an episode, it is 30 s, plus 1 s for each MB of the file, plus 0.2 s for each
+            frame.
+        leftovers: if an earlier run left something beside the output: `refuse` to begin, `resume` from it, or
+            `clean` it up.
         discard_original: in place only: remove the original at the end.
 
     Raises:
-        UsageError: a choice is unknown, or a number makes no sense.
+        UsageError: a choice is unknown, or a number is out of range.
     """
 
     workers: int = 1

@@ -1,4 +1,4 @@
-"""What a run did."""
+"""The report of a run."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ class Report:
     packets_copied: int
     frames_encoded: int
     files_copied: int
-    """Files beside the format's own that travelled along."""
+    """Files outside the format that were copied too."""
     measured: int
     """Episodes × video cameras whose frames were sampled for statistics."""
     seconds: float
     resumed: int = 0
-    """Ops that an earlier run had done."""
+    """Ops that an earlier run had finished."""
     kept: str | None = None
     """Path of the original, if it was replaced and not discarded."""
     problems: tuple[Problem, ...] = field(default=(), repr=False)
     losses: tuple[str, ...] = ()
     trimmed: tuple[TrimmedEpisode, ...] = field(default=(), repr=False)
-    """Episodes that lost frames at an end, in the order of the result."""
+    """Episodes that lost frames at their start or end, in the order of the result."""
     skipped: tuple[Problem, ...] = field(default=(), repr=False)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Json]) -> Report:
-        """The report that `to_json` gave."""
+        """The report from the JSON of `to_json`."""
         found = {name: [Problem(**p) for p in document[name]] for name in ("problems", "skipped")}
         trimmed = [TrimmedEpisode.from_json(one) for one in document.get("trimmed", [])]
         return cls(

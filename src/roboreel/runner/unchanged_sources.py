@@ -1,4 +1,4 @@
-"""Whether the sources of a plan are still those that it was made from."""
+"""Check that the sources of a plan have not changed since it was made."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def refuse_changed(root: Root, prefix: str, names: Iterable[str], plan: Plan) ->
 
     Args:
         root: the dataset.
-        prefix: how names of its files begin in the plan.
-        names: documents that a run reads, beside those that the plan was made from.
+        prefix: prefix of its file names in the plan.
+        names: documents that a run reads, in addition to those that the plan was made from.
         plan: the plan.
     """
     surveyed = [name[len(prefix) :] for name in plan.files if name.startswith(f"{prefix}meta/")]
@@ -31,9 +31,9 @@ def refuse_changed(root: Root, prefix: str, names: Iterable[str], plan: Plan) ->
 
 @contextlib.contextmanager
 def held_against(unchanged: Callable[[], object], ledger: Ledger) -> Iterator[None]:
-    """Calls `unchanged` after the block, also where that fails: what changes meanwhile may look damaged.
+    """Call `unchanged` after the block, even if it fails: a file that changes meanwhile may look damaged.
 
-    What it raises is passed on, and what was done is of no use to a run with the same plan.
+    Its exception is passed on, and the finished ops become invalid for a later run with the same plan.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Quantiles of all rows of a result, read from the tables that were written."""
+"""Compute quantiles of all rows of a result from the tables that were written."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _ROWS = 1 << 16
 
 
 def with_whole_quantiles(root: Root, plan: Plan, merged: Stats, sketches: WholeSketches) -> Stats:
-    """The statistics of all episodes, recomputed numeric features with the quantiles of all rows.
+    """The statistics of all episodes, with quantiles of all rows for recomputed numeric features.
 
-    They are numpy's where all numbers fit `BUDGET_BYTES`, else within `SKETCH_ERROR`. A column with values
-    missing keeps the means of the episodes' quantiles, as cameras do.
+    They equal numpy's if all numbers fit in `BUDGET_BYTES`, else they are within `SKETCH_ERROR`. A column
+    with missing values keeps the means of the episodes' quantiles, as cameras do.
 
     Args:
         root: the staged result.
         plan: the plan that was run.
-        merged: merged of the episodes'.
-        sketches: what ops have made of the rows; those of other ops are read.
+        merged: the merged statistics of the episodes.
+        sketches: the sketches that ops made of the rows; the rows of other ops are read.
     """
     shares = plan.table.profile.quantiles
     if not plan.table.profile.exact_quantiles:
@@ -59,9 +59,10 @@ def with_whole_quantiles(root: Root, plan: Plan, merged: Stats, sketches: WholeS
 
 
 def with_camera_quantiles(plan: Plan, pixels: CameraCounts, merged: Stats) -> Stats:
-    """The statistics of all episodes, cameras with the quantiles of all pixels that were counted.
+    """The statistics of all episodes, with quantiles of all counted pixels for cameras.
 
-    These are numpy's. Where not every episode was measured, a camera keeps the means of the episodes'.
+    They equal numpy's. If some episodes were not measured, a camera keeps the means of the episodes'
+    quantiles.
     """
     found = dict(merged)
     for name, cuts in whole_camera_quantiles(plan, pixels).items():
@@ -74,7 +75,7 @@ def with_camera_quantiles(plan: Plan, pixels: CameraCounts, merged: Stats) -> St
 
 
 def whole_camera_quantiles(plan: Plan, pixels: CameraCounts) -> dict[str, Floats]:
-    """(quantiles, channels) of all pixels, by camera, of cameras of which every episode was counted."""
+    """(quantiles, channels) of all pixels, by camera, for cameras with every episode counted."""
     if not plan.table.profile.exact_quantiles:
         return {}
     found = {}
@@ -93,17 +94,17 @@ def _shaped(cuts: Floats, shares: Sequence[float], parts: FeatureStats) -> Featu
 def _found(
     root: Root, plan: Plan, widths: Mapping[str, int], sketches: WholeSketches
 ) -> dict[str, Quantiles]:
-    """The numbers of some columns, by column; without those that are not whole."""
+    """The values of some columns, by column, without columns that have missing values."""
     own = {name: sketches.found[name] for name in widths if name in sketches.found}
     alike = all(one is None or one.width == widths[name] for name, one in own.items())
-    if not alike or len(own) < len(widths):  # of another form than planned, or none were made
+    if not alike or len(own) < len(widths):  # sketches of another form than planned, or none
         own = _none_taken(widths, sketched_features(plan))
         return _with_tables(root, plan.model.episodes[DATA_PATH].unique().to_pylist(), own)
     return _with_tables(root, _unsketched(plan, sketches), own)
 
 
 def _none_taken(widths: Mapping[str, int], sketched: Container[str]) -> dict[str, Quantiles | None]:
-    """For each column, none of its numbers; a sketch where the ops would have made one."""
+    """For each column an empty collector: a sketch if the ops would have made one."""
     budgets = shared_budget(widths)
     return {
         name: Quantiles(width, budget_bytes=0 if name in sketched else budgets[name])
@@ -112,7 +113,7 @@ def _none_taken(widths: Mapping[str, int], sketched: Container[str]) -> dict[str
 
 
 def _unsketched(plan: Plan, sketches: WholeSketches) -> list[str]:
-    """The tables of ops that were done in an earlier run."""
+    """The tables of ops that an earlier run finished."""
     others = [
         number
         for number, op in enumerate(plan.ops)
@@ -124,7 +125,7 @@ def _unsketched(plan: Plan, sketches: WholeSketches) -> list[str]:
 def _with_tables(
     root: Root, paths: Sequence[str], known: Mapping[str, Quantiles | None]
 ) -> dict[str, Quantiles]:
-    """What is known of columns, with the numbers of some tables."""
+    """The collected columns, with the values of some tables added."""
     found = {name: one for name, one in known.items() if one is not None}
     for path in paths if found else ():
         with TableFile(root, path) as file:

@@ -1,4 +1,4 @@
-"""Statistics of relative actions over a whole result, read from the tables that were written."""
+"""Compute statistics of relative actions over a whole result from the tables that were written."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from roboreel.types import Floats
 
 _ACTION, _STATE = "action", "observation.state"
 _NUMBERS = 1 << 21
-"""Numbers of chunks that are described at once."""
+"""Number of values in chunks that are handled at once."""
 
 
 def with_relative_actions(root: Root, plan: Plan, merged: Stats) -> Stats:
-    """The statistics of all episodes, those of `action` of its chunks relative to the state.
+    """The statistics of all episodes, with `action` described in chunks relative to the state.
 
-    `count` is that of the actions in all chunks. Episodes shorter than a chunk have none.
+    `count` is the number of actions in all chunks. Episodes shorter than a chunk have none.
 
     Raises:
         RunError: no episode is as long as a chunk, or values are missing.
@@ -50,7 +50,7 @@ def with_relative_actions(root: Root, plan: Plan, merged: Stats) -> Stats:
 
 
 def _chunks(root: Root, plan: Plan, program: RelativeProgram) -> Iterator[Floats]:
-    """(n, width) actions of chunks, minus the state in which each chunk begins, some chunks at a time."""
+    """(n, width) actions of chunks, minus the state at the beginning of each chunk, some chunks at a time."""
     episodes = plan.model.episodes.select([DATA_PATH, ROW_START, ROW_STOP])
     file: TableFile | None = None
     try:

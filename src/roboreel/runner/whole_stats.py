@@ -1,4 +1,4 @@
-"""Reconcile the statistics of the whole dataset, as stored, with those merged from the episodes'."""
+"""Reconcile the stored statistics of the whole dataset with those merged from the episodes."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ _COMPUTED = "computed from the rows; those of the episodes are kept as stored"
 _NEEDED = {"min", "max", "mean", "std"}
 _COMPARED = ("mean", "std", "min", "max")
 _FRAME_TOLERANCE, _NUMBER_RTOL, _NUMBER_ATOL = 1e-2, 5e-6, 6e-5
-"""How far stored global statistics may be from computed ones, as in the reference's own converter."""
+"""How far stored global statistics may differ from computed ones, as in the reference's own converter."""
 _ROWS = 1 << 16
 _SAME = 1e-6
-"""Statistics that are relatively nearer to each other are the same."""
+"""Statistics with a smaller relative difference count as equal."""
 
 
 def reconciled(root: Root, plan: Plan, stored: Stats, merged: Stats) -> tuple[Stats, list[Problem]]:
-    """The statistics of the whole dataset to write, and what contradicted what.
+    """The statistics of the whole dataset to write, and the contradictions found.
 
-    Where the stored ones agree with the merged ones in bounds, mean and std, their quantiles are kept: they
-    may be those of all rows, which no merge gives. Where they do not, the rows decide.
+    If stored and merged statistics agree in bounds, mean and std, the stored quantiles are kept: they may be
+    of all rows, which merging cannot give. If they disagree, the rows decide.
 
     Args:
-        root: the staged result, its tables whole.
-        plan: a plan whose result has all rows of the one dataset that it reads.
-        stored: the source's statistics of the whole dataset, by the features' names there.
-        merged: those merged from the episodes', by the features' names in the result.
+        root: the staged result, with complete tables.
+        plan: a plan that reads one dataset and keeps all of its rows.
+        stored: the source's statistics of the whole dataset, by the source's feature names.
+        merged: the statistics merged from the episodes, by the result's feature names.
     """
     known = _by_name(plan, stored)
     features = plan.model.info.features
@@ -59,7 +59,7 @@ def reconciled(root: Root, plan: Plan, stored: Stats, merged: Stats) -> tuple[St
         if name not in differing:
             result[name] = {**merged[name], **_quantiles(known[name], merged[name])}
             continue
-        if name in INDEX_DTYPES:  # renumbered: the stored ones are no longer valid
+        if name in INDEX_DTYPES:  # renumbered, so the stored ones are no longer valid
             continue
         resolved, why, action = _resolved(name, known, merged, rows)
         result[name] = resolved
@@ -73,13 +73,13 @@ def reconciled(root: Root, plan: Plan, stored: Stats, merged: Stats) -> tuple[St
 def doubtful(
     plan: Plan, number: int, stored: Stats, blocks: Iterable[StatsBlock]
 ) -> dict[str, str]:
-    """By feature of the result, how a source's statistics of the whole dataset contradict its episodes'.
+    """How a source's statistics of the whole dataset contradict its episodes', by feature of the result.
 
     Args:
         plan: the plan.
-        number: of the source.
-        stored: its statistics of the whole dataset, by the features' names there.
-        blocks: those of all its episodes.
+        number: number of the source.
+        stored: its statistics of the whole dataset, by its own feature names.
+        blocks: the statistics of all its episodes.
     """
     merger = StatsMerger()
     for block in blocks:
@@ -98,13 +98,13 @@ def doubtful(
 def reconciled_part(
     root: Root, plan: Plan, found: Mapping[str, str], merged: Stats
 ) -> tuple[Stats, list[Problem]]:
-    """The statistics of a result that has only a part of a source's rows, or rows of several.
+    """The statistics of a result that has only some rows of a source, or rows of several sources.
 
     Args:
-        root: the staged result, its tables whole.
+        root: the staged result, with complete tables.
         plan: the plan.
-        found: by feature, how the statistics of a source contradict each other.
-        merged: those merged from the episodes', by the features' names in the result.
+        found: how the statistics of a source contradict each other, by feature.
+        merged: the statistics merged from the episodes, by the result's feature names.
     """
     features = plan.model.info.features
     names = [name for name in merged if name in found]
@@ -132,7 +132,7 @@ def reconciled_part(
 
 
 def _by_name(plan: Plan, stored: Stats, number: int = 0) -> Stats:
-    """A source's statistics by the features' names in the result, without those that do not stay."""
+    """A source's statistics by the result's feature names, without those that are not kept."""
     source = plan.datasets[number]
     unused = {*source.filled, *plan.stats.recomputed}
     named = {
@@ -146,7 +146,7 @@ def _by_name(plan: Plan, stored: Stats, number: int = 0) -> Stats:
 
 
 def _quantiles(stored: FeatureStats, merged: FeatureStats) -> FeatureStats:
-    """Stored quantiles that are others than the merged ones, and possible."""
+    """Stored quantiles that are plausible and differ from the merged ones."""
     names = {key: share for key in stored if (share := quantile_share(key)) is not None}
     ordered = [
         stored["min"],
@@ -171,7 +171,7 @@ def _quantiles(stored: FeatureStats, merged: FeatureStats) -> FeatureStats:
 def _resolved(
     name: str, stored: Stats, merged: Stats, rows: Stats
 ) -> tuple[FeatureStats, str, str]:
-    """The statistics of a feature to write, what contradicts what, and what is done about it."""
+    """(statistics of a feature to write, what contradicts what, what is done about it)."""
     kept = "those merged from the statistics of the episodes are written"
     if name not in rows:
         return merged[name], f"'{GLOBAL_STATS}' contradicts the statistics of the episodes", kept
@@ -207,7 +207,7 @@ def _agree(one: FeatureStats, other: FeatureStats) -> bool:
 
 
 def _of_rows(root: Root, plan: Plan, wanted: Mapping[str, FeatureStats]) -> Stats:
-    """Bounds, mean and std of columns, in their stored form; without columns that lack values."""
+    """Bounds, mean and std of columns, in their stored shape; without columns that have missing values."""
     if not wanted:
         return {}
     paths = plan.model.episodes[DATA_PATH].unique().to_pylist()
@@ -260,7 +260,7 @@ def disagreements(
 
 
 def _gap(old: FeatureStats, new: FeatureStats, key: str, camera: bool) -> float | None:
-    """The largest difference where it is beyond the tolerance, else None."""
+    """The largest difference if it exceeds the tolerance, else None."""
     if key not in old or key not in new:
         return None
     if old[key].shape != new[key].shape:

@@ -1,4 +1,4 @@
-"""What is shipped to a worker, and what comes back."""
+"""What is sent to a worker, and what it returns."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ from roboreel.storage.root import Root
 from roboreel.storage.stamped import refuse_changed_files
 
 _OP_S, _BYTES_PER_S, _FRAMES_PER_S = 120.0, 1e6, 2.0
-"""A usable machine and store are at least this fast; anything slower counts as stuck."""
+"""A usable machine and store are at least this fast; slower ones count as stuck."""
 _MEASURE_S, _MEASURED_FRAMES_PER_S = 30.0, 5.0
-"""The same for a camera's statistics, where nothing is encoded or written."""
+"""The same for an op that measures a camera, which encodes and writes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +61,15 @@ class Work:
     files: Mapping[str, FileFacts] = field(repr=False)
     table: TableProgram = field(repr=False)
     supplied: Mapping[int, pa.Table] = field(default_factory=dict, repr=False)
-    """Columns that no file has, for the row range of each episode, by position in the op's tables."""
+    """Columns from memory instead of a file, for each episode's row range, by position in the op's tables."""
     modes: Modes = USUAL
     """Permissions of the result's folders."""
     sketched: Mapping[str, int] = field(default_factory=dict)
-    """Columns of whose rows a table op makes sketches: see `sketches.sketched_features`."""
+    """Columns whose rows a table op sketches: see `row_sketches.sketched_features`."""
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of the files that the op reads from, at most."""
+        """Upper limit of the bytes that the op reads from files."""
         return sum(facts.size_bytes for facts in self.files.values())
 
     @property
@@ -91,7 +91,7 @@ class Work:
 
     @property
     def timeout_s(self) -> float:
-        """Seconds that the op may take: it grows with the bytes it reads and the frames it decodes."""
+        """Timeout of the op in seconds, which grows with the bytes it reads and the frames it decodes."""
         frames: int = sum(self.inputs[ROWS].to_pylist())
         reading = self.size_bytes / _BYTES_PER_S
         if isinstance(self.op, MeasureCamera):
@@ -100,24 +100,24 @@ class Work:
         return _OP_S + reading + (frames / _FRAMES_PER_S if decodes else 0.0)
 
     def roots(self) -> tuple[Root, LocalRoot]:
-        """Where to read, and where to write: files that are as private as those that the op reads."""
+        """(root to read from, root to write to); written files are as private as those that the op reads."""
         source = input_root(self.sources)
         modes = self.modes.for_files(source.mode(name) for name in self._reads())
         return source, LocalRoot(self.staging, modes=modes)
 
     def _reads(self) -> Iterable[str]:
-        """The files that go into those that the op writes."""
+        """The files that the op's outputs are made from."""
         if isinstance(self.op, MeasureCamera):
             return ()
         return [self.op.source] if isinstance(self.op, CopyFile) else self.files
 
     def names_in(self, at: int) -> PlanSource:
-        """What columns and cameras are called in the input of the episode at a position."""
+        """The source of the episode at a position, with its names of columns and cameras."""
         number: int = self.inputs[SOURCE][at].as_py()
         return self.sources[number]
 
     def __reduce__(self) -> tuple[object, ...]:
-        """What a process is sent: of the tables only these rows; a pickled slice takes the whole along."""
+        """Send only these rows of the tables to a process; a pickled slice would contain the whole table."""
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         given |= {"inputs": _packed(self.inputs), "outputs": _packed(self.outputs)}
         given["supplied"] = {at: _packed(table) for at, table in self.supplied.items()}
@@ -130,7 +130,7 @@ class Work:
     def check_inputs(self) -> None:
         """Raise `ChangedInputError` if any input has changed since the survey.
 
-        A file may change while it is read, so an op does this when it has read all.
+        A file may change while it is read, so an op calls this after reading everything.
         """
         check_unchanged(self.roots()[0], self.files, self.files)
 
@@ -142,7 +142,7 @@ class Work:
 
 
 def input_root(sources: Sequence[PlanSource]) -> Root:
-    """Where a plan with these sources reads."""
+    """The root that a plan with these sources reads from."""
     roots = [open_root(one.url, follow_links=one.follow_links) for one in sources]
     if len(roots) == 1:
         return roots[0]
@@ -171,7 +171,7 @@ def _sent(given: Mapping[str, Any]) -> Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpResult:
-    """What an op did, checked against what it promised."""
+    """What an op did, after its output was checked."""
 
     number: int
     rows: int = 0
@@ -181,15 +181,16 @@ class OpResult:
     size_bytes: int = 0
     encoded: int = 0
     measured: int = 0
-    """Episodes of which statistics were computed."""
+    """Number of episodes whose statistics were computed."""
     stats: tuple[StatsBlock, ...] = field(default=(), repr=False)
-    """Those of the op's episodes, in order, where any were computed."""
+    """Computed statistics of the op's episodes, in order; empty if none were computed."""
     pixels: Mapping[str, Counted] = field(default_factory=dict, repr=False)
-    """By camera: how often each value occurs in the measured images, if they have 8 bits."""
+    """How often each value occurs in the measured images, by camera, if they have 8 bits."""
     changed: frozenset[str] = frozenset()
     """Index columns whose values differ from the source."""
     sketches: Mapping[str, Quantiles | None] = field(default_factory=dict, repr=False)
-    """Of the rows that a table op wrote, by column; None where values are missing. No ledger keeps them."""
+    """Sketches of the rows that a table op wrote, by column; None if values are missing. Not kept in a
+    ledger."""
 
 
 def check_unchanged(root: Root, names: Iterable[str], files: Mapping[str, FileFacts]) -> None:
@@ -201,12 +202,12 @@ def check_unchanged(root: Root, names: Iterable[str], files: Mapping[str, FileFa
 def work_of(
     plan: Plan, staging: str, *, done: Container[int] = (), modes: Modes = USUAL
 ) -> Iterator[Work]:
-    """The plan's ops but for those that are done, each with what it needs.
+    """Yield the plan's unfinished ops, each with what it needs.
 
     Args:
         plan: the plan.
         staging: the folder to write into.
-        done: numbers of ops that are done.
+        done: numbers of the finished ops.
         modes: permissions of the result's folders.
     """
     sketched = sketched_features(plan)
@@ -259,7 +260,7 @@ def inputs_of(plan: Plan, number: int) -> list[str]:
 
 
 def inputs_column(plan: Plan, column: str, episodes: EpisodeRange) -> list[Any]:
-    """What a column of the plan's inputs says of some episodes; of one, as fast as can be."""
+    """A column of the plan's inputs for some episodes; fast for a single one."""
     values = plan.inputs[column]
     if len(episodes) == 1:
         return [values[episodes.start].as_py()]

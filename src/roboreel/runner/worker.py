@@ -26,11 +26,11 @@ _FAILURES = (
     RoboreelError, OSError, MemoryError, pa.ArrowException,
     ValueError, TypeError, KeyError, IndexError, OverflowError,
 )  # fmt: skip
-"""What bad input makes libraries raise: one message, whatever the op."""
+"""Errors that libraries raise on bad input: each op reports them in the same way."""
 
 
 def attempt(work: Work) -> OpResult | JobFailure:
-    """Run an op, and give what it did, or why it failed."""
+    """Run an op; return its result, or why it failed."""
     try:
         return execute(work)
     except RunError as error:
@@ -44,10 +44,10 @@ def attempt(work: Work) -> OpResult | JobFailure:
 
 
 def execute(work: Work) -> OpResult:
-    """Run an op, and give what it did.
+    """Run an op and return its result.
 
     Raises:
-        RunError: it failed, or its output is not what it promised; says which op and why.
+        RunError: the op failed, or its output is not as planned; the message says which op and why.
     """
     try:
         result = _executed(work)
@@ -59,7 +59,7 @@ def execute(work: Work) -> OpResult:
 
 
 def _cause(work: Work, error: BaseException) -> BaseException:
-    """Why an op failed: a file that changes while it is read may look damaged."""
+    """Why an op failed: if an input changed while it was read, that is the cause."""
     try:
         work.check_inputs()
     except ChangedInputError as changed:

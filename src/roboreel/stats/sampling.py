@@ -68,9 +68,9 @@ RELEASES: Mapping[StatsProfile, SamplingProfile] = {
 """The rules of releases: of 0.3.3 those of its converter to v2.1; of 0.6.1 those of its recorder."""
 
 
-def sample_size(frames: int) -> int:
+def sample_size(frames: int, *, least: int = 100, most: int = 10_000, power: float = 0.75) -> int:
     """Number of frames that lerobot samples from an episode (`compute_stats.py`)."""
-    return max(min(100, frames), min(int(frames**0.75), 10_000))
+    return max(min(least, frames), min(int(frames**power), most))
 
 
 def sampled_frames(frames: int) -> list[int]:
@@ -79,6 +79,14 @@ def sampled_frames(frames: int) -> list[int]:
     return sorted(set(np.round(positions).astype(int).tolist()))
 
 
-def stride_of(height: int, width: int) -> int:
-    """Distance between the pixels that lerobot samples from an image, on both axes."""
-    return int(max(height, width) / _WANTED) if max(height, width) >= _LARGE else 1
+def stride_of(height: int, width: int, *, wanted: int = _WANTED, large: int = _LARGE) -> int:
+    """Distance between the pixels that lerobot samples from an image, on both axes.
+
+    Args:
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+        wanted: about how many pixels of the longer side remain.
+        large: images whose longer side is shorter stay as they are.
+    """
+    longer = max(height, width)
+    return int(longer / wanted) if longer >= large else 1

@@ -1,7 +1,7 @@
 """Open the root at a path or URL.
 
 All reading and writing goes through a root, so only this module chooses the kind of store. Changes of a
-local disk go on to `disk.py`.
+local disk are passed on to `disk.py`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import IO
 
 from roboreel.errors import StorageError
 from roboreel.storage.links import Listing
-from roboreel.storage.root import FileStat, Root
+from roboreel.storage.root import FileStat, OpenFile, Root
 
 
 class JoinedRoot(Root):
@@ -32,6 +32,10 @@ class JoinedRoot(Root):
     def ranges(self, name: str, spans: Sequence[tuple[int, int]]) -> Sequence[bytes]:
         root, own = self.root_of(name)
         return root.ranges(own, spans)
+
+    def kept_open(self, name: str) -> OpenFile:
+        root, own = self.root_of(name)
+        return root.kept_open(own)
 
     def mode(self, name: str = "") -> int:
         if not name:

@@ -15,7 +15,7 @@ from roboreel.errors import StorageError
 from roboreel.storage.names import is_utf8
 
 _MOST_LINKED_FOLDERS = 2000
-"""Limit, because a few folders that link to each other give millions of paths."""
+"""Limit: even a few folders that link to each other give millions of paths."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from stat import S_ISREG
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from roboreel.errors import StorageError
 from roboreel.storage import disk
 from roboreel.storage.links import Bounds, Listing, listing_of
 from roboreel.storage.modes import USUAL, Modes, reach
 from roboreel.storage.output_file import Output
-from roboreel.storage.root import FileStat, Root, checked
+from roboreel.storage.root import FileStat, OpenFile, Root, checked
 from roboreel.storage.scratch import scratch_beside
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_BUFFER_BYTES = 1 << 12
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _FOLLOW = "put the file there, or pass follow_links (--follow-links)"
 
@@ -102,12 +107,18 @@ class LocalRoot(Root):
     def input(self, name: str) -> IO[bytes]:
         return self._opened(name, buffering=0)
 
+    def kept_open(self, name: str) -> OpenFile:
+        if not hasattr(os, "pread"):
+            return super().kept_open(name)
+        with self._opened(name, buffering=0) as file, self._explained(name):
+            return _OpenDescriptor(self, name, os.dup(file.fileno()))
+
     def read(self, name: str) -> bytes:
         with self._opened(name) as file, self._explained(name):
             return file.read()
 
     def _opened(self, name: str, buffering: int = -1) -> IO[bytes]:
-        """Open a regular file inside the root for reading, safe against concurrent changes of links."""
+        """Open a regular file inside the root for reading, safely even if links change at the same time."""
         with self._explained(name):
             # an ordinary open would wait forever for the writer of a pipe
             descriptor = os.open(self._inside(name), os.O_RDONLY | _NO_WAIT)
@@ -162,11 +173,11 @@ class LocalRoot(Root):
             raise
 
     def take(self, path: str | os.PathLike[str], name: str) -> None:
-        """Give a whole file of this disk its name here; a file of that name is replaced.
+        """Move a complete file on this disk to a name in this root; a file of that name is replaced.
 
         Args:
-            path: where the file is, inside the root or not.
-            name: the name that it gets.
+            path: current path of the file, inside the root or not.
+            name: its new name.
         """
         with self._explained(name):
             final = self._at(name)
@@ -174,7 +185,7 @@ class LocalRoot(Root):
             disk.replace(path, final)
 
     def sync_folders(self, names: Iterable[str]) -> None:
-        """Force to the disk which files are in the folders on the way to these."""
+        """Flush the folders above these files to the disk, so that their entries survive a power failure."""
         folders = {self.url}
         for name in names:
             parts = name.split("/")[:-1]
@@ -225,6 +236,64 @@ class LocalRoot(Root):
 
     def _explanation(self, name: str, error: OSError) -> StorageError:
         return StorageError(f"'{name}' in '{self.url}': {error.strerror or error}")
+
+
+class _OpenDescriptor(OpenFile):
+    """An open file, read without moving its position, which forked processes share."""
+
+    def __init__(self, root: LocalRoot, name: str, descriptor: int) -> None:
+        super().__init__(root, name)
+        self.descriptor = descriptor
+
+    def ranges(self, spans: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        try:
+            return [_exactly(self.descriptor, start, size) for start, size in spans]
+        except OSError as error:
+            message = f"'{self._name}' in '{self._root.url}': {error.strerror or error}"
+            raise StorageError(message) from error
+
+    def as_file(self) -> IO[bytes]:
+        return io.BufferedReader(_Positioned(self), _BUFFER_BYTES)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(OSError):
+            os.close(self.descriptor)
+
+
+class _Positioned(io.RawIOBase):
+    """An open file read from a position of its own."""
+
+    def __init__(self, file: _OpenDescriptor) -> None:
+        self._file, self._at = file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at}.get(whence)
+        self._at = offset + (os.fstat(self._file.descriptor).st_size if base is None else base)
+        return self._at
+
+    def readinto(self, buffer: Buffer) -> int:
+        target = memoryview(buffer)
+        data = os.pread(self._file.descriptor, len(target), self._at)
+        target[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def _exactly(descriptor: int, start: int, size: int) -> bytes:
+    """The bytes of a range; fewer only at the end of the file."""
+    data = os.pread(descriptor, size, start)
+    while len(data) < size:
+        more = os.pread(descriptor, size - len(data), start + len(data))
+        if not more:
+            break
+        data += more
+    return data
 
 
 def _plain_file(path: str) -> os.stat_result | None:

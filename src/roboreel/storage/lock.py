@@ -1,8 +1,8 @@
-"""Lock files: at most one process has one, and it is a file of the user's own, never what others planted.
+"""Lock files: at most one process holds a lock, and its file is the user's own, not one that others planted.
 
-A lock is held as long as its file is open: it ends with its process, and with the processes that inherited
-it. What is in the file is never looked at and never written: staging folders are known by when theirs last
-changed (`staging_folder.identity`).
+A lock is held as long as its file is open. It ends with its process and with the processes that inherited it.
+The content of the file is never read or written, because staging folders are identified by the time when
+their lock file last changed (`staging_folder.identity`).
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from roboreel.errors import StorageError, UsageError
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 
-with contextlib.suppress(ImportError):  # Windows has none: there roboreel reads only
+with contextlib.suppress(ImportError):  # Windows does not have it: there roboreel can only read
     import fcntl
 
 _PAUSE_S = 0.02
 MOVE = "move it away"
-"""What to do about what others put where roboreel works."""
+"""What to do about files that others put where roboreel works."""
 
 
 def hold(
     path: Path, *, timeout_s: float, busy: str, prepare: Callable[[], None] = lambda: None
 ) -> IO[bytes]:
-    """The lock file at a path, made where it is not there, and locked until it is closed.
+    """Open the lock file at a path, make it if missing, and lock it until it is closed.
 
     Args:
         path: the lock file.
-        timeout_s: seconds to wait for a lock that another process has; 0 tries once.
-        busy: what to say where another process has it.
-        prepare: makes the folder of the file, and raises where it is not as it should be; called before each
+        timeout_s: seconds to wait for a lock that another process holds; 0 tries once.
+        busy: the error message if another process holds it.
+        prepare: makes the folder of the file, and raises if the folder is not valid; called before each
             attempt.
 
     Raises:
-        UsageError: another process has the lock, or roboreel did not make what is there.
+        UsageError: another process holds the lock, or roboreel did not make the file that is there.
         StorageError: this system cannot lock files, so that two runs could write one result.
         OSError: the file cannot be made.
     """
@@ -70,7 +70,7 @@ def hold(
 
 
 def refuse_held(path: Path, *, timeout_s: float, busy: str) -> None:
-    """Raise `UsageError` where another process has a lock, for `timeout_s` from now. Nothing is written."""
+    """Raise `UsageError` if another process still holds a lock after `timeout_s` seconds. Writes nothing."""
     latest = time.monotonic() + timeout_s
     while _is_held(path):
         if time.monotonic() > latest:
@@ -89,7 +89,7 @@ def _is_held(path: Path) -> bool:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """The file, open; what has its name is looked at before it is opened, and what was opened after."""
+    """The open file. Its name is checked before it is opened, and the opened file is checked again."""
     with contextlib.suppress(FileNotFoundError):
         require_own(path, os.lstat(path), as_folder=False, remedy=MOVE)
     file = disk.open_lock(str(path))
@@ -108,7 +108,7 @@ def _locked(file: IO[bytes], *, exclusive: bool) -> bool:
         fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # a store without locks
+    except OSError:  # a file system without locks
         return True
     return True
 
@@ -128,14 +128,14 @@ def require_own(
     remedy: str,
     owner: Callable[[Path, int], bool] | None = None,
 ) -> None:
-    """Raise `UsageError` unless what was found is a folder, or a file with one name, of the user's own.
+    """Raise `UsageError` unless a folder, or a file without other hard links, belongs to the user.
 
     Args:
-        path: what to name in the message.
-        found: what the disk says of it, links not followed.
-        as_folder: True where it is to be a folder.
+        path: the path to name in the message.
+        found: its `os.lstat` result, with links not followed.
+        as_folder: True if it must be a folder, False for a file.
         remedy: what to do, for the message.
-        owner: whether a user owns what is theirs at a path; by default `is_own`.
+        owner: tells whether a user id counts as the user's own at a path; by default `is_own`.
     """
     kind = S_ISDIR if as_folder else S_ISREG
     if not kind(found.st_mode):
@@ -150,12 +150,12 @@ def require_own(
 
 
 def is_own(path: Path, uid: int) -> bool:
-    """True where a user is this one, or the one that new files belong to here, as on some network stores."""
+    """True if `uid` is the current user, or the owner of new files here, as on some network file systems."""
     return is_mine(path, uid) or uid == _owner_of_new_files(path.parent)
 
 
 def is_mine(_path: Path, uid: int) -> bool:
-    """True where a user is this one."""
+    """True if `uid` is the current user."""
     return not hasattr(os, "geteuid") or uid == os.geteuid()
 
 

@@ -1,4 +1,4 @@
-"""A file being written: own bytes, and ranges copied from other files."""
+"""A file being written: new bytes, and ranges copied from other files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Output:
         self._file.write(data)
 
     def overwrite(self, start: int, data: bytes) -> None:
-        """Write bytes over those from `start`; what follows is appended again."""
+        """Overwrite bytes from `start` on; later writes are appended again."""
         self._file.seek(start)
         self._file.write(data)
         self._file.seek(0, SEEK_END)

@@ -25,7 +25,7 @@ class FsspecRoot(Root):
             filesystem, path = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
             raise StorageError(f"'{url}': {error}") from error
-        self._fs: Any = filesystem  # fsspec carries no types
+        self._fs: Any = filesystem  # fsspec has no types
         self._path = str(path).rstrip("/")
 
     def listing(self) -> Listing:
@@ -53,7 +53,7 @@ class FsspecRoot(Root):
         path = f"{self._path}/{checked(name)}"
         blocks = _blocks_of(spans)
         starts, stops = [start for start, _ in blocks], [stop for _, stop in blocks]
-        try:  # the filesystem asks for all of them at once
+        try:  # one call, so that the filesystem can fetch all blocks at once
             found = self._fs.cat_ranges([path] * len(blocks), starts, stops, on_error="raise")
         except (FileNotFoundError, OSError) as error:
             raise StorageError(f"'{name}' in '{self.url}': {error}") from error
@@ -66,7 +66,7 @@ class FsspecRoot(Root):
 
 
 def _blocks_of(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """(start, stop) of ranges that follow each other without a gap, joined: each costs a request."""
+    """(start, stop) of ranges, with adjacent ones joined, because each block costs a request."""
     blocks: list[tuple[int, int]] = []
     for start, size in sorted(spans):
         if blocks and start <= blocks[-1][1]:

@@ -59,7 +59,7 @@ class Root(ABC):
 
         Args:
             name: the file.
-            spans: (start, size) of each, in bytes; less is read of those that reach beyond the file's end.
+            spans: (start, size) of each, in bytes; a range that exceeds the file is cut at its end.
 
         Raises:
             StorageError: the file cannot be read.
@@ -71,6 +71,14 @@ class Root(ABC):
                 raise StorageError(
                     f"'{name}' in '{self.url}': {error.strerror or error}"
                 ) from error
+
+    def kept_open(self, name: str) -> OpenFile:
+        """A file that is read often: opened once where that is cheaper.
+
+        Raises:
+            StorageError: the file cannot be opened.
+        """
+        return OpenFile(self, name)
 
     def root_of(self, name: str) -> tuple[Root, str]:
         """(root, name in it) of a file; a different root only for `JoinedRoot`."""
@@ -95,6 +103,21 @@ class Root(ABC):
         """Read a complete file."""
         with self.input(name) as file:
             return file.read()
+
+
+class OpenFile:
+    """A file that several threads read at once, and forked processes too: reads do not move a position."""
+
+    def __init__(self, root: Root, name: str) -> None:
+        self._root, self._name = root, name
+
+    def ranges(self, spans: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        """The bytes of several ranges: see `Root.ranges`."""
+        return self._root.ranges(self._name, spans)
+
+    def as_file(self) -> IO[bytes]:
+        """The file as one that is read from a position of its own."""
+        return self._root.input(self._name)
 
 
 def _range(file: IO[bytes], start: int, size: int) -> bytes:

@@ -49,7 +49,7 @@ class Staging:
     def __init__(
         self, final: str | os.PathLike[str], *, in_place: bool = False, modes: Modes = USUAL
     ) -> None:
-        """Lock the folder, with its content, or make it.
+        """Lock the folder and keep its content, or make it if missing.
 
         A run that was killed while publishing is finished first.
 

@@ -53,7 +53,7 @@ def take(folder: Path, *, timeout_s: float) -> IO[bytes]:
     Waits up to `timeout_s` for the lock, because a killed run keeps it until its last process has ended.
 
     Raises:
-        UsageError: another run is at work there, or roboreel did not make what is there.
+        UsageError: another run is writing there, or roboreel did not make what is there.
         StorageError: this system cannot lock files, so that two runs could write one result.
         OSError: the folder cannot be made.
     """
@@ -68,7 +68,7 @@ def take(folder: Path, *, timeout_s: float) -> IO[bytes]:
 
 
 def refuse_at_work(folder: Path, *, timeout_s: float) -> None:
-    """Raise `UsageError` where a run is at work in a staging folder. Nothing is written."""
+    """Raise `UsageError` if another run is using a staging folder. Nothing is written."""
     refuse_held(folder / LOCK, timeout_s=timeout_s, busy=_at_work(folder))
 
 

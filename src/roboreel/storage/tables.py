@@ -21,7 +21,7 @@ from roboreel.storage.tables_layout import plain_schema, plain_table
 from roboreel.storage.tables_memory import Sizes
 
 Access: TypeAlias = Literal["rows", "columns"]
-"""How a file will be read: whole rows, or a few small columns of it in this thread alone."""
+"""How a file will be read: whole rows, or a few small columns in the calling thread alone."""
 
 _LFS = b"version https://git-lfs"
 _READ_WHOLE_BYTES = 1 << 18
@@ -30,9 +30,9 @@ _READ_WHOLE_BYTES = 1 << 18
 _ROWS_FOR_THREADS = 5_000
 """For fewer rows, starting threads takes longer than reading."""
 _MANY_GROUPS = 64
-"""Of more row groups, a column is read ahead: each would be a read of its own."""
+"""With more row groups than this, columns are prefetched, because each row group would need its own read."""
 
-# pyarrow ships no types; these are the errors it raises for files that are not what they should be
+# pyarrow has no types; these are the errors that it raises for damaged files
 _DAMAGED = (pa.ArrowInvalid, pa.ArrowException, OSError, ValueError, UnicodeDecodeError)
 
 
@@ -49,14 +49,14 @@ class Footer:
 
 
 class _Kept(NamedTuple):
-    """Rows that were read last."""
+    """The rows that were read last."""
 
     first: int
-    """The first of their row groups."""
+    """Their first row group."""
     last: int
-    """The row group after theirs."""
+    """The row group after their last one."""
     begin: int
-    """The first of them in the file."""
+    """Number of their first row in the file."""
     columns: tuple[str, ...] | None
     table: pa.Table
 
@@ -105,11 +105,11 @@ class TableFile:
                 table = self._plain(
                     self._file.read(columns=names, use_threads=self._threads), names
                 )
-            table.validate(full=True)  # texts in UTF-8, too
+            table.validate(full=True)  # this also checks that strings are UTF-8
             return table
 
     def row_bytes(self, columns: Sequence[str] | None = None) -> int:
-        """Bytes of a row in memory, all columns or some, about; at least one."""
+        """Approximate bytes in memory of a row, in all or some columns; at least one."""
         return self._sizes.row_bytes(columns)
 
     def is_large(self, columns: Sequence[str] | None = None) -> bool:
@@ -118,7 +118,7 @@ class TableFile:
         return any(self._sizes.are_large([group], columns) for group in groups)
 
     def rows(self, start: int, stop: int, columns: Sequence[str] | None = None) -> pa.Table:
-        """The rows `[start, stop)`, all columns or some."""
+        """The rows `[start, stop)`, in all or some columns."""
         if not 0 <= start <= stop <= self.footer.rows:
             raise StorageError(
                 f"'{self.name}': rows [{start}, {stop}) of a file of {self.footer.rows}"
@@ -128,7 +128,7 @@ class TableFile:
         kept = self._kept
         if kept is None or kept.columns != names or not kept.first <= first < kept.last:
             kept = _Kept(first, last, begin, names, self._read_groups(first, last, names))
-        elif last > kept.last:  # what follows on what was read last
+        elif last > kept.last:  # continues the rows that were read last
             known = kept.table.slice(begin - kept.begin)
             more = self._read_groups(kept.last, last, names)
             kept = _Kept(first, last, begin, names, pa.concat_tables([known, more]))
@@ -145,12 +145,12 @@ class TableFile:
                 try:
                     read = self._file.read_row_groups(groups, columns=names, use_threads=many)
                     return self._plain(read, names)
-                except pa.ArrowNotImplementedError:  # more than a chunk holds: few values, repeated
+                except pa.ArrowNotImplementedError:  # too large for a chunk: few values, repeated
                     pass
             return pa.concat_tables(self._parts(self._file, groups, names, sum(counts)))
 
     def cells(self, column: str, start: int, stop: int, *, rows: int) -> Iterator[pa.Array]:
-        """The values of one column in the rows `[start, stop)`, at most `rows` of them at a time."""
+        """The values of one column in the rows `[start, stop)`, in parts of at most `rows` rows."""
         first, last, at = self._groups(start, stop)
         with self._explained():
             for part in self._parts(self._file, range(first, last), [column], rows):
@@ -162,11 +162,11 @@ class TableFile:
     def batches(
         self, columns: Sequence[str] | None, *, rows: int, first_group: int = 0
     ) -> Iterator[pa.Table]:
-        """Some columns of the file from a row group on, or all, at most `rows` rows at a time."""
+        """All or some columns of the file from a row group on, in parts of at most `rows` rows."""
         names = None if columns is None else list(columns)
         with self._explained():
             file = self._file
-            if self._local:  # its bytes need not be held
+            if self._local:  # a local file need not be kept in memory
                 known = self._file.metadata
                 file = pq.ParquetFile(self._input, metadata=known, buffer_size=_READ_WHOLE_BYTES)
             groups = range(first_group, len(self.footer.row_group_rows))
@@ -176,7 +176,7 @@ class TableFile:
     def _parts(
         self, file: Any, groups: Iterable[int], columns: list[str] | None, rows: int
     ) -> Iterator[pa.Table]:
-        """Row groups in parts of so many rows, of fewer where these take much memory."""
+        """Row groups in parts of at most `rows` rows, fewer if rows take much memory."""
         most = min(rows, max(1, tables_memory.PART_BYTES // self._sizes.row_bytes(columns)))
         for group in groups:
             done, count = 0, self.footer.row_group_rows[group]
@@ -186,7 +186,7 @@ class TableFile:
                         done += len(part)
                         yield part
                     break
-                except pa.ArrowNotImplementedError:  # more than a chunk holds: few values, repeated
+                except pa.ArrowNotImplementedError:  # too large for a chunk: few values, repeated
                     if most == 1:
                         raise
                     most = max(1, most // 2)
@@ -194,14 +194,14 @@ class TableFile:
     def _parts_of(
         self, file: Any, group: int, columns: list[str] | None, rows: int, done: int
     ) -> Iterator[pa.Table]:
-        """A row group, without its first rows, in parts of so many rows."""
+        """A row group without its first `done` rows, in parts of `rows` rows."""
         at, count = 0, self.footer.row_group_rows[group]
         for batch in file.iter_batches(rows, row_groups=[group], columns=columns):
             begin = max(done - at, 0)
             at += len(batch)
             if begin < len(batch):
                 yield self._plain(pa.Table.from_batches([batch.slice(begin)]), columns)
-        if at != count:  # else the rows after it would be taken for others
+        if at != count:  # otherwise later rows would get wrong row numbers
             raise ValueError(f"row group {group} has {at - count} rows more than its footer says")
 
     def _plain(self, table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
@@ -214,7 +214,7 @@ class TableFile:
         return table
 
     def group_of(self, row: int) -> tuple[int, int]:
-        """The row group that holds a row, and the first of its rows."""
+        """(number of the row group that contains a row, number of that group's first row)."""
         group, _, begin = self._groups(row, row + 1)
         return group, begin
 
@@ -226,7 +226,7 @@ class TableFile:
         self._handle.close()
 
     def _groups(self, start: int, stop: int) -> tuple[int, int, int]:
-        """The row groups that hold `[start, stop)`, and the first row of the first of them."""
+        """(first, stop) of the row groups that contain `[start, stop)`, and the first row of the first."""
         begins = self._begins
         first = max(0, bisect_right(begins, start, 0, len(begins) - 1) - 1)
         last = bisect_left(begins, stop, first + 1)
@@ -266,7 +266,7 @@ def row_ranges(row_group_rows: Sequence[int], *, least: int) -> Iterator[range]:
 
 
 def read_table(root: Root, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a complete parquet file, or those of `columns` that it has.
+    """Read a complete parquet file, or the columns in `columns` that it has.
 
     Raises:
         StorageError: the file cannot be read.
@@ -309,7 +309,7 @@ def _arrow_input(root: Root, name: str, handle: IO[bytes], access: Access) -> An
             handle.seek(0)
             return pa.BufferReader(handle.read())
         file = pa.OSFile(str(root.path / name))
-        # what is there now: the file's own descriptor is out of reach in older releases of pyarrow
+        # compare with the path: older pyarrow releases give no access to the file's own descriptor
         if samestat(stat(root.path / name), fstat(handle.fileno())):
             return file
         raise ValueError("another file by now than a moment ago")

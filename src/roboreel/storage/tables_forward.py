@@ -10,12 +10,12 @@ from roboreel.errors import StorageError
 from roboreel.storage.tables import TableFile
 
 _LARGE_ROWS = 1 << 17
-"""Row groups of more are read a part at a time: that takes a third of the time, too."""
+"""Row groups with more rows than this are read in parts, which also takes only a third of the time."""
 _PART_ROWS = 1 << 16
 
 
 class Forward:
-    """Reads some columns of an open file by ascending row ranges; other orders work, but cost more."""
+    """Reads some columns of an open file by ascending row ranges; other orders work, but are slower."""
 
     def __init__(self, file: TableFile, columns: Sequence[str] | None) -> None:
         self.file = file
@@ -25,7 +25,7 @@ class Forward:
         self._parts: Iterator[pa.Table] | None = None
         self._held: list[pa.Table] = []
         self._begin = self._end = 0
-        """The rows that are held."""
+        """The range of rows in memory."""
 
     def rows(self, start: int, stop: int) -> pa.Table:
         """The rows `[start, stop)`."""

@@ -15,14 +15,14 @@ from roboreel.storage.tables_memory import inner_types
 _KINDS = ("DICTIONARY", "STRING_VIEW", "BINARY_VIEW", "LIST_VIEW", "LARGE_LIST_VIEW")
 _OTHER_LAYOUTS = {getattr(pa.lib, f"Type_{kind}", None) for kind in _KINDS} - {None}
 _VIEWS = {"string_view": pa.string(), "binary_view": pa.binary()}
-"""By Arrow's name: older releases of pyarrow know none of them."""
+"""By Arrow's name, because older releases of pyarrow lack these types."""
 
 
 def plain_schema(schema: pa.Schema) -> pa.Schema:
     """The schema with plain types; the same object if all are plain."""
     if all(
         map(_is_plain, schema.types)
-    ):  # nearly all are, and each file is asked when it is opened
+    ):  # true for nearly all files, and checked whenever a file is opened
         return schema
     fields = [item.with_type(plain_type(item.type)) for item in schema]
     return pa.schema(fields, metadata=schema.metadata)
@@ -37,7 +37,7 @@ def _is_plain(type_: pa.DataType) -> bool:
 
 
 def plain_type(type_: pa.DataType) -> pa.DataType:
-    """The type that has the same values in the plain layout: no dictionary, no view."""
+    """The type with the same values in the plain layout, without dictionaries and views."""
     if isinstance(type_, pa.BaseExtensionType):
         return type_
     if pa.types.is_dictionary(type_):
@@ -53,7 +53,7 @@ def plain_type(type_: pa.DataType) -> pa.DataType:
 
 
 def plain_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with the types that a plain schema has for its columns."""
+    """Convert a table's columns to their types in a plain schema."""
     for at, name in enumerate(table.column_names):
         wanted = schema.field(name)
         if not table.schema.field(at).type.equals(wanted.type):
@@ -63,7 +63,7 @@ def plain_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def layouts_of(schema: pa.Schema) -> Mapping[str, tuple[str, str]]:
-    """By column that is not plain: (its type, the plain type) as text."""
+    """(its type, the plain type) as text, for each column that is not plain."""
     plain = plain_schema(schema)
     pairs = {item.name: (str(item.type), str(plain.field(item.name).type)) for item in schema}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
@@ -86,7 +86,7 @@ def _or_itself(made: pa.DataType, type_: pa.DataType) -> pa.DataType:
 
 
 def _plain(chunk: pa.Array, type_: pa.DataType) -> pa.Array:
-    if "list_view" in str(chunk.type):  # casts of these lose values after a missing one
+    if "list_view" in str(chunk.type):  # a cast from these types loses values after a missing one
         return pa.array(chunk.to_pylist(), type_)
     try:
         return chunk.cast(type_)

@@ -17,23 +17,23 @@ from roboreel.errors import StorageError
 from roboreel.types import Int64
 
 MOST_BYTES = 2 << 30
-"""What one read may take in memory beyond what is on disk. A few kilobytes can say "this number, 2³¹
-times", by the format."""
+"""Limit for the memory that one read may take beyond the file's size on disk. By the format, a few kilobytes
+can say "this number, 2³¹ times"."""
 LARGE_BYTES = 1 << 29
-"""Row groups with a column of more are read a part at a time. Arrow holds less than 2 GiB in one chunk."""
+"""Row groups with a larger column are read in parts. An Arrow chunk holds less than 2 GiB."""
 PART_BYTES = 1 << 26
-"""Rows that are read together where not all of a row group are, at least one."""
+"""Size of the parts in which a row group is read, at least one row each."""
 CHUNK_BYTES = 1 << 30
 """Tables up to this size may have a chunk per column."""
 _TAKE_BYTES = 1 << 28
-"""A larger one is handled in parts of about this size, at least a row each."""
+"""Larger tables are handled in parts of about this size, at least one row each."""
 _WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 8}
 _SAMPLED_GROUPS = 16
-"""Row groups by which the size of a row is judged."""
+"""Number of row groups that are sampled to estimate the size of a row."""
 
 
 class Sizes:
-    """Sizes in memory of what row groups of a file hold."""
+    """Sizes in memory of a file's row groups."""
 
     def __init__(
         self, name: str, metadata: Any, *, schema: pa.Schema, row_group_rows: Sequence[int]
@@ -43,10 +43,10 @@ class Sizes:
         owners: list[str | None] = [f.name for f in schema for _ in range(leaf_count(f.type))]
         known = len(owners) == metadata.num_columns
         self._owners = owners if known else [None] * metadata.num_columns
-        """By leaf, the column that it is of; None where that is not known: it counts as one that is read."""
+        """The column of each leaf. None if unknown: such a leaf counts as one that is read."""
 
     def row_bytes(self, columns: Sequence[str] | None = None) -> int:
-        """Bytes of a row in memory, all columns or some, about; at least one."""
+        """Approximate bytes in memory of a row, in all or some columns; at least one."""
         groups, rows, taken = self._metadata.num_row_groups, 0, 0
         leaves = self._leaves(columns)
         sampled = min(_SAMPLED_GROUPS, groups)
@@ -59,7 +59,7 @@ class Sizes:
         return max(1, int(taken // max(1, rows)))
 
     def are_large(self, groups: Iterable[int], columns: Sequence[str] | None) -> bool:
-        """True where a column of some row groups is too large to be read at once."""
+        """True if a column of some row groups is too large to be read at once."""
         facts = [self._metadata.row_group(group) for group in groups]
         if sum(group.total_byte_size for group in facts) <= LARGE_BYTES:
             return False
@@ -69,7 +69,7 @@ class Sizes:
         )
 
     def refuse_bomb(self, groups: Iterable[int], columns: Sequence[str] | None) -> None:
-        """Raise `StorageError` where what is to be read takes absurdly more memory than bytes on disk."""
+        """Raise `StorageError` if a read would take absurdly more memory than the file has bytes."""
         known = list(groups)
         if self._at_most(known, columns) <= MOST_BYTES:
             return
@@ -88,7 +88,7 @@ class Sizes:
         return [at for at, owner in enumerate(self._owners) if owner in wanted]
 
     def _at_most(self, groups: Sequence[int], columns: Sequence[str] | None) -> int:
-        """An upper bound of the memory to read some row groups; fast, as it looks only at list columns."""
+        """An upper bound of the memory to read some row groups; fast: it examines only list columns."""
         names = self._schema.names if columns is None else columns
         wanted = frozenset(names)
         nested = {f.name for f in self._schema if f.name in wanted and pa.types.is_nested(f.type)}
@@ -122,7 +122,7 @@ def leaf_count(type_: pa.DataType) -> int:
 
 
 def inner_types(type_: pa.DataType) -> Iterator[pa.DataType]:
-    """The types of the fields of a struct, of the items of a list, or of the keys and items of a map."""
+    """The field types of a struct, the item type of a list, or the key and item types of a map."""
     if pa.types.is_map(type_):
         yield from (type_.key_type, type_.item_type)
     elif pa.types.is_struct(type_) or pa.types.is_union(type_):

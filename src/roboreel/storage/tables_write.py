@@ -1,4 +1,4 @@
-"""Write parquet files: whole episodes in a row group, dictionaries for what repeats."""
+"""Write parquet files with whole episodes in a row group, and dictionaries for repeated values."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from roboreel.storage.local import LocalRoot
 ROW_GROUP_BYTES = 1 << 20
 """A row group is closed at the first episode that brings it to this size in memory."""
 _MOST_GROUP_BYTES = (1 << 31) - (1 << 24)
-"""An episode that takes more in memory has several row groups."""
+"""An episode that takes more memory gets several row groups."""
 _SAMPLED_VALUES = 4096
-"""Numbers of a column by which it is judged whether they repeat."""
+"""Number of values of a column that are sampled to see whether they repeat."""
 
 
 def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
@@ -40,17 +40,17 @@ def write_batches(
     schema: pa.Schema,
     plain_columns: Sequence[str] = (),
 ) -> int:
-    """Write the rows of episodes into one parquet file; returns the number of rows.
+    """Write the rows of episodes into one parquet file; return the number of rows.
 
-    Row groups hold whole episodes and, but for the last, at least `ROW_GROUP_BYTES`. Only an episode of 2 GiB
-    and more has several.
+    Row groups contain whole episodes and, except for the last, at least `ROW_GROUP_BYTES`. Only an episode of
+    2 GiB or more gets several row groups.
 
     Args:
         root: where to write.
         name: the file.
-        batches: rows of some episodes, with exactly `schema`, and how many rows each episode has.
+        batches: (rows of some episodes with exactly `schema`, number of rows of each episode).
         schema: the file's schema and metadata.
-        plain_columns: columns with large values (images), for which a dictionary is wasted work.
+        plain_columns: columns with large values (images), for which a dictionary would be wasted work.
     """
     rows = 0
     batches = iter(batches)
@@ -103,7 +103,7 @@ def _holds_floats(type_: pa.DataType) -> bool:
 
 
 def episode_bytes(table: pa.Table, lengths: Sequence[int]) -> list[int]:
-    """Bytes in memory of each of the episodes that follow one another in a table."""
+    """Bytes in memory of each of the consecutive episodes in a table."""
     widths = [_width(column) for column in table.columns]
     if None not in widths:
         row_bytes = sum(width for width in widths if width is not None)
@@ -115,7 +115,7 @@ def episode_bytes(table: pa.Table, lengths: Sequence[int]) -> list[int]:
 
 
 def _width(column: pa.ChunkedArray) -> int | None:
-    """Bytes of each value where all are there and take as many, else None."""
+    """Bytes per value if no value is missing and all have the same size, else None."""
     parts, type_, count = column.chunks, column.type, 1
     while pa.types.is_fixed_size_list(type_) and not any(part.null_count for part in parts):
         count *= type_.list_size
@@ -127,7 +127,7 @@ def _width(column: pa.ChunkedArray) -> int | None:
 
 
 def _write_group(writer: Any, tables: Sequence[pa.Table]) -> None:
-    """Write a row group; several only where no reader could take one: Arrow's chunks end at 2 GiB."""
+    """Write a row group, or several if Arrow's 2 GiB chunks could not hold one."""
     table = pa.concat_tables(tables)
     parts = table.nbytes // _MOST_GROUP_BYTES + 1
     writer.write_table(table, row_group_size=max(1, -(-len(table) // parts)))

@@ -1,4 +1,4 @@
-"""How episodes, ranges and pairs are spelled on the command line."""
+"""Parse how episodes, ranges and pairs are written on the command line."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ _SPAN = re.compile(r"(\d*):(\d*)")
 _MOMENT = re.compile(r"(-?)(\d+\.?\d*|\.\d+)\s*([sf]?)")
 _CLOSED = re.compile(r"(\d+)\s*(?:-|\.\.)\s*(\d+)")
 _NAMED = 21
-"""Numbers beyond the last episode that are kept of a range, to be told that they are not there."""
+"""Numbers beyond the last episode that a range keeps, so that an error can name them."""
 _SHOWN_TASK = 60
 
 
 def episodes_in(text: str, source: Verbs) -> list[int]:
-    """The numbers in `3,11,20:26` or in a file of such words, `@FILE`, in their order.
+    """The numbers in `3,11,20:26`, or in a file of such words (`@FILE`), in the given order.
 
     Raises:
         UsageError: a word is neither a number nor a half-open range.
@@ -75,10 +75,10 @@ def episodes_in(text: str, source: Verbs) -> list[int]:
 
 
 def episode_pairs_in(text: str, first: Dataset, second: Dataset) -> list[tuple[int, int]]:
-    """The pairs in `0=0,3:10=2:9`, or in a file of such words, `@FILE`; a word without `=` is both.
+    """The pairs in `0=0,3:10=2:9`, or in a file of such words (`@FILE`); `3` alone means `3=3`.
 
     Raises:
-        UsageError: a word names no episodes, or not as many on both sides.
+        UsageError: a word names no episodes, or a different number on each side.
     """
     pairs: list[tuple[int, int]] = []
     for word in _words(text):
@@ -96,7 +96,7 @@ def episode_pairs_in(text: str, first: Dataset, second: Dataset) -> list[tuple[i
 
 
 def pair_words(pairs: Iterable[tuple[int, int]]) -> str:
-    """Pairs of episodes as `episode_pairs_in` reads them, those that count on as ranges."""
+    """Format pairs of episodes for `episode_pairs_in`, with consecutive pairs as ranges."""
     words: list[str] = []
     runs: list[tuple[int, int, int]] = []
     for a, b in pairs:
@@ -113,7 +113,7 @@ def frames_in(text: str) -> FrameRange:
     """The range in `10:200`, `10:` (to the end) or `:200`.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is not a range.
     """
     _refuse_closed(text, "frames")
     found = _SPAN.fullmatch(text)
@@ -126,12 +126,12 @@ def frames_in(text: str) -> FrameRange:
 
 
 def moment_in(text: str, option: str, fps: Fraction) -> int:
-    """The frame at a moment of an episode: `1.5` or `1.5s` in seconds, `30f`; with `-` from the end.
+    """The first frame at or after a moment: `1.5` or `1.5s` in seconds, `30f` in frames.
 
-    That is the first frame at or after the moment; negative numbers count from the episode's end.
+    Moments with `-` and negative frame numbers count from the episode's end.
 
     Raises:
-        UsageError: it is none, or it may be either.
+        UsageError: the text is not a moment, or its unit is unclear.
     """
     found = _MOMENT.fullmatch(text.strip())
     unit = "" if found is None else found[3] or ("s" if "." in found[2] else "")
@@ -147,10 +147,10 @@ def moment_in(text: str, option: str, fps: Fraction) -> int:
 
 
 def number_in(text: str) -> int:
-    """The number of an episode.
+    """Parse the number of an episode.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is not a number.
     """
     if re.fullmatch(r"\d+", text) is None:
         raise UsageError(f"'{text}' is not the number of an episode")
@@ -158,10 +158,10 @@ def number_in(text: str) -> int:
 
 
 def pairs_in(strings: Iterable[str], option: str, *, form: str = "old=new") -> dict[str, str]:
-    """What stands left and right of the first `=` of each text.
+    """Split each text at its first `=`.
 
     Raises:
-        UsageError: one has none, or what stands left is there twice.
+        UsageError: a text has no `=`, or the same left side as another.
     """
     pairs: dict[str, str] = {}
     for text in strings:
@@ -180,7 +180,7 @@ def uids_in(strings: Sequence[str] | None) -> list[str] | None:
 
 
 def show_episodes(view: View, *, as_json: bool, tasks_from: TasksFrom | None = None) -> None:
-    """List the episodes with their frames and tasks; where lists and rows have others, both."""
+    """List the episodes with their frames and tasks; show both if the rows have other tasks."""
     both = tasks_of_both(view)
     told = [by_rows if tasks_from == "rows" else own for own, by_rows in both]
     asked = tasks_from is not None

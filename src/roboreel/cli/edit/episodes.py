@@ -71,7 +71,7 @@ def _choose(
     max_frames: int | None,
     tasks_from: TasksFrom | None,
 ) -> None:
-    """Write what a verb makes of the episodes that meet the conditions; without any, list episodes."""
+    """Write what a verb makes of the episodes that meet the conditions; list episodes if none is given."""
     if only_prints(
         options, [episodes, uid, task, min_frames, max_frames], "--episodes, --uid, --task, …"
     ):

@@ -84,7 +84,7 @@ def features(
 
 
 def _videos(path: str) -> str | list[str]:
-    """A folder or a file; or several files, where all that commas part end like one."""
+    """A folder or a file; several files if all parts between commas end in `.mp4`."""
     words = [os.path.expanduser(word.strip()) for word in path.split(",")]
     several = len(words) > 1 and all(word.lower().endswith(".mp4") for word in words)
     return words if several else os.path.expanduser(path)

@@ -1,4 +1,4 @@
-"""`roboreel merge` and `compact`: datasets put together, and files."""
+"""`roboreel merge` and `compact`: join datasets, and join small files."""
 
 from __future__ import annotations
 
@@ -107,6 +107,6 @@ def _show(dataset: Dataset, *, as_json: bool) -> None:
 
 
 def _files(dataset: Dataset, column: str) -> list[str]:
-    """Names of the files that a column of the episodes names and that are there."""
+    """Names of the existing files in a column of the episodes."""
     named = set(dataset.episodes[column].drop_null().to_pylist())
     return sorted(named & set(dataset.files))

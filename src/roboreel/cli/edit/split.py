@@ -85,7 +85,7 @@ def split(
 
 
 def parts_in(text: str, source: Verbs) -> dict[str, float | list[int]]:
-    """What `train=0.8,val=0.2` or `a=0:10,b=10,12:15` says.
+    """Parse `train=0.8,val=0.2` or `a=0:10,b=10,12:15`.
 
     Raises:
         UsageError: a part has no name, or two have the same.
@@ -107,7 +107,7 @@ def parts_in(text: str, source: Verbs) -> dict[str, float | list[int]]:
 
 
 def _refuse_percentages(words: Mapping[str, list[str]], view: View) -> None:
-    """Raise `UsageError` where `train=80,val=20` says percentages, which would be read as two episodes."""
+    """Raise `UsageError` if `train=80,val=20` means percentages, which would be read as two episodes."""
     found = {name: _PERCENT.fullmatch(" ".join(listed)) for name, listed in words.items()}
     shares = {name: int(match[1]) for name, match in found.items() if match is not None}
     signed = any(match is not None and match[2] for match in found.values())
@@ -135,10 +135,10 @@ def _part(name: str, words: list[str], view: View) -> float | list[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Division:
-    """What the options say of how to divide."""
+    """How to divide the dataset, from the options."""
 
     into: str | None
-    """None: by task."""
+    """None divides by task."""
     rest: str | None
     seed: int | None
     tasks_from: TasksFrom | None

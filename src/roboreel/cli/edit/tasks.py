@@ -57,7 +57,7 @@ def _listed(view: View) -> Mapping[int, str]:
 
 
 def _replacing(strings: list[str], known: list[str]) -> dict[str, str]:
-    """New text by old one; a text with `=` in it is told from the tasks that there are."""
+    """New text by old text; if a text has several `=`, the dataset's tasks tell where it is split."""
     pairs: dict[str, str] = {}
     for text in strings:
         olds = [old for old in known if text.startswith(f"{old}=")]

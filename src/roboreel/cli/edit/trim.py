@@ -125,14 +125,14 @@ def trim(
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """One range for many episodes, as it was given."""
+    """One range for many episodes, as given."""
 
     frames: str | None
     start: str | None
     end: str | None
 
     def of(self, view: View, episodes: str | None) -> dict[int, FrameRange]:
-        """The frames to keep of each chosen episode."""
+        """The frames to keep, by chosen episode."""
         numbers = view.numbers.tolist()
         chosen = numbers if episodes is None else episodes_in(episodes, view)
         if self.frames is not None:
@@ -149,7 +149,7 @@ class _Cut:
 
 
 def _placed(frame: int | None, length: int | None) -> int | None:
-    """A frame that may be counted from an episode's end; without a length, there is no such episode."""
+    """A frame, counted from the episode's end if negative; `length` is None if there is no such episode."""
     return frame if frame is None or frame >= 0 or length is None else length + frame
 
 
@@ -200,7 +200,7 @@ def _command(found: StillSuggestion) -> str:
 def _spans(
     episodes: Sequence[str], frames: Sequence[str], ranges: str | None
 ) -> dict[int, FrameRange]:
-    """Frames to keep by episode, from options in pairs and from a file."""
+    """Frames to keep, by episode, from paired options and a file."""
     if len(episodes) != len(frames):
         raise UsageError(
             f"{len(episodes)} of --episode and {len(frames)} of --frames: give them in pairs"

@@ -92,7 +92,7 @@ def size_in(text: str, option: str) -> tuple[int, int]:
     """(width, height) in `640x480`.
 
     Raises:
-        UsageError: it is no size.
+        UsageError: the text is not a size.
     """
     found = re.fullmatch(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})", text)
     if found is None:
@@ -104,7 +104,8 @@ def rate_in(text: str) -> Fraction:
     """The rate in `15`, `29.97` or `30000/1001`.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is not a rate.
+
     """
     try:
         return Fraction(text)

@@ -1,1 +1,1 @@
-"""One module per kind of op: reads inputs, writes outputs, checks what it promised."""
+"""One module per kind of op: read inputs, write outputs, and check them against the plan."""

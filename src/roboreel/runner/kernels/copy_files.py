@@ -1,4 +1,4 @@
-"""Copy files as they are."""
+"""Copy files unchanged."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from roboreel.storage.root import Root
 
 
 def run_copy_file(work: Work, op: CopyFile) -> OpResult:
-    """Copy one file as it is."""
+    """Copy one file unchanged."""
     source, staging = work.roots()
     size = copied(work, source, staging, op.source, op.path)
     return OpResult(number=work.number, files=1, size_bytes=size)
 
 
 def run_copy_videos(work: Work, op: CopyVideos) -> OpResult:
-    """Copy video files of one camera as they are."""
+    """Copy video files of one camera unchanged."""
     source, staging = work.roots()
     size = 0
     for path, members in work.by_output(video_path(op.camera)):
@@ -33,7 +33,7 @@ def run_copy_videos(work: Work, op: CopyVideos) -> OpResult:
 
 
 def copied(work: Work, source: Root, staging: LocalRoot, name: str, path: str) -> int:
-    """Copy an input to a path of the result, checked to be what was surveyed; returns its bytes."""
+    """Copy an input to a path of the result if it is as surveyed; return its size in bytes."""
     work.check_input(source, name)
     size = source.stat(name).size_bytes
     with source.input(name) as file, staging.create(path) as output:

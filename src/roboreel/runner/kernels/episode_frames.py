@@ -1,4 +1,4 @@
-"""The frames of an episode of the result: in the input's video, or images in its table."""
+"""Read the frames of an episode of the result, from the input's video or from images in its table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from roboreel.storage.video.indexed_video import indexed_video
 from roboreel.storage.video.still_images import decoded_image
 
 _CELLS = 16
-"""Encoded images that are read from a table at once."""
+"""Encoded images to read from a table at once."""
 _CHUNK_BYTES = 1 << 30
 
 
@@ -44,21 +44,21 @@ def camera_frames(
     chosen: Sequence[int] | None = None,
     backend: str = "pyav",
 ) -> Iterator[Any]:
-    """The PyAV frames of an episode, in order, decoded as they are asked for.
+    """Yield the PyAV frames of an episode in order, decoded on demand.
 
-    Another backend gives arrays instead: (H, W, 3).
+    Backends other than PyAV yield (H, W, 3) arrays instead.
 
     Args:
         work: the op.
-        root: its inputs.
-        camera: the camera, by its name in the result.
+        root: the root of its inputs.
+        camera: the camera's name in the result.
         at: the episode's position in the op's tables.
-        in_tables: True where its frames are the images of a column.
+        in_tables: True if its frames are images in a table column.
         chosen: numbers of the episode's frames, ascending; by default all.
-        backend: what decodes videos.
+        backend: the library that decodes videos.
 
     Raises:
-        StorageError: a frame is not there, or does not decode.
+        StorageError: a frame is missing or does not decode.
     """
     count, row_range = work.inputs[ROWS][at].as_py(), work.inputs[ROW_RANGE][at].as_py()
     wanted = taken_frames(count, row_range, work.table.step)
@@ -73,9 +73,9 @@ def camera_frames(
 
 
 def decoded_images(work: Work, root: Root, at: int, camera: str) -> Iterator[pa.Array]:
-    """An episode's video as PNG images: structs of bytes and a name such as a recorder gives.
+    """Yield an episode's video as PNG images: structs of bytes and a file name like those of recorders.
 
-    They come some at a time, so that a long episode, too, is made of chunks that Arrow can hold.
+    The images come in chunks that Arrow can hold, even for a long episode.
     """
     frames = prefetch(camera_frames(work, root, camera, at, in_tables=False))
     images: list[dict[str, Any]] = []
@@ -120,7 +120,7 @@ def _from_table(
 
 
 def _cells(work: Work, root: Root, column: str, at: int) -> Iterator[Any]:
-    """The cells of a column in an episode's row range; what is in memory does not grow with it."""
+    """Yield the cells of a column in an episode's row range; memory use does not grow with the range."""
     name, start = work.inputs[INPUT_TABLE][at].as_py(), work.inputs[INPUT_ROW][at].as_py()
     stop = start + work.inputs[ROW_RANGE][at].as_py()
     work.check_input(root, name)

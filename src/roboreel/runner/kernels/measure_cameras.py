@@ -1,4 +1,4 @@
-"""Decode the frames of a camera and compute its statistics: see `stats/sampling.py` for the sample."""
+"""Decode frames of a camera and compute its statistics; `stats/sampling.py` chooses the frames."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from roboreel.types import Floats
 def column_pixels(
     column: pa.ChunkedArray, profile: SamplingProfile, *, depth: bool
 ) -> CameraPixels:
-    """The pixels of a column of encoded images, all in one episode: of a sample of them, or of all."""
+    """The pixels of a column of encoded images of one episode: of a sample, or of all images."""
     chosen = profile.frames(len(column), video=False)
     encoded = (
         encoded_image(column[at])[0] for at in (range(len(column)) if chosen is None else chosen)
@@ -38,7 +38,7 @@ def column_pixels(
 
 
 def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
-    """Compute a camera's statistics in some episodes."""
+    """Compute a camera's statistics for some episodes."""
     root, _ = work.roots()
     stats: list[Stats] = []
     counted = CameraCounts()
@@ -70,14 +70,14 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
 
 
 def _depths(codes: npt.NDArray[np.generic], distances: Floats) -> Floats:
-    """What the codes of a depth video mean."""
+    """The distances that the codes of a depth video stand for."""
     if codes.dtype != np.uint16 or codes.shape[-1] != 1:
         raise StorageError("the video holds no codes of depths, as info.json says it does")
     return distances[np.minimum(codes.astype(np.int64), len(distances) - 1)]
 
 
 def _images(frames: Iterable[Any], op: MeasureCamera) -> Iterator[npt.NDArray[np.generic]]:
-    """(H, W, C) frames, subsampled where that saves converting them; of depth videos the distances."""
+    """(H, W, C) frames, subsampled before conversion if that is faster; distances for depth videos."""
     distances = None if op.depth is None or op.from_tables else op.depth.distances
     subsampler: Subsampler | None = None
     for frame in frames:

@@ -1,4 +1,4 @@
-"""Measure the rows of episodes on their way."""
+"""Compute statistics of the rows of episodes while they are written."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def measured_stats(
     pixels: CameraCounts,
     sketches: Sketches,
 ) -> list[StatsBlock]:
-    """Statistics of what has none; of episodes that are a part of the source's, of everything.
+    """Compute missing statistics; for episodes that are a part of the source's, compute all of them.
 
     Args:
-        table: the rows of some episodes, one's after another's.
+        table: the rows of some episodes, one after another.
         members: the episodes.
-        program: says which columns are measured.
-        pixels: takes in those of columns of images.
-        sketches: of some columns, what takes in their numbers, too; None is put where values are missing.
+        program: lists the columns to measure.
+        pixels: receives the pixel counts of image columns.
+        sketches: receive the values of some columns too; set to None if values are missing.
     """
     parts: list[tuple[int, StatsBlock]] = []
     alike: list[StatsBlock] | None = None
@@ -53,7 +53,7 @@ def measured_stats(
 
 
 def _spread(blocks: Sequence[StatsBlock], rows: Int64) -> list[tuple[int, StatsBlock]]:
-    """Each row range of episodes apart, with where it begins among all."""
+    """Split blocks where the episode numbers have gaps; each part with its first episode number."""
     found = []
     start = 0
     for block in blocks:
@@ -74,7 +74,7 @@ def _stats(
     pixels: CameraCounts,
     sketches: Sketches,
 ) -> list[StatsBlock]:
-    """Statistics of all columns of a table, by episodes of so many rows."""
+    """Statistics of all columns of a table whose episodes have `rows` rows each."""
     names = [name for name in table.column_names if name not in program.images]
     values = {name: column_values(table[name]) for name in names}
     whole = {name: found for name, found in values.items() if found is not None}
@@ -100,7 +100,7 @@ def _stats(
 def _one_by_one(
     table: pa.Table, rows: Int64, program: TableProgram, pixels: CameraCounts
 ) -> list[Stats]:
-    """Statistics of images, and of columns that some episodes do not have whole."""
+    """Statistics of images, and of columns that have missing values in some episodes."""
     found = []
     stop = 0
     for count in rows.tolist():

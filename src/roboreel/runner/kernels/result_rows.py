@@ -1,4 +1,4 @@
-"""What the rows of the result hold: index columns rewritten, every other column untouched."""
+"""Make the rows of the result: index columns are rewritten, every other column stays unchanged."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from roboreel.types import Int64
 
 Column: TypeAlias = pa.Array | pa.ChunkedArray
 COUNTED = (EPISODE_INDEX, FRAME_INDEX, INDEX, TIMESTAMP)
-"""Index columns that follow from where episodes stand."""
+"""Index columns that follow from the positions of the episodes."""
 
 
 def transformed(
     batch: Batch, program: TableProgram, schema: pa.Schema, decoded: Mapping[str, pa.ChunkedArray]
 ) -> pa.Table:
-    """The rows of some episodes as the result has them.
+    """Convert the rows of some episodes to rows of the result.
 
     Args:
         batch: their rows.
-        program: what becomes of them.
-        schema: that of the result, as the program has it.
-        decoded: images by column, those of the episodes one after another.
+        program: how to convert them.
+        schema: the schema of the result, as in the program.
+        decoded: images by column, episode after episode.
     """
     frame = counted(batch.members.rows)
     made = {
@@ -67,7 +67,7 @@ def transformed(
 
 
 def with_counted(batch: Batch, program: TableProgram) -> pa.Table:
-    """Rows that are copied as they are, with the index columns that follow from their episodes."""
+    """Rows that are copied unchanged, plus the index columns that follow from their episodes."""
     frame = counted(batch.members.rows)
     seconds = _seconds(frame, program, program.schema.field(TIMESTAMP).type)
     rows = batch.rows
@@ -77,7 +77,7 @@ def with_counted(batch: Batch, program: TableProgram) -> pa.Table:
 
 
 def _counted_columns(members: Members, frame: Int64) -> dict[str, pa.Array]:
-    """The index columns that count, by name."""
+    """The index columns that are counted, by name."""
     index = frame + np.repeat(members.first_index, members.rows)
     return {
         EPISODE_INDEX: pa.array(np.repeat(members.episode, members.rows)),
@@ -87,7 +87,7 @@ def _counted_columns(members: Members, frame: Int64) -> dict[str, pa.Array]:
 
 
 def changed_columns(old: pa.Table, new: pa.Table) -> set[str]:
-    """The index columns of which values or types are not those of the input."""
+    """The index columns whose values or types differ from the input."""
     return {
         name
         for name in INDEX_DTYPES
@@ -96,7 +96,7 @@ def changed_columns(old: pa.Table, new: pa.Table) -> set[str]:
 
 
 def refuse_named_images(rows: pa.Table, images: Sequence[str]) -> None:
-    """Refuse images that are only named: the files they name would stay behind."""
+    """Raise `StorageError` for images stored as paths only: the files at these paths would not be copied."""
     for name in images:
         if name in rows.column_names and any(map(_only_named, rows[name].chunks)):
             raise StorageError(
@@ -106,7 +106,7 @@ def refuse_named_images(rows: pa.Table, images: Sequence[str]) -> None:
 
 
 def _only_named(images: pa.Array) -> bool:
-    """True where an image of a chunk is a path without bytes."""
+    """True if a chunk has an image with a path but no bytes."""
     if not pa.types.is_struct(images.type):
         return False
     named = pc.and_(pc.is_null(images.field("bytes")), pc.is_valid(images.field("path")))
@@ -124,7 +124,7 @@ def _is_regular(batch: Batch, program: TableProgram) -> bool:
 
 
 def _recorded(batch: Batch, type_: pa.DataType) -> pa.Array:
-    """Timestamps as they are; in episodes that begin later than the source's, counted from their first."""
+    """Recorded timestamps; if an episode begins later than the source's, counted from its first frame."""
     column = _plain(batch.rows, TIMESTAMP, type_)
     members = batch.members
     if not members.first_frame.any():
@@ -163,7 +163,7 @@ def _mapped(old: Int64, task_map: Mapping[int, int]) -> Int64:
 
 
 def _column(rows: pa.Table, item: pa.Field, program: TableProgram) -> Column:
-    """A column that is no index column: the input's, or what stands for it where it has none."""
+    """A column that is not an index column: the input's, or its substitute if the input has none."""
     if item.name in rows.column_names:
         column = rows[item.name]
         if item.name in program.masks or item.name in program.masks.values():
@@ -178,7 +178,7 @@ def _column(rows: pa.Table, item: pa.Field, program: TableProgram) -> Column:
 
 
 def _zeros(count: int, item: pa.Field, program: TableProgram) -> pa.Array:
-    """A value for each row that says nothing: zeros of the column's shape, or no text."""
+    """An empty value for each row: zeros in the column's shape, an empty string, or null for images."""
     inner = item.type
     while is_list(inner):
         inner = inner.value_type
@@ -191,7 +191,7 @@ def _zeros(count: int, item: pa.Field, program: TableProgram) -> pa.Array:
 
 
 def _mask(rows: pa.Table, of: str, item: pa.Field, program: TableProgram) -> pa.Array:
-    """True where the input has values of a column."""
+    """A mask that is True where the input has values of a column."""
     shape = _shape(item, program) if is_list(item.type) else ()
     there = np.zeros((len(rows), *shape), dtype=np.bool_)
     if of in rows.column_names:
@@ -206,7 +206,7 @@ def _mask(rows: pa.Table, of: str, item: pa.Field, program: TableProgram) -> pa.
 
 
 def _padded(column: pa.ChunkedArray, width: int | None) -> pa.ChunkedArray:
-    """A column of vectors with zeros added up to a length."""
+    """A column of vectors, padded with zeros to a length."""
     if width is None or not is_list(column.type) or is_list(column.type.value_type):
         return column
     array = column.combine_chunks()
@@ -225,7 +225,7 @@ def _padded(column: pa.ChunkedArray, width: int | None) -> pa.ChunkedArray:
 
 
 def _width(item: pa.Field, program: TableProgram) -> int | None:
-    """The length of the vectors in a column; None where it holds none."""
+    """The length of the vectors in a column; None if it does not contain vectors."""
     shape = _shape(item, program) if is_list(item.type) else ()
     return shape[0] if len(shape) == 1 else None
 
@@ -246,7 +246,7 @@ def _shape(item: pa.Field, program: TableProgram) -> tuple[int, ...]:
 
 
 def _nested(values: pa.Array, type_: pa.DataType, shape: Sequence[int]) -> pa.Array:
-    """Values in lists of these lengths."""
+    """Wrap values in lists of these lengths."""
     types = [type_]
     for _ in shape[1:]:
         types.append(types[-1].value_type)
@@ -265,7 +265,7 @@ def _listed(values: pa.Array, size: int, type_: pa.DataType) -> pa.Array:
 
 
 def _plain(rows: pa.Table, name: str, type_: pa.DataType) -> pa.Array:
-    """A column of numbers, also where each is wrapped in a list of one; nulls where there is none."""
+    """A column of numbers, unwrapped from lists of one; nulls if the column is missing."""
     if name not in rows.column_names:
         return pa.nulls(len(rows), type_)
     column = rows[name].combine_chunks()
@@ -288,7 +288,7 @@ def _typed(column: pa.ChunkedArray, type_: pa.DataType) -> Column:
 
 
 def _rewrapped(column: pa.Array, type_: pa.DataType) -> pa.Array:
-    """Lists of one as plain values, or plain values as lists of one."""
+    """Unwrap lists of one to plain values, or wrap plain values in lists of one."""
     if is_list(type_):
         return _listed(column, 1, type_)
     lengths = pc.unique(pc.list_value_length(column)).to_pylist()

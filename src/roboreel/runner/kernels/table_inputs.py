@@ -1,4 +1,4 @@
-"""Read the rows of episodes from table files: many episodes at once, columns by the result's names."""
+"""Read the rows of episodes from table files: many episodes at once, columns by their names in the result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from roboreel.storage.tables_memory import as_one, take_ascending
 from roboreel.types import Bools, Int64
 
 _BATCH_BYTES = 8 << 20
-"""Rows that are handled together take about as much memory, at least those of one episode."""
+"""Approximate memory size of the rows that are handled together, at least one episode."""
 _BATCH_ROWS = 1 << 17
 
 
@@ -42,21 +42,21 @@ class Members:
     at: Int64
     """Positions in the op's tables."""
     episode: Int64
-    """Number in the result."""
+    """Episode numbers in the result."""
     rows: Int64
     first_index: Int64
     default_task: Int64
     task_map: Int64
     whole: Bools
-    """True where all of the source's episode is taken."""
+    """True if the complete source episode is taken."""
     source: Int64
     file: Int64
-    """Position among `Inputs.names`."""
+    """Positions in `Inputs.names`."""
     row: Int64
-    """First row of the row range of the input."""
+    """First row of each row range in the input."""
     row_range: Int64
     first_frame: Int64
-    """Frame of the source's episode with which the row range begins."""
+    """Frame of the source episode where the row range begins."""
 
     def __len__(self) -> int:
         return len(self.at)
@@ -68,11 +68,11 @@ class Members:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Rows of episodes that follow one another in a file of the result."""
+    """Rows of consecutive episodes in a file of the result."""
 
     members: Members
     rows: pa.Table
-    """Those that each takes of its row range, one episode's after another's."""
+    """The rows taken from each row range, episode after episode."""
 
 
 class Inputs:
@@ -83,7 +83,7 @@ class Inputs:
         self._open: TableFile | None = None
         self._forward: Forward | None = None
         self.file_rows: dict[str, int] = {}
-        """Rows of the files that were opened, by name."""
+        """Number of rows of the opened files, by name."""
         self._used = {*work.table.schema.names, *INDEX_DTYPES} - {*work.table.decoded}
         paths = work.inputs[INPUT_TABLE].combine_chunks().dictionary_encode()
         self.names: list[str] = paths.dictionary.to_pylist()
@@ -113,7 +113,7 @@ class Inputs:
             yield from self._read(members)
 
     def _fitting(self, members: Members) -> int:
-        """How many of the episodes, from the first on, are of one dataset and not too large together."""
+        """How many of the first episodes are from one dataset and together not too large."""
         if self._work.table.decoded:
             return 1
         file = self._file(int(members.file[0]))
@@ -125,7 +125,7 @@ class Inputs:
         return max(1, min(int(fit), same))
 
     def _read(self, members: Members) -> Iterator[Batch]:
-        """The rows of episodes of one dataset, each file's at once where its tables are alike."""
+        """Yield the rows of episodes of one dataset, in one batch if the tables have the same schema."""
         order = np.lexsort((members.row, members.file))
         runs = list(self._runs(members[order]))
         if any(not run.schema.equals(runs[0].schema) for run in runs):
@@ -139,7 +139,7 @@ class Inputs:
         yield self._batch(members, rows)
 
     def _runs(self, members: Members) -> Iterator[pa.Table]:
-        """The episode slices, one after another; those that go on in a file in one read."""
+        """Yield the episode slices one after another; slices that adjoin in a file come from one read."""
         goes_on = np.zeros(len(members), dtype=np.bool_)
         goes_on[1:] = np.diff(members.file) == 0
         goes_on[1:] &= members.row[1:] == members.row[:-1] + members.row_range[:-1]
@@ -152,14 +152,14 @@ class Inputs:
             yield self._forward_in(file, columns).rows(int(members.row[first]), stop)
 
     def _forward_in(self, file: TableFile, columns: Sequence[str] | None) -> Forward:
-        """The reading of these columns that goes on, or a new one."""
+        """The reader that continues with these columns, or a new one."""
         known, names = self._forward, None if columns is None else tuple(columns)
         if known is None or known.file is not file or known.columns != names:
             self._forward = known = Forward(file, names)
         return known
 
     def _wanted(self, file: TableFile, source: int) -> Sequence[str] | None:
-        """The columns of a file that the result has, or that index columns are made of; None for all."""
+        """The columns of a file that the result or its index columns need; None for all columns."""
         if self._columns is not None:
             return self._columns
         own = self._work.sources[source]
@@ -172,7 +172,7 @@ class Inputs:
         return None if len(kept) == len(names) else kept
 
     def _batch(self, members: Members, rows: pa.Table) -> Batch:
-        """The rows by the result's names, with what no file has, at the result's frame rate."""
+        """The rows by the result's column names and frame rate, with supplied columns added."""
         work = self._work
         source = work.sources[int(members.source[0])]
         kept = [name for name in rows.column_names if name not in source.removed]
@@ -187,7 +187,7 @@ class Inputs:
         return Batch(members, as_one(rows) if len(members) > 1 else rows)
 
     def _taken(self, members: Members) -> Int64:
-        """The rows of all row ranges that become rows of the result."""
+        """Positions of the rows, in all row ranges, that become rows of the result."""
         begin = np.cumsum(members.row_range) - members.row_range
         step = self._work.table.step
         triples = zip(
@@ -223,7 +223,7 @@ def _numbers(work: Work, column: str) -> Int64:
 
 
 def _positions(row_range: Int64, order: Int64) -> Int64:
-    """Where the rows of episodes stand that were read in another order."""
+    """Positions of the rows of episodes that were read in another order."""
     begin = np.empty_like(row_range)
     begin[order] = np.cumsum(row_range[order]) - row_range[order]
     first = np.cumsum(row_range) - row_range
@@ -231,7 +231,7 @@ def _positions(row_range: Int64, order: Int64) -> Int64:
 
 
 def counted(rows: Sequence[int] | Int64) -> Int64:
-    """0, 1, 2, … in each of some row ranges of rows."""
+    """0, 1, 2, … within each of some consecutive row ranges."""
     lengths = np.asarray(rows, dtype=np.int64)
     first = np.cumsum(lengths) - lengths
     return np.arange(int(lengths.sum()), dtype=np.int64) - np.repeat(first, lengths)

@@ -1,4 +1,4 @@
-"""Write tables: rows of many episodes at once, into files of one or of many; or copy them."""
+"""Write tables: rows of many episodes at once, into one or more files; or copy the files."""
 
 from __future__ import annotations
 
@@ -55,9 +55,10 @@ def run_write_tables(work: Work, op: WriteTables) -> OpResult:
 
 
 def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
-    """Copy table files as they are, and measure their index columns.
+    """Copy table files unchanged, and compute statistics of their index columns.
 
-    These are what they would be written as, by the survey of the same bytes: only the tasks are read.
+    By the survey of the same bytes, the index columns already have the values that would be written. So only
+    the tasks are read.
     """
     source, staging = work.roots()
     done, size = _Done(empty_sketches(work.sketched)), 0
@@ -107,14 +108,14 @@ class _Done:
 
 
 class _Stream:
-    """Rows of episodes, given out by numbers of episodes."""
+    """A stream of rows that is read by numbers of episodes."""
 
     def __init__(self, tables: Iterator[tuple[pa.Table, list[int]]]) -> None:
         self._tables = tables
         self._rest: tuple[pa.Table, list[int]] | None = None
 
     def take(self, episodes: int) -> Iterator[tuple[pa.Table, Sequence[int]]]:
-        """The rows of the next episodes, and how many each has."""
+        """Yield the rows of the next episodes, with the number of rows of each."""
         while episodes:
             table, lengths = self._rest or next(self._tables)
             now, later = lengths[:episodes], lengths[episodes:]

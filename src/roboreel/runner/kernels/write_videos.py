@@ -1,4 +1,4 @@
-"""Write videos: packets copied, or, where nothing else is possible, frames encoded again."""
+"""Write videos: copy packets or, if nothing else is possible, encode frames again."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def run_encode_video(work: Work, op: EncodeVideo) -> OpResult:
 
 
 class _Videos:
-    """The op's inputs; the last one is kept open, as a file's episodes come together."""
+    """The op's input videos; the last one stays open, because episodes of one file follow each other."""
 
     def __init__(self, work: Work, root: Root) -> None:
         self._work, self.root = work, root
         self._last: tuple[str, IO[bytes], PacketTable, AccessPoints] | None = None
 
     def of(self, name: str) -> tuple[PacketTable, AccessPoints]:
-        """The packets of a file, checked to be the one that was surveyed."""
+        """The packets of a file, after checking that it is the one that was surveyed."""
         if self._last is None or self._last[0] != name:
             self.close()
             self._work.check_input(self.root, name)
@@ -97,7 +97,7 @@ class _Videos:
 def _packet_slices(
     work: Work, camera: str, members: Sequence[int], videos: _Videos
 ) -> Iterator[PacketSlice]:
-    """The runs of packets of a file; episodes that go on from the one before are one run."""
+    """Yield the runs of packets of a file; episodes that continue the previous one share a run."""
     starts = work.inputs[input_frame(camera)].to_pylist()
     rows = work.inputs[ROWS].to_pylist()
     joined = work.inputs[input_joined(camera)].to_pylist()

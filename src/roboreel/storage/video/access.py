@@ -1,13 +1,13 @@
-"""Keyframes at which a decoder can start whatever it decoded before, and what may stand before them.
+"""Find the keyframes where a decoder can start whatever it decoded before, and what may precede them.
 
 A file marks packets as keyframes where a player may start from scratch. In h264 and hevc some of them
 (recovery points of open GOPs and of intra refresh, hevc's CRA pictures) do not reset the decoder: after the
-packets of another episode it would decode them to other pictures. Join only before pictures that reset:
+packets of another episode, it would decode them to different pictures. Join only before pictures that reset:
 h264 IDR (NAL type 5), hevc IDR and BLA (types 16 to 20; ITU-T H.264 table 7-1, H.265 table 7-1).
 
-Besides, a keyframe hangs on the parameter sets that came before it (`headers.py`). It is a place to cut
-only where a decoder that starts there, with the sets of the sample entry, has the same as one that played
-the file up to there.
+A keyframe also depends on the parameter sets that came before it (`headers.py`). A file can be cut at a
+keyframe only if a decoder that starts there, with the sets of the sample entry, has the same sets as one that
+played the file up to there.
 """
 
 from __future__ import annotations
@@ -33,24 +33,25 @@ from roboreel.storage.video.packets import PacketRun, PacketTable
 from roboreel.storage.video.reorder import may_reorder
 
 CHANGING = "changing"
-"""Of the sets of a run of packets: not the same from its begin to its end."""
+"""Value of `Joining.sets` where the parameter sets change within a run of packets."""
 _BARE = "bare"
 _DIGEST_BYTES = 8
 _MOST_TRIED = 32
-"""Packets that are decoded to see whether they can be."""
+"""Packets that are decoded to find out whether they can be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Joining:
-    """What may stand before a run of packets in a file."""
+    """What may precede a run of packets in a file."""
 
     apart: bool = False
-    """True where nothing may: it can only begin a file."""
+    """True where nothing may precede it: it can only begin a file."""
     first: bool = False
-    """True where it must begin a file: it makes a decoder drop pictures that wait to be shown, or does not
-    decode after what is before it now."""
+    """True where it must begin a file: it makes a decoder drop pictures that wait to be shown, or it does not
+    decode after the packets that precede it now."""
     sets: str = ""
-    """Runs may follow each other where these are equal; empty where it has no sets but the sample entry's."""
+    """Runs may follow each other where these are equal; empty where a run only has the sample entry's
+    sets."""
 
 
 class AccessPoints:
@@ -60,41 +61,44 @@ class AccessPoints:
         self._file, self._table = file, table
         self._codec = codec_of(table.entry)
         self._known: dict[int, Head] = {}
+        self._resetting: dict[int, bool] = {}
         self._bearers = table.keys if table.keyframe[0] else np.insert(table.keys, 0, 0)
-        """Decode positions of packets that may bring sets: keyframes, and the file's first packet."""
+        """Decode positions of packets that may bring sets: the keyframes and the file's first packet."""
         self._scanned = 0
-        """How many of these have been looked at."""
+        """How many of the bearers have been read."""
         self._brought: list[tuple[int, Sets]] = []
-        """By decode position, what packets bring, where it is not what the last one brought."""
+        """The sets that packets bring, by decode position, where they differ from the previous ones."""
         self._tried: dict[int, tuple[int, int]] = {}
-        """By change of sets: the last packet after it that relies on it, and the first that does not."""
+        """By change of sets: the last later packet that relies on it, and the first that does not."""
         self._changes: list[tuple[int, Sets]] = []
-        """From which decode position on which sets are in force that are not the sample entry's."""
+        """The sets in force that are not the sample entry's, with the decode position where they begin."""
 
     def resets(self, position: int) -> bool:
         """True where a decoder can start at the packet at a decode position as if it had played up to there.
 
-        For codecs without parameter sets every keyframe is taken to be such a packet.
+        For codecs without parameter sets this is assumed of every keyframe.
         """
         if self._codec is None:
             return True
-        return self._head(position).resets and self._suffices(position)
+        if position not in self._resetting:
+            self._resetting[position] = self._head(position).resets and self._suffices(position)
+        return self._resetting[position]
 
     def starts_over(self, position: int) -> bool:
-        """True where a used decoder, flushed, decodes from the packet at a decode position as a new one does.
+        """True where a flushed decoder decodes from the packet at a decode position as a new one does.
 
-        Flushing keeps the sets that packets brought, which a keyframe of AV1 replaces if it brings any.
+        A flush keeps the sets that packets brought. A keyframe of AV1 replaces them if it brings any.
         """
         if self._codec is not None and self._codec.whole:
             return bool(self._head(position).sets)
         return self.resets(position) and not self._changes
 
     def relies_on_earlier_sets(self, position: int) -> bool:
-        """True where the packet at a decode position hangs on sets that came with packets before it."""
+        """True where the packet at a decode position depends on sets that came with earlier packets."""
         return self._codec is not None and not self._suffices(position)
 
     def is_spoilt(self, position: int) -> bool:
-        """True where the packet at a decode position decodes alone, and not with the sets before it."""
+        """True where the packet at a decode position decodes alone, but not with the sets before it."""
         return (
             self._codec is not None
             and bool(self._changed_for(position))
@@ -108,7 +112,7 @@ class AccessPoints:
         return may_reorder(self._table.entry, self._head(position).sets)
 
     def joining(self, run: PacketRun) -> Joining:
-        """What may stand before a run of packets in a file."""
+        """What may precede a run of packets in a file."""
         first = int(run.positions[0])
         sets = self._sets_within(first, int(run.positions[-1]))
         apart = not self.resets(first) or sets == CHANGING
@@ -127,10 +131,11 @@ class AccessPoints:
         return self._codec.head(Packet(self._file, start, size))
 
     def _suffices(self, position: int) -> bool:
-        """True where the packet needs no sets from packets before it but those of the sample entry."""
+        """True where the packet needs no sets besides its own and the sample entry's."""
         if not self._changed_for(position):
             return True
-        # what goes on with a recording comes before what was joined to it, until sets change again
+        # packets that continue a recording come before the ones that were joined to it, until sets
+        # change again
         change = bisect_left(self._changes, position, key=_position)
         relies, alone = self._tried.get(change, (-1, self._table.packets))
         if relies < position < alone:
@@ -143,13 +148,13 @@ class AccessPoints:
         return position >= alone
 
     def _decodes_alone(self, position: int, before: Sequence[int]) -> bool:
-        """True where a keyframe and what follows it decode by themselves, and not after certain packets.
+        """True where a keyframe and the packets after it decode by themselves, but not after certain packets.
 
-        Where they decode either way, nothing can be told by it, also where the frames are not the same.
+        Where they decode either way, the result is False: success says nothing, even if the frames differ.
 
         Args:
             position: the keyframe's decode position.
-            before: those of keyframes before it, which bring parameter sets.
+            before: decode positions of earlier keyframes, which bring parameter sets.
         """
         following = self._table.keys[self._table.keys > position]
         stop = min([position + _MOST_TRIED, self._table.packets, *following[:1].tolist()])
@@ -157,7 +162,7 @@ class AccessPoints:
         return self._decodes((), own) and not self._decodes(before, own)
 
     def _decodes(self, before: Sequence[int], positions: Sequence[int]) -> bool:
-        """True where packets decode without an error by a decoder that was given others before."""
+        """True where packets decode without an error after the decoder was given certain others."""
         import av
 
         strict = {**LIMITS, "err_detect": "explode"}
@@ -178,7 +183,7 @@ class AccessPoints:
         return self._file.read(int(self._table.size[position]))
 
     def _bearers_of(self, changed: Sets, position: int) -> list[int]:
-        """Decode positions of packets before one that brought sets last."""
+        """Decode positions of the packets before a position that last brought each changed set."""
         left, found = set(changed), list[int]()
         for at, sets in reversed(self._brought):
             if at < position and left & sets.keys():
@@ -187,7 +192,7 @@ class AccessPoints:
         return found[::-1]
 
     def _changed_for(self, position: int) -> bool:
-        """True where packets before one have changed sets that it does not bring itself."""
+        """True where earlier packets changed sets that this packet does not bring itself."""
         assert self._codec is not None
         if position == 0:
             return False
@@ -197,7 +202,7 @@ class AccessPoints:
         return not changed.keys() <= self._head(position).sets.keys()
 
     def _sets_within(self, first: int, last: int) -> str:
-        """What the sets of packets are called that decoding starts with, at the first of them."""
+        """A name for the sets that a run of packets starts with; `CHANGING` if they change within the run."""
         if self._codec is None:
             return ""
         brought = self._head(first).sets
@@ -212,7 +217,7 @@ class AccessPoints:
         return _BARE if self._codec.whole else _digest(own)
 
     def _before(self, position: int) -> Sets:
-        """The sets in force before a decode position that are not the sample entry's."""
+        """The sets in force before a decode position that differ from the sample entry's."""
         assert self._codec is not None
         last: Sets | None = None
         stop = int(np.searchsorted(self._bearers, position))
@@ -231,7 +236,7 @@ class AccessPoints:
         return self._changes[index - 1][1] if index else {}
 
     def _changed(self, before: Sets, brought: Sets) -> Sets:
-        """What is in force after sets were brought, without what the sample entry has."""
+        """The sets in force after a packet brings more, without those of the sample entry."""
         assert self._codec is not None
         own = self._codec.sets
         return {key: data for key, data in {**before, **brought}.items() if own.get(key) != data}

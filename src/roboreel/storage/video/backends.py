@@ -1,15 +1,15 @@
-"""Chosen frames of a video by one of several libraries, counted as the packet index counts them.
+"""Decode chosen frames of a video with one of several libraries, numbered by our packet index.
 
-PyAV is ours: it decodes packet by packet. The others read the file's index themselves, and so are held
-against ours: a frame that they show at another time is an error, not a frame. Colours are converted by each
-library's own copy of FFmpeg: frames differ by `BACKEND_TOLERANCE` levels of 255 at most on average.
+PyAV decodes packet by packet, so its frame numbers are ours. The other libraries read the file's index
+themselves, so their times are compared with ours: a frame at another time is an error. Each library converts
+colours with its own copy of FFmpeg: frames differ by at most `BACKEND_TOLERANCE` levels of 255 on average.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Literal, TypeAlias, get_args
+from typing import IO, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -24,14 +24,14 @@ Backend: TypeAlias = Literal["pyav", "torchcodec", "decord"]
 BACKEND_TOLERANCE = 2.0
 """Levels of 255 by which a frame of one library may differ from another's, on average over its pixels."""
 _AT_ONCE = 16
-"""Frames that a library hands over together: what is in memory does not grow with a video."""
+"""Frames that a library returns at once, so that memory use does not grow with the length of a video."""
 
 
 def require_backend(name: str) -> Backend:
     """The backend of that name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no backend of that name.
         MissingDependencyError: its package is not installed.
     """
     for known in get_args(Backend):
@@ -43,7 +43,7 @@ def require_backend(name: str) -> Backend:
 
 
 def refuse_codec(backend: str, codec: str, what: str) -> None:
-    """Raise `VideoError` where a backend is known not to decode a codec as it should.
+    """Raise `VideoError` where a backend is known to decode a codec wrongly or not at all.
 
     Args:
         backend: its name.
@@ -62,7 +62,7 @@ def backend_frames(
     Args:
         video: the file.
         wanted: frame numbers, ascending, each once.
-        backend: what decodes.
+        backend: the name of the library that decodes.
 
     Raises:
         VideoError: a wanted frame is not in the file, or the file cannot be decoded.
@@ -85,8 +85,20 @@ def backend_frames(
             yield frame
 
 
+def torchcodec_decoder(file: IO[bytes]) -> Any:
+    """Torchcodec's decoder of an open file, which seeks exactly.
+
+    Raises:
+        MissingDependencyError: torchcodec is not installed.
+    """
+    require_backend("torchcodec")
+    from torchcodec.decoders import VideoDecoder
+
+    return VideoDecoder(file, seek_mode="exact")
+
+
 _Found: TypeAlias = Iterator[tuple[int, Frame, float]]
-"""(frame number, frame, seconds at which the library says that it stands)."""
+"""(frame number, frame, seconds at which the library shows it)."""
 
 
 def _torchcodec(file: IO[bytes], wanted: Sequence[int]) -> _Found:
@@ -103,7 +115,7 @@ def _decord(file: IO[bytes], wanted: Sequence[int]) -> _Found:
     from decord import VideoReader, cpu
 
     reader = VideoReader(file, ctx=cpu(0), num_threads=1)
-    for number in wanted:  # one by one: several at once are known to hang on some files
+    for number in wanted:  # one by one: requests for several hang on some files
         seconds = float(reader.get_frame_timestamp(number)[0])
         yield number, np.asarray(reader[number].asnumpy(), dtype=np.uint8), seconds
 
@@ -115,17 +127,17 @@ _DECODERS: dict[Backend, Callable[[IO[bytes], Sequence[int]], _Found]] = {
 
 
 def _guarded(found: _Found, name: str, backend: str) -> _Found:
-    """What a library finds; whatever it raises becomes a `VideoError`."""
+    """The frames that a library yields; any exception becomes a `VideoError`."""
     try:
         yield from found
     except GeneratorExit:
         raise
-    except Exception as error:  # each library has errors of its own, none of them documented
+    except Exception as error:  # each library has its own errors, none of them documented
         raise VideoError(f"'{name}': {backend} cannot decode it ({error})") from error
 
 
 def _check_time(table: PacketTable, number: int, seconds: float, what: str, backend: str) -> None:
-    """Raise `VideoError` where a library shows a frame at the time of another."""
+    """Raise `VideoError` where a library shows a frame at the time of another frame."""
     times = table.frame_seconds
     gap = np.abs(times - seconds)
     if gap[number] > gap.min() + 1e-6:

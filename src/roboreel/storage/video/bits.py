@@ -1,4 +1,4 @@
-"""Bits of a NAL unit's payload, most significant first, with its emulation prevention taken out."""
+"""Read bits of a NAL unit's payload, most significant first, without emulation prevention bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Bits:
         """The next `count` bits as a number.
 
         Raises:
-            ValueError: there are fewer.
+            ValueError: fewer bits are left.
         """
         if count > self._left:
             raise ValueError("the data ends too early")
@@ -31,7 +31,7 @@ class Bits:
         """The next unsigned Exp-Golomb number, `ue(v)`; also skips a signed one, `se(v)`.
 
         Raises:
-            ValueError: there is none.
+            ValueError: the data ends early, or the number has too many bits.
         """
         zeros = 0
         while not self.take(1):

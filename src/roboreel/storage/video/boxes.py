@@ -1,4 +1,4 @@
-"""ISO base media boxes (ISO/IEC 14496-12): walking them, and making them."""
+"""Read and build ISO base media boxes (ISO/IEC 14496-12)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import NamedTuple
 from roboreel.errors import VideoError
 
 ENTRY_HEADER = 86
-"""Bytes of a `VisualSampleEntry` before its boxes, its own header included."""
+"""Bytes of a `VisualSampleEntry` before its inner boxes, including its own header."""
 _MOST_BOXES = 10_000
-"""Side by side. A file of nothing but empty boxes has millions, and they would all be walked."""
+"""Limit for boxes at one level: a file of nothing but empty boxes would have millions to walk through."""
 _SIZE_AND_KIND = struct.Struct(">I4s").unpack_from
 
 
@@ -44,13 +44,14 @@ def boxes(data: bytes | memoryview, start: int = 0, stop: int | None = None) -> 
 class Children:
     """The boxes inside a box, walked once: the first of each kind.
 
-    What overruns is told of only when a kind is asked for that does not stand before it.
+    If a box overruns its parent, the error is raised only when a kind is requested that was not found before
+    it.
     """
 
     def __init__(self, data: bytes | memoryview, parent: Box) -> None:
         self.parent = parent
         self.twins: set[str] = set()
-        """Kinds of which there are several."""
+        """Kinds that occur more than once."""
         self._first: dict[str, Box] = {}
         self._damage: VideoError | None = None
         try:
@@ -68,7 +69,7 @@ class Children:
         return found
 
     def one(self, kind: str) -> Box:
-        """The first box of that kind; there must be one."""
+        """The first box of that kind. Raises `VideoError` if there is none."""
         found = self.optional(kind)
         if found is None:
             raise VideoError(f"box '{self.parent.kind}' holds no '{kind}'")
@@ -87,7 +88,7 @@ def full_box(kind: str, version: int, flags: int, *payload: bytes) -> bytes:
 
 
 def _long_header(data: bytes | memoryview, at: int, end: int, size: int) -> tuple[int, int]:
-    """Size and header bytes of a box whose four bytes of size do not give it."""
+    """Size and header length in bytes of a box whose 32-bit size field does not hold its size."""
     if size == 1 and at + 16 <= end:
         return struct.unpack_from(">Q", data, at + 8)[0], 16
-    return (end - at if size == 0 else size), 8  # zero: to the end of what holds it
+    return (end - at if size == 0 else size), 8  # zero: up to the end of the parent

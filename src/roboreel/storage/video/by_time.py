@@ -1,4 +1,4 @@
-"""Frames of a video by their time, as readers of the format ask for them."""
+"""Decode frames of a video by their time, as readers of the format request them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from roboreel.errors import UsageError, VideoError
+from roboreel.errors import FrameTimeError, UsageError, VideoError
 from roboreel.storage.fs import open_root
 from roboreel.storage.names import local_path
 from roboreel.storage.root import Root
@@ -22,25 +22,26 @@ def decode_video_frames(
     tolerance_s: float,
     backend: str | None = None,
 ) -> npt.NDArray[np.generic]:
-    """The frames of a video that stand nearest to some times.
+    """The frames of a video that are nearest to some times.
 
-    Only the packets that these frames hang on are read and decoded, each once. A frame is that of its packet:
-    times are those of the file's index, counted from the first shown frame's.
+    Only the packets that these frames depend on are read and decoded, each once. Frames are identified by
+    their packets: times are those of the file's index, counted from the first shown frame's.
 
     Args:
         path: an MP4 file, or the URL of one.
         timestamps: (n,) seconds, in any order; the same may come more than once.
-        tolerance_s: how far from its timestamp a frame may stand, in seconds.
+        tolerance_s: the largest distance between a frame and its timestamp, in seconds.
         backend: `pyav` (the default), `torchcodec` or `decord`, which are extras of that name. Frames of
-            different ones differ by 2 levels of 255 at most, on average.
+            different backends differ by at most 2 levels of 255 on average.
 
     Returns:
-        (n, 3, H, W) uint8 RGB in the order of the timestamps; (n, 1, H, W) as deep as they are stored where
-        the video is grey. `torch.from_numpy(frames) / 255` is what lerobot's function of this name gives.
+        (n, 3, H, W) uint8 RGB in the order of the timestamps; (n, 1, H, W) in the stored bit depth where the
+        video is grey. `torch.from_numpy(frames) / 255` equals the result of lerobot's function of this name.
 
     Raises:
-        UsageError: an argument makes no sense.
-        VideoError: no frame is near enough, or one does not decode.
+        UsageError: an argument is invalid.
+        FrameTimeError: no frame is near enough to a timestamp.
+        VideoError: a frame does not decode.
         StorageError: the file cannot be read.
         MissingDependencyError: the backend's package is not installed.
 
@@ -58,7 +59,7 @@ def decode_video_frames(
         raise UsageError("timestamps must be a list of finite seconds")
     if not 0 <= tolerance_s < float("inf"):
         raise UsageError(f"tolerance_s is {tolerance_s}, expected 0 or a positive number")
-    video = indexed_video(*_located(path))
+    video = indexed_video(*located_file(path))
     numbers = _nearest(video, seconds, tolerance_s)
     wanted, positions = np.unique(numbers, return_inverse=True)
     frames = backend_frames(video, wanted.tolist(), backend=chosen)
@@ -78,8 +79,8 @@ def _ascends(positions: npt.NDArray[np.intp]) -> bool:
     return bool((np.diff(positions) > 0).all())
 
 
-def _located(path: str | os.PathLike[str]) -> tuple[Root, str]:
-    """The folder of a file, and its name there."""
+def located_file(path: str | os.PathLike[str]) -> tuple[Root, str]:
+    """The folder of a file and its name there, for a path or the URL of one."""
     text = os.fspath(path)
     folder, slash, name = text.rpartition("/")
     if "://" not in text:
@@ -94,7 +95,7 @@ def _located(path: str | os.PathLike[str]) -> tuple[Root, str]:
 def _nearest(
     video: IndexedVideo, seconds: npt.NDArray[np.float64], tolerance_s: float
 ) -> npt.NDArray[np.int64]:
-    """(n,) for each time, the number of the frame that is nearest to it."""
+    """(n,) the number of the nearest frame for each time."""
     times, name = video.table.frame_seconds, video.name
     if not len(times):
         raise VideoError(f"'{name}': no frames")
@@ -106,7 +107,7 @@ def _nearest(
     gaps = np.abs(times[numbers] - seconds)
     if len(gaps) and gaps.max() > tolerance_s:
         worst = int(gaps.argmax())
-        raise VideoError(
+        raise FrameTimeError(
             f"'{name}': no frame within {tolerance_s:g} s of timestamp {seconds[worst]:.6f} s: the nearest,"
             f" frame {numbers[worst]}, stands at {times[numbers[worst]]:.6f} s"
         )

@@ -1,6 +1,6 @@
-"""What a sample entry's boxes tell a decoder: `avcC`, `hvcC` and `esds`.
+"""Read what a sample entry's boxes tell a decoder: `avcC`, `hvcC` and `esds`.
 
-What is cut short gives what is there: whether a file is sound is for others to say.
+A truncated box gives the parts that are there. Whether a file is valid is checked elsewhere.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ _H264_HEAD, _HEVC_HEAD = 5, 22
 
 
 def h264_config(config: bytes) -> tuple[int, list[bytes]]:
-    """Of an `avcC` box, how many bytes give a unit's length in packets, and its parameter sets in order.
+    """(length bytes, parameter sets) of an `avcC` box; packets give each unit's length in that many bytes.
 
     ISO/IEC 14496-15, 5.3.3.1.
 
     Raises:
-        IndexError: it is too short for the first.
+        IndexError: the box is too short for the number of length bytes.
     """
     length = (config[_H264_HEAD - 1] & 3) + 1
     units: list[bytes] = []
@@ -29,12 +29,12 @@ def h264_config(config: bytes) -> tuple[int, list[bytes]]:
 
 
 def hevc_config(config: bytes) -> tuple[int, list[bytes]]:
-    """Of an `hvcC` box, how many bytes give a unit's length in packets, and its units in order.
+    """(length bytes, units) of an `hvcC` box; packets give each unit's length in that many bytes.
 
     ISO/IEC 14496-15, 8.3.3.1.
 
     Raises:
-        IndexError: it is too short for the first.
+        IndexError: the box is too short for the number of length bytes.
     """
     length = (config[_HEVC_HEAD - 1] & 3) + 1
     units: list[bytes] = []
@@ -46,12 +46,12 @@ def hevc_config(config: bytes) -> tuple[int, list[bytes]]:
 
 
 def esds_parts(config: bytes) -> tuple[int, bytes]:
-    """Of an `esds` box, the kind of codec and the decoder's own setup.
+    """(kind of codec, the decoder's own setup) of an `esds` box.
 
-    ISO/IEC 14496-1, 7.2.6. The box has bit rates, buffer sizes and numbers of streams besides.
+    ISO/IEC 14496-1, 7.2.6. The box also has bit rates, buffer sizes and stream numbers.
 
     Raises:
-        IndexError: it is cut short.
+        IndexError: the box is cut short.
     """
     kind, setup = 0, b""
     at, stop = 4, len(config)
@@ -63,7 +63,7 @@ def esds_parts(config: bytes) -> tuple[int, bytes]:
             size = size << 7 | byte & 0x7F
             if byte < 0x80:
                 break
-        if tag == 3:  # a stream: its number, flags, and what they announce
+        if tag == 3:  # a stream: its number, flags, and the fields that the flags announce
             flags, at = config[at + 2], at + 3
             at += 2 if flags & 0x80 else 0
             at += 1 + config[at] if flags & 0x40 else 0
@@ -78,7 +78,7 @@ def esds_parts(config: bytes) -> tuple[int, bytes]:
 
 
 def _counted(config: bytes, at: int, count: int) -> tuple[list[bytes], int]:
-    """Units, each after two bytes of length, and where they end."""
+    """Units, each preceded by a two-byte length, and the position where they end."""
     units = []
     for _ in range(count):
         if at + 2 > len(config):

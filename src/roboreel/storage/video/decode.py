@@ -1,4 +1,4 @@
-"""Decode frames of video files: chosen ones by number, or all of them as a player does."""
+"""Decode frames of video files: chosen frames by number, or all frames as a player does."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tupl
 def frames_of(video: IndexedVideo, wanted: Sequence[int]) -> Iterator[tuple[int, Any]]:
     """(frame number, PyAV frame) for each wanted frame of a file whose index is known.
 
-    Only the packets that the wanted frames depend on are read and decoded. They are those of the packet
-    index, so that a frame's number is that of the packet, whatever the container's clock says.
+    Only the packets that the wanted frames depend on are read and decoded. Frames are numbered by the packet
+    index, whatever the container's clock says.
 
     Args:
         video: the file.
@@ -34,7 +34,7 @@ def frames_of(video: IndexedVideo, wanted: Sequence[int]) -> Iterator[tuple[int,
         StorageError: the file cannot be read.
         VideoError: a wanted frame is not in the file, or the file cannot be decoded.
     """
-    import av  # heavy: only what must decode loads it
+    import av  # heavy: loaded only to decode
 
     require_frames(video, wanted)
     shared: Decoder | None = None
@@ -42,7 +42,8 @@ def frames_of(video: IndexedVideo, wanted: Sequence[int]) -> Iterator[tuple[int,
         with video.access_points() as points:
             for positions, frames in _runs(video.table, wanted, points.resets):
                 if not points.starts_over(int(positions[0])):
-                    # what was decoded before would show, and what is decoded now would remain
+                    # a shared decoder would still show earlier frames, and would keep what it decodes
+                    # now
                     yield from Decoder(video).frames(video, positions, frames)
                     continue
                 shared = shared or take_decoder(video)
@@ -54,16 +55,16 @@ def frames_of(video: IndexedVideo, wanted: Sequence[int]) -> Iterator[tuple[int,
 
 
 def played_frames(root: Root, name: str) -> Iterator[tuple[int, Any]]:
-    """(frame number, PyAV frame) for every frame of a file that decodes, in the order that they come in.
+    """(frame number, PyAV frame) for every frame of a file that decodes, in decoder output order.
 
-    The file is decoded as a player does: from the first packet to the last, by a decoder of its own. A packet
-    that does not decode costs its frame, and no other: a player goes on.
+    The file is decoded as a player does: from the first packet to the last, with a separate decoder. A packet
+    that does not decode loses only its own frame, and decoding continues.
 
     Raises:
         StorageError: the file cannot be read.
-        VideoError: there is no decoder for the file, or it fails altogether.
+        VideoError: there is no decoder for the file, or decoding fails as a whole.
     """
-    import av  # heavy: only what must decode loads it
+    import av  # heavy: loaded only to decode
 
     video = indexed_video(root, name)
     positions = np.arange(video.table.packets, dtype=np.int64)
@@ -81,7 +82,7 @@ def played_frames(root: Root, name: str) -> Iterator[tuple[int, Any]]:
 
 
 def require_frames(video: IndexedVideo, wanted: Sequence[int]) -> None:
-    """Raise `VideoError` where a file lacks some of the wanted frames, ascending numbers."""
+    """Raise `VideoError` where a file lacks some of the wanted frames (ascending numbers)."""
     frames = video.table.frames
     if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < frames:
         raise VideoError(f"'{video.name}': frames {wanted[0]}…{wanted[-1]} of {frames}")
@@ -90,7 +91,7 @@ def require_frames(video: IndexedVideo, wanted: Sequence[int]) -> None:
 def _runs(
     table: PacketTable, wanted: Sequence[int], resets: Callable[[int], bool]
 ) -> Iterator[tuple[Int64, list[int]]]:
-    """(decode positions, wanted frames) of packets that are decoded in one go, without a gap."""
+    """(decode positions, wanted frames) of each run of packets that is decoded without a gap."""
     last, frames = 0, list[int]()
     for number in wanted:
         goes_on = bool(frames) and number == frames[-1] + 1

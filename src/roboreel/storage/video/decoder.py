@@ -1,4 +1,4 @@
-"""A decoder that is kept open: fed with the packets of any file that has its sample entry.
+"""Keep a decoder open and feed it with the packets of any file that has its sample entry.
 
 Opening a decoder costs more than decoding a frame (h264, 640×480: 9 ms against 3 ms).
 """
@@ -19,28 +19,29 @@ from roboreel.storage.video.indexed_video import IndexedVideo
 from roboreel.storage.video.packets import Int64
 
 _REUSED = ("avc1", "av01", "vp09")
-"""Kinds of sample entries whose decoders forget a file by `flush`, but for what `Decoder.feed` looks at.
+"""Kinds of sample entries whose decoders forget a file on `flush`, except for what `Decoder.feed` checks.
 
-Not hevc: a used decoder conceals damaged packets with other pixels than a new one (7 of 2,000 damaged clips).
+Not hevc: a used decoder conceals damaged packets with other pixels than a new one does (7 of 2,000 damaged
+videos).
 """
 _MOST_IDLE = 8
-"""Decoders that are kept for later. Each holds the frames that following ones refer to, at most 16."""
+"""Idle decoders to keep. Each holds at most 16 frames that later frames refer to."""
 _IDLE: list[Decoder] = []
-"""Decoders that nobody uses. Each step on this list is one operation of Python: threads need no lock."""
+"""Idle decoders. Each access to this list is one Python operation, so threads need no lock."""
 
 
 class Decoder:
-    """A decoder for one sample entry. It remembers where it is in a file, and goes on from there.
+    """A decoder for one sample entry. It remembers its position in a file and continues from there.
 
-    Its frames are those of a new one: `is_reusable` tells where that is sure. One caller at a time uses it.
+    Its frames equal those of a new decoder as long as `is_reusable` is True. It serves one caller at a time.
     """
 
     def __init__(self, video: IndexedVideo) -> None:
-        """Open a decoder for a file, and others with its sample entry.
+        """Open a decoder for a file; it also serves other files with the same sample entry.
 
         Raises:
             StorageError: the file cannot be read.
-            VideoError: there is no decoder for it.
+            VideoError: there is no decoder for the file.
         """
         entry = video.table.entry
         (first,) = video.packets(np.zeros(1, dtype=np.int64))
@@ -51,13 +52,14 @@ class Decoder:
         self._is_clean = known and entry.fourcc in _REUSED and not self._is_new(first)
         self._delay = self._context.delay
         self._fed: tuple[IndexedVideo, int, int] | None = None
-        """The file, and the decode positions of the first packet fed and of the next one."""
+        """The file, and the decode positions of the first packet fed and of the next packet."""
 
     @property
     def is_reusable(self) -> bool:
-        """False where it may remember more of a file than its sample entry says.
+        """False where it may remember more of a file than the sample entry says.
 
-        Such are parameter sets that packets brought, and how long frames wait where a stream does not say.
+        Examples are parameter sets that packets brought, and how long frames wait where a stream does not
+        say.
         """
         return self._is_clean and self._context.delay == self._delay
 
@@ -66,17 +68,17 @@ class Decoder:
         return self._kind == (video.table.entry.data, video.table.entry.matrix)
 
     def is_in(self, video: IndexedVideo) -> bool:
-        """True where it has decoded a part of a GOP of this file, and could continue."""
+        """True where it has decoded part of a GOP of this file and can continue."""
         return self._fed is not None and self._fed[0] is video
 
     def feed(self, number: int, data: bytes) -> list[Any]:
-        """Feed the packet of a frame; returns the PyAV frames that are complete, their number as `pts`."""
+        """Feed the packet of a frame; return the complete PyAV frames, with their number as `pts`."""
         if self._is_clean and self._is_new(data):
             self._is_clean = False
         return self._context.decode(number, data)
 
     def drain(self) -> list[Any]:
-        """The frames that wait to be shown; what is fed next begins at a keyframe."""
+        """The frames that still wait to be shown; the next packet fed must be a keyframe's."""
         frames = self._context.drain()
         self._context.flush()
         self._fed = None
@@ -93,7 +95,7 @@ class Decoder:
             wanted: frame numbers, ascending, each once.
 
         Raises:
-            VideoError: a frame does not decode, or not in the order that the index says.
+            VideoError: a frame does not decode, or frames come in another order than the index says.
         """
         table, due, awaited = video.table, deque(wanted), set(wanted)
         first, last = int(positions[0]), int(positions[-1])
@@ -109,7 +111,7 @@ class Decoder:
             raise VideoError(f"'{video.name}': frame {due[0]} does not decode")
 
     def _from_here(self, video: IndexedVideo, positions: Int64, wanted: Sequence[int]) -> Int64:
-        """The packets of a run that are still to be fed: all, unless the wanted frames are all ahead."""
+        """The packets of a run that are still to be fed: all, unless every wanted frame comes later."""
         fed, self._fed = self._fed, None
         if fed is None:
             return positions
@@ -127,7 +129,7 @@ class Decoder:
 
 
 def take_decoder(video: IndexedVideo) -> Decoder:
-    """A decoder for a file that nobody else uses: if possible, one that is in this file already."""
+    """An unused decoder for a file: one that is already in this file, if possible."""
     for decoder in sorted(_IDLE, key=lambda one: one.is_in(video), reverse=True):
         if decoder.serves(video):
             with suppress(ValueError):  # another thread was faster
@@ -137,7 +139,7 @@ def take_decoder(video: IndexedVideo) -> Decoder:
 
 
 def keep_decoder(decoder: Decoder) -> None:
-    """Keep a decoder for later, where its frames will be those of a new one. Not after an error."""
+    """Keep a decoder for reuse if its frames will equal those of a new one. Do not call it after an error."""
     if decoder.is_reusable:
         _IDLE.append(decoder)
         del _IDLE[:-_MOST_IDLE]
@@ -146,7 +148,7 @@ def keep_decoder(decoder: Decoder) -> None:
 def _in_turn(
     frames: Iterable[Any], due: deque[int], awaited: set[int], name: str
 ) -> Iterator[tuple[int, Any]]:
-    """Of decoded frames, those awaited; they must come in the order in which they are due."""
+    """The awaited frames among decoded ones; they must come in the order in which they are due."""
     for frame in frames:
         if frame.pts not in awaited:
             continue

@@ -1,4 +1,4 @@
-"""List the packets of a file whose sample tables are empty (fragmented MP4), by a demuxer."""
+"""List the packets of a fragmented MP4, whose sample tables are empty, with a demuxer."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _SKIPPED = (b"mdat", b"free", b"skip", b"wide")
 
 
 def opened(file: IO[bytes]) -> Any:
-    """The container of an open MP4 file; names of tracks in any encoding do no harm."""
+    """The container of an open MP4 file; track names may have any encoding."""
     import av
 
     try:
         return av.open(file, "r", format="mov", metadata_errors="replace")
-    except TypeError:  # PyAV 19 and later have no such choice, and no need of it
+    except TypeError:  # PyAV 19 and later neither have nor need this option
         return av.open(file, "r", format="mov")
 
 
 def packets_by_demuxer(file: IO[bytes], described: PacketTable) -> PacketTable:
-    """`described`, an index without packets, with the packets that a demuxer finds in the file."""
-    import av  # heavy, and needed for odd files only
+    """The index `described`, which has no packets, with the packets that a demuxer finds in the file."""
+    import av  # heavy, and only fragmented files need it
 
     _refuse_claims(file)
     file.seek(0)
@@ -58,7 +58,7 @@ def packets_by_demuxer(file: IO[bytes], described: PacketTable) -> PacketTable:
 
 
 def _facts(packet: Any) -> tuple[Any, int, Any, bool, bool]:
-    """(position, size, pts, keyframe, discarded); a packet itself would keep its bytes."""
+    """(position, size, pts, keyframe, discarded); keeping the packet would keep its bytes in memory."""
     return packet.pos, packet.size, packet.pts, packet.is_keyframe, packet.is_discard
 
 
@@ -84,7 +84,7 @@ def _refuse_claims(file: IO[bytes]) -> None:
 
 
 def _claimed(file: IO[bytes], start: int, size: int) -> int:
-    """The packets that the `trun` boxes in a box claim, wherever in it they stand."""
+    """The number of packets that the `trun` boxes anywhere inside a box claim."""
     if size > _MOST_HEAD_BYTES:
         raise VideoError(f"a box of {size} bytes among its fragments")
     file.seek(start)

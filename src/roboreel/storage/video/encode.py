@@ -1,4 +1,4 @@
-"""Encode frames into a video file, at exact times."""
+"""Encode frames into a video file at exact times."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from roboreel.storage.video.mux import PacketSlice, write_packets
 from roboreel.storage.video.packets import run_of_frames
 
 _PREFETCH = 8
-"""Frames that wait, decoded, for the encoder: what is in memory does not grow with a video."""
+"""Decoded frames that may wait for the encoder, so that memory use does not grow with the length of a
+video."""
 _COLOURS = {"color_range": 0, "color_primaries": 2, "color_trc": 2, "colorspace": 2}
-"""What says how colours are meant, with the number that says nothing (ITU-T H.273)."""
+"""The fields that describe colours, each with its value for "unspecified" (ITU-T H.273)."""
 _DEEP = ("gray16", "gray12", "gray10", "grayf", "ya16")
 
 
@@ -35,7 +36,7 @@ def encode_frames(
     fps: Fraction,
     encoder: Mapping[str, str],
 ) -> int:
-    """Encode PyAV frames into one file, without a break; returns how many there are: see `encode_parts`."""
+    """Encode PyAV frames into one file, without a break; return the number of frames (see `encode_parts`)."""
     return encode_parts(root, name, [frames], fps=fps, encoder=encoder)[0]
 
 
@@ -48,21 +49,21 @@ def encode_parts(
     encoder: Mapping[str, str],
     size: tuple[int, int] | None = None,
 ) -> list[int]:
-    """Encode row ranges of PyAV frames one after another into one file; returns how many each has.
+    """Encode row ranges of PyAV frames one after another into one file; return the number of frames of each.
 
-    Each has an encoder of its own, so that it begins with a keyframe that resets the decoder, and its bytes
-    are the same whatever is before it. Frames are decoded ahead, in another thread.
+    Each range has its own encoder. So it begins with a keyframe that resets the decoder, and its bytes do not
+    depend on what is before it. Frames are decoded in another thread, a few in advance.
 
     Args:
         root: where to write.
         name: the file.
-        parts: the frames of each row range in order; their times are set again.
+        parts: the frames of each row range in order; their times are overwritten.
         fps: the frame rate.
-        encoder: `codec`, `pix_fmt` (without it that of the frames), and the encoder's own options.
-        size: (width, height) in pixels to scale to; by default all have the first one's.
+        encoder: `codec`, `pix_fmt` (default: the frames' own), and the encoder's own options.
+        size: (width, height) in pixels to scale to; by default all frames must have the size of the first.
 
     Raises:
-        VideoError: the encoder refuses, or writes another number of frames than it was given.
+        VideoError: the encoder refuses, or writes a different number of frames than it was given.
     """
     slices, counts = [], []
     for number, frames in enumerate(parts):
@@ -71,7 +72,7 @@ def encode_parts(
         slices.append(span)
         counts.append(span.run.packets)
     try:
-        # the muxer's times are those of its own clock; write the packets at exact ones
+        # the muxer uses its own clock; write the packets again at exact times
         write_packets(root, name, slices, fps=fps)
     except ValueError as error:
         raise VideoError(
@@ -92,8 +93,20 @@ def frame_of(image: npt.NDArray[np.generic]) -> Any:
     return av.VideoFrame.from_ndarray(plain, format=kind)
 
 
+def depth_frame(codes: npt.NDArray[np.uint16]) -> Any:
+    """The PyAV frame `gray12le` of (H, W) codes from 0 to 4095."""
+    import av
+
+    frame = av.VideoFrame(codes.shape[1], codes.shape[0], "gray12le")
+    plane = frame.planes[0]
+    rows = np.zeros((plane.height, plane.line_size // 2), dtype="<u2")
+    rows[:, : codes.shape[1]] = codes
+    plane.update(rows.tobytes())
+    return frame
+
+
 def png(frame: Any) -> bytes:
-    """A PyAV frame as a PNG file: RGB, or grey as deep as the frame is."""
+    """A PyAV frame as a PNG file: RGB, or grey in the frame's bit depth."""
     import av
 
     grey = frame.format.name.startswith("gray")
@@ -115,8 +128,8 @@ def _encode_aside(
     fps: Fraction,
     encoder: Mapping[str, str],
 ) -> PacketSlice:
-    """Encode one row range of a file into one of its own."""
-    import av  # heavy: only what must encode loads it
+    """Encode one row range of a file into a temporary file."""
+    import av  # heavy: loaded only to encode
 
     quiet()
     aside = scratch_beside(name)
@@ -146,13 +159,13 @@ def _encode(container: Any, frames: Iterable[Any], fps: Fraction, settings: dict
             stream.codec_context.time_base = 1 / fps
             _set_colours(stream.codec_context, frame)
         frame.pts, frame.time_base = count, 1 / fps
-        frame.pict_type = 0  # the encoder chooses, whatever the source frame was
+        frame.pict_type = 0  # let the encoder choose, whatever type the source frame had
         container.mux(stream.encode(frame))
         count += 1
     if stream is None:
         raise ValueError("there is no picture")
     left = stream.encode(None)
-    if count == 1:  # x265 of PyAV 17 gives the one packet of one frame a decode time out of nowhere
+    if count == 1:  # x265 of PyAV 17 gives a lone packet a random decode time
         for packet in left:
             packet.pts = packet.dts = 0
     container.mux(left)
@@ -160,7 +173,7 @@ def _encode(container: Any, frames: Iterable[Any], fps: Fraction, settings: dict
 
 
 def _set_colours(encoder: Any, frame: Any) -> None:
-    """Say of the stream what its frames say of their colours."""
+    """Copy the colour description of a frame to the encoder."""
     for name, nothing in _COLOURS.items():
         value = getattr(frame, name, nothing)
         if value not in (0, nothing):
@@ -168,9 +181,9 @@ def _set_colours(encoder: Any, frame: Any) -> None:
 
 
 def options_here(encoder: Mapping[str, str]) -> dict[str, str]:
-    """The encoder's settings with what changes no byte of its output: svt-av1's threads.
+    """The encoder's settings, plus svt-av1's thread count, which does not change the output.
 
-    In a process among others it has as few as it can do with, which takes the least of all cores together.
+    In a worker process it gets one thread: across all workers, that takes the least time.
     """
     settings = {name: value for name, value in encoder.items() if name != "pix_fmt"}
     if settings["codec"] == "libsvtav1" and multiprocessing.parent_process() is not None:
@@ -187,7 +200,7 @@ def quiet() -> None:
 def _alike(
     frames: Iterable[Any], encoder: Mapping[str, str], size: tuple[int, int] | None
 ) -> Iterator[Any]:
-    """Frames of one size and pixel format."""
+    """The frames, converted to one size and pixel format."""
     wanted, first = encoder.get("pix_fmt"), (0, 0)
     for number, frame in enumerate(frames):
         here = (frame.width, frame.height)
@@ -214,7 +227,7 @@ class _Failed:
 
 
 def prefetch(frames: Iterable[Any]) -> Generator[Any, None, None]:
-    """The same frames, made in another thread, a few ahead of their use."""
+    """The same frames, made in another thread, a few in advance."""
     made: queue.Queue[Any] = queue.Queue(_PREFETCH)
     ended, end = threading.Event(), object()
 
@@ -233,7 +246,7 @@ def prefetch(frames: Iterable[Any]) -> Generator[Any, None, None]:
                 if ended.is_set():
                     return
             put(end)
-        except BaseException as error:  # raised where the frames are used
+        except BaseException as error:  # raised again where the frames are used
             put(_Failed(error))
 
     thread = threading.Thread(target=make, daemon=True)

@@ -1,4 +1,4 @@
-"""Whether an encoder is there, and takes its settings."""
+"""Check whether an encoder is available and accepts its settings."""
 
 from __future__ import annotations
 
@@ -17,24 +17,20 @@ _VIDEO_ENCODERS = (
 
 
 def require_encoder(encoder: Mapping[str, str], *, width: int, height: int) -> None:
-    """Encode one image.
+    """Raise unless an encoder works with its settings: encode one image.
 
     Args:
         encoder: `codec`, `pix_fmt` and the encoder's own options.
         width, height: of the image, in pixels.
 
     Raises:
-        VideoError: the library has no such encoder, this machine cannot run it, or it does not take its
+        VideoError: the library has no such encoder, this machine cannot run it, or it does not accept the
             settings.
     """
     import av
 
     codec, pix_fmt = encoder["codec"], encoder.get("pix_fmt", "yuv420p")
-    if codec not in available():
-        raise VideoError(f"this PyAV has no encoder '{codec}', but {', '.join(available())}")
-    formats = [item.name for item in av.codec.Codec(codec, "w").video_formats or ()]
-    if formats and pix_fmt not in formats:
-        raise VideoError(f"'{codec}' does not take {pix_fmt} pictures, but {', '.join(formats)}")
+    require_format(codec, pix_fmt)
     quiet()
     try:
         unknown = _tried(encoder, pix_fmt, width, height)
@@ -47,8 +43,23 @@ def require_encoder(encoder: Mapping[str, str], *, width: int, height: int) -> N
         raise VideoError(f"the encoder '{codec}' knows no option {', '.join(sorted(unknown))}")
 
 
+def require_format(codec: str, pix_fmt: str) -> None:
+    """Check that an encoder is there and takes a pixel format, without trying it.
+
+    Raises:
+        VideoError: the library has no such encoder, or it does not take the format.
+    """
+    import av
+
+    if codec not in available():
+        raise VideoError(f"this PyAV has no encoder '{codec}', but {', '.join(available())}")
+    formats = [item.name for item in av.codec.Codec(codec, "w").video_formats or ()]
+    if formats and pix_fmt not in formats:
+        raise VideoError(f"'{codec}' does not take {pix_fmt} pictures, but {', '.join(formats)}")
+
+
 def available() -> list[str]:
-    """The encoders that the library has, of those that roboreel knows."""
+    """The encoders that roboreel knows and the library has."""
     import av
 
     def there(name: str) -> bool:
@@ -61,7 +72,7 @@ def available() -> list[str]:
 
 
 def _tried(encoder: Mapping[str, str], pix_fmt: str, width: int, height: int) -> list[str]:
-    """Encode an image; returns the options that the encoder left."""
+    """Encode an image; return the options that the encoder did not use."""
     import av
 
     options = options_here(encoder)

@@ -1,7 +1,7 @@
-"""Of a sample entry, what a decoder or player needs: what must be equal where streams share a file.
+"""Reduce a sample entry to what a decoder or player needs: streams that share a file must agree on it.
 
-Writers put more into it: bit rates, names of encoders and vendors, padding, boxes that say what holds without
-them. These differ from recording to recording and bind nobody.
+Writers add more: bit rates, names of encoders and vendors, padding, boxes that state a default. These differ
+from recording to recording and have no effect.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from roboreel.storage.video.boxes import ENTRY_HEADER, box, boxes
 from roboreel.storage.video.config import esds_parts, h264_config, hevc_config
 
 _NEEDED = ((4, 8), (32, 36), (82, 84))
-"""Of the fixed part: the kind, width and height, and bits per pixel."""
+"""The needed ranges of the fixed part: the kind, width and height, and bits per pixel."""
 _PADDING = ("free", "skip", "wide", "btrt")
 _HEVC_SEI, _USER_DATA = (39, 40), 5
 
 
 @lru_cache(maxsize=256)
 def needs_of(entry: bytes) -> bytes:
-    """A sample entry of the same kind, width and height, with what a decoder or player needs and no more.
+    """A sample entry of the same kind, width and height, reduced to what a decoder or player needs.
 
-    Equal where streams can be decoded by one decoder, and are shown alike. A damaged one stays as it is.
+    Two reduced entries are equal where one decoder can decode both streams and players show them alike. A
+    damaged entry is returned unchanged.
     """
     fixed = bytearray(ENTRY_HEADER)
     for start, stop in _NEEDED:
@@ -48,7 +49,7 @@ def _says(kind: str, data: bytes) -> bool:
 
 
 def _needed(kind: str, data: bytes) -> bytes:
-    """A box's payload without what only describes: bit rates, padding, an encoder's name and settings."""
+    """A box's payload without descriptive parts: bit rates, padding, an encoder's name and settings."""
     if kind == "avcC":
         length, units = h264_config(data)
         return data[1:4] + bytes([length]) + _joined(unit.rstrip(b"\0") for unit in units)
@@ -63,7 +64,7 @@ def _needed(kind: str, data: bytes) -> bytes:
 
 
 def _is_signature(unit: bytes) -> bool:
-    """True for a message in which an encoder names itself and its settings."""
+    """True for a message that contains an encoder's name and settings."""
     return unit[0] >> 1 & 0x3F in _HEVC_SEI and unit[2] == _USER_DATA
 
 

@@ -1,7 +1,7 @@
-"""Write an MP4 packet by packet, as an encoder gives them: the index comes last.
+"""Write an MP4 packet by packet, as an encoder delivers them; the index comes last.
 
-Every byte is written once, in order, and memory holds a few numbers per packet. When the file is complete it
-has the sample tables and the times of one that `mux.py` writes of the same packets.
+Every byte is written once, in order, and memory holds a few numbers per packet. The complete file has the
+same sample tables and times as one that `mux.py` writes from the same packets.
 
     ftyp
     free    a `stsd` box: what a decoder needs
@@ -10,9 +10,9 @@ has the sample tables and the times of one that `mux.py` writes of the same pack
     moov    the index
 
 The last write turns the empty `free` and the head of `mdat` into one head with a 64-bit size. Until then
-readers find no index and refuse the file, but a process that is killed loses only what its buffer held: the
-packets before can be told apart again by their own lengths (NAL units in h264 and hevc, OBUs in AV1), their
-order of display by what the streams say, and decoded with the entry in the first `free`.
+readers find no index and refuse the file. A killed process still loses only what its buffer held: earlier
+packets can be separated again by their own lengths (NAL units in h264 and hevc, OBUs in AV1), ordered by the
+display order in the stream, and decoded with the entry in the first `free`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from roboreel.storage.video.packets import SampleEntry
 
 _OPEN_HEAD = box("free") + struct.pack(">I4s", 0, b"mdat")
 _MOST_PACKET_BYTES = 0xFFFFFFFF
-"""What an entry of the table of sizes can hold."""
+"""The largest size that the sample size table can store."""
 
 
 class GrowingVideo:
@@ -49,7 +49,7 @@ class GrowingVideo:
 
     @property
     def packets(self) -> int:
-        """Packets written so far."""
+        """Number of packets written so far."""
         return len(self._size)
 
     def add(self, packet: bytes, *, frame: int, keyframe: bool) -> None:
@@ -61,7 +61,7 @@ class GrowingVideo:
             keyframe: True where decoding can start here; the first packet must be one.
 
         Raises:
-            ValueError: decoding could not start with it, or the format cannot hold it.
+            ValueError: decoding cannot start with the first packet, or the format cannot hold the packet.
             StorageError: the disk is full.
         """
         if not self._size and not keyframe:
@@ -92,7 +92,7 @@ class GrowingVideo:
             )
         size = np.array(self._size, dtype=np.int64)
         keyframe = np.array(self._keyframe, dtype=np.bool_)
-        begin = np.array([self._begin], dtype=np.int64)  # one chunk: no later place is stored
+        begin = np.array([self._begin], dtype=np.int64)  # one chunk: no later position is stored
         index = movie_box(self._entry, size, keyframe, frame, [len(size)], begin, self._fps)
         data_bytes = self.size_bytes - self._begin + 16
         self._output.write(index)
@@ -104,7 +104,7 @@ class GrowingVideo:
 def growing_video(
     root: LocalRoot, name: str, entry: SampleEntry, *, fps: Fraction
 ) -> Iterator[GrowingVideo]:
-    """A video file that takes packets; it gets its index and its name when the block ends well, else none.
+    """A video file that takes packets. It gets its index and name only if the block ends without an error.
 
     Args:
         root: where to write.

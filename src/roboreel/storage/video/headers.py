@@ -1,8 +1,8 @@
-"""Parameter sets: what a decoder is told besides pictures, in the sample entry and inside the stream.
+"""Read parameter sets: what a decoder is told besides pictures, in the sample entry and inside the stream.
 
-A sample entry carries the sets that a decoder starts with. Packets may carry more of them ("in band"); a set
-replaces the one with the same key, and stays in force until it is replaced itself. Sets are h264's and hevc's
-VPS, SPS and PPS, AV1's sequence header and MPEG-4's video object layer.
+A sample entry carries the sets that a decoder starts with. Packets may carry more of them ("in band"). A set
+replaces the one with the same key and stays in force until it is replaced itself. The sets are h264's and
+hevc's VPS, SPS and PPS, AV1's sequence header, and MPEG-4's video object layer.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from roboreel.storage.video.boxes import ENTRY_HEADER, boxes
 from roboreel.storage.video.config import esds_parts, h264_config, hevc_config
 from roboreel.storage.video.packets import SampleEntry
 
-_MOST_UNITS = 1000  # before a picture's first slice there are a few
+_MOST_UNITS = 1000  # there are only a few before a picture's first slice
 _MOST_BYTES = 1 << 16
-"""Of a packet, that are searched for MPEG-4's first picture; of a set, that are compared."""
+"""Bytes of a packet to search for MPEG-4's first picture, and bytes of a set to compare."""
 _BLOCK_BYTES = 1 << 10
 _SLICE_BYTES, _KEY_BYTES = 64, 128
 _H264_SETS, _HEVC_SETS = (7, 8, 13, 15), (32, 33, 34)
@@ -33,15 +33,16 @@ Sets: TypeAlias = Mapping[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a keyframe's packet says before its first picture's data."""
+    """What a keyframe's packet contains before its first picture's data."""
 
     resets: bool
-    """True where the picture makes a decoder forget all pictures before it."""
+    """True where the picture makes a decoder forget all earlier pictures."""
     sets: Sets = field(default_factory=dict)
     drops_waiting: bool = False
     """True where the picture tells a decoder to drop pictures that wait to be shown."""
     begin: bytes | None = None
-    """What the packet has before the picture, where it is made of NAL units and not long."""
+    """The bytes before the picture, if the packet consists of NAL units and they are short; otherwise
+    None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +51,23 @@ class Codec:
 
     name: str
     sets: Sets
-    """Those of the sample entry."""
+    """The sets of the sample entry."""
     head: Callable[[Packet], Head]
     """Reads a keyframe's head."""
     length: int = 0
-    """Bytes of a NAL unit's length in packets; 0 where they are not made of NAL units."""
+    """Number of bytes that store a NAL unit's length in packets; 0 where packets do not consist of NAL
+    units."""
     is_slice: Callable[[int], bool] = bool
-    """Tells by the first byte of a NAL unit whether it is of a picture."""
+    """Tells from the first byte of a NAL unit whether it belongs to a picture."""
     whole: bool = False
-    """True where a keyframe that brings any set brings all that it needs (AV1)."""
+    """True where a keyframe that brings any set brings all the sets it needs (AV1)."""
     slice_of: Callable[[Packet], bytes] | None = None
-    """The begin of a packet's first picture, its header included (MPEG-4: not); empty where there is none."""
+    """The beginning of a packet's first picture, with its header (without it for MPEG-4); empty if there is
+    none."""
 
 
 class ByteSource(Protocol):
-    """What is read of an open file."""
+    """The part of an open file's interface that is used here."""
 
     def seek(self, offset: int, /) -> int:
         """Go to a position."""
@@ -76,7 +79,7 @@ class ByteSource(Protocol):
 
 
 class Packet:
-    """The bytes of one packet, read as they are asked for."""
+    """The bytes of one packet, read on demand."""
 
     def __init__(self, file: ByteSource, start: int, size: int) -> None:
         self._file, self._start, self.size = file, start, size
@@ -95,9 +98,10 @@ class Packet:
 def sets_of_packets(
     codec: Codec, file: ByteSource, positions: Iterable[tuple[int, int]]
 ) -> Iterator[Sets]:
-    """The sets that keyframes bring, by their positions and sizes in a file.
+    """The sets that keyframes bring, given their positions and sizes in a file.
 
-    Most begin as the one before: with the picture, or with the same sets. These are read no further.
+    Most keyframes begin like the previous one: with the picture, or with the same sets. Only their beginning
+    is read.
     """
     begin: bytes | None = b""
     sets: Sets = {}
@@ -116,18 +120,18 @@ def sets_of_packets(
 
 
 def brings_other_sets(codec: Codec, data: bytes) -> bool:
-    """True where a packet of these bytes brings sets, other than the sample entry's, that stay in force."""
+    """True where a packet brings sets that differ from the sample entry's and stay in force."""
     if codec.whole:
         return False
     if len(data) > codec.length > 0 and codec.is_slice(data[codec.length]):
-        return False  # as most do: sets come before the picture
+        return False  # the usual case: sets come before the picture
     sets = codec.head(_Bytes(data)).sets
     return any(codec.sets.get(key) != own for key, own in sets.items())
 
 
 @lru_cache(maxsize=64)
 def codec_of(entry: SampleEntry) -> Codec | None:
-    """How keyframes of a stream begin; None where its codec keeps no sets, or its entry is damaged."""
+    """How keyframes of a stream begin; None where its codec has no sets or its entry is damaged."""
     try:
         found = {
             box.kind: entry.data[box.start : box.stop] for box in boxes(entry.data, ENTRY_HEADER)
@@ -215,7 +219,7 @@ def _hevc_set(unit: bytes) -> tuple[bytes, bytes]:
 
 
 def _key(kind: int, layer: int, data: bytes, skipped: int | None) -> bytes:
-    """The key of a set whose number stands after some bits; after hevc's profile where these are None."""
+    """The key of a set whose number follows `skipped` bits, or hevc's profile if `skipped` is None."""
     try:
         bits = Bits(data[:_KEY_BYTES])
         if skipped is None:
@@ -229,10 +233,10 @@ def _key(kind: int, layer: int, data: bytes, skipped: int | None) -> bytes:
 
 
 def skip_hevc_profile(bits: Bits) -> int:
-    """Skip what an hevc SPS has before its number; returns the number of its layers in time, less one.
+    """Skip what precedes the number in an hevc SPS; return the number of temporal layers minus one.
 
     Raises:
-        ValueError: it is cut short.
+        ValueError: the set is cut short.
     """
     bits.take(4)
     layers = bits.take(3)
@@ -252,7 +256,7 @@ def _av1(config: bytes) -> Codec:
 
 
 class _Bytes(Packet):
-    """Bytes at hand, read as a packet is."""
+    """Bytes in memory with the interface of a packet."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self.size = data, len(data)

@@ -1,8 +1,8 @@
-"""Read a video file's packet table from its sample tables, without touching a packet.
+"""Read a video file's packet table from its sample tables, without reading a packet.
 
-ISO/IEC 14496-12: `stts` (decode steps), `ctts` (display offsets), `stss` (keyframes), `stsz` (sizes),
-`stsc` and `stco`/`co64` (places), `elst` (what is shown). Fragmented files have empty sample tables;
-their packets are listed by a demuxer instead (`demux.py`).
+ISO/IEC 14496-12: `stts` (decode steps), `ctts` (display offsets), `stss` (keyframes), `stsz` (sizes), `stsc`
+and `stco`/`co64` (positions), `elst` (what is shown). Fragmented files have empty sample tables; their
+packets are listed by a demuxer instead (`demux.py`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from roboreel.storage.video.packets import Int64, PacketTable, SampleEntry
 _LFS = b"version https://git-lfs"
 _MAX_MOOV_BYTES = 1 << 28
 _MOST_PACKETS = 1 << 24
-"""Six days at 30 frames per second; tables that repeat one entry claim four thousand million for nothing."""
+"""Six days at 30 frames per second. A small table with one repeated entry can claim four billion packets."""
 _MOST_TOP_BOXES = 100_000
 _MOST_EDITS = 1000
 _HEAD_BYTES, _TAIL_BYTES = 1 << 10, 1 << 14
@@ -34,7 +34,7 @@ def read_packet_table(root: Root, name: str) -> PacketTable:
 
     Raises:
         StorageError: the file cannot be read.
-        VideoError: it is no MP4, is cut short, or holds other than one video track.
+        VideoError: it is not an MP4, is cut short, or does not have exactly one video track.
     """
     with root.input(name) as file:
         return packet_table_of(file, name)
@@ -44,7 +44,7 @@ def packet_table_of(file: IO[bytes], name: str) -> PacketTable:
     """The packet table of the one video track in an open file; `name` is for messages.
 
     Raises:
-        VideoError: it is no MP4, is cut short, or holds other than one video track.
+        VideoError: it is not an MP4, is cut short, or does not have exactly one video track.
     """
     size_bytes = file.seek(0, SEEK_END)
     try:
@@ -64,7 +64,7 @@ def packet_table_of(file: IO[bytes], name: str) -> PacketTable:
 
 
 def _refuse_outside(table: PacketTable, name: str, size_bytes: int) -> None:
-    """Raise `VideoError` where packets are beyond the file's end, or over each other."""
+    """Raise `VideoError` where packets are beyond the end of the file or overlap."""
     first, last = int(table.offset.min()), int(table.offset.max())
     if first < 0 or last > size_bytes or int((table.offset + table.size).max()) > size_bytes:
         raise VideoError(f"'{name}': cut short: its index names bytes beyond its end")
@@ -86,7 +86,7 @@ def _read_moov(file: IO[bytes], size_bytes: int) -> bytes:
             break
         if at + 16 > begin + len(block):
             file.seek(at)
-            # an index at the end comes whole with its header
+            # an index at the end is usually read whole together with its header
             block, begin = file.read(min(size_bytes - at, _TAIL_BYTES)), at
         header = block[at - begin : at - begin + 16]
         size, kind = struct.unpack_from(">I4s", header)
@@ -152,7 +152,7 @@ def _table(moov: bytes, top: Sequence[Box], file_bytes: int) -> PacketTable:
 
 
 def _refuse_claims(moov: bytes) -> None:
-    """Raise `VideoError` where a table, of whatever track, claims absurdly many packets."""
+    """Raise `VideoError` where a table of any track claims absurdly many packets."""
     at = moov.find(b"stsz")
     while at >= 0:
         count = int.from_bytes(moov[at + 12 : at + 16], "big")
@@ -188,7 +188,7 @@ def _sample_entry(moov: bytes, track: Children, samples: Children) -> SampleEntr
     start, stop = entries[0].start - 8, entries[0].stop
     entry = moov[start : start + ENTRY_HEADER]
     for inner in boxes(moov, start + ENTRY_HEADER, stop):
-        if inner.kind != "btrt":  # bit rates differ from file to file and bind nobody
+        if inner.kind != "btrt":  # bit rates differ from file to file and have no effect
             entry += moov[inner.start - 8 : inner.stop]
     header = track.one("tkhd")
     matrix = header.start + (52 if moov[header.start] == 1 else 40)
@@ -239,7 +239,7 @@ def _decode_times(moov: bytes, samples: Children, packets: int) -> Int64:
 
 def _display_offsets(moov: bytes, samples: Children, packets: int) -> Int64:
     entries = _counted(moov, samples, "ctts", 2)
-    # version 0 is unsigned by the letter; writers put negative offsets there all the same
+    # version 0 is formally unsigned, but writers store negative offsets in it too
     return _repeated(entries[:, 1].astype(np.int32).astype(np.int64), entries[:, 0], packets)
 
 

@@ -1,4 +1,4 @@
-"""Video files whose packet index has been read, kept while the files stay the same."""
+"""Keep the packet indexes of video files as long as the files do not change."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from roboreel.errors import StorageError
 from roboreel.storage.root import FileStat, Root
 from roboreel.storage.video.access import AccessPoints
-from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.index import packet_table_of
 from roboreel.storage.video.packets import Int64, PacketTable
 
 _MOST_VIDEOS, _MOST_PACKETS = 8, 1 << 20
-"""Indexes that are kept: together at most about 70 MB, unless one alone is larger."""
+"""Number of indexes to keep: about 70 MB in total, unless a single one is larger."""
 _FRESH_NS = 2_000_000_000
-"""A file written more recently may be written again under the same stamp."""
+"""A file written more recently than this may be rewritten with the same timestamp."""
 _BLOCK_BYTES = 4 << 20
-"""Packets that are read together."""
+"""Size of the packets that are read at once."""
 
 
 class IndexedVideo:
@@ -32,11 +32,13 @@ class IndexedVideo:
 
         Raises:
             StorageError: the file cannot be read.
-            VideoError: it is no MP4, is cut short, or holds other than one video track.
+            VideoError: it is not an MP4, is cut short, or does not have exactly one video track.
         """
         self.root, self.name = root, name
-        self.table: PacketTable = read_packet_table(root, name)
-        self._idle: list[tuple[_LazyInput, AccessPoints]] = []
+        self._file = root.kept_open(name)
+        with self._file.as_file() as file:
+            self.table: PacketTable = packet_table_of(file, name)
+        self._idle: list[AccessPoints] = []
 
     def packets(self, positions: Int64) -> Iterator[bytes]:
         """The bytes of the packets at some decode positions, read a few megabytes at a time.
@@ -45,65 +47,50 @@ class IndexedVideo:
             StorageError: the file cannot be read.
         """
         offset, size = self.table.offset[positions], self.table.size[positions]
+        if not len(positions):
+            return
+        total = int(size.sum())
+        if total <= _BLOCK_BYTES:
+            yield from self._together(offset.tolist(), size.tolist(), total)
+            return
         block = np.cumsum(size) // _BLOCK_BYTES
         for members in np.split(np.arange(len(positions)), np.flatnonzero(np.diff(block)) + 1):
-            spans = zip(offset[members].tolist(), size[members].tolist(), strict=True)
-            yield from self.root.ranges(self.name, list(spans))
+            own = size[members]
+            yield from self._together(offset[members].tolist(), own.tolist(), int(own.sum()))
+
+    def _together(self, offset: list[int], size: list[int], total: int) -> Iterator[bytes]:
+        """Packets that are read at once: in one read if they follow each other in the file."""
+        first = offset[0]
+        if offset[-1] + size[-1] - first != total or offset != sorted(offset):
+            yield from self._file.ranges(list(zip(offset, size, strict=True)))
+            return
+        (data,) = self._file.ranges([(first, total)])
+        for start, count in zip(offset, size, strict=True):
+            yield data[start - first : start - first + count]
 
     @contextmanager
     def access_points(self) -> Iterator[AccessPoints]:
-        """Where decoding can start; one caller at a time has these, what they learn is kept."""
+        """The points where decoding can start, for one caller at a time; later calls reuse what was read."""
         try:
-            file, points = self._idle.pop()
+            points = self._idle.pop()
         except IndexError:
-            file = _LazyInput(self.root, self.name)
-            points = AccessPoints(file, self.table)
-        try:
-            yield points
-        finally:
-            file.close()
-        # only where nothing failed: what was read in part is not used again
-        self._idle.append((file, points))
-
-
-class _LazyInput:
-    """A file that is open from the first read until it is closed, each time again.
-
-    No file stays open between calls: a process that is forked would share its position.
-    """
-
-    def __init__(self, root: Root, name: str) -> None:
-        self._root, self._name = root, name
-        self._file: IO[bytes] | None = None
-
-    def seek(self, offset: int, /) -> int:
-        return self._opened().seek(offset)
-
-    def read(self, size: int, /) -> bytes:
-        return self._opened().read(size)
-
-    def close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
-
-    def _opened(self) -> IO[bytes]:
-        if self._file is None:
-            self._file = self._root.input(self._name)
-        return self._file
+            points = AccessPoints(self._file.as_file(), self.table)
+        yield points
+        # only if nothing failed: what was read in part is not used again
+        self._idle.append(points)
 
 
 _Key: TypeAlias = tuple[str, bool, str, str, FileStat]
 _KEPT: list[tuple[_Key, IndexedVideo]] = []
-"""The last used first. Threads share it without a lock: at worst one of them reads an index again."""
+"""Most recently used first. Threads share it without a lock: at worst, one of them reads an index again."""
 
 
 def indexed_video(root: Root, name: str) -> IndexedVideo:
-    """A video file with its index, which is read once while the file has the same size and stamp.
+    """A video file with its index, which is read again only when the file's size or timestamp changes.
 
     Raises:
         StorageError: the file cannot be read.
-        VideoError: it is no MP4, is cut short, or holds other than one video track.
+        VideoError: it is not an MP4, is cut short, or does not have exactly one video track.
     """
     key = _key(root, name)
     for kept in tuple(_KEPT):
@@ -117,11 +104,11 @@ def indexed_video(root: Root, name: str) -> IndexedVideo:
 
 
 def _key(root: Root, name: str) -> _Key | None:
-    """What an index hangs on; None where a file may change without a trace."""
+    """What identifies the state of a file; None where it could change without being noticed."""
     own, path = root.root_of(name)
     try:
         stat = root.stat(name)
-    except StorageError:  # opening it says why
+    except StorageError:  # opening the file will report the reason
         return None
     stamp = stat.stamp
     if not stamp or (stamp.isdigit() and time.time_ns() - int(stamp) < _FRESH_NS):

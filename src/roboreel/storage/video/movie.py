@@ -1,7 +1,7 @@
-"""The boxes of an MP4 file with one video track, its frame `k` at exactly `k / fps`.
+"""Build the boxes of an MP4 file with one video track that shows frame `k` at exactly `k / fps`.
 
 Decode times are `i / fps`. Where B-frames make a packet's display earlier than its decoding, all display
-times are moved by one constant that an edit list takes back (as every muxer does).
+times are shifted by one constant, which an edit list subtracts again (as every muxer does).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from roboreel.storage.video.boxes import box, full_box
 from roboreel.storage.video.packets import Bools, Int64, SampleEntry
 
 FILE_TYPE = box("ftyp", b"isom" + struct.pack(">I", 512) + b"isomiso2mp41")
-_FAST_CLOCK = 10_000  # ticks per second that any exact time scale is raised to, as common muxers do
+_FAST_CLOCK = 10_000  # minimum ticks per second of any exact time scale, as in common muxers
 
 
 def time_scale(fps: Fraction) -> tuple[int, int]:
-    """Ticks per second, and per frame, in which every frame time is a whole number."""
+    """(ticks per second, ticks per frame) that make every frame time a whole number of ticks."""
     ticks = fps.numerator
     while ticks < _FAST_CLOCK:
         ticks *= 2
@@ -39,19 +39,19 @@ def movie_box(
     """The `moov` box of a file with one video track, its packets in decode order.
 
     Args:
-        entry: how to decode them.
-        size: (n,) bytes of each.
+        entry: how to decode the packets.
+        size: (n,) bytes of each packet.
         keyframe: (n,) True where decoding can start.
-        display: (n,) the place of each in display order, `0 … n-1`.
-        chunk_packets: packets of each chunk: a run of packets without a gap.
-        chunk_at: where in the file each chunk begins.
+        display: (n,) position of each packet in display order, `0 … n-1`.
+        chunk_packets: number of packets in each chunk, a run of packets without a gap.
+        chunk_at: position in the file where each chunk begins.
         fps: the frame rate.
     """
     scale, step = time_scale(fps)
     packets = len(size)
     duration = packets * step
     prefetch = np.arange(packets, dtype=np.int64) - display
-    shift = int(prefetch.max())  # frames by which display must wait for decoding
+    shift = int(prefetch.max())  # frames that display must wait for decoding
     far = int(chunk_at[-1]) > 0xFFFFFFFF
     samples = box(
         "stbl",
@@ -82,7 +82,7 @@ def description_box(entry: SampleEntry) -> bytes:
 
 
 def _mvhd(scale: int, duration: int) -> bytes:
-    # the movie's clock is the track's, so that no duration is rounded
+    # the movie's clock equals the track's, so that no duration is rounded
     fixed = struct.pack(">QQIQIH10x", 0, 0, scale, duration, 0x00010000, 0x0100)
     return full_box("mvhd", 1, 0, fixed, _IDENTITY, bytes(24), struct.pack(">I", 2))
 

@@ -1,7 +1,7 @@
 """Write packets of other files as one MP4, byte for byte, at exact times.
 
-The index comes first (players and range readers start at once), then the packets in decode order. Frame
-`k` in display order is at exactly `k / fps` (`movie.py`).
+The index comes first, so that players and range readers can start at once. The packets follow in decode
+order. Frame `k` in display order is shown at exactly `k / fps` (`movie.py`).
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class PacketSlice:
 def write_packets(
     root: LocalRoot, name: str, slices: Sequence[PacketSlice], *, fps: Fraction
 ) -> int:
-    """Write the pieces one after another into a new file; returns its size in bytes.
+    """Write packet slices one after another into a new file; return its size in bytes.
 
     Raises:
-        ValueError: the pieces' sample entries differ.
+        ValueError: the slices' sample entries differ.
         StorageError: an input is shorter than its index says, or the disk is full.
     """
     entry = slices[0].table.entry
@@ -65,15 +65,15 @@ def write_encoded(
     display: Int64,
     fps: Fraction,
 ) -> int:
-    """Write packets in memory, in decode order, as a new file; returns its size in bytes.
+    """Write packets in memory, in decode order, as a new file; return its size in bytes.
 
     Args:
         root: where to write.
         name: the file.
-        entry: how to decode them.
+        entry: how to decode the packets.
         packets: their bytes.
         keyframe: (n,) True where decoding can start.
-        display: (n,) the place of each in display order, `0 … n-1`.
+        display: (n,) position of each packet in display order, `0 … n-1`.
         fps: the frame rate.
     """
     size = np.array([len(packet) for packet in packets], dtype=np.int64)
@@ -86,13 +86,13 @@ def write_encoded(
 
 
 def one_packet_file(entry: SampleEntry, packet: bytes) -> bytes:
-    """An MP4 file of one packet: what a library needs to see to make a decoder for a track."""
+    """An MP4 file of one packet: a library needs it to set up a decoder for a track."""
     size, display = np.array([len(packet)], dtype=np.int64), np.zeros(1, dtype=np.int64)
     return _header(entry, size, np.ones(1, dtype=np.bool_), display, [1], Fraction(1)) + packet
 
 
 def verify_packets(root: LocalRoot, name: str, *, packets: int, size_bytes: int) -> None:
-    """Read a written file's index back and compare it, and the file's size, with what was promised.
+    """Read a written file's index back and compare it and the file's size with the expected values.
 
     Raises:
         StorageError: they differ.
@@ -145,5 +145,5 @@ def _header(
         movie = movie_box(entry, size, keyframe, display, chunk_packets, chunk_at + at, fps)
         return FILE_TYPE + movie + data_head
 
-    first = head(len(head(0)))  # its places are 64-bit where those of `head(0)` were not: longer
+    first = head(len(head(0)))  # 64-bit positions make the box longer than `head(0)` assumed
     return head(len(first))

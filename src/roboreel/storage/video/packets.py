@@ -1,4 +1,4 @@
-"""What a video track is to roboreel: a table of packets, and what a decoder needs to start."""
+"""The packets of a video track as a table, and what a decoder needs to start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Bools = npt.NDArray[np.bool_]
 class SampleEntry:
     """How to decode a track: two streams may share a file only where these are equal.
 
-    They are where `needs` and `matrix` are: bit rates and names of writers do not count.
+    Entries are equal where `needs` and `matrix` are. Bit rates and names of writers do not count.
     """
 
     data: bytes = field(repr=False, compare=False)
@@ -28,7 +28,7 @@ class SampleEntry:
     matrix: bytes = field(repr=False)
     """The track's 3×3 display matrix, 36 bytes."""
     needs: bytes = field(default=b"", repr=False)
-    """What of the entry a decoder or player needs (`entry.py`); by default taken from `data`."""
+    """The part of the entry that a decoder or player needs (`entry.py`); computed from `data` by default."""
 
     def __post_init__(self) -> None:
         if not self.needs:
@@ -54,17 +54,17 @@ class SampleEntry:
 class PacketTable:
     """The packets of one video track, in decode order, without their bytes.
 
-    *Frames* are counted in display order from the first shown one. Packets that the file's edit list
-    hides stand outside `[0, frames)`: before it with negative numbers, after it with larger ones.
+    *Frames* are counted in display order from the first shown one. Packets that the file's edit list hides
+    have numbers outside `[0, frames)`: negative before the shown frames, larger after them.
     """
 
     entry: SampleEntry
     timescale: int
     """Ticks per second of `pts`."""
     offset: Int64 = field(repr=False)
-    """(n,) where the packet's bytes begin in the file."""
+    """(n,) position in the file where the packet's bytes begin."""
     size: Int64 = field(repr=False)
-    """(n,) bytes of the packet."""
+    """(n,) size of the packet in bytes."""
     pts: Int64 = field(repr=False)
     """(n,) display time in ticks, before any edit list."""
     keyframe: Bools = field(repr=False)
@@ -72,7 +72,7 @@ class PacketTable:
     shown_from: int
     """First display time, in ticks, that the edit list shows."""
     shown_to: int | None = None
-    """Display time, in ticks, from which on nothing is shown; None where everything is."""
+    """Display time, in ticks, from which on nothing is shown; None if everything is shown to the end."""
     other_tracks: tuple[str, ...] = ()
     """Handler kinds of the file's other tracks, e.g. `soun`."""
 
@@ -113,7 +113,7 @@ class PacketTable:
         return int(self.keys[at]) if at >= 0 else 0
 
     def packets_of_frames(self, start: int, stop: int) -> Int64:
-        """(stop - start,) decode positions of frames, in display order; hidden ones may be among them."""
+        """(stop - start,) decode positions of frames, in display order; hidden frames may be included."""
         return self.display_order[self.hidden_before + start : self.hidden_before + stop]
 
     @cached_property
@@ -157,7 +157,7 @@ class PacketRun:
     positions: Int64
     """(m,) decode positions to copy, ascending."""
     display: Int64
-    """(m,) for each of them its place `0 … m-1` in display order."""
+    """(m,) position of each packet in display order, `0 … m-1`."""
     lead: int
     """Frames shown before `start` that are needed to decode it."""
 
@@ -170,13 +170,13 @@ class PacketRun:
 def entry_point(
     table: PacketTable, frame: int, *, resets: Callable[[int], bool], before: int | None = None
 ) -> int:
-    """The decode position at which decoding must start to show a frame and those after it.
+    """The decode position where decoding must start to show a frame and the frames after it.
 
     Args:
         table: the file's packets.
         frame: the first frame to be shown.
         resets: tells whether the keyframe at a decode position resets the decoder (`AccessPoints`).
-        before: start at this decode position or earlier; by default at the frame's own.
+        before: start at this decode position or earlier; by default the frame's own.
 
     Raises:
         ValueError: no keyframe is before the frame.
@@ -196,10 +196,11 @@ def run_of_frames(
 ) -> PacketRun:
     """The packets that decode the frames `[start, stop)` of a track.
 
-    Decoding starts at the last keyframe that resets the decoder, is shown at or before `start` and decoded
-    before every wanted frame; the file's first packet will do too. It ends with the last packet of a frame
-    shown before `stop`. Frames shown before that keyframe but decoded after it are left out. So a run shows
-    every frame from the keyframe's to `stop`, and after it only frames that those hang on.
+    Decoding starts at the last keyframe that resets the decoder, is shown at or before `start`, and is
+    decoded before every wanted frame. The file's first packet is accepted too. The run ends with the last
+    packet of a frame shown before `stop`. Frames shown before that keyframe but decoded after it are left
+    out. So a run shows every frame from the keyframe's to `stop`; frames after `stop` are included only if
+    those depend on them.
 
     Args:
         table: the file's packets.

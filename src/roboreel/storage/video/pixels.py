@@ -1,4 +1,4 @@
-"""The pixels of decoded images exactly as they decode, to be compared."""
+"""Compare decoded images pixel by pixel, exactly as they decode."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from roboreel.storage.video.still_images import decoded_image
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """A decoded image, without any conversion of colour."""
+    """A decoded image without any colour conversion."""
 
     format: str
     """FFmpeg's name of the pixel format."""
     width: int
     height: int
     planes: tuple[npt.NDArray[np.uint8], ...]
-    """Per plane (rows, bytes used)."""
+    """(rows, used bytes) for each plane."""
 
     def against(self, other: Pixels) -> str:
-        """How another image differs, in words; empty where every pixel is the same."""
+        """How another image differs, in words; empty if every pixel is equal."""
         if (self.width, self.height) != (other.width, other.height):
             return f"{self.width}×{self.height} against {other.width}×{other.height} pixels"
         if self.format != other.format:
@@ -47,7 +47,7 @@ def frame_pixels(frame: Any) -> Pixels:
 
 
 def image_pixels(data: bytes) -> Pixels:
-    """The pixels of an encoded image (PNG, JPEG, TIFF); a palette is looked up.
+    """The pixels of an encoded image (PNG, JPEG, TIFF); palette colours are resolved.
 
     Raises:
         VideoError: it cannot be decoded.
@@ -68,5 +68,5 @@ def _used(frame: Any, number: int) -> npt.NDArray[np.uint8]:
     else:
         used = plane.width * ((max(part.bits for part in parts) + 7) // 8)
     if len(frame.planes) == 2 and len(parts) > 2 and number == 1:
-        used *= 2  # nv12 and its kind: two colours in one plane
+        used *= 2  # nv12 and similar: two colours in one plane
     return rows[:, : min(used, plane.line_size)].copy()

@@ -1,8 +1,8 @@
-"""Whether frames are shown in another order than they are decoded in, by what the stream itself says.
+"""Find out from the stream itself whether frames are shown in another order than they are decoded in.
 
-A container says by its times in which order frames are shown. So do h264 and hevc, by a count in each
-picture (picture order count), and MPEG-4 by the kind of each. Where they contradict each other, a player
-shows the frames in the stream's order, and a reader by time finds others.
+The times in a container say in which order frames are shown. So do the streams: h264 and hevc by a count in
+each picture (picture order count), MPEG-4 by the type of each picture. Where they contradict each other, a
+player shows the frames in the stream's order, and a reader by time finds different ones.
 """
 
 from __future__ import annotations
@@ -18,28 +18,30 @@ from roboreel.storage.video.headers import Codec, Packet, Sets, codec_of, skip_h
 from roboreel.storage.video.packets import PacketTable, SampleEntry
 
 _MOST_PACKETS = 64
-"""Looked at, from a file's begin: an encoder that reorders frames does so within two seconds."""
+"""Packets to examine from the beginning of a file: an encoder that reorders frames does so within two
+seconds."""
 _FEWEST = 3
-"""Packets from one keyframe to the next among which some can be reordered."""
+"""Fewest packets from one keyframe to the next that make reordering possible."""
 _WITH_FORMAT = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)
-"""Profiles of h264 whose SPS gives the format of chroma."""
+"""Profiles of h264 whose SPS contains the chroma format."""
 _H264_SPS, _H264_PPS, _HEVC_SPS, _HEVC_PPS, _MPEG4_LAYER = 7, 8, 33, 34, 0x20
 
 
 @dataclass(frozen=True, slots=True)
 class _CodedFrame:
     resets: bool
-    """True where counts begin again with it."""
+    """True where counts restart with it."""
     reference: bool
-    """True where the counts of those after it are relative to its own."""
+    """True where later counts are relative to its own."""
     low: int
     """The lowest bits of its count."""
 
 
 def contradicts_times(file: IO[bytes], table: PacketTable) -> bool:
-    """True where a file's times follow the order of decoding, and its stream shows frames in another one.
+    """True where a file's times follow the decode order, but its stream shows frames in another order.
 
-    Some packets from the file's begin are looked at; none where the stream's setup rules it out.
+    Only some packets from the beginning of the file are examined, and none if the stream's setup rules it
+    out.
     """
     codec = codec_of(table.entry)
     if codec is None or codec.slice_of is None or not table.in_order or not _has_room(table):
@@ -49,16 +51,16 @@ def contradicts_times(file: IO[bytes], table: PacketTable) -> bool:
     sets = {**codec.sets, **codec.head(packets[0]).sets}
     try:
         return _KINDS[codec.name](codec, sets, packets)
-    except (ValueError, LookupError):  # what cannot be read says nothing
+    except (ValueError, LookupError):  # data that cannot be read proves nothing
         return False
 
 
 def may_reorder(entry: SampleEntry, sets: Sets) -> bool:
-    """False where an hevc stream says that frames are shown in the order of decoding.
+    """False where an hevc stream says that frames are shown in decode order.
 
     Args:
         entry: the stream's sample entry.
-        sets: parameter sets that it brings besides.
+        sets: additional parameter sets that the stream brings.
     """
     codec = codec_of(entry)
     known = {**(codec.sets if codec else {}), **sets}
@@ -75,12 +77,12 @@ def _has_room(table: PacketTable) -> bool:
 
 
 def _of_kind(sets: Sets, kind: int) -> dict[int, bytes]:
-    """The sets of a kind by their number."""
+    """The sets of one kind, by number."""
     return {key[-1]: data for key, data in sets.items() if key[0] == kind}
 
 
 def _falls(frames: Iterable[_CodedFrame], bits: int) -> bool:
-    """True where a picture's count is less than that of one before it, since counts began (8.2.1, 8.3.1)."""
+    """True where a picture's count is lower than an earlier one since counts restarted (8.2.1, 8.3.1)."""
     period = 1 << bits
     before = highest = 0
     for frame in frames:
@@ -127,14 +129,14 @@ def _h264(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
 @dataclass(frozen=True, slots=True)
 class _H264Sequence:
     bits: int | None
-    """Those of a picture's count in its slices; None where the order of decoding gives it."""
+    """Bits of a picture's count in its slices; None where the decode order gives the count."""
     frame_bits: int
     planes: bool
     fields: bool
 
 
 def _h264_sequence(data: bytes) -> _H264Sequence:
-    """What an SPS says of slices (7.3.2.1.1)."""
+    """The fields of an SPS that describe slices (7.3.2.1.1)."""
     bits = Bits(data)
     profile = bits.take(8)
     bits.take(16)
@@ -177,7 +179,7 @@ def _skip_scaling(bits: Bits, size: int) -> None:
 
 
 def _second_number(data: bytes) -> int:
-    """Of a PPS, the number of its SPS."""
+    """The number of the SPS that a PPS refers to."""
     bits = Bits(data)
     bits.golomb()
     return bits.golomb()
@@ -199,7 +201,7 @@ def _hevc(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
         bits.take(extra)
         bits.golomb()
         bits.take((1 if output_flag else 0) + (2 if planes else 0))
-        # others are relative to pictures of the lowest layer in time that may be referred to
+        # the counts of later pictures are relative to reference pictures of the lowest temporal layer
         reference = unit[1] & 7 == 1 and not (kind < 16 and kind % 2 == 0) and not 6 <= kind <= 9
         return _CodedFrame(16 <= kind <= 18, reference, bits.take(width))
 
@@ -207,7 +209,7 @@ def _hevc(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
 
 
 def _hevc_sequence(data: bytes) -> tuple[int, bool, bool]:
-    """Of an SPS, bits of a picture's count, separate planes, and whether frames are reordered (7.3.2.2)."""
+    """(bits of a picture's count, separate planes, frames are reordered) of an SPS (7.3.2.2)."""
     bits = Bits(data)
     layers = skip_hevc_profile(bits)
     bits.golomb()
@@ -229,7 +231,7 @@ def _hevc_sequence(data: bytes) -> tuple[int, bool, bool]:
 
 
 def _hevc_parameters(data: bytes) -> tuple[int, bool, int]:
-    """Of a PPS, the number of its SPS, and what a slice's head has: a flag of output, extra bits."""
+    """(number of its SPS, slices have an output flag, extra slice header bits) of a PPS."""
     bits = Bits(data)
     bits.golomb()
     sequence = bits.golomb()
@@ -244,7 +246,7 @@ def _mpeg4(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
 
 
 def _has_low_delay(data: bytes) -> bool:
-    """True where a video object layer says that there are no B-VOPs (ISO/IEC 14496-2, 6.2.3)."""
+    """True where a video object layer says that it has no B-VOPs (ISO/IEC 14496-2, 6.2.3)."""
     bits = Bits(data)
     bits.take(1 + 8)
     if bits.take(1):

@@ -30,7 +30,7 @@ def decode_image(data: bytes) -> npt.NDArray[np.generic]:
 
 
 def array_of_frame(frame: Any) -> npt.NDArray[np.generic]:
-    """The pixels of a PyAV frame: (H, W, 3) uint8, or (H, W, 1) as stored for grey ones; arrays stay."""
+    """The pixels of a PyAV frame: (H, W, 3) uint8, or (H, W, 1) as stored for grey ones; keeps arrays."""
     if isinstance(frame, np.ndarray):
         return frame
     if frame.format.name.startswith("gray"):
@@ -39,12 +39,12 @@ def array_of_frame(frame: Any) -> npt.NDArray[np.generic]:
 
 
 def decoded_image(data: bytes) -> Any:
-    """The PyAV frame of an encoded image (PNG, JPEG, TIFF); an array (H, W, 1) of one of floating point.
+    """The PyAV frame of an encoded image (PNG, JPEG, TIFF), or an (H, W, 1) array for a floating-point image.
 
     Raises:
         VideoError: it cannot be decoded.
     """
-    import av  # heavy: only what must decode loads it
+    import av  # heavy: loaded only to decode
 
     name = _codec_of_image(data)
     if name == "tiff" and (numbers := float_tiff(data)) is not None:

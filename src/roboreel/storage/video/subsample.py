@@ -1,8 +1,8 @@
-"""Every n-th pixel of a decoded frame, without converting the others.
+"""Take every n-th pixel of a decoded frame, without converting the others.
 
-FFmpeg gives each 2×2 block of a 4:2:0 frame the colour of its one chroma sample, whatever is around it.
-So the wanted pixels are put into a small frame, one per block with the chroma sample of theirs, and that
-one is converted: the numbers are those of the whole frame, converted and then subsampled.
+FFmpeg gives each 2×2 block of a 4:2:0 frame the colour of its one chroma sample, whatever surrounds it. So
+the wanted pixels are copied into a small frame, one per block together with its chroma sample, and only the
+small frame is converted. The result equals converting the whole frame and then subsampling it.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from roboreel.storage.video.still_images import Frame, array_of_frame
 
 _QUARTER_CHROMA = ("yuv420p", "yuvj420p")
 _RGB = 3
-_WIDE = 64  # pixels: whole vectors of the converter, whose last columns other code converts
+_WIDE = 64  # pixels: whole vectors of the converter; other code converts its last columns
 
 
 class Subsampler:
-    """Takes frames of one video after another; not to be shared by threads."""
+    """Subsamples the frames of one video after another; threads must not share it."""
 
     def __init__(self) -> None:
-        from av.video.reformatter import VideoReformatter  # heavy: only what must decode loads it
+        from av.video.reformatter import VideoReformatter  # heavy: loaded only to decode
 
         # a frame's own converter is set up again for each frame, which costs more than the conversion
         self._converter = VideoReformatter()
 
     def frame(self, frame: Any, stride: int) -> npt.NDArray[np.generic]:
-        """(⌈H/stride⌉, ⌈W/stride⌉, C): every `stride`-th pixel of `array_of_frame(frame)`, both ways.
+        """(⌈H/stride⌉, ⌈W/stride⌉, C): every `stride`-th row and column of `array_of_frame(frame)`.
 
         Args:
             frame: a PyAV frame.
@@ -43,7 +43,7 @@ class Subsampler:
         return self._rgb(_blocks(frame, stride))[::2, : 2 * width : 2]
 
     def _rgb(self, frame: Any) -> Frame:
-        """(H, W, 3) in the converted frame's own memory: no copy."""
+        """(H, W, 3) RGB, a view of the converted frame's memory: no copy."""
         converted: Any = self._converter.reformat(frame, format="rgb24")
         plane = converted.planes[0]
         rows = np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size]
@@ -52,7 +52,7 @@ class Subsampler:
 
 
 def _blocks(frame: Any, stride: int) -> Any:
-    """A small frame with a 2×2 block for each wanted pixel, which is the block's first."""
+    """A small frame with a 2×2 block for each wanted pixel; the pixel is the first of its block."""
     import av
 
     height, width = -(-frame.height // stride), -(-frame.width // stride)
@@ -66,6 +66,6 @@ def _blocks(frame: Any, stride: int) -> Any:
 
 
 def _samples(plane: Any) -> Frame:
-    """(rows, columns) of a plane, in its own memory."""
+    """(rows, columns) of a plane, as a view of its memory."""
     rows = np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size]
     return rows.reshape(plane.height, plane.line_size)[:, : plane.width]

@@ -1,4 +1,4 @@
-"""Uncompressed TIFF images of floating-point numbers, which FFmpeg does not decode: depth in metres.
+"""Read uncompressed floating-point TIFF images, which FFmpeg does not decode: depth in metres.
 
 The fields are those of the TIFF 6.0 specification, sections 2 and 19.
 """
@@ -16,14 +16,14 @@ from roboreel.errors import VideoError
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _STRIPS, _SAMPLES = 256, 257, 258, 259, 273, 277
 _STRIP_BYTES, _SAMPLE_FORMAT = 279, 339
 _SIZES = {3: "H", 4: "I"}
-"""Types of fields that hold whole numbers, SHORT and LONG, as `struct` has them."""
+"""Field types for whole numbers, SHORT and LONG, as `struct` format characters."""
 _FLOAT = 3
 _ENTRY = 12
 _MOST_PIXELS = 1 << 28
 
 
 def float_tiff(data: bytes) -> npt.NDArray[np.generic] | None:
-    """(H, W, 1) float32 or float64 numbers of a TIFF image; None where it holds others.
+    """(H, W, 1) float32 or float64 numbers of a TIFF image; None if it holds another type.
 
     Raises:
         VideoError: it is cut short, compressed, or has several channels.
@@ -41,7 +41,7 @@ def float_tiff(data: bytes) -> npt.NDArray[np.generic] | None:
 
 
 def _fields(data: bytes, order: str) -> dict[int, list[int]]:
-    """Whole numbers of the first image's fields, by tag."""
+    """The whole-number fields of the first image, by tag."""
     (start,) = struct.unpack_from(f"{order}I", data, 4)
     (count,) = struct.unpack_from(f"{order}H", data, start)
     fields: dict[int, list[int]] = {}

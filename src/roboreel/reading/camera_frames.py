@@ -1,0 +1,121 @@
+"""Frames of cameras: in which file they are, and decoding them in threads into arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from roboreel.errors import StorageError, VideoError
+from roboreel.reading.bounded_cache import BoundedCache
+from roboreel.reading.decode_jobs import DecodeJob, WantedFrames, balanced, decode_job
+from roboreel.reading.read_options import ReadOptions
+from roboreel.storage.fs import open_root
+from roboreel.storage.root import Root
+from roboreel.storage.video.decode import frames_of
+from roboreel.storage.video.indexed_video import IndexedVideo
+
+_PACKET_BYTES = 64
+"""What a packet takes in an index, with what is derived from it."""
+
+
+class CameraFrames:
+    """Decodes frames of the video cameras of a view. Threads may share it."""
+
+    def __init__(self, options: ReadOptions) -> None:
+        """Prepare to decode; no file is opened."""
+        self._options = options
+        self._videos = BoundedCache[tuple[str, str], IndexedVideo](
+            options.memory_bytes // 4, lambda video: _PACKET_BYTES * video.table.packets
+        )
+        self._roots: dict[str, Root] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._pool_process = 0
+
+    def read(self, wanted: Sequence[WantedFrames]) -> None:
+        """Decode frames into their arrays, each frame of a file once.
+
+        Raises:
+            StorageError: a file cannot be read.
+            VideoError: a frame is not in its file, or does not decode.
+            DatasetError: rows and frames of an episode do not belong together.
+        """
+        threads = self._options.thread_count
+        jobs = balanced([job for want in wanted for job in self._jobs(want)], threads)
+        if threads == 1 or len(jobs) < 2:
+            for job in jobs:
+                _decode(job)
+            return
+        for future in [self._workers(threads).submit(_decode, job) for job in jobs]:
+            future.result()
+
+    def _workers(self, threads: int) -> ThreadPoolExecutor:
+        """The threads that decode; a forked process has none of its parent's."""
+        if self._pool is None or self._pool_process != os.getpid():
+            self._pool = ThreadPoolExecutor(threads, thread_name_prefix="roboreel-decode")
+            self._pool_process = os.getpid()
+        return self._pool
+
+    def _jobs(self, want: WantedFrames) -> Iterator[DecodeJob]:
+        """One job for each file."""
+        episodes, inverse = np.unique(want.episodes, return_inverse=True)
+        found = [self._located(want, episode) for episode in episodes.tolist()]
+        first = np.array([start for _, start in found], dtype=np.int64)
+        numbers = first[inverse] + want.frames
+        videos = {id(video): video for video, _ in found}
+        video_of = np.array([id(video) for video, _ in found], dtype=np.int64)[inverse]
+        for key, video in videos.items():
+            members = np.flatnonzero(video_of == key) if len(videos) > 1 else slice(None)
+            if self._options.strict_timestamps:
+                self._require_times(want, video, first[inverse][members], numbers[members])
+            yield decode_job(video, want, numbers[members], want.rows[members])
+
+    def _located(self, want: WantedFrames, episode: int) -> tuple[IndexedVideo, int]:
+        """(file, first frame in it) of an episode."""
+        source = want.source
+        external = source.external_video(want.camera, episode)
+        if external is not None:
+            folder, name = external
+            return self._indexed(self._roots.setdefault(folder, open_root(folder)), name), 0
+        camera, root = source.stored_name(want.camera), source.dataset.root
+        try:
+            found = source.positions.frames(
+                camera, episode, lambda path: self._indexed(root, path).table
+            )
+        except StorageError as error:
+            where = f"camera '{want.camera}', {source.described(episode)}"
+            raise type(error)(f"{error} [{where}]") from error
+        return self._indexed(root, found.path), found.start
+
+    def _indexed(self, root: Root, name: str) -> IndexedVideo:
+        return self._videos.get((root.url, name), lambda: IndexedVideo(root, name))
+
+    def _require_times(
+        self, want: WantedFrames, video: IndexedVideo, first: np.ndarray, numbers: np.ndarray
+    ) -> None:
+        """Raise `VideoError` where a frame's time in its file is not that of its row."""
+        seconds, fps = video.table.frame_seconds, want.source.dataset.fps
+        known = numbers[(numbers < len(seconds)) & (first < len(seconds))]
+        start = first[: len(known)]
+        error = np.abs(seconds[known] - seconds[start] - (known - start) * float(1 / fps))
+        if len(error) and error.max() > self._options.tolerance_s:
+            at = int(error.argmax())
+            raise VideoError(
+                f"'{video.name}': frame {known[at]} is {error[at]:.6f} s away from the time of its row, more"
+                f" than {self._options.tolerance_s:g} s; frames are found by number:"
+                " strict_timestamps=False reads it"
+            )
+
+
+def _decode(job: DecodeJob) -> None:
+    targets = job.targets()
+    done = 0
+    try:
+        for _, frame in frames_of(job.video, job.numbers.tolist()):
+            job.want.into.put(frame, targets[done])
+            done += 1
+    except (VideoError, StorageError) as error:
+        where = job.want.described(targets[min(done, len(targets) - 1)][0])
+        raise type(error)(f"{error} [{where}]") from error

@@ -1,0 +1,252 @@
+"""Read items, windows and batches of a dataset or view for training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.edit.view import Verbs, View
+from roboreel.edit.write_options import lists_options
+from roboreel.errors import DatasetError, UsageError, listed
+from roboreel.format.feature import Feature
+from roboreel.reading.item_index import ItemIndex, item_index
+from roboreel.reading.read_options import ChosenFeatures, ReadKeywords, ReadOptions, chosen_features
+from roboreel.reading.view_items import ViewItems, view_lengths
+from roboreel.types import Int64
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+_AHEAD = 16
+"""Items that are read together while an episode is iterated."""
+
+Batch = dict[str, Any]
+"""By feature: (B, …) array of numbers or frames, or a list of B strings."""
+
+
+class Reader:
+    """Items of a dataset or view: rows with their frames. Threads and forked processes may share it.
+
+    Nothing is read when it is made. Pickled, it leaves behind what it has read.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        options: ReadOptions,
+        episodes: range | None = None,
+    ) -> None:
+        """Prepare to read: see `reader`."""
+        self._view, self._options = view, options
+        self._features: Mapping[str, Feature] = view.model.info.features
+        self._chosen: ChosenFeatures = chosen_features(options, self._features)
+        self._items_of_view = ViewItems(view, options, self._chosen)
+        self._index: ItemIndex = item_index(view_lengths(view))
+        self._range = range(len(self._index))
+        self._episodes = range(len(self._index.lengths)) if episodes is None else episodes
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self._view, self._options, self._episodes, self._range
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        view, options, episodes, chosen = state
+        self.__init__(view, options, episodes)  # type: ignore[misc]
+        self._range = chosen
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames per second."""
+        return self._view.fps or self._view.model.info.fps
+
+    @property
+    def features(self) -> Mapping[str, Feature]:
+        """All features of the dataset or view, also those that are not read."""
+        return self._features
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras that are read."""
+        return self._chosen.cameras
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The other features that are read."""
+        return self._chosen.columns
+
+    @property
+    def tasks(self) -> Mapping[int, str]:
+        """Text of each task by the `task_index` that items have."""
+        return self._items_of_view.tasks
+
+    @property
+    def lengths(self) -> Int64:
+        """(episodes,) items of each episode."""
+        return self._index.lengths[self._episodes.start : self._episodes.stop]
+
+    @property
+    def bounds(self) -> Int64:
+        """(episodes + 1,) the first item of each episode, and the number of items."""
+        bounds = self._index.bounds[self._episodes.start : self._episodes.stop + 1]
+        return bounds - bounds[:1]
+
+    @property
+    def num_episodes(self) -> int:
+        """Number of episodes."""
+        return len(self._episodes)
+
+    @property
+    def num_frames(self) -> int:
+        """Number of items."""
+        return len(self)
+
+    def __len__(self) -> int:
+        return len(self._range)
+
+    @overload
+    def __getitem__(self, item: int) -> Batch: ...
+    @overload
+    def __getitem__(self, item: slice) -> Batch: ...
+    def __getitem__(self, item: int | slice) -> Batch:
+        """One item, or the batch of a slice.
+
+        Raises:
+            IndexError: there is no such item.
+        """
+        if isinstance(item, slice):
+            return self.batch(range(*item.indices(len(self))))
+        return {name: values[0] for name, values in self.batch([item]).items()}
+
+    def __iter__(self) -> Iterator[Batch]:
+        for start in range(0, len(self), _AHEAD):
+            batch = self[start : start + _AHEAD]
+            for at in range(min(_AHEAD, len(self) - start)):
+                yield {name: values[at] for name, values in batch.items()}
+
+    def episode(self, number: int) -> Reader:
+        """The items of one episode, by its position; to be iterated in order at the decoder's speed.
+
+        Raises:
+            IndexError: there is no such episode.
+        """
+        count = len(self._episodes)
+        if not -count <= number < count:
+            raise IndexError(f"episode {number} of {count}")
+        at = self._episodes[number]
+        part = object.__new__(Reader)
+        part.__dict__.update(self.__dict__)
+        part._episodes = range(at, at + 1)
+        part._range = range(int(self._index.bounds[at]), int(self._index.bounds[at + 1]))
+        return part
+
+    def batch(
+        self,
+        indices: Sequence[int] | Int64 | range,
+        out: Mapping[str, npt.NDArray[np.generic]] | None = None,
+    ) -> Batch:
+        """Items, stacked by feature.
+
+        Args:
+            indices: (B,) items, in any order, also repeated; negative ones count from the end.
+            out: arrays to fill, by feature; the others are made.
+
+        Returns:
+            By feature (B, …): numbers with their declared dtype and shape, (B,) where that is (1,); frames
+            (B, H, W, 3) uint8, depth codes (B, H, W, 1). With offsets (B, T, …), and `{feature}_is_pad`
+            (B, T). Strings are lists, as is `task`.
+
+        Raises:
+            IndexError: there is no such item.
+            StorageError: a file cannot be read.
+            VideoError: a frame is missing or does not decode.
+            DatasetError: files are not what the documents say.
+            UsageError: an array of `out` has the wrong shape or dtype.
+        """
+        items = self._items(indices)
+        episodes, frames = self._index.episode_of(items)
+        result: Batch = {}
+        for offsets, names in self._by_offsets().items():
+            window = self._index.window(episodes, frames, offsets or (0,))
+            found = self._items_of_view.read(names, window, out or {})
+            for name in names:
+                result[name] = found[name]
+                if offsets:
+                    result[name] = _windowed(found[name], window.frames.shape)
+                    result[f"{name}_is_pad"] = window.is_pad
+        return result
+
+    def _by_offsets(self) -> dict[tuple[int, ...], list[str]]:
+        """The features to read by their offsets; `()` for those without."""
+        grouped: dict[tuple[int, ...], list[str]] = {}
+        task = ["task"] if self._chosen.with_task else []
+        for name in (*self._chosen.columns, *self._chosen.cameras, *task):
+            grouped.setdefault(self._chosen.offsets.get(name, ()), []).append(name)
+        return grouped
+
+    def _items(self, indices: Sequence[int] | Int64 | range) -> Int64:
+        wanted = np.asarray(indices)
+        if wanted.ndim != 1 or (len(wanted) and wanted.dtype.kind not in "iu"):
+            raise UsageError("indices must be a list of whole numbers")
+        items = wanted.astype(np.int64)
+        items = np.where(items < 0, items + len(self), items)
+        if len(items) and not 0 <= items.min() <= items.max() < len(self):
+            wrong = wanted[(items < 0) | (items >= len(self))][0]
+            raise IndexError(f"item {wrong} of {len(self)}")
+        return items + self._range.start
+
+
+def _windowed(values: Any, shape: tuple[int, ...]) -> Any:
+    """(items, offsets, …) of (items · offsets, …) values."""
+    if isinstance(values, list):
+        count = shape[1]
+        return [values[at : at + count] for at in range(0, len(values), count)]
+    return values.reshape(*shape, *values.shape[1:])
+
+
+@lists_options(ReadOptions)
+def reader(source: Verbs, **options: Unpack[ReadKeywords]) -> Reader:
+    """Read a dataset or view: items by number, windows, batches, whole episodes.
+
+    A view is read as it would be written, without being written: deleted episodes are gone, trimmed ones
+    begin where they are cut, features have their new names. Frames are found by number: row *k* of an
+    episode has frame *k*, whatever times a file gives.
+
+    Args:
+        source: an open dataset or a view.
+        **options: the fields of `ReadOptions`.
+
+    Raises:
+        UsageError: an option makes no sense, or names what is not there.
+
+    Example:
+        >>> import roboreel, roboreel.testing, tempfile
+        >>> path = roboreel.testing.make_dataset(tempfile.mkdtemp() + "/a", episodes=(5, 7))
+        >>> reader = roboreel.reader(roboreel.open(path), offsets={"action": [0, 1]})
+        >>> len(reader), reader[11]["action_is_pad"].tolist()
+        (12, [False, True])
+    """
+    view, chosen = source.as_view(), ReadOptions(**options)
+    _require_videos(view, chosen)
+    return Reader(view, chosen)
+
+
+def _require_videos(view: View, options: ReadOptions) -> None:
+    """Raise where all cameras are wanted and one has no video at all."""
+    if options.cameras is not None:
+        return
+    missing = [
+        source.renamed.get(name, name)
+        for source in view.sources
+        if isinstance(source.dataset, Dataset)
+        for name in source.dataset.missing_cameras - source.removed
+    ]
+    if missing:
+        rest = [n for n, f in view.model.info.features.items() if f.is_camera and n not in missing]
+        raise DatasetError(
+            f"camera {listed(missing)} is declared and has no video here: to read the others, pass"
+            f" cameras={rest}"
+        )

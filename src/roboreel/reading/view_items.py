@@ -1,0 +1,246 @@
+"""Values and frames of a view: each item's dataset, episode and row, and what the view made of these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from roboreel.edit.frame_rate import nearest_rows, taken_count
+from roboreel.edit.view import View
+from roboreel.errors import Problem, UsageError
+from roboreel.format.feature import (
+    EPISODE_INDEX,
+    FRAME_INDEX,
+    INDEX,
+    TASK_INDEX,
+    TIMESTAMP,
+    Feature,
+)
+from roboreel.format.fps import MAX_TIMESTAMP_ERROR_S, seconds_of
+from roboreel.reading.bounded_cache import BoundedCache
+from roboreel.reading.camera_frames import CameraFrames
+from roboreel.reading.decode_jobs import WantedFrames
+from roboreel.reading.frame_arrays import FrameArray
+from roboreel.reading.item_index import Window
+from roboreel.reading.read_options import TASK, ChosenFeatures, ReadOptions
+from roboreel.reading.source_rows import FileColumns, SourceRows
+from roboreel.reading.table_images import TableImages
+from roboreel.reading.view_tasks import ViewTasks
+from roboreel.types import Int64
+
+_COUNTED = (EPISODE_INDEX, FRAME_INDEX, INDEX)
+
+
+def step_of(view: View) -> Fraction:
+    """Rows of the source for each row of the view: other than 1 where it is resampled."""
+    return Fraction(1) if view.fps is None else view.model.info.fps / view.fps
+
+
+def view_lengths(view: View) -> Int64:
+    """(episodes,) items of each episode of a view, by the documents."""
+    step = step_of(view)
+    if step == 1:
+        return view.lengths
+    return np.array([taken_count(rows, step) for rows in view.lengths.tolist()], dtype=np.int64)
+
+
+class ViewItems:
+    """Reads values and frames of a view's items. Threads may share it."""
+
+    def __init__(self, view: View, options: ReadOptions, chosen: ChosenFeatures) -> None:
+        """Prepare to read; no file is opened.
+
+        Raises:
+            UsageError: a dataset of the view is not open.
+        """
+        self._view, self._options = view, options
+        self._step, self._fps = step_of(view), view.fps or view.model.info.fps
+        self._features = view.model.info.features
+        files = BoundedCache[tuple[int, str], FileColumns](
+            options.memory_bytes // 2, lambda found: found.size_bytes
+        )
+        columns = [name for name in chosen.columns if name not in _COUNTED]
+        if TASK_INDEX in self._features and TASK_INDEX not in columns:
+            columns.append(TASK_INDEX)
+        self._sources = [
+            SourceRows(source, columns, view.masks, files, number)
+            for number, source in enumerate(view.sources)
+        ]
+        self._cameras, self._images = CameraFrames(options), TableImages(options)
+        self._moved = bool(view.slices.start.any())
+
+    @cached_property
+    def _tasks(self) -> ViewTasks:
+        return ViewTasks(self._view, self._sources)
+
+    @property
+    def tasks(self) -> Mapping[int, str]:
+        """Text of each task by the index that items have."""
+        return self._tasks.texts
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Where files contradict the documents, as far as they were read."""
+        return tuple(problem for one in self._sources for problem in one.positions.problems)
+
+    def read(
+        self, names: Sequence[str], window: Window, out: Mapping[str, npt.NDArray[np.generic]]
+    ) -> dict[str, Any]:
+        """The values of some features, those of cameras decoded.
+
+        Args:
+            names: features, and `task`.
+            window: the frames.
+            out: arrays to fill, by feature: (items, offsets, …).
+
+        Returns:
+            By feature (items · offsets, …) values; strings are lists.
+        """
+        episodes = np.repeat(window.episodes, window.frames.shape[1])
+        frames = window.frames.reshape(-1)
+        cameras = [name for name in names if name != TASK and self._features[name].is_camera]
+        found = self._values([name for name in names if name not in cameras], episodes, frames, out)
+        found.update(self._decoded(cameras, episodes, frames, out))
+        return found
+
+    def _values(
+        self,
+        names: Sequence[str],
+        episodes: Int64,
+        frames: Int64,
+        out: Mapping[str, npt.NDArray[np.generic]],
+    ) -> dict[str, Any]:
+        count = len(frames)
+        found = {
+            name: _target(self._features[name], count, out.get(name))
+            for name in names
+            if name != TASK
+        }
+        needed = {name: self._features[name] for name in names if name not in (*_COUNTED, TASK)}
+        if TASK in names and TASK_INDEX in self._features:
+            needed[TASK_INDEX] = self._features[TASK_INDEX]
+        stored = dict(found)
+        for name in needed:
+            stored.setdefault(name, _target(self._features[name], count, None))
+        self._fill(stored, needed, episodes, frames)
+        for name in set(found) & {*_COUNTED}:
+            found[name][...] = self._counted(name, episodes, frames)
+        if TIMESTAMP in found:
+            found[TIMESTAMP][...] = self._seconds(found[TIMESTAMP], episodes, frames)
+        if TASK in names or TASK_INDEX in found:
+            indexes = self._tasks.indexes(episodes, stored.get(TASK_INDEX))
+            if TASK_INDEX in found:
+                found[TASK_INDEX][...] = indexes
+            if TASK in names:
+                found[TASK] = self._tasks.strings(indexes)
+        return found
+
+    def _fill(
+        self,
+        targets: Mapping[str, Any],
+        features: Mapping[str, Feature],
+        episodes: Int64,
+        frames: Int64,
+    ) -> None:
+        if not features:
+            return
+        slices = self._view.slices
+        for source, members in self._by_source(episodes):
+            own = episodes[members]
+            rows = self._source_frames(own, frames[members])
+            source.fill(slices.row[own], rows, features, targets, members)
+
+    def _by_source(self, episodes: Int64) -> list[tuple[SourceRows, Int64]]:
+        """(dataset, positions of its items) of the datasets that some items are from."""
+        if len(self._sources) == 1:
+            return [(self._sources[0], np.arange(len(episodes)))]
+        sources = self._view.slices.source[episodes]
+        return [
+            (self._sources[number], np.flatnonzero(sources == number))
+            for number in np.unique(sources).tolist()
+        ]
+
+    def _source_frames(self, episodes: Int64, frames: Int64) -> Int64:
+        """(n,) frames of the source's episodes, for frames of the view's."""
+        start = self._view.slices.start[episodes]
+        if self._step == 1:
+            return start + frames
+        return start + nearest_rows(frames, self._view.lengths[episodes], self._step)
+
+    def _counted(self, name: str, episodes: Int64, frames: Int64) -> Int64:
+        """Index columns that follow from an item's position."""
+        if name == FRAME_INDEX:
+            return frames
+        if name == EPISODE_INDEX:
+            return self._numbers[episodes]
+        return self._first[episodes] + frames
+
+    @cached_property
+    def _numbers(self) -> Int64:
+        return self._view.numbers
+
+    @cached_property
+    def _first(self) -> Int64:
+        lengths = view_lengths(self._view)
+        return np.cumsum(lengths) - lengths
+
+    def _seconds(
+        self, recorded: npt.NDArray[np.generic], episodes: Int64, frames: Int64
+    ) -> npt.NDArray[np.generic]:
+        """Timestamps as the view would be written: see `plan/compile_tables.py`."""
+        regular = seconds_of(frames, self._fps).astype(recorded.dtype)
+        if self._step != 1:
+            return regular
+        if not self._moved:
+            return recorded
+        begin = _target(self._features[TIMESTAMP], len(frames), None)
+        only = {TIMESTAMP: self._features[TIMESTAMP]}
+        self._fill({TIMESTAMP: begin}, only, episodes, np.zeros_like(frames))
+        begin[self._view.slices.start[episodes] == 0] = 0
+        counted = recorded - begin
+        return np.where(np.abs(counted - regular) <= MAX_TIMESTAMP_ERROR_S, regular, counted)
+
+    def _decoded(
+        self,
+        names: Sequence[str],
+        episodes: Int64,
+        frames: Int64,
+        out: Mapping[str, npt.NDArray[np.generic]],
+    ) -> dict[str, npt.NDArray[np.generic]]:
+        arrays = {
+            name: FrameArray(name, len(frames), self._options.size, out.get(name)) for name in names
+        }
+        videos: list[WantedFrames] = []
+        slices = self._view.slices
+        for source, members in self._by_source(episodes) if names else ():
+            own = episodes[members]
+            rows = self._source_frames(own, frames[members])
+            for name in names:
+                want = WantedFrames(name, source, slices.row[own], rows, arrays[name], members)
+                if source.has_images(name):
+                    self._images.read(want)
+                else:
+                    videos.append(want)
+        self._cameras.read(videos)
+        return {name: array.array for name, array in arrays.items()}
+
+
+def _target(feature: Feature, count: int, out: npt.NDArray[np.generic] | None) -> Any:
+    """The array that takes values of a feature, or a list where they are no numbers."""
+    if not feature.is_numeric:
+        return [None] * count
+    shape = () if feature.shape in ((), (1,)) else feature.shape
+    dtype = np.dtype(feature.dtype)
+    if out is None:
+        return np.zeros((count, *shape), dtype=dtype)
+    flat = out.reshape(count, *shape) if out.size == count * int(np.prod(shape, dtype=int)) else out
+    if flat.shape != (count, *shape) or flat.dtype != dtype or not np.shares_memory(flat, out):
+        raise UsageError(
+            f"out['{feature.name}'] is {out.dtype} {out.shape}, expected {dtype} with {count} × {shape}"
+        )
+    return flat

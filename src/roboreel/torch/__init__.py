@@ -1,0 +1,54 @@
+"""roboreel for PyTorch: lerobot's dataset classes over datasets of every version.
+
+    >>> from roboreel.torch import LeRobotDataset              # doctest: +SKIP
+    >>> dataset = LeRobotDataset("user/name")                  # doctest: +SKIP
+
+Names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from roboreel.torch.aggregate import aggregate_datasets as aggregate_datasets
+    from roboreel.torch.block_sampler import BlockSampler as BlockSampler
+    from roboreel.torch.collate import lerobot_collate_fn as lerobot_collate_fn
+    from roboreel.torch.constants import HF_LEROBOT_HOME as HF_LEROBOT_HOME
+    from roboreel.torch.dataset_info import DatasetInfo as DatasetInfo
+    from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata as LeRobotDatasetMetadata
+    from roboreel.torch.mixed_dataset import MixedDataset as MixedDataset
+    from roboreel.torch.multi_dataset import MultiLeRobotDataset as MultiLeRobotDataset
+    from roboreel.torch.sampler import EpisodeAwareSampler as EpisodeAwareSampler
+    from roboreel.torch.sampler import compute_sampler_state as compute_sampler_state
+
+_HOME = {
+    "BlockSampler": "block_sampler",
+    "DatasetInfo": "dataset_info",
+    "EpisodeAwareSampler": "sampler",
+    "HF_LEROBOT_HOME": "constants",
+    "LeRobotDataset": "lerobot_dataset",
+    "LeRobotDatasetMetadata": "dataset_metadata",
+    "Loader": "loader",
+    "MixedDataset": "mixed_dataset",
+    "MultiLeRobotDataset": "multi_dataset",
+    "StreamingLeRobotDataset": "streaming_dataset",
+    "aggregate_datasets": "aggregate",
+    "compute_sampler_state": "sampler",
+    "lerobot_collate_fn": "collate",
+}
+
+__all__ = [*_HOME]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'roboreel.torch' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"roboreel.torch.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

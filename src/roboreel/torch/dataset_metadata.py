@@ -1,0 +1,195 @@
+"""The metadata of a dataset of any version, with the interface of lerobot's `LeRobotDatasetMetadata`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import ClassVar, Literal, TypeVar
+
+from roboreel.dataset.open import usual_templates
+from roboreel.format.model import INFO
+from roboreel.format.version import FormatVersion
+from roboreel.storage import disk
+from roboreel.storage.local import LocalRoot
+from roboreel.torch.constants import (
+    CODEBASE_VERSION,
+    DEFAULT_FEATURES,
+    HF_LEROBOT_HOME,
+    HF_LEROBOT_HUB_CACHE,
+)
+from roboreel.torch.dataset_info import DatasetInfo, create_empty_dataset_info
+from roboreel.torch.dataset_root import as_root, has_documents, has_legacy_hub_download_metadata
+from roboreel.torch.document_files import commit, info_bytes
+from roboreel.torch.errors import ArgumentError, ExistsError
+from roboreel.torch.hub_calls import get_safe_version, snapshot_download
+from roboreel.torch.metadata_writing import MetadataWriting
+from roboreel.types import JsonObject
+
+RepoType = Literal["dataset", "bucket"]
+Patterns = Sequence[str] | str | None
+_Metadata = TypeVar("_Metadata", bound="LeRobotDatasetMetadata")
+
+
+class LeRobotDatasetMetadata(MetadataWriting):
+    """What `meta/` says of a dataset: features, tasks, episodes, statistics. Reads v2.0, v2.1 and v3.0."""
+
+    _created_version: ClassVar[FormatVersion] = FormatVersion.V30
+    """The version of datasets that `create` begins."""
+
+    def __init__(
+        self,
+        repo_id: str,
+        root: str | os.PathLike[str] | None = None,
+        revision: str | None = None,
+        force_cache_sync: bool = False,
+        metadata_buffer_size: int = 10,
+        *,
+        repo_type: RepoType = "dataset",
+        token: str | bool | None = None,
+    ) -> None:
+        """Open a dataset's metadata, after downloading it where it is not here.
+
+        Args:
+            repo_id: `user/name`.
+            root: the folder; by default `$HF_LEROBOT_HOME/{repo_id}` where that is a dataset, else a snapshot
+                below `$HF_LEROBOT_HOME/hub`.
+            revision: branch, tag or commit; by default the newest version that can be read.
+            force_cache_sync: True asks the Hub even where the files are here.
+            metadata_buffer_size: accepted; every episode is written when it is saved.
+            repo_type: `dataset`, or `bucket` for a storage bucket.
+            token: the Hub's token; None takes the stored one.
+
+        Raises:
+            DatasetError: the documents cannot be read safely.
+            ArgumentError: an unknown `repo_type`.
+        """
+        if repo_type not in ("dataset", "bucket"):
+            raise ArgumentError(f"repo_type must be 'dataset' or 'bucket', got {repo_type!r}")
+        self.repo_id, self.repo_type = repo_id, repo_type
+        self.revision: str | None = revision or CODEBASE_VERSION
+        self._requested_root = None if root is None else as_root(root)
+        self.root = self._requested_root or HF_LEROBOT_HOME / repo_id
+        self._begin_writing(metadata_buffer_size)
+        mirror = root is None and has_legacy_hub_download_metadata(self.root)
+        if force_cache_sync or mirror or not has_documents(self.root):
+            self._resolve_revision(revision, token)
+            self._pull_from_repo(allow_patterns="meta/", token=token)
+        self._load_metadata()
+
+    def _begin_writing(self, buffer_size: int) -> None:
+        self.latest_episode = None
+        self._metadata_buffer = []
+        self._metadata_buffer_size = buffer_size
+        self._finalized = False
+
+    def _resolve_revision(self, revision: str | None, token: str | bool | None) -> None:
+        given = {} if token is None else {"token": token}
+        if self.repo_type == "dataset":
+            self.revision = get_safe_version(self.repo_id, self.revision, **given)
+
+    def _pull_from_repo(
+        self,
+        allow_patterns: Patterns = None,
+        ignore_patterns: Patterns = None,
+        *,
+        token: str | bool | None = None,
+    ) -> None:
+        """Download files of the repository, and let `root` be where they are.
+
+        Args:
+            allow_patterns: names or globs of the files; None for all.
+            ignore_patterns: those to leave out.
+            token: the Hub's token.
+        """
+        given = {} if token is None else {"token": token}
+        own = self._requested_root
+        where = {"cache_dir": HF_LEROBOT_HUB_CACHE} if own is None else {"local_dir": own}
+        found = snapshot_download(
+            self.repo_id,
+            repo_type="dataset",
+            revision=self.revision,
+            allow_patterns=allow_patterns,
+            ignore_patterns=ignore_patterns,
+            **where,
+            **given,
+        )
+        self.root = as_root(found) if own is None else own
+
+    pull_from_repo = _pull_from_repo
+
+    @classmethod
+    def create(
+        cls: type[_Metadata],
+        repo_id: str,
+        fps: float,
+        features: Mapping[str, JsonObject],
+        robot_type: str | None = None,
+        root: str | os.PathLike[str] | None = None,
+        use_videos: bool = True,
+        metadata_buffer_size: int = 10,
+        chunks_size: int | None = None,
+        data_files_size_in_mb: float | None = None,
+        video_files_size_in_mb: float | None = None,
+    ) -> _Metadata:
+        """The metadata of a new v3.0 dataset without episodes; writes `info.json` into a new folder.
+
+        Args:
+            repo_id: `user/name`.
+            fps: frames per second.
+            features: `dtype`, `shape` and `names` by feature name; the index columns are added.
+            robot_type: the robot.
+            root: the folder, which must not exist; by default `$HF_LEROBOT_HOME/{repo_id}`.
+            use_videos: False where no camera is stored as video.
+            metadata_buffer_size: accepted; every episode is written when it is saved.
+            chunks_size: files per chunk folder, 1000 by default.
+            data_files_size_in_mb: soft limit of a table file in MiB, 100 by default.
+            video_files_size_in_mb: soft limit of a video file in MiB, 200 by default.
+
+        Raises:
+            FileExistsError: the folder exists.
+            ValueError: a number is not positive, a feature's name has a `/`, or there are cameras stored as
+                video without `use_videos`.
+        """
+        meta = cls.__new__(cls)
+        meta.repo_id, meta.repo_type, meta.revision = repo_id, "dataset", None
+        meta._requested_root = None if root is None else as_root(root)
+        meta.root = meta._requested_root or HF_LEROBOT_HOME / repo_id
+        meta.info = create_empty_dataset_info(
+            cls._created_version.value,
+            fps,
+            deepcopy({**features, **DEFAULT_FEATURES}),
+            use_videos,
+            robot_type,
+            chunks_size,
+            data_files_size_in_mb,
+            video_files_size_in_mb,
+        )
+        meta.info.data_path, meta.info.video_path = _templates(meta.info, cls._created_version)
+        meta._refuse_features(use_videos=use_videos)
+        meta.tasks = meta.episodes = meta.stats = None
+        meta._begin_writing(metadata_buffer_size)
+        meta._make_folder()
+        return meta
+
+    def _refuse_features(self, *, use_videos: bool) -> None:
+        slashed = [name for name in self.features if "/" in name]
+        if slashed:
+            raise ArgumentError(f"names of features must not contain '/': {slashed}")
+        if self.video_keys and not use_videos:
+            raise ArgumentError(
+                f"the cameras {self.video_keys} are stored as video, but use_videos is False: pass"
+                " use_videos=True, or declare them with dtype 'image'"
+            )
+
+    def _make_folder(self) -> None:
+        if os.path.lexists(self.root):
+            raise ExistsError(f"'{self.root}' exists: choose a folder that does not")
+        disk.make_folders(self.root)
+        commit(LocalRoot(self.root), {INFO: info_bytes(self.info)})
+
+
+def _templates(info: DatasetInfo, version: FormatVersion) -> tuple[str, str | None]:
+    """The version's templates of data and video paths, the latter only where `info` has one."""
+    data, video = usual_templates(version)
+    return data, None if info.video_path is None else video

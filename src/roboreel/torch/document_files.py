@@ -1,0 +1,123 @@
+"""Write documents of a dataset in a local folder: each whole or not at all, in a given order."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.errors import UsageError
+from roboreel.format import v2, v20
+from roboreel.format.model import INFO
+from roboreel.format.v30 import GLOBAL_STATS, TASK_TABLE
+from roboreel.format.v30_documents import task_table
+from roboreel.format.version import FormatVersion
+from roboreel.stats.feature_stats import parse_array, stats_to_json
+from roboreel.storage.fs import open_root
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.tables_write import write_table
+from roboreel.torch.dataset_info import DatasetInfo
+from roboreel.types import Json
+from roboreel.writing.partial_files import PartialFiles, append_lines
+
+
+def local_root(root: str | os.PathLike[str]) -> LocalRoot:
+    """The folder to write in.
+
+    Raises:
+        UsageError: it is not on a local disk.
+        StorageError: it does not exist.
+    """
+    found = open_root(root)
+    if not isinstance(found, LocalRoot):
+        raise UsageError(f"'{found.url}': documents are written on a local disk only")
+    return found
+
+
+def commit(
+    root: LocalRoot,
+    whole: Mapping[str, bytes | pa.Table],
+    lines: Mapping[str, bytes] | None = None,
+) -> None:
+    """Replace documents, then append to others; `info.json` comes last. All are on the disk when it returns.
+
+    Args:
+        root: the dataset.
+        whole: new content by name.
+        lines: lines to append by name.
+    """
+    files = PartialFiles(root)
+    try:
+        for name, content in whole.items():
+            if isinstance(content, pa.Table):
+                write_table(root, files.partial(name), content)
+            else:
+                files.put(name, content)
+        files.sync()
+        files.publish([name for name in whole if name != INFO])
+        for name, data in (lines or {}).items():
+            append_lines(root, name, data)
+        files.publish([name for name in whole if name == INFO])
+    finally:
+        files.discard()
+
+
+def info_bytes(info: DatasetInfo) -> bytes:
+    """`info.json`."""
+    return json.dumps(info.to_dict(), indent=4, ensure_ascii=False).encode()
+
+
+def stats_bytes(stats: Mapping[str, Mapping[str, Json]]) -> bytes:
+    """`stats.json` of arrays, lists or numbers by feature and name."""
+    return json.dumps(stats_to_json(parsed_stats(stats)), indent=4, ensure_ascii=False).encode()
+
+
+def parsed_stats(stats: Mapping[str, Mapping[str, Json]]) -> dict[str, dict[str, np.ndarray]]:
+    """Statistics as arrays of at least one dimension; what is not numeric is left out."""
+    return {
+        name: {
+            key: array
+            for key, value in parts.items()
+            if (array := parse_array(key, _plain(value))) is not None
+        }
+        for name, parts in stats.items()
+    }
+
+
+def _plain(value: Json) -> Json:
+    """A tensor as an array."""
+    return value.numpy() if hasattr(value, "numpy") else value
+
+
+def task_documents(
+    version: FormatVersion, tasks: Mapping[int, str], new: Mapping[int, str]
+) -> tuple[dict[str, bytes | pa.Table], dict[str, bytes]]:
+    """(documents to replace, lines to append) for new tasks.
+
+    Args:
+        version: the dataset's version.
+        tasks: all tasks, with the new ones.
+        new: the new ones.
+    """
+    if version.one_file_per_episode:
+        return {}, {v2.TASK_LIST: b"".join(v2.task_lines(new))}
+    return {TASK_TABLE: task_table(tasks)}, {}
+
+
+def stats_documents(
+    version: FormatVersion, stats: Mapping[str, Mapping[str, Json]], *, there: bool
+) -> dict[str, bytes]:
+    """`stats.json` of the whole dataset, for versions that have it.
+
+    Args:
+        version: the dataset's version.
+        stats: statistics by feature and name.
+        there: True where the file exists; v2.1 has it only then.
+    """
+    if version.has_global_stats:
+        return {GLOBAL_STATS: stats_bytes(stats)}
+    document = v20.stats_document(parsed_stats(stats)) if there else None
+    return {} if document is None else {GLOBAL_STATS: json.dumps(document, indent=4).encode()}

@@ -1,0 +1,26 @@
+"""Errors of calls that the reference answers with builtin exceptions: they are both."""
+
+from __future__ import annotations
+
+from roboreel.errors import MissingDependencyError, RoboreelError, StorageError, UsageError
+
+
+class ArgumentError(UsageError, ValueError):
+    """An argument has a wrong value."""
+
+
+class MissingFileError(StorageError, FileNotFoundError):
+    """A file that was asked for does not exist."""
+
+
+class ExistsError(UsageError, FileExistsError):
+    """A file or folder that is to be made exists already."""
+
+
+class MissingPackageError(MissingDependencyError):
+    """A package that no extra of roboreel installs is needed and not installed."""
+
+    def __init__(self, package: str) -> None:
+        RoboreelError.__init__(
+            self, f"the package '{package}' is needed for this: pip install {package}"
+        )

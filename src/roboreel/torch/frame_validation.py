@@ -1,0 +1,148 @@
+"""What is wrong with a frame or an episode that is to be recorded, as text; empty where nothing is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from roboreel.torch.constants import DEFAULT_FEATURES
+from roboreel.torch.errors import ArgumentError
+from roboreel.types import JsonObject
+
+_LOG = logging.getLogger(__name__)
+_CAMERA_AXES = 3
+
+
+def validate_frame(frame: Mapping[str, Any], features: Mapping[str, JsonObject]) -> None:
+    """Refuse a frame that does not fit the features.
+
+    Args:
+        frame: a value by feature but for the index columns, and `task`.
+        features: declarations by name.
+
+    Raises:
+        ArgumentError: values are missing, too many, or of another dtype or shape; all are named.
+    """
+    if "task" not in frame:
+        raise ArgumentError("the frame has no 'task'")
+    given, expected = set(frame) - {"task"}, set(features) - set(DEFAULT_FEATURES)
+    message = validate_features_presence(given, expected)
+    for name in [name for name in features if name in given & expected]:
+        message += validate_feature_dtype_and_shape(name, features[name], frame[name])
+    if message:
+        raise ArgumentError(message)
+
+
+def validate_features_presence(
+    actual_features: Collection[str], expected_features: Collection[str]
+) -> str:
+    """Names that are missing and names that nothing declares."""
+    missing = sorted(set(expected_features) - set(actual_features))
+    extra = sorted(set(actual_features) - set(expected_features))
+    parts = [("Missing features", missing), ("Extra features", extra)]
+    return "".join(f"{what} in the frame: {names}\n" for what, names in parts if names)
+
+
+def validate_feature_dtype_and_shape(name: str, feature: JsonObject, value: Any) -> str:
+    """How a value differs from its declaration.
+
+    Raises:
+        NotImplementedError: the feature's dtype is unknown.
+    """
+    dtype, shape = feature["dtype"], feature["shape"]
+    if dtype in ("image", "video"):
+        return validate_feature_image_or_video(name, shape, value)
+    if dtype == "string":
+        return validate_feature_string(name, value)
+    if dtype == "language":
+        return validate_feature_language(name, value)
+    if is_valid_numpy_dtype_string(dtype):
+        return validate_feature_numpy_array(name, dtype, shape, value)
+    raise NotImplementedError(f"'{name}' has the unknown dtype '{dtype}'")
+
+
+def is_valid_numpy_dtype_string(dtype_str: str) -> bool:
+    """True for a text that numpy knows as a dtype."""
+    try:
+        np.dtype(dtype_str)
+    except TypeError:
+        return False
+    return True
+
+
+def validate_feature_numpy_array(
+    name: str, expected_dtype: str, expected_shape: Sequence[int], value: Any
+) -> str:
+    """How an array differs from the declared dtype and shape."""
+    if not isinstance(value, np.ndarray):
+        return f"'{name}' must be a NumPy array of {expected_dtype}, got {type(value).__name__}\n"
+    message = ""
+    if value.dtype != np.dtype(expected_dtype):
+        message += f"'{name}' must be of dtype {expected_dtype}, got {value.dtype}\n"
+    if value.shape != tuple(expected_shape):
+        message += f"'{name}' must have the shape {tuple(expected_shape)}, got {value.shape}\n"
+    return message
+
+
+def validate_feature_image_or_video(name: str, expected_shape: Sequence[int], value: Any) -> str:
+    """How an image differs from the declared shape, with its channels first or last; PIL images fit."""
+    if isinstance(value, np.ndarray):
+        first, second, third = expected_shape
+        fits = [(first, second, third), (second, third, first), (third, first, second)]
+        if value.ndim == _CAMERA_AXES and value.shape in fits:
+            return ""
+        return (
+            f"'{name}' must have the shape {fits[0]}, channels first or last, got {value.shape}\n"
+        )
+    if hasattr(value, "mode") and hasattr(value, "size"):
+        return ""
+    return f"'{name}' must be a NumPy array or a PIL image, got {type(value).__name__}\n"
+
+
+def validate_feature_string(name: str, value: Any) -> str:
+    """How a value is not a text."""
+    return "" if isinstance(value, str) else f"'{name}' must be a str, got {type(value).__name__}\n"
+
+
+def validate_feature_language(name: str, value: Any) -> str:
+    """Nothing: language columns are filled after recording; a value given is dropped with a warning."""
+    if value is not None:
+        _LOG.warning(
+            "'%s' is a language column, filled after recording: the value is dropped", name
+        )
+    return ""
+
+
+def validate_episode_buffer(
+    episode_buffer: Mapping[str, Any], total_episodes: int, features: Mapping[str, JsonObject]
+) -> None:
+    """Refuse an episode that cannot be saved.
+
+    Args:
+        episode_buffer: `size`, `task` and the values of each feature.
+        total_episodes: episodes that the dataset has.
+        features: declarations by name.
+
+    Raises:
+        ArgumentError: an entry is missing or too many, or there is no frame.
+        NotImplementedError: the episode's number is not the next one.
+    """
+    for name in ("size", "task"):
+        if name not in episode_buffer:
+            raise ArgumentError(f"the episode buffer has no '{name}'")
+    number = episode_buffer["episode_index"]
+    if number != total_episodes:
+        raise NotImplementedError(
+            f"the episode's number is {number}, but the next one is {total_episodes}: episodes are appended"
+        )
+    if episode_buffer["size"] == 0:
+        raise ArgumentError("the episode has no frames: add some with add_frame before saving it")
+    names = set(episode_buffer) - {"task", "size"}
+    if names != set(features):
+        raise ArgumentError(
+            "the episode buffer does not have the dataset's features: missing"
+            f" {sorted(set(features) - names)}, extra {sorted(names - set(features))}"
+        )

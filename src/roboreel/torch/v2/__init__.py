@@ -1,0 +1,35 @@
+"""The interface of lerobot 0.3.3 (format v2.1) over datasets of every version.
+
+For trainers that are pinned to it: `meta.tasks` is a dict, `meta.episodes` and `meta.episodes_stats` are by
+episode, and datasets have an `episode_data_index`. Names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from roboreel.torch.v2.dataset_metadata import LeRobotDatasetMetadata as LeRobotDatasetMetadata
+    from roboreel.torch.v2.episode_data_index import (
+        get_episode_data_index as get_episode_data_index,
+    )
+
+_HOME = {
+    "LeRobotDataset": "lerobot_dataset",
+    "LeRobotDatasetMetadata": "dataset_metadata",
+    "MultiLeRobotDataset": "lerobot_dataset",
+    "get_episode_data_index": "episode_data_index",
+}
+
+__all__ = [*_HOME]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'roboreel.torch.v2' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"roboreel.torch.v2.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,201 @@
+"""Items, windows and batches are those of the dataset, frame by frame."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import pickle
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+import roboreel
+from roboreel.testing import Camera, make_dataset, read_numbers
+from tests.mutate import edit_info
+
+TOP, WRIST = "observation.images.top", "observation.images.wrist"
+SHORT, LONG = Camera(height=32, gop=2), Camera(height=32, gop=250, b_frames=2)
+LENGTHS = (9, 1, 14, 6)
+Version = Literal["v2.0", "v2.1", "v3.0"]
+VERSIONS: tuple[Version, ...] = ("v2.0", "v2.1", "v3.0")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Version], Path]:
+    folder = tmp_path_factory.mktemp("reader")
+    known: dict[str, Path] = {}
+
+    def make(version: Version) -> Path:
+        if version not in known:
+            files = {"data_episodes_per_file": 2, "video_episodes_per_file": 3}
+            known[version] = make_dataset(
+                folder / version,
+                version=version,
+                episodes=LENGTHS,
+                cameras={TOP: SHORT, WRIST: LONG},
+                tasks_per_episode=2,
+                **(files if version == "v3.0" else {}),  # type: ignore[arg-type]
+            )
+        return known[version]
+
+    return make
+
+
+def shown(frame: Any) -> tuple[int, int, int]:
+    numbers = read_numbers(frame)
+    return numbers.episode, numbers.frame, numbers.camera
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_item_shows_its_own_frame(made: Callable[[Version], Path], version: Version) -> None:
+    reader = roboreel.reader(roboreel.open(made(version)))
+    assert len(reader) == sum(LENGTHS)
+    for at, item in enumerate(reader):
+        episode, frame = int(item["episode_index"]), int(item["frame_index"])
+        assert at == int(item["index"])
+        assert episode == int(np.searchsorted(reader.bounds, at, "right")) - 1
+        assert shown(item[TOP]) == (episode, frame, 0)
+        assert shown(item[WRIST]) == (episode, frame, 1)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_random_windows_show_the_right_frames_and_say_where_they_are_padded(
+    made: Callable[[Version], Path], version: Version
+) -> None:
+    offsets = {TOP: [-3, 0, 2], WRIST: [0, 1], "action": [-1, 0, 1, 5]}
+    dataset = roboreel.open(made(version))
+    reader = roboreel.reader(dataset, offsets=offsets)
+    plain = roboreel.reader(dataset, cameras=[])
+    whole = plain[:]
+    random = np.random.default_rng(3)
+    for _ in range(4):
+        items = random.integers(0, len(reader), 7)
+        batch = reader.batch(items)
+        for row, item in enumerate(items.tolist()):
+            episode = int(whole["episode_index"][item])
+            frame, last = int(whole["frame_index"][item]), LENGTHS[episode] - 1
+            for camera, number in ((TOP, 0), (WRIST, 1)):
+                wanted = [frame + offset for offset in offsets[camera]]
+                clamped = [min(max(one, 0), last) for one in wanted]
+                found = [shown(one) for one in batch[camera][row]]
+                assert found == [(episode, one, number) for one in clamped]
+                assert batch[f"{camera}_is_pad"][row].tolist() == [
+                    a != b for a, b in zip(wanted, clamped, strict=True)
+                ]
+            actions = [min(max(frame + offset, 0), last) for offset in offsets["action"]]
+            own = item - frame
+            assert np.array_equal(batch["action"][row], whole["action"][[own + a for a in actions]])
+
+
+def test_numbers_have_their_declared_dtype_and_shape(made: Callable[[Version], Path]) -> None:
+    item = roboreel.reader(roboreel.open(made("v3.0")))[5]
+    assert item["action"].dtype == np.float32
+    assert item["action"].ndim == 1
+    assert item["timestamp"].shape == ()
+    assert item["timestamp"] == np.float32(5 / 30)
+    assert isinstance(item["task"], str)
+    assert item[TOP].shape[2] == 3
+    assert item[TOP].dtype == np.uint8
+
+
+def test_a_slice_is_a_batch_and_negative_items_count_from_the_end(
+    made: Callable[[Version], Path],
+) -> None:
+    reader = roboreel.reader(roboreel.open(made("v2.1")), cameras=[])
+    assert reader[-3:]["index"].tolist() == [27, 28, 29]
+    assert reader[-1]["index"] == 29
+    for wrong in (30, -31):
+        with pytest.raises(IndexError, match=f"item {wrong} of 30"):
+            reader[wrong]
+
+
+def test_an_episode_is_iterated_in_order(made: Callable[[Version], Path]) -> None:
+    reader = roboreel.reader(roboreel.open(made("v3.0")))
+    episode = reader.episode(2)
+    assert len(episode) == 14
+    assert [shown(item[WRIST])[:2] for item in episode] == [(2, frame) for frame in range(14)]
+    assert episode.episode(0)[0]["index"] == 10
+    with pytest.raises(IndexError, match="episode 4 of 4"):
+        reader.episode(4)
+
+
+def test_arrays_that_the_caller_gives_are_filled(made: Callable[[Version], Path]) -> None:
+    reader = roboreel.reader(roboreel.open(made("v2.1")))
+    expected = reader.batch([3, 20])
+    out = {TOP: np.zeros_like(expected[TOP]), "action": np.zeros_like(expected["action"])}
+    found = reader.batch([3, 20], out=out)
+    assert np.shares_memory(found[TOP], out[TOP])
+    assert np.array_equal(out[TOP], expected[TOP])
+    assert np.array_equal(out["action"], expected["action"])
+    with pytest.raises(roboreel.UsageError, match=r"out\['action'\] is float32 \(3, 6\)"):
+        reader.batch([3, 20], out={"action": np.zeros((3, 6), np.float32)})
+
+
+def test_size_scales_frames(made: Callable[[Version], Path]) -> None:
+    dataset = roboreel.open(made("v2.1"))
+    full, small = (roboreel.reader(dataset, size=size) for size in (None, (16, 80)))
+    assert small[4][TOP].shape == (16, 80, 3)
+    halves = full[4][TOP].reshape(16, 2, 80, 2, 3).mean(axis=(1, 3))
+    assert np.abs(halves - small[4][TOP]).mean() < 4
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_readers_in_threads_and_processes_read_the_same(
+    made: Callable[[Version], Path], version: Version
+) -> None:
+    reader = roboreel.reader(roboreel.open(made(version)), offsets={TOP: [-1, 0]})
+    items = list(range(0, 30, 2))
+    expected = [digest(reader, item) for item in items]
+    again = pickle.loads(pickle.dumps(reader))
+    assert [digest(again, item) for item in items] == expected
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(lambda item: digest(reader, item), items)) == expected
+    for method in ("fork", "spawn") if version == "v3.0" else ("fork",):
+        with multiprocessing.get_context(method).Pool(2) as processes:
+            found = processes.starmap(digest, [(reader, item) for item in items[:4]])
+        assert found == expected[:4]
+
+
+def digest(reader: roboreel.Reader, item: int) -> str:
+    values = sorted(reader[item].items())
+    data = b"".join(name.encode() + np.asarray(value).tobytes() for name, value in values)
+    return hashlib.blake2b(data).hexdigest()
+
+
+def test_unknown_names_are_refused_with_the_choices(made: Callable[[Version], Path]) -> None:
+    dataset = roboreel.open(made("v2.1"))
+    with pytest.raises(roboreel.UsageError, match=f"no camera 'top': there are '{TOP}'"):
+        roboreel.reader(dataset, cameras=["top"])
+    with pytest.raises(roboreel.UsageError, match="no column 'act'"):
+        roboreel.reader(dataset, columns=["act"])
+    with pytest.raises(roboreel.UsageError, match="whole numbers of frames"):
+        roboreel.reader(dataset, offsets={"action": [0.5]})  # type: ignore[list-item]
+    with pytest.raises(roboreel.UsageError, match=r"size is \(0, 5\)"):
+        roboreel.reader(dataset, size=(0, 5))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_missing_video_is_named_with_camera_and_episode(tmp_path: Path, version: Version) -> None:
+    root = make_dataset(tmp_path / "a", version=version, episodes=(4, 5))
+    dataset = roboreel.open(root)
+    for video in root.rglob("*.mp4"):
+        if "top" in str(video) and (version == "v3.0" or "000001" in video.name):
+            video.unlink()
+    reader = roboreel.reader(dataset)
+    with pytest.raises(roboreel.RoboreelError, match=rf"(?s)episode 1.*{TOP}|{TOP}.*episode 1"):
+        reader[6]
+
+
+def test_frames_are_found_by_number_and_times_only_matter_where_asked(tmp_path: Path) -> None:
+    cameras = {TOP: Camera(height=32)}
+    root = make_dataset(tmp_path / "a", version="v2.1", episodes=(8,), cameras=cameras)
+    edit_info(root, fps=29)
+    dataset = roboreel.open(root)
+    assert [shown(item[TOP])[1] for item in roboreel.reader(dataset)] == list(range(8))
+    strict = roboreel.reader(dataset, strict_timestamps=True)
+    with pytest.raises(roboreel.VideoError, match="away from the time of its row"):
+        strict.batch([7])
