@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 
-import numpy as np
 import pyarrow as pa
 
 from roboreel.dataset.stored_stats import StoredStats
@@ -21,7 +20,6 @@ from roboreel.errors import DatasetError, StorageError
 from roboreel.format.feature import INDEX_DTYPES, Feature
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, ROW_START, Model
 from roboreel.format.origin_columns import UID, stores_uids
-from roboreel.stats.block import StatsBlock, StatsKey
 from roboreel.storage.root import Root
 
 _UID_BYTES = 16
@@ -76,26 +74,11 @@ def _contents(features: Mapping[str, Feature], stored: StoredStats) -> Iterator[
     names = [n for n, f in features.items() if f.is_numeric and n not in INDEX_DTYPES]
     wanted = [(name, statistic) for name in names for statistic in _TOLD_BY]
     try:
-        for episodes, block in stored.in_blocks(wanted):
-            yield from _of_block(wanted, episodes, block)
+        for episode, numbers in stored.values(wanted):
+            if numbers:
+                yield episode, numbers
     except (DatasetError, StorageError):  # the check's to tell; what is not read has a position
         return
-
-
-def _of_block(
-    wanted: Iterable[StatsKey], episodes: Iterable[int], block: StatsBlock
-) -> Iterator[tuple[int, bytes]]:
-    columns = map(block.columns.get, wanted)
-    present = [column for column in columns if column is not None]
-    if not present:
-        return
-    values = np.hstack(
-        [np.asarray(one.values, dtype="<f8").reshape(block.episodes, -1) for one in present]
-    )
-    whole = np.logical_and.reduce([one.present for one in present])
-    for episode, row, has_all in zip(episodes, values, whole.tolist(), strict=True):
-        if has_all:
-            yield episode, row.tobytes()
 
 
 def _positions(root: Root, model: Model, rows: list[int]) -> dict[int, bytes]:

@@ -62,6 +62,14 @@ class StoredStats(ABC):
             raise
         yield from _in_blocks(waiting)
 
+    def values(self, wanted: Sequence[StatsKey]) -> Iterator[tuple[int, bytes]]:
+        """(episode index, the numbers of some statistics one after another) of every entry.
+
+        The numbers are float64, little-endian. Statistics that an entry lacks are passed over.
+        """
+        for episodes, block in self.in_blocks(wanted):
+            yield from zip(episodes, block.numbers(wanted), strict=True)
+
     def blocks(self, episodes: Int64) -> list[StatsBlock]:
         """The statistics of some episodes, in their order."""
         return blocks_of([self.of(episode) for episode in episodes.tolist()])
@@ -94,6 +102,12 @@ class _StatsLines(StoredStats):
     def entries(self) -> Iterator[tuple[int, Stats]]:
         for number, (_, line) in enumerate(self._lines(), start=1):
             found = v21.parse_episode_stats(line, number) if line.strip() else None
+            if found is not None:
+                yield found
+
+    def values(self, wanted: Sequence[StatsKey]) -> Iterator[tuple[int, bytes]]:
+        for number, (_, line) in enumerate(self._lines(), start=1):
+            found = v21.parse_episode_numbers(line, number, wanted) if line.strip() else None
             if found is not None:
                 yield found
 
