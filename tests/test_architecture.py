@@ -52,6 +52,10 @@ CODECS = ("av", "torchcodec", "decord")
 CODEC_LAYERS = {"storage", "testing"}
 """`testing` writes its videos with its own code: a test is no echo of what it tests."""
 
+FRAMEWORKS = ("torch", "torchvision", "pandas", "datasets", "lerobot", "PIL", "cv2")
+FRAMEWORK_LAYERS = {"torch"}
+"""The core is for scripts and robots, too: importing a framework takes seconds, and hundreds of MB."""
+
 LAZY_IMPORTS = {
     "av": "loading ffmpeg takes a noticeable part of a second, and copying tables never needs it",
     "pyarrow.parquet": "only reading and writing files needs it, `import roboreel` does not",
@@ -59,6 +63,8 @@ LAZY_IMPORTS = {
     "torchcodec": "optional: extra `torchcodec`",
     "decord": "optional: extra `decord`",
     "roboreel.testing": "draws and encodes pictures: only the demo needs it",
+    "huggingface_hub": "optional: extra `hub`",
+    "packaging": "comes with huggingface_hub: extra `hub`",
     "typer": "only the command needs it",
     "rich": "only the command needs it, and only where it draws",
 }
@@ -66,7 +72,8 @@ LAZY_IMPORTS = {
 
 JUDGE = "diffing"
 JUDGE_KNOWS = (
-    JUDGE, "dataset.dataset", "dataset.open", "stats", "format", "storage", "errors", "types",
+    JUDGE, "dataset.dataset", "dataset.open", "hub.open_reference", "stats", "format", "storage",
+    "errors", "types",
 )  # fmt: skip
 """What compares datasets may import: nothing of what it is to judge, and no survey, whose decisions could
 hide a defect."""
@@ -247,6 +254,16 @@ def stray_codecs(modules: list[Module]) -> list[str]:
     ]
 
 
+def stray_frameworks(modules: list[Module]) -> list[str]:
+    """Imports of torch and what belongs to it outside `torch/`."""
+    return [
+        f"{module.at(found.line)} imports {found.target}"
+        for module in modules
+        for found in module.imports
+        if found.target.split(".")[0] in FRAMEWORKS and module.layer not in FRAMEWORK_LAYERS
+    ]
+
+
 def unexplained_lazy_imports(modules: list[Module]) -> list[str]:
     """Imports inside functions of anything that LAZY_IMPORTS gives no reason for."""
     return [
@@ -416,6 +433,10 @@ def test_only_storage_knows_av(modules: list[Module]) -> None:
     _hold(stray_codecs, modules, "Packets and codecs stay in storage/:")
 
 
+def test_only_torch_knows_torch(modules: list[Module]) -> None:
+    _hold(stray_frameworks, modules, "Tensors and data frames stay in torch/:")
+
+
 def test_imports_stand_at_the_top(modules: list[Module]) -> None:
     _hold(
         unexplained_lazy_imports, modules, "Move these to the top, or give LAZY_IMPORTS a reason:"
@@ -472,6 +493,8 @@ BROKEN: list[tuple[Rule, str, str, str]] = [
     (stray_codecs, "runner/a.py", "import av", "imports av"),
     (stray_codecs, "runner/a.py", "import decord", "imports decord"),
     (stray_codecs, "dataset/a.py", "from av.video import VideoStream", "imports av.video"),
+    (stray_frameworks, "reading/a.py", "def f():\n    import torch.nn", "imports torch.nn"),
+    (stray_frameworks, "edit/a.py", "from pandas import DataFrame", "imports pandas.DataFrame"),
     (unexplained_lazy_imports, "runner/a.py", "def f():\n    import json", "imports json inside"),
     (stray_file_access, "runner/a.py", "with open('a') as f: pass", "calls builtins.open"),
     (stray_file_access, "cli/a.py", "path.open('w')", "calls path.open"),
@@ -518,6 +541,7 @@ SOUND: list[tuple[Rule, str, str]] = [
     (partial_judges, "dataset/a.py", "import roboreel.survey.survey"),
     (impurities, "edit/a.py", "from pathlib import PurePosixPath\nimport pyarrow as pa"),
     (stray_codecs, "storage/a.py", "import av"),
+    (stray_frameworks, "torch/a.py", "import torch"),
     (unexplained_lazy_imports, "storage/a.py", "def f():\n    import av.container"),
     (stray_file_access, "storage/local.py", "open('a')"),
     (stray_file_access, "dataset/a.py", "def open(path): ...\nopen('a')\nroot.open('meta/a')"),

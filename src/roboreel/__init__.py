@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from roboreel.checking.check_report import CheckReport
     from roboreel.checking.stats_report import StatsReport
     from roboreel.dataset.dataset import Dataset
-    from roboreel.dataset.open import open_dataset as open  # of a view file, see `open_view`
-    from roboreel.dataset.view_open import open_view
     from roboreel.diffing import Difference, DiffReport, diff
     from roboreel.edit.concat import concat
     from roboreel.edit.view import View
     from roboreel.edit.write_options import WriteOptions
     from roboreel.errors import (
         DatasetError,
+        HubError,
         MissingDependencyError,
         PlanError,
         Problem,
@@ -38,6 +37,11 @@ if TYPE_CHECKING:
     from roboreel.format.encoding import Encoding, Reencoding
     from roboreel.format.feature import Feature
     from roboreel.format.version import FormatVersion
+    from roboreel.hub.open_reference import (
+        open_reference as open,  # of a view file, see `open_view`
+    )
+    from roboreel.hub.open_source import open_view
+    from roboreel.hub.pull import PullReport, pull
     from roboreel.ops.check_stats import check_stats
     from roboreel.ops.inputs import add_video
     from roboreel.ops.lerobot_names import convert_dataset
@@ -62,11 +66,13 @@ __all__ = [
     "Encoding",
     "Feature",
     "FormatVersion",
+    "HubError",
     "KeptVersion",
     "MissingDependencyError",
     "Plan",
     "PlanError",
     "Problem",
+    "PullReport",
     "ReadOptions",
     "Reader",
     "Reencoding",
@@ -95,6 +101,7 @@ __all__ = [
     "open_view",
     "plan_convert",
     "plan_write",
+    "pull",
     "reader",
     "recover",
     "remove_kept",
@@ -113,6 +120,7 @@ _HOME = {
     "FormatVersion": "format.version",
     "KeptVersion": "ops.undo",
     "Plan": "plan.plan",
+    "PullReport": "hub.pull",
     "ReadOptions": "reading.read_options",
     "Reader": "reading.reader",
     "Reencoding": "format.encoding",
@@ -131,10 +139,11 @@ _HOME = {
     "decode_video_frames": "storage.video.by_time",
     "diff": "diffing.diff",
     "kept_versions": "ops.undo",
-    "open": "dataset.view_open",
-    "open_view": "dataset.view_open",
+    "open": "hub.open_source",
+    "open_view": "hub.open_source",
     "plan_convert": "ops.write",
     "plan_write": "ops.write",
+    "pull": "hub.pull",
     "reader": "reading.reader",
     "recover": "ops.output",
     "remove_kept": "ops.undo",

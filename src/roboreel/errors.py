@@ -129,12 +129,23 @@ class RunError(RoboreelError):
     """An op failed, or its output is not as planned."""
 
 
+class HubError(RoboreelError):
+    """The Hub cannot be reached, refuses a request, or sends something else than it promised."""
+
+
 class MissingDependencyError(RoboreelError):
     """An optional package is needed but not installed."""
 
-    def __init__(self, package: str, *, extra: str) -> None:
+    def __init__(self, package: str, *, extra: str, purpose: str = "for this") -> None:
+        """Name the package.
+
+        Args:
+            package: the package that cannot be imported.
+            extra: the extra of roboreel that installs it.
+            purpose: what needs it, as the end of "is needed …".
+        """
         super().__init__(
-            f"the package '{package}' is needed for this: pip install 'roboreel[{extra}]'"
+            f"the package '{package}' is needed {purpose}: pip install 'roboreel[{extra}]'"
         )
 
 

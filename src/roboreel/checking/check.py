@@ -22,7 +22,6 @@ from roboreel.checking.video_rules import check_videos, read_videos
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.dataset.view_file import is_view_file
-from roboreel.dataset.view_open import open_view
 from roboreel.edit.view import View
 from roboreel.errors import DatasetError, Problem, StorageError
 from roboreel.format import v2
@@ -30,6 +29,8 @@ from roboreel.format.inventory import Inventory
 from roboreel.format.parse import Problems
 from roboreel.format.rules import RULES, judged
 from roboreel.format.version import FormatVersion
+from roboreel.hub.open_reference import local_copy
+from roboreel.hub.open_source import open_view
 from roboreel.storage.fs import open_root
 from roboreel.storage.stamped import Stamped, refuse_changed_files
 from roboreel.survey.survey import survey
@@ -74,11 +75,12 @@ def check(
     if is_view_file(dataset):
         view = open_view(dataset, follow_links=follow_links)
         return _checked_view(view, os.fspath(dataset), decode=decode)
+    location = local_copy(dataset)
     try:
-        opened = open_dataset(dataset, follow_links=follow_links)
+        opened = open_dataset(location, follow_links=follow_links)
     except (DatasetError, StorageError) as error:
         try:
-            root = open_root(dataset, follow_links=follow_links)
+            root = open_root(location, follow_links=follow_links)
         except StorageError:
             raise error from None
         files = len(root.list())

@@ -9,6 +9,7 @@ import typer
 
 from roboreel.checking.check import check as run_check
 from roboreel.checking.check_report import CheckReport, ProblemGroup
+from roboreel.cli.opening import SOURCE_HELP, copied
 from roboreel.cli.output import count, emit_json, say, table
 from roboreel.cli.stopping import stoppable
 from roboreel.errors import Problem, UsageError
@@ -20,9 +21,7 @@ _HEADINGS = {"error": "errors", "warning": "warnings", "note": "notes"}
 
 
 def check(
-    path: Annotated[
-        str | None, typer.Argument(help="Folder of the dataset, or a URL.", show_default=False)
-    ] = None,
+    path: Annotated[str | None, typer.Argument(help=SOURCE_HELP, show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
     decode: Annotated[
         bool,
@@ -46,7 +45,7 @@ def check(
     if path is None:
         raise UsageError("PATH is missing: the folder of the dataset to check")
     with stoppable():
-        report = run_check(path, decode=decode, follow_links=follow_links)
+        report = run_check(copied(path), decode=decode, follow_links=follow_links)
     if as_json:
         emit_json(report.to_json())
     else:

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.edit.choosing import episode_pairs_in
+from roboreel.cli.opening import opened
 from roboreel.cli.output import count, emit_json, say
 from roboreel.cli.stopping import stoppable
-from roboreel.dataset.open import open_dataset
 from roboreel.diffing import Difference, DiffReport
 from roboreel.diffing import diff as compare
 from roboreel.errors import UsageError
@@ -52,7 +52,7 @@ def diff(
     Exit code 0: the same; 1: different, or one cannot be opened; 2: wrong usage.
     """
     with stoppable():
-        a, b = (open_dataset(each, follow_links=follow_links) for each in (first, second))
+        a, b = (opened(each, follow_links=follow_links) for each in (first, second))
         report = compare(
             a,
             b,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from roboreel import __version__
+from roboreel.cli.cache import cache
 from roboreel.cli.check import check
 from roboreel.cli.convert import convert
 from roboreel.cli.demo import demo
@@ -23,6 +24,7 @@ from roboreel.cli.edit.video import encode, resample
 from roboreel.cli.edit.view_files import edit, write
 from roboreel.cli.info import info
 from roboreel.cli.output import exit_code, lost, say, start, tell
+from roboreel.cli.pull import pull
 from roboreel.cli.stats import stats
 from roboreel.cli.stopping import INTERRUPTED, leave_on_sigterm
 from roboreel.cli.undo import undo
@@ -59,7 +61,9 @@ app.command()(compact)
 app.add_typer(edit)
 app.command()(write)
 app.command()(stats)
+app.command()(pull)
 app.command()(undo)
+app.add_typer(cache)
 app.command()(demo)
 
 

@@ -58,6 +58,31 @@ class Bar:
 @contextlib.contextmanager
 def progress_bar(plan: Plan, *, quiet: bool) -> Iterator[Bar | None]:
     """A progress bar for finished ops; None if none is shown."""
+    with _shown("writing", quiet=quiet) as show:
+        yield None if show is None else Bar(plan, show)
+
+
+@contextlib.contextmanager
+def counting_bar(what: str, units: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A function that shows how many of a number of units are done.
+
+    Args:
+        what: what is done, before the bar.
+        units: what is counted.
+        quiet: True shows nothing.
+    """
+    with _shown(what, quiet=quiet) as show:
+
+        def shown(done: int, total: int) -> None:
+            if show is not None:
+                show(done, total, f"{done:,}/{total:,} {units}")
+
+        yield shown
+
+
+@contextlib.contextmanager
+def _shown(what: str, *, quiet: bool) -> Iterator[Callable[[float, float, str], None] | None]:
+    """A function that shows what is done, of what, and that as text; None where there is no terminal."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -78,11 +103,8 @@ def progress_bar(plan: Plan, *, quiet: bool) -> Iterator[Bar | None]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("writing", ops="")
-        yield Bar(
-            plan,
-            lambda spent, total, ops: shown.update(task, completed=spent, total=total, ops=ops),
-        )
+        task = shown.add_task(what, ops="")
+        yield lambda done, total, text: shown.update(task, completed=done, total=total, ops=text)
 
 
 def op_efforts(plan: Plan) -> list[float]:

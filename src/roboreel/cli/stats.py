@@ -108,7 +108,7 @@ def stats(
         return
     if cameras is not None:
         raise UsageError("--cameras goes with --check or --recompute")
-    _show(options.opened(source), feature, as_json=options.as_json)
+    _show(options.opened(source, needs="documents"), feature, as_json=options.as_json)
 
 
 def _listed(text: str | None) -> list[str]:

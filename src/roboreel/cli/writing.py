@@ -11,19 +11,19 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hin
 
 import typer
 
+from roboreel.cli.opening import opened, opened_source
 from roboreel.cli.output import tell
 from roboreel.cli.progress import progress_bar
 from roboreel.cli.reports import show_plan, tell_report
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.open import open_dataset
 from roboreel.dataset.view_file import is_view_file
-from roboreel.dataset.view_open import open_source
 from roboreel.edit.view import View
 from roboreel.edit.write_options import OnBroken, Timestamps, VideoBackend, WriteOptions
 from roboreel.errors import UsageError
 from roboreel.format.encoding import Reencoding
 from roboreel.format.version import FormatVersion
+from roboreel.hub.open_reference import Needs
 from roboreel.ops.output import finished_report
 from roboreel.ops.write import plan_write, run
 from roboreel.plan.plan import Plan
@@ -211,18 +211,18 @@ class Writing:
             any(flags) or any(value is not None for value in wanted) or bool(self.reencoding.given)
         )
 
-    def opened(self, source: str) -> Dataset:
-        """Open the dataset in a folder."""
-        return open_dataset(source, follow_links=self.follow_links)
+    def opened(self, source: str, *, needs: Needs = "everything") -> Dataset:
+        """Open the dataset in a folder, or on the Hub."""
+        return opened(source, follow_links=self.follow_links, needs=needs)
 
-    def view(self, source: str) -> View:
-        """The view of the dataset in a folder, or of a view file."""
+    def view(self, source: str, *, needs: Needs = "everything") -> View:
+        """The view of the dataset in a folder or on the Hub, or of a view file."""
         if self.in_place and is_view_file(source):
             raise UsageError(
                 f"'{source}' is a view file, whose datasets stay as they are: write it with -o, or edit it"
                 f" with roboreel edit {source}"
             )
-        return open_source(source, follow_links=self.follow_links).as_view()
+        return opened_source(source, follow_links=self.follow_links, needs=needs).as_view()
 
     def write_edited(
         self, source: str, edited: Callable[[View], View], *, regroup: bool | None = None

@@ -168,7 +168,7 @@ class Dataset(Verbs):
         columns: Sequence[str] | None = None,
     ) -> Iterator[pa.Table]:
         """Read the rows of episode slices, one table per slice; see `read_rows`."""
-        return read_rows(self.root, self.model.episodes, row_ranges, columns)
+        return read_rows(self.root, self.model, row_ranges, columns)
 
     def tasks_of_rows(self) -> list[list[str]]:
         """(episodes,) task texts of each episode's rows; reads the tables, see `row_tasks.py`."""

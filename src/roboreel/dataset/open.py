@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
 from dataclasses import replace
 
 import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.file_names import holds
+from roboreel.dataset.pull_record import record_among
 from roboreel.dataset.view_file import is_view_file
 from roboreel.errors import DatasetError, Problem, StorageError, UsageError
 from roboreel.format import v2, v30
@@ -53,7 +54,16 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
             f" {location} -o DST"
         )
     _refuse_moved(location)
-    root = open_root(location, follow_links=follow_links)
+    return dataset_below(open_root(location, follow_links=follow_links))
+
+
+def dataset_below(root: Root) -> Dataset:
+    """Open the dataset in a root: as `open_dataset`, where the root is known.
+
+    Raises:
+        StorageError: a document cannot be read.
+        DatasetError: a document is missing or cannot be read safely; lists all problems found.
+    """
     listing = root.listing()
     files = listing.files
     problems = Problems()
@@ -65,14 +75,17 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
         )
     if INFO not in files:
         found = [*problems.found, _no_info(files)]
-        raise DatasetError(f"'{location}' is not a LeRobot dataset", found)
+        raise DatasetError(f"'{root.url}' is not a LeRobot dataset", found)
     info = parse_info(root.read(INFO), problems, defaults=usual_templates, files=files)
     if info.version is FormatVersion.V30:
         model = _open_v3(root, info, files, problems)
     else:
         documents = {name: root.read(name) for name in v2.DOCUMENTS if name in files}
         model = v2.parse(info, documents, files, problems)
-    present = replace(model, problems=(*model.problems, *_missing_videos(model, files)))
+    record = record_among(root, files)
+    fetch = None if record is None else record.command(root.url)
+    missing = _missing_videos(model, files, fetch or "download the videos")
+    present = replace(model, problems=(*model.problems, *missing))
     return Dataset(root, present, files, stamps)
 
 
@@ -91,7 +104,7 @@ def _documents(files: tuple[str, ...]) -> list[str]:
     """The existing documents of any version, including statistics."""
     names = {INFO, *v2.DOCUMENTS, v2.EPISODE_STATS, v2.GLOBAL_STATS, v30.TASK_TABLE}
     names |= {*episode_files(files)}
-    return [name for name in sorted(names) if _holds(files, name)]
+    return [name for name in sorted(names) if holds(files, name)]
 
 
 def _no_info(files: tuple[str, ...]) -> Problem:
@@ -161,15 +174,15 @@ def _without_stats(root: Root, name: str) -> pa.Table:
         return file.read(columns).replace_schema_metadata(None)
 
 
-def _missing_videos(model: Model, files: tuple[str, ...]) -> list[Problem]:
-    """Report cameras without any video file, from the list of files."""
+def _missing_videos(model: Model, files: tuple[str, ...], fetch: str) -> list[Problem]:
+    """Report cameras without any video file, from the list of files; `fetch` says how to get them."""
     if not len(model.episodes):
         return []
     missing = [
         camera
         for camera in model.info.cameras
         if not any(
-            _holds(files, path.as_py()) for path in model.episodes[video_path(camera)].unique()
+            holds(files, path.as_py()) for path in model.episodes[video_path(camera)].unique()
         )
     ]
     all_missing = len(missing) == len(model.info.cameras)
@@ -180,16 +193,16 @@ def _missing_videos(model: Model, files: tuple[str, ...]) -> list[Problem]:
             message="the videos are not here" if all_missing else "the camera has no video file",
             path=_expected_video(model, camera),
             column=camera,
-            action=_without_videos(camera, all_missing=all_missing),
+            action=_without_videos(camera, fetch, all_missing=all_missing),
         )
         for camera in missing
     ]
 
 
-def _without_videos(camera: str, *, all_missing: bool) -> str:
+def _without_videos(camera: str, fetch: str, *, all_missing: bool) -> str:
     remove = f"remove the camera: roboreel features --remove {camera}"
     if all_missing:
-        return f"download the videos, or {remove}"
+        return f"{fetch}, or {remove}"
     return f"commands that write refuse without --allow-missing {camera}; or {remove}"
 
 
@@ -198,9 +211,3 @@ def _expected_video(model: Model, camera: str) -> str | None:
     if model.info.version.one_file_per_episode:
         return v2.expected_path(model.info, model.episodes[EPISODE][0].as_py(), camera)
     return next((path for path in model.episodes[video_path(camera)].to_pylist() if path), None)
-
-
-def _holds(files: tuple[str, ...], name: str | None) -> bool:
-    """True if a sorted tuple contains a name; faster than a set, because few names are looked up."""
-    at = 0 if name is None else bisect_left(files, name)
-    return files[at : at + 1] == (name,)

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from threading import Lock
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.file_names import holds
+from roboreel.dataset.missing_files import missing_file
 from roboreel.errors import DatasetError, Problem, StorageError
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, frame_start, video_path
@@ -66,7 +68,7 @@ class Positions:
         """The rows of an episode.
 
         Raises:
-            StorageError: its table file cannot be read.
+            StorageError: its table file is missing, or cannot be read.
             DatasetError: the file does not tell which rows are the episode's.
         """
         if row not in self._rows:
@@ -84,20 +86,27 @@ class Positions:
             table_of: gives the packets of a video file by its path.
 
         Raises:
-            StorageError: the video file cannot be read.
-            DatasetError: it is missing, or row *k* is not known to belong to frame *k*.
+            StorageError: the video file is missing, or cannot be read.
+            DatasetError: row *k* is not known to belong to frame *k*.
         """
         key = camera, row
         if key not in self._frames:
             path = self._dataset.episodes[video_path(camera)][row].as_py()
-            if path is None:
-                self._refuse_missing(camera, row)
+            if not holds(self._dataset.files, path):
+                raise self._missing(row, camera)
             members = self._members_of(video_path(camera), path)
-            ranges = [self.rows(member) for member in members]
+            ranges = [self._known_rows(member) for member in members]
             table = table_of(path)
             with self._lock:
                 self._resolve_video(camera, path, members, ranges, table)
         return _found(self._frames[key])
+
+    def _known_rows(self, row: int) -> RowRange:
+        """The rows of an episode; by the documents if its table is missing, as in a partial copy."""
+        path = self._dataset.episodes[DATA_PATH][row].as_py()
+        if holds(self._dataset.files, path):
+            return self.rows(row)
+        return RowRange("", 0, int(self._dataset.episodes[LENGTH][row].as_py()), gaps=False)
 
     def _members_of(self, column: str, path: str) -> list[int]:
         """Rows of the episodes that the documents place in a file, in order."""
@@ -108,6 +117,8 @@ class Positions:
     def _resolve_table(self, row: int) -> None:
         dataset = self._dataset
         path = dataset.episodes[DATA_PATH][row].as_py()
+        if not holds(dataset.files, path):
+            raise self._missing(row)
         members = self._members_of(DATA_PATH, path)
         stat = dataset.root.stat(path)
         files = {path: FileFacts(size_bytes=stat.size_bytes, stamp=stat.stamp)}
@@ -174,15 +185,8 @@ class Positions:
             action=finding.action,
         )
 
-    def _refuse_missing(self, camera: str, row: int) -> NoReturn:
-        problem = Problem(
-            rule="video.missing",
-            severity="error",
-            message="the video file is not here",
-            episode=int(self._numbers[row]),
-            column=camera,
-        )
-        raise DatasetError("frames cannot be read", [problem])
+    def _missing(self, row: int, camera: str = "") -> StorageError:
+        return missing_file(self._dataset.root, self._dataset.model, row, camera)
 
     @cached_property
     def _numbers(self) -> Int64:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from roboreel.errors import DatasetError, Problem
+from roboreel.dataset.missing_files import missing_file
+from roboreel.errors import DatasetError, Problem, StorageError
 from roboreel.format.feature import EPISODE_INDEX
-from roboreel.format.model import DATA_PATH, EPISODE, ROW_START, ROW_STOP
+from roboreel.format.model import DATA_PATH, EPISODE, ROW_START, ROW_STOP, Model
 from roboreel.probes.table_columns import IndexColumn
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
@@ -17,7 +18,7 @@ from roboreel.storage.tables import TableFile
 
 def read_rows(
     root: Root,
-    episodes: pa.Table,
+    model: Model,
     row_ranges: Iterable[tuple[int, int, int]],
     columns: Sequence[str] | None = None,
 ) -> Iterator[pa.Table]:
@@ -25,15 +26,16 @@ def read_rows(
 
     Args:
         root: the dataset's root.
-        episodes: its `Model.episodes`.
-        row_ranges: (row in `episodes`, first frame, frame after the last) of each slice; a negative last
-            value means the episode's end.
+        model: its documents.
+        row_ranges: (row in `Model.episodes`, first frame, frame after the last) of each slice; a negative
+            last value means the episode's end.
         columns: names of the columns to read; None reads all.
 
     Raises:
         StorageError: a file cannot be read.
         DatasetError: a file contradicts the documents, so that rows could belong to another episode.
     """
+    episodes = model.episodes
     file: TableFile | None = None
     wanted = None if columns is None else tuple(columns)
     try:
@@ -42,7 +44,7 @@ def read_rows(
             if file is None or file.name != path:
                 if file is not None:
                     file.close()
-                file = TableFile(root, path)
+                file = _opened(root, model, row)
             position = _Position(
                 episode=int(episodes[EPISODE][row].as_py()),
                 start=int(episodes[ROW_START][row].as_py()),
@@ -54,6 +56,23 @@ def read_rows(
     finally:
         if file is not None:
             file.close()
+
+
+def _opened(root: Root, model: Model, row: int) -> TableFile:
+    """The table of an episode.
+
+    Raises:
+        StorageError: it cannot be read, or is missing.
+    """
+    path = model.episodes[DATA_PATH][row].as_py()
+    if path is None:
+        raise missing_file(root, model, row)
+    try:
+        return TableFile(root, path)
+    except StorageError as error:
+        if root.exists(path):
+            raise
+        raise missing_file(root, model, row) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

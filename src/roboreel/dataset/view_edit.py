@@ -6,9 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.view_file import SOURCES, ViewFile
-from roboreel.dataset.view_open import ViewOpener, open_source, said_of_view
+from roboreel.dataset.view_file import SOURCES, ViewFile, is_view_file
+from roboreel.dataset.view_open import ViewOpener, said_of_view
 from roboreel.dataset.view_save import unsayable
 from roboreel.dataset.view_source import PATH, REFERENCE, VIEW, path_from
 from roboreel.edit.step_fields import CONTINUES
@@ -48,15 +47,14 @@ def read_view(path: str | os.PathLike[str]) -> ViewContent:
 def begin_view(
     path: str | os.PathLike[str],
     sources: Sequence[str | os.PathLike[str]],
-    *,
-    follow_links: bool = False,
+    opener: ViewOpener | None = None,
 ) -> View:
     """Make a view file of whole datasets and other view files, one after another.
 
     Args:
         path: the file to make.
         sources: the datasets and view files.
-        follow_links: as in `open_dataset`.
+        opener: opens the sources; by default those that are here.
 
     Raises:
         UsageError: the file exists, or the sources do not go together.
@@ -65,16 +63,19 @@ def begin_view(
     file = ViewFile(path)
     if file.exists:
         raise UsageError(f"'{file.path}' exists already: choose another name")
-    described = [_described(file, one, follow_links) for one in sources]
+    opener = opener or ViewOpener()
+    described = [_described(file, one, opener) for one in sources]
     start = source_document(0) if len(sources) == 1 else concat_document(len(sources))
     document = {SOURCES: described, **start}
-    view = ViewOpener(follow_links=follow_links).view(file, document)
+    view = opener.view(file, document)
     file.write(document)
     return view
 
 
 def edit_view(
-    path: str | os.PathLike[str], edit: Callable[[View], View], *, follow_links: bool = False
+    path: str | os.PathLike[str],
+    edit: Callable[[View], View],
+    opener: ViewOpener | None = None,
 ) -> tuple[View, Sequence[JsonObject]]:
     """Add to a view file what an edit does; returns the view after it, and the verbs.
 
@@ -85,7 +86,7 @@ def edit_view(
     """
     file = ViewFile(path)
     document, content = file.read()
-    before = ViewOpener(follow_links=follow_links).view(file, document)
+    before = (opener or ViewOpener()).view(file, document)
     after = edit(before)
     if before.recipe is None or after.recipe is None:
         raise unsayable(file)
@@ -115,10 +116,10 @@ def undo_edit(path: str | os.PathLike[str]) -> Sequence[JsonObject]:
     return verbs[first:]
 
 
-def _described(file: ViewFile, source: str | os.PathLike[str], follow_links: bool) -> JsonObject:
+def _described(file: ViewFile, source: str | os.PathLike[str], opener: ViewOpener) -> JsonObject:
     """What a view file says of a source."""
-    opened = open_source(source, follow_links=follow_links)
-    if isinstance(opened, Dataset):
-        return opened.described(file.folder)
+    if not is_view_file(source):
+        return opener.open_one(source, follow_links=opener.follow_links).described(file.folder)
     inner = ViewFile(source)
-    return said_of_view(opened, inner, inner.read()[1], file.folder)
+    document, content = inner.read()
+    return said_of_view(opener.view(inner, document), inner, content, file.folder)

@@ -38,29 +38,6 @@ DatasetOpener = Callable[..., Dataset]
 """Opens a dataset by its path, and takes `follow_links`."""
 
 
-def open_source(location: str | os.PathLike[str], *, follow_links: bool = False) -> Dataset | View:
-    """Open a dataset, or the view that a view file describes: see `open_dataset` and `open_view`."""
-    if is_view_file(location):
-        return open_view(location, follow_links=follow_links)
-    return open_dataset(location, follow_links=follow_links)
-
-
-def open_view(location: str | os.PathLike[str], *, follow_links: bool = False) -> View:
-    """Open a view file (`NAME.view.json`). Reads documents only, no rows and no videos.
-
-    Args:
-        location: the file.
-        follow_links: as in `open_dataset`, for the datasets that it names.
-
-    Raises:
-        StorageError: the file, or a dataset that it names, cannot be read.
-        ChangedInputError: a dataset has changed since the file was made.
-        DatasetError: the file is no view file, or a dataset cannot be read safely.
-    """
-    file = ViewFile(location)
-    return ViewOpener(follow_links=follow_links).view(file, file.read()[0])
-
-
 @dataclass(slots=True)
 class ViewOpener:
     """Opens view files; datasets that several name are opened once."""
@@ -71,8 +48,18 @@ class ViewOpener:
     _inside: list[str] = field(default_factory=list)
     """Paths of the view files that are being opened, the outermost first."""
 
+    def open(self, file: ViewFile) -> View:
+        """The view of a file; reads documents only, no rows and no videos.
+
+        Raises:
+            StorageError: the file, or a dataset that it names, cannot be read.
+            ChangedInputError: a dataset has changed since the file was made.
+            DatasetError: the file is no view file, or a dataset cannot be read safely.
+        """
+        return self.view(file, file.read()[0])
+
     def view(self, file: ViewFile, document: JsonObject) -> View:
-        """The view of a file of this content; see `open_view`."""
+        """The view of a file of this content: see `open`."""
         if len(self._inside) >= _DEEPEST:
             raise file.unreadable(f"more than {_DEEPEST} view files within each other")
         if file.key in self._inside:

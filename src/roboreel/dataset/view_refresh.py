@@ -17,7 +17,7 @@ from roboreel.errors import DatasetError, listed
 from roboreel.types import Int64, Json, JsonObject
 
 
-def refresh_view(path: str | os.PathLike[str], *, follow_links: bool = False) -> View:
+def refresh_view(path: str | os.PathLike[str], opener: ViewOpener | None = None) -> View:
     """Let a view file go by its sources as they are now, where each of its episodes is still there.
 
     An episode is still there where one has its uid, and as many frames. Episodes that a source has gained
@@ -29,7 +29,7 @@ def refresh_view(path: str | os.PathLike[str], *, follow_links: bool = False) ->
     """
     file = ViewFile(path)
     document, content = file.read()
-    opener = ViewOpener(follow_links=follow_links)
+    opener = opener or ViewOpener()
     sources = [_taken_over(file, opener, one) for one in file.objects(document, SOURCES)]
     view = opener.view(file, {**document, SOURCES: sources})
     file.replace(content, {**document, SOURCES: sources})

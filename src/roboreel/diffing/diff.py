@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Mapping
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.open import open_dataset
 from roboreel.diffing.compare_documents import (
     compare_declared,
     compare_episodes,
@@ -24,6 +23,7 @@ from roboreel.diffing.diff_report import Difference, DiffLedger, DiffReport, Fir
 from roboreel.diffing.side import Side
 from roboreel.errors import UsageError
 from roboreel.format.feature import INDEX_DTYPES
+from roboreel.hub.open_reference import open_reference
 from roboreel.storage.root import FileStat
 from roboreel.storage.stamped import Stamped, refuse_changed_files
 
@@ -69,9 +69,9 @@ def diff(
     if pairs == []:
         raise UsageError("no pair of episodes to compare is given")
     chosen = [None, None] if pairs is None else [[pair[side] for pair in pairs] for side in (0, 1)]
-    first = Side(a if isinstance(a, Dataset) else open_dataset(a), "the first", chosen=chosen[0])
+    first = Side(a if isinstance(a, Dataset) else open_reference(a), "the first", chosen=chosen[0])
     second = Side(
-        b if isinstance(b, Dataset) else open_dataset(b),
+        b if isinstance(b, Dataset) else open_reference(b),
         "the second",
         dict(renamed or {}),
         chosen=chosen[1],

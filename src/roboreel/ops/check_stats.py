@@ -12,12 +12,12 @@ from roboreel.checking.stats_check import compare_statistics
 from roboreel.checking.stats_report import StatsReport
 from roboreel.checking.stored_matrices import StoredFeature
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.open import open_dataset
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
 from roboreel.edit.view import whole_view
 from roboreel.errors import DatasetError, PlanError, StorageError
 from roboreel.format.depth import has_camera_stats
 from roboreel.format.model import EPISODE
+from roboreel.hub.open_reference import open_reference
 from roboreel.ops.inputs import surveyed
 from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import SOURCE_EPISODE, MeasureCamera, Plan
@@ -58,7 +58,7 @@ def check_stats(
         RunError: a worker process died.
     """
     options = RunOptions(workers=workers, timeout_factor=timeout_factor)
-    dataset = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
+    dataset = dataset if isinstance(dataset, Dataset) else open_reference(dataset)
     chosen = None if features is None else set(features)
     refuse_unknown(dataset.as_view(), chosen or (), cameras)
     found = _Measured()

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
-from roboreel.dataset.view_open import open_source
 from roboreel.edit.view import Verbs, View
 from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import DatasetError, UsageError
 from roboreel.format.inventory import Inventory
 from roboreel.format.version import FormatVersion
+from roboreel.hub.open_source import open_source
 from roboreel.ops.inputs import (
     require_codecs,
     require_one_subtask_list,

@@ -118,15 +118,29 @@ def cache_of(root: Root, *, files: int) -> FileCache | None:
     folder = cache_folder()
     if folder is None or files < FEWEST_FILES or not isinstance(root, LocalRoot):
         return None
-    code = _code()
-    if code is None or inside(folder, root.path):
+    code, surveys = _code(), cache_part("surveys")
+    if code is None or surveys is None or inside(folder, root.path):
         return None
     path = os.path.abspath(root.path).encode("utf-8", "surrogateescape")
     name = f"{blake2b(path, digest_size=16).hexdigest()}.answers"
-    surveys = os.path.join(folder, "surveys")
-    if not _is_own(surveys):
+    return FileCache(surveys, name, code)
+
+
+def cache_part(name: str) -> LocalRoot | None:
+    """A folder in the user's cache folder, which may not exist yet.
+
+    None if caching is off, or the folder belongs to another user.
+    """
+    folder = cache_folder()
+    if folder is None:
         return None
-    return FileCache(LocalRoot(surveys, modes=PRIVATE), name, code)
+    part = os.path.join(folder, name)
+    return LocalRoot(part, modes=PRIVATE) if _is_own(part) else None
+
+
+def is_fresh(stamp: str) -> bool:
+    """True if a file was written so recently that it could change again under the same stamp."""
+    return not stamp.isdigit() or time.time_ns() - int(stamp) < _FRESH_NS
 
 
 def _is_own(folder: str) -> bool:

@@ -50,6 +50,12 @@ class BoundedCache(Generic[_K, _V]):
                 self._bytes -= freed
         return kept[0]
 
+    def forget(self, key: _K) -> None:
+        """Drop the value of a key."""
+        with self._lock:
+            found = self._values.pop(key, None)
+            self._bytes -= found[1] if found is not None else 0
+
     @property
     def size_bytes(self) -> int:
         """Bytes of all values that are kept."""

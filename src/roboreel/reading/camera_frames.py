@@ -11,6 +11,7 @@ import numpy as np
 from roboreel.errors import StorageError, VideoError
 from roboreel.reading.bounded_cache import BoundedCache
 from roboreel.reading.decode_jobs import DecodeJob, WantedFrames, balanced, decode_job
+from roboreel.reading.frame_cache import CachedVideo, frame_cache
 from roboreel.reading.read_options import ReadOptions
 from roboreel.storage.fs import open_root
 from roboreel.storage.root import Root
@@ -27,6 +28,7 @@ class CameraFrames:
     def __init__(self, options: ReadOptions) -> None:
         """Prepare to decode; no file is opened."""
         self._options = options
+        self._cache = frame_cache(options)
         self._videos = BoundedCache[tuple[str, str], IndexedVideo](
             options.memory_bytes // 4, lambda video: _PACKET_BYTES * video.table.packets
         )
@@ -51,6 +53,12 @@ class CameraFrames:
         for future in [self._workers(threads).submit(_decode, job) for job in jobs]:
             future.result()
 
+    @property
+    def cache_counts(self) -> tuple[int, int]:
+        """Frames that were copied from the cache and stored in it, so far, in this process."""
+        cache = self._cache
+        return (0, 0) if cache is None else (cache.copied.value, cache.stored.value)
+
     def _workers(self, threads: int) -> ThreadPoolExecutor:
         """The threads that decode; a forked process has none of its parent's."""
         if self._pool is None or self._pool_process != os.getpid():
@@ -70,7 +78,12 @@ class CameraFrames:
             members = np.flatnonzero(video_of == key) if len(videos) > 1 else slice(None)
             if self._options.strict_timestamps:
                 self._require_times(want, video, first[inverse][members], numbers[members])
-            yield decode_job(video, want, numbers[members], want.rows[members])
+            chosen, rows = numbers[members], want.rows[members]
+            if isinstance(video, CachedVideo):
+                left = video.copy(chosen, rows, want.into)
+                chosen, rows = chosen[left], rows[left]
+            if len(chosen):
+                yield decode_job(video, want, chosen, rows)
 
     def _located(self, want: WantedFrames, episode: int) -> tuple[IndexedVideo, int]:
         """(file, first frame in it) of an episode."""
@@ -90,7 +103,10 @@ class CameraFrames:
         return self._indexed(root, found.path), found.start
 
     def _indexed(self, root: Root, name: str) -> IndexedVideo:
-        return self._videos.get((root.url, name), lambda: IndexedVideo(root, name))
+        return self._videos.get((root.url, name), lambda: self._opened(root, name))
+
+    def _opened(self, root: Root, name: str) -> IndexedVideo:
+        return IndexedVideo(root, name) if self._cache is None else self._cache.video(root, name)
 
     def _require_times(
         self, want: WantedFrames, video: IndexedVideo, first: np.ndarray, numbers: np.ndarray
@@ -119,3 +135,5 @@ def _decode(job: DecodeJob) -> None:
     except (VideoError, StorageError) as error:
         where = job.want.described(targets[min(done, len(targets) - 1)][0])
         raise type(error)(f"{error} [{where}]") from error
+    if isinstance(job.video, CachedVideo):
+        job.video.store(job.numbers, [rows[0] for rows in targets], job.want.into.array)

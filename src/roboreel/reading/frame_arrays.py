@@ -35,10 +35,10 @@ class FrameArray:
             camera: name, for messages.
             count: number of frames.
             size: scale RGB frames to this; None keeps the size they are stored in.
-            out: (n, H, W, C) the array to fill.
+            out: (n, H, W, C) the array to fill; or (items, offsets, H, W, C).
         """
         self._camera, self._count, self._size = camera, count, size
-        self._array = out
+        self._array = None if out is None else _as_frames(camera, count, out)
         self._lock = Lock()
 
     @property
@@ -52,18 +52,23 @@ class FrameArray:
         """Convert a PyAV frame (or an array) into the rows `at`, of which there is at least one."""
         first, *others = at
         shape, dtype = _CONVERTERS.of_thread().shape_of(frame, self._size)
-        target = self._of_shape(shape, dtype)
+        target = self.of_shape(shape, dtype)
         _CONVERTERS.of_thread().convert(frame, self._size, target[first])
         for row in others:
             target[row] = target[first]
 
     def put_pixels(self, pixels: npt.NDArray[np.generic], at: Sequence[int]) -> None:
         """Copy (H, W, C) pixels, which have the wanted size already, into the rows `at`."""
-        target = self._of_shape(pixels.shape, pixels.dtype)
+        target = self.of_shape(pixels.shape, pixels.dtype)
         for row in at:
             target[row] = pixels
 
-    def _of_shape(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
+    def of_shape(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
+        """(n, H, W, C) the array, for frames of such a shape and dtype.
+
+        Raises:
+            UsageError: it holds frames of another shape.
+        """
         with self._lock:
             if self._array is None:
                 self._array = np.empty((self._count, *shape), dtype=dtype)
@@ -76,6 +81,16 @@ class FrameArray:
                 " pass size=(height, width)"
             )
         return array
+
+
+def _as_frames(camera: str, count: int, out: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """(n, H, W, C) view of an array that may have an axis of offsets."""
+    flat = out.reshape(-1, *out.shape[-3:]) if out.ndim > 3 else out
+    if len(flat) != count or flat.ndim != 4 or not np.shares_memory(flat, out):
+        raise UsageError(
+            f"out['{camera}'] has shape {out.shape}, expected {count} frames (H, W, C)"
+        )
+    return flat
 
 
 class _Converters(local):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
@@ -23,6 +24,8 @@ class ReadKeywords(TypedDict, total=False):
     size: tuple[int, int] | None
     memory_mb: float
     threads: int | None
+    frame_cache: str | os.PathLike[str] | None
+    frame_cache_mb: float | None
     strict_timestamps: bool
     tolerance_s: float
 
@@ -43,10 +46,16 @@ class ReadOptions:
     """MiB that packet tables, columns and images of the tables may take in this process."""
     threads: int | None = None
     """Threads that decode; None: one for each processor that this process may use."""
+    frame_cache: str | os.PathLike[str] | None = None
+    """Folder that keeps decoded frames, for all processes and later runs; None: frames are always decoded."""
+    frame_cache_mb: float | None = None
+    """MiB that this folder may take; None: as long as its disk has 1 GiB left."""
     strict_timestamps: bool = False
     """Raise where a frame's time in the file is not that of its row."""
     tolerance_s: float = field(default=1e-4)
     """Seconds by which they may differ."""
+    made_ns: int = field(default_factory=time.time_ns, init=False, repr=False, compare=False)
+    """When these options were made, in nanoseconds; copies in other processes have the same."""
 
     def __post_init__(self) -> None:
         if self.size is not None:
@@ -55,6 +64,8 @@ class ReadOptions:
             raise UsageError(f"threads is {self.threads}, expected 1 or more")
         if not self.memory_mb > 0:
             raise UsageError(f"memory_mb is {self.memory_mb}, expected a positive number")
+        if self.frame_cache_mb is not None and not self.frame_cache_mb > 0:
+            raise UsageError(f"frame_cache_mb is {self.frame_cache_mb}, expected a positive number")
 
     @property
     def memory_bytes(self) -> int:

@@ -17,13 +17,17 @@ from roboreel.dataset.positions import Positions, declared_lengths
 from roboreel.dataset.row_tasks import task_indexes_of_rows
 from roboreel.edit.view_data import Source
 from roboreel.errors import DatasetError, UsageError
-from roboreel.format.feature import Feature
+from roboreel.format.feature import INDEX_DTYPES, TIMESTAMP, Feature
 from roboreel.format.model import EPISODE
 from roboreel.format.values import filled_values
 from roboreel.reading.bounded_cache import BoundedCache
+from roboreel.reading.column_cache import ColumnCache
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables import TableFile
 from roboreel.types import Int64
 
+_MAPPED_BYTES = 1 << 16
+"""Taken of the budget by a mapped file, whose pages the system may drop: it bounds how many are mapped."""
 Values: TypeAlias = "npt.NDArray[np.generic] | pa.ChunkedArray"
 """(rows, …) numbers, or anything else as Arrow has it."""
 
@@ -33,10 +37,14 @@ class FileColumns:
     """Columns of one table file, by their names in the dataset."""
 
     values: Mapping[str, Values]
+    is_mapped: bool = False
+    """True if they are in a file that is mapped into memory."""
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all of them."""
+        """Bytes that they take of the budget."""
+        if self.is_mapped:
+            return _MAPPED_BYTES
         return sum(int(column.nbytes) for column in self.values.values())
 
 
@@ -49,6 +57,7 @@ class SourceRows:
         columns: Sequence[str],
         masks: Mapping[str, str],
         files: BoundedCache[tuple[int, str], FileColumns],
+        cache: ColumnCache | None,
         number: int,
     ) -> None:
         """Prepare to read; no file is opened.
@@ -58,6 +67,7 @@ class SourceRows:
             columns: names of the columns to read, as the view has them; no cameras.
             masks: column that says where a padded feature has values, by the feature's name.
             files: keeps columns of files, also of other datasets.
+            cache: keeps columns on the disk; None if they fit into memory.
             number: position of the dataset in the view.
         """
         if not isinstance(source.dataset, Dataset):
@@ -65,7 +75,7 @@ class SourceRows:
         self.dataset = source.dataset
         self.positions = Positions(source.dataset)
         self._source, self._files, self._source_number = source, files, number
-        self._lock = Lock()
+        self._cache, self._lock = cache, Lock()
         self._names = {new: old for old, new in source.renamed.items()}
         self._masked = {mask: name for name, mask in masks.items()}
         self._stored = {name: self.stored_name(name) for name in columns}
@@ -73,7 +83,7 @@ class SourceRows:
         self._wanted = tuple(
             self._stored[name]
             for name in columns
-            if name not in source.supplied and self._stored[name] in own
+            if name not in source.supplied and (self._stored[name] in own or name in INDEX_DTYPES)
         )
         lengths = declared_lengths(source.dataset)
         self._lengths = lengths
@@ -134,6 +144,8 @@ class SourceRows:
     ) -> None:
         """Copy the values of some rows.
 
+        Where a table lacks index columns, timestamps are NaN and task indexes -1.
+
         Args:
             episodes: (n,) episodes, by their rows in the dataset's table of episodes.
             frames: (n,) frames in these.
@@ -166,6 +178,8 @@ class SourceRows:
                 elif name in self._masked:
                     there = columns.get(self.stored_name(self._masked[name]))
                     mark_values(there, targets[name], at[members])
+                elif name in INDEX_DTYPES:
+                    targets[name][at[members]] = np.nan if name == TIMESTAMP else -1
                 else:
                     self._require_filled(name, self._paths[file])
 
@@ -198,10 +212,16 @@ class SourceRows:
         return self._files.get((self._source_number, path), lambda: self._read(path))
 
     def _read(self, path: str) -> FileColumns:
+        root, mapped = self.dataset.root, None
+        if self._cache is not None and isinstance(root, LocalRoot):
+            mapped = self._cache.table(root, path, self._wanted, lambda: self._table(path))
+        table = self._table(path) if mapped is None else mapped
+        values = {name: filled_values(table[name], np.nan) for name in table.column_names}
+        return FileColumns(values, is_mapped=mapped is not None)
+
+    def _table(self, path: str) -> pa.Table:
         with TableFile(self.dataset.root, path, "columns") as file:
-            names = [name for name in self._wanted if name in file.footer.schema.names]
-            table = file.read(names)
-        return FileColumns({name: filled_values(table[name], np.nan) for name in names})
+            return file.read([name for name in self._wanted if name in file.footer.schema.names])
 
     def _require_filled(self, name: str, path: str) -> None:
         if name not in self._source.filled:

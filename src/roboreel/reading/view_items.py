@@ -20,10 +20,12 @@ from roboreel.format.feature import (
     TASK_INDEX,
     TIMESTAMP,
     Feature,
+    with_index_features,
 )
 from roboreel.format.fps import MAX_TIMESTAMP_ERROR_S, seconds_of
 from roboreel.reading.bounded_cache import BoundedCache
 from roboreel.reading.camera_frames import CameraFrames
+from roboreel.reading.column_cache import ColumnCache
 from roboreel.reading.decode_jobs import WantedFrames
 from roboreel.reading.frame_arrays import FrameArray
 from roboreel.reading.item_index import Window
@@ -60,15 +62,19 @@ class ViewItems:
         """
         self._view, self._options = view, options
         self._step, self._fps = step_of(view), view.fps or view.model.info.fps
-        self._features = view.model.info.features
+        self._features = with_index_features(view.model.info.features)
         files = BoundedCache[tuple[int, str], FileColumns](
             options.memory_bytes // 2, lambda found: found.size_bytes
         )
         columns = [name for name in chosen.columns if name not in _COUNTED]
-        if TASK_INDEX in self._features and TASK_INDEX not in columns:
-            columns.append(TASK_INDEX)
+        columns += [TASK_INDEX] if TASK_INDEX not in columns else []
+        fits = (
+            _row_bytes(self._features, columns) * int(view.lengths.sum())
+            < options.memory_bytes // 2
+        )
+        cache = None if fits else ColumnCache()
         self._sources = [
-            SourceRows(source, columns, view.masks, files, number)
+            SourceRows(source, columns, view.masks, files, cache, number)
             for number, source in enumerate(view.sources)
         ]
         self._cameras, self._images = CameraFrames(options), TableImages(options)
@@ -82,6 +88,11 @@ class ViewItems:
     def tasks(self) -> Mapping[int, str]:
         """Text of each task by the index that items have."""
         return self._tasks.texts
+
+    @property
+    def cache_counts(self) -> tuple[int, int]:
+        """Frames that were copied from the frame cache and stored in it, so far, in this process."""
+        return self._cameras.cache_counts
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -122,7 +133,7 @@ class ViewItems:
             if name != TASK
         }
         needed = {name: self._features[name] for name in names if name not in (*_COUNTED, TASK)}
-        if TASK in names and TASK_INDEX in self._features:
+        if TASK in names:
             needed[TASK_INDEX] = self._features[TASK_INDEX]
         stored = dict(found)
         for name in needed:
@@ -133,7 +144,7 @@ class ViewItems:
         if TIMESTAMP in found:
             found[TIMESTAMP][...] = self._seconds(found[TIMESTAMP], episodes, frames)
         if TASK in names or TASK_INDEX in found:
-            indexes = self._tasks.indexes(episodes, stored.get(TASK_INDEX))
+            indexes = self._tasks.indexes(episodes, stored[TASK_INDEX])
             if TASK_INDEX in found:
                 found[TASK_INDEX][...] = indexes
             if TASK in names:
@@ -196,6 +207,7 @@ class ViewItems:
         regular = seconds_of(frames, self._fps).astype(recorded.dtype)
         if self._step != 1:
             return regular
+        recorded = np.where(np.isnan(recorded), regular, recorded)
         if not self._moved:
             return recorded
         begin = _target(self._features[TIMESTAMP], len(frames), None)
@@ -228,6 +240,12 @@ class ViewItems:
                     videos.append(want)
         self._cameras.read(videos)
         return {name: array.array for name, array in arrays.items()}
+
+
+def _row_bytes(features: Mapping[str, Feature], columns: Sequence[str]) -> int:
+    """Bytes of some columns in a row, by what is declared."""
+    numeric = [features[name] for name in columns if features[name].is_numeric]
+    return sum(np.dtype(one.dtype).itemsize * int(np.prod(one.shape)) for one in numeric)
 
 
 def _target(feature: Feature, count: int, out: npt.NDArray[np.generic] | None) -> Any:

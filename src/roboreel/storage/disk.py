@@ -11,12 +11,15 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from stat import S_ISREG
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from roboreel.storage.modes import PRIVATE, USUAL, Modes
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 FaultHook = Callable[[str, str, str], None]
 """Called with ("before" or "after", name of the operation, path); its exceptions leave the operation."""
@@ -113,6 +116,37 @@ def truncate(path: str, size: int) -> None:
             os.ftruncate(descriptor, size)
         finally:
             os.close(descriptor)
+
+
+def write_at(path: str, parts: Iterable[tuple[int, Buffer]]) -> os.stat_result:
+    """Overwrite ranges of a file in place, in order, each without a buffer in between.
+
+    Args:
+        path: the file.
+        parts: (start, bytes) of each range.
+
+    Returns:
+        The file's status, which tells whether it is still the one of its name.
+    """
+    with _operation("write_at", path):
+        descriptor = _regular(path, os.O_WRONLY)
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            for start, data in parts:
+                file.seek(start)
+                _write_all(file, data)
+            return os.fstat(file.fileno())
+
+
+def _write_all(file: IO[bytes], data: Buffer) -> None:
+    left = memoryview(data).cast("B")
+    while left:
+        left = left[file.write(left) :]
+
+
+def touch(path: str) -> None:
+    """Set a file's modification time to now."""
+    with _operation("touch", path):
+        os.utime(path)
 
 
 def _regular(path: str, flags: int) -> int:

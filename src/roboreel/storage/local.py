@@ -208,6 +208,22 @@ class LocalRoot(Root):
         with self._explained(name):
             disk.truncate(self._at(name), size)
 
+    def write_at(self, name: str, parts: Iterable[tuple[int, Buffer]]) -> os.stat_result:
+        """Overwrite ranges of a file that roboreel made, in order: see `disk.write_at`."""
+        with self._explained(name):
+            return disk.write_at(self._at(name), parts)
+
+    def touch(self, name: str) -> None:
+        """Set the modification time of a file that roboreel made to now."""
+        with self._explained(name):
+            disk.touch(self._at(name))
+
+    def allocated_bytes(self, name: str) -> int:
+        """Bytes that a file takes on the disk: less than its size where parts were never written."""
+        with self._explained(name):
+            found = os.stat(self._at(name))
+        return found.st_blocks * 512 if hasattr(found, "st_blocks") else found.st_size
+
     def sync(self, names: Sequence[str]) -> None:
         """Flush files and their folders to the disk."""
         with self._explained("."):

@@ -283,6 +283,17 @@ def read_footer(root: Root, name: str) -> Footer:
         return file.footer
 
 
+def uncompressed_bytes(root: Root, name: str) -> int:
+    """What the columns of a table file take without compression, as its footer says."""
+    with root.input(name) as file:
+        try:
+            footer = pq.ParquetFile(file).metadata
+        except _DAMAGED as error:
+            raise StorageError(f"'{name}' in '{root.url}': {error}") from error
+    groups = (footer.row_group(at) for at in range(footer.num_row_groups))
+    return sum(group.total_byte_size for group in groups)
+
+
 def _refuse_twins(names: Sequence[str]) -> None:
     seen: set[str] = set()
     for name in names:

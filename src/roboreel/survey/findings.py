@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.pull_record import PullRecord, record_among
 from roboreel.errors import Problem, StorageError
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import EPISODE
@@ -25,8 +26,12 @@ class Findings:
     problems: Problems = field(default_factory=Problems)
     numbers: list[int] = field(init=False)
     """(episodes,) the dataset's episode indexes."""
+    _pulled: PullRecord | None = field(init=False)
+    _present: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._pulled = record_among(self.dataset.root, self.dataset.files)
+        self._present = frozenset(self.dataset.files if self._pulled is not None else ())
         self.numbers = self.dataset.episodes[EPISODE].to_pylist()
 
     def add_file(self, path: str) -> None:
@@ -67,6 +72,7 @@ class Findings:
                 path=path,
                 episode=self.numbers[row],
                 column=column,
+                action=self._how_to_fetch(self.numbers[row], path),
                 amount=amount,
             )
             self.broken.setdefault(row, []).append(problem)
@@ -97,6 +103,12 @@ class Findings:
             elif path is None:
                 message = f"the table of episodes states no {what}"
             self.add_broken([row], rule, message, path=expected, column=column)
+
+    def _how_to_fetch(self, episode: int, path: str | None) -> str | None:
+        """The command that fetches a file which a pull left out; None for other files and datasets."""
+        if self._pulled is None or path is None or path in self._present:
+            return None
+        return f"it was not pulled: {self._pulled.command(self.dataset.url, episode)}"
 
     def add_finding(
         self, members: Sequence[int], finding: Finding, *, path: str, column: str | None = None

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from roboreel.torch.constants import HF_LEROBOT_HOME as HF_LEROBOT_HOME
     from roboreel.torch.dataset_info import DatasetInfo as DatasetInfo
     from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata as LeRobotDatasetMetadata
+    from roboreel.torch.lerobot_dataset import LeRobotDataset as LeRobotDataset
     from roboreel.torch.mixed_dataset import MixedDataset as MixedDataset
     from roboreel.torch.multi_dataset import MultiLeRobotDataset as MultiLeRobotDataset
     from roboreel.torch.sampler import EpisodeAwareSampler as EpisodeAwareSampler
     from roboreel.torch.sampler import compute_sampler_state as compute_sampler_state
+    from roboreel.torch.streaming_dataset import StreamingLeRobotDataset as StreamingLeRobotDataset
 
 _HOME = {
     "BlockSampler": "block_sampler",

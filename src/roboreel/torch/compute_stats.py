@@ -107,8 +107,10 @@ def get_feature_stats(
         quantile_list: which quantiles; the usual five by default.
 
     Raises:
-        ArgumentError: the axes are others, or do not fit the array.
+        ArgumentError: the axes are others, or do not fit the array, or it is empty.
     """
+    if not array.size:
+        raise ArgumentError(f"an array of shape {array.shape} has no values to describe")
     rows, count, shape = _as_rows(array, axis, keepdims=keepdims)
     shares = DEFAULT_QUANTILES if quantile_list is None else quantile_list
     found = values_stats(rows, quantiles=shares)
@@ -166,7 +168,7 @@ def _camera_stats(
     images = sample_images(paths)
     depth = is_depth_map(spec)
     if images.dtype == np.uint8:
-        profile = replace(OWN, every_pixel=True, quantiles=shares)
+        profile = replace(OWN, quantiles=shares)
         frames = np.moveaxis(images, 1, -1)
         counted = frames_pixels(frames, profile, video=False, depth=depth).stats()
         if counted is not None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
 from roboreel.dataset.open import usual_templates
+from roboreel.errors import UsageError
 from roboreel.format.model import INFO
 from roboreel.format.version import FormatVersion
 from roboreel.storage import disk
@@ -22,11 +25,17 @@ from roboreel.torch.dataset_info import DatasetInfo, create_empty_dataset_info
 from roboreel.torch.dataset_root import as_root, has_documents, has_legacy_hub_download_metadata
 from roboreel.torch.document_files import commit, info_bytes
 from roboreel.torch.errors import ArgumentError, ExistsError
-from roboreel.torch.hub_calls import get_safe_version, snapshot_download
+from roboreel.torch.hub_calls import (
+    get_safe_version,
+    newest_readable_version,
+    snapshot_download,
+    unreadable_by_lerobot,
+)
 from roboreel.torch.metadata_writing import MetadataWriting
 from roboreel.types import JsonObject
 
 RepoType = Literal["dataset", "bucket"]
+_VERSION = re.compile(r"v?\d+(\.\d+)*")
 Patterns = Sequence[str] | str | None
 _Metadata = TypeVar("_Metadata", bound="LeRobotDatasetMetadata")
 
@@ -69,13 +78,18 @@ class LeRobotDatasetMetadata(MetadataWriting):
         self.repo_id, self.repo_type = repo_id, repo_type
         self.revision: str | None = revision or CODEBASE_VERSION
         self._requested_root = None if root is None else as_root(root)
-        self.root = self._requested_root or HF_LEROBOT_HOME / repo_id
+        self.root = self._requested_root or self._usual_root()
         self._begin_writing(metadata_buffer_size)
         mirror = root is None and has_legacy_hub_download_metadata(self.root)
         if force_cache_sync or mirror or not has_documents(self.root):
             self._resolve_revision(revision, token)
             self._pull_from_repo(allow_patterns="meta/", token=token)
         self._load_metadata()
+
+    def _usual_root(self) -> Path:
+        if self.repo_type == "bucket":
+            return HF_LEROBOT_HUB_CACHE / f"buckets--{self.repo_id.replace('/', '--')}"
+        return HF_LEROBOT_HOME / self.repo_id
 
     def _begin_writing(self, buffer_size: int) -> None:
         self.latest_episode = None
@@ -84,9 +98,17 @@ class LeRobotDatasetMetadata(MetadataWriting):
         self._finalized = False
 
     def _resolve_revision(self, revision: str | None, token: str | bool | None) -> None:
+        """Find the tag or branch to download; without a wish, an older version will do."""
         given = {} if token is None else {"token": token}
-        if self.repo_type == "dataset":
-            self.revision = get_safe_version(self.repo_id, self.revision, **given)
+        wanted = self.revision or CODEBASE_VERSION
+        if self.repo_type != "dataset" or not _VERSION.fullmatch(wanted):
+            return
+        try:
+            self.revision = get_safe_version(self.repo_id, wanted, **given)
+        except unreadable_by_lerobot():
+            if revision is not None:
+                raise
+            self.revision = newest_readable_version(self.repo_id, **given)
 
     def _pull_from_repo(
         self,
@@ -102,6 +124,11 @@ class LeRobotDatasetMetadata(MetadataWriting):
             ignore_patterns: those to leave out.
             token: the Hub's token.
         """
+        if self.repo_type == "bucket":
+            raise UsageError(
+                f"'{self.repo_id}' is a storage bucket, which roboreel does not download: copy it into a"
+                " folder, and pass that as root"
+            )
         given = {} if token is None else {"token": token}
         own = self._requested_root
         where = {"cache_dir": HF_LEROBOT_HUB_CACHE} if own is None else {"local_dir": own}

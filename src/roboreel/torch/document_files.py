@@ -16,8 +16,8 @@ from roboreel.format.v30 import GLOBAL_STATS, TASK_TABLE
 from roboreel.format.v30_documents import task_table
 from roboreel.format.version import FormatVersion
 from roboreel.stats.feature_stats import parse_array, stats_to_json
-from roboreel.storage.fs import open_root
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.names import local_path
 from roboreel.storage.tables_write import write_table
 from roboreel.torch.dataset_info import DatasetInfo
 from roboreel.types import Json
@@ -25,16 +25,15 @@ from roboreel.writing.partial_files import PartialFiles, append_lines
 
 
 def local_root(root: str | os.PathLike[str]) -> LocalRoot:
-    """The folder to write in.
+    """The folder to write in, which need not exist.
 
     Raises:
         UsageError: it is not on a local disk.
-        StorageError: it does not exist.
     """
-    found = open_root(root)
-    if not isinstance(found, LocalRoot):
-        raise UsageError(f"'{found.url}': documents are written on a local disk only")
-    return found
+    text = os.fspath(root)
+    if "://" in text:
+        raise UsageError(f"'{text}': documents are written on a local disk only")
+    return LocalRoot(local_path(text))
 
 
 def commit(

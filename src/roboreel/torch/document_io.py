@@ -15,7 +15,7 @@ from roboreel.format.parse import parse_json
 from roboreel.format.v30 import GLOBAL_STATS, TASK_TABLE
 from roboreel.format.v30_documents import task_table
 from roboreel.storage.fs import open_root
-from roboreel.storage.tables import TableFile
+from roboreel.storage.tables import TableFile, uncompressed_bytes
 from roboreel.torch.dataset_info import DatasetInfo
 from roboreel.torch.document_files import (
     commit,
@@ -107,6 +107,11 @@ def get_file_size_in_mb(file_path: Folder) -> float:
     """Size of a file in MiB."""
     root, name = _located(file_path)
     return float(root.stat(name).size_bytes) / _MIB
+
+
+def get_parquet_file_size_in_mb(parquet_path: Folder) -> float:
+    """Size of a table file in MiB, as it would be without compression."""
+    return uncompressed_bytes(*_located(parquet_path)) / _MIB
 
 
 def get_parquet_num_frames(parquet_path: Folder) -> int:

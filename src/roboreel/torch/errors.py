@@ -24,3 +24,19 @@ class MissingPackageError(MissingDependencyError):
         RoboreelError.__init__(
             self, f"the package '{package}' is needed for this: pip install {package}"
         )
+
+
+class RowError(UsageError, IndexError):
+    """There is no such row or item."""
+
+
+class FeatureNameError(UsageError, KeyError):
+    """There is no such feature or column."""
+
+
+class WrongTypeError(UsageError, TypeError):
+    """An argument has a wrong type."""
+
+
+class ReadOnlyError(UsageError, RuntimeError):
+    """A method that writes was called on a dataset that was opened for reading."""

@@ -20,6 +20,7 @@ from roboreel.torch.frame_validation import (
     validate_features_presence,
     validate_frame,
 )
+from roboreel.torch.language import language_column_feature
 from roboreel.torch.optional_packages import require_package
 from roboreel.torch.policy_features import FeatureType, PolicyFeature, dataset_to_policy_features
 from roboreel.torch.robot_features import (
@@ -100,7 +101,7 @@ def get_hf_features_from_features(features: Mapping[str, JsonObject]) -> Any:
 def _hf_feature(name: str, spec: JsonObject, datasets: Any) -> Any:
     dtype, shape = spec["dtype"], tuple(spec["shape"])
     if name in LANGUAGE_COLUMNS:
-        raise ArgumentError(f"'{name}' is a language column, which has no type of `datasets` here")
+        return language_column_feature(name)
     if dtype == "image":
         return datasets.Image()
     if shape == (1,):

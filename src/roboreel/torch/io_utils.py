@@ -5,6 +5,7 @@ from __future__ import annotations
 from roboreel.torch.document_io import (
     cast_stats_to_numpy,
     get_file_size_in_mb,
+    get_parquet_file_size_in_mb,
     get_parquet_num_frames,
     load_episodes,
     load_info,
@@ -27,6 +28,7 @@ __all__ = [
     "UINT16_PIL_MODES",
     "cast_stats_to_numpy",
     "get_file_size_in_mb",
+    "get_parquet_file_size_in_mb",
     "get_parquet_num_frames",
     "hf_transform_to_torch",
     "item_to_torch",

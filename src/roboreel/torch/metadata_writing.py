@@ -252,6 +252,8 @@ class MetadataWriting(LoadedMetadata):
             self.features[key]["info"] = merged
 
     def _first_video(self, camera: str) -> str:
+        if self.total_episodes:
+            return str(self.get_video_file_path(0, camera))
         numbers = {"episode_chunk": 0, "episode_index": 0, "chunk_index": 0, "file_index": 0}
         return fill(self.video_path or "", video_key=camera, **numbers)
 

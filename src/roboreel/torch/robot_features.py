@@ -84,7 +84,7 @@ def combine_feature_dicts(*dicts: Mapping[str, Any]) -> dict[str, Any]:
     for features in dicts:
         for name, spec in features.items():
             known = combined.get(name)
-            if _is_named_vector(spec) and _is_named_vector(known):
+            if known is not None and _is_named_vector(spec) and _is_named_vector(known):
                 combined[name] = _joined(name, known, spec)
             else:
                 combined[name] = dict(spec) if isinstance(spec, Mapping) else spec

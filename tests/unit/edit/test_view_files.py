@@ -20,6 +20,7 @@ from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.view import Verbs
 from roboreel.errors import ChangedInputError
 from roboreel.format.encoding import Reencoding
+from roboreel.hub.open_source import view_opener
 from roboreel.testing import make_dataset
 from tests.mutate import edit_info
 from tests.oracle import tree_digest
@@ -283,6 +284,20 @@ def test_a_dataset_that_lost_an_episode_is_not_taken_over(tmp_path: Path) -> Non
     with pytest.raises(roboreel.DatasetError, match=rf"1 of its episodes .*{uid}"):
         refresh_view(path)
     assert path.read_bytes() == before
+
+
+def test_a_dataset_of_the_hub_is_named_by_its_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_dataset(tmp_path / "one/user/name", version="v3.0", episodes=(5, 3))
+    monkeypatch.setenv("HF_LEROBOT_HOME", str(tmp_path / "one"))
+    roboreel.open("user/name").delete([0]).save(tmp_path / "a.view.json")
+    begin_view(tmp_path / "b.view.json", ["user/name"], view_opener())
+    (tmp_path / "one").rename(tmp_path / "two")
+    monkeypatch.setenv("HF_LEROBOT_HOME", str(tmp_path / "two"))
+    assert "one" not in (tmp_path / "a.view.json").read_text("utf-8")
+    assert roboreel.open_view(tmp_path / "a.view.json").lengths.tolist() == [3]
+    assert roboreel.open_view(tmp_path / "b.view.json").lengths.tolist() == [5, 3]
 
 
 def test_cameras_from_elsewhere_are_not_saved(tmp_path: Path, source: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import os
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -199,3 +200,30 @@ def test_frames_are_found_by_number_and_times_only_matter_where_asked(tmp_path: 
     strict = roboreel.reader(dataset, strict_timestamps=True)
     with pytest.raises(roboreel.VideoError, match="away from the time of its row"):
         strict.batch([7])
+
+
+def test_numbers_beyond_the_budget_are_mapped_and_the_same(
+    made: Callable[[Version], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = roboreel.open(made("v3.0"))
+    age(Path(dataset.url))
+    expected = roboreel.reader(dataset, cameras=[])[:]
+    for cache in (str(tmp_path), "off"):
+        monkeypatch.setenv("ROBOREEL_CACHE", cache)
+        for _ in range(2):
+            tight = roboreel.reader(dataset, cameras=[], memory_mb=0.001)
+            for item in (29, 0, 14, 3):
+                assert np.array_equal(tight[item]["action"], expected["action"][item])
+    files = sorted((tmp_path / "columns").iterdir())
+    assert len(files) == 2
+    for file in files:  # a damaged one is made again
+        file.write_bytes(file.read_bytes()[:100])
+    monkeypatch.setenv("ROBOREEL_CACHE", str(tmp_path))
+    again = roboreel.reader(dataset, cameras=[], memory_mb=0.001)
+    assert np.array_equal(again[14]["action"], expected["action"][14])
+
+
+def age(root: Path) -> None:
+    """Give files a time long ago: those just written are not cached."""
+    for path in root.rglob("*"):
+        os.utime(path, ns=(1_000_000_000_000_000_000,) * 2)

@@ -73,6 +73,8 @@ def test_statistics_are_those_of_numpy() -> None:
 def test_axes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"axis \(0, 1\)"):
         get_feature_stats(np.zeros((2, 2)), (0, 1), False)
+    with pytest.raises(ValueError, match="no values"):
+        get_feature_stats(np.array([]), 0, True)
 
 
 def test_running_statistics_do_not_depend_on_batches() -> None:

@@ -23,6 +23,7 @@ from roboreel.torch.feature_utils import (
 )
 from roboreel.torch.io_utils import (
     get_file_size_in_mb,
+    get_parquet_file_size_in_mb,
     get_parquet_num_frames,
     hf_transform_to_torch,
     load_episodes,
@@ -31,6 +32,12 @@ from roboreel.torch.io_utils import (
     load_tasks,
     write_info,
     write_stats,
+)
+from roboreel.torch.language import (
+    column_for_style,
+    language_feature_info,
+    language_persistent_arrow_type,
+    validate_camera_field,
 )
 
 ROBOT = {"a.pos": float, "b.pos": float, "front": (48, 64, 3), "depth": (48, 64, 1), "mode": int}
@@ -166,6 +173,28 @@ def test_an_episode_needs_frames_and_the_next_number() -> None:
         validate_episode_buffer(buffer, 2, {**features, "state": {}})
 
 
+def test_styles_of_language_have_their_column_and_camera() -> None:
+    assert [column_for_style(style) for style in (None, "vqa", "plan")] == [
+        "language_events",
+        "language_events",
+        "language_persistent",
+    ]
+    with pytest.raises(ValueError, match="unknown language style 'song'"):
+        column_for_style("song")
+    validate_camera_field("vqa", "top")
+    validate_camera_field("plan", None)
+    with pytest.raises(ValueError, match="need a camera"):
+        validate_camera_field("vqa", None)
+    with pytest.raises(ValueError, match="have no camera, got 'top'"):
+        validate_camera_field("plan", "top")
+
+
+def test_language_columns_are_lists_of_entries() -> None:
+    names = [field.name for field in language_persistent_arrow_type().value_type]
+    assert names == ["role", "content", "style", "timestamp", "camera", "tool_calls"]
+    assert language_feature_info()["language_events"]["dtype"] == "language"
+
+
 def test_nested_mappings_are_flattened_and_back() -> None:
     nested = {"a": {"b": 1, "c": {"d": 2}}, "e": 3}
     assert utils.flatten_dict(nested) == {"a/b": 1, "a/c/d": 2, "e": 3}
@@ -198,8 +227,8 @@ def test_episodes_are_resolved() -> None:
 def test_documents_are_read_and_written_one_by_one(root: Path, tmp_path: Path) -> None:
     info = load_info(root)
     assert info.fps == 10
-    write_info(info, tmp_path)
-    assert load_info(tmp_path) == info
+    write_info(info, tmp_path / "new")
+    assert load_info(tmp_path / "new") == info
     assert len(load_tasks(root)) == len(load_episodes(root)) == 3
     assert load_stats(tmp_path) is None
     write_stats({"action": {"mean": np.ones(2), "count": [3]}}, tmp_path)
@@ -215,6 +244,7 @@ def test_documents_are_read_and_written_one_by_one(root: Path, tmp_path: Path) -
 def test_tables_say_how_large_they_are(made: dict[str, Path]) -> None:
     table = made["v3.0"] / "data/chunk-000/file-000.parquet"
     assert get_parquet_num_frames(table) == 15
+    assert get_parquet_file_size_in_mb(table) > 0.01
     assert get_file_size_in_mb(table) == table.stat().st_size / 2**20
 
 

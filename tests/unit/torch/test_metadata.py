@@ -121,6 +121,9 @@ def test_info_of_v21_keeps_its_own_totals(made: dict[str, Path]) -> None:
 
 def test_metadata_pickles(root: Path) -> None:
     meta = LeRobotDatasetMetadata("me/it", root=root)
+    small = len(pickle.dumps(meta))
+    assert len(meta.episodes) == 3
+    assert len(pickle.dumps(meta)) == small
     again = pickle.loads(pickle.dumps(meta))
     assert again.episodes["length"] == meta.episodes["length"]
     assert again.tasks.iloc[1].name == meta.tasks.iloc[1].name

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import roboreel
 from roboreel.torch import dataset_metadata
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 
@@ -89,6 +90,32 @@ def test_the_token_is_passed_on(hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(dataset_metadata, "get_safe_version", version)
     LeRobotDatasetMetadata("me/it", root=tmp_path / "mine", token="hf_x")
     assert seen == [hub.asked[0]["token"]] == ["hf_x"]
+
+
+def test_an_older_version_is_no_obstacle(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    class OlderError(Exception):
+        pass
+
+    def older(repo_id: str, version: str) -> str:
+        raise OlderError(repo_id)
+
+    monkeypatch.setattr(dataset_metadata, "get_safe_version", older)
+    monkeypatch.setattr(dataset_metadata, "unreadable_by_lerobot", lambda: OlderError)
+    monkeypatch.setattr(dataset_metadata, "newest_readable_version", lambda _: "v2.1")
+    meta = LeRobotDatasetMetadata("me/it")
+    assert meta.revision == hub.asked[0]["revision"] == "v2.1"
+    with pytest.raises(OlderError):
+        LeRobotDatasetMetadata("me/it", revision="v3.0", force_cache_sync=True)
+
+
+def test_a_bucket_is_read_only_where_it_is_here(
+    hub: Hub, made: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(roboreel.UsageError, match="storage bucket"):
+        LeRobotDatasetMetadata("me/it", repo_type="bucket")
+    _put(made["v3.0"], tmp_path / "home/hub/buckets--me--it")
+    meta = LeRobotDatasetMetadata("me/it", repo_type="bucket")
+    assert meta.url_root == "hf://buckets/me/it"
 
 
 def test_an_unknown_kind_of_repository_is_refused() -> None:

@@ -108,6 +108,7 @@ def test_a_video_is_encoded_again_between_two_times(video: Path, tmp_path: Path)
     target = tmp_path / "out.mp4"
     reencode_video(video, target, FAST, start_time_s=0.1, end_time_s=0.4)
     assert _numbers(target, 3) == [1, 2, 3]
+    assert get_video_duration_in_s(target) == pytest.approx(0.3)
     with pytest.raises(ValueError, match="start_time_s < end_time_s"):
         reencode_video(video, target, FAST, start_time_s=0.4, end_time_s=0.1)
     with pytest.raises(ValueError, match="no frame from 5 s"):

@@ -17,6 +17,7 @@ from roboreel.cli.writing import Writing, command_of
 from roboreel.dataset.view_edit import edit_view
 from roboreel.edit.view import View
 from roboreel.edit.write_options import WriteOptions
+from roboreel.hub.open_source import view_opener
 
 _SHARED = ("follow_links", "as_json", "quiet")
 ENCODERS = ("vcodec", "pix_fmt", "g", "crf", "preset", "fast_decode")
@@ -38,7 +39,7 @@ class Appending(Writing):
             return made if options == WriteOptions() else made.written_as(options)
 
         with stoppable():
-            view, verbs = edit_view(source, both, follow_links=self.follow_links)
+            view, verbs = edit_view(source, both, view_opener(follow_links=self.follow_links))
         if self.as_json:
             emit_json({"path": source, "verbs": list(verbs), "episodes": len(view.slices)})
             return

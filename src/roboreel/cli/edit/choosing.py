@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.opening import SOURCE_HELP
 from roboreel.cli.output import count, emit_json, say, table, tell
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.user_files import read_lines
@@ -20,9 +21,7 @@ from roboreel.errors import UsageError
 from roboreel.format.model import EPISODE, LENGTH, TASKS
 from roboreel.types import Json
 
-SourceArgument = Annotated[
-    str, typer.Argument(metavar="SRC", help="Folder of the dataset, or a view file.")
-]
+SourceArgument = Annotated[str, typer.Argument(metavar="SRC", help=SOURCE_HELP)]
 UidOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -61,7 +61,7 @@ def features(
     declared = [dtype, shape, names]
     asked = [remove, rename, add, add_video, *declared]
     if only_prints(options, asked, "--remove, --rename, --add or --add-video"):
-        _show(options.view(source), as_json=options.as_json)
+        _show(options.view(source, needs="documents"), as_json=options.as_json)
         return
     if add is None and any(value is not None for value in declared):
         raise UsageError("--dtype, --shape and --names tell of a feature that is new: give --add")

@@ -24,6 +24,7 @@ from roboreel.dataset.view_refresh import refresh_view
 from roboreel.edit.replay import asked_options
 from roboreel.edit.view import View
 from roboreel.edit.write_options import options_from_json
+from roboreel.hub.open_source import view_opener
 from roboreel.ops.write import plan_write
 from roboreel.plan.plan import Plan
 
@@ -61,7 +62,7 @@ def begin(
     """Make VIEW, a view file of everything in SRC; several follow one another. Nothing is copied."""
     path = view_of_group(context)
     with stoppable():
-        view = begin_view(path, sources, follow_links=follow_links)
+        view = begin_view(path, sources, view_opener(follow_links=follow_links))
     say(f"{path} has {_size(view)}")
 
 
@@ -97,7 +98,7 @@ def refresh(context: typer.Context, follow_links: FollowLinks = False) -> None:
     """
     path = view_of_group(context)
     with stoppable():
-        view = refresh_view(path, follow_links=follow_links)
+        view = refresh_view(path, view_opener(follow_links=follow_links))
     say(f"{path} goes by its datasets as they are now: {_size(view)}")
 
 

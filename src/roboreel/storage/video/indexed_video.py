@@ -6,12 +6,13 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 
 from roboreel.errors import StorageError
-from roboreel.storage.root import FileStat, Root
+from roboreel.storage.root import FileStat, OpenFile, Root
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import packet_table_of
 from roboreel.storage.video.packets import Int64, PacketTable
@@ -27,18 +28,28 @@ _BLOCK_BYTES = 4 << 20
 class IndexedVideo:
     """A video file and its packets. Several threads may use it at once."""
 
-    def __init__(self, root: Root, name: str) -> None:
+    def __init__(self, root: Root, name: str, table: PacketTable | None = None) -> None:
         """Read the index of a file.
+
+        Args:
+            root: the root of the file.
+            name: the file.
+            table: its index where that is known already; the file is then not opened.
 
         Raises:
             StorageError: the file cannot be read.
             VideoError: it is not an MP4, is cut short, or does not have exactly one video track.
         """
         self.root, self.name = root, name
-        self._file = root.kept_open(name)
-        with self._file.as_file() as file:
-            self.table: PacketTable = packet_table_of(file, name)
+        if table is None:
+            with self._file.as_file() as file:
+                table = packet_table_of(file, name)
+        self.table: PacketTable = table
         self._idle: list[AccessPoints] = []
+
+    @cached_property
+    def _file(self) -> OpenFile:
+        return self.root.kept_open(self.name)
 
     def packets(self, positions: Int64) -> Iterator[bytes]:
         """The bytes of the packets at some decode positions, read a few megabytes at a time.

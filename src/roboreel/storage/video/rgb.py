@@ -40,8 +40,8 @@ class RgbConverter:
     ) -> None:
         """Write the pixels of a frame into (H, W, C): RGB uint8, or grey ones as they are stored.
 
-        Frames are scaled while they are converted, bilinearly, each output pixel from the whole area that it
-        covers.
+        Frames are scaled while they are converted: down by the mean of the area that a pixel covers, up
+        bilinearly.
         """
         if isinstance(frame, np.ndarray):
             out[...] = frame
@@ -54,7 +54,15 @@ class RgbConverter:
         if self._reformat is None:
             self._reformat = _single_threaded(frame)
         height, width = size or (frame.height, frame.width)
-        plane = self._reformat(frame, width=width, height=height, format="rgb24").planes[0]
+        shrinks = height <= frame.height and width <= frame.width
+        made = self._reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgb24",
+            interpolation="AREA" if shrinks and size else "BILINEAR",
+        )
+        plane = made.planes[0]
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
         out[...] = rows[:height, : 3 * width].reshape(height, width, 3)
 

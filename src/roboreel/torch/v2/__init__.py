@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from roboreel.torch.v2.episode_data_index import (
         get_episode_data_index as get_episode_data_index,
     )
+    from roboreel.torch.v2.lerobot_dataset import LeRobotDataset as LeRobotDataset
 
 _HOME = {
     "LeRobotDataset": "lerobot_dataset",

@@ -1,0 +1,33 @@
+"""Datasets on the Hub: references, versions, pulling. The only layer that uses `huggingface_hub`."""
+
+from roboreel.hub.open_reference import local_copy, open_reference
+from roboreel.hub.pull import PullReport, fetch_missing, pull
+from roboreel.hub.reference import HubReference, parse_reference
+from roboreel.hub.versions import (
+    BackwardCompatibilityError,
+    CompatibilityError,
+    ForwardCompatibilityError,
+    check_version_compatibility,
+    get_repo_versions,
+    get_safe_version,
+    is_valid_version,
+    resolve_revision,
+)
+
+__all__ = [
+    "BackwardCompatibilityError",
+    "CompatibilityError",
+    "ForwardCompatibilityError",
+    "HubReference",
+    "PullReport",
+    "check_version_compatibility",
+    "fetch_missing",
+    "get_repo_versions",
+    "get_safe_version",
+    "is_valid_version",
+    "local_copy",
+    "open_reference",
+    "parse_reference",
+    "pull",
+    "resolve_revision",
+]

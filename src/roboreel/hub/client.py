@@ -1,0 +1,194 @@
+"""The only door to `huggingface_hub`, and what its failures mean.
+
+Functions of the client are looked up when they are called, so that programs can replace them. Failures are
+told apart by class name and status code: the classes have moved between the client's releases.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from roboreel.errors import HubError, MissingDependencyError, RoboreelError, StorageError
+from roboreel.hub.environment import endpoint, host, is_offline, page_of
+from roboreel.hub.reference import HubReference
+
+Token = str | bool | None
+"""A token, True for the stored one, False for none; None leaves the choice to the client."""
+
+_AGAIN = "run the same command again; files that arrived are kept"
+_NETWORK_MODULES = (
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "httpcore2",
+    "requests",
+    "urllib3",
+    "socket",
+    "ssl",
+)
+_BREAKS = frozenset(
+    {"ChunkedEncodingError", "IncompleteRead", "ReadError", "ReadTimeout", "RemoteProtocolError"}
+)
+"""Names of errors of connections that worked before."""
+_LOG_IN = "set HF_TOKEN, or run 'hf auth login'"
+
+
+class BrokenConnectionError(HubError):
+    """A connection broke in the middle of an answer; the next attempt may succeed."""
+
+
+def library(reference: str = "") -> Any:
+    """The module `huggingface_hub`.
+
+    Args:
+        reference: what is wanted from the Hub, for the message.
+
+    Raises:
+        MissingDependencyError: the extra `hub` isn't installed.
+    """
+    try:
+        import huggingface_hub
+        import huggingface_hub.utils  # a submodule that the package doesn't load by itself
+    except ImportError as error:
+        purpose = f"to fetch '{reference}' from the Hub" if reference else "to use the Hub"
+        raise MissingDependencyError("huggingface_hub", extra="hub", purpose=purpose) from error
+    return huggingface_hub
+
+
+def api(token: Token = None) -> Any:
+    """An `HfApi` for the endpoint that the environment names."""
+    return library().HfApi(endpoint=endpoint(), token=token, library_name="roboreel")
+
+
+@contextlib.contextmanager
+def quiet(reference: HubReference) -> Iterator[None]:
+    """Switch off what the client prints inside the block: a bar per file, and each of its attempts.
+
+    The last failure becomes an error of ours. Messages about attempts have signed URLs: whoever reads a log
+    could fetch files of a private dataset by them. `HF_HUB_VERBOSITY` switches the messages on again.
+    """
+    tools = library(str(reference)).utils
+    log, verbosity = tools.logging, tools.logging.get_verbosity()
+    # the client warns where the environment has the last word on its bars
+    bars = "HF_HUB_DISABLE_PROGRESS_BARS" in os.environ or tools.are_progress_bars_disabled()
+    if not bars:
+        tools.disable_progress_bars()
+    if "HF_HUB_VERBOSITY" not in os.environ:
+        log.set_verbosity_error()
+    try:
+        yield
+    finally:
+        log.set_verbosity(verbosity)
+        if not bars:
+            tools.enable_progress_bars()
+
+
+@contextlib.contextmanager
+def asking(reference: HubReference) -> Iterator[None]:
+    """Turn a failure of the client inside the block into one clear error.
+
+    Raises:
+        HubError: the Hub can't be reached, or refused.
+        StorageError: the local disk failed.
+    """
+    if is_offline():
+        raise HubError(_offline(reference))
+    try:
+        yield
+    except RoboreelError:
+        raise
+    except Exception as error:
+        explained = _explained(error, reference)
+        if explained is None:
+            raise
+        raise explained from error
+
+
+def _explained(error: BaseException, reference: HubReference) -> RoboreelError | None:
+    """What a failure means; None if it is none of the Hub's, the network's or the disk's."""
+    for one in _chain(error):
+        message = _by_class(one, reference) or _by_status(one, reference)
+        if message is not None:
+            return HubError(message)
+    if any(_is_network(one) for one in _chain(error)):
+        broke = any(type(one).__name__ in _BREAKS for one in _chain(error))
+        return (BrokenConnectionError if broke else HubError)(
+            f"'{reference}': cannot reach {host()}, or the connection broke"
+            f" ({type(error).__name__}): check the network, proxies and HF_ENDPOINT, then {_AGAIN}"
+        )
+    if isinstance(error, OSError) and error.errno is not None:
+        return StorageError(f"'{error.filename or reference}': {error.strerror}")
+    if isinstance(error, (OSError, ValueError)):
+        return HubError(f"'{reference}': {host()} sent an unusable answer: {_AGAIN}")
+    return None
+
+
+def _by_class(error: BaseException, reference: HubReference) -> str | None:
+    names = {one.__name__ for one in type(error).__mro__}
+    repo = reference.repo_id
+    if "OfflineModeIsEnabled" in names:
+        return _offline(reference)
+    if "GatedRepoError" in names:
+        return (
+            f"access to '{repo}' on {host()} is restricted: accept its conditions at {page_of(repo)},"
+            f" then {_LOG_IN}"
+        )
+    if "RevisionNotFoundError" in names:
+        return f"'{repo}' on {host()} has no revision '{reference.revision}': see {page_of(repo)}"
+    if "RepositoryNotFoundError" in names:
+        return (
+            f"there is no dataset '{repo}' on {host()}, or it is private: check the name;"
+            f" for a private one {_LOG_IN}"
+        )
+    if "LocalTokenNotFoundError" in names:
+        return f"'{repo}': no token is stored on this machine: {_LOG_IN}"
+    return None
+
+
+def _by_status(error: BaseException, reference: HubReference) -> str | None:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if not isinstance(status, int):
+        return None
+    where = f"'{reference}'"
+    if status == 401:
+        return f"{where}: {host()} does not accept the token (status 401): {_LOG_IN}"
+    if status == 403:
+        return (
+            f"{where}: {host()} refuses access (status 403): use a token that may read this dataset"
+        )
+    if status == 404:
+        return f"{where}: not found on {host()} (status 404): check the name and the revision"
+    if status == 429:
+        return (
+            f"{where}: {host()} takes no more requests for now (status 429): wait some minutes, then"
+            f" {_AGAIN}. A token raises the limit"
+        )
+    if status >= 500:
+        return f"{where}: {host()} fails (status {status}): wait a while, then {_AGAIN}"
+    return f"{where}: {host()} refused the request (status {status})"
+
+
+def _offline(reference: HubReference) -> str:
+    return (
+        f"'{reference}' cannot be fetched: HF_HUB_OFFLINE forbids requests. Unset it, or pull the"
+        " dataset first where there is a network"
+    )
+
+
+def _is_network(error: BaseException) -> bool:
+    modules = {one.__module__.partition(".")[0] for one in type(error).__mro__}
+    broken = isinstance(error, (ConnectionError, TimeoutError))
+    short = isinstance(error, OSError) and "Consistency check failed" in str(error)
+    return broken or short or bool(modules.intersection(_NETWORK_MODULES))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what caused it, outermost first."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

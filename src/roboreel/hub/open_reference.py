@@ -1,0 +1,124 @@
+"""Open a dataset by a path or by a reference to the Hub, wherever a dataset is named."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.open import open_dataset
+from roboreel.dataset.pull_record import PullRecord, Selection, read_record, record_among
+from roboreel.errors import UsageError
+from roboreel.format.model import INFO
+from roboreel.hub.environment import is_offline
+from roboreel.hub.pull import Progress, default_folder, pull_selection
+from roboreel.hub.reference import HubReference, parse_reference
+from roboreel.hub.snapshots import cached_snapshot
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.names import local_path
+from roboreel.storage.originals import kept_beside
+from roboreel.storage.staging import moved_original
+
+Needs = Literal["everything", "documents"]
+"""What a caller reads of a dataset: a copy that isn't here yet is fetched that far."""
+
+
+def open_reference(
+    location: str | os.PathLike[str],
+    *,
+    follow_links: bool = False,
+    needs: Needs = "everything",
+    progress: Progress | None = None,
+) -> Dataset:
+    """Open the dataset in a folder, at a URL, or on the Hub.
+
+    A dataset on the Hub is opened from its local copy (`$HF_LEROBOT_HOME/user/name`), which is pulled first
+    if it isn't there. A copy that is there is opened as it is, without asking the Hub, also if it holds only
+    a part. Offline, a complete snapshot in the cache of lerobot or of the Hub's client serves as well.
+
+    Args:
+        location: a path, a URL that fsspec supports, `user/name`, `user/name@revision` or
+            `hf://datasets/user/name@revision`. An existing path wins over a reference.
+        follow_links: True to follow links that lead out of a local folder. By default links are followed only
+            inside it, and from a snapshot in a Hugging Face cache to its blobs.
+        needs: "documents" fetches no tables and no videos if there is no copy yet.
+        progress: called while pulling with the bytes that are here and the bytes of all wanted files.
+
+    Raises:
+        StorageError: the folder does not exist.
+        DatasetError: a document is missing or cannot be read safely; lists all problems found.
+        HubError: the Hub can't be reached, or refused.
+        MissingDependencyError: the dataset must be fetched, and the extra `hub` isn't installed.
+    """
+    at = local_copy(location, needs=needs, progress=progress)
+    dataset = open_dataset(at, follow_links=follow_links)
+    return dataset if at is location else replace(dataset, reference=_said(dataset, location))
+
+
+def _said(dataset: Dataset, location: str | os.PathLike[str]) -> str:
+    """The reference by which a view file names a local copy: with the commit, where that is known."""
+    record = record_among(dataset.root, dataset.files)
+    return os.fspath(location) if record is None else f"{record.repo_id}@{record.commit}"
+
+
+def local_copy(
+    location: str | os.PathLike[str],
+    *,
+    needs: Needs = "everything",
+    progress: Progress | None = None,
+) -> str | os.PathLike[str]:
+    """The folder of a dataset: of one on the Hub, its local copy, pulled if needed; else `location` itself.
+
+    Raises:
+        HubError: the Hub can't be reached, or refused.
+        UsageError: the local copy is of another revision than the reference asks for.
+        MissingDependencyError: the dataset must be fetched, and the extra `hub` isn't installed.
+    """
+    text = os.fspath(location)
+    reference = parse_reference(text)
+    if reference is None or _is_local(text):
+        return location
+    folder = default_folder(reference)
+    record = read_record(LocalRoot(folder))
+    if record is None:
+        if LocalRoot(folder).exists(INFO) and reference.revision is None:
+            return folder
+        if is_offline() and (snapshot := cached_snapshot(reference)) is not None:
+            return snapshot
+    else:
+        _refuse_other(folder, record, reference)
+        if record.complete and (record.selections or needs == "documents"):
+            return folder
+        reference = HubReference(reference.repo_id, record.commit)
+    asked = needs == "documents" or (record is not None and record.selections)
+    choice = None if asked else _everything
+    return pull_selection(reference, folder, choice, progress=progress).path
+
+
+def _everything(_dataset: Dataset) -> Selection:
+    return Selection()
+
+
+def _is_local(text: str) -> bool:
+    """True if there is something at a path, or was until a run was interrupted."""
+    if "://" in text:
+        return False
+    path = local_path(text)
+    return (
+        os.path.lexists(path) or moved_original(path) is not None or bool(kept_beside(Path(path)))
+    )
+
+
+def _refuse_other(folder: Path, record: PullRecord, reference: HubReference) -> None:
+    """Raise `UsageError` if a local copy is not of the revision that is asked for."""
+    asked = reference.revision
+    if asked is None or asked == record.revision:
+        return
+    if len(asked) >= 7 and record.commit.startswith(asked):
+        return
+    raise UsageError(
+        f"'{folder}' holds '{record.repo_id}@{record.revision}' (commit {record.commit[:8]}), not '{asked}':"
+        f" pull that into another folder ('roboreel pull {reference} -o DIR') and open the folder"
+    )

@@ -1,0 +1,106 @@
+"""Batches of datasets as dicts of arrays: what a `Loader` makes in its threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from roboreel.reading.reader import Reader
+from roboreel.torch.collate import lerobot_collate_fn
+from roboreel.torch.host_buffers import Buffers
+
+Batch = dict[str, Any]
+"""By feature: (B, …) array or tensor, or a list of B values."""
+
+_FULL = np.float32(255)
+
+
+@runtime_checkable
+class BatchSource(Protocol):
+    """A dataset that gives batches. Threads may share it."""
+
+    def __len__(self) -> int:
+        """Number of items."""
+        ...
+
+    def read_batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
+        """The items of a batch, with large arrays made in `buffers`."""
+        ...
+
+
+class ReaderBatches:
+    """Batches of a reader, with the frames of cameras as tensors want them."""
+
+    def __init__(self, reader: Reader, *, uint8: bool) -> None:
+        """Use a reader.
+
+        Args:
+            reader: the items.
+            uint8: True leaves RGB frames as uint8; False divides them by 255, as float32.
+        """
+        self._reader, self._uint8 = reader, uint8
+        self._shapes: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {}
+
+    def __len__(self) -> int:
+        return len(self._reader)
+
+    def read_batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
+        """By feature (B, …): numbers, RGB frames (B, C, H, W), depth codes uint16 (B, 1, H, W), lists.
+
+        With offsets (B, T, …).
+        """
+        count = len(indices)
+        out = {
+            name: buffers.empty((count, *shape), dtype)
+            for name, (shape, dtype) in self._shapes.items()
+        }
+        batch: Batch = self._reader.batch(indices, out)
+        for name in self._reader.cameras:
+            frames = batch[name]
+            self._shapes.setdefault(name, (frames.shape[1:], frames.dtype))
+            batch[name] = planes(frames, buffers, uint8=self._uint8)
+        return batch
+
+
+class ItemBatches:
+    """Batches of any dataset with items by number, collated as by lerobot's function."""
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def read_batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
+        """The items, together where the dataset can (`__getitems__`)."""
+        together = getattr(self._dataset, "__getitems__", None)
+        numbers = [int(index) for index in indices]
+        items = [self._dataset[n] for n in numbers] if together is None else together(numbers)
+        return lerobot_collate_fn(items) or {}
+
+
+def planes(frames: npt.NDArray[Any], buffers: Buffers, *, uint8: bool) -> npt.NDArray[Any]:
+    """(…, C, H, W) of (…, H, W, C) frames, RGB as float32 in [0, 1] unless `uint8`.
+
+    Each frame is divided while it is in the processor's cache. The values are those of a division by 255;
+    multiplying with its reciprocal gives others.
+    """
+    *lead, height, width, channels = frames.shape
+    scaled = frames.dtype == np.uint8 and not uint8
+    found = buffers.empty((*lead, channels, height, width), np.float32 if scaled else frames.dtype)
+    flat = frames.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
+    for target, frame in zip(found.reshape(-1, channels, height, width), flat, strict=True):
+        np.copyto(target, frame)
+        if scaled:
+            np.divide(target, _FULL, out=target)
+    return found
+
+
+def batch_source(dataset: Any, *, uint8: bool) -> BatchSource:
+    """The batches of a reader, or of any dataset with items by number."""
+    if isinstance(dataset, Reader):
+        return ReaderBatches(dataset, uint8=uint8)
+    return dataset if isinstance(dataset, BatchSource) else ItemBatches(dataset)

@@ -1,0 +1,226 @@
+"""Items of a dataset on disk, with the interface of lerobot's `DatasetReader`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch.utils.data
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.open import open_dataset
+from roboreel.errors import listed
+from roboreel.format.model import EPISODE, LENGTH
+from roboreel.reading.reader import Reader, reader
+from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
+from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
+from roboreel.torch.delta_timestamps import check_delta_timestamps, get_delta_indices
+from roboreel.torch.episode_files import absent_files, episode_files
+from roboreel.torch.errors import ArgumentError, FeatureNameError, RowError, WrongTypeError
+from roboreel.torch.frame_tensors import require_depth_unit
+from roboreel.torch.item_tensors import Item, ItemTensors
+from roboreel.torch.table_rows import TableRows
+from roboreel.torch.video_utils import resolved_backend
+from roboreel.types import Int64
+
+Transform = Callable[[Any], Any]
+
+
+class DatasetReader:
+    """Items of some episodes. Pickled or forked, it reads in the other process too."""
+
+    def __init__(
+        self,
+        meta: LeRobotDatasetMetadata,
+        root: str | os.PathLike[str],
+        episodes: Sequence[int] | None,
+        tolerance_s: float,
+        video_backend: str | None,
+        delta_timestamps: Mapping[str, Sequence[float]] | None,
+        image_transforms: Transform | None,
+        return_uint8: bool = False,
+        depth_output_unit: str = DEPTH_MILLIMETER_UNIT,
+    ) -> None:
+        """Prepare to read; nothing is opened: see `LeRobotDataset`."""
+        self._meta, self.root, self.episodes = meta, root, episodes
+        self._tolerance_s, self._video_backend = tolerance_s, resolved_backend(video_backend)
+        self.delta_indices: dict[str, list[int]] | None = None
+        if delta_timestamps is not None:
+            _require_features(delta_timestamps, meta)
+            check_delta_timestamps(delta_timestamps, meta.fps, tolerance_s)
+            self.delta_indices = get_delta_indices(delta_timestamps, meta.fps)
+        self._image_transforms: Transform | None = None
+        self.set_image_transforms(image_transforms)
+        self._return_uint8 = return_uint8
+        self._depth_output_unit = require_depth_unit(depth_output_unit)
+        self.hf_dataset: TableRows | None = None
+        self._rows: Int64 | None = None
+        self._dataset: Dataset | None = None
+        self._reader: Reader | None = None
+        self._threads: int | None = None
+        self._absolute_to_relative_idx: dict[int, int] | None = None
+        self._tensors = ItemTensors(meta.features, uint8=return_uint8, depth_unit=depth_output_unit)
+
+    def set_image_transforms(self, image_transforms: Transform | None) -> None:
+        """Apply a function to the frames of cameras with colours; None for none.
+
+        Raises:
+            WrongTypeError: it is no function. It is a `TypeError`.
+        """
+        if image_transforms is not None and not callable(image_transforms):
+            raise WrongTypeError("image_transforms must be callable or None")
+        self._image_transforms = image_transforms
+
+    def clear_image_transforms(self) -> None:
+        """Apply no function to frames."""
+        self._image_transforms = None
+
+    @property
+    def image_transforms(self) -> Transform | None:
+        """The function that is applied to frames of cameras with colours."""
+        return self._image_transforms
+
+    @property
+    def video_backend(self) -> str:
+        """The library that decodes videos."""
+        return self._video_backend
+
+    def missing_files(self, *, videos: bool = True) -> list[str]:
+        """Names of the files of the chosen episodes that are not here.
+
+        Args:
+            videos: True looks for videos too.
+        """
+        cameras = self._meta.video_keys if videos else []
+        return absent_files(self._meta, episode_files(self._meta, self.episodes, cameras))
+
+    def try_load(self) -> bool:
+        """Load the rows if all files of the chosen episodes are here; False if not."""
+        if not self._meta.total_episodes or self.missing_files():
+            return False
+        self.load_and_activate()
+        return True
+
+    def load_and_activate(self) -> None:
+        """Open the dataset; rows and frames are read when they are used."""
+        dataset = open_dataset(self.root)
+        self._rows = self._rows_of(dataset)
+        self._open(dataset)
+
+    def _open(self, dataset: Dataset) -> None:
+        self._dataset, self._threads = dataset, _threads()
+        self._reader = reader(
+            dataset,
+            cameras=self._meta.camera_keys,
+            offsets=self.delta_indices,
+            threads=self._threads,
+        )
+        self.hf_dataset = TableRows(dataset, self._meta.features, self.rows)
+
+    @property
+    def rows(self) -> Int64:
+        """(items,) the dataset's row of each item."""
+        if self._rows is None:
+            self._rows = self._rows_of(self._meta.dataset)
+        return self._rows
+
+    def _rows_of(self, dataset: Dataset) -> Int64:
+        """(items,) rows of the chosen episodes, ascending.
+
+        Raises:
+            ArgumentError: there is no such episode, or no episode is chosen.
+        """
+        numbers, lengths = dataset.episodes[EPISODE].to_numpy(), dataset.episodes[LENGTH].to_numpy()
+        if self.episodes is None:
+            return np.arange(int(lengths.sum()), dtype=np.int64)
+        unknown = sorted(set(self.episodes) - set(numbers.tolist()))
+        if unknown or not len(self.episodes):
+            what = f"there is no episode {listed(unknown)}" if unknown else "no episode is chosen"
+            raise ArgumentError(f"{what}: the dataset has {len(numbers)} episodes")
+        chosen = np.isin(numbers, np.asarray(self.episodes))
+        return np.flatnonzero(np.repeat(chosen, lengths)).astype(np.int64)
+
+    @property
+    def episode_bounds(self) -> Int64:
+        """(chosen episodes + 1,) the first item of each, in the order of items, and the number of items."""
+        bounds = self._core().bounds
+        episodes = np.searchsorted(bounds, self.rows, side="right")
+        first = np.flatnonzero(np.diff(episodes, prepend=-1))
+        return np.append(first, len(episodes)).astype(np.int64)
+
+    @property
+    def num_frames(self) -> int:
+        """Number of items."""
+        return len(self.rows)
+
+    @property
+    def num_episodes(self) -> int:
+        """Number of chosen episodes."""
+        return self._meta.total_episodes if self.episodes is None else len(self.episodes)
+
+    @property
+    def absolute_to_relative_idx(self) -> dict[int, int] | None:
+        """Item by the dataset's row, where some episodes are chosen; None for all."""
+        if self.episodes is not None and self._absolute_to_relative_idx is None:
+            rows = self.rows.tolist()
+            self._absolute_to_relative_idx = dict(zip(rows, range(len(rows)), strict=True))
+        return self._absolute_to_relative_idx
+
+    def get_episodes_file_paths(self) -> list[str]:
+        """Names of the tables and videos of the chosen episodes, each once, relative to the root."""
+        return episode_files(self._meta, self.episodes, self._meta.video_keys)
+
+    def get_item(self, idx: int) -> Item:
+        """An item: see `LeRobotDataset.__getitem__`."""
+        return self.get_items([idx])[0]
+
+    def get_items(self, indices: Sequence[int]) -> list[Item]:
+        """Items in any order, all frames decoded together.
+
+        Raises:
+            RowError: there is no such item. It is an `IndexError`.
+        """
+        if not len(indices):
+            return []
+        rows = self._rows_at(indices)
+        items = self._tensors.items(self._core().batch(rows), len(rows))
+        if self._image_transforms is not None:
+            cameras = [n for n in self._meta.camera_keys if n not in self._meta.depth_keys]
+            for item in items:
+                for name in cameras:
+                    item[name] = self._image_transforms(item[name])
+        return items
+
+    def _rows_at(self, indices: Sequence[int]) -> Int64:
+        wanted = np.asarray(indices, dtype=np.int64)
+        count = self.num_frames
+        positions = np.where(wanted < 0, wanted + count, wanted)
+        outside = wanted[(positions < 0) | (positions >= count)]
+        if len(outside):
+            raise RowError(f"item {int(outside[0])} is out of range: there are {count}")
+        return self.rows[positions]
+
+    def _core(self) -> Reader:
+        if self._dataset is None:
+            self.load_and_activate()
+        elif self._threads != _threads():  # a worker that was forked
+            self._open(self._dataset)
+        assert self._reader is not None
+        return self._reader
+
+
+def _threads() -> int | None:
+    """Threads that decode: one in a worker of a `DataLoader`, else as many as there are processors."""
+    return None if torch.utils.data.get_worker_info() is None else 1
+
+
+def _require_features(
+    delta_timestamps: Mapping[str, Sequence[float]], meta: LeRobotDatasetMetadata
+) -> None:
+    unknown = [name for name in delta_timestamps if name not in meta.features]
+    if unknown:
+        raise FeatureNameError(
+            f"delta_timestamps name {listed(unknown)}: there are {listed(sorted(meta.features))}"
+        )

@@ -1,0 +1,174 @@
+"""Makes the batches of a `Loader` in threads of one other process, which hands them over in shared memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import weakref
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from roboreel.errors import RunError
+from roboreel.parallel import caller_left_out, end_with_parent, interrupts_held
+from roboreel.torch.batch_makers import Pending, as_tensor
+from roboreel.torch.batch_source import Batch, BatchSource
+from roboreel.torch.errors import ArgumentError
+from roboreel.torch.host_buffers import Array
+from roboreel.torch.shared_blocks import ReceivedBlocks, SharedBuffers, send_blocks
+
+
+class HelperMaker:
+    """Makes batches in another process. One thread uses it."""
+
+    def __init__(self, source: BatchSource, threads: int, *, pin: bool) -> None:
+        """Prepare; the process starts with the first batch, and ends with this object.
+
+        Args:
+            source: the dataset, which is pickled.
+            threads: batches that are made at the same time.
+            pin: True for memory that a GPU copies from by itself: the batch is copied once more.
+
+        Raises:
+            ArgumentError: this system has no such memory. It is a `ValueError`.
+        """
+        if sys.platform != "linux":
+            raise ArgumentError("mode='process' needs Linux: leave it out")
+        self._source, self._threads, self._pin = source, threads, pin
+        self._connection: Connection | None = None
+        self._blocks = ReceivedBlocks()
+        self._made: dict[int, Batch | BaseException] = {}
+        self._dropped: set[int] = set()
+        self._next = 0
+
+    def submit(self, indices: Sequence[int]) -> Pending:
+        """Begin a batch."""
+        connection = self._started()
+        number, self._next = self._next, self._next + 1
+        connection.send((number, list(indices), self._blocks.freed()))
+        return _Awaited(self, number)
+
+    def _started(self) -> Connection:
+        if self._connection is None:
+            context = multiprocessing.get_context("spawn")
+            self._connection, theirs = context.Pipe()
+            process = context.Process(
+                target=_serve, args=(theirs, self._source, self._threads), daemon=True
+            )
+            with interrupts_held(), caller_left_out():
+                process.start()
+            theirs.close()
+            weakref.finalize(self, _end, self._connection, process)
+        return self._connection
+
+    def wait(self, number: int) -> Batch:
+        """A batch that was begun.
+
+        Raises:
+            RunError: the process died.
+        """
+        while number not in self._made:
+            self._receive()
+        found = self._made.pop(number)
+        if isinstance(found, BaseException):
+            raise found
+        return {name: as_tensor(value, pin=self._pin) for name, value in found.items()}
+
+    def _receive(self) -> None:
+        connection = self._started()
+        try:
+            number, new, message = connection.recv()
+            self._blocks.receive(connection, new)
+        except (EOFError, OSError) as error:
+            self._connection = None
+            raise RunError(
+                "the process that makes batches died: out of memory, or killed"
+            ) from error
+        found = message if isinstance(message, BaseException) else self._blocks.batch(message)
+        if number in self._dropped:
+            self._dropped.discard(number)
+        else:
+            self._made[number] = found
+
+    def drop(self, number: int) -> None:
+        """Give up a batch."""
+        if self._made.pop(number, None) is None:
+            self._dropped.add(number)
+
+    def finish(self) -> None:
+        """End an epoch; the process stays for the next one."""
+
+
+class _Awaited:
+    def __init__(self, maker: HelperMaker, number: int) -> None:
+        self._maker, self._number = maker, number
+
+    def result(self) -> Batch:
+        return self._maker.wait(self._number)
+
+    def cancel(self) -> bool:
+        self._maker.drop(self._number)
+        return True
+
+
+def _end(connection: Connection, process: BaseProcess) -> None:
+    connection.close()
+    process.join(5)
+    if process.is_alive():
+        process.terminate()
+
+
+class _Noted:
+    """Buffers that note which arrays were made for a batch."""
+
+    def __init__(self, buffers: SharedBuffers) -> None:
+        self._buffers = buffers
+        self.made: list[Array] = []
+
+    def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> Array:
+        array = self._buffers.empty(shape, dtype)
+        self.made.append(array)
+        return array
+
+
+def _serve(connection: Connection, source: BatchSource, threads: int) -> None:
+    """In the helper: make batches until the connection is closed."""
+    end_with_parent()
+    torch.set_num_threads(1)
+    buffers, lock = SharedBuffers(), Lock()
+
+    def make(number: int, indices: list[int]) -> None:
+        noted = _Noted(buffers)
+        try:
+            batch = {n: _array(v) for n, v in source.read_batch(indices, noted).items()}
+            buffers.unused(batch, noted.made)
+            message: Any = buffers.message(batch)
+        except Exception as error:
+            buffers.unused({}, noted.made)
+            message = error
+        with lock:
+            new = [] if isinstance(message, Exception) else buffers.new_blocks(message)
+            connection.send((number, [block[:2] for block in new], message))
+            send_blocks(connection, new)
+
+    with ThreadPoolExecutor(threads) as pool:
+        while True:
+            try:
+                number, indices, freed = connection.recv()
+            except (EOFError, OSError):
+                break
+            for block in freed:
+                buffers.give_back(block)
+            pool.submit(make, number, indices)
+        pool.shutdown(cancel_futures=True)
+
+
+def _array(value: Any) -> Any:
+    return np.ascontiguousarray(value.numpy()) if isinstance(value, torch.Tensor) else value

@@ -1,0 +1,338 @@
+"""`LeRobotDataset`: the dataset class that people import today, over datasets of every version."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch.utils.data
+
+from roboreel.errors import RoboreelError, StorageError, listed
+from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT, HF_LEROBOT_HUB_CACHE
+from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
+from roboreel.torch.dataset_reader import DatasetReader, Transform
+from roboreel.torch.dataset_root import as_root
+from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
+from roboreel.torch.feature_utils import get_hf_features_from_features
+from roboreel.torch.hub_calls import get_safe_version, snapshot_download
+from roboreel.torch.item_tensors import Item
+from roboreel.torch.recording_calls import RecordingCalls
+from roboreel.torch.table_rows import TableRows
+from roboreel.types import Json
+
+Token = str | bool | None
+_WRITING = {
+    "batch_encoding_size": 1,
+    "rgb_encoder": None,
+    "depth_encoder": None,
+    "encoder_threads": None,
+    "streaming_encoding": False,
+    "encoder_queue_maxsize": 30,
+}
+"""Defaults of the arguments that recording takes."""
+
+
+class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
+    """Items of a dataset of any version as tensors, by number. Threads and workers may share it."""
+
+    _reader_class: ClassVar[type[DatasetReader]] = DatasetReader
+
+    def __init__(
+        self,
+        repo_id: str,
+        root: str | os.PathLike[str] | None = None,
+        episodes: list[int] | None = None,
+        episode_filter: Callable[[dict[str, Json]], bool] | None = None,
+        image_transforms: Transform | None = None,
+        delta_timestamps: Mapping[str, Sequence[float]] | None = None,
+        tolerance_s: float = 1e-4,
+        revision: str | None = None,
+        force_cache_sync: bool = False,
+        download_videos: bool = True,
+        video_backend: str | None = None,
+        return_uint8: bool = False,
+        depth_output_unit: str = DEPTH_MILLIMETER_UNIT,
+        batch_encoding_size: int = 1,
+        rgb_encoder: RGBEncoderConfig | None = None,
+        depth_encoder: DepthEncoderConfig | None = None,
+        encoder_threads: int | None = None,
+        streaming_encoding: bool = False,
+        encoder_queue_maxsize: int = 30,
+        *,
+        token: Token = None,
+    ) -> None:
+        """Open a dataset, after downloading what is not here.
+
+        Args:
+            repo_id: `user/name`.
+            root: the folder; by default `$HF_LEROBOT_HOME/{repo_id}` where that is a dataset, else a snapshot
+                below `$HF_LEROBOT_HOME/hub`.
+            episodes: read only these; items come in the order of the dataset.
+            episode_filter: read only episodes for which this function of an episode's row is true.
+            image_transforms: a function applied to the frames of cameras with colours.
+            delta_timestamps: windows by feature, in seconds from the item: `{"action": [0.0, 0.1]}`. All must
+                be multiples of 1/fps.
+            tolerance_s: how far from a multiple an offset may be, in seconds. Frames are found by number,
+                whatever times a video gives.
+            revision: branch, tag or commit on the Hub.
+            force_cache_sync: True asks the Hub even where the files are here.
+            download_videos: False leaves out videos that are not here.
+            video_backend: `pyav` (default) or `torchcodec`.
+            return_uint8: True for frames of videos as uint8; images in tables stay float32.
+            depth_output_unit: `m` or `mm`.
+            batch_encoding_size: deprecated, as all that follow: arguments of recording.
+            rgb_encoder: see `batch_encoding_size`.
+            depth_encoder: see `batch_encoding_size`.
+            encoder_threads: see `batch_encoding_size`.
+            streaming_encoding: see `batch_encoding_size`.
+            encoder_queue_maxsize: see `batch_encoding_size`.
+            token: the Hub's token; None takes the stored one.
+
+        Raises:
+            ArgumentError: an offset is no multiple of 1/fps, there is no such episode, backend or unit. It is
+                a `ValueError`.
+            FeatureNameError: there is no such feature. It is a `KeyError`.
+            StorageError: files are not here and cannot be downloaded.
+            DatasetError: the documents cannot be read safely.
+        """
+        _deprecate(
+            batch_encoding_size=batch_encoding_size,
+            rgb_encoder=rgb_encoder,
+            depth_encoder=depth_encoder,
+            encoder_threads=encoder_threads,
+            streaming_encoding=streaming_encoding,
+            encoder_queue_maxsize=encoder_queue_maxsize,
+        )
+        self.repo_id = repo_id
+        self._requested_root = None if root is None else as_root(root)
+        self.delta_timestamps, self.tolerance_s = delta_timestamps, tolerance_s
+        self._return_uint8, self._depth_output_unit = return_uint8, depth_output_unit
+        self._batch_encoding_size, self._encoder_threads = batch_encoding_size, encoder_threads
+        self._is_finalized = True
+        self.writer = None
+        self.meta = self._open_metadata(
+            repo_id, self._requested_root, revision, force_cache_sync, token=token
+        )
+        self.root, self.revision = self.meta.root, self.meta.revision
+        if episode_filter is not None:
+            episodes = self.meta.filter_episodes(episode_filter, episodes)
+        self.episodes = episodes
+        if self.meta.depth_keys:
+            self.meta.rescale_depth_stats(depth_output_unit)
+        self.reader = self._new_reader(video_backend, image_transforms)
+        self._video_backend = self.reader.video_backend
+        self._load(revision, download_videos, force_cache_sync, token)
+
+    def _open_metadata(self, *arguments: Any, **named: Any) -> LeRobotDatasetMetadata:
+        return LeRobotDatasetMetadata(*arguments, **named)
+
+    def _new_reader(
+        self, video_backend: str | None, image_transforms: Transform | None
+    ) -> DatasetReader:
+        return self._reader_class(
+            self.meta,
+            self.root,
+            self.episodes,
+            self.tolerance_s,
+            video_backend,
+            self.delta_timestamps,
+            image_transforms,
+            self._return_uint8,
+            self._depth_output_unit,
+        )
+
+    def _load(self, revision: str | None, download_videos: bool, sync: bool, token: Token) -> None:
+        missing = self.reader.missing_files(videos=download_videos)
+        if sync or missing:
+            self._download(download_videos, token=token, missing=missing, revision=revision)
+            self.reader.root = self.root
+            self.meta.root = self.root
+            self.meta.load_metadata()
+        self.reader.load_and_activate()
+
+    def _download(
+        self,
+        download_videos: bool = True,
+        *,
+        token: Token = None,
+        missing: Sequence[str] = (),
+        revision: str | None = None,
+    ) -> None:
+        """Download files of the dataset, and let `root` be where they are.
+
+        Args:
+            download_videos: False leaves out videos.
+            token: the Hub's token.
+            missing: these files only; none for all that the chosen episodes need.
+            revision: the revision that was asked for; None takes the newest that can be read.
+        """
+        given = {} if token is None else {"token": token}
+        own = self._requested_root
+        where = {"cache_dir": HF_LEROBOT_HUB_CACHE} if own is None else {"local_dir": own}
+        try:
+            if revision is None:
+                self.revision = get_safe_version(self.repo_id, self.revision, **given)
+            found = snapshot_download(
+                self.repo_id,
+                repo_type="dataset",
+                revision=self.revision,
+                allow_patterns=self._patterns(missing),
+                ignore_patterns=None if download_videos else "videos/",
+                **where,
+                **given,
+            )
+        except (RoboreelError, OSError) as error:
+            what = f" lacks {listed(list(missing))}, which" if missing else ""
+            raise StorageError(
+                f"'{self.root}'{what} cannot be downloaded from '{self.repo_id}': {error}"
+            ) from error
+        self.root = as_root(found) if own is None else own
+
+    def _patterns(self, missing: Sequence[str]) -> list[str] | None:
+        """Names of the files to download: None for all. What a folder of the user has is left as it is."""
+        whole = self.episodes is None
+        wanted = self.reader.get_episodes_file_paths() if missing or not whole else ()
+        if whole and len(missing) in (0, len(wanted)):
+            return None
+        return ["meta/", *(wanted if self._requested_root is None or not missing else missing)]
+
+    @property
+    def fps(self) -> int | float:
+        """Frames per second."""
+        return self.meta.fps
+
+    @property
+    def features(self) -> dict[str, dict[str, Json]]:
+        """Declarations by feature name, as `info.json` has them."""
+        return self.meta.features
+
+    @property
+    def num_frames(self) -> int:
+        """Number of items."""
+        return self.reader.num_frames
+
+    @property
+    def num_episodes(self) -> int:
+        """Number of chosen episodes."""
+        return self.reader.num_episodes
+
+    @property
+    def hf_dataset(self) -> TableRows:
+        """The rows of the chosen episodes, without videos: see `TableRows`."""
+        return self.load_hf_dataset()
+
+    @property
+    def hf_features(self) -> Any:
+        """The `datasets.Features` of the rows; needs the package `datasets`."""
+        return get_hf_features_from_features(self.features)
+
+    @property
+    def absolute_to_relative_idx(self) -> dict[int, int] | None:
+        """Item by the dataset's row (`index`), where some episodes are chosen; None for all."""
+        return self.reader.absolute_to_relative_idx
+
+    @property
+    def depth_output_unit(self) -> str:
+        """Unit of depths: `m` or `mm`."""
+        return self._depth_output_unit
+
+    @property
+    def delta_indices(self) -> dict[str, list[int]] | None:
+        """The windows in frames from the item, by feature; None without `delta_timestamps`."""
+        return self.reader.delta_indices
+
+    @property
+    def video_backend(self) -> str:
+        """The library that decodes videos."""
+        return self._video_backend
+
+    @property
+    def image_transforms(self) -> Transform | None:
+        """The function that is applied to frames of cameras with colours."""
+        return self.reader.image_transforms
+
+    @image_transforms.setter
+    def image_transforms(self, value: Transform | None) -> None:
+        self.reader.set_image_transforms(value)
+
+    def set_image_transforms(self, image_transforms: Transform | None) -> None:
+        """Apply a function to frames from now on; None for none.
+
+        Raises:
+            WrongTypeError: it is no function. It is a `TypeError`.
+        """
+        self.reader.set_image_transforms(image_transforms)
+
+    def clear_image_transforms(self) -> None:
+        """Apply no function to frames from now on."""
+        self.reader.set_image_transforms(None)
+
+    def load_hf_dataset(self) -> TableRows:
+        """The rows of the chosen episodes, without videos."""
+        if self.reader.hf_dataset is None:
+            self.reader.load_and_activate()
+        assert self.reader.hf_dataset is not None
+        return self.reader.hf_dataset
+
+    def get_episodes_file_paths(self) -> list[str]:
+        """Names of the tables and videos of the chosen episodes, relative to the root."""
+        return self.reader.get_episodes_file_paths()
+
+    def select_columns(self, column_names: str | Sequence[str]) -> TableRows:
+        """The rows with only these columns, without videos.
+
+        Raises:
+            FeatureNameError: there is no such column. It is a `KeyError`.
+        """
+        return self.hf_dataset.select_columns(column_names)
+
+    def get_raw_item(self, idx: int) -> Item:
+        """The row of an item: without videos, windows, transforms and task text."""
+        row: Item = self.hf_dataset[idx]
+        return row
+
+    def __len__(self) -> int:
+        return self.num_frames
+
+    def __getitem__(self, idx: int | slice) -> Any:
+        """An item, or a list of items for a slice.
+
+        Returns:
+            By feature: a number as a tensor without axes (shape `(1,)`) or with its shape, float32, int64 or
+            bool; a string; a frame (C, H, W) float32 in [0, 1]; a window (T, …) and `{feature}_is_pad`
+            (T,) bool, True beyond the ends of the episode; `task`, the text. `index` and `episode_index` are
+            the dataset's, whichever episodes are chosen. Windows of one frame have no T axis for videos.
+
+        Raises:
+            RowError: there is no such item. It is an `IndexError`.
+            VideoError: a frame is missing or does not decode; names file, episode and frame.
+        """
+        if isinstance(idx, slice):
+            return self.reader.get_items(range(*idx.indices(len(self))))
+        return self.reader.get_item(idx)
+
+    def __getitems__(self, indices: list[int]) -> list[Item]:
+        """Items of a batch: each GOP is decoded once."""
+        return self.reader.get_items(indices)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({{\n"
+            f"    Repository ID: '{self.repo_id}',\n"
+            f"    Number of selected episodes: '{self.num_episodes}',\n"
+            f"    Number of selected samples: '{self.num_frames}',\n"
+            f"    Features: '{list(self.features)}',\n"
+            "})"
+        )
+
+
+def _deprecate(**arguments: object) -> None:
+    used = [name for name, value in arguments.items() if value != _WRITING[name]]
+    if used:
+        warnings.warn(
+            f"{', '.join(used)}: arguments of recording do nothing when a dataset is read",
+            DeprecationWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,103 @@
+"""`LeRobotDataset`: every item is the right one, as tensors, in all versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import roboreel
+from roboreel.testing import Camera, Version, make_dataset, read_numbers
+from roboreel.torch import LeRobotDataset
+from tests.unit.torch.conftest import VERSIONS
+
+TOP, WRIST = "observation.images.top", "observation.images.wrist"
+LENGTHS = (6, 1, 9, 4)
+FPS = 10
+WINDOWS = {TOP: [-0.2, 0.0, 0.3], WRIST: [0.0], "action": [-0.1, 0.0, 0.5]}
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Version], Path]:
+    """Datasets with B-frames, a long GOP and several files; frames show their numbers."""
+    folder, known = tmp_path_factory.mktemp("numbered"), dict[str, Path]()
+
+    def make(version: Version) -> Path:
+        if version not in known:
+            files: Any = {"data_episodes_per_file": 2, "video_episodes_per_file": 3}
+            known[version] = make_dataset(
+                folder / version,
+                version=version,
+                episodes=LENGTHS,
+                fps=FPS,
+                cameras={TOP: Camera(height=32), WRIST: Camera(height=32, gop=250, b_frames=2)},
+                tasks_per_episode=2,
+                **(files if version == "v3.0" else {}),
+            )
+        return known[version]
+
+    return make
+
+
+def shown(frame: torch.Tensor) -> tuple[int, int, int]:
+    """(episode, frame, camera) that a (C, H, W) float frame shows."""
+    pixels = (frame * 255).round().to(torch.uint8).movedim(0, -1).numpy()
+    numbers = read_numbers(pixels)
+    return numbers.episode, numbers.frame, numbers.camera
+
+
+def expected(item: dict[str, Any], camera: int, offset: int) -> tuple[int, int, int]:
+    episode, frame = int(item["episode_index"]), int(item["frame_index"]) + offset
+    return episode, min(max(frame, 0), LENGTHS[episode] - 1), camera
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_frame_is_that_of_its_row(
+    numbered: Callable[[Version], Path], version: Version
+) -> None:
+    dataset = LeRobotDataset("me/a", numbered(version))
+    assert len(dataset) == sum(LENGTHS)
+    for at, item in enumerate(dataset[:]):
+        assert int(item["index"]) == at
+        for number, camera in enumerate((TOP, WRIST)):
+            assert shown(item[camera]) == expected(item, number, 0)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("episodes", [None, [3, 0]])
+def test_windows_have_the_right_frames_and_say_where_they_are_padded(
+    numbered: Callable[[Version], Path], version: Version, episodes: list[int] | None
+) -> None:
+    dataset = LeRobotDataset("me/a", numbered(version), episodes, delta_timestamps=WINDOWS)
+    actions = roboreel.reader(roboreel.open(numbered(version)), cameras=[])[:]["action"]
+    assert dataset.delta_indices == {TOP: [-2, 0, 3], WRIST: [0], "action": [-1, 0, 5]}
+    for item in dataset[:]:
+        own = int(item["index"]) - int(item["frame_index"])
+        wanted = [expected(item, 0, offset) for offset in (-2, 0, 3)]
+        assert [shown(frame) for frame in item[TOP]] == wanted
+        frame = int(item["frame_index"])
+        inside = [0 <= frame + o < LENGTHS[int(item["episode_index"])] for o in (-2, 0, 3)]
+        assert item[f"{TOP}_is_pad"].tolist() == [not one for one in inside]
+        assert shown(item[WRIST]) == expected(item, 1, 0)
+        rows = [own + expected(item, 0, offset)[1] for offset in (-1, 0, 5)]
+        assert np.array_equal(item["action"].numpy(), actions[rows])
+
+
+def test_a_subset_has_items_in_the_order_of_the_dataset_and_absolute_indices(
+    numbered: Callable[[Version], Path],
+) -> None:
+    dataset = LeRobotDataset("me/a", numbered("v3.0"), episodes=[3, 0])
+    assert (len(dataset), dataset.num_episodes, dataset.episodes) == (10, 2, [3, 0])
+    assert [int(item["index"]) for item in dataset[:]] == [*range(6), *range(16, 20)]
+    assert dataset.absolute_to_relative_idx == dict(
+        zip([*range(6), *range(16, 20)], range(10), strict=True)
+    )
+    filtered = LeRobotDataset(
+        "me/a", numbered("v3.0"), episode_filter=lambda episode: episode["length"] > 5
+    )
+    assert filtered.episodes == [0, 2]
+    assert int(filtered[-1]["episode_index"]) == 2
