@@ -10,7 +10,8 @@ import pyarrow as pa
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.file_names import holds
 from roboreel.dataset.pull_record import record_among
-from roboreel.errors import DatasetError, Problem, StorageError
+from roboreel.dataset.view_file import is_view_file
+from roboreel.errors import DatasetError, Problem, StorageError, UsageError
 from roboreel.format import v2, v30
 from roboreel.format.info import FROM_V1, V1_INFO, parse_info, unknown_version
 from roboreel.format.model import EPISODE, INFO, Info, Model, video_path
@@ -44,8 +45,14 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
 
     Raises:
         StorageError: the folder does not exist.
+        UsageError: it is a view file, which `open_view` opens.
         DatasetError: a document is missing or cannot be read safely; lists all problems found.
     """
+    if is_view_file(location):
+        raise UsageError(
+            f"'{location}' is a view file, and a dataset is needed here: write one first, with roboreel write"
+            f" {location} -o DST"
+        )
     _refuse_moved(location)
     return dataset_below(open_root(location, follow_links=follow_links))
 
