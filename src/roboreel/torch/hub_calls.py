@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_CLIENT, _VERSIONS, _REFERENCE = (
-    f"roboreel.hub.{name}" for name in ("client", "versions", "reference")
+_SNAPSHOTS, _VERSIONS, _REFERENCE = (
+    f"roboreel.hub.{name}" for name in ("snapshots", "versions", "reference")
 )
 
 
@@ -21,9 +21,7 @@ def snapshot_download(repo_id: str, **arguments: Any) -> str:
         HubError: the Hub can't be reached, or refused.
         MissingDependencyError: huggingface_hub is not installed.
     """
-    client = importlib.import_module(_CLIENT)
-    with client.asking(_reference(repo_id, arguments.get("revision"))):
-        found: str = client.library(repo_id).snapshot_download(repo_id, **arguments)
+    found: str = importlib.import_module(_SNAPSHOTS).snapshot_download(repo_id, **arguments)
     return found
 
 
