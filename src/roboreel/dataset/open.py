@@ -77,7 +77,7 @@ def dataset_below(root: Root) -> Dataset:
         model = v2.parse(info, documents, files, problems)
     record = record_among(root, files)
     fetch = None if record is None else record.command(root.url)
-    missing = _missing_videos(model, files, fetch or "download the videos")
+    missing = _missing_videos(model, files, fetch)
     present = replace(model, problems=(*model.problems, *missing))
     return Dataset(root, present, files, stamps)
 
@@ -167,8 +167,14 @@ def _without_stats(root: Root, name: str) -> pa.Table:
         return file.read(columns).replace_schema_metadata(None)
 
 
-def _missing_videos(model: Model, files: tuple[str, ...], fetch: str) -> list[Problem]:
-    """Report cameras without any video file, from the list of files; `fetch` says how to get them."""
+def _missing_videos(model: Model, files: tuple[str, ...], fetch: str | None) -> list[Problem]:
+    """Report cameras without any video file, from the list of files.
+
+    Args:
+        model: the documents.
+        files: names of the files that are here.
+        fetch: the command that fetches the rest of a pulled dataset; None for others.
+    """
     if not len(model.episodes):
         return []
     missing = [
@@ -192,10 +198,12 @@ def _missing_videos(model: Model, files: tuple[str, ...], fetch: str) -> list[Pr
     ]
 
 
-def _without_videos(camera: str, fetch: str, *, all_missing: bool) -> str:
+def _without_videos(camera: str, fetch: str | None, *, all_missing: bool) -> str:
     remove = f"remove the camera: roboreel features --remove {camera}"
+    if fetch is not None:
+        return f"not pulled: fetch the videos with '{fetch}', or {remove}"
     if all_missing:
-        return f"{fetch}, or {remove}"
+        return f"download the videos, or {remove}"
     return f"commands that write refuse without --allow-missing {camera}; or {remove}"
 
 

@@ -3,11 +3,13 @@
 from roboreel.hub.open_reference import local_copy, open_reference
 from roboreel.hub.pull import PullReport, fetch_missing, pull
 from roboreel.hub.reference import HubReference, parse_reference
+from roboreel.hub.snapshots import snapshot_download
 from roboreel.hub.versions import (
     BackwardCompatibilityError,
     CompatibilityError,
     ForwardCompatibilityError,
     check_version_compatibility,
+    get_readable_version,
     get_repo_versions,
     get_safe_version,
     is_valid_version,
@@ -22,6 +24,7 @@ __all__ = [
     "PullReport",
     "check_version_compatibility",
     "fetch_missing",
+    "get_readable_version",
     "get_repo_versions",
     "get_safe_version",
     "is_valid_version",
@@ -30,4 +33,5 @@ __all__ = [
     "parse_reference",
     "pull",
     "resolve_revision",
+    "snapshot_download",
 ]

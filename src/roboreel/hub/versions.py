@@ -27,6 +27,9 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 class CompatibilityError(RoboreelError):
     """A dataset has a version that the reader doesn't take."""
 
+    version: Version
+    """The dataset's version that comes nearest."""
+
 
 class BackwardCompatibilityError(CompatibilityError):
     """A dataset is of an older major version than the reader takes."""
@@ -36,6 +39,7 @@ class BackwardCompatibilityError(CompatibilityError):
             f"'{repo_id}' is a dataset of v{version}, older than asked for: open it with"
             " roboreel.open, which reads it, or convert it (roboreel convert)"
         )
+        self.version = version
 
 
 class ForwardCompatibilityError(CompatibilityError):
@@ -45,6 +49,7 @@ class ForwardCompatibilityError(CompatibilityError):
         super().__init__(
             f"'{repo_id}' is a dataset of v{version}, newer than asked for: update the reader"
         )
+        self.version = version
 
 
 def is_valid_version(version: str) -> bool:
@@ -116,6 +121,36 @@ def get_safe_version(repo_id: str, version: str | Version, *, token: Token = Non
     if older:
         raise BackwardCompatibilityError(repo_id, max(older))
     raise ForwardCompatibilityError(repo_id, min(found))
+
+
+def get_readable_version(repo_id: str, version: str | Version, *, token: Token = None) -> str:
+    """The revision to load for a wanted one: as `get_safe_version`, but no dataset is refused for its age.
+
+    Args:
+        repo_id: the dataset.
+        version: the wanted version; a branch or commit is returned as it is.
+        token: the token to use.
+
+    Returns:
+        The wanted version, or the newest older one that roboreel reads; the main branch if no branch or tag
+        is named by a version.
+
+    Raises:
+        BackwardCompatibilityError: the repository has only versions before v2.0.
+        ForwardCompatibilityError: the repository has only newer versions.
+        HubError: the Hub can't be reached, or refused.
+    """
+    if isinstance(version, str) and _parsed(version) is None:
+        return version
+    try:
+        return get_safe_version(repo_id, version, token=token)
+    except RuntimeError:
+        return _MAIN
+    except BackwardCompatibilityError as error:
+        newest = f"v{error.version}"
+        if newest not in {one.value for one in VERSIONS}:
+            raise
+        return newest
 
 
 class Resolved(NamedTuple):

@@ -15,7 +15,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.edit.view import Verbs, View
 from roboreel.edit.write_options import lists_options
 from roboreel.errors import DatasetError, UsageError, listed
-from roboreel.format.feature import Feature
+from roboreel.format.feature import Feature, with_index_features
 from roboreel.reading.item_index import ItemIndex, item_index
 from roboreel.reading.read_options import ChosenFeatures, ReadKeywords, ReadOptions, chosen_features
 from roboreel.reading.view_items import ViewItems, view_lengths
@@ -45,7 +45,7 @@ class Reader:
     ) -> None:
         """Prepare to read: see `reader`."""
         self._view, self._options = view, options
-        self._features: Mapping[str, Feature] = view.model.info.features
+        self._features = with_index_features(view.model.info.features)
         self._chosen: ChosenFeatures = chosen_features(options, self._features)
         self._items_of_view = ViewItems(view, options, self._chosen)
         self._index: ItemIndex = item_index(view_lengths(view))
@@ -71,7 +71,7 @@ class Reader:
 
     @property
     def features(self) -> Mapping[str, Feature]:
-        """All features of the dataset or view, also those that are not read."""
+        """All features of the dataset or view, also those that are not read, and the five index columns."""
         return self._features
 
     @property

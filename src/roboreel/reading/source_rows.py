@@ -17,7 +17,7 @@ from roboreel.dataset.positions import Positions, declared_lengths
 from roboreel.dataset.row_tasks import task_indexes_of_rows
 from roboreel.edit.view_data import Source
 from roboreel.errors import DatasetError, UsageError
-from roboreel.format.feature import Feature
+from roboreel.format.feature import INDEX_DTYPES, TIMESTAMP, Feature
 from roboreel.format.model import EPISODE
 from roboreel.format.values import filled_values
 from roboreel.reading.bounded_cache import BoundedCache
@@ -78,12 +78,14 @@ class SourceRows:
         self._cache, self._lock = cache, Lock()
         self._names = {new: old for old, new in source.renamed.items()}
         self._masked = {mask: name for name, mask in masks.items()}
+        masked = [self._masked[name] for name in columns if name in self._masked]
+        columns = [*dict.fromkeys([*columns, *masked])]
         self._stored = {name: self.stored_name(name) for name in columns}
         own = source.dataset.features
         self._wanted = tuple(
             self._stored[name]
             for name in columns
-            if name not in source.supplied and self._stored[name] in own
+            if name not in source.supplied and (self._stored[name] in own or name in INDEX_DTYPES)
         )
         lengths = declared_lengths(source.dataset)
         self._lengths = lengths
@@ -144,6 +146,8 @@ class SourceRows:
     ) -> None:
         """Copy the values of some rows.
 
+        Where a table lacks index columns, timestamps are NaN and task indexes -1.
+
         Args:
             episodes: (n,) episodes, by their rows in the dataset's table of episodes.
             frames: (n,) frames in these.
@@ -174,8 +178,13 @@ class SourceRows:
                 if found is not None:
                     copy_rows(found, rows[members], features[name], targets[name], at[members])
                 elif name in self._masked:
-                    there = columns.get(self.stored_name(self._masked[name]))
+                    of = self._masked[name]
+                    there = columns.get(self.stored_name(of))
+                    if of in self._source.supplied:
+                        there = self._supplied_values(of)
                     mark_values(there, targets[name], at[members])
+                elif name in INDEX_DTYPES:
+                    targets[name][at[members]] = np.nan if name == TIMESTAMP else -1
                 else:
                     self._require_filled(name, self._paths[file])
 
