@@ -129,6 +129,7 @@ class DatasetReader:
             cameras=self._meta.camera_keys,
             offsets=self.delta_indices,
             threads=self._threads,
+            video_backend=self._video_backend,
         )
         self._batches = RowBatches(core)
         self._access = RandomAccess(dataset, self._meta.video_keys)

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import roboreel
+from roboreel.storage.video.indexed_video import indexed_video
 from roboreel.testing import Camera, Version, make_dataset
 from roboreel.torch import LeRobotDataset
 from roboreel.torch.depth_utils import dequantize_depth, quantize_depth
@@ -118,7 +119,7 @@ def test_numbers_of_items_follow_those_of_lists(numbered: Numbered) -> None:
     assert int(dataset[-1]["index"]) == int(dataset[9]["index"]) == 15
     assert [int(item["index"]) for item in dataset[1:7:3]] == [7, 10]
     assert dataset[10:] == []
-    assert int(dataset[np.int64(2)]["index"]) == 8  # type: ignore[call-overload, index]
+    assert int(dataset[np.int64(2)]["index"]) == 8  # type: ignore[index]
     for wrong in (10, -11):
         with pytest.raises(IndexError, match=f"item {wrong} is out of range: there are 10"):
             dataset[wrong]
@@ -252,6 +253,6 @@ def test_the_cost_of_long_gops_is_stated_once(
 def test_the_cost_follows_from_the_keyframes(numbered: Numbered) -> None:
     dataset = roboreel.open(numbered("v2.1"))
     video = episode_video(numbered("v2.1"), WRIST, 2).relative_to(numbered("v2.1"))
-    table = roboreel.storage.video.indexed_video.indexed_video(dataset.root, str(video)).table
+    table = indexed_video(dataset.root, str(video)).table
     assert longest_gop(table) == 9
     assert frames_decoded_for_one(table) == 5
