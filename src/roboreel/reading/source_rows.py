@@ -120,6 +120,11 @@ class SourceRows:
         feature = self.dataset.features.get(self.stored_name(camera))
         return feature is not None and not feature.is_video
 
+    def is_depth(self, camera: str) -> bool:
+        """True where the frames of a camera of the view are depths."""
+        feature = self.dataset.features.get(self.stored_name(camera))
+        return feature is not None and feature.is_depth
+
     def external_video(self, camera: str, episode: int) -> tuple[str, str] | None:
         """(folder, file name) of the video that was added to an episode; None for the dataset's cameras."""
         added = self._source.external_videos.get(camera)
