@@ -265,7 +265,8 @@ def make_room(folder: LocalRoot, ending: str, *, most_files: int, most_bytes: in
         most_bytes: how much they may take together.
     """
     now = time.time_ns()
-    complete, partial = [], []
+    complete: list[tuple[int, int, str]] = []
+    partial: list[tuple[int, int, str]] = []
     for name in folder.list():
         ours = _NAME.fullmatch(name)
         if not is_scratch(name) and (ours is None or ours[1] != ending):
@@ -277,9 +278,7 @@ def make_room(folder: LocalRoot, ending: str, *, most_files: int, most_bytes: in
     complete.sort(reverse=True)
     sizes = np.cumsum([size for _, size, _ in complete])
     beyond = [
-        name
-        for n, (_, _, name) in enumerate(complete)
-        if n >= most_files or sizes[n] > most_bytes
+        name for n, (_, _, name) in enumerate(complete) if n >= most_files or sizes[n] > most_bytes
     ]
     _remove(folder, [*beyond, *(n for stamp, _, n in partial if now - stamp > _ABANDONED_NS)])
 
