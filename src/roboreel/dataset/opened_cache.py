@@ -12,7 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -34,6 +34,7 @@ from roboreel.storage.entry_state import EntryState
 from roboreel.storage.fs import inside
 from roboreel.storage.links import Listing
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.mounts import any_on_fuse
 from roboreel.storage.root import FileStat, Root
 
 FEWEST_NAMES = 2000
@@ -66,7 +67,7 @@ class OpenedCache:
     root: LocalRoot
     folder: LocalRoot
     name: str
-    begun_ns: int = field(default_factory=time.time_ns)
+    begun_ns: int
     """Before anything of the dataset was read."""
 
     def load(self, parse_info: Callable[[bytes], Info]) -> OpenedDocuments | None:
@@ -125,7 +126,7 @@ class OpenedCache:
         self, stamps: Mapping[str, FileStat], listing: Listing
     ) -> dict[str, EntryState] | None:
         """The states of all folders and documents; None if they don't vouch for what was read."""
-        if listing.folders is None:
+        if listing.folders is None or any_on_fuse(map(self.root.path.joinpath, listing.folders)):
             return None
         states = {name: self.root.state(name) for name in stamps}
         if any(
@@ -143,7 +144,8 @@ def opened_cache(root: Root) -> OpenedCache | None:
     folder, opened = cache_folder(), cache_part(_FOLDER)
     if folder is None or opened is None or type(root) is not LocalRoot or inside(folder, root.path):
         return None
-    return OpenedCache(root, opened, name_of(os.path.realpath(root.path), _ENDING))
+    name = name_of(os.path.realpath(root.path), _ENDING)
+    return OpenedCache(root, opened, name, time.time_ns())
 
 
 def _code() -> bytes | None:
