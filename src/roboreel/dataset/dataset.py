@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.dataset.episode_uids import episode_uids
+from roboreel.dataset.positions import Positions
 from roboreel.dataset.row_tasks import tasks_of_rows
 from roboreel.dataset.rows import read_rows
 from roboreel.dataset.stored_stats import StoredStats, open_stored_stats
@@ -168,7 +169,11 @@ class Dataset(Verbs):
         columns: Sequence[str] | None = None,
     ) -> Iterator[pa.Table]:
         """Read the rows of episode slices, one table per slice; see `read_rows`."""
-        return read_rows(self.root, self.model, row_ranges, columns)
+        return read_rows(self.root, self.positions(), row_ranges, columns)
+
+    def positions(self) -> Positions:
+        """Where the rows and frames of episodes are in the files; resolved when they are asked for."""
+        return Positions(self.root, self.model, self.files)
 
     def tasks_of_rows(self) -> list[list[str]]:
         """(episodes,) task texts of each episode's rows; reads the tables, see `row_tasks.py`."""
