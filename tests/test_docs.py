@@ -25,7 +25,7 @@ EDITS = (
     *("resample", "encode", "compact", "undo"),
 )
 PAGES_OF_COMMANDS = {name: ROOT / "docs" / f"{name}.md" for name in ("check", "diff", "stats")}
-PAGES_OF_COMMANDS |= {"pull": ROOT / "docs" / "hub.md"}
+PAGES_OF_COMMANDS |= {"pull": ROOT / "docs" / "hub.md", "cache": ROOT / "docs" / "reading.md"}
 PAGES_OF_COMMANDS |= dict.fromkeys(EDITS, ROOT / "docs" / "edit.md")
 """Where a command is described; the others in `CONVERT`."""
 
