@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from roboreel.format.feature import Feature
     from roboreel.format.version import FormatVersion
     from roboreel.hub.open_reference import open_reference as open
-    from roboreel.hub.pull import PullReport, pull
+    from roboreel.hub.pull import pull
+    from roboreel.hub.pull_report import PullReport
     from roboreel.ops.check_stats import check_stats
     from roboreel.ops.inputs import add_video
     from roboreel.ops.lerobot_names import convert_dataset
@@ -116,7 +117,7 @@ _HOME = {
     "FormatVersion": "format.version",
     "KeptVersion": "ops.undo",
     "Plan": "plan.plan",
-    "PullReport": "hub.pull",
+    "PullReport": "hub.pull_report",
     "ReadOptions": "reading.read_options",
     "Reader": "reading.reader",
     "Reencoding": "format.encoding",

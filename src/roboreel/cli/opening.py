@@ -11,7 +11,7 @@ from roboreel.cli.output import human_bytes
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.hub.open_reference import Needs, local_copy
-from roboreel.hub.pull import Progress
+from roboreel.hub.pull_work import Progress
 
 SOURCE_HELP = "Folder of the dataset, or user/name[@REVISION] on the Hub."
 

@@ -12,7 +12,8 @@ from roboreel.dataset.pull_record import PullRecord, Selection, read_record
 from roboreel.errors import UsageError
 from roboreel.format.model import INFO
 from roboreel.hub.environment import is_offline
-from roboreel.hub.pull import Progress, default_folder, pull_selection
+from roboreel.hub.pull import default_folder, pull_selection
+from roboreel.hub.pull_work import Progress
 from roboreel.hub.reference import HubReference, parse_reference
 from roboreel.hub.snapshots import cached_snapshot
 from roboreel.storage.local import LocalRoot
