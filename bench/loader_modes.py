@@ -46,7 +46,7 @@ def python_step() -> None:
 def torch_step() -> None:
     """Likewise of matrix multiplication."""
     square = torch.ones(1024, 1024)
-    for _ in range(4):
+    for _ in range(2):
         square = square @ square * 1e-3
 
 
@@ -120,7 +120,7 @@ def main() -> None:
         for name, step in STEPS.items():
             found.setdefault(f"{name}: step alone, ms", []).append(alone(step))
             for (mode, kind), batches in loaders.items():
-                measured(batches, step, 5)  # what an earlier step left in the queue
+                measured(batches, step, 3)  # what an earlier step left in the queue
                 rate = measured(batches, step, chosen.batches)
                 found.setdefault(f"{name} {kind} {mode}, samples/s", []).append(rate)
     told = {name: round(statistics.median(rates), 1) for name, rates in found.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from roboreel.torch.errors import ArgumentError, FeatureNameError, RowError, Wro
 from roboreel.torch.frame_tensors import require_depth_unit
 from roboreel.torch.host_buffers import Buffers
 from roboreel.torch.item_tensors import Item, ItemTensors, items_of
+from roboreel.torch.random_access import RandomAccess
 from roboreel.torch.row_batches import RowBatches, SizedBuffers
 from roboreel.torch.table_rows import TableRows
 from roboreel.torch.video_utils import resolved_backend
@@ -63,6 +65,7 @@ class DatasetReader:
         self._rows: Int64 | None = None
         self._dataset: Dataset | None = None
         self._batches: RowBatches | None = None
+        self._access: RandomAccess | None = None
         self._buffers = SizedBuffers()
         self._threads: int | None = None
         self._absolute_to_relative_idx: dict[int, int] | None = None
@@ -91,6 +94,11 @@ class DatasetReader:
     def video_backend(self) -> str:
         """The library that decodes videos."""
         return self._video_backend
+
+    @property
+    def threads(self) -> int | None:
+        """Threads that decode here; None for one for each processor."""
+        return self._threads
 
     def missing_files(self, *, videos: bool = True) -> list[str]:
         """Names of the files of the chosen episodes that are not here.
@@ -121,8 +129,10 @@ class DatasetReader:
             cameras=self._meta.camera_keys,
             offsets=self.delta_indices,
             threads=self._threads,
+            video_backend=self._video_backend,
         )
         self._batches = RowBatches(core)
+        self._access = RandomAccess(dataset, self._meta.video_keys)
         self.hf_dataset = TableRows(dataset, self._meta.features, self.rows)
 
     @property
@@ -213,7 +223,12 @@ class DatasetReader:
         return batch
 
     def _batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
-        return self._tensors.batch(self._core().read(self._rows_at(indices)), buffers)
+        core, rows = self._core(), self._rows_at(indices)
+        begin = time.perf_counter()
+        batch = core.read(rows)
+        if self._access is not None and len(rows):
+            self._access.note(rows, time.perf_counter() - begin)
+        return self._tensors.batch(batch, buffers)
 
     @property
     def _coloured(self) -> list[str]:

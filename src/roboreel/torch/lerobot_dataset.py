@@ -188,9 +188,8 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
                 **given,
             )
         except (RoboreelError, OSError) as error:
-            what = f" lacks {listed(list(missing))}, which" if missing else ""
             raise StorageError(
-                f"'{self.root}'{what} cannot be downloaded from '{self.repo_id}': {error}"
+                f"'{self.root}'{_lacks(missing)} cannot be downloaded from '{self.repo_id}': {error}"
             ) from error
         self.root = as_root(found) if own is None else own
 
@@ -342,6 +341,13 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
             f"    Features: '{list(self.features)}',\n"
             "})"
         )
+
+
+def _lacks(missing: Sequence[str]) -> str:
+    if not missing:
+        return ""
+    files = "1 file" if len(missing) == 1 else f"{len(missing)} files"
+    return f" lacks {files} ({listed(missing[:2])}), which"
 
 
 def _deprecate(**arguments: object) -> None:
