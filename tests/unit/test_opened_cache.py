@@ -133,7 +133,13 @@ def spoil_info(root: Path) -> None:
 
 
 def add_files(root: Path) -> None:
-    for name in ("notes.txt", "meta/modality.json", ".hidden/x", "data/chunk-000/ö\nx.bin", "a/b/c"):
+    for name in (
+        "notes.txt",
+        "meta/modality.json",
+        ".hidden/x",
+        "data/chunk-000/ö\nx.bin",
+        "a/b/c",
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("x")
     (root / "empty/folder").mkdir(parents=True)
