@@ -51,10 +51,12 @@ class Sets:
 def make_sets(folder: Path, *, scale: float) -> Sets:
     """All datasets, with that share of their episodes; 1 is what is measured, less tries things out."""
     return Sets(
-        aloha_av1=_videos(folder / "aloha_av1", ALOHA, _share(20, scale)),
-        aloha_h264=_videos(folder / "aloha_h264", replace(ALOHA, codec="h264"), _share(20, scale)),
-        state_few=_videos(folder / "state_few", STATE_ONLY, _share(500, scale)),
-        state_many=_videos(folder / "state_many", STATE_ONLY, _share(5000, scale)),
+        aloha_av1=video_set(folder / "aloha_av1", ALOHA, _share(20, scale)),
+        aloha_h264=video_set(
+            folder / "aloha_h264", replace(ALOHA, codec="h264"), _share(20, scale)
+        ),
+        state_few=video_set(folder / "state_few", STATE_ONLY, _share(500, scale)),
+        state_many=video_set(folder / "state_many", STATE_ONLY, _share(5000, scale)),
         sessions=_sessions(folder, _share(20, scale), int(50e6 * scale)),
         images=_images(folder / "images", _share(10, scale)),
     )
@@ -64,7 +66,7 @@ def _share(count: int, scale: float) -> int:
     return max(5, round(count * scale))
 
 
-def _videos(root: Path, shape: Shape, episodes: int) -> Path:
+def video_set(root: Path, shape: Shape, episodes: int) -> Path:
     """A dataset of clips, through v2.1."""
     if not (root / "meta/info.json").is_file():
         before = root.with_name(f"{root.name}-v21")

@@ -15,11 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 WIDTH, HEIGHT = 640, 480
+CELL = 16
+"""Pixels of the texture that belong together, in both directions."""
 CHUNK_SIZE = 1000
 CRF = 30
 ENCODERS = {
-    "h264": ("libx264", {"g": "2", "preset": "superfast"}),
-    "av1": ("libsvtav1", {"g": "2", "preset": "12"}),
+    "h264": ("libx264", {"preset": "superfast"}),
+    "av1": ("libsvtav1", {"preset": "12"}),
 }
 COLOURS = ("red", "green", "blue", "yellow", "white")
 
@@ -42,6 +44,12 @@ class Shape:
     clip_lengths: tuple[int, ...]
     """Frames per clip; an odd one, so that no cut falls on a multiple of the GOP by luck."""
     codec: Literal["h264", "av1"] = "h264"
+    gop: int = 2
+    """Frames from one keyframe to the next, as told to the encoder."""
+    noise: int = 50
+    """Amplitude of the fine noise, below 56: more of it makes larger packets."""
+    texture: Literal["blocks", "smooth"] = "blocks"
+    """Of one colour each, or blended into each other: makes smaller packets, as of a real scene."""
 
 
 ALOHA = Shape(
@@ -104,7 +112,7 @@ def fabricate(
 
 
 def encode_clips(folder: Path, shape: Shape) -> list[list[Path]]:
-    """One h264 file per clip length and camera: GOP 2, as lerobot records."""
+    """One file per clip length and camera."""
     folder.mkdir(parents=True)
     external_videos = []
     for length in shape.clip_lengths:
@@ -118,25 +126,44 @@ def encode_clips(folder: Path, shape: Shape) -> list[list[Path]]:
 def encode(path: Path, shape: Shape, *, length: int, seed: int) -> None:
     with av.open(str(path), "w") as container:
         encoder, options = ENCODERS[shape.codec]
+        options = options | {"g": str(shape.gop)}
         if shape.bit_rate is None:
             options = options | {"crf": str(CRF)}
         stream: Any = container.add_stream(encoder, rate=Fraction(shape.fps), options=options)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         if shape.bit_rate is not None:
             stream.bit_rate = shape.bit_rate
-        for picture in pictures(length, seed=seed):
+        for picture in drawn_like(shape, length, seed=seed):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
 
 
-def pictures(length: int, *, seed: int) -> Iterator[Pixels]:
+def drawn_like(shape: Shape, length: int, *, seed: int) -> Iterator[Pixels]:
+    return pictures(length, seed=seed, noise=shape.noise, texture=shape.texture)
+
+
+def pictures(
+    length: int, *, seed: int, noise: int = 50, texture: str = "blocks"
+) -> Iterator[Pixels]:
     """A coarse random texture that drifts under fine noise: enough detail to fill the bit rate."""
     random = np.random.default_rng(seed)
-    coarse = random.integers(0, 200, (HEIGHT // 16, WIDTH // 16, 3), dtype=np.uint8)
-    texture = coarse.repeat(16, axis=0).repeat(16, axis=1)
-    noise = random.integers(0, 50, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    coarse = random.integers(0, 200, (HEIGHT // CELL, WIDTH // CELL, 3), dtype=np.uint8)
+    drawn = blended(coarse) if texture == "smooth" else coarse.repeat(CELL, 0).repeat(CELL, 1)
+    fine = random.integers(0, noise, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     for frame in range(length):
-        yield np.roll(texture, 3 * frame, axis=1) + np.roll(noise, 5 * frame, axis=0)
+        yield np.roll(drawn, 3 * frame, axis=1) + np.roll(fine, 5 * frame, axis=0)
+
+
+def blended(coarse: Pixels) -> Pixels:
+    """Enlarged `CELL` times, linear in between; the last cell goes over into the first."""
+    after = (np.arange(CELL) / CELL)[:, None]
+    values = coarse.astype(np.float64)
+    for axis in (0, 1):
+        moved = np.moveaxis(values, axis, 0)[:, None]
+        weight = after.reshape(1, CELL, 1, 1)
+        between = moved * (1 - weight) + np.roll(moved, -1, axis=0) * weight
+        values = np.moveaxis(between.reshape(-1, *moved.shape[2:]), 0, axis)
+    return values.astype(np.uint8)
 
 
 def add_episode(
@@ -245,7 +272,7 @@ def camera_feature(shape: Shape) -> dict[str, object]:
             "video.fps": shape.fps,
             "video.channels": 3,
             "has_audio": False,
-            "video.g": 2,
+            "video.g": shape.gop,
             "video.crf": CRF,
             "video.preset": 12 if shape.codec == "av1" else "superfast",
         },

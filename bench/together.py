@@ -16,7 +16,7 @@ def peak_together(command: Sequence[str]) -> dict[str, int]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     peak = {"pss_bytes": 0, "rss_bytes": 0, "processes": 0}
     while process.poll() is None:
-        found = [_memory(pid) for pid in _family(process.pid)]
+        found = [_memory(pid) for pid in family(process.pid)]
         now = {
             "pss_bytes": sum(pss for pss, _ in found),
             "rss_bytes": sum(rss for _, rss in found),
@@ -29,7 +29,7 @@ def peak_together(command: Sequence[str]) -> dict[str, int]:
     return peak
 
 
-def _family(pid: int) -> Iterator[int]:
+def family(pid: int) -> Iterator[int]:
     """A process and those that it and they have started."""
     yield pid
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -38,7 +38,7 @@ def _family(pid: int) -> Iterator[int]:
         except OSError:  # it has ended
             continue
         for child in children:
-            yield from _family(int(child))
+            yield from family(int(child))
 
 
 def _memory(pid: int) -> tuple[int, int]:

@@ -16,11 +16,12 @@ class Peer:
     python: Path
     home: Path
     """Caches and temporary files of this release; private, so that no run sees another's."""
+    source: Path | None = None
+    """A `src` folder for the release's interpreter: to run roboreel there."""
 
     def run(self, script: str, jobs: list[dict[str, Any]]) -> str | None:  # Any: JSON
         """Runs all jobs in one process, as importing lerobot takes seconds; returns why it died."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        (self.home / "tmp").mkdir(exist_ok=True)
+        self._make_home()
         jobs_path = self.home / f"{Path(script).stem}.json"
         jobs_path.write_text(json.dumps(jobs), encoding="utf-8")
         command = [str(self.python), str(HERE / script), str(jobs_path)]
@@ -30,9 +31,30 @@ class Peer:
         (self.home / f"{Path(script).stem}.log").write_text(done.stdout + done.stderr)
         return f"exit {done.returncode}: {done.stderr[-500:]}" if done.returncode else None
 
+    def output(self, script: str, arguments: list[str]) -> str:
+        """What a script prints, errors included."""
+        self._make_home()
+        command = [str(self.python), str(HERE / script), *arguments]
+        done = subprocess.run(
+            command,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        (self.home / f"{Path(script).stem}.log").write_text(done.stdout, encoding="utf-8")
+        return done.stdout
+
+    def _make_home(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        (self.home / "tmp").mkdir(exist_ok=True)
+
     def _environment(self) -> dict[str, str]:
-        """PYTHONPATH is for this side: a peer must see nothing but its own environment."""
+        """PYTHONPATH is for this side: a peer sees nothing but its own environment, and `source`."""
         kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+        if self.source is not None:
+            kept["PYTHONPATH"] = str(self.source)
         return kept | {
             "HF_HUB_OFFLINE": "1",
             "HF_HOME": str(self.home / "hf"),

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.opening import SOURCE_HELP, opened
 from roboreel.cli.output import count, emit_json, human_bytes, say
 from roboreel.cli.progress import counting_bar
 from roboreel.cli.stopping import stoppable
-from roboreel.dataset.open import open_dataset
 from roboreel.errors import UsageError
 from roboreel.reading.build_cache import build_cache
 from roboreel.reading.cache_folder import CacheFolder
@@ -31,7 +31,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON object.")
 
 @cache.command()
 def build(
-    source: Annotated[str, typer.Argument(metavar="REF", help="Dataset: its folder, or a URL.")],
+    source: Annotated[str, typer.Argument(metavar="REF", help=SOURCE_HELP)],
     folder: DirOption,
     size: Annotated[
         tuple[int, int] | None,
@@ -56,13 +56,18 @@ def build(
             show_default=False,
         ),
     ] = None,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Read what links out of the dataset lead to.")
+    ] = False,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Decode all frames of a dataset into a cache. Frames that are in it already stay."""
+    with stoppable():
+        dataset = opened(source, follow_links=follow_links)
     with stoppable(), counting_bar("decoding", "frames", quiet=quiet or as_json) as shown:
         built = build_cache(
-            open_dataset(source),
+            dataset,
             folder,
             size=size,
             cameras=cameras or None,

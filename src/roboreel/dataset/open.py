@@ -11,7 +11,8 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.file_names import holds
 from roboreel.dataset.opened_cache import OpenedDocuments, opened_cache
 from roboreel.dataset.pull_record import record_among
-from roboreel.errors import DatasetError, Problem, StorageError
+from roboreel.dataset.view_file import is_view_file
+from roboreel.errors import DatasetError, Problem, StorageError, UsageError
 from roboreel.format import v2, v30
 from roboreel.format.info import FROM_V1, V1_INFO, parse_info, unknown_version
 from roboreel.format.model import EPISODE, INFO, Info, Model, video_path
@@ -45,8 +46,14 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
 
     Raises:
         StorageError: the folder does not exist.
+        UsageError: it is a view file, which `open_view` opens.
         DatasetError: a document is missing or cannot be read safely; lists all problems found.
     """
+    if is_view_file(location):
+        raise UsageError(
+            f"'{location}' is a view file, and a dataset is needed here: write one first, with roboreel write"
+            f" {location} -o DST"
+        )
     _refuse_moved(location)
     return dataset_below(open_root(location, follow_links=follow_links))
 
@@ -68,7 +75,7 @@ def dataset_below(root: Root) -> Dataset:
     model, files = opened.model, opened.files
     record = record_among(root, files)
     fetch = None if record is None else record.command(root.url)
-    missing = _missing_videos(model, files, fetch or "download the videos")
+    missing = _missing_videos(model, files, fetch)
     present = replace(model, problems=(*model.problems, *missing))
     return Dataset(root, present, files, opened.stamps)
 
@@ -185,8 +192,14 @@ def _without_stats(root: Root, name: str) -> pa.Table:
         return file.read(columns).replace_schema_metadata(None)
 
 
-def _missing_videos(model: Model, files: tuple[str, ...], fetch: str) -> list[Problem]:
-    """Report cameras without any video file, from the list of files; `fetch` says how to get them."""
+def _missing_videos(model: Model, files: tuple[str, ...], fetch: str | None) -> list[Problem]:
+    """Report cameras without any video file, from the list of files.
+
+    Args:
+        model: the documents.
+        files: names of the files that are here.
+        fetch: the command that fetches the rest of a pulled dataset; None for others.
+    """
     if not len(model.episodes):
         return []
     missing = [
@@ -215,10 +228,12 @@ def _any_held(files: tuple[str, ...], paths: pa.ChunkedArray) -> bool:
     )
 
 
-def _without_videos(camera: str, fetch: str, *, all_missing: bool) -> str:
+def _without_videos(camera: str, fetch: str | None, *, all_missing: bool) -> str:
     remove = f"remove the camera: roboreel features --remove {camera}"
+    if fetch is not None:
+        return f"not pulled: fetch the videos with '{fetch}', or {remove}"
     if all_missing:
-        return f"{fetch}, or {remove}"
+        return f"download the videos, or {remove}"
     return f"commands that write refuse without --allow-missing {camera}; or {remove}"
 
 

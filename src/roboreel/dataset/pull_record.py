@@ -21,6 +21,8 @@ RECORD = ".cache/huggingface/roboreel.json"
 CONTENTS = ".cache/huggingface/roboreel-files.json"
 """The table of contents: a file of its own, because opening a dataset doesn't need it."""
 _FORM = 1
+_MOST_BYTES = 16 << 20
+"""Of a record: a million chosen episodes take less."""
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 Content = Literal["all", "tables", "documents"]
@@ -84,6 +86,8 @@ class PullRecord:
 def read_record(root: Root) -> PullRecord | None:
     """Read the record of a folder; None if there is none that can be read."""
     try:
+        if root.stat(RECORD).size_bytes > _MOST_BYTES:
+            return None
         found: Any = json.loads(root.read(RECORD))
         return _record(found) if found.pop("form") == _FORM else None
     except (*_UNREADABLE, StorageError):

@@ -94,6 +94,18 @@ class Feature:
         return {}
 
 
+def with_index_features(features: Mapping[str, Feature]) -> dict[str, Feature]:
+    """Declared features, and the index columns that every dataset has and this one does not declare."""
+    supplied = {
+        name: Feature(
+            name=name, dtype=dtype, shape=(1,), spec={"dtype": dtype, "shape": [1], "names": None}
+        )
+        for name, dtype in INDEX_DTYPES.items()
+        if name not in features
+    }
+    return {**features, **supplied}
+
+
 def dimension_names(names: Json) -> list[str] | None:
     """Names of dimensions as a flat list, whatever form the document uses; None if there are none.
 

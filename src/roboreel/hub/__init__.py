@@ -3,6 +3,7 @@
 from roboreel.hub.open_reference import local_copy, open_reference
 from roboreel.hub.pull import PullReport, fetch_missing, pull
 from roboreel.hub.reference import HubReference, parse_reference
+from roboreel.hub.snapshots import snapshot_download
 from roboreel.hub.versions import (
     BackwardCompatibilityError,
     CompatibilityError,
@@ -30,4 +31,5 @@ __all__ = [
     "parse_reference",
     "pull",
     "resolve_revision",
+    "snapshot_download",
 ]

@@ -48,7 +48,7 @@ def present_files(
     """
     found: dict[str, PulledFile] = {}
     for file in files:
-        _refuse_links(target, file.name)
+        refuse_links(target, file.name)
         if not os.path.lexists(target.path / file.name):
             continue
         before = known.get(file.name)
@@ -129,7 +129,7 @@ def _fetch_one(source: RemoteSource, file: RemoteFile, target: LocalRoot) -> Pul
             f"'{file.name}' of '{source.reference}' did not arrive as {host()} describes it"
             f" ({file.size_bytes} bytes, {file.digest}): run the same command again"
         )
-    _refuse_links(target, file.name)
+    refuse_links(target, file.name)
     target.take(staging.path / file.name, file.name)
     return _pulled(file, target.stat(file.name).stamp)
 
@@ -152,7 +152,7 @@ def _pulled(file: RemoteFile, stamp: str) -> PulledFile:
     return PulledFile(size_bytes=file.size_bytes, digest=file.digest, stamp=stamp)
 
 
-def _refuse_links(target: LocalRoot, name: str) -> None:
+def refuse_links(target: LocalRoot, name: str) -> None:
     """Raise `UsageError` if a folder on the way to a file is a link: the file would land elsewhere."""
     at = target.path
     for part in name.split("/"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
-from roboreel.dataset.pull_record import PullRecord, Selection, read_record
+from roboreel.dataset.pull_record import PullRecord, Selection, read_record, record_among
 from roboreel.errors import UsageError
 from roboreel.format.model import INFO
 from roboreel.hub.environment import is_offline
@@ -52,7 +53,14 @@ def open_reference(
         MissingDependencyError: the dataset must be fetched, and the extra `hub` isn't installed.
     """
     at = local_copy(location, needs=needs, progress=progress)
-    return open_dataset(at, follow_links=follow_links)
+    dataset = open_dataset(at, follow_links=follow_links)
+    return dataset if at is location else replace(dataset, reference=_said(dataset, location))
+
+
+def _said(dataset: Dataset, location: str | os.PathLike[str]) -> str:
+    """The reference by which a view file names a local copy: with the commit, where that is known."""
+    record = record_among(dataset.root, dataset.files)
+    return os.fspath(location) if record is None else f"{record.repo_id}@{record.commit}"
 
 
 def local_copy(

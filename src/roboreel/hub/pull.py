@@ -26,7 +26,7 @@ from roboreel.dataset.pull_record import (
 from roboreel.errors import HubError, StorageError, UsageError, listed
 from roboreel.format.model import INFO
 from roboreel.hub.client import Token, quiet
-from roboreel.hub.download import RemoteSource, fetch, present_files, remove_staging
+from roboreel.hub.download import RemoteSource, fetch, present_files, refuse_links, remove_staging
 from roboreel.hub.environment import host, lerobot_home
 from roboreel.hub.reference import HubReference, parse_reference
 from roboreel.hub.remote_files import RemoteFile, find_files, list_documents, list_files
@@ -228,6 +228,7 @@ def _documents(source: RemoteSource) -> dict[str, RemoteFile]:
 def _alone(path: str) -> Iterator[LocalRoot]:
     """A folder, made if needed, into which no other process pulls meanwhile."""
     target = LocalRoot(os.path.abspath(path))
+    refuse_links(target, _LOCK)
     at = target.path / _LOCK
     try:
         held = lock.hold(

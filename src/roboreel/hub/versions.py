@@ -27,6 +27,9 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 class CompatibilityError(RoboreelError):
     """A dataset has a version that the reader doesn't take."""
 
+    version: Version
+    """The dataset's version that comes nearest."""
+
 
 class BackwardCompatibilityError(CompatibilityError):
     """A dataset is of an older major version than the reader takes."""
@@ -36,6 +39,7 @@ class BackwardCompatibilityError(CompatibilityError):
             f"'{repo_id}' is a dataset of v{version}, older than asked for: open it with"
             " roboreel.open, which reads it, or convert it (roboreel convert)"
         )
+        self.version = version
 
 
 class ForwardCompatibilityError(CompatibilityError):
@@ -45,6 +49,7 @@ class ForwardCompatibilityError(CompatibilityError):
         super().__init__(
             f"'{repo_id}' is a dataset of v{version}, newer than asked for: update the reader"
         )
+        self.version = version
 
 
 def is_valid_version(version: str) -> bool:

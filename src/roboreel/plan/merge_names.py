@@ -106,6 +106,8 @@ def adapted(schema: pa.Schema, source: Source) -> pa.Schema:
     ]
     fields = [item for item in fields if item.name not in source.filled]
     fields += [pa.field(name, type_) for name, type_ in source.filled.items()]
-    fields += [pa.field(name, column.type) for name, column in source.supplied.items()]
+    # a supplied column that is shorter than elsewhere has the type that it is filled up to
+    supplied = {name: c for name, c in source.supplied.items() if name not in source.filled}
+    fields += [pa.field(name, column.type) for name, column in supplied.items()]
     refuse_twins([item.name for item in fields])
     return pa.schema(fields, schema.metadata)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -15,7 +17,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.edit.view import Verbs, View
 from roboreel.edit.write_options import lists_options
 from roboreel.errors import DatasetError, UsageError, listed
-from roboreel.format.feature import Feature
+from roboreel.format.feature import Feature, with_index_features
 from roboreel.reading.item_index import ItemIndex, item_index
 from roboreel.reading.read_options import ChosenFeatures, ReadKeywords, ReadOptions, chosen_features
 from roboreel.reading.view_items import ViewItems, view_lengths
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _AHEAD = 16
-"""Items that are read together while an episode is iterated."""
+"""Items that are read together in an iteration."""
 
 Batch = dict[str, Any]
 """By feature: (B, …) array of numbers or frames, or a list of B strings."""
@@ -45,7 +47,7 @@ class Reader:
     ) -> None:
         """Prepare to read: see `reader`."""
         self._view, self._options = view, options
-        self._features: Mapping[str, Feature] = view.model.info.features
+        self._features = with_index_features(view.model.info.features)
         self._chosen: ChosenFeatures = chosen_features(options, self._features)
         self._items_of_view = ViewItems(view, options, self._chosen)
         self._index: ItemIndex = item_index(view_lengths(view))
@@ -71,7 +73,7 @@ class Reader:
 
     @property
     def features(self) -> Mapping[str, Feature]:
-        """All features of the dataset or view, also those that are not read."""
+        """All features of the dataset or view, also those that are not read, and the five index columns."""
         return self._features
 
     @property
@@ -133,10 +135,16 @@ class Reader:
         return {name: values[0] for name, values in self.batch([item]).items()}
 
     def __iter__(self) -> Iterator[Batch]:
-        for start in range(0, len(self), _AHEAD):
-            batch = self[start : start + _AHEAD]
-            for at in range(min(_AHEAD, len(self) - start)):
-                yield {name: values[at] for name, values in batch.items()}
+        """The items in order. The next ones are decoded while the caller works on those before."""
+        blocks = (range(at, min(at + _AHEAD, len(self))) for at in range(0, len(self), _AHEAD))
+        # one at a time: a block that began earlier would decode the same GOP from its start
+        with ThreadPoolExecutor(1, thread_name_prefix="roboreel-ahead") as ahead:
+            waiting = [ahead.submit(self.batch, block) for block in islice(blocks, 1)]
+            while waiting:
+                batch = waiting.pop().result()
+                waiting += [ahead.submit(self.batch, block) for block in islice(blocks, 1)]
+                for values in zip(*batch.values(), strict=True):
+                    yield dict(zip(batch, values, strict=True))
 
     def episode(self, number: int) -> Reader:
         """The items of one episode, by its position; to be iterated in order at the decoder's speed.

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.positions import Positions, declared_lengths
+from roboreel.dataset.positions import declared_lengths
 from roboreel.dataset.row_tasks import task_indexes_of_rows
 from roboreel.edit.view_data import Source
 from roboreel.errors import DatasetError, UsageError
-from roboreel.format.feature import Feature
+from roboreel.format.feature import INDEX_DTYPES, TIMESTAMP, Feature
 from roboreel.format.model import EPISODE
 from roboreel.format.values import filled_values
 from roboreel.reading.bounded_cache import BoundedCache
@@ -73,19 +73,21 @@ class SourceRows:
         if not isinstance(source.dataset, Dataset):
             raise UsageError("a reader needs the datasets of its view to be open")
         self.dataset = source.dataset
-        self.positions = Positions(source.dataset)
+        self.positions = source.dataset.positions()
         self._source, self._files, self._source_number = source, files, number
         self._cache, self._lock = cache, Lock()
         self._names = {new: old for old, new in source.renamed.items()}
         self._masked = {mask: name for name, mask in masks.items()}
+        masked = [self._masked[name] for name in columns if name in self._masked]
+        columns = [*dict.fromkeys([*columns, *masked])]
         self._stored = {name: self.stored_name(name) for name in columns}
         own = source.dataset.features
         self._wanted = tuple(
             self._stored[name]
             for name in columns
-            if name not in source.supplied and self._stored[name] in own
+            if name not in source.supplied and (self._stored[name] in own or name in INDEX_DTYPES)
         )
-        lengths = declared_lengths(source.dataset)
+        lengths = declared_lengths(source.dataset.model)
         self._lengths = lengths
         self._before = np.cumsum(lengths) - lengths
         self._file = np.full(len(lengths), -1, dtype=np.int64)
@@ -118,6 +120,11 @@ class SourceRows:
         feature = self.dataset.features.get(self.stored_name(camera))
         return feature is not None and not feature.is_video
 
+    def is_depth(self, camera: str) -> bool:
+        """True where the frames of a camera of the view are depths."""
+        feature = self.dataset.features.get(self.stored_name(camera))
+        return feature is not None and feature.is_depth
+
     def external_video(self, camera: str, episode: int) -> tuple[str, str] | None:
         """(folder, file name) of the video that was added to an episode; None for the dataset's cameras."""
         added = self._source.external_videos.get(camera)
@@ -143,6 +150,8 @@ class SourceRows:
         at: Int64,
     ) -> None:
         """Copy the values of some rows.
+
+        Where a table lacks index columns, timestamps are NaN and task indexes -1.
 
         Args:
             episodes: (n,) episodes, by their rows in the dataset's table of episodes.
@@ -174,8 +183,13 @@ class SourceRows:
                 if found is not None:
                     copy_rows(found, rows[members], features[name], targets[name], at[members])
                 elif name in self._masked:
-                    there = columns.get(self.stored_name(self._masked[name]))
+                    of = self._masked[name]
+                    there = columns.get(self.stored_name(of))
+                    if of in self._source.supplied:
+                        there = self._supplied_values(of)
                     mark_values(there, targets[name], at[members])
+                elif name in INDEX_DTYPES:
+                    targets[name][at[members]] = np.nan if name == TIMESTAMP else -1
                 else:
                     self._require_filled(name, self._paths[file])
 

@@ -20,6 +20,7 @@ from roboreel.format.feature import (
     TASK_INDEX,
     TIMESTAMP,
     Feature,
+    with_index_features,
 )
 from roboreel.format.fps import MAX_TIMESTAMP_ERROR_S, seconds_of
 from roboreel.reading.bounded_cache import BoundedCache
@@ -61,13 +62,12 @@ class ViewItems:
         """
         self._view, self._options = view, options
         self._step, self._fps = step_of(view), view.fps or view.model.info.fps
-        self._features = view.model.info.features
+        self._features = with_index_features(view.model.info.features)
         files = BoundedCache[tuple[int, str], FileColumns](
             options.memory_bytes // 2, lambda found: found.size_bytes
         )
         columns = [name for name in chosen.columns if name not in _COUNTED]
-        if TASK_INDEX in self._features and TASK_INDEX not in columns:
-            columns.append(TASK_INDEX)
+        columns += [TASK_INDEX] if TASK_INDEX not in columns else []
         fits = (
             _row_bytes(self._features, columns) * int(view.lengths.sum())
             < options.memory_bytes // 2
@@ -133,7 +133,7 @@ class ViewItems:
             if name != TASK
         }
         needed = {name: self._features[name] for name in names if name not in (*_COUNTED, TASK)}
-        if TASK in names and TASK_INDEX in self._features:
+        if TASK in names:
             needed[TASK_INDEX] = self._features[TASK_INDEX]
         stored = dict(found)
         for name in needed:
@@ -144,7 +144,7 @@ class ViewItems:
         if TIMESTAMP in found:
             found[TIMESTAMP][...] = self._seconds(found[TIMESTAMP], episodes, frames)
         if TASK in names or TASK_INDEX in found:
-            indexes = self._tasks.indexes(episodes, stored.get(TASK_INDEX))
+            indexes = self._tasks.indexes(episodes, stored[TASK_INDEX])
             if TASK_INDEX in found:
                 found[TASK_INDEX][...] = indexes
             if TASK in names:
@@ -207,6 +207,7 @@ class ViewItems:
         regular = seconds_of(frames, self._fps).astype(recorded.dtype)
         if self._step != 1:
             return regular
+        recorded = np.where(np.isnan(recorded), regular, recorded)
         if not self._moved:
             return recorded
         begin = _target(self._features[TIMESTAMP], len(frames), None)

@@ -52,15 +52,15 @@ class ViewTasks:
         except KeyError as error:
             raise DatasetError(f"task_index {error} is not in the task list") from error
 
-    def indexes(self, episodes: Int64, stored: Int64 | None) -> Int64:
+    def indexes(self, episodes: Int64, stored: Int64) -> Int64:
         """(n,) task indexes of items.
 
         Args:
             episodes: (n,) their episodes.
-            stored: (n,) the indexes in the datasets' tables; None where these have no such column.
+            stored: (n,) the indexes in the datasets' tables; -1 where a table has no such column.
         """
-        if stored is None:
-            return self._default[episodes]
+        if (stored < 0).any():
+            stored = np.where(stored < 0, self._default[episodes], stored)
         if not self._view.edited:
             return stored
         merged, found = self._merged, stored.copy()
@@ -72,15 +72,16 @@ class ViewTasks:
 
     @cached_property
     def _default(self) -> Int64:
-        """(episodes,) index of the first task that each lists."""
-        of_text = {text: index for index, text in self.texts.items()}
-        lists = self._listed if not self._view.edited else self._merged.of_slices
-        return np.array([of_text.get(own[0], 0) if own else 0 for own in lists], dtype=np.int64)
-
-    @cached_property
-    def _listed(self) -> Sequence[Sequence[str]]:
-        lists: list[list[str]] = self._view.model.episodes[TASKS].to_pylist()
-        return [lists[row] for row in self._view.slices.row.tolist()]
+        """(episodes,) index, in its dataset, of the first task that each lists."""
+        found = np.zeros(len(self._view.slices), dtype=np.int64)
+        slices = self._view.slices
+        for number, source in enumerate(self._sources):
+            of_text = {text: index for index, text in source.tasks.items()}
+            lists: list[list[str]] = source.dataset.episodes[TASKS].to_pylist()
+            first = [of_text.get(own[0], 0) if own else 0 for own in lists]
+            here = slices.source == number
+            found[here] = np.asarray(first, dtype=np.int64)[slices.row[here]]
+        return found
 
     @cached_property
     def _merged(self) -> MergedTasks:

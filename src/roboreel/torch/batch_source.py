@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from roboreel.reading.reader import Reader
 from roboreel.torch.collate import lerobot_collate_fn
+from roboreel.torch.errors import ArgumentError
 from roboreel.torch.host_buffers import Buffers
 
 Batch = dict[str, Any]
@@ -100,7 +101,17 @@ def planes(frames: npt.NDArray[Any], buffers: Buffers, *, uint8: bool) -> npt.ND
 
 
 def batch_source(dataset: Any, *, uint8: bool) -> BatchSource:
-    """The batches of a reader, or of any dataset with items by number."""
+    """The batches of a reader, or of any dataset with items by number.
+
+    Raises:
+        ArgumentError: it has no items by number, or `uint8` is not for it. It is a `ValueError`.
+    """
     if isinstance(dataset, Reader):
         return ReaderBatches(dataset, uint8=uint8)
+    if uint8:
+        raise ArgumentError("uint8 goes with a Reader: give return_uint8=True to the dataset")
+    if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        raise ArgumentError(
+            f"{type(dataset).__name__} has no items by number: use torch's DataLoader for it"
+        )
     return dataset if isinstance(dataset, BatchSource) else ItemBatches(dataset)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from roboreel.format import v2, v30
 from roboreel.format.feature import INDEX_DTYPES
 from roboreel.format.model import INFO
 from roboreel.format.v30_episodes import EPISODES_TEMPLATE
 from roboreel.format.version import FormatVersion
+from roboreel.hub.environment import lerobot_home
 from roboreel.types import Json
 
 CODEBASE_VERSION = FormatVersion.V30.value
@@ -48,15 +46,6 @@ LANGUAGE_PERSISTENT, LANGUAGE_EVENTS = "language_persistent", "language_events"
 LANGUAGE_COLUMNS = (LANGUAGE_PERSISTENT, LANGUAGE_EVENTS)
 
 DEPTH_METER_UNIT, DEPTH_MILLIMETER_UNIT = "m", "mm"
-
-
-def lerobot_home() -> Path:
-    """The folder of local datasets now: `HF_LEROBOT_HOME`, else `lerobot` in `HF_HOME`."""
-    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    hub = os.environ.get("HF_HOME", os.path.join(cache, "huggingface"))
-    home = os.environ.get("HF_LEROBOT_HOME", os.path.join(hub, "lerobot"))
-    return Path(os.path.expandvars(home)).expanduser()
-
 
 HF_LEROBOT_HOME = lerobot_home()
 HF_LEROBOT_HUB_CACHE = HF_LEROBOT_HOME / "hub"

@@ -25,12 +25,7 @@ from roboreel.torch.dataset_info import DatasetInfo, create_empty_dataset_info
 from roboreel.torch.dataset_root import as_root, has_documents, has_legacy_hub_download_metadata
 from roboreel.torch.document_files import commit, info_bytes
 from roboreel.torch.errors import ArgumentError, ExistsError
-from roboreel.torch.hub_calls import (
-    get_safe_version,
-    newest_readable_version,
-    snapshot_download,
-    unreadable_by_lerobot,
-)
+from roboreel.torch.hub_calls import get_safe_version, readable_revision, snapshot_download
 from roboreel.torch.metadata_writing import MetadataWriting
 from roboreel.types import JsonObject
 
@@ -81,10 +76,13 @@ class LeRobotDatasetMetadata(MetadataWriting):
         self.root = self._requested_root or self._usual_root()
         self._begin_writing(metadata_buffer_size)
         mirror = root is None and has_legacy_hub_download_metadata(self.root)
-        if force_cache_sync or mirror or not has_documents(self.root):
+        here = not (force_cache_sync or mirror) and has_documents(self.root)
+        if not here:
             self._resolve_revision(revision, token)
             self._pull_from_repo(allow_patterns="meta/", token=token)
         self._load_metadata()
+        if here and revision is None:
+            self.revision = self.info.codebase_version
 
     def _usual_root(self) -> Path:
         if self.repo_type == "bucket":
@@ -105,10 +103,10 @@ class LeRobotDatasetMetadata(MetadataWriting):
             return
         try:
             self.revision = get_safe_version(self.repo_id, wanted, **given)
-        except unreadable_by_lerobot():
+        except Exception as error:
             if revision is not None:
                 raise
-            self.revision = newest_readable_version(self.repo_id, **given)
+            self.revision = readable_revision(self.repo_id, error, token)
 
     def _pull_from_repo(
         self,

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 import torch.utils.data
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import listed
 from roboreel.format.model import EPISODE, LENGTH
-from roboreel.reading.reader import Reader, reader
+from roboreel.reading.reader import reader
+from roboreel.torch.batch_source import Batch
 from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.delta_timestamps import check_delta_timestamps, get_delta_indices
 from roboreel.torch.episode_files import absent_files, episode_files
 from roboreel.torch.errors import ArgumentError, FeatureNameError, RowError, WrongTypeError
 from roboreel.torch.frame_tensors import require_depth_unit
-from roboreel.torch.item_tensors import Item, ItemTensors
+from roboreel.torch.host_buffers import Buffers
+from roboreel.torch.item_tensors import Item, ItemTensors, items_of
+from roboreel.torch.random_access import RandomAccess
+from roboreel.torch.row_batches import RowBatches, SizedBuffers
 from roboreel.torch.table_rows import TableRows
 from roboreel.torch.video_utils import resolved_backend
 from roboreel.types import Int64
@@ -58,7 +64,9 @@ class DatasetReader:
         self.hf_dataset: TableRows | None = None
         self._rows: Int64 | None = None
         self._dataset: Dataset | None = None
-        self._reader: Reader | None = None
+        self._batches: RowBatches | None = None
+        self._access: RandomAccess | None = None
+        self._buffers = SizedBuffers()
         self._threads: int | None = None
         self._absolute_to_relative_idx: dict[int, int] | None = None
         self._tensors = ItemTensors(meta.features, uint8=return_uint8, depth_unit=depth_output_unit)
@@ -87,6 +95,11 @@ class DatasetReader:
         """The library that decodes videos."""
         return self._video_backend
 
+    @property
+    def threads(self) -> int | None:
+        """Threads that decode here; None for one for each processor."""
+        return self._threads
+
     def missing_files(self, *, videos: bool = True) -> list[str]:
         """Names of the files of the chosen episodes that are not here.
 
@@ -111,12 +124,15 @@ class DatasetReader:
 
     def _open(self, dataset: Dataset) -> None:
         self._dataset, self._threads = dataset, _threads()
-        self._reader = reader(
+        core = reader(
             dataset,
             cameras=self._meta.camera_keys,
             offsets=self.delta_indices,
             threads=self._threads,
+            video_backend=self._video_backend,
         )
+        self._batches = RowBatches(core)
+        self._access = RandomAccess(dataset, self._meta.video_keys)
         self.hf_dataset = TableRows(dataset, self._meta.features, self.rows)
 
     @property
@@ -145,7 +161,7 @@ class DatasetReader:
     @property
     def episode_bounds(self) -> Int64:
         """(chosen episodes + 1,) the first item of each, in the order of items, and the number of items."""
-        bounds = self._core().bounds
+        bounds = self._core().reader.bounds
         episodes = np.searchsorted(bounds, self.rows, side="right")
         first = np.flatnonzero(np.diff(episodes, prepend=-1))
         return np.append(first, len(episodes)).astype(np.int64)
@@ -184,14 +200,40 @@ class DatasetReader:
         """
         if not len(indices):
             return []
-        rows = self._rows_at(indices)
-        items = self._tensors.items(self._core().batch(rows), len(rows))
-        if self._image_transforms is not None:
-            cameras = [n for n in self._meta.camera_keys if n not in self._meta.depth_keys]
+        items = items_of(self._batch(indices, self._buffers.of(len(indices))), len(indices))
+        if (transform := self._image_transforms) is not None:
             for item in items:
-                for name in cameras:
-                    item[name] = self._image_transforms(item[name])
+                item.update({name: transform(item[name]) for name in self._coloured})
         return items
+
+    def read_batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
+        """By feature (B, …) tensors of some items, or lists: those of `get_items`, stacked.
+
+        Args:
+            indices: (B,) items.
+            buffers: where tensors of frames are made.
+
+        Raises:
+            RowError: there is no such item. It is an `IndexError`.
+        """
+        batch = self._batch(indices, buffers)
+        if (transform := self._image_transforms) is not None:
+            for name in self._coloured:
+                batch[name] = torch.stack([transform(frames) for frames in batch[name]])
+        return batch
+
+    def _batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
+        core, rows = self._core(), self._rows_at(indices)
+        begin = time.perf_counter()
+        batch = core.read(rows)
+        if self._access is not None and len(rows):
+            self._access.note(rows, time.perf_counter() - begin)
+        return self._tensors.batch(batch, buffers)
+
+    @property
+    def _coloured(self) -> list[str]:
+        depths = self._meta.depth_keys
+        return [name for name in self._meta.camera_keys if name not in depths]
 
     def _rows_at(self, indices: Sequence[int]) -> Int64:
         wanted = np.asarray(indices, dtype=np.int64)
@@ -202,13 +244,13 @@ class DatasetReader:
             raise RowError(f"item {int(outside[0])} is out of range: there are {count}")
         return self.rows[positions]
 
-    def _core(self) -> Reader:
+    def _core(self) -> RowBatches:
         if self._dataset is None:
             self.load_and_activate()
         elif self._threads != _threads():  # a worker that was forked
             self._open(self._dataset)
-        assert self._reader is not None
-        return self._reader
+        assert self._batches is not None
+        return self._batches
 
 
 def _threads() -> int | None:

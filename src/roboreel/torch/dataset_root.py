@@ -19,10 +19,16 @@ def has_legacy_hub_download_metadata(root: str | os.PathLike[str]) -> bool:
 
 
 def has_documents(root: str | os.PathLike[str]) -> bool:
-    """True where there is a folder with `meta/info.json`."""
+    """True where there is a folder with `meta/info.json`.
+
+    Raises:
+        StorageError: a file is in the folder's place.
+    """
     try:
         return open_root(root).exists(INFO)
     except StorageError:
+        if os.path.isfile(root):
+            raise
         return False
 
 

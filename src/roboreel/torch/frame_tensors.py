@@ -10,10 +10,12 @@ import numpy.typing as npt
 import torch
 
 from roboreel.format.depth import depth_scale
+from roboreel.torch.batch_source import planes
 from roboreel.torch.constants import DEPTH_METER_UNIT, DEPTH_MILLIMETER_UNIT
 from roboreel.torch.depth_utils import MM_PER_METRE, dequantize_depth
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.feature_facts import feature_of, is_depth_map
+from roboreel.torch.host_buffers import Buffers
 from roboreel.types import JsonObject
 
 _COLOURS = 3
@@ -49,30 +51,32 @@ class FrameTensors:
         facts: Mapping[str, Any] = spec.get("info") or {}
         self._factor = _factor(facts.get("depth_unit"), depth_unit)
 
-    def __call__(self, frames: npt.NDArray[Any]) -> torch.Tensor:
+    def __call__(self, frames: npt.NDArray[Any], buffers: Buffers) -> torch.Tensor:
         """(…, C, H, W) of (…, H, W, C) frames: float32, or uint8 where that is asked for.
 
         Colours are divided by 255. Depths of a video are in the chosen unit; those of images too where their
         own unit is recorded.
+
+        Args:
+            frames: as a reader gives them.
+            buffers: where the tensor is made.
         """
         if self.is_depth and frames.shape[-1] != _COLOURS:
             return self._depths(frames)
-        planes = torch.from_numpy(frames).movedim(-1, -3)
-        if self._uint8:
-            return planes.contiguous()
-        values = planes.to(torch.float32, memory_format=torch.contiguous_format)
-        return values.div_(255) if frames.dtype == np.uint8 else values
+        if frames.dtype == np.uint8:
+            return torch.from_numpy(planes(frames, buffers, uint8=self._uint8))
+        return torch.from_numpy(np.asarray(planes(frames, buffers, uint8=True), dtype=np.float32))
 
     def _depths(self, frames: npt.NDArray[Any]) -> torch.Tensor:
-        planes = np.moveaxis(frames, -1, -3)
+        codes = np.moveaxis(frames, -1, -3)
         if not self.is_video:
-            values = torch.from_numpy(np.ascontiguousarray(planes, dtype=np.float32))
+            values = torch.from_numpy(np.ascontiguousarray(codes, dtype=np.float32))
             return values if self._factor == 1 else values.mul_(self._factor)
         scale = depth_scale(self._feature)
         if scale is None:
             raise ArgumentError(f"camera '{self._feature.name}' declares no valid range of depths")
         metres: torch.Tensor = dequantize_depth(
-            planes,
+            codes,
             depth_min=scale.nearest,
             depth_max=scale.farthest,
             shift=scale.shift,

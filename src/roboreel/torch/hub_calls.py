@@ -1,13 +1,13 @@
-"""Calls to the Hub, which is loaded when something is downloaded."""
+"""What `roboreel.torch` asks the Hub, by lerobot's names, so that programs can replace them."""
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-_CLIENT, _VERSIONS, _REFERENCE = (
-    f"roboreel.hub.{name}" for name in ("client", "versions", "reference")
-)
+from roboreel.hub import snapshots, versions
+from roboreel.hub.client import Token
+from roboreel.hub.reference import HubReference
+from roboreel.torch.constants import CODEBASE_VERSION
 
 
 def snapshot_download(repo_id: str, **arguments: Any) -> str:
@@ -21,40 +21,29 @@ def snapshot_download(repo_id: str, **arguments: Any) -> str:
         HubError: the Hub can't be reached, or refused.
         MissingDependencyError: huggingface_hub is not installed.
     """
-    client = importlib.import_module(_CLIENT)
-    with client.asking(_reference(repo_id, arguments.get("revision"))):
-        found: str = client.library(repo_id).snapshot_download(repo_id, **arguments)
-    return found
+    return snapshots.snapshot_download(repo_id, **arguments)
 
 
-def get_safe_version(repo_id: str, version: str, **arguments: Any) -> str:
-    """The tag or branch to load for a wanted version; see `roboreel.hub.get_safe_version`.
+def get_safe_version(repo_id: str, version: str | None, *, token: Token = None) -> str:
+    """The tag or branch to load for a wanted version, by default lerobot's current one.
+
+    Raises:
+        BackwardCompatibilityError: the repository has only older versions.
+        ForwardCompatibilityError: the repository has only newer versions.
+        RuntimeError: it has no version.
+        HubError: the Hub can't be reached, or refused.
+    """
+    return versions.get_safe_version(repo_id, version or CODEBASE_VERSION, token=token)
+
+
+def readable_revision(repo_id: str, error: Exception, token: Token = None) -> str:
+    """The newest revision that roboreel reads, where a repository has none of lerobot's current version.
 
     Args:
         repo_id: `user/name`.
-        version: the wanted version.
-        arguments: `token`.
+        error: what `get_safe_version` raised; others than of older or missing versions are raised again.
+        token: the Hub's token.
     """
-    found: str = importlib.import_module(_VERSIONS).get_safe_version(repo_id, version, **arguments)
-    return found
-
-
-def newest_readable_version(repo_id: str, **arguments: Any) -> str:
-    """The tag or branch of the newest version that roboreel reads, else the main branch.
-
-    Args:
-        repo_id: `user/name`.
-        arguments: `token`.
-    """
-    versions = importlib.import_module(_VERSIONS)
-    found: str = versions.resolve_revision(_reference(repo_id, None), **arguments).revision
-    return found
-
-
-def unreadable_by_lerobot() -> tuple[type[BaseException], ...]:
-    """What `get_safe_version` raises where there is no version of the current kind, but may be older ones."""
-    return importlib.import_module(_VERSIONS).BackwardCompatibilityError, RuntimeError
-
-
-def _reference(repo_id: str, revision: str | None) -> Any:
-    return importlib.import_module(_REFERENCE).HubReference(repo_id, revision)
+    if not isinstance(error, versions.BackwardCompatibilityError | RuntimeError):
+        raise error
+    return versions.resolve_revision(HubReference(repo_id), token).revision

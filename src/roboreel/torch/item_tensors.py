@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from roboreel.torch.batch_source import Batch
 from roboreel.torch.frame_tensors import FrameTensors
+from roboreel.torch.host_buffers import Buffers
 from roboreel.types import JsonObject
 
 Item = dict[str, Any]
 """By feature: a tensor, a string, or a list."""
+_FRAMES_NDIM = 4
 
 
 class ItemTensors:
@@ -33,33 +36,40 @@ class ItemTensors:
             if spec["dtype"] in ("video", "image")
         }
 
-    def items(self, batch: Mapping[str, Any], count: int) -> list[Item]:
-        """The items of a batch: number, vector, frame (C, H, W) or window (T, …) by feature.
+    def batch(self, batch: Mapping[str, Any], buffers: Buffers) -> Batch:
+        """By feature (B, …) tensors of what a reader gives; lists stay.
 
         Args:
-            batch: by feature (B, …) arrays or lists, as a reader gives them.
-            count: B.
+            batch: by feature (B, …) arrays or lists.
+            buffers: where the tensors of frames are made.
         """
-        columns = {name: _rows(self.column(name, values)) for name, values in batch.items()}
-        return [{name: column[row] for name, column in columns.items()} for row in range(count)]
+        return {name: self._column(name, values, buffers) for name, values in batch.items()}
 
-    def column(self, name: str, values: Any) -> Any:
-        """(B, …) tensor of a feature's values in a batch; strings stay a list."""
+    def _column(self, name: str, values: Any, buffers: Buffers) -> Any:
         if isinstance(values, list):
             return values
         camera = self._cameras.get(name)
         if camera is None:
             return number_tensor(values)
-        windows = values.ndim > 4
-        frames = camera(values)
+        windows = values.ndim > _FRAMES_NDIM
+        frames = camera(values, buffers)
         if windows and camera.is_video and frames.shape[1] == 1:
             frames = frames.squeeze(1)
         return frames
 
 
-def _rows(column: Any) -> Sequence[Any]:
-    rows: Sequence[Any] = column if isinstance(column, list) else column.unbind(0)
-    return rows
+def items_of(batch: Batch, count: int) -> list[Item]:
+    """The items of a batch: number, vector, frame (C, H, W) or window (T, …) by feature.
+
+    Args:
+        batch: by feature (B, …) tensors or lists.
+        count: B.
+    """
+    columns = {
+        name: values if isinstance(values, list) else values.unbind(0)
+        for name, values in batch.items()
+    }
+    return [{name: column[row] for name, column in columns.items()} for row in range(count)]
 
 
 def number_tensor(values: npt.NDArray[Any]) -> torch.Tensor:

@@ -10,12 +10,14 @@ from typing import Any, ClassVar
 import torch.utils.data
 
 from roboreel.errors import RoboreelError, StorageError, listed
-from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT, HF_LEROBOT_HUB_CACHE
+from roboreel.torch.batch_source import Batch
+from roboreel.torch.constants import CODEBASE_VERSION, DEPTH_MILLIMETER_UNIT, HF_LEROBOT_HUB_CACHE
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.dataset_reader import DatasetReader, Transform
 from roboreel.torch.dataset_root import as_root
 from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 from roboreel.torch.feature_utils import get_hf_features_from_features
+from roboreel.torch.host_buffers import Buffers
 from roboreel.torch.hub_calls import get_safe_version, snapshot_download
 from roboreel.torch.item_tensors import Item
 from roboreel.torch.recording_calls import RecordingCalls
@@ -173,7 +175,9 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         where = {"cache_dir": HF_LEROBOT_HUB_CACHE} if own is None else {"local_dir": own}
         try:
             if revision is None:
-                self.revision = get_safe_version(self.repo_id, self.revision, **given)
+                self.revision = get_safe_version(
+                    self.repo_id, self.revision or CODEBASE_VERSION, **given
+                )
             found = snapshot_download(
                 self.repo_id,
                 repo_type="dataset",
@@ -184,9 +188,8 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
                 **given,
             )
         except (RoboreelError, OSError) as error:
-            what = f" lacks {listed(list(missing))}, which" if missing else ""
             raise StorageError(
-                f"'{self.root}'{what} cannot be downloaded from '{self.repo_id}': {error}"
+                f"'{self.root}'{_lacks(missing)} cannot be downloaded from '{self.repo_id}': {error}"
             ) from error
         self.root = as_root(found) if own is None else own
 
@@ -317,6 +320,18 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         """Items of a batch: each GOP is decoded once."""
         return self.reader.get_items(indices)
 
+    def read_batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
+        """Items of a batch by feature (B, …), as collated: what `Loader` calls.
+
+        Args:
+            indices: (B,) items.
+            buffers: where tensors of frames are made.
+
+        Raises:
+            RowError: there is no such item. It is an `IndexError`.
+        """
+        return self.reader.read_batch(indices, buffers)
+
     def __repr__(self) -> str:
         return (
             f"{type(self).__name__}({{\n"
@@ -326,6 +341,13 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
             f"    Features: '{list(self.features)}',\n"
             "})"
         )
+
+
+def _lacks(missing: Sequence[str]) -> str:
+    if not missing:
+        return ""
+    files = "1 file" if len(missing) == 1 else f"{len(missing)} files"
+    return f" lacks {files} ({listed(missing[:2])}), which"
 
 
 def _deprecate(**arguments: object) -> None:

@@ -38,7 +38,7 @@ class Loader:
         drop_last: bool = False,
         seed: int = 0,
         threads: int = 2,
-        prefetch: int = 4,
+        prefetch: int = 2,
         pin_memory: bool | None = None,
         uint8: bool = False,
         on_error: OnError = "raise",
@@ -60,8 +60,8 @@ class Loader:
             uint8: for a `Reader`: True leaves frames as uint8; False divides them by 255, as float32.
             on_error: `skip` leaves out items that cannot be read, with a warning in the log: a batch is then
                 smaller, and left out if nothing remains.
-            mode: `threads` makes batches in this process; `process` in one other process, which serves a training
-                step that is busy in Python.
+            mode: `threads` makes batches in this process; `process` in one other process, which serves a
+                training step that is busy in Python.
 
         Raises:
             ArgumentError: arguments contradict each other. It is a `ValueError`.
@@ -87,7 +87,7 @@ class Loader:
             else ThreadMaker(source, threads, prefetch + threads, pin=self.pin_memory)
         )
         self.epoch = 0
-        self._done = 0
+        self._done, self._begun = 0, False
         self._order_state: Any = None
 
     @property
@@ -104,8 +104,8 @@ class Loader:
         Yields:
             By feature a tensor (B, …), or a list of B strings.
         """
-        first = self._done
         batches = self._begin()
+        first = self._done
         waiting: deque[Pending] = deque()
         try:
             for indices in islice(batches, first, None):
@@ -118,17 +118,18 @@ class Loader:
             for pending in waiting:
                 pending.cancel()
             self._maker.finish()
-        self.epoch, self._done = self.epoch + 1, 0
+        self.epoch, self._done, self._begun = self.epoch + 1, 0, False
 
     def _begin(self) -> Iterator[Sequence[int]]:
-        for order in (self.sampler, self.batch_sampler):
-            if hasattr(order, "set_epoch"):
-                order.set_epoch(self.epoch)
+        """The lists of items of the epoch. One that was left before its end is not gone on with."""
+        if self._begun:
+            self.epoch, self._done = self.epoch + 1, 0
+        self._begun = True
         stateful = self._stateful
-        if stateful is not None:
-            if self._done and self._order_state is not None:
-                stateful.load_state_dict(self._order_state)
-            self._order_state = stateful.state_dict()
+        self._order_state = None if stateful is None else stateful.state_dict()
+        for order in (self.sampler, self.batch_sampler):
+            if stateful is None and hasattr(order, "set_epoch"):
+                order.set_epoch(self.epoch)
         return iter(self.batch_sampler)
 
     def _next(self, waiting: deque[Pending]) -> Iterator[dict[str, Any]]:
@@ -145,12 +146,21 @@ class Loader:
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch, batches delivered in it, and the sampler's state at its beginning."""
-        return {"epoch": self.epoch, "batches": self._done, "sampler": self._order_state}
+        stateful = self._stateful
+        order = self._order_state
+        if not self._begun:
+            order = None if stateful is None else stateful.state_dict()
+        return {"epoch": self.epoch, "batches": self._done, "sampler": order}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where `state_dict` was called: the next iteration begins with the batch after that."""
-        self.epoch, self._done = int(state["epoch"]), int(state["batches"])
-        self._order_state = state["sampler"]
+        """Continue where `state_dict` was called: the next iteration begins with the batch after that.
+
+        Raises:
+            KeyError: it is not the state of a loader.
+        """
+        self.epoch, self._done, self._begun = int(state["epoch"]), int(state["batches"]), False
+        if self._stateful is not None and state["sampler"] is not None:
+            self._stateful.load_state_dict(state["sampler"])
 
 
 class _Order:

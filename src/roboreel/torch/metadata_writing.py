@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from roboreel.errors import UsageError
@@ -207,10 +208,14 @@ class MetadataWriting(LoadedMetadata):
         for name, value in given.items():
             if value is not None and value <= 0:
                 raise ArgumentError(f"{name} must be positive, got {value}")
-        for name, value in given.items():
-            if value is not None:
-                setattr(self.info, name, value)
-        commit(local_root(self.root), {INFO: info_bytes(self.info)})
+        self._write_info({name: value for name, value in given.items() if value is not None})
+
+    def _write_info(self, changes: Mapping[str, Json]) -> None:
+        """Set fields of `info`, and write `info.json`; where that fails, nothing is set."""
+        after = replace(self.info, **changes)
+        commit(local_root(self.root), {INFO: info_bytes(after)})
+        for name, value in changes.items():
+            setattr(self.info, name, value)
 
     @property
     def tools(self) -> list[dict[str, Json]]:
@@ -220,8 +225,7 @@ class MetadataWriting(LoadedMetadata):
     @tools.setter
     def tools(self, value: Iterable[Mapping[str, Json]] | None) -> None:
         """Declare tools in `info.json`; None or an empty list removes them."""
-        self.info.tools = [dict(tool) for tool in value or ()] or None
-        commit(local_root(self.root), {INFO: info_bytes(self.info)})
+        self._write_info({"tools": [dict(tool) for tool in value or ()] or None})
 
     def update_video_info(
         self,

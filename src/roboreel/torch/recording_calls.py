@@ -17,6 +17,19 @@ def _refuse(method: str) -> NoReturn:
 class RecordingCalls:
     """The recording half of `LeRobotDataset`: a dataset that is open for reading refuses it."""
 
+    writer: Any
+    episode_buffer: dict[str, Any] | None = None
+    """The current episode: none while a dataset is read."""
+    image_writer: Any = None
+    latest_episode: Any = None
+    episodes_since_last_encoding = 0
+    _batch_encoding_size: int
+
+    @property
+    def batch_encoding_size(self) -> int:
+        """Episodes whose videos are encoded together when recording."""
+        return self._batch_encoding_size
+
     @classmethod
     def create(cls, *args: Any, **kwargs: Any) -> Any:
         """Begin a new dataset; raises `ReadOnlyError`, a `RuntimeError`."""

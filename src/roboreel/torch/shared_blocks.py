@@ -1,4 +1,4 @@
-"""Memory that two processes share: one makes arrays in it, the other makes tensors of these without a copy."""
+"""Memory that two processes share: one makes arrays in it, the other uses them without a copy."""
 
 from __future__ import annotations
 

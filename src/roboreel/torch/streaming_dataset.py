@@ -108,14 +108,15 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
         self.reader.load_and_activate()
         self._shards = split_evenly(self.reader.episode_bounds, max_num_shards)
         # in shared memory, as workers are often started again for each iteration
-        self._iterations = torch.zeros(1 + _MOST_WORKERS, dtype=torch.int64).share_memory_()
+        self._iterations = torch.zeros(1 + _MOST_WORKERS, dtype=torch.int64)
+        self._iterations.share_memory_()  # type: ignore[no-untyped-call]
 
     def _require_files(self) -> None:
         missing = self.reader.missing_files()
         if missing:
             raise StorageError(
-                f"'{self.root}' lacks {listed(missing)}: streaming from the Hub is not supported yet. Fetch"
-                f" them by `roboreel pull {self.repo_id}`, or open the dataset as LeRobotDataset once"
+                f"'{self.root}' lacks files ({listed(missing[:2])}): streaming from the Hub is not supported"
+                f" yet. Fetch them by `roboreel pull {self.repo_id}`, or open the dataset as LeRobotDataset once"
             )
 
     @property

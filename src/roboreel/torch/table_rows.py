@@ -11,12 +11,14 @@ from roboreel.edit.view import Verbs
 from roboreel.errors import listed
 from roboreel.reading.reader import reader
 from roboreel.torch.errors import ArgumentError, FeatureNameError, RowError
-from roboreel.torch.item_tensors import Item, ItemTensors
+from roboreel.torch.host_buffers import HostBuffers
+from roboreel.torch.item_tensors import Item, ItemTensors, items_of
 from roboreel.types import Int64, JsonObject
 
 _FORMS = (None, "torch", "numpy", "np", "python")
 _AHEAD = 1024
 """Rows that are read together while all are iterated."""
+_BUFFERS = HostBuffers(0)
 
 
 class TableRows:
@@ -155,15 +157,13 @@ class TableRows:
         return self._rows[positions]
 
     def _items(self, rows: Int64) -> list[Item]:
-        return self._tensors.items(self._reader.batch(rows), len(rows))
+        return items_of(self._tensors.batch(self._reader.batch(rows), _BUFFERS), len(rows))
 
     def _columns(self, rows: Int64) -> dict[str, Any]:
         batch = self._reader.batch(rows)
-        if self._form is None:
-            items = self._tensors.items(batch, len(rows))
-            return {name: [item[name] for item in items] for name in self._names}
-        if self._form == "torch":
-            return {name: self._tensors.column(name, batch[name]) for name in self._names}
+        if self._form in (None, "torch"):
+            found = self._tensors.batch({name: batch[name] for name in self._names}, _BUFFERS)
+            return {n: list(v) for n, v in found.items()} if self._form is None else found
         if self._form == "python":
             return {name: _python(batch[name]) for name in self._names}
         return {name: batch[name] for name in self._names}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 
 import pytest
 
-from roboreel.errors import HubError, UsageError
+import roboreel
+from roboreel.dataset.pull_record import RECORD, PullRecord
+from roboreel.errors import HubError, StorageError, UsageError
 from roboreel.hub import pull
 from tests.command import run_here
 from tests.hub_server import HubServer, folder_files
@@ -191,6 +194,48 @@ def test_a_link_in_the_folder_is_not_followed(hub: HubServer, v21: Path, tmp_pat
     with pytest.raises(UsageError, match="is a link"):
         pull("user/name", tmp_path / "out")
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_planted_folder_of_notes_is_not_followed(
+    hub: HubServer, v21: Path, tmp_path: Path
+) -> None:
+    hub.add("user/name", v21, tags=["v2.1"])
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".cache").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="is a link"):
+        pull("user/name", tmp_path / "out")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"form": 1}',
+        b'{"form": 1, "repo_id": 7, "revision": "a", "commit": "b", "selections": []}',
+        b'{"form": 1, "repo_id": "a", "revision": "a", "commit": "b", "selections": [1]}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_planted_record_is_passed_over(v21: Path, tmp_path: Path, planted: bytes) -> None:
+    shutil.copytree(v21, tmp_path / "out")
+    (tmp_path / "out" / RECORD).parent.mkdir(parents=True)
+    (tmp_path / "out" / RECORD).write_bytes(planted)
+    assert roboreel.open(tmp_path / "out").total_episodes == 4
+
+
+def test_a_command_from_a_planted_record_is_quoted(v21: Path, tmp_path: Path) -> None:
+    shutil.copytree(v21, tmp_path / "out")
+    record = PullRecord(repo_id="a/b; rm -rf ~", revision="main", commit="x\n$(y)")
+    (tmp_path / "out" / RECORD).parent.mkdir(parents=True)
+    (tmp_path / "out" / RECORD).write_bytes(record.to_bytes())
+    (tmp_path / "out" / "data" / "chunk-000" / "episode_000001.parquet").unlink()
+    with pytest.raises(StorageError) as raised:
+        list(roboreel.open(tmp_path / "out").rows([(1, 0, -1)]))
+    assert r"roboreel pull 'a/b; rm -rf ~@x" in str(raised.value)
 
 
 def test_what_a_repository_names_like_a_clients_notes_is_not_fetched(

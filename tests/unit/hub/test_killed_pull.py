@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pytest
+
 import roboreel
 from roboreel.hub import pull
+from roboreel.storage import disk
+from roboreel.testing import make_dataset
 from tests.hub_server import HubServer, folder_files
 
 _PATIENT_S = 60
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One episode without cameras."""
+    path = tmp_path_factory.mktemp("small") / "d"
+    return make_dataset(path, version="v3.0", episodes=(3,), cameras={})
 
 
 def test_a_killed_pull_leaves_whole_files_and_goes_on(
@@ -46,3 +58,46 @@ def _wait_for(folder: Path, files: int) -> None:
             return
         time.sleep(0.02)
     raise TimeoutError(f"no {files} files in {folder}")
+
+
+class _StopError(Exception):
+    """Stops a pull at an operation of the disk."""
+
+
+_EVERY = 6
+
+
+@pytest.mark.parametrize("phase", range(_EVERY))
+@pytest.mark.sample(1)
+def test_a_pull_that_stops_at_any_operation_of_the_disk_goes_on(
+    hub: HubServer, small: Path, tmp_path: Path, phase: int
+) -> None:
+    hub.add("user/name", small, tags=["v3.0"])
+    files = folder_files(small)
+    number = phase
+    while True:
+        out = tmp_path / str(number)
+        stopped = _pull_until(out, number)
+        here = {n: d for n, d in folder_files(out).items() if not n.startswith(".cache/")}
+        assert here.items() <= files.items(), "a file that is not whole has its name"
+        pull("user/name", out)
+        assert {name: folder_files(out)[name] for name in files} == files
+        if not stopped:
+            return
+        number += _EVERY
+
+
+def _pull_until(out: Path, number: int) -> bool:
+    """Pull until the disk's operation of this number; True if there was one."""
+    seen = itertools.count()
+
+    def stop(moment: str, _name: str, _path: str) -> None:
+        if moment == "before" and next(seen) == number:
+            raise _StopError
+
+    with disk.faults(stop):
+        try:
+            pull("user/name", out)
+        except _StopError:
+            return True
+    return False

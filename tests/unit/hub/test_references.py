@@ -11,7 +11,7 @@ import pytest
 
 import roboreel
 from roboreel.errors import HubError, MissingDependencyError, StorageError, UsageError
-from roboreel.hub import HubReference, parse_reference
+from roboreel.hub import HubReference, parse_reference, snapshot_download
 from tests.command import run_here
 from tests.hub_server import HubServer, folder_files
 
@@ -162,6 +162,19 @@ def test_a_repository_that_is_no_dataset_is_told(hub: HubServer) -> None:
     hub.add("user/name", {"README.md": b"hello"})
     with pytest.raises(HubError, match="not a LeRobot dataset"):
         roboreel.open("user/name")
+
+
+def test_a_snapshot_is_downloaded_from_the_hub_of_the_environment(
+    hub: HubServer, v21: Path, tmp_path: Path
+) -> None:
+    hub.add("user/name", v21, tags=["v2.1"])
+    folder = snapshot_download(
+        "user/name", revision="v2.1", local_dir=tmp_path / "out", allow_patterns="meta/*"
+    )
+    assert folder == str(tmp_path / "out")
+    assert all(name.startswith("meta/") for name in hub.fetched())
+    with pytest.raises(HubError, match="has no revision 'v9'"):
+        snapshot_download("user/name", revision="v9", local_dir=tmp_path / "out")
 
 
 def test_opening_a_folder_loads_no_client(v21: Path) -> None:

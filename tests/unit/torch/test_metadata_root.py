@@ -42,8 +42,9 @@ def _put(source: Path, target: Path) -> Path:
 def test_a_dataset_below_home_is_taken_without_asking(
     hub: Hub, made: dict[str, Path], tmp_path: Path
 ) -> None:
-    _put(made["v3.0"], tmp_path / "home/me/it")
+    _put(made["v2.1"], tmp_path / "home/me/it")
     meta = LeRobotDatasetMetadata("me/it")
+    assert meta.revision == "v2.1"
     assert meta.root == tmp_path / "home/me/it"
     assert not hub.asked
 
@@ -92,22 +93,6 @@ def test_the_token_is_passed_on(hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_p
     assert seen == [hub.asked[0]["token"]] == ["hf_x"]
 
 
-def test_an_older_version_is_no_obstacle(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    class OlderError(Exception):
-        pass
-
-    def older(repo_id: str, version: str) -> str:
-        raise OlderError(repo_id)
-
-    monkeypatch.setattr(dataset_metadata, "get_safe_version", older)
-    monkeypatch.setattr(dataset_metadata, "unreadable_by_lerobot", lambda: OlderError)
-    monkeypatch.setattr(dataset_metadata, "newest_readable_version", lambda _: "v2.1")
-    meta = LeRobotDatasetMetadata("me/it")
-    assert meta.revision == hub.asked[0]["revision"] == "v2.1"
-    with pytest.raises(OlderError):
-        LeRobotDatasetMetadata("me/it", revision="v3.0", force_cache_sync=True)
-
-
 def test_a_bucket_is_read_only_where_it_is_here(
     hub: Hub, made: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -116,6 +101,26 @@ def test_a_bucket_is_read_only_where_it_is_here(
     _put(made["v3.0"], tmp_path / "home/hub/buckets--me--it")
     meta = LeRobotDatasetMetadata("me/it", repo_type="bucket")
     assert meta.url_root == "hf://buckets/me/it"
+
+
+def test_a_file_in_the_folders_place_is_named(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("x")
+    with pytest.raises(roboreel.StorageError, match="a file, not a dataset's folder"):
+        LeRobotDatasetMetadata("me/it", root=tmp_path / "mine")
+    assert not hub.asked
+
+
+def test_a_dataset_on_another_store_is_read(made: dict[str, Path]) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    store = fsspec.filesystem("memory")
+    for file in (made["v3.0"] / "meta").rglob("*.*"):
+        store.pipe(f"/sets/it/{file.relative_to(made['v3.0'])}", file.read_bytes())
+    meta = LeRobotDatasetMetadata("me/it", root="memory://sets/it")
+    assert meta.episodes["length"] == [5, 7, 3]
+    assert str(meta.root) == "memory://sets/it"
+    with pytest.raises(roboreel.UsageError, match="local disk only"):
+        meta.update_chunk_settings(chunks_size=5)
+    assert meta.chunks_size == 1000
 
 
 def test_an_unknown_kind_of_repository_is_refused() -> None:

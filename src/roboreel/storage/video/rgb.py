@@ -40,7 +40,7 @@ class RgbConverter:
     ) -> None:
         """Write the pixels of a frame into (H, W, C): RGB uint8, or grey ones as they are stored.
 
-        Frames are scaled while they are converted: smaller by the mean of the area that a pixel covers, larger
+        Frames are scaled while they are converted: down by the mean of the area that a pixel covers, up
         bilinearly.
         """
         if isinstance(frame, np.ndarray):

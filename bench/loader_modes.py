@@ -1,0 +1,131 @@
+"""Compare how `roboreel.torch.Loader` makes batches: in threads of the training process, or in another one.
+
+    python bench/loader_modes.py WORKDIR [--rounds 5] [--batches 12]
+
+Two cameras of 640×480 (h264, GOP of 2), batches of 32 items in random order. The training step is one of
+
+- `idle`: takes the batch and drops it,
+- `python`: computes in Python, so holds the interpreter's lock,
+- `torch`: multiplies matrices in one thread, so releases it,
+
+for a fixed amount of work. The modes take turns, so that another load of the machine hits all of them; each
+figure is the median over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import roboreel
+from roboreel.testing import Camera, make_dataset
+from roboreel.torch.loader import Loader
+
+BATCH = 32
+CAMERA = Camera(width=640, height=480, gop=2)
+MODES = ("threads", "process")
+KINDS = ("float32", "uint8")
+
+
+def python_step() -> None:
+    """About 100 ms of Python on the machine of the design note."""
+    total = 0
+    for number in range(1_500_000):
+        total += number
+
+
+def torch_step() -> None:
+    """Likewise of matrix multiplication."""
+    square = torch.ones(1024, 1024)
+    for _ in range(2):
+        square = square @ square * 1e-3
+
+
+STEPS: dict[str, Callable[[], None]] = {
+    "idle": lambda: None,
+    "python": python_step,
+    "torch": torch_step,
+}
+
+
+def made(folder: Path) -> Path:
+    """The dataset, made on the first call."""
+    path = folder / "modes"
+    if not path.exists():
+        cameras = {"observation.images.a": CAMERA, "observation.images.b": CAMERA}
+        partial = make_dataset(
+            folder / f"partial-{os.getpid()}", version="v3.0", episodes=(150, 150), cameras=cameras
+        )
+        partial.rename(path)
+    return path
+
+
+def endless(loader: Loader) -> Iterator[dict[str, Any]]:
+    while True:
+        yield from loader
+
+
+def measured(batches: Iterator[dict[str, Any]], step: Callable[[], None], count: int) -> float:
+    """Samples per second of some batches, each followed by a training step."""
+    begin = time.perf_counter()
+    for _ in range(count):
+        next(batches)
+        step()
+    return count * BATCH / (time.perf_counter() - begin)
+
+
+def alone(step: Callable[[], None]) -> float:
+    """Milliseconds of a step while nothing is loaded."""
+    begin = time.perf_counter()
+    for _ in range(3):
+        step()
+    return (time.perf_counter() - begin) / 3 * 1e3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workdir", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batches", type=int, default=12)
+    parser.add_argument("--threads", type=int, default=2)
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    reader = roboreel.reader(roboreel.open(made(chosen.workdir)))
+    loaders = {
+        (mode, kind): endless(
+            Loader(
+                reader,
+                BATCH,
+                shuffle=True,
+                threads=chosen.threads,
+                uint8=kind == "uint8",
+                mode=mode,  # type: ignore[arg-type]
+            )
+        )
+        for mode, kind in product(MODES, KINDS)
+    }
+    found: dict[str, list[float]] = {}
+    for batches in loaders.values():
+        next(batches)
+    for _ in range(chosen.rounds):
+        for name, step in STEPS.items():
+            found.setdefault(f"{name}: step alone, ms", []).append(alone(step))
+            for (mode, kind), batches in loaders.items():
+                measured(batches, step, 3)  # what an earlier step left in the queue
+                rate = measured(batches, step, chosen.batches)
+                found.setdefault(f"{name} {kind} {mode}, samples/s", []).append(rate)
+    told = {name: round(statistics.median(rates), 1) for name, rates in found.items()}
+    print(json.dumps({"cores": len(os.sched_getaffinity(0)), **told}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
