@@ -370,7 +370,9 @@ def test_a_cache_that_other_code_wrote_is_ignored(
     one: Path, listings: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened(one)
-    monkeypatch.setattr(opened_cache, "_code", lambda: b"roboreel opened of another day\n")
+    code = opened_cache._code()
+    assert code is not None
+    monkeypatch.setattr(opened_cache, "_code", code.swapcase)
     listings()
     opened(one)
     assert listings() == 1
