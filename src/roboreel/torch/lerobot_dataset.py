@@ -279,6 +279,10 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         assert self.reader.hf_dataset is not None
         return self.reader.hf_dataset
 
+    def create_hf_dataset(self) -> TableRows:
+        """No rows, with the columns of the dataset."""
+        return self.hf_dataset.select([])
+
     def get_episodes_file_paths(self) -> list[str]:
         """Names of the tables and videos of the chosen episodes, relative to the root."""
         return self.reader.get_episodes_file_paths()
