@@ -48,17 +48,29 @@ class Runner:
         return Lap(**found)
 
 
-def heat(entries: Mapping[str, Entry], *, runs: int) -> dict[str, list[Lap]]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Effort:
+    runs: int = 3
+    """Laps that count, of each contender."""
+    share: float = 1
+    """Of the items of each lap: 1 is what is measured, less tries things out."""
+
+    def items(self, wanted: int) -> int:
+        return max(2, round(wanted * self.share))
+
+
+def heat(entries: Mapping[str, Entry], effort: Effort) -> dict[str, list[Lap]]:
     """The laps of each contender. They alternate, each beginning in turn."""
     with ExitStack() as stack:
         runners = [stack.enter_context(started(n, e.command)) for n, e in entries.items()]
         for runner in runners:
-            runner.lap(entries[runner.name].warm_items)
+            runner.lap(effort.items(entries[runner.name].warm_items))
         laps: dict[str, list[Lap]] = {runner.name: [] for runner in runners}
-        for turn in range(runs):
+        for turn in range(effort.runs):
             shift = turn % len(runners)
             for runner in runners[shift:] + runners[:shift]:
-                laps[runner.name].append(runner.lap(entries[runner.name].items))
+                items = effort.items(entries[runner.name].items)
+                laps[runner.name].append(runner.lap(items))
     return laps
 
 

@@ -1,7 +1,7 @@
 """Times reading for training beside bare decoding and lerobot's class; see README.md here.
 
-python bench/read.py --lerobot-python PYTHON --work FOLDER [--episodes 20] [--runs 3] [--only NAME …]
-    [--scale-episodes 100000] [--json FILE]
+python bench/read.py --lerobot-python PYTHON --work FOLDER [--episodes 20] [--runs 3] [--share 1]
+    [--only NAME …] [--scale-episodes 100000] [--json FILE]
 
 PYTHON is the interpreter of an environment with lerobot 0.6.1. FOLDER keeps the datasets for the next time.
 `--only` chooses parts by their names: core, torch, GOP, state, memory, open. Exits 1 where a required
@@ -14,11 +14,11 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from heat import heat, middle
+from heat import Effort, heat, middle
 from measure import machine
 from peer import peer_versions
 from read_heats import (
@@ -50,8 +50,8 @@ def on_cores(count: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
-def run(one: Heat, *, runs: int) -> Outcome:
-    outcome = Outcome(heat=one, laps=heat(one.entries, runs=runs))
+def run(one: Heat, effort: Effort) -> Outcome:
+    outcome = Outcome(heat=one, laps=heat(one.entries, effort))
     print("\n".join(lines(outcome)), flush=True)
     return outcome
 
@@ -78,7 +78,7 @@ def best_workers(outcome: Outcome) -> int:
     return int(max(speeds, key=speeds.__getitem__).split()[1])
 
 
-def heats(cast: Cast, sets: ReadSets, *, runs: int, only: Sequence[str]) -> Iterator[Outcome]:
+def heats(cast: Cast, sets: ReadSets, effort: Effort, *, only: Sequence[str]) -> Iterator[Outcome]:
     """Each part in turn; lerobot's settings are tried out where they are needed."""
 
     def wanted(name: str) -> bool:
@@ -88,30 +88,32 @@ def heats(cast: Cast, sets: ReadSets, *, runs: int, only: Sequence[str]) -> Iter
     for codec, root in roots.items():
         for make in (core_random, core_windows, core_order):
             if wanted("core"):
-                yield run(make(cast, root, codec), runs=runs)
+                yield run(make(cast, root, codec), effort)
     if wanted("torch"):
-        yield from torch_heats(cast, sets, runs=runs)
+        yield from torch_heats(cast, sets, effort)
     if wanted("GOP"):
-        yield run(long_gops(cast, sets.long_gop), runs=runs)
+        yield run(long_gops(cast, sets.long_gop), effort)
     if wanted("state"):
-        yield run(state_only(cast, sets.state), runs=runs)
+        yield run(state_only(cast, sets.state), effort)
 
 
-def torch_heats(cast: Cast, sets: ReadSets, *, runs: int) -> Iterator[Outcome]:
-    found = [run(settings(cast, sets.av1, uint8=kind), runs=1) for kind in (False, True)]
+def torch_heats(cast: Cast, sets: ReadSets, effort: Effort) -> Iterator[Outcome]:
+    found = [
+        run(settings(cast, sets.av1, uint8=kind), replace(effort, runs=1)) for kind in (False, True)
+    ]
     yield from found
     floats, whole = map(best_workers, found)
-    yield run(torch_float(cast, sets.av1, "AV1", workers=floats), runs=runs)
-    yield run(torch_uint8(cast, sets.av1, "AV1", workers=whole), runs=runs)
-    yield run(torch_float(cast, sets.h264, "h264", workers=floats), runs=runs)
-    yield run(torch_uint8(cast, sets.h264, "h264", workers=whole), runs=runs)
-    yield run(torch_busy(cast, sets.av1), runs=runs)
-    ordered = run(settings(cast, sets.av1, uint8=False, order="in order"), runs=1)
+    yield run(torch_float(cast, sets.av1, "AV1", workers=floats), effort)
+    yield run(torch_uint8(cast, sets.av1, "AV1", workers=whole), effort)
+    yield run(torch_float(cast, sets.h264, "h264", workers=floats), effort)
+    yield run(torch_uint8(cast, sets.h264, "h264", workers=whole), effort)
+    yield run(torch_busy(cast, sets.av1), effort)
+    ordered = run(settings(cast, sets.av1, uint8=False, order="in order"), replace(effort, runs=1))
     yield ordered
-    yield run(torch_order(cast, sets.av1, "AV1", workers=best_workers(ordered)), runs=runs)
+    yield run(torch_order(cast, sets.av1, "AV1", workers=best_workers(ordered)), effort)
     cache = cast.home / "frames"
     shutil.rmtree(cache, ignore_errors=True)
-    yield run(torch_cached(cast, sets, cache, workers=floats), runs=runs)
+    yield run(torch_cached(cast, sets, cache, workers=floats), effort)
 
 
 def bounds(
@@ -124,12 +126,12 @@ def bounds(
 
 
 def document(
-    outcomes: Iterable[Outcome], found: Iterable[Bound], versions: dict[str, str], runs: int
+    outcomes: Iterable[Outcome], found: Iterable[Bound], versions: dict[str, str], effort: Effort
 ) -> dict[str, Any]:  # Any: JSON
     return {
         "machine": machine(),
         "lerobot": versions,
-        "runs": runs,
+        "effort": asdict(effort),
         "heats": [
             {
                 "name": one.heat.name,
@@ -149,6 +151,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument("--scale-episodes", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--share", type=float, default=1.0, help="of each lap's items, to try out")
     parser.add_argument("--only", nargs="*", default=(), help="parts, by name")
     parser.add_argument("--json", type=Path, default=HERE / "results" / "read.json")
     return parser.parse_args()
@@ -161,12 +164,13 @@ def main() -> int:
     sets = make_read_sets(work, episodes=given.episodes)
     cast = Cast(python=given.lerobot_python, home=work / "lerobot")
     versions = peer_versions(cast.python, cast.home) if cast.python else {}
-    outcomes = list(heats(cast, sets, runs=given.runs, only=given.only))
+    effort = Effort(runs=given.runs, share=given.share)
+    outcomes = list(heats(cast, sets, effort, only=given.only))
     found = []
     for bound in bounds(cast, sets, work, episodes=given.scale_episodes, only=given.only):
         print(bound.line(), flush=True)
         found.append(bound)
-    told = document(outcomes, found, versions, given.runs)
+    told = document(outcomes, found, versions, effort)
     given.json.parent.mkdir(parents=True, exist_ok=True)
     given.json.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     missed = sum(len(one.missed()) for one in outcomes) + sum(b.missed for b in found)

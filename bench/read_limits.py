@@ -89,8 +89,8 @@ def opening_bounds(folder: Path, *, episodes: int) -> Iterator[Bound]:
 def edited(root: Path) -> Path:
     """A view file of edits of that dataset."""
     view: Any = roboreel.open(root)  # Any: each verb gives a view
-    for number in range(EDITS // 2):
-        view = view.delete([number * 7]).keep(range(1, 1000 * (EDITS - number)))
+    for number in range(EDITS):
+        view = view.delete([number * 7])
     path = root.with_name(f"{root.name}-edited.view.json")
     view.save(path)
     return path

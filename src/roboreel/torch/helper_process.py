@@ -22,6 +22,7 @@ from roboreel.torch.batch_makers import Pending, as_tensor
 from roboreel.torch.batch_source import Batch, BatchSource
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.host_buffers import Array
+from roboreel.torch.readable_items import LOG, ReadableItems
 from roboreel.torch.shared_blocks import ReceivedBlocks, SharedBuffers, send_blocks
 
 
@@ -84,13 +85,16 @@ class HelperMaker:
     def _receive(self) -> None:
         connection = self._started()
         try:
-            number, new, message = connection.recv()
+            number, new, skipped, message = connection.recv()
             self._blocks.receive(connection, new)
         except (EOFError, OSError) as error:
             self._connection = None
             raise RunError(
                 "the process that makes batches died: out of memory, or killed"
             ) from error
+        if isinstance(self._source, ReadableItems):
+            for item, why in skipped.items():
+                self._source.note(item, why)
         found = message if isinstance(message, BaseException) else self._blocks.batch(message)
         if number in self._dropped:
             self._dropped.discard(number)
@@ -142,6 +146,7 @@ def _serve(connection: Connection, source: BatchSource, threads: int) -> None:
     """In the helper: make batches until the connection is closed."""
     end_with_parent()
     torch.set_num_threads(1)
+    LOG.disabled = True  # the other process tells it
     buffers, lock = SharedBuffers(), Lock()
 
     def make(number: int, indices: list[int]) -> None:
@@ -155,7 +160,8 @@ def _serve(connection: Connection, source: BatchSource, threads: int) -> None:
             message = error
         with lock:
             new = [] if isinstance(message, Exception) else buffers.new_blocks(message)
-            connection.send((number, [block[:2] for block in new], message))
+            skipped = dict(source.unreadable) if isinstance(source, ReadableItems) else {}
+            connection.send((number, [block[:2] for block in new], skipped, message))
             send_blocks(connection, new)
 
     with ThreadPoolExecutor(threads) as pool:
