@@ -27,6 +27,8 @@ from roboreel.torch.item_tensors import Item, ItemTensors, items_of
 from roboreel.torch.packed_state import packed, unpacked
 from roboreel.torch.random_access import RandomAccess
 from roboreel.torch.row_batches import RowBatches, SizedBuffers
+from roboreel.torch.row_tensor import rows_of
+from roboreel.torch.shared_buffers import SharedBuffers
 from roboreel.torch.table_rows import TableRows
 from roboreel.torch.video_utils import resolved_backend
 from roboreel.types import Int64
@@ -228,6 +230,18 @@ class DatasetReader:
             for item in items:
                 item.update({name: transform(item[name]) for name in self._coloured})
         return items
+
+    def get_rows(self, indices: Sequence[int]) -> list[Item]:
+        """The items of `get_items`; `torch.stack` of their frames gives those without a copy."""
+        if self._image_transforms is not None or len(indices) < 2:
+            return self.get_items(indices)
+        shared = None if torch.utils.data.get_worker_info() is None else SharedBuffers()
+        batch = self._batch(indices, shared or self._buffers.of(len(indices)))
+        frames = {name: batch[name] for name in self._meta.camera_keys if name in batch}
+        if shared is not None:
+            frames = {name: shared.shared(values) for name, values in frames.items()}
+        rows = {name: rows_of(values) for name, values in frames.items()}
+        return items_of({n: rows.get(n, values) for n, values in batch.items()}, len(indices))
 
     def read_batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
         """By feature (B, …) tensors of some items, or lists: those of `get_items`, stacked.
