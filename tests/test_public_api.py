@@ -59,6 +59,7 @@ def test_public_names() -> None:
         "diff",
         "kept_versions",
         "open",
+        "open_view",
         "plan_convert",
         "plan_write",
         "pull",

@@ -37,8 +37,12 @@ if TYPE_CHECKING:
     from roboreel.format.encoding import Encoding, Reencoding
     from roboreel.format.feature import Feature
     from roboreel.format.version import FormatVersion
-    from roboreel.hub.open_reference import open_reference as open
-    from roboreel.hub.pull import PullReport, pull
+    from roboreel.hub.open_reference import (
+        open_reference as open,  # of a view file, see `open_view`
+    )
+    from roboreel.hub.open_source import open_view
+    from roboreel.hub.pull import pull
+    from roboreel.hub.pull_report import PullReport
     from roboreel.ops.check_stats import check_stats
     from roboreel.ops.inputs import add_video
     from roboreel.ops.lerobot_names import convert_dataset
@@ -95,6 +99,7 @@ __all__ = [
     "diff",
     "kept_versions",
     "open",
+    "open_view",
     "plan_convert",
     "plan_write",
     "pull",
@@ -116,7 +121,7 @@ _HOME = {
     "FormatVersion": "format.version",
     "KeptVersion": "ops.undo",
     "Plan": "plan.plan",
-    "PullReport": "hub.pull",
+    "PullReport": "hub.pull_report",
     "ReadOptions": "reading.read_options",
     "Reader": "reading.reader",
     "Reencoding": "format.encoding",
@@ -135,7 +140,8 @@ _HOME = {
     "decode_video_frames": "storage.video.by_time",
     "diff": "diffing.diff",
     "kept_versions": "ops.undo",
-    "open": "hub.open_reference",
+    "open": "hub.open_source",
+    "open_view": "hub.open_source",
     "plan_convert": "ops.write",
     "plan_write": "ops.write",
     "pull": "hub.pull",
@@ -152,7 +158,7 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'roboreel' has no attribute '{name}'")
     module = importlib.import_module(f"roboreel.{_HOME.get(name, 'errors')}")
-    value = getattr(module, "open_reference" if name == "open" else name)
+    value = getattr(module, "open_source" if name == "open" else name)
     globals()[name] = value
     return value
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import cast
 
 from roboreel.checking.agreement_rules import check_agreement
 from roboreel.checking.check_report import CheckReport
+from roboreel.checking.check_view import view_report
 from roboreel.checking.column_rules import check_columns
 from roboreel.checking.document_rules import check_documents
 from roboreel.checking.frame_rules import check_frames
@@ -19,6 +21,8 @@ from roboreel.checking.stored_matrices import read_stored
 from roboreel.checking.video_rules import check_videos, read_videos
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
+from roboreel.dataset.view_file import is_view_file
+from roboreel.edit.view import View
 from roboreel.errors import DatasetError, Problem, StorageError
 from roboreel.format import v2
 from roboreel.format.inventory import Inventory
@@ -26,6 +30,7 @@ from roboreel.format.parse import Problems
 from roboreel.format.rules import RULES, judged
 from roboreel.format.version import FormatVersion
 from roboreel.hub.open_reference import local_copy
+from roboreel.hub.open_source import open_view
 from roboreel.storage.fs import open_root
 from roboreel.storage.stamped import Stamped, refuse_changed_files
 from roboreel.survey.survey import survey
@@ -36,7 +41,10 @@ _SHOWN_FIRST = ("error", "warning", "note")
 
 
 def check(
-    dataset: Dataset | str | os.PathLike[str], *, decode: bool = False, follow_links: bool = False
+    dataset: Dataset | View | str | os.PathLike[str],
+    *,
+    decode: bool = False,
+    follow_links: bool = False,
 ) -> CheckReport:
     """Check a dataset of any version: documents, tables, videos, statistics. Nothing is written.
 
@@ -44,7 +52,8 @@ def check(
     once, in chunks; of videos, the packet indexes. Memory grows with episodes, not with frames.
 
     Args:
-        dataset: an open dataset, or its path.
+        dataset: an open dataset, a view, or the path of a dataset or view file. Of a view, the datasets are
+            checked whole, and problems of episodes and features that it leaves out are not told.
         decode: look at images too: decode a sample of each episode and camera, and every frame of video files
             that hold several episodes.
         follow_links: read what links out of the folder lead to, as in `open`.
@@ -61,6 +70,11 @@ def check(
     """
     if isinstance(dataset, Dataset):
         return _checked(dataset, decode=decode)
+    if isinstance(dataset, View):
+        return _checked_view(dataset, dataset.name, decode=decode)
+    if is_view_file(dataset):
+        view = open_view(dataset, follow_links=follow_links)
+        return _checked_view(view, os.fspath(dataset), decode=decode)
     location = local_copy(dataset)
     try:
         opened = open_dataset(location, follow_links=follow_links)
@@ -74,6 +88,12 @@ def check(
         found = error.problems if isinstance(error, DatasetError) else [problem]
         return _report(root.url, None, found, files=files)
     return _checked(opened, decode=decode)
+
+
+def _checked_view(view: View, path: str, *, decode: bool) -> CheckReport:
+    datasets = {one.dataset.url: cast("Dataset", one.dataset) for one in view.sources}
+    reports = {url: _checked(one, decode=decode) for url, one in datasets.items()}
+    return view_report(view, path, reports)
 
 
 def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:

@@ -8,13 +8,11 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.edit.choosing import pair_words
-from roboreel.cli.opening import SOURCE_HELP
+from roboreel.cli.edit.choosing import SourceArgument, pair_words
 from roboreel.cli.output import tell
 from roboreel.cli.writing import Writing, carry_out, writes
-from roboreel.dataset.dataset import Dataset
+from roboreel.edit.view import View
 from roboreel.edit.write_options import Timestamps
-from roboreel.format.model import EPISODE
 from roboreel.format.version import FormatVersion
 from roboreel.ops.write import plan_write
 from roboreel.plan.plan import Plan
@@ -24,7 +22,7 @@ from roboreel.runner.run_report import Report
 @writes
 def convert(
     options: Writing,
-    source: Annotated[str, typer.Argument(metavar="SRC", help=SOURCE_HELP)],
+    source: SourceArgument,
     to: Annotated[FormatVersion, typer.Option("--to", help="Format version to write.")],
     timestamps: Annotated[
         Timestamps,
@@ -51,16 +49,16 @@ def convert(
         timestamps=timestamps,
         keep_old_stats=keep_old_stats,
     )
-    opened: list[Dataset] = []
+    opened: list[View] = []
 
     def plan_of() -> Plan:
-        opened.append(options.opened(source))
+        opened.append(options.view(source))
         view = opened[0].written_as(what)
         return plan_write(view, out=options.out, in_place=options.in_place, workers=options.workers)
 
     report = carry_out(source, options, plan_of)
     if report is not None and report.skipped and opened and not options.quiet:
-        _tell_how_to_compare(report.kept or source, report, opened[0].episodes[EPISODE].to_pylist())
+        _tell_how_to_compare(report.kept or source, report, opened[0].numbers.tolist())
 
 
 def _tell_how_to_compare(source: str, report: Report, numbers: list[int]) -> None:

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.opening import SOURCE_HELP, opened
+from roboreel.cli.feature_words import describe_features, feature_row
+from roboreel.cli.info_view import show_lineage, show_view
+from roboreel.cli.opening import SOURCE_HELP, opened_source
 from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.pull_record import PullRecord, record_among
-from roboreel.format.feature import Feature
+from roboreel.edit.view import View
 from roboreel.types import Json
 
 _SHOWN_TASKS = 10
@@ -20,6 +22,13 @@ _SHOWN_TASKS = 10
 
 def info(
     path: Annotated[str, typer.Argument(help=SOURCE_HELP)],
+    lineage: Annotated[
+        bool,
+        typer.Option(
+            "--lineage",
+            help="List the uid of each episode, and the dataset and rows it comes from.",
+        ),
+    ] = False,
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Read what links out of the dataset lead to.")
     ] = False,
@@ -27,7 +36,13 @@ def info(
 ) -> None:
     """Show what a dataset holds: features, counts, sizes, tasks, and what is odd about it."""
     with stoppable():
-        dataset = opened(path, follow_links=follow_links, needs="documents")
+        dataset = opened_source(path, follow_links=follow_links, needs="documents")
+        if lineage:
+            show_lineage(dataset.as_view(), as_json=as_json)
+            return
+    if isinstance(dataset, View):
+        show_view(dataset, path, as_json=as_json)
+        return
     if as_json:
         emit_json(describe(dataset))
         return
@@ -85,7 +100,7 @@ def describe(dataset: Dataset) -> dict[str, Json]:
         "frames": dataset.total_frames,
         "files": len(dataset.files),
         "size_bytes": dataset.size_bytes(),
-        "features": describe_features(dataset),
+        "features": describe_features(dataset.features),
         "pulled": _pulled(dataset),
         "tasks": {str(index): text for index, text in dataset.tasks.items()},
         "extra_files": list(dataset.model.extra_files),
@@ -98,32 +113,3 @@ def _pulled(dataset: Dataset) -> Json:
     """The record of a pulled dataset; None for others."""
     record = record_among(dataset.root, dataset.files)
     return None if record is None else json.loads(record.to_bytes())
-
-
-def describe_features(dataset: Dataset) -> dict[str, Json]:
-    """The features as a JSON object, by name."""
-    return {
-        name: {
-            "dtype": feature.dtype,
-            "shape": list(feature.shape),
-            "names": feature.names,
-            **({"video": dict(feature.video_facts)} if feature.is_video else {}),
-        }
-        for name, feature in dataset.features.items()
-    }
-
-
-def feature_row(feature: Feature) -> tuple[str, str, str, str]:
-    """(name, dtype, shape, details) of a feature as strings."""
-    shape = "×".join(str(size) for size in feature.shape)
-    return feature.name, feature.dtype, shape, _details(feature)
-
-
-def _details(feature: Feature) -> str:
-    if feature.is_video:
-        facts = feature.video_facts
-        parts = [facts.get("video.codec"), facts.get("video.pix_fmt")]
-        return " ".join(str(part) for part in parts if part)
-    names = feature.dimension_names or []
-    text = ", ".join(names)
-    return text if len(text) <= 70 else f"{text[:66]} …"

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from roboreel.cli.output import human_bytes
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
+from roboreel.dataset.view_file import is_view_file
+from roboreel.edit.view import View
 from roboreel.hub.open_reference import Needs, local_copy
-from roboreel.hub.pull import Progress
+from roboreel.hub.open_source import open_source
+from roboreel.hub.pull_work import Progress
 
-SOURCE_HELP = "Folder of the dataset, or user/name[@REVISION] on the Hub."
+SOURCE_HELP = "Folder of the dataset, user/name[@REVISION] on the Hub, or a view file."
 
 
 def opened(source: str, *, follow_links: bool, needs: Needs = "everything") -> Dataset:
@@ -25,6 +28,16 @@ def opened(source: str, *, follow_links: bool, needs: Needs = "everything") -> D
         needs: what to fetch of a dataset on the Hub that isn't here.
     """
     return open_dataset(copied(source, needs=needs), follow_links=follow_links)
+
+
+def opened_source(
+    source: str, *, follow_links: bool, needs: Needs = "everything"
+) -> Dataset | View:
+    """Open the dataset or view file that a command is given: see `opened`."""
+    if not is_view_file(source):
+        return opened(source, follow_links=follow_links, needs=needs)
+    with pull_bar(quiet=False) as progress:
+        return open_source(source, follow_links=follow_links, needs=needs, progress=progress)
 
 
 def copied(source: str, *, needs: Needs = "everything") -> str:

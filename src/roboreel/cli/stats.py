@@ -11,7 +11,7 @@ from roboreel.checking.stats_report import StatsDifference, StatsReport
 from roboreel.cli.edit.choosing import SourceArgument
 from roboreel.cli.output import count, emit_json, problems, say, table, tell
 from roboreel.cli.stopping import stoppable
-from roboreel.cli.writing import Writing, only_prints, write_edited, writes
+from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
 from roboreel.edit.relative_actions import CHUNK, KEPT, RelativeActions
@@ -91,10 +91,9 @@ def stats(
         kept = tuple(_listed(exclude))
         of = RelativeActions(chunk=chunk, kept=kept) if relative else None
         shares = _shares(quantiles)
-        write_edited(
+        options.write_edited(
             source,
-            options,
-            lambda dataset: dataset.recompute(
+            lambda view: view.recompute(
                 chosen, cameras=how, relative_actions=of, quantiles=shares, like=like
             ),
         )

@@ -11,12 +11,13 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hin
 
 import typer
 
-from roboreel.cli.opening import opened
+from roboreel.cli.opening import opened, opened_source
 from roboreel.cli.output import tell
 from roboreel.cli.progress import progress_bar
 from roboreel.cli.reports import show_plan, tell_report
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.view_file import is_view_file
 from roboreel.edit.view import View
 from roboreel.edit.write_options import OnBroken, Timestamps, VideoBackend, WriteOptions
 from roboreel.errors import UsageError
@@ -29,6 +30,7 @@ from roboreel.plan.plan import Plan
 from roboreel.runner.run_options import ExecutorName, Leftovers, RunOptions
 from roboreel.runner.run_report import Report
 
+_commands: dict[Callable[..., None], Callable[..., None]] = {}
 _Own = ParamSpec("_Own")
 _Options = TypeVar("_Options", WriteOptions, RunOptions)
 
@@ -159,6 +161,14 @@ class Writing:
             help="Write meta/stats.json in v2.1 too, for trainers that want it.",
         ),
     ] = False
+    with_uids: Annotated[
+        bool | None,
+        typer.Option(
+            "--with-uids/--without-uids",
+            help="Write the uid and the origin of each episode into the table of episodes. Default: where SRC"
+            " has uids there, or is a view file.",
+        ),
+    ] = None
     data_file_mb: Annotated[
         float | None, typer.Option(help="Soft limit of a table file in MiB (v3.0).")
     ] = None
@@ -204,6 +214,32 @@ class Writing:
     def opened(self, source: str, *, needs: Needs = "everything") -> Dataset:
         """Open the dataset in a folder, or on the Hub."""
         return opened(source, follow_links=self.follow_links, needs=needs)
+
+    def view(self, source: str, *, needs: Needs = "everything") -> View:
+        """The view of the dataset in a folder or on the Hub, or of a view file."""
+        if self.in_place and is_view_file(source):
+            raise UsageError(
+                f"'{source}' is a view file, whose datasets stay as they are: write it with -o, or edit it"
+                f" with roboreel edit {source}"
+            )
+        return opened_source(source, follow_links=self.follow_links, needs=needs).as_view()
+
+    def write_edited(
+        self, source: str, edited: Callable[[View], View], *, regroup: bool | None = None
+    ) -> None:
+        """Write what an edit makes of a dataset or view file.
+
+        Args:
+            source: its path.
+            edited: makes the view.
+            regroup: whether to pack its files again; None leaves that to the options.
+        """
+
+        def plan_of() -> Plan:
+            view = edited(self.view(source)).written_as(self.write_options(regroup=regroup))
+            return plan_write(view, out=self.out, in_place=self.in_place, workers=self.workers)
+
+        carry_out(source, self, plan_of)
 
     def write_options(self, *, regroup: bool | None = None) -> WriteOptions:
         """What to write.
@@ -255,7 +291,13 @@ def writes(
     wrapped.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {one.name: one.annotation for one in every}
     del wrapped.__wrapped__
+    _commands[wrapped] = command
     return wrapped
+
+
+def command_of(wrapped: Callable[..., None]) -> Callable[..., None]:
+    """The function that `writes` made a command of."""
+    return _commands[wrapped]
 
 
 def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Report | None:
@@ -294,25 +336,6 @@ def run_shown(plan: Plan, options: Writing, run_options: RunOptions) -> Report:
             progress=None if bar is None else bar.finished,
             resumed=None if bar is None else bar.resumed,
         )
-
-
-def write_edited(
-    source: str, options: Writing, edited: Callable[[Dataset], View], *, regroup: bool | None = None
-) -> None:
-    """Write the view that an edit makes from a dataset.
-
-    Args:
-        source: the dataset's path.
-        options: the options given.
-        edited: makes the view.
-        regroup: whether to pack its files again; None lets the options decide.
-    """
-
-    def plan_of() -> Plan:
-        view = edited(options.opened(source)).written_as(options.write_options(regroup=regroup))
-        return plan_write(view, out=options.out, in_place=options.in_place, workers=options.workers)
-
-    carry_out(source, options, plan_of)
 
 
 def only_prints(options: Writing, edits: Iterable[object], flags: str) -> bool:

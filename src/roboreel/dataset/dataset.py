@@ -10,10 +10,23 @@ from fractions import Fraction
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roboreel.dataset.episode_uids import episode_uids
+from roboreel.dataset.positions import Positions
 from roboreel.dataset.row_tasks import tasks_of_rows
 from roboreel.dataset.rows import read_rows
 from roboreel.dataset.stored_stats import StoredStats, open_stored_stats
+from roboreel.dataset.view_save import save_view
+from roboreel.dataset.view_source import (
+    DOCUMENTS,
+    FRAMES,
+    PATH,
+    REFERENCE,
+    UIDS,
+    relative_path,
+    stamps_document,
+)
 from roboreel.edit.view import Verbs, View, whole_view
+from roboreel.edit.view_data import ViewData
 from roboreel.errors import Problem
 from roboreel.format import v30
 from roboreel.format.feature import Feature
@@ -23,6 +36,7 @@ from roboreel.format.version import FormatVersion
 from roboreel.stats.feature_stats import Stats, parse_stats
 from roboreel.stats.merge import StatsMerger
 from roboreel.storage.root import FileStat, Root
+from roboreel.types import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +49,10 @@ class Dataset(Verbs):
     """Names of all files below the root."""
     documents: Mapping[str, FileStat] = field(default_factory=dict, repr=False)
     """Size and stamp of each document, taken before it was read."""
+    known_uids: tuple[str, ...] | None = field(default=None, repr=False)
+    """(episodes,) uids, where a view file says them."""
+    reference: str | None = field(default=None, repr=False)
+    """The reference on the Hub by which it was fetched; view files name it in place of the path."""
 
     @property
     def url(self) -> str:
@@ -151,11 +169,37 @@ class Dataset(Verbs):
         columns: Sequence[str] | None = None,
     ) -> Iterator[pa.Table]:
         """Read the rows of episode slices, one table per slice; see `read_rows`."""
-        return read_rows(self.root, self.model, row_ranges, columns)
+        return read_rows(self.root, self.positions(), row_ranges, columns)
+
+    def positions(self) -> Positions:
+        """Where the rows and frames of episodes are in the files; resolved when they are asked for."""
+        return Positions(self.root, self.model, self.files)
 
     def tasks_of_rows(self) -> list[list[str]]:
         """(episodes,) task texts of each episode's rows; reads the tables, see `row_tasks.py`."""
         return tasks_of_rows(self.root, self.model, self.files)
+
+    def uids(self) -> list[str]:
+        """(episodes,) the uid of each episode; reads the statistics where uids are not stored."""
+        if self.known_uids is not None:
+            return list(self.known_uids)
+        return episode_uids(self.root, self.model, self.stored_stats())
+
+    def described(self, folder: str) -> JsonObject:
+        """What a view file in a folder says of the dataset: where it is, its documents' stamps, its uids."""
+        where = {PATH: relative_path(self.url, folder)}
+        if self.reference is not None:
+            where = {REFERENCE: self.reference}
+        return {
+            **where,
+            DOCUMENTS: stamps_document(self.root, self.documents),
+            UIDS: self.uids(),
+            FRAMES: self.episodes[LENGTH].to_pylist(),
+        }
+
+    def save_view(self, view: ViewData, path: str | os.PathLike[str]) -> None:
+        """Write a view of the dataset as a view file; see `Verbs.save`."""
+        save_view(view, path)
 
     def size_bytes(self) -> int:
         """Total size of all files, in bytes."""

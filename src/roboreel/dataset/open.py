@@ -9,7 +9,9 @@ import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.file_names import holds
+from roboreel.dataset.opened_cache import OpenedDocuments, opened_cache
 from roboreel.dataset.pull_record import record_among
+from roboreel.dataset.view_file import refuse_view
 from roboreel.errors import DatasetError, Problem, StorageError
 from roboreel.format import v2, v30
 from roboreel.format.info import FROM_V1, V1_INFO, parse_info, unknown_version
@@ -44,8 +46,10 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
 
     Raises:
         StorageError: the folder does not exist.
+        UsageError: it is a view file, which `open_view` opens.
         DatasetError: a document is missing or cannot be read safely; lists all problems found.
     """
+    refuse_view(location)
     _refuse_moved(location)
     return dataset_below(open_root(location, follow_links=follow_links))
 
@@ -57,7 +61,23 @@ def dataset_below(root: Root) -> Dataset:
         StorageError: a document cannot be read.
         DatasetError: a document is missing or cannot be read safely; lists all problems found.
     """
-    listing = root.listing()
+    cache = opened_cache(root)
+    opened = None if cache is None else cache.load(_parse_known_info)
+    if opened is None:
+        listing = root.listing()
+        opened = _opened(root, listing)
+        if cache is not None:
+            cache.save(opened, listing)
+    model, files = opened.model, opened.files
+    record = record_among(root, files)
+    fetch = None if record is None else record.command(root.url)
+    missing = _missing_videos(model, files, fetch)
+    present = replace(model, problems=(*model.problems, *missing))
+    return Dataset(root, present, files, opened.stamps)
+
+
+def _opened(root: Root, listing: Listing) -> OpenedDocuments:
+    """Read the documents of a dataset with these files."""
     files = listing.files
     problems = Problems()
     _note_passed_over(listing, problems)
@@ -75,11 +95,12 @@ def dataset_below(root: Root) -> Dataset:
     else:
         documents = {name: root.read(name) for name in v2.DOCUMENTS if name in files}
         model = v2.parse(info, documents, files, problems)
-    record = record_among(root, files)
-    fetch = None if record is None else record.command(root.url)
-    missing = _missing_videos(model, files, fetch)
-    present = replace(model, problems=(*model.problems, *missing))
-    return Dataset(root, present, files, stamps)
+    return OpenedDocuments(model, files, stamps)
+
+
+def _parse_known_info(data: bytes) -> Info:
+    """Parse an `info.json` that was parsed before: its problems are known."""
+    return parse_info(data, Problems(), defaults=usual_templates, files=())
 
 
 def _refuse_moved(location: str | os.PathLike[str]) -> None:
@@ -180,9 +201,7 @@ def _missing_videos(model: Model, files: tuple[str, ...], fetch: str | None) -> 
     missing = [
         camera
         for camera in model.info.cameras
-        if not any(
-            holds(files, path.as_py()) for path in model.episodes[video_path(camera)].unique()
-        )
+        if not _any_held(files, model.episodes[video_path(camera)])
     ]
     all_missing = len(missing) == len(model.info.cameras)
     return [
@@ -196,6 +215,13 @@ def _missing_videos(model: Model, files: tuple[str, ...], fetch: str | None) -> 
         )
         for camera in missing
     ]
+
+
+def _any_held(files: tuple[str, ...], paths: pa.ChunkedArray) -> bool:
+    """True if any of these files exists; nearly always the first one does."""
+    return holds(files, paths[0].as_py()) or any(
+        holds(files, path.as_py()) for path in paths.unique()
+    )
 
 
 def _without_videos(camera: str, fetch: str | None, *, all_missing: bool) -> str:

@@ -13,16 +13,16 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.file_names import holds
 from roboreel.dataset.missing_files import missing_file
 from roboreel.errors import DatasetError, Problem, StorageError
 from roboreel.format.inventory import FileFacts
-from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, frame_start, video_path
+from roboreel.format.model import DATA_PATH, EPISODE, LENGTH, Model, frame_start, video_path
 from roboreel.probes.probe_request import Finding, findings_of, flat
 from roboreel.probes.probe_tables import probe_tables
 from roboreel.probes.probe_videos import DeclaredFrames, first_frames, frame_mismatch
 from roboreel.probes.table_requests import rows_by_path, table_requests
+from roboreel.storage.root import Root
 from roboreel.storage.video.packets import PacketTable
 from roboreel.types import Int64
 
@@ -51,8 +51,15 @@ class Positions:
     Episodes are named by their row in `Dataset.episodes`.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
+    def __init__(self, root: Root, model: Model, files: tuple[str, ...]) -> None:
+        """Resolve nothing yet.
+
+        Args:
+            root: the dataset's root.
+            model: its documents.
+            files: names of its files, sorted.
+        """
+        self._root, self._model, self._files = root, model, files
         self._rows: dict[int, RowRange | Problem] = {}
         self._frames: dict[tuple[str, int], FrameRange | Problem] = {}
         self._members: dict[str, dict[str | None, list[int]]] = {}
@@ -91,8 +98,8 @@ class Positions:
         """
         key = camera, row
         if key not in self._frames:
-            path = self._dataset.episodes[video_path(camera)][row].as_py()
-            if not holds(self._dataset.files, path):
+            path = self._model.episodes[video_path(camera)][row].as_py()
+            if not holds(self._files, path):
                 raise self._missing(row, camera)
             members = self._members_of(video_path(camera), path)
             ranges = [self._known_rows(member) for member in members]
@@ -103,26 +110,25 @@ class Positions:
 
     def _known_rows(self, row: int) -> RowRange:
         """The rows of an episode; by the documents if its table is missing, as in a partial copy."""
-        path = self._dataset.episodes[DATA_PATH][row].as_py()
-        if holds(self._dataset.files, path):
+        path = self._model.episodes[DATA_PATH][row].as_py()
+        if holds(self._files, path):
             return self.rows(row)
-        return RowRange("", 0, int(self._dataset.episodes[LENGTH][row].as_py()), gaps=False)
+        return RowRange("", 0, int(self._model.episodes[LENGTH][row].as_py()), gaps=False)
 
     def _members_of(self, column: str, path: str) -> list[int]:
         """Rows of the episodes that the documents place in a file, in order."""
         if column not in self._members:
-            self._members[column] = rows_by_path(self._dataset.episodes[column])
+            self._members[column] = rows_by_path(self._model.episodes[column])
         return self._members[column][path]
 
     def _resolve_table(self, row: int) -> None:
-        dataset = self._dataset
-        path = dataset.episodes[DATA_PATH][row].as_py()
-        if not holds(dataset.files, path):
+        path = self._model.episodes[DATA_PATH][row].as_py()
+        if not holds(self._files, path):
             raise self._missing(row)
         members = self._members_of(DATA_PATH, path)
-        stat = dataset.root.stat(path)
+        stat = self._root.stat(path)
         files = {path: FileFacts(size_bytes=stat.size_bytes, stamp=stat.stamp)}
-        answer = probe_tables(dataset.root, table_requests(dataset.model, {path: members}, files))
+        answer = probe_tables(self._root, table_requests(self._model, {path: members}, files))
         for _, failure, findings in findings_of(answer):
             if failure is not None:
                 raise StorageError(failure)
@@ -141,11 +147,11 @@ class Positions:
         ranges: list[RowRange],
         table: PacketTable,
     ) -> None:
-        dataset = self._dataset
+        info = self._model.info
         lengths = np.array([found.stop - found.start for found in ranges], dtype=np.int64)
         declared = self._declared_start(camera)[members]
-        single = dataset.version.one_file_per_episode or not table.frames
-        first = declared if single else first_frames(table, declared, lengths, dataset.fps)
+        single = info.version.one_file_per_episode or not table.frames
+        first = declared if single else first_frames(table, declared, lengths, info.fps)
         order = np.lexsort((np.arange(len(first)), first))
         ends = np.append(first[order][1:], table.frames)
         for at, end in zip(order.tolist(), ends.tolist(), strict=True):
@@ -156,7 +162,7 @@ class Positions:
                 action = "the packets are used"
                 self._note(Finding(at, "video.segment", message, action), members, path, camera)
             episode = DeclaredFrames(number, start, rows, int(ranges[at].gaps))
-            mismatch = frame_mismatch(table, episode, start, end, dataset.fps)
+            mismatch = frame_mismatch(table, episode, start, end, info.fps)
             found: FrameRange | Problem = FrameRange(path, start, rows)
             if (
                 mismatch is not None and mismatch.rule != "video.short"
@@ -186,20 +192,20 @@ class Positions:
         )
 
     def _missing(self, row: int, camera: str = "") -> StorageError:
-        return missing_file(self._dataset.root, self._dataset.model, row, camera)
+        return missing_file(self._root, self._model, row, camera)
 
     @cached_property
     def _numbers(self) -> Int64:
-        return np.asarray(self._dataset.episodes[EPISODE].to_numpy(), dtype=np.int64)
+        return np.asarray(self._model.episodes[EPISODE].to_numpy(), dtype=np.int64)
 
     def _declared_start(self, camera: str) -> Int64:
-        column = self._dataset.episodes[frame_start(camera)].fill_null(0)
+        column = self._model.episodes[frame_start(camera)].fill_null(0)
         return np.asarray(column.to_numpy(), dtype=np.int64)
 
 
-def declared_lengths(dataset: Dataset) -> Int64:
+def declared_lengths(model: Model) -> Int64:
     """(episodes,) rows of each episode, by the documents."""
-    return np.asarray(dataset.episodes[LENGTH].to_numpy(), dtype=np.int64)
+    return np.asarray(model.episodes[LENGTH].to_numpy(), dtype=np.int64)
 
 
 _T = TypeVar("_T")

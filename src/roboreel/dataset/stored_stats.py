@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from roboreel.errors import DatasetError, StorageError
 from roboreel.format import v2, v21
 from roboreel.format.model import EPISODE
-from roboreel.format.stats_columns import blocks_of_rows, stats_columns
+from roboreel.format.stats_columns import blocks_of_rows, stats_column, stats_columns
 from roboreel.format.v30_episodes import episode_files, whole_numbers
 from roboreel.format.version import FormatVersion
-from roboreel.stats.block import StatsBlock, blocks_of
+from roboreel.stats.block import StatsBlock, StatsKey, blocks_of
 from roboreel.stats.feature_stats import Stats
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile, row_ranges
@@ -41,8 +42,14 @@ class StoredStats(ABC):
     def of(self, episode: int) -> Stats:
         """The statistics of an episode: the last entry if there are several, empty if there is none."""
 
-    def in_blocks(self) -> Iterator[tuple[list[int], StatsBlock]]:
-        """All entries in blocks: (episode indexes, their statistics)."""
+    def in_blocks(
+        self, wanted: Collection[StatsKey] | None = None
+    ) -> Iterator[tuple[list[int], StatsBlock]]:
+        """All entries in blocks: (episode indexes, their statistics).
+
+        Args:
+            wanted: which statistics are needed; others may be missing. None: all.
+        """
         waiting: list[tuple[int, Stats]] = []
         try:
             for entry in self.entries():
@@ -54,6 +61,14 @@ class StoredStats(ABC):
             yield from _in_blocks(waiting)
             raise
         yield from _in_blocks(waiting)
+
+    def values(self, wanted: Sequence[StatsKey]) -> Iterator[tuple[int, bytes]]:
+        """(episode index, the numbers of some statistics one after another) of every entry.
+
+        The numbers are float64, little-endian. Statistics that an entry lacks are passed over.
+        """
+        for episodes, block in self.in_blocks(wanted):
+            yield from zip(episodes, block.numbers(wanted), strict=True)
 
     def blocks(self, episodes: Int64) -> list[StatsBlock]:
         """The statistics of some episodes, in their order."""
@@ -87,6 +102,12 @@ class _StatsLines(StoredStats):
     def entries(self) -> Iterator[tuple[int, Stats]]:
         for number, (_, line) in enumerate(self._lines(), start=1):
             found = v21.parse_episode_stats(line, number) if line.strip() else None
+            if found is not None:
+                yield found
+
+    def values(self, wanted: Sequence[StatsKey]) -> Iterator[tuple[int, bytes]]:
+        for number, (_, line) in enumerate(self._lines(), start=1):
+            found = v21.parse_episode_numbers(line, number, wanted) if line.strip() else None
             if found is not None:
                 yield found
 
@@ -160,11 +181,14 @@ class _StatsTables(StoredStats):
         for episodes, block in self.in_blocks():
             yield from zip(episodes, block.each(), strict=True)
 
-    def in_blocks(self) -> Iterator[tuple[list[int], StatsBlock]]:
+    def in_blocks(
+        self, wanted: Collection[StatsKey] | None = None
+    ) -> Iterator[tuple[list[int], StatsBlock]]:
         for name in self._names:
             with TableFile(self._root, name) as file:
+                columns = None if wanted is None else _columns_of(file.footer.schema, wanted)
                 for rows in row_ranges(file.footer.row_group_rows, least=_BLOCK_ROWS):
-                    table = file.rows(rows.start, rows.stop)
+                    table = file.rows(rows.start, rows.stop, columns)
                     episodes, start = whole_numbers(table[EPISODE]).to_pylist(), 0
                     for block in blocks_of_rows(table):
                         yield episodes[start : start + block.episodes], block
@@ -224,6 +248,13 @@ class _StatsTables(StoredStats):
                 parts += [(at, rows) for rows in row_ranges(rows_of_groups, least=_BLOCK_ROWS)]
             self._known = _Positions.of_row_ranges(np.concatenate(numbers), parts)
         return self._known
+
+
+def _columns_of(schema: pa.Schema, wanted: Collection[StatsKey]) -> list[str]:
+    """The columns of a table of episodes that hold some statistics, and the episodes' numbers."""
+    known = set(stats_columns(schema))
+    named = (stats_column(feature, statistic) for feature, statistic in wanted)
+    return [EPISODE, *(name for name in named if name in known)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from roboreel.errors import StorageError
 from roboreel.format.extras import extra_values
 from roboreel.format.feature import DECLARED_KEYS, INDEX_DTYPES, Feature
 from roboreel.format.model import LEFT_OUT_FIELDS
+from roboreel.format.origin_columns import ORIGIN_COLUMNS
 from roboreel.format.parse import Problems, usable_splits
 from roboreel.types import Json, JsonObject
 
@@ -134,6 +135,10 @@ def compare_extras(first: Side, second: Side, ledger: DiffLedger) -> None:
     """Compare the extra columns of the episodes table."""
     sides = [_extras(side) for side in (first, second)]
     for name in dict.fromkeys([*sides[0], *sides[1]]):
+        if name in ORIGIN_COLUMNS and name not in sides[0]:
+            what = "where episodes come from, in the second only"
+            ledger.add_note(Difference(kind="extras", what=what, column=name))
+            continue
         values = [
             [extras[name][position] if name in extras else None for position in side.positions]
             for extras, side in zip(sides, (first, second), strict=True)

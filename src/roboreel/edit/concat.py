@@ -11,6 +11,7 @@ import pyarrow as pa
 from roboreel.edit.episode_slices import joined_slices
 from roboreel.edit.feature_mismatch import FeatureMismatch, differences, widest
 from roboreel.edit.features import removed, renamed
+from roboreel.edit.recipe import JoinedParts, Recipe
 from roboreel.edit.view import Verbs, View
 from roboreel.edit.view_data import Source
 from roboreel.edit.write_options import names_in
@@ -52,7 +53,8 @@ def concat(
         raise UsageError(
             f"features is {features!r}, expected one of {listed(get_args(FeaturePolicy))}"
         )
-    views = [_named(part.as_view(), rename or {}) for part in parts]
+    given = [part.as_view() for part in parts]
+    views = [_named(view, rename or {}) for view in given]
     if not views:
         raise UsageError("there is nothing to put together")
     _require_known(parts, rename or {})
@@ -70,9 +72,26 @@ def concat(
             f" pad to fill, or --rename old=new{lines}"
         )
     view = _joined(views)
-    allowed = names_in("allow_missing", allow_missing)
-    allowed = allowed.union(*(one.options.allow_missing for one in views))
-    return replace(view, options=replace(view.options, allow_missing=allowed))
+    own = names_in("allow_missing", allow_missing)
+    allowed = own.union(*(one.options.allow_missing for one in views))
+    return replace(
+        view,
+        options=replace(view.options, allow_missing=allowed),
+        recipe=_recipe(given, features, rename or {}, own),
+    )
+
+
+def _recipe(
+    views: Sequence[View],
+    features: FeaturePolicy,
+    rename: Mapping[str, str],
+    missing: Iterable[str],
+) -> Recipe | None:
+    parts = [view.recipe for view in views if view.recipe is not None]
+    if len(parts) < len(views):
+        return None
+    noted = {"features": features, "rename": dict(rename), "allow_missing": sorted(missing)}
+    return Recipe(JoinedParts(tuple(parts), noted))
 
 
 def _joined(views: Sequence[View]) -> View:

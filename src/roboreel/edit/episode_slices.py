@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,21 +49,32 @@ class EpisodeSlices:
         """Some of them, in another order."""
         at = np.asarray(positions, dtype=np.int64)
         arrays = (self.source[at], self.row[at], self.start[at], self.stop[at])
-        return EpisodeSlices(*arrays, tuple(self.retasked[n] for n in at.tolist()))
+        if not any(self.retasked):
+            return EpisodeSlices(*arrays, ((),) * len(at))
+        return EpisodeSlices(*arrays, tuple(map(self.retasked.__getitem__, at.tolist())))
 
-    def cut(self, position: int, start: int, stop: int | None) -> EpisodeSlices:
-        """With one of them narrowed to its frames `[start, stop)`, counted within it; None: to its end."""
+    def cut(self, positions: Int64, start: Int64, stop: Int64) -> EpisodeSlices:
+        """With some of them narrowed to their frames `[start, stop)`, counted within each.
+
+        Args:
+            positions: (m,) which, each once.
+            start: (m,) first frame to keep.
+            stop: (m,) the frame after the last; `END` leaves the slice's end as it is.
+        """
         starts, stops = self.start.copy(), self.stop.copy()
-        starts[position] = self.start[position] + start
-        if stop is not None:
-            stops[position] = self.start[position] + stop
+        starts[positions] += start
+        ends = np.where(stop == END, self.stop[positions], self.start[positions] + stop)
+        stops[positions] = ends
         return replace(self, start=starts, stop=stops)
 
-    def retask(self, changes: Mapping[int, Retask]) -> EpisodeSlices:
-        """With changes of tasks, by position."""
+    def retask(self, changes: Sequence[tuple[Retask, Int64]]) -> EpisodeSlices:
+        """With changes of tasks, each with the positions that get it."""
         chains = list(self.retasked)
-        for position, change in changes.items():
-            chains[position] = (*chains[position], change)
+        for change, positions in changes:
+            alone = (change,)
+            for position in positions.tolist():
+                before = chains[position]
+                chains[position] = (*before, change) if before else alone
         return replace(self, retasked=tuple(chains))
 
 

@@ -5,24 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from roboreel.edit.new_column import new_column
 from roboreel.edit.view_data import AnyView, LeftOut, Source, ViewData
 from roboreel.errors import PlanError, UsageError, listed
 from roboreel.format.feature import INDEX_DTYPES, Feature, is_feature_name
 from roboreel.format.model import LENGTH, with_features
-from roboreel.types import Int64, Json
+from roboreel.types import Int64
 
 _REMOVED = "removed as asked"
 
 
+def features_of(view: ViewData) -> dict[str, Feature]:
+    """The features that any of its sources has, by name, in order; as the first that has it declares each."""
+    found: dict[str, Feature] = {}
+    for source in view.sources:
+        for name, feature in source.model.info.features.items():
+            found.setdefault(name, feature)
+    return found
+
+
 def names_of(view: ViewData) -> list[str]:
-    """The features that any of its sources has, in order."""
-    return list(dict.fromkeys(n for source in view.sources for n in source.model.info.features))
+    """The names of the features that any of its sources has, in order."""
+    return [*features_of(view)]
 
 
 def renamed(view: AnyView, names: Mapping[str, str]) -> AnyView:
@@ -38,13 +45,14 @@ def renamed(view: AnyView, names: Mapping[str, str]) -> AnyView:
         if after.count(new) > 1 or new in INDEX_DTYPES:
             raise UsageError(f"'{old}' cannot become '{new}': there is a feature of that name")
     sources = tuple(_source_renamed(source, names) for source in view.sources)
-    return view.having(
+    made = view.having(
         sources=sources,
         encodings={names.get(name, name): how for name, how in view.encodings.items()},
         images=frozenset(names.get(name, name) for name in view.images),
         masks={names.get(n, n): names.get(mask, mask) for n, mask in view.masks.items()},
         recomputed=frozenset(names.get(name, name) for name in view.recomputed),
     )
+    return made.noting(view, "rename", names=dict(names))
 
 
 def removed(
@@ -66,7 +74,7 @@ def removed(
     left = [name for name in names_of(view) if name not in gone and name not in INDEX_DTYPES]
     if not left:
         raise UsageError("no feature would be left")
-    return view.having(
+    made = view.having(
         sources=tuple(_source_without(source, gone) for source in view.sources),
         encodings={name: how for name, how in view.encodings.items() if name not in gone},
         images=view.images - set(gone),
@@ -74,32 +82,33 @@ def removed(
         recomputed=view.recomputed - set(gone),
         left_out=(*view.left_out, *_left_out(view, gone, reasons)),
     )
+    return made.noting(view, "remove", names=gone)
 
 
-def added(
-    view: AnyView,
-    name: str,
-    values: Any,
-    dtype: str | None,
-    shape: Sequence[int] | None,
-    names: Json,
-) -> AnyView:
-    """The view with one feature more: see `Verbs.add`."""
-    require_free(view, name)
+def added(view: AnyView, feature: Feature, column: pa.ChunkedArray) -> AnyView:
+    """The view with one feature more: see `Verbs.add`.
+
+    Args:
+        view: the view.
+        feature: its declaration.
+        column: a value for each row of the view, in order.
+    """
+    require_free(view, feature.name)
     if view.fps is not None:
         raise UsageError(
             "add features before resampling: their values belong to the rows as they are"
         )
-    feature, column = new_column(name, values, dtype, shape, names)
     lengths = view.lengths
     rows = int(lengths.sum())
     if len(column) != rows:
-        raise UsageError(f"'{name}' has {len(column)} values for {rows} rows")
+        raise UsageError(f"'{feature.name}' has {len(column)} values for {rows} rows")
     sources = tuple(
         _source_with(source, feature, _spread(view, number, column, lengths))
         for number, source in enumerate(view.sources)
     )
-    return view.having(sources=sources)
+    declared = {"dtype": feature.dtype, "shape": list(feature.shape), "names": feature.names}
+    noted = {"feature": feature.name, **declared}
+    return view.having(sources=sources).noting(view, "add", {"values": column}, **noted)
 
 
 def require_free(view: ViewData, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Literal, TypeAlias, get_args
 
 from roboreel.edit.relative_actions import RelativeActions, relative_components
@@ -28,6 +28,7 @@ def recomputed(
 ) -> AnyView:
     """The view with statistics of these features recomputed in all episodes."""
     require_choice("cameras", cameras, get_args(CameraChoice))
+    quantiles = [*quantiles]
     known = {n: f for source in view.sources for n, f in source.model.info.features.items()}
     taken = {n for n, f in known.items() if f.is_numeric}
     if cameras != "none":
@@ -44,7 +45,7 @@ def recomputed(
     followed = like or view.like
     rules = OWN if followed is None else RELEASES[followed]
     whole = cameras == "all"
-    return replace(
+    made = replace(
         view,
         recomputed=view.recomputed | wanted,
         sampling=replace(
@@ -55,6 +56,15 @@ def recomputed(
         ),
         relative=relative or view.relative,
         like=followed,
+    )
+    return made.noting(
+        view,
+        "recompute",
+        features=sorted(wanted),
+        cameras=cameras,
+        relative_actions=None if relative is None else asdict(relative),
+        quantiles=list(quantiles),
+        like=like,
     )
 
 

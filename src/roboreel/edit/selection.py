@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
+from roboreel.edit.episode_slices import END
 from roboreel.edit.tasks import TasksFrom, having_task, refuse_tasks_from
 from roboreel.edit.view_data import AnyView, ViewData, whole_number
+from roboreel.edit.write_options import names_in
 from roboreel.errors import UsageError, listed
-from roboreel.types import Bools, Int64
+from roboreel.types import Bools, Int64, Json
 
 FrameRange: TypeAlias = tuple[int | None, int | None]
 """The frames `[start, stop)` of an episode; None: from its beginning, to its end."""
@@ -24,6 +27,7 @@ def chosen(
     min_frames: int | None,
     max_frames: int | None,
     tasks_from: TasksFrom | None,
+    uid: Iterable[str] | None = None,
 ) -> Bools:
     """(n,) True for the episodes that meet every condition given.
 
@@ -31,8 +35,8 @@ def chosen(
         UsageError: there is no condition, an episode or task is not there, or none meets them.
         PlanError: lists and rows have the task in other episodes, and `tasks_from` does not say which counts.
     """
-    if episodes is None and task is None and min_frames is None and max_frames is None:
-        raise UsageError("say which episodes: by number, task or length")
+    if all(one is None for one in (episodes, task, min_frames, max_frames, uid)):
+        raise UsageError("say which episodes: by number, uid, task or length")
     if task is None:
         refuse_tasks_from(tasks_from, "--task (task=)")
     found = np.ones(len(view.slices), dtype=np.bool_)
@@ -41,6 +45,8 @@ def chosen(
         found[view.positions(episodes)] = True
     if task is not None:
         found &= np.array(having_task(view, task, tasks_from), dtype=np.bool_)
+    if uid is not None:
+        found &= _having_uid(view, uid)
     lengths = view.lengths
     if min_frames is not None:
         found &= lengths >= min_frames
@@ -54,37 +60,80 @@ def chosen(
     return found
 
 
-def kept(view: AnyView, positions: Int64) -> AnyView:
+def _having_uid(view: ViewData, uid: Iterable[str]) -> Bools:
+    wanted = names_in("uid", uid)
+    uids = view.uids()
+    unknown = sorted(wanted.difference(uids))
+    if unknown:
+        raise UsageError(
+            f"no episode has the uid {listed(unknown)}: roboreel info --lineage lists all"
+        )
+    return np.array([one in wanted for one in uids], dtype=np.bool_)
+
+
+def kept(view: AnyView, positions: Int64, verb: str = "keep", **noted: Json) -> AnyView:
     """The view of the episodes at some positions, in this order.
+
+    Args:
+        view: the view.
+        positions: which, in order.
+        verb: how a view file calls it.
+        **noted: what it says beside.
 
     Raises:
         UsageError: there are none.
     """
+    return _taken(view, positions).noting(view, verb, positions=positions, **noted)
+
+
+def deleted(view: AnyView, positions: Int64) -> AnyView:
+    """The view without the episodes at some positions.
+
+    Raises:
+        UsageError: none would be left.
+    """
+    left = np.ones(len(view.slices), dtype=np.bool_)
+    left[positions] = False
+    return _taken(view, np.flatnonzero(left)).noting(view, "delete", positions=positions)
+
+
+def _taken(view: AnyView, positions: Int64) -> AnyView:
     if not len(positions):
         raise UsageError("no episode would be left")
     return view.having(slices=view.slices.take(positions), splits=None)
 
 
-def reordered(view: AnyView, order: Sequence[int]) -> AnyView:
-    """The view with its episodes in another order: see `Verbs.reorder`."""
+def whole_order(view: ViewData, order: Sequence[int]) -> Int64:
+    """(n,) positions of all episodes in another order: see `Verbs.reorder`."""
     positions = view.positions(order)
     missing = set(range(len(view.slices))) - set(positions.tolist())
     if missing:
         numbers = view.numbers[sorted(missing)].tolist()
         raise UsageError(f"the order leaves out episode {listed(numbers)}: name every one once")
-    return kept(view, positions)
+    return positions
 
 
-def trimmed(view: AnyView, frames: Mapping[int, FrameRange]) -> AnyView:
-    """The view with narrowed episodes: see `Verbs.trim`."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Spans:
+    """Frames `[start, stop)` of some of a view's episodes; arrays are aligned."""
+
+    positions: Int64
+    """(m,) which episodes, each once."""
+    start: Int64
+    stop: Int64
+    """`END` for an episode's end."""
+
+
+def spans_of(view: ViewData, frames: Mapping[int, FrameRange]) -> Spans:
+    """The frames to keep of episodes: see `Verbs.trim`. Those that keep all are left out."""
     if not frames:
         raise UsageError("say which frames of which episodes to keep")
-    if view.fps is not None:
-        raise UsageError("trim before resampling: frames are counted at the rate of the source")
-    positions, lengths, slices = view.positions(frames), view.lengths, view.slices
-    outside = []
-    for position, (number, span) in zip(positions.tolist(), frames.items(), strict=True):
-        start, stop = _span(number, span)
+    _require_own_rate(view)
+    positions, lengths = view.positions(frames), view.lengths
+    found = [_span(number, span) for number, span in frames.items()]
+    outside: list[str] = []
+    cut: list[tuple[int, int, int]] = []
+    for position, number, (start, stop) in zip(positions.tolist(), frames, found, strict=True):
         length = int(lengths[position])
         if not 0 <= start < (length if stop is None else stop) <= length:
             said = f"{start}:{'' if stop is None else stop}"
@@ -92,11 +141,25 @@ def trimmed(view: AnyView, frames: Mapping[int, FrameRange]) -> AnyView:
                 f"episode {number} has {length} frames, 0:{length}: {said} is not a part of it"
             )
         elif (start, stop) not in ((0, length), (0, None)):
-            slices = slices.cut(position, start, stop)
+            cut.append((position, start, END if stop is None else stop))
     if outside:
         more = len(outside) - _SHOWN
         raise UsageError("; ".join(outside[:_SHOWN]) + (f"; and {more} more" * (more > 0)))
-    return view.having(slices=slices)
+    return Spans(*np.array(cut, dtype=np.int64).reshape(-1, 3).T)
+
+
+def trimmed(view: AnyView, spans: Spans) -> AnyView:
+    """The view with narrowed episodes: see `Verbs.trim`."""
+    _require_own_rate(view)
+    slices = view.slices.cut(spans.positions, spans.start, spans.stop)
+    return view.having(slices=slices).noting(
+        view, "trim", positions=spans.positions, start=spans.start, stop=spans.stop
+    )
+
+
+def _require_own_rate(view: ViewData) -> None:
+    if view.fps is not None:
+        raise UsageError("trim before resampling: frames are counted at the rate of the source")
 
 
 def _span(number: int, span: object) -> tuple[int, int | None]:

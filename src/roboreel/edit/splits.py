@@ -99,7 +99,8 @@ def named(view: AnyView, parts: Mapping[str, Int64]) -> AnyView:
     starts = [0, *ends[:-1]]
     ranges = {n: f"{a}:{b}" for n, a, b in zip(parts, starts, ends, strict=True)}
     together = selection.kept(view, np.concatenate(list(parts.values())))
-    return together.having(splits=ranges)
+    noted = [{"name": name, "positions": part} for name, part in parts.items()]
+    return together.having(splits=ranges).noting(view, "splits", parts=noted)
 
 
 def _by_share(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias, get_args
 
+import numpy as np
+
 from roboreel.edit.episode_slices import Retask
 from roboreel.edit.view_data import AnyView, ViewData
 from roboreel.edit.write_options import require_choice
 from roboreel.errors import PlanError, Problem, UsageError, listed
 from roboreel.format.model import TASKS
+from roboreel.types import Int64
 
 TasksFrom: TypeAlias = Literal["rows", "episodes"]
 """What counts where an episode lists other tasks than its rows have: the rows, or the list."""
@@ -88,14 +91,14 @@ def tasks_told(view: ViewData, tasks_from: TasksFrom | None) -> list[list[str]]:
     return [by_rows if tasks_from == "rows" else own for own, by_rows in both]
 
 
-def retasked(
-    view: AnyView,
+def task_changes(
+    view: ViewData,
     every: str | None,
     replacing: Mapping[str, str],
     episodes: Mapping[int, str],
     tasks_from: TasksFrom | None,
-) -> AnyView:
-    """The view with other tasks: see `Verbs.set_tasks`."""
+) -> list[tuple[Retask, Int64]]:
+    """Changes of tasks, each with the positions of the episodes that get it: see `Verbs.set_tasks`."""
     if every is None and not replacing and not episodes:
         raise UsageError("say which tasks to set")
     for text in [every, *replacing.values(), *episodes.values()]:
@@ -110,15 +113,28 @@ def retasked(
             view, tasks_from, lambda own: {text for text in own if text in replacing}
         )
         require_tasks(strings, replacing)
-    changes: dict[int, Retask] = {}
+    replaced, same = Retask(strings=tuple(replacing.items())), Retask(every=every)
+    changes: dict[Retask, list[int]] = {}
     for position, own in enumerate(strings):
         if position in single:
-            changes[position] = Retask(every=single[position])
+            changes.setdefault(Retask(every=single[position]), []).append(position)
         elif any(text in replacing for text in own):
-            changes[position] = Retask(strings=tuple(replacing.items()))
+            changes.setdefault(replaced, []).append(position)
         elif every is not None:
-            changes[position] = Retask(every=every)
-    return view.having(slices=view.slices.retask(changes))
+            changes.setdefault(same, []).append(position)
+    return [(one, np.array(at, dtype=np.int64)) for one, at in changes.items()]
+
+
+def with_tasks(view: AnyView, changes: Sequence[tuple[Retask, Int64]]) -> AnyView:
+    """The view with other tasks: each change with the positions of the episodes that get it."""
+    noted = [
+        {
+            "positions": at,
+            **({"task": one.every} if one.every is not None else {"replacing": dict(one.strings)}),
+        }
+        for one, at in changes
+    ]
+    return view.having(slices=view.slices.retask(changes)).noting(view, "tasks", changes=noted)
 
 
 def require_tasks(strings: _Strings, wanted: Iterable[str]) -> None:

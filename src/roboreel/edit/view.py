@@ -17,13 +17,16 @@ from roboreel.edit import features, recompute, selection, splits, view_cameras
 from roboreel.edit import standstill as still
 from roboreel.edit import view_rows as rows
 from roboreel.edit.episode_slices import whole_slices
+from roboreel.edit.new_column import new_column
+from roboreel.edit.opened import Opened
+from roboreel.edit.recipe import Recipe
 from roboreel.edit.recompute import CameraChoice
 from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.selection import FrameRange
 from roboreel.edit.splits import Fractions
-from roboreel.edit.standstill import StillSuggestion
-from roboreel.edit.tasks import TasksFrom, retasked
-from roboreel.edit.view_data import Opened, Source, ViewData
+from roboreel.edit.tasks import TasksFrom, task_changes, with_tasks
+from roboreel.edit.view_data import Source, ViewData
+from roboreel.edit.viewable import Viewable
 from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import UsageError
 from roboreel.format.encoding import Encoding
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 _MOST_FPS = 100_000
 
 
-class Verbs:
+class Verbs(Viewable):
     """The verbs that an open dataset and a view share.
 
     Episodes are called by their numbers: those of the documents in an open dataset, positions in a view.
@@ -54,6 +57,7 @@ class Verbs:
         self,
         episodes: Iterable[int] | None = None,
         *,
+        uid: Iterable[str] | None = None,
         task: str | None = None,
         min_frames: int | None = None,
         max_frames: int | None = None,
@@ -63,6 +67,7 @@ class Verbs:
 
         Args:
             episodes: their numbers.
+            uid: their uids, which stay the same through edits; `lineage` lists them.
             task: episodes with this task.
             min_frames: episodes of at least so many frames.
             max_frames: episodes of at most so many frames.
@@ -74,13 +79,14 @@ class Verbs:
             PlanError: lists and rows have the task in other episodes, and `tasks_from` is not given.
         """
         view = self.as_view()
-        found = selection.chosen(view, episodes, task, min_frames, max_frames, tasks_from)
+        found = selection.chosen(view, episodes, task, min_frames, max_frames, tasks_from, uid)
         return selection.kept(view, np.flatnonzero(found))
 
     def delete(
         self,
         episodes: Iterable[int] | None = None,
         *,
+        uid: Iterable[str] | None = None,
         task: str | None = None,
         min_frames: int | None = None,
         max_frames: int | None = None,
@@ -88,8 +94,8 @@ class Verbs:
     ) -> View:
         """Leave out the episodes that meet every condition given: see `keep`."""
         view = self.as_view()
-        found = selection.chosen(view, episodes, task, min_frames, max_frames, tasks_from)
-        return selection.kept(view, np.flatnonzero(~found))
+        found = selection.chosen(view, episodes, task, min_frames, max_frames, tasks_from, uid)
+        return selection.deleted(view, np.flatnonzero(found))
 
     def trim(self, frames: Mapping[int, FrameRange]) -> View:
         """Narrow episodes to frames `[start, stop)`, rows and frames together.
@@ -100,7 +106,8 @@ class Verbs:
         Raises:
             UsageError: an episode is not there, or a range is empty or not inside it.
         """
-        return selection.trimmed(self.as_view(), frames)
+        view = self.as_view()
+        return selection.trimmed(view, selection.spans_of(view, frames))
 
     def trim_still(
         self,
@@ -122,25 +129,8 @@ class Verbs:
         """
         view = self.as_view()
         positions = view.positions(episodes)
-        return selection.trimmed(view, still.moving(view, feature, most, positions))
-
-    def suggest_still(
-        self,
-        feature: str = "observation.state",
-        *,
-        episodes: Iterable[int] | None = None,
-    ) -> StillSuggestion:
-        """Suggest what `trim_still` should take as standing still. Reads the rows at once.
-
-        Args:
-            feature: the numeric feature that tells.
-            episodes: those to look at; by default all.
-
-        Raises:
-            UsageError: there is no such feature or episode.
-        """
-        view = self.as_view()
-        return still.suggested(view, feature, view.positions(episodes))
+        moving = still.moving(view, feature, most, positions)
+        return selection.trimmed(view, selection.spans_of(view, moving))
 
     def reorder(self, order: Sequence[int]) -> View:
         """Put the episodes into another order.
@@ -151,7 +141,8 @@ class Verbs:
         Raises:
             UsageError: one is missing, unknown or there twice.
         """
-        return selection.reordered(self.as_view(), order)
+        view = self.as_view()
+        return selection.kept(view, selection.whole_order(view, order), "reorder")
 
     def shuffle(self, *, seed: int) -> View:
         """Put the episodes into a random order, the same for the same seed.
@@ -161,7 +152,7 @@ class Verbs:
         """
         view = self.as_view()
         order = splits.random_order(len(view.slices), seed)
-        return selection.kept(view, order)
+        return selection.kept(view, order, "shuffle", seed=int(seed))
 
     def rename(self, names: Mapping[str, str]) -> View:
         """Give features other names.
@@ -210,7 +201,7 @@ class Verbs:
         features.require_free(view, name)
         if callable(values):
             values = rows.computed(view, name, values)
-        return features.added(view, name, values, dtype, shape, names)
+        return features.added(view, *new_column(name, values, dtype, shape, names))
 
     def set_tasks(
         self,
@@ -232,7 +223,9 @@ class Verbs:
             UsageError: an episode or a text to be replaced is not there, or a task is empty.
             PlanError: lists and rows have a text in other episodes, and `tasks_from` is not given.
         """
-        return retasked(self.as_view(), every, replacing or {}, episodes or {}, tasks_from)
+        view = self.as_view()
+        changes = task_changes(view, every, replacing or {}, episodes or {}, tasks_from)
+        return with_tasks(view, changes)
 
     def recompute(
         self,
@@ -282,7 +275,7 @@ class Verbs:
             raise UsageError(str(error)) from error
         if not 0 < wanted <= _MOST_FPS:
             raise UsageError(f"fps is {fps}, expected a positive number up to {_MOST_FPS}")
-        return view.having(fps=wanted)
+        return view.having(fps=wanted).noting(view, "resample", fps=str(wanted))
 
     @lists_options(WriteOptions)
     def with_target(
@@ -303,7 +296,8 @@ class Verbs:
         """Say as what to write it, with options as a value: see `with_target`."""
         view = self.as_view()
         versions = [source.model.info.version for source in view.sources]
-        return replace(view, options=options.resolved(view.options, versions))
+        resolved = replace(view, options=options.resolved(view.options, versions))
+        return resolved.noting(view, "target", **options.to_json())
 
     def encode(self, encodings: Mapping[str, Encoding]) -> View:
         """Encode cameras again; those that are images in the tables become videos.
@@ -344,7 +338,7 @@ class Verbs:
         """
         view = self.as_view()
         parts = splits.divided(view, into, seed, rest, fractions)
-        return {name: selection.kept(view, part) for name, part in parts.items()}
+        return {name: selection.kept(view, part, part=name) for name, part in parts.items()}
 
     def split_by_task(self, *, tasks_from: TasksFrom | None = None) -> dict[str, View]:
         """A view for each task: the episodes whose first task it is.
@@ -357,7 +351,7 @@ class Verbs:
         """
         view = self.as_view()
         parts = splits.by_task(view, tasks_from)
-        return {name: selection.kept(view, part) for name, part in parts.items()}
+        return {name: selection.kept(view, part, part=name) for name, part in parts.items()}
 
     def as_splits(
         self,
@@ -389,4 +383,5 @@ def whole_view(dataset: Opened) -> View:
         sources=(Source(dataset=dataset, model=model),),
         slices=whole_slices(np.arange(len(model.episodes), dtype=np.int64)),
         options=WriteOptions(to=model.info.version, timestamps="keep", regroup=False),
+        recipe=Recipe(dataset),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -20,7 +20,8 @@ def encoded(view: AnyView, encodings: Mapping[str, Encoding]) -> AnyView:
         raise UsageError("say which cameras to encode")
     _require(view, encodings, "camera")
     kept = view.images - set(encodings)
-    return view.having(encodings={**view.encodings, **encodings}, images=kept)
+    made = view.having(encodings={**view.encodings, **encodings}, images=kept)
+    return made.noting(view, "encode", cameras={n: asdict(e) for n, e in encodings.items()})
 
 
 def decoded(view: AnyView, names: Sequence[str]) -> AnyView:
@@ -29,7 +30,8 @@ def decoded(view: AnyView, names: Sequence[str]) -> AnyView:
         raise UsageError("say which video cameras to decode")
     _require(view, names, "video camera")
     rest = {name: how for name, how in view.encodings.items() if name not in names}
-    return view.having(encodings=rest, images=view.images | set(names))
+    made = view.having(encodings=rest, images=view.images | set(names))
+    return made.noting(view, "decode", cameras=list(names))
 
 
 def with_external_videos(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.episode_slices import END, EpisodeSlices
+from roboreel.edit.opened import Opened
+from roboreel.edit.recipe import Recipe, Step
 from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.write_options import WriteOptions
 from roboreel.errors import UsageError, listed
@@ -22,40 +24,6 @@ from roboreel.stats.sampling import OWN, SamplingProfile, StatsProfile
 from roboreel.types import Int64
 
 _SHOWN_RANGES = 20
-
-
-class Opened(Protocol):
-    """An open dataset, as far as a view knows it."""
-
-    @property
-    def url(self) -> str:
-        """Its path."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """The name of its folder: what a result may say of it, wherever it is published."""
-        ...
-
-    @property
-    def follow_links(self) -> bool:
-        """True where links may lead out of it."""
-        ...
-
-    @property
-    def model(self) -> Model:
-        """Its documents."""
-        ...
-
-    def rows(
-        self, row_ranges: Iterable[tuple[int, int, int]], columns: Sequence[str] | None = None
-    ) -> Iterator[pa.Table]:
-        """Reads rows of episode slices: for the verbs that need values."""
-        ...
-
-    def tasks_of_rows(self) -> Sequence[Sequence[str]]:
-        """(episodes,) texts of the tasks that the rows of each have. Reads them."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +106,36 @@ class ViewData:
     """True: the table of episodes says of each which dataset and episode it was."""
     edited: bool = False
     """True where it is more than a whole dataset with another target: unused tasks leave the list."""
+    recipe: Recipe | None = field(default=None, repr=False)
+    """How it was made, for a view file; None where such a file could not say it."""
 
     def having(self: AnyView, **changes: Any) -> AnyView:
-        """The view with other fields."""
-        return replace(self, edited=True, **changes)
+        """The view with other fields. A verb says with `noting` what it did, else no file can tell."""
+        return replace(self, **{"edited": True, "recipe": None, **changes})
+
+    def noting(
+        self: AnyView,
+        before: ViewData,
+        verb: str,
+        values: Mapping[str, pa.ChunkedArray] | None = None,
+        **given: Any,
+    ) -> AnyView:
+        """The view, noted to be what a verb made of the view before.
+
+        Args:
+            before: that view.
+            verb: the verb's name.
+            values: columns of values that it was given.
+            **given: what else it was given, resolved: plain JSON, or arrays of positions.
+        """
+        recipe = before.recipe
+        noted = None if recipe is None else recipe.then(Step(verb, given, values or {}))
+        return replace(self, recipe=noted)
+
+    @property
+    def name(self) -> str:
+        """The names of its datasets' folders, for messages."""
+        return " + ".join(dict.fromkeys(source.dataset.name for source in self.sources))
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -186,6 +180,15 @@ class ViewData:
             whole[here] = source.model.episodes[LENGTH].to_numpy()[slices.row[here]]
         stop = np.where(slices.stop == END, whole, slices.stop)
         return np.asarray(stop - slices.start, dtype=np.int64)
+
+    def uids(self) -> list[str]:
+        """(n,) the uid of each episode: see `lineage.py`. Reads statistics where uids are not stored."""
+        known = [source.dataset.uids() for source in self.sources]
+        slices = self.slices
+        return [
+            known[n][row]
+            for n, row in zip(slices.source.tolist(), slices.row.tolist(), strict=True)
+        ]
 
     def positions(self, episodes: Iterable[int] | None) -> Int64:
         """Positions of episodes, by their numbers; None: of all.

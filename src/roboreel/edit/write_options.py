@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, get_args, get_type_hints
 
 from roboreel.errors import UsageError
 from roboreel.format.encoding import Reencoding
 from roboreel.format.version import FormatVersion, parse_version
+from roboreel.types import Json
 
 Timestamps: TypeAlias = Literal["regular", "keep"]
 OnBroken: TypeAlias = Literal["fail", "skip"]
 VideoBackend: TypeAlias = Literal["pyav", "torchcodec", "decord"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+_MOST_MB = 1e9
 
 
 class WriteKeywords(TypedDict, total=False):
@@ -32,6 +36,7 @@ class WriteKeywords(TypedDict, total=False):
     video_backend: VideoBackend
     keep_old_stats: bool
     with_global_stats: bool
+    with_uids: bool | None
     data_file_mb: float | None
     video_file_mb: float | None
     regroup: bool | None
@@ -58,6 +63,8 @@ class WriteOptions:
         keep_old_stats: from v2.0 to v2.1: keep `meta/stats.json` beside the new statistics.
         with_global_stats: write `meta/stats.json` in v2.1 too: the episodes' statistics merged, in v2.0's
             form. Other versions always have the file.
+        with_uids: write each episode's uid, and the dataset, episode and rows that it comes from, into the
+            table of episodes. By default where the table of a source has uids, and from a view file.
         data_file_mb: soft limit of a table file in MiB of compressed input (v3.0); by default the dataset's,
             else 100.
         video_file_mb: soft limit of a video file in MiB (v3.0); by default the dataset's, else 200.
@@ -80,6 +87,7 @@ class WriteOptions:
     video_backend: VideoBackend = "pyav"
     keep_old_stats: bool = False
     with_global_stats: bool = False
+    with_uids: bool | None = None
     data_file_mb: float | None = None
     video_file_mb: float | None = None
     regroup: bool | None = None
@@ -101,6 +109,20 @@ class WriteOptions:
             raise UsageError(
                 "keep_old_stats and with_global_stats both write 'meta/stats.json': choose one"
             )
+
+    def to_json(self) -> dict[str, Json]:
+        """The options that are not left as they are by default, as a JSON object."""
+        found: dict[str, Json] = {}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value == one.default:
+                continue
+            if isinstance(value, Reencoding):
+                value = value.given
+            elif isinstance(value, FormatVersion):
+                value = value.value
+            found[one.name] = sorted(value) if one.name == "allow_missing" else value
+        return found
 
     def resolved(self, before: WriteOptions, sources: Sequence[FormatVersion]) -> WriteOptions:
         """The options with a value for each that is left to the datasets.
@@ -128,6 +150,40 @@ class WriteOptions:
             allow_missing=frozenset(before.allow_missing) | frozenset(self.allow_missing),
             regroup=changes or limited if self.regroup is None else self.regroup,
         )
+
+
+def options_from_json(given: Mapping[str, Json]) -> WriteOptions:
+    """The options in what `WriteOptions.to_json` gave.
+
+    Raises:
+        UsageError: an option is unknown, or has a value that it cannot have.
+    """
+    defaults = {one.name: one.default for one in fields(WriteOptions)}
+    taken: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in defaults:
+            raise UsageError(f"there is no option '{name[:40]}'")
+        taken[name] = _option(name, value, defaults[name])
+    return WriteOptions(**taken)
+
+
+def _option(name: str, value: Json, default: object) -> Any:
+    if name == "reencoding":
+        known = {one.name for one in fields(Reencoding)}
+        if isinstance(value, Mapping) and value.keys() <= known:
+            return Reencoding(**value)
+    elif name == "allow_missing":
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            return frozenset(value)
+    elif isinstance(default, bool) or name in ("regroup", "with_uids"):
+        if isinstance(value, bool):
+            return value
+    elif name.endswith("_mb"):
+        if type(value) in (int, float) and value < _MOST_MB:
+            return value
+    elif isinstance(value, str):
+        return value
+    raise UsageError(f"the option '{name}' cannot be {str(value)[:40]!r}")
 
 
 def names_in(option: str, names: Iterable[str]) -> frozenset[str]:

@@ -16,6 +16,11 @@ from roboreel.stats.feature_stats import Array, Stats, parse_array
 _PREFIX = "stats/"
 
 
+def stats_column(feature: str, statistic: str) -> str:
+    """The column that holds a statistic of a feature."""
+    return f"{_PREFIX}{feature}/{statistic}"
+
+
 def stats_columns(schema: pa.Schema) -> list[str]:
     """The names of the statistics columns in a table of episodes."""
     return [f.name for f in schema if f.name.startswith(_PREFIX) and holds_numbers(f.type)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from roboreel.format import v2, v20
@@ -10,8 +11,8 @@ from roboreel.format.feature import Feature
 from roboreel.format.model import EPISODE, INFO, Model, totals_of
 from roboreel.format.parse import parse_line, whole_number
 from roboreel.format.version import FormatVersion
-from roboreel.stats.block import StatsBlock
-from roboreel.stats.feature_stats import Stats, parse_stats
+from roboreel.stats.block import StatsBlock, StatsKey
+from roboreel.stats.feature_stats import Stats, parse_array, parse_stats
 from roboreel.types import Json
 
 VIDEO_FACTS = "info"
@@ -60,6 +61,37 @@ def parse_episode_stats(line: bytes, number: int) -> tuple[int, Stats] | None:
     if episode is not None and isinstance(stats, Mapping):
         return episode, parse_stats(stats)
     return None
+
+
+def parse_episode_numbers(
+    line: bytes, number: int, wanted: Iterable[StatsKey]
+) -> tuple[int, bytes] | None:
+    """(episode, the numbers of some statistics) in a line of `episodes_stats.jsonl`: `StatsBlock.numbers`.
+
+    Returns:
+        None if the line names no episode, or has no statistics.
+
+    Raises:
+        DatasetError: the line is not a JSON object.
+    """
+    entry = parse_line(line, v2.EPISODE_STATS, number)
+    episode, stats = whole_number(entry.get(EPISODE)), entry.get("stats")
+    if episode is None or not isinstance(stats, Mapping):
+        return None
+    parts = []
+    for feature, statistic in wanted:
+        own = stats.get(feature)
+        if isinstance(own, Mapping) and statistic in own:
+            parts.append(_numbers(statistic, own[statistic]))
+    return episode, b"".join(parts)
+
+
+def _numbers(statistic: str, value: Json) -> bytes:
+    """The numbers of a statistic as little-endian float64."""
+    if isinstance(value, list) and set(map(type, value)) == {float}:
+        return struct.pack(f"<{len(value)}d", *value)
+    array = parse_array(statistic, value)
+    return b"" if array is None else array.astype("<f8").tobytes()
 
 
 def feature_spec(feature: Feature) -> dict[str, Json]:

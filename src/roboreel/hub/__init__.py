@@ -1,7 +1,8 @@
 """Datasets on the Hub: references, versions, pulling. The only layer that uses `huggingface_hub`."""
 
 from roboreel.hub.open_reference import local_copy, open_reference
-from roboreel.hub.pull import PullReport, fetch_missing, pull
+from roboreel.hub.pull import fetch_missing, pull
+from roboreel.hub.pull_report import PullReport
 from roboreel.hub.reference import HubReference, parse_reference
 from roboreel.hub.snapshots import snapshot_download
 from roboreel.hub.versions import (
@@ -9,7 +10,6 @@ from roboreel.hub.versions import (
     CompatibilityError,
     ForwardCompatibilityError,
     check_version_compatibility,
-    get_readable_version,
     get_repo_versions,
     get_safe_version,
     is_valid_version,
@@ -24,7 +24,6 @@ __all__ = [
     "PullReport",
     "check_version_compatibility",
     "fetch_missing",
-    "get_readable_version",
     "get_repo_versions",
     "get_safe_version",
     "is_valid_version",

@@ -123,36 +123,6 @@ def get_safe_version(repo_id: str, version: str | Version, *, token: Token = Non
     raise ForwardCompatibilityError(repo_id, min(found))
 
 
-def get_readable_version(repo_id: str, version: str | Version, *, token: Token = None) -> str:
-    """The revision to load for a wanted one: as `get_safe_version`, but no dataset is refused for its age.
-
-    Args:
-        repo_id: the dataset.
-        version: the wanted version; a branch or commit is returned as it is.
-        token: the token to use.
-
-    Returns:
-        The wanted version, or the newest older one that roboreel reads; the main branch if no branch or tag
-        is named by a version.
-
-    Raises:
-        BackwardCompatibilityError: the repository has only versions before v2.0.
-        ForwardCompatibilityError: the repository has only newer versions.
-        HubError: the Hub can't be reached, or refused.
-    """
-    if isinstance(version, str) and _parsed(version) is None:
-        return version
-    try:
-        return get_safe_version(repo_id, version, token=token)
-    except RuntimeError:
-        return _MAIN
-    except BackwardCompatibilityError as error:
-        newest = f"v{error.version}"
-        if newest not in {one.value for one in VERSIONS}:
-            raise
-        return newest
-
-
 class Resolved(NamedTuple):
     """A revision of a repository, found."""
 

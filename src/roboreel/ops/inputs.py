@@ -8,17 +8,20 @@ from dataclasses import replace
 from typing import cast
 
 import numpy as np
+import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.episode_slices import EpisodeSlices
+from roboreel.edit.lineage import loses_uids
 from roboreel.edit.view import View
 from roboreel.edit.view_cameras import with_external_videos
-from roboreel.edit.view_data import ExternalVideos
-from roboreel.errors import PlanError, VideoError
+from roboreel.edit.view_data import ExternalVideos, Source
+from roboreel.errors import PlanError, UsageError, VideoError
 from roboreel.format.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder_settings
 from roboreel.format.feature import SUBTASK_INDEX
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import EPISODE, SUBTASK_TABLE
+from roboreel.format.origin_columns import UID, stores_uids
 from roboreel.plan.plan import EncodeVideo, MeasureCamera, Plan
 from roboreel.storage.fs import open_root
 from roboreel.storage.video.backends import refuse_codec, require_backend
@@ -121,6 +124,46 @@ def with_encoders(view: View) -> View:
 def _that_works(encoding: Encoding) -> Encoding:
     tried = [replace(encoding, vcodec=name) for name in (*HARDWARE, SOFTWARE)]
     return tried[encoder_that_works([encoder_settings(one) for one in tried])]
+
+
+def with_uids(view: View) -> View:
+    """The view with a uid for every episode in the tables of its sources, where the result is to have them.
+
+    Raises:
+        UsageError: a source has a column of that name with something else in it.
+    """
+    wanted = view.options.with_uids
+    if wanted is None:
+        wanted = any(_has_uids(source) for source in view.sources) or loses_uids(view)
+        wanted = wanted and not any(_has_other_column(source) for source in view.sources)
+    if not wanted:
+        return view
+    return replace(view, sources=tuple(_telling_uids(source) for source in view.sources))
+
+
+def _has_uids(source: Source) -> bool:
+    dataset = cast("Dataset", source.dataset)
+    return dataset.known_uids is not None or stores_uids(source.model)
+
+
+def _has_other_column(source: Source) -> bool:
+    """True where the table of episodes has a column of that name with something else in it."""
+    return UID in source.model.extra_columns and not stores_uids(source.model)
+
+
+def _telling_uids(source: Source) -> Source:
+    model, uids = source.model, source.dataset.uids()
+    table, columns = model.episodes, model.extra_columns
+    if _has_other_column(source):
+        raise UsageError(
+            f"the table of episodes of '{source.dataset.url}' has a column '{UID}' that holds no texts:"
+            " pass --without-uids (with_uids=False)"
+        )
+    if UID in columns:
+        table = table.drop_columns([UID])
+    columns = (*(name for name in columns if name != UID), UID)
+    episodes = table.append_column(UID, pa.array(uids, pa.string()))
+    return replace(source, model=replace(model, episodes=episodes, extra_columns=columns))
 
 
 def hardware_encoder_that_works() -> str:

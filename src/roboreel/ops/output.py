@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
+from roboreel.edit.view import Verbs
 from roboreel.errors import UsageError
 from roboreel.format.model import DATA_PATH, is_client_note, video_path
 from roboreel.plan.plan import Plan
@@ -71,10 +72,12 @@ def refuse_output(out: str, *, source: str | None = None) -> None:
 
 
 def finished_report(
-    source: Dataset | str | os.PathLike[str], out: str | os.PathLike[str] | None
+    source: Verbs | str | os.PathLike[str], out: str | os.PathLike[str] | None
 ) -> Report | None:
     """Finish a run that was killed while publishing; return its report, or None if there was no such run."""
-    return recover(out or (source.url if isinstance(source, Dataset) else source))
+    if isinstance(source, Verbs):
+        source = source.as_view().sources[0].dataset.url
+    return recover(out or source)
 
 
 def recover(path: str | os.PathLike[str]) -> Report | None:

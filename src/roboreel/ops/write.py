@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
-from roboreel.edit.view import View
+from roboreel.edit.view import Verbs, View
 from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import DatasetError, UsageError
 from roboreel.format.inventory import Inventory
 from roboreel.format.version import FormatVersion
-from roboreel.hub.open_reference import open_reference
-from roboreel.ops.inputs import require_codecs, require_one_subtask_list, surveyed, with_encoders
+from roboreel.hub.open_source import open_source
+from roboreel.ops.inputs import (
+    require_codecs,
+    require_one_subtask_list,
+    surveyed,
+    with_encoders,
+    with_uids,
+)
 from roboreel.ops.output import finished_report, output_path, refuse_discarding
 from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import Plan, source_prefix
@@ -40,7 +46,7 @@ class ConvertKeywords(WriteKeywords, RunKeywords, total=False):
 
 @lists_options(WriteOptions)
 def plan_convert(
-    dataset: Dataset | str | os.PathLike[str],
+    dataset: Dataset | View | str | os.PathLike[str],
     *,
     to: str | FormatVersion,
     out: str | os.PathLike[str] | None = None,
@@ -53,7 +59,7 @@ def plan_convert(
     `timestamps` defaults to `regular`, and files are grouped again, even if the version stays the same.
 
     Args:
-        dataset: an open dataset, or the path of one.
+        dataset: an open dataset, a view, or the path of a dataset or view file.
         to: `v2.0`, `v2.1` or `v3.0`.
         out: the folder to create; it must be empty if it exists.
         in_place: replace the dataset instead of writing to `out`; the original is kept under another name.
@@ -67,13 +73,13 @@ def plan_convert(
     """
     given: WriteKeywords = {"timestamps": "regular", "regroup": True, **options}
     what = WriteOptions(to=to, **given)
-    dataset = dataset if isinstance(dataset, Dataset) else open_reference(dataset)
-    return plan_write(dataset.written_as(what), out=out, in_place=in_place, workers=workers)
+    source = dataset if isinstance(dataset, Verbs) else open_source(dataset)
+    return plan_write(source.written_as(what), out=out, in_place=in_place, workers=workers)
 
 
 @lists_options(WriteOptions, RunOptions)
 def convert(
-    dataset: Dataset | str | os.PathLike[str],
+    dataset: Dataset | View | str | os.PathLike[str],
     *,
     to: str | FormatVersion,
     out: str | os.PathLike[str] | None = None,
@@ -86,7 +92,7 @@ def convert(
     source is only read. `timestamps` defaults to `regular`.
 
     Args:
-        dataset: an open dataset, or the path of one.
+        dataset: an open dataset, a view, or the path of a dataset or view file.
         to: `v2.0`, `v2.1` or `v3.0`.
         out: the folder to create; it must be empty if it exists.
         in_place: replace the dataset instead of writing to `out`; the original is kept under another name.
@@ -203,7 +209,7 @@ def plan_write(
     if (out is None) != in_place:
         raise UsageError("give either the folder to make (-o), or --in-place")
     path = output_path([source.dataset.url for source in view.sources], out)
-    view = with_encoders(view)
+    view = with_uids(with_encoders(view))
     plan = compile_view(view, surveyed(view, workers, {} if surveys is None else surveys))
     require_codecs(plan)
     return replace(plan, out=path, in_place=in_place)

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import count
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from roboreel.edit.lineage import origins, recorded, source_rows
 from roboreel.edit.view import View
 from roboreel.format.feature import DECLARED_KEYS, Feature
-from roboreel.format.model import EPISODE, Info
+from roboreel.format.model import Info
+from roboreel.format.origin_columns import SOURCE_ROBOT, stores_uids
 from roboreel.format.parse import Problems, usable_splits
 from roboreel.types import Bools, Json
-
-SOURCE_DATASET, SOURCE_EPISODE, SOURCE_ROBOT = (
-    "source_dataset",
-    "source_episode",
-    "source_robot_type",
-)
-"""Columns of the episodes table with the origin of each episode."""
 
 
 def carried_splits(view: View, kept: Bools) -> tuple[dict[str, str], list[str]]:
@@ -100,42 +93,20 @@ def lost_declarations(view: View) -> Iterator[str]:
 def with_provenance(view: View, episodes: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
     """The table of slices with columns for the dataset and episode of origin, and their names.
 
-    Origins that an earlier merge recorded stay.
+    Origins that an earlier merge recorded stay. With uids, the rows of the episode of origin are told too.
     """
-    if not view.provenance:
+    has_uids = all(stores_uids(source.model) for source in view.sources)
+    if not view.provenance and not has_uids:
         return episodes, ()
-    names = public_names(view)
+    found = origins(view)
+    if has_uids:
+        found |= source_rows(view)
     robots = [source.model.info.robot_type for source in view.sources]
-    found: dict[str, pa.Array] = {
-        SOURCE_DATASET: pa.array([names[n] for n in view.slices.source.tolist()], pa.string()),
-        SOURCE_EPISODE: episodes[EPISODE].combine_chunks().cast(pa.int64()),
-    }
     if len(set(robots)) > 1:
-        listed = [robots[n] for n in view.slices.source.tolist()]
-        found[SOURCE_ROBOT] = pa.array(listed, pa.string())
+        listed = pa.array([robots[n] for n in view.slices.source.tolist()], pa.string())
+        found[SOURCE_ROBOT] = recorded(view, SOURCE_ROBOT, listed)
     for name, column in found.items():
         if name in episodes.column_names:
-            before = episodes[name].combine_chunks()
-            if before.type == column.type:
-                column = pc.coalesce(before, column)
             episodes = episodes.drop_columns([name])
         episodes = episodes.append_column(name, column)
     return episodes, tuple(found)
-
-
-def public_names(view: View) -> list[str]:
-    """A distinct name per source to write into the result: its folder's name, with a number if needed.
-
-    Parent folders are private and never written.
-    """
-    used = {source.dataset.name for source in view.sources}
-    names: dict[str, str] = {}
-    for source in view.sources:
-        plain, url = source.dataset.name, source.dataset.url
-        if url in names:
-            continue
-        numbered = (f"{plain}-{number}" for number in count(2))
-        free = (name for name in numbered if name not in used)
-        names[url] = plain if plain not in names.values() else next(free)
-        used.add(names[url])
-    return [names[source.dataset.url] for source in view.sources]

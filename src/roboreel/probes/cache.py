@@ -1,5 +1,7 @@
 """Probe answers in the user's cache folder, so that unchanged files are not read again.
 
+`cache_part`, `code_line`, `sealed` and `make_room` serve the other caches in that folder too.
+
 One cache file per dataset: a line that identifies the code, a digest of the rest, then one Arrow stream per
 section. The cache never causes an error: a file that is unreadable, damaged or written by other code is
 ignored. Whoever can write to this folder can mislead roboreel, just as with its code.
@@ -25,7 +27,7 @@ from roboreel.format.inventory import FileFacts
 from roboreel.probes.probe_request import KEY_BYTES
 from roboreel.storage import disk
 from roboreel.storage.fs import inside
-from roboreel.storage.local import LocalRoot
+from roboreel.storage.local import LocalRoot, trusted_bytes
 from roboreel.storage.modes import PRIVATE
 from roboreel.storage.root import Root
 from roboreel.storage.scratch import is_scratch
@@ -36,7 +38,8 @@ MOST_DATASETS, MOST_BYTES = 20, 500 << 20
 _FRESH_NS = 2_000_000_000
 """A file that was just written may be written again without a change of its stamp."""
 _ABANDONED_NS = 24 * 3600 * 1_000_000_000
-_ANSWERS = re.compile(r"[0-9a-f]{32}\.answers")
+_NAME = re.compile(r"[0-9a-f]{32}(\.[a-z]+)")
+_ENDING = ".answers"
 _ANSWERING = ("format/", "probes/", "stats/", "storage/")
 """The packages whose code computes answers."""
 _DIGEST_BYTES = 32
@@ -104,13 +107,13 @@ class FileCache:
     def save(self) -> None:
         """Write the cache file if it changed, and remove old ones; errors are ignored."""
         with contextlib.suppress(StorageError, OSError):
-            _make_private(self.folder.url)
+            make_private(self.folder)
             if not self._changed:
                 return
             data = _rendered(self._sections, self.code)
             if len(data) <= MOST_BYTES:
                 self.folder.put(self.name, data)
-                _make_room(self.folder)
+                make_room(self.folder, _ENDING, most_files=MOST_DATASETS, most_bytes=MOST_BYTES)
 
 
 def cache_of(root: Root, *, files: int) -> FileCache | None:
@@ -121,9 +124,13 @@ def cache_of(root: Root, *, files: int) -> FileCache | None:
     code, surveys = _code(), cache_part("surveys")
     if code is None or surveys is None or inside(folder, root.path):
         return None
-    path = os.path.abspath(root.path).encode("utf-8", "surrogateescape")
-    name = f"{blake2b(path, digest_size=16).hexdigest()}.answers"
-    return FileCache(surveys, name, code)
+    return FileCache(surveys, name_of(os.path.abspath(root.path), _ENDING), code)
+
+
+def name_of(path: str, ending: str) -> str:
+    """The name of a dataset's cache file, from the path of the dataset."""
+    digest = blake2b(path.encode("utf-8", "surrogateescape"), digest_size=16)
+    return f"{digest.hexdigest()}{ending}"
 
 
 def cache_part(name: str) -> LocalRoot | None:
@@ -138,9 +145,10 @@ def cache_part(name: str) -> LocalRoot | None:
     return LocalRoot(part, modes=PRIVATE) if _is_own(part) else None
 
 
-def is_fresh(stamp: str) -> bool:
+def is_fresh(stamp: str, *, now_ns: int | None = None) -> bool:
     """True if a file was written so recently that it could change again under the same stamp."""
-    return not stamp.isdigit() or time.time_ns() - int(stamp) < _FRESH_NS
+    now = time.time_ns() if now_ns is None else now_ns
+    return not stamp.isdigit() or now - int(stamp) < _FRESH_NS
 
 
 def _is_own(folder: str) -> bool:
@@ -152,10 +160,10 @@ def _is_own(folder: str) -> bool:
     return not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
 
 
-def _make_private(folder: str) -> None:
-    """Remove other users' permissions on the cache folder; earlier releases left them to the umask."""
-    if os.path.isdir(folder) and os.stat(folder).st_mode & 0o077:
-        disk.set_mode(folder, PRIVATE.folder)
+def make_private(folder: LocalRoot) -> None:
+    """Remove other users' permissions on a cache folder; earlier releases left them to the umask."""
+    if os.path.isdir(folder.url) and os.stat(folder.url).st_mode & 0o077:
+        disk.set_mode(folder.url, PRIVATE.folder)
 
 
 def cache_folder() -> str | None:
@@ -171,18 +179,41 @@ def cache_folder() -> str | None:
     return os.path.join(base, "roboreel") if os.path.isabs(base) else None
 
 
-@lru_cache(maxsize=1)
 def _code() -> bytes | None:
-    """A line that changes with the code that computes answers; None if the code cannot be read."""
-    package = LocalRoot(Path(__file__).parent.parent)
+    return code_line("survey", _ANSWERING)
+
+
+@lru_cache(maxsize=8)
+def code_line(cache: str, sources: tuple[str, ...]) -> bytes | None:
+    """A line that changes with the code that computes what a cache keeps; None if it cannot be read.
+
+    Args:
+        cache: what is kept.
+        sources: modules (`errors.py`) and packages (`format/`) that compute it.
+    """
+    package = Path(__file__).parent.parent
     digest = blake2b(digest_size=16)
     try:
-        for name in package.list():
-            if name.endswith(".py") and name.startswith(_ANSWERING):
-                digest.update(name.encode() + b"\0" + package.read(name) + b"\0")
-    except StorageError:
+        for name in LocalRoot(package).list():
+            if name.endswith(".py") and name.startswith(sources):
+                digest.update(name.encode() + b"\0" + trusted_bytes(package / name) + b"\0")
+    except (StorageError, OSError):
         return None
-    return f"roboreel survey {digest.hexdigest()} {pa.__version__} {np.__version__}\n".encode()
+    versions = f"{pa.__version__} {np.__version__}"
+    return f"roboreel {cache} {digest.hexdigest()} {versions}\n".encode()
+
+
+def sealed(body: bytes, code: bytes) -> bytes:
+    """The content of a cache file: the line of the code that wrote it, a digest, then the body."""
+    return b"".join((code, blake2b(body, digest_size=_DIGEST_BYTES).digest(), body))
+
+
+def unsealed(data: bytes, code: bytes) -> memoryview | None:
+    """The body of a cache file; None if it is damaged or written by other code."""
+    start = len(code) + _DIGEST_BYTES
+    body = memoryview(data)[start:]
+    digest = blake2b(body, digest_size=_DIGEST_BYTES).digest()
+    return body if data[: len(code)] == code and data[len(code) : start] == digest else None
 
 
 def _rendered(sections: dict[str, pa.Table], code: bytes) -> bytes:
@@ -192,16 +223,13 @@ def _rendered(sections: dict[str, pa.Table], code: bytes) -> bytes:
         named = _compact(table).replace_schema_metadata({_SECTION: section.encode()})
         with pa.ipc.new_stream(output, named.schema, options=options) as writer:
             writer.write_table(named)
-    body = output.getvalue().to_pybytes()
-    return b"".join((code, blake2b(body, digest_size=_DIGEST_BYTES).digest(), body))
+    return sealed(output.getvalue().to_pybytes(), code)
 
 
 def _parsed(data: bytes, code: bytes) -> dict[str, pa.Table]:
     """The sections of a cache file; empty if it is damaged or written by other code."""
-    start = len(code) + _DIGEST_BYTES
-    body = memoryview(data)[start:]
-    digest = blake2b(body, digest_size=_DIGEST_BYTES).digest()
-    if data[: len(code)] != code or data[len(code) : start] != digest:
+    body = unsealed(data, code)
+    if body is None:
         return {}
     source = pa.BufferReader(pa.py_buffer(body))
     sections: dict[str, pa.Table] = {}
@@ -227,24 +255,31 @@ def _compact(table: pa.Table) -> pa.Table:
     return table
 
 
-def _make_room(folder: LocalRoot) -> None:
-    """Remove the oldest cache files beyond the limits, and abandoned scratch files."""
+def make_room(folder: LocalRoot, ending: str, *, most_files: int, most_bytes: int) -> None:
+    """Remove the oldest files of a cache beyond its limits, and abandoned scratch files.
+
+    Args:
+        folder: a folder of caches; files with other names stay.
+        ending: of the names that `name_of` made for this cache.
+        most_files: how many to keep.
+        most_bytes: how much they may take together.
+    """
     now = time.time_ns()
-    found = []
+    complete: list[tuple[int, int, str]] = []
+    partial: list[tuple[int, int, str]] = []
     for name in folder.list():
-        if not _ANSWERS.fullmatch(name) and not is_scratch(name):
+        ours = _NAME.fullmatch(name)
+        if not is_scratch(name) and (ours is None or ours[1] != ending):
             continue
         with contextlib.suppress(StorageError):  # another process may have removed it
             facts = folder.stat(name)
-            found.append((int(facts.stamp), facts.size_bytes, name))
-    complete = sorted((f for f in found if f[2].endswith(".answers")), reverse=True)
+            kind = partial if ours is None else complete
+            kind.append((int(facts.stamp), facts.size_bytes, name))
+    complete.sort(reverse=True)
     sizes = np.cumsum([size for _, size, _ in complete])
     beyond = [
-        name
-        for n, (_, _, name) in enumerate(complete)
-        if n >= MOST_DATASETS or sizes[n] > MOST_BYTES
+        name for n, (_, _, name) in enumerate(complete) if n >= most_files or sizes[n] > most_bytes
     ]
-    partial = (f for f in found if is_scratch(f[2]))
     _remove(folder, [*beyond, *(n for stamp, _, n in partial if now - stamp > _ABANDONED_NS)])
 
 

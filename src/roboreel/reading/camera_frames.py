@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from roboreel.reading.frame_cache import CachedVideo, frame_cache
 from roboreel.reading.read_options import ReadOptions
 from roboreel.storage.fs import open_root
 from roboreel.storage.root import Root
+from roboreel.storage.video.backends import backend_frames
 from roboreel.storage.video.decode import frames_of
 from roboreel.storage.video.indexed_video import IndexedVideo
 
@@ -44,13 +46,14 @@ class CameraFrames:
             VideoError: a frame is not in its file, or does not decode.
             DatasetError: rows and frames of an episode do not belong together.
         """
-        threads = self._options.thread_count
+        threads, backend = self._options.thread_count, self._options.video_backend
         jobs = balanced([job for want in wanted for job in self._jobs(want)], threads)
         if threads == 1 or len(jobs) < 2:
             for job in jobs:
-                _decode(job)
+                _decode(job, backend)
             return
-        for future in [self._workers(threads).submit(_decode, job) for job in jobs]:
+        pool = self._workers(threads)
+        for future in [pool.submit(_decode, job, backend) for job in jobs]:
             future.result()
 
     @property
@@ -125,11 +128,11 @@ class CameraFrames:
             )
 
 
-def _decode(job: DecodeJob) -> None:
+def _decode(job: DecodeJob, backend: str) -> None:
     targets = job.targets()
     done = 0
     try:
-        for _, frame in frames_of(job.video, job.numbers.tolist()):
+        for frame in _frames(job, backend):
             job.want.into.put(frame, targets[done])
             done += 1
     except (VideoError, StorageError) as error:
@@ -137,3 +140,11 @@ def _decode(job: DecodeJob) -> None:
         raise type(error)(f"{error} [{where}]") from error
     if isinstance(job.video, CachedVideo):
         job.video.store(job.numbers, [rows[0] for rows in targets], job.want.into.array)
+
+
+def _frames(job: DecodeJob, backend: str) -> Iterator[Any]:
+    """The frames of a job, as PyAV frames or arrays."""
+    numbers = job.numbers.tolist()
+    if backend == "pyav" or job.want.source.is_depth(job.want.camera):
+        return (frame for _, frame in frames_of(job.video, numbers))
+    return backend_frames(job.video, numbers, backend=backend)

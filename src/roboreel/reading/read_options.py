@@ -13,6 +13,7 @@ from roboreel.format.feature import Feature
 
 _MIB = 1 << 20
 _MOST_SIDE = 1 << 14
+_BACKENDS = ("pyav", "torchcodec")
 
 
 class ReadKeywords(TypedDict, total=False):
@@ -28,6 +29,7 @@ class ReadKeywords(TypedDict, total=False):
     frame_cache_mb: float | None
     strict_timestamps: bool
     tolerance_s: float
+    video_backend: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ class ReadOptions:
     """Raise where a frame's time in the file is not that of its row."""
     tolerance_s: float = field(default=1e-4)
     """Seconds by which they may differ."""
+    video_backend: str = "pyav"
+    """The library that decodes videos: `pyav` or `torchcodec`. Depths are always decoded by `pyav`."""
     made_ns: int = field(default_factory=time.time_ns, init=False, repr=False, compare=False)
     """When these options were made, in nanoseconds; copies in other processes have the same."""
 
@@ -62,6 +66,14 @@ class ReadOptions:
             _require_size(self.size)
         if self.threads is not None and self.threads < 1:
             raise UsageError(f"threads is {self.threads}, expected 1 or more")
+        if self.video_backend not in _BACKENDS:
+            raise UsageError(
+                f"video_backend is '{self.video_backend}', expected {listed(_BACKENDS)}"
+            )
+        if self.video_backend != "pyav" and (self.size is not None or self.frame_cache is not None):
+            raise UsageError(
+                f"video_backend='{self.video_backend}' takes neither size nor frame_cache"
+            )
         if not self.memory_mb > 0:
             raise UsageError(f"memory_mb is {self.memory_mb}, expected a positive number")
         if self.frame_cache_mb is not None and not self.frame_cache_mb > 0:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.positions import Positions, declared_lengths
+from roboreel.dataset.positions import declared_lengths
 from roboreel.dataset.row_tasks import task_indexes_of_rows
 from roboreel.edit.view_data import Source
 from roboreel.errors import DatasetError, UsageError
@@ -73,7 +73,7 @@ class SourceRows:
         if not isinstance(source.dataset, Dataset):
             raise UsageError("a reader needs the datasets of its view to be open")
         self.dataset = source.dataset
-        self.positions = Positions(source.dataset)
+        self.positions = source.dataset.positions()
         self._source, self._files, self._source_number = source, files, number
         self._cache, self._lock = cache, Lock()
         self._names = {new: old for old, new in source.renamed.items()}
@@ -87,7 +87,7 @@ class SourceRows:
             for name in columns
             if name not in source.supplied and (self._stored[name] in own or name in INDEX_DTYPES)
         )
-        lengths = declared_lengths(source.dataset)
+        lengths = declared_lengths(source.dataset.model)
         self._lengths = lengths
         self._before = np.cumsum(lengths) - lengths
         self._file = np.full(len(lengths), -1, dtype=np.int64)
@@ -119,6 +119,11 @@ class SourceRows:
         """True where the frames of a camera of the view are images in the tables."""
         feature = self.dataset.features.get(self.stored_name(camera))
         return feature is not None and not feature.is_video
+
+    def is_depth(self, camera: str) -> bool:
+        """True where the frames of a camera of the view are depths."""
+        feature = self.dataset.features.get(self.stored_name(camera))
+        return feature is not None and feature.is_depth
 
     def external_video(self, camera: str, episode: int) -> tuple[str, str] | None:
         """(folder, file name) of the video that was added to an episode; None for the dataset's cameras."""

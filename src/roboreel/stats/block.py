@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -86,6 +86,22 @@ class StatsBlock:
         for column in self.columns.values():
             found |= column.present
         return found
+
+    def numbers(self, wanted: Iterable[StatsKey]) -> list[bytes]:
+        """(episodes,) the numbers of some statistics, one after another, as little-endian float64.
+
+        Statistics that an episode lacks are passed over.
+        """
+        columns = [self.columns[key] for key in wanted if key in self.columns]
+        if not columns:
+            return [b""] * self.episodes
+        flat = [np.asarray(one.values, "<f8").reshape(self.episodes, -1) for one in columns]
+        rows = [row.tobytes() for row in np.hstack(flat)]
+        whole = np.logical_and.reduce([one.present for one in columns])
+        for row in np.flatnonzero(~whole).tolist():
+            parts = zip(columns, flat, strict=True)
+            rows[row] = b"".join(part[row].tobytes() for one, part in parts if one.present[row])
+        return rows
 
     @property
     def nbytes(self) -> int:

@@ -7,11 +7,12 @@ made from it. So links are followed only while they stay inside the dataset.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from stat import S_ISLNK
 
 from roboreel.errors import StorageError
+from roboreel.storage.entry_state import EntryState
 from roboreel.storage.names import is_utf8
 
 _MOST_LINKED_FOLDERS = 2000
@@ -28,6 +29,9 @@ class Listing:
     """(name, target) of links that lead out of the root and are not followed, sorted."""
     unnamed: tuple[str, ...] = ()
     """Names that are not valid UTF-8, sorted: no document can refer to them."""
+    folders: Mapping[str, EntryState] | None = field(default=None, compare=False)
+    """State of each folder before it was listed, "" for the root: while all states stay, so do the names.
+    None if that is unknown, as where a link was found: its target may change without them."""
 
 
 class Bounds:
@@ -82,7 +86,8 @@ def listing_of(folder: str, bounds: Bounds | None) -> Listing:
     names = sorted(walk.names(folder))
     unnamed = tuple(name for name in names if not is_utf8(name))
     files = tuple(name for name in names if is_utf8(name)) if unnamed else tuple(names)
-    return Listing(files, tuple(sorted(walk.links_out)), unnamed)
+    folders = None if walk.found_links else walk.folders
+    return Listing(files, tuple(sorted(walk.links_out)), unnamed, folders)
 
 
 class _Walk:
@@ -92,12 +97,15 @@ class _Walk:
         self._bounds = bounds
         self._linked_folders = 0
         self.links_out: list[tuple[str, str]] = []
+        self.found_links = False
+        self.folders: dict[str, EntryState] = {}
 
     def names(self, folder: str) -> Iterator[str]:
         """Names of the files below a folder, in any order."""
         due = [(folder, "", frozenset[str]())]
         while due:
             at, prefix, linked = due.pop()
+            self.folders[prefix.rstrip("/")] = EntryState.of(os.stat(at))
             with os.scandir(at) as entries:
                 for entry in entries:
                     name = prefix + entry.name
@@ -116,6 +124,7 @@ class _Walk:
                         due.append((entry.path, f"{name}/", linked))
 
     def _followed(self, entry: os.DirEntry[str], name: str) -> str | None:
+        self.found_links = True
         if self._bounds is None:
             return os.path.realpath(entry.path)
         real = self._bounds.resolved(entry.path)

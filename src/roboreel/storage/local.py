@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from roboreel.errors import StorageError
 from roboreel.storage import disk
+from roboreel.storage.entry_state import EntryState
 from roboreel.storage.links import Bounds, Listing, listing_of
 from roboreel.storage.modes import USUAL, Modes, reach
 from roboreel.storage.output_file import Output
@@ -90,6 +91,17 @@ class LocalRoot(Root):
             return self._inside(name)
         except (OSError, StorageError):
             return ""
+
+    def state(self, name: str = "") -> EntryState:
+        """State of a file or folder, not of what a link leads to; "" for the root itself.
+
+        Raises:
+            StorageError: it does not exist.
+        """
+        try:  # called for every folder of a dataset, so without the cost of `_explained`
+            return EntryState.of(os.lstat(self._at(name)) if name else os.stat(self.url))
+        except OSError as error:
+            raise self._explanation(name or ".", error) from error
 
     def mode(self, name: str = "") -> int:
         with self._explained(name or "."):
@@ -299,6 +311,16 @@ class _Positioned(io.RawIOBase):
         target[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+
+def trusted_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The content of a file that no dataset can name, such as roboreel's own code: links are followed.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _exactly(descriptor: int, start: int, size: int) -> bytes:

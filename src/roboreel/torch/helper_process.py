@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -22,6 +23,7 @@ from roboreel.torch.batch_makers import Pending, as_tensor
 from roboreel.torch.batch_source import Batch, BatchSource
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.host_buffers import Array
+from roboreel.torch.readable_items import LOG, ReadableItems
 from roboreel.torch.shared_blocks import ReceivedBlocks, SharedBuffers, send_blocks
 
 
@@ -42,30 +44,46 @@ class HelperMaker:
         if sys.platform != "linux":
             raise ArgumentError("mode='process' needs Linux: leave it out")
         self._source, self._threads, self._pin = source, threads, pin
+        self._next = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin without a process."""
+        self.process: BaseProcess | None = None
         self._connection: Connection | None = None
         self._blocks = ReceivedBlocks()
         self._made: dict[int, Batch | BaseException] = {}
         self._dropped: set[int] = set()
-        self._next = 0
 
     def submit(self, indices: Sequence[int]) -> Pending:
         """Begin a batch."""
         connection = self._started()
         number, self._next = self._next, self._next + 1
-        connection.send((number, list(indices), self._blocks.freed()))
+        with self._explained():
+            connection.send((number, list(indices), self._blocks.freed()))
         return _Awaited(self, number)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            self._forget()
+            raise RunError(
+                "the process that makes batches died: out of memory, or killed"
+            ) from error
 
     def _started(self) -> Connection:
         if self._connection is None:
             context = multiprocessing.get_context("spawn")
             self._connection, theirs = context.Pipe()
-            process = context.Process(
+            self.process = context.Process(
                 target=_serve, args=(theirs, self._source, self._threads), daemon=True
             )
             with interrupts_held(), caller_left_out():
-                process.start()
+                self.process.start()
             theirs.close()
-            weakref.finalize(self, _end, self._connection, process)
+            weakref.finalize(self, _end, self._connection, self.process)
         return self._connection
 
     def wait(self, number: int) -> Batch:
@@ -83,14 +101,12 @@ class HelperMaker:
 
     def _receive(self) -> None:
         connection = self._started()
-        try:
-            number, new, message = connection.recv()
+        with self._explained():
+            number, new, skipped, message = connection.recv()
             self._blocks.receive(connection, new)
-        except (EOFError, OSError) as error:
-            self._connection = None
-            raise RunError(
-                "the process that makes batches died: out of memory, or killed"
-            ) from error
+        if isinstance(self._source, ReadableItems):
+            for item, why in skipped.items():
+                self._source.note(item, why)
         found = message if isinstance(message, BaseException) else self._blocks.batch(message)
         if number in self._dropped:
             self._dropped.discard(number)
@@ -142,6 +158,7 @@ def _serve(connection: Connection, source: BatchSource, threads: int) -> None:
     """In the helper: make batches until the connection is closed."""
     end_with_parent()
     torch.set_num_threads(1)
+    LOG.disabled = True  # the other process tells it
     buffers, lock = SharedBuffers(), Lock()
 
     def make(number: int, indices: list[int]) -> None:
@@ -155,7 +172,8 @@ def _serve(connection: Connection, source: BatchSource, threads: int) -> None:
             message = error
         with lock:
             new = [] if isinstance(message, Exception) else buffers.new_blocks(message)
-            connection.send((number, [block[:2] for block in new], message))
+            skipped = dict(source.unreadable) if isinstance(source, ReadableItems) else {}
+            connection.send((number, [block[:2] for block in new], skipped, message))
             send_blocks(connection, new)
 
     with ThreadPoolExecutor(threads) as pool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from roboreel.hub import versions
-from roboreel.hub.client import Token, asking, library
-from roboreel.hub.environment import endpoint
+from roboreel.hub import snapshots, versions
+from roboreel.hub.client import Token
 from roboreel.hub.reference import HubReference
 from roboreel.torch.constants import CODEBASE_VERSION
 
@@ -22,10 +21,7 @@ def snapshot_download(repo_id: str, **arguments: Any) -> str:
         HubError: the Hub can't be reached, or refused.
         MissingDependencyError: huggingface_hub is not installed.
     """
-    where = {"endpoint": endpoint(), **arguments}
-    with asking(HubReference(repo_id, arguments.get("revision"))):
-        found: str = library(repo_id).snapshot_download(repo_id, **where)
-    return found
+    return snapshots.snapshot_download(repo_id, **arguments)
 
 
 def get_safe_version(repo_id: str, version: str | None, *, token: Token = None) -> str:

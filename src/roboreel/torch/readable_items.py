@@ -9,7 +9,7 @@ from roboreel.errors import DatasetError, StorageError
 from roboreel.torch.batch_source import Batch, BatchSource
 from roboreel.torch.host_buffers import Buffers
 
-_LOG = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 
 class ReadableItems:
@@ -40,9 +40,13 @@ class ReadableItems:
             try:
                 self._source.read_batch([index], buffers)
             except (StorageError, DatasetError) as error:
-                if index not in self.unreadable:
-                    _LOG.warning("item %d is skipped: %s", index, error)
-                self.unreadable[index] = str(error)
+                self.note(index, str(error))
             else:
                 found.append(index)
         return found
+
+    def note(self, index: int, why: str) -> None:
+        """Record that an item cannot be read; the log tells it once."""
+        if index not in self.unreadable:
+            LOG.warning("item %d is skipped: %s", index, why)
+        self.unreadable[index] = why

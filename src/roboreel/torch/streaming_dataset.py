@@ -115,8 +115,8 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
         missing = self.reader.missing_files()
         if missing:
             raise StorageError(
-                f"'{self.root}' lacks {listed(missing)}: streaming from the Hub is not supported yet. Fetch"
-                f" them by `roboreel pull {self.repo_id}`, or open the dataset as LeRobotDataset once"
+                f"'{self.root}' lacks files ({listed(missing[:2])}): streaming from the Hub is not supported"
+                f" yet. Fetch them by `roboreel pull {self.repo_id}`, or open it once as LeRobotDataset"
             )
 
     @property

@@ -16,7 +16,6 @@ from roboreel.hub import (
     CompatibilityError,
     ForwardCompatibilityError,
     check_version_compatibility,
-    get_readable_version,
     get_repo_versions,
     get_safe_version,
     is_valid_version,
@@ -73,28 +72,6 @@ def test_no_safe_version_is_an_error_that_says_why(
     hub.add("user/name", FILES, tags=tags)
     with pytest.raises(error, match="user/name"):
         get_safe_version("user/name", wanted)
-
-
-@pytest.mark.parametrize(
-    ("tags", "wanted", "found"),
-    [
-        (["v3.0", "v2.1"], "v3.0", "v3.0"),
-        (["v2.0", "v2.1"], "v3.0", "v2.1"),
-        ([], "v3.0", "main"),
-        (["v2.1"], "work", "work"),
-    ],
-)
-def test_an_older_version_that_we_read_is_not_refused(
-    hub: HubServer, tags: list[str], wanted: str, found: str
-) -> None:
-    hub.add("user/name", FILES, tags=tags)
-    assert get_readable_version("user/name", wanted) == found
-
-
-def test_a_version_before_all_that_we_read_is_refused(hub: HubServer) -> None:
-    hub.add("user/name", FILES, tags=["v1.6"])
-    with pytest.raises(BackwardCompatibilityError, match=r"v1\.6"):
-        get_readable_version("user/name", "v3.0")
 
 
 def test_the_compatibility_errors_have_one_base_and_take_a_version() -> None:

@@ -11,36 +11,13 @@ import pytest
 import torch
 
 import roboreel
-from roboreel.testing import Camera, Version, make_dataset, read_numbers
+import roboreel.torch.v2
+from roboreel.testing import Version, read_numbers
 from roboreel.torch import LeRobotDataset
-from tests.unit.torch.conftest import VERSIONS
+from tests.unit.torch.conftest import NUMBERED_LENGTHS as LENGTHS
+from tests.unit.torch.conftest import TOP, VERSIONS, WRIST
 
-TOP, WRIST = "observation.images.top", "observation.images.wrist"
-LENGTHS = (6, 1, 9, 4)
-FPS = 10
 WINDOWS = {TOP: [-0.2, 0.0, 0.3], WRIST: [0.0], "action": [-0.1, 0.0, 0.5]}
-
-
-@pytest.fixture(scope="module")
-def numbered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Version], Path]:
-    """Datasets with B-frames, a long GOP and several files; frames show their numbers."""
-    folder, known = tmp_path_factory.mktemp("numbered"), dict[str, Path]()
-
-    def make(version: Version) -> Path:
-        if version not in known:
-            files: Any = {"data_episodes_per_file": 2, "video_episodes_per_file": 3}
-            known[version] = make_dataset(
-                folder / version,
-                version=version,
-                episodes=LENGTHS,
-                fps=FPS,
-                cameras={TOP: Camera(height=32), WRIST: Camera(height=32, gop=250, b_frames=2)},
-                tasks_per_episode=2,
-                **(files if version == "v3.0" else {}),
-            )
-        return known[version]
-
-    return make
 
 
 def shown(frame: torch.Tensor) -> tuple[int, int, int]:
@@ -101,3 +78,22 @@ def test_a_subset_has_items_in_the_order_of_the_dataset_and_absolute_indices(
     )
     assert filtered.episodes == [0, 2]
     assert int(filtered[-1]["episode_index"]) == 2
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_interface_of_0_3_3_lists_episodes_in_the_chosen_order(
+    numbered: Callable[[Version], Path], version: Version
+) -> None:
+    windows = {TOP: [-0.1, 0.0], "action": [0.0, 0.1]}
+    dataset = roboreel.torch.v2.LeRobotDataset(
+        "me/a", numbered(version), episodes=[3, 0], delta_timestamps=windows
+    )
+    first, stop = (dataset.episode_data_index[end].tolist() for end in ("from", "to"))
+    assert (first, stop) == ([0, 4], [4, 10])
+    assert [int(item["episode_index"]) for item in dataset[:]] == [3] * 4 + [0] * 6
+    for item in dataset[:]:
+        assert [shown(frame) for frame in item[TOP]] == [expected(item, 0, o) for o in (-1, 0)]
+        assert item["task"] == dataset.meta.tasks[int(item["task_index"])]
+    assert roboreel.torch.v2.MultiLeRobotDataset is roboreel.torch.MultiLeRobotDataset
+    assert isinstance(dataset.meta.tasks, dict)
+    assert dataset.meta.episodes[3]["length"] == 4

@@ -16,11 +16,20 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.user_files import read_lines
 from roboreel.edit.selection import FrameRange
 from roboreel.edit.tasks import TasksFrom, tasks_of_both
+from roboreel.edit.view import Verbs, View
 from roboreel.errors import UsageError
 from roboreel.format.model import EPISODE, LENGTH, TASKS
 from roboreel.types import Json
 
 SourceArgument = Annotated[str, typer.Argument(metavar="SRC", help=SOURCE_HELP)]
+UidOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--uid",
+        metavar="UID",
+        help="Episodes by their uids, which `info --lineage` lists: several by commas, or @FILE. Repeatable.",
+    ),
+]
 EpisodesOption = Annotated[
     str | None,
     typer.Option(
@@ -54,13 +63,13 @@ _NAMED = 21
 _SHOWN_TASK = 60
 
 
-def episodes_in(text: str, dataset: Dataset) -> list[int]:
+def episodes_in(text: str, source: Verbs) -> list[int]:
     """The numbers in `3,11,20:26`, or in a file of such words (`@FILE`), in the given order.
 
     Raises:
         UsageError: a word is neither a number nor a half-open range.
     """
-    known = dataset.episodes[EPISODE].to_pylist()
+    known = source.as_view().numbers.tolist()
     return [number for word in _words(text) for number in _members(word, known)]
 
 
@@ -164,18 +173,23 @@ def pairs_in(strings: Iterable[str], option: str, *, form: str = "old=new") -> d
     return pairs
 
 
-def show_episodes(dataset: Dataset, *, as_json: bool, tasks_from: TasksFrom | None = None) -> None:
+def uids_in(strings: Sequence[str] | None) -> list[str] | None:
+    """The uids in `--uid`, which may part several by commas, or name a file of them: `@FILE`."""
+    return None if strings is None else [word for text in strings for word in _words(text)]
+
+
+def show_episodes(view: View, *, as_json: bool, tasks_from: TasksFrom | None = None) -> None:
     """List the episodes with their frames and tasks; show both if the rows have other tasks."""
-    both = tasks_of_both(dataset.as_view())
+    both = tasks_of_both(view)
     told = [by_rows if tasks_from == "rows" else own for own, by_rows in both]
     asked = tasks_from is not None
     others = [None if asked or set(b) <= set(a) else b for a, b in both]
-    numbers, lengths = (dataset.episodes[name].to_pylist() for name in (EPISODE, LENGTH))
+    numbers, lengths = view.numbers.tolist(), view.lengths.tolist()
     rows = list(zip(numbers, lengths, told, others, strict=True))
     if as_json:
         emit_json({"episodes": [_episode(*row) for row in rows]})
     else:
-        say(f"{count(len(rows), 'episode')}, {count(dataset.total_frames, 'frame')}")
+        say(f"{count(len(rows), 'episode')}, {count(sum(lengths), 'frame')}")
         table(
             [(str(n), count(frames, "frame"), _task(own, other)) for n, frames, own, other in rows]
         )

@@ -14,13 +14,14 @@ from roboreel.cli.edit.choosing import (
     SourceArgument,
     TaskOption,
     TasksFromOption,
+    UidOption,
     episodes_in,
     show_episodes,
+    uids_in,
 )
-from roboreel.cli.writing import Writing, only_prints, write_edited, writes
-from roboreel.dataset.dataset import Dataset
+from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.edit.tasks import TasksFrom
-from roboreel.edit.view import View
+from roboreel.edit.view import Verbs, View
 
 
 @writes
@@ -28,6 +29,7 @@ def delete(
     options: Writing,
     source: SourceArgument,
     episodes: EpisodesOption = None,
+    uid: UidOption = None,
     task: TaskOption = None,
     min_frames: MinFramesOption = None,
     max_frames: MaxFramesOption = None,
@@ -37,7 +39,7 @@ def delete(
 
     Without a condition, the episodes are listed.
     """
-    _choose(Dataset.delete, options, source, episodes, task, min_frames, max_frames, tasks_from)
+    _choose(Verbs.delete, options, source, episodes, uid, task, min_frames, max_frames, tasks_from)
 
 
 @writes
@@ -45,6 +47,7 @@ def keep(
     options: Writing,
     source: SourceArgument,
     episodes: EpisodesOption = None,
+    uid: UidOption = None,
     task: TaskOption = None,
     min_frames: MinFramesOption = None,
     max_frames: MaxFramesOption = None,
@@ -54,7 +57,7 @@ def keep(
 
     Without a condition, the episodes are listed.
     """
-    _choose(Dataset.keep, options, source, episodes, task, min_frames, max_frames, tasks_from)
+    _choose(Verbs.keep, options, source, episodes, uid, task, min_frames, max_frames, tasks_from)
 
 
 def _choose(
@@ -62,28 +65,32 @@ def _choose(
     options: Writing,
     source: str,
     episodes: str | None,
+    uid: list[str] | None,
     task: str | None,
     min_frames: int | None,
     max_frames: int | None,
     tasks_from: TasksFrom | None,
 ) -> None:
     """Write what a verb makes of the episodes that meet the conditions; list episodes if none is given."""
-    if only_prints(options, [episodes, task, min_frames, max_frames], "--episodes, --task, …"):
-        show_episodes(options.opened(source), as_json=options.as_json, tasks_from=tasks_from)
+    if only_prints(
+        options, [episodes, uid, task, min_frames, max_frames], "--episodes, --uid, --task, …"
+    ):
+        show_episodes(options.view(source), as_json=options.as_json, tasks_from=tasks_from)
         return
 
-    def edited(dataset: Dataset) -> View:
-        chosen = None if episodes is None else episodes_in(episodes, dataset)
+    def edited(view: View) -> View:
+        chosen = None if episodes is None else episodes_in(episodes, view)
         return verb(
-            dataset,
+            view,
             chosen,
+            uid=uids_in(uid),
             task=task,
             min_frames=min_frames,
             max_frames=max_frames,
             tasks_from=tasks_from,
         )
 
-    write_edited(source, options, edited)
+    options.write_edited(source, edited)
 
 
 @writes
@@ -99,10 +106,10 @@ def reorder(
 ) -> None:
     """Put the episodes into another order. Without --order, they are listed."""
     if only_prints(options, [order], "--order"):
-        show_episodes(options.opened(source), as_json=options.as_json)
+        show_episodes(options.view(source), as_json=options.as_json)
         return
     text = order or ""
-    write_edited(source, options, lambda dataset: dataset.reorder(episodes_in(text, dataset)))
+    options.write_edited(source, lambda view: view.reorder(episodes_in(text, view)))
 
 
 @writes
@@ -115,7 +122,7 @@ def shuffle(
 ) -> None:
     """Put the episodes into a random order. Without --seed, they are listed."""
     if only_prints(options, [seed], "--seed"):
-        show_episodes(options.opened(source), as_json=options.as_json)
+        show_episodes(options.view(source), as_json=options.as_json)
         return
     number = seed or 0
-    write_edited(source, options, lambda dataset: dataset.shuffle(seed=number))
+    options.write_edited(source, lambda view: view.shuffle(seed=number))

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.edit.choosing import SourceArgument, pairs_in
-from roboreel.cli.info import describe_features, feature_row
+from roboreel.cli.feature_words import describe_features, feature_row
 from roboreel.cli.output import emit_json, table
-from roboreel.cli.writing import Writing, only_prints, write_edited, writes
-from roboreel.dataset.dataset import Dataset
+from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.dataset.user_files import read_values
+from roboreel.edit.features import features_of
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.ops.inputs import add_video as with_video
@@ -61,14 +61,13 @@ def features(
     declared = [dtype, shape, names]
     asked = [remove, rename, add, add_video, *declared]
     if only_prints(options, asked, "--remove, --rename, --add or --add-video"):
-        _show(options.opened(source, needs="documents"), as_json=options.as_json)
+        _show(options.view(source, needs="documents"), as_json=options.as_json)
         return
     if add is None and any(value is not None for value in declared):
         raise UsageError("--dtype, --shape and --names tell of a feature that is new: give --add")
     sizes = None if shape is None else _sizes(shape)
 
-    def edited(dataset: Dataset) -> View:
-        view = dataset.as_view()
+    def edited(view: View) -> View:
         if remove:
             view = view.remove(*remove)
         if rename:
@@ -81,7 +80,7 @@ def features(
             view = with_video(view, name, _videos(path))
         return view
 
-    write_edited(source, options, edited)
+    options.write_edited(source, edited)
 
 
 def _videos(path: str) -> str | list[str]:
@@ -98,8 +97,9 @@ def _sizes(text: str) -> tuple[int, ...]:
     return tuple(int(word) for word in words)
 
 
-def _show(dataset: Dataset, *, as_json: bool) -> None:
+def _show(view: View, *, as_json: bool) -> None:
+    declared = features_of(view)
     if as_json:
-        emit_json({"features": describe_features(dataset)})
+        emit_json({"features": describe_features(declared)})
         return
-    table([feature_row(feature) for feature in dataset.features.values()])
+    table([feature_row(feature) for feature in declared.values()])

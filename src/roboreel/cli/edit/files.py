@@ -10,7 +10,7 @@ import typer
 from roboreel.cli.edit.choosing import SourceArgument, pairs_in
 from roboreel.cli.edit.video import rate_in, size_in
 from roboreel.cli.output import count, emit_json, human_bytes, table
-from roboreel.cli.writing import Writing, carry_out, write_edited, writes
+from roboreel.cli.writing import Writing, carry_out, writes
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.concat import FeaturePolicy, concat
 from roboreel.edit.view import View
@@ -58,7 +58,7 @@ def merge(
     size = None if resize is None else size_in(resize, "--resize")
 
     def plan_of() -> Plan:
-        parts = [options.opened(source) for source in sources]
+        parts = [options.view(source) for source in sources]
         view = concat(parts, features=features, rename=names)
         if size is not None:
             scaled = replace(Encoding(size=size), **options.reencoding.given)
@@ -77,7 +77,7 @@ def compact(options: Writing, source: SourceArgument) -> None:
     if not options.is_asked:
         _show(options.opened(source), as_json=options.as_json)
         return
-    write_edited(source, options, Dataset.as_view, regroup=True)
+    options.write_edited(source, View.as_view, regroup=True)
 
 
 def _of_other_size(view: View, size: tuple[int, int]) -> list[str]:

@@ -10,18 +10,17 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.edit.appending import Appending
 from roboreel.cli.edit.choosing import SourceArgument, TasksFromOption, episodes_in, show_episodes
 from roboreel.cli.output import emit_json, say
 from roboreel.cli.reports import plan_to_json, show_plan, tell_report
 from roboreel.cli.stopping import stoppable
-from roboreel.cli.writing import Writing, only_prints, run_shown, write_edited, writes
-from roboreel.dataset.dataset import Dataset
+from roboreel.cli.writing import Writing, only_prints, run_shown, writes
 from roboreel.edit.splits import by_task as positions_by_task
 from roboreel.edit.splits import named
 from roboreel.edit.tasks import TasksFrom, refuse_tasks_from
-from roboreel.edit.view import View
+from roboreel.edit.view import Verbs, View
 from roboreel.errors import UsageError
-from roboreel.format.model import EPISODE
 from roboreel.ops.split import Parts, plan_parts
 from roboreel.plan.plan import Plan
 from roboreel.runner.run_report import Report
@@ -68,7 +67,7 @@ def split(
     All parts are checked before the first is written.
     """
     if only_prints(options, [into, rest, by_task, seed, as_splits], "--into or --by-task"):
-        show_episodes(options.opened(source), as_json=options.as_json, tasks_from=tasks_from)
+        show_episodes(options.view(source), as_json=options.as_json, tasks_from=tasks_from)
         return
     if (into is None) != by_task:
         raise UsageError("say how to divide: --into NAME=0.8,NAME=0.2, or --by-task")
@@ -80,17 +79,18 @@ def split(
         refuse_tasks_from(tasks_from, "--by-task")
     how = _Division(into, rest, seed, tasks_from)
     if as_splits:
-        write_edited(source, options, how.one)
+        options.write_edited(source, how.one)
     else:
         _write_parts(source, options, how)
 
 
-def parts_in(text: str, dataset: Dataset) -> dict[str, float | list[int]]:
+def parts_in(text: str, source: Verbs) -> dict[str, float | list[int]]:
     """Parse `train=0.8,val=0.2` or `a=0:10,b=10,12:15`.
 
     Raises:
         UsageError: a part has no name, or two have the same.
     """
+    view = source.as_view()
     words: dict[str, list[str]] = {}
     name = None
     for word in text.split(","):
@@ -102,17 +102,17 @@ def parts_in(text: str, dataset: Dataset) -> dict[str, float | list[int]]:
         if name is None:
             raise UsageError(f"--into '{text}': expected NAME=0.8,NAME=0.2 or NAME=0:10,NAME=10:15")
         words.setdefault(name, []).append((right if equals else word).strip())
-    _refuse_percentages(words, dataset)
-    return {name: _part(name, listed, dataset) for name, listed in words.items()}
+    _refuse_percentages(words, view)
+    return {name: _part(name, listed, view) for name, listed in words.items()}
 
 
-def _refuse_percentages(words: Mapping[str, list[str]], dataset: Dataset) -> None:
+def _refuse_percentages(words: Mapping[str, list[str]], view: View) -> None:
     """Raise `UsageError` if `train=80,val=20` means percentages, which would be read as two episodes."""
     found = {name: _PERCENT.fullmatch(" ".join(listed)) for name, listed in words.items()}
     shares = {name: int(match[1]) for name, match in found.items() if match is not None}
     signed = any(match is not None and match[2] for match in found.values())
     if not signed:
-        known = set(dataset.episodes[EPISODE].to_pylist())
+        known = set(view.numbers.tolist())
         named = set(shares.values())
         meant = sum(shares.values()) == _WHOLE_PERCENT or not named <= known
         if len(shares) < len(words) or not meant or named == known:
@@ -123,14 +123,14 @@ def _refuse_percentages(words: Mapping[str, list[str]], dataset: Dataset) -> Non
     raise UsageError(f"--into '{said}'{reads}: write percentages as fractions, {fractions}")
 
 
-def _part(name: str, words: list[str], dataset: Dataset) -> float | list[int]:
+def _part(name: str, words: list[str], view: View) -> float | list[int]:
     if not any(words):
         raise UsageError(f"--into gives '{name}' neither a fraction nor episodes")
     if any(_FRACTION.fullmatch(word) for word in words):
         if len(words) > 1:
             raise UsageError(f"--into gives '{name}' more than a fraction: {', '.join(words)}")
         return float(words[0])
-    return [number for word in words for number in episodes_in(word, dataset)]
+    return [number for word in words for number in episodes_in(word, view)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,28 +143,31 @@ class _Division:
     seed: int | None
     tasks_from: TasksFrom | None
 
-    def one(self, dataset: Dataset) -> View:
+    def one(self, view: View) -> View:
         """One dataset with named splits."""
         if self.into is None:
-            view = dataset.as_view()
             return named(view, positions_by_task(view, self.tasks_from))
-        return dataset.as_splits(parts_in(self.into, dataset), seed=self.seed, rest=self.rest)
+        return view.as_splits(parts_in(self.into, view), seed=self.seed, rest=self.rest)
 
-    def several(self, dataset: Dataset) -> Mapping[str, View]:
+    def several(self, view: View) -> Mapping[str, View]:
         """The parts as views, by name."""
         if self.into is None:
-            return dataset.split_by_task(tasks_from=self.tasks_from)
-        return dataset.split(parts_in(self.into, dataset), seed=self.seed, rest=self.rest)
+            return view.split_by_task(tasks_from=self.tasks_from)
+        return view.split(parts_in(self.into, view), seed=self.seed, rest=self.rest)
 
 
 def _write_parts(source: str, options: Writing, how: _Division) -> None:
+    if isinstance(options, Appending):
+        raise UsageError(
+            "a view file is one dataset: give --as-splits, or write the parts (roboreel split)"
+        )
     if options.out is None or options.in_place:
         raise UsageError(
             "give the folder for the parts (-o); in place there is room for one dataset only"
         )
     run_options = options.run_options
     with stoppable(options.out) as output:
-        divided = how.several(options.opened(source))
+        divided = how.several(options.view(source))
         what = options.write_options()
         views = {name: view.written_as(what) for name, view in divided.items()}
         parts = plan_parts(views, out=options.out, options=run_options)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from roboreel.cli.edit.choosing import SourceArgument, TasksFromOption, number_in, pairs_in
 from roboreel.cli.output import count, emit_json, table
-from roboreel.cli.writing import Writing, only_prints, write_edited, writes
-from roboreel.dataset.dataset import Dataset
-from roboreel.edit.tasks import TasksFrom, tasks_told
+from roboreel.cli.writing import Writing, only_prints, writes
+from roboreel.edit.tasks import TasksFrom, tasks_of, tasks_told
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
-from roboreel.format.model import TASKS
 
 
 @writes
@@ -39,16 +38,22 @@ def tasks(
     Without them, tasks are listed with the number of their episodes.
     """
     if only_prints(options, [every, replace, episode], "--set, --replace or --episode"):
-        _show(options.opened(source), tasks_from, as_json=options.as_json)
+        _show(options.view(source), tasks_from, as_json=options.as_json)
         return
     own = _by_number(episode or [])
 
-    def edited(dataset: Dataset) -> View:
-        known = {text for listed in dataset.episodes[TASKS].to_pylist() for text in listed}
-        replacing = _replacing(replace or [], sorted(known.union(dataset.tasks.values())))
-        return dataset.set_tasks(every, replacing=replacing, episodes=own, tasks_from=tasks_from)
+    def edited(view: View) -> View:
+        known = {text for listed in tasks_of(view) for text in listed}
+        known |= {text for source in view.sources for text in source.model.tasks.values()}
+        replacing = _replacing(replace or [], sorted(known))
+        return view.set_tasks(every, replacing=replacing, episodes=own, tasks_from=tasks_from)
 
-    write_edited(source, options, edited)
+    options.write_edited(source, edited)
+
+
+def _listed(view: View) -> Mapping[int, str]:
+    """Task text by task index, as the documents of a whole dataset have it; of an edited view, none."""
+    return {} if view.edited else view.model.tasks
 
 
 def _replacing(strings: list[str], known: list[str]) -> dict[str, str]:
@@ -72,11 +77,11 @@ def _by_number(strings: list[str]) -> dict[int, str]:
     return found
 
 
-def _show(dataset: Dataset, tasks_from: TasksFrom | None, *, as_json: bool) -> None:
-    told = tasks_told(dataset.as_view(), tasks_from)
+def _show(view: View, tasks_from: TasksFrom | None, *, as_json: bool) -> None:
+    told = tasks_told(view, tasks_from)
     listed = Counter(text for strings in told for text in set(strings))
     rows: list[tuple[int | None, str, int]] = [
-        (index, text, listed.pop(text, 0)) for index, text in dataset.tasks.items()
+        (index, text, listed.pop(text, 0)) for index, text in _listed(view).items()
     ]
     rows += [(None, text, episodes) for text, episodes in listed.items()]
     if as_json:

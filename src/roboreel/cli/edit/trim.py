@@ -18,14 +18,12 @@ from roboreel.cli.edit.choosing import (
     show_episodes,
 )
 from roboreel.cli.output import count, emit_json, say
-from roboreel.cli.writing import Writing, only_prints, write_edited, writes
-from roboreel.dataset.dataset import Dataset
+from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.dataset.user_files import read_lines
 from roboreel.edit.selection import FrameRange
 from roboreel.edit.standstill import StillSuggestion
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
-from roboreel.format.model import EPISODE, LENGTH
 
 _STATE, _SUGGEST = "observation.state", "suggest"
 
@@ -87,7 +85,7 @@ def trim(
     """
     edits = [episode, frames, ranges, start, end, still, episodes]
     if only_prints(options, edits, "--frames, --start, --end, --ranges, --still"):
-        show_episodes(options.opened(source), as_json=options.as_json)
+        show_episodes(options.view(source), as_json=options.as_json)
         return
     alone = bool(frames) and not episode and len(frames or []) == 1
     pairs = not alone and (bool(episode) or bool(frames) or ranges is not None)
@@ -109,20 +107,20 @@ def trim(
     if still == _SUGGEST:
         if options.is_asked:
             raise UsageError(f"--still {_SUGGEST} only prints: write with the EPS that it suggests")
-        _show_suggestion(options.opened(source), still_feature, episodes, as_json=options.as_json)
+        _show_suggestion(options.view(source), still_feature, episodes, as_json=options.as_json)
         return
     if still is not None:
         limit = _threshold(still)
-        write_edited(
-            source, options, lambda dataset: _without_ends(dataset, limit, still_feature, episodes)
+        options.write_edited(
+            source, lambda view: _without_ends(view, limit, still_feature, episodes)
         )
         return
     if pairs:
         spans = _spans(episode or [], frames or [], ranges)
-        write_edited(source, options, lambda dataset: dataset.trim(spans))
+        options.write_edited(source, lambda view: view.trim(spans))
         return
     cut = _Cut(frames[0] if frames else None, start, end)
-    write_edited(source, options, lambda dataset: dataset.trim(cut.of(dataset, episodes)))
+    options.write_edited(source, lambda view: view.trim(cut.of(view, episodes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +131,15 @@ class _Cut:
     start: str | None
     end: str | None
 
-    def of(self, dataset: Dataset, episodes: str | None) -> dict[int, FrameRange]:
+    def of(self, view: View, episodes: str | None) -> dict[int, FrameRange]:
         """The frames to keep, by chosen episode."""
-        numbers = dataset.episodes[EPISODE].to_pylist()
-        chosen = numbers if episodes is None else episodes_in(episodes, dataset)
+        numbers = view.numbers.tolist()
+        chosen = numbers if episodes is None else episodes_in(episodes, view)
         if self.frames is not None:
             return dict.fromkeys(chosen, frames_in(self.frames))
-        lengths = dict(zip(numbers, dataset.episodes[LENGTH].to_pylist(), strict=True))
+        lengths = dict(zip(numbers, view.lengths.tolist(), strict=True))
         ends = [
-            None if text is None else moment_in(text, option, dataset.fps)
+            None if text is None else moment_in(text, option, view.model.info.fps)
             for text, option in ((self.start, "--start"), (self.end, "--end"))
         ]
         return {
@@ -162,16 +160,14 @@ def _threshold(text: str) -> float:
         raise UsageError(f"--still '{text}': expected a number, or `{_SUGGEST}`") from error
 
 
-def _without_ends(dataset: Dataset, most: float, feature: str, episodes: str | None) -> View:
-    chosen = None if episodes is None else episodes_in(episodes, dataset)
-    return dataset.trim_still(most, feature=feature, episodes=chosen)
+def _without_ends(view: View, most: float, feature: str, episodes: str | None) -> View:
+    chosen = None if episodes is None else episodes_in(episodes, view)
+    return view.trim_still(most, feature=feature, episodes=chosen)
 
 
-def _show_suggestion(
-    dataset: Dataset, feature: str, episodes: str | None, *, as_json: bool
-) -> None:
-    chosen = None if episodes is None else episodes_in(episodes, dataset)
-    found = dataset.suggest_still(feature, episodes=chosen)
+def _show_suggestion(view: View, feature: str, episodes: str | None, *, as_json: bool) -> None:
+    chosen = None if episodes is None else episodes_in(episodes, view)
+    found = view.suggest_still(feature, episodes=chosen)
     if as_json:
         emit_json(
             {
@@ -183,17 +179,17 @@ def _show_suggestion(
         )
         return
     if found.most is None:
-        say(f"'{feature}' never moves in {_said(dataset, chosen)}: there is nothing to tell by")
+        say(f"'{feature}' never moves in {_said(view, chosen)}: there is nothing to tell by")
         return
-    say(f"'{feature}' in {_said(dataset, chosen)}, in its own unit, from frame to frame:")
+    say(f"'{feature}' in {_said(view, chosen)}, in its own unit, from frame to frame:")
     say(f"  half of the steps are up to {found.median:.3g}, 5 % above {found.fast:.3g},")
     say(f"  the largest is {found.largest:.3g}")
     say(f"suggested: {_command(found)} (5 % of a fast step)")
     say("Add -o DST --dry-run to see which frames would go.")
 
 
-def _said(dataset: Dataset, chosen: Sequence[int] | None) -> str:
-    return count(len(dataset.episodes) if chosen is None else len(chosen), "episode")
+def _said(view: View, chosen: Sequence[int] | None) -> str:
+    return count(len(view.slices) if chosen is None else len(chosen), "episode")
 
 
 def _command(found: StillSuggestion) -> str:

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from roboreel.cli.edit.choosing import EpisodesOption, SourceArgument, episodes_in
-from roboreel.cli.info import describe_features, feature_row
+from roboreel.cli.feature_words import describe_features, feature_row
 from roboreel.cli.output import emit_json, say, table
-from roboreel.cli.writing import Writing, only_prints, write_edited, writes
-from roboreel.dataset.dataset import Dataset
+from roboreel.cli.writing import Writing, only_prints, writes
+from roboreel.edit.features import features_of
 from roboreel.edit.view import View
 from roboreel.errors import UsageError
 from roboreel.format.encoding import Encoding
@@ -33,10 +33,10 @@ def resample(
     say the rate.
     """
     if only_prints(options, [fps], "--fps"):
-        _show_rate(options.opened(source), as_json=options.as_json)
+        _show_rate(options.view(source), as_json=options.as_json)
         return
     rate = rate_in(fps or "")
-    write_edited(source, options, lambda dataset: dataset.resample(rate))
+    options.write_edited(source, lambda view: view.resample(rate))
 
 
 @writes
@@ -66,18 +66,17 @@ def encode(
         given["size"] = size_in(size, "--size")
     asked = [camera, to_images, episodes, *given.values()]
     if only_prints(options, asked, "--vcodec, --crf, --to-images, …"):
-        _show_cameras(options.opened(source), as_json=options.as_json)
+        _show_cameras(options.view(source), as_json=options.as_json)
         return
     if to_images and given:
         raise UsageError("--to-images writes PNG: settings of an encoder do not go with it")
 
-    def edited(dataset: Dataset) -> View:
-        view = dataset.as_view()
+    def edited(view: View) -> View:
         if episodes is not None:
-            view = view.keep(episodes_in(episodes, dataset))
+            view = view.keep(episodes_in(episodes, view))
         cameras = camera or [
             one.name
-            for one in dataset.features.values()
+            for one in features_of(view).values()
             if one.is_video or (one.is_camera and not to_images)
         ]
         if not cameras:
@@ -86,7 +85,7 @@ def encode(
             return view.decode(*cameras)
         return view.encode(dict.fromkeys(cameras, replace(Encoding(), **given)))
 
-    write_edited(source, options, edited)
+    options.write_edited(source, edited)
 
 
 def size_in(text: str, option: str) -> tuple[int, int]:
@@ -116,20 +115,20 @@ def rate_in(text: str) -> Fraction:
         ) from error
 
 
-def _show_rate(dataset: Dataset, *, as_json: bool) -> None:
-    fps = dataset.fps
+def _show_rate(view: View, *, as_json: bool) -> None:
+    fps = view.fps or view.model.info.fps
+    value = view.model.info.fps_value if view.fps is None else float(view.fps)
     if as_json:
-        emit_json(
-            {"fps": dataset.model.info.fps_value, "fps_exact": f"{fps.numerator}/{fps.denominator}"}
-        )
+        emit_json({"fps": value, "fps_exact": f"{fps.numerator}/{fps.denominator}"})
         return
-    say(f"{dataset.model.info.fps_value:g} fps")
+    say(f"{value:g} fps")
 
 
-def _show_cameras(dataset: Dataset, *, as_json: bool) -> None:
-    cameras = [feature for feature in dataset.features.values() if feature.is_camera]
+def _show_cameras(view: View, *, as_json: bool) -> None:
+    features = features_of(view)
+    cameras = [feature for feature in features.values() if feature.is_camera]
     if as_json:
-        known = describe_features(dataset)
+        known = describe_features(features)
         emit_json({"cameras": {one.name: known[one.name] for one in cameras}})
         return
     if not cameras:

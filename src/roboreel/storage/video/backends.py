@@ -8,7 +8,10 @@ colours with its own copy of FFmpeg: frames differ by at most `BACKEND_TOLERANCE
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 from collections.abc import Callable, Iterator, Sequence
+from threading import local
 from typing import IO, Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -25,6 +28,8 @@ BACKEND_TOLERANCE = 2.0
 """Levels of 255 by which a frame of one library may differ from another's, on average over its pixels."""
 _AT_ONCE = 16
 """Frames that a library returns at once, so that memory use does not grow with the length of a video."""
+_MOST_KEPT = 4
+"""Decoders of torchcodec that a thread keeps for later calls."""
 
 
 def require_backend(name: str) -> Backend:
@@ -79,10 +84,9 @@ def backend_frames(
         raise VideoError(
             f"'{name}': hides packets, which {chosen} counts: use the video backend pyav"
         )
-    with video.root.input(name) as file:
-        for number, frame, seconds in _guarded(_DECODERS[chosen](file, wanted), name, chosen):
-            _check_time(table, number, seconds, f"'{name}'", chosen)
-            yield frame
+    for number, frame, seconds in _guarded(_DECODERS[chosen](video, wanted), name, chosen):
+        _check_time(table, number, seconds, f"'{name}'", chosen)
+        yield frame
 
 
 def torchcodec_decoder(file: IO[bytes]) -> Any:
@@ -101,26 +105,67 @@ _Found: TypeAlias = Iterator[tuple[int, Frame, float]]
 """(frame number, frame, seconds at which the library shows it)."""
 
 
-def _torchcodec(file: IO[bytes], wanted: Sequence[int]) -> _Found:
+class _KeptDecoders(local):
+    """The torchcodec decoders that this thread used last. Those of a parent process are not used."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[int, IndexedVideo, Any]] = []
+
+    def of(self, video: IndexedVideo) -> Any:
+        """The decoder of a file."""
+        known = [found for found in self.kept if found[1] is video and found[0] == os.getpid()]
+        found = known[0] if known else (os.getpid(), video, _torchcodec_decoder(video))
+        others = [one for one in self.kept if one[1] is not video]
+        self.kept = [found, *others[: _MOST_KEPT - 1]]
+        return found[2]
+
+
+_KEPT = _KeptDecoders()
+
+
+def _torchcodec_decoder(video: IndexedVideo) -> Any:
     from torchcodec.decoders import VideoDecoder
 
-    decoder = VideoDecoder(file, seek_mode="exact", num_ffmpeg_threads=1, dimension_order="NHWC")
+    return VideoDecoder(
+        video.root.input(video.name),
+        custom_frame_mappings=_frame_mappings(video.table),
+        num_ffmpeg_threads=1,
+        dimension_order="NHWC",
+    )
+
+
+def _frame_mappings(table: PacketTable) -> str:
+    """Our packet index in the form in which torchcodec takes one instead of reading the file for its own."""
+    times = table.shown_pts - table.shown_from
+    ticks = np.diff(times)
+    usual = int(np.median(ticks)) if len(ticks) else 1
+    durations = [*ticks.tolist(), usual]
+    keys = table.keyframe[table.display_order].tolist()
+    frames = zip(times.tolist(), durations, keys, strict=True)
+    return json.dumps(
+        {"frames": [{"pts": pts, "duration": d, "key_frame": int(key)} for pts, d, key in frames]}
+    )
+
+
+def _torchcodec(video: IndexedVideo, wanted: Sequence[int]) -> _Found:
+    decoder = _KEPT.of(video)
     for start in range(0, len(wanted), _AT_ONCE):
         numbers = list(wanted[start : start + _AT_ONCE])
         batch = decoder.get_frames_at(indices=numbers)
         yield from zip(numbers, batch.data.numpy(), batch.pts_seconds.tolist(), strict=True)
 
 
-def _decord(file: IO[bytes], wanted: Sequence[int]) -> _Found:
+def _decord(video: IndexedVideo, wanted: Sequence[int]) -> _Found:
     from decord import VideoReader, cpu
 
-    reader = VideoReader(file, ctx=cpu(0), num_threads=1)
-    for number in wanted:  # one by one: requests for several hang on some files
-        seconds = float(reader.get_frame_timestamp(number)[0])
-        yield number, np.asarray(reader[number].asnumpy(), dtype=np.uint8), seconds
+    with video.root.input(video.name) as file:
+        reader = VideoReader(file, ctx=cpu(0), num_threads=1)
+        for number in wanted:  # one by one: requests for several hang on some files
+            seconds = float(reader.get_frame_timestamp(number)[0])
+            yield number, np.asarray(reader[number].asnumpy(), dtype=np.uint8), seconds
 
 
-_DECODERS: dict[Backend, Callable[[IO[bytes], Sequence[int]], _Found]] = {
+_DECODERS: dict[Backend, Callable[[IndexedVideo, Sequence[int]], _Found]] = {
     "torchcodec": _torchcodec,
     "decord": _decord,
 }

@@ -1,0 +1,58 @@
+"""What can be asked of an open dataset and of a view, and saved of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePath
+
+import pyarrow as pa
+
+from roboreel.edit import standstill as still
+from roboreel.edit.lineage import lineage
+from roboreel.edit.standstill import StillSuggestion
+from roboreel.edit.view_data import ViewData
+
+
+class Viewable:
+    """An open dataset or a view."""
+
+    __slots__ = ()
+
+    def as_view(self) -> ViewData:
+        """The view of all of it."""
+        raise NotImplementedError
+
+    def lineage(self) -> pa.Table:
+        """A row per episode: its number, its uid, and the dataset, episode and rows that it comes from."""
+        return lineage(self.as_view())
+
+    def save(self, path: str | PurePath) -> None:
+        """Write the edits as data, to a view file (`NAME.view.json`) that `roboreel.open` opens.
+
+        Nothing else is written: no rows and no frames. An earlier view file of that name is replaced.
+
+        Raises:
+            UsageError: the name has another ending, or an edit cannot be saved: cameras from other videos.
+            DatasetError: what has the name is no view file.
+            StorageError: a dataset has changed since it was opened, or the disk refuses.
+        """
+        view = self.as_view()
+        view.sources[0].dataset.save_view(view, path)
+
+    def suggest_still(
+        self,
+        feature: str = "observation.state",
+        *,
+        episodes: Iterable[int] | None = None,
+    ) -> StillSuggestion:
+        """Suggest what `trim_still` should take as standing still. Reads the rows at once.
+
+        Args:
+            feature: the numeric feature that tells.
+            episodes: those to look at; by default all.
+
+        Raises:
+            UsageError: there is no such feature or episode.
+        """
+        view = self.as_view()
+        return still.suggested(view, feature, view.positions(episodes))
