@@ -66,7 +66,7 @@ def heat(entries: Mapping[str, Entry], effort: Effort) -> dict[str, list[Lap]]:
         for runner in runners:
             runner.lap(effort.items(entries[runner.name].warm_items))
         laps: dict[str, list[Lap]] = {runner.name: [] for runner in runners}
-        for turn in range(effort.runs):
+        for turn in range(effort.runs if runners else 0):
             shift = turn % len(runners)
             for runner in runners[shift:] + runners[:shift]:
                 items = effort.items(entries[runner.name].items)
