@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import itertools
 import logging
-import os
-import signal
 import threading
 from pathlib import Path
 from typing import Any
