@@ -45,9 +45,16 @@ def main() -> None:
 
 
 def open_(source: str) -> Timed:
-    """Opening, and what `roboreel info` asks for after it."""
+    """Opening without a cache, and what `roboreel info` asks for after it."""
+    os.environ["ROBOREEL_CACHE"] = "off"
     opened, dataset = timed(lambda: roboreel.open(source))
     return {"open": opened, "counts": seconds(lambda: (dataset.total_frames, dataset.size_bytes()))}
+
+
+def open_again(source: str, cache: str) -> Timed:
+    """Opening a dataset that another process has opened before."""
+    os.environ["ROBOREEL_CACHE"] = cache
+    return {"open": seconds(lambda: roboreel.open(source))}
 
 
 def open_limit(source: str) -> Timed:
@@ -138,6 +145,7 @@ def _batches(meta: Path) -> Iterator[list[dict[str, object]]]:
 
 STEPS: dict[str, Callable[..., Timed]] = {
     "open": open_,
+    "open_again": open_again,
     "open_limit": open_limit,
     "plan": plan,
     "compile": compile_,

@@ -370,7 +370,9 @@ def test_a_cache_that_other_code_wrote_is_ignored(
     one: Path, listings: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened(one)
-    monkeypatch.setattr(opened_cache, "_code", lambda: b"roboreel opened of another day\n")
+    code = opened_cache._code()
+    assert code is not None
+    monkeypatch.setattr(opened_cache, "_code", code.swapcase)
     listings()
     opened(one)
     assert listings() == 1
@@ -459,12 +461,15 @@ def test_the_oldest_caches_make_room(
 
 
 @pytest.mark.usefixtures("later")
-def test_a_cache_that_exceeds_the_limit_alone_is_not_written(
+def test_a_cache_that_exceeds_the_limit_alone_takes_no_room_from_others(
     one: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder.mkdir(parents=True)
+    other = folder / f"{1:032x}.opened"
+    other.write_bytes(b"x" * 50)
     monkeypatch.setattr(opened_cache, "MOST_BYTES", 100)
     opened(one)
-    assert not files(folder)
+    assert files(folder) == [other]
 
 
 @pytest.mark.usefixtures("later")

@@ -100,7 +100,7 @@ class OpenedCache:
             problems=tuple(Problem(**problem) for problem in found["problems"]),
             **{name: _tuple(found[name]) for name in _FIELDS},
         )
-        files = tuple(names[_TEXT][0].as_py().decode().split("\0"))
+        files = tuple(names[_TEXT][0].as_py().split("\0"))
         stamps = {name: FileStat(size, stamp) for name, size, stamp in found["stamps"]}
         return OpenedDocuments(model, files, stamps)
 
@@ -163,7 +163,7 @@ def _rendered(opened: OpenedDocuments, info: str, states: Mapping[str, EntryStat
         **{name: getattr(model, name) for name in _FIELDS},
     }
     output = pa.BufferOutputStream()
-    names = "\0".join(opened.files).encode()
+    names = "\0".join(opened.files)
     for table in (_of_one(json.dumps(head)), _of_one(names), model.episodes.combine_chunks()):
         options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
         with pa.ipc.new_stream(output, table.schema, options=options) as writer:
@@ -172,9 +172,8 @@ def _rendered(opened: OpenedDocuments, info: str, states: Mapping[str, EntryStat
     return rendered
 
 
-def _of_one(value: str | bytes) -> pa.Table:
-    type_ = pa.large_string() if isinstance(value, str) else pa.large_binary()
-    return pa.table({_TEXT: pa.array([value], type_)})
+def _of_one(text: str) -> pa.Table:
+    return pa.table({_TEXT: pa.array([text], pa.large_string())})
 
 
 def _tuple(value: Any) -> Any:

@@ -27,7 +27,7 @@ from roboreel.format.inventory import FileFacts
 from roboreel.probes.probe_request import KEY_BYTES
 from roboreel.storage import disk
 from roboreel.storage.fs import inside
-from roboreel.storage.local import LocalRoot
+from roboreel.storage.local import LocalRoot, trusted_bytes
 from roboreel.storage.modes import PRIVATE
 from roboreel.storage.root import Root
 from roboreel.storage.scratch import is_scratch
@@ -191,13 +191,13 @@ def code_line(cache: str, sources: tuple[str, ...]) -> bytes | None:
         cache: what is kept.
         sources: modules (`errors.py`) and packages (`format/`) that compute it.
     """
-    package = LocalRoot(Path(__file__).parent.parent)
+    package = Path(__file__).parent.parent
     digest = blake2b(digest_size=16)
     try:
-        for name in package.list():
+        for name in LocalRoot(package).list():
             if name.endswith(".py") and name.startswith(sources):
-                digest.update(name.encode() + b"\0" + package.read(name) + b"\0")
-    except StorageError:
+                digest.update(name.encode() + b"\0" + trusted_bytes(package / name) + b"\0")
+    except (StorageError, OSError):
         return None
     versions = f"{pa.__version__} {np.__version__}"
     return f"roboreel {cache} {digest.hexdigest()} {versions}\n".encode()

@@ -313,6 +313,16 @@ class _Positioned(io.RawIOBase):
         return len(data)
 
 
+def trusted_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The content of a file that no dataset can name, such as roboreel's own code: links are followed.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def _exactly(descriptor: int, start: int, size: int) -> bytes:
     """The bytes of a range; fewer only at the end of the file."""
     data = os.pread(descriptor, size, start)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from roboreel.storage.local import trusted_bytes
+
 _MOUNTS = "/proc/self/mountinfo"
 """Linux's list of mounts; other systems have no such file."""
 
@@ -27,8 +29,7 @@ def any_on_fuse(folders: Iterable[str | os.PathLike[str]]) -> bool:
 def _fuse_devices() -> set[str]:
     """The device numbers, as `major:minor`, of all mounts by FUSE."""
     try:
-        with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
-            lines = file.read().splitlines()
+        lines = trusted_bytes(_MOUNTS).decode("utf-8", "surrogateescape").split("\n")
     except OSError:
         return set()
     found = set()
