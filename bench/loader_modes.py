@@ -1,6 +1,6 @@
 """Compare how `roboreel.torch.Loader` makes batches: in threads of the training process, or in another one.
 
-    python bench/loader_modes.py WORKDIR [--rounds 5] [--batches 12]
+    python bench/loader_modes.py WORKDIR [--rounds 5] [--batches 12] [--kinds uint8] [--steps python]
 
 Two cameras of 640×480 (h264, GOP of 2), batches of 32 items in random order. The training step is one of
 
@@ -74,13 +74,17 @@ def endless(loader: Loader) -> Iterator[dict[str, Any]]:
         yield from loader
 
 
-def measured(batches: Iterator[dict[str, Any]], step: Callable[[], None], count: int) -> float:
-    """Samples per second of some batches, each followed by a training step."""
-    begin = time.perf_counter()
+def measured(
+    batches: Iterator[dict[str, Any]], step: Callable[[], None], count: int
+) -> tuple[float, float]:
+    """(samples per second, milliseconds of a step) of some batches, each followed by a training step."""
+    begin, stepping = time.perf_counter(), 0.0
     for _ in range(count):
         next(batches)
+        stepped = time.perf_counter()
         step()
-    return count * BATCH / (time.perf_counter() - begin)
+        stepping += time.perf_counter() - stepped
+    return count * BATCH / (time.perf_counter() - begin), stepping / count * 1e3
 
 
 def alone(step: Callable[[], None]) -> float:
@@ -96,6 +100,9 @@ def main() -> None:
     parser.add_argument("workdir", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batches", type=int, default=12)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=[*STEPS])
+    parser.add_argument("--raw", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
@@ -111,18 +118,23 @@ def main() -> None:
                 mode=mode,  # type: ignore[arg-type]
             )
         )
-        for mode, kind in product(MODES, KINDS)
+        for mode, kind in product(MODES, chosen.kinds)
     }
     found: dict[str, list[float]] = {}
     for batches in loaders.values():
         next(batches)
     for _ in range(chosen.rounds):
-        for name, step in STEPS.items():
+        for name in chosen.steps:
+            step = STEPS[name]
             found.setdefault(f"{name}: step alone, ms", []).append(alone(step))
             for (mode, kind), batches in loaders.items():
-                measured(batches, step, 3)  # what an earlier step left in the queue
-                rate = measured(batches, step, chosen.batches)
+                measured(batches, step, 4)  # what an earlier step left in the queue
+                rate, cost = measured(batches, step, chosen.batches)
                 found.setdefault(f"{name} {kind} {mode}, samples/s", []).append(rate)
+                found.setdefault(f"{name} {kind} {mode}, ms of a step", []).append(cost)
+    if chosen.raw:
+        print(json.dumps(found))
+        return
     told = {name: round(statistics.median(rates), 1) for name, rates in found.items()}
     print(json.dumps({"cores": len(os.sched_getaffinity(0)), **told}, indent=2))
 

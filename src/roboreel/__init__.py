@@ -41,7 +41,8 @@ if TYPE_CHECKING:
         open_reference as open,  # of a view file, see `open_view`
     )
     from roboreel.hub.open_source import open_view
-    from roboreel.hub.pull import PullReport, pull
+    from roboreel.hub.pull import pull
+    from roboreel.hub.pull_report import PullReport
     from roboreel.ops.check_stats import check_stats
     from roboreel.ops.inputs import add_video
     from roboreel.ops.lerobot_names import convert_dataset
@@ -120,7 +121,7 @@ _HOME = {
     "FormatVersion": "format.version",
     "KeptVersion": "ops.undo",
     "Plan": "plan.plan",
-    "PullReport": "hub.pull",
+    "PullReport": "hub.pull_report",
     "ReadOptions": "reading.read_options",
     "Reader": "reading.reader",
     "Reencoding": "format.encoding",

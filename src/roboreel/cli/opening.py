@@ -14,7 +14,7 @@ from roboreel.dataset.view_file import is_view_file
 from roboreel.edit.view import View
 from roboreel.hub.open_reference import Needs, local_copy
 from roboreel.hub.open_source import open_source
-from roboreel.hub.pull import Progress
+from roboreel.hub.pull_work import Progress
 
 SOURCE_HELP = "Folder of the dataset, user/name[@REVISION] on the Hub, or a view file."
 

@@ -13,8 +13,8 @@ from roboreel.cli.output import count, emit_json, human_bytes, say, tell
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.pull_record import Content
 from roboreel.errors import UsageError
-from roboreel.hub.pull import PullReport
 from roboreel.hub.pull import pull as fetch
+from roboreel.hub.pull_report import PullReport
 
 _SHOWN = 20
 

@@ -1,7 +1,8 @@
 """Datasets on the Hub: references, versions, pulling. The only layer that uses `huggingface_hub`."""
 
 from roboreel.hub.open_reference import local_copy, open_reference
-from roboreel.hub.pull import PullReport, fetch_missing, pull
+from roboreel.hub.pull import fetch_missing, pull
+from roboreel.hub.pull_report import PullReport
 from roboreel.hub.reference import HubReference, parse_reference
 from roboreel.hub.snapshots import snapshot_download
 from roboreel.hub.versions import (

@@ -10,10 +10,12 @@ from typing import Literal
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.dataset.pull_record import PullRecord, Selection, read_record, record_among
+from roboreel.dataset.view_file import refuse_view
 from roboreel.errors import UsageError
 from roboreel.format.model import INFO
 from roboreel.hub.environment import is_offline
-from roboreel.hub.pull import Progress, default_folder, pull_selection
+from roboreel.hub.pull import default_folder, pull_selection
+from roboreel.hub.pull_work import Progress
 from roboreel.hub.reference import HubReference, parse_reference
 from roboreel.hub.snapshots import cached_snapshot
 from roboreel.storage.local import LocalRoot
@@ -52,6 +54,7 @@ def open_reference(
         HubError: the Hub can't be reached, or refused.
         MissingDependencyError: the dataset must be fetched, and the extra `hub` isn't installed.
     """
+    refuse_view(location)
     at = local_copy(location, needs=needs, progress=progress)
     dataset = open_dataset(at, follow_links=follow_links)
     return dataset if at is location else replace(dataset, reference=_said(dataset, location))
@@ -83,18 +86,24 @@ def local_copy(
     folder = default_folder(reference)
     record = read_record(LocalRoot(folder))
     if record is None:
-        if LocalRoot(folder).exists(INFO) and reference.revision is None:
-            return folder
-        if is_offline() and (snapshot := cached_snapshot(reference)) is not None:
-            return snapshot
+        here = _copy_without_record(reference, folder)
+        if here is not None:
+            return here
     else:
         _refuse_other(folder, record, reference)
         if record.complete and (record.selections or needs == "documents"):
             return folder
         reference = HubReference(reference.repo_id, record.commit)
-    asked = needs == "documents" or (record is not None and record.selections)
-    choice = None if asked else _everything
+    asked_before = record is not None and bool(record.selections)
+    choice = None if asked_before or needs == "documents" else _everything
     return pull_selection(reference, folder, choice, progress=progress).path
+
+
+def _copy_without_record(reference: HubReference, folder: Path) -> str | Path | None:
+    """A copy that wasn't pulled: recorded or copied into the folder; offline, a snapshot in a cache."""
+    if LocalRoot(folder).exists(INFO) and reference.revision is None:
+        return folder
+    return cached_snapshot(reference) if is_offline() else None
 
 
 def _everything(_dataset: Dataset) -> Selection:

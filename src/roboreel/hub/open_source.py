@@ -10,7 +10,7 @@ from roboreel.dataset.view_file import ViewFile, is_view_file
 from roboreel.dataset.view_open import ViewOpener
 from roboreel.edit.view import View
 from roboreel.hub.open_reference import Needs, open_reference
-from roboreel.hub.pull import Progress
+from roboreel.hub.pull_work import Progress
 
 
 def open_source(

@@ -1,5 +1,7 @@
 """Decoded frames of one video in one file: fixed slots, each valid by the checksum that is written after it.
 
+A slot has a frame as training wants it, channels first.
+
 A frame is taken only if the checksum of the bytes that were copied is the stored one. So a frame that was
 interrupted (a killed process, a power failure) or is just being written counts as missing, whatever order
 its pages reach the disk in. Frames are never changed; two processes that store one write the same bytes.
@@ -117,9 +119,16 @@ class FrameFile:
         if not marker:
             return False
         at = self.layout.slot(number)
-        pixels = self._mapped.data[at : at + self.layout.frame_bytes]
-        out[...] = pixels.view(self.layout.dtype).reshape(self.layout.shape)
-        return checksum(out, number) == marker
+        height, width, channels = self.layout.shape
+        pixels = self._mapped.data[at : at + self.layout.frame_bytes].view(self.layout.dtype)
+        planar = out.transpose(2, 0, 1)
+        copied = planar if planar.flags.c_contiguous else np.empty(planar.shape, out.dtype)
+        copied[...] = pixels.reshape(channels, height, width)
+        if checksum(copied, number) != marker:
+            return False
+        if copied is not planar:
+            planar[...] = copied
+        return True
 
 
 def make_frame_file(folder: LocalRoot, name: str, layout: FrameLayout) -> None:
@@ -151,7 +160,7 @@ def _parts(
     layout: FrameLayout, frames: Iterable[tuple[int, npt.NDArray[np.generic]]]
 ) -> Iterator[tuple[int, bytes | memoryview]]:
     for number, pixels in frames:
-        data = np.ascontiguousarray(pixels)
+        data = np.ascontiguousarray(pixels.transpose(2, 0, 1))
         yield layout.slot(number), data.reshape(-1).view(np.uint8).data
         yield layout.marker(number), checksum(data, number).to_bytes(_MARKER_BYTES, "little")
 

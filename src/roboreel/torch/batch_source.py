@@ -55,14 +55,16 @@ class ReaderBatches:
         """
         count = len(indices)
         out = {
-            name: buffers.empty((count, *shape), dtype)
+            name: channels_first(buffers, (count, *shape), dtype)
             for name, (shape, dtype) in self._shapes.items()
         }
         batch: Batch = self._reader.batch(indices, out)
         for name in self._reader.cameras:
             frames = batch[name]
             self._shapes.setdefault(name, (frames.shape[1:], frames.dtype))
-            batch[name] = planes(frames, buffers, uint8=self._uint8)
+            first = np.moveaxis(frames, -1, -3)
+            ready = (self._uint8 or frames.dtype != np.uint8) and first.flags.c_contiguous
+            batch[name] = first if ready else planes(frames, buffers, uint8=self._uint8)
         return batch
 
 
@@ -81,6 +83,14 @@ class ItemBatches:
         numbers = [int(index) for index in indices]
         items = [self._dataset[n] for n in numbers] if together is None else together(numbers)
         return lerobot_collate_fn(items) or {}
+
+
+def channels_first(
+    buffers: Buffers, shape: tuple[int, ...], dtype: npt.DTypeLike
+) -> npt.NDArray[Any]:
+    """(…, H, W, C) view of a new array (…, C, H, W): a reader fills it faster than one in its own order."""
+    *lead, height, width, channels = shape
+    return np.moveaxis(buffers.empty((*lead, channels, height, width), dtype), -3, -1)
 
 
 def planes(frames: npt.NDArray[Any], buffers: Buffers, *, uint8: bool) -> npt.NDArray[Any]:

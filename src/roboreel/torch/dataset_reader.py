@@ -12,7 +12,6 @@ import torch
 import torch.utils.data
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.open import open_dataset
 from roboreel.errors import listed
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.reading.reader import reader
@@ -25,13 +24,18 @@ from roboreel.torch.errors import ArgumentError, FeatureNameError, RowError, Wro
 from roboreel.torch.frame_tensors import require_depth_unit
 from roboreel.torch.host_buffers import Buffers
 from roboreel.torch.item_tensors import Item, ItemTensors, items_of
+from roboreel.torch.packed_state import packed, unpacked
 from roboreel.torch.random_access import RandomAccess
 from roboreel.torch.row_batches import RowBatches, SizedBuffers
+from roboreel.torch.row_tensor import rows_of
+from roboreel.torch.shared_buffers import SharedBuffers
 from roboreel.torch.table_rows import TableRows
 from roboreel.torch.video_utils import resolved_backend
 from roboreel.types import Int64
 
 Transform = Callable[[Any], Any]
+_OWN = ("_batches", "_access", "_rows", "_hf_dataset", "_buffers", "_absolute_to_relative_idx")
+"""Attributes that each process makes for itself."""
 
 
 class DatasetReader:
@@ -61,8 +65,8 @@ class DatasetReader:
         self.set_image_transforms(image_transforms)
         self._return_uint8 = return_uint8
         self._depth_output_unit = require_depth_unit(depth_output_unit)
-        self.hf_dataset: TableRows | None = None
         self._rows: Int64 | None = None
+        self._hf_dataset: TableRows | None = None
         self._dataset: Dataset | None = None
         self._batches: RowBatches | None = None
         self._access: RandomAccess | None = None
@@ -117,13 +121,14 @@ class DatasetReader:
         return True
 
     def load_and_activate(self) -> None:
-        """Open the dataset; rows and frames are read when they are used."""
-        dataset = open_dataset(self.root)
-        self._rows = self._rows_of(dataset)
-        self._open(dataset)
+        """Use the files that are here now; rows and frames are read when they are used."""
+        self._dataset, self._rows, self._hf_dataset = self._meta.dataset, None, None
+        self._absolute_to_relative_idx = None
+        self._rows = self._chosen_rows(self._dataset)
+        self._open(self._dataset)
 
     def _open(self, dataset: Dataset) -> None:
-        self._dataset, self._threads = dataset, _threads()
+        self._threads = _threads()
         core = reader(
             dataset,
             cameras=self._meta.camera_keys,
@@ -133,14 +138,33 @@ class DatasetReader:
         )
         self._batches = RowBatches(core)
         self._access = RandomAccess(dataset, self._meta.video_keys)
-        self.hf_dataset = TableRows(dataset, self._meta.features, self.rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs; the documents are compressed, as their tables repeat themselves."""
+        state = {name: value for name, value in vars(self).items() if name not in _OWN}
+        return {**state, "_dataset": None if self._dataset is None else packed(self._dataset)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update({**state, **dict.fromkeys(_OWN), "_buffers": SizedBuffers()})
+        if state["_dataset"] is not None:
+            dataset: Dataset = unpacked(state["_dataset"])
+            self._dataset, self._rows = dataset, self._chosen_rows(dataset)
+
+    @property
+    def hf_dataset(self) -> TableRows | None:
+        """The rows of the chosen episodes, without videos; None before they are loaded."""
+        if self._hf_dataset is None and self._dataset is not None:
+            self._hf_dataset = TableRows(self._dataset, self._meta.features, self.rows)
+        return self._hf_dataset
 
     @property
     def rows(self) -> Int64:
         """(items,) the dataset's row of each item."""
-        if self._rows is None:
-            self._rows = self._rows_of(self._meta.dataset)
-        return self._rows
+        return np.arange(self.num_frames, dtype=np.int64) if self._rows is None else self._rows
+
+    def _chosen_rows(self, dataset: Dataset) -> Int64 | None:
+        """`_rows_of` for chosen episodes; None for all, of which there may be very many."""
+        return None if self.episodes is None else self._rows_of(dataset)
 
     def _rows_of(self, dataset: Dataset) -> Int64:
         """(items,) rows of the chosen episodes, ascending.
@@ -149,13 +173,12 @@ class DatasetReader:
             ArgumentError: there is no such episode, or no episode is chosen.
         """
         numbers, lengths = dataset.episodes[EPISODE].to_numpy(), dataset.episodes[LENGTH].to_numpy()
-        if self.episodes is None:
-            return np.arange(int(lengths.sum()), dtype=np.int64)
-        unknown = sorted(set(self.episodes) - set(numbers.tolist()))
-        if unknown or not len(self.episodes):
+        episodes = self.episodes or []
+        unknown = sorted(set(episodes) - set(numbers.tolist()))
+        if unknown or not episodes:
             what = f"there is no episode {listed(unknown)}" if unknown else "no episode is chosen"
             raise ArgumentError(f"{what}: the dataset has {len(numbers)} episodes")
-        chosen = np.isin(numbers, np.asarray(self.episodes))
+        chosen = np.isin(numbers, np.asarray(episodes))
         return np.flatnonzero(np.repeat(chosen, lengths)).astype(np.int64)
 
     @property
@@ -169,7 +192,9 @@ class DatasetReader:
     @property
     def num_frames(self) -> int:
         """Number of items."""
-        return len(self.rows)
+        if self._dataset is None and self.episodes is not None:
+            return len(self._rows_of(self._meta.dataset))
+        return self._meta.total_frames if self._rows is None else len(self._rows)
 
     @property
     def num_episodes(self) -> int:
@@ -205,6 +230,18 @@ class DatasetReader:
             for item in items:
                 item.update({name: transform(item[name]) for name in self._coloured})
         return items
+
+    def get_rows(self, indices: Sequence[int]) -> list[Item]:
+        """The items of `get_items`; `torch.stack` of their frames gives those without a copy."""
+        if self._image_transforms is not None or len(indices) < 2:
+            return self.get_items(indices)
+        shared = None if torch.utils.data.get_worker_info() is None else SharedBuffers()
+        batch = self._batch(indices, shared or self._buffers.of(len(indices)))
+        frames = {name: batch[name] for name in self._meta.camera_keys if name in batch}
+        if shared is not None:
+            frames = {name: shared.shared(values) for name, values in frames.items()}
+        rows = {name: rows_of(values) for name, values in frames.items()}
+        return items_of({n: rows.get(n, values) for n, values in batch.items()}, len(indices))
 
     def read_batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
         """By feature (B, …) tensors of some items, or lists: those of `get_items`, stacked.
@@ -242,12 +279,12 @@ class DatasetReader:
         outside = wanted[(positions < 0) | (positions >= count)]
         if len(outside):
             raise RowError(f"item {int(outside[0])} is out of range: there are {count}")
-        return self.rows[positions]
+        return positions if self._rows is None else self._rows[positions]
 
     def _core(self) -> RowBatches:
         if self._dataset is None:
             self.load_and_activate()
-        elif self._threads != _threads():  # a worker that was forked
+        elif self._batches is None or self._threads != _threads():  # another process
             self._open(self._dataset)
         assert self._batches is not None
         return self._batches

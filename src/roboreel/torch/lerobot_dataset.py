@@ -279,6 +279,10 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         assert self.reader.hf_dataset is not None
         return self.reader.hf_dataset
 
+    def create_hf_dataset(self) -> TableRows:
+        """No rows, with the columns of the dataset."""
+        return self.hf_dataset.select([])
+
     def get_episodes_file_paths(self) -> list[str]:
         """Names of the tables and videos of the chosen episodes, relative to the root."""
         return self.reader.get_episodes_file_paths()
@@ -317,8 +321,8 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         return self.reader.get_item(idx)
 
     def __getitems__(self, indices: list[int]) -> list[Item]:
-        """Items of a batch: each GOP is decoded once."""
-        return self.reader.get_items(indices)
+        """Items of a batch: each GOP is decoded once, and a `DataLoader` stacks them without a copy."""
+        return self.reader.get_rows(indices)
 
     def read_batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
         """Items of a batch by feature (B, …), as collated: what `Loader` calls.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from roboreel.errors import UsageError
 from roboreel.reading.reader import Reader
-from roboreel.torch.batch_source import Batch
+from roboreel.torch.batch_source import Batch, channels_first
 from roboreel.torch.host_buffers import HostBuffers
 from roboreel.types import Int64
 
@@ -59,5 +59,6 @@ class RowBatches:
     def _frames(self, count: int) -> dict[str, npt.NDArray[Any]]:
         buffers = self._buffers.of(count)
         return {
-            n: buffers.empty((count, *shape), dtype) for n, (shape, dtype) in self._shapes.items()
+            name: channels_first(buffers, (count, *shape), dtype)
+            for name, (shape, dtype) in self._shapes.items()
         }

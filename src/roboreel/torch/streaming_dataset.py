@@ -116,7 +116,7 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
         if missing:
             raise StorageError(
                 f"'{self.root}' lacks files ({listed(missing[:2])}): streaming from the Hub is not supported"
-                f" yet. Fetch them by `roboreel pull {self.repo_id}`, or open the dataset as LeRobotDataset once"
+                f" yet. Fetch them by `roboreel pull {self.repo_id}`, or open it once as LeRobotDataset"
             )
 
     @property

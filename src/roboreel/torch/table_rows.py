@@ -61,6 +61,9 @@ class TableRows:
         )
         self._tensors = ItemTensors(features, uint8=False, depth_unit="mm")
 
+    def __reduce__(self) -> tuple[type[TableRows], tuple[Any, ...]]:
+        return TableRows, (self._source, self._declared, self._rows, self._names, self._form)
+
     def __len__(self) -> int:
         return len(self._rows)
 

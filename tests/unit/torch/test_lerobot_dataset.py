@@ -94,5 +94,6 @@ def test_the_interface_of_0_3_3_lists_episodes_in_the_chosen_order(
     for item in dataset[:]:
         assert [shown(frame) for frame in item[TOP]] == [expected(item, 0, o) for o in (-1, 0)]
         assert item["task"] == dataset.meta.tasks[int(item["task_index"])]
+    assert roboreel.torch.v2.MultiLeRobotDataset is roboreel.torch.MultiLeRobotDataset
     assert isinstance(dataset.meta.tasks, dict)
     assert dataset.meta.episodes[3]["length"] == 4

@@ -211,6 +211,8 @@ def test_rows_have_the_access_of_a_table(made: dict[str, Path]) -> None:
     assert rows.features["action"]["shape"] == (6,)
     assert rows[0][STILL].dtype == torch.float32
     assert len(list(rows)) == 8
+    empty = dataset.create_hf_dataset()
+    assert (len(empty), empty.column_names) == (0, rows.column_names)
     with pytest.raises(KeyError, match=r"no column 'nothing': there are 'action'"):
         rows["nothing"]
     with pytest.raises(IndexError, match="row 8 is out of range: there are 8"):

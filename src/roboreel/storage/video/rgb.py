@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+_PLANAR_SOURCES = ("yuv420p", "yuvj420p")
+"""Formats of 8 bits that FFmpeg converts to planes of RGB by itself, not by way of packed RGB."""
+
 
 class RgbConverter:
     """Converts PyAV frames to arrays. One thread at a time uses it.
@@ -18,6 +21,8 @@ class RgbConverter:
 
     def __init__(self) -> None:
         self._reformat: Callable[..., Any] | None = None
+        self._reformat_planes: Callable[..., Any] | None = None
+        self._as_planes: dict[tuple[str, int, int, int, int], bool] = {}
 
     def shape_of(
         self, frame: Any, size: tuple[int, int] | None
@@ -54,17 +59,58 @@ class RgbConverter:
         if self._reformat is None:
             self._reformat = _single_threaded(frame)
         height, width = size or (frame.height, frame.width)
-        shrinks = height <= frame.height and width <= frame.width
-        made = self._reformat(
-            frame,
-            width=width,
-            height=height,
-            format="rgb24",
-            interpolation="AREA" if shrinks and size else "BILINEAR",
+        planar = out.transpose(2, 0, 1)
+        same_size = (height, width) == (frame.height, frame.width)
+        if planar.flags.c_contiguous and same_size and self._converts_to_planes(frame):
+            self._planes(frame, planar)
+            return
+        plane = self._reformat(frame, width=width, height=height, format="rgb24").planes[0]
+        out[...] = _rows(plane, height, 3 * width).reshape(height, width, 3)
+
+    def _converts_to_planes(self, frame: Any) -> bool:
+        """True where FFmpeg makes the same values as planes, which is faster than taking RGB apart.
+
+        This is so for the usual formats of videos and releases of FFmpeg. It is tried with noise for each
+        kind of frame.
+        """
+        kind = (
+            frame.format.name,
+            frame.height,
+            frame.width,
+            int(frame.colorspace),
+            int(frame.color_range),
         )
-        plane = made.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        out[...] = rows[:height, : 3 * width].reshape(height, width, 3)
+        if kind[0] not in _PLANAR_SOURCES:
+            return False
+        if kind not in self._as_planes:
+            self._as_planes[kind] = self._same_as_planes(frame)
+        return self._as_planes[kind]
+
+    def _same_as_planes(self, frame: Any) -> bool:
+        noise = type(frame)(frame.width, frame.height, frame.format.name)
+        noise.colorspace, noise.color_range = frame.colorspace, frame.color_range
+        random = np.random.default_rng(0)
+        for plane in noise.planes:
+            plane.update(random.integers(0, 256, plane.buffer_size, np.uint8))
+        assert self._reformat is not None
+        packed = self._reformat(noise, format="rgb24").planes[0]
+        expected = _rows(packed, frame.height, 3 * frame.width)
+        found = np.empty((3, frame.height, frame.width), np.uint8)
+        self._planes(noise, found)
+        return np.array_equal(found.transpose(1, 2, 0).reshape(expected.shape), expected)
+
+    def _planes(self, frame: Any, out: npt.NDArray[np.generic]) -> None:
+        """Write a frame into (3, H, W)."""
+        if self._reformat_planes is None:
+            self._reformat_planes = _single_threaded(frame)
+        planes = self._reformat_planes(frame, format="gbrp").planes
+        for channel, plane in zip((1, 2, 0), planes, strict=True):
+            out[channel] = _rows(plane, frame.height, frame.width)
+
+
+def _rows(plane: Any, height: int, width: int) -> npt.NDArray[np.uint8]:
+    """(height, width) bytes of a plane, without what fills up its lines."""
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height, :width]
 
 
 def _single_threaded(frame: Any) -> Callable[..., Any]:

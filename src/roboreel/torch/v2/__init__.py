@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _HOME = {
     "LeRobotDataset": "lerobot_dataset",
     "LeRobotDatasetMetadata": "dataset_metadata",
-    "MultiLeRobotDataset": "lerobot_dataset",
+    "MultiLeRobotDataset": "multi_dataset",
     "get_episode_data_index": "episode_data_index",
 }
 

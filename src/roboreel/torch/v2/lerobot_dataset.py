@@ -22,15 +22,13 @@ class ListedOrderReader(DatasetReader):
     """Items of some episodes, in the order in which these are listed."""
 
     def _rows_of(self, dataset: Dataset) -> Int64:
-        rows = super()._rows_of(dataset)
-        if self.episodes is None:
-            return rows
+        super()._rows_of(dataset)  # refuses unknown episodes
         lengths = dataset.episodes[LENGTH].to_numpy()
         numbers = dataset.episodes[EPISODE].to_numpy().tolist()
         first = dict(zip(numbers, (np.cumsum(lengths) - lengths).tolist(), strict=True))
         length = dict(zip(numbers, lengths.tolist(), strict=True))
         return np.concatenate(
-            [np.arange(first[n], first[n] + length[n], dtype=np.int64) for n in self.episodes]
+            [np.arange(first[n], first[n] + length[n], dtype=np.int64) for n in self.episodes or ()]
         )
 
 

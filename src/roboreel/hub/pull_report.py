@@ -1,0 +1,43 @@
+"""What a pull did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from roboreel.types import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullReport:
+    """What a pull did."""
+
+    path: str
+    """The dataset's folder."""
+    repo_id: str
+    revision: str
+    commit: str
+    files: Mapping[str, int]
+    """Table of contents: size in bytes by name of every wanted file, whether it was here before or not."""
+    fetched: tuple[str, ...]
+    """Names of the files that were fetched."""
+    missing: tuple[str, ...]
+    """Names of tables and videos that the documents state and the repository doesn't have."""
+
+    @property
+    def fetched_bytes(self) -> int:
+        """Size of the fetched files, in bytes."""
+        return sum(self.files[name] for name in self.fetched)
+
+    def to_json(self) -> dict[str, Json]:
+        """The report as a JSON object."""
+        return {
+            "path": self.path,
+            "repo_id": self.repo_id,
+            "revision": self.revision,
+            "commit": self.commit,
+            "files": dict(self.files),
+            "fetched": list(self.fetched),
+            "fetched_bytes": self.fetched_bytes,
+            "missing": list(self.missing),
+        }
