@@ -11,8 +11,8 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.file_names import holds
 from roboreel.dataset.opened_cache import OpenedDocuments, opened_cache
 from roboreel.dataset.pull_record import record_among
-from roboreel.dataset.view_file import is_view_file
-from roboreel.errors import DatasetError, Problem, StorageError, UsageError
+from roboreel.dataset.view_file import refuse_view
+from roboreel.errors import DatasetError, Problem, StorageError
 from roboreel.format import v2, v30
 from roboreel.format.info import FROM_V1, V1_INFO, parse_info, unknown_version
 from roboreel.format.model import EPISODE, INFO, Info, Model, video_path
@@ -49,11 +49,7 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
         UsageError: it is a view file, which `open_view` opens.
         DatasetError: a document is missing or cannot be read safely; lists all problems found.
     """
-    if is_view_file(location):
-        raise UsageError(
-            f"'{location}' is a view file, and a dataset is needed here: write one first, with roboreel write"
-            f" {location} -o DST"
-        )
+    refuse_view(location)
     _refuse_moved(location)
     return dataset_below(open_root(location, follow_links=follow_links))
 

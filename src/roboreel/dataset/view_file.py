@@ -6,10 +6,12 @@ import json
 import os
 from collections.abc import Mapping
 from io import BytesIO
+from typing import Any
 
 import pyarrow as pa
 
 from roboreel.dataset.view_source import HASH, digest
+from roboreel.edit.view_data import ViewData
 from roboreel.edit.view_document import START, VERBS
 from roboreel.errors import DatasetError, StorageError, UsageError
 from roboreel.format.parse import parse_json
@@ -31,6 +33,17 @@ def is_view_file(location: str | os.PathLike[str]) -> bool:
     """True for what names a view file: a name with its ending that is no folder."""
     path = os.fspath(location)
     return path.endswith(ENDING) and "://" not in path and not os.path.isdir(path)
+
+
+def refuse_view(location: Any) -> None:
+    """Raise `UsageError` where a view, or a view file, is given for the location of a dataset."""
+    if isinstance(location, ViewData):
+        raise UsageError("this takes a dataset, not a view: write the view first (roboreel.write)")
+    if is_view_file(location):
+        raise UsageError(
+            f"'{location}' is a view file, and a dataset is needed here: write one first, with roboreel write"
+            f" {location} -o DST"
+        )
 
 
 class ViewFile:

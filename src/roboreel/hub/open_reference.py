@@ -10,6 +10,7 @@ from typing import Literal
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.dataset.pull_record import PullRecord, Selection, read_record, record_among
+from roboreel.dataset.view_file import refuse_view
 from roboreel.errors import UsageError
 from roboreel.format.model import INFO
 from roboreel.hub.environment import is_offline
@@ -53,6 +54,7 @@ def open_reference(
         HubError: the Hub can't be reached, or refused.
         MissingDependencyError: the dataset must be fetched, and the extra `hub` isn't installed.
     """
+    refuse_view(location)
     at = local_copy(location, needs=needs, progress=progress)
     dataset = open_dataset(at, follow_links=follow_links)
     return dataset if at is location else replace(dataset, reference=_said(dataset, location))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from roboreel.torch.dataset_info import DatasetInfo as DatasetInfo
     from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata as LeRobotDatasetMetadata
     from roboreel.torch.lerobot_dataset import LeRobotDataset as LeRobotDataset
+    from roboreel.torch.loader import Loader as Loader
     from roboreel.torch.mixed_dataset import MixedDataset as MixedDataset
     from roboreel.torch.multi_dataset import MultiLeRobotDataset as MultiLeRobotDataset
     from roboreel.torch.sampler import EpisodeAwareSampler as EpisodeAwareSampler

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -43,30 +44,46 @@ class HelperMaker:
         if sys.platform != "linux":
             raise ArgumentError("mode='process' needs Linux: leave it out")
         self._source, self._threads, self._pin = source, threads, pin
+        self._next = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin without a process."""
+        self.process: BaseProcess | None = None
         self._connection: Connection | None = None
         self._blocks = ReceivedBlocks()
         self._made: dict[int, Batch | BaseException] = {}
         self._dropped: set[int] = set()
-        self._next = 0
 
     def submit(self, indices: Sequence[int]) -> Pending:
         """Begin a batch."""
         connection = self._started()
         number, self._next = self._next, self._next + 1
-        connection.send((number, list(indices), self._blocks.freed()))
+        with self._explained():
+            connection.send((number, list(indices), self._blocks.freed()))
         return _Awaited(self, number)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            self._forget()
+            raise RunError(
+                "the process that makes batches died: out of memory, or killed"
+            ) from error
 
     def _started(self) -> Connection:
         if self._connection is None:
             context = multiprocessing.get_context("spawn")
             self._connection, theirs = context.Pipe()
-            process = context.Process(
+            self.process = context.Process(
                 target=_serve, args=(theirs, self._source, self._threads), daemon=True
             )
             with interrupts_held(), caller_left_out():
-                process.start()
+                self.process.start()
             theirs.close()
-            weakref.finalize(self, _end, self._connection, process)
+            weakref.finalize(self, _end, self._connection, self.process)
         return self._connection
 
     def wait(self, number: int) -> Batch:
@@ -84,14 +101,9 @@ class HelperMaker:
 
     def _receive(self) -> None:
         connection = self._started()
-        try:
+        with self._explained():
             number, new, skipped, message = connection.recv()
             self._blocks.receive(connection, new)
-        except (EOFError, OSError) as error:
-            self._connection = None
-            raise RunError(
-                "the process that makes batches died: out of memory, or killed"
-            ) from error
         if isinstance(self._source, ReadableItems):
             for item, why in skipped.items():
                 self._source.note(item, why)

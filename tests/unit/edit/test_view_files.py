@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -306,6 +307,13 @@ def test_cameras_from_elsewhere_are_not_saved(tmp_path: Path, source: Path) -> N
     view = roboreel.add_video(roboreel.open(source), "extra", folder)
     with pytest.raises(roboreel.UsageError, match="from other videos"):
         view.save(tmp_path / "a.view.json")
+
+
+def test_functions_that_need_a_dataset_say_so(dataset: roboreel.Dataset) -> None:
+    view: Any = dataset.delete([0])
+    for function in (roboreel.check_stats, lambda one: roboreel.diff(one, dataset)):
+        with pytest.raises(roboreel.UsageError, match=r"not a view: write the view first"):
+            function(view)
 
 
 def test_the_name_tells_a_view_file(dataset: roboreel.Dataset, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import roboreel
 from roboreel.testing import Camera, make_dataset
 from roboreel.torch import EpisodeAwareSampler, LeRobotDataset, Loader
 from roboreel.torch.batch_source import planes
+from roboreel.torch.helper_process import HelperMaker
 from roboreel.torch.host_buffers import HostBuffers
 
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
@@ -301,6 +302,7 @@ def test_batches_of_another_process_stay_as_they_are_while_they_are_used(
 def test_a_process_that_dies_is_an_error_and_is_started_again(in_process: Loader) -> None:
     batches = iter(in_process)
     next(batches)
+    assert isinstance(in_process._maker, HelperMaker)
     assert in_process._maker.process is not None
     in_process._maker.process.kill()
     with pytest.raises(roboreel.RoboreelError, match="process that makes batches died"):

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import roboreel
+from roboreel.testing import make_dataset
 from roboreel.torch import LeRobotDataset, StreamingLeRobotDataset
 from roboreel.torch.stream_order import split_evenly
 
@@ -62,7 +63,7 @@ def test_workers_share_the_items_and_change_their_order(made: dict[str, Path]) -
 
 
 def test_files_that_are_not_here_are_named(tmp_path: Path) -> None:
-    path = roboreel.testing.make_dataset(tmp_path / "a", version="v3.0", episodes=(3,))
+    path = make_dataset(tmp_path / "a", version="v3.0", episodes=(3,))
     video = next(path.rglob("*.mp4"))
     video.unlink()
     with pytest.raises(roboreel.StorageError, match=r"videos/.*streaming from the Hub"):
