@@ -109,7 +109,7 @@ def test_a_failed_download_says_what_is_missing(
         raise ConnectionError("no network")
 
     monkeypatch.setattr(lerobot_dataset, "get_safe_version", unreachable)
-    with pytest.raises(roboreel.StorageError, match="no network.*download_videos=False") as raised:
+    with pytest.raises(roboreel.StorageError, match=r"no network.*download_videos=False") as raised:
         LeRobotDataset("me/a", root)
     assert "lacks 1 file ('videos/chunk-000" in str(raised.value)
 
