@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from roboreel.errors import Problem, StorageError
+from roboreel.errors import Problem, RoboreelError, StorageError
 from roboreel.format.model import INFO, Info, Model
 from roboreel.probes.cache import (
     cache_folder,
@@ -85,7 +85,7 @@ class OpenedCache:
             code = _code()
             body = None if code is None else unsealed(data, code)
             return None if body is None else self._parsed(body, parse_info)
-        except (StorageError, OSError, *_DAMAGE):
+        except (RoboreelError, OSError, *_DAMAGE):
             return None
 
     def _parsed(
@@ -100,7 +100,7 @@ class OpenedCache:
         episodes.validate()
         model = Model(
             info=parse_info(found["info"].encode()),
-            tasks={int(index): text for index, text in found["tasks"]},
+            tasks=dict(zip(*found["tasks"], strict=True)),
             episodes=episodes,
             problems=tuple(Problem(**problem) for problem in found["problems"]),
             **{name: _tuple(found[name]) for name in _FIELDS},
@@ -163,7 +163,7 @@ def _rendered(opened: OpenedDocuments, info: str, states: Mapping[str, EntryStat
         "states": [[*states], *zip(*states.values(), strict=True)],
         "stamps": [[name, stat.size_bytes, stat.stamp] for name, stat in opened.stamps.items()],
         "info": info,
-        "tasks": list(model.tasks.items()),
+        "tasks": [[*model.tasks.keys()], [*model.tasks.values()]],
         "problems": [asdict(problem) for problem in model.problems],
         **{name: getattr(model, name) for name in _FIELDS},
     }
