@@ -106,11 +106,8 @@ def torch_heats(cast: Cast, sets: ReadSets, effort: Effort) -> Iterator[Outcome]
     yield run(torch_float(cast, sets.av1, "AV1", workers=floats), effort)
     yield run(torch_uint8(cast, sets.av1, "AV1", workers=whole), effort)
     yield run(torch_float(cast, sets.h264, "h264", workers=floats), effort)
-    yield run(torch_uint8(cast, sets.h264, "h264", workers=whole), effort)
     yield run(torch_busy(cast, sets.av1), effort)
-    ordered = run(settings(cast, sets.av1, uint8=False, order="in order"), replace(effort, runs=1))
-    yield ordered
-    yield run(torch_order(cast, sets.av1, "AV1", workers=best_workers(ordered)), effort)
+    yield run(torch_order(cast, sets.av1, "AV1", workers=floats), effort)
     cache = cast.home / "frames"
     shutil.rmtree(cache, ignore_errors=True)
     yield run(torch_cached(cast, sets, cache, workers=floats), effort)
@@ -120,7 +117,7 @@ def bounds(
     cast: Cast, sets: ReadSets, work: Path, *, episodes: int, only: Sequence[str]
 ) -> Iterator[Bound]:
     if not only or "memory" in only:
-        yield from memory_bounds(cast, sets.av1)
+        yield from memory_bounds(cast, sets.few)
     if not only or "open" in only:
         yield from opening_bounds(work / "scale", episodes=episodes)
 

@@ -13,7 +13,7 @@ from laps import Lap
 from read_sets import ReadSets
 
 HERE = Path(__file__).parent
-ITEMS, FEW_ITEMS, MANY_ITEMS = 640, 320, 1280
+ITEMS, FEW_ITEMS, MANY_ITEMS = 512, 320, 1280
 SMALL = (224, 224)
 BUSY_MS = 60.0
 WORKERS = (0, 1, 2, 4)
@@ -145,12 +145,12 @@ def core_order(cast: Cast, root: Path, codec: str) -> Heat:
     )
 
 
-def settings(cast: Cast, root: Path, *, uint8: bool, **job: Any) -> Heat:  # Any: JSON
+def settings(cast: Cast, root: Path, *, uint8: bool) -> Heat:
     """lerobot's DataLoader with each number of workers."""
     commands: dict[str, Command] = {}
     for workers in WORKERS:
         arguments = {"return_uint8": uint8}
-        commands |= cast.lerobot(root, workers=workers, arguments=arguments, **job)
+        commands |= cast.lerobot(root, workers=workers, arguments=arguments)
     kind = "uint8" if uint8 else "float32"
     return Heat(name=f"lerobot's settings, {kind}", entries=entries(commands, FEW_ITEMS))
 

@@ -50,7 +50,7 @@ class Verdict:
     failed: bool
 
     def line(self) -> str:
-        return f"{self.name:60}{'DIFFERS ' if self.failed else ''}{self.told}"
+        return f"{self.name:72}{'DIFFERS ' if self.failed else ''}{self.told}"
 
 
 def losses(output: str) -> list[str]:
