@@ -102,11 +102,16 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=12)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=[*STEPS])
+    parser.add_argument("--cached", action="store_true", help="224×224, from the frame cache")
     parser.add_argument("--raw", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    reader = roboreel.reader(roboreel.open(made(chosen.workdir)))
+    cached = {"size": (224, 224), "frame_cache": chosen.workdir / "frames"} if chosen.cached else {}
+    reader = roboreel.reader(roboreel.open(made(chosen.workdir)), **cached)
+    if chosen.cached:
+        for start in range(0, len(reader), BATCH):
+            reader[start : start + BATCH]
     loaders = {
         (mode, kind): endless(
             Loader(

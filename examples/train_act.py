@@ -2,7 +2,7 @@
 
     python examples/train_act.py PATH_OR_USER/NAME --steps 100 --workers 2
 
-Only the import differs from a script for lerobot: `from lerobot.datasets.lerobot_dataset import LeRobotDataset`.
+Only the import differs from a script for lerobot (`lerobot.datasets.lerobot_dataset`).
 """
 
 from __future__ import annotations

@@ -357,7 +357,7 @@ def test_a_cache_that_holds_something_else_is_ignored(
     (kept,) = files(folder)
     content = kept.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(opened_cache, "_of_one", lambda _: pa.table({"text": ["{}"]}))
+        patch.setattr(opened_cache, "_of_texts", lambda _: pa.table({"text": ["{}"]}))
         kept.unlink()
         assert opened(one) == first
     assert kept.read_bytes() != content

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.opening import SOURCE_HELP, opened
+from roboreel.cli.opening import SOURCE_HELP, opened_source
 from roboreel.cli.output import count, emit_json, human_bytes, say
 from roboreel.cli.progress import counting_bar
 from roboreel.cli.stopping import stoppable
@@ -64,7 +64,7 @@ def build(
 ) -> None:
     """Decode all frames of a dataset into a cache. Frames that are in it already stay."""
     with stoppable():
-        dataset = opened(source, follow_links=follow_links)
+        dataset = opened_source(source, follow_links=follow_links)
     with stoppable(), counting_bar("decoding", "frames", quiet=quiet or as_json) as shown:
         built = build_cache(
             dataset,

@@ -11,13 +11,15 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
+from operator import eq
 from typing import Any
 
 import pyarrow as pa
 
-from roboreel.errors import Problem, StorageError
+from roboreel.errors import Problem, RoboreelError, StorageError
 from roboreel.format.model import INFO, Info, Model
 from roboreel.probes.cache import (
     cache_folder,
@@ -44,6 +46,8 @@ _FOLDER, _ENDING = "opened", ".opened"
 _OPENING = ("dataset/", "errors.py", "format/", "probes/cache.py", "stats/", "storage/", "types.py")
 """The code that opens datasets."""
 _TEXT = "text"
+_NAMES_PER_BLOCK = 10_000
+"""Names in a text: one at a time fits the processor's cache, all of them would not."""
 _FIELDS = ("has_task_list", "extra_columns", "extra_files", "other_files", "hidden_files")
 _DAMAGE = (pa.ArrowException, ValueError, KeyError, TypeError, IndexError)
 
@@ -81,31 +85,31 @@ class OpenedCache:
             code = _code()
             body = None if code is None else unsealed(data, code)
             return None if body is None else self._parsed(body, parse_info)
-        except (StorageError, OSError, *_DAMAGE):
+        except (RoboreelError, OSError, *_DAMAGE):
             return None
 
     def _parsed(
         self, body: memoryview, parse_info: Callable[[bytes], Info]
     ) -> OpenedDocuments | None:
         source = pa.BufferReader(body.tobytes())  # a copy, because values must be aligned
-        head, names, episodes = (pa.ipc.open_stream(source).read_all() for _ in range(3))
-        found: dict[str, Any] = json.loads(head[_TEXT][0].as_py())
-        if not self._is_unchanged(found["states"]):
+        found: dict[str, Any] = json.loads("".join(_texts(source)))
+        if not self._is_unchanged(*found["states"]):
             return None
+        files = tuple(chain.from_iterable(text.split("\0") for text in _texts(source)))
+        episodes = pa.ipc.open_stream(source).read_all()
         episodes.validate()
         model = Model(
             info=parse_info(found["info"].encode()),
-            tasks={int(index): text for index, text in found["tasks"]},
+            tasks=dict(zip(*found["tasks"], strict=True)),
             episodes=episodes,
             problems=tuple(Problem(**problem) for problem in found["problems"]),
             **{name: _tuple(found[name]) for name in _FIELDS},
         )
-        files = tuple(names[_TEXT][0].as_py().split("\0"))
         stamps = {name: FileStat(size, stamp) for name, size, stamp in found["stamps"]}
         return OpenedDocuments(model, files, stamps)
 
-    def _is_unchanged(self, states: list[list[Any]]) -> bool:
-        return all(self.root.state(name) == tuple(state) for name, *state in states)
+    def _is_unchanged(self, names: Sequence[str], *states: Sequence[int]) -> bool:
+        return all(map(eq, map(self.root.state, names), zip(*states, strict=True)))
 
     def save(self, opened: OpenedDocuments, listing: Listing) -> None:
         """Keep a dataset, unless it is small, has links, or has just changed; errors are ignored."""
@@ -155,16 +159,18 @@ def _code() -> bytes | None:
 def _rendered(opened: OpenedDocuments, info: str, states: Mapping[str, EntryState]) -> bytes:
     model = opened.model
     head = {
-        "states": [[name, *state] for name, state in states.items()],
+        # few objects: many would start a collection of garbage, which takes longer than all of this
+        "states": [[*states], *zip(*states.values(), strict=True)],
         "stamps": [[name, stat.size_bytes, stat.stamp] for name, stat in opened.stamps.items()],
         "info": info,
-        "tasks": list(model.tasks.items()),
+        "tasks": [[*model.tasks.keys()], [*model.tasks.values()]],
         "problems": [asdict(problem) for problem in model.problems],
         **{name: getattr(model, name) for name in _FIELDS},
     }
     output = pa.BufferOutputStream()
-    names = "\0".join(opened.files)
-    for table in (_of_one(json.dumps(head)), _of_one(names), model.episodes.combine_chunks()):
+    blocks = range(0, len(opened.files), _NAMES_PER_BLOCK)
+    names = ["\0".join(opened.files[at : at + _NAMES_PER_BLOCK]) for at in blocks]
+    for table in (_of_texts([json.dumps(head)]), _of_texts(names), model.episodes.combine_chunks()):
         options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
         with pa.ipc.new_stream(output, table.schema, options=options) as writer:
             writer.write_table(table)
@@ -172,8 +178,16 @@ def _rendered(opened: OpenedDocuments, info: str, states: Mapping[str, EntryStat
     return rendered
 
 
-def _of_one(text: str) -> pa.Table:
-    return pa.table({_TEXT: pa.array([text], pa.large_string())})
+def _of_texts(texts: Sequence[str]) -> pa.Table:
+    """A table that has a text in each chunk, so that they are decompressed one at a time."""
+    type_ = pa.large_string()
+    return pa.table({_TEXT: pa.chunked_array([pa.array([text], type_) for text in texts], type_)})
+
+
+def _texts(source: pa.BufferReader) -> Iterator[str]:
+    """The texts of such a table in a stream."""
+    for batch in pa.ipc.open_stream(source):
+        yield from batch.column(_TEXT).to_pylist()
 
 
 def _tuple(value: Any) -> Any:

@@ -21,6 +21,18 @@ def encoded_image(cell: Any) -> tuple[bytes | None, str | None]:
     return (value, None) if isinstance(value, bytes) else (None, str(value))
 
 
+def image_bytes(cell: Any) -> bytes:
+    """The bytes of an image, from an Arrow scalar.
+
+    Raises:
+        ValueError: it has none, and why.
+    """
+    data, named = encoded_image(cell)
+    if data is None:
+        raise ValueError("only names a file: embed the images first" if named else "is empty")
+    return data
+
+
 def image_parts(column: pa.Array) -> tuple[pa.Array, pa.Array]:
     """(bytes, paths) of images; plain bytes have no paths."""
     if pa.types.is_struct(column.type):

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from roboreel.errors import StorageError, VideoError
-from roboreel.format.images import encoded_image
+from roboreel.format.images import image_bytes
 from roboreel.reading.bounded_cache import BoundedCache
 from roboreel.reading.decode_jobs import WantedFrames
 from roboreel.reading.read_options import ReadOptions
@@ -69,11 +69,9 @@ def _read(
 
 
 def _image(cell: Any, want: WantedFrames, row: int) -> Any:
-    data, named = encoded_image(cell)
-    if data is None:
-        why = "only names a file: embed the images first" if named else "is empty"
-        raise StorageError(f"the image {why} [{want.described(row)}]")
     try:
-        return decoded_image(data)
+        return decoded_image(image_bytes(cell))
+    except ValueError as error:
+        raise StorageError(f"the image {error} [{want.described(row)}]") from error
     except VideoError as error:
         raise StorageError(f"{error} [{want.described(row)}]") from error

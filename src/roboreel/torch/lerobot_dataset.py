@@ -190,6 +190,7 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         except (RoboreelError, OSError) as error:
             raise StorageError(
                 f"'{self.root}'{_lacks(missing)} cannot be downloaded from '{self.repo_id}': {error}"
+                f"{_without_videos(missing)}"
             ) from error
         self.root = as_root(found) if own is None else own
 
@@ -352,6 +353,11 @@ def _lacks(missing: Sequence[str]) -> str:
         return ""
     files = "1 file" if len(missing) == 1 else f"{len(missing)} files"
     return f" lacks {files} ({listed(missing[:2])}), which"
+
+
+def _without_videos(missing: Sequence[str]) -> str:
+    only_videos = bool(missing) and all(name.startswith("videos/") for name in missing)
+    return " (download_videos=False opens the dataset without them)" if only_videos else ""
 
 
 def _deprecate(**arguments: object) -> None:

@@ -55,7 +55,7 @@ class Loader:
             drop_last: True leaves out the last batch if it is smaller.
             seed: of `shuffle`.
             threads: batches that are made at the same time. Each decodes with the threads of the dataset.
-            prefetch: batches that are made before they are asked for.
+            prefetch: batches that are made before they are asked for; at least `threads`.
             pin_memory: True for memory that a GPU copies from by itself; None where there is one.
             uint8: for a `Reader`: True leaves frames as uint8; False divides them by 255, as float32.
             on_error: `skip` leaves out items that cannot be read, with a warning in the log: a batch is then
@@ -77,14 +77,14 @@ class Loader:
         self.batch_sampler: Iterable[Sequence[int]] = (
             BatchSampler(order, batch_size, drop_last) if batch_sampler is None else batch_sampler
         )
-        self.prefetch = prefetch
+        self.prefetch = max(prefetch, threads)
         self.pin_memory = torch.cuda.is_available() if pin_memory is None else pin_memory
         self._readable = ReadableItems(self._source) if on_error == "skip" else None
         source: BatchSource = self._readable or self._source
         self._maker: BatchMaker = (
             HelperMaker(source, threads, pin=self.pin_memory)
             if mode == "process"
-            else ThreadMaker(source, threads, prefetch + threads, pin=self.pin_memory)
+            else ThreadMaker(source, threads, self.prefetch + 1, pin=self.pin_memory)
         )
         self.epoch = 0
         self._done, self._begun = 0, False

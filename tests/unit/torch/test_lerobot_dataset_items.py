@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -111,6 +112,18 @@ def test_items_stay_as_they_are_when_others_are_read(numbered: Numbered) -> None
     for at in range(20):
         dataset[at]
     assert all(torch.equal(item[TOP], copy) for item, copy in zip(kept, copies, strict=True))
+
+
+def test_videos_of_several_sizes_are_read_one_by_one(tmp_path: Path) -> None:
+    small, large = (
+        make_dataset(tmp_path / str(h), episodes=(3, 3), cameras={TOP: Camera(height=h)})
+        for h in (32, 48)
+    )
+    shutil.copyfile(episode_video(large, TOP, 1), episode_video(small, TOP, 1))
+    dataset = LeRobotDataset("me/a", small)
+    assert [dataset[at][TOP].shape[1] for at in (0, 4, 1)] == [32, 48, 32]
+    with pytest.raises(roboreel.UsageError, match="32"):
+        dataset.__getitems__([0, 4])
 
 
 def test_numbers_of_items_follow_those_of_lists(numbered: Numbered) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from roboreel.edit.frame_rate import taken_frames
 from roboreel.errors import StorageError, VideoError
-from roboreel.format.images import IMAGE, encoded_image
+from roboreel.format.images import IMAGE, image_bytes
 from roboreel.plan.plan import (
     INPUT_ROW,
     INPUT_TABLE,
@@ -132,11 +132,9 @@ def _cells(work: Work, root: Root, column: str, at: int) -> Iterator[Any]:
 
 
 def _decoded(cell: Any, where: str) -> Any:
-    data, named = encoded_image(cell)
-    if data is None:
-        why = "only names a file: embed the pictures first" if named else "is empty"
-        raise StorageError(f"{where}: the picture {why}")
     try:
-        return decoded_image(data)
+        return decoded_image(image_bytes(cell))
+    except ValueError as error:
+        raise StorageError(f"{where}: the image {error}") from error
     except VideoError as error:
         raise StorageError(f"{where}: {error}") from error
