@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from threading import Lock
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -22,6 +21,7 @@ from roboreel.probes.probe_request import Finding, findings_of, flat
 from roboreel.probes.probe_tables import probe_tables
 from roboreel.probes.probe_videos import DeclaredFrames, first_frames, frame_mismatch
 from roboreel.probes.table_requests import rows_by_path, table_requests
+from roboreel.storage.process_lock import ProcessLock
 from roboreel.storage.root import Root
 from roboreel.storage.video.packets import PacketTable
 from roboreel.types import Int64
@@ -64,7 +64,7 @@ class Positions:
         self._frames: dict[tuple[str, int], FrameRange | Problem] = {}
         self._members: dict[str, dict[str | None, list[int]]] = {}
         self._warnings: dict[Problem, None] = {}
-        self._lock = Lock()
+        self._lock = ProcessLock()
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -7,12 +7,12 @@ import os
 import re
 import time
 from dataclasses import dataclass
-from threading import Lock
 
 from roboreel.errors import StorageError
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE
+from roboreel.storage.process_lock import ProcessLock
 from roboreel.storage.scratch import is_scratch
 
 FRAMES, INDEX = ".frames", ".index"
@@ -53,7 +53,7 @@ class CacheFolder:
         self._limit, self._since = limit_bytes, since_ns
         self._left = 0
         self._full_until = 0.0
-        self._lock = Lock()
+        self._lock = ProcessLock()
 
     def files(self) -> list[CacheFile]:
         """All files of the cache, the one that was not used for longest first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from roboreel.storage.video.indexed_video import IndexedVideo
 
 _PACKET_BYTES = 64
 """What a packet takes in an index, with what is derived from it."""
+_MOST_OPEN = 128
+"""Videos that stay open: systems often allow a process no more than 1,024 files, some 256."""
 
 
 class CameraFrames:
@@ -32,7 +34,9 @@ class CameraFrames:
         self._options = options
         self._cache = frame_cache(options)
         self._videos = BoundedCache[tuple[str, str], IndexedVideo](
-            options.memory_bytes // 4, lambda video: _PACKET_BYTES * video.table.packets
+            options.memory_bytes // 4,
+            lambda video: _PACKET_BYTES * video.table.packets,
+            most_values=_MOST_OPEN,
         )
         self._roots: dict[str, Root] = {}
         self._pool: ThreadPoolExecutor | None = None
@@ -53,7 +57,9 @@ class CameraFrames:
                 _decode(job, backend)
             return
         pool = self._workers(threads)
-        for future in [pool.submit(_decode, job, backend) for job in jobs]:
+        futures = [pool.submit(_decode, job, backend) for job in jobs]
+        wait(futures)  # also after an error: the arrays belong to the caller
+        for future in futures:
             future.result()
 
     @property

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +23,7 @@ from roboreel.reading.read_options import ReadOptions
 from roboreel.storage import disk
 from roboreel.storage.lock import hold
 from roboreel.storage.mapped_file import identity_of
+from roboreel.storage.process_lock import ProcessLock
 from roboreel.storage.root import FileStat, Root
 from roboreel.storage.video.indexed_video import IndexedVideo
 from roboreel.types import Int64
@@ -43,7 +43,7 @@ class Counter:
 
     def __init__(self) -> None:
         self.value = 0
-        self._lock = Lock()
+        self._lock = ProcessLock()
 
     def add(self, number: int) -> None:
         """Add to it."""

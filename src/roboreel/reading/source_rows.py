@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +22,7 @@ from roboreel.format.values import filled_values
 from roboreel.reading.bounded_cache import BoundedCache
 from roboreel.reading.column_cache import ColumnCache
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.process_lock import ProcessLock
 from roboreel.storage.tables import TableFile
 from roboreel.types import Int64
 
@@ -75,7 +75,7 @@ class SourceRows:
         self.dataset = source.dataset
         self.positions = source.dataset.positions()
         self._source, self._files, self._source_number = source, files, number
-        self._cache, self._lock = cache, Lock()
+        self._cache, self._lock = cache, ProcessLock()
         self._names = {new: old for old, new in source.renamed.items()}
         self._masked = {mask: name for name, mask in masks.items()}
         masked = [self._masked[name] for name in columns if name in self._masked]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import multiprocessing
 import os
 import pickle
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -144,6 +146,7 @@ def test_size_scales_frames(made: Callable[[Version], Path]) -> None:
     assert np.abs(halves - small[4][TOP]).mean() < 4
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_readers_in_threads_and_processes_read_the_same(
     made: Callable[[Version], Path], version: Version
@@ -227,3 +230,38 @@ def age(root: Path) -> None:
     """Give files a time long ago: those just written are not cached."""
     for path in root.rglob("*"):
         os.utime(path, ns=(1_000_000_000_000_000_000,) * 2)
+
+
+def test_few_videos_stay_open_however_many_are_read(tmp_path: Path) -> None:
+    cameras = {TOP: Camera(height=32)}
+    root = make_dataset(tmp_path / "a", version="v2.1", episodes=(1,) * 150, cameras=cameras)
+    reader = roboreel.reader(roboreel.open(root))
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    for start in range(0, 150, 30):
+        assert [shown(frame)[0] for frame in reader[start : start + 30][TOP]] == list(
+            range(start, start + 30)
+        )
+    if before:
+        assert len(os.listdir("/proc/self/fd")) - before < 140
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_while_a_thread_reads_does_not_hang(made: Callable[[Version], Path]) -> None:
+    reader = roboreel.reader(roboreel.open(made("v2.1")))
+    reader[0]
+    with held(reader):
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            os._exit(0 if shown(reader[3][TOP])[1] == 3 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def held(reader: roboreel.Reader) -> contextlib.ExitStack:
+    """Holds the locks of a reader, as a thread of the parent may at a fork."""
+    stack = contextlib.ExitStack()
+    items: Any = reader._items_of_view
+    for lock in (items._cameras._videos._lock, items._sources[0]._files._lock):
+        stack.enter_context(lock)
+    return stack

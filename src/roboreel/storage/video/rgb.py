@@ -64,7 +64,14 @@ class RgbConverter:
         if planar.flags.c_contiguous and same_size and self._converts_to_planes(frame):
             self._planes(frame, planar)
             return
-        plane = self._reformat(frame, width=width, height=height, format="rgb24").planes[0]
+        shrinks = not same_size and height <= frame.height and width <= frame.width
+        plane = self._reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgb24",
+            interpolation="AREA" if shrinks else "BILINEAR",
+        ).planes[0]
         out[...] = _rows(plane, height, 3 * width).reshape(height, width, 3)
 
     def _converts_to_planes(self, frame: Any) -> bool:
