@@ -229,6 +229,7 @@ def test_link_loops_are_passed_over(source: Path) -> None:
     assert not dataset.problems
 
 
+@pytest.mark.slow
 def test_folders_that_link_to_each_other_are_no_flood(tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / f"d{number}").mkdir()
@@ -334,6 +335,7 @@ def test_odd_names_travel_as_they_are(source: Path, tmp_path: Path, name: str) -
     assert (tmp_path / "out/meta" / name).read_bytes() == b"payload"
 
 
+@pytest.mark.slow
 def test_deep_folders_are_walked(tmp_path: Path) -> None:
     at = tmp_path
     for _ in range(1500):
@@ -353,6 +355,7 @@ def test_deep_folders_are_walked(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_thousands_of_extra_files_travel(source: Path, tmp_path: Path) -> None:
     for number in range(3000):
         (source / f"meta/{number}").touch()

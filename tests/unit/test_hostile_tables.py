@@ -78,6 +78,7 @@ def test_one_number_half_a_billion_times_is_refused(source: Path, tmp_path: Path
     assert len(caught.value.problems) == 1
 
 
+@pytest.mark.slow
 def test_row_group_that_fills_the_memory_is_refused_before_it_is_read(tmp_path: Path) -> None:
     rows = 1 << 26
     repeated(tmp_path / "a.parquet", rows, group=rows)
@@ -87,6 +88,7 @@ def test_row_group_that_fills_the_memory_is_refused_before_it_is_read(tmp_path: 
             file.rows(0, 1)
 
 
+@pytest.mark.slow
 def test_many_rows_are_no_bomb_where_little_is_read_at_once(tmp_path: Path) -> None:
     rows = 1 << 25
     repeated(tmp_path / "a.parquet", rows, group=1 << 20)
@@ -327,6 +329,7 @@ def test_rows_are_not_multiplied_by_documents(source_v3: Path, tmp_path: Path) -
         roboreel.plan_convert(source_v3, to="v2.1", out=tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_many_columns_are_read_in_time(tmp_path: Path) -> None:
     wide: dict[str, Any] = {f"c{number}": [0] for number in range(20_000)}
     pq.write_table(pa.table(wide), tmp_path / "a.parquet")

@@ -176,6 +176,7 @@ MESSES = (
 )  # fmt: skip
 
 
+@pytest.mark.sample(3)
 @pytest.mark.usefixtures("later")
 @pytest.mark.parametrize("mess", MESSES)
 def test_a_dataset_opens_from_the_cache_as_without_it(
@@ -212,6 +213,7 @@ def document_names(root: Path) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in files(root) if "meta" in path.parts)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.usefixtures("later")
 @pytest.mark.parametrize("change", ["written", "touched", "size", "replaced"])
 def test_a_changed_document_is_read_again(dataset: Path, listings: Counter, change: str) -> None:

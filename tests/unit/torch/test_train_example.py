@@ -42,6 +42,7 @@ def test_the_loss_falls_with_forked_workers(small: Path) -> None:
     assert sum(losses[-4:]) < sum(losses[:4])
 
 
+@pytest.mark.slow
 def test_the_command_trains_with_spawned_workers(small: Path) -> None:
     arguments = [str(small), "--steps", "2", "--workers", "1", "--start-method", "spawn"]
     done = subprocess.run(

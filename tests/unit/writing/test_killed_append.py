@@ -98,6 +98,7 @@ def _numbers(path: Path) -> list[int]:
     return found
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_killed_at_some_operations(tmp_path: Path, version: Version) -> None:
     _sweep(tmp_path, version, _KILLED_BY_DEFAULT)

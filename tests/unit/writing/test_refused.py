@@ -193,6 +193,7 @@ def _moments(append: Callable[[], object]) -> int:
     return len(count.seen)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_full_disk(tmp_path: Path, version: Version) -> None:
     """At whatever operation: the writer goes on from what is there."""
