@@ -23,7 +23,7 @@ bases = test_edits.bases
 QUIET = {"phases": PHASES, "suppress_health_check": list(HealthCheck)}
 
 
-@examples(short=12, long=150, **QUIET)
+@examples(short=8, long=60, **QUIET)
 @given(data=st.data())
 def test_a_saved_view_is_the_same_view(bases: dict[str, Base], data: st.DataObject) -> None:
     view = _edited(bases, data).as_view()
@@ -33,7 +33,7 @@ def test_a_saved_view_is_the_same_view(bases: dict[str, Base], data: st.DataObje
         assert differing(view, roboreel.open_view(path)) == []
 
 
-@examples(short=3, long=40, **QUIET)
+@examples(short=3, long=20, **QUIET)
 @given(data=st.data())
 def test_a_saved_view_writes_the_same_dataset(bases: dict[str, Base], data: st.DataObject) -> None:
     view = _edited(bases, data).as_view()
@@ -44,7 +44,7 @@ def test_a_saved_view_writes_the_same_dataset(bases: dict[str, Base], data: st.D
         assert _written(view, path / "a") == _written(again, path / "b")
 
 
-@examples(short=4, long=60, **QUIET)
+@examples(short=3, long=25, **QUIET)
 @given(data=st.data())
 def test_a_view_file_reads_the_items_of_the_dataset_written_from_it(
     bases: dict[str, Base], data: st.DataObject
@@ -65,7 +65,7 @@ def test_a_view_file_reads_the_items_of_the_dataset_written_from_it(
         assert np.array_equal(ours[name], values), name
 
 
-@examples(short=5, long=60, **QUIET)
+@examples(short=4, long=25, **QUIET)
 @given(data=st.data())
 def test_a_view_file_edited_step_by_step_is_the_view_edited_at_once(
     bases: dict[str, Base], data: st.DataObject
