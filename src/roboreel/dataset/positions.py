@@ -154,6 +154,7 @@ class Positions:
         first = declared if single else first_frames(table, declared, lengths, info.fps)
         order = np.lexsort((np.arange(len(first)), first))
         ends = np.append(first[order][1:], table.frames)
+        overlaps = False
         for at, end in zip(order.tolist(), ends.tolist(), strict=True):
             number = int(self._numbers[members[at]])
             start, rows = int(first[at]), int(lengths[at])
@@ -163,6 +164,10 @@ class Positions:
                 self._note(Finding(at, "video.segment", message, action), members, path, camera)
             episode = DeclaredFrames(number, start, rows, int(ranges[at].gaps))
             mismatch = frame_mismatch(table, episode, start, end, info.fps)
+            overlaps, before = not single and start + rows > end and end < table.frames, overlaps
+            if overlaps or before:  # it is not known whose the shared frames are
+                message = "its frames overlap those of another episode in the file"
+                mismatch = Finding(at, "video.overlap", message)
             found: FrameRange | Problem = FrameRange(path, start, rows)
             if (
                 mismatch is not None and mismatch.rule != "video.short"

@@ -122,8 +122,10 @@ class CameraFrames:
     ) -> None:
         """Raise `VideoError` where a frame's time in its file is not that of its row."""
         seconds, fps = video.table.frame_seconds, want.source.dataset.fps
-        known = numbers[(numbers < len(seconds)) & (first < len(seconds))]
-        start = first[: len(known)]
+        inside = (numbers < len(seconds)) & (
+            first < len(seconds)
+        )  # others are refused when decoded
+        known, start = numbers[inside], first[inside]
         error = np.abs(seconds[known] - seconds[start] - (known - start) * float(1 / fps))
         if len(error) and error.max() > self._options.tolerance_s:
             at = int(error.argmax())

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import roboreel
 from roboreel.testing import Camera, make_dataset, read_numbers
-from tests.mutate import edit_info
+from tests.mutate import edit_info, set_column
 
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
 SMALL = {TOP: Camera(height=32)}
@@ -83,3 +85,14 @@ def test_rows_that_contradict_the_documents_are_refused_by_name(tmp_path: Path) 
     with pytest.raises(roboreel.DatasetError, match=r"(?s)episode 1 .*3 rows in .*, 5 by"):
         reader[4]
     assert reader[3]["frame_index"] == 3
+
+
+def test_episodes_whose_frames_overlap_are_refused(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path / "a", version="v3.0", episodes=(4, 3, 5), cameras=SMALL)
+    meta = root / "meta/episodes/chunk-000/file-000.parquet"
+    pq.write_table(pq.read_table(meta).slice(0, 2), meta)  # the file then has frames of no episode
+    set_column(meta, f"videos/{TOP}/from_timestamp", pa.array([0.0, 2 / 30]))
+    reader = roboreel.reader(roboreel.open(root))
+    for item in (3, 4):
+        with pytest.raises(roboreel.DatasetError, match="overlap those of another episode"):
+            reader[item]
