@@ -26,6 +26,7 @@ from roboreel.writing.commit_documents import Documents, NewEpisode, documents_o
 from roboreel.writing.dataset_state import DatasetState, merger_of, new_state, read_state
 from roboreel.writing.episode_input import EpisodeInput
 from roboreel.writing.partial_files import PartialFiles, append_lines, set_aside
+from roboreel.writing.recording_folder import is_only_recording
 from roboreel.writing.written_columns import require_names
 from roboreel.writing.written_episode import write_episode
 
@@ -60,7 +61,7 @@ def create_dataset(
             f"{wanted} has no statistics per episode: create a later version, and convert"
         )
     location = os.fspath(path)
-    if os.path.lexists(location) and not (os.path.isdir(location) and not os.listdir(location)):
+    if os.path.lexists(location) and not is_only_recording(location):
         raise UsageError(f"'{location}' exists and is not an empty folder")
     always = {n: {"dtype": d, "shape": [1], "names": None} for n, d in INDEX_DTYPES.items()}
     declared = {
@@ -104,6 +105,11 @@ class EpisodeWriter:
     def episodes(self) -> int:
         """How many the dataset has."""
         return self._known().totals.episodes
+
+    @property
+    def features(self) -> Mapping[str, Feature]:
+        """Declared features by name, index columns included."""
+        return self._known().info.features
 
     def append(self, episode: EpisodeInput) -> int:
         """Write an episode and commit it; returns its number.
