@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from fractions import Fraction
 
 from roboreel.dataset.open import usual_templates
 from roboreel.errors import UsageError
@@ -15,6 +16,7 @@ from roboreel.format.info import parse_info
 from roboreel.format.model import INFO, Totals
 from roboreel.format.parse import Problems
 from roboreel.format.version import FormatVersion, parse_version
+from roboreel.stats.sampling import SamplingProfile
 from roboreel.storage.fs import open_root
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import FileStat
@@ -113,6 +115,27 @@ class EpisodeWriter:
     def features(self) -> Mapping[str, Feature]:
         """Declared features by name, index columns included."""
         return self._known().info.features
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames per second, exactly."""
+        return self._known().info.fps
+
+    @property
+    def profile(self) -> SamplingProfile:
+        """How the statistics of episodes are computed."""
+        return self._known().profile
+
+    @property
+    def path(self) -> str:
+        """The dataset's folder."""
+        return self._root.url
+
+    @property
+    def field_names(self) -> frozenset[str] | None:
+        """Further columns of the list of episodes; None before the first episode, which can bring any."""
+        state = self._known()
+        return frozenset(state.fields) if state.totals.episodes else None
 
     def append(self, episode: EpisodeInput) -> int:
         """Write an episode and commit it; returns its number.

@@ -75,7 +75,9 @@ class Documents:
     """Names that the episode's own files are to get: a file that has one already is in the way."""
 
 
-def field_columns(state: DatasetState, fields: Mapping[str, Json], number: int) -> pa.Table:
+def field_columns(
+    state: DatasetState, fields: Mapping[str, Json | pa.Scalar], number: int
+) -> pa.Table:
     """A row with the further columns of the list of episodes.
 
     Raises:
@@ -90,10 +92,16 @@ def field_columns(state: DatasetState, fields: Mapping[str, Json], number: int) 
         )
     items, columns = [], []
     for name in {**known, **fields}:
-        item, column = extra_column(name, [fields.get(name)])
+        item, column = _field_column(name, fields.get(name))
         items.append(known.get(name, item))
         columns.append(_as_type(column, items[-1], number))
     return pa.table(columns, schema=pa.schema(items))
+
+
+def _field_column(name: str, value: Json | pa.Scalar) -> tuple[pa.Field, pa.Array]:
+    if isinstance(value, pa.Scalar):
+        return pa.field(name, value.type), pa.array([value.as_py()], value.type)
+    return extra_column(name, [value])
 
 
 def _as_type(column: pa.Array, wanted: pa.Field, number: int) -> pa.Array:
