@@ -183,7 +183,7 @@ class FrameWriter:
         if process.failed:
             process.request_finish()
             self._answer()
-        process.look()
+        process.glance()
         took = process.give(image, spill=self._when_slow == "spill")
         if took:
             self._spilled += took == "file"
