@@ -106,6 +106,7 @@ def serve(
         while (byte := frames.receive()) is not None:
             worker.obey(byte)
             shared.set("progress", shared.get("progress") + 1)
+    worker.leave()
 
 
 class _Worker:
@@ -143,6 +144,11 @@ class _Worker:
             self._episode.discard()
         self._fail(None)
         self._episode = None
+
+    def leave(self) -> None:
+        """Close the files; a video in progress stays as it is."""
+        if self._episode is not None:
+            self._episode.close()
 
     def _begin(self, new: NewVideo) -> None:
         self._episode = _Episode(self._task, self._shared, new)
@@ -226,6 +232,11 @@ class _Episode:
     def discard(self) -> None:
         """Remove the file."""
         self._video.discard()
+        self._pixels.close()
+
+    def close(self) -> None:
+        """Leave the file as it is."""
+        self._video.close()
         self._pixels.close()
 
     def _encode(self, image: npt.NDArray[np.generic]) -> None:
