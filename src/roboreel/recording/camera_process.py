@@ -20,6 +20,7 @@ from roboreel.recording.frame_ring import (
     BEGIN,
     DISCARD,
     FINISH,
+    LEAVE,
     REPEATED,
     FrameSender,
     SharedFrames,
@@ -166,6 +167,10 @@ class CameraProcess:
 
     def close(self) -> None:
         """End it when it has done what it was told."""
+        with contextlib.suppress(LostProcessError):
+            self._send(
+                lambda: self._sender.send(LEAVE)
+            )  # forked processes may have the pipe open, too
         self._close_pipe()
         self._runs.join(_LEAVING_S)
         self.kill()

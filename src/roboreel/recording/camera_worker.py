@@ -21,6 +21,7 @@ from roboreel.recording.frame_ring import (
     BEGIN,
     DISCARD,
     FINISH,
+    LEAVE,
     REPEATED,
     FrameReceiver,
     SharedFrames,
@@ -103,7 +104,7 @@ def serve(
     worker = _Worker(task, shared, frames, answers)
     shared.set("progress", 1)  # all is loaded
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while (byte := frames.receive()) is not None:
+        while (byte := frames.receive()) not in (None, LEAVE):
             worker.obey(byte)
             shared.set("progress", shared.get("progress") + 1)
     worker.leave()

@@ -109,6 +109,8 @@ def open_cameras(tasks: Sequence[CameraTask], options: CameraOptions) -> dict[st
         VideoError: an encoder does not work here.
         RunError: a process cannot be started.
     """
+    if not hasattr(os, "preadv"):
+        raise UsageError("cameras are recorded on Linux and macOS only")
     if options.buffer_frames > MOST_SLOTS:
         raise UsageError(f"buffer_frames is {options.buffer_frames}, expected at most {MOST_SLOTS}")
     plain = sum(not task.encoded for task in tasks)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from roboreel.storage import disk
 
-SPILLED, SPILLED_FIRST, REPEATED, BEGIN, FINISH, DISCARD = range(250, 256)
+SPILLED, SPILLED_FIRST, REPEATED, BEGIN, FINISH, DISCARD, LEAVE = range(249, 256)
 """Bytes in the pipe; those below are slots of the memory. `SPILLED_FIRST`: in the file, from its start."""
 MOST_SLOTS = 200
 _MOST_WAITING = 1 << 14

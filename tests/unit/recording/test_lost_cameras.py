@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from multiprocessing import active_children
 from pathlib import Path
@@ -225,3 +226,31 @@ def test_a_killed_recorder_leaves_no_process_and_no_memory(tmp_path: Path) -> No
     data = (folder / "a.mp4").read_bytes()
     assert data.index(b"mdat") > 0
     assert b"moov" not in data
+
+
+@LINUX
+def test_closing_does_not_wait_for_forked_processes(tmp_path: Path) -> None:
+    """They have the recorder's ends of all pipes."""
+    with cameras(tmp_path, camera_task("a"), processes=True) as writers:
+        give(writers["a"], tmp_path / "a.mp4", 0)
+        writers["a"].finish()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which this one lacks
+            forked = os.fork()
+        if not forked:
+            time.sleep(60)
+            os._exit(0)
+        began = time.monotonic()
+        writers["a"].close()
+        took = time.monotonic() - began
+    os.kill(forked, signal.SIGKILL)
+    os.waitpid(forked, 0)
+    assert took < 8
+
+
+def test_shared_memory_without_the_system_call_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    with cameras(tmp_path, camera_task("a"), processes=True) as writers:
+        assert_next_is_whole(writers, tmp_path)
