@@ -77,13 +77,12 @@ class CameraProcess:
 
     def give(self, frame: Any, *, spill: bool) -> str:
         """Give a frame: `memory` or `file` where it took it, empty where there is no room."""
-        took: list[bool] = []
-        self._send(lambda: took.append(self._sender.send_in_memory(frame)))
-        if took[0]:
-            return "memory"
-        if spill:
-            self._send(lambda: took.append(self._sender.send_in_file(frame)))
-        return "file" if took[-1] else ""
+        try:
+            if self._sender.send_in_memory(frame):
+                return "memory"
+            return "file" if spill and self._sender.send_in_file(frame) else ""
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise LostProcessError(self._how_it_ended()) from error
 
     def repeat(self) -> None:
         """Let it take the last frame again."""

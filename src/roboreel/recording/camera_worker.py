@@ -191,6 +191,8 @@ class _Episode:
         self._shape, self._dtype = new.shape, np.dtype(new.dtype)
         self._shared = shared
         self._scale = task.scale and replace(task.scale, unit=unit_of(self._dtype))
+        self._table: npt.NDArray[np.uint16] | None = None
+        """The code of each depth of 16 bits."""
         self._encoder = StreamEncoder(task.encoder, task.fps)
         self._codec = canonical_codec(task.encoder["codec"])
         depth = task.scale is not None
@@ -241,7 +243,16 @@ class _Episode:
         self._pixels.close()
 
     def _encode(self, image: npt.NDArray[np.generic]) -> None:
-        self._write(self._encoder.add(image if self._scale is None else self._scale.codes(image)))
+        self._write(self._encoder.add(image if self._scale is None else self._codes(image)))
+
+    def _codes(self, image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint16]:
+        assert self._scale is not None
+        if image.dtype != np.uint16:
+            return self._scale.codes(image)
+        if self._table is None:
+            self._table = self._scale.codes(np.arange(1 << 16, dtype=np.uint16))
+        codes: npt.NDArray[np.uint16] = self._table[image]
+        return codes
 
     def _write(self, packets: Any) -> None:
         for packet in packets:
