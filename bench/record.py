@@ -67,7 +67,7 @@ class SyncClock:
             fsync(descriptor)
             self.seconds += time.perf_counter() - start
 
-        os.fsync = timed
+        os.fsync = timed  # type: ignore[assignment]  # mypy compares the names of arguments
         try:
             yield
         finally:
