@@ -13,6 +13,7 @@ import pytest
 from roboreel.errors import UsageError, VideoError
 from roboreel.recording.camera_types import EncodedFrame, RecordedVideo
 from roboreel.recording.camera_writer import finish_all
+from roboreel.storage.video.stream_units import split_units
 from tests.unit.clips import Coder, av1, h264, hevc, index_of
 from tests.unit.recording.camera_sets import (
     FPS,
@@ -161,6 +162,15 @@ def test_lengths_that_are_not_there_are_refused(tmp_path: Path) -> None:
         pytest.raises(UsageError, match=r"packet 1: .* cut short"),
     ):
         record(writers["a"], tmp_path / "a.mp4", "h264", packets, extradata)
+
+
+def test_start_codes_are_taken_though_the_extradata_say_lengths(tmp_path: Path) -> None:
+    """Some cameras give an `avcC` payload beside packets with start codes."""
+    _, extradata = in_mp4(tmp_path, "h264", 4)
+    packets = [b"\0\0\0\1" + b"\0\0\0\1".join(split_units(p, 0)) for p in encoded("h264", 12)[0]]
+    with cameras(tmp_path, camera_task("a", encoded=True)) as writers:
+        video = record(writers["a"], tmp_path / "a.mp4", "h264", packets, extradata)
+    assert numbers(video.path) == [(number, 2, 0) for number in range(12)]
 
 
 def test_a_packet_that_is_refused_is_not_taken(tmp_path: Path) -> None:
