@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -238,6 +239,41 @@ def test_frames_and_packets_do_not_mix(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="a plain frame after encoded ones"):
             writer.add(drawn(0, 1)[0])
         assert finish_all(writers)["a"].frames == 1
+
+
+@pytest.mark.parametrize("codec", CODERS)
+def test_damaged_packets_are_written_or_refused(tmp_path: Path, codec: Codec) -> None:
+    """Whatever a camera sends, only errors of ours come out, and a file has a frame for each packet taken."""
+    packets, extradata = encoded(codec, 3, in_band=False)
+    random = np.random.default_rng(0)
+    with cameras(tmp_path, camera_task("a", encoded=True)) as writers:
+        for trial in range(1, 61):
+            writers["a"].begin(tmp_path / f"{trial}.mp4", 0)
+            taken = 0
+            for data in packets:
+                setup = damaged(extradata, random) if trial % 3 == 0 else extradata
+                wrong = data if trial % 3 == 1 else damaged(data, random)
+                with suppress(UsageError, VideoError):
+                    writers["a"].add_packet(EncodedFrame(data=wrong, codec=codec, extradata=setup))
+                    taken += 1
+            if taken:
+                video = writers["a"].finish()
+                assert index_of(video.path).frames == taken
+
+
+def damaged(data: bytes, random: np.random.Generator) -> bytes:
+    """Some bytes changed, cut, or put in."""
+    changed = bytearray(data)
+    for _ in range(int(random.integers(1, 4))):
+        at = int(random.integers(0, min(len(changed), 40) + 1))
+        kind = random.integers(3)
+        if kind == 0 and at < len(changed):
+            changed[at] = int(random.integers(256))
+        elif kind == 1:
+            del changed[at : at + int(random.integers(1, 30))]
+        else:
+            changed[at:at] = bytes(random.choice([0, 0, 1, 0x67, 0x12, 255], 4).tolist())
+    return bytes(changed)
 
 
 def test_only_bytes_are_packets() -> None:
