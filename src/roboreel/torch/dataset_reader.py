@@ -15,6 +15,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.errors import listed
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.reading.reader import reader
+from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch
 from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
@@ -22,7 +23,6 @@ from roboreel.torch.delta_timestamps import check_delta_timestamps, get_delta_in
 from roboreel.torch.episode_files import absent_files, episode_files
 from roboreel.torch.errors import ArgumentError, FeatureNameError, RowError, WrongTypeError
 from roboreel.torch.frame_tensors import require_depth_unit
-from roboreel.torch.host_buffers import Buffers
 from roboreel.torch.item_tensors import Item, ItemTensors, items_of
 from roboreel.torch.packed_state import packed, unpacked
 from roboreel.torch.random_access import RandomAccess
