@@ -46,7 +46,7 @@ def frames_of(video: IndexedVideo, wanted: Sequence[int]) -> Iterator[tuple[int,
                     # now
                     yield from Decoder(video).frames(video, positions, frames)
                     continue
-                shared = shared or take_decoder(video)
+                shared = shared or take_decoder(video, frames[0])
                 yield from shared.frames(video, positions, frames)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"'{video.name}': cannot be decoded ({error})") from error
