@@ -61,12 +61,6 @@ class FrameArray:
         for row in others:
             target[row] = target[first]
 
-    def put_pixels(self, pixels: npt.NDArray[np.generic], at: Sequence[int]) -> None:
-        """Copy (H, W, C) pixels, which have the wanted size already, into the rows `at`."""
-        target = self.of_shape(pixels.shape, pixels.dtype)
-        for row in at:
-            target[row] = pixels
-
     def of_shape(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
         """(n, H, W, C) the array, for frames of such a shape and dtype.
 

@@ -251,7 +251,8 @@ class SourceRows:
 def _distinct(values: Int64) -> list[int]:
     """The values that are there, ascending; quick in the usual case, where all are the same."""
     first = values[:1]
-    return first.tolist() if (values == first).all() else np.unique(values).tolist()
+    found: list[int] = (first if (values == first).all() else np.unique(values)).tolist()
+    return found
 
 
 def copy_rows(values: Values, rows: Int64, feature: Feature, target: Any, at: Int64) -> None:

@@ -52,7 +52,7 @@ class Decoder:
         known = self._codec is not None or entry.fourcc == "vp09"  # VP9 has no sets
         self._is_clean = known and entry.fourcc in _REUSED and not self._is_new(first)
         self._delay = self._context.delay
-        self._place: _Place | None = None
+        self._progress: _Progress | None = None
         self._held: list[Any] = []
         """Frames that came out, later ones than any that was wanted."""
 
@@ -71,9 +71,9 @@ class Decoder:
 
     def nearness(self, video: IndexedVideo, frame: int) -> int:
         """2 where the frame before this one was wanted last, 1 where another one of the file was, else 0."""
-        if self._place is None or self._place.video is not video:
+        if self._progress is None or self._progress.video is not video:
             return 0
-        return 2 if self._place.shown == frame - 1 else 1
+        return 2 if self._progress.shown == frame - 1 else 1
 
     def feed(self, number: int, data: bytes) -> list[Any]:
         """Feed the packet of a frame; return the complete PyAV frames, with their number as `pts`."""
@@ -89,7 +89,7 @@ class Decoder:
 
     def _forget(self) -> None:
         self._context.flush()
-        self._place, self._held = None, []
+        self._progress, self._held = None, []
 
     def frames(
         self, video: IndexedVideo, positions: Int64, wanted: Sequence[int]
@@ -105,15 +105,20 @@ class Decoder:
             VideoError: a frame does not decode, or frames come in another order than the index says.
         """
         due, first, stop = deque(wanted), int(positions[0]), int(positions[-1]) + 1
-        place, in_sequence = self._place, self.nearness(video, wanted[0]) == 2
-        if place and place.video is video and place.first == first and wanted[0] > place.shown:
+        reached, in_sequence = self._progress, self.nearness(video, wanted[0]) == 2
+        if (
+            reached
+            and reached.video is video
+            and reached.first == first
+            and wanted[0] > reached.shown
+        ):
             held, self._held = self._held, []
-            positions = positions[positions >= place.next]
-            stop = max(stop, place.next)
+            positions = positions[positions >= reached.next]
+            stop = max(stop, reached.next)
             yield from self._in_turn(held, due, video)
-        elif place:
+        elif reached:
             self._forget()
-        self._place = None  # until all frames are there
+        self._progress = None  # until all frames are there
         yield from self._decoded(video, positions, due)
         if due and in_sequence:  # the next frames are likely to be wanted next: the decoder goes on
             for position in _packets_after(video, first, stop):
@@ -126,7 +131,7 @@ class Decoder:
             first = -1  # there is no going on from here
         if due:
             raise VideoError(f"'{video.name}': frame {due[0]} does not decode")
-        self._place = _Place(video, first, stop, wanted[-1])
+        self._progress = _Progress(video, first, stop, wanted[-1])
 
     def _decoded(
         self, video: IndexedVideo, positions: Int64, due: deque[int]
@@ -158,7 +163,7 @@ class Decoder:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Place:
+class _Progress:
     """How far a decoder has come in a file."""
 
     video: IndexedVideo
