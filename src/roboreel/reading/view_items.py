@@ -37,7 +37,7 @@ from roboreel.reading.view_tasks import ViewTasks
 from roboreel.types import Int64
 
 _KEPT_ARRAYS = 4
-"""Arrays of frames whose memory is kept for the next ones, of each size."""
+"""Arrays of frames whose memory is kept for the next ones, of each size: never more than were in use at once."""
 _COUNTED = (EPISODE_INDEX, FRAME_INDEX, INDEX)
 
 
@@ -81,7 +81,7 @@ class ViewItems:
             for number, source in enumerate(view.sources)
         ]
         self._cameras, self._images = CameraFrames(options), TableImages(options)
-        self._buffers = HostBuffers(_KEPT_ARRAYS, options.memory_bytes // 4)
+        self._buffers = HostBuffers(_KEPT_ARRAYS, options.memory_bytes)
         self._moved = bool(view.slices.start.any())
 
     @cached_property
