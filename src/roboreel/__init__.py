@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from roboreel.plan.plan import Plan
     from roboreel.reading.read_options import ReadOptions
     from roboreel.reading.reader import Reader, reader
+    from roboreel.recording.recorder import Recorder
     from roboreel.runner.run_options import RunOptions
     from roboreel.runner.run_report import Report
     from roboreel.storage.video.by_time import decode_video_frames
@@ -76,6 +77,7 @@ __all__ = [
     "PullReport",
     "ReadOptions",
     "Reader",
+    "Recorder",
     "Reencoding",
     "Report",
     "RoboreelError",
@@ -124,6 +126,7 @@ _HOME = {
     "PullReport": "hub.pull_report",
     "ReadOptions": "reading.read_options",
     "Reader": "reading.reader",
+    "Recorder": "recording.recorder",
     "Reencoding": "format.encoding",
     "Report": "runner.run_report",
     "RunOptions": "runner.run_options",
