@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,8 +15,6 @@ from roboreel.torch.episode_buffer import Buffer, ShownEpisode, frames_of, new_b
 from roboreel.torch.errors import ArgumentError, ReadOnlyError
 from roboreel.torch.frame_validation import validate_episode_buffer, validate_frame
 from roboreel.torch.recording_options import RecordingOptions
-
-_LOG = logging.getLogger(__name__)
 
 
 class DatasetWriter:
@@ -49,7 +46,7 @@ class DatasetWriter:
         """
         self._meta, self._root, self._process = meta, Path(root), os.getpid()
         self._recorder = _recorder(meta, root, options)
-        self._tolerance_s, self._finalized = tolerance_s, False
+        self._tolerance_s, self._finalized, self._changes = tolerance_s, False, meta.changes
         self._shown = ShownEpisode(meta.features, self._recorder.episodes)
         self._buffer: Buffer = self._shown.buffer
 
@@ -97,6 +94,7 @@ class DatasetWriter:
     ) -> None:
         """Save the episode in progress, or a given one; see `LeRobotDataset.save_episode`."""
         self._require_open("save_episode")
+        self._follow_documents()
         given = self._buffer if episode_data is None else episode_data
         validate_episode_buffer(given, self._recorder.episodes, self._meta.features)
         if given is self._shown.buffer:
@@ -110,6 +108,12 @@ class DatasetWriter:
             if not self._recorder.frames:
                 self._begin()
         self._meta.take_saved()
+
+    def _follow_documents(self) -> None:
+        """Go on from what methods of `meta` wrote, such as `update_chunk_settings`."""
+        if self._changes != self._meta.changes:
+            self._recorder.read_again()
+            self._changes = self._meta.changes
 
     def _record(self, episode: Mapping[str, Any]) -> None:
         """Give the recorder an episode that was put together elsewhere, whole or not at all."""
@@ -171,24 +175,17 @@ class DatasetWriter:
         """Do nothing: no file of a saved episode is open."""
 
     def finalize(self) -> None:
-        """End the recording, and join small files where there is room. The second call does nothing."""
+        """End the recording, and join small files where there is room. The second call does nothing.
+
+        Frames that were not saved are kept aside, with a warning.
+        """
         if self._finalized:
             return
-        self._report_unsaved()
         self._finalized = True
         self._recorder.finalize()
+        self._begin()
         if self._meta.total_episodes:
             self._meta.take_saved()
-
-    def _report_unsaved(self) -> None:
-        frames = self._recorder.frames
-        if frames:
-            _LOG.warning(
-                "%d frames of episode %d were not saved before finalize(): they are discarded",
-                frames,
-                self._recorder.episodes,
-            )
-            self._discard()
 
     def _require_open(self, method: str) -> None:
         if self._finalized:
@@ -206,9 +203,12 @@ class DatasetWriter:
 def _recorder(
     meta: LeRobotDatasetMetadata, root: str | os.PathLike[str], options: RecordingOptions
 ) -> Recorder:
-    encodings = options.encodings(meta.video_keys, meta.depth_keys)
-    encoding = next(iter(encodings.values()), None)
-    return Recorder.resume(root, encoding=encoding)
+    return Recorder.resume(
+        root,
+        encoding=options.encodings(meta.video_keys, meta.depth_keys),
+        threads=options.encoder_threads,
+        buffer_frames=options.encoder_queue_maxsize,
+    )
 
 
 def _as_numpy(value: Any) -> Any:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
 from roboreel.errors import StorageError
 from roboreel.storage import disk, lock
-from roboreel.storage.local import LocalRoot
 
 RECORDING = ".roboreel-recording"
 """The folder's name. Readers pass over it, because it begins with a dot."""
@@ -30,7 +28,6 @@ class RecordingFolder:
             StorageError: the folder cannot be made.
         """
         self.path = Path(path) / RECORDING
-        self._root = LocalRoot(self.path)
         self._lock: IO[bytes] | None = self._held(os.fspath(path))
 
     def _held(self, path: str) -> IO[bytes]:
@@ -47,25 +44,26 @@ class RecordingFolder:
                 f"'{self.path}' cannot be made: {error.strerror or error}"
             ) from error
 
+    @property
+    def take(self) -> Path:
+        """The folder of the take in progress."""
+        return self.path / _TAKE
+
     def video(self, camera: str) -> Path:
         """Where a camera's video of the take in progress is written."""
-        return self.path / _TAKE / f"{camera}.mp4"
+        return self.take / f"{camera}.mp4"
 
     def begin(self) -> None:
         """Make the folder of a take. What an earlier, killed recording left there is kept aside."""
         self.keep("interrupted")
         try:
-            disk.make_folders(self.path / _TAKE)
+            disk.make_folders(self.take)
         except OSError as error:
             raise StorageError(f"'{self.path}': {error.strerror or error}") from error
 
-    def put(self, name: str, data: bytes) -> None:
-        """Write a small file beside the videos of the take in progress."""
-        self._root.put(f"{_TAKE}/{name}", data)
-
     def keep(self, reason: str) -> str | None:
         """Move the files of the take in progress to a folder under `kept`; its path, or None."""
-        take = self.path / _TAKE
+        take = self.take
         if not (take.is_dir() and any(take.iterdir())):
             return None
         number = 1
@@ -78,11 +76,6 @@ class RecordingFolder:
             raise StorageError(f"'{take}' cannot be kept: {error.strerror or error}") from error
         return os.fspath(kept)
 
-    def remove(self, names: Iterable[str]) -> None:
-        """Remove files of the take in progress that this process made."""
-        for name in names:
-            self._root.remove(f"{_TAKE}/{name}")
-
     def free_bytes(self) -> int:
         """Free bytes of the disk."""
         return disk.free_bytes(self.path)
@@ -91,9 +84,8 @@ class RecordingFolder:
         """Unlock; the folder is removed where nothing of a recording is left in it."""
         if self._lock is None:
             return
-        for left in (self.path / _TAKE,):
-            if left.is_dir() and not any(left.iterdir()):
-                disk.remove_folder(left)
+        if self.take.is_dir() and not any(self.take.iterdir()):
+            disk.remove_folder(self.take)
         if {entry.name for entry in self.path.iterdir()} <= {_LOCK}:
             disk.remove_folder(self.path)
         self._lock.close()

@@ -1,0 +1,251 @@
+"""Write a camera's video from frames, which a process of its own encodes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from roboreel.errors import RoboreelError, RunError, StorageError, UsageError, VideoError
+from roboreel.recording.camera_process import CameraProcess, LostProcessError
+from roboreel.recording.camera_types import (
+    CameraFrame,
+    CameraOptions,
+    FrameCounts,
+    RecordedVideo,
+    WhenSlow,
+)
+from roboreel.recording.camera_worker import EncodedVideo, NewVideo, WorkerTask, unit_of
+from roboreel.types import Json
+
+
+class FrameWriter:
+    """Gives one camera's frames to its process, one episode after another."""
+
+    def __init__(
+        self, name: str, task: WorkerTask, options: CameraOptions, facts: Mapping[str, Json]
+    ) -> None:
+        """Prepare; `start` starts the process.
+
+        Args:
+            name: the camera, for messages.
+            task: what its process is to do.
+            options: of all cameras.
+            facts: what `info.json` says of the encoder.
+        """
+        self._name, self._task, self._facts = name, task, dict(facts)
+        self._when_slow: WhenSlow = options.when_slow
+        self._timeout_s, self._alone = options.timeout_s, options.processes
+        self._process: CameraProcess | None = None
+        self._path, self._episode = Path(), 0
+        self._kind: tuple[tuple[int, ...], np.dtype[np.generic]] | None = None
+        self._given = self._repeated = self._spilled = 0
+        self._longest_wait_s = 0.0
+        self._asked = False
+
+    def start(self) -> None:
+        """Start the process where none runs.
+
+        Raises:
+            RunError: it cannot be started.
+        """
+        if self._process is not None and self._process.alive:
+            return
+        try:
+            self._process = CameraProcess(self._task, timeout_s=self._timeout_s, alone=self._alone)
+        except (OSError, AssertionError) as error:
+            raise RunError(
+                f"camera '{self._name}': a process to encode it cannot be started ({error})"
+            ) from error
+
+    def begin(self, path: Path, episode: int) -> None:
+        """See `CameraWriter.begin`; the file is made with the first frame."""
+        self._path, self._episode, self._kind = path, episode, None
+        self._given = self._repeated = self._spilled = 0
+        self._longest_wait_s, self._asked = 0.0, False
+
+    def add(self, frame: CameraFrame) -> None:
+        """See `CameraWriter.add`."""
+        with self._explained():
+            image = _squeezed(frame) if self._task.scale is not None else frame
+            if self._kind is None:
+                self._first(image)
+            elif self._kind != (image.shape, image.dtype):
+                raise UsageError(
+                    f"frame {self._given} is {_said(image)}, the frames before are"
+                    f" {_said_of(*self._kind)}"
+                )
+            self._give(image)
+            self._given += 1
+
+    def repeat(self) -> None:
+        """See `CameraWriter.repeat`."""
+        with self._explained():
+            if not self._given:
+                raise UsageError("there is no frame to repeat")
+            self._running().repeat()
+            self._given += 1
+            self._repeated += 1
+
+    @property
+    def frames(self) -> int:
+        """Frames given in this episode."""
+        return self._given
+
+    @property
+    def identical(self) -> int:
+        """See `CameraWriter.identical`."""
+        return 0 if self._process is None else self._process.shared.get("identical")
+
+    def request_finish(self) -> None:
+        """See `CameraWriter.request_finish`."""
+        with self._explained():
+            if not self._given:
+                raise VideoError("there is no frame")
+            if not self._asked:
+                self._running().request_finish()
+                self._asked = True
+
+    def finish(self) -> RecordedVideo:
+        """See `CameraWriter.finish`."""
+        self.request_finish()
+        with self._explained():
+            done: EncodedVideo | RoboreelError = self._running().answer()
+            facts = self._facts | self._unit
+            self._kind, self._asked = None, False
+            if isinstance(done, RoboreelError):
+                raise done
+            if (done.frames, done.encoded) != (self._given, self._given):
+                raise RunError(
+                    f"{self._given} frames were given, {done.encoded} encoded, {done.frames} written"
+                )
+        return RecordedVideo(
+            path=self._path,
+            frames=done.frames,
+            size_bytes=done.size_bytes,
+            entry=done.entry,
+            counts=self._counts(done),
+            stats=done.stats,
+            facts=facts,
+            sync_s=done.sync_s,
+        )
+
+    def discard(self) -> None:
+        """See `CameraWriter.discard`."""
+        if self._kind is None or self._process is None:
+            return
+        self._kind = None
+        try:
+            if self._asked:
+                self._process.answer()
+            else:
+                self._process.discard()
+        except LostProcessError:
+            self._lose()
+
+    def close(self) -> None:
+        """See `CameraWriter.close`."""
+        self.discard()
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def _first(self, image: CameraFrame) -> None:
+        if image.nbytes > self._task.slot_bytes:
+            raise UsageError(f"a frame is {_said(image)}, larger than the camera is declared")
+        self.start()
+        shape, dtype = image.shape, image.dtype
+        self._running().begin(NewVideo(path=str(self._path), shape=shape, dtype=dtype.str))
+        self._kind = shape, dtype
+
+    def _give(self, image: CameraFrame) -> None:
+        process = self._running()
+        process_is_behind = self._given > 0
+        if process.failed:
+            process.request_finish()
+            self._raise_failure(process)
+        took = process.give(image, spill=self._when_slow == "spill")
+        if process_is_behind:
+            process.look() if took else None
+        if took:
+            self._spilled += took == "file"
+            return
+        if self._when_slow == "raise":
+            raise RunError(
+                f"frame {self._given}: {self._task.slots} frames wait to be encoded: the encoder is slower"
+                " than the camera; choose a faster preset or codec, or let frames wait (`spill`, `block`)"
+            )
+        self._wait_and_give(image, process)
+
+    def _wait_and_give(self, image: CameraFrame, process: CameraProcess) -> None:
+        began = time.perf_counter()
+        while not (took := process.give(image, spill=self._when_slow == "spill")):
+            process.pause()
+        self._spilled += took == "file"
+        self._longest_wait_s = max(self._longest_wait_s, time.perf_counter() - began)
+
+    def _raise_failure(self, process: CameraProcess) -> None:
+        answer = process.answer()
+        self._kind = None
+        raise answer if isinstance(answer, RoboreelError) else RunError("it failed")
+
+    def _counts(self, done: EncodedVideo) -> FrameCounts:
+        return FrameCounts(
+            given=self._given,
+            encoded=done.encoded,
+            repeated=self._repeated,
+            spilled=self._spilled,
+            longest_wait_s=self._longest_wait_s,
+            longest_identical=done.longest_identical,
+        )
+
+    @property
+    def _unit(self) -> dict[str, Json]:
+        return (
+            {}
+            if self._kind is None or not self._task.scale
+            else {"depth_unit": unit_of(self._kind[1])}
+        )
+
+    def _running(self) -> CameraProcess:
+        if self._process is None:
+            raise RunError("its process was lost: discard the episode")
+        return self._process
+
+    def _lose(self) -> None:
+        """Forget a process that died; what it wrote is of no use."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Name the camera and the episode in errors."""
+        where = f"episode {self._episode}, camera '{self._name}'"
+        try:
+            yield
+        except LostProcessError as error:
+            self._lose()
+            raise RunError(f"{where}: {error}: discard the episode") from error
+        except RoboreelError as error:
+            raise type(error)(f"{where}: {error}") from error
+        except OSError as error:
+            raise StorageError(f"{where}: {error.strerror or error}") from error
+
+
+def _squeezed(frame: CameraFrame) -> CameraFrame:
+    """(H, W) of a depth frame with an axis of one channel."""
+    if frame.ndim != 3:
+        return frame
+    return frame[0] if frame.shape[0] == 1 else frame[..., 0]
+
+
+def _said(image: CameraFrame) -> str:
+    return _said_of(image.shape, image.dtype)
+
+
+def _said_of(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> str:
+    return f"{'×'.join(map(str, shape))} {dtype.name}"
