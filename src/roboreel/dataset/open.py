@@ -110,7 +110,7 @@ def _dataset_below(root: Root, moment: _Moment | None) -> Dataset:
     fetch = None if record is None else record.command(root.url)
     missing = _missing_videos(model, files, fetch)
     present = replace(model, problems=(*model.problems, *missing))
-    return Dataset(root, present, files, opened.stamps)
+    return Dataset(root, present, files, opened.stamps, opened_by=dataset_below)
 
 
 def _opened(root: Root, listing: Listing, pending: PendingCommit | None) -> OpenedDocuments:

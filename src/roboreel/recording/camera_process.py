@@ -31,6 +31,8 @@ _LEAVING_S = 10.0
 _LONGEST_GAP_S = 1.0
 """Time between two looks that counts at most: the whole machine may have been asleep."""
 _PAUSE_S = 0.0005
+_SYNC_FACTOR = 20
+"""Times the usual timeout that forcing a file to the disk may take."""
 
 
 class LostProcessError(RunError):
@@ -46,13 +48,14 @@ class CameraProcess:
         Raises:
             OSError: there is no memory or no room for another process.
         """
-        self._timeout_s, self._alone = timeout_s, alone
+        self._timeout_s, self._alone, self._serial = timeout_s, alone, 0
         memory = disk.memory_file(size_of(task.slots, task.slot_bytes))
         spill = disk.unnamed_file(task.folder)
         theirs, self._pipe = os.pipe()
         self._answers, other = multiprocessing.get_context("spawn").Pipe()
         self.shared = SharedFrames(memory, task.slots, task.slot_bytes)
-        self._sender = FrameSender(self.shared, spill, task.spill_frames, self._pipe)
+        os.set_blocking(self._pipe, False)
+        self._sender = FrameSender(self.shared, spill, task.spill_frames, self._pipe, self.pause)
         self._spill = spill
         self._runs = _start(task, theirs, other, memory, spill, alone=alone)
         if alone:
@@ -61,8 +64,10 @@ class CameraProcess:
             other.close()
         self._seen, self._looked, self._stalled_s = -1, time.monotonic(), 0.0
 
-    def begin(self, video: NewVideo) -> None:
-        """Let it begin a video."""
+    def begin(self, path: str, shape: tuple[int, ...], dtype: str) -> None:
+        """Let it begin a video, see `NewVideo`."""
+        self._serial += 1
+        video = NewVideo(serial=self._serial, path=path, shape=shape, dtype=dtype)
         self._send(lambda: self._answers.send(video))
         self._send(lambda: self._sender.send(BEGIN))
 
@@ -85,8 +90,10 @@ class CameraProcess:
         self._send(lambda: self._sender.send(FINISH))
 
     def discard(self) -> None:
-        """Let it give up the video."""
+        """Let it give up the video that it began last; wait until its file is gone."""
+        self.shared.set("dropped", self._serial)  # frames that wait are not encoded any more
         self._send(lambda: self._sender.send(DISCARD))
+        self.answer()
 
     def answer(self) -> Any:
         """Wait for what it has to say.
@@ -120,7 +127,8 @@ class CameraProcess:
         else:
             self._stalled_s += min(now - self._looked, _LONGEST_GAP_S)
         self._looked = now
-        if self._stalled_s > self._timeout_s:
+        factor = _SYNC_FACTOR if self.shared.get("syncing") else 1
+        if self._stalled_s > self._timeout_s * factor:
             self.kill()
             raise LostProcessError(
                 f"its process encoded no frame for {self._timeout_s:g} s and was ended"
@@ -128,8 +136,8 @@ class CameraProcess:
 
     @property
     def failed(self) -> bool:
-        """True where it waits to say why it cannot encode."""
-        return self.shared.get("failed") != 0
+        """True where it waits to say why it cannot encode the video that it began last."""
+        return self.shared.get("failed") == self._serial
 
     @property
     def alive(self) -> bool:
@@ -152,10 +160,13 @@ class CameraProcess:
         self._runs.join()
 
     def _close_pipe(self) -> None:
-        if self._pipe >= 0:
-            os.close(self._pipe)
-            os.close(self._spill) if self._alone else None
-            self._pipe = -1
+        if self._pipe < 0:
+            return
+        os.close(self._pipe)
+        self._pipe = -1
+        self._answers.close()
+        if self._alone:  # a thread closes what it shares with this one
+            os.close(self._spill)
 
     def _send(self, step: Callable[[], Any]) -> None:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,17 +28,19 @@ class CameraSet:
     """The cameras stored as videos, and those stored as images in the table."""
 
     def __init__(
-        self, tasks: Sequence[CameraTask], images: Sequence[str], options: CameraOptions
+        self, tasks: Sequence[CameraTask], images: Sequence[CameraTask], options: CameraOptions
     ) -> None:
         """Start the cameras.
 
         Args:
             tasks: the cameras stored as videos.
-            images: names of those stored as images.
+            images: those stored as images.
             options: of all of them.
         """
-        self._threads = ThreadPoolExecutor(max_workers=max(1, len(images)))
-        self.images = {name: ImageColumn(self._threads) for name in images}
+        self.images = {
+            one.name: ImageColumn(one.profile, depth=one.feature.is_depth, folder=options.folder)
+            for one in images
+        }
         self.videos: Mapping[str, CameraWriter] = open_cameras(tasks, options)
         fps = float(tasks[0].fps) if tasks else 0.0
         self._frozen = max(2, round(fps * _FROZEN_S))
@@ -122,7 +123,8 @@ class CameraSet:
         """End the cameras."""
         for camera in self.videos.values():
             camera.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for column in self.images.values():
+            column.close()
 
 
 class Gaps:
@@ -138,16 +140,18 @@ class Gaps:
         """The cameras without a frame."""
         return frozenset(name for name in self.cameras if frame.get(name) is None)
 
+    def refuse_first(self, missing: frozenset[str], *, number: int) -> None:
+        """Raise `UsageError` where an episode's first frame lacks a camera: there is nothing to repeat."""
+        if number == 0 and missing:
+            raise UsageError(f"frame 0, '{min(missing)}': there is no frame yet to repeat")
+
     def take(self, missing: frozenset[str], *, number: int, episode: int) -> None:
         """Count a frame.
 
         Raises:
-            UsageError: there is nothing to repeat yet.
             RunError: a gap is too long: the episode cannot be saved.
         """
         for name in sorted(missing):
-            if number == 0:
-                raise UsageError(f"frame 0, '{name}': no frame yet that could be repeated")
             if self._open[name] == self._most:
                 raise RunError(
                     f"episode {episode}, frame {number}: camera '{name}' has been without a frame for more"

@@ -37,6 +37,14 @@ class EncodedFrame:
     """The parameter sets, in Annex B or as an `avcC`, `hvcC` or `av1C` payload; empty where the first
     packet brings them."""
 
+    def __post_init__(self) -> None:
+        for name in ("data", "extradata"):
+            given: object = getattr(self, name)
+            if not isinstance(given, (bytes, bytearray, memoryview)):
+                kind = type(given).__name__
+                raise UsageError(f"EncodedFrame: {name} is a {kind}, expected bytes")
+            object.__setattr__(self, name, bytes(given))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraTask:
@@ -130,8 +138,11 @@ class RecordedVideo:
 class CameraWriter(Protocol):
     """Writes a camera's video of one episode after another. One thread uses it.
 
-    Errors name the camera and the episode. After one, the episode cannot be finished: `discard` it. The
-    next `begin` starts again, with a new process where the old one was lost.
+    Errors name the camera and the episode. A frame that is refused (`UsageError`, or `raise`) is not taken,
+    and the episode can go on. After any other error the episode cannot be finished; its file stays as far as
+    it is written, until `discard`. The next `begin` starts again, with a new process where one was lost.
+
+    The encoder works while the caller goes on, so an error can come with a later frame, or with `finish`.
     """
 
     def begin(self, path: Path, episode: int) -> None:
@@ -142,7 +153,8 @@ class CameraWriter(Protocol):
             episode: its number, for messages.
 
         Raises:
-            StorageError: there is something, or the process cannot be started.
+            StorageError: there is something at the path.
+            RunError: a process cannot be started.
         """
 
     def add(self, frame: CameraFrame) -> None:

@@ -54,6 +54,8 @@ class WorkerTask:
 class NewVideo:
     """The beginning of an episode."""
 
+    serial: int
+    """Tells it from the others of this process; from 1."""
     path: str
     shape: tuple[int, ...]
     """(H, W, 3), or (H, W) of depths."""
@@ -81,7 +83,7 @@ def unit_of(dtype: np.dtype[np.generic]) -> DepthUnit:
 def serve(
     task: WorkerTask, pipe: int, answers: Connection, memory: int, spill: int, *, alone: bool
 ) -> None:
-    """Do what the pipe says until it is closed.
+    """Do what the pipe says until it is closed. A video in progress then stays, as far as it is written.
 
     Args:
         task: what to do.
@@ -100,7 +102,6 @@ def serve(
         while (byte := frames.receive()) is not None:
             worker.obey(byte)
             shared.set("progress", shared.get("progress") + 1)
-    worker.discard()
 
 
 class _Worker:
@@ -112,17 +113,20 @@ class _Worker:
         self._task, self._shared, self._frames, self._answers = task, shared, frames, answers
         self._episode: _Episode | None = None
         self._error: RoboreelError | None = None
+        self._serial = 0
 
     def obey(self, byte: int) -> None:
         """Do what one byte of the pipe says."""
         if byte == BEGIN:
             self.discard()
             new: NewVideo = self._answers.recv()
+            self._serial = new.serial
             self._try(lambda: self._begin(new))
         elif byte == FINISH:
             self._answers.send(self._finished())
         elif byte == DISCARD:
             self.discard()
+            self._answers.send(None)
         elif byte == REPEATED:
             self._try(lambda: self._running().repeat())
         else:
@@ -146,15 +150,14 @@ class _Worker:
     def _finished(self) -> EncodedVideo | RoboreelError:
         done: list[EncodedVideo] = []
         self._try(lambda: done.append(self._running().finish()))
-        answer = self._error or done[0]
-        if not self._error:
-            self._episode = None
-        self.discard()
-        return answer
+        if self._error is not None:
+            return self._error
+        self._episode = None
+        return done[0]
 
     def _try(self, step: Any) -> None:
         """Do a step, unless one has failed: the recorder hears of the first failure."""
-        if self._error is not None:
+        if self._error is not None or self._shared.get("dropped") == self._serial:
             return
         try:
             step()
@@ -167,7 +170,7 @@ class _Worker:
 
     def _fail(self, error: RoboreelError | None) -> None:
         self._error = error
-        self._shared.set("failed", int(error is not None))
+        self._shared.set("failed", 0 if error is None else self._serial)
 
 
 class _Episode:
@@ -180,8 +183,9 @@ class _Episode:
         self._encoder = StreamEncoder(task.encoder, task.fps)
         self._codec = canonical_codec(task.encoder["codec"])
         depth = task.scale is not None
-        self._pixels = RecordedPixels(task.profile, depth=depth, folder=task.folder)
         self._video = StreamedVideo(new.path, task.fps)
+        self._pixels = RecordedPixels(task.profile, depth=depth, folder=task.folder)
+        shared.set("identical", 0)
 
     def add(self, frames: FrameReceiver, byte: int) -> None:
         """Encode a frame and measure it."""
@@ -198,7 +202,11 @@ class _Episode:
     def finish(self) -> EncodedVideo:
         """Complete the video."""
         self._write(self._encoder.finish())
-        sync_s = self._video.finish()
+        self._shared.set("syncing", 1)
+        try:
+            sync_s = self._video.finish()
+        finally:
+            self._shared.set("syncing", 0)
         stats = self._pixels.stats()
         self._pixels.close()
         return EncodedVideo(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from roboreel.errors import UsageError, VideoError
+from roboreel.errors import StorageError, UsageError, VideoError
 from roboreel.format.depth import DepthScale, depth_scale
 from roboreel.format.encoding import (
     AUTO,
@@ -19,6 +19,7 @@ from roboreel.format.encoding import (
     without_delay,
 )
 from roboreel.ops.inputs import hardware_encoder_that_works
+from roboreel.plan.camera_features import frame_size
 from roboreel.recording.camera_types import (
     CameraFrame,
     CameraOptions,
@@ -49,6 +50,10 @@ class _Writer:
 
     def begin(self, path: Path, episode: int) -> None:
         self.discard()
+        if os.path.lexists(path):
+            raise StorageError(
+                f"episode {episode}: '{path}' exists: a video needs a path of its own"
+            )
         self._frames.begin(path, episode)
         self._packets.begin(path, episode)
 
@@ -160,19 +165,13 @@ def _encoding(task: CameraTask, *, low_delay: bool) -> Encoding:
 
 def _require(task: CameraTask, settings: Mapping[str, str]) -> None:
     """Raise `VideoError` unless an encoder works here."""
-    height, width = _size(task.feature.shape)
+    width, height = frame_size(task.feature)
     try:
         require_encoder(settings, width=width, height=height)
     except VideoError as error:
         raise VideoError(
             f"camera '{task.name}': {error}; choose another vcodec, or `auto` for one that works"
         ) from error
-
-
-def _size(shape: tuple[int, ...]) -> tuple[int, int]:
-    """(height, width) of a declared shape, whose channels are first or last."""
-    sides = [side for side in shape if side > 4] if len(shape) == 3 else [*shape]
-    return (sides[0], sides[1]) if len(sides) == 2 else (shape[0], shape[1])
 
 
 def _scale(task: CameraTask) -> DepthScale:

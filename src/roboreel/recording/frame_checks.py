@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.errors import UsageError
-from roboreel.format.feature import INDEX_DTYPES, TIMESTAMP, Feature
+from roboreel.format.feature import TIMESTAMP, Feature
 from roboreel.format.table_schema import column_type
+from roboreel.recording.camera_types import EncodedFrame
 from roboreel.recording.image_arrays import ImageChecker, as_array
 
 TASK = "task"
@@ -34,14 +35,12 @@ class FrameChecker:
     """Checks frames against the features of a dataset."""
 
     def __init__(self, features: Mapping[str, Feature]) -> None:
-        """Prepare a check per feature.
+        """Prepare a check per feature; index columns are not among them.
 
         Raises:
             UsageError: a feature has a shape or dtype that cannot be recorded.
         """
-        own = {name: f for name, f in features.items() if name not in INDEX_DTYPES}
-        self._checks: dict[str, Checker] = {name: _checker(f) for name, f in own.items()}
-        self._cameras = frozenset(name for name, f in own.items() if f.is_camera)
+        self._checks: dict[str, Checker] = {name: _checker(f) for name, f in features.items()}
 
     def checked(
         self,
@@ -64,10 +63,6 @@ class FrameChecker:
         Raises:
             UsageError: names the frame, the feature and what is expected.
         """
-        if not isinstance(frame, Mapping):
-            raise UsageError(
-                f"frame {number}: a {type(frame).__name__}, expected a dict by feature"
-            )
         values: dict[str, Any] = {}
         for name, check in self._checks.items():
             value = own[name] if name in own else frame.get(name)
@@ -97,6 +92,12 @@ class FrameChecker:
             )
 
 
+def require_frame(frame: object, number: int) -> None:
+    """Raise `UsageError` unless a frame is a mapping."""
+    if not isinstance(frame, Mapping):
+        raise UsageError(f"frame {number}: a {type(frame).__name__}, expected a dict by feature")
+
+
 def _task_of(frame: Mapping[str, Any], task: str | None, number: int) -> str:
     given = frame.get(TASK) if task is None else task
     if not isinstance(given, str):
@@ -106,6 +107,8 @@ def _task_of(frame: Mapping[str, Any], task: str | None, number: int) -> str:
 
 
 def _checker(feature: Feature) -> Checker:
+    if feature.is_video:
+        return _video_checker(ImageChecker(feature))
     if feature.is_camera:
         return ImageChecker(feature).image
     if feature.is_numeric:
@@ -113,6 +116,13 @@ def _checker(feature: Feature) -> Checker:
     if feature.dtype == "string":
         return _checked_string
     return _language_checker(feature)
+
+
+def _video_checker(images: ImageChecker) -> Checker:
+    def check(value: Any, where: str) -> Any:
+        return value if isinstance(value, EncodedFrame) else images.image(value, where)
+
+    return check
 
 
 def _numeric_checker(feature: Feature) -> Checker:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import os
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ SPILLED, SPILLED_FIRST, REPEATED, BEGIN, FINISH, DISCARD = range(250, 256)
 MOST_SLOTS = 200
 _MOST_WAITING = 1 << 14
 """Frames that may wait: pipes hold at least as many bytes."""
-_FIELDS = ("freed", "unspilled", "progress", "failed", "identical")
+_FIELDS = ("freed", "unspilled", "progress", "failed", "syncing", "identical", "dropped")
 _HEAD_BYTES = mmap.PAGESIZE
 
 
@@ -36,7 +37,7 @@ class SharedFrames:
         self._slots = view[_HEAD_BYTES:]
 
     def get(self, field: str) -> int:
-        """A counter; only the camera's process changes them."""
+        """A counter. Only the camera's process changes them, and only the recorder `dropped`."""
         return int(self._fields[_FIELDS.index(field)])
 
     def set(self, field: str, value: int) -> None:
@@ -61,16 +62,24 @@ def size_of(slots: int, slot_bytes: int) -> int:
 class FrameSender:
     """The recorder's side of a camera's memory, file and pipe."""
 
-    def __init__(self, shared: SharedFrames, spill: int, spill_frames: int, pipe: int) -> None:
+    def __init__(
+        self,
+        shared: SharedFrames,
+        spill: int,
+        spill_frames: int,
+        pipe: int,
+        wait: Callable[[], None],
+    ) -> None:
         """Send frames.
 
         Args:
             shared: the memory.
             spill: descriptor of the file.
             spill_frames: how many frames it may hold.
-            pipe: descriptor to write to.
+            pipe: descriptor to write to, which does not block.
+            wait: called while the pipe is full.
         """
-        self._shared, self._spill, self._pipe = shared, spill, pipe
+        self._shared, self._spill, self._pipe, self._wait = shared, spill, pipe, wait
         self._spill_frames = min(spill_frames, _MOST_WAITING - MOST_SLOTS - 10)
         self._free = list(range(shared.slots - 1, -1, -1))
         self._used: deque[int] = deque()
@@ -112,7 +121,13 @@ class FrameSender:
         Raises:
             OSError: the process has ended.
         """
-        os.write(self._pipe, bytes((byte,)))
+        while True:
+            try:
+                os.write(self._pipe, bytes((byte,)))
+            except BlockingIOError:
+                self._wait()
+                continue
+            return
 
     def _take_back(self) -> None:
         freed = self._shared.get("freed")
@@ -124,9 +139,7 @@ class FrameSender:
 def _written(descriptor: int, data: memoryview, at: int) -> bool:
     """Write at a position; False where the disk is full."""
     try:
-        while data:
-            count = os.pwrite(descriptor, data, at)
-            data, at = data[count:], at + count
+        disk.write_through(descriptor, data, at)
     except OSError as error:
         if error.errno not in disk.FULL:
             raise

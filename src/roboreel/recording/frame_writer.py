@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from roboreel.recording.camera_types import (
     RecordedVideo,
     WhenSlow,
 )
-from roboreel.recording.camera_worker import EncodedVideo, NewVideo, WorkerTask, unit_of
+from roboreel.recording.camera_worker import EncodedVideo, WorkerTask, unit_of
+from roboreel.storage import disk
 from roboreel.types import Json
 
 
@@ -44,7 +45,8 @@ class FrameWriter:
         self._kind: tuple[tuple[int, ...], np.dtype[np.generic]] | None = None
         self._given = self._repeated = self._spilled = 0
         self._longest_wait_s = 0.0
-        self._asked = False
+        self._asked = self._wanted = False
+        self._broken = False
 
     def start(self) -> None:
         """Start the process where none runs.
@@ -52,6 +54,7 @@ class FrameWriter:
         Raises:
             RunError: it cannot be started.
         """
+        self._wanted = True
         if self._process is not None and self._process.alive:
             return
         try:
@@ -65,11 +68,14 @@ class FrameWriter:
         """See `CameraWriter.begin`; the file is made with the first frame."""
         self._path, self._episode, self._kind = path, episode, None
         self._given = self._repeated = self._spilled = 0
-        self._longest_wait_s, self._asked = 0.0, False
+        self._longest_wait_s, self._asked, self._broken = 0.0, False, False
+        if self._wanted:
+            self.start()
 
     def add(self, frame: CameraFrame) -> None:
         """See `CameraWriter.add`."""
         with self._explained():
+            self._refuse_broken()
             image = _squeezed(frame) if self._task.scale is not None else frame
             if self._kind is None:
                 self._first(image)
@@ -84,6 +90,7 @@ class FrameWriter:
     def repeat(self) -> None:
         """See `CameraWriter.repeat`."""
         with self._explained():
+            self._refuse_broken()
             if not self._given:
                 raise UsageError("there is no frame to repeat")
             self._running().repeat()
@@ -103,6 +110,7 @@ class FrameWriter:
     def request_finish(self) -> None:
         """See `CameraWriter.request_finish`."""
         with self._explained():
+            self._refuse_broken()
             if not self._given:
                 raise VideoError("there is no frame")
             if not self._asked:
@@ -113,63 +121,60 @@ class FrameWriter:
         """See `CameraWriter.finish`."""
         self.request_finish()
         with self._explained():
-            done: EncodedVideo | RoboreelError = self._running().answer()
-            facts = self._facts | self._unit
-            self._kind, self._asked = None, False
-            if isinstance(done, RoboreelError):
-                raise done
+            done = self._answer()
             if (done.frames, done.encoded) != (self._given, self._given):
+                self._broken = True
                 raise RunError(
                     f"{self._given} frames were given, {done.encoded} encoded, {done.frames} written"
                 )
-        return RecordedVideo(
-            path=self._path,
-            frames=done.frames,
-            size_bytes=done.size_bytes,
-            entry=done.entry,
-            counts=self._counts(done),
-            stats=done.stats,
-            facts=facts,
-            sync_s=done.sync_s,
-        )
+            video = self._video(done)
+            self._kind = None
+        return video
 
     def discard(self) -> None:
         """See `CameraWriter.discard`."""
-        if self._kind is None or self._process is None:
+        if self._kind is None:
             return
         self._kind = None
+        if not self._tell_discard():
+            with contextlib.suppress(OSError):
+                disk.unlink(self._path)
+
+    def _tell_discard(self) -> bool:
+        """Let the process remove the file; False where it cannot."""
+        if self._process is None:
+            return False
         try:
-            if self._asked:
-                self._process.answer()
-            else:
-                self._process.discard()
+            if self._asked and isinstance(self._process.answer(), EncodedVideo):
+                return False
+            self._process.discard()
         except LostProcessError:
             self._lose()
+            return False
+        return True
 
     def close(self) -> None:
         """See `CameraWriter.close`."""
         self.discard()
         if self._process is not None:
             self._process.close()
-            self._process = None
+        self._process, self._wanted = None, False
 
     def _first(self, image: CameraFrame) -> None:
         if image.nbytes > self._task.slot_bytes:
             raise UsageError(f"a frame is {_said(image)}, larger than the camera is declared")
         self.start()
         shape, dtype = image.shape, image.dtype
-        self._running().begin(NewVideo(path=str(self._path), shape=shape, dtype=dtype.str))
+        self._running().begin(str(self._path), shape, dtype.str)
         self._kind = shape, dtype
 
     def _give(self, image: CameraFrame) -> None:
         process = self._running()
-        process_is_behind = self._given > 0
         if process.failed:
             process.request_finish()
-            self._raise_failure(process)
+            self._answer()
+        process.look()
         took = process.give(image, spill=self._when_slow == "spill")
-        if process_is_behind:
-            process.look() if took else None
         if took:
             self._spilled += took == "file"
             return
@@ -187,10 +192,26 @@ class FrameWriter:
         self._spilled += took == "file"
         self._longest_wait_s = max(self._longest_wait_s, time.perf_counter() - began)
 
-    def _raise_failure(self, process: CameraProcess) -> None:
-        answer = process.answer()
-        self._kind = None
-        raise answer if isinstance(answer, RoboreelError) else RunError("it failed")
+    def _answer(self) -> EncodedVideo:
+        """The video that the process has finished; raises what kept it from that."""
+        answer: EncodedVideo | RoboreelError = self._running().answer()
+        self._asked = False
+        if isinstance(answer, RoboreelError):
+            self._broken = True
+            raise answer
+        return answer
+
+    def _video(self, done: EncodedVideo) -> RecordedVideo:
+        return RecordedVideo(
+            path=self._path,
+            frames=done.frames,
+            size_bytes=done.size_bytes,
+            entry=done.entry,
+            counts=self._counts(done),
+            stats=done.stats,
+            facts={**self._facts, **self._unit},
+            sync_s=done.sync_s,
+        )
 
     def _counts(self, done: EncodedVideo) -> FrameCounts:
         return FrameCounts(
@@ -212,16 +233,21 @@ class FrameWriter:
 
     def _running(self) -> CameraProcess:
         if self._process is None:
-            raise RunError("its process was lost: discard the episode")
+            raise LostProcessError("its process has ended")
         return self._process
 
+    def _refuse_broken(self) -> None:
+        if self._broken:
+            raise RunError("it failed before: discard the episode")
+
     def _lose(self) -> None:
-        """Forget a process that died; what it wrote is of no use."""
+        """Forget a process that died."""
+        self._broken = True
         if self._process is not None:
             self._process.kill()
             self._process = None
 
-    @contextmanager
+    @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         """Name the camera and the episode in errors."""
         where = f"episode {self._episode}, camera '{self._name}'"

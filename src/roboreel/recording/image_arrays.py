@@ -14,6 +14,8 @@ Array = npt.NDArray[np.generic]
 _PLAIN_MODES = ("L", "RGB", "F", "I", "I;16", "I;16L", "I;16B")
 """Modes of PIL images whose values are those of the pixels; in a palette they are not."""
 _PEAK = 255
+_DEPTHS = {True: "uint16 (mm) or float32 (m)", False: "uint16 (mm)"}
+"""What depth cameras give, stored as video and in the table."""
 _CHANNELS = ("channel", "channels")
 
 
@@ -55,12 +57,13 @@ class ImageChecker:
                 f"camera '{feature.name}': {self.channels} channels declared, expected 3 (RGB) or 1"
             )
         self.depth = feature.is_depth
+        self._video = feature.is_video
         self._last = (self.height, self.width, self.channels)
         self._first = (self.channels, self.height, self.width)
         self._plain = (self.height, self.width)
         self.expected = (
             f"{list(self._last)} or {list(self._first)}, "
-            + ("uint16 (mm) or float32 (m)" if self.depth else "uint8, or float from 0 to 1")
+            + (_DEPTHS[feature.is_video] if self.depth else "uint8, or float from 0 to 1")
         )  # fmt: skip
 
     def image(self, value: Any, where: str) -> Array:
@@ -80,12 +83,16 @@ class ImageChecker:
             )
         array = self._height_first(as_array(value), where)
         if array.dtype == np.uint8 and not self.depth:
-            return array
+            return self._as_stored(array)
         if self.depth:
             return self._as_depth(array, where)
         if array.dtype.kind != "f":
             raise UsageError(f"{where}: dtype is {array.dtype}, expected {self.expected}")
-        return _as_uint8(array, where)
+        return self._as_stored(_as_uint8(array, where))
+
+    def _as_stored(self, array: Array) -> Array:
+        """Videos are RGB, also those of grey cameras."""
+        return np.repeat(array, 3, axis=2) if self._video and self.channels == 1 else array
 
     def _height_first(self, array: Array, where: str) -> Array:
         if array.shape == self._last:
@@ -99,7 +106,7 @@ class ImageChecker:
     def _as_depth(self, array: Array, where: str) -> Array:
         if array.dtype in (np.uint8, np.uint16):
             return array.astype(np.uint16, copy=False)
-        if array.dtype.kind == "f":
+        if array.dtype.kind == "f" and self._video:
             _require_finite(array, where)
             return array.astype(np.float32, copy=False)
         if array.dtype.kind in "iu" and array.min() >= 0 and array.max() <= np.iinfo(np.uint16).max:

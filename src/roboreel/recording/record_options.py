@@ -43,8 +43,8 @@ class RecordOptions:
             when an episode is saved. False leaves them out until `finalize` compacts the dataset.
         max_gap_s: a camera without a frame for up to so many seconds repeats its last one, which the column
             `frame_repeated` marks; None refuses a frame that lacks a camera.
-        min_free_mb: an episode is not begun with less room than this on the disk, in 10⁶ bytes, beside that of
-            the largest episode so far.
+        min_free_mb: an episode is not begun with less room on the disk than this, in 10⁶ bytes, and the size
+            of the largest episode so far.
         when_slow: what happens to frames while an encoder is slower than its camera. `spill`: they wait in a
             file, up to `spill_mb`, then as with `block`. `block`: `add_frame` waits. `raise`: it raises.
         spill_mb: limit for the frames of one camera that wait in a file, in 10⁶ bytes.

@@ -38,7 +38,7 @@ def declared_features(
     Raises:
         UsageError: a name cannot be used, or a camera is not declared.
     """
-    made = {name: _declared(name, spec) for name, spec in features.items()}
+    made: dict[str, JsonObject] = {n: _declared(n, spec) for n, spec in features.items()}
     cameras = [n for n, spec in made.items() if spec.get("dtype") in ("video", "image")]
     for name, known in camera_info.items():
         if name not in cameras:
@@ -57,20 +57,18 @@ def declared_features(
     return made
 
 
-def _declared(name: str, spec: JsonObject) -> dict[str, Any]:
+def _declared(name: str, spec: object) -> dict[str, Any]:
+    if not isinstance(spec, Mapping):
+        raise UsageError(f"feature '{name}': expected a dict with dtype, shape and names")
     if name in OWN_COLUMNS:
         raise UsageError(f"feature '{name}': the recorder fills this column itself")
     if "/" in name:
         raise UsageError(f"feature '{name}': a name cannot contain '/'")
-    if not isinstance(spec, Mapping):
-        raise UsageError(f"feature '{name}': expected a dict with dtype, shape and names")
     shape: Any = spec.get("shape")
     try:
         shape = [int(size) for size in (shape if isinstance(shape, (list, tuple)) else [shape])]
     except (TypeError, ValueError) as error:
-        raise UsageError(
-            f"feature '{name}': shape is {shape!r}, expected whole numbers"
-        ) from error
+        raise UsageError(f"feature '{name}': shape is {shape!r}, expected whole numbers") from error
     return {"names": None, **spec, "shape": shape}
 
 

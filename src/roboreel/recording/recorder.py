@@ -185,9 +185,9 @@ class Recorder:
         """Add a frame to the episode in progress. Values are copied, and `frame` is not changed.
 
         Args:
-            frame: a value per declared feature, index columns excluded. Images are NumPy arrays, torch tensors
-                or PIL images, (H, W, C) or (C, H, W), uint8 or float from 0 to 1; or `EncodedFrame`s. With
-                `max_gap_s` a camera may be missing or None. It may have `task` and `timestamp`.
+            frame: a value per declared feature, index columns excluded. Images are NumPy arrays, torch
+                tensors or PIL images, (H, W, C) or (C, H, W), uint8 or float from 0 to 1; or `EncodedFrame`s.
+                With `max_gap_s` a camera may be missing or None. It may have `task` and `timestamp`.
             task: what the robot is told to do; by default `frame["task"]`.
             intervention: who intervened, in a dataset created with `interventions`.
 
@@ -202,7 +202,6 @@ class Recorder:
             raise RunError(f"the episode cannot go on: {self._take.failed}") from self._take.failed
         if not self._take.rows:
             self._require_room()
-            self._folder.begin()
         self._take.add(frame, episode=self.episodes, task=task, intervention=intervention or "")
 
     def save_episode(
@@ -253,13 +252,16 @@ class Recorder:
         )
         known = self._writer.field_names
         own: dict[str, pa.Scalar | Json] = known_fields(ledger.fields(videos), known)
-        measured = {name: v.stats for name, v in videos.items() if v.stats is not None}
+        images = self._cameras.images
+        given = {name: video.stats for name, video in videos.items()}
+        given |= {name: column.stats() for name, column in images.items()}
+        measured = {name: stats for name, stats in given.items() if stats is not None}
         unmeasured = videos.keys() - measured.keys()
         return EpisodeInput(
             rows=self._take.rows,
             columns=self._take.columns(),
             videos={n: FinishedVideo(path=v.path, facts=v.facts) for n, v in videos.items()},
-            images={name: column.images() for name, column in self._cameras.images.items()},
+            images={name: column.images() for name, column in images.items()},
             task=self._take.tasks,
             stats=measured,
             unmeasured=frozenset() if self._options.measure_packets else frozenset(unmeasured),
@@ -307,7 +309,7 @@ class Recorder:
     def finalize(self, compact: Compact = "auto") -> None:
         """End the recording, and join the small files of its episodes by copying packets and rows.
 
-        Frames that were not saved are kept aside, with a warning. It can be called again, and does nothing then.
+        Frames that were not saved are kept aside, with a warning. A second call does nothing.
 
         Args:
             compact: `auto` joins files where there are many and the disk has room for a second copy; `always`
@@ -339,8 +341,8 @@ class Recorder:
         needed = least + self._largest_bytes
         if free < needed:
             raise StorageError(
-                f"'{self._writer.path}': {free / 1e6:.0f} MB are free on the disk, and an episode is begun with"
-                f" {needed / 1e6:.0f} MB or more (min_free_mb, and the largest episode so far)"
+                f"'{self._writer.path}': the disk has {free / 1e6:.0f} MB free, and an episode needs"
+                f" {needed / 1e6:.0f} MB (min_free_mb, and the size of the largest episode so far)"
             )
 
     def __enter__(self) -> Self:
@@ -355,15 +357,13 @@ class Recorder:
         self.finalize("auto" if error is None else "never")
 
 
-def _cameras(
-    writer: EpisodeWriter, options: RecordOptions, folder: RecordingFolder
-) -> CameraSet:
+def _cameras(writer: EpisodeWriter, options: RecordOptions, folder: RecordingFolder) -> CameraSet:
     features = writer.features
     encoded = set(options.encoded_cameras)
     unknown = sorted(encoded - {name for name, f in features.items() if f.is_video})
     if unknown:
         raise UsageError(f"encoded_cameras: '{unknown[0]}' is not a camera stored as video")
-    tasks = [
+    cameras = [
         CameraTask(
             name=name,
             feature=feature,
@@ -373,10 +373,11 @@ def _cameras(
             encoded=name in encoded,
         )
         for name, feature in features.items()
-        if feature.is_video
+        if feature.is_camera
     ]
-    images = [name for name, feature in features.items() if feature.dtype == "image"]
-    return CameraSet(tasks, images, options.cameras(folder.path))
+    videos = [one for one in cameras if one.feature.is_video]
+    images = [one for one in cameras if not one.feature.is_video]
+    return CameraSet(videos, images, options.cameras(folder.path))
 
 
 class _released_on_error:  # noqa: N801 - a context manager, named as one reads it

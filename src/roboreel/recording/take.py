@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from roboreel.errors import RoboreelError, UsageError
+from roboreel.errors import RoboreelError, RunError, UsageError
 from roboreel.format.feature import SOURCE_TIMESTAMP, TIMESTAMP, Feature
 from roboreel.recording.camera_set import CameraSet, Gaps
-from roboreel.recording.frame_checks import CheckedFrame, FrameChecker
+from roboreel.recording.frame_checks import CheckedFrame, FrameChecker, require_frame
 from roboreel.recording.recorded_features import FRAME_REPEATED, INTERVENTION, own_features
 from roboreel.recording.row_columns import RowColumn, row_column
 from roboreel.storage.local import LocalRoot
@@ -72,26 +72,36 @@ class Take:
 
         Raises:
             UsageError: it is not what the features declare; nothing was taken.
-            RunError, VideoError, StorageError: a camera fails: the take cannot be saved any more.
+            RunError, VideoError, StorageError: a camera fails: the take cannot be saved any more. Of a first
+                frame nothing was taken.
         """
-        missing = self.gaps.missing(frame) & self._may_lack if isinstance(frame, Mapping) else frozenset()
+        require_frame(frame, self.rows)
+        missing = self.gaps.missing(frame) & self._may_lack
         own = self._own_values(frame, missing, intervention)
         checked = self._checker.checked(
             frame, number=self.rows, task=task, own=own, may_lack=missing
         )
+        self.gaps.refuse_first(missing, number=self.rows)
         if not self.rows:
+            self._folder.begin()
             self._cameras.begin(self._folder.video, episode)
         try:
             self.gaps.take(missing, number=self.rows, episode=episode)
             self._take(checked, missing)
-        except UsageError:
-            if not self.rows:
-                self._cameras.discard()
-            raise
-        except RoboreelError as error:
-            self.failed = error
+        except BaseException as error:
+            self._fail(error)
             raise
         self._cameras.warn_of_frozen(episode, self.rows)
+
+    def _fail(self, error: BaseException) -> None:
+        """Some cameras may have the frame and others not: only a take without frames can go on."""
+        if not self.rows:
+            self.forget()
+            return
+        if isinstance(error, RoboreelError):
+            self.failed = error
+        else:
+            self.failed = RunError(f"frame {self.rows} was interrupted: {error!r}")
 
     def _take(self, checked: CheckedFrame, missing: frozenset[str]) -> None:
         for name in self.gaps.cameras:
@@ -105,7 +115,7 @@ class Take:
     ) -> dict[str, Any]:
         """Values of the columns that the recorder fills."""
         found: dict[str, Any] = {}
-        given = frame.get(TIMESTAMP) if isinstance(frame, Mapping) else None
+        given = frame.get(TIMESTAMP)
         if SOURCE_TIMESTAMP in self._columns:
             found[SOURCE_TIMESTAMP] = float(time.time() if given is None else given)
         elif given is not None and abs(float(given) - self.rows / self._fps) > _TOLERANCE_S:

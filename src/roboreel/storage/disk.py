@@ -104,6 +104,14 @@ def unnamed_file(folder: str | os.PathLike[str]) -> int:
         return os.dup(file.fileno())
 
 
+def write_through(descriptor: int, data: memoryview, at: int) -> None:
+    """Write bytes at a position of a file without a name."""
+    with _operation("write_through", ""):
+        while data:
+            count = os.pwrite(descriptor, data, at)
+            data, at = data[count:], at + count
+
+
 def spooled_file(folder: str | os.PathLike[str], memory_bytes: int) -> IO[bytes]:
     """A file without a name on the disk of a folder; it stays in memory up to a number of bytes."""
     path = _existing(folder)

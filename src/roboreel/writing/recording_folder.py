@@ -21,7 +21,7 @@ class RecordingFolder:
     """The recording folder of one dataset, held by this process until `release`."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Lock the folder; it is made if missing.
+        """Lock the folder; it is made if missing. What a killed recording left of a take is kept aside.
 
         Raises:
             UsageError: another recorder holds it.
@@ -29,6 +29,8 @@ class RecordingFolder:
         """
         self.path = Path(path) / RECORDING
         self._lock: IO[bytes] | None = self._held(os.fspath(path))
+        self.interrupted = self.keep("interrupted")
+        """Where the take of a killed recording is kept now; None where there is none."""
 
     def _held(self, path: str) -> IO[bytes]:
         busy = f"'{path}' is being recorded by another process: finish that recording first"
@@ -54,8 +56,7 @@ class RecordingFolder:
         return self.take / f"{camera}.mp4"
 
     def begin(self) -> None:
-        """Make the folder of a take. What an earlier, killed recording left there is kept aside."""
-        self.keep("interrupted")
+        """Make the folder of a take."""
         try:
             disk.make_folders(self.take)
         except OSError as error:

@@ -107,7 +107,9 @@ def _write_camera(
     video = write_video(task, own, root, path, files, pixels)
     if name not in given.stats and name not in given.unmeasured and not pixels.images:
         measure_video(task, video, pixels)
-    if _CODEC not in feature.video_facts:  # what a caller declares, such as a depth camera's scale, stays
+    if (
+        _CODEC not in feature.video_facts
+    ):  # what a caller declares, such as a depth camera's scale, stays
         facts = video_facts(task, own, video)
         feature = replace(feature, spec={**feature.spec, "info": facts})
     return feature, video.start
