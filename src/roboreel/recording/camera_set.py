@@ -159,7 +159,7 @@ class Gaps:
                 )
         for name in self.cameras:
             self._open[name] = self._open[name] + 1 if name in missing else 0
-        self.longest = max(self.longest, *self._open.values())
+        self.longest = max(self.longest, *self._open.values(), 0)
 
     def clear(self) -> None:
         """Begin another episode."""

@@ -81,8 +81,7 @@ class DatasetReader:
         Raises:
             WrongTypeError: it is no function. It is a `TypeError`.
         """
-        if image_transforms is not None and not callable(image_transforms):
-            raise WrongTypeError("image_transforms must be callable or None")
+        require_transform(image_transforms)
         self._image_transforms = image_transforms
 
     def clear_image_transforms(self) -> None:
@@ -293,6 +292,12 @@ class DatasetReader:
 def _threads() -> int | None:
     """Threads that decode: one in a worker of a `DataLoader`, else as many as there are processors."""
     return None if torch.utils.data.get_worker_info() is None else 1
+
+
+def require_transform(image_transforms: Transform | None) -> None:
+    """Raise `WrongTypeError` unless it is a function or None."""
+    if image_transforms is not None and not callable(image_transforms):
+        raise WrongTypeError("image_transforms must be callable or None")
 
 
 def _require_features(

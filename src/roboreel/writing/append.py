@@ -137,6 +137,10 @@ class EpisodeWriter:
         state = self._known()
         return frozenset(state.fields) if state.totals.episodes else None
 
+    def read_again(self) -> None:
+        """Go on from what is on the disk: the caller changed documents itself."""
+        self._state = None
+
     def append(self, episode: EpisodeInput) -> int:
         """Write an episode and commit it; returns its number.
 
