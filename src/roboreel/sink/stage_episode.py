@@ -13,11 +13,11 @@ from roboreel.format.encoding import Encoding
 from roboreel.format.feature import EPISODE_INDEX, INDEX, TASK_INDEX
 from roboreel.format.version import FormatVersion
 from roboreel.sink.episode_key import EpisodeKey
-from roboreel.sink.frame_source import ChosenVideo, Stretch, chosen_video
+from roboreel.sink.frame_source import ChosenVideo, chosen_video
 from roboreel.sink.given_episode import GivenEpisode, columns_of, episode_input
+from roboreel.sink.row_ranges import RowRange, row_ranges
 from roboreel.sink.staged_record import StagedRecord, task_number
 from roboreel.sink.staging_area import Attempt, release
-from roboreel.sink.stretches import stretches
 from roboreel.stats.feature_stats import stats_to_json
 from roboreel.storage.local import LocalRoot
 from roboreel.types import JsonObject
@@ -53,7 +53,7 @@ class StagedEpisode:
 
     key: EpisodeKey
     part: int
-    """0; with `gaps="split"` the number of its stretch."""
+    """0; with `gaps="split"` the number of its row range."""
     attempt: int
     rows: int
     start: int
@@ -98,24 +98,24 @@ def _written(
     """Write all parts under partial names; returns them, and the names that come before `attempt.table`."""
     state = staged_state(declared)
     frames, rows = given.frame_numbers(), given.rows()
-    parts = stretches(frames, rows, stride=given.stride, split=declared.splits_gaps)
+    parts = row_ranges(frames, rows, stride=given.stride, split=declared.splits_gaps)
     if len(parts) > 1 and given.stats:
         raise UsageError("statistics of the whole episode are given, but it is split at gaps")
     columns = columns_of(given.columns, state.info.features)
     given = given.repeatable(lambda data: _put(root, files, data))
     tables = [attempt.part_table(part) for part in range(len(parts))]
     staged, names = [], tables[1:]
-    for part, stretch in enumerate(parts):
+    for part, row_range in enumerate(parts):
         chosen = {
-            name: chosen_video(source, stretch, declared.encoding, declared.fps)
+            name: chosen_video(source, row_range, declared.encoding, declared.fps)
             for name, source in given.videos.items()
         }
-        episode = episode_input(given, columns, chosen, stretch)
+        episode = episode_input(given, columns, chosen, row_range)
         require_names(episode, state.info.features, 0)
         cameras = write_cameras(root, state, episode, files, partial(attempt.video, part))
         record = _record(declared, given, chosen, episode, cameras, tables, part)
         _write_table(root, state, episode, cameras, record, files.partial(tables[part]))
-        staged.append(_staged(root, record, attempt, stretch))
+        staged.append(_staged(root, record, attempt, row_range))
         names += [video.name for video in record.videos.values()]
     return tuple(staged), names
 
@@ -192,14 +192,14 @@ def _put(root: LocalRoot, files: PartialFiles, data: bytes) -> str:
 
 
 def _staged(
-    root: LocalRoot, record: StagedRecord, attempt: Attempt, stretch: Stretch
+    root: LocalRoot, record: StagedRecord, attempt: Attempt, row_range: RowRange
 ) -> StagedEpisode:
     return StagedEpisode(
         key=attempt.key,
         part=record.part,
         attempt=attempt.number,
         rows=record.rows,
-        start=stretch.start,
+        start=row_range.start,
         table=os.path.join(root.url, record.parts[record.part]),
         videos={name: os.path.join(root.url, video.name) for name, video in record.videos.items()},
     )
