@@ -11,7 +11,7 @@ import numpy as np
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.format.encoding import Encoding
-from roboreel.sink.row_ranges import RowRange
+from roboreel.sink.row_ranges import ChosenRows
 from roboreel.sink.staged_record import StagedVideo
 from roboreel.storage.fs import open_root
 from roboreel.storage.root import Root
@@ -74,13 +74,13 @@ def kept(source: VideoSource, put: Callable[[bytes], str]) -> VideoSource:
 
 
 def chosen_video(
-    source: VideoSource, row_range: RowRange, encoding: Encoding, fps: float
+    source: VideoSource, chosen: ChosenRows, encoding: Encoding, fps: float
 ) -> ChosenVideo:
     """The frames of a row range, as packets where that is possible.
 
     Args:
         source: all frames.
-        row_range: which of them.
+        chosen: which of them.
         encoding: how to encode those that cannot be copied.
         fps: frames per second of the dataset.
 
@@ -89,27 +89,27 @@ def chosen_video(
         VideoError: a video cannot be read.
     """
     if isinstance(source, _WRITTEN_AS_GIVEN):
-        return ChosenVideo(_cut(source, row_range), "given")
+        return ChosenVideo(_cut(source, chosen), "given")
     if isinstance(source, (str, os.PathLike)):
-        return _of_file(os.fspath(source), row_range, encoding, fps)
+        return _of_file(os.fspath(source), chosen, encoding, fps)
     if isinstance(source, bytes):
         raise UsageError("the bytes of a video must be in a file by now: see `kept`")
-    frames = map(image_array, images(source, row_range))
+    frames = map(image_array, images(source, chosen))
     return ChosenVideo(FramesToEncode(frames=frames, encoding=encoding), "encoded")
 
 
-def images(source: Iterable[ImageSource], row_range: RowRange) -> Iterator[ImageSource]:
+def images(source: Iterable[ImageSource], chosen: ChosenRows) -> Iterator[ImageSource]:
     """The images of a row range, in order.
 
     Raises:
         UsageError: there is no such image.
     """
     listed = source if isinstance(source, (Sequence, np.ndarray)) else list(source)
-    if row_range.frames is None:
-        _require_count(len(listed), row_range)
-        wanted = range(row_range.start, row_range.stop)
+    if chosen.frames is None:
+        _require_count(len(listed), chosen)
+        wanted = range(chosen.start, chosen.stop)
     else:
-        wanted = row_range.frames.tolist()
+        wanted = chosen.frames.tolist()
         if wanted[0] < 0 or wanted[-1] >= len(listed):
             raise UsageError(f"frames {wanted[0]}…{wanted[-1]} of {len(listed)} images")
     for number in wanted:
@@ -132,36 +132,36 @@ def image_data(image: ImageSource) -> ImageArray | bytes:
     return image
 
 
-def _require_count(count: int, row_range: RowRange) -> None:
+def _require_count(count: int, chosen: ChosenRows) -> None:
     """Where no frame numbers say which row has which frame, there must be one for each."""
-    if count != row_range.stop:
-        raise UsageError(f"{count} frames for {row_range.stop} rows: pass the frame of each row")
+    if count != chosen.stop:
+        raise UsageError(f"{count} frames for {chosen.stop} rows: pass the frame of each row")
 
 
-def _cut(given: VideoInput, row_range: RowRange) -> VideoInput:
-    if row_range.frames is None:
+def _cut(given: VideoInput, chosen: ChosenRows) -> VideoInput:
+    if chosen.frames is None:
         return given
-    first, last = int(row_range.frames[0]), int(row_range.frames[-1])
-    if isinstance(given, VideoToCopy) and row_range.is_contiguous:
+    first, last = int(chosen.frames[0]), int(chosen.frames[-1])
+    if isinstance(given, VideoToCopy) and chosen.is_contiguous:
         return VideoToCopy(path=given.path, start=given.start + first, stop=given.start + last + 1)
     raise UsageError(
         f"frames cannot be chosen from {type(given).__name__}: pass a path, arrays or images"
     )
 
 
-def _of_file(path: str, row_range: RowRange, encoding: Encoding, fps: float) -> ChosenVideo:
+def _of_file(path: str, chosen: ChosenRows, encoding: Encoding, fps: float) -> ChosenVideo:
     folder, name = _located(path)
     table = read_packet_table(folder, name)
-    if row_range.frames is None:
-        _require_count(table.frames, row_range)
-        frames = np.arange(row_range.start, row_range.stop)
+    if chosen.frames is None:
+        _require_count(table.frames, chosen)
+        frames = np.arange(chosen.start, chosen.stop)
     else:
-        frames = row_range.frames
+        frames = chosen.frames
     first, last = int(frames[0]), int(frames[-1])
     if first < 0 or last >= table.frames:
         raise UsageError(f"frames {first}…{last} of '{path}', which has {table.frames}")
     rate = _rate_unless(fps, table.frame_seconds)
-    if row_range.is_contiguous:
+    if chosen.is_contiguous:
         copy = VideoToCopy(path=path, start=first, stop=last + 1)
         return ChosenVideo(copy, "copied", name, first, rate)
     decoded = _decoded(folder, name, frames.tolist())

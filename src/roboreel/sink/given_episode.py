@@ -23,7 +23,7 @@ from roboreel.sink.frame_source import (
     images,
     kept,
 )
-from roboreel.sink.row_ranges import RowRange, checked_frames
+from roboreel.sink.row_ranges import ChosenRows, checked_frames
 from roboreel.stats.feature_stats import FeatureStats
 from roboreel.types import Int64, Json
 from roboreel.writing.episode_input import EpisodeInput, ImageArray
@@ -119,26 +119,22 @@ def episode_input(
     given: GivenEpisode,
     columns: Mapping[str, pa.ChunkedArray],
     videos: Mapping[str, ChosenVideo],
-    row_range: RowRange,
+    chosen: ChosenRows,
 ) -> EpisodeInput:
     """One range of the given rows, for the writer."""
-    task = (
-        given.task if isinstance(given.task, str) else given.task[row_range.start : row_range.stop]
-    )
+    task = given.task if isinstance(given.task, str) else given.task[chosen.start : chosen.stop]
     return EpisodeInput(
-        rows=row_range.rows,
+        rows=chosen.count,
         columns={
-            name: column.slice(row_range.start, row_range.rows) for name, column in columns.items()
+            name: column.slice(chosen.start, chosen.count) for name, column in columns.items()
         },
         videos={name: video.given for name, video in videos.items()},
-        images={name: _image_files(source, row_range) for name, source in given.images.items()},
+        images={name: _image_files(source, chosen) for name, source in given.images.items()},
         task=task,
         stats=given.stats,
         fields=given.fields,
     )
 
 
-def _image_files(
-    source: Iterable[ImageSource], row_range: RowRange
-) -> Iterator[ImageArray | bytes]:
-    return map(image_data, images(source, row_range))
+def _image_files(source: Iterable[ImageSource], chosen: ChosenRows) -> Iterator[ImageArray | bytes]:
+    return map(image_data, images(source, chosen))

@@ -14,7 +14,7 @@ from roboreel.types import Int64
 
 
 @dataclass(frozen=True, slots=True)
-class RowRange:
+class ChosenRows:
     """Rows of what a caller gives that become one episode."""
 
     start: int
@@ -23,7 +23,7 @@ class RowRange:
     """(rows,) the frame of each row; None: row k is frame k."""
 
     @property
-    def rows(self) -> int:
+    def count(self) -> int:
         """How many rows."""
         return self.stop - self.start
 
@@ -33,7 +33,7 @@ class RowRange:
         return self.frames is None or bool((np.diff(self.frames) == 1).all())
 
 
-def row_ranges(frames: Int64 | None, rows: int, *, stride: int, split: bool) -> list[RowRange]:
+def row_ranges(frames: Int64 | None, rows: int, *, stride: int, split: bool) -> list[ChosenRows]:
     """The episodes that rows become: one, or where `split`, one for each row range whose frames have no gap.
 
     Args:
@@ -43,9 +43,9 @@ def row_ranges(frames: Int64 | None, rows: int, *, stride: int, split: bool) -> 
         split: True to split.
     """
     if frames is None or not split:
-        return [RowRange(0, rows, frames)]
+        return [ChosenRows(0, rows, frames)]
     bounds = [0, *(np.flatnonzero(np.diff(frames) != stride) + 1).tolist(), rows]
-    return [RowRange(start, stop, frames[start:stop]) for start, stop in pairwise(bounds)]
+    return [ChosenRows(start, stop, frames[start:stop]) for start, stop in pairwise(bounds)]
 
 
 def checked_frames(

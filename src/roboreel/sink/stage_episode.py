@@ -15,7 +15,7 @@ from roboreel.format.version import FormatVersion
 from roboreel.sink.episode_key import EpisodeKey
 from roboreel.sink.frame_source import ChosenVideo, chosen_video
 from roboreel.sink.given_episode import GivenEpisode, columns_of, episode_input
-from roboreel.sink.row_ranges import RowRange, row_ranges
+from roboreel.sink.row_ranges import row_ranges
 from roboreel.sink.staged_record import StagedRecord, task_number
 from roboreel.sink.staging_area import Attempt, release
 from roboreel.stats.feature_stats import stats_to_json
@@ -105,17 +105,17 @@ def _written(
     given = given.repeatable(lambda data: _put(root, files, data))
     tables = [attempt.part_table(part) for part in range(len(parts))]
     staged, names = [], tables[1:]
-    for part, row_range in enumerate(parts):
-        chosen = {
-            name: chosen_video(source, row_range, declared.encoding, declared.fps)
+    for part, chosen in enumerate(parts):
+        videos = {
+            name: chosen_video(source, chosen, declared.encoding, declared.fps)
             for name, source in given.videos.items()
         }
-        episode = episode_input(given, columns, chosen, row_range)
+        episode = episode_input(given, columns, videos, chosen)
         require_names(episode, state.info.features, 0)
         cameras = write_cameras(root, state, episode, files, partial(attempt.video, part))
-        record = _record(declared, given, chosen, episode, cameras, tables, part)
+        record = _record(declared, given, videos, episode, cameras, tables, part)
         _write_table(root, state, episode, cameras, record, files.partial(tables[part]))
-        staged.append(_staged(root, record, attempt, row_range))
+        staged.append(_staged(root, record, attempt, chosen.start))
         names += [video.name for video in record.videos.values()]
     return tuple(staged), names
 
@@ -123,7 +123,7 @@ def _written(
 def _record(
     declared: Declared,
     given: GivenEpisode,
-    chosen: Mapping[str, ChosenVideo],
+    videos: Mapping[str, ChosenVideo],
     episode: EpisodeInput,
     cameras: WrittenCameras,
     tables: list[str],
@@ -141,7 +141,7 @@ def _record(
         features={name: dict(feature.spec) for name, feature in cameras.features.items()},
         tasks=list(dict.fromkeys(episode.row_tasks)),
         videos={
-            name: chosen[name].staged(path, start) for name, (path, start) in cameras.videos.items()
+            name: videos[name].staged(path, start) for name, (path, start) in cameras.videos.items()
         },
         fields=given.fields,
         provenance=given.provenance,
@@ -191,15 +191,13 @@ def _put(root: LocalRoot, files: PartialFiles, data: bytes) -> str:
     return os.path.join(root.url, name)
 
 
-def _staged(
-    root: LocalRoot, record: StagedRecord, attempt: Attempt, row_range: RowRange
-) -> StagedEpisode:
+def _staged(root: LocalRoot, record: StagedRecord, attempt: Attempt, start: int) -> StagedEpisode:
     return StagedEpisode(
         key=attempt.key,
         part=record.part,
         attempt=attempt.number,
         rows=record.rows,
-        start=row_range.start,
+        start=start,
         table=os.path.join(root.url, record.parts[record.part]),
         videos={name: os.path.join(root.url, video.name) for name, video in record.videos.items()},
     )
