@@ -37,7 +37,7 @@ from roboreel.reading.view_tasks import ViewTasks
 from roboreel.types import Int64
 
 _KEPT_ARRAYS = 4
-"""Arrays of frames whose memory is kept for the next ones, of each size: never more than were in use at once."""
+"""Arrays of frames whose memory is kept for the next ones, of each size, at most as many as were in use."""
 _COUNTED = (EPISODE_INDEX, FRAME_INDEX, INDEX)
 
 

@@ -115,7 +115,7 @@ def write_through(descriptor: int, data: memoryview, at: int) -> None:
 def spooled_file(folder: str | os.PathLike[str], memory_bytes: int) -> IO[bytes]:
     """A file without a name on the disk of a folder; it stays in memory up to a number of bytes."""
     path = _existing(folder)
-    return cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=memory_bytes, dir=path))
+    return cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=memory_bytes, dir=str(path)))
 
 
 def memory_file(size_bytes: int) -> int:

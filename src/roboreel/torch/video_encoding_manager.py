@@ -27,6 +27,5 @@ class VideoEncodingManager:
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> bool:
+    ) -> None:
         self.dataset.finalize()
-        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 
 from roboreel.errors import StorageError
@@ -46,6 +47,12 @@ class PartialFiles:
     def hand_over(self) -> None:
         """Leave the files to a journal: `discard` removes none of them any more."""
         self._sources.clear()
+
+    def publish(self, names: Sequence[str]) -> None:
+        """Rename some of them, in order, and force that to the disk."""
+        for name in names:
+            self._root.take(self._sources.pop(name), name)
+        self._root.sync_folders(names)
 
     def discard(self) -> None:
         """Remove those that were made here and got no name."""
