@@ -1,0 +1,183 @@
+"""Export Data-Juicer samples to a LeRobot dataset: a replacement for its `export_to_lerobot_mapper`.
+
+Each worker stages episodes below `output_dir/staging`; `finalize_dataset` makes them one dataset.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from roboreel.errors import DatasetError, UsageError, VideoError
+from roboreel.format.encoding import Encoding
+from roboreel.sink.data_juicer_features import CAMERA, columns_of, features_of
+from roboreel.sink.data_juicer_frames import (
+    ChosenFrames,
+    FrameRules,
+    UnreadableFrame,
+    choose_frames,
+    frames_named,
+    unreadable,
+)
+from roboreel.sink.data_juicer_operator import BASE_KEYWORDS, operator_base
+from roboreel.sink.data_juicer_rows import Trajectory, UnusableEpisode, is_empty
+from roboreel.sink.data_juicer_sample import (
+    META,
+    FoundEpisode,
+    frame_lists,
+    segment_episodes,
+    source_of,
+    video_episodes,
+)
+from roboreel.sink.episode_key import EpisodeKey
+from roboreel.sink.episode_sink import EpisodeSink, StagedEpisode
+
+OPERATOR_NAME = "export_to_lerobot_mapper"
+"""The name of Data-Juicer's own exporter, in recipes."""
+DEFAULT_CHUNKS_SIZE = 1000
+ENTRIES = "lerobot_export"
+"""The field of `meta` with the exported episodes."""
+
+_LOG = logging.getLogger(__name__)
+_Base, _OPERATORS = operator_base()
+
+
+class ExportToLeRobotMapper(_Base):  # type: ignore[misc]  # its class depends on what is installed
+    """Stage the episodes of each sample for a LeRobot dataset; see `docs/data-juicer.md`."""
+
+    def __init__(
+        self,
+        output_dir: str = "./lerobot_output",
+        hand_action_field: str = "hand_action_tags",
+        fps: float = 10,
+        robot_type: str = "egodex_hand",
+        chunks_size: int = DEFAULT_CHUNKS_SIZE,
+        segment_field: str | None = None,
+        frame_field: str = "video_frames",
+        *args: Any,
+        camera: str = CAMERA,
+        state_names: Sequence[str] | None = None,
+        action_names: Sequence[str] | None = None,
+        key_field: str | None = None,
+        frame_ids: Literal["extracted", "source"] = "extracted",
+        encoding: Encoding | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Set what to export; nothing is written yet.
+
+        Args:
+            output_dir: the folder of the dataset; episodes are staged in its folder `staging`.
+            hand_action_field: the field of `meta` with states and actions of whole videos.
+            fps: frames per second of the dataset.
+            robot_type: the robot, for `info.json`.
+            chunks_size: most episodes (v3.0: files) in a chunk folder.
+            segment_field: the field of `meta` with atomic segments: each becomes an episode. None
+                exports whole videos, an episode for each hand.
+            frame_field: the field with the extracted frames, in the sample or its `meta`.
+            args: further arguments of Data-Juicer's operators.
+            camera: the name of the camera in the dataset.
+            state_names: names of the values of a state.
+            action_names: names of the values of an action.
+            key_field: a field of the sample that names it, in every run; by default its video does.
+            frame_ids: what `valid_frame_ids` count: `extracted` frames, or those of the `source` video.
+            encoding: how images become a video; by default h264 at CRF 23.
+            kwargs: `text_key`, `video_key` and what else operators of Data-Juicer take; others are
+                ignored with a warning.
+
+        Raises:
+            UsageError: a number is not positive, or `frame_ids` is not one of the two.
+        """
+        super().__init__(*args, **kwargs)
+        _require(fps, chunks_size, frame_ids)
+        for name in sorted(kwargs.keys() - BASE_KEYWORDS):
+            _LOG.warning("%s ignores the unknown argument '%s'", type(self).__name__, name)
+        self.output_dir = os.fspath(output_dir)
+        self.hand_action_field, self.segment_field = hand_action_field, segment_field
+        self.frame_field, self.key_field = frame_field, key_field
+        self.fps, self.robot_type, self.chunks_size = fps, robot_type, chunks_size
+        self.camera, self.state_names, self.action_names = camera, state_names, action_names
+        self.frame_ids = frame_ids
+        self.encoding = encoding or Encoding(vcodec="h264", crf=23)
+
+    def process_single(self, sample: Any = None, rank: int | None = None) -> Any:
+        """Stage the episodes of a sample, and list them in its `meta["lerobot_export"]`.
+
+        An episode that cannot be exported does not stop the others: it is logged, and kept for the
+        report of `finalize_dataset`. A failing disk raises.
+
+        Args:
+            sample: a sample; without `meta` it comes back as it is.
+            rank: of the worker; of no effect.
+
+        Raises:
+            StorageError: a file cannot be written.
+        """
+        meta = sample[META] if META in sample else None
+        if meta is None:
+            return sample
+        field = self.segment_field or self.hand_action_field
+        found = meta.get(field)
+        if is_empty(found):
+            _LOG.warning("a sample has nothing in '%s': nothing is exported", field)
+            if self.segment_field:
+                meta[ENTRIES] = []
+            return sample
+        episodes = self._episodes(sample, list(found))
+        meta[ENTRIES] = [entry for each in episodes for entry in self._staged(sample, each)]
+        return sample
+
+    def _episodes(self, sample: Any, found: Sequence[Any]) -> Iterator[FoundEpisode]:
+        if self.segment_field:
+            return segment_episodes(found, self._source(sample, 0, found))
+        sources = [self._source(sample, video, each) for video, each in enumerate(found)]
+        return video_episodes(found, sources, sample.get(self.text_key))
+
+    def _source(self, sample: Any, video: int, content: Any) -> str:
+        key = sample.get(self.key_field) if self.key_field else None
+        if self.key_field and key is None:
+            raise UsageError(f"a sample has no '{self.key_field}', which is to name it (key_field)")
+        if key is not None:
+            return str(key)
+        return source_of([self._video(sample, video), *self._images(sample, video)], content)
+
+    def _video(self, sample: Any, video: int) -> Any:
+        videos = sample.get(self.video_key)
+        return None if is_empty(videos) or video >= len(videos) else videos[video]
+
+    def _images(self, sample: Any, video: int) -> Sequence[Any]:
+        lists = frame_lists(sample, self.frame_field)
+        return lists[video] if video < len(lists) else []
+
+    def _staged(self, sample: Any, episode: FoundEpisode) -> list[dict[str, Any]]:
+        """The entries of an episode: none where it cannot be exported, which is recorded."""
+        key = EpisodeKey(episode.source, episode.segment)
+        sink = self._sink({})
+        attempt = sink.claim(key)
+        try:
+            if episode.trajectory is None:
+                raise UnusableEpisode(episode.reason)
+            staged = self._stage(sample, episode, episode.trajectory, key, attempt)
+        except (UnusableEpisode, UsageError, VideoError, DatasetError) as error:
+            _LOG.warning("%s is not exported: %s", key, error)
+            sink.fail(key, str(error), attempt=attempt)
+            return []
+        return [self._entry(episode, each) for each in staged]
+
+    def _stage(
+        self, sample: Any, episode: FoundEpisode, rows: Trajectory, key: EpisodeKey, attempt: int
+    ) -> tuple[StagedEpisode, ...]:
+        video, images = self._video(sample, episode.video), self._images(sample, episode.video)
+        rules = FrameRules(
+            prefer_video=not self.segment_field, ids_count_source=self.frame_ids == "source"
+        )
+        chosen = choose_frames(rows.frame_ids, images, video, rules)
+        try:
+            return self._write(episode, rows, chosen, key, attempt)
+        except UnreadableFrame:
+            bad = unreadable(rows.frame_ids, images)
+        left = rows.rows_where(~bad)
+        ...
