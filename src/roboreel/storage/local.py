@@ -168,6 +168,21 @@ class LocalRoot(Root):
         with self.create(name) as output:
             output.write(data)
 
+    def put_new(self, name: str, data: bytes) -> bool:
+        """Write a small file unless one of its name exists; False where one does.
+
+        Of several processes, on one machine or several, only one gets True. A kill can leave the file empty.
+        """
+        path = self._at(name)
+        with self._explained(name):
+            try:
+                file = disk.create(path, to=path, modes=self.modes)
+            except FileExistsError:
+                return False
+            with file:
+                file.write(data)
+        return True
+
     @contextlib.contextmanager
     def create(self, name: str) -> Iterator[Output]:
         """A new file that gets its name when the block ends without an error, and is removed otherwise."""

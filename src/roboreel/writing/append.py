@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,12 +9,9 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from roboreel.dataset.open import usual_templates
 from roboreel.errors import UsageError
-from roboreel.format.feature import INDEX_DTYPES, Feature
-from roboreel.format.info import parse_info
+from roboreel.format.feature import Feature
 from roboreel.format.model import INFO, Totals
-from roboreel.format.parse import Problems
 from roboreel.format.version import FormatVersion, parse_version
 from roboreel.storage.fs import open_root
 from roboreel.storage.local import LocalRoot
@@ -23,7 +19,13 @@ from roboreel.storage.root import FileStat
 from roboreel.storage.tables_write import write_table
 from roboreel.types import JsonObject
 from roboreel.writing.commit_documents import Documents, NewEpisode, documents_of, field_columns
-from roboreel.writing.dataset_state import DatasetState, merger_of, new_state, read_state
+from roboreel.writing.dataset_state import (
+    DatasetState,
+    merger_of,
+    new_info,
+    new_state,
+    read_state,
+)
 from roboreel.writing.episode_input import EpisodeInput
 from roboreel.writing.partial_files import PartialFiles, append_lines, set_aside
 from roboreel.writing.written_columns import require_names
@@ -62,15 +64,7 @@ def create_dataset(
     location = os.fspath(path)
     if os.path.lexists(location) and not (os.path.isdir(location) and not os.listdir(location)):
         raise UsageError(f"'{location}' exists and is not an empty folder")
-    always = {n: {"dtype": d, "shape": [1], "names": None} for n, d in INDEX_DTYPES.items()}
-    declared = {
-        "codebase_version": wanted.value,
-        "fps": fps,
-        "robot_type": robot_type,
-        "features": {**features, **{n: s for n, s in always.items() if n not in features}},
-    }
-    document = json.dumps(declared).encode()
-    info = parse_info(document, Problems(), defaults=usual_templates, files=())
+    info = new_info(fps=fps, features=features, version=wanted, robot_type=robot_type)
     return EpisodeWriter(LocalRoot(location), new_state(info), None)
 
 

@@ -1,0 +1,203 @@
+"""The frames of a camera as a worker has them: a video, arrays, or image files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from roboreel.errors import UsageError
+from roboreel.format.encoding import Encoding
+from roboreel.sink.staged_record import StagedVideo
+from roboreel.storage.fs import open_root
+from roboreel.storage.root import Root
+from roboreel.storage.video.decode import decode_frames
+from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.still_images import array_of_frame, decode_image
+from roboreel.types import Int64
+from roboreel.writing.episode_input import (
+    EncodedPackets,
+    FinishedVideo,
+    FramesToEncode,
+    ImageArray,
+    VideoInput,
+    VideoToCopy,
+)
+
+ImageSource: TypeAlias = str | os.PathLike[str] | bytes | ImageArray
+"""One image: the path or the bytes of an image file, or (H, W, 3) uint8 RGB."""
+VideoSource: TypeAlias = (
+    str | os.PathLike[str] | bytes | ImageArray | Iterable[ImageSource] | VideoInput
+)
+"""A camera's frames: the path of a video, the bytes of one, (n, H, W, 3) uint8 RGB, images one by one, or
+what `roboreel.writing` takes."""
+
+_WRITTEN_AS_GIVEN = (EncodedPackets, FinishedVideo, FramesToEncode, VideoToCopy)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows of what a caller gives that become one episode."""
+
+    start: int
+    stop: int
+    frames: Int64 | None
+    """(rows,) the frame of each row; None: row k is frame k."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return self.stop - self.start
+
+    @property
+    def is_contiguous(self) -> bool:
+        """True where the frames follow each other in the source without a gap."""
+        return self.frames is None or bool((np.diff(self.frames) == 1).all())
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenVideo:
+    """What to write as a camera's video, and what to say of it."""
+
+    given: VideoInput
+    made: str
+    source: str | None = None
+    first_frame: int | None = None
+    source_fps: float | None = None
+
+    def staged(self, name: str, start: int) -> StagedVideo:
+        """The record of the written file."""
+        return StagedVideo(
+            name=name,
+            start=start,
+            made=self.made,
+            source=self.source,
+            first_frame=self.first_frame,
+            source_fps=self.source_fps,
+        )
+
+
+def kept(source: VideoSource, put: Callable[[bytes], str]) -> VideoSource:
+    """A source that can be read more than once: bytes of a video become a file, iterators become lists."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return put(bytes(source))
+    if isinstance(source, (str, os.PathLike, np.ndarray, Sequence, *_WRITTEN_AS_GIVEN)):
+        return source
+    if isinstance(source, Iterable):
+        return list(source)
+    raise UsageError(f"expected a video (path or bytes), or images, found {type(source).__name__}")
+
+
+def chosen_video(
+    source: VideoSource, stretch: Stretch, encoding: Encoding, fps: float
+) -> ChosenVideo:
+    """The frames of a stretch, as packets where that is possible.
+
+    Args:
+        source: all frames.
+        stretch: which of them.
+        encoding: how to encode those that cannot be copied.
+        fps: frames per second of the dataset.
+
+    Raises:
+        UsageError: frames of the stretch cannot be taken from the source.
+        VideoError: a video cannot be read.
+    """
+    if isinstance(source, _WRITTEN_AS_GIVEN):
+        return ChosenVideo(_cut(source, stretch), "given")
+    if isinstance(source, (str, os.PathLike)):
+        return _of_file(os.fspath(source), stretch, encoding, fps)
+    return ChosenVideo(
+        FramesToEncode(frames=map(image_array, images(source, stretch)), encoding=encoding),
+        "encoded",
+    )
+
+
+def images(source: Iterable[ImageSource], stretch: Stretch) -> Iterator[ImageSource]:
+    """The images of a stretch, in order.
+
+    Raises:
+        UsageError: there is no such image.
+    """
+    listed = source if isinstance(source, (Sequence, np.ndarray)) else list(source)
+    if stretch.frames is None:
+        _require_count(len(listed), stretch)
+        wanted = range(stretch.start, stretch.stop)
+    else:
+        wanted = stretch.frames.tolist()
+        if wanted[0] < 0 or wanted[-1] >= len(listed):
+            raise UsageError(f"frames {wanted[0]}…{wanted[-1]} of {len(listed)} images")
+    for number in wanted:
+        if listed[number] is None or (isinstance(listed[number], str) and not listed[number]):
+            raise UsageError(f"image {number} is missing")
+        yield listed[number]
+
+
+def image_array(image: ImageSource) -> ImageArray:
+    """The pixels of an image."""
+    data = image_data(image)
+    return decode_image(data) if isinstance(data, bytes) else data
+
+
+def image_data(image: ImageSource) -> ImageArray | bytes:
+    """An image as an array, or as the bytes of its file."""
+    if isinstance(image, (str, os.PathLike)):
+        folder, name = _located(os.fspath(image))
+        return folder.read(name)
+    return bytes(image) if isinstance(image, (bytearray, memoryview)) else image
+
+
+def _require_count(count: int, stretch: Stretch) -> None:
+    """Where no frame numbers say which row has which frame, there must be one for each."""
+    if count != stretch.stop:
+        raise UsageError(f"{count} frames for {stretch.stop} rows: pass the frame of each row")
+
+
+def _cut(given: VideoInput, stretch: Stretch) -> VideoInput:
+    if stretch.frames is None:
+        return given
+    first, last = int(stretch.frames[0]), int(stretch.frames[-1])
+    if isinstance(given, VideoToCopy) and stretch.is_contiguous:
+        return VideoToCopy(path=given.path, start=given.start + first, stop=given.start + last + 1)
+    raise UsageError(
+        f"frames cannot be chosen from {type(given).__name__}: pass a path, arrays or images"
+    )
+
+
+def _of_file(path: str, stretch: Stretch, encoding: Encoding, fps: float) -> ChosenVideo:
+    folder, name = _located(path)
+    table = read_packet_table(folder, name)
+    if stretch.frames is None:
+        _require_count(table.frames, stretch)
+        frames = np.arange(stretch.start, stretch.stop)
+    else:
+        frames = stretch.frames
+    first, last = int(frames[0]), int(frames[-1])
+    if first < 0 or last >= table.frames:
+        raise UsageError(f"frames {first}…{last} of '{path}', which has {table.frames}")
+    seconds = table.frame_seconds
+    span = float(seconds[-1] - seconds[0])
+    rate = (len(seconds) - 1) / span if span > 0 else fps
+    found = {
+        "source": name,
+        "first_frame": first,
+        "source_fps": None if abs(rate / fps - 1) < 0.01 else round(rate, 3),
+    }
+    if stretch.is_contiguous:
+        return ChosenVideo(VideoToCopy(path=path, start=first, stop=last + 1), "copied", **found)
+    decoded = _decoded(folder, name, frames.tolist())
+    return ChosenVideo(FramesToEncode(frames=decoded, encoding=encoding), "encoded", **found)
+
+
+def _decoded(folder: Root, name: str, wanted: Sequence[int]) -> Iterator[ImageArray]:
+    for _, frame in decode_frames(folder, name, wanted):
+        yield array_of_frame(frame)
+
+
+def _located(path: str) -> tuple[Root, str]:
+    """The folder of a file of the user's, and its name there."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return open_root(folder, follow_links=True), name

@@ -1,0 +1,106 @@
+"""An episode as a worker gives it, and the part of it that becomes one staged episode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from roboreel.edit.new_column import new_column
+from roboreel.errors import UsageError
+from roboreel.format.feature import Feature
+from roboreel.sink.episode_key import EpisodeKey
+from roboreel.sink.frame_source import (
+    ChosenVideo,
+    ImageSource,
+    Stretch,
+    VideoSource,
+    image_data,
+    images,
+)
+from roboreel.sink.stretches import checked_frames
+from roboreel.stats.feature_stats import FeatureStats
+from roboreel.types import Int64, Json
+from roboreel.writing.episode_input import EpisodeInput, ImageArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenEpisode:
+    """What `EpisodeSink.write` is called with; see there."""
+
+    key: EpisodeKey
+    columns: Mapping[str, Any]
+    videos: Mapping[str, VideoSource]
+    images: Mapping[str, Iterable[ImageSource]]
+    frames: Sequence[int] | npt.NDArray[np.integer] | None
+    stride: int
+    task: str | Sequence[str]
+    stats: Mapping[str, FeatureStats]
+    fields: Mapping[str, Json]
+    provenance: Mapping[str, Json]
+
+    def rows(self) -> int:
+        """How many rows it has: what its columns say, else its tasks, its frames or its videos' arrays."""
+        sized = [*self.columns.values(), *([] if isinstance(self.task, str) else [self.task])]
+        sized += [] if self.frames is None else [self.frames]
+        sized += [*self.images.values(), *self.videos.values()]
+        counts = [len(one) for one in sized if hasattr(one, "__len__") and not _is_file(one)]
+        if not counts:
+            raise UsageError("nothing says how many rows it has: pass a column, or frames")
+        return counts[0]
+
+    def frame_numbers(self) -> Int64 | None:
+        """(rows,) the frame of each row."""
+        return checked_frames(self.frames, self.rows(), self.stride)
+
+
+def _is_file(value: object) -> bool:
+    return isinstance(value, (str, bytes, bytearray, memoryview))
+
+
+def columns_of(
+    columns: Mapping[str, Any], features: Mapping[str, Feature]
+) -> dict[str, pa.ChunkedArray]:
+    """The columns with the declared types.
+
+    Raises:
+        UsageError: values are not what the feature declares.
+    """
+    found = {}
+    for name, values in columns.items():
+        feature = features.get(name)
+        if feature is None or not (feature.is_numeric or feature.dtype == "string"):
+            found[name] = values  # the writer says what is wrong, and takes language columns
+            continue
+        shape = None if feature.dtype == "string" else feature.shape or (1,)
+        _, found[name] = new_column(name, values, feature.dtype, shape, None)
+    return found
+
+
+def episode_input(
+    given: GivenEpisode,
+    columns: Mapping[str, pa.ChunkedArray],
+    videos: Mapping[str, ChosenVideo],
+    stretch: Stretch,
+) -> EpisodeInput:
+    """One stretch of the given rows, for the writer."""
+    task = given.task if isinstance(given.task, str) else given.task[stretch.start : stretch.stop]
+    return EpisodeInput(
+        rows=stretch.rows,
+        columns={
+            name: column.slice(stretch.start, stretch.rows) for name, column in columns.items()
+        },
+        videos={name: video.given for name, video in videos.items()},
+        images={name: _image_files(source, stretch) for name, source in given.images.items()},
+        task=task,
+        stats=given.stats,
+        fields=given.fields,
+    )
+
+
+def _image_files(source: Iterable[ImageSource], stretch: Stretch) -> Iterator[ImageArray | bytes]:
+    return map(image_data, images(source, stretch))
