@@ -9,22 +9,22 @@ import logging
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from roboreel.edit.write_options import require_choice
 from roboreel.errors import DatasetError, UsageError, VideoError
 from roboreel.format.encoding import Encoding
 from roboreel.sink.data_juicer_features import CAMERA, columns_of, features_of
 from roboreel.sink.data_juicer_frames import (
     ChosenFrames,
     FrameRules,
-    UnreadableFrame,
+    UnreadableFrameError,
     choose_frames,
-    frames_named,
-    unreadable,
+    named,
+    readable_images,
 )
 from roboreel.sink.data_juicer_operator import BASE_KEYWORDS, operator_base
-from roboreel.sink.data_juicer_rows import Trajectory, UnusableEpisode, is_empty
+from roboreel.sink.data_juicer_rows import Trajectory, UnusableEpisodeError, is_empty
 from roboreel.sink.data_juicer_sample import (
     META,
     FoundEpisode,
@@ -34,19 +34,29 @@ from roboreel.sink.data_juicer_sample import (
     video_episodes,
 )
 from roboreel.sink.episode_key import EpisodeKey
-from roboreel.sink.episode_sink import EpisodeSink, StagedEpisode
+from roboreel.sink.episode_sink import EpisodeSink
+from roboreel.sink.stage_episode import StagedEpisode
+from roboreel.types import JsonObject
 
 OPERATOR_NAME = "export_to_lerobot_mapper"
 """The name of Data-Juicer's own exporter, in recipes."""
 DEFAULT_CHUNKS_SIZE = 1000
+STAGING = "staging"
+"""The folder of staged episodes, in the folder of the dataset."""
 ENTRIES = "lerobot_export"
 """The field of `meta` with the exported episodes."""
 
 _LOG = logging.getLogger(__name__)
-_Base, _OPERATORS = operator_base()
+
+if TYPE_CHECKING:
+    from roboreel.sink.data_juicer_operator import PlainOperator as _Base
+
+    _OPERATORS: Any
+else:
+    _Base, _OPERATORS = operator_base()
 
 
-class ExportToLeRobotMapper(_Base):  # type: ignore[misc]  # its class depends on what is installed
+class ExportToLeRobotMapper(_Base):
     """Stage the episodes of each sample for a LeRobot dataset; see `docs/data-juicer.md`."""
 
     def __init__(
@@ -116,7 +126,7 @@ class ExportToLeRobotMapper(_Base):  # type: ignore[misc]  # its class depends o
         Raises:
             StorageError: a file cannot be written.
         """
-        meta = sample[META] if META in sample else None
+        meta = sample.get(META)
         if meta is None:
             return sample
         field = self.segment_field or self.hand_action_field
@@ -158,18 +168,17 @@ class ExportToLeRobotMapper(_Base):  # type: ignore[misc]  # its class depends o
         sink = self._sink({})
         attempt = sink.claim(key)
         try:
-            if episode.trajectory is None:
-                raise UnusableEpisode(episode.reason)
-            staged = self._stage(sample, episode, episode.trajectory, key, attempt)
-        except (UnusableEpisode, UsageError, VideoError, DatasetError) as error:
+            staged = self._stage(sample, episode, key, attempt)
+        except (UnusableEpisodeError, UsageError, VideoError, DatasetError) as error:
             _LOG.warning("%s is not exported: %s", key, error)
             sink.fail(key, str(error), attempt=attempt)
             return []
         return [self._entry(episode, each) for each in staged]
 
     def _stage(
-        self, sample: Any, episode: FoundEpisode, rows: Trajectory, key: EpisodeKey, attempt: int
+        self, sample: Any, episode: FoundEpisode, key: EpisodeKey, attempt: int
     ) -> tuple[StagedEpisode, ...]:
+        rows = episode.rows()
         video, images = self._video(sample, episode.video), self._images(sample, episode.video)
         rules = FrameRules(
             prefer_video=not self.segment_field, ids_count_source=self.frame_ids == "source"
@@ -177,7 +186,75 @@ class ExportToLeRobotMapper(_Base):  # type: ignore[misc]  # its class depends o
         chosen = choose_frames(rows.frame_ids, images, video, rules)
         try:
             return self._write(episode, rows, chosen, key, attempt)
-        except UnreadableFrame:
-            bad = unreadable(rows.frame_ids, images)
-        left = rows.rows_where(~bad)
-        ...
+        except UnreadableFrameError:
+            pass  # rare, so only now are all images looked at
+        chosen = choose_frames(
+            rows.frame_ids, readable_images(rows.frame_ids, images), video, rules
+        )
+        return self._write(episode, rows, chosen, key, attempt)
+
+    def _write(
+        self,
+        episode: FoundEpisode,
+        rows: Trajectory,
+        chosen: ChosenFrames | None,
+        key: EpisodeKey,
+        attempt: int,
+    ) -> tuple[StagedEpisode, ...]:
+        lost = rows.frame_ids[:0]
+        if chosen is not None:
+            lost, rows = rows.frame_ids[~chosen.keep], rows.rows_where(chosen.keep)
+        if len(lost):
+            _LOG.warning("%s: rows without a readable frame are left out: %s", key, named(lost))
+        if len(rows.states) < 2:
+            raise UnusableEpisodeError(
+                f"{len(rows.states)} of its frames can be read, and it needs two"
+            )
+        size = None if chosen is None else chosen.size
+        names = {"state_names": self.state_names, "action_names": self.action_names}
+        sink = self._sink(features_of(rows, size, camera=self.camera, **names))
+        return sink.write(
+            key,
+            columns_of(rows),
+            videos={} if chosen is None else {self.camera: chosen.source(self.encoding)},
+            frames=None if chosen is None else chosen.numbers,
+            task=episode.task,
+            fields={"hand_type": episode.hand_type},
+            provenance={
+                "segment_id": episode.segment_id,
+                "hand_type": episode.hand_type,
+                "rows_without_frame": lost.tolist(),
+            },
+            attempt=attempt,
+        )
+
+    def _sink(self, features: Mapping[str, JsonObject]) -> EpisodeSink:
+        return EpisodeSink(
+            staging=os.path.join(self.output_dir, STAGING),
+            fps=self.fps,
+            features=features,
+            robot_type=self.robot_type,
+            encoding=self.encoding,
+        )
+
+    def _entry(self, episode: FoundEpisode, staged: StagedEpisode) -> dict[str, Any]:
+        return {
+            "uuid": staged.key.digest,
+            "parquet_path": staged.table,
+            "video_path": staged.videos.get(self.camera),
+            "num_frames": staged.rows,
+            "segment_id": episode.segment_id,
+            "hand_type": episode.hand_type,
+        }
+
+
+def _require(fps: object, chunks_size: object, frame_ids: str) -> None:
+    if not (isinstance(fps, (int, float)) and math.isfinite(fps) and fps > 0):
+        raise UsageError(f"fps is {fps!r}, expected a number above 0")
+    if not isinstance(chunks_size, int) or chunks_size < 1:
+        raise UsageError(f"chunks_size is {chunks_size!r}, expected 1 or more")
+    require_choice("frame_ids", frame_ids, ("extracted", "source"))
+
+
+if _OPERATORS is not None:
+    _OPERATORS.register_module(f"roboreel_{OPERATOR_NAME}", ExportToLeRobotMapper, force=True)

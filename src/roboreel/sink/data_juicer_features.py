@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from roboreel.sink.data_juicer_rows import Trajectory, UnusableEpisode
+from roboreel.sink.data_juicer_rows import Trajectory, UnusableEpisodeError
 from roboreel.types import Json, JsonObject
 
 STATE, ACTION, DONE = "observation.state", "action", "next.done"
@@ -39,7 +39,7 @@ def features_of(
         action_names: names of the values of an action, likewise.
 
     Raises:
-        UnusableEpisode: there are not as many names as values.
+        UnusableEpisodeError: there are not as many names as values.
     """
     features: dict[str, JsonObject] = {
         STATE: _vector(trajectory.states.shape[1:], "state", state_names, _HAND_STATE),
@@ -90,7 +90,9 @@ def _vector(
     """The feature of states or actions; only vectors have names."""
     size = int(np.prod(shape))
     if given is not None and len(given) != size:
-        raise UnusableEpisode(f"its {what}s have {size} values, and {what}_names has {len(given)}")
+        raise UnusableEpisodeError(
+            f"its {what}s have {size} values, and {what}_names has {len(given)}"
+        )
     usual = known if len(known) == size else _numbered(what, size)
     names = list(given if given is not None else usual) if len(shape) == 1 else None
     return {"dtype": "float32", "shape": list(shape), "names": names}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import RoboreelError, listed
-from roboreel.sink.data_juicer_rows import UnusableEpisode
+from roboreel.format.encoding import Encoding
+from roboreel.sink.data_juicer_rows import UnusableEpisodeError
 from roboreel.sink.data_juicer_sample import is_missing
 from roboreel.sink.frame_source import VideoSource
 from roboreel.storage.fs import open_root
@@ -21,11 +22,12 @@ from roboreel.storage.video.index import packet_table_of, read_packet_table
 from roboreel.storage.video.packets import PacketTable
 from roboreel.storage.video.still_images import decode_image
 from roboreel.types import Bools, Int64
+from roboreel.writing.episode_input import FramesToEncode, ImageArray
 
 _PATHS = (str, os.PathLike)
 
 
-class UnreadableFrame(Exception):
+class UnreadableFrameError(Exception):
     """An image of the episode's cannot be decoded."""
 
 
@@ -37,10 +39,19 @@ class ChosenFrames:
     """(rows,) True where the row's frame is there: the other rows have to go, too."""
     size: tuple[int, int]
     """(width, height) in pixels of the episode's video."""
-    video: VideoSource
-    """What to hand to the sink: a source video, or the images of the rows that are kept."""
     numbers: Int64 | None
-    """The frames in a source video, of the rows that are kept; None for images."""
+    """The frame of each kept row in the source video; None for images."""
+    _given: str | bytes | Iterator[ImageArray]
+
+    def source(self, encoding: Encoding) -> VideoSource:
+        """What to hand to the sink, once: a source video, or the images of the kept rows.
+
+        Args:
+            encoding: how images are encoded; they get the size of the first one.
+        """
+        if isinstance(self._given, (str, bytes)):
+            return self._given
+        return FramesToEncode(frames=self._given, encoding=replace(encoding, size=self.size))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +79,7 @@ def choose_frames(
         rules: which to prefer.
 
     Raises:
-        UnusableEpisode: no frame can be read, or the video does not match and there are no images.
+        UnusableEpisodeError: no frame can be read, or the video does not match and there are no images.
     """
     table, reason = _opened(video)
     extracted = len(images) or int(ids[-1]) + 1
@@ -81,15 +92,17 @@ def choose_frames(
     if table is not None and matches:
         return _of_video(ids, video, table)
     if len(images) and not rules.ids_count_source:
-        raise UnusableEpisode(f"none of its {len(ids)} frames can be read")
+        raise UnusableEpisodeError(f"none of its {len(ids)} frames can be read")
     if is_missing(video):
         return None
-    raise UnusableEpisode(reason or _mismatch(table, extracted))
+    raise UnusableEpisodeError(reason or _mismatch(table, extracted))
 
 
-def unreadable(ids: Int64, images: Sequence[Any]) -> Bools:
-    """(rows,) True for the rows whose image does not decode."""
-    return np.array([_decoded(images, number) is None for number in ids], dtype=np.bool_)
+def readable_images(ids: Int64, images: Sequence[Any]) -> list[Any]:
+    """The images, with None for those of the rows that do not decode."""
+    wanted = {int(number) for number in ids if _is_there(images, number)}
+    bad = {number for number in wanted if _decoded(images, number) is None}
+    return [None if number in bad else image for number, image in enumerate(images)]
 
 
 def _opened(video: Any) -> tuple[PacketTable | None, str]:
@@ -117,10 +130,12 @@ def _mismatch(table: PacketTable | None, extracted: int) -> str:
 def _of_video(ids: Int64, video: Any, table: PacketTable) -> ChosenFrames:
     keep = ids < table.frames
     if not keep.any():
-        raise UnusableEpisode(f"its source video has {table.frames} frames, its first id is {ids[0]}")
+        raise UnusableEpisodeError(
+            f"its source video has {table.frames} frames, its first id is {ids[0]}"
+        )
     source = os.fspath(video) if isinstance(video, _PATHS) else bytes(video)
     size = (table.entry.width, table.entry.height)
-    return ChosenFrames(keep=keep, size=size, video=source, numbers=ids[keep])
+    return ChosenFrames(keep=keep, size=size, numbers=ids[keep], _given=source)
 
 
 def _images(ids: Int64, images: Sequence[Any]) -> ChosenFrames | None:
@@ -134,16 +149,15 @@ def _images(ids: Int64, images: Sequence[Any]) -> ChosenFrames | None:
     else:
         return None
     height, width = (side - side % 2 for side in first.shape[:2])
-    return ChosenFrames(
-        keep=keep, size=(width, height), video=_in_turn(ids[keep], images), numbers=None
-    )
+    given = _in_turn(ids[keep], images)
+    return ChosenFrames(keep=keep, size=(width, height), numbers=None, _given=given)
 
 
 def _in_turn(ids: Int64, images: Sequence[Any]) -> Iterator[npt.NDArray[np.uint8]]:
     for number in ids:
         image = _decoded(images, number)
         if image is None:
-            raise UnreadableFrame(f"frame {number}")
+            raise UnreadableFrameError(f"frame {number}")
         yield image
 
 
@@ -168,11 +182,11 @@ def _decoded(images: Sequence[Any], number: int) -> npt.NDArray[np.uint8] | None
     if pixels.ndim != 3 or min(pixels.shape[:2]) < 16 or pixels.dtype not in (np.uint8, np.uint16):
         return None
     if pixels.dtype == np.uint16:
-        pixels = pixels >> 8
+        pixels = pixels.astype(np.uint16) >> 8
     rgb = pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
     return np.ascontiguousarray(rgb, dtype=np.uint8)
 
 
-def frames_named(ids: Int64) -> str:
+def named(ids: Int64) -> str:
     """Frame numbers for a message."""
     return listed([int(number) for number in ids])

@@ -1,4 +1,4 @@
-"""What an export operator is derived from: Data-Juicer's `Mapper` where it is installed, else a plain class."""
+"""The base of an operator: Data-Juicer's `Mapper` where it is installed, else a plain class."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from roboreel.types import Bools, Int64
 Float32: TypeAlias = npt.NDArray[np.float32]
 
 
-class UnusableEpisode(Exception):
+class UnusableEpisodeError(Exception):
     """Why an episode of a sample cannot be exported. It becomes a line of the skip report."""
 
 
@@ -63,14 +63,14 @@ def trajectory_of(
         stop: the frame after the last one, if known; without ids there must be a row for each frame.
 
     Raises:
-        UnusableEpisode: the values are no table of finite numbers, lists differ in length, or ids do
+        UnusableEpisodeError: the values are no table of finite numbers, lists differ in length, or ids do
             not ascend.
     """
     states = _matrix(entry.get("states"), "states")
     rows = len(states)
     given = entry.get("actions")
     if is_empty(given):
-        raise UnusableEpisode(f"it has {rows} states and no actions")
+        raise UnusableEpisodeError(f"it has {rows} states and no actions")
     actions, padded = _one_per_state(_matrix(given, "actions"), rows)
     ids = _frame_ids(entry.get("valid_frame_ids"), rows, start=start, stop=stop)
     return Trajectory(states=states, actions=actions, padded=padded, frame_ids=ids)
@@ -83,13 +83,15 @@ def _matrix(values: Any, what: str) -> Float32:
         rows = [np.asarray(row, dtype=np.float64) for row in values]
         matrix = np.stack(rows).astype(np.float32)
     except (TypeError, ValueError) as error:
-        raise UnusableEpisode(f"its {what} are not rows of numbers of one size ({error})") from None
+        raise UnusableEpisodeError(
+            f"its {what} are not rows of numbers of one size ({error})"
+        ) from None
     if matrix[0].size == 0:
-        raise UnusableEpisode(f"its {what} have no values")
+        raise UnusableEpisodeError(f"its {what} have no values")
     sound = np.isfinite(matrix.reshape(len(matrix), -1)).all(axis=1)
     if not sound.all():
         row = int(np.argmin(sound))
-        raise UnusableEpisode(f"row {row} of its {what} has a value that is NaN or infinite")
+        raise UnusableEpisodeError(f"row {row} of its {what} has a value that is NaN or infinite")
     return matrix if matrix.ndim > 1 else matrix[:, None]
 
 
@@ -100,7 +102,7 @@ def _one_per_state(actions: Float32, rows: int) -> tuple[Float32, Bools]:
         padded[-1] = True
         return np.concatenate([actions, actions[-1:]]), padded
     if len(actions) != rows:
-        raise UnusableEpisode(
+        raise UnusableEpisodeError(
             f"it has {rows} states and {len(actions)} actions: expected {rows}, or {rows - 1} where"
             " the last state has none"
         )
@@ -110,7 +112,7 @@ def _one_per_state(actions: Float32, rows: int) -> tuple[Float32, Bools]:
 def _frame_ids(values: Any, rows: int, *, start: int, stop: int | None) -> Int64:
     if is_empty(values):
         if stop is not None and stop - start != rows:
-            raise UnusableEpisode(
+            raise UnusableEpisodeError(
                 f"it has {rows} states for the {stop - start} frames from {start} to {stop - 1}, and"
                 " no valid_frame_ids"
             )
@@ -118,10 +120,10 @@ def _frame_ids(values: Any, rows: int, *, start: int, stop: int | None) -> Int64
     try:
         numbers = np.asarray(list(values), dtype=np.float64)
     except (TypeError, ValueError):
-        raise UnusableEpisode("its valid_frame_ids are not numbers") from None
+        raise UnusableEpisodeError("its valid_frame_ids are not numbers") from None
     ids = numbers.astype(np.int64)
     if ids.shape != (rows,) or not np.array_equal(ids, numbers):
-        raise UnusableEpisode(f"it has {rows} states and {len(ids)} valid_frame_ids")
+        raise UnusableEpisodeError(f"it has {rows} states and {len(ids)} valid_frame_ids")
     if ids[0] < 0 or (np.diff(ids) <= 0).any():
-        raise UnusableEpisode("its valid_frame_ids do not ascend from 0 or more")
+        raise UnusableEpisodeError("its valid_frame_ids do not ascend from 0 or more")
     return ids

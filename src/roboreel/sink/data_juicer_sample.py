@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from roboreel.sink.data_juicer_rows import (
     Trajectory,
-    UnusableEpisode,
+    UnusableEpisodeError,
     is_empty,
     number_of_states,
     trajectory_of,
@@ -39,11 +39,25 @@ class FoundEpisode:
     """Number of its video, and of its list of frames, in the sample."""
     segment_id: int | str
     hand_type: str
-    task: str = ""
-    trajectory: Trajectory | None = None
-    """None where it cannot be exported."""
-    reason: str = ""
-    """Why it cannot be exported."""
+    task: str
+    entry: Mapping[str, Any] = field(repr=False)
+    """Its `states`, `actions` and `valid_frame_ids`."""
+    start: int = 0
+    """Its first frame."""
+    stop: int | None = None
+    """The frame after its last one, if the sample says so."""
+
+    def rows(self) -> Trajectory:
+        """Its rows.
+
+        Raises:
+            UnusableEpisodeError: it cannot be exported.
+        """
+        if self.task == NO_ACTION:
+            raise UnusableEpisodeError(f"its caption is {NO_ACTION}: no action")
+        if number_of_states(self.entry) < 2:
+            raise UnusableEpisodeError("it has one state, and an episode needs two")
+        return trajectory_of(self.entry, start=self.start, stop=self.stop)
 
 
 def frame_lists(sample: Mapping[str, Any], field: str) -> list[Sequence[Any]]:
@@ -103,9 +117,10 @@ def segment_episodes(segments: Sequence[Any], source: str) -> Iterator[FoundEpis
             name = f"{name}-{seen[name]}"
         end = entry.get("end_frame")
         stop = None if end is None else _whole(end, 0) + 1
-        yield _episode(
-            entry,
-            task=_caption(entry.get("caption")) or f"{entry.get('hand_type') or 'hand'} hand action",
+        yield FoundEpisode(
+            entry=entry,
+            task=_caption(entry.get("caption"))
+            or f"{entry.get('hand_type') or 'hand'} hand action",
             source=source,
             segment=name,
             video=0,
@@ -130,8 +145,8 @@ def video_episodes(
     for video, entry in enumerate(actions):
         for hand, values in _hands(entry or {}):
             if number_of_states(values) > 0:
-                yield _episode(
-                    values,
+                yield FoundEpisode(
+                    entry=values,
                     task=task,
                     source=sources[video],
                     segment=f"{video:08d}-{hand}",
@@ -147,39 +162,6 @@ def _hands(entry: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     others = sorted(name for name in entry if name not in _HANDS)
     found = [(name, entry.get(name)) for name in (*_HANDS, *others)]
     return [(name, hand) for name, hand in found if isinstance(hand, Mapping)]
-
-
-def _episode(
-    entry: Mapping[str, Any],
-    *,
-    task: str,
-    source: str,
-    segment: str,
-    video: int,
-    segment_id: int | str,
-    hand_type: str,
-    start: int = 0,
-    stop: int | None = None,
-) -> FoundEpisode:
-    trajectory, reason = None, ""
-    try:
-        if task == NO_ACTION:
-            raise UnusableEpisode(f"its caption is {NO_ACTION}: no action")
-        if number_of_states(entry) < 2:
-            raise UnusableEpisode("it has one state, and an episode needs two")
-        trajectory = trajectory_of(entry, start=start, stop=stop)
-    except UnusableEpisode as error:
-        reason = str(error)
-    return FoundEpisode(
-        source=source,
-        segment=segment,
-        video=video,
-        segment_id=segment_id,
-        hand_type=hand_type,
-        task=task,
-        trajectory=trajectory,
-        reason=reason,
-    )
 
 
 def _caption(caption: Any) -> str:
@@ -212,7 +194,9 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):
-        return sorted((str(name), _canonical(one)) for name, one in value.items() if one is not None)
+        return sorted(
+            (str(name), _canonical(one)) for name, one in value.items() if one is not None
+        )
     if isinstance(value, (list, tuple)):
         return [_canonical(one) for one in value]
     return value
