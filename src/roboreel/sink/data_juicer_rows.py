@@ -119,10 +119,12 @@ def _frame_ids(values: Any, rows: int, *, start: int, stop: int | None) -> Int64
         return start + np.arange(rows, dtype=np.int64)
     try:
         numbers = np.asarray(list(values), dtype=np.float64)
+        ids = numbers.astype(np.int64)
     except (TypeError, ValueError):
-        raise UnusableEpisodeError("its valid_frame_ids are not numbers") from None
-    ids = numbers.astype(np.int64)
-    if ids.shape != (rows,) or not np.array_equal(ids, numbers):
+        numbers, ids = np.array([np.nan]), np.array([0])
+    if not np.array_equal(ids, numbers):
+        raise UnusableEpisodeError("its valid_frame_ids are not whole numbers")
+    if ids.shape != (rows,):
         raise UnusableEpisodeError(f"it has {rows} states and {len(ids)} valid_frame_ids")
     if ids[0] < 0 or (np.diff(ids) <= 0).any():
         raise UnusableEpisodeError("its valid_frame_ids do not ascend from 0 or more")
