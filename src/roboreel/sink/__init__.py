@@ -2,8 +2,16 @@
 
 from roboreel.sink.episode_key import EpisodeKey, Key
 from roboreel.sink.episode_sink import EpisodeSink
-from roboreel.sink.finalizing import finalize
+from roboreel.sink.finalizing import FinalizeReport, finalize
 from roboreel.sink.frame_source import VideoSource
 from roboreel.sink.stage_episode import StagedEpisode
 
-__all__ = ["EpisodeKey", "EpisodeSink", "Key", "StagedEpisode", "VideoSource", "finalize"]
+__all__ = [
+    "EpisodeKey",
+    "EpisodeSink",
+    "FinalizeReport",
+    "Key",
+    "StagedEpisode",
+    "VideoSource",
+    "finalize",
+]

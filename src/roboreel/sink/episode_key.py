@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from roboreel.errors import UsageError
 from roboreel.storage.names import is_utf8
 
 _DIGITS = 32
 _FOLDER_DIGITS = 2
+_LARGEST = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,24 @@ def key_of(key: Key) -> EpisodeKey:
     Raises:
         UsageError: the source is not a text, or the segment neither a text nor a whole number.
     """
-    if isinstance(key, EpisodeKey):
-        source, segment = key.source, key.segment
-    else:
-        source, segment = (key, 0) if isinstance(key, str) else key if len(key) == 2 else ("", 0)
+    given: Any = (key.source, key.segment) if isinstance(key, EpisodeKey) else key
+    source, segment = (given, 0) if isinstance(given, str) else _pair(given)
     if hasattr(segment, "__index__") and not isinstance(segment, bool):
         segment = int(segment.__index__())  # numpy's integers too
     texts = [part for part in (source, segment) if isinstance(part, str)]
-    sound = isinstance(source, str) and source and type(segment) in (str, int)
-    if not sound or not all(map(is_utf8, texts)):
+    sound = isinstance(source, str) and bool(source) and all(map(is_utf8, texts))
+    if not sound or not (isinstance(segment, str) or _is_64_bit(segment)):
         raise UsageError(
             f"{key!r} is not a key: pass a source (a text), or (source, segment), where the segment is a"
             " text or a whole number"
         )
     return EpisodeKey(source, segment)
+
+
+def _pair(given: Any) -> tuple[Any, Any]:
+    pair = tuple(given) if isinstance(given, (tuple, list)) else ()
+    return (pair[0], pair[1]) if len(pair) == 2 else (None, None)
+
+
+def _is_64_bit(segment: object) -> bool:
+    return type(segment) is int and -_LARGEST <= segment < _LARGEST

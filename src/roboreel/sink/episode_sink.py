@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -12,21 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.edit.write_options import require_choice
+from roboreel.errors import StorageError
 from roboreel.format.encoding import Encoding
 from roboreel.sink.episode_key import Key, key_of
 from roboreel.sink.frame_source import ImageSource, VideoSource
 from roboreel.sink.given_episode import GivenEpisode
-from roboreel.sink.stage_episode import StagedEpisode, stage
-from roboreel.sink.staging_area import (
-    FAILED,
-    attempt_file,
-    attempt_of,
-    claim,
-    document,
-    is_whole,
-    release,
-    staging_root,
-)
+from roboreel.sink.stage_episode import Declared, StagedEpisode, stage
+from roboreel.sink.staging_area import attempt_of, claim, give_up, is_whole, staging_root
 from roboreel.stats.feature_stats import FeatureStats
 from roboreel.types import Json, JsonObject
 
@@ -99,7 +92,8 @@ class EpisodeSink:
     ) -> tuple[StagedEpisode, ...]:
         """Stage an episode; when this returns, it is on the disk.
 
-        An earlier attempt at the same key is replaced. When this raises, nothing has changed.
+        An earlier attempt at the same key is replaced. When this raises, earlier attempts stay, and the
+        skip report of `finalize` has the error unless an attempt is whole.
 
         Args:
             key: (source, segment): names the episode, and gives its place among the others.
@@ -136,8 +130,22 @@ class EpisodeSink:
             fields=fields or {},
             provenance=provenance or {},
         )
+        given.require_json()
+        declared = Declared(
+            fps=self.fps,
+            features=self.features,
+            robot_type=self.robot_type,
+            splits_gaps=self.gaps == "split",
+            encoding=self.encoding,
+        )
         root = staging_root(self.staging)
-        return stage(root, self, given, attempt_of(root, given.key, attempt))
+        own = attempt_of(root, given.key, attempt)
+        try:
+            return stage(root, declared, given, own)
+        except Exception as error:
+            with suppress(StorageError):  # there is an error to tell of already
+                give_up(root, given.key, own.number, str(error))
+            raise
 
     def fail(self, key: Key, reason: str, *, attempt: int | None = None) -> None:
         """Record why an episode could not be made: `finalize` lists it, unless an attempt is whole.
@@ -147,8 +155,4 @@ class EpisodeSink:
             StorageError: the record cannot be written.
         """
         root, own = staging_root(self.staging), key_of(key)
-        number = attempt_of(root, own, attempt).number
-        name = attempt_file(own, number, FAILED)
-        root.put(name, document(own, reason=str(reason)))
-        root.sync([name])
-        release(root, own, number)
+        give_up(root, own, attempt_of(root, own, attempt).number, str(reason))

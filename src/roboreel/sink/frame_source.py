@@ -17,7 +17,7 @@ from roboreel.storage.root import Root
 from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.still_images import array_of_frame, decode_image
-from roboreel.types import Int64
+from roboreel.types import Floats, Int64
 from roboreel.writing.episode_input import (
     EncodedPackets,
     FinishedVideo,
@@ -35,6 +35,7 @@ VideoSource: TypeAlias = (
 """A camera's frames: the path of a video, the bytes of one, (n, H, W, 3) uint8 RGB, images one by one, or
 what `roboreel.writing` takes."""
 
+_RATE_TOLERANCE = 0.01
 _WRITTEN_AS_GIVEN = (EncodedPackets, FinishedVideo, FramesToEncode, VideoToCopy)
 
 
@@ -82,8 +83,8 @@ class ChosenVideo:
 
 def kept(source: VideoSource, put: Callable[[bytes], str]) -> VideoSource:
     """A source that can be read more than once: bytes of a video become a file, iterators become lists."""
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return put(bytes(source))
+    if isinstance(source, bytes):
+        return put(source)
     if isinstance(source, (str, os.PathLike, np.ndarray, Sequence, *_WRITTEN_AS_GIVEN)):
         return source
     if isinstance(source, Iterable):
@@ -110,10 +111,10 @@ def chosen_video(
         return ChosenVideo(_cut(source, stretch), "given")
     if isinstance(source, (str, os.PathLike)):
         return _of_file(os.fspath(source), stretch, encoding, fps)
-    return ChosenVideo(
-        FramesToEncode(frames=map(image_array, images(source, stretch)), encoding=encoding),
-        "encoded",
-    )
+    if isinstance(source, bytes):
+        raise UsageError("the bytes of a video must be in a file by now: see `kept`")
+    frames = map(image_array, images(source, stretch))
+    return ChosenVideo(FramesToEncode(frames=frames, encoding=encoding), "encoded")
 
 
 def images(source: Iterable[ImageSource], stretch: Stretch) -> Iterator[ImageSource]:
@@ -147,7 +148,7 @@ def image_data(image: ImageSource) -> ImageArray | bytes:
     if isinstance(image, (str, os.PathLike)):
         folder, name = _located(os.fspath(image))
         return folder.read(name)
-    return bytes(image) if isinstance(image, (bytearray, memoryview)) else image
+    return image
 
 
 def _require_count(count: int, stretch: Stretch) -> None:
@@ -178,18 +179,20 @@ def _of_file(path: str, stretch: Stretch, encoding: Encoding, fps: float) -> Cho
     first, last = int(frames[0]), int(frames[-1])
     if first < 0 or last >= table.frames:
         raise UsageError(f"frames {first}…{last} of '{path}', which has {table.frames}")
-    seconds = table.frame_seconds
+    rate = _rate_unless(fps, table.frame_seconds)
+    if stretch.is_contiguous:
+        copy = VideoToCopy(path=path, start=first, stop=last + 1)
+        return ChosenVideo(copy, "copied", name, first, rate)
+    decoded = _decoded(folder, name, frames.tolist())
+    frames_to_encode = FramesToEncode(frames=decoded, encoding=encoding)
+    return ChosenVideo(frames_to_encode, "encoded", name, first, rate)
+
+
+def _rate_unless(fps: float, seconds: Floats) -> float | None:
+    """The mean rate of a video, where it differs from that of the dataset by more than 1 %."""
     span = float(seconds[-1] - seconds[0])
     rate = (len(seconds) - 1) / span if span > 0 else fps
-    found = {
-        "source": name,
-        "first_frame": first,
-        "source_fps": None if abs(rate / fps - 1) < 0.01 else round(rate, 3),
-    }
-    if stretch.is_contiguous:
-        return ChosenVideo(VideoToCopy(path=path, start=first, stop=last + 1), "copied", **found)
-    decoded = _decoded(folder, name, frames.tolist())
-    return ChosenVideo(FramesToEncode(frames=decoded, encoding=encoding), "encoded", **found)
+    return None if abs(rate / fps - 1) <= _RATE_TOLERANCE else round(rate, 3)
 
 
 def _decoded(folder: Root, name: str, wanted: Sequence[int]) -> Iterator[ImageArray]:

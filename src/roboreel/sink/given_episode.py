@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from roboreel.sink.frame_source import (
     VideoSource,
     image_data,
     images,
+    kept,
 )
 from roboreel.sink.stretches import checked_frames
 from roboreel.stats.feature_stats import FeatureStats
@@ -57,9 +59,26 @@ class GivenEpisode:
         """(rows,) the frame of each row."""
         return checked_frames(self.frames, self.rows(), self.stride)
 
+    def repeatable(self, put: Callable[[bytes], str]) -> GivenEpisode:
+        """The same, with frames that can be read more than once.
+
+        Args:
+            put: writes the bytes of a video to a file, and returns its path.
+        """
+        videos = {name: kept(source, put) for name, source in self.videos.items()}
+        return replace(self, videos=videos, images={n: list(i) for n, i in self.images.items()})
+
+    def require_json(self) -> None:
+        """Raise `UsageError` unless fields and provenance are JSON."""
+        for what, value in (("fields", self.fields), ("provenance", self.provenance)):
+            try:
+                json.dumps(value)
+            except (TypeError, ValueError) as error:
+                raise UsageError(f"episode of {self.key}: {what} must be JSON: {error}") from error
+
 
 def _is_file(value: object) -> bool:
-    return isinstance(value, (str, bytes, bytearray, memoryview))
+    return isinstance(value, (str, bytes))
 
 
 def columns_of(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Protocol
+from functools import partial
 
 from roboreel.errors import RoboreelError, UsageError
 from roboreel.format.encoding import Encoding
 from roboreel.format.feature import EPISODE_INDEX, INDEX, TASK_INDEX
 from roboreel.format.version import FormatVersion
 from roboreel.sink.episode_key import EpisodeKey
-from roboreel.sink.frame_source import ChosenVideo, Stretch, chosen_video, kept
+from roboreel.sink.frame_source import ChosenVideo, Stretch, chosen_video
 from roboreel.sink.given_episode import GivenEpisode, columns_of, episode_input
 from roboreel.sink.staged_record import StagedRecord, task_number
 from roboreel.sink.staging_area import Attempt, release
@@ -26,24 +25,26 @@ from roboreel.writing.dataset_state import DatasetState, new_info, new_state
 from roboreel.writing.episode_input import EpisodeInput
 from roboreel.writing.partial_files import PartialFiles
 from roboreel.writing.written_columns import require_names
-from roboreel.writing.written_episode import stats_of, table_of, write_cameras, write_rows
+from roboreel.writing.written_episode import (
+    WrittenCameras,
+    stats_of,
+    table_of,
+    write_cameras,
+    write_rows,
+)
 
 _COUNTING = (EPISODE_INDEX, INDEX)
 
 
-class Declared(Protocol):
-    """What a sink declares of its dataset."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What all episodes of a sink have in common; see `EpisodeSink`."""
 
-    @property
-    def fps(self) -> float: ...
-    @property
-    def features(self) -> Mapping[str, JsonObject]: ...
-    @property
-    def robot_type(self) -> str | None: ...
-    @property
-    def gaps(self) -> str: ...
-    @property
-    def encoding(self) -> Encoding: ...
+    fps: float
+    features: Mapping[str, JsonObject]
+    robot_type: str | None
+    splits_gaps: bool
+    encoding: Encoding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +65,13 @@ class StagedEpisode:
 
 
 def stage(
-    root: LocalRoot, sink: Declared, given: GivenEpisode, attempt: Attempt
+    root: LocalRoot, declared: Declared, given: GivenEpisode, attempt: Attempt
 ) -> tuple[StagedEpisode, ...]:
     """Write an attempt at an episode, and make it whole.
 
     Args:
         root: the staging folder.
-        sink: what all its episodes have in common.
+        declared: what all its episodes have in common.
         given: the episode.
         attempt: its number, which is claimed.
 
@@ -81,9 +82,10 @@ def stage(
     files = PartialFiles(root)
     try:
         with _explained(given.key):
-            staged, names = _written(root, sink, given, attempt, files)
+            staged, names = _written(root, declared, given, attempt, files)
         files.sync()
         files.publish(names)
+        files.publish([attempt.table])  # now it is whole, and all it needs is on the disk
     finally:
         files.discard()
     release(root, given.key, attempt.number)
@@ -91,79 +93,80 @@ def stage(
 
 
 def _written(
-    root: LocalRoot, sink: Declared, given: GivenEpisode, attempt: Attempt, files: PartialFiles
+    root: LocalRoot, declared: Declared, given: GivenEpisode, attempt: Attempt, files: PartialFiles
 ) -> tuple[tuple[StagedEpisode, ...], list[str]]:
-    """Write all parts under partial names; returns them, and their names in the order of the commit."""
-    state = staged_state(sink)
-    _require_json(given)
-    frames, split = given.frame_numbers(), sink.gaps == "split"
-    parts = stretches(frames, given.rows(), stride=given.stride, split=split)
+    """Write all parts under partial names; returns them, and the names that come before `attempt.table`."""
+    state = staged_state(declared)
+    frames, rows = given.frame_numbers(), given.rows()
+    parts = stretches(frames, rows, stride=given.stride, split=declared.splits_gaps)
     if len(parts) > 1 and given.stats:
         raise UsageError("statistics of the whole episode are given, but it is split at gaps")
     columns = columns_of(given.columns, state.info.features)
-    videos = {
-        name: kept(source, lambda data: _put(root, files, data))
-        for name, source in given.videos.items()
-    }
-    given = replace(given, videos=videos, images={n: list(i) for n, i in given.images.items()})
+    given = given.repeatable(lambda data: _put(root, files, data))
     tables = [attempt.part_table(part) for part in range(len(parts))]
-    staged, names = [], list[str]()
+    staged, names = [], tables[1:]
     for part, stretch in enumerate(parts):
         chosen = {
-            name: chosen_video(source, stretch, sink.encoding, sink.fps)
-            for name, source in videos.items()
+            name: chosen_video(source, stretch, declared.encoding, declared.fps)
+            for name, source in given.videos.items()
         }
         episode = episode_input(given, columns, chosen, stretch)
-        record = _write_part(
-            root, sink, state, given, attempt, part, tables, episode, chosen, files
-        )
-        own = [video.name for video in record.videos.values()]
-        names += own
-        staged.append(_staged(root, record, attempt, stretch, tables[part]))
-    return tuple(staged), [*names, *reversed(tables)]
+        require_names(episode, state.info.features, 0)
+        cameras = write_cameras(root, state, episode, files, partial(attempt.video, part))
+        record = _record(declared, given, chosen, episode, cameras, tables, part)
+        _write_table(root, state, episode, cameras, record, files.partial(tables[part]))
+        staged.append(_staged(root, record, attempt, stretch))
+        names += [video.name for video in record.videos.values()]
+    return tuple(staged), names
 
 
-def _write_part(
-    root: LocalRoot,
-    sink: Declared,
-    state: DatasetState,
+def _record(
+    declared: Declared,
     given: GivenEpisode,
-    attempt: Attempt,
-    part: int,
-    tables: list[str],
-    episode: EpisodeInput,
     chosen: Mapping[str, ChosenVideo],
-    files: PartialFiles,
+    episode: EpisodeInput,
+    cameras: WrittenCameras,
+    tables: list[str],
+    part: int,
 ) -> StagedRecord:
-    require_names(episode, state.info.features, 0)
-    cameras = write_cameras(root, state, episode, files, lambda name: attempt.video(name, part))
-    texts = list(dict.fromkeys(episode.row_tasks))
-    tasks = {text: task_number(text) for text in texts}
-    table = table_of(state, episode, tasks, cameras.pixels)
-    stats = stats_of(state, episode, table, cameras.pixels)
-    record = StagedRecord(
+    """The record of a part, without its statistics."""
+    return StagedRecord(
         source=given.key.source,
         segment=given.key.segment,
         part=part,
         parts=tables,
         rows=episode.rows,
-        fps=sink.fps,
-        robot_type=sink.robot_type,
-        features={name: dict(one.spec) for name, one in cameras.features.items()},
-        tasks=texts,
+        fps=declared.fps,
+        robot_type=declared.robot_type,
+        features={name: dict(feature.spec) for name, feature in cameras.features.items()},
+        tasks=list(dict.fromkeys(episode.row_tasks)),
         videos={
             name: chosen[name].staged(path, start) for name, (path, start) in cameras.videos.items()
         },
-        fields=dict(given.fields),
-        provenance=dict(given.provenance),
-        stats={name: one for name, one in stats_to_json(stats.of(0)).items() if name != TASK_INDEX},
+        fields=given.fields,
+        provenance=given.provenance,
+        stats={},
     )
-    schema = state.schema.with_metadata(record.metadata())
-    write_rows(root, files.partial(tables[part]), table, episode, schema)
-    return record
 
 
-def staged_state(sink: Declared) -> DatasetState:
+def _write_table(
+    root: LocalRoot,
+    state: DatasetState,
+    episode: EpisodeInput,
+    cameras: WrittenCameras,
+    record: StagedRecord,
+    name: str,
+) -> None:
+    """Write the rows of a part; its record and its statistics are the metadata of the file."""
+    tasks = {text: task_number(text) for text in record.tasks}
+    table = table_of(state, episode, tasks, cameras.pixels)
+    measured = stats_of(state, episode, table, cameras.pixels).of(0)
+    measured.pop(TASK_INDEX, None)  # of numbers that the dataset will not have
+    record = replace(record, stats=stats_to_json(measured))
+    write_rows(root, name, table, episode, state.schema.with_metadata(record.metadata()))
+
+
+def staged_state(declared: Declared) -> DatasetState:
     """The state that an episode is written for: v3.0, without episodes.
 
     It lacks the columns that count episodes and rows, which only `finalize` knows.
@@ -172,10 +175,10 @@ def staged_state(sink: Declared) -> DatasetState:
         DatasetError: a feature is not declared as the format has it.
     """
     info = new_info(
-        fps=sink.fps,
-        features=sink.features,
+        fps=declared.fps,
+        features=declared.features,
         version=FormatVersion.V30,
-        robot_type=sink.robot_type,
+        robot_type=declared.robot_type,
     )
     known = {name: one for name, one in info.features.items() if name not in _COUNTING}
     return new_state(replace(info, features=known))
@@ -189,7 +192,7 @@ def _put(root: LocalRoot, files: PartialFiles, data: bytes) -> str:
 
 
 def _staged(
-    root: LocalRoot, record: StagedRecord, attempt: Attempt, stretch: Stretch, table: str
+    root: LocalRoot, record: StagedRecord, attempt: Attempt, stretch: Stretch
 ) -> StagedEpisode:
     return StagedEpisode(
         key=attempt.key,
@@ -197,17 +200,9 @@ def _staged(
         attempt=attempt.number,
         rows=record.rows,
         start=stretch.start,
-        table=os.path.join(root.url, table),
+        table=os.path.join(root.url, record.parts[record.part]),
         videos={name: os.path.join(root.url, video.name) for name, video in record.videos.items()},
     )
-
-
-def _require_json(given: GivenEpisode) -> None:
-    for what, value in (("fields", given.fields), ("provenance", given.provenance)):
-        try:
-            json.dumps(value)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"{what} must be JSON: {error}") from error
 
 
 @contextmanager

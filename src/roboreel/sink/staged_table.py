@@ -45,7 +45,8 @@ _SCHEMA = pa.schema(
 """Segment, videos, fields, provenance, declared and features are JSON. `declared` is what all episodes of a
 dataset must have in common; `features` has what the videos are like, too."""
 _FILES_PER_TASK = 256
-_A, _B = TypeVar("_A"), TypeVar("_B")
+_A = TypeVar("_A")
+_B = TypeVar("_B")
 
 
 def staged_table(root: LocalRoot, names: Sequence[str], *, workers: int) -> pa.Table:
@@ -74,9 +75,7 @@ def key_of_row(table: pa.Table, row: int) -> EpisodeKey:
     return EpisodeKey(table[SOURCE][row].as_py(), json.loads(table[SEGMENT][row].as_py()))
 
 
-def in_processes(
-    function: Callable[[_A], _B], tasks: Sequence[_A], workers: int
-) -> Iterator[_B]:
+def in_processes(function: Callable[[_A], _B], tasks: Sequence[_A], workers: int) -> Iterator[_B]:
     """The results of a function in processes, as they complete; in this one where that is as good."""
     if workers == 1 or len(tasks) < 2:
         yield from map(function, tasks)
@@ -112,7 +111,9 @@ def record_of(root: LocalRoot, name: str) -> StagedRecord:
 def _rows_of_tables(task: tuple[str, tuple[str, ...]]) -> pa.Table:
     url, names = task
     rows = [
-        {TABLE: name, ERROR: str(record)} if isinstance(record, StorageError) else _row(name, record)
+        {TABLE: name, ERROR: str(record)}
+        if isinstance(record, StorageError)
+        else _row(name, record)
         for name, record in records_of(LocalRoot(url), names)
     ]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)

@@ -48,7 +48,7 @@ class Attempt:
             return self.table
         return f"{EPISODES}/{self.key.folder}/{self._stem(part)}.{TABLE}"
 
-    def video(self, camera: str, part: int) -> str:
+    def video(self, part: int, camera: str) -> str:
         """The name of a camera's video."""
         return f"{VIDEOS}/{camera}/{self.key.folder}/{self._stem(part)}.mp4"
 
@@ -133,6 +133,18 @@ def attempt_of(root: LocalRoot, key: EpisodeKey, number: int | None) -> Attempt:
 def release(root: LocalRoot, key: EpisodeKey, number: int) -> None:
     """Remove the claim of an attempt that is whole, given up, or numbered anew."""
     root.remove(attempt_file(key, number, BEGUN))
+
+
+def give_up(root: LocalRoot, key: EpisodeKey, number: int, reason: str) -> None:
+    """Record why an attempt was given up.
+
+    Raises:
+        StorageError: the record cannot be written.
+    """
+    name = attempt_file(key, number, FAILED)
+    root.put(name, document(key, reason=reason))
+    root.sync([name])
+    release(root, key, number)
 
 
 def is_whole(root: LocalRoot, key: EpisodeKey) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from roboreel.errors import StorageError
 from roboreel.sink.episode_key import EpisodeKey
 from roboreel.sink.staging_area import BEGUN, EPISODES, FAILED, TABLE, StagedName, staged_name
 from roboreel.storage.local import LocalRoot
-from roboreel.types import JsonObject
+from roboreel.types import Json, JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,13 @@ class SkippedEpisode:
         """The episode as a JSON object."""
         named = {} if self.key is None else {"source": self.key.source, "segment": self.key.segment}
         return {**named, "reason": self.reason}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> SkippedEpisode:
+        """The episode that `to_json` described."""
+        named = "source" in document
+        key = EpisodeKey(document["source"], document["segment"]) if named else None
+        return cls(key=key, reason=document["reason"])
 
     def __str__(self) -> str:
         return f"{self.key or 'an episode whose key is not known'}: {self.reason}"

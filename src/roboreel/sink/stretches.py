@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +25,7 @@ def stretches(frames: Int64 | None, rows: int, *, stride: int, split: bool) -> l
     if frames is None or not split:
         return [Stretch(0, rows, frames)]
     bounds = [0, *(np.flatnonzero(np.diff(frames) != stride) + 1).tolist(), rows]
-    return [
-        Stretch(start, stop, frames[start:stop])
-        for start, stop in zip(bounds[:-1], bounds[1:], strict=True)
-    ]
+    return [Stretch(start, stop, frames[start:stop]) for start, stop in pairwise(bounds)]
 
 
 def checked_frames(
