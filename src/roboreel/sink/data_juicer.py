@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from roboreel.edit.write_options import require_choice
 from roboreel.errors import DatasetError, UsageError, VideoError
 from roboreel.format.encoding import Encoding
+from roboreel.format.version import FormatVersion
 from roboreel.sink.data_juicer_features import CAMERA, columns_of, features_of
+from roboreel.sink.data_juicer_finalize import STAGING, ExportedDataset, finalize_export
 from roboreel.sink.data_juicer_frames import (
     ChosenFrames,
     FrameRules,
@@ -35,20 +37,21 @@ from roboreel.sink.data_juicer_sample import (
 )
 from roboreel.sink.episode_key import EpisodeKey
 from roboreel.sink.episode_sink import EpisodeSink
+from roboreel.sink.finalizing import FinalizeKeywords, FinalizeReport
 from roboreel.sink.stage_episode import StagedEpisode
 from roboreel.types import JsonObject
 
 OPERATOR_NAME = "export_to_lerobot_mapper"
 """The name of Data-Juicer's own exporter, in recipes."""
 DEFAULT_CHUNKS_SIZE = 1000
-STAGING = "staging"
-"""The folder of staged episodes, in the folder of the dataset."""
 ENTRIES = "lerobot_export"
 """The field of `meta` with the exported episodes."""
 
 _LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from roboreel.sink.data_juicer_operator import PlainOperator as _Base
 
     _OPERATORS: Any
@@ -140,11 +143,49 @@ class ExportToLeRobotMapper(_Base):
         meta[ENTRIES] = [entry for each in episodes for entry in self._staged(sample, each)]
         return sample
 
+    @staticmethod
+    def finalize_dataset(
+        output_dir: str | os.PathLike[str],
+        fps: float | None = None,
+        robot_type: str | None = None,
+        chunks_size: int = DEFAULT_CHUNKS_SIZE,
+        *,
+        version: str | FormatVersion = FormatVersion.V20,
+        out: str | os.PathLike[str] | None = None,
+        **options: Unpack[FinalizeKeywords],
+    ) -> FinalizeReport | None:
+        """Make one dataset of all staged episodes, once all workers are done.
+
+        Episodes are ordered by what they come from. Those that do not go with the others stay in
+        `staging`, are warned of, and are listed in `meta/skipped_episodes.jsonl`.
+
+        Args:
+            output_dir: the operator's; it becomes the dataset, and loses its folder `staging`.
+            fps: refuse episodes that were staged at another rate; None takes them as staged.
+            robot_type: the robot, for `info.json`; None: as staged.
+            chunks_size: most episodes (v3.0: files) in a chunk folder.
+            version: the version to write.
+            out: write the dataset to this new folder instead. All staged files stay.
+            **options: as `roboreel.sink.finalize`, such as `workers`; `on_broken` is "skip", and
+                `leftovers` "resume", unless given.
+
+        Returns:
+            What was written; None, with a warning, where nothing is staged.
+
+        Raises:
+            UsageError: an argument is wrong, or `output_dir` holds a dataset already.
+            DatasetError, PlanError, RunError, StorageError: as `roboreel.sink.finalize`.
+        """
+        _require(10 if fps is None else fps, chunks_size, "source")
+        exported = ExportedDataset(fps=fps, robot_type=robot_type, chunks_size=chunks_size)
+        return finalize_export(output_dir, exported, version=version, out=out, **options)
+
     def _episodes(self, sample: Any, found: Sequence[Any]) -> Iterator[FoundEpisode]:
         if self.segment_field:
             return segment_episodes(found, self._source(sample, 0, found))
-        sources = [self._source(sample, video, each) for video, each in enumerate(found)]
-        return video_episodes(found, sources, sample.get(self.text_key))
+        text = sample.get(self.text_key)
+        sources = [self._source(sample, video, [text, each]) for video, each in enumerate(found)]
+        return video_episodes(found, sources, text)
 
     def _source(self, sample: Any, video: int, content: Any) -> str:
         key = sample.get(self.key_field) if self.key_field else None
