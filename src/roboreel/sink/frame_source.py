@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from roboreel.errors import UsageError
+from roboreel.errors import StorageError, UsageError
 from roboreel.format.encoding import Encoding
 from roboreel.sink.staged_record import StagedVideo
 from roboreel.storage.fs import open_root
@@ -203,4 +203,7 @@ def _decoded(folder: Root, name: str, wanted: Sequence[int]) -> Iterator[ImageAr
 def _located(path: str) -> tuple[Root, str]:
     """The folder of a file of the user's, and its name there."""
     folder, name = os.path.split(os.path.abspath(path))
-    return open_root(folder, follow_links=True), name
+    try:
+        return open_root(folder, follow_links=True), name
+    except StorageError as error:
+        raise StorageError(f"'{path}' cannot be read: {error}") from error

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.edit.new_column import new_column
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, listed
 from roboreel.format.feature import Feature
 from roboreel.sink.episode_key import EpisodeKey
 from roboreel.sink.frame_source import (
@@ -92,12 +92,26 @@ def columns_of(
     found = {}
     for name, values in columns.items():
         feature = features.get(name)
-        if feature is None or not (feature.is_numeric or feature.dtype == "string"):
-            found[name] = values  # the writer says what is wrong, and takes language columns
+        if feature is None or feature.is_camera:
+            known = [one.name for one in features.values() if not one.is_camera]
+            raise UsageError(
+                f"'{name}' is not declared as a feature with a column (declared: {listed(known)})"
+            )
+        if not (feature.is_numeric or feature.dtype == "string"):
+            found[name] = _arrow(name, values)
             continue
         shape = None if feature.dtype == "string" else feature.shape or (1,)
         _, found[name] = new_column(name, values, feature.dtype, shape, None)
     return found
+
+
+def _arrow(name: str, values: object) -> pa.ChunkedArray:
+    """A column of a kind that only Arrow has, such as language."""
+    if isinstance(values, pa.ChunkedArray):
+        return values
+    if isinstance(values, pa.Array):
+        return pa.chunked_array([values])
+    raise UsageError(f"'{name}': expected an Arrow column, found {type(values).__name__}")
 
 
 def episode_input(

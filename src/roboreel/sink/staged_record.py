@@ -10,10 +10,10 @@ from hashlib import sha256
 import pyarrow as pa
 
 from roboreel.errors import StorageError
+from roboreel.format.table_schema import FILE_RECORD
 from roboreel.sink.episode_key import EpisodeKey
 from roboreel.types import Json, JsonObject
 
-RECORD = b"roboreel.staged_episode"
 _FORMAT = 1
 _TASK_BITS = 52
 
@@ -62,7 +62,7 @@ class StagedRecord:
 
     def metadata(self) -> dict[bytes, bytes]:
         """The metadata of the table."""
-        return {RECORD: json.dumps({"format": _FORMAT, **asdict(self)}).encode()}
+        return {FILE_RECORD: json.dumps({"format": _FORMAT, **asdict(self)}).encode()}
 
 
 def read_record(schema: pa.Schema, name: str) -> StagedRecord:
@@ -72,7 +72,7 @@ def read_record(schema: pa.Schema, name: str) -> StagedRecord:
         StorageError: there is none, or one of another release.
     """
     try:
-        found = json.loads((schema.metadata or {})[RECORD])
+        found = json.loads((schema.metadata or {})[FILE_RECORD])
         if found.pop("format") != _FORMAT:
             raise StorageError(f"'{name}': staged by another release of roboreel: stage it again")
         videos = {camera: StagedVideo(**video) for camera, video in found.pop("videos").items()}
