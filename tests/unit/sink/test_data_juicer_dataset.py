@@ -132,7 +132,7 @@ def test_the_bytes_are_the_same_whatever_worker_does_what_and_when(
     work = [(sample, tmp_path) for sample in [*reversed(samples), samples[1], samples[4]]]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         pool.starmap(stage, work, chunksize=1)
-    results = []
+    results: list[dict[str, bytes]] = []
     for folder in (staged, tmp_path):
         out = tmp_path / f"out-{len(results)}"
         ExportToLeRobotMapper.finalize_dataset(str(folder), version="v2.1", out=out)

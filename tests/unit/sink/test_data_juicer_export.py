@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import pickle
 from pathlib import Path
@@ -15,6 +14,8 @@ import pytest
 
 from roboreel.errors import UsageError
 from roboreel.sink.data_juicer import ExportToLeRobotMapper
+from roboreel.sink.staged_record import StagedRecord
+from roboreel.sink.staged_table import record_of
 from roboreel.sink.staging_list import list_staging, skipped_episode
 from roboreel.storage.local import LocalRoot
 from tests.data_juicer_samples import (
@@ -172,14 +173,13 @@ def test_frames_of_other_sizes_get_that_of_the_first(tmp_path: Path) -> None:
     part = segment([0, 1, 2], caption="x")
     (entry,) = exported(segment_sample(given, part), tmp_path, segment_field=SEGMENTS)
     assert shown(entry["video_path"]) == [0, 1, 2]
-    assert record_of(entry)["features"][CAMERA]["shape"] == [50, 66, 3]
+    assert record_in(tmp_path, entry).features[CAMERA]["shape"] == [50, 66, 3]
 
 
-def record_of(entry: dict[str, Any]) -> dict[str, Any]:
+def record_in(folder: Path, entry: dict[str, Any]) -> StagedRecord:
     """What the staged table says of its episode."""
-    metadata = pq.read_schema(entry["parquet_path"]).metadata
-    record: dict[str, Any] = json.loads(metadata[b"roboreel.staged_episode"])
-    return record
+    root = LocalRoot(folder / "out" / "staging")
+    return record_of(root, Path(entry["parquet_path"]).relative_to(root.path).as_posix())
 
 
 def test_a_whole_video_is_copied_where_it_has_the_extracted_frames(
@@ -188,18 +188,14 @@ def test_a_whole_video_is_copied_where_it_has_the_extracted_frames(
     given = hand([3, 4, 5])
     (copied,) = exported(video_sample(video, given, frames=frames), tmp_path)
     (images,) = exported(video_sample(video, given, frames=frames[:10]), tmp_path / "b")
-    assert (made(copied), made(images)) == ("copied", "given")  # given: encoded from the images
-    assert own_frames(copied) == own_frames(images) == [3, 4, 5]
+    assert record_in(tmp_path, copied).videos[CAMERA].made == "copied"
+    assert record_in(tmp_path / "b", images).videos[CAMERA].made == "given"  # encoded images
+    assert own_frames(tmp_path, copied) == own_frames(tmp_path / "b", images) == [3, 4, 5]
 
 
-def made(entry: dict[str, Any]) -> str:
-    how: str = record_of(entry)["videos"][CAMERA]["made"]
-    return how
-
-
-def own_frames(entry: dict[str, Any]) -> list[int]:
+def own_frames(folder: Path, entry: dict[str, Any]) -> list[int]:
     """The episode's frames; those around them are there to decode copied packets."""
-    start = record_of(entry)["videos"][CAMERA]["start"]
+    start = record_in(folder, entry).videos[CAMERA].start
     return shown(entry["video_path"])[start:][: entry["num_frames"]]
 
 
@@ -211,7 +207,7 @@ def test_a_video_of_other_frames_is_refused_where_there_are_no_images(
     assert f"has {COUNT} frames, its ids count 3 extracted ones" in reason
     assert "frame_ids='source'" in reason
     (entry,) = exported(video_sample(video, hand([0, 1, 2])), tmp_path / "b", frame_ids="source")
-    assert own_frames(entry) == [0, 1, 2]
+    assert own_frames(tmp_path / "b", entry) == [0, 1, 2]
 
 
 def test_videos_may_be_bytes(video: str, tmp_path: Path) -> None:
@@ -257,11 +253,11 @@ def test_the_caller_chooses_fields_names_and_keys(frames: list[str], tmp_path: P
         state_names=list("abcdefgh"),
         robot_type="hand",
     )
-    record = record_of(entry)
-    features = record["features"]
+    record = record_in(tmp_path, entry)
+    features = record.features
     assert features["observation.state"]["names"] == list("abcdefgh")
     assert "observation.images.wrist" in features
-    assert (record["source"], record["tasks"], record["robot_type"]) == ("17", ["pour"], "hand")
+    assert (record.source, record.tasks, record.robot_type) == ("17", ["pour"], "hand")
     with pytest.raises(UsageError, match="a sample has no 'id'"):
         mapper(tmp_path, key_field="id").process_single(video_sample(None, hand([0, 1])))
 
