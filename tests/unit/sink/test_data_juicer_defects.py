@@ -81,21 +81,23 @@ def gapped(frames: list[str]) -> dict[str, Any]:
     return segment_sample(frames, first, second)
 
 
-def test_defect_01_index_counts_all_rows_without_repeats(frames: list[str], tmp_path: Path) -> None:
-    dataset = export(tmp_path, gapped(frames))
-    assert [*rows_of(dataset, 0)["index"], *rows_of(dataset, 1)["index"]] == list(range(8))
+@pytest.fixture(scope="module")
+def hands(frames: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset of those."""
+    return export(tmp_path_factory.mktemp("hands"), gapped(frames), fps=10)
 
 
-def test_defect_02_timestamps_are_a_frame_apart(frames: list[str], tmp_path: Path) -> None:
-    dataset = export(tmp_path, gapped(frames), fps=10)
-    times = np.array(rows_of(dataset, 0)["timestamp"])
+def test_defect_01_index_counts_all_rows_without_repeats(hands: Path) -> None:
+    assert [*rows_of(hands, 0)["index"], *rows_of(hands, 1)["index"]] == list(range(8))
+
+
+def test_defect_02_timestamps_are_a_frame_apart(hands: Path) -> None:
+    times = np.array(rows_of(hands, 0)["timestamp"])
     assert np.allclose(times, np.arange(5) / 10, atol=1e-6)
 
 
-def test_defect_03_frame_index_counts_rows_and_ids_have_their_own_column(
-    frames: list[str], tmp_path: Path
-) -> None:
-    rows = rows_of(export(tmp_path, gapped(frames)), 0)
+def test_defect_03_frame_index_counts_rows_and_ids_have_their_own_column(hands: Path) -> None:
+    rows = rows_of(hands, 0)
     assert rows["frame_index"] == [0, 1, 2, 3, 4]
     assert rows["source_frame_index"] == [0, 3, 7, 8, 11]
 
@@ -203,19 +205,17 @@ def test_defect_12_a_retry_replaces_the_episode(frames: list[str], tmp_path: Pat
     assert [line["tasks"] for line in lines_of(dataset, "episodes.jsonl")] == [["b"]]
 
 
-def test_defect_13_statistics_are_those_of_all_rows(frames: list[str], tmp_path: Path) -> None:
-    dataset = export(tmp_path, gapped(frames))
-    stats = json.loads((dataset / "meta/stats.json").read_text())
-    actions = np.array([*rows_of(dataset, 0)["action"], *rows_of(dataset, 1)["action"]])
+def test_defect_13_statistics_are_those_of_all_rows(hands: Path) -> None:
+    stats = json.loads((hands / "meta/stats.json").read_text())
+    actions = np.array([*rows_of(hands, 0)["action"], *rows_of(hands, 1)["action"]])
     assert np.allclose(stats["action"]["mean"], actions.mean(axis=0), atol=1e-6)
     assert np.allclose(stats["action"]["std"], actions.std(axis=0), atol=1e-6)
     assert CAMERA in stats
 
 
-def test_defect_14_episodes_have_a_list_of_tasks(frames: list[str], tmp_path: Path) -> None:
-    dataset = export(tmp_path, gapped(frames))
-    assert [line["tasks"] for line in lines_of(dataset, "episodes.jsonl")] == [["grasp"], ["lift"]]
-    assert [line["task"] for line in lines_of(dataset, "tasks.jsonl")] == ["grasp", "lift"]
+def test_defect_14_episodes_have_a_list_of_tasks(hands: Path) -> None:
+    assert [line["tasks"] for line in lines_of(hands, "episodes.jsonl")] == [["grasp"], ["lift"]]
+    assert [line["task"] for line in lines_of(hands, "tasks.jsonl")] == ["grasp", "lift"]
 
 
 def test_defect_15_any_dimensions_and_the_modality_of_them(
@@ -233,10 +233,8 @@ def test_defect_15_any_dimensions_and_the_modality_of_them(
     assert modality["video"] == {"primary_image": {"original_key": wrist}}
 
 
-def test_defect_15_hands_keep_the_modality_that_starvla_reads(
-    frames: list[str], tmp_path: Path
-) -> None:
-    modality = json.loads((export(tmp_path, gapped(frames)) / "meta/modality.json").read_text())
+def test_defect_15_hands_keep_the_modality_that_starvla_reads(hands: Path) -> None:
+    modality = json.loads((hands / "meta/modality.json").read_text())
     pose = ["x", "y", "z", "roll", "pitch", "yaw"]
     assert list(modality["state"]) == [*pose, "pad", "gripper"]
     assert list(modality["action"]) == [*pose, "gripper"]
@@ -246,12 +244,9 @@ def test_defect_15_hands_keep_the_modality_that_starvla_reads(
     }
 
 
-def test_defect_16_names_and_types_are_declared_as_stored(
-    frames: list[str], tmp_path: Path
-) -> None:
-    dataset = export(tmp_path, gapped(frames))
-    features = info_of(dataset)["features"]
-    schema = pq.read_schema(dataset / "data/chunk-000/episode_000000.parquet")
+def test_defect_16_names_and_types_are_declared_as_stored(hands: Path) -> None:
+    features = info_of(hands)["features"]
+    schema = pq.read_schema(hands / "data/chunk-000/episode_000000.parquet")
     assert set(schema.names) == {name for name, one in features.items() if one["dtype"] != "video"}
     assert features["next.done"] == {"dtype": "bool", "shape": [1], "names": None}
     assert all("names" in one for one in features.values())
@@ -260,7 +255,7 @@ def test_defect_16_names_and_types_are_declared_as_stored(
         stored = schema.field(name).type
         assert features[name]["dtype"] == "float32"
         assert stored.value_type == pa.float32()
-    assert rows_of(dataset, 0)["next.done"] == [False] * 4 + [True]
+    assert rows_of(hands, 0)["next.done"] == [False] * 4 + [True]
 
 
 def test_defect_17_videos_of_odd_sizes_have_many_keyframes_and_a_duration(tmp_path: Path) -> None:
