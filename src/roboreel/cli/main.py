@@ -22,6 +22,7 @@ from roboreel.cli.edit.tasks import tasks
 from roboreel.cli.edit.trim import trim
 from roboreel.cli.edit.video import encode, resample
 from roboreel.cli.edit.view_files import edit, write
+from roboreel.cli.finalize import finalize
 from roboreel.cli.info import info
 from roboreel.cli.output import exit_code, lost, say, start, tell
 from roboreel.cli.pull import pull
@@ -60,6 +61,7 @@ for _edit in (
 app.command()(compact)
 app.add_typer(edit)
 app.command()(write)
+app.command()(finalize)
 app.command()(stats)
 app.command()(pull)
 app.command()(undo)

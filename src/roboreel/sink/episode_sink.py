@@ -37,7 +37,7 @@ class EpisodeSink:
         features: `dtype`, `shape` and `names` by name, as in `info.json`; index columns are added.
         robot_type: the robot.
         gaps: what to do where the rows skip frames of a video: `encode` the frames of the rows, or `split`
-            into one episode per stretch without gaps.
+            into one episode for each row range without gaps.
         encoding: how to encode frames that cannot be copied as packets.
 
     Raises:

@@ -11,13 +11,14 @@ import numpy as np
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.format.encoding import Encoding
+from roboreel.sink.row_ranges import ChosenRows
 from roboreel.sink.staged_record import StagedVideo
 from roboreel.storage.fs import open_root
 from roboreel.storage.root import Root
 from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.still_images import array_of_frame, decode_image
-from roboreel.types import Floats, Int64
+from roboreel.types import Floats
 from roboreel.writing.episode_input import (
     EncodedPackets,
     FinishedVideo,
@@ -37,26 +38,6 @@ what `roboreel.writing` takes."""
 
 _RATE_TOLERANCE = 0.01
 _WRITTEN_AS_GIVEN = (EncodedPackets, FinishedVideo, FramesToEncode, VideoToCopy)
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Rows of what a caller gives that become one episode."""
-
-    start: int
-    stop: int
-    frames: Int64 | None
-    """(rows,) the frame of each row; None: row k is frame k."""
-
-    @property
-    def rows(self) -> int:
-        """How many rows."""
-        return self.stop - self.start
-
-    @property
-    def is_contiguous(self) -> bool:
-        """True where the frames follow each other in the source without a gap."""
-        return self.frames is None or bool((np.diff(self.frames) == 1).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,42 +74,42 @@ def kept(source: VideoSource, put: Callable[[bytes], str]) -> VideoSource:
 
 
 def chosen_video(
-    source: VideoSource, stretch: Stretch, encoding: Encoding, fps: float
+    source: VideoSource, chosen: ChosenRows, encoding: Encoding, fps: float
 ) -> ChosenVideo:
-    """The frames of a stretch, as packets where that is possible.
+    """The frames of a row range, as packets where that is possible.
 
     Args:
         source: all frames.
-        stretch: which of them.
+        chosen: which of them.
         encoding: how to encode those that cannot be copied.
         fps: frames per second of the dataset.
 
     Raises:
-        UsageError: frames of the stretch cannot be taken from the source.
+        UsageError: frames of the rows cannot be taken from the source.
         VideoError: a video cannot be read.
     """
     if isinstance(source, _WRITTEN_AS_GIVEN):
-        return ChosenVideo(_cut(source, stretch), "given")
+        return ChosenVideo(_cut(source, chosen), "given")
     if isinstance(source, (str, os.PathLike)):
-        return _of_file(os.fspath(source), stretch, encoding, fps)
+        return _of_file(os.fspath(source), chosen, encoding, fps)
     if isinstance(source, bytes):
         raise UsageError("the bytes of a video must be in a file by now: see `kept`")
-    frames = map(image_array, images(source, stretch))
+    frames = map(image_array, images(source, chosen))
     return ChosenVideo(FramesToEncode(frames=frames, encoding=encoding), "encoded")
 
 
-def images(source: Iterable[ImageSource], stretch: Stretch) -> Iterator[ImageSource]:
-    """The images of a stretch, in order.
+def images(source: Iterable[ImageSource], chosen: ChosenRows) -> Iterator[ImageSource]:
+    """The images of a row range, in order.
 
     Raises:
         UsageError: there is no such image.
     """
     listed = source if isinstance(source, (Sequence, np.ndarray)) else list(source)
-    if stretch.frames is None:
-        _require_count(len(listed), stretch)
-        wanted = range(stretch.start, stretch.stop)
+    if chosen.frames is None:
+        _require_count(len(listed), chosen)
+        wanted = range(chosen.start, chosen.stop)
     else:
-        wanted = stretch.frames.tolist()
+        wanted = chosen.frames.tolist()
         if wanted[0] < 0 or wanted[-1] >= len(listed):
             raise UsageError(f"frames {wanted[0]}…{wanted[-1]} of {len(listed)} images")
     for number in wanted:
@@ -151,36 +132,36 @@ def image_data(image: ImageSource) -> ImageArray | bytes:
     return image
 
 
-def _require_count(count: int, stretch: Stretch) -> None:
+def _require_count(count: int, chosen: ChosenRows) -> None:
     """Where no frame numbers say which row has which frame, there must be one for each."""
-    if count != stretch.stop:
-        raise UsageError(f"{count} frames for {stretch.stop} rows: pass the frame of each row")
+    if count != chosen.stop:
+        raise UsageError(f"{count} frames for {chosen.stop} rows: pass the frame of each row")
 
 
-def _cut(given: VideoInput, stretch: Stretch) -> VideoInput:
-    if stretch.frames is None:
+def _cut(given: VideoInput, chosen: ChosenRows) -> VideoInput:
+    if chosen.frames is None:
         return given
-    first, last = int(stretch.frames[0]), int(stretch.frames[-1])
-    if isinstance(given, VideoToCopy) and stretch.is_contiguous:
+    first, last = int(chosen.frames[0]), int(chosen.frames[-1])
+    if isinstance(given, VideoToCopy) and chosen.is_contiguous:
         return VideoToCopy(path=given.path, start=given.start + first, stop=given.start + last + 1)
     raise UsageError(
         f"frames cannot be chosen from {type(given).__name__}: pass a path, arrays or images"
     )
 
 
-def _of_file(path: str, stretch: Stretch, encoding: Encoding, fps: float) -> ChosenVideo:
+def _of_file(path: str, chosen: ChosenRows, encoding: Encoding, fps: float) -> ChosenVideo:
     folder, name = _located(path)
     table = read_packet_table(folder, name)
-    if stretch.frames is None:
-        _require_count(table.frames, stretch)
-        frames = np.arange(stretch.start, stretch.stop)
+    if chosen.frames is None:
+        _require_count(table.frames, chosen)
+        frames = np.arange(chosen.start, chosen.stop)
     else:
-        frames = stretch.frames
+        frames = chosen.frames
     first, last = int(frames[0]), int(frames[-1])
     if first < 0 or last >= table.frames:
         raise UsageError(f"frames {first}…{last} of '{path}', which has {table.frames}")
     rate = _rate_unless(fps, table.frame_seconds)
-    if stretch.is_contiguous:
+    if chosen.is_contiguous:
         copy = VideoToCopy(path=path, start=first, stop=last + 1)
         return ChosenVideo(copy, "copied", name, first, rate)
     decoded = _decoded(folder, name, frames.tolist())

@@ -18,13 +18,12 @@ from roboreel.sink.episode_key import EpisodeKey
 from roboreel.sink.frame_source import (
     ChosenVideo,
     ImageSource,
-    Stretch,
     VideoSource,
     image_data,
     images,
     kept,
 )
-from roboreel.sink.stretches import checked_frames
+from roboreel.sink.row_ranges import ChosenRows, checked_frames
 from roboreel.stats.feature_stats import FeatureStats
 from roboreel.types import Int64, Json
 from roboreel.writing.episode_input import EpisodeInput, ImageArray
@@ -53,6 +52,8 @@ class GivenEpisode:
         counts = [len(one) for one in sized if hasattr(one, "__len__") and not _is_file(one)]
         if not counts:
             raise UsageError("nothing says how many rows it has: pass a column, or frames")
+        if counts[0] < 1:
+            raise UsageError("it has no rows")
         return counts[0]
 
     def frame_numbers(self) -> Int64 | None:
@@ -118,22 +119,22 @@ def episode_input(
     given: GivenEpisode,
     columns: Mapping[str, pa.ChunkedArray],
     videos: Mapping[str, ChosenVideo],
-    stretch: Stretch,
+    chosen: ChosenRows,
 ) -> EpisodeInput:
-    """One stretch of the given rows, for the writer."""
-    task = given.task if isinstance(given.task, str) else given.task[stretch.start : stretch.stop]
+    """One range of the given rows, for the writer."""
+    task = given.task if isinstance(given.task, str) else given.task[chosen.start : chosen.stop]
     return EpisodeInput(
-        rows=stretch.rows,
+        rows=chosen.count,
         columns={
-            name: column.slice(stretch.start, stretch.rows) for name, column in columns.items()
+            name: column.slice(chosen.start, chosen.count) for name, column in columns.items()
         },
         videos={name: video.given for name, video in videos.items()},
-        images={name: _image_files(source, stretch) for name, source in given.images.items()},
+        images={name: _image_files(source, chosen) for name, source in given.images.items()},
         task=task,
         stats=given.stats,
         fields=given.fields,
     )
 
 
-def _image_files(source: Iterable[ImageSource], stretch: Stretch) -> Iterator[ImageArray | bytes]:
-    return map(image_data, images(source, stretch))
+def _image_files(source: Iterable[ImageSource], chosen: ChosenRows) -> Iterator[ImageArray | bytes]:
+    return map(image_data, images(source, chosen))

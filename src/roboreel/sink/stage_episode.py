@@ -13,11 +13,11 @@ from roboreel.format.encoding import Encoding
 from roboreel.format.feature import EPISODE_INDEX, INDEX, TASK_INDEX
 from roboreel.format.version import FormatVersion
 from roboreel.sink.episode_key import EpisodeKey
-from roboreel.sink.frame_source import ChosenVideo, Stretch, chosen_video
+from roboreel.sink.frame_source import ChosenVideo, chosen_video
 from roboreel.sink.given_episode import GivenEpisode, columns_of, episode_input
+from roboreel.sink.row_ranges import row_ranges
 from roboreel.sink.staged_record import StagedRecord, task_number
 from roboreel.sink.staging_area import Attempt, release
-from roboreel.sink.stretches import stretches
 from roboreel.stats.feature_stats import stats_to_json
 from roboreel.storage.local import LocalRoot
 from roboreel.types import JsonObject
@@ -53,7 +53,7 @@ class StagedEpisode:
 
     key: EpisodeKey
     part: int
-    """0; with `gaps="split"` the number of its stretch."""
+    """0; with `gaps="split"` the number of its row range."""
     attempt: int
     rows: int
     start: int
@@ -98,7 +98,7 @@ def _written(
     """Write all parts under partial names; returns them, and the names that come before `attempt.table`."""
     state = staged_state(declared)
     frames, rows = given.frame_numbers(), given.rows()
-    parts = stretches(frames, rows, stride=given.stride, split=declared.splits_gaps)
+    parts = row_ranges(frames, rows, stride=given.stride, split=declared.splits_gaps)
     if len(parts) > 1 and given.stats:
         raise UsageError("statistics of the whole episode are given, but it is split at gaps")
     columns = columns_of(given.columns, state.info.features)
@@ -106,19 +106,19 @@ def _written(
     given = given.repeatable(lambda data: _put(root, files, data))
     tables = [attempt.part_table(part) for part in range(len(parts))]
     staged, names = [], tables[1:]
-    for part, stretch in enumerate(parts):
-        chosen = {
-            name: chosen_video(source, stretch, declared.encoding, declared.fps)
+    for part, chosen in enumerate(parts):
+        videos = {
+            name: chosen_video(source, chosen, declared.encoding, declared.fps)
             for name, source in given.videos.items()
         }
         # else the name of the file that `_put` made, which differs from run to run
-        chosen |= {name: replace(chosen[name], source=None) for name in without_name}
-        episode = episode_input(given, columns, chosen, stretch)
+        videos |= {name: replace(videos[name], source=None) for name in without_name}
+        episode = episode_input(given, columns, videos, chosen)
         require_names(episode, state.info.features, 0)
         cameras = write_cameras(root, state, episode, files, partial(attempt.video, part))
-        record = _record(declared, given, chosen, episode, cameras, tables, part)
+        record = _record(declared, given, videos, episode, cameras, tables, part)
         _write_table(root, state, episode, cameras, record, files.partial(tables[part]))
-        staged.append(_staged(root, record, attempt, stretch))
+        staged.append(_staged(root, record, attempt, chosen.start))
         names += [video.name for video in record.videos.values()]
     return tuple(staged), names
 
@@ -126,7 +126,7 @@ def _written(
 def _record(
     declared: Declared,
     given: GivenEpisode,
-    chosen: Mapping[str, ChosenVideo],
+    videos: Mapping[str, ChosenVideo],
     episode: EpisodeInput,
     cameras: WrittenCameras,
     tables: list[str],
@@ -144,7 +144,7 @@ def _record(
         features={name: dict(feature.spec) for name, feature in cameras.features.items()},
         tasks=list(dict.fromkeys(episode.row_tasks)),
         videos={
-            name: chosen[name].staged(path, start) for name, (path, start) in cameras.videos.items()
+            name: videos[name].staged(path, start) for name, (path, start) in cameras.videos.items()
         },
         fields=given.fields,
         provenance=given.provenance,
@@ -194,15 +194,13 @@ def _put(root: LocalRoot, files: PartialFiles, data: bytes) -> str:
     return os.path.join(root.url, name)
 
 
-def _staged(
-    root: LocalRoot, record: StagedRecord, attempt: Attempt, stretch: Stretch
-) -> StagedEpisode:
+def _staged(root: LocalRoot, record: StagedRecord, attempt: Attempt, start: int) -> StagedEpisode:
     return StagedEpisode(
         key=attempt.key,
         part=record.part,
         attempt=attempt.number,
         rows=record.rows,
-        start=stretch.start,
+        start=start,
         table=os.path.join(root.url, record.parts[record.part]),
         videos={name: os.path.join(root.url, video.name) for name, video in record.videos.items()},
     )

@@ -24,6 +24,7 @@ from roboreel.storage.local import LocalRoot
 from roboreel.survey.survey import survey
 from roboreel.types import Json
 
+_SHOWN = 20
 INDEXED = "meta/indexed.json"
 """Names the set of tables that the statistics below `meta/` are of."""
 
@@ -97,7 +98,7 @@ def staged_set(root: LocalRoot, *, on_broken: OnBroken, workers: int) -> StagedS
 def _nothing(root: LocalRoot, given_up: list[SkippedEpisode]) -> str:
     if not given_up:
         return f"no episode is staged in '{root.url}'"
-    shown = "".join(f"\n  - {one}" for one in given_up[:20])
+    shown = "".join(f"\n  - {one}" for one in given_up[:_SHOWN])
     return f"no episode in '{root.url}' is whole:{shown}"
 
 
@@ -135,10 +136,11 @@ def _difference(usual: Mapping[str, Json], own: Mapping[str, Json]) -> str:
 def _refuse(found: list[SkippedEpisode], on_broken: OnBroken, count: int) -> None:
     if not found or (on_broken == "skip" and len(found) < count):
         return
-    problems = [Problem(rule="episode.fields", severity="error", message=str(one)) for one in found]
+    shown = "".join(f"\n  - {one}" for one in found[:_SHOWN])
+    more = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     advice = ": stage them again, or pass --on-broken skip" if len(found) < count else ""
     raise DatasetError(
-        f"{len(found)} of {count} staged episodes cannot be written{advice}", problems
+        f"{len(found)} of {count} staged episodes cannot be written{advice}{shown}{more}"
     )
 
 

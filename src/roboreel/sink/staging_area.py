@@ -131,7 +131,7 @@ def attempt_of(root: LocalRoot, key: EpisodeKey, number: int | None) -> Attempt:
 
 
 def release(root: LocalRoot, key: EpisodeKey, number: int) -> None:
-    """Remove the claim of an attempt that is whole, given up, or numbered anew."""
+    """Remove the claim of an attempt that is whole, given up, or numbered again."""
     root.remove(attempt_file(key, number, BEGUN))
 
 

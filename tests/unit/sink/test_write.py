@@ -201,6 +201,7 @@ def test_what_does_not_fit_is_refused_and_listed(
     ("columns", "message"),
     [
         ({}, "'observation.state' is missing"),
+        ({"observation.state": np.zeros((0, 3))}, "no rows"),
         ({"observation.state": np.zeros((3, 2))}, "shape"),
         ({"observation.state": [["a", "b", "c"]] * 3}, "observation.state"),
         ({"observation.state": np.zeros((3, 3)), "b": [1, 2, 3]}, "'b' is not declared"),

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import UsageError
-from roboreel.sink.frame_source import Stretch
 from roboreel.types import Int64
 
 
-def stretches(frames: Int64 | None, rows: int, *, stride: int, split: bool) -> list[Stretch]:
-    """The episodes that rows become: one, or where `split`, one per stretch of frames without a gap.
+@dataclass(frozen=True, slots=True)
+class ChosenRows:
+    """Rows of what a caller gives that become one episode."""
+
+    start: int
+    stop: int
+    frames: Int64 | None
+    """(rows,) the frame of each row; None: row k is frame k."""
+
+    @property
+    def count(self) -> int:
+        """How many rows."""
+        return self.stop - self.start
+
+    @property
+    def is_contiguous(self) -> bool:
+        """True where the frames follow each other in the source without a gap."""
+        return self.frames is None or bool((np.diff(self.frames) == 1).all())
+
+
+def row_ranges(frames: Int64 | None, rows: int, *, stride: int, split: bool) -> list[ChosenRows]:
+    """The episodes that rows become: one, or where `split`, one for each row range whose frames have no gap.
 
     Args:
         frames: (rows,) the frame of each row.
@@ -23,9 +43,9 @@ def stretches(frames: Int64 | None, rows: int, *, stride: int, split: bool) -> l
         split: True to split.
     """
     if frames is None or not split:
-        return [Stretch(0, rows, frames)]
+        return [ChosenRows(0, rows, frames)]
     bounds = [0, *(np.flatnonzero(np.diff(frames) != stride) + 1).tolist(), rows]
-    return [Stretch(start, stop, frames[start:stop]) for start, stop in pairwise(bounds)]
+    return [ChosenRows(start, stop, frames[start:stop]) for start, stop in pairwise(bounds)]
 
 
 def checked_frames(
