@@ -9,24 +9,18 @@ import logging
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from roboreel.edit.write_options import require_choice
-from roboreel.errors import DatasetError, UsageError, VideoError
+from roboreel.errors import UsageError
 from roboreel.format.encoding import Encoding
 from roboreel.format.version import FormatVersion
-from roboreel.sink.data_juicer_features import CAMERA, columns_of, features_of
+from roboreel.sink.data_juicer_features import CAMERA
 from roboreel.sink.data_juicer_finalize import STAGING, ExportedDataset, finalize_export
-from roboreel.sink.data_juicer_frames import (
-    ChosenFrames,
-    FrameRules,
-    UnreadableFrameError,
-    choose_frames,
-    named,
-    readable_images,
-)
+from roboreel.sink.data_juicer_frames import FrameRules
 from roboreel.sink.data_juicer_operator import BASE_KEYWORDS, operator_base
-from roboreel.sink.data_juicer_rows import Trajectory, UnusableEpisodeError, is_empty
+from roboreel.sink.data_juicer_rows import is_empty
 from roboreel.sink.data_juicer_sample import (
     META,
     FoundEpisode,
@@ -35,11 +29,8 @@ from roboreel.sink.data_juicer_sample import (
     source_of,
     video_episodes,
 )
-from roboreel.sink.episode_key import EpisodeKey
-from roboreel.sink.episode_sink import EpisodeSink
+from roboreel.sink.data_juicer_stage import EpisodeStaging
 from roboreel.sink.finalizing import FinalizeKeywords, FinalizeReport
-from roboreel.sink.stage_episode import StagedEpisode
-from roboreel.types import JsonObject
 
 OPERATOR_NAME = "export_to_lerobot_mapper"
 """The name of Data-Juicer's own exporter, in recipes."""
@@ -127,11 +118,14 @@ class ExportToLeRobotMapper(_Base):
             rank: of the worker; of no effect.
 
         Raises:
+            UsageError: the sample is not made as Data-Juicer's operators make it.
             StorageError: a file cannot be written.
         """
         meta = sample.get(META)
         if meta is None:
             return sample
+        if not isinstance(meta, dict):
+            raise UsageError(f"'{META}' of a sample is a {type(meta).__name__}, expected a dict")
         field = self.segment_field or self.hand_action_field
         found = meta.get(field)
         if is_empty(found):
@@ -139,9 +133,31 @@ class ExportToLeRobotMapper(_Base):
             if self.segment_field:
                 meta[ENTRIES] = []
             return sample
-        episodes = self._episodes(sample, list(found))
-        meta[ENTRIES] = [entry for each in episodes for entry in self._staged(sample, each)]
+        episodes = self._episodes(sample, [found] if isinstance(found, Mapping) else list(found))
+        staging = self._staging()
+        meta[ENTRIES] = [
+            entry
+            for each in episodes
+            for entry in staging.entries(
+                each, self._images(sample, each.video), self._video(sample, each.video)
+            )
+        ]
         return sample
+
+    def _staging(self) -> EpisodeStaging:
+        rules = FrameRules(
+            prefer_video=not self.segment_field, ids_count_source=self.frame_ids == "source"
+        )
+        return EpisodeStaging(
+            folder=os.path.join(self.output_dir, STAGING),
+            fps=self.fps,
+            robot_type=self.robot_type,
+            camera=self.camera,
+            state_names=self.state_names,
+            action_names=self.action_names,
+            encoding=self.encoding,
+            rules=rules,
+        )
 
     @staticmethod
     def finalize_dataset(
@@ -181,11 +197,16 @@ class ExportToLeRobotMapper(_Base):
         return finalize_export(output_dir, exported, version=version, out=out, **options)
 
     def _episodes(self, sample: Any, found: Sequence[Any]) -> Iterator[FoundEpisode]:
-        if self.segment_field:
-            return segment_episodes(found, self._source(sample, 0, found))
-        text = sample.get(self.text_key)
-        sources = [self._source(sample, video, [text, each]) for video, each in enumerate(found)]
-        return video_episodes(found, sources, text)
+        if not self.segment_field:
+            text = sample.get(self.text_key)
+            sources = [self._source(sample, at, [text, each]) for at, each in enumerate(found)]
+            return video_episodes(found, sources, text)
+        episodes = segment_episodes(found, self._source(sample, 0, found))
+        lists = [one for one in frame_lists(sample, self.frame_field) if len(one)]
+        if len(lists) < 2:
+            return episodes
+        reason = f"segments do not say which of {len(lists)} lists of frames they belong to"
+        return (replace(each, reason=f"{reason}: merge the clips first") for each in episodes)
 
     def _source(self, sample: Any, video: int, content: Any) -> str:
         key = sample.get(self.key_field) if self.key_field else None
@@ -197,96 +218,13 @@ class ExportToLeRobotMapper(_Base):
 
     def _video(self, sample: Any, video: int) -> Any:
         videos = sample.get(self.video_key)
+        if isinstance(videos, (str, bytes, os.PathLike)):
+            videos = [videos]
         return None if is_empty(videos) or video >= len(videos) else videos[video]
 
     def _images(self, sample: Any, video: int) -> Sequence[Any]:
         lists = frame_lists(sample, self.frame_field)
         return lists[video] if video < len(lists) else []
-
-    def _staged(self, sample: Any, episode: FoundEpisode) -> list[dict[str, Any]]:
-        """The entries of an episode: none where it cannot be exported, which is recorded."""
-        key = EpisodeKey(episode.source, episode.segment)
-        sink = self._sink({})
-        attempt = sink.claim(key)
-        try:
-            staged = self._stage(sample, episode, key, attempt)
-        except (UnusableEpisodeError, UsageError, VideoError, DatasetError) as error:
-            _LOG.warning("%s is not exported: %s", key, error)
-            sink.fail(key, str(error), attempt=attempt)
-            return []
-        return [self._entry(episode, each) for each in staged]
-
-    def _stage(
-        self, sample: Any, episode: FoundEpisode, key: EpisodeKey, attempt: int
-    ) -> tuple[StagedEpisode, ...]:
-        rows = episode.rows()
-        video, images = self._video(sample, episode.video), self._images(sample, episode.video)
-        rules = FrameRules(
-            prefer_video=not self.segment_field, ids_count_source=self.frame_ids == "source"
-        )
-        chosen = choose_frames(rows.frame_ids, images, video, rules)
-        try:
-            return self._write(episode, rows, chosen, key, attempt)
-        except UnreadableFrameError:
-            pass  # rare, so only now are all images looked at
-        chosen = choose_frames(
-            rows.frame_ids, readable_images(rows.frame_ids, images), video, rules
-        )
-        return self._write(episode, rows, chosen, key, attempt)
-
-    def _write(
-        self,
-        episode: FoundEpisode,
-        rows: Trajectory,
-        chosen: ChosenFrames | None,
-        key: EpisodeKey,
-        attempt: int,
-    ) -> tuple[StagedEpisode, ...]:
-        lost = rows.frame_ids[:0]
-        if chosen is not None:
-            lost, rows = rows.frame_ids[~chosen.keep], rows.rows_where(chosen.keep)
-        if len(lost):
-            _LOG.warning("%s: rows without a readable frame are left out: %s", key, named(lost))
-        if len(rows.states) < 2:
-            raise UnusableEpisodeError(
-                f"{len(rows.states)} of its frames can be read, and it needs two"
-            )
-        size = None if chosen is None else chosen.size
-        names = {"state_names": self.state_names, "action_names": self.action_names}
-        sink = self._sink(features_of(rows, size, camera=self.camera, **names))
-        return sink.write(
-            key,
-            columns_of(rows),
-            videos={} if chosen is None else {self.camera: chosen.source(self.encoding)},
-            frames=None if chosen is None else chosen.numbers,
-            task=episode.task,
-            fields={"hand_type": episode.hand_type},
-            provenance={
-                "segment_id": episode.segment_id,
-                "hand_type": episode.hand_type,
-                "rows_without_frame": lost.tolist(),
-            },
-            attempt=attempt,
-        )
-
-    def _sink(self, features: Mapping[str, JsonObject]) -> EpisodeSink:
-        return EpisodeSink(
-            staging=os.path.join(self.output_dir, STAGING),
-            fps=self.fps,
-            features=features,
-            robot_type=self.robot_type,
-            encoding=self.encoding,
-        )
-
-    def _entry(self, episode: FoundEpisode, staged: StagedEpisode) -> dict[str, Any]:
-        return {
-            "uuid": staged.key.digest,
-            "parquet_path": staged.table,
-            "video_path": staged.videos.get(self.camera),
-            "num_frames": staged.rows,
-            "segment_id": episode.segment_id,
-            "hand_type": episode.hand_type,
-        }
 
 
 def _require(fps: object, chunks_size: object, frame_ids: str) -> None:

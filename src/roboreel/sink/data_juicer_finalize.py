@@ -104,7 +104,7 @@ def finalize_export(
         done = plan.run(how)
         if out is None:
             done = publish(output, root, done, [*staged_files(root, plan.staged), MODALITY])
-    _warn_of_skipped(done)
+    _warn(done)
     if out is None:
         _tidy(root)
     return done
@@ -133,7 +133,11 @@ def _nothing_staged(root: LocalRoot) -> bool:
     return True
 
 
-def _warn_of_skipped(done: FinalizeReport) -> None:
+def _warn(done: FinalizeReport) -> None:
+    """Warn of what the dataset lacks, and of what is odd about it."""
+    for problem in done.report.problems:
+        if problem.severity != "note":
+            _LOG.warning("%s", problem)
     if done.skipped:
         _LOG.warning(
             "'%s' lacks %d episodes, which %s lists%s",

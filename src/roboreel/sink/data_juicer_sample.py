@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from roboreel.errors import UsageError
 from roboreel.sink.data_juicer_rows import (
     Trajectory,
     UnusableEpisodeError,
@@ -46,6 +47,8 @@ class FoundEpisode:
     """Its first frame."""
     stop: int | None = None
     """The frame after its last one, if the sample says so."""
+    reason: str = ""
+    """Why it cannot be exported, where that is known of the sample."""
 
     def rows(self) -> Trajectory:
         """Its rows.
@@ -53,6 +56,8 @@ class FoundEpisode:
         Raises:
             UnusableEpisodeError: it cannot be exported.
         """
+        if self.reason:
+            raise UnusableEpisodeError(self.reason)
         if self.task == NO_ACTION:
             raise UnusableEpisodeError(f"its caption is {NO_ACTION}: no action")
         if number_of_states(self.entry) < 2:
@@ -102,16 +107,19 @@ def segment_episodes(segments: Sequence[Any], source: str) -> Iterator[FoundEpis
         segments: dicts of `states`, `actions`, `valid_frame_ids`, `start_frame`, `end_frame`,
             `caption`, `hand_type` and `segment_id`.
         source: names the sample.
+
+    Raises:
+        UsageError: a segment is no dict.
     """
     seen: dict[str, int] = {}
-    for segment in segments:
-        entry = segment or {}
+    for position, segment in enumerate(segments):
+        entry = _dict_of(segment, f"segment {position}")
         if number_of_states(entry) == 0:
             continue
         hand = str(entry.get("hand_type") or "unknown")
-        number = entry.get("segment_id")
+        number = _number_or_text(entry.get("segment_id"))
         start = _whole(entry.get("start_frame"), 0)
-        name = f"{start:08d}-{hand}-{_NO_SEGMENT_ID if number is None else number}"
+        name = f"{start:08d}-{hand}-{number}"
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > 1:
             name = f"{name}-{seen[name]}"
@@ -124,7 +132,7 @@ def segment_episodes(segments: Sequence[Any], source: str) -> Iterator[FoundEpis
             source=source,
             segment=name,
             video=0,
-            segment_id=_NO_SEGMENT_ID if number is None else number,
+            segment_id=number,
             hand_type=hand,
             start=start,
             stop=stop,
@@ -140,10 +148,13 @@ def video_episodes(
         actions: per video a dict of hands, or one flat dict of `states`, `actions`, `valid_frame_ids`.
         sources: names of the videos, as many as `actions`.
         text: the task, if there is one.
+
+    Raises:
+        UsageError: an entry is no dict.
     """
     task = str(text or "") or DEFAULT_TASK
     for video, entry in enumerate(actions):
-        for hand, values in _hands(entry or {}):
+        for hand, values in _hands(_dict_of(entry, f"entry {video} of the actions")):
             if number_of_states(values) > 0:
                 yield FoundEpisode(
                     entry=values,
@@ -170,8 +181,29 @@ def _caption(caption: Any) -> str:
     return str(caption or "").strip()
 
 
+def _dict_of(value: Any, what: str) -> Mapping[str, Any]:
+    """A dict of the sample; an empty one for None, which tables have for a missing one."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{what} is a {type(value).__name__}, expected a dict")
+    return value
+
+
 def _whole(value: Any, default: int) -> int:
-    return default if value is None else int(value)
+    if value is None:
+        return default
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"a segment has the frame {value!r}, expected a whole number") from None
+
+
+def _number_or_text(value: Any) -> int | str:
+    """The id of a segment as JSON has it; numpy's integers become plain ones."""
+    if value is None:
+        return _NO_SEGMENT_ID
+    return int(value) if hasattr(value, "__index__") else str(value)
 
 
 def _is_list(value: Any) -> bool:

@@ -63,6 +63,7 @@ def episodes_of(out: Path) -> list[tuple[str, str, list[int]]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_bytes_are_the_same_whatever_worker_does_what_and_when(
     source: Path, staged: Path, tmp_path: Path
 ) -> None:

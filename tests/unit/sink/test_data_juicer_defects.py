@@ -284,6 +284,7 @@ def test_defect_17_memory_does_not_hold_all_frames(tmp_path: Path) -> None:
     assert peak < count * size[0] * size[1] * 3 / 3
 
 
+@pytest.mark.slow
 def test_defect_18_finalize_uses_processes_and_writes_the_same_bytes(
     frames: list[str], tmp_path: Path
 ) -> None:

@@ -317,3 +317,57 @@ def test_the_mapper_can_be_sent_to_a_worker(frames: list[str], tmp_path: Path) -
     sent = pickle.loads(pickle.dumps(mapper(tmp_path, segment_field=SEGMENTS)))
     done = sent(segment_sample(frames, segment([0, 1], caption="x")))
     assert len(done[META]["lerobot_export"]) == 1
+
+
+def test_segments_of_numpy_batches_are_exported_too(frames: list[str], tmp_path: Path) -> None:
+    part = segment([0, 1, 2], caption=np.str_("x"), number=3)
+    part |= {name: object_array(part[name]) for name in ("states", "actions")}
+    part |= {"segment_id": np.int64(3), "start_frame": np.int64(0), "valid_frame_ids": np.arange(3)}
+    sample = segment_sample(object_array([object_array(frames)]))
+    sample[META][SEGMENTS] = object_array([part])
+    batch = {name: object_array([value]) for name, value in sample.items()}
+    (meta,) = mapper(tmp_path, segment_field=SEGMENTS)(batch)[META]
+    (entry,) = meta["lerobot_export"]
+    assert (entry["segment_id"], ids_of(entry)) == (3, [0, 1, 2])
+
+
+def test_segments_of_several_videos_are_refused(frames: list[str], tmp_path: Path) -> None:
+    sample = segment_sample([frames[:4], frames[4:]], segment([0, 1], caption="x"))
+    assert exported(sample, tmp_path, segment_field=SEGMENTS) == []
+    assert "do not say which of 2 lists of frames they belong to" in failures(tmp_path)[0]
+
+
+def test_a_retry_is_silent_and_another_sample_of_the_same_name_is_not(
+    frames: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for text in ("pour", "pour", "stack"):
+        assert not caplog.messages
+        exported(video_sample("", hand([0, 1]), frames=frames, text=text), tmp_path)
+    (message,) = caplog.messages
+    assert "replaces an episode with other values" in message
+    assert "key_field" in message
+
+
+@pytest.mark.parametrize(
+    ("meta", "words"),
+    [
+        ("{}", "is a str, expected a dict"),
+        ({"hand_action_tags": ["x"]}, "entry 0 of the actions is a str"),
+        ({SEGMENTS: ["x"]}, "segment 0 is a str"),
+        ({SEGMENTS: [{**segment([0, 1], caption="x"), "start_frame": "a"}]}, "the frame 'a'"),
+    ],
+    ids=str,
+)
+def test_samples_of_another_form_are_refused_in_words(
+    meta: Any, words: str, tmp_path: Path
+) -> None:
+    field = SEGMENTS if SEGMENTS in meta else None
+    with pytest.raises(UsageError, match=words):
+        mapper(tmp_path, segment_field=field).process_single({META: meta})
+
+
+def test_one_video_may_be_given_without_a_list(video: str, tmp_path: Path) -> None:
+    tags = {"right": hand(range(COUNT))}
+    sample = {"videos": video, META: {"hand_action_tags": tags}}
+    (entry,) = exported(sample, tmp_path)
+    assert shown(entry["video_path"]) == list(range(COUNT))

@@ -116,7 +116,7 @@ def _die_finalizing(at: int, folder: Path) -> None:
         _finalize(folder)
 
 
-@swept(few=2, parts=4)
+@swept(few=1, parts=4)
 def test_a_killed_finalize_is_finished_by_the_next(share: Share, tmp_path: Path) -> None:
     """At each operation: nothing half is ever a dataset, and the next call makes all of it."""
     staged(tmp_path / "begun", 2)
