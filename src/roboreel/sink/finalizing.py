@@ -153,8 +153,16 @@ def planned_finalize(
     what: WriteOptions,
     *,
     workers: int,
+    adapt: Callable[[LocalRoot, StagedSet], StagedSet] = lambda _, found: found,
 ) -> Iterator[PlannedFinalize]:
     """Lock the staging folder, survey it, and plan the dataset; the block runs the plan.
+
+    Args:
+        staging: as for `finalize`.
+        out: as for `finalize`.
+        what: what to write.
+        workers: processes that may read.
+        adapt: what an exporter says of the dataset beyond the episodes, such as documents of its own.
 
     Raises:
         UsageError, DatasetError, PlanError, StorageError: as `finalize`.
@@ -164,7 +172,7 @@ def planned_finalize(
         raise UsageError(f"'{root.url}' is not a folder: give the one that EpisodeSink wrote to")
     busy = f"another finalize of '{root.url}' is running: wait for it"
     with hold(root.path / _LOCK, timeout_s=_LOCK_TIMEOUT_S, busy=busy):
-        found = staged_set(root, on_broken=what.on_broken, workers=workers)
+        found = adapt(root, staged_set(root, on_broken=what.on_broken, workers=workers))
         view = found.dataset.written_as(what)
         view = view.having(slices=view.slices.take(found.sound))
         surveys = {found.dataset.url: found.inventory}
