@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from roboreel.plan.plan import Plan
     from roboreel.reading.read_options import ReadOptions
     from roboreel.reading.reader import Reader, reader
+    from roboreel.repairing.repair import repair
+    from roboreel.repairing.repair_report import RepairReport, RepairStep
     from roboreel.runner.run_options import RunOptions
     from roboreel.runner.run_report import Report
     from roboreel.storage.video.by_time import decode_video_frames
@@ -77,6 +79,8 @@ __all__ = [
     "ReadOptions",
     "Reader",
     "Reencoding",
+    "RepairReport",
+    "RepairStep",
     "Report",
     "RoboreelError",
     "RunError",
@@ -106,6 +110,7 @@ __all__ = [
     "reader",
     "recover",
     "remove_kept",
+    "repair",
     "run",
     "undo",
     "write",
@@ -125,6 +130,8 @@ _HOME = {
     "ReadOptions": "reading.read_options",
     "Reader": "reading.reader",
     "Reencoding": "format.encoding",
+    "RepairReport": "repairing.repair_report",
+    "RepairStep": "repairing.repair_report",
     "Report": "runner.run_report",
     "RunOptions": "runner.run_options",
     "StatsReport": "checking.stats_report",
@@ -148,6 +155,7 @@ _HOME = {
     "reader": "reading.reader",
     "recover": "ops.output",
     "remove_kept": "ops.undo",
+    "repair": "repairing.repair",
     "run": "ops.write",
     "undo": "ops.undo",
     "write": "ops.write",
