@@ -12,6 +12,7 @@ from roboreel.format.model import INFO, Info
 from roboreel.format.parse import Problems
 from roboreel.repairing.declarations import correct_declarations
 from roboreel.repairing.draft import Draft
+from roboreel.repairing.pending_frames import note_unused_frames
 from roboreel.repairing.unfinished_tables import finish_tables
 from roboreel.repairing.unlisted_episodes import list_episodes
 from roboreel.storage.tables import read_table
@@ -23,6 +24,7 @@ def prepare(draft: Draft) -> None:
     finish_tables(draft, info)
     if not info.version.one_file_per_episode:
         list_episodes(draft, info, _tasks(draft))
+    note_unused_frames(draft)
     correct_declarations(draft)
 
 

@@ -15,7 +15,9 @@ import pyarrow as pa
 
 from roboreel.errors import StorageError
 from roboreel.format.fps import seconds_at
+from roboreel.format.layout import fill
 from roboreel.format.model import EPISODE, LENGTH, TASKS, Info
+from roboreel.format.v30 import VIDEO_TEMPLATE
 from roboreel.format.v30_episodes import (
     CHUNK_INDEX,
     EPISODES_FOLDER,
@@ -28,6 +30,7 @@ from roboreel.format.v30_episodes import (
 )
 from roboreel.repairing.draft import Draft
 from roboreel.repairing.found_rows import FoundEpisode, found_episodes
+from roboreel.repairing.pending_frames import find_pending_video
 from roboreel.storage.tables import read_footer, read_table
 from roboreel.storage.video.index import read_packet_table
 from roboreel.types import Json
@@ -169,12 +172,21 @@ def _starts(
     for episode in episodes:
         while free and free[0][2] - free[0][1] < episode.rows:
             free.pop(0)
-        if not free:
+        if free:
+            position, begin, frames = free[0]
+            starts.append(_Start(position, begin))
+            free[0] = position, begin + episode.rows, frames
+            continue
+        position = _next_position(draft, info, f"videos/{camera}/")
+        name = fill(VIDEO_TEMPLATE, video_key=camera, **_named(position))
+        if not find_pending_video(draft, info, camera, episode, name, last=episode is episodes[-1]):
             break
-        position, begin, frames = free[0]
-        starts.append(_Start(position, begin))
-        free[0] = position, begin + episode.rows, frames
+        starts.append(_Start(position, 0))
     return starts
+
+
+def _named(position: _Position) -> dict[str, int]:
+    return {CHUNK_INDEX: position[0], FILE_INDEX: position[1]}
 
 
 def _frames_in(draft: Draft, name: str) -> int:
@@ -192,7 +204,7 @@ def _add(
     tasks: Mapping[int, str],
     listed: _Listed,
 ) -> None:
-    name = _next_file(draft, info)
+    name = fill(EPISODES_TEMPLATE, **_named(_next_position(draft, info, EPISODES_FOLDER)))
     entries = []
     start = sum(listed.rows.values())
     for at, episode in enumerate(episodes):
@@ -233,7 +245,6 @@ def _typed(entries: Sequence[Mapping[str, Json]]) -> pa.Table:
     return table.set_column(at, TASKS, table[TASKS].cast(pa.list_(pa.string())))
 
 
-def _next_file(draft: Draft, info: Info) -> str:
-    last = max(_files(draft, EPISODES_FOLDER), default=(0, -1))
-    chunk, file = divmod(last[0] * info.chunks_size + last[1] + 1, info.chunks_size)
-    return EPISODES_TEMPLATE.format(chunk_index=chunk, file_index=file)
+def _next_position(draft: Draft, info: Info, folder: str) -> _Position:
+    chunk, file = max(_files(draft, folder), default=(0, -1))
+    return divmod(chunk * info.chunks_size + file + 1, info.chunks_size)
