@@ -224,6 +224,20 @@ def replace(old: str | os.PathLike[str], new: str | os.PathLike[str]) -> None:
         os.replace(old, new)
 
 
+def link(target: str, path: str) -> None:
+    """Make a symbolic link to a file, and its folders; nothing may exist at the path."""
+    make_folders(os.path.dirname(path), PRIVATE)
+    with _operation("link", path):
+        os.symlink(target, path)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[str]:
+    """A new private folder, which is removed with its content at the end of the block."""
+    with tempfile.TemporaryDirectory(prefix="roboreel-") as folder:
+        yield folder
+
+
 def unlink(path: str | os.PathLike[str]) -> None:
     """Remove a file if it exists."""
     with _operation("unlink", path), contextlib.suppress(FileNotFoundError):
