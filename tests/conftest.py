@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from tests.examples import mark_all_but_a_sample, note_run
+from tests.forked import quick_workers
 
 # Shared machines are slow at times: a deadline would fail tests for no fault of the code. The same
 # examples each run keep a red check about the change: `--hypothesis-profile=explore` has new ones.
@@ -25,6 +27,12 @@ settings.load_profile("steady")
 for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE"):
     os.environ.pop(_name, None)
 os.environ.update(NO_COLOR="1", TERM="dumb", COLUMNS="100")
+
+
+# Where Python is told to keep no bytecode, each process that a test starts would compile all of roboreel: as
+# long again as its imports take. What it keeps stands in `__pycache__`, which git does not look at.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,6 +70,21 @@ def _interruptible_children() -> Iterator[None]:
     yield
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.fixture(autouse=True)
+def _quick_workers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fork the workers of all tests but those with the fixture `spawned`."""
+    if "spawned" in request.fixturenames:
+        yield
+        return
+    with quick_workers():
+        yield
+
+
+@pytest.fixture
+def spawned() -> None:
+    """Start workers as roboreel does, with new interpreters."""
 
 
 @pytest.fixture(autouse=True)
