@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import settings
 
 from tests.examples import mark_all_but_a_sample, note_run
 from tests.forked import quick_workers
+from tests.needs_torch import has_torch, needs_torch, what_is_left_out
 
 # Shared machines are slow at times: a deadline would fail tests for no fault of the code. The same
 # examples each run keep a red check about the change: `--hypothesis-profile=explore` has new ones.
@@ -37,6 +39,19 @@ sys.dont_write_bytecode = False
 
 def pytest_configure(config: pytest.Config) -> None:
     note_run(config)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    return True if not has_torch() and needs_torch(collection_path) else None
+
+
+def pytest_report_header() -> list[str]:
+    return [line for line in (what_is_left_out(Path(__file__).parent),) if line]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in pytest_report_header():
+        terminalreporter.write_line(line, yellow=True)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
