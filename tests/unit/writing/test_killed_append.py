@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -18,10 +17,10 @@ from roboreel.testing import Camera, make_dataset
 from roboreel.testing.make_dataset import Version
 from roboreel.writing.append import open_writer
 from tests.crash.victim import Count, moments
+from tests.forked import FORKED
 from tests.unit.writing.episodes import created_like, episode_of
 
 VERSIONS: tuple[Version, ...] = ("v3.0", "v2.1")
-_FORK = multiprocessing.get_context("forkserver")
 _KILLED_BY_DEFAULT = 5
 
 
@@ -40,7 +39,7 @@ def _die_appending(at: int, source: Path, path: Path) -> None:
 
 
 def _killed(at: int, source: Path, path: Path) -> int | None:
-    process = _FORK.Process(target=_die_appending, args=(at, source, path))
+    process = FORKED.Process(target=_die_appending, args=(at, source, path))
     process.start()
     process.join(60)
     return process.exitcode
