@@ -62,14 +62,6 @@ def test_workers_share_the_items_and_change_their_order(made: dict[str, Path]) -
     assert orders[0] != orders[1]
 
 
-def test_files_that_are_not_here_are_named(tmp_path: Path) -> None:
-    path = make_dataset(tmp_path / "a", version="v3.0", episodes=(3,))
-    video = next(path.rglob("*.mp4"))
-    video.unlink()
-    with pytest.raises(roboreel.StorageError, match=r"videos/.*streaming from the Hub"):
-        stream(path)
-
-
 @pytest.mark.parametrize(
     ("bounds", "most", "parts"),
     [
