@@ -29,7 +29,7 @@ from roboreel.recording.recorded_pixels import RecordedPixels
 from roboreel.stats.feature_stats import FeatureStats
 from roboreel.stats.sampling import SamplingProfile
 from roboreel.storage.video.packets import SampleEntry
-from roboreel.storage.video.stream_encoder import StreamEncoder
+from roboreel.storage.video.stream_encoder import StreamEncoder, load_encoders
 from roboreel.storage.video.streamed_video import StreamedVideo
 
 
@@ -97,13 +97,16 @@ def serve(
         end_with_parent()
         with contextlib.suppress(OSError):
             os.nice(task.niceness)
+        load_encoders()
     shared = SharedFrames(memory, task.slots, task.slot_bytes)
     frames = FrameReceiver(shared, spill, task.spill_frames, pipe)
     worker = _Worker(task, shared, frames, answers)
+    shared.set("progress", 1)  # all is loaded
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while (byte := frames.receive()) is not None:
             worker.obey(byte)
             shared.set("progress", shared.get("progress") + 1)
+    worker.leave()
 
 
 class _Worker:
@@ -125,10 +128,10 @@ class _Worker:
             self._serial = new.serial
             self._try(lambda: self._begin(new))
         elif byte == FINISH:
-            self._answers.send(self._finished())
+            self._answers.send((self._serial, self._finished()))
         elif byte == DISCARD:
             self.discard()
-            self._answers.send(None)
+            self._answers.send((self._serial, None))
         elif byte == REPEATED:
             self._try(lambda: self._running().repeat())
         else:
@@ -141,6 +144,11 @@ class _Worker:
             self._episode.discard()
         self._fail(None)
         self._episode = None
+
+    def leave(self) -> None:
+        """Close the files; a video in progress stays as it is."""
+        if self._episode is not None:
+            self._episode.close()
 
     def _begin(self, new: NewVideo) -> None:
         self._episode = _Episode(self._task, self._shared, new)
@@ -224,6 +232,11 @@ class _Episode:
     def discard(self) -> None:
         """Remove the file."""
         self._video.discard()
+        self._pixels.close()
+
+    def close(self) -> None:
+        """Leave the file as it is."""
+        self._video.close()
         self._pixels.close()
 
     def _encode(self, image: npt.NDArray[np.generic]) -> None:

@@ -112,6 +112,18 @@ def write_through(descriptor: int, data: memoryview, at: int) -> None:
             data, at = data[count:], at + count
 
 
+def empty(descriptor: int) -> None:
+    """Give back the room of a file without a name."""
+    with _operation("empty", ""):
+        os.ftruncate(descriptor, 0)
+
+
+def free_bytes_beside(descriptor: int) -> int:
+    """Free bytes of the disk of an open file."""
+    found = os.fstatvfs(descriptor)
+    return found.f_bavail * found.f_frsize
+
+
 def spooled_file(folder: str | os.PathLike[str], memory_bytes: int) -> IO[bytes]:
     """A file without a name on the disk of a folder; it stays in memory up to a number of bytes."""
     path = _existing(folder)
