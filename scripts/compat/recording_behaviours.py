@@ -15,6 +15,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,11 @@ Api = Any  # classes of lerobot, or ours
 
 def camera(dtype: str, shape: tuple[int, ...] = HWC) -> dict[str, Any]:  # Any: JSON
     names = ["height", "width", "channels"]
-    return {"dtype": dtype, "shape": shape, "names": names if shape == HWC else names[2:] + names[:2]}
+    return {
+        "dtype": dtype,
+        "shape": shape,
+        "names": names if shape == HWC else names[2:] + names[:2],
+    }
 
 
 class Classes:
@@ -59,7 +64,9 @@ class Classes:
         self.count += 1
         return self.folder / f"set-{self.count}"
 
-    def create(self: Api, features: dict[str, Any] | None = None, **more: Any) -> Any:  # Any: values
+    def create(
+        self: Api, features: dict[str, Any] | None = None, **more: Any
+    ) -> Any:  # Any: values
         root = more.pop("root", None) or self.path()
         given = PLAIN if features is None else features
         return self.LeRobotDataset.create("me/set", 10, given, root=root, **more)
@@ -137,7 +144,7 @@ def wrong_frames(api: Api) -> Outcome:
         "no axes": ({"state": torch.tensor(1.0), "task": "x"}, "shape '()' does not have"),
         "NumPy number": ({"state": np.float32(1), "task": "x"}, "'<class 'numpy.float32'>' provided"),
     }  # fmt: skip
-    found = {name: raised(lambda f=f: data.add_frame(f), w) for name, (f, w) in wrong.items()}
+    found = {name: raised(partial(data.add_frame, f), w) for name, (f, w) in wrong.items()}
     return found | {"size": data.writer.episode_buffer["size"]}
 
 
@@ -194,7 +201,12 @@ def images(api: Api) -> Outcome:
     image = made.image_of(3, 5, 1)
     pil = importlib.import_module("PIL.Image").fromarray(image)
     first = np.ascontiguousarray(image.transpose(2, 0, 1))
-    given = {"last": image, "PIL": pil, "float": image / 255.0, "tensor": api.torch.from_numpy(image)}
+    given = {
+        "last": image,
+        "PIL": pil,
+        "float": image / 255.0,
+        "tensor": api.torch.from_numpy(image),
+    }
     found = {}
     for name, value in {**given, "first": first, "float first": first / 255.0}.items():
         shape = CHW if "first" in name else HWC
@@ -218,7 +230,11 @@ def counters(api: Api) -> Outcome:
         saved(api, data, count)
         meta = data.meta
         found.append([meta.total_episodes, meta.total_frames, data.num_episodes, data.num_frames])
-    return [*found, data.writer.episode_buffer["size"], len([*data.root.rglob("data/**/*.parquet")]) > 0]
+    return [
+        *found,
+        data.writer.episode_buffer["size"],
+        len([*data.root.rglob("data/**/*.parquet")]) > 0,
+    ]
 
 
 def pending(api: Api) -> Outcome:
@@ -234,7 +250,11 @@ def cleared(api: Api) -> Outcome:
     data = api.create({**PLAIN, "cam": camera("video")}, streaming_encoding=True)
     for count in (5, 3):
         for number in range(count):
-            frame = {"state": state(api, number, 0), "cam": made.image_of(0, number, 0), "task": "x"}
+            frame = {
+                "state": state(api, number, 0),
+                "cam": made.image_of(0, number, 0),
+                "task": "x",
+            }
             data.add_frame(frame)
         if count == 5:
             data.clear_episode_buffer()
@@ -284,14 +304,19 @@ def wrong_episode_data(api: Api) -> Outcome:
 def options(api: Api) -> Outcome:
     """All ways of recording give the same rows, and pictures with the right numbers painted on them."""
     found = {}
-    for name, more in {
+    ways: dict[str, dict[str, Any]] = {
         "default": {},
         "image writer threads": {"image_writer_threads": 4},
         "image writer processes": {"image_writer_processes": 1, "image_writer_threads": 2},
-        "streaming": {"streaming_encoding": True, "encoder_queue_maxsize": 60, "encoder_threads": 2},
+        "streaming": {
+            "streaming_encoding": True,
+            "encoder_queue_maxsize": 60,
+            "encoder_threads": 2,
+        },
         "metadata buffer": {"metadata_buffer_size": 1},
         "small files": {"data_files_size_in_mb": 0.001, "video_files_size_in_mb": 0.001},
-    }.items():
+    }
+    for name, more in ways.items():
         data = api.create(made.features("video"), **more)
         for episode in range(2):
             for number in range(made.length_of(episode)):
@@ -313,7 +338,8 @@ def shown(item: dict[str, Any]) -> Outcome:
 def manager(api: Api) -> Outcome:
     """After an error the saved episodes are there, and the one in progress is not."""
     found: list[Any] = []
-    for more in ({}, {"streaming_encoding": True}):
+    ways: tuple[dict[str, Any], ...] = ({}, {"streaming_encoding": True})
+    for more in ways:
         data = api.create({**PLAIN, "cam": camera("video")}, **more)
 
         def record(data: Any = data, *, fails: bool = True) -> None:
@@ -434,7 +460,7 @@ def chunk_settings(api: Api) -> Outcome:
     saved(api, data, 1)
     data.finalize()
     wrong = [
-        raised(lambda n=name: data.meta.update_chunk_settings(**{n: 0}), f"{name} must be positive")
+        raised(partial(data.meta.update_chunk_settings, **{name: 0}), f"{name} must be positive")
         for name in ("chunks_size", "data_files_size_in_mb", "video_files_size_in_mb")
     ]
     info = json.loads((data.root / "meta/info.json").read_text())
