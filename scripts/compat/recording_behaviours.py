@@ -58,7 +58,7 @@ class Classes:
             value = getattr(importlib.import_module(f"lerobot.datasets.{module}"), name)
             setattr(self, name, value)
         self.torch: Any = importlib.import_module("torch")
-        self.folder, self.count = folder, 0
+        self.folder, self.count, self.alias = folder, 0, alias
 
     def path(self) -> Path:
         self.count += 1
@@ -71,8 +71,35 @@ class Classes:
         given = PLAIN if features is None else features
         return self.LeRobotDataset.create("me/set", 10, given, root=root, **more)
 
+    def lerobot_record(self) -> Callable[..., Any]:
+        """`lerobot-record` as a function of the folder, with devices that are none."""
+        script: Any = importlib.import_module("lerobot.scripts.lerobot_record")
+        configs: Any = importlib.import_module("lerobot.configs.dataset")
+        mock: Any = importlib.import_module("mock_arm")
+        events = {"exit_early": False, "rerecord_episode": False, "stop_recording": False}
+        script.init_keyboard_listener = lambda: (None, events)
+        script.make_robot_from_config = mock.MockArm
+        script.make_teleoperator_from_config = mock.MockLeader
+        if self.alias:
+            bind(self.alias)
+
+        def run(root: Path, *, resume: bool, episodes: int) -> Any:
+            data = configs.DatasetRecordConfig(
+                repo_id="me/set", single_task="push", root=root, fps=10, episode_time_s=0.5,
+                reset_time_s=0, num_episodes=episodes, push_to_hub=False, no_stamp=True,
+            )  # fmt: skip
+            devices = {"robot": mock.MockArmConfig(), "teleop": mock.MockLeaderConfig()}
+            given = script.RecordConfig(dataset=data, play_sounds=False, resume=resume, **devices)
+            return script.record(given)
+
+        return run
+
     def opened(self: Api, root: Path) -> Any:
         return self.LeRobotDataset("me/set", root=root, video_backend="pyav")
+
+
+_THEIRS: dict[str, Any] = {}
+"""Classes of lerobot in whose place ours are bound already; modules that came later still have them."""
 
 
 def bind(module: str) -> None:
@@ -88,6 +115,8 @@ def bind(module: str) -> None:
         name: getattr(importlib.import_module(f"lerobot.datasets.{home}"), name)
         for name, (home, _) in homes.items()
     }
+    theirs.update(_THEIRS)
+    _THEIRS.update(theirs)
     for name, (_, ours) in homes.items():
         value = getattr(importlib.import_module(ours), name)
         for loaded in [m for n, m in sys.modules.items() if n.split(".")[0] == "lerobot"]:
@@ -508,12 +537,40 @@ def written_episodes(api: Api) -> Outcome:
     ]
 
 
+def lerobot_record(api: Api) -> Outcome:
+    """`lerobot-record` with a mock arm: two episodes, then one more with `--resume`.
+
+    How many frames fit into an episode depends on the clock; that rows and pictures fit each other does not.
+    """
+    script = api.lerobot_record()
+    root, found = api.folder / "by-command", []
+    for resume, episodes in ((False, 2), (True, 1)):
+        data = script(root, resume=resume, episodes=episodes)
+        facts = [
+            data.num_episodes,
+            data.meta.total_episodes,
+            data.num_frames == data.meta.total_frames,
+        ]
+        found += [*facts, data.meta.total_tasks, type(data).__name__]
+    again = api.opened(root)
+    rows = [int(item["observation.state"][0]) for item in again]
+    pictures = [
+        made.painted_on(
+            np.rint(item[f"observation.images.{camera}"].permute(1, 2, 0).numpy() * 255)
+        )
+        for item in again
+        for camera in ("front", "wrist")
+    ]
+    expected = [(row, 0, camera) for row in rows for camera in range(2)]
+    return [*found, len(rows) >= 6, pictures == expected, again.meta.robot_type]
+
+
 BEHAVIOURS: tuple[Callable[[Api], Outcome], ...] = (
     frames_count, wrong_frames, wrong_image_shape, wrong_image_range, shapes, zero_width, strings, images,
     counters, pending, cleared, clear_leaves_no_images, nothing_to_save, episode_data, wrong_episode_data,
     options, manager, created, create_twice, attributes, resumed_empty, resumed, resume_needs_a_root,
     read_only, finalized, finalized_without_episodes, windows, read_while_recording, chunk_settings, tasks,
-    image_writer, written_episodes,
+    image_writer, written_episodes, lerobot_record,
 )  # fmt: skip
 
 
