@@ -537,6 +537,70 @@ def written_episodes(api: Api) -> Outcome:
     ]
 
 
+def depth(number: int) -> Any:  # Any: an array
+    """(H, W, 1) uint16 millimetres, a slope that moves."""
+    slope = 400 + 30 * np.add.outer(np.arange(64), np.arange(96)) + 11 * number
+    return slope[..., None].astype(np.uint16)
+
+
+def depths(api: Api) -> Outcome:
+    """Depth cameras in both units, as video and as images: what is read back, and what `info` tells."""
+    marked = {"info": {"is_depth_map": True}}
+    found = {}
+    for unit, factor in (("mm", 1), ("m", 0.001)):
+        features = {
+            "depth.video": camera("video", (64, 96, 1)) | marked,
+            "depth.image": camera("image", (64, 96, 1)) | marked,
+        }
+        data = api.create({**PLAIN, **features})
+        for number in range(4):
+            value = depth(number) if unit == "mm" else (depth(number) * factor).astype(np.float32)
+            frame = {"state": state(api, number, 0), "task": "x", **dict.fromkeys(features, value)}
+            data.add_frame(frame)
+        data.save_episode()
+        data.finalize()
+        again = api.opened(data.root)
+        back = {name: again[3][name].numpy() for name in features}
+        told = [
+            [str(one.dtype), list(one.shape), float(one.mean().round(3))] for one in back.values()
+        ]
+        info = {name: again.meta.features[name]["info"] for name in features}
+        stats = again.meta.stats["depth.video"]
+        found[unit] = [*told, info, {k: np.round(v, 2).tolist() for k, v in stats.items()}]
+    return found
+
+
+def video_info(api: Api) -> Outcome:
+    """What `info.json` says of cameras, and the stated codec of the files."""
+    configs: Any = importlib.import_module("lerobot.configs")
+    found = []
+    for more in ({}, {"rgb_encoder": configs.RGBEncoderConfig(vcodec="h264", crf=20, g=5)}):
+        data = api.create({"cam": camera("video")}, **more)
+        for number in range(6):
+            data.add_frame({"cam": made.image_of(0, number, 0), "task": "x"})
+        data.save_episode()
+        data.finalize()
+        found.append(json.loads((data.root / "meta/info.json").read_text())["features"])
+    return found
+
+
+def statistics(api: Api) -> Outcome:
+    """Names, shapes and values of statistics; quantiles by name and shape only, as lerobot's are coarse."""
+    data = api.create(made.features("video") | {"image": camera("image")})
+    for number in range(12):
+        frame = made.frame_of(0, number) | {"image": made.image_of(0, number, 2)}
+        data.add_frame(frame)
+    data.save_episode()
+    data.finalize()
+    found: dict[str, Any] = {}
+    for name, parts in sorted(api.opened(data.root).meta.stats.items()):
+        shapes = {key: list(np.shape(value)) for key, value in sorted(parts.items())}
+        exact = {key: parts[key] for key in ("min", "max", "mean", "std", "count")}
+        values = {key: np.round(value, 3).ravel().tolist() for key, value in exact.items()}
+        found[name] = [shapes, values]
+    return found
+
+
 def lerobot_record(api: Api) -> Outcome:
     """`lerobot-record` with a mock arm: two episodes, then one more with `--resume`.
 
@@ -570,7 +634,8 @@ BEHAVIOURS: tuple[Callable[[Api], Outcome], ...] = (
     counters, pending, cleared, clear_leaves_no_images, nothing_to_save, episode_data, wrong_episode_data,
     options, manager, created, create_twice, attributes, resumed_empty, resumed, resume_needs_a_root,
     read_only, finalized, finalized_without_episodes, windows, read_while_recording, chunk_settings, tasks,
-    image_writer, written_episodes, lerobot_record,
+    image_writer, written_episodes, depths, video_info,
+    statistics, lerobot_record,
 )  # fmt: skip
 
 
