@@ -41,7 +41,9 @@ class WorkerTask:
     encoder: dict[str, str]
     profile: SamplingProfile
     scale: DepthScale | None
-    """Of a depth camera; `unit` is that of its frames."""
+    """Of a depth camera."""
+    unit: str
+    """The declared unit of its depths: `m`, `mm`, or empty where none is."""
     folder: str
     """For files without a name."""
     slots: int

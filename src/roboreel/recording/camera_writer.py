@@ -147,6 +147,7 @@ def _frame_writer(task: CameraTask, options: CameraOptions, threads: int) -> Fra
         encoder=settings,
         profile=task.profile,
         scale=scale,
+        unit=str(feature.video_facts.get("depth_unit") or ""),
         folder=os.fspath(options.folder),
         slots=options.buffer_frames,
         slot_bytes=slot_bytes,

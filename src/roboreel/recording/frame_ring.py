@@ -7,6 +7,7 @@ freed, and the memory and the file, which have no names, are gone with the last 
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 from collections import deque
@@ -35,6 +36,9 @@ class SharedFrames:
         view = memoryview(self._memory)
         self._fields = view[: 8 * len(_FIELDS)].cast("q")
         self._slots = view[_HEAD_BYTES:]
+        self._kind: tuple[tuple[int, ...], np.dtype[np.generic]] | None = None
+        self._frames: dict[int, npt.NDArray[np.generic]] = {}
+        """Views of the slots that were used, of frames of one kind."""
 
     def get(self, field: str) -> int:
         """A counter. Only the camera's process changes them, and only the recorder `dropped`."""
@@ -48,10 +52,13 @@ class SharedFrames:
         self, number: int, shape: tuple[int, ...], dtype: np.dtype[np.generic]
     ) -> npt.NDArray[np.generic]:
         """The frame in a slot, in the shared memory."""
-        count = int(np.prod(shape))
-        start = number * self.slot_bytes
-        part = self._slots[start : start + count * dtype.itemsize]
-        return np.frombuffer(part, dtype).reshape(shape)
+        if self._kind != (shape, dtype):
+            self._kind, self._frames = (shape, dtype), {}
+        if number not in self._frames:
+            start, size = number * self.slot_bytes, math.prod(shape) * dtype.itemsize
+            part = self._slots[start : start + size]
+            self._frames[number] = np.frombuffer(part, dtype).reshape(shape)
+        return self._frames[number]
 
 
 def size_of(slots: int, slot_bytes: int) -> int:

@@ -22,6 +22,8 @@ from roboreel.recording.camera_worker import EncodedVideo, WorkerTask, unit_of
 from roboreel.storage import disk
 from roboreel.types import Json
 
+_DEPTH_TYPES = (np.uint16, np.float32)
+
 
 class FrameWriter:
     """Gives one camera's frames to its process, one episode after another."""
@@ -76,7 +78,7 @@ class FrameWriter:
         """See `CameraWriter.add`."""
         with self._explained():
             self._refuse_broken()
-            image = _squeezed(frame) if self._task.scale is not None else frame
+            image = _plane(frame) if self._task.scale else _with_channels(frame)
             if self._kind is None:
                 self._first(image)
             elif self._kind != (image.shape, image.dtype):
@@ -163,6 +165,14 @@ class FrameWriter:
     def _first(self, image: CameraFrame) -> None:
         if image.nbytes > self._task.slot_bytes:
             raise UsageError(f"a frame is {_said(image)}, larger than the camera is declared")
+        if image.dtype not in (_DEPTH_TYPES if self._task.scale else (np.uint8,)):
+            expected = "uint16 millimetres or float32 metres" if self._task.scale else "uint8"
+            raise UsageError(f"a frame is {_said(image)}, expected {expected}")
+        if self._task.unit not in ("", unit_of(image.dtype)):
+            raise UsageError(
+                f"a frame is {image.dtype.name}, which is for {unit_of(image.dtype)}; the camera's depths"
+                f" are declared in {self._task.unit}"
+            )
         self.start()
         shape, dtype = image.shape, image.dtype
         self._running().begin(str(self._path), shape, dtype.str)
@@ -173,7 +183,7 @@ class FrameWriter:
         if process.failed:
             process.request_finish()
             self._answer()
-        process.look()
+        process.glance()
         took = process.give(image, spill=self._when_slow == "spill")
         if took:
             self._spilled += took == "file"
@@ -262,7 +272,12 @@ class FrameWriter:
             raise StorageError(f"{where}: {error.strerror or error}") from error
 
 
-def _squeezed(frame: CameraFrame) -> CameraFrame:
+def _with_channels(frame: CameraFrame) -> CameraFrame:
+    """(H, W, 1) of a grey frame without an axis of channels."""
+    return frame[..., None] if frame.ndim == 2 else frame
+
+
+def _plane(frame: CameraFrame) -> CameraFrame:
     """(H, W) of a depth frame with an axis of one channel."""
     if frame.ndim != 3:
         return frame

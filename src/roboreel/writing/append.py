@@ -26,7 +26,7 @@ from roboreel.writing.dataset_state import DatasetState, merger_of, new_state, r
 from roboreel.writing.episode_commit import RecoveredSave, commit, recover_commit
 from roboreel.writing.episode_input import EpisodeInput
 from roboreel.writing.partial_files import PartialFiles
-from roboreel.writing.recording_folder import is_only_recording
+from roboreel.writing.recording_folder import is_unused
 from roboreel.writing.written_columns import require_names
 from roboreel.writing.written_episode import write_episode
 
@@ -61,7 +61,7 @@ def create_dataset(
             f"{wanted} has no statistics per episode: create a later version, and convert"
         )
     location = os.fspath(path)
-    if os.path.lexists(location) and not is_only_recording(location):
+    if os.path.lexists(location) and not is_unused(location):
         raise UsageError(f"'{location}' exists and is not an empty folder")
     always = {n: {"dtype": d, "shape": [1], "names": None} for n, d in INDEX_DTYPES.items()}
     declared = {

@@ -18,6 +18,10 @@ from roboreel.storage.output_file import Output
 from roboreel.storage.video.encoded_stream import EncodedStream
 from roboreel.storage.video.grow import GrowingVideo
 from roboreel.storage.video.packets import SampleEntry
+from roboreel.storage.video.reorder import reorders
+
+MOST_ORDERED = 16
+"""Packets whose order is checked: an encoder that reorders frames does so from the beginning."""
 
 
 class StreamedVideo:
@@ -32,6 +36,7 @@ class StreamedVideo:
         self.path, self._fps = os.fspath(path), fps
         self._stream: EncodedStream | None = None
         self._video: GrowingVideo | None = None
+        self._first: list[bytes] = []
         with self._explained():
             self._file = disk.create(self.path, to=self.path)
 
@@ -65,6 +70,11 @@ class StreamedVideo:
         """Say what the packets are, before the first one; see `EncodedStream`."""
         self._stream = EncodedStream(codec, extradata)
 
+    @property
+    def reorders(self) -> bool:
+        """True where the first packets show their frames in another order than they came in."""
+        return bool(self._first) and reorders(self.entry, self._first)
+
     def add(
         self, data: bytes, frame: int, *, keyframe: bool | None = None, after_gap: bool = False
     ) -> bool:
@@ -89,6 +99,8 @@ class StreamedVideo:
             if self._video is None:
                 self._video = GrowingVideo(Output(self._file), self.entry, self._fps)
             self._video.add(packet.data, frame=frame, keyframe=key)
+            if len(self._first) < MOST_ORDERED:
+                self._first.append(packet.data)
             self._file.flush()  # so that it survives the end of this process
         return key
 
