@@ -127,7 +127,7 @@ class ExportToLeRobotMapper(_Base):
         if not isinstance(meta, dict):
             raise UsageError(f"'{META}' of a sample is a {type(meta).__name__}, expected a dict")
         field = self.segment_field or self.hand_action_field
-        found = meta.get(field)
+        found: Any = meta.get(field)
         if is_empty(found):
             _LOG.warning("a sample has nothing in '%s': nothing is exported", field)
             if self.segment_field:
@@ -233,6 +233,17 @@ def _require(fps: object, chunks_size: object, frame_ids: str) -> None:
     if not isinstance(chunks_size, int) or chunks_size < 1:
         raise UsageError(f"chunks_size is {chunks_size!r}, expected 1 or more")
     require_choice("frame_ids", frame_ids, ("extracted", "source"))
+
+
+def replace_data_juicer_operator() -> None:
+    """Let recipes that name `export_to_lerobot_mapper` use this operator in place of Data-Juicer's own.
+
+    Raises:
+        UsageError: Data-Juicer is not installed.
+    """
+    if _OPERATORS is None:
+        raise UsageError("Data-Juicer is not installed here: pip install py-data-juicer")
+    _OPERATORS.register_module(OPERATOR_NAME, ExportToLeRobotMapper, force=True)
 
 
 if _OPERATORS is not None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from roboreel.errors import UsageError
-from roboreel.sink.data_juicer import ExportToLeRobotMapper
+from roboreel.sink.data_juicer import ExportToLeRobotMapper, replace_data_juicer_operator
 from roboreel.sink.staged_record import StagedRecord
 from roboreel.sink.staged_table import record_of
 from roboreel.sink.staging_list import list_staging, skipped_episode
@@ -371,3 +371,8 @@ def test_one_video_may_be_given_without_a_list(video: str, tmp_path: Path) -> No
     sample = {"videos": video, META: {"hand_action_tags": tags}}
     (entry,) = exported(sample, tmp_path)
     assert shown(entry["video_path"]) == list(range(COUNT))
+
+
+def test_without_data_juicer_there_is_no_operator_to_replace() -> None:
+    with pytest.raises(UsageError, match="pip install py-data-juicer"):
+        replace_data_juicer_operator()
