@@ -1,9 +1,8 @@
-"""Proves that the exporter works in Data-Juicer. Run it with a Python that has `py-data-juicer`; see README.md.
+"""Proves that the exporter works in Data-Juicer, by a Python that has it. See README.md beside this file.
 
 PYTHONPATH=src:. DATA_JUICER_PYTHON scripts/compat/data_juicer_operator.py
 """
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -57,4 +56,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
