@@ -161,7 +161,7 @@ def _indexed(root: LocalRoot, episodes: pa.Table, workers: int) -> list[str]:
 
 def _with_documents(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
     model = replace(dataset.model, extra_files=names)
-    return replace(dataset, model=model, files=(*dataset.files, *names))
+    return replace(dataset, model=model, files=tuple(sorted({*dataset.files, *names})))
 
 
 def _inventory(root: LocalRoot, found: Inventory, documents: tuple[str, ...]) -> Inventory:
