@@ -88,7 +88,8 @@ class ExportToLeRobotMapper(_Base):
             action_names: names of the values of an action.
             key_field: a field of the sample that names it, in every run; by default its video does.
             frame_ids: what `valid_frame_ids` count: `extracted` frames, or those of the `source` video.
-            encoding: how images become a video; by default h264 at CRF 23.
+            encoding: how images become a video; by default h264 at CRF 23. With a `size`, all videos are
+                scaled to it.
             kwargs: `text_key`, `video_key` and what else operators of Data-Juicer take; others are
                 ignored with a warning.
 
@@ -146,7 +147,9 @@ class ExportToLeRobotMapper(_Base):
 
     def _staging(self) -> EpisodeStaging:
         rules = FrameRules(
-            prefer_video=not self.segment_field, ids_count_source=self.frame_ids == "source"
+            prefer_video=not self.segment_field,
+            ids_count_source=self.frame_ids == "source",
+            size=self.encoding.size,
         )
         return EpisodeStaging(
             folder=os.path.join(self.output_dir, STAGING),
