@@ -2,7 +2,7 @@
 
 from roboreel.sink.episode_key import EpisodeKey, Key
 from roboreel.sink.episode_sink import EpisodeSink
-from roboreel.sink.finalizing import FinalizeReport, finalize
+from roboreel.sink.finalizing import FinalizeReport, finalize, open_staging
 from roboreel.sink.frame_source import VideoSource
 from roboreel.sink.stage_episode import StagedEpisode
 
@@ -14,4 +14,5 @@ __all__ = [
     "StagedEpisode",
     "VideoSource",
     "finalize",
+    "open_staging",
 ]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,15 @@ from roboreel.format.encoding import Encoding
 from roboreel.sink.episode_key import Key, key_of
 from roboreel.sink.frame_source import ImageSource, VideoSource
 from roboreel.sink.given_episode import GivenEpisode
-from roboreel.sink.stage_episode import Declared, StagedEpisode, stage
-from roboreel.sink.staging_area import attempt_of, claim, give_up, is_whole, staging_root
+from roboreel.sink.stage_episode import Declared, StagedEpisode, stage, staged_state
+from roboreel.sink.staging_area import (
+    attempt_of,
+    claim,
+    give_up,
+    is_whole,
+    staging_root,
+    without_folders,
+)
 from roboreel.stats.feature_stats import FeatureStats
 from roboreel.types import Json, JsonObject
 
@@ -41,7 +48,8 @@ class EpisodeSink:
         encoding: how to encode frames that cannot be copied as packets.
 
     Raises:
-        UsageError: a choice is unknown, or the staging folder is a URL.
+        UsageError: a choice is unknown, the staging folder is a URL, or a feature cannot be stored.
+        DatasetError: the rate or a feature is not declared as the format has it.
     """
 
     staging: str | os.PathLike[str]
@@ -54,6 +62,20 @@ class EpisodeSink:
     def __post_init__(self) -> None:
         require_choice("gaps", self.gaps, ("encode", "split"))
         staging_root(self.staging)
+        staged_state(self._declared)
+
+    @property
+    def _declared(self) -> Declared:
+        fps: Any = self.fps
+        if isinstance(fps, float) and fps.is_integer():
+            fps = int(fps)  # 30 and 30.0 are one rate
+        return Declared(
+            fps=fps,
+            features=self.features,
+            robot_type=self.robot_type,
+            splits_gaps=self.gaps == "split",
+            encoding=self.encoding,
+        )
 
     def claim(self, key: Key) -> int:
         """Begin an attempt at an episode before the work for it; returns the attempt's number.
@@ -93,7 +115,8 @@ class EpisodeSink:
         """Stage an episode; when this returns, it is on the disk.
 
         An earlier attempt at the same key is replaced. When this raises, earlier attempts stay, and the
-        skip report of `finalize` has the error unless an attempt is whole.
+        skip report of `finalize` has the error unless an attempt is whole. Only where the disk fails after
+        the last rename, when folders are forced to it, the new one can be whole all the same.
 
         Args:
             key: (source, segment): names the episode, and gives its place among the others.
@@ -131,20 +154,13 @@ class EpisodeSink:
             provenance=provenance or {},
         )
         given.require_json()
-        declared = Declared(
-            fps=self.fps,
-            features=self.features,
-            robot_type=self.robot_type,
-            splits_gaps=self.gaps == "split",
-            encoding=self.encoding,
-        )
         root = staging_root(self.staging)
         own = attempt_of(root, given.key, attempt)
         try:
-            return stage(root, declared, given, own)
+            return stage(root, self._declared, given, own)
         except Exception as error:
             with suppress(StorageError):  # there is an error to tell of already
-                give_up(root, given.key, own.number, str(error))
+                give_up(root, given.key, own.number, without_folders(str(error)))
             raise
 
     def fail(self, key: Key, reason: str, *, attempt: int | None = None) -> None:

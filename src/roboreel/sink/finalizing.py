@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
+from roboreel.edit.view import View
+from roboreel.edit.write_options import OnBroken, WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion
 from roboreel.ops.output import recover
@@ -167,17 +168,49 @@ def planned_finalize(
     Raises:
         UsageError, DatasetError, PlanError, StorageError: as `finalize`.
     """
+    with locked_staging(staging) as root:
+        found = adapt(root, staged_set(root, on_broken=what.on_broken, workers=workers))
+        view = _sound_view(found).written_as(what)
+        surveys = {found.dataset.url: found.inventory}
+        plan = plan_write(view, out=out, workers=workers, surveys=surveys)
+        yield PlannedFinalize(root, found, plan)
+
+
+def open_staging(
+    staging: str | os.PathLike[str], *, on_broken: OnBroken = "fail", workers: int = 1
+) -> View:
+    """The view of all staged episodes, as `finalize` would write them: to look at, or read by `reader`.
+
+    Args:
+        staging: the folder that `EpisodeSink` wrote to.
+        on_broken: what to do where an episode is damaged or does not go with the others: `fail` or `skip`.
+        workers: processes that may read the files, if there are many.
+
+    Raises:
+        UsageError, DatasetError, StorageError: as `finalize`.
+    """
+    with locked_staging(staging) as root:
+        return _sound_view(staged_set(root, on_broken=on_broken, workers=workers))
+
+
+def _sound_view(found: StagedSet) -> View:
+    view = found.dataset.as_view()
+    return view.having(slices=view.slices.take(found.sound))
+
+
+@contextmanager
+def locked_staging(staging: str | os.PathLike[str]) -> Iterator[LocalRoot]:
+    """The staging folder, locked against another `finalize`; workers go on writing.
+
+    Raises:
+        UsageError: it is not a folder, or another `finalize` has locked it.
+    """
     root = staging_root(staging)
     if not root.path.is_dir():
         raise UsageError(f"'{root.url}' is not a folder: give the one that EpisodeSink wrote to")
     busy = f"another finalize of '{root.url}' is running: wait for it"
     with hold(root.path / _LOCK, timeout_s=_LOCK_TIMEOUT_S, busy=busy):
-        found = adapt(root, staged_set(root, on_broken=what.on_broken, workers=workers))
-        view = found.dataset.written_as(what)
-        view = view.having(slices=view.slices.take(found.sound))
-        surveys = {found.dataset.url: found.inventory}
-        plan = plan_write(view, out=out, workers=workers, surveys=surveys)
-        yield PlannedFinalize(root, found, plan)
+        yield root
 
 
 def recovered_report(out: str | os.PathLike[str]) -> FinalizeReport | None:

@@ -175,14 +175,20 @@ def staged_state(declared: Declared) -> DatasetState:
     It lacks the columns that count episodes and rows, which only `finalize` knows.
 
     Raises:
-        DatasetError: a feature is not declared as the format has it.
+        UsageError: a feature is not JSON, or has a dtype that no column can have.
+        DatasetError: the rate or a feature is not declared as the format has it.
     """
-    info = new_info(
-        fps=declared.fps,
-        features=declared.features,
-        version=FormatVersion.V30,
-        robot_type=declared.robot_type,
-    )
+    try:
+        info = new_info(
+            fps=declared.fps,
+            features=declared.features,
+            version=FormatVersion.V30,
+            robot_type=declared.robot_type,
+        )
+    except TypeError as error:
+        raise UsageError(
+            f"the features must be JSON, such as plain numbers in shapes: {error}"
+        ) from error
     known = {name: one for name, one in info.features.items() if name not in _COUNTING}
     return new_state(replace(info, features=known))
 

@@ -77,7 +77,7 @@ def staged_dataset(root: LocalRoot, episodes: pa.Table, statistics: Sequence[str
     )
     paths = [DATA_PATH, *(video_path(camera) for camera in info.cameras)]
     files = [name for path in paths for name in table[path].to_pylist()]
-    return Dataset(root, model, (*files, *statistics))
+    return Dataset(root, model, tuple(sorted({*files, *statistics})))
 
 
 def _columns(

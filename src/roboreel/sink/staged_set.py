@@ -170,7 +170,7 @@ def with_documents(found: StagedSet, root: LocalRoot, names: tuple[str, ...]) ->
 
 def _with_documents(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
     model = replace(dataset.model, extra_files=(*dataset.model.extra_files, *names))
-    return replace(dataset, model=model, files=(*dataset.files, *names))
+    return replace(dataset, model=model, files=tuple(sorted({*dataset.files, *names})))
 
 
 def _inventory(root: LocalRoot, found: Inventory, documents: tuple[str, ...]) -> Inventory:

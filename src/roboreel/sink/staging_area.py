@@ -25,6 +25,7 @@ TABLE, BEGUN, FAILED = "parquet", "begun", "failed"
 _NAME = re.compile(
     r"(?P<digest>[0-9a-f]{32})\.(?P<attempt>\d{6,})\.((?P<token>[0-9a-f]{8})-(?P<part>\d+)\.)?(?P<kind>\w+)"
 )
+_FOLDERS = re.compile(r"'/(?:[^'/]*/)*([^'/]*)'")
 _MOST_ATTEMPTS = 100_000
 
 
@@ -145,6 +146,11 @@ def give_up(root: LocalRoot, key: EpisodeKey, number: int, reason: str) -> None:
     root.put(name, document(key, reason=reason))
     root.sync([name])
     release(root, key, number)
+
+
+def without_folders(text: str) -> str:
+    """A message with only the names of files: the skip report is published, and folders are private."""
+    return _FOLDERS.sub(r"'\1'", text)
 
 
 def is_whole(root: LocalRoot, key: EpisodeKey) -> bool:

@@ -37,8 +37,17 @@ class PartialFiles:
         self._sources[name] = os.fspath(path)
 
     def sync(self) -> None:
-        """Force all of them to the disk."""
-        disk.sync([*self._sources.values()])
+        """Force all of them to the disk.
+
+        Raises:
+            StorageError: the disk is full, or fails.
+        """
+        try:
+            disk.sync([*self._sources.values()])
+        except OSError as error:
+            raise StorageError(
+                f"new files in '{self._root.url}' cannot be forced to the disk: {error.strerror}"
+            ) from error
 
     def source(self, name: str) -> str:
         """Where the file is that is to get a name."""

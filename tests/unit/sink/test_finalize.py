@@ -11,7 +11,7 @@ import pytest
 
 import roboreel
 from roboreel.errors import DatasetError, UsageError
-from roboreel.sink import EpisodeSink, finalize
+from roboreel.sink import EpisodeSink, finalize, open_staging
 from roboreel.storage.lock import hold
 from tests.unit.sink.staged import (
     NUMBERS,
@@ -80,6 +80,18 @@ def test_the_bytes_do_not_depend_on_order_attempts_or_workers(tmp_path: Path) ->
     finalize(tmp_path / "one/staging", tmp_path / "out one")
     finalize(tmp_path / "two/staging", tmp_path / "out two", workers=2)
     assert tree(tmp_path / "out one") == tree(tmp_path / "out two")
+
+
+def test_the_staging_folder_can_be_read_as_the_dataset_it_will_be(tmp_path: Path) -> None:
+    _staged(tmp_path, [0, 1, 2, 3])
+    staged = roboreel.reader(open_staging(tmp_path / "staging"))
+    finalize(tmp_path / "staging", tmp_path / "out")
+    written = roboreel.reader(roboreel.open(tmp_path / "out"))
+    assert (len(staged), staged.tasks) == (len(written), written.tasks)
+    for at in range(len(written)):
+        ours, theirs = staged[at], written[at]
+        assert ours.keys() == theirs.keys()
+        assert all(np.array_equal(ours[name], theirs[name]) for name in ours), at
 
 
 def test_several_runs_add_to_one_staging_folder(tmp_path: Path) -> None:

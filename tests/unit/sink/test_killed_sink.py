@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from roboreel.sink import EpisodeSink, finalize
+from roboreel.errors import StorageError
+from roboreel.sink import EpisodeSink, FinalizeReport, finalize
 from roboreel.storage.disk import faults
 from tests.crash.sweep import Share, swept
-from tests.crash.victim import Count, moments
+from tests.crash.victim import Count, fill_disk, moments
 from tests.unit.sink.staged import (
     clip,
     put,
@@ -32,6 +33,7 @@ from tests.unit.sink.staged import (
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.unit.sink.staged", "roboreel.ops.write", "av"])
+_FILLING = ("create", "write", "make_folders", "sync")
 
 
 def _die() -> None:
@@ -80,6 +82,29 @@ def test_a_write_killed_at_any_operation(tmp_path: Path, share: Share) -> None:
             _write(work, 1)
 
 
+@swept(few=4, parts=2)
+def test_a_full_disk_at_any_operation_of_a_write(tmp_path: Path, share: Share) -> None:
+    clip(tmp_path / "begun/clip.mp4", 1, 5)
+    put(sink_in(tmp_path / "begun/staging"), 2, key="a")
+    shutil.copytree(tmp_path / "begun", tmp_path / "counted")
+    stops = moments(lambda: _write(tmp_path / "counted", 1))
+    making = {at: m for at, m in stops.items() if m[0] == "before" and m[1] in _FILLING}
+    for at, moment in share(making).items():
+        work = tmp_path / "work"
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.copytree(tmp_path / "begun", work)
+        with faults(Count(at=at, act=fill_disk)), pytest.raises(StorageError, match="No space"):
+            _write(work, 1)
+        assert not [p for p in work.rglob("*") if p.name.startswith(".roboreel")], moment
+        finalize(work / "staging", work / "out")
+        found = [int(own[0, 0]) // 1000 for own in states(work / "out")]
+        flushed = moment[1] == "sync" and Path(moment[2]).is_dir()  # all has its name already
+        assert found == [2] or (found == [1, 1] and flushed), moment
+        _write(work, 1)
+        finalize(work / "staging", work / "again")
+        assert [int(own[0, 0]) // 1000 for own in states(work / "again")] == [1, 1], moment
+
+
 def _work(sink: EpisodeSink, episodes: list[int]) -> None:
     for episode in episodes:
         if not sink.is_staged(("rec", episode)):
@@ -124,8 +149,8 @@ def test_workers_killed_at_many_moments(tmp_path: Path) -> None:
     _killed_workers(tmp_path, 100)
 
 
-def _finalize(folder: Path, leftovers: Any) -> None:
-    finalize(
+def _finalize(folder: Path, leftovers: Any) -> FinalizeReport:
+    return finalize(
         folder / "staging", folder / "out", version="v2.1", leftovers=leftovers, executor="serial"
     )
 
@@ -139,6 +164,7 @@ def test_a_finalize_killed_at_any_operation_is_resumed(tmp_path: Path, share: Sh
     shutil.copytree(tmp_path / "begun", tmp_path / "counted")
     stops = moments(lambda: _finalize(tmp_path / "counted", "refuse"))
     staged, expected = tree(tmp_path / "begun"), tree(tmp_path / "counted/out")
+    resumed = 0
     for at, moment in share(stops).items():
         work = tmp_path / "work"
         shutil.rmtree(work, ignore_errors=True)
@@ -149,5 +175,6 @@ def test_a_finalize_killed_at_any_operation_is_resumed(tmp_path: Path, share: Sh
         left = tree(work)
         assert {name: left.get(name) for name in staged} == staged, moment
         if not published:
-            _finalize(work, "resume")
+            resumed += _finalize(work, "resume").report.resumed
         assert tree(work / "out") == expected, moment
+    assert resumed  # at least once, operations of the killed run were not repeated

@@ -227,6 +227,15 @@ def test_sinks_and_keys_that_cannot_be() -> None:
         EpisodeSink(staging="x", fps=10, features=NUMBERS, gaps="drop")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="is a URL"):
         EpisodeSink(staging="s3://bucket/x", fps=10, features=NUMBERS)
+    wrong: list[tuple[Any, Any, str]] = [
+        (0, NUMBERS, "fps is 0"),
+        (10, {"a": {"dtype": "float32"}}, "shape"),
+        (10, {"a": {"dtype": "float32", "shape": [np.int64(3)]}}, "must be JSON"),
+        (10, {"a": {"dtype": "object", "shape": [3]}}, "object"),
+    ]
+    for fps, features, message in wrong:
+        with pytest.raises(RoboreelError, match=message):
+            EpisodeSink(staging="x", fps=fps, features=features)
     sink = EpisodeSink(staging="x", fps=10, features=NUMBERS, encoding=H264)
     keys: list[Any] = [5, "", ("a", 1.5), ("a", None), ("a", True), ("a", 1, 2), ("a", 1 << 63)]
     for key in keys:
@@ -237,5 +246,15 @@ def test_sinks_and_keys_that_cannot_be() -> None:
 def test_a_video_that_is_cut_short_names_the_file(tmp_path: Path) -> None:
     file = clip(tmp_path / "clip.mp4", 0, 3)
     file.write_bytes(file.read_bytes()[:-40])
+    sink = sink_in(tmp_path / "staging")
     with pytest.raises(VideoError, match=r"'rec', segment 0.*clip\.mp4"):
-        put(sink_in(tmp_path / "staging"), 0, videos={"cam": file})
+        put(sink, 0, videos={"cam": file})
+    (tmp_path / "gone.mp4").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(RoboreelError, match="gone"):
+        put(sink, 1, videos={"cam": tmp_path / "gone.mp4"})
+    put(sink, 2)
+    report = finalize(tmp_path / "staging", tmp_path / "out")
+    told = (tmp_path / "out/meta/skipped_episodes.jsonl").read_text()
+    assert len(report.skipped) == 2
+    assert "clip.mp4" in told
+    assert str(tmp_path) not in told  # folders are private
