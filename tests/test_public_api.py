@@ -37,6 +37,7 @@ def test_public_names() -> None:
         "ReadOptions",
         "Reader",
         "Reencoding",
+        "RepairChoices",
         "RepairReport",
         "RepairStep",
         "Report",

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from roboreel.plan.plan import Plan
     from roboreel.reading.read_options import ReadOptions
     from roboreel.reading.reader import Reader, reader
+    from roboreel.repairing.choices import RepairChoices
     from roboreel.repairing.repair import repair
     from roboreel.repairing.repair_report import RepairReport, RepairStep
     from roboreel.runner.run_options import RunOptions
@@ -79,6 +80,7 @@ __all__ = [
     "ReadOptions",
     "Reader",
     "Reencoding",
+    "RepairChoices",
     "RepairReport",
     "RepairStep",
     "Report",
@@ -130,6 +132,7 @@ _HOME = {
     "ReadOptions": "reading.read_options",
     "Reader": "reading.reader",
     "Reencoding": "format.encoding",
+    "RepairChoices": "repairing.choices",
     "RepairReport": "repairing.repair_report",
     "RepairStep": "repairing.repair_report",
     "Report": "runner.run_report",
