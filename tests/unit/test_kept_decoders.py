@@ -90,6 +90,7 @@ def _found(folder: Path, name: str, wanted: Sequence[int]) -> list[tuple[int, st
     return [(n, digest(frame)) for n, frame in decode_frames(LocalRoot(folder), name, wanted)]
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", CODERS)
 def test_frames_are_those_of_a_new_decoder_in_any_order(tmp_path: Path, name: str) -> None:
     seen = _clips(tmp_path, CODERS[name])
