@@ -300,6 +300,7 @@ def test_indexes_that_are_kept_have_few_packets(
     assert [video.name for _, video in indexes._KEPT] == ["0.mp4"]
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_reads_on_its_own(tmp_path: Path) -> None:
     seen = _clips(tmp_path, CODERS["h264 b"], 1)["0.mp4"]
