@@ -55,6 +55,7 @@ def test_without_shuffle_the_order_is_that_of_the_dataset(root: Path) -> None:
     assert indices(stream(root, shuffle=False, episodes=[2, 0])) == [0, 1, 2, 3, 4, 12, 13, 14]
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_workers_share_the_items_and_change_their_order(made: dict[str, Path]) -> None:
     loader = DataLoader(stream(made["v3.0"], max_num_shards=3), batch_size=2, num_workers=2)
     orders = [indices(loader), indices(loader)]
