@@ -22,8 +22,8 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
-
 from record_scene import FPS, at, drawn_scene
+
 from roboreel.format.encoding import Encoding, encoder_settings
 from roboreel.format.feature import Feature
 from roboreel.recording.camera_types import CameraOptions, CameraTask, WhenSlow

@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from roboreel.reading.read_options import ReadOptions
     from roboreel.reading.reader import Reader, reader
     from roboreel.recording.recorder import Recorder
-
     from roboreel.repairing.choices import RepairChoices
     from roboreel.repairing.repair import repair
     from roboreel.repairing.repair_report import RepairReport, RepairStep

@@ -10,8 +10,6 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-import roboreel
-from roboreel.testing import make_dataset
 from roboreel.torch import LeRobotDataset, StreamingLeRobotDataset
 from roboreel.torch.stream_order import split_evenly
 
