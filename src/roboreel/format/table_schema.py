@@ -24,7 +24,9 @@ from roboreel.format.feature import (
     is_list,
 )
 from roboreel.format.images import IMAGE
+from roboreel.format.language_types import language_type
 from roboreel.format.parse import Problems
+from roboreel.format.readable import LANGUAGE
 from roboreel.format.version import FormatVersion
 from roboreel.types import Json
 
@@ -35,6 +37,17 @@ INDEX_TYPES = {
 _SINGLE_LISTS = b"roboreel.lists_of_one"
 """Schema metadata key of v3.0 tables: a JSON object with the list type (`list`, `fixed_size_list`) by
 column."""
+
+FILE_RECORD = b"roboreel.file_record"
+"""Schema metadata key of what a table file says of itself alone: it does not travel with the rows."""
+
+
+def without_record(schema: pa.Schema) -> pa.Schema:
+    """A schema without what its file says of itself alone: it equals those of files like it."""
+    if FILE_RECORD not in (schema.metadata or {}):
+        return schema
+    kept = {key: value for key, value in schema.metadata.items() if key != FILE_RECORD}
+    return schema.with_metadata(kept or None)
 
 
 def column_type(feature: Feature) -> pa.DataType:
@@ -47,6 +60,9 @@ def column_type(feature: Feature) -> pa.DataType:
         return IMAGE
     if feature.is_numeric or feature.dtype == "string":
         return arrow_type(feature)
+    language = language_type(feature.name) if feature.dtype == LANGUAGE else None
+    if language is not None:
+        return language
     raise UsageError(
         f"feature '{feature.name}': dtype is '{feature.dtype}', expected a NumPy dtype, string, image or"
         " video"

@@ -1,1 +1,1 @@
-"""Record episodes as a robot gives them: frames are encoded while recording, episodes committed whole."""
+"""Record episodes frame by frame; every saved episode is on the disk."""
