@@ -294,6 +294,13 @@ class Recorder:
         self._largest_bytes = max(self._largest_bytes, sum(v.size_bytes for v in videos.values()))
         self.last_sync_s = sum(video.sync_s for video in videos.values())
 
+    def read_again(self) -> None:
+        """Follow documents of the dataset that the caller changed itself, such as the sizes of files.
+
+        The declarations of features must be as they were.
+        """
+        self._writer.read_again()
+
     def discard_episode(self) -> None:
         """Give up the episode in progress; the next one's ledger counts it as a discarded take."""
         self._require_open()

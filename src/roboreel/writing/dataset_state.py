@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -13,17 +14,20 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset, usual_templates
 from roboreel.errors import DatasetError, UsageError
 from roboreel.format import v2, v30
-from roboreel.format.feature import dtype_of
-from roboreel.format.model import DATA_PATH, Info, Totals, video_path
+from roboreel.format.feature import INDEX_DTYPES, dtype_of
+from roboreel.format.info import parse_info
+from roboreel.format.model import DATA_PATH, INFO, Info, Totals, video_path
 from roboreel.format.parse import Problems, parse_json, usable_splits, whole_number
 from roboreel.format.table_schema import schema_of
 from roboreel.format.v30_documents import file_numbers
 from roboreel.format.v30_episodes import episode_files
+from roboreel.format.version import FormatVersion
 from roboreel.stats.feature_stats import Stats, quantile_share
 from roboreel.stats.merge import StatsMerger
 from roboreel.stats.sampling import OWN, SamplingProfile
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables import read_footer
+from roboreel.types import JsonObject
 
 DATA, EPISODE_LIST = "data/", "meta/episodes/"
 """Kinds of files that are counted, beside those of each camera."""
@@ -61,6 +65,29 @@ class DatasetState:
         return self.info.version.one_file_per_episode
 
 
+def new_info(
+    *,
+    fps: float,
+    features: Mapping[str, JsonObject],
+    version: FormatVersion,
+    robot_type: str | None,
+) -> Info:
+    """The `info.json` of a new dataset; index columns that `features` lacks are added.
+
+    Raises:
+        DatasetError: a feature is not declared as the format has it.
+    """
+    always = {n: {"dtype": d, "shape": [1], "names": None} for n, d in INDEX_DTYPES.items()}
+    declared = {
+        "codebase_version": version.value,
+        "fps": fps,
+        "robot_type": robot_type,
+        "features": {**features, **{n: s for n, s in always.items() if n not in features}},
+    }
+    document = json.dumps(declared).encode()
+    return parse_info(document, Problems(), defaults=usual_templates, files=())
+
+
 def new_state(info: Info) -> DatasetState:
     """The state of a dataset without episodes."""
     matrices = [f.name for f in info.features.values() if f.is_numeric and len(f.shape) > 1]
@@ -86,6 +113,9 @@ def read_state(root: LocalRoot) -> DatasetState:
         DatasetError: it has problems that stand in the way of appending.
         UsageError: episodes of its version cannot be appended.
     """
+    started = started_info(root)
+    if started is not None:
+        return new_state(started)
     complete_lines(root)
     dataset = open_dataset(root.path)
     if not dataset.version.has_episode_stats:
@@ -105,6 +135,28 @@ def read_state(root: LocalRoot) -> DatasetState:
         state.files = {} if state.one_file_per_episode else _next_files(dataset)
         _take_stats(dataset, state)
     return state
+
+
+def started_info(root: LocalRoot) -> Info | None:
+    """The `info.json` of a dataset that was created and has no episode yet, else None.
+
+    Such a dataset has no list of episodes, so it does not open. A kill in its first commit can have left
+    other files, which the next commit replaces or renames.
+
+    Raises:
+        DatasetError: `info.json` cannot be read safely.
+    """
+    if not root.exists(INFO):
+        return None
+    problems = Problems()
+    info = parse_info(root.read(INFO), problems, defaults=usual_templates, files=())
+    if whole_number(info.totals.get("total_episodes")) != 0:
+        return None
+    files = root.list()
+    if v2.EPISODES in files or episode_files(files):
+        return None
+    problems.raise_errors(f"'{root.url}' has an info.json that cannot be read safely")
+    return info
 
 
 def complete_lines(root: LocalRoot) -> None:
