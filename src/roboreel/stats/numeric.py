@@ -46,7 +46,7 @@ def _side_by_side(
     alike: dict[np.dtype[np.generic], list[str]] = {}
     for name, values in columns.items():
         alike.setdefault(values.dtype, []).append(name)
-    stats: Stats = dict.fromkeys(columns, {})  # in order
+    stats: Stats = {name: {} for name in columns}  # in order
     for names in alike.values():
         parts = [columns[name].reshape(len(columns[name]), -1) for name in names]
         found = described(np.hstack(parts), rows, profile.quantiles, None, _interpolated)
