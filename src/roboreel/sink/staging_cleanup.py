@@ -13,10 +13,10 @@ from roboreel.storage.scratch import is_scratch
 
 
 def remove_staged_files(root: LocalRoot, done: StagedSet) -> int:
-    """Remove the staged files of written episodes, of all their attempts up to the one that was written.
+    """Remove the staged files of written episodes, of all their attempts, and what killed workers left.
 
-    Also removes what killed workers left unfinished. Later attempts, episodes that the result does not have,
-    and files that no sink made stay.
+    An episode at which another attempt was begun since keeps all of its files, so that numbers go on rising.
+    Episodes that the result does not have stay, and so do files that no sink made.
 
     Args:
         root: the staging folder.
@@ -41,15 +41,18 @@ def _files(root: LocalRoot, done: StagedSet) -> Iterator[str]:
         known = staged_name(name)
         if known is not None:
             written[known.digest] = known.attempt
-    own: list[tuple[bool, int, str]] = []
+    own: list[tuple[bool, int, str, str]] = []
+    later = set()
     for folder in (EPISODES, VIDEOS):
         path = root.path / folder
         for name in LocalRoot(path).list() if path.is_dir() else ():
             known = staged_name(name)
-            if known is not None and known.attempt <= written.get(known.digest, 0):
+            if known is not None and known.attempt > written.get(known.digest, known.attempt):
+                later.add(known.digest)
+            elif known is not None and known.digest in written:
                 is_whole = known.kind == TABLE and known.part == 0
-                own.append((not is_whole, known.attempt, f"{folder}/{name}"))
+                own.append((not is_whole, known.attempt, f"{folder}/{name}", known.digest))
             elif is_scratch(name.rpartition("/")[2]):
-                own.append((True, 0, f"{folder}/{name}"))
-    yield from (name for _, _, name in sorted(own))
+                own.append((True, 0, f"{folder}/{name}", ""))
+    yield from (name for _, _, name, digest in sorted(own) if digest not in later)
     yield from (*done.statistics, INDEXED, MANIFEST, SKIPPED)

@@ -38,7 +38,7 @@ def _staged(folder: Path, order: list[int]) -> EpisodeSink:
     for number in order:
         given: dict[str, Any] = {"fields": {"success": number > 1}, "key": ORDER[number]}
         if number == 0:
-            put(sink, 1, 8, videos={"cam": file}, **given)
+            put(sink, 1, 8, videos={"cam": file.read_bytes()}, **given)
         elif number == 1:
             put(sink, 1, 4, videos={"cam": file}, frames=range(4, 8), **given)
         else:
@@ -200,6 +200,9 @@ def test_staged_files_are_removed_only_on_request_and_only_those(tmp_path: Path)
     assert tree(tmp_path / "out") == tree(tmp_path / "kept")
     put(sink, 5, key="twice", attempt=late)  # what was begun since the last whole attempt stays
     assert [int(own[0, 0]) for own in _states_again(tmp_path)] == [5000]
+    put(sink, 6, key="twice")
+    shutil.rmtree(tmp_path / "again")
+    assert [int(own[0, 0]) for own in _states_again(tmp_path)] == [6000]  # numbers went on rising
     finalize(tmp_path / "staging", tmp_path / "third", remove_staged=True)
     left = {name for name in tree(tmp_path / "staging") if not name.endswith(".failed")}
     assert left == {"notes.txt", "episodes/mine.parquet", "finalize.lock"}
