@@ -146,5 +146,5 @@ def _row(name: str, record: StagedRecord) -> dict[str, Json]:
 
 
 def _without_facts(spec: JsonObject) -> JsonObject:
-    """A feature's declaration without what its videos happen to be like."""
-    return {name: value for name, value in spec.items() if name != "info"}
+    """A feature's declaration without what its videos happen to be like, in an order of its own."""
+    return {name: spec[name] for name in sorted(spec) if name != "info"}
