@@ -77,7 +77,7 @@ def operator_base() -> tuple[Any, Any]:
     try:
         from data_juicer.ops.base_op import OPERATORS, Mapper
     except ImportError as error:
-        if error.name != "data_juicer":
+        if (error.name or "").partition(".")[0] != "data_juicer":
             _LOG.warning(
                 "Data-Juicer cannot be imported (%s), so the exporter is a plain callable, and no operator",
                 error,

@@ -72,7 +72,9 @@ def test_where_it_is_installed_the_exporter_is_a_registered_operator(
     assert operators.modules["export_to_lerobot_mapper"] is object
     made["replace_data_juicer_operator"]()
     assert operators.modules["export_to_lerobot_mapper"] is mapper
-    done = mapper(output_dir=str(tmp_path / "out")).process_single(video_sample(None, hand([0, 1])))
+    done = made["ExportToLeRobotMapper"](output_dir=str(tmp_path / "out")).process_single(
+        video_sample(None, hand([0, 1]))
+    )
     assert len(done[META]["lerobot_export"]) == 1
 
 
