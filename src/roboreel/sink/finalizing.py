@@ -155,14 +155,22 @@ def planned_finalize(
     what: WriteOptions,
     *,
     workers: int,
+    adapt: Callable[[LocalRoot, StagedSet], StagedSet] = lambda _, found: found,
 ) -> Iterator[PlannedFinalize]:
     """Lock the staging folder, survey it, and plan the dataset; the block runs the plan.
+
+    Args:
+        staging: as for `finalize`.
+        out: as for `finalize`.
+        what: what to write.
+        workers: processes that may read.
+        adapt: what an exporter says of the dataset beyond the episodes, such as documents of its own.
 
     Raises:
         UsageError, DatasetError, PlanError, StorageError: as `finalize`.
     """
     with locked_staging(staging) as root:
-        found = staged_set(root, on_broken=what.on_broken, workers=workers)
+        found = adapt(root, staged_set(root, on_broken=what.on_broken, workers=workers))
         view = _sound_view(found).written_as(what)
         surveys = {found.dataset.url: found.inventory}
         plan = plan_write(view, out=out, workers=workers, surveys=surveys)

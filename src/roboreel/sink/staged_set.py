@@ -159,8 +159,17 @@ def _indexed(root: LocalRoot, episodes: pa.Table, workers: int) -> list[str]:
     return files
 
 
+def with_documents(found: StagedSet, root: LocalRoot, names: tuple[str, ...]) -> StagedSet:
+    """The set, with more documents of the staging folder that travel with the result."""
+    return replace(
+        found,
+        dataset=_with_documents(found.dataset, names),
+        inventory=_inventory(root, found.inventory, names),
+    )
+
+
 def _with_documents(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
-    model = replace(dataset.model, extra_files=names)
+    model = replace(dataset.model, extra_files=(*dataset.model.extra_files, *names))
     return replace(dataset, model=model, files=tuple(sorted({*dataset.files, *names})))
 
 

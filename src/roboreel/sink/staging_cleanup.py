@@ -28,10 +28,19 @@ def remove_staged_files(root: LocalRoot, done: StagedSet) -> int:
     Raises:
         StorageError: a file cannot be removed.
     """
-    names = list(dict.fromkeys(_files(root, done)))
+    names = staged_files(root, done)
     for name in names:
         root.remove(name)
     return len(names)
+
+
+def staged_files(root: LocalRoot, done: StagedSet) -> list[str]:
+    """What `remove_staged_files` removes, in its order.
+
+    Raises:
+        StorageError: a table cannot be read.
+    """
+    return list(dict.fromkeys(_files(root, done)))
 
 
 def _files(root: LocalRoot, done: StagedSet) -> Iterator[str]:
