@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from roboreel.plan.plan import Plan
     from roboreel.reading.read_options import ReadOptions
     from roboreel.reading.reader import Reader, reader
+    from roboreel.recording.recorder import Recorder
+    from roboreel.repairing.repair import repair
+    from roboreel.repairing.repair_report import RepairReport, RepairStep
     from roboreel.runner.run_options import RunOptions
     from roboreel.runner.run_report import Report
     from roboreel.storage.video.by_time import decode_video_frames
@@ -76,7 +79,10 @@ __all__ = [
     "PullReport",
     "ReadOptions",
     "Reader",
+    "Recorder",
     "Reencoding",
+    "RepairReport",
+    "RepairStep",
     "Report",
     "RoboreelError",
     "RunError",
@@ -106,6 +112,7 @@ __all__ = [
     "reader",
     "recover",
     "remove_kept",
+    "repair",
     "run",
     "undo",
     "write",
@@ -124,7 +131,10 @@ _HOME = {
     "PullReport": "hub.pull_report",
     "ReadOptions": "reading.read_options",
     "Reader": "reading.reader",
+    "Recorder": "recording.recorder",
     "Reencoding": "format.encoding",
+    "RepairReport": "repairing.repair_report",
+    "RepairStep": "repairing.repair_report",
     "Report": "runner.run_report",
     "RunOptions": "runner.run_options",
     "StatsReport": "checking.stats_report",
@@ -148,6 +158,7 @@ _HOME = {
     "reader": "reading.reader",
     "recover": "ops.output",
     "remove_kept": "ops.undo",
+    "repair": "repairing.repair",
     "run": "ops.write",
     "undo": "ops.undo",
     "write": "ops.write",

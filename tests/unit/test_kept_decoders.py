@@ -112,6 +112,26 @@ def test_one_decoder_serves_all_files_of_a_sample_entry(
     assert opened == ["0.mp4"]
 
 
+@pytest.mark.parametrize("name", ["h264 b", "av1", "av1 hidden"])
+def test_reading_in_order_in_small_blocks_decodes_each_packet_about_once(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _clips(tmp_path, CODERS[name], 1)["0.mp4"]
+    fed: list[int] = []
+    feed = kept.Decoder.feed
+
+    def noted(self: kept.Decoder, number: int, data: bytes) -> list[Any]:
+        fed.append(number)
+        return feed(self, number, data)
+
+    monkeypatch.setattr(kept.Decoder, "feed", noted)
+    for first in range(0, FRAMES, 2):
+        found = _found(tmp_path, "0.mp4", [first, first + 1])
+        assert found == [(n, seen[n]) for n in (first, first + 1)]
+    # a block is only known to go on once the second one is wanted
+    assert len(fed) <= FRAMES + 6
+
+
 @pytest.mark.parametrize("name", ["hevc b", "mpeg4"])
 def test_decoders_that_remember_more_are_not_kept(
     tmp_path: Path, name: str, opened: list[str]

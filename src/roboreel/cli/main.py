@@ -26,6 +26,7 @@ from roboreel.cli.finalize import finalize
 from roboreel.cli.info import info
 from roboreel.cli.output import exit_code, lost, say, start, tell
 from roboreel.cli.pull import pull
+from roboreel.cli.repair import repair
 from roboreel.cli.stats import stats
 from roboreel.cli.stopping import INTERRUPTED, leave_on_sigterm
 from roboreel.cli.undo import undo
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.command()(info)
 app.command()(check)
+app.command()(repair)
 app.command()(convert)
 app.command()(diff)
 for _edit in (

@@ -80,6 +80,7 @@ _ALL = (
     _rule("info.totals", "warning", "the `total_*` numbers are those of what is there"),
     _rule("info.robot-type", "warning", "`robot_type` is a text or null"),
     _rule("info.splits", "warning", '`splits` are `"start:stop"` ranges of the episodes there are'),
+    _rule("recording.unfinished", "note", "no save of an episode is under way or interrupted"),
     _rule("file.unused", "warning", "a table or video file belongs to an episode", worst="error"),
     _rule(
         "file.link",
@@ -134,6 +135,7 @@ _ALL = (
         "error",
         "`dataset_from_index` and `dataset_to_index` count the rows of all episodes on",
     ),
+    _rule("episode.unlisted", "error", "every row of a table is one of a listed episode"),
     _rule("episode.duplicate", "note", "no two episodes hold the same numbers"),
     _rule("task.entry", "error", "an entry has a `task_index` of 0 or more and a `task` text"),
     _rule("task.fields", "warning", "a task has an index and a text, nothing else"),

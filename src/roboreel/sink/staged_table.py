@@ -44,7 +44,9 @@ _SCHEMA = pa.schema(
 )
 """Segment, videos, fields, provenance, declared and features are JSON. `declared` is what all episodes of a
 dataset must have in common; `features` has what the videos are like, too."""
-_FILES_PER_TASK = 256
+_FILES_PER_TASK = 1024
+_FEWEST_TASKS = 4
+"""With fewer, processes take longer to start than the work takes."""
 _A = TypeVar("_A")
 _B = TypeVar("_B")
 
@@ -77,7 +79,7 @@ def key_of_row(table: pa.Table, row: int) -> EpisodeKey:
 
 def in_processes(function: Callable[[_A], _B], tasks: Sequence[_A], workers: int) -> Iterator[_B]:
     """The results of a function in processes, as they complete; in this one where that is as good."""
-    if workers == 1 or len(tasks) < 2:
+    if workers == 1 or len(tasks) < _FEWEST_TASKS:
         yield from map(function, tasks)
         return
     with Workers(min(workers, len(tasks))) as pool:

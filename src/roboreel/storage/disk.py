@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from stat import S_ISREG
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from roboreel.storage.modes import PRIVATE, USUAL, Modes
 
@@ -92,6 +92,44 @@ def _new_file(path: str, to: str, opener: Callable[[str, int], int]) -> IO[bytes
     file = _Watched(io.FileIO(path, "xb", opener=opener))
     file.path = to
     return file
+
+
+def unnamed_file(folder: str | os.PathLike[str]) -> int:
+    """A descriptor of a new file without a name on the disk of a folder, which need not exist yet.
+
+    Its bytes are gone as soon as no process has it open, however these ended.
+    """
+    path = _existing(folder)
+    with _operation("create", path), tempfile.TemporaryFile(dir=path, buffering=0) as file:
+        return os.dup(file.fileno())
+
+
+def write_through(descriptor: int, data: memoryview, at: int) -> None:
+    """Write bytes at a position of a file without a name."""
+    with _operation("write_through", ""):
+        while data:
+            count = os.pwrite(descriptor, data, at)
+            data, at = data[count:], at + count
+
+
+def spooled_file(folder: str | os.PathLike[str], memory_bytes: int) -> IO[bytes]:
+    """A file without a name on the disk of a folder; it stays in memory up to a number of bytes."""
+    path = _existing(folder)
+    return cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=memory_bytes, dir=str(path)))
+
+
+def memory_file(size_bytes: int) -> int:
+    """A descriptor of memory that processes can share; it is freed when none has it open any more.
+
+    It is filled with zeros, and takes room only where something was written.
+    """
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("roboreel")
+    else:
+        with tempfile.TemporaryFile(buffering=0) as file:
+            descriptor = os.dup(file.fileno())
+    os.ftruncate(descriptor, size_bytes)
+    return descriptor
 
 
 def open_lock(path: str) -> IO[bytes]:
@@ -186,6 +224,20 @@ def replace(old: str | os.PathLike[str], new: str | os.PathLike[str]) -> None:
         os.replace(old, new)
 
 
+def link(target: str, path: str) -> None:
+    """Make a symbolic link to a file, and its folders; nothing may exist at the path."""
+    make_folders(os.path.dirname(path), PRIVATE)
+    with _operation("link", path):
+        os.symlink(target, path)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[str]:
+    """A new private folder, which is removed with its content at the end of the block."""
+    with tempfile.TemporaryDirectory(prefix="roboreel-") as folder:
+        yield folder
+
+
 def unlink(path: str | os.PathLike[str]) -> None:
     """Remove a file if it exists."""
     with _operation("unlink", path), contextlib.suppress(FileNotFoundError):
@@ -232,10 +284,15 @@ def sync(paths: list[str]) -> None:
 
 def free_bytes(folder: str | os.PathLike[str]) -> int:
     """Free bytes of the disk of a folder, which need not exist yet."""
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def _existing(folder: str | os.PathLike[str]) -> Path:
+    """A folder, or the nearest one above it that exists."""
     path = Path(os.path.abspath(folder))
     while not path.is_dir() and path != path.parent:
         path = path.parent
-    return shutil.disk_usage(path).free
+    return path
 
 
 def boot() -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from roboreel.torch.sampler import EpisodeAwareSampler as EpisodeAwareSampler
     from roboreel.torch.sampler import compute_sampler_state as compute_sampler_state
     from roboreel.torch.streaming_dataset import StreamingLeRobotDataset as StreamingLeRobotDataset
+    from roboreel.torch.video_encoding_manager import VideoEncodingManager as VideoEncodingManager
 
 _HOME = {
     "BlockSampler": "block_sampler",
@@ -37,6 +38,7 @@ _HOME = {
     "MixedDataset": "mixed_dataset",
     "MultiLeRobotDataset": "multi_dataset",
     "StreamingLeRobotDataset": "streaming_dataset",
+    "VideoEncodingManager": "video_encoding_manager",
     "aggregate_datasets": "aggregate",
     "compute_sampler_state": "sampler",
     "lerobot_collate_fn": "collate",

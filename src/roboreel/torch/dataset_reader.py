@@ -15,6 +15,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.errors import listed
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.reading.reader import reader
+from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch
 from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
@@ -22,7 +23,6 @@ from roboreel.torch.delta_timestamps import check_delta_timestamps, get_delta_in
 from roboreel.torch.episode_files import absent_files, episode_files
 from roboreel.torch.errors import ArgumentError, FeatureNameError, RowError, WrongTypeError
 from roboreel.torch.frame_tensors import require_depth_unit
-from roboreel.torch.host_buffers import Buffers
 from roboreel.torch.item_tensors import Item, ItemTensors, items_of
 from roboreel.torch.packed_state import packed, unpacked
 from roboreel.torch.random_access import RandomAccess
@@ -81,8 +81,7 @@ class DatasetReader:
         Raises:
             WrongTypeError: it is no function. It is a `TypeError`.
         """
-        if image_transforms is not None and not callable(image_transforms):
-            raise WrongTypeError("image_transforms must be callable or None")
+        require_transform(image_transforms)
         self._image_transforms = image_transforms
 
     def clear_image_transforms(self) -> None:
@@ -293,6 +292,12 @@ class DatasetReader:
 def _threads() -> int | None:
     """Threads that decode: one in a worker of a `DataLoader`, else as many as there are processors."""
     return None if torch.utils.data.get_worker_info() is None else 1
+
+
+def require_transform(image_transforms: Transform | None) -> None:
+    """Raise `WrongTypeError` unless it is a function or None."""
+    if image_transforms is not None and not callable(image_transforms):
+        raise WrongTypeError("image_transforms must be callable or None")
 
 
 def _require_features(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from roboreel.errors import UsageError
+from roboreel.errors import StorageError, UsageError
 from roboreel.format import v2, v20
 from roboreel.format.model import INFO
 from roboreel.format.v30 import GLOBAL_STATS, TASK_TABLE
@@ -21,7 +21,7 @@ from roboreel.storage.names import local_path
 from roboreel.storage.tables_write import write_table
 from roboreel.torch.dataset_info import DatasetInfo
 from roboreel.types import Json
-from roboreel.writing.partial_files import PartialFiles, append_lines
+from roboreel.writing.partial_files import PartialFiles
 
 
 def local_root(root: str | os.PathLike[str]) -> LocalRoot:
@@ -56,12 +56,31 @@ def commit(
             else:
                 files.put(name, content)
         files.sync()
-        files.publish([name for name in whole if name != INFO])
+        _publish(root, files, [name for name in whole if name != INFO])
         for name, data in (lines or {}).items():
-            append_lines(root, name, data)
-        files.publish([name for name in whole if name == INFO])
+            _append(root, name, data)
+        _publish(root, files, [name for name in whole if name == INFO])
     finally:
         files.discard()
+
+
+def _publish(root: LocalRoot, files: PartialFiles, names: Sequence[str]) -> None:
+    """Give files their names, in order, and force that to the disk."""
+    for name in names:
+        root.take(files.source(name), name)
+    root.sync_folders(names)
+
+
+def _append(root: LocalRoot, name: str, data: bytes) -> None:
+    """Append whole lines to a document; where the disk is full, it stays as it was."""
+    size = root.stat(name).size_bytes if root.exists(name) else 0
+    try:
+        root.append(name, data)
+    except StorageError:
+        if root.exists(name):
+            root.cut(name, size)
+        raise
+    root.sync([name])
 
 
 def info_bytes(info: DatasetInfo) -> bytes:

@@ -14,6 +14,9 @@ from roboreel.types import JsonObject
 
 _LOG = logging.getLogger(__name__)
 _CAMERA_AXES = 3
+_CHANNELS = (1, 3)
+_MISMATCH = "Feature mismatch in `frame` dictionary:\n"
+"""Messages about frames are worded as the reference's, whose users look for them."""
 
 
 def validate_frame(frame: Mapping[str, Any], features: Mapping[str, JsonObject]) -> None:
@@ -27,7 +30,7 @@ def validate_frame(frame: Mapping[str, Any], features: Mapping[str, JsonObject])
         ArgumentError: values are missing, too many, or of another dtype or shape; all are named.
     """
     if "task" not in frame:
-        raise ArgumentError("the frame has no 'task'")
+        raise ArgumentError(f"{_MISMATCH}Missing features: {{'task'}}\n")
     given, expected = set(frame) - {"task"}, set(features) - set(DEFAULT_FEATURES)
     message = validate_features_presence(given, expected)
     for name in [name for name in features if name in given & expected]:
@@ -43,7 +46,8 @@ def validate_features_presence(
     missing = sorted(set(expected_features) - set(actual_features))
     extra = sorted(set(actual_features) - set(expected_features))
     parts = [("Missing features", missing), ("Extra features", extra)]
-    return "".join(f"{what} in the frame: {names}\n" for what, names in parts if names)
+    told = [f"{what}: {{{str(names)[1:-1]}}}\n" for what, names in parts if names]
+    return "".join([_MISMATCH, *told]) if told else ""
 
 
 def validate_feature_dtype_and_shape(name: str, feature: JsonObject, value: Any) -> str:
@@ -78,12 +82,18 @@ def validate_feature_numpy_array(
 ) -> str:
     """How an array differs from the declared dtype and shape."""
     if not isinstance(value, np.ndarray):
-        return f"'{name}' must be a NumPy array of {expected_dtype}, got {type(value).__name__}\n"
-    message = ""
+        return (
+            f"The feature '{name}' is not a 'np.ndarray'. Expected type is '{expected_dtype}', but type"
+            f" '{type(value)}' provided instead.\n"
+        )
+    message, shape = "", tuple(expected_shape)
     if value.dtype != np.dtype(expected_dtype):
-        message += f"'{name}' must be of dtype {expected_dtype}, got {value.dtype}\n"
-    if value.shape != tuple(expected_shape):
-        message += f"'{name}' must have the shape {tuple(expected_shape)}, got {value.shape}\n"
+        message += (
+            f"The feature '{name}' of dtype '{value.dtype}' is not of the expected dtype"
+            f" '{expected_dtype}'.\n"
+        )
+    if value.shape != shape:
+        message += _wrong_shape(name, value, f"'{shape}'")
     return message
 
 
@@ -94,17 +104,26 @@ def validate_feature_image_or_video(name: str, expected_shape: Sequence[int], va
         fits = [(first, second, third), (second, third, first), (third, first, second)]
         if value.ndim == _CAMERA_AXES and value.shape in fits:
             return ""
-        return (
-            f"'{name}' must have the shape {fits[0]}, channels first or last, got {value.shape}\n"
-        )
+        other = fits[1] if first in _CHANNELS else fits[2]
+        return _wrong_shape(name, value, f"'{fits[0]}' or '{other}'")
     if hasattr(value, "mode") and hasattr(value, "size"):
         return ""
-    return f"'{name}' must be a NumPy array or a PIL image, got {type(value).__name__}\n"
+    return (
+        f"The feature '{name}' is expected to be a 'PIL.Image' or 'np.ndarray', channels first or last, but"
+        f" type '{type(value)}' provided instead.\n"
+    )
+
+
+def _wrong_shape(name: str, value: Any, expected: str) -> str:
+    return f"The feature '{name}' of shape '{value.shape}' does not have the expected shape {expected}.\n"
 
 
 def validate_feature_string(name: str, value: Any) -> str:
     """How a value is not a text."""
-    return "" if isinstance(value, str) else f"'{name}' must be a str, got {type(value).__name__}\n"
+    if isinstance(value, str):
+        return ""
+    what, found = f"The feature '{name}' is expected to be of type 'str'", type(value)
+    return f"{what}, but type '{found}' provided instead.\n"
 
 
 def validate_feature_language(name: str, value: Any) -> str:

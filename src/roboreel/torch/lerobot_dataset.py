@@ -9,31 +9,23 @@ from typing import Any, ClassVar
 
 import torch.utils.data
 
-from roboreel.errors import RoboreelError, StorageError, listed
+from roboreel.errors import RoboreelError, StorageError, UsageError, listed
+from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch
 from roboreel.torch.constants import CODEBASE_VERSION, DEPTH_MILLIMETER_UNIT, HF_LEROBOT_HUB_CACHE
-from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
-from roboreel.torch.dataset_reader import DatasetReader, Transform
+from roboreel.torch.dataset_reader import DatasetReader, Transform, require_transform
 from roboreel.torch.dataset_root import as_root
 from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 from roboreel.torch.feature_utils import get_hf_features_from_features
-from roboreel.torch.host_buffers import Buffers
 from roboreel.torch.hub_calls import get_safe_version, snapshot_download
 from roboreel.torch.item_tensors import Item
 from roboreel.torch.recording_calls import RecordingCalls
+from roboreel.torch.recording_options import RecordingOptions
 from roboreel.torch.table_rows import TableRows
+from roboreel.torch.video_utils import resolved_backend
 from roboreel.types import Json
 
 Token = str | bool | None
-_WRITING = {
-    "batch_encoding_size": 1,
-    "rgb_encoder": None,
-    "depth_encoder": None,
-    "encoder_threads": None,
-    "streaming_encoding": False,
-    "encoder_queue_maxsize": 30,
-}
-"""Defaults of the arguments that recording takes."""
 
 
 class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
@@ -64,6 +56,7 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         encoder_queue_maxsize: int = 30,
         *,
         token: Token = None,
+        vcodec: str | None = None,
     ) -> None:
         """Open a dataset, after downloading what is not here.
 
@@ -84,12 +77,14 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
             video_backend: `pyav` (default) or `torchcodec`.
             return_uint8: True for frames of videos as uint8; images in tables stay float32.
             depth_output_unit: `m` or `mm`.
-            batch_encoding_size: deprecated, as all that follow: arguments of recording.
-            rgb_encoder: see `batch_encoding_size`.
-            depth_encoder: see `batch_encoding_size`.
-            encoder_threads: see `batch_encoding_size`.
+            batch_encoding_size: deprecated, as `streaming_encoding`: any other value than the default opens
+                the dataset to record more episodes into it. Call `resume` instead.
+            rgb_encoder: see `create`, as for all that follow.
+            depth_encoder: see `create`.
+            encoder_threads: see `create`.
             streaming_encoding: see `batch_encoding_size`.
-            encoder_queue_maxsize: see `batch_encoding_size`.
+            encoder_queue_maxsize: see `create`.
+            vcodec: see `create`.
             token: the Hub's token; None takes the stored one.
 
         Raises:
@@ -99,11 +94,12 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
             StorageError: files are not here and cannot be downloaded.
             DatasetError: the documents cannot be read safely.
         """
-        _deprecate(
-            batch_encoding_size=batch_encoding_size,
+        options = RecordingOptions(
             rgb_encoder=rgb_encoder,
             depth_encoder=depth_encoder,
+            vcodec=vcodec,
             encoder_threads=encoder_threads,
+            batch_encoding_size=batch_encoding_size,
             streaming_encoding=streaming_encoding,
             encoder_queue_maxsize=encoder_queue_maxsize,
         )
@@ -112,9 +108,9 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         self.delta_timestamps, self.tolerance_s = delta_timestamps, tolerance_s
         self._return_uint8, self._depth_output_unit = return_uint8, depth_output_unit
         self._batch_encoding_size, self._encoder_threads = batch_encoding_size, encoder_threads
-        self._is_finalized = True
+        self._is_finalized, self._reader_episodes = True, 0
         self.writer = None
-        self.meta = self._open_metadata(
+        self.meta = self._metadata_class(
             repo_id, self._requested_root, revision, force_cache_sync, token=token
         )
         self.root, self.revision = self.meta.root, self.meta.revision
@@ -123,36 +119,53 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         self.episodes = episodes
         if self.meta.depth_keys:
             self.meta.rescale_depth_stats(depth_output_unit)
-        self.reader = self._new_reader(video_backend, image_transforms)
-        self._video_backend = self.reader.video_backend
+        self._image_transforms, self._video_backend = (
+            image_transforms,
+            resolved_backend(video_backend),
+        )
+        self.reader = self._new_reader()
         self._load(revision, download_videos, force_cache_sync, token)
+        if streaming_encoding or batch_encoding_size != 1:
+            _deprecate()
+            self._record(options)
 
-    def _open_metadata(self, *arguments: Any, **named: Any) -> LeRobotDatasetMetadata:
-        return LeRobotDatasetMetadata(*arguments, **named)
-
-    def _new_reader(
-        self, video_backend: str | None, image_transforms: Transform | None
-    ) -> DatasetReader:
+    def _new_reader(self) -> DatasetReader:
+        """A reader of what was saved so far."""
+        self._reader_episodes = self.meta.total_episodes
         return self._reader_class(
             self.meta,
             self.root,
             self.episodes,
             self.tolerance_s,
-            video_backend,
+            self._video_backend,
             self.delta_timestamps,
-            image_transforms,
+            self._image_transforms,
             self._return_uint8,
             self._depth_output_unit,
         )
 
+    def _ensure_reader(self) -> DatasetReader:
+        """The reader; a new one after more episodes were saved.
+
+        Raises:
+            UsageError: no episode is saved yet.
+        """
+        saved = self.meta.total_episodes
+        if not saved:
+            raise UsageError(f"'{self.root}' has no saved episode yet")
+        if self.reader is None or (self.writer is not None and saved != self._reader_episodes):
+            self.reader = self._new_reader()
+        return self.reader
+
     def _load(self, revision: str | None, download_videos: bool, sync: bool, token: Token) -> None:
-        missing = self.reader.missing_files(videos=download_videos)
+        reader = self._ensure_reader()
+        missing = reader.missing_files(videos=download_videos)
         if sync or missing:
             self._download(download_videos, token=token, missing=missing, revision=revision)
-            self.reader.root = self.root
+            reader.root = self.root
             self.meta.root = self.root
             self.meta.load_metadata()
-        self.reader.load_and_activate()
+        reader.load_and_activate()
 
     def _download(
         self,
@@ -197,7 +210,7 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
     def _patterns(self, missing: Sequence[str]) -> list[str] | None:
         """Names of the files to download: None for all. What a folder of the user has is left as it is."""
         whole = self.episodes is None
-        wanted = self.reader.get_episodes_file_paths() if missing or not whole else ()
+        wanted = self.get_episodes_file_paths() if missing or not whole else ()
         if whole and len(missing) in (0, len(wanted)):
             return None
         return ["meta/", *(wanted if self._requested_root is None or not missing else missing)]
@@ -215,12 +228,14 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
     @property
     def num_frames(self) -> int:
         """Number of items."""
-        return self.reader.num_frames
+        return self.meta.total_frames if self.reader is None else self._ensure_reader().num_frames
 
     @property
     def num_episodes(self) -> int:
         """Number of chosen episodes."""
-        return self.reader.num_episodes
+        if self.reader is None:
+            return self.meta.total_episodes
+        return self._ensure_reader().num_episodes
 
     @property
     def hf_dataset(self) -> TableRows:
@@ -235,7 +250,7 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
     @property
     def absolute_to_relative_idx(self) -> dict[int, int] | None:
         """Item by the dataset's row (`index`), where some episodes are chosen; None for all."""
-        return self.reader.absolute_to_relative_idx
+        return self._ensure_reader().absolute_to_relative_idx
 
     @property
     def depth_output_unit(self) -> str:
@@ -245,7 +260,7 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
     @property
     def delta_indices(self) -> dict[str, list[int]] | None:
         """The windows in frames from the item, by feature; None without `delta_timestamps`."""
-        return self.reader.delta_indices
+        return self._ensure_reader().delta_indices
 
     @property
     def video_backend(self) -> str:
@@ -255,11 +270,11 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
     @property
     def image_transforms(self) -> Transform | None:
         """The function that is applied to frames of cameras with colours."""
-        return self.reader.image_transforms
+        return self._image_transforms
 
     @image_transforms.setter
     def image_transforms(self, value: Transform | None) -> None:
-        self.reader.set_image_transforms(value)
+        self.set_image_transforms(value)
 
     def set_image_transforms(self, image_transforms: Transform | None) -> None:
         """Apply a function to frames from now on; None for none.
@@ -267,18 +282,22 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         Raises:
             WrongTypeError: it is no function. It is a `TypeError`.
         """
-        self.reader.set_image_transforms(image_transforms)
+        require_transform(image_transforms)
+        self._image_transforms = image_transforms
+        if self.reader is not None:
+            self.reader.set_image_transforms(image_transforms)
 
     def clear_image_transforms(self) -> None:
         """Apply no function to frames from now on."""
-        self.reader.set_image_transforms(None)
+        self.set_image_transforms(None)
 
     def load_hf_dataset(self) -> TableRows:
         """The rows of the chosen episodes, without videos."""
-        if self.reader.hf_dataset is None:
-            self.reader.load_and_activate()
-        assert self.reader.hf_dataset is not None
-        return self.reader.hf_dataset
+        reader = self._ensure_reader()
+        if reader.hf_dataset is None:
+            reader.load_and_activate()
+        assert reader.hf_dataset is not None
+        return reader.hf_dataset
 
     def create_hf_dataset(self) -> TableRows:
         """No rows, with the columns of the dataset."""
@@ -286,7 +305,7 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
 
     def get_episodes_file_paths(self) -> list[str]:
         """Names of the tables and videos of the chosen episodes, relative to the root."""
-        return self.reader.get_episodes_file_paths()
+        return self._ensure_reader().get_episodes_file_paths()
 
     def select_columns(self, column_names: str | Sequence[str]) -> TableRows:
         """The rows with only these columns, without videos.
@@ -318,12 +337,12 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
             VideoError: a frame is missing or does not decode; names file, episode and frame.
         """
         if isinstance(idx, slice):
-            return self.reader.get_items(range(*idx.indices(len(self))))
-        return self.reader.get_item(idx)
+            return self._ensure_reader().get_items(range(*idx.indices(len(self))))
+        return self._ensure_reader().get_item(idx)
 
     def __getitems__(self, indices: list[int]) -> list[Item]:
         """Items of a batch: each GOP is decoded once, and a `DataLoader` stacks them without a copy."""
-        return self.reader.get_rows(indices)
+        return self._ensure_reader().get_rows(indices)
 
     def read_batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
         """Items of a batch by feature (B, …), as collated: what `Loader` calls.
@@ -335,7 +354,7 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         Raises:
             RowError: there is no such item. It is an `IndexError`.
         """
-        return self.reader.read_batch(indices, buffers)
+        return self._ensure_reader().read_batch(indices, buffers)
 
     def __repr__(self) -> str:
         return (
@@ -360,11 +379,10 @@ def _without_videos(missing: Sequence[str]) -> str:
     return " (download_videos=False opens the dataset without them)" if only_videos else ""
 
 
-def _deprecate(**arguments: object) -> None:
-    used = [name for name, value in arguments.items() if value != _WRITING[name]]
-    if used:
-        warnings.warn(
-            f"{', '.join(used)}: arguments of recording do nothing when a dataset is read",
-            DeprecationWarning,
-            stacklevel=3,
-        )
+def _deprecate() -> None:
+    warnings.warn(
+        "streaming_encoding and batch_encoding_size open a dataset for recording: call"
+        " LeRobotDataset.resume() instead",
+        DeprecationWarning,
+        stacklevel=3,
+    )

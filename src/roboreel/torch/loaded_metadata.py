@@ -12,10 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.open import open_dataset
+from roboreel.dataset.open import open_dataset, usual_templates
+from roboreel.format.info import parse_info
 from roboreel.format.layout import fill
-from roboreel.format.model import DATA_PATH, EPISODE, video_path
+from roboreel.format.model import DATA_PATH, EPISODE, INFO, Info, video_path
+from roboreel.format.parse import Problems, whole_number
 from roboreel.stats.feature_stats import Array
+from roboreel.storage.fs import open_root
+from roboreel.storage.local import LocalRoot
 from roboreel.torch.constants import DEPTH_METER_UNIT
 from roboreel.torch.dataset_info import DatasetInfo
 from roboreel.torch.episode_columns import episode_columns
@@ -23,6 +27,7 @@ from roboreel.torch.episode_list import EpisodeList, episodes_dataset
 from roboreel.torch.metadata_facts import MetadataFacts
 from roboreel.torch.task_list import tasks_frame
 from roboreel.types import Json
+from roboreel.writing.dataset_state import started_info
 
 _LOG = logging.getLogger(__name__)
 _MM_PER_M = 1000.0
@@ -50,7 +55,35 @@ class LoadedMetadata(MetadataFacts):
 
     def _load_metadata(self) -> None:
         """Read the documents; tasks, episodes and statistics follow when they are used."""
-        self._load(open_dataset(self.root))
+        started = self._started()
+        if started is None:
+            self._load(open_dataset(self.root))
+        else:
+            self._load_started(started)
+
+    def _started(self) -> Info | None:
+        root = open_root(self.root)
+        return started_info(root) if isinstance(root, LocalRoot) else None
+
+    def _load_started(self, info: Info) -> None:
+        """Take over a dataset without episodes: it has nothing but `info.json`."""
+        self._forget()
+        self.info = DatasetInfo.from_info(info)
+        self._tasks = self._episodes = self._stats = None
+
+    def take_saved(self) -> None:
+        """Follow a recorder that saved an episode: read `info.json` now, the rest when it is used.
+
+        Raises:
+            DatasetError: `info.json` cannot be read safely.
+        """
+        data = LocalRoot(self.root).read(INFO)
+        self._forget()
+        self._tasks = self._stats = UNREAD
+        info = parse_info(data, Problems(), defaults=usual_templates, files=())
+        self.info = DatasetInfo.from_info(info)
+        for name in ("total_episodes", "total_frames", "total_tasks"):
+            setattr(self.info, name, whole_number(info.totals.get(name)) or 0)
 
     load_metadata = _load_metadata
 

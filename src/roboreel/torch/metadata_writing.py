@@ -49,6 +49,8 @@ class MetadataWriting(LoadedMetadata):
     _metadata_buffer_size: int
     _pq_writer: None = None
     _finalized: bool = False
+    changes: int = 0
+    """How often this object changed the documents; a recorder of the same dataset follows."""
     _next_file: int | None = None
     _next_row: int | None = None
 
@@ -80,6 +82,7 @@ class MetadataWriting(LoadedMetadata):
         if new:
             whole, lines = task_documents(self.format_version, known | new, new)
             commit(self._writable(), whole, lines)
+            self.changes += 1
             self.tasks = tasks_frame(known | new)
 
     def _known_tasks(self) -> dict[int, str]:
@@ -162,6 +165,7 @@ class MetadataWriting(LoadedMetadata):
             commit(root, {**before, name: episode_row(row), **after})
             self._next_file = number + 1
         self._next_row = row[TO_INDEX]
+        self.changes += 1
         self.latest_episode = {name: [value] for name, value in row.items()}
         self._forget()
 
@@ -214,6 +218,7 @@ class MetadataWriting(LoadedMetadata):
         """Set fields of `info`, and write `info.json`; where that fails, nothing is set."""
         after = replace(self.info, **changes)
         commit(local_root(self.root), {INFO: info_bytes(after)})
+        self.changes += 1
         for name, value in changes.items():
             setattr(self.info, name, value)
 

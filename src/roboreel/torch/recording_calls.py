@@ -1,72 +1,364 @@
-"""Methods of lerobot's dataset class that record. They come with the recorder; here they say so."""
+"""The recording half of lerobot's dataset class: begin or go on with a dataset, add frames, save episodes."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from roboreel.torch.errors import ReadOnlyError
+from roboreel.torch.constants import CODEBASE_VERSION, DEPTH_MILLIMETER_UNIT
+from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
+from roboreel.torch.dataset_reader import DatasetReader
+from roboreel.torch.dataset_root import as_root
+from roboreel.torch.dataset_writer import DatasetWriter
+from roboreel.torch.episode_buffer import Buffer
+from roboreel.torch.errors import ArgumentError, ReadOnlyError
+from roboreel.torch.recording_options import RecordingOptions
+from roboreel.torch.video_utils import resolved_backend
+from roboreel.types import JsonObject
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-def _refuse(method: str) -> NoReturn:
-    raise ReadOnlyError(
-        f"Cannot call '{method}()' on a read-only dataset: roboreel does not record yet. Append episodes with"
-        " lerobot, or with LeRobotDatasetMetadata.save_episode"
-    )
+    from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 
 
 class RecordingCalls:
-    """The recording half of `LeRobotDataset`: a dataset that is open for reading refuses it."""
+    """The methods that record. A dataset that was opened for reading refuses them."""
 
-    writer: Any
-    episode_buffer: dict[str, Any] | None = None
-    """The current episode: none while a dataset is read."""
-    image_writer: Any = None
-    latest_episode: Any = None
-    episodes_since_last_encoding = 0
+    _metadata_class: ClassVar[type[LeRobotDatasetMetadata]] = LeRobotDatasetMetadata
+    repo_id: str
+    root: Any
+    meta: LeRobotDatasetMetadata
+    tolerance_s: float
+    reader: DatasetReader | None
+    writer: DatasetWriter | None
     _batch_encoding_size: int
+    _is_finalized: bool
+
+    @classmethod
+    def create(
+        cls,
+        repo_id: str,
+        fps: float,
+        features: Mapping[str, JsonObject],
+        root: str | os.PathLike[str] | None = None,
+        robot_type: str | None = None,
+        use_videos: bool = True,
+        tolerance_s: float = 1e-4,
+        image_writer_processes: int = 0,
+        image_writer_threads: int = 0,
+        video_backend: str | None = None,
+        batch_encoding_size: int = 1,
+        rgb_encoder: RGBEncoderConfig | None = None,
+        depth_encoder: DepthEncoderConfig | None = None,
+        metadata_buffer_size: int = 10,
+        streaming_encoding: bool = False,
+        encoder_queue_maxsize: int = 30,
+        encoder_threads: int | None = None,
+        video_files_size_in_mb: float | None = None,
+        data_files_size_in_mb: float | None = None,
+        *,
+        vcodec: str | None = None,
+    ) -> Self:
+        """Begin a dataset, to be recorded into.
+
+        Every saved episode is complete on the disk, whatever these options are.
+
+        Args:
+            repo_id: `user/name`.
+            fps: frames per second.
+            features: `dtype`, `shape` and `names` by feature name; the index columns are added.
+            root: the folder, which must not exist; by default `$HF_LEROBOT_HOME/{repo_id}`.
+            robot_type: the robot.
+            use_videos: False where no camera is stored as video.
+            tolerance_s: how far a given timestamp may be from a multiple of 1/fps, in seconds.
+            image_writer_processes: accepted; each camera has a process of its own.
+            image_writer_threads: accepted, likewise.
+            video_backend: `pyav` (default) or `torchcodec`, to read what was recorded.
+            batch_encoding_size: accepted; every episode is encoded while it is recorded.
+            rgb_encoder: settings for cameras with colours; None for AV1 with lerobot's defaults.
+            depth_encoder: settings for depth cameras.
+            metadata_buffer_size: accepted; nothing waits in a buffer.
+            streaming_encoding: accepted, as `batch_encoding_size`.
+            encoder_queue_maxsize: frames of a camera that wait in memory for its encoder. More of them wait
+                on the disk, where the reference drops them.
+            encoder_threads: threads of each encoder; None shares out the processors.
+            video_files_size_in_mb: size up to which `finalize` joins video files, in MiB; 200 by default.
+            data_files_size_in_mb: likewise of table files; 100 by default.
+            vcodec: the codec for cameras with colours, as releases before `rgb_encoder` name it.
+
+        Raises:
+            FileExistsError: the folder exists.
+            ValueError: an option has a wrong value, or a feature cannot be recorded.
+        """
+        options = RecordingOptions(
+            rgb_encoder=rgb_encoder,
+            depth_encoder=depth_encoder,
+            vcodec=vcodec,
+            encoder_threads=encoder_threads,
+            batch_encoding_size=batch_encoding_size,
+            streaming_encoding=streaming_encoding,
+            encoder_queue_maxsize=encoder_queue_maxsize,
+        )
+        made = cls.__new__(cls)
+        made.meta = cls._metadata_class.create(
+            repo_id,
+            fps,
+            features,
+            robot_type,
+            root,
+            use_videos,
+            metadata_buffer_size,
+            data_files_size_in_mb=data_files_size_in_mb,
+            video_files_size_in_mb=video_files_size_in_mb,
+        )
+        made._begin(options, tolerance_s, video_backend, made.meta.root, revision=None)
+        made._start_image_writer(image_writer_processes, image_writer_threads)
+        return made
+
+    @classmethod
+    def resume(
+        cls,
+        repo_id: str,
+        root: str | os.PathLike[str] | None = None,
+        tolerance_s: float = 1e-4,
+        revision: str | None = None,
+        force_cache_sync: bool = False,
+        video_backend: str | None = None,
+        batch_encoding_size: int = 1,
+        rgb_encoder: RGBEncoderConfig | None = None,
+        depth_encoder: DepthEncoderConfig | None = None,
+        encoder_threads: int | None = None,
+        image_writer_processes: int = 0,
+        image_writer_threads: int = 0,
+        streaming_encoding: bool = False,
+        encoder_queue_maxsize: int = 30,
+        *,
+        token: str | bool | None = None,
+        vcodec: str | None = None,
+    ) -> Self:
+        """Go on with a dataset, to record more episodes into it.
+
+        Args:
+            repo_id: `user/name`.
+            root: the folder; it must be given. What it lacks is downloaded into it.
+            tolerance_s: see `create`, as for all that is not listed here.
+            revision: branch, tag or commit on the Hub.
+            force_cache_sync: True asks the Hub even where the files are here.
+            video_backend: see `create`.
+            batch_encoding_size: see `create`.
+            rgb_encoder: see `create`.
+            depth_encoder: see `create`.
+            encoder_threads: see `create`.
+            image_writer_processes: see `create`.
+            image_writer_threads: see `create`.
+            streaming_encoding: see `create`.
+            encoder_queue_maxsize: see `create`.
+            token: the Hub's token; None takes the stored one.
+            vcodec: see `create`.
+
+        Raises:
+            ValueError: there is no `root`, or an option has a wrong value.
+            UsageError: another recorder has the dataset, or episodes cannot be appended to it.
+        """
+        if not root:
+            raise ArgumentError(
+                "resume() needs root, the folder to write into: snapshots of the Hub are shared, and"
+                " writing into one would change it for all who read it"
+            )
+        options = RecordingOptions(
+            rgb_encoder=rgb_encoder,
+            depth_encoder=depth_encoder,
+            vcodec=vcodec,
+            encoder_threads=encoder_threads,
+            batch_encoding_size=batch_encoding_size,
+            streaming_encoding=streaming_encoding,
+            encoder_queue_maxsize=encoder_queue_maxsize,
+        )
+        made = cls.__new__(cls)
+        made.meta = cls._metadata_class(
+            repo_id, root, revision, force_cache_sync=force_cache_sync, token=token
+        )
+        made._begin(
+            options, tolerance_s, video_backend, root, revision=revision or CODEBASE_VERSION
+        )
+        made._start_image_writer(image_writer_processes, image_writer_threads)
+        return made
+
+    def _begin(
+        self,
+        options: RecordingOptions,
+        tolerance_s: float,
+        video_backend: str | None,
+        root: str | os.PathLike[str],
+        *,
+        revision: str | None,
+    ) -> None:
+        """Set all attributes of a dataset that records, and start its recorder."""
+        self._set_up(
+            repo_id=self.meta.repo_id,
+            _requested_root=as_root(root),
+            root=self.meta.root,
+            revision=revision,
+            delta_timestamps=None,
+            tolerance_s=tolerance_s,
+            episodes=None,
+            reader=None,
+            _image_transforms=None,
+            _return_uint8=False,
+            _depth_output_unit=DEPTH_MILLIMETER_UNIT,
+            _video_backend=resolved_backend(video_backend),
+        )
+        self._record(options)
+
+    def _set_up(self, **attributes: Any) -> None:
+        """Set attributes; `create`, `resume` and the constructor set the same ones."""
+        vars(self).update(attributes)
+
+    def _record(self, options: RecordingOptions) -> None:
+        """Start the recorder."""
+        self.writer = DatasetWriter(self.meta, self.root, options, tolerance_s=self.tolerance_s)
+        self._batch_encoding_size = options.batch_encoding_size
+        self._set_up(_encoder_threads=options.encoder_threads)
+        self._is_finalized = False
+        self._reader_episodes = 0
+
+    def _start_image_writer(self, processes: int, threads: int) -> None:
+        if processes or threads:
+            self.start_image_writer(processes, threads)
+
+    def _require_writer(self, method: str) -> DatasetWriter:
+        if self.writer is None:
+            raise ReadOnlyError(
+                f"Cannot call '{method}()' on a read-only dataset: begin one with LeRobotDataset.create(), or"
+                " go on with this one with LeRobotDataset.resume()"
+            )
+        return self.writer
+
+    def add_frame(
+        self, frame: Mapping[str, Any], task: str | None = None, timestamp: float | None = None
+    ) -> None:
+        """Add a frame to the episode in progress. The frame itself is not changed.
+
+        Args:
+            frame: a value by feature, and `task`: arrays or tensors of the declared dtype and shape, strings,
+                images (H, W, C) or (C, H, W) as uint8 or as float in [0, 1], PIL images.
+            task: the task, where the frame does not have it, as in lerobot 0.3.
+            timestamp: accepted where it is that of the frame: number / fps, in seconds.
+
+        Raises:
+            ReadOnlyError: the dataset was opened for reading, or recording is over. It is a `RuntimeError`.
+            ValueError: a value is missing, unknown, or not of the declared dtype or shape; nothing is added.
+            RunError: a camera's process died, or hangs.
+        """
+        self._require_writer("add_frame").add_frame(frame, task, timestamp)
+
+    def save_episode(
+        self, episode_data: Mapping[str, Any] | None = None, parallel_encoding: bool = True
+    ) -> None:
+        """Save the episode in progress: when this returns, it is complete on the disk.
+
+        Args:
+            episode_data: save this episode instead: `size`, `task` and values by feature, in the form of
+                `episode_buffer`. Cameras have arrays, PIL images or paths of image files.
+            parallel_encoding: accepted; cameras are encoded in parallel while they are recorded.
+
+        Raises:
+            ReadOnlyError: the dataset was opened for reading, or recording is over. It is a `RuntimeError`.
+            ValueError: there is no frame, or the episode does not fit the dataset.
+            RoboreelError: it cannot be written. The dataset is as it was before.
+        """
+        self._require_writer("save_episode").save_episode(episode_data, parallel_encoding)
+
+    def clear_episode_buffer(self, delete_images: bool = True) -> None:
+        """Discard the episode in progress.
+
+        Args:
+            delete_images: accepted; there are no image files.
+
+        Raises:
+            ReadOnlyError: the dataset was opened for reading, or recording is over. It is a `RuntimeError`.
+        """
+        self._require_writer("clear_episode_buffer").clear_episode_buffer(delete_images)
+
+    def create_episode_buffer(self, episode_index: int | None = None) -> Buffer:
+        """An empty buffer, to be filled and passed to `save_episode`.
+
+        Args:
+            episode_index: its number; None for the next one, the only one that can be saved.
+        """
+        return self._require_writer("create_episode_buffer")._create_episode_buffer(episode_index)
+
+    @property
+    def episode_buffer(self) -> Buffer | None:
+        """The episode in progress: `size`, `task` and a list by feature. None while a dataset is read."""
+        return None if self.writer is None else self.writer.episode_buffer
+
+    @episode_buffer.setter
+    def episode_buffer(self, value: Buffer | None) -> None:
+        self._require_writer("episode_buffer").episode_buffer = value
+
+    def has_pending_frames(self) -> bool:
+        """True where frames wait to be saved as an episode."""
+        return bool(self.episode_buffer and self.episode_buffer["size"])
+
+    def finalize(self) -> None:
+        """End the recording, and join small files where there is room. The second call does nothing."""
+        if self._is_finalized:
+            return
+        if self.writer is not None:
+            self.writer.finalize()
+            self._reader_episodes = -1  # files were joined: read them again
+        self._is_finalized = True
+
+    def start_image_writer(self, num_processes: int = 0, num_threads: int = 4) -> None:
+        """Accepted: each camera has a process of its own already.
+
+        Raises:
+            ReadOnlyError: the dataset was opened for reading. It is a `RuntimeError`.
+            ValueError: both numbers are 0.
+        """
+        self._require_writer("start_image_writer").start_image_writer(num_processes, num_threads)
+
+    def stop_image_writer(self) -> None:
+        """Do nothing: no image writer runs."""
+
+    def _wait_image_writer(self) -> None:
+        """Do nothing: no image waits to be written."""
+
+    def _batch_save_episode_video(self, start_episode: int, end_episode: int | None = None) -> None:
+        """Do nothing: the videos of saved episodes are there."""
+
+    @property
+    def image_writer(self) -> None:
+        """None: no image writer runs."""
+        return None
+
+    @property
+    def episodes_since_last_encoding(self) -> int:
+        """0: the videos of saved episodes are there."""
+        return 0
+
+    @property
+    def latest_episode(self) -> Any:
+        """The row of the episode saved last, each value in a list of one; None where none was."""
+        return None if self.writer is None else self.meta.latest_episode
 
     @property
     def batch_encoding_size(self) -> int:
-        """Episodes whose videos are encoded together when recording."""
+        """What was passed; every episode is encoded while it is recorded."""
         return self._batch_encoding_size
 
-    @classmethod
-    def create(cls, *args: Any, **kwargs: Any) -> Any:
-        """Begin a new dataset; raises `ReadOnlyError`, a `RuntimeError`."""
-        _refuse("create")
+    def _get_image_file_path(self, episode_index: int, image_key: str, frame_index: int) -> Path:
+        """Where the reference would keep a frame of an episode in progress; nothing is there."""
+        name = f"images/{image_key}/episode-{episode_index:06d}/frame-{frame_index:06d}.png"
+        return Path(self.root) / name
 
-    @classmethod
-    def resume(cls, *args: Any, **kwargs: Any) -> Any:
-        """Go on with a dataset; raises `ReadOnlyError`, a `RuntimeError`."""
-        _refuse("resume")
-
-    def add_frame(self, frame: dict[str, Any]) -> None:
-        """Add a frame to the current episode; raises `ReadOnlyError`, a `RuntimeError`."""
-        _refuse("add_frame")
-
-    def save_episode(
-        self, episode_data: dict[str, Any] | None = None, parallel_encoding: bool = True
-    ) -> None:
-        """Save the current episode; raises `ReadOnlyError`, a `RuntimeError`."""
-        _refuse("save_episode")
-
-    def clear_episode_buffer(self, delete_images: bool = True) -> None:
-        """Discard the current episode; raises `ReadOnlyError`, a `RuntimeError`."""
-        _refuse("clear_episode_buffer")
-
-    def start_image_writer(self, num_processes: int = 0, num_threads: int = 4) -> None:
-        """Write images in other threads; raises `ReadOnlyError`, a `RuntimeError`."""
-        _refuse("start_image_writer")
-
-    def stop_image_writer(self) -> None:
-        """Nothing is written."""
-
-    def has_pending_frames(self) -> bool:
-        """False: no frame waits to be saved."""
-        return False
-
-    def finalize(self) -> None:
-        """Nothing is written."""
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs to read; it does not record."""
+        return {**vars(self), "writer": None}
 
     def push_to_hub(self, *args: Any, **kwargs: Any) -> None:
         """Upload the dataset; raises `ReadOnlyError`, a `RuntimeError`."""

@@ -16,6 +16,7 @@ from roboreel.errors import FrameTimeError
 from roboreel.storage.video.by_time import decode_video_frames as decoded_frames
 from roboreel.torch.decoder_cache import VideoDecoderCache
 from roboreel.torch.errors import ArgumentError
+from roboreel.torch.video_encoding_manager import VideoEncodingManager
 from roboreel.torch.video_files import (
     concatenate_video_files,
     encode_video_frames,
@@ -26,6 +27,7 @@ from roboreel.torch.video_info import get_audio_info, get_video_duration_in_s, g
 __all__ = [
     "FrameTimestampError",
     "VideoDecoderCache",
+    "VideoEncodingManager",
     "VideoFrame",
     "concatenate_video_files",
     "decode_video_frames",

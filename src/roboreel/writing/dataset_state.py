@@ -16,7 +16,7 @@ from roboreel.errors import DatasetError, UsageError
 from roboreel.format import v2, v30
 from roboreel.format.feature import INDEX_DTYPES, dtype_of
 from roboreel.format.info import parse_info
-from roboreel.format.model import DATA_PATH, Info, Totals, video_path
+from roboreel.format.model import DATA_PATH, INFO, Info, Totals, video_path
 from roboreel.format.parse import Problems, parse_json, usable_splits, whole_number
 from roboreel.format.table_schema import schema_of
 from roboreel.format.v30_documents import file_numbers
@@ -113,6 +113,9 @@ def read_state(root: LocalRoot) -> DatasetState:
         DatasetError: it has problems that stand in the way of appending.
         UsageError: episodes of its version cannot be appended.
     """
+    started = started_info(root)
+    if started is not None:
+        return new_state(started)
     complete_lines(root)
     dataset = open_dataset(root.path)
     if not dataset.version.has_episode_stats:
@@ -132,6 +135,28 @@ def read_state(root: LocalRoot) -> DatasetState:
         state.files = {} if state.one_file_per_episode else _next_files(dataset)
         _take_stats(dataset, state)
     return state
+
+
+def started_info(root: LocalRoot) -> Info | None:
+    """The `info.json` of a dataset that was created and has no episode yet, else None.
+
+    Such a dataset has no list of episodes, so it does not open. A kill in its first commit can have left
+    other files, which the next commit replaces or renames.
+
+    Raises:
+        DatasetError: `info.json` cannot be read safely.
+    """
+    if not root.exists(INFO):
+        return None
+    problems = Problems()
+    info = parse_info(root.read(INFO), problems, defaults=usual_templates, files=())
+    if whole_number(info.totals.get("total_episodes")) != 0:
+        return None
+    files = root.list()
+    if v2.EPISODES in files or episode_files(files):
+        return None
+    problems.raise_errors(f"'{root.url}' has an info.json that cannot be read safely")
+    return info
 
 
 def complete_lines(root: LocalRoot) -> None:

@@ -1,4 +1,4 @@
-"""The files of one commit: whole and on the disk under unique partial names, then renamed in order."""
+"""The files of one commit: whole and on the disk under unique partial names."""
 
 from __future__ import annotations
 
@@ -49,6 +49,14 @@ class PartialFiles:
                 f"new files in '{self._root.url}' cannot be forced to the disk: {error.strerror}"
             ) from error
 
+    def source(self, name: str) -> str:
+        """Where the file is that is to get a name."""
+        return self._sources[name]
+
+    def hand_over(self) -> None:
+        """Leave the files to a journal: `discard` removes none of them any more."""
+        self._sources.clear()
+
     def publish(self, names: Sequence[str]) -> None:
         """Rename some of them, in order, and force that to the disk."""
         for name in names:
@@ -75,19 +83,3 @@ def set_aside(root: LocalRoot, name: str) -> None:
     while root.exists(f"{name}.unclaimed-{number}"):
         number += 1
     root.take(os.path.join(root.url, name), f"{name}.unclaimed-{number}")
-
-
-def append_lines(root: LocalRoot, name: str, data: bytes) -> None:
-    """Append whole lines to a document, and force them to the disk.
-
-    Raises:
-        StorageError: the disk is full; the document is as it was.
-    """
-    size = root.stat(name).size_bytes if root.exists(name) else 0
-    try:
-        root.append(name, data)
-    except StorageError:
-        if root.exists(name):
-            root.cut(name, size)
-        raise
-    root.sync([name])

@@ -12,7 +12,7 @@ import pytest
 import roboreel
 from roboreel import Encoding
 from roboreel.errors import DatasetError, UsageError
-from roboreel.sink import EpisodeSink, finalize, open_staging
+from roboreel.sink import EpisodeSink, finalize, open_staging, staged_dataset, staged_table
 from roboreel.storage.lock import hold
 from tests.unit.sink.staged import (
     NUMBERS,
@@ -71,7 +71,9 @@ def test_every_version_has_what_was_given(tmp_path: Path, version: str) -> None:
     assert dataset.episodes["success"].to_pylist() == [False, False, True, True]
 
 
-def test_the_bytes_do_not_depend_on_order_attempts_or_workers(tmp_path: Path) -> None:
+def test_the_bytes_do_not_depend_on_order_attempts_or_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, order in (("one", [0, 1, 2, 3]), ("two", [2, 3, 1, 0])):
         (tmp_path / name).mkdir()
         sink = _staged(tmp_path / name, order)
@@ -79,6 +81,9 @@ def test_the_bytes_do_not_depend_on_order_attempts_or_workers(tmp_path: Path) ->
             put(sink, 9, 2, key=ORDER[3])
             put(sink, 3, 3, key=ORDER[3], fields={"success": True})
     finalize(tmp_path / "one/staging", tmp_path / "out one")
+    monkeypatch.setattr(staged_table, "_FEWEST_TASKS", 2)  # processes for these few, too
+    monkeypatch.setattr(staged_table, "_FILES_PER_TASK", 2)
+    monkeypatch.setattr(staged_dataset, "_EPISODES_PER_FILE", 2)
     finalize(tmp_path / "two/staging", tmp_path / "out two", workers=2)
     assert tree(tmp_path / "out one") == tree(tmp_path / "out two")
 

@@ -140,13 +140,19 @@ def test_a_frame_that_fits_is_accepted_with_channels_first_or_last() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"action": np.zeros(2)}, "dtype float32, got float64"),
-        ({"action": np.zeros(3, np.float32)}, r"shape \(2,\), got \(3,\)"),
-        ({"action": [0, 0]}, "must be a NumPy array of float32, got list"),
-        ({"cam": np.zeros((9, 5, 3))}, r"got \(9, 5, 3\)"),
-        ({"cam": "image"}, "NumPy array or a PIL image, got str"),
-        ({"note": 3}, "must be a str, got int"),
-        ({"timestamp": 0.1}, r"Extra features in the frame: \['timestamp'\]"),
+        ({"action": np.zeros(2)}, "dtype 'float64' is not of the expected dtype 'float32'"),
+        (
+            {"action": np.zeros(3, np.float32)},
+            r"shape '\(3,\)' does not have the expected shape '\(2,\)'",
+        ),
+        ({"action": [0, 0]}, "type is 'float32', but type '<class 'list'>'"),
+        (
+            {"cam": np.zeros((9, 5, 3))},
+            r"shape '\(9, 5, 3\)' does not .* '\(3, 4, 5\)' or '\(4, 5, 3\)'",
+        ),
+        ({"cam": "image"}, "PIL.Image' or 'np.ndarray', .* '<class 'str'>'"),
+        ({"note": 3}, "of type 'str', but type '<class 'int'>'"),
+        ({"timestamp": 0.1}, r"Extra features: {'timestamp'}"),
     ],
 )
 def test_a_frame_that_does_not_fit_is_refused(change: dict[str, Any], message: str) -> None:
@@ -155,9 +161,9 @@ def test_a_frame_that_does_not_fit_is_refused(change: dict[str, Any], message: s
 
 
 def test_a_frame_needs_a_task_and_all_features() -> None:
-    with pytest.raises(ValueError, match="no 'task'"):
+    with pytest.raises(ValueError, match=r"Missing features: {'task'}"):
         validate_frame({}, FEATURES)
-    with pytest.raises(ValueError, match=r"Missing features in the frame: \['action', 'cam'"):
+    with pytest.raises(ValueError, match=r"Missing features: {'action', 'cam'"):
         validate_frame({"task": "push"}, FEATURES)
 
 

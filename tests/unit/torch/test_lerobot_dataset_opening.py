@@ -142,17 +142,23 @@ def test_a_missing_frame_is_named(numbered: Numbered, tmp_path: Path) -> None:
         dataset[12]
 
 
-def test_arguments_of_recording_are_deprecated(numbered: Numbered) -> None:
-    with pytest.warns(DeprecationWarning, match="encoder_threads: arguments of recording"):
-        LeRobotDataset("me/a", numbered("v3.0"), encoder_threads=2)
+def test_options_of_recording_that_are_the_defaults_open_a_dataset_for_reading(
+    numbered: Numbered,
+) -> None:
+    dataset = LeRobotDataset("me/a", numbered("v3.0"), encoder_threads=2, batch_encoding_size=1)
+    assert dataset.writer is None
+    assert not dataset.has_pending_frames()
 
 
-@pytest.mark.parametrize(
-    "call", ["create", "resume", "save_episode", "clear_episode_buffer", "push_to_hub"]
-)
-def test_what_records_is_refused(numbered: Numbered, call: str) -> None:
+@pytest.mark.parametrize("call", ["save_episode", "clear_episode_buffer", "start_image_writer"])
+def test_a_dataset_that_was_opened_for_reading_does_not_record(
+    numbered: Numbered, call: str
+) -> None:
     dataset = LeRobotDataset("me/a", numbered("v3.0"))
-    with pytest.raises(RuntimeError, match=f"Cannot call '{call}\\(\\)'"):
+    with pytest.raises(RuntimeError, match=f"Cannot call '{call}\\(\\)' on a read-only dataset"):
         getattr(dataset, call)()
     with pytest.raises(RuntimeError, match="read-only"):
         dataset.add_frame({})
+    dataset.finalize()
+    with pytest.raises(RuntimeError, match="Cannot call 'push_to_hub"):
+        dataset.push_to_hub()

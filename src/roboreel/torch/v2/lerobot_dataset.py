@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.format.model import EPISODE, LENGTH
+from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata as CurrentMetadata
 from roboreel.torch.dataset_reader import DatasetReader, Transform
+from roboreel.torch.dataset_writer import DatasetWriter
 from roboreel.torch.lerobot_dataset import LeRobotDataset as CurrentDataset
+from roboreel.torch.recording_options import RecordingOptions
 from roboreel.torch.v2.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.v2.episode_data_index import get_episode_data_index
 from roboreel.types import Int64
@@ -37,6 +40,8 @@ class LeRobotDataset(CurrentDataset):
 
     meta: LeRobotDatasetMetadata
     _reader_class: ClassVar[type[DatasetReader]] = ListedOrderReader
+    _metadata_class: ClassVar[type[CurrentMetadata]] = LeRobotDatasetMetadata
+    _known_index: tuple[int, dict[str, torch.Tensor]] | None = None
 
     def __init__(
         self,
@@ -65,7 +70,7 @@ class LeRobotDataset(CurrentDataset):
             force_cache_sync: True asks the Hub even where the files are here.
             download_videos: False leaves out videos that are not here.
             video_backend: `pyav` (default) or `torchcodec`.
-            batch_encoding_size: deprecated: an argument of recording.
+            batch_encoding_size: accepted; see `create`.
         """
         super().__init__(
             repo_id,
@@ -78,11 +83,25 @@ class LeRobotDataset(CurrentDataset):
             force_cache_sync=force_cache_sync,
             download_videos=download_videos,
             video_backend=video_backend,
-            batch_encoding_size=batch_encoding_size,
         )
-        self.episode_data_index: dict[str, torch.Tensor] = get_episode_data_index(
-            self.meta.episodes, episodes
-        )
+        self._batch_encoding_size = batch_encoding_size
 
-    def _open_metadata(self, *arguments: Any, **named: Any) -> LeRobotDatasetMetadata:
-        return LeRobotDatasetMetadata(*arguments, **named)
+    @property
+    def episode_data_index(self) -> dict[str, torch.Tensor]:
+        """(chosen episodes,) int64 `from` and `to`: each episode's first row, and the row after its last."""
+        saved = self.meta.total_episodes
+        if self._known_index is None or self._known_index[0] != saved:
+            self._known_index = saved, get_episode_data_index(self.meta.episodes, self.episodes)
+        return self._known_index[1]
+
+    def _require_writer(self, method: str) -> DatasetWriter:
+        """The writer; a dataset that was opened for reading starts to record, as in 0.3.3."""
+        if self.writer is None:
+            self._record(RecordingOptions(batch_encoding_size=self._batch_encoding_size))
+        return super()._require_writer(method)
+
+    def encode_episode_videos(self, episode_index: int) -> None:
+        """Do nothing: the videos of saved episodes are there."""
+
+    def batch_encode_videos(self, start_episode: int = 0, end_episode: int | None = None) -> None:
+        """Do nothing: the videos of saved episodes are there."""

@@ -1,0 +1,273 @@
+"""Proves that lerobot reads what we record, at any moment, and that our recording calls do what lerobot's do.
+
+python scripts/compat/recording.py --peer 0.6.1=PYTHON [--peer 0.4.4=PYTHON] [--kills N] [--out FOLDER]
+
+See README.md beside this file.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import recorded_frames as made
+from item_reports import ItemReport, compared, load_items
+from peers import HERE, Peer
+from proof import say
+from reading import OURS, THEIRS, source_folder
+
+BEHAVIOURS_OF = "0.6.1"
+"""The release whose behaviour is compared."""
+DELIBERATE = {
+    "read_while_recording": "lerobot refuses to read before finalize; we read every saved episode",
+    "wrong_image_range": "lerobot takes the frame and fails to save the episode; we refuse the frame",
+    "zero_width": "lerobot 0.6.1 fails to save features of no elements; we refuse them when a dataset begins",
+}
+"""Behaviours that are to differ, and why."""
+BEFORE = 2
+"""Episodes that are saved before the save that is stopped."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    name: str
+    told: str
+    failed: bool
+
+    def line(self) -> str:
+        return f"{self.name:60}{'DIFFERS ' if self.failed else ''}{self.told}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """Where things are, and who reads them."""
+
+    root: Path
+    peers: dict[str, Peer]
+
+    def ours(self) -> Peer:
+        """This interpreter with our package."""
+        home = self.root / "here"
+        python = Path(sys.executable)
+        return Peer(release="here", python=python, home=home, source=source_folder())
+
+    def read(self, release: str, sets: list[Path], side: str) -> dict[Path, ItemReport | str]:
+        """What a release, or our class in its interpreter, reads of datasets."""
+        peer = self.peers[release]
+        if side == "ours":
+            peer = replace(peer, home=peer.home / "ours", source=source_folder())
+        out = {one: self.root / "readings" / release / side / one.parent.name / one.name for one in sets}
+        jobs = [
+            {
+                "root": str(one),
+                "out": str(folder),
+                "module": THEIRS if side == "lerobot" else OURS[release],
+                "arguments": {"video_backend": "pyav"},
+            }
+            for one, folder in out.items()
+        ]
+        error = peer.run("read_items.py", jobs)
+        if error:
+            say(f"{side} in the environment of {release}: {error}")
+        return {one: load_items(folder) for one, folder in out.items()}
+
+
+def behaviours(work: Work) -> Iterator[Verdict]:
+    """The same calls with the same outcomes, in lerobot's own interpreter."""
+    peer = work.peers[BEHAVIOURS_OF]
+    found = {}
+    for side, alias in (("lerobot", ""), ("ours", "roboreel.torch")):
+        home = work.root / "behaviours" / side
+        run = replace(peer, home=home, source=source_folder())
+        out = home / "out.json"
+        say(f"recording calls, {side}")
+        error = run.run(
+            "recording_behaviours.py",
+            [{"folder": str(home / "sets"), "out": str(out), "alias": alias}],
+        )
+        if error:
+            yield Verdict(name=f"recording calls, {side}", told=error, failed=True)
+            return
+        found[side] = json.loads(out.read_text(encoding="utf-8"))
+    classes = [found[side].pop("class").split(".")[0] for side in ("lerobot", "ours")]
+    yield Verdict(
+        name="classes under test", told=" and ".join(classes), failed=classes != ["lerobot", "roboreel"]
+    )
+    for name, theirs in found["lerobot"].items():
+        yield judged(name, found["ours"].get(name), theirs)
+
+
+def judged(name: str, ours: Any, theirs: Any) -> Verdict:  # Any: JSON
+    apart = ours != theirs
+    shown = f"ours {ours!r:.200}, lerobot {theirs!r:.200}"
+    if name in DELIBERATE:
+        told = f"{DELIBERATE[name]} ({shown})" if apart else "no longer differs"
+        return Verdict(name=name, told=told, failed=not apart)
+    broken = str(ours).startswith("failed:")
+    return Verdict(name=name, told=shown if apart or broken else "same", failed=apart or broken)
+
+
+def growing(work: Work, kind: str) -> Iterator[Verdict]:
+    """After every episode, and after finalize, each release reads what was recorded and what we read."""
+    folder = work.root / f"grow-{kind}"
+    if (error := recorded(work, ["grow", str(folder), kind])) is not None:
+        yield Verdict(name=f"recording {kind}", told=error, failed=True)
+        return
+    sets = [*sorted(folder.glob("after-*")), folder / "set"]
+    for release in work.peers:
+        theirs, ours = work.read(release, sets, "lerobot"), work.read(release, sets, "ours")
+        for number, one in enumerate(sets, start=1):
+            name = f"{kind}, {one.name if one.name != 'set' else 'finalized'}, {release}"
+            found = compared(ours[one], theirs[one], exact_pictures=True)
+            wrong = [] if kind == "rich" else truth(theirs[one], [min(number, len(sets) - 1)])
+            files = len([*one.glob("data/*/*")])
+            told = "; ".join([found.told, *wrong, f"{files} data files"])
+            yield Verdict(name=name, told=told, failed=found.failed or bool(wrong))
+
+
+def truth(report: ItemReport | str, episodes: list[int]) -> list[str]:
+    """How what was read differs from what was recorded.
+
+    Args:
+        report: a reading of all items.
+        episodes: how many episodes there may be.
+    """
+    if isinstance(report, str):
+        return [report]
+    count = report.told["total_episodes"]
+    where = [(e, n) for e in range(count) for n in range(made.length_of(e))]
+    if count not in episodes or report.told["len"] != len(where):
+        return [f"{count} episodes, {report.told['len']} items"]
+    numbers, pictures = report.arrays("numbers"), report.arrays("pictures")
+    found = []
+    for at, (episode, number) in enumerate(where):
+        expected = made.frame_of(episode, number)
+        for name in ("observation.state", "action"):
+            if not np.array_equal(numbers[f"{at}/{name}"], expected[name]):
+                found.append(f"item {at}: another {name}")
+        if report.items[at]["task"] != made.task_of(episode):
+            found.append(f"item {at}: another task")
+        for camera, name in enumerate(made.CAMERAS):
+            image = pictures[f"{at}/{name}"].transpose(1, 2, 0)
+            if made.painted_on(image) != (number, episode, camera):
+                found.append(f"item {at}: another picture of {name}")
+    return found[:3]
+
+
+def recorded(work: Work, arguments: list[str]) -> str | None:
+    """Run our recorder; returns why it failed."""
+    say(f"roboreel: {' '.join(arguments[:1] + arguments[2:])}")
+    output = work.ours().output("record_with_roboreel.py", arguments)
+    return output[-600:] if "Traceback" in output else None
+
+
+def stopped_saves(work: Work) -> Iterator[Verdict]:
+    """What lerobot opens if a save is stopped at any operation on the disk, before any recovery."""
+    folder = work.root / "operations"
+    if (error := recorded(work, ["operations", str(folder)])) is not None:
+        yield Verdict(name="a save, operation by operation", told=error, failed=True)
+        return
+    yield from opened(work, sorted(one for one in folder.iterdir() if one.name != "set"), BEFORE, "save")
+
+
+def opened(work: Work, sets: list[Path], saved: int, what: str) -> Iterator[Verdict]:
+    for release in work.peers:
+        counts = {saved: 0, saved + 1: 0}
+        wrong = []
+        for one, report in work.read(release, sets, "lerobot").items():
+            found = truth(report, [saved, saved + 1])
+            if isinstance(report, ItemReport) and report.told["total_episodes"] in counts:
+                counts[report.told["total_episodes"]] += 1
+            wrong += [f"{one.name}: {text}" for text in found]
+        told = ", ".join(f"{many} with {count} episodes" for count, many in counts.items())
+        told = f"{len(sets)} copies: {told}" + "".join(f"; {text}" for text in wrong[:4])
+        few = not all(counts.values())
+        yield Verdict(name=f"{what}, {release}", told=told, failed=bool(wrong) or few)
+
+
+def kills(work: Work, count: int) -> Iterator[Verdict]:
+    """Recorders killed by SIGKILL at random moments: lerobot opens what is left, `resume` goes on."""
+    chance, left = random.Random(1), []
+    for number in range(count):
+        folder = work.root / "killed" / f"{number:03d}"
+        folder.mkdir(parents=True)
+        left.append((folder / "set", killed(work, folder, chance.random())))
+    for release in work.peers:
+        reports = work.read(release, [one for one, _ in left], "lerobot")
+        wrong, spread = [], set()
+        for one, saved in left:
+            wrong += [f"{one.parent.name}: {t}" for t in truth(reports[one], [saved, saved + 1])]
+            spread.add(saved)
+        told = f"{count} kills, {min(spread)} to {max(spread)} episodes before"
+        told += "".join(f"; {text}" for text in wrong[:4])
+        yield Verdict(name=f"killed recorders, {release}", told=told, failed=bool(wrong))
+
+
+def killed(work: Work, folder: Path, moment: float) -> int:
+    """Record, and kill between the second and the fourth episode; returns how many were saved."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(source_folder()), str(HERE)])}
+    script = [sys.executable, str(HERE / "record_with_roboreel.py"), "until-killed", str(folder)]
+    with (folder / "log.txt").open("w") as log:
+        process = subprocess.Popen(
+            script, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, start_new_session=True
+        )
+    assert process.stdout is not None
+    begun, told = 0.0, []
+    while len(told) < BEFORE:
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError((folder / "log.txt").read_text()[-500:])
+        told.append(line)
+        if len(told) == 1:
+            begun = time.monotonic()
+    time.sleep((time.monotonic() - begun) * 2 * moment)
+    os.kill(process.pid, signal.SIGKILL)
+    told += process.stdout.readlines()
+    process.wait()
+    return len(told)
+
+
+def verdicts(work: Work, count: int) -> Iterator[Verdict]:
+    if BEHAVIOURS_OF in work.peers:
+        yield from behaviours(work)
+    for kind in ("video", "image", "rich"):
+        yield from growing(work, kind)
+    yield from stopped_saves(work)
+    yield from kills(work, count)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--peer", action="append", required=True, metavar="RELEASE=PYTHON")
+    parser.add_argument("--kills", type=int, default=20, help="recorders to kill at random moments")
+    parser.add_argument("--out", type=Path, help="keep the work in this new folder")
+    wanted = parser.parse_args()
+    failed = 0
+    with ExitStack() as stack:
+        root = Path(wanted.out or stack.enter_context(tempfile.TemporaryDirectory())).resolve()
+        root.mkdir(parents=True, exist_ok=True)
+        peers = {
+            release: Peer(release=release, python=Path(python), home=root / f"peer-{release}")
+            for release, python in (one.split("=", 1) for one in wanted.peer)
+        }
+        for verdict in verdicts(Work(root=root, peers=peers), wanted.kills):
+            print(verdict.line(), flush=True)
+            failed += verdict.failed
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""What `create` and `resume` of the dataset class are told about recording, for roboreel's recorder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from roboreel.format.encoding import Encoding
+from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig, encoding_of
+from roboreel.torch.errors import ArgumentError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingOptions:
+    """Options of recording, with the reference's names and defaults.
+
+    Raises:
+        ArgumentError: a number is not positive, or an encoder is named twice.
+    """
+
+    rgb_encoder: Any = None
+    """Settings for cameras with colours: ours, the reference's, or None for the defaults."""
+    depth_encoder: Any = None
+    """Settings for depth cameras, likewise."""
+    vcodec: str | None = None
+    """The codec for cameras with colours, in place of `rgb_encoder`."""
+    encoder_threads: int | None = None
+    """Threads of each encoder; None leaves them to the recorder."""
+    batch_encoding_size: int = 1
+    """Accepted: every episode is encoded while it is recorded."""
+    streaming_encoding: bool = False
+    """Accepted, likewise."""
+    encoder_queue_maxsize: int = 30
+    """Frames of a camera that wait in memory for its encoder; more wait on the disk."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch_encoding_size", "encoder_queue_maxsize", "encoder_threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ArgumentError(f"{name} must be 1 or more, got {value}")
+        if self.vcodec is not None and self.rgb_encoder is not None:
+            raise ArgumentError(
+                "vcodec and rgb_encoder both name an encoder: pass rgb_encoder only"
+            )
+
+    def encodings(self, cameras: Iterable[str], depths: Iterable[str]) -> dict[str, Encoding]:
+        """The settings of each camera stored as video.
+
+        Args:
+            cameras: all of them.
+            depths: those that hold depths.
+        """
+        colours = self.rgb_encoder or RGBEncoderConfig(vcodec=self.vcodec or "libsvtav1")
+        depth, known = self.depth_encoder or DepthEncoderConfig(), set(depths)
+        return {name: encoding_of(depth if name in known else colours) for name in cameras}

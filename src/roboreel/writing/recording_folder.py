@@ -1,0 +1,98 @@
+"""The hidden folder in a dataset that is being recorded: its lock, the take in progress, takes kept aside."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO
+
+from roboreel.errors import StorageError
+from roboreel.storage import disk, lock
+
+RECORDING = ".roboreel-recording"
+"""The folder's name. Readers pass over it, because it begins with a dot."""
+_LOCK = "lock"
+_TAKE = "take"
+"""Folder of the take in progress: a video per camera."""
+_KEPT = "kept"
+
+
+class RecordingFolder:
+    """The recording folder of one dataset, held by this process until `release`."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Lock the folder; it is made if missing. What a killed recording left of a take is kept aside.
+
+        Raises:
+            UsageError: another recorder holds it.
+            StorageError: the folder cannot be made.
+        """
+        self.path = Path(path) / RECORDING
+        self._lock: IO[bytes] | None = self._held(os.fspath(path))
+        self.interrupted = self.keep("interrupted")
+        """Where the take of a killed recording is kept now; None where there is none."""
+
+    def _held(self, path: str) -> IO[bytes]:
+        busy = f"'{path}' is being recorded by another process: finish that recording first"
+        try:
+            return lock.hold(
+                self.path / _LOCK,
+                timeout_s=0,
+                busy=busy,
+                prepare=lambda: disk.make_folders(self.path),
+            )
+        except OSError as error:
+            raise StorageError(
+                f"'{self.path}' cannot be made: {error.strerror or error}"
+            ) from error
+
+    @property
+    def take(self) -> Path:
+        """The folder of the take in progress."""
+        return self.path / _TAKE
+
+    def video(self, camera: str) -> Path:
+        """Where a camera's video of the take in progress is written."""
+        return self.take / f"{camera}.mp4"
+
+    def begin(self) -> None:
+        """Make the folder of a take."""
+        try:
+            disk.make_folders(self.take)
+        except OSError as error:
+            raise StorageError(f"'{self.path}': {error.strerror or error}") from error
+
+    def keep(self, reason: str) -> str | None:
+        """Move the files of the take in progress to a folder under `kept`; its path, or None."""
+        take = self.take
+        if not (take.is_dir() and any(take.iterdir())):
+            return None
+        number = 1
+        while (kept := self.path / _KEPT / f"{reason}-{number}").exists():
+            number += 1
+        try:
+            disk.make_folders(kept.parent)
+            disk.replace(take, kept)
+        except OSError as error:
+            raise StorageError(f"'{take}' cannot be kept: {error.strerror or error}") from error
+        return os.fspath(kept)
+
+    def free_bytes(self) -> int:
+        """Free bytes of the disk."""
+        return disk.free_bytes(self.path)
+
+    def release(self) -> None:
+        """Unlock; the folder is removed where nothing of a recording is left in it."""
+        if self._lock is None:
+            return
+        if self.take.is_dir() and not any(self.take.iterdir()):
+            disk.remove_folder(self.take)
+        if {entry.name for entry in self.path.iterdir()} <= {_LOCK}:
+            disk.remove_folder(self.path)
+        self._lock.close()
+        self._lock = None
+
+
+def is_only_recording(path: str) -> bool:
+    """True for a folder that has nothing but a recording folder, or nothing."""
+    return os.path.isdir(path) and {*os.listdir(path)} <= {RECORDING}
