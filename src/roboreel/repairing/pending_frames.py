@@ -22,7 +22,9 @@ from roboreel.storage.video.encode import encode_frames
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.still_images import decoded_image
 
-_IMAGE = re.compile(r"images/(?P<camera>.+)/episode[-_](?P<episode>\d+)/frame[-_](?P<frame>\d+)\.png")
+_IMAGE = re.compile(
+    r"images/(?P<camera>.+)/episode[-_](?P<episode>\d+)/frame[-_](?P<frame>\d+)\.png"
+)
 _VIDEO = re.compile(r"(?:[^/]+/)*(?P<camera>[^/]+?)_(?P<episode>\d+|streaming)\.mp4")
 _FOLDERS = ("data/", "meta/", "videos/", "images/")
 
