@@ -1,8 +1,8 @@
 """Find frames that a killed recorder had not brought into the dataset's videos.
 
-lerobot keeps the frames of an episode as images (`images/CAMERA/episode-000003/frame-000000.png`) until it encodes
-them, and an encoded video in a temporary folder (`tmpXXXX/CAMERA_003.mp4`, `tmpXXXX/CAMERA_streaming.mp4`) until it
-joins it to the others.
+lerobot keeps the frames of an episode as images (`images/CAMERA/episode-000003/frame-000000.png`) until it
+encodes them, and an encoded video in a temporary folder (`tmpXXXX/CAMERA_003.mp4`,
+`tmpXXXX/CAMERA_streaming.mp4`) until it joins it to the others.
 """
 
 from __future__ import annotations
