@@ -78,7 +78,7 @@ class ExportToLeRobotMapper(_Base):
             hand_action_field: the field of `meta` with states and actions of whole videos.
             fps: frames per second of the dataset.
             robot_type: the robot, for `info.json`.
-            chunks_size: most episodes (v3.0: files) in a chunk folder.
+            chunks_size: kept as an attribute, as in Data-Juicer; pass it to `finalize_dataset`.
             segment_field: the field of `meta` with atomic segments: each becomes an episode. None
                 exports whole videos, an episode for each hand.
             frame_field: the field with the extracted frames, in the sample or its `meta`.

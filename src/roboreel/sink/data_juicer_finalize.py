@@ -62,9 +62,9 @@ class ExportedDataset:
             UsageError: it was staged at another rate.
         """
         info = found.dataset.model.info
-        if self.fps is not None and float(info.fps) != float(self.fps):
+        if self.fps is not None and float(info.fps_value) != float(self.fps):
             raise UsageError(
-                f"fps is {self.fps:g}, but the episodes were staged at {float(info.fps):g}: pass the"
+                f"fps is {self.fps:g}, but the episodes were staged at {info.fps_value:g}: pass the"
                 " operator's fps"
             )
         robot = info.robot_type if self.robot_type is None else self.robot_type

@@ -119,6 +119,13 @@ def test_urls_are_refused(tmp_path: Path) -> None:
         )
 
 
+def test_a_rate_that_is_no_whole_number_is_known_again(tmp_path: Path) -> None:
+    op = staged(tmp_path, 1, fps=29.97)
+    report = op.finalize_dataset(str(tmp_path), 29.97)
+    assert report is not None
+    assert json.loads((tmp_path / "meta" / "info.json").read_text())["fps"] == 29.97
+
+
 def test_other_choices_are_passed_on(tmp_path: Path) -> None:
     op = staged(tmp_path, 1)
     op.process_single(
