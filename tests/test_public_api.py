@@ -38,6 +38,7 @@ def test_public_names() -> None:
         "Reader",
         "Recorder",
         "Reencoding",
+        "RepairChoices",
         "RepairReport",
         "RepairStep",
         "Report",

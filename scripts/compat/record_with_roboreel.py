@@ -4,8 +4,8 @@
     python record_with_roboreel.py operations FOLDER      a copy at every operation on the disk of one save
     python record_with_roboreel.py until-killed FOLDER    episode after episode, until somebody kills it
 
-A copy of the folder at an operation is what a SIGKILL there leaves: no process keeps anything of it. Frames are
-those of `recorded_frames.py` (KIND `video` or `image`), or random values of all kinds of features (KIND `rich`).
+A copy of the folder at an operation is what a SIGKILL there leaves. Frames are those of `recorded_frames.py`
+(KIND `video` or `image`), or random values of all kinds of features (KIND `rich`).
 """
 
 import shutil
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import recorded_frames as made
 import write_with_lerobot as rich
+
 from roboreel.storage.disk import faults
 from roboreel.torch import LeRobotDataset
 
@@ -27,7 +28,9 @@ SAVED = "saved"
 def begin(folder: Path, kind: str) -> LeRobotDataset:
     """A new dataset in `folder/set`."""
     features = rich.features() if kind == "rich" else made.features(kind)
-    return LeRobotDataset.create("me/set", made.FPS, features, root=folder / "set", robot_type="arm")
+    return LeRobotDataset.create(
+        "me/set", made.FPS, features, root=folder / "set", robot_type="arm"
+    )
 
 
 def record(data: LeRobotDataset, episode: int, kind: str) -> None:
@@ -55,13 +58,16 @@ def operations(folder: Path) -> None:
         record(data, episode, "video")
         data.save_episode()
     record(data, BEFORE, "video")
-    seen = 0
+    seen, written = 0, set[str]()
 
     def note(when: str, name: str, path: str) -> None:
         nonlocal seen
-        if name != "sync" and not (name == "write" and when == "before"):
-            copy(folder / "set", folder / f"{seen:03d}-{when}-{name}-{Path(path).name}")
-            seen += 1
+        if name == "sync" or (name == "write" and (when == "before" or path in written)):
+            return  # no change, or the same file a little longer
+        if name == "write":
+            written.add(path)
+        copy(folder / "set", folder / f"{seen:03d}-{when}-{name}-{Path(path).name}")
+        seen += 1
 
     with faults(note):
         data.save_episode()

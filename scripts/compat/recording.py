@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +35,7 @@ DELIBERATE = {
     "zero_width": "lerobot 0.6.1 fails to save features of no elements; we refuse them when a dataset begins",
 }
 """Behaviours that are to differ, and why."""
+PARTS = ("calls", "growth", "saves", "kills")
 BEFORE = 2
 """Episodes that are saved before the save that is stopped."""
 
@@ -67,7 +68,10 @@ class Work:
         peer = self.peers[release]
         if side == "ours":
             peer = replace(peer, home=peer.home / "ours", source=source_folder())
-        out = {one: self.root / "readings" / release / side / one.parent.name / one.name for one in sets}
+        out = {
+            one: self.root / "readings" / release / side / one.parent.name / one.name
+            for one in sets
+        }
         jobs = [
             {
                 "root": str(one),
@@ -102,7 +106,9 @@ def behaviours(work: Work) -> Iterator[Verdict]:
         found[side] = json.loads(out.read_text(encoding="utf-8"))
     classes = [found[side].pop("class").split(".")[0] for side in ("lerobot", "ours")]
     yield Verdict(
-        name="classes under test", told=" and ".join(classes), failed=classes != ["lerobot", "roboreel"]
+        name="classes under test",
+        told=" and ".join(classes),
+        failed=classes != ["lerobot", "roboreel"],
     )
     for name, theirs in found["lerobot"].items():
         yield judged(name, found["ours"].get(name), theirs)
@@ -153,9 +159,11 @@ def truth(report: ItemReport | str, episodes: list[int]) -> list[str]:
     found = []
     for at, (episode, number) in enumerate(where):
         expected = made.frame_of(episode, number)
-        for name in ("observation.state", "action"):
-            if not np.array_equal(numbers[f"{at}/{name}"], expected[name]):
-                found.append(f"item {at}: another {name}")
+        found += [
+            f"item {at}: another {name}"
+            for name in ("observation.state", "action")
+            if not np.array_equal(numbers[f"{at}/{name}"], expected[name])
+        ]
         if report.items[at]["task"] != made.task_of(episode):
             found.append(f"item {at}: another task")
         for camera, name in enumerate(made.CAMERAS):
@@ -178,7 +186,9 @@ def stopped_saves(work: Work) -> Iterator[Verdict]:
     if (error := recorded(work, ["operations", str(folder)])) is not None:
         yield Verdict(name="a save, operation by operation", told=error, failed=True)
         return
-    yield from opened(work, sorted(one for one in folder.iterdir() if one.name != "set"), BEFORE, "save")
+    yield from opened(
+        work, sorted(one for one in folder.iterdir() if one.name != "set"), BEFORE, "save"
+    )
 
 
 def opened(work: Work, sets: list[Path], saved: int, what: str) -> Iterator[Verdict]:
@@ -220,10 +230,15 @@ def killed(work: Work, folder: Path, moment: float) -> int:
     script = [sys.executable, str(HERE / "record_with_roboreel.py"), "until-killed", str(folder)]
     with (folder / "log.txt").open("w") as log:
         process = subprocess.Popen(
-            script, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, start_new_session=True
+            script,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment,
+            start_new_session=True,
         )
     assert process.stdout is not None
-    begun, told = 0.0, []
+    begun, told = 0.0, list[str]()
     while len(told) < BEFORE:
         line = process.stdout.readline()
         if not line:
@@ -238,13 +253,15 @@ def killed(work: Work, folder: Path, moment: float) -> int:
     return len(told)
 
 
-def verdicts(work: Work, count: int) -> Iterator[Verdict]:
-    if BEHAVIOURS_OF in work.peers:
+def verdicts(work: Work, count: int, parts: Collection[str]) -> Iterator[Verdict]:
+    if "calls" in parts and BEHAVIOURS_OF in work.peers:
         yield from behaviours(work)
-    for kind in ("video", "image", "rich"):
+    for kind in ("video", "image", "rich") if "growth" in parts else ():
         yield from growing(work, kind)
-    yield from stopped_saves(work)
-    yield from kills(work, count)
+    if "saves" in parts:
+        yield from stopped_saves(work)
+    if "kills" in parts:
+        yield from kills(work, count)
 
 
 def main() -> int:
@@ -252,6 +269,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--peer", action="append", required=True, metavar="RELEASE=PYTHON")
+    parser.add_argument("--only", choices=PARTS, action="append", help="only this part")
     parser.add_argument("--kills", type=int, default=20, help="recorders to kill at random moments")
     parser.add_argument("--out", type=Path, help="keep the work in this new folder")
     wanted = parser.parse_args()
@@ -263,7 +281,8 @@ def main() -> int:
             release: Peer(release=release, python=Path(python), home=root / f"peer-{release}")
             for release, python in (one.split("=", 1) for one in wanted.peer)
         }
-        for verdict in verdicts(Work(root=root, peers=peers), wanted.kills):
+        work = Work(root=root, peers=peers)
+        for verdict in verdicts(work, wanted.kills, wanted.only or PARTS):
             print(verdict.line(), flush=True)
             failed += verdict.failed
     return 1 if failed else 0

@@ -15,6 +15,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,11 @@ Api = Any  # classes of lerobot, or ours
 
 def camera(dtype: str, shape: tuple[int, ...] = HWC) -> dict[str, Any]:  # Any: JSON
     names = ["height", "width", "channels"]
-    return {"dtype": dtype, "shape": shape, "names": names if shape == HWC else names[2:] + names[:2]}
+    return {
+        "dtype": dtype,
+        "shape": shape,
+        "names": names if shape == HWC else names[2:] + names[:2],
+    }
 
 
 class Classes:
@@ -53,19 +58,48 @@ class Classes:
             value = getattr(importlib.import_module(f"lerobot.datasets.{module}"), name)
             setattr(self, name, value)
         self.torch: Any = importlib.import_module("torch")
-        self.folder, self.count = folder, 0
+        self.folder, self.count, self.alias = folder, 0, alias
 
     def path(self) -> Path:
         self.count += 1
         return self.folder / f"set-{self.count}"
 
-    def create(self: Api, features: dict[str, Any] | None = None, **more: Any) -> Any:  # Any: values
+    def create(
+        self: Api, features: dict[str, Any] | None = None, **more: Any
+    ) -> Any:  # Any: values
         root = more.pop("root", None) or self.path()
         given = PLAIN if features is None else features
         return self.LeRobotDataset.create("me/set", 10, given, root=root, **more)
 
+    def lerobot_record(self) -> Callable[..., Any]:
+        """`lerobot-record` as a function of the folder, with devices that are none."""
+        script: Any = importlib.import_module("lerobot.scripts.lerobot_record")
+        configs: Any = importlib.import_module("lerobot.configs.dataset")
+        mock: Any = importlib.import_module("mock_arm")
+        events = {"exit_early": False, "rerecord_episode": False, "stop_recording": False}
+        script.init_keyboard_listener = lambda: (None, events)
+        script.make_robot_from_config = mock.MockArm
+        script.make_teleoperator_from_config = mock.MockLeader
+        if self.alias:
+            bind(self.alias)
+
+        def run(root: Path, *, resume: bool, episodes: int) -> Any:
+            data = configs.DatasetRecordConfig(
+                repo_id="me/set", single_task="push", root=root, fps=10, episode_time_s=0.5,
+                reset_time_s=0, num_episodes=episodes, push_to_hub=False, no_stamp=True,
+            )  # fmt: skip
+            devices = {"robot": mock.MockArmConfig(), "teleop": mock.MockLeaderConfig()}
+            given = script.RecordConfig(dataset=data, play_sounds=False, resume=resume, **devices)
+            return script.record(given)
+
+        return run
+
     def opened(self: Api, root: Path) -> Any:
         return self.LeRobotDataset("me/set", root=root, video_backend="pyav")
+
+
+_THEIRS: dict[str, Any] = {}
+"""Classes of lerobot in whose place ours are bound already; modules that came later still have them."""
 
 
 def bind(module: str) -> None:
@@ -81,6 +115,8 @@ def bind(module: str) -> None:
         name: getattr(importlib.import_module(f"lerobot.datasets.{home}"), name)
         for name, (home, _) in homes.items()
     }
+    theirs.update(_THEIRS)
+    _THEIRS.update(theirs)
     for name, (_, ours) in homes.items():
         value = getattr(importlib.import_module(ours), name)
         for loaded in [m for n, m in sys.modules.items() if n.split(".")[0] == "lerobot"]:
@@ -137,7 +173,7 @@ def wrong_frames(api: Api) -> Outcome:
         "no axes": ({"state": torch.tensor(1.0), "task": "x"}, "shape '()' does not have"),
         "NumPy number": ({"state": np.float32(1), "task": "x"}, "'<class 'numpy.float32'>' provided"),
     }  # fmt: skip
-    found = {name: raised(lambda f=f: data.add_frame(f), w) for name, (f, w) in wrong.items()}
+    found = {name: raised(partial(data.add_frame, f), w) for name, (f, w) in wrong.items()}
     return found | {"size": data.writer.episode_buffer["size"]}
 
 
@@ -194,7 +230,12 @@ def images(api: Api) -> Outcome:
     image = made.image_of(3, 5, 1)
     pil = importlib.import_module("PIL.Image").fromarray(image)
     first = np.ascontiguousarray(image.transpose(2, 0, 1))
-    given = {"last": image, "PIL": pil, "float": image / 255.0, "tensor": api.torch.from_numpy(image)}
+    given = {
+        "last": image,
+        "PIL": pil,
+        "float": image / 255.0,
+        "tensor": api.torch.from_numpy(image),
+    }
     found = {}
     for name, value in {**given, "first": first, "float first": first / 255.0}.items():
         shape = CHW if "first" in name else HWC
@@ -218,7 +259,11 @@ def counters(api: Api) -> Outcome:
         saved(api, data, count)
         meta = data.meta
         found.append([meta.total_episodes, meta.total_frames, data.num_episodes, data.num_frames])
-    return [*found, data.writer.episode_buffer["size"], len([*data.root.rglob("data/**/*.parquet")]) > 0]
+    return [
+        *found,
+        data.writer.episode_buffer["size"],
+        len([*data.root.rglob("data/**/*.parquet")]) > 0,
+    ]
 
 
 def pending(api: Api) -> Outcome:
@@ -234,7 +279,11 @@ def cleared(api: Api) -> Outcome:
     data = api.create({**PLAIN, "cam": camera("video")}, streaming_encoding=True)
     for count in (5, 3):
         for number in range(count):
-            frame = {"state": state(api, number, 0), "cam": made.image_of(0, number, 0), "task": "x"}
+            frame = {
+                "state": state(api, number, 0),
+                "cam": made.image_of(0, number, 0),
+                "task": "x",
+            }
             data.add_frame(frame)
         if count == 5:
             data.clear_episode_buffer()
@@ -284,14 +333,19 @@ def wrong_episode_data(api: Api) -> Outcome:
 def options(api: Api) -> Outcome:
     """All ways of recording give the same rows, and pictures with the right numbers painted on them."""
     found = {}
-    for name, more in {
+    ways: dict[str, dict[str, Any]] = {
         "default": {},
         "image writer threads": {"image_writer_threads": 4},
         "image writer processes": {"image_writer_processes": 1, "image_writer_threads": 2},
-        "streaming": {"streaming_encoding": True, "encoder_queue_maxsize": 60, "encoder_threads": 2},
+        "streaming": {
+            "streaming_encoding": True,
+            "encoder_queue_maxsize": 60,
+            "encoder_threads": 2,
+        },
         "metadata buffer": {"metadata_buffer_size": 1},
         "small files": {"data_files_size_in_mb": 0.001, "video_files_size_in_mb": 0.001},
-    }.items():
+    }
+    for name, more in ways.items():
         data = api.create(made.features("video"), **more)
         for episode in range(2):
             for number in range(made.length_of(episode)):
@@ -313,7 +367,8 @@ def shown(item: dict[str, Any]) -> Outcome:
 def manager(api: Api) -> Outcome:
     """After an error the saved episodes are there, and the one in progress is not."""
     found: list[Any] = []
-    for more in ({}, {"streaming_encoding": True}):
+    ways: tuple[dict[str, Any], ...] = ({}, {"streaming_encoding": True})
+    for more in ways:
         data = api.create({**PLAIN, "cam": camera("video")}, **more)
 
         def record(data: Any = data, *, fails: bool = True) -> None:
@@ -434,7 +489,7 @@ def chunk_settings(api: Api) -> Outcome:
     saved(api, data, 1)
     data.finalize()
     wrong = [
-        raised(lambda n=name: data.meta.update_chunk_settings(**{n: 0}), f"{name} must be positive")
+        raised(partial(data.meta.update_chunk_settings, **{name: 0}), f"{name} must be positive")
         for name in ("chunks_size", "data_files_size_in_mb", "video_files_size_in_mb")
     ]
     info = json.loads((data.root / "meta/info.json").read_text())
@@ -482,12 +537,105 @@ def written_episodes(api: Api) -> Outcome:
     ]
 
 
+def depth(number: int) -> Any:  # Any: an array
+    """(H, W, 1) uint16 millimetres, a slope that moves."""
+    slope = 400 + 30 * np.add.outer(np.arange(64), np.arange(96)) + 11 * number
+    return slope[..., None].astype(np.uint16)
+
+
+def depths(api: Api) -> Outcome:
+    """Depth cameras in both units, as video and as images: what is read back, and what `info` tells."""
+    marked = {"info": {"is_depth_map": True}}
+    found = {}
+    for unit, factor in (("mm", 1), ("m", 0.001)):
+        features = {
+            "depth.video": camera("video", (64, 96, 1)) | marked,
+            "depth.image": camera("image", (64, 96, 1)) | marked,
+        }
+        data = api.create({**PLAIN, **features})
+        for number in range(4):
+            value = depth(number) if unit == "mm" else (depth(number) * factor).astype(np.float32)
+            frame = {"state": state(api, number, 0), "task": "x", **dict.fromkeys(features, value)}
+            data.add_frame(frame)
+        data.save_episode()
+        data.finalize()
+        again = api.opened(data.root)
+        back = {name: again[3][name].numpy() for name in features}
+        told = [
+            [str(one.dtype), list(one.shape), float(one.mean().round(3))] for one in back.values()
+        ]
+        info = {name: again.meta.features[name]["info"] for name in features}
+        stats = again.meta.stats["depth.video"]
+        found[unit] = [*told, info, {k: np.round(v, 2).tolist() for k, v in stats.items()}]
+    return found
+
+
+def video_info(api: Api) -> Outcome:
+    """What `info.json` says of cameras, and the stated codec of the files."""
+    configs: Any = importlib.import_module("lerobot.configs")
+    found = []
+    for more in ({}, {"rgb_encoder": configs.RGBEncoderConfig(vcodec="h264", crf=20, g=5)}):
+        data = api.create({"cam": camera("video")}, **more)
+        for number in range(6):
+            data.add_frame({"cam": made.image_of(0, number, 0), "task": "x"})
+        data.save_episode()
+        data.finalize()
+        found.append(json.loads((data.root / "meta/info.json").read_text())["features"])
+    return found
+
+
+def statistics(api: Api) -> Outcome:
+    """Names, shapes and values of statistics; quantiles by name and shape only, as lerobot's are coarse."""
+    data = api.create(made.features("video") | {"image": camera("image")})
+    for number in range(12):
+        frame = made.frame_of(0, number) | {"image": made.image_of(0, number, 2)}
+        data.add_frame(frame)
+    data.save_episode()
+    data.finalize()
+    found: dict[str, Any] = {}
+    for name, parts in sorted(api.opened(data.root).meta.stats.items()):
+        shapes = {key: list(np.shape(value)) for key, value in sorted(parts.items())}
+        exact = {key: parts[key] for key in ("min", "max", "mean", "std", "count")}
+        values = {key: np.round(value, 3).ravel().tolist() for key, value in exact.items()}
+        found[name] = [shapes, values]
+    return found
+
+
+def lerobot_record(api: Api) -> Outcome:
+    """`lerobot-record` with a mock arm: two episodes, then one more with `--resume`.
+
+    How many frames fit into an episode depends on the clock; that rows and pictures fit each other does not.
+    """
+    script = api.lerobot_record()
+    root, found = api.folder / "by-command", []
+    for resume, episodes in ((False, 2), (True, 1)):
+        data = script(root, resume=resume, episodes=episodes)
+        facts = [
+            data.num_episodes,
+            data.meta.total_episodes,
+            data.num_frames == data.meta.total_frames,
+        ]
+        found += [*facts, data.meta.total_tasks, type(data).__name__]
+    again = api.opened(root)
+    rows = [int(item["observation.state"][0]) for item in again]
+    pictures = [
+        made.painted_on(
+            np.rint(item[f"observation.images.{camera}"].permute(1, 2, 0).numpy() * 255)
+        )
+        for item in again
+        for camera in ("front", "wrist")
+    ]
+    expected = [(row, 0, camera) for row in rows for camera in range(2)]
+    return [*found, len(rows) >= 6, pictures == expected, again.meta.robot_type]
+
+
 BEHAVIOURS: tuple[Callable[[Api], Outcome], ...] = (
     frames_count, wrong_frames, wrong_image_shape, wrong_image_range, shapes, zero_width, strings, images,
     counters, pending, cleared, clear_leaves_no_images, nothing_to_save, episode_data, wrong_episode_data,
     options, manager, created, create_twice, attributes, resumed_empty, resumed, resume_needs_a_root,
     read_only, finalized, finalized_without_episodes, windows, read_while_recording, chunk_settings, tasks,
-    image_writer, written_episodes,
+    image_writer, written_episodes, depths, video_info,
+    statistics, lerobot_record,
 )  # fmt: skip
 
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from roboreel.reading.read_options import ReadOptions
     from roboreel.reading.reader import Reader, reader
     from roboreel.recording.recorder import Recorder
+    from roboreel.repairing.choices import RepairChoices
     from roboreel.repairing.repair import repair
     from roboreel.repairing.repair_report import RepairReport, RepairStep
     from roboreel.runner.run_options import RunOptions
@@ -81,6 +82,7 @@ __all__ = [
     "Reader",
     "Recorder",
     "Reencoding",
+    "RepairChoices",
     "RepairReport",
     "RepairStep",
     "Report",
@@ -133,6 +135,7 @@ _HOME = {
     "Reader": "reading.reader",
     "Recorder": "recording.recorder",
     "Reencoding": "format.encoding",
+    "RepairChoices": "repairing.choices",
     "RepairReport": "repairing.repair_report",
     "RepairStep": "repairing.repair_report",
     "Report": "runner.run_report",

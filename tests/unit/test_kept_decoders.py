@@ -90,6 +90,7 @@ def _found(folder: Path, name: str, wanted: Sequence[int]) -> list[tuple[int, st
     return [(n, digest(frame)) for n, frame in decode_frames(LocalRoot(folder), name, wanted)]
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", CODERS)
 def test_frames_are_those_of_a_new_decoder_in_any_order(tmp_path: Path, name: str) -> None:
     seen = _clips(tmp_path, CODERS[name])
@@ -319,6 +320,7 @@ def test_indexes_that_are_kept_have_few_packets(
     assert [video.name for _, video in indexes._KEPT] == ["0.mp4"]
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_reads_on_its_own(tmp_path: Path) -> None:
     seen = _clips(tmp_path, CODERS["h264 b"], 1)["0.mp4"]

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.edit.choosing import TasksFromOption
 from roboreel.cli.opening import copied
 from roboreel.cli.output import count, emit_json, say
 from roboreel.cli.stopping import stoppable
 from roboreel.edit.write_options import OnBroken, Timestamps, WriteOptions
+from roboreel.repairing.choices import RepairChoices
 from roboreel.repairing.repair import repair as run_repair
 from roboreel.repairing.repair_report import RepairReport, RepairStep
 from roboreel.runner.run_options import RunOptions
@@ -36,12 +38,46 @@ def repair(
     on_broken: Annotated[
         OnBroken, typer.Option(help="Refuse, or leave out, episodes that cannot be repaired.")
     ] = "fail",
+    drop_missing_cameras: Annotated[
+        bool,
+        typer.Option("--drop-missing-cameras", help="Leave out cameras that have no video file."),
+    ] = False,
+    tasks_from: TasksFromOption = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--task",
+            metavar="TEXT",
+            help="The text of a task, in order of task index, where the task list is lost. Repeatable.",
+        ),
+    ] = None,
+    allow_missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-missing",
+            metavar="NAME",
+            help="Write a result without this action, state or camera. Repeatable.",
+        ),
+    ] = None,
+    drop_audio: Annotated[
+        bool, typer.Option("--drop-audio", help="Leave sound out of the videos.")
+    ] = False,
+    drop_unreadable: Annotated[
+        bool,
+        typer.Option("--drop-unreadable", help="Leave out columns that lerobot cannot read."),
+    ] = False,
     timestamps: Annotated[
         Timestamps,
         typer.Option(
             help="Write irregular timestamps as k/fps (the originals stay beside), or keep."
         ),
     ] = "regular",
+    decode: Annotated[
+        bool,
+        typer.Option(
+            "--decode", help="Decode frames in the checks, and so check camera statistics."
+        ),
+    ] = False,
     workers: Annotated[
         int, typer.Option("--workers", "--num-workers", min=1, help="Processes to use.")
     ] = 1,
@@ -58,7 +94,17 @@ def repair(
             out=out,
             in_place=in_place,
             dry_run=dry_run,
-            options=WriteOptions(on_broken=on_broken, timestamps=timestamps),
+            decode=decode,
+            choices=RepairChoices(
+                tasks=task or (), tasks_from=tasks_from, drop_missing_cameras=drop_missing_cameras
+            ),
+            options=WriteOptions(
+                on_broken=on_broken,
+                timestamps=timestamps,
+                allow_missing=allow_missing or (),
+                drop_audio=drop_audio,
+                drop_unreadable=drop_unreadable,
+            ),
             run_options=RunOptions(workers=workers),
         )
         output.written = report.out is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,9 @@ DEPTH_ENCODING = Encoding(
     vcodec="hevc", pix_fmt="gray12le", extra_options={"x265-params": "lossless=1"}
 )
 """lerobot's defaults for depth cameras."""
+
+_MOST_THREADS = 4
+"""Of an encoder by default: more cost more than they gain for a frame of usual size."""
 
 
 class _Writer:
@@ -106,10 +110,13 @@ def open_cameras(tasks: Sequence[CameraTask], options: CameraOptions) -> dict[st
         VideoError: an encoder does not work here.
         RunError: a process cannot be started.
     """
+    if not hasattr(os, "preadv"):
+        raise UsageError("cameras are recorded on Linux and macOS only")
     if options.buffer_frames > MOST_SLOTS:
         raise UsageError(f"buffer_frames is {options.buffer_frames}, expected at most {MOST_SLOTS}")
     plain = sum(not task.encoded for task in tasks)
-    threads = options.threads or max(1, _processors() // max(1, plain))
+    shared_out = _processors() // max(1, plain)
+    threads = options.threads or max(1, min(shared_out, _MOST_THREADS))
     made: dict[str, FrameWriter] = {}
     writers: dict[str, CameraWriter] = {}
     try:
@@ -168,11 +175,16 @@ def _require(task: CameraTask, settings: Mapping[str, str]) -> None:
     """Raise `VideoError` unless an encoder works here."""
     width, height = frame_size(task.feature)
     try:
-        require_encoder(settings, width=width, height=height)
+        _try_encoder(tuple(settings.items()), width, height)
     except VideoError as error:
         raise VideoError(
             f"camera '{task.name}': {error}; choose another vcodec, or `auto` for one that works"
         ) from error
+
+
+@lru_cache(maxsize=64)  # cameras are often alike; an error is not kept
+def _try_encoder(settings: tuple[tuple[str, str], ...], width: int, height: int) -> None:
+    require_encoder(dict(settings), width=width, height=height)
 
 
 def _scale(task: CameraTask) -> DepthScale:

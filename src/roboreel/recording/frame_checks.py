@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from roboreel.errors import UsageError
 from roboreel.format.feature import TIMESTAMP, Feature
 from roboreel.format.table_schema import column_type
 from roboreel.recording.camera_types import EncodedFrame
 from roboreel.recording.image_arrays import ImageChecker, as_array
+from roboreel.recording.language_entries import checked_entries
 
 TASK = "task"
 """The key of a frame's task, where it is not given beside the frame."""
@@ -163,12 +163,9 @@ def _checked_string(value: Any, where: str) -> str:
 
 
 def _language_checker(feature: Feature) -> Checker:
-    type_ = column_type(feature)
+    column_type(feature)  # raises where it is no language column
 
     def check(value: Any, where: str) -> Any:
-        try:
-            return pa.scalar(value, type_).as_py()
-        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as error:
-            raise UsageError(f"{where}: expected {type_}: {error}") from error
+        return checked_entries(value, feature.name, where)
 
     return check

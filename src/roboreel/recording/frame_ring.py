@@ -7,6 +7,7 @@ freed, and the memory and the file, which have no names, are gone with the last 
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 from collections import deque
@@ -17,11 +18,13 @@ import numpy.typing as npt
 
 from roboreel.storage import disk
 
-SPILLED, SPILLED_FIRST, REPEATED, BEGIN, FINISH, DISCARD = range(250, 256)
+SPILLED, SPILLED_FIRST, REPEATED, BEGIN, FINISH, DISCARD, LEAVE = range(249, 256)
 """Bytes in the pipe; those below are slots of the memory. `SPILLED_FIRST`: in the file, from its start."""
 MOST_SLOTS = 200
 _MOST_WAITING = 1 << 14
 """Frames that may wait: pipes hold at least as many bytes."""
+_RESERVED_BYTES = 1 << 28
+"""Free bytes that frames which wait leave on the disk: the videos need them."""
 _FIELDS = ("freed", "unspilled", "progress", "failed", "syncing", "identical", "dropped")
 _HEAD_BYTES = mmap.PAGESIZE
 
@@ -35,6 +38,9 @@ class SharedFrames:
         view = memoryview(self._memory)
         self._fields = view[: 8 * len(_FIELDS)].cast("q")
         self._slots = view[_HEAD_BYTES:]
+        self._kind: tuple[tuple[int, ...], np.dtype[np.generic]] | None = None
+        self._frames: dict[int, npt.NDArray[np.generic]] = {}
+        """Views of the slots that were used, of frames of one kind."""
 
     def get(self, field: str) -> int:
         """A counter. Only the camera's process changes them, and only the recorder `dropped`."""
@@ -48,10 +54,13 @@ class SharedFrames:
         self, number: int, shape: tuple[int, ...], dtype: np.dtype[np.generic]
     ) -> npt.NDArray[np.generic]:
         """The frame in a slot, in the shared memory."""
-        count = int(np.prod(shape))
-        start = number * self.slot_bytes
-        part = self._slots[start : start + count * dtype.itemsize]
-        return np.frombuffer(part, dtype).reshape(shape)
+        if self._kind != (shape, dtype):
+            self._kind, self._frames = (shape, dtype), {}
+        if number not in self._frames:
+            start, size = number * self.slot_bytes, math.prod(shape) * dtype.itemsize
+            part = self._slots[start : start + size]
+            self._frames[number] = np.frombuffer(part, dtype).reshape(shape)
+        return self._frames[number]
 
 
 def size_of(slots: int, slot_bytes: int) -> int:
@@ -84,36 +93,47 @@ class FrameSender:
         self._free = list(range(shared.slots - 1, -1, -1))
         self._used: deque[int] = deque()
         self._freed = self._unspilled = self._spilled = self._next = 0
+        self.torn = False
+        """True where an interrupt came between two steps that belong together: no more can be sent."""
 
     def send_in_memory(self, frame: npt.NDArray[np.generic]) -> bool:
         """Send a frame through the memory; False where there is no free slot."""
         self._take_back()
         if not self._free:
             return False
-        number = self._free.pop()  # the one that was freed last: its memory is still in the caches
+        number = self._free[-1]  # the one that was freed last: its memory is still in the caches
         self._shared.slot(number, frame.shape, frame.dtype)[...] = frame
-        self._used.append(number)
+        self.torn = True
+        self._used.append(self._free.pop())
         self.send(number)
+        self.torn = False
         return True
 
     def send_in_file(self, frame: npt.NDArray[np.generic]) -> bool:
-        """Send a frame through the file; False where it is full, or the disk.
+        """Send a frame through the file; False where it is full, or the disk nearly is.
 
         Raises:
             OSError: the disk fails.
         """
         self._unspilled = self._shared.get("unspilled")
         waiting = self._spilled - self._unspilled
-        if waiting >= self._spill_frames:
+        if waiting >= self._spill_frames or disk.free_bytes_beside(self._spill) < _RESERVED_BYTES:
             return False
         at = 0 if not waiting else (self._next + 1) % self._spill_frames
         data = _bytes_of(np.ascontiguousarray(frame))
         if not _written(self._spill, data, at * self._shared.slot_bytes):
             return False
+        self.torn = True
         self._next = at
         self._spilled += 1
         self.send(SPILLED if waiting else SPILLED_FIRST)
+        self.torn = False
         return True
+
+    def empty_file(self) -> None:
+        """Give back the room of the file, if no frame waits in it."""
+        if self._spilled and self._spilled == self._shared.get("unspilled"):
+            disk.empty(self._spill)
 
     def send(self, byte: int) -> None:
         """Write a byte into the pipe.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from roboreel.recording.image_arrays import Array
 from roboreel.recording.recorded_pixels import RecordedPixels
@@ -31,7 +31,9 @@ class ImageColumn:
         """
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._profile, self._depth, self._folder = profile, depth, folder
-        self.clear()
+        self._waiting: deque[Future[bytes]] = deque()
+        self._done: list[bytes] = []
+        self._pixels = self._no_pixels()
 
     def add(self, image: Array) -> None:
         """Append an image (H, W, C), uint8 or uint16; it is copied."""
@@ -57,13 +59,19 @@ class ImageColumn:
 
     def clear(self) -> None:
         """Begin another episode."""
-        self._waiting: deque[Future[bytes]] = deque()
-        self._done: list[bytes] = []
-        self._pixels = RecordedPixels(self._profile, depth=self._depth, folder=self._folder)
+        wait(self._waiting)
+        self._waiting.clear()
+        self._done = []
+        self._pixels.close()
+        self._pixels = self._no_pixels()
 
     def close(self) -> None:
         """End the thread."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.shutdown(cancel_futures=True)
+        self._pixels.close()
+
+    def _no_pixels(self) -> RecordedPixels:
+        return RecordedPixels(self._profile, depth=self._depth, folder=self._folder)
 
 
 def _encoded(image: Array, pixels: RecordedPixels) -> bytes:

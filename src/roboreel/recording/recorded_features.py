@@ -69,7 +69,11 @@ def _declared(name: str, spec: object) -> dict[str, Any]:
         shape = [int(size) for size in (shape if isinstance(shape, (list, tuple)) else [shape])]
     except (TypeError, ValueError) as error:
         raise UsageError(f"feature '{name}': shape is {shape!r}, expected whole numbers") from error
-    return {"names": None, **spec, "shape": shape}
+    made = {"names": None, **spec, "shape": shape}
+    info = spec.get("info")
+    if spec.get("dtype") == "image" and isinstance(info, Mapping) and info.get("is_depth_map"):
+        made["info"] = {"depth_unit": "mm", **info}
+    return made
 
 
 def own_features(features: Mapping[str, Feature]) -> dict[str, Feature]:

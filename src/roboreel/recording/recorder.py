@@ -75,6 +75,8 @@ class Recorder:
             fps=fps,
             gap_frames=None if gap is None else math.floor(gap * fps + 1e-6),
         )
+        self.interrupted_take = folder.keep("interrupted")
+        """Where the frames of an episode are kept that a killed recording left; None where there are none."""
         self._discarded, self._largest_bytes, self._open = 0, 0, True
         self.last_save_s = 0.0
         """Seconds that the last `save_episode` took; 0 before the first."""

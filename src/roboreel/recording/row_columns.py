@@ -11,6 +11,7 @@ import pyarrow as pa
 from roboreel.format.feature import Feature, arrow_type
 from roboreel.format.table_schema import column_type
 from roboreel.format.values import nested_column
+from roboreel.recording.language_entries import language_column
 
 _FIRST_ROWS = 256
 
@@ -66,12 +67,14 @@ class ObjectColumn:
         self._values: list[Any] = []
 
     def add(self, value: Any) -> None:
-        """Append a string, or the Arrow scalar of checked entries."""
+        """Append a string, or checked entries."""
         self._values.append(value)
 
     def column(self) -> pa.Array:
         """All values in an array of the column's type."""
-        return pa.array(self._values, self.type)
+        if pa.types.is_string(self.type):
+            return pa.array(self._values, self.type)
+        return language_column(self._values, self.type)
 
     def clear(self) -> None:
         """Forget all values."""

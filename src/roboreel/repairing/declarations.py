@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from roboreel.checking.check import surveyed_anyway
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import dataset_below
 from roboreel.errors import DatasetError, StorageError
@@ -14,9 +15,10 @@ from roboreel.format.declared import codec_name, fits, has_size, same_codec
 from roboreel.format.feature import INDEX_DTYPES, Feature, dtype_of, feature_from_arrow
 from roboreel.format.inventory import Inventory, StreamFacts
 from roboreel.format.model import INFO
-from roboreel.format.parse import parse_json
+from roboreel.format.parse import Problems, parse_json
+from roboreel.format.values import column_values
 from roboreel.repairing.draft import Draft
-from roboreel.survey.survey import survey
+from roboreel.storage.tables import TableFile
 
 _FPS_TOLERANCE = 1e-3
 
@@ -25,8 +27,10 @@ def correct_declarations(draft: Draft) -> None:
     """Declare dtypes, codecs, frame rates and sizes as the files have them."""
     try:
         dataset = dataset_below(draft)
-        inventory = survey(dataset)
     except (DatasetError, StorageError):  # told where the repaired dataset is opened
+        return
+    inventory = surveyed_anyway(dataset, Problems())
+    if inventory is None:
         return
     document: Any = parse_json(draft.read(INFO), INFO)
     before = json.dumps(document)
@@ -36,6 +40,7 @@ def correct_declarations(draft: Draft) -> None:
             _correct_camera(draft, dataset, feature, spec, _streams(inventory, name))
         elif name not in INDEX_DTYPES:
             _correct_column(draft, feature, spec, inventory)
+            _correct_shape(draft, feature, spec, inventory)
     if json.dumps(document) != before:
         draft.put(INFO, json.dumps(document, indent=4, ensure_ascii=False).encode())
 
@@ -106,6 +111,34 @@ def _correct_column(
     elif feature.is_numeric and dtype_of(type_) != feature.dtype:
         spec["dtype"] = dtype_of(type_)
         _told(draft, "feature.dtype", feature, feature.dtype, spec["dtype"])
+
+
+def _correct_shape(
+    draft: Draft, feature: Feature, spec: dict[str, Any], inventory: Inventory
+) -> None:
+    """Declare the lengths of lists that all rows have, where they are not the declared ones."""
+    paths = [path for path, s in inventory.schemas.items() if feature.name in s.names]
+    if not paths or not feature.is_numeric or spec["shape"] != list(feature.shape):
+        return
+    first = _shape_in(draft, paths[0], feature.name, rows=1)
+    if first in (feature.shape, None) or (first == () and feature.shape == (1,)):
+        return
+    if all(_shape_in(draft, path, feature.name) == first for path in paths):
+        spec["shape"] = list(first or (1,))
+        _told(draft, "feature.shape", feature, list(feature.shape), spec["shape"])
+
+
+def _shape_in(
+    draft: Draft, path: str, name: str, rows: int | None = None
+) -> tuple[int, ...] | None:
+    """The shape of all values of a column, or of its first rows; None where they differ."""
+    try:
+        with TableFile(draft, path) as file:
+            stop = file.footer.rows if rows is None else min(rows, file.footer.rows)
+            values = column_values(file.rows(0, stop, [name])[name])
+    except StorageError:
+        return None
+    return None if values is None else values.shape[1:]
 
 
 def _told(draft: Draft, rule: str, feature: Feature, said: object, found: object) -> None:

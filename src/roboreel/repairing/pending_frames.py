@@ -1,8 +1,8 @@
 """Find frames that a killed recorder had not brought into the dataset's videos.
 
-lerobot keeps the frames of an episode as images (`images/CAMERA/episode-000003/frame-000000.png`) until it encodes
-them, and an encoded video in a temporary folder (`tmpXXXX/CAMERA_003.mp4`, `tmpXXXX/CAMERA_streaming.mp4`) until it
-joins it to the others.
+lerobot keeps the frames of an episode as images (`images/CAMERA/episode-000003/frame-000000.png`) until it
+encodes them, and an encoded video in a temporary folder (`tmpXXXX/CAMERA_003.mp4`,
+`tmpXXXX/CAMERA_streaming.mp4`) until it joins it to the others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from roboreel.storage.video.encode import encode_frames
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.still_images import decoded_image
 
-_IMAGE = re.compile(r"images/(?P<camera>.+)/episode[-_](?P<episode>\d+)/frame[-_](?P<frame>\d+)\.png")
+_IMAGE = re.compile(
+    r"images/(?P<camera>.+)/episode[-_](?P<episode>\d+)/frame[-_](?P<frame>\d+)\.png"
+)
 _VIDEO = re.compile(r"(?:[^/]+/)*(?P<camera>[^/]+?)_(?P<episode>\d+|streaming)\.mp4")
 _FOLDERS = ("data/", "meta/", "videos/", "images/")
 

@@ -13,10 +13,11 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.edit.view import View
 from roboreel.edit.write_options import WriteOptions
-from roboreel.errors import UsageError
-from roboreel.format.repairs import REPAIRS
+from roboreel.errors import PlanError, Problem, UsageError
+from roboreel.format.repairs import ON_BROKEN, REPAIRS
 from roboreel.ops.output import output_path
 from roboreel.ops.write import plan_write, run
+from roboreel.repairing.choices import RepairChoices, with_choices
 from roboreel.repairing.draft import Draft
 from roboreel.repairing.prepare import prepare
 from roboreel.repairing.prepared import preparing_aside, preparing_beside
@@ -34,6 +35,8 @@ def repair(
     out: str | os.PathLike[str] | None = None,
     in_place: bool = False,
     dry_run: bool = False,
+    decode: bool = False,
+    choices: RepairChoices | None = None,
     options: WriteOptions | None = None,
     run_options: RunOptions | None = None,
 ) -> RepairReport:
@@ -46,7 +49,9 @@ def repair(
         out: the folder to create; it must be empty if it exists.
         in_place: replace the dataset instead of writing to `out`; the original is kept under another name.
         dry_run: write nothing, and report what would be repaired.
-        options: choices of the user; timestamps become k / fps by default.
+        decode: decode frames in the checks, and so find wrong statistics of cameras.
+        choices: what to do where there are several ways.
+        options: what to write; timestamps become k / fps by default.
         run_options: how to run.
 
     Raises:
@@ -61,16 +66,18 @@ def repair(
     final = source if out is None else os.fspath(out)
     if not dry_run:
         final = output_path([source], out)
-    before = check(source)
+    choices, options = choices or RepairChoices(), options or WriteOptions()
+    before = check(source, decode=decode)
     with _preparing(final, dry_run=dry_run) as made:
         draft = Draft(LocalRoot(source), made)
-        prepare(draft)
+        prepare(draft, choices)
         location = source
         if draft.changed:
             draft.publish()
             location = str(made.path)
-        found = check(location, follow_links=True) if draft.changed else before
-        view = _view(location, found, options or WriteOptions(), linked=draft.changed)
+        found = before
+        if draft.changed:
+            found = check(location, decode=decode, follow_links=True)
         report = RepairReport(
             path=source,
             out=None,
@@ -78,14 +85,18 @@ def repair(
             repaired=tuple(draft.steps),
             left=tuple(draft.left),
         )
-        if not draft.changed and not any(REPAIRS[p.rule].always for p in found.problems):
+        if not (draft.changed or _is_to_write(found, choices, options)):
             return replace(report, left=report.left + _left(found))
-        if dry_run:
-            plan_write(view, out=made.path.parent / _OUT)
-            return _foreseen(report, found)
+        dataset = open_dataset(location, follow_links=draft.changed)
+        view = _view(dataset, found, choices, options)
         plan = plan_write(view, out=made.path.parent / _OUT)
+        if plan.refused:
+            raise PlanError(f"{plan.refused}: {ON_BROKEN}", plan.skipped)
+        if dry_run:
+            return _foreseen(report, found)
         done = run(replace(plan, out=final, in_place=in_place), run_options)
-    return _finished(replace(report, out=final, kept=done.kept), found, check(final))
+    after = check(final, decode=decode)
+    return _finished(replace(report, out=final, kept=done.kept), found, after)
 
 
 @contextlib.contextmanager
@@ -94,9 +105,16 @@ def _preparing(final: str, *, dry_run: bool) -> Iterator[LocalRoot]:
         yield made
 
 
-def _view(location: str, found: CheckReport, options: WriteOptions, *, linked: bool) -> View:
-    dataset = open_dataset(location, follow_links=linked)
-    view = dataset.as_view()
+def _is_to_write(found: CheckReport, choices: RepairChoices, options: WriteOptions) -> bool:
+    """True if writing the dataset again repairs something, by its rule or by a choice."""
+    asked = choices != RepairChoices() or replace(options, timestamps=None) != WriteOptions()
+    return any(_is_rewritten(problem) or asked for problem in found.problems)
+
+
+def _view(
+    dataset: Dataset, found: CheckReport, choices: RepairChoices, options: WriteOptions
+) -> View:
+    view = with_choices(dataset, choices)
     wanted = _doubtful(dataset, found)
     if wanted:
         view = view.recompute(wanted)
@@ -112,12 +130,18 @@ def _doubtful(dataset: Dataset, found: CheckReport) -> list[str]:
 
 def _foreseen(report: RepairReport, found: CheckReport) -> RepairReport:
     """The report of a dry run: what is repaired by its rule."""
-    repaired = steps_of([p for p in found.problems if REPAIRS[p.rule].always])
+    repaired = steps_of(filter(_is_rewritten, found.problems), repaired=True)
     return replace(report, repaired=report.repaired + repaired, left=report.left + _left(found))
 
 
 def _left(found: CheckReport) -> tuple[RepairStep, ...]:
-    return steps_of([p for p in found.problems if not REPAIRS[p.rule].always])
+    left = [problem for problem in found.problems if not _is_rewritten(problem)]
+    return steps_of(left, repaired=False)
+
+
+def _is_rewritten(problem: Problem) -> bool:
+    """True if writing the dataset again repairs a problem."""
+    return REPAIRS[problem.rule].repaired == "yes"
 
 
 def _finished(report: RepairReport, found: CheckReport, after: CheckReport) -> RepairReport:
@@ -127,6 +151,6 @@ def _finished(report: RepairReport, found: CheckReport, after: CheckReport) -> R
     return replace(
         report,
         after=after,
-        repaired=report.repaired + steps_of(gone),
-        left=report.left + steps_of(after.problems),
+        repaired=report.repaired + steps_of(gone, repaired=True),
+        left=report.left + steps_of(after.problems, repaired=False),
     )

@@ -41,15 +41,20 @@ class RepairStep:
 _SHOWN_COLUMNS = 3
 
 
-def steps_of(problems: Iterable[Problem]) -> tuple[RepairStep, ...]:
-    """A step for each rule that problems violate: the worst problem, and how many more there are."""
+def steps_of(problems: Iterable[Problem], *, repaired: bool) -> tuple[RepairStep, ...]:
+    """A step for each rule that problems violate: the worst problem, and how many more there are.
+
+    Args:
+        problems: the problems.
+        repaired: True if they were repaired, False if they are left.
+    """
     by_rule: dict[str, list[Problem]] = {}
     for problem in problems:
         by_rule.setdefault(problem.rule, []).append(problem)
-    return tuple(_step(rule, found) for rule, found in by_rule.items())
+    return tuple(_step(rule, found, repaired=repaired) for rule, found in by_rule.items())
 
 
-def _step(rule: str, problems: list[Problem]) -> RepairStep:
+def _step(rule: str, problems: list[Problem], *, repaired: bool) -> RepairStep:
     worst = max(problems, key=lambda p: (p.episode is None, p.amount))
     columns = list(dict.fromkeys(p.column for p in [worst, *problems] if p.column))
     shown = ", ".join(f"'{name}'" for name in columns[:_SHOWN_COLUMNS])
@@ -62,7 +67,7 @@ def _step(rule: str, problems: list[Problem]) -> RepairStep:
     more = f", and {len(problems) - 1} more problems" if len(problems) > 1 else ""
     known = REPAIRS[rule]
     message = f"{worst.message}{of}{more}"
-    if known.always:
+    if repaired:
         return RepairStep(rule=rule, message=f"{message}: {known.how}", path=worst.path)
     return RepairStep(rule=rule, message=message, path=worst.path, choice=known.how)
 

@@ -16,7 +16,7 @@ _MAGIC = b"PAR1"
 
 
 def finish_tables(draft: Draft, info: Info) -> None:
-    """Give unfinished tables below `data/` a footer; set those without a whole row group aside."""
+    """Give unfinished tables below `data/` a footer; name those without a whole row group."""
     tables = [n for n in draft.list() if n.startswith("data/") and n.endswith(".parquet")]
     unfinished = [name for name in tables if is_unfinished(draft, name)]
     if not unfinished:
@@ -40,9 +40,8 @@ def _finish(draft: Draft, info: Info, name: str, schema: pa.Schema | None) -> No
     if schema is not None:
         found = recover_table(draft, name, schema, into=draft.made, shapes=shapes)
     if found is None:
-        draft.set_aside(name)
-        what = f"has no footer, and no whole row group in its {size} bytes: set aside"
-        draft.repaired("table.readable", what, path=name)
+        what = f"has no footer, and no whole row group in its {size} bytes: left out"
+        draft.leave("table.readable", what, path=name)
         return
     draft.take_made(name)
     rows = f"{found.rows} rows of {len(found.row_groups)} row groups"

@@ -8,6 +8,7 @@ to the unlisted episodes in order, and only the last one can lack frames.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -58,8 +59,11 @@ class _Start(NamedTuple):
 def list_episodes(draft: Draft, info: Info, tasks: Mapping[int, str]) -> None:
     """Set unreadable tables of episodes aside, and add the episodes that none of the others lists."""
     _set_unreadable_aside(draft)
+    _supply_columns(draft)
     listed = _read_listed(draft, info)
     unlisted = _unlisted(draft, listed)
+    if unlisted and not episode_files(draft.list()):
+        draft.repaired("document.missing", "made again from the rows", path=EPISODES_FOLDER)
     if not unlisted:
         return
     starts = {camera: _starts(draft, info, camera, unlisted, listed) for camera in info.cameras}
@@ -82,12 +86,42 @@ def _set_unreadable_aside(draft: Draft) -> None:
             draft.repaired("document.readable", f"{reason}: made again from the rows", path=name)
 
 
+def _supply_columns(draft: Draft) -> None:
+    """Give tables of episodes the columns without which they cannot be read, by what the rows say."""
+    needed = (LENGTH, f"data/{CHUNK_INDEX}", f"data/{FILE_INDEX}")
+    for name in episode_files(draft.list()):
+        columns = read_footer(draft, name).schema.names
+        absent = [column for column in needed if column not in columns]
+        if EPISODE not in columns or not absent:
+            continue
+        table = read_table(draft, name)
+        found = _values_by_rows(draft)
+        numbers = whole_numbers(table[EPISODE]).to_pylist()
+        if all(number in found for number in numbers):
+            for column in absent:
+                values = [found[number][needed.index(column)] for number in numbers]
+                table = table.append_column(column, pa.array(values, pa.int64()))
+            draft.put_table(name, table)
+            what = f"had no columns {', '.join(absent)}: made again from the rows"
+            draft.repaired("episode.columns", what, path=name)
+
+
+def _values_by_rows(draft: Draft) -> dict[int, tuple[int, int, int]]:
+    """(length, chunk, file) of each episode that the tables hold in one run of rows."""
+    positions = {path: position for position, path in _files(draft, "data/").items()}
+    found = found_episodes(draft, positions)
+    counts = Counter(episode.number for episode in found)
+    return {e.number: (e.rows, *positions[e.path]) for e in found if counts[e.number] == 1}
+
+
 def _read_listed(draft: Draft, info: Info) -> _Listed:
     episodes: set[int] = set()
     rows: dict[_Position, int] = {}
     frames: dict[str, dict[_Position, int]] = {camera: {} for camera in info.cameras}
     for name in episode_files(draft.list()):
         for entry in _entries(draft, name, info):
+            if None in (entry.get(EPISODE), entry.get(LENGTH), entry.get(f"data/{FILE_INDEX}")):
+                continue  # told where the dataset is opened
             episodes.add(entry[EPISODE])
             position = entry[f"data/{CHUNK_INDEX}"], entry[f"data/{FILE_INDEX}"]
             rows[position] = rows.get(position, 0) + entry[LENGTH]

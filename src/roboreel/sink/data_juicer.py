@@ -88,7 +88,8 @@ class ExportToLeRobotMapper(_Base):
             action_names: names of the values of an action.
             key_field: a field of the sample that names it, in every run; by default its video does.
             frame_ids: what `valid_frame_ids` count: `extracted` frames, or those of the `source` video.
-            encoding: how images become a video; by default h264 at CRF 23.
+            encoding: how images become a video; by default h264 at CRF 23. With a `size`, all videos are
+                scaled to it.
             kwargs: `text_key`, `video_key` and what else operators of Data-Juicer take; others are
                 ignored with a warning.
 
@@ -127,7 +128,7 @@ class ExportToLeRobotMapper(_Base):
         if not isinstance(meta, dict):
             raise UsageError(f"'{META}' of a sample is a {type(meta).__name__}, expected a dict")
         field = self.segment_field or self.hand_action_field
-        found = meta.get(field)
+        found: Any = meta.get(field)
         if is_empty(found):
             _LOG.warning("a sample has nothing in '%s': nothing is exported", field)
             if self.segment_field:
@@ -146,7 +147,9 @@ class ExportToLeRobotMapper(_Base):
 
     def _staging(self) -> EpisodeStaging:
         rules = FrameRules(
-            prefer_video=not self.segment_field, ids_count_source=self.frame_ids == "source"
+            prefer_video=not self.segment_field,
+            ids_count_source=self.frame_ids == "source",
+            size=self.encoding.size,
         )
         return EpisodeStaging(
             folder=os.path.join(self.output_dir, STAGING),
@@ -233,6 +236,17 @@ def _require(fps: object, chunks_size: object, frame_ids: str) -> None:
     if not isinstance(chunks_size, int) or chunks_size < 1:
         raise UsageError(f"chunks_size is {chunks_size!r}, expected 1 or more")
     require_choice("frame_ids", frame_ids, ("extracted", "source"))
+
+
+def replace_data_juicer_operator() -> None:
+    """Let recipes that name `export_to_lerobot_mapper` use this operator in place of Data-Juicer's own.
+
+    Raises:
+        UsageError: Data-Juicer is not installed.
+    """
+    if _OPERATORS is None:
+        raise UsageError("Data-Juicer is not installed here: pip install py-data-juicer")
+    _OPERATORS.register_module(OPERATOR_NAME, ExportToLeRobotMapper, force=True)
 
 
 if _OPERATORS is not None:

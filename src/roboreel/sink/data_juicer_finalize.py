@@ -25,6 +25,7 @@ from roboreel.sink.finalizing import (
     FinalizeKeywords,
     FinalizeReport,
     finalize_options,
+    locked_staging,
     planned_finalize,
 )
 from roboreel.sink.manifest import SKIPPED
@@ -33,7 +34,6 @@ from roboreel.sink.staging_area import staging_root
 from roboreel.sink.staging_cleanup import staged_files
 from roboreel.sink.staging_list import SkippedEpisode, list_staging, skipped_episode
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.lock import hold
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -42,7 +42,6 @@ STAGING = "staging"
 """The folder of staged episodes, in the folder of the dataset."""
 MODALITY = "meta/modality.json"
 _LOCK = "finalize.lock"
-_LOCK_TIMEOUT_S = 1.0
 _SHOWN = 20
 _LOG = logging.getLogger(__name__)
 
@@ -114,8 +113,7 @@ def _recovered(output: Path, root: LocalRoot) -> FinalizeReport | None:
     """Finish a call that was killed while it published its result; None if there was none."""
     if not root.path.is_dir():
         return None
-    busy = f"another finalize_dataset of '{output}' is running: wait for it"
-    with hold(root.path / _LOCK, timeout_s=_LOCK_TIMEOUT_S, busy=busy):
+    with locked_staging(root.path):
         done = finish_publishing(output, root)
     if done is not None:
         _LOG.warning("'%s': an interrupted finalize_dataset is complete now", output)

@@ -18,9 +18,10 @@ from roboreel.sink.data_juicer_sample import is_missing
 from roboreel.sink.frame_source import VideoSource
 from roboreel.storage.fs import open_root
 from roboreel.storage.local import trusted_bytes
+from roboreel.storage.video.decode import decode_frames
 from roboreel.storage.video.index import packet_table_of, read_packet_table
 from roboreel.storage.video.packets import PacketTable
-from roboreel.storage.video.still_images import decode_image
+from roboreel.storage.video.still_images import array_of_frame, decode_image
 from roboreel.types import Bools, Int64
 from roboreel.writing.episode_input import FramesToEncode, ImageArray
 
@@ -47,7 +48,7 @@ class ChosenFrames:
         """What to hand to the sink, once: a source video, or the images of the kept rows.
 
         Args:
-            encoding: how images are encoded; they get the size of the first one.
+            encoding: how images are encoded; they are scaled to `size`.
         """
         if isinstance(self._given, (str, bytes)):
             return self._given
@@ -62,6 +63,8 @@ class FrameRules:
     """True where a source video that matches is better than extracted images."""
     ids_count_source: bool = False
     """True where ids count the frames of the source video, not extracted frames."""
+    size: tuple[int, int] | None = None
+    """(width, height) in pixels that all videos are to have; None keeps their own."""
 
 
 def choose_frames(
@@ -86,11 +89,11 @@ def choose_frames(
     matches = table is not None and (rules.ids_count_source or table.frames == extracted)
     wants_images = not (rules.ids_count_source or (rules.prefer_video and matches))
     if len(images) and wants_images:
-        found = _images(ids, images)
+        found = _images(ids, images, rules.size)
         if found is not None:
             return found
     if table is not None and matches:
-        return _of_video(ids, video, table)
+        return _of_video(ids, video, table, rules.size)
     if len(images) and not rules.ids_count_source:
         raise UnusableEpisodeError(f"none of its {len(ids)} frames can be read")
     if is_missing(video):
@@ -127,7 +130,9 @@ def _mismatch(table: PacketTable | None, extracted: int) -> str:
     )
 
 
-def _of_video(ids: Int64, video: Any, table: PacketTable) -> ChosenFrames:
+def _of_video(
+    ids: Int64, video: Any, table: PacketTable, wanted: tuple[int, int] | None
+) -> ChosenFrames:
     keep = ids < table.frames
     if not keep.any():
         raise UnusableEpisodeError(
@@ -135,10 +140,25 @@ def _of_video(ids: Int64, video: Any, table: PacketTable) -> ChosenFrames:
         )
     source = os.fspath(video) if isinstance(video, _PATHS) else bytes(video)
     size = (table.entry.width, table.entry.height)
+    if wanted is not None and wanted != size:
+        if isinstance(source, bytes):
+            raise UnusableEpisodeError(
+                "its source video is given as bytes, which are not scaled: pass a path, or images"
+            )
+        given = _decoded_video(source, ids[keep])
+        return ChosenFrames(keep=keep, size=wanted, numbers=None, _given=given)
     return ChosenFrames(keep=keep, size=size, numbers=ids[keep], _given=source)
 
 
-def _images(ids: Int64, images: Sequence[Any]) -> ChosenFrames | None:
+def _decoded_video(path: str, numbers: Int64) -> Iterator[ImageArray]:
+    folder, name = os.path.split(os.path.abspath(path))
+    for _, frame in decode_frames(open_root(folder, follow_links=True), name, numbers.tolist()):
+        yield array_of_frame(frame)
+
+
+def _images(
+    ids: Int64, images: Sequence[Any], wanted: tuple[int, int] | None
+) -> ChosenFrames | None:
     """The images of the rows; None where all are missing."""
     keep = np.array([_is_there(images, number) for number in ids], dtype=np.bool_)
     for number in ids[keep]:
@@ -150,7 +170,7 @@ def _images(ids: Int64, images: Sequence[Any]) -> ChosenFrames | None:
         return None
     height, width = (side - side % 2 for side in first.shape[:2])
     given = _in_turn(ids[keep], images)
-    return ChosenFrames(keep=keep, size=(width, height), numbers=None, _given=given)
+    return ChosenFrames(keep=keep, size=wanted or (width, height), numbers=None, _given=given)
 
 
 def _in_turn(ids: Int64, images: Sequence[Any]) -> Iterator[npt.NDArray[np.uint8]]:

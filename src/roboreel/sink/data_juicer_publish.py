@@ -19,6 +19,7 @@ from roboreel.sink.finalizing import FinalizeReport
 from roboreel.sink.manifest import read_skipped
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.scratch import is_scratch
 
 FINISHED = ".finalized"
 """The folder of the finished dataset, in `output_dir`."""
@@ -98,11 +99,15 @@ def _move_up(output: Path) -> None:
 
 
 def remove_if_done(staging: Path, spent: Iterable[str]) -> None:
-    """Remove the staging folder where it has nothing but folders and the files named `spent`."""
+    """Remove the staging folder where it has nothing but folders, unfinished files, and those named `spent`.
+
+    A killed worker, or a killed call, leaves unfinished files; they are no part of any episode.
+    """
     left = {
         Path(folder, name).relative_to(staging).as_posix()
         for folder, _, names in os.walk(staging)
         for name in names
+        if not is_scratch(name)
     }
     if not left - set(spent):
         disk.remove_folder(staging)

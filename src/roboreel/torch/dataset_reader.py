@@ -119,9 +119,13 @@ class DatasetReader:
         self.load_and_activate()
         return True
 
-    def load_and_activate(self) -> None:
-        """Use the files that are here now; rows and frames are read when they are used."""
-        self._dataset, self._rows, self._hf_dataset = self._meta.dataset, None, None
+    def load_and_activate(self, dataset: Dataset | None = None) -> None:
+        """Use the files that are here now; rows and frames are read when they are used.
+
+        Args:
+            dataset: use its files instead; it has the documents of this one.
+        """
+        self._dataset, self._rows, self._hf_dataset = dataset or self._meta.dataset, None, None
         self._absolute_to_relative_idx = None
         self._rows = self._chosen_rows(self._dataset)
         self._open(self._dataset)

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 
 class VideoEncodingManager:
-    """A context that finalizes a dataset. After an error the episode in progress is discarded.
+    """A context that finalizes a dataset, also after an error, which passes.
 
-    Episodes that were saved are complete either way; finalizing joins small files and lets others record.
+    Saved episodes are complete either way. Frames of an episode that was not saved are kept aside, with a
+    warning.
     """
 
     def __init__(self, dataset: Any) -> None:

@@ -22,7 +22,7 @@ from roboreel.writing.dataset_state import DatasetState, merger_of, new_info, ne
 from roboreel.writing.episode_commit import RecoveredSave, commit, recover_commit
 from roboreel.writing.episode_input import EpisodeInput
 from roboreel.writing.partial_files import PartialFiles
-from roboreel.writing.recording_folder import is_only_recording
+from roboreel.writing.recording_folder import is_unused
 from roboreel.writing.written_columns import require_names
 from roboreel.writing.written_episode import write_episode
 
@@ -57,7 +57,7 @@ def create_dataset(
             f"{wanted} has no statistics per episode: create a later version, and convert"
         )
     location = os.fspath(path)
-    if os.path.lexists(location) and not is_only_recording(location):
+    if os.path.lexists(location) and not is_unused(location):
         raise UsageError(f"'{location}' exists and is not an empty folder")
     info = new_info(fps=fps, features=features, version=wanted, robot_type=robot_type)
     return EpisodeWriter(LocalRoot(location), new_state(info), None)

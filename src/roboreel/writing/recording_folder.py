@@ -8,6 +8,7 @@ from typing import IO
 
 from roboreel.errors import StorageError
 from roboreel.storage import disk, lock
+from roboreel.storage.scratch import is_scratch
 
 RECORDING = ".roboreel-recording"
 """The folder's name. Readers pass over it, because it begins with a dot."""
@@ -21,16 +22,15 @@ class RecordingFolder:
     """The recording folder of one dataset, held by this process until `release`."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Lock the folder; it is made if missing. What a killed recording left of a take is kept aside.
+        """Lock the folder; it is made if missing.
 
         Raises:
             UsageError: another recorder holds it.
             StorageError: the folder cannot be made.
         """
         self.path = Path(path) / RECORDING
+        self._made = not os.path.lexists(path)
         self._lock: IO[bytes] | None = self._held(os.fspath(path))
-        self.interrupted = self.keep("interrupted")
-        """Where the take of a killed recording is kept now; None where there is none."""
 
     def _held(self, path: str) -> IO[bytes]:
         busy = f"'{path}' is being recorded by another process: finish that recording first"
@@ -89,10 +89,19 @@ class RecordingFolder:
             disk.remove_folder(self.take)
         if {entry.name for entry in self.path.iterdir()} <= {_LOCK}:
             disk.remove_folder(self.path)
+            if self._made and not any(self.path.parent.iterdir()):
+                disk.remove_folder(self.path.parent)
         self._lock.close()
         self._lock = None
 
 
-def is_only_recording(path: str) -> bool:
-    """True for a folder that has nothing but a recording folder, or nothing."""
-    return os.path.isdir(path) and {*os.listdir(path)} <= {RECORDING}
+def is_unused(path: str) -> bool:
+    """True for a folder in which nothing is but what a recording that never saved an episode left."""
+    if not os.path.isdir(path):
+        return False
+    for folder, folders, files in os.walk(path):
+        if folder == path and RECORDING in folders:
+            folders.remove(RECORDING)
+        if any(not is_scratch(name) for name in files):
+            return False
+    return True

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from roboreel.errors import UsageError
-from roboreel.sink.data_juicer import ExportToLeRobotMapper
+from roboreel.format.encoding import Encoding
+from roboreel.sink.data_juicer import ExportToLeRobotMapper, replace_data_juicer_operator
 from roboreel.sink.staged_record import StagedRecord
 from roboreel.sink.staged_table import record_of
 from roboreel.sink.staging_list import list_staging, skipped_episode
@@ -174,6 +175,24 @@ def test_frames_of_other_sizes_get_that_of_the_first(tmp_path: Path) -> None:
     (entry,) = exported(segment_sample(given, part), tmp_path, segment_field=SEGMENTS)
     assert shown(entry["video_path"]) == [0, 1, 2]
     assert record_in(tmp_path, entry).features[CAMERA]["shape"] == [50, 66, 3]
+
+
+def test_videos_of_all_sizes_can_be_scaled_to_one(
+    video: str, frames: list[str], tmp_path: Path
+) -> None:
+    size = {"encoding": Encoding(vcodec="h264", size=(96, 64))}
+    samples = [
+        video_sample(video, hand([0, 2, 5]), frames=[None] * COUNT),  # its own frames
+        video_sample(None, hand([0, 2, 5]), frames=[jpeg(n, (130, 98)) for n in range(6)]),
+    ]
+    for sample in samples:
+        (entry,) = exported(sample, tmp_path, **size)
+        assert shown(entry["video_path"]) == [0, 2, 5]
+        assert record_in(tmp_path, entry).features[CAMERA]["shape"] == [64, 96, 3]
+    assert (
+        exported(video_sample(Path(video).read_bytes(), hand(range(COUNT))), tmp_path, **size) == []
+    )
+    assert "bytes, which are not scaled" in failures(tmp_path)[0]
 
 
 def record_in(folder: Path, entry: dict[str, Any]) -> StagedRecord:
@@ -371,3 +390,8 @@ def test_one_video_may_be_given_without_a_list(video: str, tmp_path: Path) -> No
     sample = {"videos": video, META: {"hand_action_tags": tags}}
     (entry,) = exported(sample, tmp_path)
     assert shown(entry["video_path"]) == list(range(COUNT))
+
+
+def test_without_data_juicer_there_is_no_operator_to_replace() -> None:
+    with pytest.raises(UsageError, match="pip install py-data-juicer"):
+        replace_data_juicer_operator()

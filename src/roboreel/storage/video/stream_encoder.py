@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import VideoError
-from roboreel.storage.video.encode import depth_frame, frame_of, quiet
+from roboreel.storage.video.encode import depth_frame, frame_of, quiet, rgb_view
+from roboreel.storage.video.rgb import single_threaded
 
 _THREADS = {"libsvtav1": ("svtav1-params", "lp={}"), "libx265": ("x265-params", "pools={}")}
 
@@ -38,6 +39,7 @@ class StreamEncoder:
         self._settings, self._fps = dict(encoder), fps
         self._context: Any = None
         self._last: Any = None
+        self._reformat: Callable[..., Any] | None = None
         self.frames = 0
         """Frames given so far."""
 
@@ -52,12 +54,8 @@ class StreamEncoder:
         Raises:
             VideoError: the encoder refuses.
         """
-        frame = depth_frame(image.astype(np.uint16)) if image.ndim == 2 else frame_of(image)
-        wanted = self._settings.get("pix_fmt", frame.format.name)
-        if frame.format.name != wanted:
-            frame = frame.reformat(format=wanted, interpolation="BICUBIC")
-        self._last = frame
-        return self._encode(frame)
+        self._last = self._frame(image)
+        return self._encode(self._last)
 
     def repeat(self) -> Iterator[CodedFrame]:
         """Encode the last frame again."""
@@ -67,6 +65,22 @@ class StreamEncoder:
         """The packets that the encoder still holds."""
         if self._context is not None:
             yield from self._packets(None)
+
+    def _frame(self, image: npt.NDArray[np.generic]) -> Any:
+        """The frame in the encoder's pixel format, with memory of its own."""
+        if image.ndim == 2:
+            return depth_frame(image.astype(np.uint16, copy=False))
+        wanted = self._settings.get("pix_fmt", "")
+        if image.shape[2] != 3 or wanted in ("", "rgb24"):
+            frame = frame_of(image)
+            return frame if wanted in ("", frame.format.name) else self._converted(frame, wanted)
+        return self._converted(rgb_view(image), wanted)
+
+    def _converted(self, frame: Any, wanted: str) -> Any:
+        # kept between frames: setting up the conversion costs more than the conversion
+        if self._reformat is None:
+            self._reformat = single_threaded(frame)
+        return self._reformat(frame, format=wanted, interpolation="BICUBIC")
 
     def _encode(self, frame: Any) -> Iterator[CodedFrame]:
         if self._context is None:
@@ -102,6 +116,13 @@ class StreamEncoder:
                 f"the encoder '{name}' does not take its settings ({error})"
             ) from error
         return context
+
+
+def load_encoders() -> None:
+    """Load the library now, which takes a noticeable part of a second, and not with the first frame."""
+    import av  # noqa: F401  # that is all
+
+    quiet()
 
 
 def with_threads(encoder: Mapping[str, str], threads: int) -> dict[str, str]:

@@ -66,9 +66,9 @@ class StreamedVideo:
         """Bytes written so far."""
         return 0 if self._video is None else self._video.size_bytes
 
-    def begin(self, codec: str, extradata: bytes) -> None:
-        """Say what the packets are, before the first one; see `EncodedStream`."""
-        self._stream = EncodedStream(codec, extradata)
+    def begin(self, stream: EncodedStream) -> None:
+        """Say what the packets are, before the first one."""
+        self._stream = stream
 
     @property
     def reorders(self) -> bool:
@@ -125,10 +125,14 @@ class StreamedVideo:
 
     def discard(self) -> None:
         """Close and remove the file."""
-        with contextlib.suppress(OSError):
-            self._file.close()
+        self.close()
         with contextlib.suppress(OSError):
             disk.unlink(self.path)
+
+    def close(self) -> None:
+        """Close the file as it is, without an index."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

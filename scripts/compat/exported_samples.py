@@ -1,6 +1,6 @@
 """Proves that lerobot reads what Data-Juicer samples are exported to. See README.md beside this file.
 
-PYTHONPATH=. python scripts/compat/data_juicer.py --peer 0.6.1=PYTHON [--peer 0.3.3=PYTHON] [--out FOLDER]
+PYTHONPATH=. python scripts/compat/exported_samples.py --peer 0.6.1=PYTHON --peer 0.3.3=PYTHON [--out FOLDER]
 """
 
 import argparse
