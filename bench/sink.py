@@ -1,6 +1,6 @@
 """Times the distributed sink: staging beside bare encoding, finalize beside a bare copy of the packets.
 
-python bench/sink.py [--episodes 40] [--frames 200] [--vcodec h264] [--crf 26] [--runs 3]
+python bench/sink.py [--episodes 40] [--frames 200] [--vcodec h264] [--crf 21] [--runs 3]
                      [--workers 1 2] [--work FOLDER] [--json FILE]
 """
 
@@ -237,7 +237,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=40)
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--vcodec", default="h264")
-    parser.add_argument("--crf", type=float, default=26, help="of the videos to finalize")
+    parser.add_argument("--crf", type=float, default=21, help="of the videos to finalize")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--work", type=Path)
