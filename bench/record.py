@@ -2,8 +2,8 @@
 
     python bench/record.py [--codec h264] [--frames 200] [--runs 5] [--lerobot-python PYTHON] [--json FILE]
 
-Parts (`--only`): `paced` gives frames at the frame rate; `unpaced` as fast as they are taken, by turns with two
-bare encoders and lerobot; `packets` saves episodes of frames that are encoded already; `many` saves
+Parts (`--only`): `paced` gives frames at the frame rate; `unpaced` as fast as they are taken, by turns with
+two bare encoders and lerobot; `packets` saves episodes of frames that are encoded already; `many` saves
 `--episodes` episodes; `memory` records `--memory-frames` frames. The clock of a save sees everything;
 `sync_s` is the part in which the disk is told to keep what it has.
 """
@@ -14,7 +14,6 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -61,14 +60,14 @@ class SyncClock:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Measure inside the block."""
-        fsync: Callable[[int], None] = os.fsync
+        fsync = os.fsync
 
-        def timed(descriptor: int) -> None:
+        def timed(descriptor: Any) -> None:  # Any: whatever `os.fsync` takes
             start = time.perf_counter()
             fsync(descriptor)
             self.seconds += time.perf_counter() - start
 
-        os.fsync = timed  # type: ignore[assignment]  # takes descriptors, as all callers give
+        os.fsync = timed  # type: ignore[assignment]  # mypy compares the names of arguments
         try:
             yield
         finally:
@@ -81,7 +80,7 @@ def names_of(case: Case) -> list[str]:
 
 def opened(case: Case, path: Path, **options: Any) -> roboreel.Recorder:
     image = {"dtype": "video", "shape": [case.height, case.width, 3], "names": None}
-    features = {"action": _VECTOR, **dict.fromkeys(names_of(case), image)}
+    features: dict[str, Any] = {"action": _VECTOR, **dict.fromkeys(names_of(case), image)}
     given = {"encoding": case.encoding, "low_delay": case.low_delay, **options}
     return roboreel.Recorder.create(path, fps=FPS, features=features, **given)
 
@@ -273,7 +272,13 @@ def main() -> None:
     parser.add_argument("--lerobot-python", help="of an environment with lerobot")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    by_name = {"paced": paced, "unpaced": unpaced, "packets": packets, "many": many, "memory": memory}
+    by_name = {
+        "paced": paced,
+        "unpaced": unpaced,
+        "packets": packets,
+        "many": many,
+        "memory": memory,
+    }
     found: dict[str, Any] = {"machine": machine(), "frames": given.frames}
     for part in given.only:
         codecs = given.codec if part in ("paced", "unpaced") else ["h264"]
@@ -287,4 +292,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

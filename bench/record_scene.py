@@ -1,4 +1,4 @@
-"""The frames that the recording benchmarks give; knows nothing of roboreel, so that others can record them."""
+"""The frames that the recording benchmarks give; knows nothing of roboreel: others record them too."""
 
 import numpy as np
 import numpy.typing as npt

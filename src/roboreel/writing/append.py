@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 
+import pyarrow as pa
+
 from roboreel.errors import UsageError
 from roboreel.format.feature import Feature
 from roboreel.format.model import INFO, Totals
@@ -16,7 +18,7 @@ from roboreel.stats.sampling import SamplingProfile
 from roboreel.storage.fs import open_root
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import FileStat
-from roboreel.types import JsonObject
+from roboreel.types import Json, JsonObject
 from roboreel.writing.commit_documents import NewEpisode, documents_of, field_columns
 from roboreel.writing.dataset_state import DatasetState, merger_of, new_info, new_state, read_state
 from roboreel.writing.episode_commit import RecoveredSave, commit, recover_commit
@@ -129,6 +131,11 @@ class EpisodeWriter:
         """Go on from what is on the disk: the caller changed documents itself."""
         self._state = None
 
+    def require_fields(self, fields: Mapping[str, Json | pa.Scalar]) -> None:
+        """Raise `UsageError` where an episode with these further entries would be refused for them."""
+        state = self._known()
+        field_columns(state, fields, state.totals.episodes)
+
     def append(self, episode: EpisodeInput) -> int:
         """Write an episode and commit it; returns its number.
 
@@ -189,7 +196,7 @@ def _state_with(
     first = max(state.tasks.values(), default=-1) + 1
     tasks = state.tasks | {text: first + at for at, text in enumerate(new.new_tasks)}
     stats = merger_of(state.stats.result())
-    stats.add(new.stats)
+    stats.add_in_order(new.stats)
     return replace(
         state,
         info=replace(state.info, features=features),

@@ -19,6 +19,7 @@ from roboreel.format.model import (
     Model,
     frame_start,
     frame_stop,
+    is_layout,
     video_path,
 )
 from roboreel.stats.block import StatsBlock
@@ -81,9 +82,13 @@ def field_columns(
     """A row with the further columns of the list of episodes.
 
     Raises:
-        UsageError: the dataset's other episodes have other columns, or of other types.
+        UsageError: the dataset's other episodes have other columns, or of other types; or the format uses a
+            name itself.
     """
     known = state.fields
+    for name in fields:
+        if is_layout(name) or name in (EPISODE, TASKS, LENGTH):
+            raise UsageError(f"episode {number}: field '{name}': the format uses this name itself")
     unknown = sorted(fields.keys() - known.keys()) if state.totals.episodes else []
     if unknown:
         raise UsageError(
@@ -92,7 +97,12 @@ def field_columns(
         )
     items, columns = [], []
     for name in {**known, **fields}:
-        item, column = _field_column(name, fields.get(name))
+        value = fields.get(name)
+        if value is None and name in known:
+            items.append(known[name])
+            columns.append(pa.nulls(1, known[name].type))
+            continue
+        item, column = _field_column(name, value)
         items.append(known.get(name, item))
         columns.append(_as_type(column, items[-1], number))
     return pa.table(columns, schema=pa.schema(items))
@@ -208,4 +218,4 @@ def _numbers(state: DatasetState, episode: NewEpisode) -> dict[str, int]:
 def _whole_stats(state: DatasetState) -> bytes:
     found = state.stats.result()
     document = v20.stats_document(found) if state.one_file_per_episode else stats_to_json(found)
-    return json.dumps(document, indent=4).encode()
+    return json.dumps(document).encode()  # for people to read it would take ten times as long
