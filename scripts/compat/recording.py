@@ -32,6 +32,7 @@ BEHAVIOURS_OF = "0.6.1"
 DELIBERATE = {
     "read_while_recording": "lerobot refuses to read before finalize; we read every saved episode",
     "wrong_image_range": "lerobot takes the frame and fails to save the episode; we refuse the frame",
+    "depth_images_in_metres": "lerobot stores them as float32; we take whole millimetres only, and say so",
     "zero_width": "lerobot 0.6.1 fails to save features of no elements; we refuse them when a dataset begins",
 }
 """Behaviours that are to differ, and why."""

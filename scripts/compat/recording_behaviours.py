@@ -37,7 +37,7 @@ def camera(dtype: str, shape: tuple[int, ...] = HWC) -> dict[str, Any]:  # Any: 
     return {
         "dtype": dtype,
         "shape": shape,
-        "names": names if shape == HWC else names[2:] + names[:2],
+        "names": names[2:] + names[:2] if shape == CHW else names,
     }
 
 
@@ -543,15 +543,17 @@ def depth(number: int) -> Any:  # Any: an array
     return slope[..., None].astype(np.uint16)
 
 
+DEPTHS = {"info": {"is_depth_map": True}}
+
+
 def depths(api: Api) -> Outcome:
-    """Depth cameras in both units, as video and as images: what is read back, and what `info` tells."""
-    marked = {"info": {"is_depth_map": True}}
+    """Depth cameras stored as video, in both units, and as images: what is read, and what `info` tells."""
+    video, image = camera("video", (64, 96, 1)) | DEPTHS, camera("image", (64, 96, 1)) | DEPTHS
     found = {}
-    for unit, factor in (("mm", 1), ("m", 0.001)):
-        features = {
-            "depth.video": camera("video", (64, 96, 1)) | marked,
-            "depth.image": camera("image", (64, 96, 1)) | marked,
-        }
+    for unit, factor, features in (
+        ("mm", 1, {"depth.video": video, "depth.image": image}),
+        ("m", 0.001, {"depth.video": video}),
+    ):
         data = api.create({**PLAIN, **features})
         for number in range(4):
             value = depth(number) if unit == "mm" else (depth(number) * factor).astype(np.float32)
@@ -565,9 +567,14 @@ def depths(api: Api) -> Outcome:
             [str(one.dtype), list(one.shape), float(one.mean().round(3))] for one in back.values()
         ]
         info = {name: again.meta.features[name]["info"] for name in features}
-        stats = again.meta.stats["depth.video"]
-        found[unit] = [*told, info, {k: np.round(v, 2).tolist() for k, v in stats.items()}]
+        found[unit] = [*told, info, {name: exact(again.meta.stats[name]) for name in features}]
     return found
+
+
+def depth_images_in_metres(api: Api) -> Outcome:
+    data = api.create({"depth": camera("image", (64, 96, 1)) | DEPTHS})
+    frame = {"depth": (depth(0) * 0.001).astype(np.float32), "task": "x"}
+    return raised(lambda: data.add_frame(frame))
 
 
 def video_info(api: Api) -> Outcome:
@@ -595,10 +602,14 @@ def statistics(api: Api) -> Outcome:
     found: dict[str, Any] = {}
     for name, parts in sorted(api.opened(data.root).meta.stats.items()):
         shapes = {key: list(np.shape(value)) for key, value in sorted(parts.items())}
-        exact = {key: parts[key] for key in ("min", "max", "mean", "std", "count")}
-        values = {key: np.round(value, 3).ravel().tolist() for key, value in exact.items()}
-        found[name] = [shapes, values]
+        found[name] = [shapes, exact(parts)]
     return found
+
+
+def exact(parts: dict[str, Any]) -> Outcome:
+    """The statistics that releases compute alike, to three digits."""
+    names = ("min", "max", "mean", "std", "count")
+    return {name: np.round(parts[name], 3).ravel().tolist() for name in names}
 
 
 def lerobot_record(api: Api) -> Outcome:
@@ -634,7 +645,7 @@ BEHAVIOURS: tuple[Callable[[Api], Outcome], ...] = (
     counters, pending, cleared, clear_leaves_no_images, nothing_to_save, episode_data, wrong_episode_data,
     options, manager, created, create_twice, attributes, resumed_empty, resumed, resume_needs_a_root,
     read_only, finalized, finalized_without_episodes, windows, read_while_recording, chunk_settings, tasks,
-    image_writer, written_episodes, depths, video_info,
+    image_writer, written_episodes, depths, depth_images_in_metres, video_info,
     statistics, lerobot_record,
 )  # fmt: skip
 

@@ -203,6 +203,7 @@ class DatasetWriter:
 def _recorder(
     meta: LeRobotDatasetMetadata, root: str | os.PathLike[str], options: RecordingOptions
 ) -> Recorder:
+    options.require_same_scale(meta.features)
     return Recorder.resume(
         root,
         encoding=options.encodings(meta.video_keys, meta.depth_keys),

@@ -106,7 +106,7 @@ class RecordingCalls:
         made.meta = cls._metadata_class.create(
             repo_id,
             fps,
-            features,
+            options.declared(features),
             robot_type,
             root,
             use_videos,
@@ -114,7 +114,11 @@ class RecordingCalls:
             data_files_size_in_mb=data_files_size_in_mb,
             video_files_size_in_mb=video_files_size_in_mb,
         )
-        made._begin(options, tolerance_s, video_backend, made.meta.root, revision=None)
+        try:
+            made._begin(options, tolerance_s, video_backend, made.meta.root, revision=None)
+        except BaseException:
+            made.meta._unmake_folder()
+            raise
         made._start_image_writer(image_writer_processes, image_writer_threads)
         return made
 

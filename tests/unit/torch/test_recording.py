@@ -15,7 +15,7 @@ import torch.utils.data
 
 import roboreel
 from roboreel.torch import LeRobotDataset, LeRobotDatasetMetadata, VideoEncodingManager, v2
-from roboreel.torch.encoder_configs import RGBEncoderConfig
+from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 
 CAMERA = "observation.images.front"
 STATE = {"dtype": "float32", "shape": (2,), "names": None}
@@ -218,6 +218,10 @@ def test_options_are_checked(tmp_path: Path) -> None:
     assert not (tmp_path / "a").exists()
     with pytest.raises(FileExistsError):
         _created(tmp_path)
+    empty = {"state": {**STATE, "shape": (0,)}}
+    with pytest.raises(roboreel.RoboreelError, match="positive whole numbers"):
+        _created(tmp_path / "a", empty)
+    assert not (tmp_path / "a").exists()
     dataset = LeRobotDataset.create("me/new", 10, SMALL, root=tmp_path / "a", vcodec="h264")
     with pytest.raises(ValueError, match="both numbers are 0"):
         dataset.start_image_writer(0, 0)
@@ -225,6 +229,28 @@ def test_options_are_checked(tmp_path: Path) -> None:
     dataset.stop_image_writer()
     dataset.save_episode()
     assert dataset.features[CAMERA]["info"]["video.codec"] == "h264"
+
+
+def test_depths_keep_their_scale_and_unit(tmp_path: Path) -> None:
+    shape = {"shape": (16, 32, 1), "names": IMAGE["names"], "info": {"is_depth_map": True}}
+    features = {"far": {"dtype": "video", **shape}, "near": {"dtype": "image", **shape}}
+    given = DepthEncoderConfig(depth_min=0.2, depth_max=2.0, use_log=False)
+    dataset = _created(tmp_path / "a", features, depth_encoder=given)
+    depth = (500 + np.arange(16 * 32).reshape(16, 32, 1)).astype(np.uint16)
+    dataset.add_frame({"far": depth, "near": depth, "task": "push"})
+    dataset.save_episode()
+    dataset.finalize()
+    item = LeRobotDataset("me/new", tmp_path / "a")[0]
+    assert abs(item["far"][0].numpy() - depth[..., 0]).max() <= 1
+    assert np.array_equal(item["near"][0].numpy(), depth[..., 0])
+    info = {name: dataset.features[name]["info"] for name in features}
+    assert (info["far"]["video.depth_max"], info["far"]["video.codec"]) == (2.0, "hevc")
+    assert (info["far"]["depth_unit"], info["near"]["depth_unit"]) == ("mm", "mm")
+    with pytest.raises(ValueError, match=r"video\.depth_max 10.0, but .* stored with 2.0"):
+        LeRobotDataset.resume(
+            "me/new", tmp_path / "a", depth_encoder=DepthEncoderConfig(depth_min=0.2, use_log=False)
+        )
+    LeRobotDataset.resume("me/new", tmp_path / "a", depth_encoder=given)
 
 
 def test_a_timestamp_must_be_that_of_the_frame(tmp_path: Path) -> None:
