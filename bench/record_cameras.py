@@ -22,6 +22,7 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from record_scene import FPS, at, drawn_scene
 
 from roboreel.format.encoding import Encoding, encoder_settings
 from roboreel.format.feature import Feature
@@ -30,9 +31,6 @@ from roboreel.recording.camera_writer import finish_all, open_cameras
 from roboreel.storage.video.stream_encoder import with_threads
 
 os.environ.setdefault("SVT_LOG", "1")  # errors only
-FPS = 30
-DRAWN = 90
-"""Frames that are drawn; they are given over and over, there and back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,19 +73,8 @@ class Recorded:
 
 
 def scene(case: Case, camera: int) -> list[npt.NDArray[np.uint8]]:
-    """A table top that moves a little, with the noise of a sensor."""
-    random = np.random.default_rng(camera)
-    coarse = random.integers(0, 200, (case.height // 16, case.width // 16, 3), dtype=np.uint8)
-    still = coarse.repeat(16, 0).repeat(16, 1)
-    shape = (case.height, case.width, 3)
-    noise = [random.integers(0, 12, shape, dtype=np.uint8) for _ in range(8)]
-    return [np.roll(still, 2 * number, 1) + noise[number % 8] for number in range(DRAWN)]
-
-
-def at(number: int) -> int:
-    """The drawn frame that is given as a frame of the video."""
-    round_trip = number % (2 * DRAWN - 2)
-    return min(round_trip, 2 * DRAWN - 2 - round_trip)
+    """The frames of a camera."""
+    return drawn_scene(case.height, case.width, camera)
 
 
 def bare_encoders(case: Case, out: Path) -> Recorded:

@@ -71,7 +71,7 @@ class CommitJournal:
 
     def to_json(self) -> bytes:
         """The document."""
-        return json.dumps(asdict(self), indent=1).encode()
+        return json.dumps(asdict(self)).encode()
 
     @property
     def names(self) -> list[str]:

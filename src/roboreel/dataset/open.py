@@ -92,8 +92,14 @@ def _moment(root: Root) -> _Moment | None:
     """The state of a dataset that may be growing; None where that cannot be seen."""
     if not isinstance(root, LocalRoot):
         return None
-    info = root.stat(INFO) if root.exists(INFO) else None
-    return _Moment(info, pending_commit(root))
+    for left in reversed(range(_TRIES)):
+        try:
+            info = root.stat(INFO) if root.exists(INFO) else None
+            return _Moment(info, pending_commit(root))
+        except StorageError:  # it was replaced while it was opened
+            if not left:
+                raise
+    return None
 
 
 def _dataset_below(root: Root, moment: _Moment | None) -> Dataset:

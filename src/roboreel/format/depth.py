@@ -68,7 +68,10 @@ class DepthScale:
         else:
             share = (values - low) / (high - low)
         share = np.nan_to_num(share, nan=0.0, neginf=0.0)
-        return np.rint(share * (CODES - 1)).clip(0, CODES - 1).astype(np.uint16)
+        codes: npt.NDArray[np.uint16] = (
+            np.rint(share * (CODES - 1)).clip(0, CODES - 1).astype(np.uint16)
+        )
+        return codes
 
 
 def depth_scale(feature: Feature) -> DepthScale | None:

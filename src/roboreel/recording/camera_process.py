@@ -20,6 +20,7 @@ from roboreel.recording.frame_ring import (
     BEGIN,
     DISCARD,
     FINISH,
+    LEAVE,
     REPEATED,
     FrameSender,
     SharedFrames,
@@ -31,6 +32,7 @@ _LEAVING_S = 10.0
 _LONGEST_GAP_S = 1.0
 """Time between two looks that counts at most: the whole machine may have been asleep."""
 _PAUSE_S = 0.0005
+_START_S = 120.0
 _SYNC_FACTOR = 20
 """Times the usual timeout that forcing a file to the disk may take."""
 
@@ -68,18 +70,19 @@ class CameraProcess:
         """Let it begin a video, see `NewVideo`."""
         self._serial += 1
         video = NewVideo(serial=self._serial, path=path, shape=shape, dtype=dtype)
+        self._sender.torn = True
         self._send(lambda: self._answers.send(video))
         self._send(lambda: self._sender.send(BEGIN))
+        self._sender.torn = False
 
     def give(self, frame: Any, *, spill: bool) -> str:
         """Give a frame: `memory` or `file` where it took it, empty where there is no room."""
-        took: list[bool] = []
-        self._send(lambda: took.append(self._sender.send_in_memory(frame)))
-        if took[0]:
-            return "memory"
-        if spill:
-            self._send(lambda: took.append(self._sender.send_in_file(frame)))
-        return "file" if took[-1] else ""
+        try:
+            if self._sender.send_in_memory(frame):
+                return "memory"
+            return "file" if spill and self._sender.send_in_file(frame) else ""
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise LostProcessError(self._how_it_ended()) from error
 
     def repeat(self) -> None:
         """Let it take the last frame again."""
@@ -102,9 +105,13 @@ class CameraProcess:
             LostProcessError: it died, or encodes nothing for too long; it is ended.
         """
         try:
-            while not self._answers.poll(0.05):
-                self.look()
-            return self._answers.recv()
+            while True:
+                while not self._answers.poll(0.05):
+                    self.look()
+                serial, answer = self._answers.recv()
+                if serial == self._serial:  # others are of episodes whose end was interrupted
+                    self._sender.empty_file()
+                    return answer
         except (EOFError, OSError) as error:
             raise LostProcessError(self._how_it_ended()) from error
 
@@ -131,12 +138,16 @@ class CameraProcess:
         else:
             self._stalled_s += min(now - self._looked, _LONGEST_GAP_S)
         self._looked = now
-        factor = _SYNC_FACTOR if self.shared.get("syncing") else 1
-        if self._stalled_s > self._timeout_s * factor:
+        limit_s = self._limit_s(progress)
+        if self._stalled_s > limit_s:
             self.kill()
-            raise LostProcessError(
-                f"its process encoded no frame for {self._timeout_s:g} s and was ended"
-            )
+            raise LostProcessError(f"its process did nothing for {limit_s:g} s and was ended")
+
+    def _limit_s(self, progress: int) -> float:
+        """Seconds that it may take for the step that it is at."""
+        if not progress:
+            return max(self._timeout_s, _START_S)
+        return self._timeout_s * (_SYNC_FACTOR if self.shared.get("syncing") else 1)
 
     @property
     def failed(self) -> bool:
@@ -148,8 +159,17 @@ class CameraProcess:
         """False where it has ended."""
         return bool(self._runs.is_alive())
 
+    @property
+    def torn(self) -> bool:
+        """True where an interrupt left what was sent to it in disorder."""
+        return self._sender.torn
+
     def close(self) -> None:
         """End it when it has done what it was told."""
+        with contextlib.suppress(LostProcessError):
+            self._send(
+                lambda: self._sender.send(LEAVE)
+            )  # forked processes may have the pipe open, too
         self._close_pipe()
         self._runs.join(_LEAVING_S)
         self.kill()

@@ -21,6 +21,7 @@ from roboreel.recording.frame_ring import (
     BEGIN,
     DISCARD,
     FINISH,
+    LEAVE,
     REPEATED,
     FrameReceiver,
     SharedFrames,
@@ -29,7 +30,7 @@ from roboreel.recording.recorded_pixels import RecordedPixels
 from roboreel.stats.feature_stats import FeatureStats
 from roboreel.stats.sampling import SamplingProfile
 from roboreel.storage.video.packets import SampleEntry
-from roboreel.storage.video.stream_encoder import StreamEncoder
+from roboreel.storage.video.stream_encoder import StreamEncoder, load_encoders
 from roboreel.storage.video.streamed_video import StreamedVideo
 
 
@@ -97,13 +98,16 @@ def serve(
         end_with_parent()
         with contextlib.suppress(OSError):
             os.nice(task.niceness)
+        load_encoders()
     shared = SharedFrames(memory, task.slots, task.slot_bytes)
     frames = FrameReceiver(shared, spill, task.spill_frames, pipe)
     worker = _Worker(task, shared, frames, answers)
+    shared.set("progress", 1)  # all is loaded
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while (byte := frames.receive()) is not None:
+        while (byte := frames.receive()) not in (None, LEAVE):
             worker.obey(byte)
             shared.set("progress", shared.get("progress") + 1)
+    worker.leave()
 
 
 class _Worker:
@@ -125,10 +129,10 @@ class _Worker:
             self._serial = new.serial
             self._try(lambda: self._begin(new))
         elif byte == FINISH:
-            self._answers.send(self._finished())
+            self._answers.send((self._serial, self._finished()))
         elif byte == DISCARD:
             self.discard()
-            self._answers.send(None)
+            self._answers.send((self._serial, None))
         elif byte == REPEATED:
             self._try(lambda: self._running().repeat())
         else:
@@ -141,6 +145,11 @@ class _Worker:
             self._episode.discard()
         self._fail(None)
         self._episode = None
+
+    def leave(self) -> None:
+        """Close the files; a video in progress stays as it is."""
+        if self._episode is not None:
+            self._episode.close()
 
     def _begin(self, new: NewVideo) -> None:
         self._episode = _Episode(self._task, self._shared, new)
@@ -182,6 +191,8 @@ class _Episode:
         self._shape, self._dtype = new.shape, np.dtype(new.dtype)
         self._shared = shared
         self._scale = task.scale and replace(task.scale, unit=unit_of(self._dtype))
+        self._table: npt.NDArray[np.uint16] | None = None
+        """The code of each depth of 16 bits."""
         self._encoder = StreamEncoder(task.encoder, task.fps)
         self._codec = canonical_codec(task.encoder["codec"])
         depth = task.scale is not None
@@ -226,8 +237,22 @@ class _Episode:
         self._video.discard()
         self._pixels.close()
 
+    def close(self) -> None:
+        """Leave the file as it is."""
+        self._video.close()
+        self._pixels.close()
+
     def _encode(self, image: npt.NDArray[np.generic]) -> None:
-        self._write(self._encoder.add(image if self._scale is None else self._scale.codes(image)))
+        self._write(self._encoder.add(image if self._scale is None else self._codes(image)))
+
+    def _codes(self, image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint16]:
+        assert self._scale is not None
+        if image.dtype != np.uint16:
+            return self._scale.codes(image)
+        if self._table is None:
+            self._table = self._scale.codes(np.arange(1 << 16, dtype=np.uint16))
+        codes: npt.NDArray[np.uint16] = self._table[image]
+        return codes
 
     def _write(self, packets: Any) -> None:
         for packet in packets:

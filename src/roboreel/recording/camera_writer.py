@@ -41,6 +41,9 @@ DEPTH_ENCODING = Encoding(
 )
 """lerobot's defaults for depth cameras."""
 
+_MOST_THREADS = 4
+"""Of an encoder by default: more cost more than they gain for a frame of usual size."""
+
 
 class _Writer:
     """Frames and packets of one camera; those of an episode are of one kind."""
@@ -106,10 +109,13 @@ def open_cameras(tasks: Sequence[CameraTask], options: CameraOptions) -> dict[st
         VideoError: an encoder does not work here.
         RunError: a process cannot be started.
     """
+    if not hasattr(os, "preadv"):
+        raise UsageError("cameras are recorded on Linux and macOS only")
     if options.buffer_frames > MOST_SLOTS:
         raise UsageError(f"buffer_frames is {options.buffer_frames}, expected at most {MOST_SLOTS}")
     plain = sum(not task.encoded for task in tasks)
-    threads = options.threads or max(1, _processors() // max(1, plain))
+    shared_out = _processors() // max(1, plain)
+    threads = options.threads or max(1, min(shared_out, _MOST_THREADS))
     made: dict[str, FrameWriter] = {}
     writers: dict[str, CameraWriter] = {}
     try:

@@ -13,7 +13,7 @@ from roboreel.errors import RoboreelError, UsageError
 from roboreel.format.model import DATA_PATH, INFO, video_path
 from roboreel.ops.write import convert
 from roboreel.storage import disk
-from roboreel.writing.recording_folder import RECORDING
+from roboreel.storage.recording_lock import RECORDING
 
 Compact: TypeAlias = Literal["auto", "always", "never"]
 _LOG = logging.getLogger(__name__)

@@ -18,11 +18,13 @@ import numpy.typing as npt
 
 from roboreel.storage import disk
 
-SPILLED, SPILLED_FIRST, REPEATED, BEGIN, FINISH, DISCARD = range(250, 256)
+SPILLED, SPILLED_FIRST, REPEATED, BEGIN, FINISH, DISCARD, LEAVE = range(249, 256)
 """Bytes in the pipe; those below are slots of the memory. `SPILLED_FIRST`: in the file, from its start."""
 MOST_SLOTS = 200
 _MOST_WAITING = 1 << 14
 """Frames that may wait: pipes hold at least as many bytes."""
+_RESERVED_BYTES = 1 << 28
+"""Free bytes that frames which wait leave on the disk: the videos need them."""
 _FIELDS = ("freed", "unspilled", "progress", "failed", "syncing", "identical", "dropped")
 _HEAD_BYTES = mmap.PAGESIZE
 
@@ -91,36 +93,47 @@ class FrameSender:
         self._free = list(range(shared.slots - 1, -1, -1))
         self._used: deque[int] = deque()
         self._freed = self._unspilled = self._spilled = self._next = 0
+        self.torn = False
+        """True where an interrupt came between two steps that belong together: no more can be sent."""
 
     def send_in_memory(self, frame: npt.NDArray[np.generic]) -> bool:
         """Send a frame through the memory; False where there is no free slot."""
         self._take_back()
         if not self._free:
             return False
-        number = self._free.pop()  # the one that was freed last: its memory is still in the caches
+        number = self._free[-1]  # the one that was freed last: its memory is still in the caches
         self._shared.slot(number, frame.shape, frame.dtype)[...] = frame
-        self._used.append(number)
+        self.torn = True
+        self._used.append(self._free.pop())
         self.send(number)
+        self.torn = False
         return True
 
     def send_in_file(self, frame: npt.NDArray[np.generic]) -> bool:
-        """Send a frame through the file; False where it is full, or the disk.
+        """Send a frame through the file; False where it is full, or the disk nearly is.
 
         Raises:
             OSError: the disk fails.
         """
         self._unspilled = self._shared.get("unspilled")
         waiting = self._spilled - self._unspilled
-        if waiting >= self._spill_frames:
+        if waiting >= self._spill_frames or disk.free_bytes_beside(self._spill) < _RESERVED_BYTES:
             return False
         at = 0 if not waiting else (self._next + 1) % self._spill_frames
         data = _bytes_of(np.ascontiguousarray(frame))
         if not _written(self._spill, data, at * self._shared.slot_bytes):
             return False
+        self.torn = True
         self._next = at
         self._spilled += 1
         self.send(SPILLED if waiting else SPILLED_FIRST)
+        self.torn = False
         return True
+
+    def empty_file(self) -> None:
+        """Give back the room of the file, if no frame waits in it."""
+        if self._spilled and self._spilled == self._shared.get("unspilled"):
+            disk.empty(self._spill)
 
     def send(self, byte: int) -> None:
         """Write a byte into the pipe.

@@ -57,8 +57,10 @@ class FrameWriter:
             RunError: it cannot be started.
         """
         self._wanted = True
-        if self._process is not None and self._process.alive:
+        if self._process is not None and self._process.alive and not self._process.torn:
             return
+        if self._process is not None:
+            self._process.kill()
         try:
             self._process = CameraProcess(self._task, timeout_s=self._timeout_s, alone=self._alone)
         except (OSError, AssertionError) as error:
@@ -144,7 +146,7 @@ class FrameWriter:
 
     def _tell_discard(self) -> bool:
         """Let the process remove the file; False where it cannot."""
-        if self._process is None:
+        if self._process is None or self._process.torn:
             return False
         try:
             if self._asked and isinstance(self._process.answer(), EncodedVideo):
@@ -242,8 +244,8 @@ class FrameWriter:
         )
 
     def _running(self) -> CameraProcess:
-        if self._process is None:
-            raise LostProcessError("its process has ended")
+        if self._process is None or self._process.torn:
+            raise LostProcessError("its process was lost, or a call interrupted")
         return self._process
 
     def _refuse_broken(self) -> None:

@@ -40,11 +40,11 @@ class RecordedPixels:
     def add(self, image: npt.NDArray[np.generic]) -> None:
         """Note a frame, (H, W, C); it is not kept."""
         stride = 1 if self._profile.every_pixel else stride_of(*image.shape[:2])
-        small = np.ascontiguousarray(image[::stride, ::stride])
+        small = image[::stride, ::stride].copy()  # the frame's own memory is used again
         same = self._last is not None and np.array_equal(small, self._last)
         self.identical = self.identical + 1 if same else 1
         self.longest_identical = max(self.longest_identical, self.identical)
-        self._last = small.copy() if small is image else small
+        self._last = small
         self._note(self._row(small))
 
     def repeat(self) -> None:

@@ -29,6 +29,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _hooks: list[FaultHook] = []
 _SYNCED_ONE_BY_ONE = 256
+_BLOCK_BYTES = 1 << 20
 _CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _CAREFUL |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 """Flags of `os.open` that don't follow a link and don't wait for the other end of a pipe."""
@@ -112,9 +113,21 @@ def write_through(descriptor: int, data: memoryview, at: int) -> None:
             data, at = data[count:], at + count
 
 
+def empty(descriptor: int) -> None:
+    """Give back the room of a file without a name."""
+    with _operation("empty", ""):
+        os.ftruncate(descriptor, 0)
+
+
+def free_bytes_beside(descriptor: int) -> int:
+    """Free bytes of the disk of an open file."""
+    found = os.fstatvfs(descriptor)
+    return found.f_bavail * found.f_frsize
+
+
 def spooled_file(folder: str | os.PathLike[str], memory_bytes: int) -> IO[bytes]:
     """A file without a name on the disk of a folder; it stays in memory up to a number of bytes."""
-    path = _existing(folder)
+    path = os.fspath(_existing(folder))
     return cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=memory_bytes, dir=path))
 
 
@@ -126,8 +139,13 @@ def memory_file(size_bytes: int) -> int:
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("roboreel")
     else:
-        with tempfile.TemporaryFile(buffering=0) as file:
-            descriptor = os.dup(file.fileno())
+        with tempfile.TemporaryFile() as file:
+            for at in range(
+                0, size_bytes, _BLOCK_BYTES
+            ):  # a hole could not be filled on a full disk
+                file.write(bytes(min(_BLOCK_BYTES, size_bytes - at)))
+            file.flush()
+            return os.dup(file.fileno())
     os.ftruncate(descriptor, size_bytes)
     return descriptor
 

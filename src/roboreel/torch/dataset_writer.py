@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from roboreel.errors import UsageError
+from roboreel.format.readable import LANGUAGE
 from roboreel.recording.recorder import Recorder
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.episode_buffer import Buffer, ShownEpisode, frames_of, new_buffer
@@ -47,7 +48,10 @@ class DatasetWriter:
         self._meta, self._root, self._process = meta, Path(root), os.getpid()
         self._recorder = _recorder(meta, root, options)
         self._tolerance_s, self._finalized, self._changes = tolerance_s, False, meta.changes
-        self._shown = ShownEpisode(meta.features, self._recorder.episodes)
+        features = meta.features
+        self._language = [name for name, one in features.items() if one["dtype"] == LANGUAGE]
+        self._checked = {n: one for n, one in features.items() if n not in self._language}
+        self._shown = ShownEpisode(features, self._recorder.episodes)
         self._buffer: Buffer = self._shown.buffer
 
     @property
@@ -74,8 +78,10 @@ class DatasetWriter:
         values = {name: _as_numpy(value) for name, value in frame.items()}
         if task is not None:
             values["task"] = task
-        validate_frame(values, self._meta.features)
+        language = {name: values.pop(name, []) for name in self._language}
+        validate_frame(values, self._checked)
         self._require_time(timestamp)
+        values |= language
         with _as_argument_errors():
             self._recorder.add_frame(values)
         text = values.pop("task")

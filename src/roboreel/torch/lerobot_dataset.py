@@ -155,7 +155,8 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
             raise UsageError(f"'{self.root}' has no saved episode yet")
         if self.reader is None or (self.writer is not None and saved != self._reader_episodes):
             self.reader = self._new_reader()
-        return self.reader
+        found: DatasetReader = self.reader
+        return found
 
     def _load(self, revision: str | None, download_videos: bool, sync: bool, token: Token) -> None:
         reader = self._ensure_reader()

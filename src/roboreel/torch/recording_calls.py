@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from roboreel.torch.constants import CODEBASE_VERSION, DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
-from roboreel.torch.dataset_reader import DatasetReader
 from roboreel.torch.dataset_root import as_root
 from roboreel.torch.dataset_writer import DatasetWriter
 from roboreel.torch.episode_buffer import Buffer
@@ -32,7 +31,8 @@ class RecordingCalls:
     root: Any
     meta: LeRobotDatasetMetadata
     tolerance_s: float
-    reader: DatasetReader | None
+    reader: Any
+    """A `DatasetReader`; None as long as nothing was read of a dataset that records."""
     writer: DatasetWriter | None
     _batch_encoding_size: int
     _is_finalized: bool

@@ -8,11 +8,9 @@ from typing import IO
 
 from roboreel.errors import StorageError
 from roboreel.storage import disk, lock
+from roboreel.storage.recording_lock import LOCK, RECORDING
 from roboreel.storage.scratch import is_scratch
 
-RECORDING = ".roboreel-recording"
-"""The folder's name. Readers pass over it, because it begins with a dot."""
-_LOCK = "lock"
 _TAKE = "take"
 """Folder of the take in progress: a video per camera."""
 _KEPT = "kept"
@@ -36,7 +34,7 @@ class RecordingFolder:
         busy = f"'{path}' is being recorded by another process: finish that recording first"
         try:
             return lock.hold(
-                self.path / _LOCK,
+                self.path / LOCK,
                 timeout_s=0,
                 busy=busy,
                 prepare=lambda: disk.make_folders(self.path),
@@ -87,7 +85,7 @@ class RecordingFolder:
             return
         if self.take.is_dir() and not any(self.take.iterdir()):
             disk.remove_folder(self.take)
-        if {entry.name for entry in self.path.iterdir()} <= {_LOCK}:
+        if {entry.name for entry in self.path.iterdir()} <= {LOCK}:
             disk.remove_folder(self.path)
             if self._made and not any(self.path.parent.iterdir()):
                 disk.remove_folder(self.path.parent)

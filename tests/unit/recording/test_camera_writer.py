@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +106,56 @@ def test_an_episode_without_frames_is_refused(tmp_path: Path) -> None:
         writers["a"].begin(tmp_path / "a.mp4", 0)
         with pytest.raises(VideoError, match="episode 0, camera 'a': there is no frame"):
             writers["a"].finish()
+
+
+@pytest.mark.parametrize("name", CODERS)
+def test_a_gap_is_filled_with_the_last_frame(tmp_path: Path, name: str) -> None:
+    frames = drawn(0, 9)
+    with cameras(tmp_path, camera_task("a", CODERS[name])) as writers:
+        writers["a"].begin(tmp_path / "a.mp4", 0)
+        with pytest.raises(UsageError, match="episode 0, camera 'a': there is no frame to repeat"):
+            writers["a"].repeat()
+        for number, frame in enumerate(frames):
+            writers["a"].add(frame)
+            for _ in range(3 if number in (0, 5, 8) else 0):
+                writers["a"].repeat()
+        video = writers["a"].finish()
+    shown = [0, *[0] * 3, 1, 2, 3, 4, 5, *[5] * 3, 6, 7, 8, *[8] * 3]
+    assert [frame for frame, _, _ in numbers(video.path)] == shown
+    assert (video.counts.given, video.counts.repeated, video.counts.longest_identical) == (18, 9, 1)
+    assert_same_stats(video.stats, in_memory_stats([frames[number] for number in shown]))
+
+
+def test_a_camera_that_hangs_is_seen_while_it_is_recorded(tmp_path: Path) -> None:
+    first, other = drawn(0, 2)
+    with cameras(tmp_path, camera_task("a")) as writers:
+        writers["a"].begin(tmp_path / "a.mp4", 0)
+        for frame in (other, first, first, first):
+            writers["a"].add(frame)
+        until = time.monotonic() + 30
+        while writers["a"].identical < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert writers["a"].identical == 3
+        writers["a"].add(other)
+        assert writers["a"].finish().counts.longest_identical == 3
+
+
+def test_grey_and_strided_frames_are_taken(tmp_path: Path) -> None:
+    """Frames need not be contiguous: mirrored ones, BGR read as RGB, parts of larger ones."""
+    frames = drawn(0, 3)
+    turned = [np.ascontiguousarray(frame[::-1, :, ::-1])[::-1, :, ::-1] for frame in frames]
+    paths = []
+    with cameras(tmp_path, camera_task("a")) as writers:
+        for name, given in (("plain", frames), ("turned", turned)):
+            writers["a"].begin(tmp_path / f"{name}.mp4", 0)
+            for frame in given:
+                writers["a"].add(frame)
+            paths.append(writers["a"].finish().path)
+        writers["a"].begin(tmp_path / "grey.mp4", 0)
+        for frame in frames:
+            writers["a"].add(frame[..., :1])
+        grey = writers["a"].finish()
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert [frame for frame, _, _ in numbers(grey.path)] == [0, 1, 2]
+    assert grey.stats is not None
+    assert grey.stats["mean"].shape == (1, 1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from roboreel.errors import RunError
 from roboreel.recording.camera_types import CameraWriter, RecordedVideo
+from roboreel.storage import disk
 from roboreel.storage.disk import faults
 from roboreel.storage.video.stream_encoder import StreamEncoder
 from tests.unit.recording.camera_sets import (
@@ -139,6 +141,41 @@ def test_a_full_disk_makes_the_camera_wait(tmp_path: Path, gate: Gate) -> None:
         counts = finished(writer, gate, 20).counts
     assert counts.spilled == 0
     assert counts.longest_wait_s > 0.1
+
+
+def test_frames_that_wait_leave_room_for_videos(
+    tmp_path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "free_bytes_beside", lambda _: 200_000_000)
+    with cameras(tmp_path, camera_task("a"), buffer_frames=BUFFER) as writers:
+        writer = begun(writers, tmp_path)
+        threading.Timer(0.3, gate.let, (10_000,)).start()
+        for frame in drawn(1, 20):
+            writer.add(frame)
+        assert finished(writer, gate, 20).counts.spilled == 0
+
+
+def test_the_file_is_empty_after_an_episode(
+    tmp_path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[int] = []
+    make = disk.unnamed_file
+
+    def noted(folder: str) -> int:
+        files.append(make(folder))
+        return files[-1]
+
+    monkeypatch.setattr(disk, "unnamed_file", noted)
+    with cameras(tmp_path, camera_task("a"), buffer_frames=BUFFER) as writers:
+        for end in ("finish", "discard"):
+            writer = begun(writers, tmp_path)
+            for frame in drawn(1, 20):
+                writer.add(frame)
+            assert os.fstat(files[0]).st_size == 16 * HEIGHT * WIDTH * 3
+            gate.let(20 if end == "finish" else 1)
+            getattr(writer, end)()
+            assert os.fstat(files[0]).st_size == 0
+            (tmp_path / "a.mp4").unlink(missing_ok=True)
 
 
 def test_block_waits_and_writes_no_file(tmp_path: Path, gate: Gate) -> None:

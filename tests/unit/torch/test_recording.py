@@ -206,7 +206,7 @@ def test_the_manager_finalizes_and_lets_errors_pass(tmp_path: Path) -> None:
     _give(dataset, 2)
     dataset.save_episode()
     with pytest.raises(KeyError), VideoEncodingManager(dataset):
-        dataset.add_frame(_frame(0, PLAIN) | {"state": {}["nothing"]})
+        dataset.add_frame(_frame(0, PLAIN) | {"state": dict[str, int]()["nothing"]})
     assert len(dataset) == 2
     assert len(LeRobotDataset.resume("me/new", tmp_path / "a")) == 2
 
@@ -251,6 +251,17 @@ def test_depths_keep_their_scale_and_unit(tmp_path: Path) -> None:
             "me/new", tmp_path / "a", depth_encoder=DepthEncoderConfig(depth_min=0.2, use_log=False)
         )
     LeRobotDataset.resume("me/new", tmp_path / "a", depth_encoder=given)
+
+
+def test_language_columns_are_recorded_and_may_be_left_out(tmp_path: Path) -> None:
+    language = {"language_persistent": {"dtype": "language", "shape": (1,), "names": None}}
+    dataset = _created(tmp_path / "a", {**PLAIN, **language})
+    entry = {"role": "user", "content": "go on", "style": "subtask", "timestamp": 0.0}
+    dataset.add_frame({**_frame(0, PLAIN), "language_persistent": [entry]})
+    dataset.add_frame(_frame(1, PLAIN))
+    dataset.save_episode()
+    assert dataset[0]["language_persistent"][0]["content"] == "go on"
+    assert dataset[1]["language_persistent"] == []
 
 
 def test_a_timestamp_must_be_that_of_the_frame(tmp_path: Path) -> None:

@@ -118,6 +118,13 @@ class StreamEncoder:
         return context
 
 
+def load_encoders() -> None:
+    """Load the library now, which takes a noticeable part of a second, and not with the first frame."""
+    import av  # noqa: F401  # that is all
+
+    quiet()
+
+
 def with_threads(encoder: Mapping[str, str], threads: int) -> dict[str, str]:
     """Settings of an encoder with a number of threads; one in its own options counts more."""
     settings = dict(encoder)

@@ -125,10 +125,14 @@ class StreamedVideo:
 
     def discard(self) -> None:
         """Close and remove the file."""
-        with contextlib.suppress(OSError):
-            self._file.close()
+        self.close()
         with contextlib.suppress(OSError):
             disk.unlink(self.path)
+
+    def close(self) -> None:
+        """Close the file as it is, without an index."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
