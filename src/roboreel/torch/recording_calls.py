@@ -348,7 +348,8 @@ class RecordingCalls:
     @property
     def latest_episode(self) -> Any:
         """The row of the episode saved last, each value in a list of one; None where none was."""
-        return None if self.writer is None else self.meta.latest_episode
+        saved = 0 if self.writer is None else self.meta.total_episodes
+        return self.meta.episode_table.slice(saved - 1).to_pydict() if saved else None
 
     @property
     def batch_encoding_size(self) -> int:

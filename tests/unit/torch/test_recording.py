@@ -281,9 +281,23 @@ def test_settings_changed_while_recording_are_followed(tmp_path: Path) -> None:
     dataset.save_episode()
     _give(dataset, 1)
     dataset.save_episode()
+    assert dataset.latest_episode["dataset_to_index"] == [3]
     assert dataset.meta.get_chunk_settings()["chunks_size"] == 2
     assert dataset.meta.get_data_file_path(2).as_posix() == "data/chunk-001/file-000.parquet"
     assert len(dataset) == 3
+
+
+def test_metadata_and_the_recorder_take_turns(tmp_path: Path) -> None:
+    dataset = _created(tmp_path / "a")
+    assert dataset.latest_episode is None
+    _give(dataset, 2)
+    dataset.save_episode()
+    dataset.meta.save_episode_tasks(["pull"])
+    _give(dataset, 1, task="turn")
+    dataset.save_episode()
+    assert dataset.meta.get_task_index("pull") == 1
+    assert [item["task_index"].item() for item in dataset[:]] == [0, 0, 2]
+    assert dataset.meta.total_tasks == 3
 
 
 def test_windows_set_after_recording_are_read(tmp_path: Path) -> None:
