@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow as pa
 
 from roboreel.dataset.commit_journal import PendingCommit, pending_commit
 from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.episode_parts import EpisodeParts, read_episode_parts
 from roboreel.dataset.file_names import holds
 from roboreel.dataset.opened_cache import OpenedDocuments, opened_cache
 from roboreel.dataset.pull_record import record_among
@@ -31,7 +33,7 @@ from roboreel.storage.links import Listing
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import FileStat, Root
 from roboreel.storage.staging import moved_original
-from roboreel.storage.tables import TableFile, read_table
+from roboreel.storage.tables import read_table
 
 _SHOWN_LINKS = 20
 _TRIES, _PAUSE_S = 20, 0.005
@@ -59,8 +61,12 @@ def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False
     return dataset_below(open_root(location, follow_links=follow_links))
 
 
-def dataset_below(root: Root) -> Dataset:
+def dataset_below(root: Root, *, known: EpisodeParts | None = None) -> Dataset:
     """Open the dataset in a root: as `open_dataset`, where the root is known.
+
+    Args:
+        root: the root.
+        known: what was read of the table of episodes before: only new files are read.
 
     Raises:
         StorageError: a document cannot be read.
@@ -69,7 +75,7 @@ def dataset_below(root: Root) -> Dataset:
     for _ in range(_TRIES - 1):
         before = _moment(root)
         try:
-            dataset = _dataset_below(root, before)
+            dataset = _dataset_below(root, before, known)
         except (DatasetError, StorageError):
             if _moment(root) == before:
                 raise
@@ -77,7 +83,7 @@ def dataset_below(root: Root) -> Dataset:
             if _moment(root) == before:
                 return dataset
         time.sleep(_PAUSE_S)
-    return _dataset_below(root, _moment(root))
+    return _dataset_below(root, _moment(root), known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +108,14 @@ def _moment(root: Root) -> _Moment | None:
     return None
 
 
-def _dataset_below(root: Root, moment: _Moment | None) -> Dataset:
+def _dataset_below(root: Root, moment: _Moment | None, known: EpisodeParts | None) -> Dataset:
     pending = None if moment is None else moment.pending
     cache = opened_cache(root) if pending is None else None
     opened = None if cache is None else cache.load(_parse_known_info)
+    parts: EpisodeParts | None = None
     if opened is None:
         listing = root.listing()
-        opened = _opened(root, listing, pending)
+        opened, parts = _opened(root, listing, pending, known)
         if cache is not None:
             cache.save(opened, listing)
     model, files = opened.model, opened.files
@@ -116,11 +123,16 @@ def _dataset_below(root: Root, moment: _Moment | None) -> Dataset:
     fetch = None if record is None else record.command(root.url)
     missing = _missing_videos(model, files, fetch)
     present = replace(model, problems=(*model.problems, *missing))
-    return Dataset(root, present, files, opened.stamps, opened_by=dataset_below)
+    kept = parts if parts is not None and parts.is_worth_keeping else None
+    again = dataset_below if kept is None else partial(dataset_below, known=kept)
+    return Dataset(root, present, files, opened.stamps, opened_by=again)
 
 
-def _opened(root: Root, listing: Listing, pending: PendingCommit | None) -> OpenedDocuments:
+def _opened(
+    root: Root, listing: Listing, pending: PendingCommit | None, known: EpisodeParts | None
+) -> tuple[OpenedDocuments, EpisodeParts | None]:
     """Read the documents of a dataset with these files, but for those of a save that is not finished."""
+    parts: EpisodeParts | None = None
     files = listing.files
     problems = Problems()
     if pending is not None:
@@ -137,12 +149,12 @@ def _opened(root: Root, listing: Listing, pending: PendingCommit | None) -> Open
         raise DatasetError(f"'{root.url}' is not a LeRobot dataset", found)
     info = parse_info(root.read(INFO), problems, defaults=usual_templates, files=files)
     if info.version is FormatVersion.V30:
-        model = _open_v3(root, info, files, problems, pending)
+        model, parts = _open_v3(root, info, files, problems, pending, known)
     else:
         documents = {name: root.read(name) for name in v2.DOCUMENTS if name in files}
         documents = documents if pending is None else pending.cut(documents)
         model = v2.parse(info, documents, files, problems)
-    return OpenedDocuments(model, files, stamps)
+    return OpenedDocuments(model, files, stamps), parts
 
 
 def _parse_known_info(data: bytes) -> Info:
@@ -207,7 +219,8 @@ def _open_v3(
     files: tuple[str, ...],
     problems: Problems,
     pending: PendingCommit | None,
-) -> Model:
+    known: EpisodeParts | None,
+) -> tuple[Model, EpisodeParts]:
     names = episode_files(files)
     if not names:
         strays = stray_episode_files(files)
@@ -220,27 +233,11 @@ def _open_v3(
             else None,
         )
         problems.raise_errors("the dataset's documents are not complete")
-    parts = [_without_stats(root, name) for name in names]
+    parts = read_episode_parts(root, names, problems, known)
     tasks = read_table(root, v30.TASK_TABLE) if v30.TASK_TABLE in files else None
     if tasks is not None and pending is not None:
         tasks = pending.cut_tasks(tasks)
-    try:
-        episodes = pa.concat_tables(parts, promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        problems.error(
-            "episode.columns",
-            f"the files do not fit together: {error}",
-            path=EPISODES_FOLDER,
-        )
-        problems.raise_errors("the table of episodes cannot be read")
-        raise
-    return v30.parse(info, tasks, episodes, files, problems)
-
-
-def _without_stats(root: Root, name: str) -> pa.Table:
-    with TableFile(root, name) as file:
-        columns = [n for n in file.footer.schema.names if not n.startswith("stats/")]
-        return file.read(columns).replace_schema_metadata(None)
+    return v30.parse(info, tasks, parts.table, files, problems), parts
 
 
 def _missing_videos(model: Model, files: tuple[str, ...], fetch: str | None) -> list[Problem]:

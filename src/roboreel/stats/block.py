@@ -125,6 +125,17 @@ def blocks_of(stats: Sequence[Stats]) -> list[StatsBlock]:
     return blocks
 
 
+def block_of(stats: Stats) -> StatsBlock:
+    """The statistics of one episode as a block."""
+    there = np.ones(1, dtype=np.bool_)
+    columns = {
+        (name, key): StatsColumn(_as_stored(key, value)[None], there)
+        for name, parts in stats.items()
+        for key, value in parts.items()
+    }
+    return StatsBlock(1, columns)
+
+
 def _block(stats: Sequence[Stats], shapes: Mapping[StatsKey, tuple[int, ...]]) -> StatsBlock:
     columns = {}
     for (name, key), shape in shapes.items():
@@ -172,6 +183,11 @@ def each(parts: Sequence[tuple[int, StatsBlock]], episodes: int) -> list[Stats]:
         for at, one in enumerate(block.each(), start=first):
             stats[at] |= one
     return stats
+
+
+def _as_stored(statistic: str, value: Array) -> Array:
+    dtype = np.int64 if statistic == "count" else np.float64
+    return cast("Array", np.array(value, dtype=dtype))
 
 
 def _empty(statistic: str, episodes: int, shape: tuple[int, ...]) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.stats.block import StatsBlock, StatsColumn
-from roboreel.stats.feature_stats import Stats, quantile_name
+from roboreel.stats.feature_stats import FeatureStats, Stats, quantile_name
 from roboreel.stats.histogram_quantiles import with_histogram_quantiles
 from roboreel.stats.quantiles import Quantiles
 from roboreel.stats.sampling import SamplingProfile
@@ -34,7 +34,39 @@ def episode_stats(
     if not columns:
         return {}
     rows = np.array([len(next(iter(columns.values())))], dtype=np.int64)
-    return episodes_stats(columns, rows, profile, per_last_axis=per_last_axis).of(0)
+    if profile.histogram_quantiles or any(name in per_last_axis for name in columns):
+        return episodes_stats(columns, rows, profile, per_last_axis=per_last_axis).of(0)
+    return _side_by_side(columns, rows, profile)
+
+
+def _side_by_side(
+    columns: Mapping[str, npt.NDArray[np.generic]], rows: Int64, profile: SamplingProfile
+) -> Stats:
+    """The same, with features of one dtype described at once: numpy is slow at many small arrays."""
+    alike: dict[np.dtype[np.generic], list[str]] = {}
+    for name, values in columns.items():
+        alike.setdefault(values.dtype, []).append(name)
+    stats: Stats = dict.fromkeys(columns, {})  # in order
+    for names in alike.values():
+        parts = [columns[name].reshape(len(columns[name]), -1) for name in names]
+        found = described(np.hstack(parts), rows, profile.quantiles, None, _interpolated)
+        stop = 0
+        for name, part in zip(names, parts, strict=True):
+            start, stop = stop, stop + part.shape[1]
+            shape = columns[name].shape[1:] or (1,)
+            own = {key: numbers[0, start:stop].reshape(shape) for key, numbers in found.items()}
+            stats[name] = _counted(own, rows)
+    return stats
+
+
+def _counted(own: FeatureStats, rows: Int64) -> FeatureStats:
+    """The statistics with their count where the format has it: after `std`."""
+    made: FeatureStats = {}
+    for key, value in own.items():
+        made[key] = value
+        if key == "std":
+            made["count"] = rows.copy()
+    return made
 
 
 def episodes_stats(

@@ -201,7 +201,7 @@ def _state_with(
     first = max(state.tasks.values(), default=-1) + 1
     tasks = state.tasks | {text: first + at for at, text in enumerate(new.new_tasks)}
     stats = merger_of(state.stats.result())
-    stats.add(new.stats)
+    stats.add_in_order(new.stats)
     return replace(
         state,
         info=replace(state.info, features=features),

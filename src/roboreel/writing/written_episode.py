@@ -13,7 +13,7 @@ from roboreel.format import v2, v30
 from roboreel.format.feature import Feature
 from roboreel.format.layout import numbered
 from roboreel.format.values import column_values
-from roboreel.stats.block import StatsBlock, blocks_of
+from roboreel.stats.block import StatsBlock, block_of
 from roboreel.stats.camera_pixels import CameraPixels
 from roboreel.stats.feature_stats import CAMERA_AXES, Stats, shape_of
 from roboreel.stats.numeric import episode_stats
@@ -157,8 +157,7 @@ def _episode_stats(
         measured = None if name in given.stats else counted.stats()
         if measured is not None:
             stats[name] = measured
-    (block,) = blocks_of([{name: stats[name] for name in features if name in stats}])
-    return block
+    return block_of({name: stats[name] for name in features if name in stats})
 
 
 def _given_stats(state: DatasetState, given: EpisodeInput, name: str) -> dict[str, np.ndarray]:

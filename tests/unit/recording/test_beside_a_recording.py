@@ -14,6 +14,7 @@ import pytest
 import roboreel
 from roboreel.recording.camera_types import EncodedFrame
 from roboreel.storage.disk import faults
+from roboreel.storage.local import LocalRoot
 from tests.unit.recording.frames import (
     FEATURES,
     VECTOR,
@@ -83,6 +84,34 @@ def test_a_reader_that_opens_over_and_over(tmp_path: Path) -> None:
         done.set()
         reader.join()
     assert not wrong
+
+
+def test_a_refresh_reads_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "set"
+    with recorder_of(path, features=VECTOR) as recorder:
+        for episode in range(20):
+            recorder.add_frame({"action": frame_of(episode, 0)["action"]}, task="t")
+            recorder.save_episode()
+            if episode == 16:
+                before = roboreel.open(path)
+        read: list[str] = []
+
+        def noted(self: LocalRoot, name: str) -> Any:
+            read.append(name)
+            return opened(self, name)
+
+        opened = LocalRoot.input
+        monkeypatch.setattr(LocalRoot, "input", noted)
+        after = before.refresh()
+        monkeypatch.undo()
+    assert [n for n in read if n.startswith("meta/episodes/")] == [
+        f"meta/episodes/chunk-000/file-{number:03d}.parquet" for number in (17, 18, 19)
+    ]
+    assert before.total_episodes == 17
+    assert after.total_episodes == 20
+    joined = after.refresh()  # the end of the recording has joined the files
+    assert joined.episodes["length"].to_pylist() == [1] * 20
+    assert len(joined.files) < len(after.files)
 
 
 def test_nothing_is_edited_in_place_while_it_is_recorded(tmp_path: Path) -> None:
