@@ -124,7 +124,8 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
             resolved_backend(video_backend),
         )
         self.reader = self._new_reader()
-        self._load(revision, download_videos, force_cache_sync, token)
+        self._fetch(revision, download_videos, force_cache_sync, token)
+        self.reader.load_and_activate()
         if streaming_encoding or batch_encoding_size != 1:
             _deprecate()
             self._record(options)
@@ -158,15 +159,15 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         found: DatasetReader = self.reader
         return found
 
-    def _load(self, revision: str | None, download_videos: bool, sync: bool, token: Token) -> None:
+    def _fetch(self, revision: str | None, videos: bool, sync: bool, token: Token) -> None:
+        """Download what is not here."""
         reader = self._ensure_reader()
-        missing = reader.missing_files(videos=download_videos)
+        missing = reader.missing_files(videos=videos)
         if sync or missing:
-            self._download(download_videos, token=token, missing=missing, revision=revision)
+            self._download(videos, token=token, missing=missing, revision=revision)
             reader.root = self.root
             self.meta.root = self.root
             self.meta.load_metadata()
-        reader.load_and_activate()
 
     def _download(
         self,

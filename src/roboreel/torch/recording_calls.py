@@ -37,6 +37,12 @@ class RecordingCalls:
     _batch_encoding_size: int
     _is_finalized: bool
 
+    if TYPE_CHECKING:
+
+        def _fetch(
+            self, revision: str | None, videos: bool, sync: bool, token: str | bool | None
+        ) -> None: ...
+
     @classmethod
     def create(
         cls,
@@ -115,7 +121,8 @@ class RecordingCalls:
             video_files_size_in_mb=video_files_size_in_mb,
         )
         try:
-            made._begin(options, tolerance_s, video_backend, made.meta.root, revision=None)
+            made._begin(tolerance_s, video_backend, made.meta.root, revision=None)
+            made._record(options)
         except BaseException:
             made.meta._unmake_folder()
             raise
@@ -185,22 +192,23 @@ class RecordingCalls:
         made.meta = cls._metadata_class(
             repo_id, root, revision, force_cache_sync=force_cache_sync, token=token
         )
-        made._begin(
-            options, tolerance_s, video_backend, root, revision=revision or CODEBASE_VERSION
-        )
+        made._begin(tolerance_s, video_backend, root, revision=revision or CODEBASE_VERSION)
+        if made.meta.total_episodes:
+            made._fetch(revision, True, force_cache_sync, token)
+            made.reader = None
+        made._record(options)
         made._start_image_writer(image_writer_processes, image_writer_threads)
         return made
 
     def _begin(
         self,
-        options: RecordingOptions,
         tolerance_s: float,
         video_backend: str | None,
         root: str | os.PathLike[str],
         *,
         revision: str | None,
     ) -> None:
-        """Set all attributes of a dataset that records, and start its recorder."""
+        """Set all attributes of a dataset that is to record."""
         self._set_up(
             repo_id=self.meta.repo_id,
             _requested_root=as_root(root),
@@ -214,8 +222,9 @@ class RecordingCalls:
             _return_uint8=False,
             _depth_output_unit=DEPTH_MILLIMETER_UNIT,
             _video_backend=resolved_backend(video_backend),
+            _reader_episodes=0,
+            writer=None,
         )
-        self._record(options)
 
     def _set_up(self, **attributes: Any) -> None:
         """Set attributes; `create`, `resume` and the constructor set the same ones."""
@@ -227,7 +236,6 @@ class RecordingCalls:
         self._batch_encoding_size = options.batch_encoding_size
         self._set_up(_encoder_threads=options.encoder_threads)
         self._is_finalized = False
-        self._reader_episodes = 0
 
     def _start_image_writer(self, processes: int, threads: int) -> None:
         if processes or threads:

@@ -55,6 +55,14 @@ def hub(numbered: Numbered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return found
 
 
+def test_a_dataset_on_the_hub_is_resumed_in_a_folder(hub: Hub, tmp_path: Path) -> None:
+    dataset = LeRobotDataset.resume("me/a", tmp_path / "new")
+    assert [one["allow_patterns"] for one in hub.asked] == ["meta/", None]
+    assert (dataset.num_episodes, dataset.num_frames, dataset.reader) == (4, 20, None)
+    assert len(dataset[:]) == 20
+    dataset.finalize()
+
+
 def test_only_what_a_folder_lacks_is_downloaded(
     hub: Hub, numbered: Numbered, tmp_path: Path
 ) -> None:
