@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from roboreel.errors import UsageError
+from roboreel.errors import RunError, UsageError
 from roboreel.format.readable import LANGUAGE
 from roboreel.recording.recorder import Recorder
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.episode_buffer import Buffer, ShownEpisode, frames_of, new_buffer
-from roboreel.torch.errors import ArgumentError, ReadOnlyError
+from roboreel.torch.errors import ArgumentError, ReadOnlyError, RecordingError
 from roboreel.torch.frame_validation import validate_episode_buffer, validate_frame
 from roboreel.torch.recording_options import RecordingOptions
 
@@ -82,7 +82,7 @@ class DatasetWriter:
         validate_frame(values, self._checked)
         self._require_time(timestamp)
         values |= language
-        with _as_argument_errors():
+        with _also_builtin():
             self._recorder.add_frame(values)
         text = values.pop("task")
         self._shown.add(values, text, self._meta.fps)
@@ -108,7 +108,7 @@ class DatasetWriter:
         else:
             self._record(given)
         try:
-            with _as_argument_errors():
+            with _also_builtin():
                 self._recorder.save_episode()
         finally:
             if not self._recorder.frames:
@@ -224,11 +224,13 @@ def _as_numpy(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _as_argument_errors() -> Iterator[None]:
-    """Let what a caller did wrong be a `ValueError` too, as in the reference."""
+def _also_builtin() -> Iterator[None]:
+    """Let errors be the builtin classes too that the reference raises."""
     try:
         yield
     except UsageError as error:
         if isinstance(error, ValueError):
             raise
         raise ArgumentError(str(error)) from error
+    except RunError as error:
+        raise RecordingError(str(error)) from error

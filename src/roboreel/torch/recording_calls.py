@@ -263,7 +263,7 @@ class RecordingCalls:
         Raises:
             ReadOnlyError: the dataset was opened for reading, or recording is over. It is a `RuntimeError`.
             ValueError: a value is missing, unknown, or not of the declared dtype or shape; nothing is added.
-            RunError: a camera's process died, or hangs.
+            RecordingError: a camera's process died, or hangs. It is a `RuntimeError`.
         """
         self._require_writer("add_frame").add_frame(frame, task, timestamp)
 
@@ -280,7 +280,8 @@ class RecordingCalls:
         Raises:
             ReadOnlyError: the dataset was opened for reading, or recording is over. It is a `RuntimeError`.
             ValueError: there is no frame, or the episode does not fit the dataset.
-            RoboreelError: it cannot be written. The dataset is as it was before.
+            RecordingError: it cannot be saved, and is kept aside. The dataset is as it was before. It is a
+                `RuntimeError`.
         """
         self._require_writer("save_episode").save_episode(episode_data, parallel_encoding)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import re
 from pathlib import Path
@@ -298,6 +299,23 @@ def test_metadata_and_the_recorder_take_turns(tmp_path: Path) -> None:
     assert dataset.meta.get_task_index("pull") == 1
     assert [item["task_index"].item() for item in dataset[:]] == [0, 0, 2]
     assert dataset.meta.total_tasks == 3
+
+
+def test_a_camera_whose_process_dies_costs_its_episode_only(tmp_path: Path) -> None:
+    others = set(multiprocessing.active_children())
+    dataset = _created(tmp_path / "a", SMALL)
+    _give(dataset, 2)
+    dataset.save_episode()
+    _give(dataset, 1)
+    for process in set(multiprocessing.active_children()) - others:
+        process.kill()
+        process.join()
+    with pytest.raises(RuntimeError, match=CAMERA):
+        _give(dataset, 200)
+    dataset.clear_episode_buffer()
+    _give(dataset, 3)
+    dataset.save_episode()
+    assert [item["frame_index"].item() for item in dataset[:]] == [0, 1, 0, 1, 2]
 
 
 def test_windows_set_after_recording_are_read(tmp_path: Path) -> None:
