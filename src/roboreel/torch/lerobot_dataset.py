@@ -77,14 +77,14 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
             video_backend: `pyav` (default) or `torchcodec`.
             return_uint8: True for frames of videos as uint8; images in tables stay float32.
             depth_output_unit: `m` or `mm`.
-            batch_encoding_size: deprecated, as `streaming_encoding`: any other value than the default opens
-                the dataset to record more episodes into it. Call `resume` instead.
+            batch_encoding_size: deprecated, as `streaming_encoding` and `vcodec`: any other value than the
+                default opens the dataset to record more episodes into it. Call `resume` instead.
             rgb_encoder: see `create`, as for all that follow.
             depth_encoder: see `create`.
             encoder_threads: see `create`.
             streaming_encoding: see `batch_encoding_size`.
             encoder_queue_maxsize: see `create`.
-            vcodec: see `create`.
+            vcodec: see `batch_encoding_size`.
             token: the Hub's token; None takes the stored one.
 
         Raises:
@@ -126,7 +126,7 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
         self.reader = self._new_reader()
         self._fetch(revision, download_videos, force_cache_sync, token)
         self.reader.load_and_activate()
-        if streaming_encoding or batch_encoding_size != 1:
+        if streaming_encoding or batch_encoding_size != 1 or vcodec is not None:
             _deprecate()
             self._record(options)
 
@@ -383,7 +383,7 @@ def _without_videos(missing: Sequence[str]) -> str:
 
 def _deprecate() -> None:
     warnings.warn(
-        "streaming_encoding and batch_encoding_size open a dataset for recording: call"
+        "streaming_encoding, batch_encoding_size and vcodec open a dataset for recording: call"
         " LeRobotDataset.resume() instead",
         DeprecationWarning,
         stacklevel=3,

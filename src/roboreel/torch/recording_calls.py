@@ -327,12 +327,14 @@ class RecordingCalls:
         self._is_finalized = True
 
     def start_image_writer(self, num_processes: int = 0, num_threads: int = 4) -> None:
-        """Accepted: each camera has a process of its own already.
+        """Record into a dataset that was opened for reading, as in lerobot 0.4; else nothing is started.
 
         Raises:
-            ReadOnlyError: the dataset was opened for reading. It is a `RuntimeError`.
             ValueError: both numbers are 0.
+            UsageError: another recorder has the dataset, or episodes cannot be appended to it.
         """
+        if self.writer is None:
+            self._record(RecordingOptions())
         self._require_writer("start_image_writer").start_image_writer(num_processes, num_threads)
 
     def stop_image_writer(self) -> None:

@@ -158,7 +158,7 @@ def test_options_of_recording_that_are_the_defaults_open_a_dataset_for_reading(
     assert not dataset.has_pending_frames()
 
 
-@pytest.mark.parametrize("call", ["save_episode", "clear_episode_buffer", "start_image_writer"])
+@pytest.mark.parametrize("call", ["save_episode", "clear_episode_buffer"])
 def test_a_dataset_that_was_opened_for_reading_does_not_record(
     numbered: Numbered, call: str
 ) -> None:

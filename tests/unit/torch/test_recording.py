@@ -351,6 +351,12 @@ def test_deprecated_arguments_of_the_constructor_open_for_recording(tmp_path: Pa
     _give(again, 1)
     again.save_episode()
     assert len(again) == 3
+    again.finalize()
+    opened = LeRobotDataset("me/new", tmp_path / "a")
+    opened.start_image_writer(num_threads=4)
+    _give(opened, 1)
+    opened.save_episode()
+    assert len(opened) == 4
 
 
 def test_the_interface_of_0_3_records_v21(tmp_path: Path) -> None:
