@@ -1,8 +1,9 @@
 """The limit of reading: decodes frames with PyAV alone, two threads, converted to RGB, and drops them.
 
-`python bench/bare_read.py ROOT random|windows|order`: v3.0 with one file per camera. Packets are in memory,
-a decoder for each camera and thread stays open. What is wanted is known beforehand; only the packets that a
-frame needs are decoded. `order` decodes all packets, half of the episodes in each thread.
+`python bench/bare_read.py ROOT random|windows|order [kept]`: v3.0 with one file per camera. Packets are in
+memory, a decoder for each camera and thread stays open. What is wanted is known beforehand; only the packets
+that a frame needs are decoded. `order` decodes all packets, half of the episodes in each thread. With `kept`,
+frames are copied into an array of a batch, as whoever returns them must.
 """
 
 import random
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from av.video.reformatter import VideoReformatter
 from laps import Work, serve
 
@@ -24,6 +26,8 @@ WINDOW = 3
 _KNOWS_THREADS = "threads=" in (VideoReformatter.reformat.__doc__ or "")
 ONE_THREAD: dict[str, Any] = {"threads": 1} if _KNOWS_THREADS else {}
 """Newer PyAV converts a frame in as many threads as there are cores unless told otherwise."""
+KEPT_FRAMES = 64
+"""Frames of a camera that an array has with `kept`: more than the processor's caches hold."""
 SLICE = 200
 """Frames that a thread decodes in order before it takes the next."""
 Task = tuple[int, int, int]
@@ -66,8 +70,9 @@ def read_track(path: Path) -> Track:
 class Decoder:
     """For one track and one thread."""
 
-    def __init__(self, track: Track) -> None:
+    def __init__(self, track: Track, *, keep: bool = False) -> None:
         self._track = track
+        self._keep, self._kept, self._copied = keep, np.empty(0), 0
         self._number = {position: number for number, position in enumerate(track.shown)}
         self._context: Any = av.CodecContext.create(track.codec, "r")
         self._context.extradata = track.extradata
@@ -84,13 +89,22 @@ class Decoder:
             frames = self._context.decode(None if ended else self._packet(position))
             for frame in frames:
                 if frame.pts in wanted:
-                    self._reformatter.reformat(frame, format="rgb24", **ONE_THREAD).to_ndarray()
+                    rgb = self._reformatter.reformat(frame, format="rgb24", **ONE_THREAD)
+                    self._take(rgb.to_ndarray())
                     count += 1
             if ended:
                 break
             position += 1
         self._context.flush_buffers()
         return count
+
+    def _take(self, pixels: Any) -> None:  # Any: an array (H, W, 3)
+        if not self._keep:
+            return
+        if not len(self._kept):
+            self._kept = np.zeros((KEPT_FRAMES, *pixels.shape), pixels.dtype)
+        self._kept[self._copied % KEPT_FRAMES] = pixels
+        self._copied += 1
 
     def _packet(self, position: int) -> Any:  # Any: PyAV's packet, whose constructor takes bytes
         packet = av.Packet(self._track.packets[position])
@@ -131,11 +145,11 @@ def decode_all(lanes: list[list[Decoder]], wanted: Iterable[Task]) -> int:
     return sum(counts)
 
 
-def reading(root: Path, kind: str) -> Work:
+def reading(root: Path, kind: str, *, keep: bool) -> Work:
     tracks = [read_track(path) for path in sorted((root / "videos").rglob("*.mp4"))]
     if len(tracks) != 2:
         raise ValueError(f"expected one file of each of two cameras, found {len(tracks)} files")
-    lanes = [[Decoder(track) for track in tracks] for _ in range(THREADS)]
+    lanes = [[Decoder(track, keep=keep) for track in tracks] for _ in range(THREADS)]
     size = WINDOW if kind == "windows" else 1
 
     def work(items: int) -> int:
@@ -149,4 +163,4 @@ def reading(root: Path, kind: str) -> Work:
 
 
 if __name__ == "__main__":
-    serve(reading(Path(sys.argv[1]), sys.argv[2]))
+    serve(reading(Path(sys.argv[1]), sys.argv[2], keep="kept" in sys.argv[3:]))

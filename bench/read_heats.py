@@ -69,8 +69,8 @@ class Cast:
     home: Path
     """Where lerobot's caches are."""
 
-    def bare(self, root: Path, kind: str) -> Command:
-        return (sys.executable, str(HERE / "bare_read.py"), str(root), kind)
+    def bare(self, root: Path, kind: str, *more: str) -> Command:
+        return (sys.executable, str(HERE / "bare_read.py"), str(root), kind, *more)
 
     def core(self, root: Path, how: str, **job: Any) -> Command:  # Any: JSON
         told = json.dumps({"root": str(root), "how": how} | job)
@@ -107,6 +107,7 @@ def core_random(cast: Cast, root: Path, codec: str) -> Heat:
     found = entries(
         {
             RANDOM: cast.bare(root, "random"),
+            f"{RANDOM}, kept": cast.bare(root, "random", "kept"),
             "reader, item by item": cast.core(root, "items"),
             "reader, batches": cast.core(root, "batches"),
             "reader, batches into own arrays": cast.core(root, "into"),
@@ -122,6 +123,7 @@ def core_random(cast: Cast, root: Path, codec: str) -> Heat:
 def core_windows(cast: Cast, root: Path, codec: str) -> Heat:
     commands = {
         WINDOWS: cast.bare(root, "windows"),
+        f"{WINDOWS}, kept": cast.bare(root, "windows", "kept"),
         "reader, windows of three": cast.core(root, "batches", window=3),
     }
     return Heat(
@@ -134,6 +136,7 @@ def core_windows(cast: Cast, root: Path, codec: str) -> Heat:
 def core_order(cast: Cast, root: Path, codec: str) -> Heat:
     commands = {
         ORDER: cast.bare(root, "order"),
+        f"{ORDER}, kept": cast.bare(root, "order", "kept"),
         "reader, shuffled GOPs": cast.core(root, "gops"),
         "reader, episodes": cast.core(root, "episodes"),
     }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -13,6 +15,8 @@ import pytest
 from hypothesis import settings
 
 from tests.examples import mark_all_but_a_sample, note_run
+from tests.forked import quick_workers
+from tests.needs_torch import has_torch, needs_torch, what_is_left_out
 
 # Shared machines are slow at times: a deadline would fail tests for no fault of the code. The same
 # examples each run keep a red check about the change: `--hypothesis-profile=explore` has new ones.
@@ -27,8 +31,27 @@ for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE"):
 os.environ.update(NO_COLOR="1", TERM="dumb", COLUMNS="100")
 
 
+# Where Python is told to keep no bytecode, each process that a test starts would compile all of roboreel: as
+# long again as its imports take. What it keeps stands in `__pycache__`, which git does not look at.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
 def pytest_configure(config: pytest.Config) -> None:
     note_run(config)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    return True if not has_torch() and needs_torch(collection_path) else None
+
+
+def pytest_report_header() -> list[str]:
+    return [line for line in (what_is_left_out(Path(__file__).parent),) if line]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in pytest_report_header():
+        terminalreporter.write_line(line, yellow=True)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
@@ -62,6 +85,21 @@ def _interruptible_children() -> Iterator[None]:
     yield
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.fixture(autouse=True)
+def _quick_workers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fork the workers of all tests but those with the fixture `spawned`."""
+    if "spawned" in request.fixturenames:
+        yield
+        return
+    with quick_workers():
+        yield
+
+
+@pytest.fixture
+def spawned() -> None:
+    """Start workers as roboreel does, with new interpreters."""
 
 
 @pytest.fixture(autouse=True)

@@ -35,13 +35,30 @@ def examples(*, short: int, long: int, **others: Any) -> Callable[[Test], Test]:
 
 
 def mark_all_but_a_sample(items: Sequence[pytest.Item]) -> None:
-    """Make cases slow of tests with the mark `sample(n)`: all but n, spread from the first to the last."""
+    """Make cases slow of tests with the mark `sample(n)`: all but n, spread over all."""
     tests: dict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
     for item in items:
         if mark := item.get_closest_marker("sample"):
             tests[item.nodeid.partition("[")[0], mark.args[0]].append(item)
     for (_, wanted), cases in tests.items():
-        kept = {(2 * part + 1) * len(cases) // (2 * wanted) for part in range(wanted)}
+        kept = spread(wanted, len(cases))
         for at, case in enumerate(cases):
             if at not in kept and len(cases) > wanted:
                 case.add_marker("slow")
+
+
+_GOLDEN = (5**0.5 - 1) / 2
+
+
+def spread(wanted: int, count: int) -> set[int]:
+    """Numbers below `count`: one of each part of it, never at the same place of two parts.
+
+    Cases of two parameters would else all have the same value of the one that changes faster.
+    """
+    kept = set[int]()
+    for part in range(min(wanted, count)):
+        at = int((part + (0.5 + part * _GOLDEN) % 1) * count / wanted)
+        kept.add(
+            next(place % count for place in range(at, at + count) if place % count not in kept)
+        )
+    return kept

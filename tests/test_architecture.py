@@ -59,6 +59,7 @@ FRAMEWORK_LAYERS = {"torch"}
 LAZY_IMPORTS = {
     "av": "loading ffmpeg takes a noticeable part of a second, and copying tables never needs it",
     "pyarrow.parquet": "only reading and writing files needs it, `import roboreel` does not",
+    "data_juicer": "optional: its own installation, which takes half a minute to import",
     "fsspec": "optional: extra `remote`",
     "torchcodec": "optional: extra `torchcodec`",
     "decord": "optional: extra `decord`",

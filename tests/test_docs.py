@@ -24,8 +24,11 @@ EDITS = (
     *("delete", "keep", "split", "merge", "trim", "reorder", "shuffle", "features", "tasks"),
     *("resample", "encode", "compact", "undo"),
 )
-PAGES_OF_COMMANDS = {name: ROOT / "docs" / f"{name}.md" for name in ("check", "diff", "stats")}
+PAGES_OF_COMMANDS = {
+    name: ROOT / "docs" / f"{name}.md" for name in ("check", "diff", "repair", "stats")
+}
 PAGES_OF_COMMANDS |= {"pull": ROOT / "docs" / "hub.md", "cache": ROOT / "docs" / "reading.md"}
+PAGES_OF_COMMANDS |= {"finalize": ROOT / "docs" / "sink.md"}
 PAGES_OF_COMMANDS |= dict.fromkeys(EDITS, ROOT / "docs" / "edit.md")
 PAGES_OF_COMMANDS |= dict.fromkeys(("edit", "write"), ROOT / "docs" / "views.md")
 """Where a command is described; the others in `CONVERT`."""

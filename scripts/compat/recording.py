@@ -28,8 +28,8 @@ from peers import HERE, Peer
 from proof import say
 from reading import OURS, THEIRS, source_folder
 
-BEHAVIOURS_OF = "0.6.1"
-"""The release whose behaviour is compared."""
+CALLS_OF = {"0.6.1": "", "0.4.4": "lerobot_record"}
+"""The releases whose recording calls are compared: all, or one."""
 DELIBERATE = {
     "read_while_recording": "lerobot refuses to read before finalize; we read every saved episode",
     "wrong_image_range": "lerobot takes the frame and fails to save the episode; we refuse the frame",
@@ -94,21 +94,28 @@ class Work:
         return {one: load_items(folder) for one, folder in out.items()}
 
 
-def behaviours(work: Work) -> Iterator[Verdict]:
+def behaviours(work: Work, release: str) -> Iterator[Verdict]:
     """The same calls with the same outcomes, in lerobot's own interpreter."""
-    peer = work.peers[BEHAVIOURS_OF]
+    peer = work.peers[release]
     found = {}
     for side, alias in (("lerobot", ""), ("ours", "roboreel.torch")):
-        home = work.root / "behaviours" / side
+        home = work.root / "behaviours" / release / side
         run = replace(peer, home=home, source=source_folder())
         out = home / "out.json"
-        say(f"recording calls, {side}")
+        say(f"recording calls of {release}, {side}")
         error = run.run(
             "recording_behaviours.py",
-            [{"folder": str(home / "sets"), "out": str(out), "alias": alias}],
+            [
+                {
+                    "folder": str(home / "sets"),
+                    "out": str(out),
+                    "alias": alias,
+                    "only": CALLS_OF[release],
+                }
+            ],
         )
         if error:
-            yield Verdict(name=f"recording calls, {side}", told=error, failed=True)
+            yield Verdict(name=f"recording calls of {release}, {side}", told=error, failed=True)
             return
         found[side] = json.loads(out.read_text(encoding="utf-8"))
     classes = [found[side].pop("class").split(".")[0] for side in ("lerobot", "ours")]
@@ -118,14 +125,15 @@ def behaviours(work: Work) -> Iterator[Verdict]:
         failed=classes != ["lerobot", "roboreel"],
     )
     for name, theirs in found["lerobot"].items():
-        yield judged(name, found["ours"].get(name), theirs)
+        yield judged(name, release, found["ours"].get(name), theirs)
 
 
-def judged(name: str, ours: Any, theirs: Any) -> Verdict:  # Any: JSON
+def judged(call: str, release: str, ours: Any, theirs: Any) -> Verdict:  # Any: JSON
+    name = f"{call}, {release}"
     apart = ours != theirs
     shown = f"ours {ours!r:.200}, lerobot {theirs!r:.200}"
-    if name in DELIBERATE:
-        told = f"{DELIBERATE[name]} ({shown})" if apart else "no longer differs"
+    if call in DELIBERATE:
+        told = f"{DELIBERATE[call]} ({shown})" if apart else "no longer differs"
         return Verdict(name=name, told=told, failed=not apart)
     broken = str(ours).startswith("failed:")
     return Verdict(name=name, told=shown if apart or broken else "same", failed=apart or broken)
@@ -275,8 +283,8 @@ def killed(work: Work, folder: Path, moment: float) -> int:
 
 
 def verdicts(work: Work, count: int, parts: Collection[str]) -> Iterator[Verdict]:
-    if "calls" in parts and BEHAVIOURS_OF in work.peers:
-        yield from behaviours(work)
+    for release in sorted(work.peers.keys() & CALLS_OF.keys()) if "calls" in parts else ():
+        yield from behaviours(work, release)
     kinds = ["video", "image", "rich"] + ["v2"] * bool(work.releases("v2.1"))
     for kind in kinds if "growth" in parts else ():
         yield from growing(work, kind)

@@ -1,8 +1,9 @@
 """What recording calls do, with the `LeRobotDataset` of lerobot, or with ours bound in its place.
 
-`PYTHON recording_behaviours.py JOBS.json`, in an environment with lerobot 0.6.1; JOBS is a list with one
-`{"folder": …, "out": …, "alias": MODULE or ""}`. `out` gets, by behaviour, what came of it: values, or the
-builtin exception that was raised and whether its message has the words that lerobot's tests look for.
+`PYTHON recording_behaviours.py JOBS.json`, with lerobot 0.6.1, or 0.4.4 for `lerobot_record`.
+JOBS is a list with one `{"folder": …, "out": …, "alias": MODULE or "", "only": NAME or ""}`. `out` gets, by
+behaviour, what came of it: values, or the builtin exception that was raised and whether its message has the
+words that lerobot's tests look for.
 
 The behaviours are those that lerobot's public tests of recording check; the code is our own.
 """
@@ -47,16 +48,8 @@ class Classes:
     def __init__(self, folder: Path, alias: str) -> None:
         if alias:
             bind(alias)
-        modules = {
-            "LeRobotDataset": "lerobot_dataset",
-            "LeRobotDatasetMetadata": "dataset_metadata",
-            "DatasetWriter": "dataset_writer",
-            "DatasetReader": "dataset_reader",
-            "VideoEncodingManager": "video_utils",
-        }
-        for name, module in modules.items():
-            value = getattr(importlib.import_module(f"lerobot.datasets.{module}"), name)
-            setattr(self, name, value)
+        for name in HOMES:
+            setattr(self, name, homed(name))
         self.torch: Any = importlib.import_module("torch")
         self.folder, self.count, self.alias = folder, 0, alias
 
@@ -74,7 +67,10 @@ class Classes:
     def lerobot_record(self) -> Callable[..., Any]:
         """`lerobot-record` as a function of the folder, with devices that are none."""
         script: Any = importlib.import_module("lerobot.scripts.lerobot_record")
-        configs: Any = importlib.import_module("lerobot.configs.dataset")
+        config = script.DatasetRecordConfig
+        plain = (
+            {"no_stamp": True} if "no_stamp" in vars(config) else {}
+        )  # 0.6 stamps names otherwise
         mock: Any = importlib.import_module("mock_arm")
         events = {"exit_early": False, "rerecord_episode": False, "stop_recording": False}
         script.init_keyboard_listener = lambda: (None, events)
@@ -84,9 +80,9 @@ class Classes:
             bind(self.alias)
 
         def run(root: Path, *, resume: bool, episodes: int) -> Any:
-            data = configs.DatasetRecordConfig(
+            data = config(
                 repo_id="me/set", single_task="push", root=root, fps=10, episode_time_s=0.5,
-                reset_time_s=0, num_episodes=episodes, push_to_hub=False, no_stamp=True,
+                reset_time_s=0, num_episodes=episodes, push_to_hub=False, **plain,
             )  # fmt: skip
             devices = {"robot": mock.MockArmConfig(), "teleop": mock.MockLeaderConfig()}
             given = script.RecordConfig(dataset=data, play_sounds=False, resume=resume, **devices)
@@ -98,29 +94,42 @@ class Classes:
         return self.LeRobotDataset("me/set", root=root, video_backend="pyav")
 
 
+HOMES = {
+    "LeRobotDataset": ("lerobot_dataset", ""),
+    "LeRobotDatasetMetadata": ("dataset_metadata", ""),
+    "DatasetWriter": ("dataset_writer", ".dataset_writer"),
+    "DatasetReader": ("dataset_reader", ".dataset_reader"),
+    "VideoEncodingManager": ("video_utils", ""),
+}
+"""Modules of the classes: of lerobot 0.6, and ours."""
+
+
+def homed(name: str) -> Any:
+    """A class of lerobot, wherever the release has it; None where it has none."""
+    for module in (HOMES[name][0], "lerobot_dataset"):
+        try:
+            home = importlib.import_module(f"lerobot.datasets.{module}")
+        except ModuleNotFoundError:
+            continue
+        if hasattr(home, name):
+            return getattr(home, name)
+    return None
+
+
 _THEIRS: dict[str, Any] = {}
 """Classes of lerobot in whose place ours are bound already; modules that came later still have them."""
 
 
 def bind(module: str) -> None:
     """Bind our classes wherever lerobot has bound its own."""
-    homes = {
-        "LeRobotDataset": ("lerobot_dataset", module),
-        "LeRobotDatasetMetadata": ("dataset_metadata", module),
-        "DatasetWriter": ("dataset_writer", f"{module}.dataset_writer"),
-        "DatasetReader": ("dataset_reader", f"{module}.dataset_reader"),
-        "VideoEncodingManager": ("video_utils", module),
-    }
-    theirs = {
-        name: getattr(importlib.import_module(f"lerobot.datasets.{home}"), name)
-        for name, (home, _) in homes.items()
-    }
+    theirs = {name: homed(name) for name in HOMES}
     theirs.update(_THEIRS)
     _THEIRS.update(theirs)
-    for name, (_, ours) in homes.items():
-        value = getattr(importlib.import_module(ours), name)
+    for name, (_, ours) in HOMES.items():
+        value = getattr(importlib.import_module(f"{module}{ours}"), name)
         for loaded in [m for n, m in sys.modules.items() if n.split(".")[0] == "lerobot"]:
-            for bound in [n for n, found in vars(loaded).items() if found is theirs[name]]:
+            known = theirs[name]
+            for bound in [n for n, found in vars(loaded).items() if known and found is known]:
                 setattr(loaded, bound, value)
 
 

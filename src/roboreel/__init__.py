@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from roboreel.reading.read_options import ReadOptions
     from roboreel.reading.reader import Reader, reader
     from roboreel.recording.recorder import Recorder
+    from roboreel.repairing.choices import RepairChoices
+    from roboreel.repairing.repair import repair
+    from roboreel.repairing.repair_report import RepairReport, RepairStep
     from roboreel.runner.run_options import RunOptions
     from roboreel.runner.run_report import Report
     from roboreel.storage.video.by_time import decode_video_frames
@@ -79,6 +82,9 @@ __all__ = [
     "Reader",
     "Recorder",
     "Reencoding",
+    "RepairChoices",
+    "RepairReport",
+    "RepairStep",
     "Report",
     "RoboreelError",
     "RunError",
@@ -108,6 +114,7 @@ __all__ = [
     "reader",
     "recover",
     "remove_kept",
+    "repair",
     "run",
     "undo",
     "write",
@@ -128,6 +135,9 @@ _HOME = {
     "Reader": "reading.reader",
     "Recorder": "recording.recorder",
     "Reencoding": "format.encoding",
+    "RepairChoices": "repairing.choices",
+    "RepairReport": "repairing.repair_report",
+    "RepairStep": "repairing.repair_report",
     "Report": "runner.run_report",
     "RunOptions": "runner.run_options",
     "StatsReport": "checking.stats_report",
@@ -151,6 +161,7 @@ _HOME = {
     "reader": "reading.reader",
     "recover": "ops.output",
     "remove_kept": "ops.undo",
+    "repair": "repairing.repair",
     "run": "ops.write",
     "undo": "ops.undo",
     "write": "ops.write",

@@ -190,6 +190,7 @@ def test_only_who_writes_speaks_of_an_output_when_stopped(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.sample(1)
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there are no closed terminals")
 @pytest.mark.parametrize("number", ["SIGHUP", "SIGINT", "SIGTERM"])
 def test_a_signal_that_is_ignored_at_the_start_stays_ignored(source: Path, number: str) -> None:

@@ -76,6 +76,7 @@ def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.sample(2)
+@pytest.mark.usefixtures("spawned")
 def test_every_executor_and_a_second_run_write_equal_bytes(source: Path, tmp_path: Path) -> None:
     before = tree_digest(source)
     for version in VERSIONS:

@@ -91,7 +91,7 @@ def _record_on(path: Path, acknowledged: Path, processes: bool) -> None:
     [
         pytest.param(2, False, id="few"),
         pytest.param(RANDOM_KILLS, False, id="threads", marks=pytest.mark.slow),
-        pytest.param(RANDOM_KILLS, True, id="processes", marks=pytest.mark.slow),
+        pytest.param(RANDOM_KILLS // 2, True, id="processes", marks=pytest.mark.slow),
     ],
 )
 def test_killed_at_random(tmp_path: Path, kills: int, processes: bool) -> None:

@@ -92,6 +92,7 @@ def _run(plan: Plan, executor: Sabotaged) -> None:
     )
 
 
+@pytest.mark.usefixtures("spawned")
 @pytest.mark.parametrize(
     ("way", "timeout_factor", "reason"),
     [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -15,12 +14,7 @@ from typing import Any
 
 import roboreel
 from roboreel.storage.disk import faults
-
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    ["tests.crash.victim", "roboreel.ops.write", "av", "pyarrow.parquet"]
-)
-
+from tests.forked import FORKED
 
 Moment = tuple[str, str, str]
 """Before or after, the operation, and its path."""
@@ -64,7 +58,7 @@ def fill_disk() -> None:
 
 def killed_at(at: int, source: Path, options: dict[str, Any]) -> int:
     """Convert in a process that kills itself at an operation; returns its exit code."""
-    process = _CONTEXT.Process(target=_die_at, args=(at, source, options))
+    process = FORKED.Process(target=_die_at, args=(at, source, options))
     process.start()
     process.join(60)
     return process.exitcode if process.exitcode is not None else -1
@@ -72,7 +66,7 @@ def killed_at(at: int, source: Path, options: dict[str, Any]) -> int:
 
 def killed_after(seconds: float, source: Path, options: dict[str, Any]) -> int:
     """Convert in a process group that is killed after a while; returns the exit code of its leader."""
-    process = _CONTEXT.Process(target=_lead, args=(source, options))
+    process = FORKED.Process(target=_lead, args=(source, options))
     process.start()
     process.join(seconds)
     if process.pid is not None:
@@ -88,7 +82,7 @@ Edit = Callable[[Path, "Path | None", str], "roboreel.Report"]
 
 def edit_killed_at(at: int, edit: Callable[..., object], source: Path, out: Path | None) -> int:
     """Edit in a process that kills itself at an operation; returns its exit code."""
-    process = _CONTEXT.Process(target=_die_editing, args=(at, edit, source, out))
+    process = FORKED.Process(target=_die_editing, args=(at, edit, source, out))
     process.start()
     process.join(60)
     return process.exitcode if process.exitcode is not None else -1

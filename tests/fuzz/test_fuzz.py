@@ -16,7 +16,7 @@ from tests.fuzz.trial import MUTATIONS, VERSIONS, Trial, make_bases, run_trial
 
 TRIALS_OF_A_KIND = {"documents": 110, "tables": 115, "movies": 85, "tree": 60}
 """For each version."""
-QUICK = 6
+QUICK = 4
 """Of these, in a plain run; the others are slow."""
 
 

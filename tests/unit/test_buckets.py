@@ -53,6 +53,7 @@ def assert_same(one: Quantiles, other: Quantiles) -> None:
         )
 
 
+@pytest.mark.sample(7)
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_type_counts_as_float64(kind: str) -> None:
     values = KINDS[kind]

@@ -225,6 +225,7 @@ def test_a_run_at_work_is_told_before_anything_is_planned(source: Path, tmp_path
     roboreel.convert(source, to="v3.0", out=tmp_path / "out")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("in_place", [False, True])
 def test_of_many_runs_one_makes_the_result(source: Path, tmp_path: Path, in_place: bool) -> None:
     words = [sys.executable, "-m", "roboreel", "convert", str(source), "--to", "v3.0"]

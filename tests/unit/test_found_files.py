@@ -70,6 +70,7 @@ MOVES: dict[str, Move] = {
 }
 
 
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("move", MOVES.values(), ids=MOVES.keys())
 @pytest.mark.parametrize("version", VERSIONS)
 def test_files_elsewhere_are_read_and_reported(

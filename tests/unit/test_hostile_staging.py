@@ -103,6 +103,7 @@ def _read_by_all(source: Path) -> None:
         assert done.exception is None or isinstance(done.exception, SystemExit), words
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("plant", PLANTS)
 @pytest.mark.parametrize("name", ["lock", "ledger.jsonl", "swap.json"])
 def test_a_planted_file_leads_nowhere(
@@ -272,6 +273,7 @@ def _piped(staged: Path, _precious: Path) -> None:
     os.mkfifo(staged / "more")
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "plant",
     [_linked_folder, _linked_file, _link_more, _linked_meta, _linked_inside, _hard_linked, _piped],

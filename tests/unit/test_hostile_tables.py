@@ -145,6 +145,7 @@ def test_footer_length_is_not_believed(source: Path, tmp_path: Path, claimed: in
 # --- what is not to be run, nor believed
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("key", [b"huggingface", b"pandas", b"ARROW:schema", b"python"])
 @pytest.mark.parametrize(
     "payload",
@@ -242,7 +243,7 @@ ODD: dict[str, Callable[[int], pa.Array]] = {
 }
 
 
-@pytest.mark.sample(20)
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize(
     "column", ["timestamp", "frame_index", "episode_index", "task_index", "action", "new\n\x1b[31m"]
@@ -264,7 +265,7 @@ def test_any_kind_in_any_column_is_taken_or_refused(
             assert report.frames == roboreel.open(out).total_frames == 5
 
 
-@pytest.mark.sample(20)
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize(
     "column",

@@ -245,7 +245,7 @@ BAD: st.SearchStrategy[Any] = st.sampled_from(
 
 
 @pytest.mark.parametrize("name", ["good", "relative"])
-@examples(short=30, long=600, suppress_health_check=list(HealthCheck), deadline=None)
+@examples(short=30, long=300, suppress_health_check=list(HealthCheck), deadline=None)
 @given(data=st.data())
 def test_whatever_is_changed_opens_or_gives_one_error(
     folder: Path, name: str, data: st.DataObject

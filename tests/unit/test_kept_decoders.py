@@ -90,6 +90,7 @@ def _found(folder: Path, name: str, wanted: Sequence[int]) -> list[tuple[int, st
     return [(n, digest(frame)) for n, frame in decode_frames(LocalRoot(folder), name, wanted)]
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", CODERS)
 def test_frames_are_those_of_a_new_decoder_in_any_order(tmp_path: Path, name: str) -> None:
     seen = _clips(tmp_path, CODERS[name])
@@ -110,6 +111,26 @@ def test_one_decoder_serves_all_files_of_a_sample_entry(
         for file, frames in seen.items():
             assert _found(tmp_path, file, [number]) == [(number, frames[number])]
     assert opened == ["0.mp4"]
+
+
+@pytest.mark.parametrize("name", ["h264 b", "av1", "av1 hidden"])
+def test_reading_in_order_in_small_blocks_decodes_each_packet_about_once(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _clips(tmp_path, CODERS[name], 1)["0.mp4"]
+    fed: list[int] = []
+    feed = kept.Decoder.feed
+
+    def noted(self: kept.Decoder, number: int, data: bytes) -> list[Any]:
+        fed.append(number)
+        return feed(self, number, data)
+
+    monkeypatch.setattr(kept.Decoder, "feed", noted)
+    for first in range(0, FRAMES, 2):
+        found = _found(tmp_path, "0.mp4", [first, first + 1])
+        assert found == [(n, seen[n]) for n in (first, first + 1)]
+    # a block is only known to go on once the second one is wanted
+    assert len(fed) <= FRAMES + 6
 
 
 @pytest.mark.parametrize("name", ["hevc b", "mpeg4"])
@@ -299,6 +320,7 @@ def test_indexes_that_are_kept_have_few_packets(
     assert [video.name for _, video in indexes._KEPT] == ["0.mp4"]
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_reads_on_its_own(tmp_path: Path) -> None:
     seen = _clips(tmp_path, CODERS["h264 b"], 1)["0.mp4"]

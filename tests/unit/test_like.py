@@ -211,6 +211,7 @@ def test_quantiles_of_counts_are_those_of_the_values(
     assert found.tolist() == quantiles_of_histogram(values[:, None], shares).tolist()
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("pixels", [1, 2, 500, 65535, 65537, 600001])
 def test_pixels_are_counted(pixels: int, channels: int) -> None:

@@ -175,6 +175,7 @@ def stats_for(plan: Plan, seed: int, *, inconsistent: bool) -> list[Stats]:
     return found
 
 
+@pytest.mark.sample(16)
 @pytest.mark.parametrize("inconsistent", [False, True])
 @pytest.mark.parametrize("seed", range(40))
 def test_settling_at_once_is_settling_one_by_one(

@@ -85,6 +85,7 @@ def test_answers_come_in_the_order_of_the_questions(tmp_path: Path) -> None:
     assert os.getpid() not in answers["process"].to_pylist()
 
 
+@pytest.mark.usefixtures("spawned")
 def test_the_death_of_a_process_is_one_error(tmp_path: Path) -> None:
     tasks: list[tuple[Root, ProbeRequest]] = [(LocalRoot(tmp_path), q) for q in asked(9).batches()]
     with pytest.raises(RunError, match="a worker process died"), Workers(2) as workers:

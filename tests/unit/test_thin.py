@@ -27,6 +27,7 @@ def _frame(width: int, height: int, pix_fmt: str, space: int, spread: int) -> An
     return frame
 
 
+@pytest.mark.sample(15)
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuvj420p", "yuv444p", "rgb24", "gray"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_a_thinned_picture_is_the_whole_one_thinned(size: tuple[int, int], pix_fmt: str) -> None:

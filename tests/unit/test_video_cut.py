@@ -43,6 +43,7 @@ NOT_RESET = {
 }
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("name", CODERS)
 def test_cuts_decode_to_the_pictures_of_the_source(tmp_path: Path, name: str) -> None:
     paths = [write_clip(tmp_path / f"{s}.mp4", FRAMES, CODERS[name], scene=s) for s in (0, 1)]

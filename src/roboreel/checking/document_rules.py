@@ -9,7 +9,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.errors import Severity
 from roboreel.format import v30
 from roboreel.format.inventory import Inventory
-from roboreel.format.model import EPISODE
+from roboreel.format.model import DATA_PATH, EPISODE
 from roboreel.format.parse import Problems
 from roboreel.format.v30_episodes import (
     EPISODES_FOLDER,
@@ -19,6 +19,7 @@ from roboreel.format.v30_episodes import (
     whole_numbers,
 )
 from roboreel.format.version import FormatVersion
+from roboreel.probes.table_requests import rows_by_path
 from roboreel.storage.tables import read_table
 from roboreel.types import Int64
 
@@ -29,6 +30,7 @@ def check_documents(dataset: Dataset, inventory: Inventory, problems: Problems) 
     if dataset.version is FormatVersion.V30:
         _check_tasks(dataset, problems)
         _check_ranges(dataset, inventory.rows, problems)
+        _check_unlisted(dataset, inventory, problems)
 
 
 def _check_unused(dataset: Dataset, problems: Problems) -> None:
@@ -42,6 +44,17 @@ def _check_unused(dataset: Dataset, problems: Problems) -> None:
             problems.add("file.unused", message, path=name, severity=severity)
         elif top == "videos" and rest.endswith(".mp4"):
             problems.add("file.unused", "a video that no episode and no camera names", path=name)
+
+
+def _check_unlisted(dataset: Dataset, inventory: Inventory, problems: Problems) -> None:
+    """Report rows of a table that no episode has: v3.0 readers count them as rows of the dataset."""
+    for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
+        rows = inventory.table_rows.get(path or "", 0)
+        unlisted = rows - int(inventory.rows[members].sum())
+        if unlisted > 0:
+            size = inventory.files[path].size_bytes * unlisted // rows
+            message = f"{unlisted} of its rows belong to no listed episode, about {size:,} bytes"
+            problems.error("episode.unlisted", message, path=path, amount=unlisted)
 
 
 def _check_tasks(dataset: Dataset, problems: Problems) -> None:

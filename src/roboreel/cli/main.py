@@ -22,9 +22,11 @@ from roboreel.cli.edit.tasks import tasks
 from roboreel.cli.edit.trim import trim
 from roboreel.cli.edit.video import encode, resample
 from roboreel.cli.edit.view_files import edit, write
+from roboreel.cli.finalize import finalize
 from roboreel.cli.info import info
 from roboreel.cli.output import exit_code, lost, say, start, tell
 from roboreel.cli.pull import pull
+from roboreel.cli.repair import repair
 from roboreel.cli.stats import stats
 from roboreel.cli.stopping import INTERRUPTED, leave_on_sigterm
 from roboreel.cli.undo import undo
@@ -41,6 +43,7 @@ app = typer.Typer(
 )
 app.command()(info)
 app.command()(check)
+app.command()(repair)
 app.command()(convert)
 app.command()(diff)
 for _edit in (
@@ -60,6 +63,7 @@ for _edit in (
 app.command()(compact)
 app.add_typer(edit)
 app.command()(write)
+app.command()(finalize)
 app.command()(stats)
 app.command()(pull)
 app.command()(undo)

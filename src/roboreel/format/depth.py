@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from roboreel.format.feature import Feature
 from roboreel.types import Floats, Json
+
+if TYPE_CHECKING:  # a camera's process needs no tables, whose library takes time and memory
+    from roboreel.format.feature import Feature
 
 DepthUnit: TypeAlias = Literal["m", "mm"]
 CODES = 1 << 12

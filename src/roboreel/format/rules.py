@@ -135,6 +135,7 @@ _ALL = (
         "error",
         "`dataset_from_index` and `dataset_to_index` count the rows of all episodes on",
     ),
+    _rule("episode.unlisted", "error", "every row of a table is one of a listed episode"),
     _rule("episode.duplicate", "note", "no two episodes hold the same numbers"),
     _rule("task.entry", "error", "an entry has a `task_index` of 0 or more and a `task` text"),
     _rule("task.fields", "warning", "a task has an index and a text, nothing else"),

@@ -38,6 +38,17 @@ _SINGLE_LISTS = b"roboreel.lists_of_one"
 """Schema metadata key of v3.0 tables: a JSON object with the list type (`list`, `fixed_size_list`) by
 column."""
 
+FILE_RECORD = b"roboreel.file_record"
+"""Schema metadata key of what a table file says of itself alone: it does not travel with the rows."""
+
+
+def without_record(schema: pa.Schema) -> pa.Schema:
+    """A schema without what its file says of itself alone: it equals those of files like it."""
+    if FILE_RECORD not in (schema.metadata or {}):
+        return schema
+    kept = {key: value for key, value in schema.metadata.items() if key != FILE_RECORD}
+    return schema.with_metadata(kept or None)
+
 
 def column_type(feature: Feature) -> pa.DataType:
     """The type of a new column for a feature.

@@ -92,7 +92,7 @@ def parse(
     if not documents[EPISODES].strip() and stated > 0:
         message = f"the list of episodes is empty, info.json states {stated}"
         problems.error("document.readable", message, path=EPISODES)
-    listed = _tasks(documents.get(TASK_LIST), problems)
+    listed = parse_task_list(documents.get(TASK_LIST), problems)
     unlisted = problems if listed else Problems()  # without a list, its absence is the only report
     tasks = with_missing_tasks(listed, ((r[EPISODE], r[TASKS]) for r in rows), unlisted)
     problems.raise_errors("the dataset's documents cannot be read")
@@ -152,7 +152,8 @@ def _task_strings(entry: Mapping[str, Json]) -> list[str]:
     return [text for text in strings if isinstance(text, str)] if isinstance(strings, list) else []
 
 
-def _tasks(document: bytes | None, problems: Problems) -> dict[int, str]:
+def parse_task_list(document: bytes | None, problems: Problems) -> dict[int, str]:
+    """Task text by task index, from `tasks.jsonl`; empty where it is missing."""
     if document is None or not document.strip():
         report_no_tasks(TASK_LIST, "is missing" if document is None else "is empty", problems)
         return {}

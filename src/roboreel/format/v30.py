@@ -71,7 +71,7 @@ def parse(
     episodes = _in_order(require_columns(info, episodes, problems), problems)
     numbers = episodes[EPISODE].to_pylist()
     strings = _tasks_of_episodes(episodes, problems)
-    listed = _tasks(task_table, problems)
+    listed = parse_task_table(task_table, problems)
     unlisted = problems if listed else Problems()  # without a list, its absence is the only report
     tasks = with_missing_tasks(listed, zip(numbers, strings, strict=True), unlisted)
     columns = {
@@ -180,7 +180,8 @@ def _strings(value: Json) -> list[str]:
     return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
-def _tasks(table: pa.Table | None, problems: Problems) -> dict[int, str]:
+def parse_task_table(table: pa.Table | None, problems: Problems) -> dict[int, str]:
+    """Task text by task index, from `meta/tasks.parquet`; empty where it is missing."""
     if not table:
         report_no_tasks(TASK_TABLE, "is missing" if table is None else "is empty", problems)
         return {}

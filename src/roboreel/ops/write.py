@@ -131,6 +131,7 @@ def run(
     *,
     progress: Callable[[OpResult], None] | None = None,
     resumed: Callable[[Collection[int]], None] | None = None,
+    sources: Sequence[Dataset] | None = None,
     **keywords: Unpack[RunKeywords],
 ) -> Report:
     """Run a plan; the result appears by one rename when it is complete and checked.
@@ -140,6 +141,7 @@ def run(
         options: how to run it, as a value; keyword arguments override it.
         progress: called with the result of every finished op.
         resumed: called with the numbers of the ops that an earlier run finished, before any other op runs.
+        sources: the datasets that the plan reads, where they cannot be opened by their paths.
         **keywords: the fields of `RunOptions`.
 
     Raises:
@@ -153,8 +155,10 @@ def run(
         refuse_discarding(plan)
     executor = make_executor(options, decodes=plan.decodes)
     locations = [(one.url, one.follow_links) for one in plan.datasets]
-    opened = {one: open_dataset(one[0], follow_links=one[1]) for one in dict.fromkeys(locations)}
-    sources = [opened[one] for one in locations]
+    if sources is None:
+        known = {one: open_dataset(one[0], follow_links=one[1]) for one in dict.fromkeys(locations)}
+        sources = [known[one] for one in locations]
+    opened = dict(zip(locations, sources, strict=True))
 
     def unchanged() -> None:
         for number, source in enumerate(sources):

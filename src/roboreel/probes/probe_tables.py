@@ -19,6 +19,7 @@ from roboreel.format.feature import (
     TASK_INDEX,
     TIMESTAMP,
 )
+from roboreel.format.table_schema import without_record
 from roboreel.probes.probe_request import Finding, ProbeRequest, as_text, findings_text
 from roboreel.probes.table_columns import IndexColumn, distinct, undeclared_shapes
 from roboreel.storage.root import Root
@@ -140,7 +141,7 @@ def _answer(
     except StorageError as error:
         answer.error = str(error)
         return answer
-    answer.schema, answer.file_rows = file.footer.stored, rows
+    answer.schema, answer.file_rows = without_record(file.footer.stored), rows
     columns = dict(zip(index.column_names, map(IndexColumn, index.columns), strict=True))
     for name, column in columns.items():
         if not column.holds_numbers:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from roboreel.errors import StorageError, VideoError
+from roboreel.errors import RoboreelError, StorageError, VideoError
 from roboreel.reading.bounded_cache import BoundedCache
 from roboreel.reading.decode_jobs import DecodeJob, WantedFrames, balanced, decode_job
 from roboreel.reading.frame_cache import CachedVideo, frame_cache
@@ -42,25 +44,32 @@ class CameraFrames:
         self._pool: ThreadPoolExecutor | None = None
         self._pool_process = 0
 
-    def read(self, wanted: Sequence[WantedFrames]) -> None:
-        """Decode frames into their arrays, each frame of a file once.
+    @contextmanager
+    def decoding(self, wanted: Sequence[WantedFrames]) -> Iterator[None]:
+        """Decode frames into their arrays, each frame of a file once, by the end of the block.
+
+        Other threads begin at once; the one that calls helps them when the block ends.
 
         Raises:
             StorageError: a file cannot be read.
             VideoError: a frame is not in its file, or does not decode.
             DatasetError: rows and frames of an episode do not belong together.
         """
-        threads, backend = self._options.thread_count, self._options.video_backend
+        threads = self._options.thread_count
         jobs = balanced([job for want in wanted for job in self._jobs(want)], threads)
-        if threads == 1 or len(jobs) < 2:
-            for job in jobs:
-                _decode(job, backend)
-            return
-        pool = self._workers(threads)
-        futures = [pool.submit(_decode, job, backend) for job in jobs]
-        wait(futures)  # also after an error: the arrays belong to the caller
+        work = _Work(jobs, self._options.video_backend)
+        helpers = min(threads, len(jobs)) - 1
+        futures = [self._workers(threads).submit(work.run) for _ in range(helpers)]
+        try:
+            yield
+            work.run()
+        finally:
+            work.jobs.clear()
+            wait(futures)  # also after an error: the arrays belong to the caller
         for future in futures:
             future.result()
+        if work.errors:
+            raise work.errors[min(work.errors)]
 
     @property
     def cache_counts(self) -> tuple[int, int]:
@@ -77,17 +86,17 @@ class CameraFrames:
 
     def _jobs(self, want: WantedFrames) -> Iterator[DecodeJob]:
         """One job for each file."""
-        episodes, inverse = np.unique(want.episodes, return_inverse=True)
-        found = [self._located(want, episode) for episode in episodes.tolist()]
-        first = np.array([start for _, start in found], dtype=np.int64)
-        numbers = first[inverse] + want.frames
-        videos = {id(video): video for video, _ in found}
-        video_of = np.array([id(video) for video, _ in found], dtype=np.int64)[inverse]
+        episodes = want.episodes.tolist()
+        found = {episode: self._located(want, episode) for episode in dict.fromkeys(episodes)}
+        first = np.array([found[episode][1] for episode in episodes], dtype=np.int64)
+        numbers = first + want.frames
+        videos = {id(video): video for video, _ in found.values()}
+        video_of = np.array([id(found[episode][0]) for episode in episodes], dtype=np.int64)
         for key, video in videos.items():
-            members = np.flatnonzero(video_of == key) if len(videos) > 1 else slice(None)
-            if self._options.strict_timestamps:
-                self._require_times(want, video, first[inverse][members], numbers[members])
+            members = np.flatnonzero(video_of == key)
             chosen, rows = numbers[members], want.rows[members]
+            if self._options.strict_timestamps:
+                self._require_times(want, video, first[members], chosen)
             if isinstance(video, CachedVideo):
                 left = video.copy(chosen, rows, want.into)
                 chosen, rows = chosen[left], rows[left]
@@ -134,6 +143,27 @@ class CameraFrames:
                 f" than {self._options.tolerance_s:g} s; frames are found by number:"
                 " strict_timestamps=False reads it"
             )
+
+
+class _Work:
+    """Jobs that several threads do together."""
+
+    def __init__(self, jobs: Sequence[DecodeJob], backend: str) -> None:
+        self.jobs, self._backend = deque(enumerate(jobs)), backend
+        self.errors: dict[int, RoboreelError] = {}
+        """By the number of the job, so that the first one is raised, whichever thread was faster."""
+
+    def run(self) -> None:
+        """Do jobs until none is left."""
+        while self.jobs:
+            try:
+                number, job = self.jobs.popleft()
+            except IndexError:  # another thread was faster
+                return
+            try:
+                _decode(job, self._backend)
+            except RoboreelError as error:
+                self.errors[number] = error
 
 
 def _decode(job: DecodeJob, backend: str) -> None:

@@ -75,9 +75,10 @@ def decode_job(video: IndexedVideo, want: WantedFrames, numbers: Int64, rows: In
         rows: (m,) the row of the camera's array that each goes to.
     """
     order = np.argsort(numbers, kind="stable")
-    unique, first = np.unique(numbers[order], return_index=True)
-    bounds = np.append(first, len(numbers)).astype(np.int64)
-    return DecodeJob(video, want, unique, bounds, rows[order])
+    ordered = numbers[order]
+    begins = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    bounds = np.concatenate([[0], begins, [len(numbers)]])
+    return DecodeJob(video, want, ordered[bounds[:-1]], bounds, rows[order])
 
 
 def balanced(jobs: Sequence[DecodeJob], threads: int) -> list[DecodeJob]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import DatasetError, UsageError
+from roboreel.reading.host_buffers import HostBuffers
 from roboreel.storage.video.rgb import RgbConverter
 
 Size = tuple[int, int]
@@ -27,6 +28,7 @@ class FrameArray:
         camera: str,
         count: int,
         size: Size | None,
+        buffers: HostBuffers,
         out: npt.NDArray[np.generic] | None = None,
     ) -> None:
         """Prepare for frames.
@@ -35,9 +37,11 @@ class FrameArray:
             camera: name, for messages.
             count: number of frames.
             size: scale RGB frames to this; None keeps the size they are stored in.
+            buffers: where the array is made.
             out: (n, H, W, C) the array to fill; or (items, offsets, H, W, C).
         """
         self._camera, self._count, self._size = camera, count, size
+        self._buffers = buffers
         self._array = None if out is None else _as_frames(camera, count, out)
         self._lock = Lock()
 
@@ -51,17 +55,11 @@ class FrameArray:
     def put(self, frame: Any, at: Sequence[int]) -> None:
         """Convert a PyAV frame (or an array) into the rows `at`, of which there is at least one."""
         first, *others = at
-        shape, dtype = _CONVERTERS.of_thread().shape_of(frame, self._size)
-        target = self.of_shape(shape, dtype)
-        _CONVERTERS.of_thread().convert(frame, self._size, target[first])
+        converter = _CONVERTERS.of_thread()
+        target = self.of_shape(*converter.shape_of(frame, self._size))
+        converter.convert(frame, self._size, target[first])
         for row in others:
             target[row] = target[first]
-
-    def put_pixels(self, pixels: npt.NDArray[np.generic], at: Sequence[int]) -> None:
-        """Copy (H, W, C) pixels, which have the wanted size already, into the rows `at`."""
-        target = self.of_shape(pixels.shape, pixels.dtype)
-        for row in at:
-            target[row] = pixels
 
     def of_shape(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
         """(n, H, W, C) the array, for frames of such a shape and dtype.
@@ -69,10 +67,9 @@ class FrameArray:
         Raises:
             UsageError: it holds frames of another shape.
         """
-        with self._lock:
-            if self._array is None:
-                self._array = np.empty((self._count, *shape), dtype=dtype)
         array = self._array
+        if array is None:
+            array = self._made(shape, dtype)
         if array.shape[1:] != shape:
             height, width = shape[:2]
             have = "×".join(map(str, array.shape[1:3]))
@@ -81,6 +78,12 @@ class FrameArray:
                 " pass size=(height, width)"
             )
         return array
+
+    def _made(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
+        with self._lock:
+            if self._array is None:
+                self._array = self._buffers.empty((self._count, *shape), dtype)
+            return self._array
 
 
 def _as_frames(camera: str, count: int, out: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

@@ -175,7 +175,7 @@ class SourceRows:
             return
         self._resolve(episodes)
         files, rows = self._file[episodes], self._start[episodes] + frames
-        for file in np.unique(files).tolist():
+        for file in _distinct(files):
             members = np.flatnonzero(files == file)
             columns = self._columns(self._paths[file]).values
             for name in stored:
@@ -200,7 +200,7 @@ class SourceRows:
         return path, int(self._start[episode]) + frame
 
     def _resolve(self, episodes: Int64) -> None:
-        for episode in np.unique(episodes[self._file[episodes] < 0]).tolist():
+        for episode in _distinct(episodes[self._file[episodes] < 0]):
             found = self.positions.rows(episode)
             rows, declared = found.stop - found.start, int(self._lengths[episode])
             if rows != declared:
@@ -246,6 +246,13 @@ class SourceRows:
             # rows that the view had left out when the column was added have no value, and are not read
             self._supplied[name] = filled_values(pa.chunked_array(chunks, column.type), 0)
         return self._supplied[name]
+
+
+def _distinct(values: Int64) -> list[int]:
+    """The values that are there, ascending; quick in the usual case, where all are the same."""
+    first = values[:1]
+    found: list[int] = (first if (values == first).all() else np.unique(values)).tolist()
+    return found
 
 
 def copy_rows(values: Values, rows: Int64, feature: Feature, target: Any, at: Int64) -> None:

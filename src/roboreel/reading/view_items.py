@@ -28,6 +28,7 @@ from roboreel.reading.camera_frames import CameraFrames
 from roboreel.reading.column_cache import ColumnCache
 from roboreel.reading.decode_jobs import WantedFrames
 from roboreel.reading.frame_arrays import FrameArray
+from roboreel.reading.host_buffers import HostBuffers
 from roboreel.reading.item_index import Window
 from roboreel.reading.read_options import TASK, ChosenFeatures, ReadOptions
 from roboreel.reading.source_rows import FileColumns, SourceRows
@@ -35,6 +36,8 @@ from roboreel.reading.table_images import TableImages
 from roboreel.reading.view_tasks import ViewTasks
 from roboreel.types import Int64
 
+_KEPT_ARRAYS = 4
+"""Arrays of frames whose memory is kept for the next ones, of each size, at most as many as were in use."""
 _COUNTED = (EPISODE_INDEX, FRAME_INDEX, INDEX)
 
 
@@ -78,6 +81,7 @@ class ViewItems:
             for number, source in enumerate(view.sources)
         ]
         self._cameras, self._images = CameraFrames(options), TableImages(options)
+        self._buffers = HostBuffers(_KEPT_ARRAYS, options.memory_bytes)
         self._moved = bool(view.slices.start.any())
 
     @cached_property
@@ -115,8 +119,16 @@ class ViewItems:
         episodes = np.repeat(window.episodes, window.frames.shape[1])
         frames = window.frames.reshape(-1)
         cameras = [name for name in names if name != TASK and self._features[name].is_camera]
-        found = self._values([name for name in names if name not in cameras], episodes, frames, out)
-        found.update(self._decoded(cameras, episodes, frames, out))
+        numbers = [name for name in names if name not in cameras]
+        if not cameras:
+            return self._values(numbers, episodes, frames, out)
+        arrays = self._arrays(cameras, len(frames), out)
+        wanted = self._wanted(arrays, episodes, frames)
+        with self._cameras.decoding([one for one in wanted if not _in_table(one)]):
+            found = self._values(numbers, episodes, frames, out)
+            for want in filter(_in_table, wanted):
+                self._images.read(want)
+        found.update({name: array.array for name, array in arrays.items()})
         return found
 
     def _values(
@@ -217,29 +229,29 @@ class ViewItems:
         counted = recorded - begin
         return np.where(np.abs(counted - regular) <= MAX_TIMESTAMP_ERROR_S, regular, counted)
 
-    def _decoded(
-        self,
-        names: Sequence[str],
-        episodes: Int64,
-        frames: Int64,
-        out: Mapping[str, npt.NDArray[np.generic]],
-    ) -> dict[str, npt.NDArray[np.generic]]:
-        arrays = {
-            name: FrameArray(name, len(frames), self._options.size, out.get(name)) for name in names
-        }
-        videos: list[WantedFrames] = []
+    def _arrays(
+        self, names: Sequence[str], count: int, out: Mapping[str, npt.NDArray[np.generic]]
+    ) -> dict[str, FrameArray]:
+        size, buffers = self._options.size, self._buffers
+        return {name: FrameArray(name, count, size, buffers, out.get(name)) for name in names}
+
+    def _wanted(
+        self, arrays: Mapping[str, FrameArray], episodes: Int64, frames: Int64
+    ) -> list[WantedFrames]:
+        found: list[WantedFrames] = []
         slices = self._view.slices
-        for source, members in self._by_source(episodes) if names else ():
+        for source, members in self._by_source(episodes):
             own = episodes[members]
             rows = self._source_frames(own, frames[members])
-            for name in names:
-                want = WantedFrames(name, source, slices.row[own], rows, arrays[name], members)
-                if source.has_images(name):
-                    self._images.read(want)
-                else:
-                    videos.append(want)
-        self._cameras.read(videos)
-        return {name: array.array for name, array in arrays.items()}
+            found += [
+                WantedFrames(name, source, slices.row[own], rows, array, members)
+                for name, array in arrays.items()
+            ]
+        return found
+
+
+def _in_table(want: WantedFrames) -> bool:
+    return want.source.has_images(want.camera)
 
 
 def _row_bytes(features: Mapping[str, Feature], columns: Sequence[str]) -> int:

@@ -29,6 +29,7 @@ from roboreel.recording.frame_ring import (
 from roboreel.recording.recorded_pixels import RecordedPixels
 from roboreel.stats.feature_stats import FeatureStats
 from roboreel.stats.sampling import SamplingProfile
+from roboreel.storage.video.encoded_stream import EncodedStream
 from roboreel.storage.video.packets import SampleEntry
 from roboreel.storage.video.stream_encoder import StreamEncoder, load_encoders
 from roboreel.storage.video.streamed_video import StreamedVideo
@@ -257,5 +258,5 @@ class _Episode:
     def _write(self, packets: Any) -> None:
         for packet in packets:
             if not self._video.begun:
-                self._video.begin(self._codec, self._encoder.extradata)
+                self._video.begin(EncodedStream(self._codec, self._encoder.extradata))
             self._video.add(packet.data, packet.frame, keyframe=packet.keyframe)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -174,11 +175,16 @@ def _require(task: CameraTask, settings: Mapping[str, str]) -> None:
     """Raise `VideoError` unless an encoder works here."""
     width, height = frame_size(task.feature)
     try:
-        require_encoder(settings, width=width, height=height)
+        _try_encoder(tuple(settings.items()), width, height)
     except VideoError as error:
         raise VideoError(
             f"camera '{task.name}': {error}; choose another vcodec, or `auto` for one that works"
         ) from error
+
+
+@lru_cache(maxsize=64)  # cameras are often alike; an error is not kept
+def _try_encoder(settings: tuple[tuple[str, str], ...], width: int, height: int) -> None:
+    require_encoder(dict(settings), width=width, height=height)
 
 
 def _scale(task: CameraTask) -> DepthScale:

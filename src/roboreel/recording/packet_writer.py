@@ -11,6 +11,7 @@ from roboreel.errors import RoboreelError, RunError, UsageError, VideoError
 from roboreel.format.declared import has_size
 from roboreel.format.feature import Feature
 from roboreel.recording.camera_types import EncodedFrame, FrameCounts, RecordedVideo
+from roboreel.storage.video.encoded_stream import EncodedStream
 from roboreel.storage.video.streamed_video import MOST_ORDERED, StreamedVideo
 
 
@@ -82,8 +83,9 @@ class PacketWriter:
         if self._broken:
             raise RunError("it failed before: discard the episode")
         if self._video is None:
+            stream = EncodedStream(packet.codec, packet.extradata)
             self._video = StreamedVideo(self._path, self._fps)
-            self._video.begin(packet.codec, packet.extradata)
+            self._video.begin(stream)
             self._codec = packet.codec
         elif packet.codec != self._codec:
             raise UsageError(

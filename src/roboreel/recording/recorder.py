@@ -218,7 +218,8 @@ class Recorder:
             fields: further columns of that table; all episodes have the same.
 
         Raises:
-            UsageError: there is no frame, or a field does not fit those of earlier episodes.
+            UsageError: there is no frame, or a field does not fit those of earlier episodes; the episode is
+                still in progress.
             RunError: the episode cannot be saved, such as with a camera that lacks frames. It is kept aside,
                 in a folder that the message names.
         """
@@ -226,6 +227,7 @@ class Recorder:
         if not self._take.rows:
             raise UsageError("there is no frame to save: call add_frame first")
         begun, number = time.perf_counter(), self.episodes
+        self._writer.require_fields(fields or {})  # before the cameras finish: the take goes on
         try:
             if self._take.failed is not None:
                 raise self._take.failed
@@ -272,9 +274,6 @@ class Recorder:
 
     def _after_failure(self, error: Exception, number: int) -> None:
         """Keep the take aside and raise, unless the episode was committed all the same."""
-        if isinstance(error, UsageError) and self._take.failed is None and number == self._saved():
-            kept = self._take.keep_aside("refused", str(error), number)
-            raise UsageError(f"{error}; the take is kept in '{kept}'") from error
         if self._saved() > number:
             _LOG.warning("episode %d was saved in a second attempt: %s", number, error)
             return

@@ -16,7 +16,7 @@ from roboreel.storage.entry_state import EntryState
 from roboreel.storage.links import Bounds, Listing, listing_of
 from roboreel.storage.modes import USUAL, Modes, reach
 from roboreel.storage.output_file import Output
-from roboreel.storage.root import FileStat, OpenFile, Root, checked
+from roboreel.storage.root import FileStat, OpenFile, PositionedFile, Root, checked
 from roboreel.storage.scratch import scratch_beside
 
 if TYPE_CHECKING:
@@ -168,6 +168,21 @@ class LocalRoot(Root):
         with self.create(name) as output:
             output.write(data)
 
+    def put_new(self, name: str, data: bytes) -> bool:
+        """Write a small file unless one of its name exists; False where one does.
+
+        Of several processes, on one machine or several, only one gets True. A kill can leave the file empty.
+        """
+        path = self._at(name)
+        with self._explained(name):
+            try:
+                file = disk.create(path, to=path, modes=self.modes)
+            except FileExistsError:
+                return False
+            with file:
+                file.write(data)
+        return True
+
     @contextlib.contextmanager
     def create(self, name: str) -> Iterator[Output]:
         """A new file that gets its name when the block ends without an error, and is removed otherwise."""
@@ -281,36 +296,12 @@ class _OpenDescriptor(OpenFile):
             raise StorageError(message) from error
 
     def as_file(self) -> IO[bytes]:
-        return io.BufferedReader(_Positioned(self), _BUFFER_BYTES)
+        size = os.fstat(self.descriptor).st_size
+        return io.BufferedReader(PositionedFile(self, size), _BUFFER_BYTES)
 
     def __del__(self) -> None:
         with contextlib.suppress(OSError):
             os.close(self.descriptor)
-
-
-class _Positioned(io.RawIOBase):
-    """An open file read from a position of its own."""
-
-    def __init__(self, file: _OpenDescriptor) -> None:
-        self._file, self._at = file, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at}.get(whence)
-        self._at = offset + (os.fstat(self._file.descriptor).st_size if base is None else base)
-        return self._at
-
-    def readinto(self, buffer: Buffer) -> int:
-        target = memoryview(buffer)
-        data = os.pread(self._file.descriptor, len(target), self._at)
-        target[: len(data)] = data
-        self._at += len(data)
-        return len(data)
 
 
 def trusted_bytes(path: str | os.PathLike[str]) -> bytes:

@@ -15,18 +15,27 @@ from roboreel.storage.root import FileStat, Root, checked
 class FsspecRoot(Root):
     """A folder on any store that fsspec supports (`s3://…`, `memory://…`, `hf://…`)."""
 
-    def __init__(self, url: str) -> None:
+    _failures: tuple[type[OSError], ...] = (OSError,)
+    """What the store's failures are, which become errors of ours."""
+
+    def __init__(self, url: str, filesystem: Any = None) -> None:
+        """Open a folder.
+
+        Args:
+            url: the folder.
+            filesystem: fsspec's object for the store; by default the one that belongs to the URL.
+        """
         try:
             import fsspec
         except ImportError as error:
             raise MissingDependencyError("fsspec", extra="remote") from error
         self.url = url
         try:
-            filesystem, path = fsspec.core.url_to_fs(url)
+            filesystem = filesystem or fsspec.core.url_to_fs(url)[0]
         except (ImportError, ValueError) as error:
             raise StorageError(f"'{url}': {error}") from error
         self._fs: Any = filesystem  # fsspec has no types
-        self._path = str(path).rstrip("/")
+        self._path = str(filesystem._strip_protocol(url)).rstrip("/")
 
     def listing(self) -> Listing:
         skip = len(self._path) + 1
@@ -35,7 +44,7 @@ class FsspecRoot(Root):
     def stat(self, name: str) -> FileStat:
         try:
             info = self._fs.info(f"{self._path}/{checked(name)}")
-        except (FileNotFoundError, OSError) as error:
+        except self._failures as error:
             raise StorageError(f"'{name}' in '{self.url}': no such file") from error
         if info.get("type") == "directory":
             raise StorageError(f"'{name}' in '{self.url}': not a file")
@@ -45,7 +54,7 @@ class FsspecRoot(Root):
     def input(self, name: str) -> IO[bytes]:
         try:
             file: IO[bytes] = self._fs.open(f"{self._path}/{checked(name)}", "rb")
-        except (FileNotFoundError, OSError) as error:
+        except self._failures as error:
             raise StorageError(f"'{name}' in '{self.url}': {error}") from error
         return file
 
@@ -55,7 +64,7 @@ class FsspecRoot(Root):
         starts, stops = [start for start, _ in blocks], [stop for _, stop in blocks]
         try:  # one call, so that the filesystem can fetch all blocks at once
             found = self._fs.cat_ranges([path] * len(blocks), starts, stops, on_error="raise")
-        except (FileNotFoundError, OSError) as error:
+        except self._failures as error:
             raise StorageError(f"'{name}' in '{self.url}': {error}") from error
         read = [memoryview(data) for data in found]
         at = np.searchsorted(starts, [start for start, _ in spans], side="right") - 1

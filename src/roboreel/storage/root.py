@@ -5,13 +5,18 @@ Names are relative POSIX paths below a root.
 
 from __future__ import annotations
 
+import io
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from roboreel.errors import StorageError
 from roboreel.storage.links import Listing
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,31 @@ class OpenFile:
     def as_file(self) -> IO[bytes]:
         """The file as one that is read from a position of its own."""
         return self._root.input(self._name)
+
+
+class PositionedFile(io.RawIOBase):
+    """A file that is read by ranges, from a position of its own."""
+
+    def __init__(self, file: OpenFile, size_bytes: int) -> None:
+        self._file, self._size, self._at = file, size_bytes, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: Buffer) -> int:
+        target = memoryview(buffer)
+        (data,) = self._file.ranges([(self._at, len(target))])
+        target[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 def _range(file: IO[bytes], start: int, size: int) -> bytes:

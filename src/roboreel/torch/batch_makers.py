@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from roboreel.reading.host_buffers import HostBuffers
+from roboreel.torch.batch_buffers import Buffers, PinnedBuffers
 from roboreel.torch.batch_source import Batch, BatchSource
-from roboreel.torch.host_buffers import Buffers, HostBuffers, PinnedBuffers
 
 
 class Pending(Protocol):

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.reading.reader import Reader
+from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.collate import lerobot_collate_fn
 from roboreel.torch.errors import ArgumentError
-from roboreel.torch.host_buffers import Buffers
 
 Batch = dict[str, Any]
 """By feature: (B, …) array or tensor, or a list of B values."""

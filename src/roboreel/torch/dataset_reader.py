@@ -15,6 +15,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.errors import listed
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.reading.reader import reader
+from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch
 from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
@@ -22,7 +23,6 @@ from roboreel.torch.delta_timestamps import check_delta_timestamps, get_delta_in
 from roboreel.torch.episode_files import absent_files, episode_files
 from roboreel.torch.errors import ArgumentError, FeatureNameError, RowError, WrongTypeError
 from roboreel.torch.frame_tensors import require_depth_unit
-from roboreel.torch.host_buffers import Buffers
 from roboreel.torch.item_tensors import Item, ItemTensors, items_of
 from roboreel.torch.packed_state import packed, unpacked
 from roboreel.torch.random_access import RandomAccess
@@ -119,9 +119,13 @@ class DatasetReader:
         self.load_and_activate()
         return True
 
-    def load_and_activate(self) -> None:
-        """Use the files that are here now; rows and frames are read when they are used."""
-        self._dataset, self._rows, self._hf_dataset = self._meta.dataset, None, None
+    def load_and_activate(self, dataset: Dataset | None = None) -> None:
+        """Use the files that are here now; rows and frames are read when they are used.
+
+        Args:
+            dataset: use its files instead; it has the documents of this one.
+        """
+        self._dataset, self._rows, self._hf_dataset = dataset or self._meta.dataset, None, None
         self._absolute_to_relative_idx = None
         self._rows = self._chosen_rows(self._dataset)
         self._open(self._dataset)

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import torch
 
 from roboreel.format.depth import depth_scale
+from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import planes
 from roboreel.torch.constants import DEPTH_METER_UNIT, DEPTH_MILLIMETER_UNIT
 from roboreel.torch.depth_utils import MM_PER_METRE, dequantize_depth
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.feature_facts import feature_of, is_depth_map
-from roboreel.torch.host_buffers import Buffers
 from roboreel.types import JsonObject
 
 _COLOURS = 3

@@ -19,10 +19,10 @@ import torch
 
 from roboreel.errors import RunError
 from roboreel.parallel import caller_left_out, end_with_parent, interrupts_held
+from roboreel.reading.host_buffers import Array
 from roboreel.torch.batch_makers import Pending, as_tensor
 from roboreel.torch.batch_source import Batch, BatchSource
 from roboreel.torch.errors import ArgumentError
-from roboreel.torch.host_buffers import Array
 from roboreel.torch.readable_items import LOG, ReadableItems
 from roboreel.torch.shared_blocks import ReceivedBlocks, SharedBuffers, send_blocks
 

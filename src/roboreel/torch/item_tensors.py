@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch
 from roboreel.torch.frame_tensors import FrameTensors
-from roboreel.torch.host_buffers import Buffers
 from roboreel.types import JsonObject
 
 Item = dict[str, Any]

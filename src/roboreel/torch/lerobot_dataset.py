@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 import torch.utils.data
 
 from roboreel.errors import RoboreelError, StorageError, UsageError, listed
+from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch
 from roboreel.torch.constants import CODEBASE_VERSION, DEPTH_MILLIMETER_UNIT, HF_LEROBOT_HUB_CACHE
 from roboreel.torch.dataset_reader import DatasetReader, Transform, require_transform
 from roboreel.torch.dataset_root import as_root
 from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 from roboreel.torch.feature_utils import get_hf_features_from_features
-from roboreel.torch.host_buffers import Buffers
 from roboreel.torch.hub_calls import get_safe_version, snapshot_download
 from roboreel.torch.item_tensors import Item
 from roboreel.torch.recording_calls import RecordingCalls

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Sequence
 
 from roboreel.errors import DatasetError, StorageError
+from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch, BatchSource
-from roboreel.torch.host_buffers import Buffers
 
 LOG = logging.getLogger(__name__)
 

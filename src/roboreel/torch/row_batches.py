@@ -8,9 +8,9 @@ from typing import Any
 import numpy.typing as npt
 
 from roboreel.errors import UsageError
+from roboreel.reading.host_buffers import HostBuffers
 from roboreel.reading.reader import Reader
 from roboreel.torch.batch_source import Batch, channels_first
-from roboreel.torch.host_buffers import HostBuffers
 from roboreel.types import Int64
 
 _KEPT = 2

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from roboreel.reading.host_buffers import Array, Lease
 from roboreel.torch.batch_source import Batch
-from roboreel.torch.host_buffers import Array, Lease
 
 _SMALLEST = 1 << 16
 """Arrays of fewer bytes are sent as they are."""

@@ -10,7 +10,11 @@ import numpy as np
 import torch
 import torch.utils.data
 
-from roboreel.errors import StorageError, listed
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.open import dataset_below
+from roboreel.errors import HubError, StorageError, UsageError, listed
+from roboreel.hub.hub_root import HubRoot
+from roboreel.hub.reference import HubReference
 from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.dataset_reader import DatasetReader, Transform
@@ -52,7 +56,7 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
         repo_type: Literal["dataset", "bucket"] = "dataset",
         token: str | bool | None = None,
     ) -> None:
-        """Open a dataset whose files are here.
+        """Open a dataset. Files that are not here are read from the Hub by ranges, and are not stored.
 
         Args:
             repo_id: `user/name`.
@@ -77,7 +81,7 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
 
         Raises:
             ArgumentError: a number is not positive, or as for `LeRobotDataset`. It is a `ValueError`.
-            StorageError: files are not here.
+            HubError: files are not here, and the Hub can't be reached or refused.
         """
         super().__init__()
         _require_positive(buffer_size=buffer_size, max_num_shards=max_num_shards)
@@ -104,20 +108,30 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
             return_uint8,
             depth_output_unit,
         )
-        self._require_files()
-        self.reader.load_and_activate()
+        missing = self.reader.missing_files()
+        self.reader.load_and_activate(self._remote(missing, token) if missing else None)
         self._shards = split_evenly(self.reader.episode_bounds, max_num_shards)
         # in shared memory, as workers are often started again for each iteration
         self._iterations = torch.zeros(1 + _MOST_WORKERS, dtype=torch.int64)
         self._iterations.share_memory_()  # type: ignore[no-untyped-call]
 
-    def _require_files(self) -> None:
-        missing = self.reader.missing_files()
-        if missing:
-            raise StorageError(
-                f"'{self.root}' lacks files ({listed(missing[:2])}): streaming from the Hub is not supported"
-                f" yet. Fetch them by `roboreel pull {self.repo_id}`, or open it once as LeRobotDataset"
+    def _remote(self, missing: Sequence[str], token: str | bool | None) -> Dataset:
+        """The dataset on the Hub, whose files are read by ranges as they are needed."""
+        lacks = f"'{self.root}' lacks files ({listed(missing[:2])})"
+        if self.meta.repo_type == "bucket":
+            raise UsageError(
+                f"{lacks}, and storage buckets are not streamed: copy it, and pass root"
             )
+        try:
+            dataset = dataset_below(HubRoot(HubReference(self.repo_id, self.meta.revision), token))
+        except HubError as error:
+            raise HubError(f"{lacks}: {error}") from error
+        if dataset.total_frames != self.meta.total_frames:
+            raise StorageError(
+                f"'{self.repo_id}' has {dataset.total_frames} frames on the Hub, {self.meta.total_frames} by"
+                " the documents here: pass force_cache_sync=True"
+            )
+        return dataset
 
     @property
     def num_shards(self) -> int:

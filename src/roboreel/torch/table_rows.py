@@ -9,9 +9,9 @@ import numpy as np
 
 from roboreel.edit.view import Verbs
 from roboreel.errors import listed
+from roboreel.reading.host_buffers import HostBuffers
 from roboreel.reading.reader import reader
 from roboreel.torch.errors import ArgumentError, FeatureNameError, RowError
-from roboreel.torch.host_buffers import HostBuffers
 from roboreel.torch.item_tensors import Item, ItemTensors, items_of
 from roboreel.types import Int64, JsonObject
 

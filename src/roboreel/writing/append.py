@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 
-from roboreel.dataset.open import usual_templates
+import pyarrow as pa
+
 from roboreel.errors import UsageError
-from roboreel.format.feature import INDEX_DTYPES, Feature
-from roboreel.format.info import parse_info
+from roboreel.format.feature import Feature
 from roboreel.format.model import INFO, Totals
-from roboreel.format.parse import Problems
 from roboreel.format.version import FormatVersion, parse_version
 from roboreel.stats.sampling import SamplingProfile
 from roboreel.storage.fs import open_root
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import FileStat
-from roboreel.types import JsonObject
+from roboreel.types import Json, JsonObject
 from roboreel.writing.commit_documents import NewEpisode, documents_of, field_columns
-from roboreel.writing.dataset_state import DatasetState, merger_of, new_state, read_state
+from roboreel.writing.dataset_state import DatasetState, merger_of, new_info, new_state, read_state
 from roboreel.writing.episode_commit import RecoveredSave, commit, recover_commit
 from roboreel.writing.episode_input import EpisodeInput
 from roboreel.writing.partial_files import PartialFiles
@@ -63,15 +61,7 @@ def create_dataset(
     location = os.fspath(path)
     if os.path.lexists(location) and not is_unused(location):
         raise UsageError(f"'{location}' exists and is not an empty folder")
-    always = {n: {"dtype": d, "shape": [1], "names": None} for n, d in INDEX_DTYPES.items()}
-    declared = {
-        "codebase_version": wanted.value,
-        "fps": fps,
-        "robot_type": robot_type,
-        "features": {**features, **{n: s for n, s in always.items() if n not in features}},
-    }
-    document = json.dumps(declared).encode()
-    info = parse_info(document, Problems(), defaults=usual_templates, files=())
+    info = new_info(fps=fps, features=features, version=wanted, robot_type=robot_type)
     return EpisodeWriter(LocalRoot(location), new_state(info), None)
 
 
@@ -140,6 +130,11 @@ class EpisodeWriter:
     def read_again(self) -> None:
         """Go on from what is on the disk: the caller changed documents itself."""
         self._state = None
+
+    def require_fields(self, fields: Mapping[str, Json | pa.Scalar]) -> None:
+        """Raise `UsageError` where an episode with these further entries would be refused for them."""
+        state = self._known()
+        field_columns(state, fields, state.totals.episodes)
 
     def append(self, episode: EpisodeInput) -> int:
         """Write an episode and commit it; returns its number.

@@ -19,6 +19,7 @@ from roboreel.format.model import (
     Model,
     frame_start,
     frame_stop,
+    is_layout,
     video_path,
 )
 from roboreel.stats.block import StatsBlock
@@ -81,9 +82,13 @@ def field_columns(
     """A row with the further columns of the list of episodes.
 
     Raises:
-        UsageError: the dataset's other episodes have other columns, or of other types.
+        UsageError: the dataset's other episodes have other columns, or of other types; or the format uses a
+            name itself.
     """
     known = state.fields
+    for name in fields:
+        if is_layout(name) or name in (EPISODE, TASKS, LENGTH):
+            raise UsageError(f"episode {number}: field '{name}': the format uses this name itself")
     unknown = sorted(fields.keys() - known.keys()) if state.totals.episodes else []
     if unknown:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -13,18 +14,20 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset, usual_templates
 from roboreel.errors import DatasetError, UsageError
 from roboreel.format import v2, v30
-from roboreel.format.feature import dtype_of
+from roboreel.format.feature import INDEX_DTYPES, dtype_of
 from roboreel.format.info import parse_info
 from roboreel.format.model import DATA_PATH, INFO, Info, Totals, video_path
 from roboreel.format.parse import Problems, parse_json, usable_splits, whole_number
 from roboreel.format.table_schema import schema_of
 from roboreel.format.v30_documents import file_numbers
 from roboreel.format.v30_episodes import episode_files
+from roboreel.format.version import FormatVersion
 from roboreel.stats.feature_stats import Stats, quantile_share
 from roboreel.stats.merge import StatsMerger
 from roboreel.stats.sampling import OWN, SamplingProfile
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables import read_footer
+from roboreel.types import JsonObject
 
 DATA, EPISODE_LIST = "data/", "meta/episodes/"
 """Kinds of files that are counted, beside those of each camera."""
@@ -60,6 +63,29 @@ class DatasetState:
     def one_file_per_episode(self) -> bool:
         """True for v2.1."""
         return self.info.version.one_file_per_episode
+
+
+def new_info(
+    *,
+    fps: float,
+    features: Mapping[str, JsonObject],
+    version: FormatVersion,
+    robot_type: str | None,
+) -> Info:
+    """The `info.json` of a new dataset; index columns that `features` lacks are added.
+
+    Raises:
+        DatasetError: a feature is not declared as the format has it.
+    """
+    always = {n: {"dtype": d, "shape": [1], "names": None} for n, d in INDEX_DTYPES.items()}
+    declared = {
+        "codebase_version": version.value,
+        "fps": fps,
+        "robot_type": robot_type,
+        "features": {**features, **{n: s for n, s in always.items() if n not in features}},
+    }
+    document = json.dumps(declared).encode()
+    return parse_info(document, Problems(), defaults=usual_templates, files=())
 
 
 def new_state(info: Info) -> DatasetState:

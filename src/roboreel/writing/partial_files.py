@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 
 from roboreel.errors import StorageError
@@ -36,8 +37,17 @@ class PartialFiles:
         self._sources[name] = os.fspath(path)
 
     def sync(self) -> None:
-        """Force all of them to the disk."""
-        disk.sync([*self._sources.values()])
+        """Force all of them to the disk.
+
+        Raises:
+            StorageError: the disk is full, or fails.
+        """
+        try:
+            disk.sync([*self._sources.values()])
+        except OSError as error:
+            raise StorageError(
+                f"new files in '{self._root.url}' cannot be forced to the disk: {error.strerror}"
+            ) from error
 
     def source(self, name: str) -> str:
         """Where the file is that is to get a name."""
@@ -46,6 +56,12 @@ class PartialFiles:
     def hand_over(self) -> None:
         """Leave the files to a journal: `discard` removes none of them any more."""
         self._sources.clear()
+
+    def publish(self, names: Sequence[str]) -> None:
+        """Rename some of them, in order, and force that to the disk."""
+        for name in names:
+            self._root.take(self._sources.pop(name), name)
+        self._root.sync_folders(names)
 
     def discard(self) -> None:
         """Remove those that were made here and got no name."""

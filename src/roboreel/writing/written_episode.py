@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -49,31 +49,74 @@ def write_episode(
         UsageError: the episode does not fit the dataset.
         StorageError: a file cannot be read or written.
     """
-    features = dict(state.info.features)
-    cameras = [feature for feature in features.values() if feature.is_camera]
-    pixels = {
-        feature.name: CameraPixels(state.profile, feature.is_video, feature.is_depth)
-        for feature in cameras
-    }
-    videos: dict[str, tuple[str, int]] = {}
-    for name in state.info.cameras:
-        path = _next_path(state, name)
-        features[name], start = _write_camera(root, state, given, path, files, name, pixels[name])
-        videos[name] = path, start
+    cameras = write_cameras(root, state, given, files, lambda name: _next_path(state, name))
     used = list(dict.fromkeys(given.row_tasks))
     new = [text for text in used if text not in state.tasks]
+    first = max(state.tasks.values(), default=-1) + 1
+    tasks = state.tasks | {text: first + at for at, text in enumerate(new)}
+    table = table_of(state, given, tasks, cameras.pixels)
     data = _next_path(state, "")
-    table = _write_table(root, state, given, new, files.partial(data), pixels)
+    write_rows(root, files.partial(data), table, given, state.schema)
     episode = NewEpisode(
         rows=given.rows,
         tasks=used,
         new_tasks=new,
         data=data,
-        videos=videos,
-        stats=_episode_stats(state, given, table, pixels),
+        videos=cameras.videos,
+        stats=stats_of(state, given, table, cameras.pixels),
         fields=fields,
     )
-    return episode, features
+    return episode, cameras.features
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenCameras:
+    """What is known of an episode's cameras once its videos are written."""
+
+    features: dict[str, Feature]
+    """All features, with what the videos are like."""
+    pixels: dict[str, CameraPixels]
+    """What statistics need of each camera; of those in tables still empty."""
+    videos: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """By camera: the file, and the episode's first frame in it."""
+
+
+def write_cameras(
+    root: LocalRoot,
+    state: DatasetState,
+    given: EpisodeInput,
+    files: PartialFiles,
+    path_of: Callable[[str], str],
+) -> WrittenCameras:
+    """Write an episode's videos under partial names, and measure them.
+
+    Args:
+        root: where to write.
+        state: the dataset.
+        given: the episode.
+        files: remembers the names that the files are to get.
+        path_of: gives the name of a camera's file.
+
+    Raises:
+        UsageError: there are not as many frames as rows, or they are not what a camera declares.
+        VideoError: a file is no readable video, or an encoder fails.
+    """
+    features = dict(state.info.features)
+    done = WrittenCameras(
+        features,
+        {
+            feature.name: CameraPixels(state.profile, feature.is_video, feature.is_depth)
+            for feature in features.values()
+            if feature.is_camera
+        },
+    )
+    for name in state.info.cameras:
+        path = path_of(name)
+        features[name], start = _write_camera(
+            root, state, given, path, files, name, done.pixels[name]
+        )
+        done.videos[name] = path, start
+    return done
 
 
 def _next_path(state: DatasetState, camera: str) -> str:
@@ -115,35 +158,45 @@ def _write_camera(
     return feature, video.start
 
 
-def _write_table(
-    root: LocalRoot,
+def table_of(
     state: DatasetState,
     given: EpisodeInput,
-    new_tasks: list[str],
-    name: str,
+    tasks: Mapping[str, int],
     pixels: Mapping[str, CameraPixels],
 ) -> pa.Table:
-    first = max(state.tasks.values(), default=-1) + 1
-    tasks = state.tasks | {text: first + at for at, text in enumerate(new_tasks)}
+    """The table of an episode, with the dataset's schema.
+
+    Args:
+        state: the dataset so far.
+        given: the episode.
+        tasks: task index by text.
+        pixels: takes in the sample of each image camera.
+
+    Raises:
+        UsageError: a column or an image is not what its feature declares.
+    """
     position = EpisodePosition(
         state.totals.episodes,
         state.totals.frames,
         np.array([tasks[text] for text in given.row_tasks], dtype=np.int64),
     )
-    table = episode_rows_of(given, state.info, state.schema, position, pixels)
+    return episode_rows_of(given, state.info, state.schema, position, pixels)
+
+
+def write_rows(
+    root: LocalRoot, name: str, table: pa.Table, given: EpisodeInput, schema: pa.Schema
+) -> None:
+    """Write an episode's table; `schema` is its own, with the metadata of the file."""
     plain = [*given.images]
-    written = write_batches(
-        root, name, [(table, [given.rows])], schema=state.schema, plain_columns=plain
-    )
-    if written != given.rows:
-        raise RunError(f"episode {position.episode}: {written} rows written, promised {given.rows}")
-    return table
+    rows = write_batches(root, name, [(table, [given.rows])], schema=schema, plain_columns=plain)
+    if rows != given.rows:
+        raise RunError(f"'{name}': {rows} rows written, promised {given.rows}")
 
 
-def _episode_stats(
+def stats_of(
     state: DatasetState, given: EpisodeInput, table: pa.Table, pixels: Mapping[str, CameraPixels]
 ) -> StatsBlock:
-    """The statistics of one episode, features in their order; those that are given are taken."""
+    """The statistics of one episode, one row, features in their order; those that are given are taken."""
     features = state.info.features
     numeric = [n for n, f in features.items() if f.is_numeric and n not in given.stats]
     values = {name: column_values(table[name]) for name in numeric}

@@ -289,6 +289,10 @@ def fewer_rows(root: Path) -> None:
     cells(EPISODES_FILE, last, lambda values: values.__setitem__(-1, values[-1] - 2 / 30))(root)
 
 
+def without_last_entry(root: Path) -> None:
+    edit_table(root / EPISODES_FILE, lambda table: table.slice(0, len(table) - 1))
+
+
 def overlapping(root: Path) -> None:
     fewer_rows(root)
     begin = f"videos/{TOP}/from_timestamp"

@@ -58,6 +58,7 @@ from tests.unit.check.breaks import (
     with_nan,
     with_null,
     without_feature,
+    without_last_entry,
     written,
 )
 
@@ -164,6 +165,7 @@ EPISODES = (
     Break(
         "episode.range", "v3.0", cells(EPISODES_FILE, "dataset_to_index", _set(1, 24)), "error", 1
     ),
+    Break("episode.unlisted", "v3.0", without_last_entry, "error"),
     Break("episode.duplicate", "v2.1", copy(_T1, _T0), "note", 1),
     Break("task.entry", "v2.1", lines("tasks.jsonl", lambda x: x[0].pop("task")), "error"),
     Break("task.fields", "v2.1", lines("tasks.jsonl", lambda x: x[0].update(more=1)), "warning"),

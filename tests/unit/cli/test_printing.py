@@ -30,6 +30,7 @@ def _shell(line: str, *words: object) -> subprocess.CompletedProcess[str]:
 PRINTED = ["info $1", "check $1 --json", "--help", "--version"]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("words", PRINTED)
 def test_a_full_disk_is_an_error(source: Path, words: str) -> None:
     done = _shell(f"$R {words} >/dev/full", source)

@@ -93,6 +93,7 @@ def test_write_takes_options_of_the_file_and_of_the_command(
     assert told["features"]["observation.images.top"]["video"]["video.crf"] == 40
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     "command",
     [

@@ -181,6 +181,7 @@ def test_rows_that_tell_nothing_leave_it_to_the_list(torn: Path) -> None:
     assert 0 in _rows(dataset.keep(task=TASKS[1]))
 
 
+@pytest.mark.sample(1)
 def test_commands_refuse_and_take_the_choice(command: Roboreel, torn: Path, tmp_path: Path) -> None:
     for words in (
         ["keep", torn, "--task", TASKS[1], "-o", tmp_path / "b"],

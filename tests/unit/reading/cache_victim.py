@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -15,9 +14,7 @@ import roboreel
 from roboreel.reading.cache_folder import CacheFolder
 from roboreel.storage import disk
 from roboreel.storage.disk import faults
-
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.unit.reading.cache_victim", "roboreel.reading.reader", "av"])
+from tests.forked import FORKED
 
 SIZE = (32, 160)
 
@@ -83,7 +80,7 @@ def fill_for(dataset: Path, cache: Path, seconds: float) -> None:
 
 def run(function: Any, *arguments: Any) -> int | None:
     """Run a function in a process of its own; its exit code."""
-    process = CONTEXT.Process(target=function, args=arguments)
+    process = FORKED.Process(target=function, args=arguments)
     process.start()
     process.join(60)
     return process.exitcode

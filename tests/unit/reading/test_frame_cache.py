@@ -29,8 +29,8 @@ from roboreel.reading.frame_file import (
 from roboreel.storage.local import LocalRoot
 from roboreel.testing import Camera, make_dataset
 from roboreel.testing.make_dataset import Version
+from tests.forked import FORKED
 from tests.unit.reading.cache_victim import (
-    CONTEXT,
     SIZE,
     cached,
     fill,
@@ -188,7 +188,7 @@ def test_frames_of_a_video_that_changes_while_it_is_decoded_are_not_kept(tmp_pat
 def test_processes_that_fill_at_the_same_time_leave_right_frames(
     dataset: Path, tmp_path: Path
 ) -> None:
-    fillers = [CONTEXT.Process(target=fill, args=(dataset, tmp_path / "c", n)) for n in range(3)]
+    fillers = [FORKED.Process(target=fill, args=(dataset, tmp_path / "c", n)) for n in range(3)]
     for filler in fillers:
         filler.start()
     for filler in fillers:
@@ -216,7 +216,7 @@ def test_a_kill_at_any_change_of_the_disk_leaves_no_wrong_frame(
 def test_kills_at_random_moments_leave_no_wrong_frame(dataset: Path, tmp_path: Path) -> None:
     random.seed(5)
     for _ in range(4):
-        process = CONTEXT.Process(target=fill_for, args=(dataset, tmp_path / "cache", 60))
+        process = FORKED.Process(target=fill_for, args=(dataset, tmp_path / "cache", 60))
         process.start()
         time.sleep(random.uniform(0.05, 0.5))
         process.kill()

@@ -147,6 +147,7 @@ def test_size_scales_frames(made: Callable[[Version], Path]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_readers_in_threads_and_processes_read_the_same(
     made: Callable[[Version], Path], version: Version

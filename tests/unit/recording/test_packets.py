@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -13,6 +14,7 @@ import pytest
 from roboreel.errors import UsageError, VideoError
 from roboreel.recording.camera_types import EncodedFrame, RecordedVideo
 from roboreel.recording.camera_writer import finish_all
+from roboreel.storage.video.stream_units import split_units
 from tests.unit.clips import Coder, av1, h264, hevc, index_of
 from tests.unit.recording.camera_sets import (
     FPS,
@@ -163,6 +165,15 @@ def test_lengths_that_are_not_there_are_refused(tmp_path: Path) -> None:
         record(writers["a"], tmp_path / "a.mp4", "h264", packets, extradata)
 
 
+def test_start_codes_are_taken_though_the_extradata_say_lengths(tmp_path: Path) -> None:
+    """Some cameras give an `avcC` payload beside packets with start codes."""
+    _, extradata = in_mp4(tmp_path, "h264", 4)
+    packets = [b"\0\0\0\1" + b"\0\0\0\1".join(split_units(p, 0)) for p in encoded("h264", 12)[0]]
+    with cameras(tmp_path, camera_task("a", encoded=True)) as writers:
+        video = record(writers["a"], tmp_path / "a.mp4", "h264", packets, extradata)
+    assert numbers(video.path) == [(number, 2, 0) for number in range(12)]
+
+
 def test_a_packet_that_is_refused_is_not_taken(tmp_path: Path) -> None:
     """A camera that is joined in the middle of a GOP: what comes before a keyframe can be left out."""
     packets, _ = encoded("h264", 25)
@@ -228,6 +239,41 @@ def test_frames_and_packets_do_not_mix(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="a plain frame after encoded ones"):
             writer.add(drawn(0, 1)[0])
         assert finish_all(writers)["a"].frames == 1
+
+
+@pytest.mark.parametrize("codec", CODERS)
+def test_damaged_packets_are_written_or_refused(tmp_path: Path, codec: Codec) -> None:
+    """Whatever a camera sends, only errors of ours come out, and a file has a frame for each packet taken."""
+    packets, extradata = encoded(codec, 3, in_band=False)
+    random = np.random.default_rng(0)
+    with cameras(tmp_path, camera_task("a", encoded=True)) as writers:
+        for trial in range(1, 61):
+            writers["a"].begin(tmp_path / f"{trial}.mp4", 0)
+            taken = 0
+            for data in packets:
+                setup = damaged(extradata, random) if trial % 3 == 0 else extradata
+                wrong = data if trial % 3 == 1 else damaged(data, random)
+                with suppress(UsageError, VideoError):
+                    writers["a"].add_packet(EncodedFrame(data=wrong, codec=codec, extradata=setup))
+                    taken += 1
+            if taken:
+                video = writers["a"].finish()
+                assert index_of(video.path).frames == taken
+
+
+def damaged(data: bytes, random: np.random.Generator) -> bytes:
+    """Some bytes changed, cut, or put in."""
+    changed = bytearray(data)
+    for _ in range(int(random.integers(1, 4))):
+        at = int(random.integers(0, min(len(changed), 40) + 1))
+        kind = random.integers(3)
+        if kind == 0 and at < len(changed):
+            changed[at] = int(random.integers(256))
+        elif kind == 1:
+            del changed[at : at + int(random.integers(1, 30))]
+        else:
+            changed[at:at] = bytes(random.choice([0, 0, 1, 0x67, 0x12, 255], 4).tolist())
+    return bytes(changed)
 
 
 def test_only_bytes_are_packets() -> None:

@@ -152,6 +152,24 @@ def test_a_second_recorder_is_refused(tmp_path: Path) -> None:
     resumed(path).finalize()
 
 
+def test_a_wrong_field_leaves_the_take_in_progress(tmp_path: Path) -> None:
+    path = tmp_path / "set"
+    with recorder_of(path) as recorder:
+        record(recorder, 0, 1, fields={"score": 1})
+        recorder.add_frame(frame_of(1, 0), task="t")
+        for fields, message in (
+            ({"other": 1}, r"'other' is not one that the earlier episodes have"),
+            ({"score": "much"}, "'score' must be int64"),
+            ({"length": 3}, "'length': the format uses this name itself"),
+        ):
+            with pytest.raises(roboreel.UsageError, match=message):
+                recorder.save_episode(fields=fields)
+        recorder.add_frame(frame_of(1, 1), task="t")
+        recorder.save_episode(fields={"score": 2})
+    assert_recorded(path, {0: 1, 1: 2})
+    assert roboreel.open(path).episodes["score"].to_pylist() == [1, 2]
+
+
 def test_a_long_gap_refuses_the_episode(tmp_path: Path) -> None:
     path = tmp_path / "set"
     with recorder_of(path, max_gap_s=0.1) as recorder:

@@ -27,6 +27,7 @@ class CountedThreads(LeRobotDataset):
         return [{**item, "threads": threads} for item in items]
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_workers_give_the_same_items_and_decode_in_one_thread(

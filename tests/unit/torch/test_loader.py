@@ -15,11 +15,11 @@ import torch
 from torch.utils.data import DataLoader, SequentialSampler
 
 import roboreel
+from roboreel.reading.host_buffers import HostBuffers
 from roboreel.testing import Camera, make_dataset
 from roboreel.torch import EpisodeAwareSampler, LeRobotDataset, Loader
 from roboreel.torch.batch_source import planes
 from roboreel.torch.helper_process import HelperMaker
-from roboreel.torch.host_buffers import HostBuffers
 
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
 LENGTHS = (9, 5, 12)

@@ -78,6 +78,7 @@ def _plain_items(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return items
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("uint8", [False, True])
 def test_workers_share_the_memory_of_frames(numbered: Numbered, uint8: bool) -> None:
     dataset = LeRobotDataset("me/a", numbered("v3.0"), return_uint8=uint8)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,16 @@ from roboreel.storage.disk import faults
 from roboreel.testing import Camera, make_dataset
 from roboreel.testing.make_dataset import Version
 from roboreel.writing.append import open_writer
-from tests.crash.victim import Count, moments
+from tests.crash.victim import Count, Moment, moments
+from tests.forked import FORKED
 from tests.unit.writing.episodes import created_like, episode_of
 
 VERSIONS: tuple[Version, ...] = ("v3.0", "v2.1")
-_FORK = multiprocessing.get_context("forkserver")
 _KILLED_BY_DEFAULT = 5
+_PARTS = 4
+"""Of a sweep over all operations, for the processes of a run to share."""
+
+Stops = dict[int, Moment]
 
 
 def _source(folder: Path, version: Version) -> Path:
@@ -40,13 +44,20 @@ def _die_appending(at: int, source: Path, path: Path) -> None:
 
 
 def _killed(at: int, source: Path, path: Path) -> int | None:
-    process = _FORK.Process(target=_die_appending, args=(at, source, path))
+    process = FORKED.Process(target=_die_appending, args=(at, source, path))
     process.start()
     process.join(60)
     return process.exitcode
 
 
-def _sweep(tmp_path: Path, version: Version, most: int | None) -> None:
+def _a_few(stops: Stops) -> list[int]:
+    """Of the operations that change what a reader sees."""
+    seen = [at for at in stops if stops[at][1] in ("replace", "append")]
+    spread = np.linspace(0, len(seen) - 1, _KILLED_BY_DEFAULT).round().astype(int)
+    return [seen[n] for n in dict.fromkeys(spread.tolist())]
+
+
+def _sweep(tmp_path: Path, version: Version, choose: Callable[[Stops], list[int]]) -> None:
     """Kill the third append, look at what is left, and append again."""
     source, begun = _source(tmp_path, version), tmp_path / "begun"
     writer = created_like(roboreel.open(source), begun)
@@ -54,13 +65,8 @@ def _sweep(tmp_path: Path, version: Version, most: int | None) -> None:
         writer.append(episode_of(roboreel.open(source), number))
     shutil.copytree(begun, tmp_path / "counted")
     stops = moments(lambda: _append(source, tmp_path / "counted", 2))
-    chosen = list(stops)
-    if most is not None:  # of those that change what a reader sees
-        chosen = [at for at in chosen if stops[at][1] in ("replace", "append")]
-        spread = np.linspace(0, len(chosen) - 1, most).round().astype(int)
-        chosen = [chosen[n] for n in dict.fromkeys(spread.tolist())]
     path = tmp_path / "set"
-    for at in chosen:
+    for at in choose(stops):
         shutil.rmtree(path, ignore_errors=True)
         shutil.copytree(begun, path)
         assert _killed(at, source, path) == -signal.SIGKILL, stops[at]
@@ -99,13 +105,14 @@ def _numbers(path: Path) -> list[int]:
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_killed_at_some_operations(tmp_path: Path, version: Version) -> None:
-    _sweep(tmp_path, version, _KILLED_BY_DEFAULT)
+    _sweep(tmp_path, version, _a_few)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
-def test_killed_before_or_after_any_operation(tmp_path: Path, version: Version) -> None:
-    _sweep(tmp_path, version, None)
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_killed_before_or_after_any_operation(tmp_path: Path, version: Version, part: int) -> None:
+    _sweep(tmp_path, version, lambda stops: list(stops)[part::_PARTS])
 
 
 @pytest.mark.parametrize("name", ["episodes", "episodes_stats", "tasks"])

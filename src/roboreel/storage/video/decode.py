@@ -12,7 +12,7 @@ from roboreel.errors import VideoError
 from roboreel.storage.root import Root
 from roboreel.storage.video.decoder import Decoder, keep_decoder, take_decoder
 from roboreel.storage.video.indexed_video import IndexedVideo, indexed_video
-from roboreel.storage.video.packets import Int64, PacketTable, entry_point, run_of_frames
+from roboreel.storage.video.packets import Int64, PacketTable, entry_points, run_of_frames
 
 
 def decode_frames(root: Root, name: str, wanted: Sequence[int]) -> Iterator[tuple[int, Any]]:
@@ -46,7 +46,7 @@ def frames_of(video: IndexedVideo, wanted: Sequence[int]) -> Iterator[tuple[int,
                     # now
                     yield from Decoder(video).frames(video, positions, frames)
                     continue
-                shared = shared or take_decoder(video)
+                shared = shared or take_decoder(video, frames[0])
                 yield from shared.frames(video, positions, frames)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"'{video.name}': cannot be decoded ({error})") from error
@@ -92,15 +92,23 @@ def _runs(
     table: PacketTable, wanted: Sequence[int], resets: Callable[[int], bool]
 ) -> Iterator[tuple[Int64, list[int]]]:
     """(decode positions, wanted frames) of each run of packets that is decoded without a gap."""
-    last, frames = 0, list[int]()
-    for number in wanted:
-        goes_on = bool(frames) and number == frames[-1] + 1
-        if frames and not goes_on:
-            goes_on = entry_point(table, number, resets=resets) <= last + 1
-        if frames and not goes_on:
-            yield run_of_frames(table, frames[0], frames[-1] + 1, resets=resets).positions, frames
+    first, last, frames = 0, 0, list[int]()
+    points = entry_points(table, wanted, resets=resets)
+    for number, (entry, packet) in zip(wanted, points, strict=True):
+        if frames and number != frames[-1] + 1 and entry > last + 1:
+            yield _positions(table, first, frames, resets), frames
             frames = []
-        last = int(table.packets_of_frames(number, number + 1)[0])
+        first = first if frames else entry
+        last = packet
         frames.append(number)
     if frames:
-        yield run_of_frames(table, frames[0], frames[-1] + 1, resets=resets).positions, frames
+        yield _positions(table, first, frames, resets), frames
+
+
+def _positions(
+    table: PacketTable, first: int, frames: Sequence[int], resets: Callable[[int], bool]
+) -> Int64:
+    """(m,) decode positions of the packets that show some frames, whose entry point is `first`."""
+    if table.in_order:
+        return np.arange(first, table.hidden_before + frames[-1] + 1, dtype=np.int64)
+    return run_of_frames(table, frames[0], frames[-1] + 1, resets=resets).positions

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,8 +52,9 @@ class Decoder:
         known = self._codec is not None or entry.fourcc == "vp09"  # VP9 has no sets
         self._is_clean = known and entry.fourcc in _REUSED and not self._is_new(first)
         self._delay = self._context.delay
-        self._fed: tuple[IndexedVideo, int, int] | None = None
-        """The file, and the decode positions of the first packet fed and of the next packet."""
+        self._progress: _Progress | None = None
+        self._held: list[Any] = []
+        """Frames that came out, later ones than any that was wanted."""
 
     @property
     def is_reusable(self) -> bool:
@@ -67,9 +69,11 @@ class Decoder:
         """True where a file has the sample entry of this decoder."""
         return self._kind == (video.table.entry.data, video.table.entry.matrix)
 
-    def is_in(self, video: IndexedVideo) -> bool:
-        """True where it has decoded part of a GOP of this file and can continue."""
-        return self._fed is not None and self._fed[0] is video
+    def nearness(self, video: IndexedVideo, frame: int) -> int:
+        """2 where the frame before this one was wanted last, 1 where another one of the file was, else 0."""
+        if self._progress is None or self._progress.video is not video:
+            return 0
+        return 2 if self._progress.shown == frame - 1 else 1
 
     def feed(self, number: int, data: bytes) -> list[Any]:
         """Feed the packet of a frame; return the complete PyAV frames, with their number as `pts`."""
@@ -80,9 +84,12 @@ class Decoder:
     def drain(self) -> list[Any]:
         """The frames that still wait to be shown; the next packet fed must be a keyframe's."""
         frames = self._context.drain()
-        self._context.flush()
-        self._fed = None
+        self._forget()
         return frames
+
+    def _forget(self) -> None:
+        self._context.flush()
+        self._progress, self._held = None, []
 
     def frames(
         self, video: IndexedVideo, positions: Int64, wanted: Sequence[int]
@@ -97,40 +104,90 @@ class Decoder:
         Raises:
             VideoError: a frame does not decode, or frames come in another order than the index says.
         """
-        table, due, awaited = video.table, deque(wanted), set(wanted)
-        first, last = int(positions[0]), int(positions[-1])
-        positions = self._from_here(video, positions, wanted)
-        numbers = table.frame_of_packet[positions].tolist()
-        for number, data in zip(numbers, video.packets(positions), strict=True):
-            yield from _in_turn(self.feed(number, data), due, awaited, video.name)
+        due, first, stop = deque(wanted), int(positions[0]), int(positions[-1]) + 1
+        reached, in_sequence = self._progress, self.nearness(video, wanted[0]) == 2
+        if (
+            reached
+            and reached.video is video
+            and reached.first == first
+            and wanted[0] > reached.shown
+        ):
+            held, self._held = self._held, []
+            positions = positions[positions >= reached.next]
+            stop = max(stop, reached.next)
+            yield from self._in_turn(held, due, video)
+        elif reached:
+            self._forget()
+        self._progress = None  # until all frames are there
+        yield from self._decoded(video, positions, due)
+        if due and in_sequence:  # the next frames are likely to be wanted next: the decoder goes on
+            for position in _packets_after(video, first, stop):
+                yield from self._decoded(video, position, due)
+                stop = int(position[0]) + 1
+                if not due:
+                    break
         if due:  # frames wait for packets that are not wanted
-            yield from _in_turn(self.drain(), due, awaited, video.name)
-        else:
-            self._fed = video, first, last + 1
+            yield from self._in_turn(self.drain(), due, video)
+            first = -1  # there is no going on from here
         if due:
             raise VideoError(f"'{video.name}': frame {due[0]} does not decode")
+        self._progress = _Progress(video, first, stop, wanted[-1])
 
-    def _from_here(self, video: IndexedVideo, positions: Int64, wanted: Sequence[int]) -> Int64:
-        """The packets of a run that are still to be fed: all, unless every wanted frame comes later."""
-        fed, self._fed = self._fed, None
-        if fed is None:
-            return positions
-        if fed[0] is video and fed[1] == positions[0]:
-            table = video.table
-            packets = table.display_order[table.hidden_before + np.asarray(wanted)]
-            if packets.min() >= fed[2]:
-                return positions[positions >= fed[2]]
-        self._context.flush()
-        return positions
+    def _decoded(
+        self, video: IndexedVideo, positions: Int64, due: deque[int]
+    ) -> Iterator[tuple[int, Any]]:
+        numbers = video.table.frame_of_packet[positions].tolist()
+        for number, data in zip(numbers, video.packets(positions), strict=True):
+            yield from self._in_turn(self.feed(number, data), due, video)
+
+    def _in_turn(
+        self, frames: Iterable[Any], due: deque[int], video: IndexedVideo
+    ) -> Iterator[tuple[int, Any]]:
+        """The frames that are due among decoded ones, which must come in order; later ones are held."""
+        for frame in frames:
+            number = frame.pts
+            if not due:
+                self._held.append(frame)
+            elif number == due[0]:
+                due.popleft()
+                yield number, frame
+            elif number > due[0] and number in due:
+                raise VideoError(
+                    f"'{video.name}': frames decode in another order than the file says:"
+                    " it lacks the display times of its B-frames, or is damaged"
+                )
 
     def _is_new(self, data: bytes) -> bool:
         """True where a packet brings parameter sets that the sample entry lacks."""
         return self._codec is not None and brings_other_sets(self._codec, data)
 
 
-def take_decoder(video: IndexedVideo) -> Decoder:
-    """An unused decoder for a file: one that is already in this file, if possible."""
-    for decoder in sorted(_IDLE, key=lambda one: one.is_in(video), reverse=True):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Progress:
+    """How far a decoder has come in a file."""
+
+    video: IndexedVideo
+    first: int
+    """Decode position of the first packet fed; -1 where the decoder cannot go on."""
+    next: int
+    """Decode position of the next packet to feed."""
+    shown: int
+    """The last frame that was wanted: later ones are held, or still to come."""
+
+
+def _packets_after(video: IndexedVideo, first: int, stop: int) -> Iterator[Int64]:
+    """The decode positions from `stop` to the end of the GOP, one by one, of a run that began at `first`."""
+    table = video.table
+    at = int(np.searchsorted(table.keys, stop))
+    end = int(table.keys[at]) if at < len(table.keys) else table.packets
+    for position in range(stop, end):
+        if table.frame_of_packet[position] >= table.frame_of_packet[first]:
+            yield np.array([position], dtype=np.int64)
+
+
+def take_decoder(video: IndexedVideo, frame: int) -> Decoder:
+    """An unused decoder for frames of a file from one on: one that is already there, if possible."""
+    for decoder in sorted(_IDLE, key=lambda one: one.nearness(video, frame), reverse=True):
         if decoder.serves(video):
             with suppress(ValueError):  # another thread was faster
                 _IDLE.remove(decoder)
@@ -143,19 +200,3 @@ def keep_decoder(decoder: Decoder) -> None:
     if decoder.is_reusable:
         _IDLE.append(decoder)
         del _IDLE[:-_MOST_IDLE]
-
-
-def _in_turn(
-    frames: Iterable[Any], due: deque[int], awaited: set[int], name: str
-) -> Iterator[tuple[int, Any]]:
-    """The awaited frames among decoded ones; they must come in the order in which they are due."""
-    for frame in frames:
-        if frame.pts not in awaited:
-            continue
-        awaited.discard(frame.pts)
-        if frame.pts != due.popleft():
-            raise VideoError(
-                f"'{name}': frames decode in another order than the file says:"
-                " it lacks the display times of its B-frames, or is damaged"
-            )
-        yield frame.pts, frame

@@ -87,9 +87,10 @@ class EncodedStream:
                 raise UsageError("the first packet must be a keyframe (an IDR frame)")
             self._begin(found.sets, data if self.codec == "av1" else units)
         elif not self._changed:
-            self._changed = any(own not in self._sets for own in found.sets)
-            if self._changed:
+            changed = any(own not in self._sets for own in found.sets)
+            if changed:
                 self._refuse_other_size(found.sets, units)
+            self._changed = changed
         return StreamPacket(self._written(data, units, found.sets), found.keyframe)
 
     def _begin(self, brought: Sequence[bytes], units: bytes | Sequence[bytes]) -> None:
@@ -104,7 +105,10 @@ class EncodedStream:
         assert self.entry is not None
         if self.codec == "av1" or not self._units.has_sequence(brought):
             return
-        other = sample_entry_of(self.codec, brought, units)
+        try:
+            other = sample_entry_of(self.codec, brought, units)
+        except VideoError as error:
+            raise UsageError("the packet brings parameter sets that no decoder reads") from error
         if (other.width, other.height) != (self.entry.width, self.entry.height):
             raise UsageError(
                 f"the stream changes from {self.entry.width}×{self.entry.height} to"

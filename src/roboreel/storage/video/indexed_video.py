@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain, pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -58,26 +59,30 @@ class IndexedVideo:
             StorageError: the file cannot be read.
         """
         offset, size = self.table.offset[positions], self.table.size[positions]
-        if not len(positions):
-            return
-        total = int(size.sum())
+        offsets, sizes = offset.tolist(), size.tolist()
+        total = sum(sizes)
         if total <= _BLOCK_BYTES:
-            yield from self._together(offset.tolist(), size.tolist(), total)
-            return
-        block = np.cumsum(size) // _BLOCK_BYTES
-        for members in np.split(np.arange(len(positions)), np.flatnonzero(np.diff(block)) + 1):
-            own = size[members]
-            yield from self._together(offset[members].tolist(), own.tolist(), int(own.sum()))
+            return iter(self._together(offsets, sizes, total))
+        ends = np.flatnonzero(np.diff(np.cumsum(size) // _BLOCK_BYTES)) + 1
+        bounds = pairwise([0, *ends.tolist(), len(sizes)])
+        return chain.from_iterable(
+            self._together(offsets[a:b], sizes[a:b], sum(sizes[a:b])) for a, b in bounds
+        )
 
-    def _together(self, offset: list[int], size: list[int], total: int) -> Iterator[bytes]:
+    def _together(self, offset: list[int], size: list[int], total: int) -> Sequence[bytes]:
         """Packets that are read at once: in one read if they follow each other in the file."""
+        if not offset:
+            return []
         first = offset[0]
         if offset[-1] + size[-1] - first != total or offset != sorted(offset):
-            yield from self._file.ranges(list(zip(offset, size, strict=True)))
-            return
+            return self._file.ranges(list(zip(offset, size, strict=True)))
         (data,) = self._file.ranges([(first, total)])
-        for start, count in zip(offset, size, strict=True):
-            yield data[start - first : start - first + count]
+        if len(offset) == 1:
+            return [data]
+        return [
+            data[start - first : start - first + count]
+            for start, count in zip(offset, size, strict=True)
+        ]
 
     @contextmanager
     def access_points(self) -> Iterator[AccessPoints]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -182,7 +182,30 @@ def entry_point(
         ValueError: no keyframe is before the frame.
     """
     latest = int(table.packets_of_frames(frame, frame + 1)[0]) if before is None else before
-    at = int(np.searchsorted(table.keys, latest, side="right")) - 1
+    return _entry(table, frame, int(np.searchsorted(table.keys, latest, side="right")) - 1, resets)
+
+
+def entry_points(
+    table: PacketTable, frames: Sequence[int], *, resets: Callable[[int], bool]
+) -> Iterator[tuple[int, int]]:
+    """(its entry point, its packet) of each frame, as decode positions: see `entry_point`.
+
+    Args:
+        table: the file's packets.
+        frames: the frames, in any order.
+        resets: tells whether the keyframe at a decode position resets the decoder (`AccessPoints`).
+
+    Raises:
+        ValueError: no keyframe is before a frame.
+    """
+    packets = table.display_order[table.hidden_before + np.asarray(frames, dtype=np.int64)]
+    keys = np.searchsorted(table.keys, packets, side="right") - 1
+    for frame, packet, key in zip(frames, packets.tolist(), keys.tolist(), strict=True):
+        yield _entry(table, frame, key, resets), packet
+
+
+def _entry(table: PacketTable, frame: int, at: int, resets: Callable[[int], bool]) -> int:
+    """The entry point of a frame, which is the keyframe number `at` or an earlier one."""
     while at >= 0:
         key = int(table.keys[at])
         if table.frame_of_packet[key] <= frame and (key == 0 or resets(key)):

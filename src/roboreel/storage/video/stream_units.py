@@ -11,6 +11,7 @@ from typing import Protocol
 
 from roboreel.errors import UsageError
 
+_LONG_START = b"\0\0\0\1"
 _AV1_SEQUENCE, _AV1_DELIMITER, _AV1_HEADER, _AV1_FRAME = 1, 2, 3, 6
 
 
@@ -60,13 +61,13 @@ class HevcUnits:
     """NAL units of hevc."""
 
     def inspect(self, units: Sequence[bytes]) -> UnitFacts:
-        """Frames are counted by their first slice segments, keyframes are IDR or BLA."""
+        """Frames are counted by their first slice segments, keyframes are IDR, BLA and CRA."""
         frames, keyframe, sets = 0, False, []
         for unit in units:
             kind = unit[0] >> 1 & 0x3F
             if kind < 32:
                 frames += len(unit) > 2 and unit[2] >> 7  # first_slice_segment_in_pic_flag
-                keyframe = keyframe or 16 <= kind <= 20
+                keyframe = keyframe or 16 <= kind <= 21
             elif kind in (32, 33, 34):
                 sets.append(unit)
         return UnitFacts(frames, keyframe, sets)
@@ -104,12 +105,13 @@ def split_units(data: bytes, length: int) -> list[bytes]:
 
     Args:
         data: the packet.
-        length: the bytes that give each unit's length; 0 where start codes separate them.
+        length: the bytes that give each unit's length; 0 where start codes separate them. A packet that
+            begins with a start code of four bytes has start codes in either case.
 
     Raises:
         UsageError: it is not made so.
     """
-    if length:
+    if length and not data.startswith(_LONG_START):  # no unit has one byte
         return _by_length(data, length)
     before, *units = data.split(b"\0\0\1")
     if not units or before.strip(b"\0"):

@@ -66,9 +66,9 @@ class StreamedVideo:
         """Bytes written so far."""
         return 0 if self._video is None else self._video.size_bytes
 
-    def begin(self, codec: str, extradata: bytes) -> None:
-        """Say what the packets are, before the first one; see `EncodedStream`."""
-        self._stream = EncodedStream(codec, extradata)
+    def begin(self, stream: EncodedStream) -> None:
+        """Say what the packets are, before the first one."""
+        self._stream = stream
 
     @property
     def reorders(self) -> bool:

@@ -1,0 +1,71 @@
+"""What the user decides where there are several ways to repair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import get_args
+
+import pyarrow as pa
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.edit.tasks import TasksFrom, tasks_by_rows, tasks_of
+from roboreel.edit.view import View
+from roboreel.edit.write_options import require_choice
+from roboreel.errors import UsageError
+from roboreel.format.model import TASKS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairChoices:
+    """Choices of the user.
+
+    Args:
+        tasks: the texts of the tasks by task index, where there is no task list.
+        tasks_from: what counts where an episode lists other tasks than its rows have: `rows` or `episodes`.
+        drop_missing_cameras: leave cameras out that have no video file.
+
+    Raises:
+        UsageError: a choice is unknown, or a text is given twice.
+    """
+
+    tasks: Sequence[str] = ()
+    tasks_from: TasksFrom | None = None
+    drop_missing_cameras: bool = False
+
+    def __post_init__(self) -> None:
+        if self.tasks_from is not None:
+            require_choice("tasks_from", self.tasks_from, get_args(TasksFrom))
+        if isinstance(self.tasks, str):
+            raise UsageError(f"tasks is '{self.tasks}', expected a list of texts: ['{self.tasks}']")
+        if len(set(self.tasks)) < len(self.tasks):
+            raise UsageError("two tasks have the same text")
+
+
+def with_choices(dataset: Dataset, choices: RepairChoices) -> View:
+    """The view of a dataset with the tasks and cameras that were chosen."""
+    view = dataset.as_view()
+    if choices.tasks_from is not None:
+        view = _by_rows(view) if choices.tasks_from == "rows" else _by_lists(view)
+    if choices.drop_missing_cameras:
+        missing = frozenset(dataset.missing_cameras)
+        allowed = frozenset(view.options.allow_missing) | missing
+        view = replace(view, options=replace(view.options, allow_missing=allowed))
+    return view
+
+
+def _by_rows(view: View) -> View:
+    """The view with the tasks of the rows in the list of episodes."""
+    (source,) = view.sources
+    found = pa.array(tasks_by_rows(view), pa.list_(pa.string()))
+    table = source.model.episodes
+    table = table.set_column(table.column_names.index(TASKS), TASKS, found)
+    return replace(view, sources=(replace(source, model=replace(source.model, episodes=table)),))
+
+
+def _by_lists(view: View) -> View:
+    """The view with the task of the list in the rows, for episodes that list one."""
+    numbers = view.numbers.tolist()
+    pairs = zip(numbers, tasks_of(view), tasks_by_rows(view), strict=True)
+    changed = {number: own[0] for number, own, rows in pairs if len(own) == 1 and own != rows}
+    return view.set_tasks(episodes=changed) if changed else view

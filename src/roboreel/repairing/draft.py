@@ -1,0 +1,110 @@
+"""A dataset as repairs change it: its own files, some under other names, beside files that are made.
+
+The dataset itself is not touched. Where anything changed, `Draft.publish` adds links to the unchanged files
+to the folder of made ones, which the engine then reads as it reads any dataset.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import IO
+
+import pyarrow as pa
+
+from roboreel.errors import StorageError
+from roboreel.repairing.repair_report import RepairStep
+from roboreel.storage import disk
+from roboreel.storage.links import Listing
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.root import FileStat, OpenFile, Root
+from roboreel.storage.tables_write import write_table
+
+
+class Draft(Root):
+    """A dataset with repairs, as a root to read from."""
+
+    def __init__(self, source: LocalRoot, made: LocalRoot) -> None:
+        """Begin without any repair.
+
+        Args:
+            source: the dataset.
+            made: the folder for made files, and later for links to the others.
+        """
+        self.source, self.made = source, made
+        self.url = source.url
+        listing = source.listing()
+        self._passed_over = listing
+        self._files: dict[str, tuple[LocalRoot, str]] = {n: (source, n) for n in listing.files}
+        self.steps: list[RepairStep] = []
+        """What was repaired so far."""
+        self.left: list[RepairStep] = []
+        """What was found and not repaired."""
+
+    @property
+    def changed(self) -> bool:
+        """True if any file differs from the dataset's."""
+        return self._files != {name: (self.source, name) for name in self._passed_over.files}
+
+    def repaired(self, rule: str, message: str, *, path: str | None = None) -> None:
+        """Note a repair."""
+        self.steps.append(RepairStep(rule=rule, message=message, path=path))
+
+    def leave(self, rule: str, message: str, *, path: str | None = None, choice: str = "") -> None:
+        """Note what is not repaired, and the choice that the user has."""
+        self.left.append(RepairStep(rule=rule, message=message, path=path, choice=choice))
+
+    def put(self, name: str, data: bytes) -> None:
+        """Make a file."""
+        self.made.put(name, data)
+        self.take_made(name)
+
+    def put_table(self, name: str, table: pa.Table) -> None:
+        """Make a table file."""
+        write_table(self.made, name, table)
+        self.take_made(name)
+
+    def take_made(self, name: str) -> None:
+        """Show a file that was written to `made`."""
+        self._files[name] = (self.made, name)
+
+    def move(self, old: str, new: str) -> None:
+        """Show a file under another name.
+
+        Raises:
+            StorageError: there is a file of that name.
+        """
+        if new in self._files:
+            raise StorageError(f"'{old}' cannot become '{new}': the file exists")
+        self._files[new] = self._files.pop(old)
+
+    def set_aside(self, name: str) -> None:
+        """Don't show a file. It stays in the dataset itself."""
+        del self._files[name]
+
+    def publish(self) -> None:
+        """Make links to the dataset's files beside the made ones."""
+        for name, (root, own) in self._files.items():
+            if root is self.source:
+                target = os.path.abspath(root.path / own)
+                disk.link(target, str(self.made.path / name))
+
+    def listing(self) -> Listing:
+        return Listing(tuple(sorted(self._files)))
+
+    def stat(self, name: str) -> FileStat:
+        root, own = self.root_of(name)
+        return root.stat(own)
+
+    def input(self, name: str) -> IO[bytes]:
+        root, own = self.root_of(name)
+        return root.input(own)
+
+    def kept_open(self, name: str) -> OpenFile:
+        root, own = self.root_of(name)
+        return root.kept_open(own)
+
+    def root_of(self, name: str) -> tuple[Root, str]:
+        found = self._files.get(name)
+        if found is None:
+            raise StorageError(f"'{name}' in '{self.url}': no such file")
+        return found

@@ -1,0 +1,156 @@
+"""Repair a dataset: prepare it, let the engine write it again, check the result."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+from roboreel.checking.check import check
+from roboreel.checking.check_report import CheckReport
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.open import open_dataset
+from roboreel.edit.view import View
+from roboreel.edit.write_options import WriteOptions
+from roboreel.errors import PlanError, Problem, UsageError
+from roboreel.format.repairs import ON_BROKEN, REPAIRS
+from roboreel.ops.output import output_path
+from roboreel.ops.write import plan_write, run
+from roboreel.repairing.choices import RepairChoices, with_choices
+from roboreel.repairing.draft import Draft
+from roboreel.repairing.prepare import prepare
+from roboreel.repairing.prepared import preparing_aside, preparing_beside
+from roboreel.repairing.repair_report import RepairReport, RepairStep, steps_of
+from roboreel.runner.run_options import RunOptions
+from roboreel.storage.local import LocalRoot
+
+_OUT = "out"
+"""Beside the prepared dataset: where a plan is made for, before it gets its path."""
+
+
+def repair(
+    path: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    in_place: bool = False,
+    dry_run: bool = False,
+    decode: bool = False,
+    choices: RepairChoices | None = None,
+    options: WriteOptions | None = None,
+    run_options: RunOptions | None = None,
+) -> RepairReport:
+    """Repair what can be repaired in only one way, and name the rest.
+
+    The dataset is only read. In place, it keeps all its files under another name. Nothing is deleted.
+
+    Args:
+        path: the folder of the dataset.
+        out: the folder to create; it must be empty if it exists.
+        in_place: replace the dataset instead of writing to `out`; the original is kept under another name.
+        dry_run: write nothing, and report what would be repaired.
+        decode: decode frames in the checks, and so find wrong statistics of cameras.
+        choices: what to do where there are several ways.
+        options: what to write; timestamps become k / fps by default.
+        run_options: how to run.
+
+    Raises:
+        UsageError: an argument is wrong, or the output exists.
+        StorageError: the folder does not exist or cannot be read.
+        DatasetError, PlanError: something cannot be repaired without a choice; lists every reason.
+        RunError: the result cannot be written.
+    """
+    if not dry_run and (out is None) != in_place:
+        raise UsageError("give either the folder to make (-o), or --in-place")
+    source = os.fspath(path)
+    final = source if out is None else os.fspath(out)
+    if not dry_run:
+        final = output_path([source], out)
+    choices, options = choices or RepairChoices(), options or WriteOptions()
+    before = check(source, decode=decode)
+    with _preparing(final, dry_run=dry_run) as made:
+        draft = Draft(LocalRoot(source), made)
+        prepare(draft, choices)
+        location = source
+        if draft.changed:
+            draft.publish()
+            location = str(made.path)
+        found = before
+        if draft.changed:
+            found = check(location, decode=decode, follow_links=True)
+        report = RepairReport(
+            path=source,
+            out=None,
+            before=before,
+            repaired=tuple(draft.steps),
+            left=tuple(draft.left),
+        )
+        if not (draft.changed or _is_to_write(found, choices, options)):
+            return replace(report, left=report.left + _left(found))
+        dataset = open_dataset(location, follow_links=draft.changed)
+        view = _view(dataset, found, choices, options)
+        plan = plan_write(view, out=made.path.parent / _OUT)
+        if plan.refused:
+            raise PlanError(f"{plan.refused}: {ON_BROKEN}", plan.skipped)
+        if dry_run:
+            return _foreseen(report, found)
+        done = run(replace(plan, out=final, in_place=in_place), run_options)
+    after = check(final, decode=decode)
+    return _finished(replace(report, out=final, kept=done.kept), found, after)
+
+
+@contextlib.contextmanager
+def _preparing(final: str, *, dry_run: bool) -> Iterator[LocalRoot]:
+    with preparing_aside() if dry_run else preparing_beside(final) as made:
+        yield made
+
+
+def _is_to_write(found: CheckReport, choices: RepairChoices, options: WriteOptions) -> bool:
+    """True if writing the dataset again repairs something, by its rule or by a choice."""
+    asked = choices != RepairChoices() or replace(options, timestamps=None) != WriteOptions()
+    return any(_is_rewritten(problem) or asked for problem in found.problems)
+
+
+def _view(
+    dataset: Dataset, found: CheckReport, choices: RepairChoices, options: WriteOptions
+) -> View:
+    view = with_choices(dataset, choices)
+    wanted = _doubtful(dataset, found)
+    if wanted:
+        view = view.recompute(wanted)
+    return view.written_as(replace(options, timestamps=options.timestamps or "regular"))
+
+
+def _doubtful(dataset: Dataset, found: CheckReport) -> list[str]:
+    """The features whose statistics are wrong."""
+    named = {p.column for p in found.problems if p.rule.startswith("stats.")}
+    known = {n for n, f in dataset.features.items() if f.is_numeric or f.is_video or f.is_camera}
+    return sorted(name for name in named if name in known)
+
+
+def _foreseen(report: RepairReport, found: CheckReport) -> RepairReport:
+    """The report of a dry run: what is repaired by its rule."""
+    repaired = steps_of(filter(_is_rewritten, found.problems), repaired=True)
+    return replace(report, repaired=report.repaired + repaired, left=report.left + _left(found))
+
+
+def _left(found: CheckReport) -> tuple[RepairStep, ...]:
+    left = [problem for problem in found.problems if not _is_rewritten(problem)]
+    return steps_of(left, repaired=False)
+
+
+def _is_rewritten(problem: Problem) -> bool:
+    """True if writing the dataset again repairs a problem."""
+    return REPAIRS[problem.rule].repaired == "yes"
+
+
+def _finished(report: RepairReport, found: CheckReport, after: CheckReport) -> RepairReport:
+    """The report with what the engine repaired: what was found before, and is not after."""
+    still = {(problem.rule, problem.column) for problem in after.problems}
+    gone = [p for p in found.problems if (p.rule, p.column) not in still]
+    return replace(
+        report,
+        after=after,
+        repaired=report.repaired + steps_of(gone, repaired=True),
+        left=report.left + steps_of(after.problems, repaired=False),
+    )

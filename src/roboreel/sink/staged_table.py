@@ -1,0 +1,150 @@
+"""All staged episodes as one table with a row per episode, in the order of their keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roboreel.errors import StorageError
+from roboreel.parallel import Workers
+from roboreel.sink.episode_key import EpisodeKey
+from roboreel.sink.staged_record import StagedRecord, read_record
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.tables import TableFile
+from roboreel.types import Json, JsonObject
+
+TABLE, SOURCE, SEGMENT, PART, ROWS = "table", "source", "segment", "part", "rows"
+TASKS, VIDEOS, FIELDS, PROVENANCE = "tasks", "videos", "fields", "provenance"
+DECLARED, FEATURES, ERROR = "declared", "features", "error"
+_NAMED, _NUMBER, _NAME = "segment_is_named", "segment_number", "segment_name"
+_REPEATED = pa.dictionary(pa.int32(), pa.string())
+_SCHEMA = pa.schema(
+    {
+        TABLE: pa.string(),
+        SOURCE: pa.string(),
+        _NAMED: pa.bool_(),
+        _NUMBER: pa.int64(),
+        _NAME: pa.string(),
+        SEGMENT: pa.string(),
+        PART: pa.int64(),
+        ROWS: pa.int64(),
+        TASKS: pa.list_(pa.string()),
+        VIDEOS: pa.string(),
+        FIELDS: pa.string(),
+        PROVENANCE: pa.string(),
+        DECLARED: _REPEATED,
+        FEATURES: _REPEATED,
+        ERROR: pa.string(),
+    }
+)
+"""Segment, videos, fields, provenance, declared and features are JSON. `declared` is what all episodes of a
+dataset must have in common; `features` has what the videos are like, too."""
+_FILES_PER_TASK = 256
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+
+
+def staged_table(root: LocalRoot, names: Sequence[str], *, workers: int) -> pa.Table:
+    """What the records of staged episodes say, in the order of their keys: see `_SCHEMA`.
+
+    A table that cannot be read has a row with an `error`, and comes last.
+
+    Args:
+        root: the staging folder.
+        names: the table that makes each episode whole.
+        workers: processes that may read.
+
+    Raises:
+        RunError: a worker process died.
+    """
+    starts = range(0, len(names), _FILES_PER_TASK)
+    tasks = [(root.url, tuple(names[at : at + _FILES_PER_TASK])) for at in starts]
+    parts = [_SCHEMA.empty_table(), *in_processes(_rows_of_tables, tasks, workers)]
+    table = pa.concat_tables(parts).unify_dictionaries()
+    keys = [(name, "ascending") for name in (SOURCE, _NAMED, _NUMBER, _NAME, PART, TABLE)]
+    return table.take(pc.sort_indices(table, sort_keys=keys))
+
+
+def key_of_row(table: pa.Table, row: int) -> EpisodeKey:
+    """The key of an episode."""
+    return EpisodeKey(table[SOURCE][row].as_py(), json.loads(table[SEGMENT][row].as_py()))
+
+
+def in_processes(function: Callable[[_A], _B], tasks: Sequence[_A], workers: int) -> Iterator[_B]:
+    """The results of a function in processes, as they complete; in this one where that is as good."""
+    if workers == 1 or len(tasks) < 2:
+        yield from map(function, tasks)
+        return
+    with Workers(min(workers, len(tasks))) as pool:
+        yield from pool.run(function, tasks)
+
+
+def records_of(
+    root: LocalRoot, names: Iterable[str]
+) -> Iterator[tuple[str, StagedRecord | StorageError]]:
+    """(table, its record, or why it cannot be read) of each name and of the further parts it names."""
+    for name in names:
+        try:
+            record = record_of(root, name)
+            yield name, record
+            for part in record.parts[1:]:
+                yield part, record_of(root, part)
+        except StorageError as error:
+            yield name, error
+
+
+def record_of(root: LocalRoot, name: str) -> StagedRecord:
+    """The record of one staged table.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    with TableFile(root, name, "columns") as file:
+        return read_record(file.footer.stored, name)
+
+
+def _rows_of_tables(task: tuple[str, tuple[str, ...]]) -> pa.Table:
+    url, names = task
+    rows = [
+        {TABLE: name, ERROR: str(record)}
+        if isinstance(record, StorageError)
+        else _row(name, record)
+        for name, record in records_of(LocalRoot(url), names)
+    ]
+    return pa.Table.from_pylist(rows, schema=_SCHEMA)
+
+
+def _row(name: str, record: StagedRecord) -> dict[str, Json]:
+    source, is_named, number, text = record.key.order
+    declared = {
+        "fps": record.fps,
+        "robot_type": record.robot_type,
+        "features": {name: _without_facts(spec) for name, spec in record.features.items()},
+    }
+    videos = {camera: asdict(video) for camera, video in record.videos.items()}
+    return {
+        TABLE: name,
+        SOURCE: source,
+        _NAMED: is_named,
+        _NUMBER: number,
+        _NAME: text,
+        SEGMENT: json.dumps(record.segment),
+        PART: record.part,
+        ROWS: record.rows,
+        TASKS: list(record.tasks),
+        VIDEOS: json.dumps(videos),
+        FIELDS: json.dumps(record.fields),
+        PROVENANCE: json.dumps(record.provenance),
+        DECLARED: json.dumps(declared),
+        FEATURES: json.dumps(record.features),
+    }
+
+
+def _without_facts(spec: JsonObject) -> JsonObject:
+    """A feature's declaration without what its videos happen to be like."""
+    return {name: value for name, value in spec.items() if name != "info"}

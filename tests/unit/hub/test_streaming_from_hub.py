@@ -1,0 +1,82 @@
+"""`StreamingLeRobotDataset` of a dataset that only the Hub has: the right items, nothing stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+import roboreel
+from roboreel.testing import Version, make_dataset
+from roboreel.torch import LeRobotDataset, StreamingLeRobotDataset, dataset_metadata
+from tests.hub_server import HubServer, folder_files
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_metadata, "HF_LEROBOT_HOME", tmp_path / "home")
+    monkeypatch.setattr(dataset_metadata, "HF_LEROBOT_HUB_CACHE", tmp_path / "home/hub")
+
+
+def _served(hub: HubServer, folder: Path, version: Version) -> Path:
+    made = make_dataset(folder / "source", version=version, episodes=(6, 9, 7), fps=10)
+    hub.add("user/name", folder_files(made), tags=[version])
+    return made
+
+
+def _require_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        same = torch.equal(found[name], value) if torch.is_tensor(value) else found[name] == value
+        assert same, name
+
+
+@pytest.mark.parametrize("version", ["v2.0", "v2.1", "v3.0"])
+def test_items_are_those_of_the_source(hub: HubServer, tmp_path: Path, version: Version) -> None:
+    made = _served(hub, tmp_path, version)
+    windows = {"observation.images.top": [-0.1, 0.0]}
+    expected = LeRobotDataset("user/name", made, delta_timestamps=windows)
+    stream = StreamingLeRobotDataset("user/name", delta_timestamps=windows)
+    found = {int(item["index"]): item for item in stream}
+    assert sorted(found) == list(range(len(expected)))
+    for index, item in found.items():
+        _require_equal(item, expected[index])
+    assert not [path for path in stream.root.rglob("*") if path.suffix == ".mp4"]
+
+
+def test_only_files_of_chosen_episodes_are_asked_for(hub: HubServer, tmp_path: Path) -> None:
+    made = _served(hub, tmp_path, "v2.1")
+    stream = StreamingLeRobotDataset("user/name", episodes=[1])
+    hub.forget()
+    assert len(list(stream)) == 9
+    files = [path for path in made.rglob("*000001*") if path.is_file()]
+    assert {name.rpartition("/")[2] for name in hub.fetched()} == {path.name for path in files}
+
+
+def test_workers_stream_too(hub: HubServer, tmp_path: Path) -> None:
+    _served(hub, tmp_path, "v3.0")
+    loader = DataLoader(StreamingLeRobotDataset("user/name"), batch_size=None, num_workers=2)
+    assert sorted(int(item["index"]) for item in loader) == list(range(22))
+
+
+def test_a_connection_that_breaks_is_tried_again(hub: HubServer, tmp_path: Path) -> None:
+    _served(hub, tmp_path, "v3.0")
+    stream = StreamingLeRobotDataset("user/name", shuffle=False)
+    hub.cut("videos/", after=10, times=1)
+    assert len(list(stream)) == 22
+
+
+def test_a_failing_hub_is_one_clear_error(hub: HubServer, tmp_path: Path) -> None:
+    made = _served(hub, tmp_path, "v3.0")
+    (made / "data/chunk-000/file-000.parquet").unlink()
+    with pytest.raises(roboreel.HubError, match=r"lacks files .*no dataset 'user/other'"):
+        StreamingLeRobotDataset("user/other", made)
+    stream = StreamingLeRobotDataset("user/name")
+    hub.fail("videos/", status=403)
+    with pytest.raises(roboreel.RoboreelError, match=r"status 403"):
+        list(stream)

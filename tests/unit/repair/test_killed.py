@@ -1,0 +1,68 @@
+"""Recordings whose writer was killed: all whole episodes come back, with their rows and frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import roboreel
+from roboreel.testing import Camera, make_dataset
+from tests.command import run_here
+from tests.mutate import copied
+from tests.oracle import tree_digest
+from tests.unit.repair.damage import killed
+
+LENGTHS = (12, 9, 15)
+CAMERAS = {"observation.images.top": Camera(), "observation.images.wrist": Camera()}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("killed") / "sound"
+    return make_dataset(folder, version="v3.0", episodes=LENGTHS, cameras=CAMERAS, features="rich")
+
+
+@pytest.mark.parametrize(("torn", "whole"), [(0, 3), (40, 2)])
+def test_whole_episodes_of_a_killed_recording_come_back(
+    sound: Path, tmp_path: Path, torn: int, whole: int
+) -> None:
+    root = killed(copied(sound, tmp_path / "a"), torn=torn)
+    before = tree_digest(root)
+    report = roboreel.repair(root, out=tmp_path / "b")
+    assert report.ok
+    assert not report.before.ok
+    assert {"table.readable", "episode.unlisted"} <= {step.rule for step in report.repaired}
+    assert tree_digest(root) == before
+    pairs = [(number, number) for number in range(whole)]
+    assert roboreel.diff(sound, tmp_path / "b", episodes=pairs).same
+    assert len(roboreel.open(tmp_path / "b").episodes) == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_in_place_keeps_the_original(sound: Path, tmp_path: Path) -> None:
+    root = killed(copied(sound, tmp_path / "a"))
+    before = tree_digest(root)
+    found = run_here("repair", root, "--in-place")
+    assert found.returncode == 0, found.stderr
+    (kept,) = tmp_path.glob("a.before-*")
+    assert kept.name in found.stdout
+    assert tree_digest(kept) == before
+    assert roboreel.check(root).ok
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a", kept.name])
+
+
+def test_a_dry_run_writes_nothing(sound: Path, tmp_path: Path) -> None:
+    root = killed(copied(sound, tmp_path / "a"))
+    before = tree_digest(tmp_path)
+    found = run_here("repair", root, "--dry-run")
+    assert "3 episodes (0 to 2) had rows and frames, but no entry: added" in found.stdout
+    assert found.returncode == 0
+    assert tree_digest(tmp_path) == before
+
+
+def test_nothing_is_written_where_nothing_is_wrong(sound: Path, tmp_path: Path) -> None:
+    report = roboreel.repair(sound, out=tmp_path / "b")
+    assert report.ok
+    assert report.out is None
+    assert not (tmp_path / "b").exists()
