@@ -18,6 +18,7 @@ from roboreel.repairing.draft import Draft
 from roboreel.repairing.pending_frames import note_unused_frames
 from roboreel.repairing.rebuilt_info import rebuild_info
 from roboreel.repairing.unfinished_tables import finish_tables
+from roboreel.repairing.unfinished_videos import finish_videos
 from roboreel.repairing.unlisted_episodes import list_episodes
 from roboreel.repairing.unlisted_files import list_files
 from roboreel.storage.tables import read_table
@@ -33,6 +34,7 @@ def prepare(draft: Draft, choices: RepairChoices) -> None:
     if choices.tasks:
         _write_tasks(draft, info, choices.tasks)
     finish_tables(draft, info)
+    finish_videos(draft, info)
     if info.version.one_file_per_episode:
         list_files(draft, info, _listed_tasks(draft))
     else:
