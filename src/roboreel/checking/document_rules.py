@@ -35,15 +35,17 @@ def check_documents(dataset: Dataset, inventory: Inventory, problems: Problems) 
 
 def _check_unused(dataset: Dataset, problems: Problems) -> None:
     for name in dataset.model.other_files:
+        size = f"{dataset.root.stat(name).size_bytes:,} bytes"
         top, _, rest = name.partition("/")
         if top == "data" and rest.endswith(".parquet"):
             # v3.0 readers take every table one folder below `data`: its rows shift all others
             worst = dataset.version is FormatVersion.V30 and rest.count("/") == 1
-            message = "a table that no episode names"
+            message = f"a table that no episode names, {size}"
             severity: Severity = "error" if worst else "warning"
             problems.add("file.unused", message, path=name, severity=severity)
         elif top == "videos" and rest.endswith(".mp4"):
-            problems.add("file.unused", "a video that no episode and no camera names", path=name)
+            message = f"a video that no episode and no camera names, {size}"
+            problems.add("file.unused", message, path=name)
 
 
 def _check_unlisted(dataset: Dataset, inventory: Inventory, problems: Problems) -> None:

@@ -150,7 +150,7 @@ def _units(file: IO[bytes], length: int, start: int, stop: int) -> Iterator[tupl
 def _nal_packets(
     file: IO[bytes], codec: Codec, start: int, stop: int
 ) -> Iterator[tuple[int, int, bool]]:
-    """(start, size, True) of the packets of h264 and hevc: each is one picture, with what is before it."""
+    """(start, size, True) of the packets of h264 and hevc: each is one frame, with what is before it."""
     begin = end = start
     slices = most = 0
     first = _first_of_h264 if codec.name == "h264" else _first_of_hevc
@@ -162,7 +162,7 @@ def _nal_packets(
             begin, slices, most = at, 0, max(most, slices)
         slices += is_slice
         end = at + size
-    if slices and slices >= most:  # the last picture may lack slices that others have
+    if slices and slices >= most:  # the last frame may lack slices that others have
         yield begin, end - begin, True
 
 
@@ -175,7 +175,7 @@ def _first_of_hevc(head: bytes) -> bool:
 
 
 def _opens(codec: str, first: int) -> bool:
-    """True for units that come before a picture: delimiters, parameter sets, messages."""
+    """True for units that come before a frame: delimiters, parameter sets, messages."""
     if codec == "h264":
         return first & 0x1F in (6, 7, 8, 9, 14, 15)
     return first >> 1 & 0x3F in (32, 33, 34, 35, 39)
