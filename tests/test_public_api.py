@@ -36,6 +36,7 @@ def test_public_names() -> None:
         "PullReport",
         "ReadOptions",
         "Reader",
+        "Recorder",
         "Reencoding",
         "RepairChoices",
         "RepairReport",

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from roboreel.repairing.choices import RepairChoices
     from roboreel.repairing.repair import repair
     from roboreel.repairing.repair_report import RepairReport, RepairStep
+    from roboreel.recording.recorder import Recorder
     from roboreel.runner.run_options import RunOptions
     from roboreel.runner.run_report import Report
     from roboreel.storage.video.by_time import decode_video_frames
@@ -79,6 +80,7 @@ __all__ = [
     "PullReport",
     "ReadOptions",
     "Reader",
+    "Recorder",
     "Reencoding",
     "RepairChoices",
     "RepairReport",
@@ -131,6 +133,7 @@ _HOME = {
     "PullReport": "hub.pull_report",
     "ReadOptions": "reading.read_options",
     "Reader": "reading.reader",
+    "Recorder": "recording.recorder",
     "Reencoding": "format.encoding",
     "RepairChoices": "repairing.choices",
     "RepairReport": "repairing.repair_report",

@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.demo_record import record_demo
 from roboreel.cli.output import count, human_bytes, say
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.open import open_dataset
 from roboreel.diffing import diff
-from roboreel.errors import RunError
+from roboreel.errors import RunError, UsageError
 from roboreel.format.version import FormatVersion
 from roboreel.ops.output import refuse_output
 from roboreel.ops.write import convert
@@ -23,11 +24,21 @@ _EPISODES = (90, 60, 1, 75, 40)
 
 
 def demo(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder to make; must not exist.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[record] DIR",
+            help="Folder to make; must not exist. With `record`: record into it from synthetic cameras.",
+        ),
+    ],
 ) -> None:
-    """Make a small two-camera dataset, convert it to v3.0 and back, and check both."""
+    """Make a small two-camera dataset, convert it to v3.0 and back, and check both; or record one."""
+    records = words[0] == "record"
+    if len(words) != (2 if records else 1):
+        raise UsageError("give one folder: roboreel demo DIR, or roboreel demo record DIR")
+    folder = Path(os.path.expanduser(words[-1]))
     with stoppable():
-        _run(Path(os.path.expanduser(folder)))
+        (record_demo if records else _run)(folder)
 
 
 def _run(folder: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import pyarrow as pa
@@ -27,7 +27,7 @@ from roboreel.dataset.view_source import (
 )
 from roboreel.edit.view import Verbs, View, whole_view
 from roboreel.edit.view_data import ViewData
-from roboreel.errors import Problem
+from roboreel.errors import Problem, UsageError
 from roboreel.format import v30
 from roboreel.format.feature import Feature
 from roboreel.format.model import LENGTH, Model
@@ -53,6 +53,21 @@ class Dataset(Verbs):
     """(episodes,) uids, where a view file says them."""
     reference: str | None = field(default=None, repr=False)
     """The reference on the Hub by which it was fetched; view files name it in place of the path."""
+
+    opened_by: Callable[[Root], Dataset] | None = field(default=None, repr=False, compare=False)
+    """What opened it, and opens it again."""
+
+    def refresh(self) -> Dataset:
+        """The dataset as it is now, such as with the episodes that were recorded since it was opened.
+
+        This one stays as it is.
+
+        Raises:
+            StorageError, DatasetError: as `open`.
+        """
+        if self.opened_by is None:
+            raise UsageError(f"'{self.url}' cannot be opened again")
+        return replace(self.opened_by(self.root), reference=self.reference)
 
     @property
     def url(self) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from roboreel.dataset.commit_journal import PendingCommit, pending_commit
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.file_names import holds
 from roboreel.dataset.opened_cache import OpenedDocuments, opened_cache
@@ -26,11 +28,14 @@ from roboreel.format.v30_episodes import (
 from roboreel.format.version import FormatVersion
 from roboreel.storage.fs import open_root
 from roboreel.storage.links import Listing
-from roboreel.storage.root import Root
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.root import FileStat, Root
 from roboreel.storage.staging import moved_original
 from roboreel.storage.tables import TableFile, read_table
 
 _SHOWN_LINKS = 20
+_TRIES, _PAUSE_S = 20, 0.005
+"""A dataset to which an episode was added while it was opened is opened again."""
 
 
 def open_dataset(location: str | os.PathLike[str], *, follow_links: bool = False) -> Dataset:
@@ -61,11 +66,49 @@ def dataset_below(root: Root) -> Dataset:
         StorageError: a document cannot be read.
         DatasetError: a document is missing or cannot be read safely; lists all problems found.
     """
-    cache = opened_cache(root)
+    for _ in range(_TRIES - 1):
+        before = _moment(root)
+        try:
+            dataset = _dataset_below(root, before)
+        except (DatasetError, StorageError):
+            if _moment(root) == before:
+                raise
+        else:
+            if _moment(root) == before:
+                return dataset
+        time.sleep(_PAUSE_S)
+    return _dataset_below(root, _moment(root))
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What changes with every episode that a recorder saves."""
+
+    info: FileStat | None
+    pending: PendingCommit | None
+
+
+def _moment(root: Root) -> _Moment | None:
+    """The state of a dataset that may be growing; None where that cannot be seen."""
+    if not isinstance(root, LocalRoot):
+        return None
+    for left in reversed(range(_TRIES)):
+        try:
+            info = root.stat(INFO) if root.exists(INFO) else None
+            return _Moment(info, pending_commit(root))
+        except StorageError:  # it was replaced while it was opened
+            if not left:
+                raise
+    return None
+
+
+def _dataset_below(root: Root, moment: _Moment | None) -> Dataset:
+    pending = None if moment is None else moment.pending
+    cache = opened_cache(root) if pending is None else None
     opened = None if cache is None else cache.load(_parse_known_info)
     if opened is None:
         listing = root.listing()
-        opened = _opened(root, listing)
+        opened = _opened(root, listing, pending)
         if cache is not None:
             cache.save(opened, listing)
     model, files = opened.model, opened.files
@@ -73,13 +116,16 @@ def dataset_below(root: Root) -> Dataset:
     fetch = None if record is None else record.command(root.url)
     missing = _missing_videos(model, files, fetch)
     present = replace(model, problems=(*model.problems, *missing))
-    return Dataset(root, present, files, opened.stamps)
+    return Dataset(root, present, files, opened.stamps, opened_by=dataset_below)
 
 
-def _opened(root: Root, listing: Listing) -> OpenedDocuments:
-    """Read the documents of a dataset with these files."""
+def _opened(root: Root, listing: Listing, pending: PendingCommit | None) -> OpenedDocuments:
+    """Read the documents of a dataset with these files, but for those of a save that is not finished."""
     files = listing.files
     problems = Problems()
+    if pending is not None:
+        files = tuple(name for name in files if name not in pending.hidden)
+        problems.found.append(pending.problem())
     _note_passed_over(listing, problems)
     stamps = {name: root.stat(name) for name in _documents(files)}
     if INFO not in files and V1_INFO in files:
@@ -91,9 +137,10 @@ def _opened(root: Root, listing: Listing) -> OpenedDocuments:
         raise DatasetError(f"'{root.url}' is not a LeRobot dataset", found)
     info = parse_info(root.read(INFO), problems, defaults=usual_templates, files=files)
     if info.version is FormatVersion.V30:
-        model = _open_v3(root, info, files, problems)
+        model = _open_v3(root, info, files, problems, pending)
     else:
         documents = {name: root.read(name) for name in v2.DOCUMENTS if name in files}
+        documents = documents if pending is None else pending.cut(documents)
         model = v2.parse(info, documents, files, problems)
     return OpenedDocuments(model, files, stamps)
 
@@ -154,7 +201,13 @@ def usual_templates(version: FormatVersion) -> tuple[str, str]:
     return v2.DATA_TEMPLATE, v2.VIDEO_TEMPLATE
 
 
-def _open_v3(root: Root, info: Info, files: tuple[str, ...], problems: Problems) -> Model:
+def _open_v3(
+    root: Root,
+    info: Info,
+    files: tuple[str, ...],
+    problems: Problems,
+    pending: PendingCommit | None,
+) -> Model:
     names = episode_files(files)
     if not names:
         strays = stray_episode_files(files)
@@ -169,6 +222,8 @@ def _open_v3(root: Root, info: Info, files: tuple[str, ...], problems: Problems)
         problems.raise_errors("the dataset's documents are not complete")
     parts = [_without_stats(root, name) for name in names]
     tasks = read_table(root, v30.TASK_TABLE) if v30.TASK_TABLE in files else None
+    if tasks is not None and pending is not None:
+        tasks = pending.cut_tasks(tasks)
     try:
         episodes = pa.concat_tables(parts, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from roboreel.format.feature import Feature
 from roboreel.types import Floats, Json
@@ -48,6 +49,29 @@ class DepthScale:
         if self.unit == "m":
             return metres
         return np.clip(np.rint(metres * _MM), 0.0, _FARTHEST_MM)
+
+    def codes(self, depths: npt.NDArray[np.generic]) -> npt.NDArray[np.uint16]:
+        """The code of each depth, from 0 to 4095, with lerobot's arithmetic; not a number becomes 0.
+
+        Args:
+            depths: in `unit`; those outside the scale become its first or last code.
+        """
+        factor = 1.0 if self.unit == "m" else _MM
+        low, high, offset = (
+            np.float32(metres * factor) for metres in (self.nearest, self.farthest, self.shift)
+        )
+        values = depths.astype(np.float32)
+        if self.logarithmic:
+            first, last = math.log(float(low + offset)), math.log(float(high + offset))
+            with np.errstate(invalid="ignore", divide="ignore"):
+                share = (np.log(values + offset) - first) / (last - first)
+        else:
+            share = (values - low) / (high - low)
+        share = np.nan_to_num(share, nan=0.0, neginf=0.0)
+        codes: npt.NDArray[np.uint16] = (
+            np.rint(share * (CODES - 1)).clip(0, CODES - 1).astype(np.uint16)
+        )
+        return codes
 
 
 def depth_scale(feature: Feature) -> DepthScale | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from roboreel.errors import UsageError
@@ -19,6 +19,7 @@ _ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
 _OTHERS = ("hevc_vaapi", "hevc_qsv", "av1_nvenc", "av1_vaapi", "av1_qsv")
 VCODECS = (AUTO, *_ENCODERS, "libsvtav1", "libaom-av1", *HARDWARE, *_OTHERS)
 _SVT_PRESET = 12
+_SVT_PARAMETERS, _NO_DELAY = "svtav1-params", "pred-struct=1"
 _MOST_PIXELS = 1 << 14
 _EXACT = {
     "libx264": ("x264-params", "mbtree=0"),
@@ -125,6 +126,16 @@ def encoder_settings(encoding: Encoding) -> dict[str, str]:
     if codec == "libx264":
         options.setdefault("threads", "2")  # its output depends on the number of threads
     return options
+
+
+def without_delay(encoding: Encoding) -> Encoding:
+    """AV1 settings with which the encoder holds no frames back; other encoders' settings as they are."""
+    extra = dict(encoding.extra_options)
+    given = str(extra.get(_SVT_PARAMETERS, ""))
+    if encoder_name(encoding.vcodec) != SOFTWARE or "pred-struct=" in given:
+        return encoding
+    extra[_SVT_PARAMETERS] = f"{given}:{_NO_DELAY}" if given else _NO_DELAY
+    return replace(encoding, extra_options=extra)
 
 
 def describe(encoding: Encoding) -> dict[str, Json]:

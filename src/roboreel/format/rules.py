@@ -80,6 +80,7 @@ _ALL = (
     _rule("info.totals", "warning", "the `total_*` numbers are those of what is there"),
     _rule("info.robot-type", "warning", "`robot_type` is a text or null"),
     _rule("info.splits", "warning", '`splits` are `"start:stop"` ranges of the episodes there are'),
+    _rule("recording.unfinished", "note", "no save of an episode is under way or interrupted"),
     _rule("file.unused", "warning", "a table or video file belongs to an episode", worst="error"),
     _rule(
         "file.link",

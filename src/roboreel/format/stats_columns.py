@@ -82,12 +82,13 @@ def _one_by_one(statistic: str, column: pa.ChunkedArray) -> Sequence[Array | Non
 
 def with_stats(rows: pa.Table, block: StatsBlock) -> pa.Table:
     """Append columns with the episodes' statistics to a table of episodes, without empty columns."""
+    fields, arrays = [*rows.schema], [*rows.columns]
     for (name, key), column in block.columns.items():
-        if not column.present.any():
-            continue
-        type_ = pa.int64() if key == "count" else pa.float64()
-        rows = rows.append_column(f"{_PREFIX}{name}/{key}", _nested(column, type_))
-    return rows
+        if column.present.any():
+            nested = _nested(column, pa.int64() if key == "count" else pa.float64())
+            fields.append(pa.field(f"{_PREFIX}{name}/{key}", nested.type))
+            arrays.append(nested)
+    return pa.table(arrays, schema=pa.schema(fields, rows.schema.metadata))
 
 
 def _nested(column: StatsColumn, type_: pa.DataType) -> pa.Array:

@@ -24,7 +24,9 @@ from roboreel.format.feature import (
     is_list,
 )
 from roboreel.format.images import IMAGE
+from roboreel.format.language_types import language_type
 from roboreel.format.parse import Problems
+from roboreel.format.readable import LANGUAGE
 from roboreel.format.version import FormatVersion
 from roboreel.types import Json
 
@@ -47,6 +49,9 @@ def column_type(feature: Feature) -> pa.DataType:
         return IMAGE
     if feature.is_numeric or feature.dtype == "string":
         return arrow_type(feature)
+    language = language_type(feature.name) if feature.dtype == LANGUAGE else None
+    if language is not None:
+        return language
     raise UsageError(
         f"feature '{feature.name}': dtype is '{feature.dtype}', expected a NumPy dtype, string, image or"
         " video"

@@ -31,6 +31,21 @@ def column_values(column: pa.ChunkedArray) -> npt.NDArray[np.generic] | None:
     return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(shape)
 
 
+def nested_column(values: npt.NDArray[np.generic], type_: pa.DataType) -> pa.Array:
+    """(n, …) values as a column of a type with as many nested lists, or of plain values."""
+    if not is_list(type_):
+        return pa.array(values.reshape(len(values)), type_)
+    values = values if values.ndim > 1 else values[:, None]
+    width = values.shape[1]
+    inner = nested_column(values.reshape(len(values) * width, *values.shape[2:]), type_.value_type)
+    if pa.types.is_fixed_size_list(type_):
+        return pa.FixedSizeListArray.from_arrays(inner, type=type_)
+    offsets = np.arange(len(values) + 1, dtype=np.int64) * width
+    if pa.types.is_large_list(type_):
+        return pa.LargeListArray.from_arrays(pa.array(offsets), inner).cast(type_)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), inner).cast(type_)
+
+
 def filled_values(
     column: pa.ChunkedArray, fill: float
 ) -> npt.NDArray[np.generic] | pa.ChunkedArray:

@@ -18,6 +18,7 @@ from roboreel.storage import staging
 from roboreel.storage.fs import inside
 from roboreel.storage.names import local_path
 from roboreel.storage.originals import require_room_for_original
+from roboreel.storage.recording_lock import refuse_recording
 
 
 def output_path(urls: Sequence[str], out: str | os.PathLike[str] | None) -> str:
@@ -39,6 +40,7 @@ def output_path(urls: Sequence[str], out: str | os.PathLike[str] | None) -> str:
     else:
         path = urls[0]
         refuse_replacing(path)
+        refuse_recording(path)
         require_room_for_original(path)
     staging.refuse_busy(path)
     return path

@@ -67,6 +67,11 @@ class CameraPixels:
         if len(self._few) == _COUNTED_AT_ONCE:
             self._count()
 
+    def add_counts(self, counts: Counts, *, images: int) -> None:
+        """Add the (channels, 256) counts of 8-bit images that were counted before."""
+        self.images += images
+        self._take(counts)
+
     @property
     def counted(self) -> Counted | None:
         """How often each value occurs in this episode; None where images are deeper, or there are none."""

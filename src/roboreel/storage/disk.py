@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from stat import S_ISREG
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from roboreel.storage.modes import PRIVATE, USUAL, Modes
 
@@ -29,6 +29,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _hooks: list[FaultHook] = []
 _SYNCED_ONE_BY_ONE = 256
+_BLOCK_BYTES = 1 << 20
 _CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _CAREFUL |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 """Flags of `os.open` that don't follow a link and don't wait for the other end of a pipe."""
@@ -92,6 +93,61 @@ def _new_file(path: str, to: str, opener: Callable[[str, int], int]) -> IO[bytes
     file = _Watched(io.FileIO(path, "xb", opener=opener))
     file.path = to
     return file
+
+
+def unnamed_file(folder: str | os.PathLike[str]) -> int:
+    """A descriptor of a new file without a name on the disk of a folder, which need not exist yet.
+
+    Its bytes are gone as soon as no process has it open, however these ended.
+    """
+    path = _existing(folder)
+    with _operation("create", path), tempfile.TemporaryFile(dir=path, buffering=0) as file:
+        return os.dup(file.fileno())
+
+
+def write_through(descriptor: int, data: memoryview, at: int) -> None:
+    """Write bytes at a position of a file without a name."""
+    with _operation("write_through", ""):
+        while data:
+            count = os.pwrite(descriptor, data, at)
+            data, at = data[count:], at + count
+
+
+def empty(descriptor: int) -> None:
+    """Give back the room of a file without a name."""
+    with _operation("empty", ""):
+        os.ftruncate(descriptor, 0)
+
+
+def free_bytes_beside(descriptor: int) -> int:
+    """Free bytes of the disk of an open file."""
+    found = os.fstatvfs(descriptor)
+    return found.f_bavail * found.f_frsize
+
+
+def spooled_file(folder: str | os.PathLike[str], memory_bytes: int) -> IO[bytes]:
+    """A file without a name on the disk of a folder; it stays in memory up to a number of bytes."""
+    path = os.fspath(_existing(folder))
+    return cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=memory_bytes, dir=path))
+
+
+def memory_file(size_bytes: int) -> int:
+    """A descriptor of memory that processes can share; it is freed when none has it open any more.
+
+    It is filled with zeros, and takes room only where something was written.
+    """
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("roboreel")
+    else:
+        with tempfile.TemporaryFile() as file:
+            for at in range(
+                0, size_bytes, _BLOCK_BYTES
+            ):  # a hole could not be filled on a full disk
+                file.write(bytes(min(_BLOCK_BYTES, size_bytes - at)))
+            file.flush()
+            return os.dup(file.fileno())
+    os.ftruncate(descriptor, size_bytes)
+    return descriptor
 
 
 def open_lock(path: str) -> IO[bytes]:
@@ -246,10 +302,15 @@ def sync(paths: list[str]) -> None:
 
 def free_bytes(folder: str | os.PathLike[str]) -> int:
     """Free bytes of the disk of a folder, which need not exist yet."""
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def _existing(folder: str | os.PathLike[str]) -> Path:
+    """A folder, or the nearest one above it that exists."""
     path = Path(os.path.abspath(folder))
     while not path.is_dir() and path != path.parent:
         path = path.parent
-    return shutil.disk_usage(path).free
+    return path
 
 
 def boot() -> str:

@@ -18,6 +18,8 @@ _MOST_GROUP_BYTES = (1 << 31) - (1 << 24)
 """An episode that takes more memory gets several row groups."""
 _SAMPLED_VALUES = 4096
 """Number of values of a column that are sampled to see whether they repeat."""
+_FEWEST_ROWS = 2
+"""In a table of one row, such as the entry of a recorded episode, looking takes longer than it saves."""
 
 
 def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
@@ -86,7 +88,7 @@ def write_batches(
 
 def _repeats(table: pa.Table | None, name: str) -> bool:
     """False for floats with few repeated values, which a dictionary makes larger."""
-    if table is None or name not in table.column_names or not len(table):
+    if table is None or len(table) < _FEWEST_ROWS or name not in table.column_names:
         return True
     if not _holds_floats(table[name].type) or table[name].nbytes < 2 * _SAMPLED_VALUES:
         return True

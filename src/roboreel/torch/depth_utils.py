@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from roboreel.format.depth import DepthScale
 from roboreel.storage.video.encode import depth_frame
 from roboreel.torch.encoder_configs import (
     DEFAULT_DEPTH_MAX,
@@ -71,18 +72,16 @@ def quantize_depth(
     array = depth.detach().cpu().numpy() if isinstance(depth, torch.Tensor) else np.asarray(depth)
     array = squeeze_single_channel(array)
     unit = infer_depth_unit(array.dtype) if input_unit == "auto" else input_unit
-    factor = 1.0 if unit == DEPTH_METER_UNIT else MM_PER_METRE
-    low, high, offset = (np.float32(x * factor) for x in (depth_min, depth_max, shift))
-    values = array.astype(np.float32)
     if use_log:
         _require_logarithm(depth_min, shift)
-        first, last = math.log(float(low + offset)), math.log(float(high + offset))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = (np.log(values + offset) - first) / (last - first)
-    else:
-        share = (values - low) / (high - low)
-    share = np.nan_to_num(share, nan=0.0, neginf=0.0)
-    codes = np.rint(share * DEPTH_QMAX).clip(0, DEPTH_QMAX).astype(np.uint16)
+    scale = DepthScale(
+        nearest=depth_min,
+        farthest=depth_max,
+        shift=shift,
+        logarithmic=use_log,
+        unit="m" if unit == DEPTH_METER_UNIT else "mm",
+    )
+    codes = scale.codes(array)
     return _frame(codes, pix_fmt) if video_backend == "pyav" else codes
 
 

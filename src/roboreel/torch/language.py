@@ -6,6 +6,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from roboreel.format.language_types import (
+    EVENT_FIELDS,
+    PERSISTENT_FIELDS,
+    language_entry_type,
+)
 from roboreel.torch.constants import LANGUAGE_COLUMNS, LANGUAGE_EVENTS, LANGUAGE_PERSISTENT
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.optional_packages import require_package
@@ -37,8 +42,8 @@ __all__ = [
     "validate_camera_field",
 ]
 
-PERSISTENT_ROW_FIELDS = ("role", "content", "style", "timestamp", "camera", "tool_calls")
-EVENT_ROW_FIELDS = ("role", "content", "style", "camera", "tool_calls")
+PERSISTENT_ROW_FIELDS = PERSISTENT_FIELDS
+EVENT_ROW_FIELDS = EVENT_FIELDS
 PERSISTENT_STYLES = {"subtask", "plan", "memory", "motion", "task_aug"}
 EVENT_ONLY_STYLES = {"interjection", "vqa", "trace"}
 VIEW_DEPENDENT_STYLES = {"vqa", "trace"}
@@ -113,12 +118,12 @@ def language_feature_info() -> dict[str, dict[str, Json]]:
 
 def language_persistent_row_arrow_type() -> pa.StructType:
     """The Arrow type of one entry that holds for a whole episode from its time on."""
-    return _row_type(PERSISTENT_ROW_FIELDS)
+    return language_entry_type(PERSISTENT_ROW_FIELDS)
 
 
 def language_event_row_arrow_type() -> pa.StructType:
     """The Arrow type of one entry of the frame that it is in."""
-    return _row_type(EVENT_ROW_FIELDS)
+    return language_entry_type(EVENT_ROW_FIELDS)
 
 
 def language_persistent_arrow_type() -> pa.ListType:
@@ -129,15 +134,6 @@ def language_persistent_arrow_type() -> pa.ListType:
 def language_events_arrow_type() -> pa.ListType:
     """The Arrow type of the column `language_events`."""
     return pa.list_(language_event_row_arrow_type())
-
-
-def _row_type(names: tuple[str, ...]) -> pa.StructType:
-    json = pa.json_(pa.string()) if hasattr(pa, "json_") else pa.string()
-    types = {"timestamp": pa.float32(), "tool_calls": pa.list_(json)}
-    required = ("role", "timestamp")
-    return pa.struct(
-        [pa.field(n, types.get(n, pa.string()), nullable=n not in required) for n in names]
-    )
 
 
 def language_column_feature(column: str) -> Any:

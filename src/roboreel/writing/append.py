@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-
-import pyarrow as pa
+from fractions import Fraction
 
 from roboreel.dataset.open import usual_templates
 from roboreel.errors import UsageError
@@ -17,15 +16,17 @@ from roboreel.format.info import parse_info
 from roboreel.format.model import INFO, Totals
 from roboreel.format.parse import Problems
 from roboreel.format.version import FormatVersion, parse_version
+from roboreel.stats.sampling import SamplingProfile
 from roboreel.storage.fs import open_root
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import FileStat
-from roboreel.storage.tables_write import write_table
 from roboreel.types import JsonObject
-from roboreel.writing.commit_documents import Documents, NewEpisode, documents_of, field_columns
+from roboreel.writing.commit_documents import NewEpisode, documents_of, field_columns
 from roboreel.writing.dataset_state import DatasetState, merger_of, new_state, read_state
+from roboreel.writing.episode_commit import RecoveredSave, commit, recover_commit
 from roboreel.writing.episode_input import EpisodeInput
-from roboreel.writing.partial_files import PartialFiles, append_lines, set_aside
+from roboreel.writing.partial_files import PartialFiles
+from roboreel.writing.recording_folder import is_unused
 from roboreel.writing.written_columns import require_names
 from roboreel.writing.written_episode import write_episode
 
@@ -60,7 +61,7 @@ def create_dataset(
             f"{wanted} has no statistics per episode: create a later version, and convert"
         )
     location = os.fspath(path)
-    if os.path.lexists(location) and not (os.path.isdir(location) and not os.listdir(location)):
+    if os.path.lexists(location) and not is_unused(location):
         raise UsageError(f"'{location}' exists and is not an empty folder")
     always = {n: {"dtype": d, "shape": [1], "names": None} for n, d in INDEX_DTYPES.items()}
     declared = {
@@ -77,7 +78,7 @@ def create_dataset(
 def open_writer(path: str | os.PathLike[str]) -> EpisodeWriter:
     """The writer of a dataset that exists, v3.0 or v2.1.
 
-    An interrupted append is finished where its episode is whole; what it left otherwise is not touched.
+    An interrupted append is finished first, or undone where files of it are gone; `recovered` tells of it.
 
     Raises:
         StorageError: there is no such folder.
@@ -87,8 +88,11 @@ def open_writer(path: str | os.PathLike[str]) -> EpisodeWriter:
     root = open_root(path)
     if not isinstance(root, LocalRoot):
         raise UsageError(f"'{root.url}': episodes are appended on a local disk only")
+    recovered = recover_commit(root)
     seen = _stat_of_info(root)
-    return EpisodeWriter(root, read_state(root), seen)
+    writer = EpisodeWriter(root, read_state(root), seen)
+    writer.recovered = recovered
+    return writer
 
 
 class EpisodeWriter:
@@ -99,17 +103,45 @@ class EpisodeWriter:
         self._root, self._begin = root, state
         self._seen = seen
         self._state: DatasetState | None = state
+        self.recovered: RecoveredSave | None = None
+        """The interrupted save that was found when the dataset was opened, and what became of it."""
 
     @property
     def episodes(self) -> int:
         """How many the dataset has."""
         return self._known().totals.episodes
 
+    @property
+    def features(self) -> Mapping[str, Feature]:
+        """Declared features by name, index columns included."""
+        return self._known().info.features
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames per second, exactly."""
+        return self._known().info.fps
+
+    @property
+    def profile(self) -> SamplingProfile:
+        """How the statistics of episodes are computed."""
+        return self._known().profile
+
+    @property
+    def path(self) -> str:
+        """The dataset's folder."""
+        return self._root.url
+
+    @property
+    def field_names(self) -> frozenset[str] | None:
+        """Further columns of the list of episodes; None before the first episode, which can bring any."""
+        state = self._known()
+        return frozenset(state.fields) if state.totals.episodes else None
+
     def append(self, episode: EpisodeInput) -> int:
         """Write an episode and commit it; returns its number.
 
-        When this returns, the episode is on the disk. When it raises, the dataset is as it was, or, where
-        the disk failed during the commit, has the whole episode.
+        When this returns, the episode is on the disk. When it raises, the dataset is as it was; or, where
+        the disk failed in the middle of the commit, the next writer finishes it.
 
         Raises:
             UsageError: the episode does not fit the dataset (names the column or camera), or another writer
@@ -121,13 +153,16 @@ class EpisodeWriter:
         require_names(episode, state.info.features, number)
         fields = field_columns(state, episode.fields, number)
         files = PartialFiles(self._root)
+
+        def begin() -> None:
+            self._refuse_other_writer()
+            self._state = None  # until the commit is done, only the disk knows
+
         with _discarded(files):
             new, features = write_episode(self._root, state, episode, fields, files)
             after = _state_with(state, new, features)
             documents = documents_of(after, new)
-            self._refuse_other_writer()
-            self._state = None  # until the commit is done, only the disk knows
-            _commit(self._root, files, new.files, documents)
+            commit(self._root, files, documents, ready=begin)
         after.files = {kind: number + 1 for kind, number in after.files.items()}
         self._state, self._seen = after, _stat_of_info(self._root)
         return number
@@ -144,6 +179,7 @@ class EpisodeWriter:
 
     def _known(self) -> DatasetState:
         if self._state is None:
+            recover_commit(self._root)
             self._seen = _stat_of_info(self._root)
             self._state = read_state(self._root) if self._root.exists(INFO) else self._begin
         return self._state
@@ -188,22 +224,3 @@ def _discarded(files: PartialFiles) -> Iterator[None]:
     except BaseException:
         files.discard()
         raise
-
-
-def _commit(
-    root: LocalRoot, files: PartialFiles, names: Sequence[str], documents: Documents
-) -> None:
-    """Videos, data, tasks, statistics, episodes, `info.json`: all are on the disk before the last."""
-    for name, content in documents.whole.items():
-        if isinstance(content, pa.Table):
-            write_table(root, files.partial(name), content)
-        else:
-            files.put(name, content)
-    files.put(INFO, documents.info)
-    files.sync()
-    for name in names:
-        set_aside(root, name)
-    files.publish([*names, *documents.whole])
-    for name, data in documents.lines.items():
-        append_lines(root, name, data)
-    files.publish([INFO])

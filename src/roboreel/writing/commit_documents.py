@@ -1,14 +1,9 @@
-"""The documents that one more episode changes, in the order in which they are committed.
-
-Statistics come before the list of episodes, whose new entry is what makes the episode one. A kill between
-the two leaves statistics of one episode more than there is, which readers can live with. The other way round
-it would leave an episode without statistics (v2.1), or values outside the dataset's bounds (v3.0).
-"""
+"""The documents that one more episode changes, and the order in which everything is committed."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -51,23 +46,38 @@ class NewEpisode:
     """One row: the further columns of the list of episodes."""
 
     @property
+    def video_files(self) -> list[str]:
+        """Its videos."""
+        return [path for path, _ in self.videos.values()]
+
+    @property
     def files(self) -> list[str]:
-        """Its files, in the order in which they are committed."""
-        return [*(path for path, _ in self.videos.values()), self.data]
+        """Its videos and its table."""
+        return [*self.video_files, self.data]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
     """What a commit does to documents; `info.json` comes last, by itself."""
 
+    episode: int
+    """The number of the new episode."""
+    tasks_before: int
+    """How many the task list has without it."""
     whole: Mapping[str, bytes | pa.Table]
-    """Replaced, by name, in order."""
+    """Documents that are new or replaced, by name."""
     lines: Mapping[str, bytes]
-    """Appended to, by name, in order."""
+    """Documents that are appended to, by name, in order: after the files, before the statistics."""
     info: bytes
+    order: Sequence[str]
+    """The names of all files but `info.json`, in the order in which they get them."""
+    unique: Sequence[str]
+    """Names that the episode's own files are to get: a file that has one already is in the way."""
 
 
-def field_columns(state: DatasetState, fields: Mapping[str, Json], number: int) -> pa.Table:
+def field_columns(
+    state: DatasetState, fields: Mapping[str, Json | pa.Scalar], number: int
+) -> pa.Table:
     """A row with the further columns of the list of episodes.
 
     Raises:
@@ -82,10 +92,16 @@ def field_columns(state: DatasetState, fields: Mapping[str, Json], number: int) 
         )
     items, columns = [], []
     for name in {**known, **fields}:
-        item, column = extra_column(name, [fields.get(name)])
+        item, column = _field_column(name, fields.get(name))
         items.append(known.get(name, item))
         columns.append(_as_type(column, items[-1], number))
     return pa.table(columns, schema=pa.schema(items))
+
+
+def _field_column(name: str, value: Json | pa.Scalar) -> tuple[pa.Field, pa.Array]:
+    if isinstance(value, pa.Scalar):
+        return pa.field(name, value.type), pa.array([value.as_py()], value.type)
+    return extra_column(name, [value])
 
 
 def _as_type(column: pa.Array, wanted: pa.Field, number: int) -> pa.Array:
@@ -126,7 +142,17 @@ def _tables(state: DatasetState, episode: NewEpisode) -> Documents:
     name, table = v30_documents.episode_table(model, episode.stats, number, first_row=before)
     whole[v30.GLOBAL_STATS] = _whole_stats(state)
     whole[name] = table
-    return Documents(whole, {}, v30_documents.info_document(state.info, state.totals, state.splits))
+    # lerobot reads all tables below data/: a row there whose episode is not listed yet would be an error
+    order = [*episode.video_files, *(n for n in whole if n != v30.GLOBAL_STATS), episode.data]
+    info = v30_documents.info_document(state.info, state.totals, state.splits)
+    return Documents(
+        **_numbers(state, episode),
+        whole=whole,
+        lines={},
+        info=info,
+        order=[*order, v30.GLOBAL_STATS],
+        unique=episode.files,
+    )
 
 
 def _episode_row(state: DatasetState, episode: NewEpisode) -> pa.Table:
@@ -160,12 +186,26 @@ def _lines(state: DatasetState, episode: NewEpisode) -> Documents:
     }
     whole = {v2.GLOBAL_STATS: _whole_stats(state)} if state.keeps_whole_stats else {}
     info = v20.info_document(state.info, state.info.version, state.totals, state.splits)
-    if state.totals.episodes == 1:
-        return Documents({**lines, **whole}, {}, info)
-    return Documents(whole, {name: data for name, data in lines.items() if data}, info)
+    first = state.totals.episodes == 1
+    whole = {**lines, **whole} if first else whole
+    kept = {} if first else {name: data for name, data in lines.items() if data}
+    order = [*episode.files, *whole]  # other readers look for the files of episodes that are listed
+    return Documents(
+        **_numbers(state, episode),
+        whole=whole,
+        lines=kept,
+        info=info,
+        order=order,
+        unique=episode.files,
+    )
+
+
+def _numbers(state: DatasetState, episode: NewEpisode) -> dict[str, int]:
+    tasks = len(state.tasks) - len(episode.new_tasks)
+    return {"episode": state.totals.episodes - 1, "tasks_before": tasks}
 
 
 def _whole_stats(state: DatasetState) -> bytes:
     found = state.stats.result()
     document = v20.stats_document(found) if state.one_file_per_episode else stats_to_json(found)
-    return json.dumps(document, indent=4).encode()
+    return json.dumps(document).encode()  # for people to read it would take ten times as long

@@ -53,6 +53,8 @@ class FinishedVideo:
     """
 
     path: str | os.PathLike[str]
+    facts: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    """What `info.json` is to say of its encoder, or of a depth camera's scale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +85,11 @@ class EpisodeInput:
     """The task of the episode, or of each row."""
     stats: Mapping[str, FeatureStats] = field(default_factory=dict, repr=False)
     """Statistics by feature, where they are known; the others are computed."""
-    fields: Mapping[str, Json] = field(default_factory=dict, repr=False)
-    """Further entries in the list of episodes, such as `success`. All episodes have the same ones."""
+    unmeasured: frozenset[str] = frozenset()
+    """Cameras stored as video that get no statistics: none are given, and decoding would take too long."""
+    fields: Mapping[str, Json | pa.Scalar] = field(default_factory=dict, repr=False)
+    """Further entries in the list of episodes, such as `success`. All episodes have the same ones. An Arrow
+    scalar gives the type of the column, also where it is null."""
 
     @property
     def row_tasks(self) -> list[str]:

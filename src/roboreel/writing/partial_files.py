@@ -1,9 +1,8 @@
-"""The files of one commit: whole and on the disk under unique partial names, then renamed in order."""
+"""The files of one commit: whole and on the disk under unique partial names."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 
 from roboreel.errors import StorageError
@@ -40,11 +39,13 @@ class PartialFiles:
         """Force all of them to the disk."""
         disk.sync([*self._sources.values()])
 
-    def publish(self, names: Sequence[str]) -> None:
-        """Rename some of them, in order, and force that to the disk."""
-        for name in names:
-            self._root.take(self._sources.pop(name), name)
-        self._root.sync_folders(names)
+    def source(self, name: str) -> str:
+        """Where the file is that is to get a name."""
+        return self._sources[name]
+
+    def hand_over(self) -> None:
+        """Leave the files to a journal: `discard` removes none of them any more."""
+        self._sources.clear()
 
     def discard(self) -> None:
         """Remove those that were made here and got no name."""
@@ -66,19 +67,3 @@ def set_aside(root: LocalRoot, name: str) -> None:
     while root.exists(f"{name}.unclaimed-{number}"):
         number += 1
     root.take(os.path.join(root.url, name), f"{name}.unclaimed-{number}")
-
-
-def append_lines(root: LocalRoot, name: str, data: bytes) -> None:
-    """Append whole lines to a document, and force them to the disk.
-
-    Raises:
-        StorageError: the disk is full; the document is as it was.
-    """
-    size = root.stat(name).size_bytes if root.exists(name) else 0
-    try:
-        root.append(name, data)
-    except StorageError:
-        if root.exists(name):
-            root.cut(name, size)
-        raise
-    root.sync([name])

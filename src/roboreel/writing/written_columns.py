@@ -20,11 +20,10 @@ from roboreel.format.feature import (
     TIMESTAMP,
     Feature,
     dtype_of,
-    is_list,
 )
 from roboreel.format.fps import seconds_of
 from roboreel.format.model import Info
-from roboreel.format.values import column_values
+from roboreel.format.values import column_values, nested_column
 from roboreel.stats.camera_pixels import CameraPixels
 from roboreel.stats.sampling import sampled_frames
 from roboreel.storage.video.encode import frame_of, png
@@ -139,22 +138,7 @@ def _checked(
     shape = values.shape[1:] or (1,)
     if shape != (feature.shape or (1,)):
         raise UsageError(f"{where}: expected shape {list(feature.shape)}, found {list(shape)}")
-    return _nested(values, type_)
-
-
-def _nested(values: npt.NDArray[np.generic], type_: pa.DataType) -> pa.Array:
-    """(n, …) values as a column of a type with as many nested lists, or of plain values."""
-    if not is_list(type_):
-        return pa.array(values.reshape(len(values)), type_)
-    values = values if values.ndim > 1 else values[:, None]
-    width = values.shape[1]
-    inner = _nested(values.reshape(len(values) * width, *values.shape[2:]), type_.value_type)
-    if pa.types.is_fixed_size_list(type_):
-        return pa.FixedSizeListArray.from_arrays(inner, type=type_)
-    offsets = np.arange(len(values) + 1, dtype=np.int64) * width
-    if pa.types.is_large_list(type_):
-        return pa.LargeListArray.from_arrays(pa.array(offsets), inner).cast(type_)
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), inner).cast(type_)
+    return nested_column(values, type_)
 
 
 def _cells(

@@ -26,6 +26,8 @@ from roboreel.writing.partial_files import PartialFiles
 from roboreel.writing.written_columns import EpisodePosition, episode_rows_of
 from roboreel.writing.written_videos import VideoTask, measure_video, video_facts, write_video
 
+_CODEC = "video.codec"
+
 
 def write_episode(
     root: LocalRoot,
@@ -103,9 +105,11 @@ def _write_camera(
         alone=state.one_file_per_episode,
     )
     video = write_video(task, own, root, path, files, pixels)
-    if name not in given.stats and not pixels.images:
+    if name not in given.stats and name not in given.unmeasured and not pixels.images:
         measure_video(task, video, pixels)
-    if not feature.video_facts:
+    if (
+        _CODEC not in feature.video_facts
+    ):  # what a caller declares, such as a depth camera's scale, stays
         facts = video_facts(task, own, video)
         feature = replace(feature, spec={**feature.spec, "info": facts})
     return feature, video.start

@@ -250,5 +250,10 @@ def video_facts(task: VideoTask, given: VideoInput, video: WrittenVideo) -> dict
         "video.channels": channels(pix_fmt),
         "has_audio": False,
     }
-    encoder = describe(given.encoding) if isinstance(given, FramesToEncode) else {}
-    return {**facts, **encoder, "is_depth_map": task.feature.is_depth}
+    encoder: Mapping[str, Json] = {}
+    if isinstance(given, FramesToEncode):
+        encoder = describe(given.encoding)
+    elif isinstance(given, FinishedVideo):
+        encoder = given.facts
+    declared = task.feature.video_facts
+    return {**declared, **facts, **encoder, "is_depth_map": task.feature.is_depth}

@@ -93,6 +93,14 @@ def frame_of(image: npt.NDArray[np.generic]) -> Any:
     return av.VideoFrame.from_ndarray(plain, format=kind)
 
 
+def rgb_view(image: npt.NDArray[np.generic]) -> Any:
+    """The PyAV frame of (H, W, 3) uint8 RGB in the array's own memory, which must stay as it is."""
+    import av
+
+    plain: Any = np.ascontiguousarray(image)
+    return av.VideoFrame.from_numpy_buffer(plain, format="rgb24")
+
+
 def depth_frame(codes: npt.NDArray[np.uint16]) -> Any:
     """The PyAV frame `gray12le` of (H, W) codes from 0 to 4095."""
     import av

@@ -255,6 +255,11 @@ def _av1(config: bytes) -> Codec:
     return Codec("av1", dict(_av1_sets(_Bytes(config[4:]))), head, whole=True)
 
 
+def packet_in_memory(data: bytes) -> Packet:
+    """A packet of bytes in memory."""
+    return _Bytes(data)
+
+
 class _Bytes(Packet):
     """Bytes in memory with the interface of a packet."""
 

@@ -15,7 +15,14 @@ from typing import IO
 import numpy as np
 
 from roboreel.storage.video.bits import Bits
-from roboreel.storage.video.headers import Codec, Packet, Sets, codec_of, skip_hevc_profile
+from roboreel.storage.video.headers import (
+    Codec,
+    Packet,
+    Sets,
+    codec_of,
+    packet_in_memory,
+    skip_hevc_profile,
+)
 from roboreel.storage.video.packets import Int64, PacketTable, SampleEntry
 
 _MOST_PACKETS = 64
@@ -52,6 +59,19 @@ def contradicts_times(file: IO[bytes], table: PacketTable) -> bool:
     sets = {**codec.sets, **codec.head(packets[0]).sets}
     try:
         return _KINDS[codec.name](codec, sets, packets)
+    except (ValueError, LookupError):  # data that cannot be read proves nothing
+        return False
+
+
+def reorders(entry: SampleEntry, packets: Iterable[bytes]) -> bool:
+    """True where packets in decode order, as an MP4 file has them, show their frames in another order."""
+    codec = codec_of(entry)
+    read = [packet_in_memory(data) for data in packets]
+    if codec is None or codec.slice_of is None or not read:
+        return False
+    sets = {**codec.sets, **codec.head(read[0]).sets}
+    try:
+        return _KINDS[codec.name](codec, sets, read)
     except (ValueError, LookupError):  # data that cannot be read proves nothing
         return False
 

@@ -57,7 +57,7 @@ class RgbConverter:
 
     def _rgb(self, frame: Any, size: tuple[int, int] | None, out: npt.NDArray[np.generic]) -> None:
         if self._reformat is None:
-            self._reformat = _single_threaded(frame)
+            self._reformat = single_threaded(frame)
         height, width = size or (frame.height, frame.width)
         planar = out.transpose(2, 0, 1)
         same_size = (height, width) == (frame.height, frame.width)
@@ -109,7 +109,7 @@ class RgbConverter:
     def _planes(self, frame: Any, out: npt.NDArray[np.generic]) -> None:
         """Write a frame into (3, H, W)."""
         if self._reformat_planes is None:
-            self._reformat_planes = _single_threaded(frame)
+            self._reformat_planes = single_threaded(frame)
         planes = self._reformat_planes(frame, format="gbrp").planes
         for channel, plane in zip((1, 2, 0), planes, strict=True):
             out[channel] = _rows(plane, frame.height, frame.width)
@@ -120,7 +120,7 @@ def _rows(plane: Any, height: int, width: int) -> npt.NDArray[np.uint8]:
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height, :width]
 
 
-def _single_threaded(frame: Any) -> Callable[..., Any]:
+def single_threaded(frame: Any) -> Callable[..., Any]:
     """A function that converts frames in the thread that calls it.
 
     Newer releases of PyAV convert in threads of their own: these do not survive a fork, which then hangs.

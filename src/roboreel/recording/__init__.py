@@ -1,0 +1,1 @@
+"""Record episodes frame by frame; every saved episode is on the disk."""

@@ -1,0 +1,167 @@
+"""The episode in progress: its rows in memory, its videos in files."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from roboreel.errors import RoboreelError, RunError, UsageError
+from roboreel.format.feature import SOURCE_TIMESTAMP, TIMESTAMP, Feature
+from roboreel.recording.camera_set import CameraSet, Gaps
+from roboreel.recording.frame_checks import CheckedFrame, FrameChecker, require_frame
+from roboreel.recording.recorded_features import FRAME_REPEATED, INTERVENTION, own_features
+from roboreel.recording.row_columns import RowColumn, row_column
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.tables_write import write_table
+from roboreel.writing.recording_folder import RecordingFolder
+
+_ROWS, _REASON = "rows.parquet", "reason.json"
+_TOLERANCE_S = 1e-3
+
+
+class Take:
+    """The episode in progress. A frame is taken whole or not at all."""
+
+    def __init__(
+        self,
+        features: Mapping[str, Feature],
+        cameras: CameraSet,
+        folder: RecordingFolder,
+        *,
+        fps: float,
+        gap_frames: int | None,
+    ) -> None:
+        """Prepare for frames of these features.
+
+        Args:
+            features: all features of the dataset.
+            cameras: their cameras.
+            folder: where videos are written.
+            fps: frames per second.
+            gap_frames: most frames in a row that a camera may lack; None: none.
+        """
+        own = own_features(features)
+        self._checker = FrameChecker(own)
+        self._columns: dict[str, RowColumn] = {
+            name: row_column(f) for name, f in own.items() if not f.is_camera
+        }
+        self._cameras, self._folder, self._fps = cameras, folder, fps
+        names = [name for name, f in own.items() if f.is_camera]
+        self.gaps = Gaps(0 if gap_frames is None else gap_frames, names)
+        self._may_lack = frozenset(() if gap_frames is None else names)
+        self.tasks: list[str] = []
+        """The task of each row."""
+        self.failed: RoboreelError | None = None
+        """Why it cannot be saved."""
+
+    @property
+    def rows(self) -> int:
+        """Frames so far."""
+        return len(self.tasks)
+
+    def add(
+        self, frame: Mapping[str, Any], *, episode: int, task: str | None, intervention: str
+    ) -> None:
+        """Take a frame.
+
+        Raises:
+            UsageError: it is not what the features declare; nothing was taken.
+            RunError, VideoError, StorageError: a camera fails: the take cannot be saved any more. Of a first
+                frame nothing was taken.
+        """
+        require_frame(frame, self.rows)
+        missing = self.gaps.missing(frame) & self._may_lack
+        own = self._own_values(frame, missing, intervention)
+        checked = self._checker.checked(
+            frame, number=self.rows, task=task, own=own, may_lack=missing
+        )
+        self.gaps.refuse_first(missing, number=self.rows)
+        if not self.rows:
+            self._folder.begin()
+            self._cameras.begin(self._folder.video, episode)
+        try:
+            self.gaps.take(missing, number=self.rows, episode=episode)
+            self._take(checked, missing)
+        except BaseException as error:
+            self._fail(error)
+            raise
+        self._cameras.warn_of_frozen(episode, self.rows)
+
+    def _fail(self, error: BaseException) -> None:
+        """Some cameras may have the frame and others not: only a take without frames can go on."""
+        if not self.rows:
+            self.forget()
+            return
+        if isinstance(error, RoboreelError):
+            self.failed = error
+        else:
+            self.failed = RunError(f"frame {self.rows} was interrupted: {error!r}")
+
+    def _take(self, checked: CheckedFrame, missing: frozenset[str]) -> None:
+        for name in self.gaps.cameras:
+            self._cameras.add(name, None if name in missing else checked.values[name])
+        for name, column in self._columns.items():
+            column.add(checked.values[name])
+        self.tasks.append(checked.task)
+
+    def _own_values(
+        self, frame: Mapping[str, Any], missing: frozenset[str], intervention: str
+    ) -> dict[str, Any]:
+        """Values of the columns that the recorder fills."""
+        found: dict[str, Any] = {}
+        given = frame.get(TIMESTAMP)
+        if SOURCE_TIMESTAMP in self._columns:
+            found[SOURCE_TIMESTAMP] = float(time.time() if given is None else given)
+        elif given is not None and abs(float(given) - self.rows / self._fps) > _TOLERANCE_S:
+            raise UsageError(
+                f"frame {self.rows}, 'timestamp': {float(given):g}, expected {self.rows / self._fps:g}"
+                " (frame / fps); source_timestamps=True keeps other times in a column beside"
+            )
+        if INTERVENTION in self._columns:
+            found[INTERVENTION] = intervention
+        elif intervention:
+            raise UsageError(
+                f"frame {self.rows}: the dataset has no column '{INTERVENTION}':"
+                " create it with interventions=True"
+            )
+        if FRAME_REPEATED in self._columns:
+            found[FRAME_REPEATED] = np.array([name in missing for name in self.gaps.cameras])
+        return found
+
+    def columns(self) -> dict[str, pa.Array]:
+        """The values of every feature that is neither a camera nor an index column."""
+        return {name: column.column() for name, column in self._columns.items()}
+
+    def keep_aside(self, reason: str, why: str, episode: int) -> str | None:
+        """Put what there is into a folder of its own, and forget it; returns the folder.
+
+        It has the videos (those that could be finished with an index), the rows, and the reason.
+        """
+        self._cameras.finish_what_can_be()
+        with suppress(RoboreelError, OSError):  # on a full disk the videos are what can be kept
+            root = LocalRoot(self._folder.take)
+            write_table(root, _ROWS, pa.table({**self.columns(), "task": self.tasks}))
+            note = {"reason": why, "episode": episode, "frames": self.rows, "fps": self._fps}
+            root.put(_REASON, json.dumps(note, indent=1).encode())
+        kept = self._folder.keep(reason)
+        self.forget()
+        return kept
+
+    def forget(self) -> None:
+        """Give up the take."""
+        self._cameras.discard()
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin another take; the videos belong to the dataset now."""
+        for column in self._columns.values():
+            column.clear()
+        self._cameras.clear()
+        self.gaps.clear()
+        self.tasks, self.failed = [], None
