@@ -52,10 +52,10 @@ if TYPE_CHECKING:
     from roboreel.plan.plan import Plan
     from roboreel.reading.read_options import ReadOptions
     from roboreel.reading.reader import Reader, reader
+    from roboreel.recording.recorder import Recorder
     from roboreel.repairing.choices import RepairChoices
     from roboreel.repairing.repair import repair
     from roboreel.repairing.repair_report import RepairReport, RepairStep
-    from roboreel.recording.recorder import Recorder
     from roboreel.runner.run_options import RunOptions
     from roboreel.runner.run_report import Report
     from roboreel.storage.video.by_time import decode_video_frames

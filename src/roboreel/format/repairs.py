@@ -72,6 +72,7 @@ _ALL = (
     _yes("info.totals", "counted"),
     _yes("info.robot-type", "its JSON text"),
     _yes("info.splits", "one split `train` with all episodes"),
+    _some("recording.unfinished", "finished, where its files are there"),
     _yes("file.unused", "left out; it stays in the original"),
     _yes("file.link", "left out; it stays in the original"),
     _yes("file.name", "left out; it stays in the original"),

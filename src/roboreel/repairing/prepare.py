@@ -16,6 +16,7 @@ from roboreel.repairing.damaged_documents import repair_documents
 from roboreel.repairing.declarations import correct_declarations
 from roboreel.repairing.draft import Draft
 from roboreel.repairing.pending_frames import note_unused_frames
+from roboreel.repairing.pending_save import finish_save
 from roboreel.repairing.rebuilt_info import rebuild_info
 from roboreel.repairing.unfinished_tables import finish_tables
 from roboreel.repairing.unfinished_videos import finish_videos
@@ -26,6 +27,7 @@ from roboreel.storage.tables import read_table
 
 def prepare(draft: Draft, choices: RepairChoices) -> None:
     """Repair what the engine cannot, in the draft."""
+    finish_save(draft)
     repair_documents(draft)
     rebuild_info(draft)
     info = _info(draft)
