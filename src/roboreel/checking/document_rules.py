@@ -8,8 +8,9 @@ import pyarrow as pa
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import Severity
 from roboreel.format import v30
+from roboreel.format.feature import has_nested_names
 from roboreel.format.inventory import Inventory
-from roboreel.format.model import DATA_PATH, EPISODE
+from roboreel.format.model import DATA_PATH, EPISODE, INFO
 from roboreel.format.parse import Problems
 from roboreel.format.v30_episodes import (
     EPISODES_FOLDER,
@@ -27,6 +28,9 @@ from roboreel.types import Int64
 def check_documents(dataset: Dataset, inventory: Inventory, problems: Problems) -> None:
     """Check documents against each other, and report files that no document names."""
     _check_unused(dataset, problems)
+    for feature in filter(has_nested_names, dataset.features.values()):
+        message = f"its names are lists in a list: {feature.names}"
+        problems.add("feature.names", message, path=INFO, column=feature.name, severity="note")
     if dataset.version is FormatVersion.V30:
         _check_tasks(dataset, problems)
         _check_ranges(dataset, inventory.rows, problems)

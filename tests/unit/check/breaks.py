@@ -186,6 +186,11 @@ def with_bytes(table: pa.Table) -> pa.Table:
     return table.append_column("pickled", pa.array([b"\x80\x04N."] * len(table)))
 
 
+def with_plain_images(table: pa.Table) -> pa.Table:
+    at = table.column_names.index("observation.images.still")
+    return table.set_column(at, table.column_names[at], pc.struct_field(table.columns[at], "bytes"))
+
+
 def reversed_rows(table: pa.Table) -> pa.Table:
     return table.take(pa.array(np.arange(len(table))[::-1]))
 

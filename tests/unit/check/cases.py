@@ -57,6 +57,7 @@ from tests.unit.check.breaks import (
     with_bytes,
     with_nan,
     with_null,
+    with_plain_images,
     without_feature,
     without_last_entry,
     written,
@@ -134,6 +135,7 @@ FEATURES = (
     Break("feature.undeclared", "v3.0", without_feature("next.reward"), "error"),
     Break("feature.unreadable", "v2.1", in_each(lambda e: rows(e, with_bytes)), "warning"),
     Break("feature.unreadable", "v3.0", table(DATA_FILE, with_bytes), "warning"),
+    Break("feature.names", "v2.1", feature("action", names=[["a", "b", "c"]]), "note"),
     Break("feature.type", "v2.1", feature("observation.note", dtype="float32"), "error"),
     Break("feature.dtype", "v2.1", feature("action", dtype="float64"), "warning"),
     Break("feature.shape", "v2.1", feature("action", shape=[7]), "error", 0),
@@ -236,6 +238,7 @@ TABLES = (
     Break("table.types", "v2.1", rows(1, cast("next.reward", pa.float64())), "warning"),
     Break("table.types", "v2.1", rows(1, cast("next.reward", pa.string())), "error"),
     Break("table.layout", "v2.1", rows(1, as_category), "warning"),
+    Break("table.plain-images", "v3.0", table(DATA_FILE, with_plain_images), "note"),
     Break("table.list-of-one", "v2.1", in_each(lambda e: rows(e, as_lists)), "warning"),
     Break("table.list-of-one", "v3.0", table(DATA_FILE, as_lists), "error"),
     Break(
