@@ -51,6 +51,7 @@ from tests.unit.check.breaks import (
     swapped,
     table,
     twin_keys,
+    unfinished_save,
     unlike_recordings,
     unordered,
     video_fact,
@@ -124,6 +125,7 @@ DOCUMENTS = (
     Break("info.totals", "v3.0", info(total_frames=1), "warning"),
     Break("info.robot-type", "v2.0", info(robot_type=5), "warning"),
     Break("info.splits", "v2.1", info(splits={"train": "0:99"}), "warning"),
+    Break("recording.unfinished", "v2.1", unfinished_save, "note"),
     Break("file.unused", "v3.0", copy(DATA_FILE, "data/chunk-000/file-007.parquet"), "error"),
     Break("file.unused", "v2.1", copy(_V0, _V0.replace("000000.", "000099.")), "warning"),
 )
