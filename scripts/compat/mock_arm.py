@@ -9,21 +9,24 @@ from typing import Any
 
 import numpy as np
 import recorded_frames as made
-from lerobot.robots import Robot, RobotConfig
-from lerobot.teleoperators import Teleoperator, TeleoperatorConfig
+from lerobot.robots import Robot, RobotConfig  # type: ignore[import-not-found,unused-ignore]  # of the peer
+from lerobot.teleoperators import (  # type: ignore[import-not-found,unused-ignore]  # of the peer
+    Teleoperator,
+    TeleoperatorConfig,
+)
 
 JOINTS = {"shoulder.pos": float, "gripper.pos": float}
 
 
 @RobotConfig.register_subclass("mock_arm")
 @dataclass
-class MockArmConfig(RobotConfig):
+class MockArmConfig(RobotConfig):  # type: ignore[misc,unused-ignore]  # lerobot is not here
     """The robot's."""
 
 
 @TeleoperatorConfig.register_subclass("mock_leader")
 @dataclass
-class MockLeaderConfig(TeleoperatorConfig):
+class MockLeaderConfig(TeleoperatorConfig):  # type: ignore[misc,unused-ignore]  # lerobot is not here
     """The teleoperator's."""
 
 
@@ -46,7 +49,7 @@ class Device:
         """Nothing to do."""
 
 
-class MockArm(Device, Robot):
+class MockArm(Device, Robot):  # type: ignore[misc,unused-ignore]  # lerobot is not here
     """Two joints and two cameras, which count the observations."""
 
     config_class, name = MockArmConfig, "mock_arm"
@@ -72,7 +75,7 @@ class MockArm(Device, Robot):
         return action
 
 
-class MockLeader(Device, Teleoperator):
+class MockLeader(Device, Teleoperator):  # type: ignore[misc,unused-ignore]  # lerobot is not here
     """Counts the actions."""
 
     config_class, name = MockLeaderConfig, "mock_leader"

@@ -3,9 +3,10 @@
     python record_with_roboreel.py grow FOLDER KIND       copies after every episode and after finalize
     python record_with_roboreel.py operations FOLDER      a copy at every operation on the disk of one save
     python record_with_roboreel.py until-killed FOLDER    episode after episode, until somebody kills it
+    python record_with_roboreel.py go-on FOLDER …         one more episode into each FOLDER/set
 
 A copy of the folder at an operation is what a SIGKILL there leaves. Frames are those of `recorded_frames.py`
-(KIND `video` or `image`), or random values of all kinds of features (KIND `rich`).
+(KIND `video` or `image`; `v2` in v2.1), or random values of all kinds of features (KIND `rich`).
 """
 
 import shutil
@@ -19,7 +20,7 @@ import recorded_frames as made
 import write_with_lerobot as rich
 
 from roboreel.storage.disk import faults
-from roboreel.torch import LeRobotDataset
+from roboreel.torch import LeRobotDataset, v2
 
 EPISODES, BEFORE = 4, 2
 SAVED = "saved"
@@ -27,8 +28,12 @@ SAVED = "saved"
 
 def begin(folder: Path, kind: str) -> LeRobotDataset:
     """A new dataset in `folder/set`."""
-    features = rich.features() if kind == "rich" else made.features(kind)
-    return LeRobotDataset.create(
+    features = (
+        rich.features()
+        if kind == "rich"
+        else made.features("image" if kind == "image" else "video")
+    )
+    return (v2.LeRobotDataset if kind == "v2" else LeRobotDataset).create(
         "me/set", made.FPS, features, root=folder / "set", robot_type="arm"
     )
 
@@ -85,6 +90,14 @@ def until_killed(folder: Path) -> None:
         print(SAVED, episode, f"{time.monotonic():.3f}", flush=True)
 
 
+def go_on(folders: list[Path]) -> None:
+    for folder in folders:
+        data = LeRobotDataset.resume("me/set", root=folder / "set")
+        record(data, data.num_episodes, "video")
+        data.save_episode()
+        data.finalize()
+
+
 def copy(source: Path, target: Path) -> None:
     """A copy of a folder of which files may vanish meanwhile: those of the cameras' processes."""
 
@@ -98,11 +111,13 @@ def copy(source: Path, target: Path) -> None:
 
 
 def main() -> None:
-    what, folder, *kind = sys.argv[1:]
+    what, folder, *more = sys.argv[1:]
     if what == "grow":
-        grow(Path(folder), kind[0])
+        grow(Path(folder), more[0])
     elif what == "operations":
         operations(Path(folder))
+    elif what == "go-on":
+        go_on([Path(one) for one in (folder, *more)])
     else:
         until_killed(Path(folder))
 

@@ -1,6 +1,7 @@
 """Proves that lerobot reads what we record, at any moment, and that our recording calls do what lerobot's do.
 
-python scripts/compat/recording.py --peer 0.6.1=PYTHON [--peer 0.4.4=PYTHON] [--kills N] [--out FOLDER]
+python scripts/compat/recording.py --peer 0.6.1=PYTHON [--peer 0.4.4=PYTHON] [--peer 0.3.3=PYTHON]
+    [--only PART] [--kills N] [--out FOLDER]
 
 See README.md beside this file.
 """
@@ -27,14 +28,16 @@ from peers import HERE, Peer
 from proof import say
 from reading import OURS, THEIRS, source_folder
 
-BEHAVIOURS_OF = "0.6.1"
-"""The release whose behaviour is compared."""
+CALLS_OF = {"0.6.1": "", "0.4.4": "lerobot_record"}
+"""The releases whose recording calls are compared: all, or one."""
 DELIBERATE = {
     "read_while_recording": "lerobot refuses to read before finalize; we read every saved episode",
     "wrong_image_range": "lerobot takes the frame and fails to save the episode; we refuse the frame",
+    "depth_images_in_metres": "lerobot stores them as float32; we take whole millimetres only, and say so",
     "zero_width": "lerobot 0.6.1 fails to save features of no elements; we refuse them when a dataset begins",
 }
 """Behaviours that are to differ, and why."""
+READ_BY = {"v3.0": ("0.6.1", "0.4.4"), "v2.1": ("0.3.3",)}
 PARTS = ("calls", "growth", "saves", "kills")
 BEFORE = 2
 """Episodes that are saved before the save that is stopped."""
@@ -63,6 +66,10 @@ class Work:
         python = Path(sys.executable)
         return Peer(release="here", python=python, home=home, source=source_folder())
 
+    def releases(self, version: str) -> list[str]:
+        """The releases here that read a version."""
+        return [release for release in self.peers if release in READ_BY[version]]
+
     def read(self, release: str, sets: list[Path], side: str) -> dict[Path, ItemReport | str]:
         """What a release, or our class in its interpreter, reads of datasets."""
         peer = self.peers[release]
@@ -87,21 +94,28 @@ class Work:
         return {one: load_items(folder) for one, folder in out.items()}
 
 
-def behaviours(work: Work) -> Iterator[Verdict]:
+def behaviours(work: Work, release: str) -> Iterator[Verdict]:
     """The same calls with the same outcomes, in lerobot's own interpreter."""
-    peer = work.peers[BEHAVIOURS_OF]
+    peer = work.peers[release]
     found = {}
     for side, alias in (("lerobot", ""), ("ours", "roboreel.torch")):
-        home = work.root / "behaviours" / side
+        home = work.root / "behaviours" / release / side
         run = replace(peer, home=home, source=source_folder())
         out = home / "out.json"
-        say(f"recording calls, {side}")
+        say(f"recording calls of {release}, {side}")
         error = run.run(
             "recording_behaviours.py",
-            [{"folder": str(home / "sets"), "out": str(out), "alias": alias}],
+            [
+                {
+                    "folder": str(home / "sets"),
+                    "out": str(out),
+                    "alias": alias,
+                    "only": CALLS_OF[release],
+                }
+            ],
         )
         if error:
-            yield Verdict(name=f"recording calls, {side}", told=error, failed=True)
+            yield Verdict(name=f"recording calls of {release}, {side}", told=error, failed=True)
             return
         found[side] = json.loads(out.read_text(encoding="utf-8"))
     classes = [found[side].pop("class").split(".")[0] for side in ("lerobot", "ours")]
@@ -111,14 +125,15 @@ def behaviours(work: Work) -> Iterator[Verdict]:
         failed=classes != ["lerobot", "roboreel"],
     )
     for name, theirs in found["lerobot"].items():
-        yield judged(name, found["ours"].get(name), theirs)
+        yield judged(name, release, found["ours"].get(name), theirs)
 
 
-def judged(name: str, ours: Any, theirs: Any) -> Verdict:  # Any: JSON
+def judged(call: str, release: str, ours: Any, theirs: Any) -> Verdict:  # Any: JSON
+    name = f"{call}, {release}"
     apart = ours != theirs
     shown = f"ours {ours!r:.200}, lerobot {theirs!r:.200}"
-    if name in DELIBERATE:
-        told = f"{DELIBERATE[name]} ({shown})" if apart else "no longer differs"
+    if call in DELIBERATE:
+        told = f"{DELIBERATE[call]} ({shown})" if apart else "no longer differs"
         return Verdict(name=name, told=told, failed=not apart)
     broken = str(ours).startswith("failed:")
     return Verdict(name=name, told=shown if apart or broken else "same", failed=apart or broken)
@@ -131,7 +146,7 @@ def growing(work: Work, kind: str) -> Iterator[Verdict]:
         yield Verdict(name=f"recording {kind}", told=error, failed=True)
         return
     sets = [*sorted(folder.glob("after-*")), folder / "set"]
-    for release in work.peers:
+    for release in work.releases("v2.1" if kind == "v2" else "v3.0"):
         theirs, ours = work.read(release, sets, "lerobot"), work.read(release, sets, "ours")
         for number, one in enumerate(sets, start=1):
             name = f"{kind}, {one.name if one.name != 'set' else 'finalized'}, {release}"
@@ -192,7 +207,7 @@ def stopped_saves(work: Work) -> Iterator[Verdict]:
 
 
 def opened(work: Work, sets: list[Path], saved: int, what: str) -> Iterator[Verdict]:
-    for release in work.peers:
+    for release in work.releases("v3.0"):
         counts = {saved: 0, saved + 1: 0}
         wrong = []
         for one, report in work.read(release, sets, "lerobot").items():
@@ -213,15 +228,29 @@ def kills(work: Work, count: int) -> Iterator[Verdict]:
         folder = work.root / "killed" / f"{number:03d}"
         folder.mkdir(parents=True)
         left.append((folder / "set", killed(work, folder, chance.random())))
-    for release in work.peers:
-        reports = work.read(release, [one for one, _ in left], "lerobot")
-        wrong, spread = [], set()
-        for one, saved in left:
-            wrong += [f"{one.parent.name}: {t}" for t in truth(reports[one], [saved, saved + 1])]
-            spread.add(saved)
-        told = f"{count} kills, {min(spread)} to {max(spread)} episodes before"
-        told += "".join(f"; {text}" for text in wrong[:4])
-        yield Verdict(name=f"killed recorders, {release}", told=told, failed=bool(wrong))
+    spread = sorted({saved for _, saved in left})
+    told = f"{count} kills, {spread[0]} to {spread[-1]} episodes before"
+    yield from looked_at(work, left, f"killed recorders ({told})", (0, 1))
+    folders = [str(one.parent) for one, _ in left]
+    if (error := recorded(work, ["go-on", *folders])) is not None:
+        yield Verdict(name="resume", told=error, failed=True)
+        return
+    yield from looked_at(work, left, "resumed, one more episode, finalized", (1, 2))
+
+
+def looked_at(
+    work: Work, sets: list[tuple[Path, int]], what: str, more: tuple[int, ...]
+) -> Iterator[Verdict]:
+    """What releases read of datasets that have so many episodes, and 0 to 2 more."""
+    for release in work.releases("v3.0"):
+        reports = work.read(release, [one for one, _ in sets], "lerobot")
+        wrong = [
+            f"{one.parent.name}: {text}"
+            for one, saved in sets
+            for text in truth(reports[one], [saved + n for n in more])
+        ]
+        told = "; ".join(wrong[:4]) or f"{len(sets)} as recorded"
+        yield Verdict(name=f"{what}, {release}", told=told, failed=bool(wrong))
 
 
 def killed(work: Work, folder: Path, moment: float) -> int:
@@ -254,9 +283,10 @@ def killed(work: Work, folder: Path, moment: float) -> int:
 
 
 def verdicts(work: Work, count: int, parts: Collection[str]) -> Iterator[Verdict]:
-    if "calls" in parts and BEHAVIOURS_OF in work.peers:
-        yield from behaviours(work)
-    for kind in ("video", "image", "rich") if "growth" in parts else ():
+    for release in sorted(work.peers.keys() & CALLS_OF.keys()) if "calls" in parts else ():
+        yield from behaviours(work, release)
+    kinds = ["video", "image", "rich"] + ["v2"] * bool(work.releases("v2.1"))
+    for kind in kinds if "growth" in parts else ():
         yield from growing(work, kind)
     if "saves" in parts:
         yield from stopped_saves(work)

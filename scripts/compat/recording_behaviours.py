@@ -1,8 +1,9 @@
 """What recording calls do, with the `LeRobotDataset` of lerobot, or with ours bound in its place.
 
-`PYTHON recording_behaviours.py JOBS.json`, in an environment with lerobot 0.6.1; JOBS is a list with one
-`{"folder": …, "out": …, "alias": MODULE or ""}`. `out` gets, by behaviour, what came of it: values, or the
-builtin exception that was raised and whether its message has the words that lerobot's tests look for.
+`PYTHON recording_behaviours.py JOBS.json`, with lerobot 0.6.1, or 0.4.4 for `lerobot_record`.
+JOBS is a list with one `{"folder": …, "out": …, "alias": MODULE or "", "only": NAME or ""}`. `out` gets, by
+behaviour, what came of it: values, or the builtin exception that was raised and whether its message has the
+words that lerobot's tests look for.
 
 The behaviours are those that lerobot's public tests of recording check; the code is our own.
 """
@@ -37,7 +38,7 @@ def camera(dtype: str, shape: tuple[int, ...] = HWC) -> dict[str, Any]:  # Any: 
     return {
         "dtype": dtype,
         "shape": shape,
-        "names": names if shape == HWC else names[2:] + names[:2],
+        "names": names[2:] + names[:2] if shape == CHW else names,
     }
 
 
@@ -47,16 +48,8 @@ class Classes:
     def __init__(self, folder: Path, alias: str) -> None:
         if alias:
             bind(alias)
-        modules = {
-            "LeRobotDataset": "lerobot_dataset",
-            "LeRobotDatasetMetadata": "dataset_metadata",
-            "DatasetWriter": "dataset_writer",
-            "DatasetReader": "dataset_reader",
-            "VideoEncodingManager": "video_utils",
-        }
-        for name, module in modules.items():
-            value = getattr(importlib.import_module(f"lerobot.datasets.{module}"), name)
-            setattr(self, name, value)
+        for name in HOMES:
+            setattr(self, name, homed(name))
         self.torch: Any = importlib.import_module("torch")
         self.folder, self.count, self.alias = folder, 0, alias
 
@@ -74,7 +67,10 @@ class Classes:
     def lerobot_record(self) -> Callable[..., Any]:
         """`lerobot-record` as a function of the folder, with devices that are none."""
         script: Any = importlib.import_module("lerobot.scripts.lerobot_record")
-        configs: Any = importlib.import_module("lerobot.configs.dataset")
+        config = script.DatasetRecordConfig
+        plain = (
+            {"no_stamp": True} if "no_stamp" in vars(config) else {}
+        )  # 0.6 stamps names otherwise
         mock: Any = importlib.import_module("mock_arm")
         events = {"exit_early": False, "rerecord_episode": False, "stop_recording": False}
         script.init_keyboard_listener = lambda: (None, events)
@@ -84,9 +80,9 @@ class Classes:
             bind(self.alias)
 
         def run(root: Path, *, resume: bool, episodes: int) -> Any:
-            data = configs.DatasetRecordConfig(
+            data = config(
                 repo_id="me/set", single_task="push", root=root, fps=10, episode_time_s=0.5,
-                reset_time_s=0, num_episodes=episodes, push_to_hub=False, no_stamp=True,
+                reset_time_s=0, num_episodes=episodes, push_to_hub=False, **plain,
             )  # fmt: skip
             devices = {"robot": mock.MockArmConfig(), "teleop": mock.MockLeaderConfig()}
             given = script.RecordConfig(dataset=data, play_sounds=False, resume=resume, **devices)
@@ -98,29 +94,42 @@ class Classes:
         return self.LeRobotDataset("me/set", root=root, video_backend="pyav")
 
 
+HOMES = {
+    "LeRobotDataset": ("lerobot_dataset", ""),
+    "LeRobotDatasetMetadata": ("dataset_metadata", ""),
+    "DatasetWriter": ("dataset_writer", ".dataset_writer"),
+    "DatasetReader": ("dataset_reader", ".dataset_reader"),
+    "VideoEncodingManager": ("video_utils", ""),
+}
+"""Modules of the classes: of lerobot 0.6, and ours."""
+
+
+def homed(name: str) -> Any:
+    """A class of lerobot, wherever the release has it; None where it has none."""
+    for module in (HOMES[name][0], "lerobot_dataset"):
+        try:
+            home = importlib.import_module(f"lerobot.datasets.{module}")
+        except ModuleNotFoundError:
+            continue
+        if hasattr(home, name):
+            return getattr(home, name)
+    return None
+
+
 _THEIRS: dict[str, Any] = {}
 """Classes of lerobot in whose place ours are bound already; modules that came later still have them."""
 
 
 def bind(module: str) -> None:
     """Bind our classes wherever lerobot has bound its own."""
-    homes = {
-        "LeRobotDataset": ("lerobot_dataset", module),
-        "LeRobotDatasetMetadata": ("dataset_metadata", module),
-        "DatasetWriter": ("dataset_writer", f"{module}.dataset_writer"),
-        "DatasetReader": ("dataset_reader", f"{module}.dataset_reader"),
-        "VideoEncodingManager": ("video_utils", module),
-    }
-    theirs = {
-        name: getattr(importlib.import_module(f"lerobot.datasets.{home}"), name)
-        for name, (home, _) in homes.items()
-    }
+    theirs = {name: homed(name) for name in HOMES}
     theirs.update(_THEIRS)
     _THEIRS.update(theirs)
-    for name, (_, ours) in homes.items():
-        value = getattr(importlib.import_module(ours), name)
+    for name, (_, ours) in HOMES.items():
+        value = getattr(importlib.import_module(f"{module}{ours}"), name)
         for loaded in [m for n, m in sys.modules.items() if n.split(".")[0] == "lerobot"]:
-            for bound in [n for n, found in vars(loaded).items() if found is theirs[name]]:
+            known = theirs[name]
+            for bound in [n for n, found in vars(loaded).items() if known and found is known]:
                 setattr(loaded, bound, value)
 
 
@@ -543,15 +552,17 @@ def depth(number: int) -> Any:  # Any: an array
     return slope[..., None].astype(np.uint16)
 
 
+DEPTHS = {"info": {"is_depth_map": True}}
+
+
 def depths(api: Api) -> Outcome:
-    """Depth cameras in both units, as video and as images: what is read back, and what `info` tells."""
-    marked = {"info": {"is_depth_map": True}}
+    """Depth cameras stored as video, in both units, and as images: what is read, and what `info` tells."""
+    video, image = camera("video", (64, 96, 1)) | DEPTHS, camera("image", (64, 96, 1)) | DEPTHS
     found = {}
-    for unit, factor in (("mm", 1), ("m", 0.001)):
-        features = {
-            "depth.video": camera("video", (64, 96, 1)) | marked,
-            "depth.image": camera("image", (64, 96, 1)) | marked,
-        }
+    for unit, factor, features in (
+        ("mm", 1, {"depth.video": video, "depth.image": image}),
+        ("m", 0.001, {"depth.video": video}),
+    ):
         data = api.create({**PLAIN, **features})
         for number in range(4):
             value = depth(number) if unit == "mm" else (depth(number) * factor).astype(np.float32)
@@ -565,9 +576,14 @@ def depths(api: Api) -> Outcome:
             [str(one.dtype), list(one.shape), float(one.mean().round(3))] for one in back.values()
         ]
         info = {name: again.meta.features[name]["info"] for name in features}
-        stats = again.meta.stats["depth.video"]
-        found[unit] = [*told, info, {k: np.round(v, 2).tolist() for k, v in stats.items()}]
+        found[unit] = [*told, info, {name: exact(again.meta.stats[name]) for name in features}]
     return found
+
+
+def depth_images_in_metres(api: Api) -> Outcome:
+    data = api.create({"depth": camera("image", (64, 96, 1)) | DEPTHS})
+    frame = {"depth": (depth(0) * 0.001).astype(np.float32), "task": "x"}
+    return raised(lambda: data.add_frame(frame))
 
 
 def video_info(api: Api) -> Outcome:
@@ -595,10 +611,14 @@ def statistics(api: Api) -> Outcome:
     found: dict[str, Any] = {}
     for name, parts in sorted(api.opened(data.root).meta.stats.items()):
         shapes = {key: list(np.shape(value)) for key, value in sorted(parts.items())}
-        exact = {key: parts[key] for key in ("min", "max", "mean", "std", "count")}
-        values = {key: np.round(value, 3).ravel().tolist() for key, value in exact.items()}
-        found[name] = [shapes, values]
+        found[name] = [shapes, exact(parts)]
     return found
+
+
+def exact(parts: dict[str, Any]) -> Outcome:
+    """The statistics that releases compute alike, to three digits."""
+    names = ("min", "max", "mean", "std", "count")
+    return {name: np.round(parts[name], 3).ravel().tolist() for name in names}
 
 
 def lerobot_record(api: Api) -> Outcome:
@@ -634,7 +654,7 @@ BEHAVIOURS: tuple[Callable[[Api], Outcome], ...] = (
     counters, pending, cleared, clear_leaves_no_images, nothing_to_save, episode_data, wrong_episode_data,
     options, manager, created, create_twice, attributes, resumed_empty, resumed, resume_needs_a_root,
     read_only, finalized, finalized_without_episodes, windows, read_while_recording, chunk_settings, tasks,
-    image_writer, written_episodes, depths, video_info,
+    image_writer, written_episodes, depths, depth_images_in_metres, video_info,
     statistics, lerobot_record,
 )  # fmt: skip
 

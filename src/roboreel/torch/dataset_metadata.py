@@ -213,6 +213,13 @@ class LeRobotDatasetMetadata(MetadataWriting):
         disk.make_folders(self.root)
         commit(LocalRoot(self.root), {INFO: info_bytes(self.info)})
 
+    def _unmake_folder(self) -> None:
+        """Remove the folder of a dataset that could not be begun, with what `create` wrote."""
+        root = LocalRoot(self.root)
+        root.remove(INFO)
+        if not root.list():
+            disk.remove_folder(self.root)
+
 
 def _templates(info: DatasetInfo, version: FormatVersion) -> tuple[str, str | None]:
     """The version's templates of data and video paths, the latter only where `info` has one."""

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from roboreel.errors import UsageError
+from roboreel.errors import RunError, UsageError
+from roboreel.format.readable import LANGUAGE
 from roboreel.recording.recorder import Recorder
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.episode_buffer import Buffer, ShownEpisode, frames_of, new_buffer
-from roboreel.torch.errors import ArgumentError, ReadOnlyError
+from roboreel.torch.errors import ArgumentError, ReadOnlyError, RecordingError
 from roboreel.torch.frame_validation import validate_episode_buffer, validate_frame
 from roboreel.torch.recording_options import RecordingOptions
 
@@ -47,7 +48,10 @@ class DatasetWriter:
         self._meta, self._root, self._process = meta, Path(root), os.getpid()
         self._recorder = _recorder(meta, root, options)
         self._tolerance_s, self._finalized, self._changes = tolerance_s, False, meta.changes
-        self._shown = ShownEpisode(meta.features, self._recorder.episodes)
+        features = meta.features
+        self._language = [name for name, one in features.items() if one["dtype"] == LANGUAGE]
+        self._checked = {n: one for n, one in features.items() if n not in self._language}
+        self._shown = ShownEpisode(features, self._recorder.episodes)
         self._buffer: Buffer = self._shown.buffer
 
     @property
@@ -74,9 +78,11 @@ class DatasetWriter:
         values = {name: _as_numpy(value) for name, value in frame.items()}
         if task is not None:
             values["task"] = task
-        validate_frame(values, self._meta.features)
+        language = {name: values.pop(name, []) for name in self._language}
+        validate_frame(values, self._checked)
         self._require_time(timestamp)
-        with _as_argument_errors():
+        values |= language
+        with _also_builtin():
             self._recorder.add_frame(values)
         text = values.pop("task")
         self._shown.add(values, text, self._meta.fps)
@@ -102,7 +108,7 @@ class DatasetWriter:
         else:
             self._record(given)
         try:
-            with _as_argument_errors():
+            with _also_builtin():
                 self._recorder.save_episode()
         finally:
             if not self._recorder.frames:
@@ -203,6 +209,7 @@ class DatasetWriter:
 def _recorder(
     meta: LeRobotDatasetMetadata, root: str | os.PathLike[str], options: RecordingOptions
 ) -> Recorder:
+    options.require_same_scale(meta.features)
     return Recorder.resume(
         root,
         encoding=options.encodings(meta.video_keys, meta.depth_keys),
@@ -217,11 +224,13 @@ def _as_numpy(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _as_argument_errors() -> Iterator[None]:
-    """Let what a caller did wrong be a `ValueError` too, as in the reference."""
+def _also_builtin() -> Iterator[None]:
+    """Let errors be the builtin classes too that the reference raises."""
     try:
         yield
     except UsageError as error:
         if isinstance(error, ValueError):
             raise
         raise ArgumentError(str(error)) from error
+    except RunError as error:
+        raise RecordingError(str(error)) from error

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from roboreel.errors import MissingDependencyError, RoboreelError, StorageError, UsageError
+from roboreel.errors import (
+    MissingDependencyError,
+    RoboreelError,
+    RunError,
+    StorageError,
+    UsageError,
+)
 
 
 class ArgumentError(UsageError, ValueError):
@@ -40,3 +46,7 @@ class WrongTypeError(UsageError, TypeError):
 
 class ReadOnlyError(UsageError, RuntimeError):
     """A method that writes was called on a dataset that was opened for reading."""
+
+
+class RecordingError(RunError, RuntimeError):
+    """An episode cannot go on or be saved, such as when the process of a camera died."""

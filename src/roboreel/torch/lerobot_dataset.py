@@ -77,14 +77,14 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
             video_backend: `pyav` (default) or `torchcodec`.
             return_uint8: True for frames of videos as uint8; images in tables stay float32.
             depth_output_unit: `m` or `mm`.
-            batch_encoding_size: deprecated, as `streaming_encoding`: any other value than the default opens
-                the dataset to record more episodes into it. Call `resume` instead.
+            batch_encoding_size: deprecated, as `streaming_encoding` and `vcodec`: any other value than the
+                default opens the dataset to record more episodes into it. Call `resume` instead.
             rgb_encoder: see `create`, as for all that follow.
             depth_encoder: see `create`.
             encoder_threads: see `create`.
             streaming_encoding: see `batch_encoding_size`.
             encoder_queue_maxsize: see `create`.
-            vcodec: see `create`.
+            vcodec: see `batch_encoding_size`.
             token: the Hub's token; None takes the stored one.
 
         Raises:
@@ -124,8 +124,9 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
             resolved_backend(video_backend),
         )
         self.reader = self._new_reader()
-        self._load(revision, download_videos, force_cache_sync, token)
-        if streaming_encoding or batch_encoding_size != 1:
+        self._fetch(revision, download_videos, force_cache_sync, token)
+        self.reader.load_and_activate()
+        if streaming_encoding or batch_encoding_size != 1 or vcodec is not None:
             _deprecate()
             self._record(options)
 
@@ -155,17 +156,18 @@ class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
             raise UsageError(f"'{self.root}' has no saved episode yet")
         if self.reader is None or (self.writer is not None and saved != self._reader_episodes):
             self.reader = self._new_reader()
-        return self.reader
+        found: DatasetReader = self.reader
+        return found
 
-    def _load(self, revision: str | None, download_videos: bool, sync: bool, token: Token) -> None:
+    def _fetch(self, revision: str | None, videos: bool, sync: bool, token: Token) -> None:
+        """Download what is not here."""
         reader = self._ensure_reader()
-        missing = reader.missing_files(videos=download_videos)
+        missing = reader.missing_files(videos=videos)
         if sync or missing:
-            self._download(download_videos, token=token, missing=missing, revision=revision)
+            self._download(videos, token=token, missing=missing, revision=revision)
             reader.root = self.root
             self.meta.root = self.root
             self.meta.load_metadata()
-        reader.load_and_activate()
 
     def _download(
         self,
@@ -381,7 +383,7 @@ def _without_videos(missing: Sequence[str]) -> str:
 
 def _deprecate() -> None:
     warnings.warn(
-        "streaming_encoding and batch_encoding_size open a dataset for recording: call"
+        "streaming_encoding, batch_encoding_size and vcodec open a dataset for recording: call"
         " LeRobotDataset.resume() instead",
         DeprecationWarning,
         stacklevel=3,

@@ -59,6 +59,12 @@ class MetadataWriting(LoadedMetadata):
         """The format version of the documents."""
         return parse_version(self.info.codebase_version)
 
+    def take_saved(self) -> None:
+        """Follow a recorder that saved an episode; see `LoadedMetadata.take_saved`."""
+        super().take_saved()
+        self._next_file = self._next_row = None
+        self.latest_episode = None
+
     def get_task_index(self, task: str) -> int | None:
         """The index of a task; None where the dataset does not have it."""
         found = {text: index for index, text in self._known_tasks().items()}

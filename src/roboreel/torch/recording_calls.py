@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from roboreel.torch.constants import CODEBASE_VERSION, DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
-from roboreel.torch.dataset_reader import DatasetReader
 from roboreel.torch.dataset_root import as_root
 from roboreel.torch.dataset_writer import DatasetWriter
 from roboreel.torch.episode_buffer import Buffer
@@ -32,10 +31,17 @@ class RecordingCalls:
     root: Any
     meta: LeRobotDatasetMetadata
     tolerance_s: float
-    reader: DatasetReader | None
+    reader: Any
+    """A `DatasetReader`; None as long as nothing was read of a dataset that records."""
     writer: DatasetWriter | None
     _batch_encoding_size: int
     _is_finalized: bool
+
+    if TYPE_CHECKING:
+
+        def _fetch(
+            self, revision: str | None, videos: bool, sync: bool, token: str | bool | None
+        ) -> None: ...
 
     @classmethod
     def create(
@@ -106,7 +112,7 @@ class RecordingCalls:
         made.meta = cls._metadata_class.create(
             repo_id,
             fps,
-            features,
+            options.declared(features),
             robot_type,
             root,
             use_videos,
@@ -114,7 +120,12 @@ class RecordingCalls:
             data_files_size_in_mb=data_files_size_in_mb,
             video_files_size_in_mb=video_files_size_in_mb,
         )
-        made._begin(options, tolerance_s, video_backend, made.meta.root, revision=None)
+        try:
+            made._begin(tolerance_s, video_backend, made.meta.root, revision=None)
+            made._record(options)
+        except BaseException:
+            made.meta._unmake_folder()
+            raise
         made._start_image_writer(image_writer_processes, image_writer_threads)
         return made
 
@@ -181,22 +192,23 @@ class RecordingCalls:
         made.meta = cls._metadata_class(
             repo_id, root, revision, force_cache_sync=force_cache_sync, token=token
         )
-        made._begin(
-            options, tolerance_s, video_backend, root, revision=revision or CODEBASE_VERSION
-        )
+        made._begin(tolerance_s, video_backend, root, revision=revision or CODEBASE_VERSION)
+        if made.meta.total_episodes:
+            made._fetch(revision, True, force_cache_sync, token)
+            made.reader = None
+        made._record(options)
         made._start_image_writer(image_writer_processes, image_writer_threads)
         return made
 
     def _begin(
         self,
-        options: RecordingOptions,
         tolerance_s: float,
         video_backend: str | None,
         root: str | os.PathLike[str],
         *,
         revision: str | None,
     ) -> None:
-        """Set all attributes of a dataset that records, and start its recorder."""
+        """Set all attributes of a dataset that is to record."""
         self._set_up(
             repo_id=self.meta.repo_id,
             _requested_root=as_root(root),
@@ -210,8 +222,9 @@ class RecordingCalls:
             _return_uint8=False,
             _depth_output_unit=DEPTH_MILLIMETER_UNIT,
             _video_backend=resolved_backend(video_backend),
+            _reader_episodes=0,
+            writer=None,
         )
-        self._record(options)
 
     def _set_up(self, **attributes: Any) -> None:
         """Set attributes; `create`, `resume` and the constructor set the same ones."""
@@ -223,7 +236,6 @@ class RecordingCalls:
         self._batch_encoding_size = options.batch_encoding_size
         self._set_up(_encoder_threads=options.encoder_threads)
         self._is_finalized = False
-        self._reader_episodes = 0
 
     def _start_image_writer(self, processes: int, threads: int) -> None:
         if processes or threads:
@@ -251,7 +263,7 @@ class RecordingCalls:
         Raises:
             ReadOnlyError: the dataset was opened for reading, or recording is over. It is a `RuntimeError`.
             ValueError: a value is missing, unknown, or not of the declared dtype or shape; nothing is added.
-            RunError: a camera's process died, or hangs.
+            RecordingError: a camera's process died, or hangs. It is a `RuntimeError`.
         """
         self._require_writer("add_frame").add_frame(frame, task, timestamp)
 
@@ -268,7 +280,8 @@ class RecordingCalls:
         Raises:
             ReadOnlyError: the dataset was opened for reading, or recording is over. It is a `RuntimeError`.
             ValueError: there is no frame, or the episode does not fit the dataset.
-            RoboreelError: it cannot be written. The dataset is as it was before.
+            RecordingError: it cannot be saved, and is kept aside. The dataset is as it was before. It is a
+                `RuntimeError`.
         """
         self._require_writer("save_episode").save_episode(episode_data, parallel_encoding)
 
@@ -314,12 +327,14 @@ class RecordingCalls:
         self._is_finalized = True
 
     def start_image_writer(self, num_processes: int = 0, num_threads: int = 4) -> None:
-        """Accepted: each camera has a process of its own already.
+        """Record into a dataset that was opened for reading, as in lerobot 0.4; else nothing is started.
 
         Raises:
-            ReadOnlyError: the dataset was opened for reading. It is a `RuntimeError`.
             ValueError: both numbers are 0.
+            UsageError: another recorder has the dataset, or episodes cannot be appended to it.
         """
+        if self.writer is None:
+            self._record(RecordingOptions())
         self._require_writer("start_image_writer").start_image_writer(num_processes, num_threads)
 
     def stop_image_writer(self) -> None:
@@ -344,7 +359,8 @@ class RecordingCalls:
     @property
     def latest_episode(self) -> Any:
         """The row of the episode saved last, each value in a list of one; None where none was."""
-        return None if self.writer is None else self.meta.latest_episode
+        saved = 0 if self.writer is None else self.meta.total_episodes
+        return self.meta.episode_table.slice(saved - 1).to_pydict() if saved else None
 
     @property
     def batch_encoding_size(self) -> int:

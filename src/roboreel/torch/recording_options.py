@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from roboreel.format.encoding import Encoding
-from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig, encoding_of
+from roboreel.torch.encoder_configs import (
+    DEPTH_ENCODER_INFO_FIELD_NAMES,
+    DepthEncoderConfig,
+    RGBEncoderConfig,
+    encoding_of,
+    is_depth_map,
+)
 from roboreel.torch.errors import ArgumentError
+from roboreel.types import Json, JsonObject
+
+_STORED_IMAGES: dict[str, Json] = {"depth_unit": "mm"}
+"""Depths stored as images are whole millimetres."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +64,36 @@ class RecordingOptions:
         colours = self.rgb_encoder or RGBEncoderConfig(vcodec=self.vcodec or "libsvtav1")
         depth, known = self.depth_encoder or DepthEncoderConfig(), set(depths)
         return {name: encoding_of(depth if name in known else colours) for name in cameras}
+
+    def declared(self, features: Mapping[str, JsonObject]) -> dict[str, JsonObject]:
+        """The features of a new dataset, with the unit or the scale of depths in their `info`."""
+        return {name: {**one, **self._depth_info(one)} for name, one in features.items()}
+
+    def _depth_info(self, feature: JsonObject) -> dict[str, Json]:
+        if not is_depth_map(feature):
+            return {}
+        added = self._scale if feature["dtype"] == "video" else _STORED_IMAGES
+        return {"info": {**feature["info"], **added}} if added else {}
+
+    @property
+    def _scale(self) -> dict[str, Json]:
+        """The scale that `depth_encoder` asks for, as `info` states it; nothing where it is not given."""
+        names = sorted(DEPTH_ENCODER_INFO_FIELD_NAMES)
+        given = {name: getattr(self.depth_encoder, name, None) for name in names}
+        return {f"video.{name}": value for name, value in given.items() if value is not None}
+
+    def require_same_scale(self, features: Mapping[str, JsonObject]) -> None:
+        """Raise `ArgumentError` if depths would be stored on another scale than those that are there."""
+        usual = {
+            f"video.{n}": getattr(DepthEncoderConfig, n) for n in DEPTH_ENCODER_INFO_FIELD_NAMES
+        }
+        for name, feature in features.items():
+            if feature["dtype"] != "video" or not is_depth_map(feature):
+                continue
+            stored = {**usual, **feature["info"]}
+            other = [key for key, value in self._scale.items() if value != stored[key]]
+            if other:
+                raise ArgumentError(
+                    f"camera '{name}': depth_encoder asks for {other[0]} {self._scale[other[0]]}, but the"
+                    f" dataset's depths are stored with {stored[other[0]]}: leave depth_encoder out"
+                )

@@ -55,6 +55,14 @@ def hub(numbered: Numbered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return found
 
 
+def test_a_dataset_on_the_hub_is_resumed_in_a_folder(hub: Hub, tmp_path: Path) -> None:
+    dataset = LeRobotDataset.resume("me/a", tmp_path / "new")
+    assert [one["allow_patterns"] for one in hub.asked] == ["meta/", None]
+    assert (dataset.num_episodes, dataset.num_frames, dataset.reader) == (4, 20, None)
+    assert len(dataset[:]) == 20
+    dataset.finalize()
+
+
 def test_only_what_a_folder_lacks_is_downloaded(
     hub: Hub, numbered: Numbered, tmp_path: Path
 ) -> None:
@@ -150,7 +158,7 @@ def test_options_of_recording_that_are_the_defaults_open_a_dataset_for_reading(
     assert not dataset.has_pending_frames()
 
 
-@pytest.mark.parametrize("call", ["save_episode", "clear_episode_buffer", "start_image_writer"])
+@pytest.mark.parametrize("call", ["save_episode", "clear_episode_buffer"])
 def test_a_dataset_that_was_opened_for_reading_does_not_record(
     numbered: Numbered, call: str
 ) -> None:

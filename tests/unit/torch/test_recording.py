@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import re
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch.utils.data
 
 import roboreel
 from roboreel.torch import LeRobotDataset, LeRobotDatasetMetadata, VideoEncodingManager, v2
-from roboreel.torch.encoder_configs import RGBEncoderConfig
+from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 
 CAMERA = "observation.images.front"
 STATE = {"dtype": "float32", "shape": (2,), "names": None}
@@ -206,7 +207,7 @@ def test_the_manager_finalizes_and_lets_errors_pass(tmp_path: Path) -> None:
     _give(dataset, 2)
     dataset.save_episode()
     with pytest.raises(KeyError), VideoEncodingManager(dataset):
-        dataset.add_frame(_frame(0, PLAIN) | {"state": {}["nothing"]})
+        dataset.add_frame(_frame(0, PLAIN) | {"state": dict[str, int]()["nothing"]})
     assert len(dataset) == 2
     assert len(LeRobotDataset.resume("me/new", tmp_path / "a")) == 2
 
@@ -218,6 +219,10 @@ def test_options_are_checked(tmp_path: Path) -> None:
     assert not (tmp_path / "a").exists()
     with pytest.raises(FileExistsError):
         _created(tmp_path)
+    empty = {"state": {**STATE, "shape": (0,)}}
+    with pytest.raises(roboreel.RoboreelError, match="positive whole numbers"):
+        _created(tmp_path / "a", empty)
+    assert not (tmp_path / "a").exists()
     dataset = LeRobotDataset.create("me/new", 10, SMALL, root=tmp_path / "a", vcodec="h264")
     with pytest.raises(ValueError, match="both numbers are 0"):
         dataset.start_image_writer(0, 0)
@@ -225,6 +230,39 @@ def test_options_are_checked(tmp_path: Path) -> None:
     dataset.stop_image_writer()
     dataset.save_episode()
     assert dataset.features[CAMERA]["info"]["video.codec"] == "h264"
+
+
+def test_depths_keep_their_scale_and_unit(tmp_path: Path) -> None:
+    shape = {"shape": (16, 32, 1), "names": IMAGE["names"], "info": {"is_depth_map": True}}
+    features = {"far": {"dtype": "video", **shape}, "near": {"dtype": "image", **shape}}
+    given = DepthEncoderConfig(depth_min=0.2, depth_max=2.0, use_log=False)
+    dataset = _created(tmp_path / "a", features, depth_encoder=given)
+    depth = (500 + np.arange(16 * 32).reshape(16, 32, 1)).astype(np.uint16)
+    dataset.add_frame({"far": depth, "near": depth, "task": "push"})
+    dataset.save_episode()
+    dataset.finalize()
+    item = LeRobotDataset("me/new", tmp_path / "a")[0]
+    assert abs(item["far"][0].numpy() - depth[..., 0]).max() <= 1
+    assert np.array_equal(item["near"][0].numpy(), depth[..., 0])
+    info = {name: dataset.features[name]["info"] for name in features}
+    assert (info["far"]["video.depth_max"], info["far"]["video.codec"]) == (2.0, "hevc")
+    assert (info["far"]["depth_unit"], info["near"]["depth_unit"]) == ("mm", "mm")
+    with pytest.raises(ValueError, match=r"video\.depth_max 10.0, but .* stored with 2.0"):
+        LeRobotDataset.resume(
+            "me/new", tmp_path / "a", depth_encoder=DepthEncoderConfig(depth_min=0.2, use_log=False)
+        )
+    LeRobotDataset.resume("me/new", tmp_path / "a", depth_encoder=given)
+
+
+def test_language_columns_are_recorded_and_may_be_left_out(tmp_path: Path) -> None:
+    language = {"language_persistent": {"dtype": "language", "shape": (1,), "names": None}}
+    dataset = _created(tmp_path / "a", {**PLAIN, **language})
+    entry = {"role": "user", "content": "go on", "style": "subtask", "timestamp": 0.0}
+    dataset.add_frame({**_frame(0, PLAIN), "language_persistent": [entry]})
+    dataset.add_frame(_frame(1, PLAIN))
+    dataset.save_episode()
+    assert dataset[0]["language_persistent"][0]["content"] == "go on"
+    assert dataset[1]["language_persistent"] == []
 
 
 def test_a_timestamp_must_be_that_of_the_frame(tmp_path: Path) -> None:
@@ -244,9 +282,40 @@ def test_settings_changed_while_recording_are_followed(tmp_path: Path) -> None:
     dataset.save_episode()
     _give(dataset, 1)
     dataset.save_episode()
+    assert dataset.latest_episode["dataset_to_index"] == [3]
     assert dataset.meta.get_chunk_settings()["chunks_size"] == 2
     assert dataset.meta.get_data_file_path(2).as_posix() == "data/chunk-001/file-000.parquet"
     assert len(dataset) == 3
+
+
+def test_metadata_and_the_recorder_take_turns(tmp_path: Path) -> None:
+    dataset = _created(tmp_path / "a")
+    assert dataset.latest_episode is None
+    _give(dataset, 2)
+    dataset.save_episode()
+    dataset.meta.save_episode_tasks(["pull"])
+    _give(dataset, 1, task="turn")
+    dataset.save_episode()
+    assert dataset.meta.get_task_index("pull") == 1
+    assert [item["task_index"].item() for item in dataset[:]] == [0, 0, 2]
+    assert dataset.meta.total_tasks == 3
+
+
+def test_a_camera_whose_process_dies_costs_its_episode_only(tmp_path: Path) -> None:
+    others = set(multiprocessing.active_children())
+    dataset = _created(tmp_path / "a", SMALL)
+    _give(dataset, 2)
+    dataset.save_episode()
+    _give(dataset, 1)
+    for process in set(multiprocessing.active_children()) - others:
+        process.kill()
+        process.join()
+    with pytest.raises(RuntimeError, match=CAMERA):
+        _give(dataset, 200)
+    dataset.clear_episode_buffer()
+    _give(dataset, 3)
+    dataset.save_episode()
+    assert [item["frame_index"].item() for item in dataset[:]] == [0, 1, 0, 1, 2]
 
 
 def test_windows_set_after_recording_are_read(tmp_path: Path) -> None:
@@ -282,6 +351,12 @@ def test_deprecated_arguments_of_the_constructor_open_for_recording(tmp_path: Pa
     _give(again, 1)
     again.save_episode()
     assert len(again) == 3
+    again.finalize()
+    opened = LeRobotDataset("me/new", tmp_path / "a")
+    opened.start_image_writer(num_threads=4)
+    _give(opened, 1)
+    opened.save_episode()
+    assert len(opened) == 4
 
 
 def test_the_interface_of_0_3_records_v21(tmp_path: Path) -> None:
