@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from roboreel.edit.write_options import lists_options
-from roboreel.errors import RoboreelError, RunError, StorageError, UsageError
+from roboreel.errors import RoboreelError, RunError, UsageError
 from roboreel.format.feature import Feature
 from roboreel.format.version import FormatVersion
-from roboreel.recording.camera_set import CameraSet
-from roboreel.recording.camera_types import CameraTask, RecordedVideo
+from roboreel.recording.begin_recording import cameras_of, local_folder
+from roboreel.recording.camera_types import RecordedVideo
 from roboreel.recording.compaction import Compact, compact_recording, require_compact
 from roboreel.recording.episode_ledger import EpisodeLedger, known_fields
 from roboreel.recording.record_options import RecordKeywords, RecordOptions
 from roboreel.recording.recorded_features import FRAME_REPEATED, declared_features
 from roboreel.recording.take import Take
-from roboreel.storage.names import local_path
 from roboreel.types import Json, JsonObject
 from roboreel.writing.append import EpisodeWriter, create_dataset, open_writer
 from roboreel.writing.episode_commit import RecoveredSave
@@ -68,7 +67,7 @@ class Recorder:
                 f"max_gap_s needs the column '{FRAME_REPEATED}', which only a dataset has that was created"
                 " with max_gap_s and a camera"
             )
-        self._cameras = _cameras(writer, options, folder)
+        self._cameras = cameras_of(writer, options, folder)
         self._take = Take(
             features,
             self._cameras,
@@ -120,7 +119,7 @@ class Recorder:
             DatasetError: a feature is not declared as the format has it.
             StorageError: the folder cannot be made.
         """
-        given, path = RecordOptions(**options), _local(path)
+        given, path = RecordOptions(**options), local_folder(path)
         declared = declared_features(
             features,
             source_timestamps=source_timestamps,
@@ -129,7 +128,7 @@ class Recorder:
             camera_info=camera_info or {},
         )
         folder = RecordingFolder(path)
-        with _released_on_error(folder):
+        with folder.released_on_error():
             writer = create_dataset(
                 path, fps=fps, features=declared, version=version, robot_type=robot_type
             )
@@ -151,11 +150,11 @@ class Recorder:
             DatasetError: the dataset must be put in order first.
             StorageError: a file cannot be read or written.
         """
-        given, path = RecordOptions(**options), _local(path)
+        given, path = RecordOptions(**options), local_folder(path)
         if not Path(path).is_dir():
             raise UsageError(f"'{path}': there is no dataset; Recorder.create makes one")
         folder = RecordingFolder(path)
-        with _released_on_error(folder):
+        with folder.released_on_error():
             return cls(folder, open_writer(path), given)
 
     @property
@@ -204,7 +203,7 @@ class Recorder:
         if self._take.failed is not None:
             raise RunError(f"the episode cannot go on: {self._take.failed}") from self._take.failed
         if not self._take.rows:
-            self._require_room()
+            self._folder.require_room(self._options.min_free_mb * 1e6 + self._largest_bytes)
         self._take.add(frame, episode=self.episodes, task=task, intervention=intervention or "")
 
     def save_episode(
@@ -338,15 +337,6 @@ class Recorder:
         if not self._open:
             raise UsageError("the recording is finalized: Recorder.resume goes on with it")
 
-    def _require_room(self) -> None:
-        free, least = self._folder.free_bytes(), self._options.min_free_mb * 1e6
-        needed = least + self._largest_bytes
-        if free < needed:
-            raise StorageError(
-                f"'{self._writer.path}': the disk has {free / 1e6:.0f} MB free, and an episode needs"
-                f" {needed / 1e6:.0f} MB (min_free_mb, and the size of the largest episode so far)"
-            )
-
     def __enter__(self) -> Self:
         return self
 
@@ -357,46 +347,3 @@ class Recorder:
         trace: TracebackType | None,
     ) -> None:
         self.finalize("auto" if error is None else "never")
-
-
-def _local(path: str | os.PathLike[str]) -> str:
-    if "://" in os.fspath(path):
-        raise UsageError(f"'{os.fspath(path)}' is a URL: record into a local folder")
-    return local_path(path)
-
-
-def _cameras(writer: EpisodeWriter, options: RecordOptions, folder: RecordingFolder) -> CameraSet:
-    features = writer.features
-    encoded = set(options.encoded_cameras)
-    unknown = sorted(encoded - {name for name, f in features.items() if f.is_video})
-    if unknown:
-        raise UsageError(f"encoded_cameras: '{unknown[0]}' is not a camera stored as video")
-    cameras = [
-        CameraTask(
-            name=name,
-            feature=feature,
-            fps=writer.fps,
-            encoding=options.encoding_of(feature),
-            profile=writer.profile,
-            encoded=name in encoded,
-        )
-        for name, feature in features.items()
-        if feature.is_camera
-    ]
-    videos = [one for one in cameras if one.feature.is_video]
-    images = [one for one in cameras if not one.feature.is_video]
-    return CameraSet(videos, images, options.cameras(folder.path))
-
-
-class _released_on_error:  # noqa: N801 - a context manager, named as one reads it
-    """Release the folder where the block raises."""
-
-    def __init__(self, folder: RecordingFolder) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if error is not None:
-            self._folder.release()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -75,9 +77,23 @@ class RecordingFolder:
             raise StorageError(f"'{take}' cannot be kept: {error.strerror or error}") from error
         return os.fspath(kept)
 
-    def free_bytes(self) -> int:
-        """Free bytes of the disk."""
-        return disk.free_bytes(self.path)
+    def require_room(self, needed_bytes: float) -> None:
+        """Raise `StorageError` where the disk has less room than an episode may need."""
+        free = disk.free_bytes(self.path)
+        if free < needed_bytes:
+            raise StorageError(
+                f"'{self.path.parent}': the disk has {free / 1e6:.0f} MB free, and an episode needs"
+                f" {needed_bytes / 1e6:.0f} MB (min_free_mb, and the size of the largest episode so far)"
+            )
+
+    @contextmanager
+    def released_on_error(self) -> Iterator[None]:
+        """Release the folder where the block raises."""
+        try:
+            yield
+        except BaseException:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Unlock; the folder is removed where nothing of a recording is left in it."""
