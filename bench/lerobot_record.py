@@ -4,6 +4,7 @@
 `width`, `streaming`, `paced`. One short episode comes before, so that everything has run once.
 """
 
+import importlib
 import json
 import sys
 import time
@@ -27,15 +28,14 @@ def main() -> None:
 
 
 def _created(job: dict[str, Any], features: dict[str, Any]) -> Any:
-    from lerobot.configs.video import RGBEncoderConfig
-    from lerobot.datasets.lerobot_dataset import LeRobotDataset
-
-    return LeRobotDataset.create(
+    video: Any = importlib.import_module("lerobot.configs.video")
+    datasets: Any = importlib.import_module("lerobot.datasets.lerobot_dataset")
+    return datasets.LeRobotDataset.create(
         "bench/record",
         FPS,
         features,
         root=job["root"],
-        rgb_encoder=RGBEncoderConfig(vcodec=job["codec"]),
+        rgb_encoder=video.RGBEncoderConfig(vcodec=job["codec"]),
         streaming_encoding=job["streaming"],
     )
 

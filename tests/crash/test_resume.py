@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,25 +21,36 @@ from tests.oracle import tree_digest
 OPTIONS: dict[str, Any] = {"to": "v3.0", "data_file_mb": 0.002, "video_file_mb": 0.002}
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cameras = {"top": Camera(height=32), "wrist": Camera(height=32)}
-    return make_dataset(tmp_path / "set", version="v2.0", episodes=(5, 1, 4), cameras=cameras)
+    folder = tmp_path_factory.mktemp("made") / "set"
+    return make_dataset(folder, version="v2.0", episodes=(5, 1, 4), cameras=cameras)
+
+
+@pytest.fixture(scope="module")
+def last_file(made: Path) -> int:
+    """The moment before an undisturbed run, whose result is beside `made`, creates its last file."""
+    out = made.parent / "undisturbed"
+    stops = moments(lambda: roboreel.convert(made, out=out, **OPTIONS))
+    return max(at for at, (when, name, _) in stops.items() if (when, name) == ("before", "create"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(made: Path, last_file: int) -> object:
+    return tree_digest(made.parent / "undisturbed")
 
 
 @pytest.fixture
-def undisturbed(source: Path, tmp_path: Path) -> object:
-    roboreel.convert(source, out=tmp_path / "undisturbed", **OPTIONS)
-    return tree_digest(tmp_path / "undisturbed")
+def source(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "set"))
 
 
 @pytest.fixture
-def left(source: Path, tmp_path: Path, undisturbed: object) -> Path:
+def left(source: Path, tmp_path: Path, last_file: int) -> Path:
     """A run that stopped for want of space in its last file of all; returns the staging folder."""
     out = tmp_path / "out"
-    stops = moments(lambda: roboreel.convert(source, out=tmp_path / "counted", **OPTIONS))
-    last = max(at for at, (when, name, _) in stops.items() if (when, name) == ("before", "create"))
-    with disk.faults(Count(at=last, act=fill_disk)), pytest.raises(roboreel.RunError):
+    with disk.faults(Count(at=last_file, act=fill_disk)), pytest.raises(roboreel.RunError):
         roboreel.convert(source, out=out, **OPTIONS)
     return staging_location(out)
 

@@ -24,6 +24,7 @@ from roboreel.recording.episode_ledger import EpisodeLedger, known_fields
 from roboreel.recording.record_options import RecordKeywords, RecordOptions
 from roboreel.recording.recorded_features import FRAME_REPEATED, declared_features
 from roboreel.recording.take import Take
+from roboreel.storage.names import local_path
 from roboreel.types import Json, JsonObject
 from roboreel.writing.append import EpisodeWriter, create_dataset, open_writer
 from roboreel.writing.episode_commit import RecoveredSave
@@ -119,7 +120,7 @@ class Recorder:
             DatasetError: a feature is not declared as the format has it.
             StorageError: the folder cannot be made.
         """
-        given = RecordOptions(**options)
+        given, path = RecordOptions(**options), _local(path)
         declared = declared_features(
             features,
             source_timestamps=source_timestamps,
@@ -150,9 +151,9 @@ class Recorder:
             DatasetError: the dataset must be put in order first.
             StorageError: a file cannot be read or written.
         """
-        given = RecordOptions(**options)
+        given, path = RecordOptions(**options), _local(path)
         if not Path(path).is_dir():
-            raise UsageError(f"'{os.fspath(path)}': there is no dataset; Recorder.create makes one")
+            raise UsageError(f"'{path}': there is no dataset; Recorder.create makes one")
         folder = RecordingFolder(path)
         with _released_on_error(folder):
             return cls(folder, open_writer(path), given)
@@ -356,6 +357,12 @@ class Recorder:
         trace: TracebackType | None,
     ) -> None:
         self.finalize("auto" if error is None else "never")
+
+
+def _local(path: str | os.PathLike[str]) -> str:
+    if "://" in os.fspath(path):
+        raise UsageError(f"'{os.fspath(path)}' is a URL: record into a local folder")
+    return local_path(path)
 
 
 def _cameras(writer: EpisodeWriter, options: RecordOptions, folder: RecordingFolder) -> CameraSet:

@@ -46,7 +46,7 @@ def _side_by_side(
     alike: dict[np.dtype[np.generic], list[str]] = {}
     for name, values in columns.items():
         alike.setdefault(values.dtype, []).append(name)
-    stats: Stats = dict.fromkeys(columns, {})  # in order
+    stats: Stats = {name: {} for name in columns}  # in order
     for names in alike.values():
         parts = [columns[name].reshape(len(columns[name]), -1) for name in names]
         found = described(np.hstack(parts), rows, profile.quantiles, None, _interpolated)
@@ -54,7 +54,7 @@ def _side_by_side(
         for name, part in zip(names, parts, strict=True):
             start, stop = stop, stop + part.shape[1]
             shape = columns[name].shape[1:] or (1,)
-            own = {key: numbers[0, start:stop].reshape(shape) for key, numbers in found.items()}
+            own: FeatureStats = {k: v[0, start:stop].reshape(shape) for k, v in found.items()}
             stats[name] = _counted(own, rows)
     return stats
 

@@ -127,8 +127,8 @@ def free_bytes_beside(descriptor: int) -> int:
 
 def spooled_file(folder: str | os.PathLike[str], memory_bytes: int) -> IO[bytes]:
     """A file without a name on the disk of a folder; it stays in memory up to a number of bytes."""
-    path = os.fspath(_existing(folder))
-    return cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=memory_bytes, dir=path))
+    path = _existing(folder)
+    return cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=memory_bytes, dir=str(path)))
 
 
 def memory_file(size_bytes: int) -> int:
@@ -139,10 +139,8 @@ def memory_file(size_bytes: int) -> int:
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("roboreel")
     else:
-        with tempfile.TemporaryFile() as file:
-            for at in range(
-                0, size_bytes, _BLOCK_BYTES
-            ):  # a hole could not be filled on a full disk
+        with tempfile.TemporaryFile() as file:  # without holes, which a full disk could not fill
+            for at in range(0, size_bytes, _BLOCK_BYTES):
                 file.write(bytes(min(_BLOCK_BYTES, size_bytes - at)))
             file.flush()
             return os.dup(file.fileno())
@@ -240,6 +238,20 @@ def replace(old: str | os.PathLike[str], new: str | os.PathLike[str]) -> None:
     """Rename a file or folder; a file of the new name is replaced."""
     with _operation("replace", new):
         os.replace(old, new)
+
+
+def link(target: str, path: str) -> None:
+    """Make a symbolic link to a file, and its folders; nothing may exist at the path."""
+    make_folders(os.path.dirname(path), PRIVATE)
+    with _operation("link", path):
+        os.symlink(target, path)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[str]:
+    """A new private folder, which is removed with its content at the end of the block."""
+    with tempfile.TemporaryDirectory(prefix="roboreel-") as folder:
+        yield folder
 
 
 def unlink(path: str | os.PathLike[str]) -> None:

@@ -97,7 +97,12 @@ def field_columns(
         )
     items, columns = [], []
     for name in {**known, **fields}:
-        item, column = _field_column(name, fields.get(name))
+        value = fields.get(name)
+        if value is None and name in known:
+            items.append(known[name])
+            columns.append(pa.nulls(1, known[name].type))
+            continue
+        item, column = _field_column(name, value)
         items.append(known.get(name, item))
         columns.append(_as_type(column, items[-1], number))
     return pa.table(columns, schema=pa.schema(items))

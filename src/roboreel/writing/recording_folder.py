@@ -31,7 +31,7 @@ class RecordingFolder:
         self._lock: IO[bytes] | None = self._held(os.fspath(path))
 
     def _held(self, path: str) -> IO[bytes]:
-        busy = f"'{path}' is being recorded by another process: finish that recording first"
+        busy = f"'{path}' is being recorded by another recorder: finish that recording first"
         try:
             return lock.hold(
                 self.path / LOCK,

@@ -128,6 +128,8 @@ def test_what_cannot_be_recorded(tmp_path: Path) -> None:
         with pytest.raises(roboreel.UsageError, match=message):
             recorder_of(path, **options)
     assert not path.exists()
+    with pytest.raises(roboreel.UsageError, match="'s3://bucket/set' is a URL"):
+        roboreel.Recorder.create("s3://bucket/set", fps=10, features=VECTOR)
     with pytest.raises(roboreel.UsageError, match=r"Recorder\.create makes one"):
         resumed(path)
 
@@ -135,7 +137,7 @@ def test_what_cannot_be_recorded(tmp_path: Path) -> None:
 def test_a_second_recorder_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "set"
     with recorder_of(path, features=VECTOR) as first:
-        with pytest.raises(roboreel.UsageError, match="being recorded by another process"):
+        with pytest.raises(roboreel.UsageError, match="being recorded by another recorder"):
             recorder_of(path, features=VECTOR)
         first.add_frame({"action": np.zeros(3, np.float32)}, task="t")
         first.save_episode()
