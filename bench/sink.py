@@ -1,7 +1,7 @@
 """Times the distributed sink: staging beside bare encoding, finalize beside a bare copy of the packets.
 
-python bench/sink.py [--episodes 40] [--frames 200] [--vcodec h264] [--runs 3] [--workers 1 2] [--work FOLDER]
-                     [--json FILE]
+python bench/sink.py [--episodes 40] [--frames 200] [--vcodec h264] [--crf 21] [--runs 3]
+                     [--workers 1 2] [--work FOLDER] [--json FILE]
 """
 
 import argparse
@@ -164,7 +164,8 @@ def staging_rounds(
 def stage_many(work: Path, given: argparse.Namespace, frames: Frames) -> dict[str, list[Path]]:
     """Episodes whose videos are copied; returns the staged files of each camera, in order."""
     clip = work / "clip.mp4"
-    bare_encode(frames, clip, Encoding(vcodec=given.vcodec))
+    bare_encode(frames, clip, Encoding(vcodec=given.vcodec, crf=given.crf))
+    print(f"staged videos of {clip.stat().st_size / given.frames / 1e3:.1f} kB a frame")
     sink = EpisodeSink(staging=work / "many", fps=FPS, features=SHAPES)
     rows = np.random.default_rng(0).normal(size=(given.frames, 14)).astype(np.float32)
     files: dict[str, list[Path]] = {camera: [] for camera in CAMERAS}
@@ -236,6 +237,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=40)
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--vcodec", default="h264")
+    parser.add_argument("--crf", type=float, default=21, help="of the videos to finalize")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--work", type=Path)

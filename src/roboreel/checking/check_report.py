@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from roboreel.errors import Problem, Severity
+from roboreel.format.repairs import repair_of
 from roboreel.format.version import FormatVersion
 from roboreel.types import Json
 
@@ -77,6 +78,12 @@ class CheckReport:
             for group in found.values()
         )
 
+    @property
+    def repairs(self) -> dict[str, str]:
+        """What `roboreel repair` does about the problems, or on which choice it does something, by rule."""
+        found = {problem.rule: repair_of(problem) for problem in self.problems}
+        return {rule: how for rule, how in found.items() if how is not None}
+
     def to_json(self) -> dict[str, Json]:
         """The report as a JSON object."""
         return {
@@ -92,5 +99,5 @@ class CheckReport:
             "warnings": len(self.of("warning")),
             "notes": len(self.of("note")),
             "groups": [group.to_json() for group in self.groups],
-            "problems": [problem.to_json() for problem in self.problems],
+            "problems": [{**p.to_json(), "repair": repair_of(p)} for p in self.problems],
         }

@@ -13,7 +13,13 @@ from roboreel.format.declared import (
     joined_type,
     lacking_columns,
 )
-from roboreel.format.feature import Feature, dtype_of, feature_from_arrow
+from roboreel.format.feature import (
+    Feature,
+    dtype_of,
+    feature_from_arrow,
+    holds_images,
+    is_image,
+)
 from roboreel.format.inventory import Inventory
 from roboreel.format.parse import Problems
 from roboreel.format.readable import why_unreadable
@@ -72,6 +78,9 @@ def _check_type(feature: Feature, type_: pa.DataType, problems: Problems) -> Non
     elif feature.is_numeric and dtype_of(type_) not in (feature.dtype, "null"):
         message = f"declared as {feature.dtype}, but the tables hold {dtype_of(type_)}"
         problems.add("feature.dtype", message, column=feature.name)
+    if feature.dtype == "image" and not is_image(type_) and holds_images(type_):
+        message = f"images are stored as {type_}, not as structs of bytes and a path"
+        problems.add("table.plain-images", message, column=feature.name, severity="note")
     if is_single_list(feature, type_):
         message = "its shape is (1,), but it is stored as lists of one, which v3.0 readers refuse"
         problems.add("table.list-of-one", message, column=feature.name)

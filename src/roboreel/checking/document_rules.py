@@ -8,8 +8,9 @@ import pyarrow as pa
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import Severity
 from roboreel.format import v30
+from roboreel.format.feature import has_nested_names
 from roboreel.format.inventory import Inventory
-from roboreel.format.model import DATA_PATH, EPISODE
+from roboreel.format.model import DATA_PATH, EPISODE, INFO
 from roboreel.format.parse import Problems
 from roboreel.format.v30_episodes import (
     EPISODES_FOLDER,
@@ -27,6 +28,9 @@ from roboreel.types import Int64
 def check_documents(dataset: Dataset, inventory: Inventory, problems: Problems) -> None:
     """Check documents against each other, and report files that no document names."""
     _check_unused(dataset, problems)
+    for feature in filter(has_nested_names, dataset.features.values()):
+        message = f"its names are lists in a list: {feature.names}"
+        problems.add("feature.names", message, path=INFO, column=feature.name, severity="note")
     if dataset.version is FormatVersion.V30:
         _check_tasks(dataset, problems)
         _check_ranges(dataset, inventory.rows, problems)
@@ -35,15 +39,17 @@ def check_documents(dataset: Dataset, inventory: Inventory, problems: Problems) 
 
 def _check_unused(dataset: Dataset, problems: Problems) -> None:
     for name in dataset.model.other_files:
+        size = f"{dataset.root.stat(name).size_bytes:,} bytes"
         top, _, rest = name.partition("/")
         if top == "data" and rest.endswith(".parquet"):
             # v3.0 readers take every table one folder below `data`: its rows shift all others
             worst = dataset.version is FormatVersion.V30 and rest.count("/") == 1
-            message = "a table that no episode names"
+            message = f"a table that no episode names, {size}"
             severity: Severity = "error" if worst else "warning"
             problems.add("file.unused", message, path=name, severity=severity)
         elif top == "videos" and rest.endswith(".mp4"):
-            problems.add("file.unused", "a video that no episode and no camera names", path=name)
+            message = f"a video that no episode and no camera names, {size}"
+            problems.add("file.unused", message, path=name)
 
 
 def _check_unlisted(dataset: Dataset, inventory: Inventory, problems: Problems) -> None:

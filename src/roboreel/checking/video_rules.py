@@ -36,6 +36,10 @@ class VideoFile:
     """Number of the frame whose time is furthest from the expected time."""
     late_by: float
     """How late that frame is, in frames."""
+    hidden: int
+    """Frames that no episode shows."""
+    hidden_bytes: int
+    """Bytes of their packets."""
 
 
 def read_videos(dataset: Dataset, inventory: Inventory) -> list[VideoFile]:
@@ -45,14 +49,22 @@ def read_videos(dataset: Dataset, inventory: Inventory) -> list[VideoFile]:
         for path, members in rows_by_path(dataset.episodes[video_path(camera)]).items():
             if path is not None and path in inventory.files:
                 with contextlib.suppress(StorageError):  # the survey reports it
-                    found.append(_video(dataset, camera, path, members))
+                    found.append(_video(dataset, inventory, camera, path, members))
     return found
 
 
-def _video(dataset: Dataset, camera: str, path: str, members: Sequence[int]) -> VideoFile:
+def _video(
+    dataset: Dataset, inventory: Inventory, camera: str, path: str, members: Sequence[int]
+) -> VideoFile:
     table = read_packet_table(dataset.root, path)
     off = table.frame_seconds * float(dataset.fps) - np.arange(table.frames)
     at = int(np.abs(off).argmax()) if len(off) else 0
+    hidden = np.ones(table.frames, dtype=np.bool_)
+    for start, rows in zip(
+        inventory.cameras[camera].start[members], inventory.rows[members], strict=True
+    ):
+        hidden[max(start, 0) : start + rows] = False
+    sizes = table.size[table.packets_of_frames(0, table.frames)]
     return VideoFile(
         path=path,
         camera=camera,
@@ -61,6 +73,8 @@ def _video(dataset: Dataset, camera: str, path: str, members: Sequence[int]) -> 
         packets=table.packets,
         late_frame=at,
         late_by=float(off[at]) if len(off) else 0.0,
+        hidden=int(hidden.sum()),
+        hidden_bytes=int(sizes[hidden].sum()),
     )
 
 
@@ -73,7 +87,7 @@ def check_videos(
     for file in files:
         _check_times(dataset, file, problems)
         if not dataset.version.one_file_per_episode:
-            _check_hidden(inventory, file, problems)
+            _check_hidden(file, problems)
 
 
 def _check_declared(
@@ -107,15 +121,14 @@ def _check_times(dataset: Dataset, file: VideoFile, problems: Problems) -> None:
     problems.error("video.times", message, amount=abs(file.late_by), **location)
 
 
-def _check_hidden(inventory: Inventory, file: VideoFile, problems: Problems) -> None:
-    hidden = file.frames - int(inventory.rows[list(file.episodes)].sum())
-    if hidden > 0:
-        message = f"{hidden} frames that no episode shows"
+def _check_hidden(file: VideoFile, problems: Problems) -> None:
+    if file.hidden:
+        message = f"{file.hidden} frames that no episode shows, {file.hidden_bytes:,} bytes"
         problems.add(
             "video.hidden",
             message,
             path=file.path,
             column=file.camera,
             severity="note",
-            amount=hidden,
+            amount=file.hidden,
         )

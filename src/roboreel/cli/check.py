@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from roboreel.checking.check_report import CheckReport, ProblemGroup
 from roboreel.cli.opening import SOURCE_HELP, copied
 from roboreel.cli.output import count, emit_json, say, table
 from roboreel.cli.stopping import stoppable
+from roboreel.dataset.view_file import is_view_file
 from roboreel.errors import Problem, UsageError
 from roboreel.format.rules import RULES
 
@@ -72,7 +74,16 @@ def show_report(report: CheckReport, *, quiet: bool) -> None:
             for line in _lines(found):
                 say(f"  {line}")
     if not quiet:
+        if report.repairs and not is_view_file(report.path):
+            _show_repairs(report)
         say(_summary(report))
+
+
+def _show_repairs(report: CheckReport) -> None:
+    """Print the repair of each rule, where there is one."""
+    say(shlex.join(["roboreel", "repair", report.path]))
+    for rule, how in report.repairs.items():
+        say(f"  {rule}: {how}")
 
 
 def _lines(groups: Sequence[ProblemGroup]) -> Iterator[str]:

@@ -125,7 +125,7 @@ def show_report(report: RepairReport, *, dry_run: bool, quiet: bool) -> None:
         return
     before = _errors(report.before.of("error"))
     if report.out is None:
-        nothing = "" if dry_run and report.repaired else ": nothing to repair"
+        nothing = "" if report.repaired else ": nothing to repair"
         say(f"{report.path}: {before}{nothing}")
         return
     assert report.after is not None

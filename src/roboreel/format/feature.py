@@ -123,6 +123,13 @@ def dimension_names(names: Json) -> list[str] | None:
     return [str(name) for name in flat] if whole else None
 
 
+def has_nested_names(feature: Feature) -> bool:
+    """True if the names of dimensions are lists in a list, which readers of the format do not expect."""
+    names = feature.names
+    nested = isinstance(names, list) and any(isinstance(part, list) for part in names)
+    return nested and feature.dimension_names is not None
+
+
 def feature_from_arrow(name: str, type_: pa.DataType, shape: tuple[int, ...]) -> Feature:
     """Make a feature declaration for an undeclared column from its Arrow type.
 

@@ -98,6 +98,7 @@ _ALL = (
     ),
     _rule("feature.undeclared", "warning", "a column of a table is declared", fails_in=_V30),
     _rule("feature.unreadable", "warning", "lerobot can read a column: numbers, strings or images"),
+    _rule("feature.names", "note", "names of dimensions are no lists in a list"),
     _rule("feature.type", "error", "a declared number or picture is one in the tables"),
     _rule("feature.dtype", "warning", "a column has the declared dtype"),
     _rule("feature.shape", "error", "every value has the declared shape"),
@@ -184,6 +185,7 @@ _ALL = (
     _rule(
         "table.layout", "warning", "values are stored plainly: as no dictionary, and as no views"
     ),
+    _rule("table.plain-images", "note", "images in tables are structs of bytes and a path"),
     _rule(
         "table.list-of-one",
         "warning",

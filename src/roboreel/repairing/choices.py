@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
-import pyarrow as pa
-
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.tasks import TasksFrom, tasks_by_rows, tasks_of
 from roboreel.edit.view import View
 from roboreel.edit.write_options import require_choice
 from roboreel.errors import UsageError
-from roboreel.format.model import TASKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +42,13 @@ class RepairChoices:
 def with_choices(dataset: Dataset, choices: RepairChoices) -> View:
     """The view of a dataset with the tasks and cameras that were chosen."""
     view = dataset.as_view()
-    if choices.tasks_from is not None:
-        view = _by_rows(view) if choices.tasks_from == "rows" else _by_lists(view)
+    if choices.tasks_from == "episodes":
+        view = _by_lists(view)
     if choices.drop_missing_cameras:
         missing = frozenset(dataset.missing_cameras)
         allowed = frozenset(view.options.allow_missing) | missing
         view = replace(view, options=replace(view.options, allow_missing=allowed))
     return view
-
-
-def _by_rows(view: View) -> View:
-    """The view with the tasks of the rows in the list of episodes."""
-    (source,) = view.sources
-    found = pa.array(tasks_by_rows(view), pa.list_(pa.string()))
-    table = source.model.episodes
-    table = table.set_column(table.column_names.index(TASKS), TASKS, found)
-    return replace(view, sources=(replace(source, model=replace(source.model, episodes=table)),))
 
 
 def _by_lists(view: View) -> View:

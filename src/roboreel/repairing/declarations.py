@@ -12,13 +12,21 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import dataset_below
 from roboreel.errors import DatasetError, StorageError
 from roboreel.format.declared import codec_name, fits, has_size, same_codec
-from roboreel.format.feature import INDEX_DTYPES, Feature, dtype_of, feature_from_arrow
+from roboreel.format.encoding import channels
+from roboreel.format.feature import (
+    INDEX_DTYPES,
+    Feature,
+    dtype_of,
+    feature_from_arrow,
+    has_nested_names,
+)
 from roboreel.format.inventory import Inventory, StreamFacts
-from roboreel.format.model import INFO
+from roboreel.format.model import INFO, video_path
 from roboreel.format.parse import Problems, parse_json
 from roboreel.format.values import column_values
 from roboreel.repairing.draft import Draft
 from roboreel.storage.tables import TableFile
+from roboreel.storage.video.decode import decode_frames
 
 _FPS_TOLERANCE = 1e-3
 
@@ -36,6 +44,7 @@ def correct_declarations(draft: Draft) -> None:
     before = json.dumps(document)
     for name, feature in dataset.features.items():
         spec = document["features"][name]
+        _flatten_names(draft, feature, spec)
         if feature.is_video:
             _correct_camera(draft, dataset, feature, spec, _streams(inventory, name))
         elif name not in INDEX_DTYPES:
@@ -60,6 +69,9 @@ def _correct_camera(
     streams: list[StreamFacts],
 ) -> None:
     key = next((key for key in ("info", "video_info") if spec.get(key)), None)
+    if key is None and len(streams) == 1 and draft.changed:
+        _describe(draft, dataset, feature, spec, streams[0])
+        return
     facts = spec[key] if key is not None else {}
     codecs = {codec_name(stream.codec) for stream in streams}
     said = facts.get("video.codec")
@@ -73,6 +85,35 @@ def _correct_camera(
     sizes = {(stream.height, stream.width) for stream in streams}
     if len(sizes) == 1:
         _correct_size(draft, feature, spec, facts, *next(iter(sizes)))
+
+
+def _describe(
+    draft: Draft, dataset: Dataset, feature: Feature, spec: dict[str, Any], stream: StreamFacts
+) -> None:
+    """Say of a camera what recorders say of its videos; of one that nothing was said of."""
+    paths = set(dataset.episodes[video_path(feature.name)].to_pylist()) & set(dataset.files)
+    try:
+        ((_, frame),) = decode_frames(draft, min(paths), [0])
+    except (StorageError, ValueError):
+        return
+    spec["info" if dataset.version.has_episode_stats else "video_info"] = {
+        "video.height": stream.height,
+        "video.width": stream.width,
+        "video.codec": codec_name(stream.codec),
+        "video.pix_fmt": frame.format.name,
+        "video.fps": dataset.model.info.fps_value,
+        "video.channels": channels(frame.format.name),
+        "has_audio": stream.audio,
+        "is_depth_map": feature.is_depth,
+    }
+    _told(draft, "video.codec", feature, "nothing", codec_name(stream.codec))
+
+
+def _flatten_names(draft: Draft, feature: Feature, spec: dict[str, Any]) -> None:
+    if has_nested_names(feature):
+        spec["names"] = feature.dimension_names
+        what = f"the names of '{feature.name}' were lists in a list: one list"
+        draft.repaired("feature.names", what, path=INFO)
 
 
 def _correct_size(

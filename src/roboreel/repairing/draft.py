@@ -23,20 +23,23 @@ from roboreel.storage.tables_write import write_table
 class Draft(Root):
     """A dataset with repairs, as a root to read from."""
 
-    def __init__(self, source: LocalRoot, made: LocalRoot) -> None:
+    def __init__(self, source: LocalRoot, made: LocalRoot, *, beside: str) -> None:
         """Begin without any repair.
 
         Args:
             source: the dataset.
             made: the folder for made files, and later for links to the others.
+            beside: the folder for made files that belong to no episode.
         """
-        self.source, self.made = source, made
+        self.source, self.made, self.beside = source, made, beside
         self.url = source.url
         listing = source.listing()
         self._passed_over = listing
         self._files: dict[str, tuple[LocalRoot, str]] = {n: (source, n) for n in listing.files}
         self.steps: list[RepairStep] = []
         """What was repaired so far."""
+        self.apart: dict[str, str] = {}
+        """Made files that belong to no episode: their name among the made files, by the name to give them."""
         self.left: list[RepairStep] = []
         """What was found and not repaired."""
 
@@ -80,6 +83,26 @@ class Draft(Root):
     def set_aside(self, name: str) -> None:
         """Don't show a file. It stays in the dataset itself."""
         del self._files[name]
+
+    def keep_apart(self, made: str, name: str) -> str:
+        """Let a made file be kept beside the result, not in it; returns the path to tell.
+
+        Args:
+            made: its name among the made files.
+            name: its name beside the result.
+        """
+        self.apart[name] = made
+        return f"{self.beside}/{name}"
+
+    def publish_apart(self) -> str | None:
+        """Move the files that are kept beside the result there; returns their folder, if there are any."""
+        if not self.apart:
+            return None
+        folder = LocalRoot(self.beside)
+        for name, made in self.apart.items():
+            folder.take(self.made.path / made, name)
+        folder.sync_folders(self.apart)
+        return self.beside
 
     def publish(self) -> None:
         """Make links to the dataset's files beside the made ones."""

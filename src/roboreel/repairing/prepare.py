@@ -15,9 +15,14 @@ from roboreel.repairing.choices import RepairChoices
 from roboreel.repairing.damaged_documents import repair_documents
 from roboreel.repairing.declarations import correct_declarations
 from roboreel.repairing.draft import Draft
+from roboreel.repairing.misplaced_files import put_episode_table, put_videos
 from roboreel.repairing.pending_frames import note_unused_frames
+from roboreel.repairing.pending_save import finish_save
+from roboreel.repairing.plain_images import wrap_images
 from roboreel.repairing.rebuilt_info import rebuild_info
+from roboreel.repairing.tasks_by_rows import list_tasks_by_rows
 from roboreel.repairing.unfinished_tables import finish_tables
+from roboreel.repairing.unfinished_videos import finish_videos
 from roboreel.repairing.unlisted_episodes import list_episodes
 from roboreel.repairing.unlisted_files import list_files
 from roboreel.storage.tables import read_table
@@ -25,6 +30,7 @@ from roboreel.storage.tables import read_table
 
 def prepare(draft: Draft, choices: RepairChoices) -> None:
     """Repair what the engine cannot, in the draft."""
+    finish_save(draft)
     repair_documents(draft)
     rebuild_info(draft)
     info = _info(draft)
@@ -33,11 +39,18 @@ def prepare(draft: Draft, choices: RepairChoices) -> None:
     if choices.tasks:
         _write_tasks(draft, info, choices.tasks)
     finish_tables(draft, info)
+    finish_videos(draft, info)
+    if not info.version.one_file_per_episode:
+        put_episode_table(draft)
+        put_videos(draft, info)
     if info.version.one_file_per_episode:
         list_files(draft, info, _listed_tasks(draft))
     else:
         list_episodes(draft, info, _tasks_in_table(draft))
     note_unused_frames(draft)
+    wrap_images(draft, info)
+    if choices.tasks_from == "rows":
+        list_tasks_by_rows(draft)
     correct_declarations(draft)
 
 

@@ -13,7 +13,7 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.edit.view import View
 from roboreel.edit.write_options import WriteOptions
-from roboreel.errors import PlanError, Problem, UsageError
+from roboreel.errors import DatasetError, PlanError, Problem, UsageError
 from roboreel.format.repairs import ON_BROKEN, REPAIRS
 from roboreel.ops.output import output_path
 from roboreel.ops.write import plan_write, run
@@ -69,7 +69,7 @@ def repair(
     choices, options = choices or RepairChoices(), options or WriteOptions()
     before = check(source, decode=decode)
     with _preparing(final, dry_run=dry_run) as made:
-        draft = Draft(LocalRoot(source), made)
+        draft = Draft(LocalRoot(source), made, beside=_beside(final))
         prepare(draft, choices)
         location = source
         if draft.changed:
@@ -86,8 +86,9 @@ def repair(
             left=tuple(draft.left),
         )
         if not (draft.changed or _is_to_write(found, choices, options)):
-            return replace(report, left=report.left + _left(found))
-        dataset = open_dataset(location, follow_links=draft.changed)
+            apart = None if dry_run else draft.publish_apart()
+            return replace(report, left=report.left + _left(found), recovered=apart)
+        dataset = _opened(location, draft)
         view = _view(dataset, found, choices, options)
         plan = plan_write(view, out=made.path.parent / _OUT)
         if plan.refused:
@@ -95,14 +96,36 @@ def repair(
         if dry_run:
             return _foreseen(report, found)
         done = run(replace(plan, out=final, in_place=in_place), run_options)
+        report = replace(report, recovered=draft.publish_apart())
     after = check(final, decode=decode)
     return _finished(replace(report, out=final, kept=done.kept), found, after)
+
+
+def _beside(final: str) -> str:
+    """A free path for the folder of recovered videos."""
+    path, number = f"{final.rstrip('/')}.recovered", 1
+    while os.path.lexists(path if number == 1 else f"{path}-{number}"):
+        number += 1
+    return path if number == 1 else f"{path}-{number}"
 
 
 @contextlib.contextmanager
 def _preparing(final: str, *, dry_run: bool) -> Iterator[LocalRoot]:
     with preparing_aside() if dry_run else preparing_beside(final) as made:
         yield made
+
+
+def _opened(location: str, draft: Draft) -> Dataset:
+    """Open the prepared dataset; if it cannot be opened, tell what could not be repaired, too."""
+    try:
+        return open_dataset(location, follow_links=draft.changed)
+    except DatasetError as error:
+        left = [
+            Problem(rule=step.rule, severity="error", message=step.message, path=step.path)
+            for step in draft.left
+        ]
+        summary = str(error).partition("\n")[0]
+        raise DatasetError(summary, [*left, *error.problems]) from error
 
 
 def _is_to_write(found: CheckReport, choices: RepairChoices, options: WriteOptions) -> bool:

@@ -64,11 +64,12 @@ def _step(rule: str, problems: list[Problem], *, repaired: bool) -> RepairStep:
         if len(columns) > _SHOWN_COLUMNS
         else ""
     )
-    more = f", and {len(problems) - 1} more problems" if len(problems) > 1 else ""
+    more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
     known = REPAIRS[rule]
     message = f"{worst.message}{of}{more}"
     if repaired:
-        return RepairStep(rule=rule, message=f"{message}: {known.how}", path=worst.path)
+        how = "as asked" if known.repaired == "on request" else known.how
+        return RepairStep(rule=rule, message=f"{message}: {how}", path=worst.path)
     return RepairStep(rule=rule, message=message, path=worst.path, choice=known.how)
 
 
@@ -80,6 +81,8 @@ class RepairReport:
     """The dataset."""
     out: str | None
     """The repaired dataset; None for a dry run, and where there was nothing to repair."""
+    recovered: str | None = None
+    """Folder beside the result with recovered videos of takes that were not saved, if there are any."""
     kept: str | None = None
     """In place: the new name of the original."""
     before: CheckReport = field(repr=False)
@@ -101,6 +104,7 @@ class RepairReport:
         return {
             "path": self.path,
             "out": self.out,
+            "recovered": self.recovered,
             "kept": self.kept,
             "ok": self.ok,
             "repaired": [step.to_json() for step in self.repaired],

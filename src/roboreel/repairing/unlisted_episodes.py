@@ -62,6 +62,8 @@ def list_episodes(draft: Draft, info: Info, tasks: Mapping[int, str]) -> None:
     _supply_columns(draft)
     listed = _read_listed(draft, info)
     unlisted = _unlisted(draft, listed)
+    if info.cameras:
+        unlisted = _following(draft, unlisted, max(listed.episodes, default=-1) + 1)
     if unlisted and not episode_files(draft.list()):
         draft.repaired("document.missing", "made again from the rows", path=EPISODES_FOLDER)
     if not unlisted:
@@ -171,6 +173,19 @@ def _unlisted(draft: Draft, listed: _Listed) -> list[FoundEpisode]:
         )
         draft.leave("table.episode-rows", f"{what}: left out", path=episode.path)
     return whole
+
+
+def _following(draft: Draft, episodes: Sequence[FoundEpisode], number: int) -> list[FoundEpisode]:
+    """The episodes from `number` on without a gap: where others are, their frames are not known."""
+    following = []
+    for episode in episodes:
+        if episode.number == number:
+            following.append(episode)
+            number += 1
+            continue
+        what = f"the {episode.rows} rows of episode {episode.number} are not those after episode {number - 1}"
+        draft.leave("episode.unlisted", f"{what}: left out", path=episode.path)
+    return following
 
 
 def _rows_in(draft: Draft, name: str) -> int:

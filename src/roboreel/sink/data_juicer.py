@@ -23,7 +23,7 @@ from roboreel.sink.data_juicer_operator import BASE_KEYWORDS, operator_base
 from roboreel.sink.data_juicer_rows import is_empty
 from roboreel.sink.data_juicer_sample import (
     META,
-    FoundEpisode,
+    SampleEpisode,
     frame_lists,
     segment_episodes,
     source_of,
@@ -78,7 +78,7 @@ class ExportToLeRobotMapper(_Base):
             hand_action_field: the field of `meta` with states and actions of whole videos.
             fps: frames per second of the dataset.
             robot_type: the robot, for `info.json`.
-            chunks_size: most episodes (v3.0: files) in a chunk folder.
+            chunks_size: kept as an attribute, as in Data-Juicer; pass it to `finalize_dataset`.
             segment_field: the field of `meta` with atomic segments: each becomes an episode. None
                 exports whole videos, an episode for each hand.
             frame_field: the field with the extracted frames, in the sample or its `meta`.
@@ -199,7 +199,7 @@ class ExportToLeRobotMapper(_Base):
         exported = ExportedDataset(fps=fps, robot_type=robot_type, chunks_size=chunks_size)
         return finalize_export(output_dir, exported, version=version, out=out, **options)
 
-    def _episodes(self, sample: Any, found: Sequence[Any]) -> Iterator[FoundEpisode]:
+    def _episodes(self, sample: Any, found: Sequence[Any]) -> Iterator[SampleEpisode]:
         if not self.segment_field:
             text = sample.get(self.text_key)
             sources = [self._source(sample, at, [text, each]) for at, each in enumerate(found)]

@@ -27,6 +27,7 @@ from roboreel.sink.finalizing import (
     finalize_options,
     locked_staging,
     planned_finalize,
+    recovered_report,
 )
 from roboreel.sink.manifest import SKIPPED
 from roboreel.sink.staged_set import StagedSet, with_documents
@@ -61,9 +62,9 @@ class ExportedDataset:
             UsageError: it was staged at another rate.
         """
         info = found.dataset.model.info
-        if self.fps is not None and float(info.fps) != float(self.fps):
+        if self.fps is not None and float(info.fps_value) != float(self.fps):
             raise UsageError(
-                f"fps is {self.fps:g}, but the episodes were staged at {float(info.fps):g}: pass the"
+                f"fps is {self.fps:g}, but the episodes were staged at {info.fps_value:g}: pass the"
                 " operator's fps"
             )
         robot = info.robot_type if self.robot_type is None else self.robot_type
@@ -86,20 +87,24 @@ def finalize_export(
     **options: Unpack[FinalizeKeywords],
 ) -> FinalizeReport | None:
     """Write the episodes staged below `output_dir`; see `ExportToLeRobotMapper.finalize_dataset`."""
-    output = Path(os.path.abspath(output_dir))
-    root = staging_root(output / STAGING)
+    root = staging_root(os.path.join(output_dir, STAGING))
+    output = root.path.parent
+    what, how = finalize_options(version, {"on_broken": "skip", "leftovers": "resume", **options})
     if (recovered := _recovered(output, root)) is not None:
         return recovered
+    if out is not None and how.leftovers == "resume" and (done := recovered_report(out)):
+        return done
     if _nothing_staged(root):
         return None
-    what, how = finalize_options(version, {"on_broken": "skip", "leftovers": "resume", **options})
-    target = Path(output / FINISHED if out is None else out)
-    if out is None:
-        require_free(output)
-        discard_unpublished(output)
-    with planned_finalize(
-        root.path, target, what, workers=how.workers, adapt=exported.adapt
-    ) as plan:
+
+    def adapt(root: LocalRoot, found: StagedSet) -> StagedSet:  # while the staging folder is locked
+        if out is None:
+            require_free(output)
+            discard_unpublished(output)
+        return exported.adapt(root, found)
+
+    target = output / FINISHED if out is None else Path(out)
+    with planned_finalize(root.path, target, what, workers=how.workers, adapt=adapt) as plan:
         done = plan.run(how)
         if out is None:
             done = publish(output, root, done, [*staged_files(root, plan.staged), MODALITY])

@@ -84,17 +84,17 @@ def choose_frames(
     Raises:
         UnusableEpisodeError: no frame can be read, or the video does not match and there are no images.
     """
+    usable = len(images) > 0 and not rules.ids_count_source
+    if usable and not rules.prefer_video and (found := _images(ids, images, rules.size)):
+        return found
     table, reason = _opened(video)
     extracted = len(images) or int(ids[-1]) + 1
     matches = table is not None and (rules.ids_count_source or table.frames == extracted)
-    wants_images = not (rules.ids_count_source or (rules.prefer_video and matches))
-    if len(images) and wants_images:
-        found = _images(ids, images, rules.size)
-        if found is not None:
-            return found
+    if usable and not matches and (found := _images(ids, images, rules.size)):
+        return found
     if table is not None and matches:
         return _of_video(ids, video, table, rules.size)
-    if len(images) and not rules.ids_count_source:
+    if usable:
         raise UnusableEpisodeError(f"none of its {len(ids)} frames can be read")
     if is_missing(video):
         return None

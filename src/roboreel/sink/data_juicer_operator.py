@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
+
+_LOG = logging.getLogger(__name__)
 
 BASE_KEYWORDS = frozenset({
     "text_key", "image_key", "audio_key", "video_key", "image_bytes_key", "system_key", "instruction_key",
@@ -67,9 +70,17 @@ def _is_column(value: Any) -> bool:
 
 
 def operator_base() -> tuple[Any, Any]:
-    """Data-Juicer's `Mapper` and its registry of operators; a plain class and None without it."""
+    """Data-Juicer's `Mapper` and its registry of operators; a plain class and None without it.
+
+    A Data-Juicer that lacks packages of its own is warned of, and counts as not installed.
+    """
     try:
         from data_juicer.ops.base_op import OPERATORS, Mapper
-    except ImportError:
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "data_juicer":
+            _LOG.warning(
+                "Data-Juicer cannot be imported (%s), so the exporter is a plain callable, and no operator",
+                error,
+            )
         return PlainOperator, None
     return Mapper, OPERATORS

@@ -29,7 +29,7 @@ _NO_SEGMENT_ID = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundEpisode:
+class SampleEpisode:
     """An episode of a sample, before its frames are looked at."""
 
     source: str
@@ -100,7 +100,7 @@ def is_missing(frame: Any) -> bool:
     return frame is None or (not isinstance(frame, np.ndarray) and not frame)
 
 
-def segment_episodes(segments: Sequence[Any], source: str) -> Iterator[FoundEpisode]:
+def segment_episodes(segments: Sequence[Any], source: str) -> Iterator[SampleEpisode]:
     """The episodes of a sample's atomic segments, in their order; those without states are left out.
 
     Args:
@@ -125,7 +125,7 @@ def segment_episodes(segments: Sequence[Any], source: str) -> Iterator[FoundEpis
             name = f"{name}-{seen[name]}"
         end = entry.get("end_frame")
         stop = None if end is None else _whole(end, 0) + 1
-        yield FoundEpisode(
+        yield SampleEpisode(
             entry=entry,
             task=_caption(entry.get("caption"))
             or f"{entry.get('hand_type') or 'hand'} hand action",
@@ -141,7 +141,7 @@ def segment_episodes(segments: Sequence[Any], source: str) -> Iterator[FoundEpis
 
 def video_episodes(
     actions: Sequence[Any], sources: Sequence[str], text: Any
-) -> Iterator[FoundEpisode]:
+) -> Iterator[SampleEpisode]:
     """The episodes of a sample's whole videos: one per hand that has states.
 
     Args:
@@ -156,7 +156,7 @@ def video_episodes(
     for video, entry in enumerate(actions):
         for hand, values in _hands(_dict_of(entry, f"entry {video} of the actions")):
             if number_of_states(values) > 0:
-                yield FoundEpisode(
+                yield SampleEpisode(
                     entry=values,
                     task=task,
                     source=sources[video],

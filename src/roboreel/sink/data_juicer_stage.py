@@ -20,7 +20,7 @@ from roboreel.sink.data_juicer_frames import (
     readable_images,
 )
 from roboreel.sink.data_juicer_rows import Trajectory, UnusableEpisodeError
-from roboreel.sink.data_juicer_sample import FoundEpisode
+from roboreel.sink.data_juicer_sample import SampleEpisode
 from roboreel.sink.episode_key import EpisodeKey
 from roboreel.sink.episode_sink import EpisodeSink
 from roboreel.sink.stage_episode import StagedEpisode
@@ -45,7 +45,7 @@ class EpisodeStaging:
     rules: FrameRules
 
     def entries(
-        self, episode: FoundEpisode, images: Sequence[Any], video: Any
+        self, episode: SampleEpisode, images: Sequence[Any], video: Any
     ) -> list[dict[str, Any]]:
         """Stage an episode; returns its entries in `lerobot_export`.
 
@@ -73,7 +73,7 @@ class EpisodeStaging:
 
     def _stage(
         self,
-        episode: FoundEpisode,
+        episode: SampleEpisode,
         images: Sequence[Any],
         video: Any,
         key: EpisodeKey,
@@ -91,7 +91,7 @@ class EpisodeStaging:
 
     def _write(
         self,
-        episode: FoundEpisode,
+        episode: SampleEpisode,
         rows: Trajectory,
         chosen: ChosenFrames | None,
         key: EpisodeKey,
@@ -155,7 +155,7 @@ class EpisodeStaging:
             encoding=self.encoding,
         )
 
-    def _entry(self, episode: FoundEpisode, staged: StagedEpisode) -> dict[str, Any]:
+    def _entry(self, episode: SampleEpisode, staged: StagedEpisode) -> dict[str, Any]:
         return {
             "uuid": staged.key.digest,
             "parquet_path": staged.table,
@@ -166,7 +166,7 @@ class EpisodeStaging:
         }
 
 
-def _content(episode: FoundEpisode, rows: Trajectory) -> str:
+def _content(episode: SampleEpisode, rows: Trajectory) -> str:
     """A digest of the values of an episode."""
     digest = sha256(episode.task.encode(errors="surrogatepass"))
     for values in (rows.states, rows.actions, rows.frame_ids):

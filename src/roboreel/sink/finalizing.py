@@ -120,7 +120,8 @@ def finalize(
         out: the folder to create.
         version: `v2.0`, `v2.1` or `v3.0`.
         remove_staged: remove the staged files once the dataset is verified and published. Only where no
-            worker is at work any more.
+            worker is at work any more. A run that was killed while publishing, and is finished by a later
+            one, leaves them.
         **options: the fields of `WriteOptions` and `RunOptions`.
 
     Raises:

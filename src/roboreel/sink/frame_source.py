@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -30,6 +30,15 @@ from roboreel.writing.episode_input import (
 
 ImageSource: TypeAlias = str | os.PathLike[str] | bytes | ImageArray
 """One image: the path or the bytes of an image file, or (H, W, 3) uint8 RGB."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenBytes:
+    """The bytes of a video, in a file that only this attempt has."""
+
+    path: str
+
+
 VideoSource: TypeAlias = (
     str | os.PathLike[str] | bytes | ImageArray | Iterable[ImageSource] | VideoInput
 )
@@ -62,10 +71,10 @@ class ChosenVideo:
         )
 
 
-def kept(source: VideoSource, put: Callable[[bytes], str]) -> VideoSource:
+def kept(source: VideoSource, put: Callable[[bytes], str]) -> VideoSource | WrittenBytes:
     """A source that can be read more than once: bytes of a video become a file, iterators become lists."""
     if isinstance(source, bytes):
-        return put(source)
+        return WrittenBytes(put(source))
     if isinstance(source, (str, os.PathLike, np.ndarray, Sequence, *_WRITTEN_AS_GIVEN)):
         return source
     if isinstance(source, Iterable):
@@ -74,7 +83,7 @@ def kept(source: VideoSource, put: Callable[[bytes], str]) -> VideoSource:
 
 
 def chosen_video(
-    source: VideoSource, chosen: ChosenRows, encoding: Encoding, fps: float
+    source: VideoSource | WrittenBytes, chosen: ChosenRows, encoding: Encoding, fps: float
 ) -> ChosenVideo:
     """The frames of a row range, as packets where that is possible.
 
@@ -92,6 +101,8 @@ def chosen_video(
         return ChosenVideo(_cut(source, chosen), "given")
     if isinstance(source, (str, os.PathLike)):
         return _of_file(os.fspath(source), chosen, encoding, fps)
+    if isinstance(source, WrittenBytes):  # its name says nothing
+        return replace(_of_file(source.path, chosen, encoding, fps), source=None)
     if isinstance(source, bytes):
         raise UsageError("the bytes of a video must be in a file by now: see `kept`")
     frames = map(image_array, images(source, chosen))

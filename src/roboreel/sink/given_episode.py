@@ -19,6 +19,7 @@ from roboreel.sink.frame_source import (
     ChosenVideo,
     ImageSource,
     VideoSource,
+    WrittenBytes,
     image_data,
     images,
     kept,
@@ -35,7 +36,7 @@ class GivenEpisode:
 
     key: EpisodeKey
     columns: Mapping[str, Any]
-    videos: Mapping[str, VideoSource]
+    videos: Mapping[str, VideoSource | WrittenBytes]
     images: Mapping[str, Iterable[ImageSource]]
     frames: Sequence[int] | npt.NDArray[np.integer] | None
     stride: int
@@ -66,7 +67,13 @@ class GivenEpisode:
         Args:
             put: writes the bytes of a video to a file, and returns its path.
         """
-        videos = {name: kept(source, put) for name, source in self.videos.items()}
+        for name, source in self.images.items():
+            if _is_file(source):
+                raise UsageError(f"the images of '{name}' are one file: pass one image per frame")
+        videos = {
+            name: source if isinstance(source, WrittenBytes) else kept(source, put)
+            for name, source in self.videos.items()
+        }
         return replace(self, videos=videos, images={n: list(i) for n, i in self.images.items()})
 
     def require_json(self) -> None:

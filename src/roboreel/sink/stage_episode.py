@@ -102,7 +102,6 @@ def _written(
     if len(parts) > 1 and given.stats:
         raise UsageError("statistics of the whole episode are given, but it is split at gaps")
     columns = columns_of(given.columns, state.info.features)
-    without_name = {name for name, source in given.videos.items() if isinstance(source, bytes)}
     given = given.repeatable(lambda data: _put(root, files, data))
     tables = [attempt.part_table(part) for part in range(len(parts))]
     staged, names = [], tables[1:]
@@ -111,8 +110,6 @@ def _written(
             name: chosen_video(source, chosen, declared.encoding, declared.fps)
             for name, source in given.videos.items()
         }
-        # else the name of the file that `_put` made, which differs from run to run
-        videos |= {name: replace(videos[name], source=None) for name in without_name}
         episode = episode_input(given, columns, videos, chosen)
         require_names(episode, state.info.features, 0)
         cameras = write_cameras(root, state, episode, files, partial(attempt.video, part))

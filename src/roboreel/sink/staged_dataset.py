@@ -139,20 +139,23 @@ def write_statistics(root: LocalRoot, episodes: pa.Table, *, workers: int) -> li
         StorageError: a table cannot be read or written.
         RunError: a worker process died.
     """
-    names = episodes[staged.TABLE].to_pylist()
-    starts = range(0, len(names), _EPISODES_PER_FILE)
+    held = episodes.select([staged.TABLE, staged.STATS])
+    starts = range(0, len(held), _EPISODES_PER_FILE)
     tasks = [
-        (root.url, number, start, tuple(names[start : start + _EPISODES_PER_FILE]))
+        (root.url, number, start, held.slice(start, _EPISODES_PER_FILE))
         for number, start in enumerate(starts)
     ]
     return sorted(staged.in_processes(_write_statistics, tasks, workers))
 
 
-def _write_statistics(task: tuple[str, int, int, tuple[str, ...]]) -> str:
-    url, number, start, names = task
-    root = LocalRoot(url)
-    parts = []
-    for block in blocks_of([parse_stats(staged.record_of(root, name).stats) for name in names]):
+def _write_statistics(task: tuple[str, int, int, pa.Table]) -> str:
+    url, number, start, held = task
+    root, parts = LocalRoot(url), []
+    found = [
+        staged.record_of(root, name).stats if text is None else json.loads(text)
+        for name, text in zip(*(held[name].to_pylist() for name in held.column_names), strict=True)
+    ]
+    for block in blocks_of([parse_stats(stats) for stats in found]):
         stop = start + block.episodes
         parts.append(with_stats(pa.table({EPISODE: pa.array(range(start, stop))}), block))
         start = stop

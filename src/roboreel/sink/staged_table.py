@@ -20,7 +20,7 @@ from roboreel.types import Json, JsonObject
 
 TABLE, SOURCE, SEGMENT, PART, ROWS = "table", "source", "segment", "part", "rows"
 TASKS, VIDEOS, FIELDS, PROVENANCE = "tasks", "videos", "fields", "provenance"
-DECLARED, FEATURES, ERROR = "declared", "features", "error"
+DECLARED, FEATURES, STATS, ERROR = "declared", "features", "stats", "error"
 _NAMED, _NUMBER, _NAME = "segment_is_named", "segment_number", "segment_name"
 _REPEATED = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
@@ -39,12 +39,17 @@ _SCHEMA = pa.schema(
         PROVENANCE: pa.string(),
         DECLARED: _REPEATED,
         FEATURES: _REPEATED,
+        STATS: pa.string(),
         ERROR: pa.string(),
     }
 )
-"""Segment, videos, fields, provenance, declared and features are JSON. `declared` is what all episodes of a
-dataset must have in common; `features` has what the videos are like, too."""
-_FILES_PER_TASK = 256
+"""Segment, videos, fields, provenance, declared, features and stats are JSON. `declared` is what all episodes
+of a dataset must have in common; `features` has what the videos are like, too. `stats` is null where there
+are so many episodes that their statistics are better read again than held."""
+_MOST_HELD_STATS = 4096
+_FILES_PER_TASK = 1024
+_FEWEST_TASKS = 4
+"""With fewer, processes take longer to start than the work takes."""
 _A = TypeVar("_A")
 _B = TypeVar("_B")
 
@@ -63,7 +68,8 @@ def staged_table(root: LocalRoot, names: Sequence[str], *, workers: int) -> pa.T
         RunError: a worker process died.
     """
     starts = range(0, len(names), _FILES_PER_TASK)
-    tasks = [(root.url, tuple(names[at : at + _FILES_PER_TASK])) for at in starts]
+    hold = len(names) <= _MOST_HELD_STATS
+    tasks = [(root.url, tuple(names[at : at + _FILES_PER_TASK]), hold) for at in starts]
     parts = [_SCHEMA.empty_table(), *in_processes(_rows_of_tables, tasks, workers)]
     table = pa.concat_tables(parts).unify_dictionaries()
     keys = [(name, "ascending") for name in (SOURCE, _NAMED, _NUMBER, _NAME, PART, TABLE)]
@@ -77,7 +83,7 @@ def key_of_row(table: pa.Table, row: int) -> EpisodeKey:
 
 def in_processes(function: Callable[[_A], _B], tasks: Sequence[_A], workers: int) -> Iterator[_B]:
     """The results of a function in processes, as they complete; in this one where that is as good."""
-    if workers == 1 or len(tasks) < 2:
+    if workers == 1 or len(tasks) < _FEWEST_TASKS:
         yield from map(function, tasks)
         return
     with Workers(min(workers, len(tasks))) as pool:
@@ -108,18 +114,18 @@ def record_of(root: LocalRoot, name: str) -> StagedRecord:
         return read_record(file.footer.stored, name)
 
 
-def _rows_of_tables(task: tuple[str, tuple[str, ...]]) -> pa.Table:
-    url, names = task
+def _rows_of_tables(task: tuple[str, tuple[str, ...], bool]) -> pa.Table:
+    url, names, hold_stats = task
     rows = [
         {TABLE: name, ERROR: str(record)}
         if isinstance(record, StorageError)
-        else _row(name, record)
+        else _row(name, record, hold_stats=hold_stats)
         for name, record in records_of(LocalRoot(url), names)
     ]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
-def _row(name: str, record: StagedRecord) -> dict[str, Json]:
+def _row(name: str, record: StagedRecord, *, hold_stats: bool) -> dict[str, Json]:
     source, is_named, number, text = record.key.order
     declared = {
         "fps": record.fps,
@@ -142,9 +148,10 @@ def _row(name: str, record: StagedRecord) -> dict[str, Json]:
         PROVENANCE: json.dumps(record.provenance),
         DECLARED: json.dumps(declared),
         FEATURES: json.dumps(record.features),
+        STATS: json.dumps(record.stats) if hold_stats else None,
     }
 
 
 def _without_facts(spec: JsonObject) -> JsonObject:
-    """A feature's declaration without what its videos happen to be like."""
-    return {name: value for name, value in spec.items() if name != "info"}
+    """A feature's declaration without what its videos happen to be like, in an order of its own."""
+    return {name: spec[name] for name in sorted(spec) if name != "info"}

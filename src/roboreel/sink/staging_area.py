@@ -2,7 +2,7 @@
 
 Every attempt at an episode has a number, and each of its files has a name that no other attempt uses. An
 attempt is whole once its table has its name; of several whole ones the highest number wins. So no attempt
-can damage another, and one that wakes late has a lower number. The reasons: docs/design/0018.
+can damage another, and one that wakes late has a lower number. The reasons: docs/design/0024.
 """
 
 from __future__ import annotations

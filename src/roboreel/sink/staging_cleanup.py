@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from roboreel.errors import StorageError
 from roboreel.sink import staged_table as staged
 from roboreel.sink.manifest import MANIFEST, SKIPPED
 from roboreel.sink.staged_set import INDEXED, StagedSet
-from roboreel.sink.staging_area import TABLE, staged_name
+from roboreel.sink.staging_area import EPISODES, TABLE, VIDEOS, staged_name
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.scratch import is_scratch
 
 
 def remove_staged_files(root: LocalRoot, done: StagedSet) -> int:
-    """Remove the files of the attempts that were listed; returns how many.
+    """Remove the staged files of written episodes, of all their attempts, and what killed workers left.
 
-    What was staged since is not touched, and neither are episodes that the result does not have.
+    An episode at which another attempt was begun since keeps all of its files, so that numbers go on rising.
+    Episodes that the result does not have stay, and so do files that no sink made.
 
     Args:
         root: the staging folder.
         done: what the dataset was made of.
+
+    Returns:
+        How many files were removed.
 
     Raises:
         StorageError: a file cannot be removed.
@@ -41,19 +45,23 @@ def staged_files(root: LocalRoot, done: StagedSet) -> list[str]:
 
 def _files(root: LocalRoot, done: StagedSet) -> Iterator[str]:
     """The files, in an order in which a kill brings no older attempt back, and leaves no broken episode."""
-    whole = done.episodes[staged.TABLE].to_pylist()
-    digests = {known.digest for name in whole if (known := staged_name(name)) is not None}
-    listed = [*done.listed.superseded, *done.listed.whole, *done.listed.notes]
-    for name in listed:
+    written: dict[str, int] = {}
+    for name in done.episodes[staged.TABLE].to_pylist():
         known = staged_name(name)
-        if known is None or known.digest not in digests:
-            continue
-        if known.kind != TABLE:
-            yield name
-            continue
-        parts = [record for _, record in staged.records_of(root, [name])]
-        records = [record for record in parts if not isinstance(record, StorageError)]
-        if len(records) == len(parts):  # else what it consists of is not known
-            yield from records[0].parts
-            yield from (video.name for record in records for video in record.videos.values())
+        if known is not None:
+            written[known.digest] = known.attempt
+    own: list[tuple[bool, int, str, str]] = []
+    later = set()
+    for folder in (EPISODES, VIDEOS):
+        path = root.path / folder
+        for name in LocalRoot(path).list() if path.is_dir() else ():
+            known = staged_name(name)
+            if known is not None and known.attempt > written.get(known.digest, known.attempt):
+                later.add(known.digest)
+            elif known is not None and known.digest in written:
+                is_whole = known.kind == TABLE and known.part == 0
+                own.append((not is_whole, known.attempt, f"{folder}/{name}", known.digest))
+            elif is_scratch(name.rpartition("/")[2]):
+                own.append((True, 0, f"{folder}/{name}", ""))
+    yield from (name for _, _, name, digest in sorted(own) if digest not in later)
     yield from (*done.statistics, INDEXED, MANIFEST, SKIPPED)

@@ -91,5 +91,7 @@ def skipped_episode(root: LocalRoot, name: str) -> SkippedEpisode:
         found = json.loads(root.read(name))
         key = EpisodeKey(found["source"], found["segment"])
     except (StorageError, ValueError, KeyError, TypeError):
+        if not root.exists(name):
+            begun = "an attempt was begun, and ended after the staged episodes were listed"
         return SkippedEpisode(key=None, reason=f"{begun}: '{name}'")
     return SkippedEpisode(key=key, reason=str(found.get("reason", begun)))

@@ -14,6 +14,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roboreel.dataset.commit_journal import (
+    JOURNAL,
+    CommitJournal,
+    PendingFile,
+    digest_of_info,
+)
+from roboreel.storage.local import LocalRoot
 from roboreel.testing import Camera
 from tests.mutate import (
     edit_info,
@@ -186,6 +193,11 @@ def with_bytes(table: pa.Table) -> pa.Table:
     return table.append_column("pickled", pa.array([b"\x80\x04N."] * len(table)))
 
 
+def with_plain_images(table: pa.Table) -> pa.Table:
+    at = table.column_names.index("observation.images.still")
+    return table.set_column(at, table.column_names[at], pc.struct_field(table.columns[at], "bytes"))
+
+
 def reversed_rows(table: pa.Table) -> pa.Table:
     return table.take(pa.array(np.arange(len(table))[::-1]))
 
@@ -291,6 +303,22 @@ def fewer_rows(root: Path) -> None:
 
 def without_last_entry(root: Path) -> None:
     edit_table(root / EPISODES_FILE, lambda table: table.slice(0, len(table) - 1))
+
+
+def unfinished_save(root: Path) -> None:
+    """Leave what a recorder leaves that was killed while it saved."""
+    waiting = PendingFile("meta/.waiting", "meta/extra.json", is_new=True)
+    (root / waiting.source).write_text("{}")
+    journal = CommitJournal(
+        episode=3,
+        tasks=2,
+        info_before=digest_of_info(LocalRoot(root)),
+        files=(waiting,),
+        lines=(),
+        last=(),
+        info=PendingFile("meta/.info", "meta/info.json", is_new=False),
+    )
+    (root / JOURNAL).write_bytes(journal.to_json())
 
 
 def overlapping(root: Path) -> None:

@@ -112,7 +112,7 @@ def test_what_cannot_be_opened_is_listed_without_a_traceback(made: Path) -> None
     edit_info(made, features={"a": {"dtype": 1, "shape": [1]}, "b": {"dtype": "x", "shape": "y"}})
     done = command(made)
     assert (done.exit_code, done.stderr) == (1, "")
-    assert done.stdout.count("feature.declaration") == 2
+    assert done.stdout.count("feature.declaration: dtype must") == 2
     report = roboreel.check(made)
     assert (report.version, report.episodes) == (None, 0)
 

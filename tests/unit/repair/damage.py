@@ -28,8 +28,7 @@ def unfinished(path: Path, *, torn: int = 0) -> None:
 
 def killed(root: Path, *, torn: int = 0) -> Path:
     """Let a v3.0 dataset be what a killed lerobot leaves: tables without footers, and no entry written."""
-    for path in root.glob("data/*/*.parquet"):
-        unfinished(path, torn=torn)
+    unfinished(max(root.glob("data/*/*.parquet")), torn=torn)
     for path in root.glob("meta/episodes/*/*.parquet"):
         path.write_bytes(b"PAR1")
     return root

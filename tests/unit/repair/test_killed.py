@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 import roboreel
@@ -66,3 +68,28 @@ def test_nothing_is_written_where_nothing_is_wrong(sound: Path, tmp_path: Path) 
     assert report.ok
     assert report.out is None
     assert not (tmp_path / "b").exists()
+
+
+def test_rows_after_a_gap_get_no_frames_of_others(sound: Path, tmp_path: Path) -> None:
+    root = killed(copied(sound, tmp_path / "a"))
+    path = root / "data/chunk-000/file-000.parquet"
+    edit_table_without_episode(sound / path.relative_to(root), path, episode=1)
+    report = roboreel.repair(root, out=tmp_path / "b")
+    assert "the 15 rows of episode 2 are not those after episode 0" in " ".join(
+        step.message for step in report.left
+    )
+    assert roboreel.diff(sound, tmp_path / "b", episodes=[(0, 0)]).same
+    assert len(roboreel.open(tmp_path / "b").episodes) == 1
+
+
+def test_where_nothing_can_be_recovered_the_reasons_are_told(sound: Path, tmp_path: Path) -> None:
+    root = killed(copied(sound, tmp_path / "a"))
+    (root / "data/chunk-000/file-000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(roboreel.DatasetError, match="no whole row group in its 4 bytes"):
+        roboreel.repair(root, out=tmp_path / "b")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def edit_table_without_episode(source: Path, target: Path, *, episode: int) -> None:
+    table = pq.ParquetFile(source).read()
+    pq.write_table(table.filter(pc.not_equal(table["episode_index"], episode)), target)

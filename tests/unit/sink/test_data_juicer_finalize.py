@@ -15,6 +15,7 @@ import pytest
 import roboreel
 from roboreel.errors import UsageError
 from roboreel.sink.data_juicer import ExportToLeRobotMapper
+from roboreel.sink.finalizing import locked_staging
 from roboreel.storage.disk import faults
 from tests.crash.sweep import Share, swept
 from tests.crash.victim import Count, moments
@@ -96,6 +97,33 @@ def test_episodes_that_do_not_go_with_the_others_stay_staged(
     assert "keeps 1 episodes that are in no dataset" in caplog.text
     assert len(list(tmp_path.glob("staging/episodes/*/*.parquet"))) == 1
     assert roboreel.check(tmp_path).problems[1:] == ()
+
+
+def test_one_finalize_at_a_time_and_the_other_touches_nothing(tmp_path: Path) -> None:
+    op = staged(tmp_path, 1)
+    (tmp_path / ".finalized").mkdir()  # of a call that is about to publish it
+    with (
+        locked_staging(tmp_path / "staging"),
+        pytest.raises(UsageError, match=r"another finalize of .* is running"),
+    ):
+        op.finalize_dataset(str(tmp_path))
+    assert (tmp_path / ".finalized").is_dir()
+
+
+def test_urls_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a URL"):
+        ExportToLeRobotMapper.finalize_dataset("s3://bucket/export")
+    with pytest.raises(UsageError, match="is a URL"):
+        ExportToLeRobotMapper(output_dir="s3://bucket/export").process_single(
+            video_sample(None, hand([0, 1]))
+        )
+
+
+def test_a_rate_that_is_no_whole_number_is_known_again(tmp_path: Path) -> None:
+    op = staged(tmp_path, 1, fps=29.97)
+    report = op.finalize_dataset(str(tmp_path), 29.97)
+    assert report is not None
+    assert json.loads((tmp_path / "meta" / "info.json").read_text())["fps"] == 29.97
 
 
 def test_other_choices_are_passed_on(tmp_path: Path) -> None:

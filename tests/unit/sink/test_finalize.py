@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import roboreel
+from roboreel import Encoding
 from roboreel.errors import DatasetError, UsageError
-from roboreel.sink import EpisodeSink, finalize, open_staging
+from roboreel.sink import EpisodeSink, finalize, open_staging, staged_dataset, staged_table
 from roboreel.storage.lock import hold
 from tests.unit.sink.staged import (
     NUMBERS,
@@ -37,7 +38,7 @@ def _staged(folder: Path, order: list[int]) -> EpisodeSink:
     for number in order:
         given: dict[str, Any] = {"fields": {"success": number > 1}, "key": ORDER[number]}
         if number == 0:
-            put(sink, 1, 8, videos={"cam": file}, **given)
+            put(sink, 1, 8, videos={"cam": file.read_bytes()}, **given)
         elif number == 1:
             put(sink, 1, 4, videos={"cam": file}, frames=range(4, 8), **given)
         else:
@@ -70,7 +71,9 @@ def test_every_version_has_what_was_given(tmp_path: Path, version: str) -> None:
     assert dataset.episodes["success"].to_pylist() == [False, False, True, True]
 
 
-def test_the_bytes_do_not_depend_on_order_attempts_or_workers(tmp_path: Path) -> None:
+def test_the_bytes_do_not_depend_on_order_attempts_or_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, order in (("one", [0, 1, 2, 3]), ("two", [2, 3, 1, 0])):
         (tmp_path / name).mkdir()
         sink = _staged(tmp_path / name, order)
@@ -78,6 +81,10 @@ def test_the_bytes_do_not_depend_on_order_attempts_or_workers(tmp_path: Path) ->
             put(sink, 9, 2, key=ORDER[3])
             put(sink, 3, 3, key=ORDER[3], fields={"success": True})
     finalize(tmp_path / "one/staging", tmp_path / "out one")
+    monkeypatch.setattr(staged_table, "_FEWEST_TASKS", 2)  # processes for these few, too
+    monkeypatch.setattr(staged_table, "_FILES_PER_TASK", 2)
+    monkeypatch.setattr(staged_table, "_MOST_HELD_STATS", 3)
+    monkeypatch.setattr(staged_dataset, "_EPISODES_PER_FILE", 2)
     finalize(tmp_path / "two/staging", tmp_path / "out two", workers=2)
     assert tree(tmp_path / "out one") == tree(tmp_path / "out two")
 
@@ -185,19 +192,53 @@ def test_staged_files_are_removed_only_on_request_and_only_those(tmp_path: Path)
     put(sink, 2, key="twice")
     put(sink, 3, key="twice")
     sink.fail("lost", "why")
+    killed = tmp_path / "staging/videos/cam/ab"
+    killed.mkdir(exist_ok=True)
+    (killed / f".roboreel-{'0' * 32}").write_text("what a killed worker left")
     (tmp_path / "staging/notes.txt").write_text("mine")
     (tmp_path / "staging/episodes/mine.parquet").write_text("mine")
     before = tree(tmp_path / "staging")
     finalize(tmp_path / "staging", tmp_path / "kept")
     own = {name: mark for name, mark in tree(tmp_path / "staging").items() if name in before}
     assert own == before
+    late = sink.claim("twice")
     report = finalize(tmp_path / "staging", tmp_path / "out", remove_staged=True)
     assert tree(tmp_path / "out") == tree(tmp_path / "kept")
+    put(sink, 5, key="twice", attempt=late)  # what was begun since the last whole attempt stays
+    assert [int(own[0, 0]) for own in _states_again(tmp_path)] == [5000]
+    put(sink, 6, key="twice")
+    shutil.rmtree(tmp_path / "again")
+    assert [int(own[0, 0]) for own in _states_again(tmp_path)] == [6000]  # numbers went on rising
+    finalize(tmp_path / "staging", tmp_path / "third", remove_staged=True)
     left = {name for name in tree(tmp_path / "staging") if not name.endswith(".failed")}
     assert left == {"notes.txt", "episodes/mine.parquet", "finalize.lock"}
     assert report.removed > 0
     with pytest.raises(UsageError, match="'lost'"):
         finalize(tmp_path / "staging", tmp_path / "none")
+
+
+def _states_again(folder: Path) -> list[Any]:
+    finalize(folder / "staging", folder / "again")
+    return states(folder / "again")
+
+
+def test_copied_and_encoded_videos_of_several_codecs(tmp_path: Path) -> None:
+    sink = sink_in(tmp_path / "staging", encoding=Encoding(vcodec="libsvtav1", g=2))
+    put(sink, 1, 8, videos={"cam": clip(tmp_path / "a.mp4", 1, 8)})
+    put(sink, 2, 4)
+    put(sink, 3, 8, videos={"cam": clip(tmp_path / "b.mp4", 3, 8)})
+    finalize(tmp_path / "staging", tmp_path / "out")
+    assert roboreel.check(tmp_path / "out").ok
+    lengths = [8, 4, 8]
+    expected = [[(n, f) for f in range(count)] for n, count in enumerate(lengths, start=1)]
+    assert shown(tmp_path / "out") == expected
+
+
+def test_a_declaration_may_list_its_keys_in_any_order(tmp_path: Path) -> None:
+    put(sink_in(tmp_path / "staging", features=NUMBERS), 1)
+    turned = {"observation.state": dict(sorted(STATE.items(), reverse=True))}
+    put(sink_in(tmp_path / "staging", features=turned, fps=10.0), 2)
+    assert finalize(tmp_path / "staging", tmp_path / "out").episodes == 2
 
 
 def test_a_staging_folder_can_move(tmp_path: Path) -> None:

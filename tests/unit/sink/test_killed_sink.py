@@ -82,6 +82,39 @@ def test_a_write_killed_at_any_operation(tmp_path: Path, share: Share) -> None:
             _write(work, 1)
 
 
+def _write_asleep(at: int, folder: Path, asleep: Any) -> None:
+    def sleep() -> None:
+        asleep.set()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    with faults(Count(at=at, act=sleep)):
+        _write(folder, 1)
+
+
+@swept(few=2, parts=2)
+def test_a_worker_that_wakes_late_changes_nothing(tmp_path: Path, share: Share) -> None:
+    """It is stopped at any operation after its claim, until a retry and the dataset are done."""
+    clip(tmp_path / "counted/clip.mp4", 1, 5)
+    stops = moments(lambda: _write(tmp_path / "counted", 1))
+    claimed = next(at for at, m in stops.items() if m[0] == "after" and m[2].endswith("begun"))
+    for at, moment in share({at: m for at, m in stops.items() if at >= claimed}).items():
+        work, asleep = tmp_path / f"work {at}", _CONTEXT.Event()
+        clip(work / "clip.mp4", 1, 5)
+        worker = _CONTEXT.Process(target=_write_asleep, args=(at, work, asleep))
+        worker.start()
+        assert asleep.wait(60)
+        put(sink_in(work / "staging"), 2, key="a")
+        finalize(work / "staging", work / "out")
+        while worker.is_alive():  # it may not have fallen asleep yet when it is woken
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker.pid or 0, signal.SIGCONT)
+            worker.join(0.05)
+        assert worker.exitcode == 0, moment
+        finalize(work / "staging", work / "again")
+        assert tree(work / "out") == tree(work / "again"), moment
+        assert [int(own[0, 0]) // 1000 for own in states(work / "again")] == [2], moment
+
+
 @swept(few=4, parts=2)
 def test_a_full_disk_at_any_operation_of_a_write(tmp_path: Path, share: Share) -> None:
     clip(tmp_path / "begun/clip.mp4", 1, 5)

@@ -179,6 +179,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("no image file", {"videos": {"cam": ["/nowhere/a.png"] * 3}}, "a.png"),
     ("a video of nothing", {"videos": {"cam": b"no video"}}, "not an MP4"),
     ("an object as frames", {"videos": {"cam": 5}}, "found int"),
+    ("one file of images", {"images": {"still": b"x"}}, "one image per frame"),
     ("tasks of fewer rows", {"task": ["a"]}, "1 tasks for 3 rows"),
     ("provenance that is no JSON", {"provenance": {"a": object()}}, "must be JSON"),
 ]

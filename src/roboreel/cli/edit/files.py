@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
+from roboreel.checking.unreferenced import unreferenced
 from roboreel.cli.edit.choosing import SourceArgument, pairs_in
 from roboreel.cli.edit.video import rate_in, size_in
-from roboreel.cli.output import count, emit_json, human_bytes, table
+from roboreel.cli.output import count, emit_json, human_bytes, table, tell
 from roboreel.cli.writing import Writing, carry_out, writes
 from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.view_file import is_view_file
 from roboreel.edit.concat import FeaturePolicy, concat
 from roboreel.edit.view import View
-from roboreel.errors import UsageError
+from roboreel.errors import PlanError, UsageError
 from roboreel.format.encoding import Encoding
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.ops.write import plan_write
@@ -72,11 +74,30 @@ def merge(
 
 
 @writes
-def compact(options: Writing, source: SourceArgument) -> None:
+def compact(
+    options: Writing,
+    source: SourceArgument,
+    drop_unreferenced: Annotated[
+        bool,
+        typer.Option(
+            "--drop-unreferenced",
+            help="Leave out frames and files that no episode references, such as discarded takes.",
+        ),
+    ] = False,
+) -> None:
     """Join small files, up to the size limits. Without an output, the files are counted."""
     if not options.is_asked:
         _show(options.opened(source), as_json=options.as_json)
         return
+    if not is_view_file(source):
+        found = unreferenced(options.opened(source))
+        if found and not drop_unreferenced:
+            raise PlanError(
+                f"no episode references {found} of '{source}', and the result would lack them:"
+                " pass --drop-unreferenced, or see what they are with 'roboreel check'"
+            )
+        if found and not options.quiet:
+            tell(f"left out: {found} that no episode references")
     options.write_edited(source, View.as_view, regroup=True)
 
 

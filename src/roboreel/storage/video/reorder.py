@@ -7,7 +7,8 @@ player shows the frames in the stream's order, and a reader by time finds differ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -22,7 +23,7 @@ from roboreel.storage.video.headers import (
     packet_in_memory,
     skip_hevc_profile,
 )
-from roboreel.storage.video.packets import PacketTable, SampleEntry
+from roboreel.storage.video.packets import Int64, PacketTable, SampleEntry
 
 _MOST_PACKETS = 64
 """Packets to examine from the beginning of a file: an encoder that reorders frames does so within two
@@ -101,6 +102,55 @@ def _of_kind(sets: Sets, kind: int) -> dict[int, bytes]:
     return {key[-1]: data for key, data in sets.items() if key[0] == kind}
 
 
+def display_positions(
+    file: IO[bytes], entry: SampleEntry, spans: Sequence[tuple[int, int]]
+) -> Int64:
+    """(n,) the number of the frame that each packet shows, counted from 0, as the stream counts its pictures.
+
+    Where packets are missing at the end, numbers are missing among the last ones.
+
+    Args:
+        file: has the packets.
+        entry: how to decode them.
+        spans: (start, size) in the file of each packet, in decode order; the first one is a keyframe.
+
+    Raises:
+        ValueError, LookupError: the stream does not tell.
+    """
+    packets = [Packet(file, *span) for span in spans]
+    codec = codec_of(entry)
+    if codec is None or codec.name not in _COUNTS or not packets:
+        return np.arange(len(packets), dtype=np.int64)
+    sets = {**codec.sets, **codec.head(packets[0]).sets}
+    frames, bits = _COUNTS[codec.name](codec, sets, packets)
+    if not bits:
+        return np.arange(len(packets), dtype=np.int64)
+    groups = _counts_by_group(frames, bits)
+    if sum(map(len, groups)) != len(packets):
+        raise ValueError("a packet without a picture")
+    usual = 2 if codec.name == "h264" else 1  # h264 counts fields
+    step = math.gcd(usual, *(count - group[0] for group in groups for count in group))
+    first = np.cumsum([0, *map(len, groups[:-1])])
+    numbers = [(np.array(group) - min(group)) // step for group in groups]
+    return np.concatenate([own + at for own, at in zip(numbers, first, strict=True)])
+
+
+def _counts_by_group(frames: Iterable[_CodedFrame], bits: int) -> list[list[int]]:
+    """The counts of pictures in decode order, in a group from one restart of counts to the next."""
+    period = 1 << bits
+    groups: list[list[int]] = []
+    before = 0
+    for frame in frames:
+        count = frame.low
+        if frame.resets or not groups:
+            groups.append([])
+        else:
+            count = before + (frame.low - before + period // 2) % period - period // 2
+        groups[-1].append(count)
+        before = count if frame.reference or frame.resets else before
+    return groups
+
+
 def _falls(frames: Iterable[_CodedFrame], bits: int) -> bool:
     """True where a picture's count is lower than an earlier one since counts restarted (8.2.1, 8.3.1)."""
     period = 1 << bits
@@ -120,10 +170,17 @@ def _falls(frames: Iterable[_CodedFrame], bits: int) -> bool:
 
 
 def _h264(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
+    return _falls(*_h264_counts(codec, sets, packets))
+
+
+def _h264_counts(
+    codec: Codec, sets: Sets, packets: Iterable[Packet]
+) -> tuple[Iterable[_CodedFrame], int]:
+    """The coded frames, and the bits of their counts; 0 bits where they are shown as they are decoded."""
     sequences, parameters = _of_kind(sets, _H264_SPS), _of_kind(sets, _H264_PPS)
     own = {number: _h264_sequence(data) for number, data in sequences.items()}
     if all(found.bits is None for found in own.values()):
-        return False
+        return (), 0
     of_frame = {number: _second_number(data) for number, data in parameters.items()}
 
     def frame(unit: bytes) -> _CodedFrame:
@@ -143,7 +200,7 @@ def _h264(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
         return _CodedFrame(resets, bool(unit[0] & 0x60), bits.take(sequence.bits))
 
     widths = {found.bits for found in own.values() if found.bits is not None}
-    return _falls(map(frame, _slices(codec, packets)), min(widths))
+    return map(frame, _slices(codec, packets)), min(widths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +263,16 @@ def _second_number(data: bytes) -> int:
 
 
 def _hevc(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
+    return _falls(*_hevc_counts(codec, sets, packets))
+
+
+def _hevc_counts(
+    codec: Codec, sets: Sets, packets: Iterable[Packet]
+) -> tuple[Iterable[_CodedFrame], int]:
+    """As `_h264_counts`."""
     sequences = {n: _hevc_sequence(data) for n, data in _of_kind(sets, _HEVC_SPS).items()}
     if not any(reorders for _, _, reorders in sequences.values()):
-        return False
+        return (), 0
     parameters = {n: _hevc_parameters(data) for n, data in _of_kind(sets, _HEVC_PPS).items()}
 
     def frame(unit: bytes) -> _CodedFrame:
@@ -225,7 +289,7 @@ def _hevc(codec: Codec, sets: Sets, packets: Iterable[Packet]) -> bool:
         reference = unit[1] & 7 == 1 and not (kind < 16 and kind % 2 == 0) and not 6 <= kind <= 9
         return _CodedFrame(16 <= kind <= 18, reference, bits.take(width))
 
-    return _falls(map(frame, _slices(codec, packets)), min(s[0] for s in sequences.values()))
+    return map(frame, _slices(codec, packets)), min(s[0] for s in sequences.values())
 
 
 def _hevc_sequence(data: bytes) -> tuple[int, bool, bool]:
@@ -284,6 +348,10 @@ def _slices(codec: Codec, packets: Iterable[Packet]) -> Iterable[bytes]:
     return filter(None, map(codec.slice_of, packets))
 
 
+_COUNTS: dict[str, Callable[[Codec, Sets, Iterable[Packet]], tuple[Iterable[_CodedFrame], int]]] = {
+    "h264": _h264_counts,
+    "hevc": _hevc_counts,
+}
 _KINDS: dict[str, Callable[[Codec, Sets, Iterable[Packet]], bool]] = {
     "h264": _h264,
     "hevc": _hevc,
