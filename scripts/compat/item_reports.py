@@ -63,14 +63,24 @@ def load_items(folder: Path) -> ItemReport | str:
     return ItemReport(folder=folder, told=report["told"], items=report["items"])
 
 
-def compared(ours: ItemReport | str, theirs: ItemReport | str, *, exact_pictures: bool) -> Finding:
-    """Everything must be the same to the bit; pictures may be apart where decoders differ."""
+def compared(
+    ours: ItemReport | str,
+    theirs: ItemReport | str,
+    *,
+    exact_pictures: bool,
+    rounding: float = 0.0,
+) -> Finding:
+    """Everything must be the same to the bit.
+
+    Pictures may be apart where decoders differ, and statistics by a relative `rounding`, where each side adds
+    those of the episodes up itself.
+    """
     if isinstance(theirs, str):
         return Finding(told=f"lerobot cannot read it: {theirs}", failed=isinstance(ours, str))
     if isinstance(ours, str):
         return Finding(told=ours, failed=True)
     pictures = PictureDifference()
-    found = told_differences(ours.told, theirs.told) + stats_differences(ours, theirs)
+    found = told_differences(ours.told, theirs.told) + stats_differences(ours, theirs, rounding)
     if ours.told["indices"] == theirs.told["indices"]:
         found += item_differences(ours, theirs, pictures)
     allowed = 0 if exact_pictures else PICTURE_TOLERANCE
@@ -99,14 +109,15 @@ def told_differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     ]
 
 
-def stats_differences(ours: ItemReport, theirs: ItemReport) -> list[str]:
+def stats_differences(ours: ItemReport, theirs: ItemReport, rounding: float) -> list[str]:
     """Names, shapes and values of `meta.stats`."""
     with ours.arrays("stats") as mine, theirs.arrays("stats") as others:
         found = [f"stats of {n} only on one side" for n in sorted({*mine} ^ {*others})]
         return found + [
             f"stats of {name} differ"
             for name in sorted({*mine} & {*others})
-            if not np.array_equal(mine[name], others[name], equal_nan=mine[name].dtype.kind == "f")
+            if mine[name].shape != others[name].shape
+            or not np.allclose(mine[name], others[name], rtol=rounding, atol=0, equal_nan=True)
         ]
 
 

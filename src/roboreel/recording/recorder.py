@@ -294,10 +294,7 @@ class Recorder:
         self.last_sync_s = sum(video.sync_s for video in videos.values())
 
     def read_again(self) -> None:
-        """Follow documents of the dataset that the caller changed itself, such as the sizes of files.
-
-        The declarations of features must be as they were.
-        """
+        """Follow documents that the caller changed itself; features must be as they were."""
         self._writer.read_again()
 
     def discard_episode(self) -> None:

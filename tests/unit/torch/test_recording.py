@@ -17,6 +17,7 @@ import torch.utils.data
 import roboreel
 from roboreel.torch import LeRobotDataset, LeRobotDatasetMetadata, VideoEncodingManager, v2
 from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
+from roboreel.torch.image_writer import write_image
 
 CAMERA = "observation.images.front"
 STATE = {"dtype": "float32", "shape": (2,), "names": None}
@@ -134,11 +135,13 @@ def test_an_episode_put_together_elsewhere_is_saved(tmp_path: Path) -> None:
     dataset = _created(tmp_path / "a", SMALL)
     data = dataset.create_episode_buffer()
     data.update(size=3, task=["a", "b", "a"], state=np.arange(6).reshape(3, 2))
-    data[CAMERA] = [_image(k) for k in range(3)]
+    write_image(_image(2), tmp_path / "2.png")
+    data[CAMERA] = [_image(0), _image(1), str(tmp_path / "2.png")]
     before = dict(data)
     dataset.save_episode(data)
     assert data.keys() == before.keys()
     assert dataset[2]["state"].tolist() == [4.0, 5.0]
+    assert abs(dataset[2][CAMERA].mean().item() * 255 - 40) < 3
     assert dataset[1]["task"] == "b"
     with pytest.raises(NotImplementedError, match="the next one is 1"):
         dataset.save_episode(before)
