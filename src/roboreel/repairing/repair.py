@@ -58,7 +58,8 @@ def repair(
         run_options: how to run.
 
     Raises:
-        UsageError: an argument is wrong, or the output exists.
+        UsageError: an argument is wrong, the output exists, or a dataset that is being recorded is to be
+            replaced.
         StorageError: the folder does not exist or cannot be read.
         DatasetError, PlanError: something cannot be repaired without a choice; lists every reason.
         RunError: the result cannot be written.
