@@ -18,7 +18,7 @@ from tests.unit.clips import piece_of
 from tests.unit.repair.damage import killed
 
 TOP = "observation.images.top"
-CAMERAS = {TOP: Camera(codec="h264")} if "codec" in Camera.__annotations__ else {TOP: Camera()}
+CAMERAS = {TOP: Camera()}
 LENGTHS, LAST = (12, 9, 15), slice(21, 36)
 VIDEO = f"videos/{TOP}/chunk-000/file-000.mp4"
 
