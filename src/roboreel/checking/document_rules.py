@@ -55,7 +55,9 @@ def _check_unused(dataset: Dataset, problems: Problems) -> None:
 def _check_unlisted(dataset: Dataset, inventory: Inventory, problems: Problems) -> None:
     """Report rows of a table that no episode has: v3.0 readers count them as rows of the dataset."""
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
-        rows = inventory.table_rows.get(path or "", 0)
+        if path is None:
+            continue
+        rows = inventory.table_rows.get(path, 0)
         unlisted = rows - int(inventory.rows[members].sum())
         if unlisted > 0:
             size = inventory.files[path].size_bytes * unlisted // rows

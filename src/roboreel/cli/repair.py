@@ -12,10 +12,11 @@ from roboreel.cli.opening import copied
 from roboreel.cli.output import count, emit_json, say
 from roboreel.cli.stopping import stoppable
 from roboreel.edit.write_options import OnBroken, Timestamps, WriteOptions
+from roboreel.errors import UsageError
 from roboreel.repairing.choices import RepairChoices
 from roboreel.repairing.repair import repair as run_repair
 from roboreel.repairing.repair_report import RepairReport, RepairStep
-from roboreel.runner.run_options import RunOptions
+from roboreel.runner.run_options import Leftovers, RunOptions
 
 
 def repair(
@@ -78,6 +79,12 @@ def repair(
             "--decode", help="Decode frames in the checks, and so check camera statistics."
         ),
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from what an earlier run left.")
+    ] = False,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Remove what an earlier run left, and start over.")
+    ] = False,
     workers: Annotated[
         int, typer.Option("--workers", "--num-workers", min=1, help="Processes to use.")
     ] = 1,
@@ -105,7 +112,7 @@ def repair(
                 drop_audio=drop_audio,
                 drop_unreadable=drop_unreadable,
             ),
-            run_options=RunOptions(workers=workers),
+            run_options=RunOptions(workers=workers, leftovers=_leftovers(resume, clean)),
         )
         output.written = report.out is not None
     if as_json:
@@ -114,6 +121,12 @@ def repair(
         show_report(report, dry_run=dry_run, quiet=quiet)
     if not dry_run and not report.ok:
         raise typer.Exit(1)
+
+
+def _leftovers(resume: bool, clean: bool) -> Leftovers:
+    if resume and clean:
+        raise UsageError("--resume continues from what an earlier run left, --clean removes it")
+    return "resume" if resume else "clean" if clean else "refuse"
 
 
 def show_report(report: RepairReport, *, dry_run: bool, quiet: bool) -> None:

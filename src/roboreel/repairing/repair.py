@@ -5,24 +5,27 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from roboreel.checking.check import check
 from roboreel.checking.check_report import CheckReport
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
+from roboreel.dataset.view_file import refuse_view
 from roboreel.edit.view import View
 from roboreel.edit.write_options import WriteOptions
 from roboreel.errors import DatasetError, PlanError, Problem, UsageError
 from roboreel.format.repairs import ON_BROKEN, REPAIRS
-from roboreel.ops.output import output_path
+from roboreel.ops.output import output_path, recover
 from roboreel.ops.write import plan_write, run
+from roboreel.plan.plan import Plan
 from roboreel.repairing.choices import RepairChoices, with_choices
 from roboreel.repairing.draft import Draft
 from roboreel.repairing.prepare import prepare
 from roboreel.repairing.prepared import preparing_aside, preparing_beside
 from roboreel.repairing.repair_report import RepairReport, RepairStep, steps_of
 from roboreel.runner.run_options import RunOptions
+from roboreel.runner.run_report import Report
 from roboreel.storage.local import LocalRoot
 
 _OUT = "out"
@@ -55,7 +58,8 @@ def repair(
         run_options: how to run.
 
     Raises:
-        UsageError: an argument is wrong, or the output exists.
+        UsageError: an argument is wrong, the output exists, or a dataset that is being recorded is to be
+            replaced.
         StorageError: the folder does not exist or cannot be read.
         DatasetError, PlanError: something cannot be repaired without a choice; lists every reason.
         RunError: the result cannot be written.
@@ -63,42 +67,87 @@ def repair(
     if not dry_run and (out is None) != in_place:
         raise UsageError("give either the folder to make (-o), or --in-place")
     source = os.fspath(path)
-    final = source if out is None else os.fspath(out)
-    if not dry_run:
-        final = output_path([source], out)
-    choices, options = choices or RepairChoices(), options or WriteOptions()
-    before = check(source, decode=decode)
-    with _preparing(final, dry_run=dry_run) as made:
-        draft = Draft(LocalRoot(source), made, beside=_beside(final))
-        prepare(draft, choices)
-        location = source
-        if draft.changed:
-            draft.publish()
-            location = str(made.path)
-        found = before
-        if draft.changed:
-            found = check(location, decode=decode, follow_links=True)
-        report = RepairReport(
-            path=source,
-            out=None,
-            before=before,
-            repaired=tuple(draft.steps),
-            left=tuple(draft.left),
+    refuse_view(source)
+    if "://" in source:
+        raise UsageError(
+            f"'{source}' is a URL: only a local dataset can be repaired; pull it first"
         )
-        if not (draft.changed or _is_to_write(found, choices, options)):
-            apart = None if dry_run else draft.publish_apart()
-            return replace(report, left=report.left + _left(found), recovered=apart)
-        dataset = _opened(location, draft)
-        view = _view(dataset, found, choices, options)
-        plan = plan_write(view, out=made.path.parent / _OUT)
-        if plan.refused:
-            raise PlanError(f"{plan.refused}: {ON_BROKEN}", plan.skipped)
-        if dry_run:
-            return _foreseen(report, found)
-        done = run(replace(plan, out=final, in_place=in_place), run_options)
-        report = replace(report, recovered=draft.publish_apart())
-    after = check(final, decode=decode)
-    return _finished(replace(report, out=final, kept=done.kept), found, after)
+    final = source if out is None else os.fspath(out)
+    how = run_options or RunOptions()
+    if how.leftovers == "resume" and not dry_run and (done := recover(final)) is not None:
+        return _already_done(source, done, check(final, decode=decode))
+    request = _Request(
+        source=source,
+        final=final if dry_run else output_path([source], out),
+        in_place=in_place,
+        dry_run=dry_run,
+        decode=decode,
+        choices=choices or RepairChoices(),
+        options=options or WriteOptions(),
+        run_options=how,
+    )
+    before = check(source, decode=decode)
+    with _preparing(request.final, dry_run=dry_run) as made:
+        draft = Draft(LocalRoot(source), made, beside=_beside(request.final))
+        return _repaired(request, draft, before)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What `repair` was asked for."""
+
+    source: str
+    final: str
+    """Path of the result."""
+    in_place: bool
+    dry_run: bool
+    decode: bool
+    choices: RepairChoices
+    options: WriteOptions
+    run_options: RunOptions
+
+
+def _repaired(request: _Request, draft: Draft, before: CheckReport) -> RepairReport:
+    """Prepare the draft, and write it again where that repairs anything."""
+    prepare(draft, request.choices)
+    location, found = request.source, before
+    if draft.changed:
+        draft.publish()
+        location = str(draft.made.path)
+        found = check(location, decode=request.decode, follow_links=True)
+    report = RepairReport(
+        path=request.source,
+        out=None,
+        before=before,
+        repaired=tuple(draft.steps),
+        left=tuple(draft.left),
+    )
+    if not (draft.changed or _is_to_write(found, request.choices, request.options)):
+        apart = None if request.dry_run else draft.publish_apart()
+        return replace(report, left=report.left + _left(found), recovered=apart)
+    plan = _planned(request, draft, _opened(location, draft), found)
+    if request.dry_run:
+        return _foreseen(report, found)
+    done = run(replace(plan, out=request.final, in_place=request.in_place), request.run_options)
+    report = replace(report, out=request.final, kept=done.kept, recovered=draft.publish_apart())
+    return _finished(report, found, check(request.final, decode=request.decode))
+
+
+def _planned(request: _Request, draft: Draft, dataset: Dataset, found: CheckReport) -> Plan:
+    view = _view(dataset, found, request.choices, request.options)
+    workers = request.run_options.workers
+    plan = plan_write(view, out=draft.made.path.parent / _OUT, workers=workers)
+    if plan.refused:
+        raise PlanError(f"{plan.refused}: {ON_BROKEN}", plan.skipped)
+    return plan
+
+
+def _already_done(source: str, done: Report, after: CheckReport) -> RepairReport:
+    """The report of a repair that was killed while it published its result, which is there now."""
+    left = steps_of(after.problems, repaired=False)
+    return RepairReport(
+        path=source, out=done.out, kept=done.kept, before=after, after=after, repaired=(), left=left
+    )
 
 
 def _beside(final: str) -> str:

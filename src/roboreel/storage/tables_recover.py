@@ -32,7 +32,7 @@ _CODECS = (1, 0, 6, 2, 4)
 """Snappy, none, zstd, gzip, brotli: by how often they are used."""
 _ENCODINGS = [0, 3, 8]
 """Plain, run lengths, dictionary."""
-_MOST_PAGES = 1 << 20
+_MOST_PAGES, _MOST_LEAVES = 1 << 20, 400
 _ROWS_AT_ONCE = 1 << 16
 
 
@@ -193,7 +193,7 @@ def _groups(pages: Sequence[_Page], leaves: Sequence[_Leaf]) -> list[list[_Chunk
     """The whole row groups, as a chunk of pages for each leaf."""
     groups: list[list[_Chunk]] = []
     at = 0
-    while at < len(pages):
+    while at < len(pages) and len(leaves) <= _MOST_LEAVES:
         group = next(_chunks(pages, at, leaves, None), None)
         if group is None:
             break

@@ -13,6 +13,7 @@ from roboreel.dataset.commit_journal import JOURNAL
 from roboreel.storage.disk import faults
 from roboreel.testing import Camera, Version, make_dataset
 from roboreel.writing.append import open_writer
+from roboreel.writing.recording_folder import RecordingFolder
 from tests.crash.victim import Count, moments
 from tests.oracle import tree_digest
 from tests.unit.writing.episodes import created_like, episode_of
@@ -61,3 +62,12 @@ def test_an_interrupted_save_is_finished(tmp_path: Path, version: Version) -> No
         assert roboreel.diff(source, repaired, episodes=pairs).same
         finished += "recording.unfinished" in {step.rule for step in report.repaired}
     assert finished > 1
+
+
+def test_a_dataset_that_is_being_recorded_is_not_replaced(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path / "a", version="v3.0", episodes=(3,))
+    folder = RecordingFolder(root)
+    with pytest.raises(roboreel.UsageError, match="is being recorded"):
+        roboreel.repair(root, in_place=True)
+    folder.release()
+    assert roboreel.repair(root, in_place=True).ok

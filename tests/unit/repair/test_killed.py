@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -9,8 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import roboreel
+from roboreel.storage.disk import faults
 from roboreel.testing import Camera, make_dataset
 from tests.command import run_here
+from tests.crash.victim import Count, moments
 from tests.mutate import copied
 from tests.oracle import tree_digest
 from tests.unit.repair.damage import killed
@@ -61,6 +64,31 @@ def test_a_dry_run_writes_nothing(sound: Path, tmp_path: Path) -> None:
     assert "3 episodes (0 to 2) had rows and frames, but no entry: added" in found.stdout
     assert found.returncode == 0
     assert tree_digest(tmp_path) == before
+
+
+def test_a_repair_stopped_at_any_operation_can_be_repeated(sound: Path, tmp_path: Path) -> None:
+    root = killed(copied(sound, tmp_path / "a"))
+    before = tree_digest(root)
+    clean = roboreel.RunOptions(leftovers="clean")
+    stops = moments(lambda: roboreel.repair(root, out=tmp_path / "counted"))
+    for at in [*stops][:: max(1, len(stops) // 6)]:
+        with pytest.raises(_Stopped), faults(Count(at=at, act=_stop)):
+            roboreel.repair(root, out=tmp_path / "b", run_options=clean)
+        assert tree_digest(root) == before
+        if (tmp_path / "b").exists():  # it was published already
+            assert roboreel.check(tmp_path / "b").ok
+            shutil.rmtree(tmp_path / "b")
+    assert roboreel.repair(root, out=tmp_path / "b", run_options=clean).ok
+    assert tree_digest(tmp_path / "b") == tree_digest(tmp_path / "counted")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "counted"]
+
+
+class _Stopped(BaseException):
+    """What no handler of errors takes for a failing disk."""
+
+
+def _stop() -> None:
+    raise _Stopped
 
 
 def test_nothing_is_written_where_nothing_is_wrong(sound: Path, tmp_path: Path) -> None:
