@@ -9,7 +9,7 @@ import typer
 
 from roboreel.cli.edit.choosing import TasksFromOption
 from roboreel.cli.opening import copied
-from roboreel.cli.output import count, emit_json, say
+from roboreel.cli.output import count, emit_json, say, tell
 from roboreel.cli.stopping import stoppable
 from roboreel.edit.write_options import OnBroken, Timestamps, WriteOptions
 from roboreel.errors import UsageError
@@ -119,7 +119,9 @@ def repair(
         emit_json(report.to_json())
     else:
         show_report(report, dry_run=dry_run, quiet=quiet)
-    if not dry_run and not report.ok:
+    if report.refused:
+        tell(f"error: {report.refused}")
+    if report.refused or not (dry_run or report.ok):
         raise typer.Exit(1)
 
 

@@ -125,9 +125,13 @@ def _repaired(request: _Request, draft: Draft, before: CheckReport) -> RepairRep
     if not (draft.changed or _is_to_write(found, request.choices, request.options)):
         apart = None if request.dry_run else draft.publish_apart()
         return replace(report, left=report.left + _left(found), recovered=apart)
-    plan = _planned(request, draft, _opened(location, draft), found)
     if request.dry_run:
+        try:
+            _planned(request, draft, _opened(location, draft), found)
+        except (DatasetError, PlanError) as error:
+            report = replace(report, refused=str(error))
         return _foreseen(report, found)
+    plan = _planned(request, draft, _opened(location, draft), found)
     done = run(replace(plan, out=request.final, in_place=request.in_place), request.run_options)
     report = replace(report, out=request.final, kept=done.kept, recovered=draft.publish_apart())
     return _finished(report, found, check(request.final, decode=request.decode))

@@ -91,6 +91,8 @@ class RepairReport:
     """The check of the result; None where `out` is None."""
     repaired: tuple[RepairStep, ...]
     """What was repaired; of a dry run, what would be."""
+    refused: str = ""
+    """Of a dry run: why the repair would be refused; empty if it would not."""
     left: tuple[RepairStep, ...]
     """What was not repaired, with the choice that the user has."""
 
@@ -107,6 +109,7 @@ class RepairReport:
             "recovered": self.recovered,
             "kept": self.kept,
             "ok": self.ok,
+            "refused": self.refused or None,
             "repaired": [step.to_json() for step in self.repaired],
             "left": [step.to_json() for step in self.left],
             "before": self.before.to_json(),

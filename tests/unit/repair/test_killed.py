@@ -14,7 +14,7 @@ from roboreel.storage.disk import faults
 from roboreel.testing import Camera, make_dataset
 from tests.command import run_here
 from tests.crash.victim import Count, moments
-from tests.mutate import copied
+from tests.mutate import copied, edit_info
 from tests.oracle import tree_digest
 from tests.unit.repair.damage import killed
 
@@ -81,6 +81,16 @@ def test_a_repair_stopped_at_any_operation_can_be_repeated(sound: Path, tmp_path
     assert roboreel.repair(root, out=tmp_path / "b", run_options=clean).ok
     assert tree_digest(tmp_path / "b") == tree_digest(tmp_path / "counted")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "counted"]
+
+
+def test_a_dry_run_tells_what_a_repair_would_refuse(sound: Path, tmp_path: Path) -> None:
+    root = copied(sound, tmp_path / "a")
+    (root / "videos/observation.images.top/chunk-000/file-000.mp4").write_bytes(b"no video")
+    edit_info(root, total_frames=1)
+    found = run_here("repair", root, "--dry-run")
+    assert found.returncode == 1
+    assert "would be repaired\n  'total_frames' is 1" in found.stdout
+    assert "3 of 3 episodes cannot be written" in found.stderr
 
 
 class _Stopped(BaseException):
