@@ -191,7 +191,7 @@ def truth(report: ItemReport | str, episodes: list[int]) -> list[str]:
 
 def recorded(work: Work, arguments: list[str]) -> str | None:
     """Run our recorder; returns why it failed."""
-    say(f"roboreel: {' '.join(arguments[:1] + arguments[2:])}")
+    say(f"roboreel: {arguments[0]}")
     output = work.ours().output("record_with_roboreel.py", arguments)
     return output[-600:] if "Traceback" in output else None
 
