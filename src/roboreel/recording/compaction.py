@@ -6,6 +6,8 @@ import logging
 import os
 from typing import Literal, TypeAlias, get_args
 
+import numpy as np
+
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.edit.write_options import require_choice
@@ -18,6 +20,9 @@ from roboreel.storage.recording_lock import RECORDING
 Compact: TypeAlias = Literal["auto", "always", "never"]
 _LOG = logging.getLogger(__name__)
 _FEWEST_FILES = 2
+_SHARE, _MOST_APART = 0.25, 256
+"""With `auto`: episodes in files of their own, as a share of the joined ones and in number, that are worth a
+copy of all. So each episode is copied a few times at most, however many sessions add to a dataset."""
 _ROOM = 1.1
 """Bytes that must be free, as a multiple of the dataset's size."""
 
@@ -40,6 +45,8 @@ def compact_recording(path: str, compact: Compact) -> None:
     try:
         dataset = open_dataset(path)
         reason = _reason_against(dataset)
+        if reason is None and compact == "auto":
+            reason = _too_early(dataset)
         if reason is None:
             convert(dataset, to=dataset.version, in_place=True, discard_original=True)
         elif compact == "always":
@@ -64,3 +71,13 @@ def _reason_against(dataset: Dataset) -> str | None:
     if free < size * _ROOM:
         return f"it takes {size / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free"
     return None
+
+
+def _too_early(dataset: Dataset) -> str | None:
+    """The reason where too few episodes have come since files were joined."""
+    _, counts = np.unique(dataset.episodes[DATA_PATH].to_numpy(), return_counts=True)
+    apart = int((counts == 1).sum())
+    joined = dataset.total_episodes - apart
+    if apart >= min(joined * _SHARE, _MOST_APART):
+        return None
+    return f"{apart} of {dataset.total_episodes} episodes have files of their own, which is few"

@@ -310,8 +310,8 @@ class Recorder:
         Frames that were not saved are kept aside, with a warning. A second call does nothing.
 
         Args:
-            compact: `auto` joins files where there are many and the disk has room for a second copy; `always`
-                joins them or raises; `never` leaves a file per episode and camera.
+            compact: `auto` joins files where enough episodes came and the disk has room for a second copy;
+                `always` joins them or raises; `never` leaves a file per episode and camera.
 
         Raises:
             UsageError: `compact` is something else.

@@ -78,6 +78,25 @@ def test_compaction_joins_files_and_changes_nothing_else(tmp_path: Path) -> None
         assert after[name].to_pylist() == before[name].to_pylist()
 
 
+def test_few_new_episodes_do_not_copy_all_others(tmp_path: Path) -> None:
+    path = tmp_path / "set"
+
+    def session(first: int, count: int, **how: Any) -> int:
+        with resumed(path) if first else recorder_of(path) as recorder:
+            for episode in range(first, first + count):
+                record(recorder, episode, 2)
+            recorder.finalize(**how)
+        return len([*path.glob("data/*/*.parquet")])
+
+    assert session(0, 8) == 1
+    assert session(8, 1) == 2
+    assert session(9, 1) == 1  # a quarter more than were joined
+    assert session(10, 1) == 2
+    assert session(11, 1, compact="always") == 1
+    assert_recorded(path, dict.fromkeys(range(12), 2))
+    assert not roboreel.check(path).problems
+
+
 def test_a_failed_compaction_leaves_the_recording(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
