@@ -235,6 +235,7 @@ class _Episode:
 
     def discard(self) -> None:
         """Remove the file."""
+        self._encoder.drop()
         self._video.discard()
         self._pixels.close()
 

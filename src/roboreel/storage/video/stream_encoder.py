@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -65,6 +67,11 @@ class StreamEncoder:
         """The packets that the encoder still holds."""
         if self._context is not None:
             yield from self._packets(None)
+
+    def drop(self) -> None:
+        """Give up the stream. An encoder that never saw its end complains on the terminal."""
+        with suppress(VideoError):
+            deque(self.finish(), maxlen=0)
 
     def _frame(self, image: npt.NDArray[np.generic]) -> Any:
         """The frame in the encoder's pixel format, with memory of its own."""
