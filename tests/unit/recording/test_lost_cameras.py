@@ -207,8 +207,13 @@ def test_a_killed_recorder_leaves_no_process_and_no_memory(tmp_path: Path) -> No
     script, folder = tmp_path / "records.py", tmp_path / "recorded"
     script.write_text(RECORDS, encoding="utf-8")
     folder.mkdir()
+    path = os.pathsep.join(sys.path)  # the script imports from the tests, as pytest lets this file
     done = subprocess.run(
-        [sys.executable, str(script), str(folder)], check=False, capture_output=True, text=True
+        [sys.executable, str(script), str(folder)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     processes, memory = done.stdout.splitlines()
