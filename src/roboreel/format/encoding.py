@@ -114,8 +114,8 @@ def encoder_settings(encoding: Encoding) -> dict[str, str]:
     options = {"codec": codec}
     if encoding.pix_fmt is not None:
         options["pix_fmt"] = encoding.pix_fmt
-    if encoding.g is not None:
-        options["g"] = str(encoding.g)
+    if (gop := gop_of(encoding)) is not None:
+        options["g"] = str(gop)
     options |= _tuned(encoding, codec)
     parameters = {"libsvtav1": "svtav1-params", "libx264": "x264-params", "libx265": "x265-params"}
     for name, value in encoding.extra_options.items():
@@ -126,6 +126,17 @@ def encoder_settings(encoding: Encoding) -> dict[str, str]:
     if codec == "libx264":
         options.setdefault("threads", "2")  # its output depends on the number of threads
     return options
+
+
+def gop_of(encoding: Encoding) -> int | None:
+    """Frames from keyframe to keyframe: `encoding.g`, or 1 where x265 is to lose nothing.
+
+    x265 4 (in PyAV 18) changes values at the edges of frames that refer to others, although it is told to be
+    lossless: in noise of 200 steps, 265 of 828 frames of 64×64; none of 1,824 where each is a keyframe.
+    """
+    given = str(encoding.extra_options.get("x265-params", ""))
+    exact = encoder_name(encoding.vcodec) == "libx265" and "lossless=1" in given.split(":")
+    return 1 if exact else encoding.g
 
 
 def without_delay(encoding: Encoding) -> Encoding:
@@ -141,7 +152,7 @@ def without_delay(encoding: Encoding) -> Encoding:
 def describe(encoding: Encoding) -> dict[str, Json]:
     """The encoder's entries in `info.json`, as lerobot writes them."""
     return {
-        "video.g": encoding.g,
+        "video.g": gop_of(encoding),
         "video.crf": encoding.crf,
         "video.preset": _preset(encoding),
         "video.fast_decode": encoding.fast_decode,

@@ -25,7 +25,7 @@ _INSIDE = (
 )
 DEPTH_ENCODER = {
     "codec": "libx265",
-    "g": "2",
+    "g": "1",  # as `gop_of` says: frames that refer to others are not exact
     "x265-params": "log-level=none:info=0:open-gop=0:frame-threads=2:lossless=1",
 }
 """Settings for depth in hevc: lossless."""

@@ -40,7 +40,7 @@ from roboreel.types import Json
 DEPTH_ENCODING = Encoding(
     vcodec="hevc", pix_fmt="gray12le", extra_options={"x265-params": "lossless=1"}
 )
-"""lerobot's defaults for depth cameras."""
+"""lerobot's defaults for depth cameras; each frame becomes a keyframe (`gop_of`)."""
 
 _MOST_THREADS = 4
 """Of an encoder by default: more cost more than they gain for a frame of usual size."""
