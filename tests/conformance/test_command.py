@@ -112,6 +112,7 @@ def test_problems_of_the_source_are_told_and_refusals_exit_with_1(tmp_path: Path
     assert (skipped.returncode, skipped.stdout) == (0, "")
 
 
+@pytest.mark.slow
 def test_an_interrupted_conversion_is_resumed(tmp_path: Path) -> None:
     root = make_dataset(tmp_path / "a", version="v2.0", episodes=(60,) * 40, cameras=SMALL)
     command = ("convert", root, "--to", "v3.0", "-o", tmp_path / "out", "--workers", "2")

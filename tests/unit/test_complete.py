@@ -212,6 +212,7 @@ def test_work_of_an_earlier_run_outlasts_one_whose_sources_changed(
     assert (place / "ledger.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_run_at_work_is_told_before_anything_is_planned(source: Path, tmp_path: Path) -> None:
     staging = Staging(tmp_path / "out")
     staging.begin()

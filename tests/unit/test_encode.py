@@ -278,6 +278,7 @@ def test_pictures_that_only_name_files_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_long_recordings_are_spread_over_files_for_cores_to_share(tmp_path: Path) -> None:
     source = make_dataset(
         tmp_path / "a",

@@ -162,6 +162,7 @@ def test_like_061_pixels_are_thinned_and_quantiles_binned(
                 np.testing.assert_allclose(stats[name][key].ravel(), cut, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_like_061_matrices_are_described_by_their_last_axis(
     sources: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -166,6 +166,7 @@ def damages(content: bytes) -> list[bytes]:
     return [*cuts, *flips, content + b"\0", b"\0" * len(content)]
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_passed_over(one: Path, folder: Path) -> None:
     first = surveyed(one)
     (kept,) = files(folder)

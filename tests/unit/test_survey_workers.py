@@ -134,6 +134,7 @@ def test_a_script_needs_no_guard(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as POSIX has them")
 def test_an_interrupt_ends_it_and_leaves_no_process(tmp_path: Path) -> None:
     root = make_dataset(tmp_path / "dataset", episodes=(3, 2), cameras={})

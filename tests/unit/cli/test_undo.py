@@ -185,6 +185,7 @@ def test_the_list_says_how_to_put_back_what_was_undone(
     assert tree_digest(path) == third
 
 
+@pytest.mark.slow
 def test_a_run_at_work_is_not_disturbed(edited: tuple[Path, list[dict[str, str]]]) -> None:
     path, _ = edited
     staging = Staging(path, in_place=True)

@@ -213,6 +213,7 @@ def test_a_kill_at_any_change_of_the_disk_leaves_no_wrong_frame(
     assert_right(dataset, tmp_path / "cache")
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_leave_no_wrong_frame(dataset: Path, tmp_path: Path) -> None:
     random.seed(5)
     for _ in range(4):

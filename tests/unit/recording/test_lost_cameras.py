@@ -83,7 +83,7 @@ def test_a_killed_process_costs_one_episode_and_one_error(tmp_path: Path) -> Non
     assert not active_children()
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("when_slow", ["block", "spill"])
 def test_a_stopped_process_is_noticed_and_replaced(tmp_path: Path, when_slow: str) -> None:
     options = {"when_slow": when_slow, "timeout_s": 3.0, "buffer_frames": 4, "spill_mb": 0.5}
