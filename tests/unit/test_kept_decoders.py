@@ -133,6 +133,35 @@ def test_reading_in_order_in_small_blocks_decodes_each_packet_about_once(
     assert len(fed) <= FRAMES + 6
 
 
+def test_frames_that_come_out_together_wait_for_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _clips(tmp_path, av1(12), 1)["0.mp4"]
+    waiting: list[Any] = []
+    decode, drain, flush = CodecContext.decode, CodecContext.drain, CodecContext.flush
+
+    def in_pairs(self: CodecContext, number: int, data: bytes) -> list[Any]:
+        waiting.extend(decode(self, number, data))
+        found = waiting[:] if len(waiting) > 1 else []
+        del waiting[: len(found)]
+        return found
+
+    def rest(self: CodecContext) -> list[Any]:
+        found = [*waiting, *drain(self)]
+        waiting.clear()
+        return found
+
+    def forget(self: CodecContext) -> None:
+        waiting.clear()
+        flush(self)
+
+    monkeypatch.setattr(CodecContext, "decode", in_pairs)
+    monkeypatch.setattr(CodecContext, "drain", rest)
+    monkeypatch.setattr(CodecContext, "flush", forget)
+    for number in range(FRAMES):
+        assert _found(tmp_path, "0.mp4", [number]) == [(number, seen[number])]
+
+
 @pytest.mark.parametrize("name", ["hevc b", "mpeg4"])
 def test_decoders_that_remember_more_are_not_kept(
     tmp_path: Path, name: str, opened: list[str]

@@ -174,9 +174,11 @@ def recover_commit(root: LocalRoot) -> RecoveredSave | None:
     if not root.exists(JOURNAL):
         return None
     journal = read_journal(root)
-    if journal is None or digest_of_info(root) != journal.info_before:
+    if journal is None or _is_done(root, journal):
         root.remove(JOURNAL)  # torn before anything was changed, or left when all was done
         return None
+    if digest_of_info(root) != journal.info_before:
+        return _given_up(root, journal)
     lost = [*_gone(root, journal)]
     if lost:
         _undo(root, journal)
@@ -185,6 +187,27 @@ def recover_commit(root: LocalRoot) -> RecoveredSave | None:
     done = "set aside, because files of it are gone" if lost else "finished"
     _LOG.warning("'%s': the interrupted save of episode %d was %s", root.url, journal.episode, done)
     return RecoveredSave(journal.episode, finished=not lost)
+
+
+def _is_done(root: LocalRoot, journal: CommitJournal) -> bool:
+    """True where the new `info.json` has its name: it is the last to get it."""
+    changed = digest_of_info(root) != journal.info_before
+    return changed and not os.path.lexists(source_path(root, journal.info))
+
+
+def _given_up(root: LocalRoot, journal: CommitJournal) -> RecoveredSave:
+    """Keep a journal whose commit would overwrite what somebody else wrote since, under another name."""
+    set_aside(root, JOURNAL)
+    root.sync_folders([JOURNAL])
+    _LOG.warning(
+        "'%s': '%s' was changed after the save of episode %d was interrupted: that save is not finished."
+        " Its files stay under their partial names, which '%s.unclaimed-…' lists",
+        root.url,
+        INFO,
+        journal.episode,
+        JOURNAL,
+    )
+    return RecoveredSave(journal.episode, finished=False)
 
 
 def _gone(root: LocalRoot, journal: CommitJournal) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ import torch
 from torch.utils.data import DataLoader
 
 import roboreel
+from roboreel.hub.client import BrokenConnectionError
+from roboreel.hub.hub_root import HubRoot
+from roboreel.hub.reference import HubReference
+from roboreel.storage.remote import FsspecRoot
 from roboreel.testing import Version, make_dataset
 from roboreel.torch import LeRobotDataset, StreamingLeRobotDataset, dataset_metadata
 from tests.hub_server import HubServer, folder_files
@@ -64,11 +69,27 @@ def test_workers_stream_too(hub: HubServer, tmp_path: Path) -> None:
     assert sorted(int(item["index"]) for item in loader) == list(range(22))
 
 
-def test_a_connection_that_breaks_is_tried_again(hub: HubServer, tmp_path: Path) -> None:
-    _served(hub, tmp_path, "v3.0")
-    stream = StreamingLeRobotDataset("user/name", shuffle=False)
-    hub.cut("videos/", after=10, times=1)
-    assert len(list(stream)) == 22
+@pytest.mark.parametrize(("breaks", "comes"), [(2, True), (3, False)])
+def test_a_connection_that_breaks_is_tried_again(
+    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, breaks: int, comes: bool
+) -> None:
+    made = _served(hub, tmp_path, "v3.0")
+    root = HubRoot(HubReference("user/name"))
+    left, ranges = [ConnectionResetError("the test breaks it")] * breaks, FsspecRoot.ranges
+
+    def broken(self: FsspecRoot, name: str, spans: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        if left:
+            raise BrokenConnectionError("broken") from left.pop()
+        return ranges(self, name, spans)
+
+    monkeypatch.setattr(FsspecRoot, "ranges", broken)
+    monkeypatch.setattr("roboreel.hub.hub_root._PAUSE_S", 0.0)
+    if comes:
+        expected = (made / "meta/info.json").read_bytes()[3:9]
+        assert root.ranges("meta/info.json", [(3, 6)]) == [expected]
+    else:
+        with pytest.raises(BrokenConnectionError):
+            root.ranges("meta/info.json", [(3, 6)])
 
 
 def test_a_failing_hub_is_one_clear_error(hub: HubServer, tmp_path: Path) -> None:

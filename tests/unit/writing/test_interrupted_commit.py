@@ -98,6 +98,27 @@ def test_a_commit_whose_files_are_gone_is_undone(tmp_path: Path, version: str) -
     assert not (path / JOURNAL).exists()
 
 
+@pytest.mark.parametrize("version", ["v3.0", "v2.1"])
+def test_a_commit_after_which_somebody_changed_info_json_is_told_and_kept(
+    tmp_path: Path, version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = _interrupted(tmp_path, version, _has_journal)
+    info = json.loads((path / "meta/info.json").read_text())
+    (path / "meta/info.json").write_text(json.dumps({**info, "robot_type": "other"}))
+    journal = (path / JOURNAL).read_bytes()
+    partial = sorted(path.rglob(".roboreel-*"))
+    writer, recovered = _reopened(path)
+    assert recovered == RecoveredSave(2, finished=False)
+    assert "save of episode 2 was interrupted" in caplog.text
+    assert (path / f"{JOURNAL}.unclaimed-1").read_bytes() == journal
+    left = {name for name in partial if name.exists()}
+    assert set(partial) - left == {path / JOURNAL}
+    assert writer.append(_episode(2)) == 2
+    dataset = roboreel.open(path)
+    assert (dataset.total_episodes, dataset.robot_type) == (3, "other")
+    assert roboreel.check(path).ok
+
+
 def test_a_journal_of_the_past_counts_no_more(tmp_path: Path) -> None:
     path = _interrupted(tmp_path, "v3.0", _has_journal)
     old = (path / JOURNAL).read_bytes()
