@@ -16,7 +16,7 @@ from pathlib import Path
 from roboreel.errors import UsageError
 from roboreel.runner.run_report import Report
 from roboreel.sink.finalizing import FinalizeReport
-from roboreel.sink.manifest import read_skipped
+from roboreel.sink.manifest import MANIFEST, read_skipped
 from roboreel.storage import disk
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.scratch import is_scratch
@@ -29,20 +29,28 @@ _FOLDERS = ("data", "videos", _LAST)
 
 
 def require_free(output: Path) -> None:
-    """Raise `UsageError` where `output_dir` has folders that a dataset has, and that are not empty."""
+    """Raise `UsageError` where `output_dir` has what a dataset has, but for empty folders."""
     for name in _FOLDERS:
         folder = output / name
-        if folder.is_dir() and any(folder.iterdir()):
+        if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
             raise UsageError(
-                f"'{output}' already has a folder '{name}': it holds a dataset, or other files. Pass"
+                f"'{output}' already has '{name}': it holds a dataset, or other files. Pass"
                 " out= to write the staged episodes to another folder"
             )
 
 
 def discard_unpublished(output: Path) -> None:
-    """Remove a dataset that an earlier call finished, and did not begin to move up."""
-    if (output / FINISHED).is_dir():
-        disk.remove_folder(output / FINISHED)
+    """Remove a dataset that an earlier call finished, and did not begin to move up.
+
+    Raises:
+        UsageError: the folder of that name is not one that a call made.
+    """
+    finished = output / FINISHED
+    if not os.path.lexists(finished):
+        return
+    if not (finished / MANIFEST).is_file():
+        raise UsageError(f"'{finished}' is not of roboreel: move it away, or pass out=")
+    disk.remove_folder(finished)
 
 
 def publish(

@@ -71,11 +71,25 @@ def test_nothing_staged_is_a_warning(
     assert sorted(kept) == before
 
 
+@pytest.mark.parametrize("name", ["data", "meta", ".finalized/notes"])
+def test_files_of_others_in_the_way_are_refused_and_kept(tmp_path: Path, name: str) -> None:
+    op = staged(tmp_path, 1)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"of the user")
+    with pytest.raises(UsageError, match=r"already has|is not of roboreel"):
+        op.finalize_dataset(str(tmp_path))
+    assert (tmp_path / name).read_bytes() == b"of the user"
+    (tmp_path / name).unlink()
+    if name.startswith("."):
+        (tmp_path / name).parent.rmdir()
+    assert op.finalize_dataset(str(tmp_path)) is not None
+
+
 def test_a_second_export_into_a_dataset_is_refused_and_stays_staged(tmp_path: Path) -> None:
     op = staged(tmp_path, 1)
     op.finalize_dataset(str(tmp_path))
     again = staged(tmp_path, 2)
-    with pytest.raises(UsageError, match="already has a folder 'data'"):
+    with pytest.raises(UsageError, match="already has 'data'"):
         again.finalize_dataset(str(tmp_path))
     report = again.finalize_dataset(str(tmp_path), out=tmp_path / "new")
     assert report is not None
