@@ -67,7 +67,7 @@ LAZY_IMPORTS = {
     "huggingface_hub": "optional: extra `hub`",
     "packaging": "comes with huggingface_hub: extra `hub`",
     "typer": "only the command needs it",
-    "rich": "only the command needs it, and only where it draws",
+    "rich": "only where a bar is drawn",
 }
 """What a function may import on its own, and why."""
 

@@ -33,6 +33,7 @@ def test_public_names() -> None:
         "Plan",
         "PlanError",
         "Problem",
+        "ProgressEvent",
         "PullReport",
         "ReadOptions",
         "Reader",

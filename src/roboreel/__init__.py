@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from roboreel.ops.undo import KeptVersion, Undone, kept_versions, remove_kept, undo
     from roboreel.ops.write import convert, plan_convert, plan_write, run, write
     from roboreel.plan.plan import Plan
+    from roboreel.progress.event import ProgressEvent
     from roboreel.reading.read_options import ReadOptions
     from roboreel.reading.reader import Reader, reader
     from roboreel.recording.recorder import Recorder
@@ -77,6 +78,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "Problem",
+    "ProgressEvent",
     "PullReport",
     "ReadOptions",
     "Reader",
@@ -130,6 +132,7 @@ _HOME = {
     "FormatVersion": "format.version",
     "KeptVersion": "ops.undo",
     "Plan": "plan.plan",
+    "ProgressEvent": "progress.event",
     "PullReport": "hub.pull_report",
     "ReadOptions": "reading.read_options",
     "Reader": "reading.reader",

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import roboreel
-from roboreel.plan.plan import Op
+from roboreel.plan.plan import MeasureCamera, Op
+from roboreel.runner.plan_progress import op_frames
 from roboreel.storage import disk
 from roboreel.storage.staging import staging_location
 from roboreel.testing import Camera, make_dataset
@@ -79,16 +80,16 @@ def test_it_is_told_what_is_done_before_anything_else_is(
     )
     done = [line["op"] for line in _ops(left)]
     plan = roboreel.plan_convert(source, out=tmp_path / "out", **OPTIONS)
-    told: list[object] = []
-    roboreel.run(
-        plan,
-        leftovers="resume",
-        resumed=lambda numbers: told.append(sorted(numbers)),
-        progress=lambda result: told.append(result.number),
-    )
+    told: list[roboreel.ProgressEvent] = []
+    roboreel.run(plan, leftovers="resume", progress=told.append)
+    others = [
+        op for n, op in enumerate(plan.ops) if n not in done and isinstance(op, MeasureCamera)
+    ]
+    frames = sum(sum(op_frames(plan)[plan.ops.index(op)]) for op in others)
+    measuring = [event for event in told if event.phase.startswith("measuring")]
     assert done
-    assert told[0] == sorted(done)
-    assert sorted(told[1:], key=str) == sorted(set(range(len(plan.ops))) - set(done), key=str)
+    assert {event.total for event in measuring} == {frames}
+    assert measuring[-1].fraction == 1.0
 
 
 def test_finished_files_are_not_written_again(source: Path, tmp_path: Path, left: Path) -> None:

@@ -64,7 +64,9 @@ class Sabotaged:
     ) -> None:
         self.inner, self.way = inner, way
 
-    def run(self, jobs: Iterable[Any], _function: Callable[[Any], Any]) -> Outcomes[Any]:
+    def run(
+        self, jobs: Iterable[Any], _function: Callable[[Any], Any], _moved: object = None
+    ) -> Outcomes[Any]:
         """What becomes of the works on the other way."""
         return self.inner.run(jobs, self.way)
 

@@ -31,6 +31,8 @@ from roboreel.format.rules import RULES, judged
 from roboreel.format.version import FormatVersion
 from roboreel.hub.open_reference import local_copy
 from roboreel.hub.open_source import open_view
+from roboreel.progress.choice import ProgressChoice, listening
+from roboreel.progress.reporter import begin_phase
 from roboreel.storage.fs import open_root
 from roboreel.storage.stamped import Stamped, refuse_changed_files
 from roboreel.survey.survey import survey
@@ -45,6 +47,7 @@ def check(
     *,
     decode: bool = False,
     follow_links: bool = False,
+    progress: ProgressChoice = None,
 ) -> CheckReport:
     """Check a dataset of any version: documents, tables, videos, statistics. Nothing is written.
 
@@ -57,6 +60,8 @@ def check(
         decode: look at images too: decode a sample of each episode and camera, and every frame of video files
             that hold several episodes.
         follow_links: read what links out of the folder lead to, as in `open`.
+        progress: True shows a bar on the terminal or in the notebook; a function is called with a
+            `ProgressEvent` up to ten times a second, and stops the check by raising an exception.
 
     Raises:
         StorageError: the folder does not exist, or a file changed during the check.
@@ -68,6 +73,13 @@ def check(
         >>> roboreel.check(source).problems
         ()
     """
+    with listening(progress):
+        return _check(dataset, decode=decode, follow_links=follow_links)
+
+
+def _check(
+    dataset: Dataset | View | str | os.PathLike[str], *, decode: bool, follow_links: bool
+) -> CheckReport:
     if isinstance(dataset, Dataset):
         return _checked(dataset, decode=decode)
     if isinstance(dataset, View):
@@ -110,6 +122,7 @@ def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
     check_rows(dataset, inventory, scan, problems)
     videos = read_videos(dataset, inventory)
     check_videos(dataset, inventory, videos, problems)
+    begin_phase("comparing statistics")
     stored = read_stored(dataset)
     check_statistics(dataset, inventory, stored, problems)
     check_agreement(dataset, scan, stored, problems)

@@ -18,6 +18,7 @@ from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
 from roboreel.format.parse import Problems
 from roboreel.probes.table_requests import rows_by_path
+from roboreel.progress.reporter import begin_phase
 from roboreel.stats.pixel_counts import histogram_stats
 from roboreel.stats.sampling import SamplingProfile
 from roboreel.storage.tables import TableFile
@@ -51,18 +52,28 @@ def check_frames(
 def _videos(
     dataset: Dataset, inventory: Inventory, name: str, problems: Problems
 ) -> Iterator[tuple[int, Sample]]:
-    for path, members in rows_by_path(dataset.episodes[video_path(name)]).items():
-        sound = [row for row in members if row not in inventory.broken]
-        if path is None or not sound:
-            continue
-        video = VideoSamples(dataset, inventory, name, path, problems)
-        yield from video.played(sound) if len(members) > 1 else video.sought(sound)
+    wanted = [
+        (path, [row for row in members if row not in inventory.broken], len(members) > 1)
+        for path, members in rows_by_path(dataset.episodes[video_path(name)]).items()
+        if path is not None
+    ]
+    frames = sum(
+        int(inventory.rows[row]) if shared else len(sampled(int(inventory.rows[row])))
+        for _, sound, shared in wanted
+        for row in sound
+    )
+    phase = begin_phase(f"decoding frames of {name}", total=frames, unit="frames")
+    for path, sound, shared in wanted:
+        if sound:
+            video = VideoSamples(dataset, inventory, name, path, problems, phase)
+            yield from video.played(sound) if shared else video.sought(sound)
 
 
 def _images(
     dataset: Dataset, inventory: Inventory, name: str, problems: Problems
 ) -> Iterator[tuple[int, Sample]]:
     numbers = dataset.episodes[EPISODE].to_pylist()
+    phase = begin_phase(f"decoding images of {name}", total=len(numbers), unit="episodes")
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
         sound = [row for row in members if row not in inventory.broken]
         if path is None or path not in inventory.schemas or not sound:
@@ -86,6 +97,7 @@ def _images(
         except StorageError as error:
             problems.error("table.readable", str(error), path=path, column=name)
         yield from samples.items()
+        phase.add(len(members), frames=sum(sample.number for sample in samples.values()))
 
 
 def _take(data: bytes, sample: Sample) -> str | None:

@@ -18,6 +18,7 @@ from roboreel.format.model import DATA_PATH, EPISODE
 from roboreel.format.parse import Problems
 from roboreel.format.values import column_values, lacks_values
 from roboreel.probes.table_requests import rows_by_path
+from roboreel.progress.reporter import Phase, begin_phase
 from roboreel.stats.moments import Moments
 from roboreel.stats.portion import Portion
 from roboreel.storage.tables import TableFile
@@ -50,9 +51,12 @@ def scan_tables(dataset: Dataset, inventory: Inventory) -> TablesScan:
         index_counts=np.ones(episodes, dtype=np.bool_),
     )
     numbers = dataset.episodes[EPISODE].to_pylist()
-    for portion in located_portions(dataset, inventory):
+    portions = list(located_portions(dataset, inventory))
+    rows = sum(int(portion.lengths.sum()) for portion in portions)
+    phase = begin_phase("reading tables", total=rows, unit="rows")
+    for portion in portions:
         try:
-            _scan_file(dataset, inventory, portion, scan)
+            _scan_file(dataset, inventory, portion, scan, phase)
         except StorageError as error:
             for row in sorted(portion.episodes.tolist()):
                 location = {"path": portion.path, "episode": numbers[row]}
@@ -73,7 +77,9 @@ def located_portions(dataset: Dataset, inventory: Inventory) -> Iterator[Portion
             yield Portion(path, rows, start, start + inventory.rows[rows])
 
 
-def _scan_file(dataset: Dataset, inventory: Inventory, portion: Portion, scan: TablesScan) -> None:
+def _scan_file(
+    dataset: Dataset, inventory: Inventory, portion: Portion, scan: TablesScan, phase: Phase
+) -> None:
     features = _numeric(dataset, inventory.schemas[portion.path])
     scan.scanned[portion.episodes] = True
     begin = 0
@@ -84,6 +90,7 @@ def _scan_file(dataset: Dataset, inventory: Inventory, portion: Portion, scan: T
                 for feature in features:
                     _add(feature, batch[feature.name], part, dataset, scan)
             begin += len(batch)
+            phase.add(int(part.lengths.sum()), frames=int(part.lengths.sum()))
 
 
 def _numeric(dataset: Dataset, schema: pa.Schema) -> list[Feature]:

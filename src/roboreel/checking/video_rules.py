@@ -16,6 +16,7 @@ from roboreel.format.inventory import CameraFacts, Inventory
 from roboreel.format.model import EPISODE, video_path
 from roboreel.format.parse import Problems
 from roboreel.probes.table_requests import rows_by_path
+from roboreel.progress.reporter import begin_phase
 from roboreel.storage.video.index import read_packet_table
 
 _FPS_TOLERANCE = 1e-3
@@ -44,12 +45,18 @@ class VideoFile:
 
 def read_videos(dataset: Dataset, inventory: Inventory) -> list[VideoFile]:
     """The packet indexes of all files that the survey could read."""
+    wanted = [
+        (camera, path, members)
+        for camera in inventory.cameras
+        for path, members in rows_by_path(dataset.episodes[video_path(camera)]).items()
+        if path is not None and path in inventory.files
+    ]
     found = []
-    for camera in inventory.cameras:
-        for path, members in rows_by_path(dataset.episodes[video_path(camera)]).items():
-            if path is not None and path in inventory.files:
-                with contextlib.suppress(StorageError):  # the survey reports it
-                    found.append(_video(dataset, inventory, camera, path, members))
+    phase = begin_phase("reading video indexes", total=len(wanted), unit="files")
+    for camera, path, members in wanted:
+        with contextlib.suppress(StorageError):  # the survey reports it
+            found.append(_video(dataset, inventory, camera, path, members))
+        phase.add()
     return found
 
 

@@ -14,6 +14,7 @@ from roboreel.errors import StorageError
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
+from roboreel.progress.reporter import Phase
 from roboreel.storage.video.decode import decode_frames, played_frames
 from roboreel.storage.video.pixels import frame_pixels
 from roboreel.storage.video.still_images import rgb
@@ -23,11 +24,18 @@ class VideoSamples:
     """The frames of one video file of a camera."""
 
     def __init__(
-        self, dataset: Dataset, inventory: Inventory, camera: str, path: str, problems: Problems
+        self,
+        dataset: Dataset,
+        inventory: Inventory,
+        camera: str,
+        path: str,
+        problems: Problems,
+        phase: Phase,
     ) -> None:
         self._root, self._camera, self._path = dataset.root, camera, path
         self._start, self._rows = inventory.cameras[camera].start, inventory.rows
         self._numbers, self._problems = dataset.episodes[EPISODE], problems
+        self._phase = phase
 
     def sought(self, members: Sequence[int]) -> Iterator[tuple[int, Sample]]:
         """Yield a sample of each episode that decodes, as a seeking reader decodes it."""
@@ -36,6 +44,7 @@ class VideoSamples:
             try:
                 for _, frame in decode_frames(self._root, self._path, self._wanted(row)):
                     sample.add(rgb(frame))
+                    self._phase.add(frames=1)
             except StorageError as error:
                 self._error(row, str(error))
                 continue
@@ -55,6 +64,7 @@ class VideoSamples:
             for number, frame in played_frames(self._root, self._path):
                 if 0 <= number < len(decoded):
                     decoded[number] = True
+                    self._phase.add(frames=1)
                 if number in owner:
                     samples[owner[number]].add(rgb(frame))
                     digests[number] = _digest(frame)

@@ -12,6 +12,7 @@ from roboreel.checking.check import check as run_check
 from roboreel.checking.check_report import CheckReport, ProblemGroup
 from roboreel.cli.opening import SOURCE_HELP, copied
 from roboreel.cli.output import count, emit_json, say, table
+from roboreel.cli.progress import progress_shown
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.view_file import is_view_file
 from roboreel.errors import Problem, UsageError
@@ -46,7 +47,7 @@ def check(
         return
     if path is None:
         raise UsageError("PATH is missing: the folder of the dataset to check")
-    with stoppable():
+    with stoppable(), progress_shown(quiet=quiet or as_json):
         report = run_check(copied(path), decode=decode, follow_links=follow_links)
     if as_json:
         emit_json(report.to_json())

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.output import count, emit_json, say, tell
-from roboreel.cli.progress import progress_bar
+from roboreel.cli.progress import progress_shown
 from roboreel.cli.reports import show_plan, show_report
 from roboreel.cli.stopping import stoppable
 from roboreel.edit.write_options import OnBroken
@@ -112,13 +112,8 @@ def finalize(
 def _run(
     planned: PlannedFinalize, how: RunOptions, *, remove_staged: bool, hidden: bool
 ) -> FinalizeReport:
-    with progress_bar(planned.plan, quiet=hidden) as bar:
-        return planned.run(
-            how,
-            remove_staged=remove_staged,
-            progress=None if bar is None else bar.finished,
-            resumed=None if bar is None else bar.resumed,
-        )
+    with progress_shown(quiet=hidden):
+        return planned.run(how, remove_staged=remove_staged)
 
 
 def _show(report: FinalizeReport, *, quiet: bool) -> None:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.edit.choosing import EpisodesOption, episodes_in
-from roboreel.cli.opening import pull_bar
 from roboreel.cli.output import count, emit_json, human_bytes, say, tell
+from roboreel.cli.progress import progress_shown
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.pull_record import Content
 from roboreel.errors import UsageError
@@ -53,14 +53,13 @@ def pull(
     if meta_only and (episodes is not None or cameras is not None):
         raise UsageError("--meta-only fetches no episodes: leave out --episodes and --cameras")
     names = None if cameras is None else [name.strip() for name in cameras.split(",")]
-    with stoppable(), pull_bar(quiet=quiet or as_json) as progress:
+    with stoppable(), progress_shown(quiet=quiet or as_json):
         report = fetch(
             reference,
             out,
             episodes=None if episodes is None else partial(episodes_in, episodes),
             cameras=names,
             content=content,
-            progress=progress,
         )
     if as_json:
         emit_json(report.to_json())

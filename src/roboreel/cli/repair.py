@@ -10,6 +10,7 @@ import typer
 from roboreel.cli.edit.choosing import TasksFromOption
 from roboreel.cli.opening import copied
 from roboreel.cli.output import count, emit_json, say, tell
+from roboreel.cli.progress import progress_shown
 from roboreel.cli.stopping import stoppable
 from roboreel.edit.write_options import OnBroken, Timestamps, WriteOptions
 from roboreel.errors import UsageError
@@ -96,24 +97,27 @@ def repair(
     PATH is only read. Nothing is deleted. Exits with 0 where the result has no error, 1 where it has one.
     """
     with stoppable(None if dry_run else path if in_place else out) as output:
-        report = run_repair(
-            copied(path),
-            out=out,
-            in_place=in_place,
-            dry_run=dry_run,
-            decode=decode,
-            choices=RepairChoices(
-                tasks=task or (), tasks_from=tasks_from, drop_missing_cameras=drop_missing_cameras
-            ),
-            options=WriteOptions(
-                on_broken=on_broken,
-                timestamps=timestamps,
-                allow_missing=allow_missing or (),
-                drop_audio=drop_audio,
-                drop_unreadable=drop_unreadable,
-            ),
-            run_options=RunOptions(workers=workers, leftovers=_leftovers(resume, clean)),
-        )
+        with progress_shown(quiet=quiet or as_json):
+            report = run_repair(
+                copied(path),
+                out=out,
+                in_place=in_place,
+                dry_run=dry_run,
+                decode=decode,
+                choices=RepairChoices(
+                    tasks=task or (),
+                    tasks_from=tasks_from,
+                    drop_missing_cameras=drop_missing_cameras,
+                ),
+                options=WriteOptions(
+                    on_broken=on_broken,
+                    timestamps=timestamps,
+                    allow_missing=allow_missing or (),
+                    drop_audio=drop_audio,
+                    drop_unreadable=drop_unreadable,
+                ),
+                run_options=RunOptions(workers=workers, leftovers=_leftovers(resume, clean)),
+            )
         output.written = report.out is not None
     if as_json:
         emit_json(report.to_json())

@@ -10,6 +10,7 @@ import typer
 from roboreel.checking.stats_report import StatsDifference, StatsReport
 from roboreel.cli.edit.choosing import SourceArgument
 from roboreel.cli.output import count, emit_json, problems, say, table, tell
+from roboreel.cli.progress import progress_shown
 from roboreel.cli.stopping import stoppable
 from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.dataset.dataset import Dataset
@@ -169,7 +170,7 @@ def _number(values: Array, at: int) -> str:
 def _check(
     source: str, options: Writing, features: Sequence[str] | None, cameras: CameraChoice
 ) -> None:
-    with stoppable():
+    with stoppable(), progress_shown(quiet=options.quiet or options.as_json):
         report = check_stats(
             options.opened(source),
             features=features or None,

@@ -13,7 +13,7 @@ import typer
 
 from roboreel.cli.opening import opened, opened_source
 from roboreel.cli.output import tell
-from roboreel.cli.progress import progress_bar
+from roboreel.cli.progress import progress_shown
 from roboreel.cli.reports import show_plan, tell_report
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
@@ -313,7 +313,8 @@ def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Rep
         if options.resume and (report := finished_report(source, options.out)) is not None:
             tell_report(report, as_json=options.as_json, quiet=options.quiet)
             return report
-        plan = plan_of()
+        with progress_shown(quiet=options.quiet or options.as_json):
+            plan = plan_of()
         if options.dry_run:
             show_plan(plan, as_json=options.as_json)
             if plan.refused:
@@ -329,13 +330,8 @@ def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Rep
 
 def run_shown(plan: Plan, options: Writing, run_options: RunOptions) -> Report:
     """Run a plan, with a progress bar if there is a terminal."""
-    with progress_bar(plan, quiet=options.quiet or options.as_json) as bar:
-        return run(
-            plan,
-            run_options,
-            progress=None if bar is None else bar.finished,
-            resumed=None if bar is None else bar.resumed,
-        )
+    with progress_shown(quiet=options.quiet or options.as_json):
+        return run(plan, run_options)
 
 
 def only_prints(options: Writing, edits: Iterable[object], flags: str) -> bool:

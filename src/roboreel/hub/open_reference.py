@@ -15,7 +15,6 @@ from roboreel.errors import UsageError
 from roboreel.format.model import INFO
 from roboreel.hub.environment import is_offline
 from roboreel.hub.pull import default_folder, pull_selection
-from roboreel.hub.pull_work import Progress
 from roboreel.hub.reference import HubReference, parse_reference
 from roboreel.hub.snapshots import cached_snapshot
 from roboreel.storage.local import LocalRoot
@@ -32,7 +31,6 @@ def open_reference(
     *,
     follow_links: bool = False,
     needs: Needs = "everything",
-    progress: Progress | None = None,
 ) -> Dataset:
     """Open the dataset in a folder, at a URL, or on the Hub.
 
@@ -46,7 +44,6 @@ def open_reference(
         follow_links: True to follow links that lead out of a local folder. By default links are followed only
             inside it, and from a snapshot in a Hugging Face cache to its blobs.
         needs: "documents" fetches no tables and no videos if there is no copy yet.
-        progress: called while pulling with the bytes that are here and the bytes of all wanted files.
 
     Raises:
         StorageError: the folder does not exist.
@@ -55,7 +52,7 @@ def open_reference(
         MissingDependencyError: the dataset must be fetched, and the extra `hub` isn't installed.
     """
     refuse_view(location)
-    at = local_copy(location, needs=needs, progress=progress)
+    at = local_copy(location, needs=needs)
     dataset = open_dataset(at, follow_links=follow_links)
     return dataset if at is location else replace(dataset, reference=_said(dataset, location))
 
@@ -67,10 +64,7 @@ def _said(dataset: Dataset, location: str | os.PathLike[str]) -> str:
 
 
 def local_copy(
-    location: str | os.PathLike[str],
-    *,
-    needs: Needs = "everything",
-    progress: Progress | None = None,
+    location: str | os.PathLike[str], *, needs: Needs = "everything"
 ) -> str | os.PathLike[str]:
     """The folder of a dataset: of one on the Hub, its local copy, pulled if needed; else `location` itself.
 
@@ -96,7 +90,7 @@ def local_copy(
         reference = HubReference(reference.repo_id, record.commit)
     asked_before = record is not None and bool(record.selections)
     choice = None if asked_before or needs == "documents" else _everything
-    return pull_selection(reference, folder, choice, progress=progress).path
+    return pull_selection(reference, folder, choice).path
 
 
 def _copy_without_record(reference: HubReference, folder: Path) -> str | Path | None:

@@ -10,7 +10,6 @@ from roboreel.dataset.view_file import ViewFile, is_view_file
 from roboreel.dataset.view_open import ViewOpener
 from roboreel.edit.view import View
 from roboreel.hub.open_reference import Needs, open_reference
-from roboreel.hub.pull_work import Progress
 
 
 def open_source(
@@ -18,13 +17,12 @@ def open_source(
     *,
     follow_links: bool = False,
     needs: Needs = "everything",
-    progress: Progress | None = None,
 ) -> Dataset | View:
     """Open a dataset, or the view that a view file describes: see `open_reference` and `open_view`."""
     if is_view_file(location):
-        opener = view_opener(follow_links=follow_links, needs=needs, progress=progress)
+        opener = view_opener(follow_links=follow_links, needs=needs)
         return opener.open(ViewFile(location))
-    return open_reference(location, follow_links=follow_links, needs=needs, progress=progress)
+    return open_reference(location, follow_links=follow_links, needs=needs)
 
 
 def open_view(location: str | os.PathLike[str], *, follow_links: bool = False) -> View:
@@ -43,9 +41,7 @@ def open_view(location: str | os.PathLike[str], *, follow_links: bool = False) -
     return view_opener(follow_links=follow_links).open(ViewFile(location))
 
 
-def view_opener(
-    *, follow_links: bool = False, needs: Needs = "everything", progress: Progress | None = None
-) -> ViewOpener:
+def view_opener(*, follow_links: bool = False, needs: Needs = "everything") -> ViewOpener:
     """What opens the sources of view files, those on the Hub too."""
-    open_one = partial(open_reference, needs=needs, progress=progress)
+    open_one = partial(open_reference, needs=needs)
     return ViewOpener(follow_links=follow_links, open_one=open_one)

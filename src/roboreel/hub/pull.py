@@ -17,11 +17,12 @@ from roboreel.hub.client import Token, quiet
 from roboreel.hub.download import RemoteSource, fetch, refuse_links, remove_staging
 from roboreel.hub.environment import host, lerobot_home
 from roboreel.hub.pull_report import PullReport
-from roboreel.hub.pull_work import Choice, Progress, PullWork
+from roboreel.hub.pull_work import Choice, PullWork
 from roboreel.hub.reference import HubReference, parse_reference
 from roboreel.hub.remote_files import RemoteFile, find_files, list_documents
 from roboreel.hub.versions import resolve_revision
 from roboreel.hub.wanted_files import is_document
+from roboreel.progress.choice import ProgressChoice, listening
 from roboreel.storage import disk, lock
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.names import local_path
@@ -39,7 +40,7 @@ def pull(
     cameras: Iterable[str] | None = None,
     content: Content = "all",
     token: Token = None,
-    progress: Progress | None = None,
+    progress: ProgressChoice = None,
 ) -> PullReport:
     """Fetch a dataset from the Hub, or the files that some of its episodes and cameras need.
 
@@ -54,7 +55,8 @@ def pull(
         cameras: names of the cameras to fetch; None fetches all.
         content: "all", "tables" without videos, or "documents" for `meta/` only.
         token: a token, True for the stored one, False for none; None uses a stored one if there is one.
-        progress: called with the bytes that are here and the bytes of all wanted files.
+        progress: True shows a bar on the terminal or in the notebook; a function is called with a
+            `ProgressEvent`, which counts the bytes that are here, up to ten times a second.
 
     Raises:
         UsageError: this is no reference, there is no such episode or camera, or the folder holds something
@@ -71,7 +73,8 @@ def pull(
         return Selection(episodes=numbers, cameras=names, content=content)
 
     found = required_reference(reference)
-    return pull_selection(found, out or default_folder(found), choice, token, progress)
+    with listening(progress):
+        return pull_selection(found, out or default_folder(found), choice, token)
 
 
 def required_reference(text: str) -> HubReference:
@@ -99,7 +102,6 @@ def pull_selection(
     out: str | os.PathLike[str],
     choice: Choice | None,
     token: Token = None,
-    progress: Progress | None = None,
 ) -> PullReport:
     """`pull`, with parsed arguments; without a choice, the documents are fetched only to show them."""
     with quiet(reference):
@@ -108,7 +110,7 @@ def pull_selection(
         documents = _documents(source)
         with _alone(local_path(out)) as target:
             record = _record_for(target, reference, resolved.revision, resolved.commit)
-            work = PullWork(source, target, record, progress)
+            work = PullWork(source, target, record)
             with work.recorded():
                 work.get(documents)
                 files = work.planned(documents, choice)

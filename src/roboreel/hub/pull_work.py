@@ -22,13 +22,12 @@ from roboreel.hub.download import RemoteSource, fetch, present_files, remove_sta
 from roboreel.hub.pull_report import PullReport
 from roboreel.hub.remote_files import RemoteFile, find_files, list_files
 from roboreel.hub.wanted_files import touched_files
+from roboreel.progress.reporter import begin_phase
 from roboreel.storage.links import Listing
 from roboreel.storage.local import LocalRoot
 
 Choice = Callable[[Dataset], Selection]
 """What to pull of a dataset, by its documents."""
-Progress = Callable[[int, int], None]
-"""Called with the bytes that are here, and those of all wanted files as far as they are known."""
 
 
 class _Planned(LocalRoot):
@@ -57,10 +56,9 @@ class PullWork:
         source: RemoteSource,
         target: LocalRoot,
         record: PullRecord,
-        progress: Progress | None,
     ) -> None:
         self._source, self._target, self._record = source, target, record
-        self._progress = progress
+        self._phase = begin_phase(f"fetching {source.reference}", unit="bytes")
         self._here: dict[str, PulledFile] = {}
         self._here_bytes = 0
         self._wanted_bytes = 0
@@ -141,8 +139,7 @@ class PullWork:
         self._show()
 
     def _show(self) -> None:
-        if self._progress is not None:
-            self._progress(self._here_bytes, self._wanted_bytes)
+        self._phase.reach(self._here_bytes, self._wanted_bytes)
 
     def _write(self) -> None:
         self._target.put(CONTENTS, contents_to_bytes({**self._known, **self._here}))

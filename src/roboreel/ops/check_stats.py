@@ -21,8 +21,11 @@ from roboreel.hub.open_reference import open_reference
 from roboreel.ops.inputs import surveyed
 from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import SOURCE_EPISODE, MeasureCamera, Plan
+from roboreel.progress.choice import ProgressChoice, listening
+from roboreel.progress.reporter import begin_phase, current_reporter
 from roboreel.runner.executors import make_executor
 from roboreel.runner.jobs import JobFailure
+from roboreel.runner.plan_progress import PlanProgress
 from roboreel.runner.run_options import RunOptions
 from roboreel.runner.whole_quantiles import whole_camera_quantiles
 from roboreel.runner.work import work_of
@@ -39,6 +42,7 @@ def check_stats(
     cameras: CameraChoice = "none",
     workers: int = 1,
     timeout_factor: float = 1.0,
+    progress: ProgressChoice = None,
 ) -> StatsReport:
     """Compare the stored statistics with recomputed ones, and explain each difference.
 
@@ -51,6 +55,7 @@ def check_stats(
             decodes nothing and reports only impossible values of cameras.
         workers: processes that read and decode.
         timeout_factor: as in `roboreel.run`.
+        progress: as in `roboreel.convert`.
 
     Raises:
         UsageError: a feature does not exist, or a choice is unknown.
@@ -61,17 +66,19 @@ def check_stats(
     dataset = dataset if isinstance(dataset, Dataset) else open_reference(dataset)
     chosen = None if features is None else set(features)
     refuse_unknown(dataset.as_view(), chosen or (), cameras)
-    found = _Measured()
-    if cameras != "none":
-        found = _cameras(dataset, chosen, cameras, options)
-    return compare_statistics(
-        dataset,
-        features=chosen,
-        cameras=found.episodes,
-        whole_cuts=found.whole_cuts,
-        failed=sorted(found.failed),
-        workers=workers,
-    )
+    with listening(progress):
+        found = _Measured()
+        if cameras != "none":
+            found = _cameras(dataset, chosen, cameras, options)
+        begin_phase("comparing statistics")
+        return compare_statistics(
+            dataset,
+            features=chosen,
+            cameras=found.episodes,
+            whole_cuts=found.whole_cuts,
+            failed=sorted(found.failed),
+            workers=workers,
+        )
 
 
 @dataclass(slots=True)
@@ -105,8 +112,11 @@ def _cameras(
     pixels = CameraCounts()
     row_of = _rows(dataset, plan)
     executor = make_executor(options, decodes=True)
-    for outcome in executor.run(work_of(plan, os.curdir), attempt):
+    progress = PlanProgress(plan=plan)
+    moved = None if current_reporter() is None else progress.moved
+    for outcome in executor.run(work_of(plan, os.curdir), attempt, moved):
         op = plan.ops[outcome.number]
+        progress.finished(outcome.number)
         if isinstance(outcome, JobFailure):
             found.failed.append(outcome.message)
         elif isinstance(op, MeasureCamera):

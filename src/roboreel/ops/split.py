@@ -19,6 +19,7 @@ from roboreel.errors import StorageError, UsageError
 from roboreel.format.inventory import Inventory
 from roboreel.ops.write import plan_write, run
 from roboreel.plan.plan import Plan
+from roboreel.progress.choice import ProgressChoice, listening
 from roboreel.runner.fingerprint import fingerprint
 from roboreel.runner.run_options import RunKeywords, RunOptions
 from roboreel.storage.local import LocalRoot
@@ -121,13 +122,18 @@ def plan_parts(
 
 
 def write_parts(
-    views: Mapping[str, View], *, out: str | os.PathLike[str], **keywords: Unpack[RunKeywords]
+    views: Mapping[str, View],
+    *,
+    out: str | os.PathLike[str],
+    progress: ProgressChoice = None,
+    **keywords: Unpack[RunKeywords],
 ) -> None:
     """Plan the parts of `plan_parts`, then write them: nothing is written where one cannot be.
 
     Args:
         views: what to write, by the name of its folder.
         out: the folder of all.
+        progress: as in `roboreel.convert`.
         **keywords: the fields of `RunOptions`.
 
     Raises:
@@ -135,10 +141,11 @@ def write_parts(
         RunError: as `run`.
     """
     options = RunOptions(**keywords)
-    parts = plan_parts(views, out=out, options=options)
-    with parts.written():
-        for plan in parts.plans.values():
-            run(plan, options)
+    with listening(progress):
+        parts = plan_parts(views, out=out, options=options)
+        with parts.written():
+            for plan in parts.plans.values():
+                run(plan, options)
 
 
 def _is_there(path: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +25,13 @@ from roboreel.ops.inputs import (
 from roboreel.ops.output import finished_report, output_path, refuse_discarding
 from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import Plan, source_prefix
+from roboreel.progress.choice import ProgressChoice, listening
 from roboreel.runner.executors import make_executor
 from roboreel.runner.run import run_plan
 from roboreel.runner.run_options import RunKeywords, RunOptions
 from roboreel.runner.run_report import Report
 from roboreel.runner.unchanged_sources import refuse_changed
 from roboreel.runner.whole_stats import doubtful
-from roboreel.runner.work import OpResult
 from roboreel.stats.feature_stats import Stats
 from roboreel.survey.survey import survey
 from roboreel.survey.survey_stats import statistics_files
@@ -84,6 +84,7 @@ def convert(
     to: str | FormatVersion,
     out: str | os.PathLike[str] | None = None,
     in_place: bool = False,
+    progress: ProgressChoice = None,
     **options: Unpack[ConvertKeywords],
 ) -> Report:
     """Convert a dataset to another format version: `run(plan_convert(…))`.
@@ -96,6 +97,8 @@ def convert(
         to: `v2.0`, `v2.1` or `v3.0`.
         out: the folder to create; it must be empty if it exists.
         in_place: replace the dataset instead of writing to `out`; the original is kept under another name.
+        progress: True shows a bar on the terminal or in the notebook; a function is called with a
+            `ProgressEvent` up to ten times a second, and stops the conversion by raising an exception.
         **options: the fields of `WriteOptions` and `RunOptions`.
 
     Raises:
@@ -112,8 +115,9 @@ def convert(
     what, how = _divided(options)
     if how.leftovers == "resume" and (done := finished_report(dataset, out)) is not None:
         return done
-    plan = plan_convert(dataset, to=to, out=out, in_place=in_place, workers=how.workers, **what)
-    return run(plan, how)
+    with listening(progress):
+        plan = plan_convert(dataset, to=to, out=out, in_place=in_place, workers=how.workers, **what)
+        return run(plan, how)
 
 
 def _divided(given: Mapping[str, Any]) -> tuple[WriteKeywords, RunOptions]:
@@ -129,8 +133,7 @@ def run(
     plan: Plan,
     options: RunOptions | None = None,
     *,
-    progress: Callable[[OpResult], None] | None = None,
-    resumed: Callable[[Collection[int]], None] | None = None,
+    progress: ProgressChoice = None,
     sources: Sequence[Dataset] | None = None,
     **keywords: Unpack[RunKeywords],
 ) -> Report:
@@ -139,8 +142,7 @@ def run(
     Args:
         plan: the plan.
         options: how to run it, as a value; keyword arguments override it.
-        progress: called with the result of every finished op.
-        resumed: called with the numbers of the ops that an earlier run finished, before any other op runs.
+        progress: as in `convert`.
         sources: the datasets that the plan reads, where they cannot be opened by their paths.
         **keywords: the fields of `RunOptions`.
 
@@ -171,18 +173,17 @@ def run(
     unchanged()
     by_location = {one: source.stored_stats().blocks for one, source in opened.items()}
     stored = [by_location[one] for one in locations]
-    return run_plan(
-        plan,
-        executor,
-        options,
-        unchanged=unchanged,
-        stored_stats=lambda number, episodes: stored[number](episodes),
-        global_stats=_global_stats(sources[0], plan),
-        contradictions=_contradictions(sources, plan),
-        verify=_verified if plan.in_place else open_dataset,
-        progress=progress,
-        resumed=resumed,
-    )
+    with listening(progress):
+        return run_plan(
+            plan,
+            executor,
+            options,
+            unchanged=unchanged,
+            stored_stats=lambda number, episodes: stored[number](episodes),
+            global_stats=_global_stats(sources[0], plan),
+            contradictions=_contradictions(sources, plan),
+            verify=_verified if plan.in_place else open_dataset,
+        )
 
 
 def plan_write(
@@ -226,6 +227,7 @@ def write(
     *,
     out: str | os.PathLike[str] | None = None,
     in_place: bool = False,
+    progress: ProgressChoice = None,
     **keywords: Unpack[RunKeywords],
 ) -> Report:
     """Write a view: `run(plan_write(…))`.
@@ -238,6 +240,7 @@ def write(
         out: the folder to create; it must be empty if it exists.
         in_place: replace the only dataset instead of writing to `out`; the original is kept under another
             name.
+        progress: as in `convert`.
         **keywords: the fields of `RunOptions`.
 
     Raises:
@@ -256,7 +259,8 @@ def write(
         done = finished_report(view.as_view().sources[0].dataset.url, out)
         if done is not None:
             return done
-    return run(plan_write(view, out=out, in_place=in_place, workers=options.workers), options)
+    with listening(progress):
+        return run(plan_write(view, out=out, in_place=in_place, workers=options.workers), options)
 
 
 def _global_stats(source: Dataset, plan: Plan) -> Stats:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from roboreel.parallel import Workers
 from roboreel.probes.cache import FileCache
 from roboreel.probes.probe_request import ProbeRequest
+from roboreel.progress.reporter import Phase, begin_phase
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import Root
 
@@ -43,24 +44,29 @@ class Probing:
             RunError: a worker process died.
         """
         if self._cache is None:
-            return self._probed(probe, request)
+            return self._probed(section, probe, request)
         keys = request.keys(section)
         cached = self._cache.lookup(section, keys)
         missing = [position for position, row in enumerate(cached.rows) if row is None]
         everything = len(missing) == len(request)
-        fresh = self._probed(probe, request if everything else request.part(missing))
+        fresh = self._probed(section, probe, request if everything else request.part(missing))
         answers = cached.completed(fresh)
         self._cache.store(section, keys, request.files, answers)
         return answers
 
-    def _probed(self, probe: Probe, request: ProbeRequest) -> pa.Table:
+    def _probed(self, section: str, probe: Probe, request: ProbeRequest) -> pa.Table:
         tasks = [(self._root, batch) for batch in request.batches()]
         if not tasks:
             tasks = [(self._root, request)]
         worth = len(tasks) > 1 and int(request.cost_us.sum()) >= _WORTH_PROCESSES_US
         if self._wanted > 1 and worth and self._workers is None:
             self._workers = self._stack.enter_context(Workers(self._wanted))
-        parts = probe_all(probe, tasks, self._workers if worth else None)
+        phase = None
+        if len(request):
+            phase = begin_phase(
+                f"looking through {_words(section)}", total=len(request), unit="files"
+            )
+        parts = probe_all(probe, tasks, self._workers if worth else None, phase)
         return concat_answers(parts)
 
     def save(self) -> None:
@@ -81,14 +87,26 @@ class Probing:
         pa.default_memory_pool().release_unused()  # the columns of large tables are no longer needed
 
 
+def _words(section: str) -> str:
+    """What a request is about, such as `tables` or `videos of top`."""
+    kind, _, camera = section.partition(" ")
+    return f"{kind} of {camera}" if camera else kind
+
+
 def probe_all(
-    probe: Probe, tasks: Sequence[tuple[Root, ProbeRequest]], workers: Workers | None
+    probe: Probe,
+    tasks: Sequence[tuple[Root, ProbeRequest]],
+    workers: Workers | None,
+    phase: Phase | None = None,
 ) -> list[pa.Table]:
     """The answers to parts of a request, in order; `workers` None probes in this process."""
-    if workers is None:
-        return [probe(root, request) for root, request in tasks]
     numbered = [(number, probe, *task) for number, task in enumerate(tasks)]
-    answers: dict[int, pa.Table] = dict(workers.run(_probe_numbered, numbered))
+    run = map if workers is None else workers.run
+    answers: dict[int, pa.Table] = {}
+    for number, answer in run(_probe_numbered, numbered):
+        answers[number] = answer
+        if phase is not None:
+            phase.add(len(tasks[number][1]))
     return [answers[number] for number in range(len(tasks))]
 
 

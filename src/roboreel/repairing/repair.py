@@ -19,6 +19,7 @@ from roboreel.format.repairs import ON_BROKEN, REPAIRS
 from roboreel.ops.output import output_path, recover
 from roboreel.ops.write import plan_write, run
 from roboreel.plan.plan import Plan
+from roboreel.progress.choice import ProgressChoice, listening
 from roboreel.repairing.choices import RepairChoices, with_choices
 from roboreel.repairing.draft import Draft
 from roboreel.repairing.prepare import prepare
@@ -42,6 +43,7 @@ def repair(
     choices: RepairChoices | None = None,
     options: WriteOptions | None = None,
     run_options: RunOptions | None = None,
+    progress: ProgressChoice = None,
 ) -> RepairReport:
     """Repair what can be repaired in only one way, and name the rest.
 
@@ -56,6 +58,7 @@ def repair(
         choices: what to do where there are several ways.
         options: what to write; timestamps become k / fps by default.
         run_options: how to run.
+        progress: as in `roboreel.convert`.
 
     Raises:
         UsageError: an argument is wrong, the output exists, or a dataset that is being recorded is to be
@@ -86,8 +89,8 @@ def repair(
         options=options or WriteOptions(),
         run_options=how,
     )
-    before = check(source, decode=decode)
-    with _preparing(request.final, dry_run=dry_run) as made:
+    with listening(progress), _preparing(request.final, dry_run=dry_run) as made:
+        before = check(source, decode=decode)
         draft = Draft(LocalRoot(source), made, beside=_beside(request.final))
         return _repaired(request, draft, before)
 

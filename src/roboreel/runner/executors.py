@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import queue
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
-from roboreel.runner.jobs import J, JobFailure, Outcomes, R
+from roboreel.progress.work_done import telling
+from roboreel.runner.jobs import J, JobFailure, Moved, Outcomes, R
 from roboreel.runner.process_executor import ProcessExecutor
 from roboreel.runner.run_options import RunOptions
+
+_LOOK_S = 0.2
+"""How often a thread looks for what jobs in other threads tell."""
 
 
 class Executor(Protocol):
     """Runs jobs; outcomes come in any order."""
 
-    def run(self, jobs: Iterable[J], function: Callable[[J], R | JobFailure]) -> Outcomes[R]:
+    def run(
+        self,
+        jobs: Iterable[J],
+        function: Callable[[J], R | JobFailure],
+        moved: Moved | None = None,
+    ) -> Outcomes[R]:
         """Yield the outcome of each job as it completes; closing drops jobs that have not begun.
+
+        Args:
+            jobs: what to do.
+            function: does one job.
+            moved: called in the caller's thread, up to five times a second for each job at work.
 
         Raises:
             RunError: no job can run at all.
@@ -30,9 +46,17 @@ class Executor(Protocol):
 class SerialExecutor:
     """One job after another in this process."""
 
-    def run(self, jobs: Iterable[J], function: Callable[[J], R | JobFailure]) -> Outcomes[R]:
+    def run(
+        self,
+        jobs: Iterable[J],
+        function: Callable[[J], R | JobFailure],
+        moved: Moved | None = None,
+    ) -> Outcomes[R]:
         """Outcomes in the order of the jobs."""
-        yield from map(function, jobs)
+        for job in jobs:
+            with telling(None if moved is None else partial(moved, job.number)):
+                outcome = function(job)
+            yield outcome
 
 
 class ThreadExecutor:
@@ -45,22 +69,43 @@ class ThreadExecutor:
         self.workers = workers
         self._encoding = threading.Lock()
 
-    def run(self, jobs: Iterable[J], function: Callable[[J], R | JobFailure]) -> Outcomes[R]:
+    def run(
+        self,
+        jobs: Iterable[J],
+        function: Callable[[J], R | JobFailure],
+        moved: Moved | None = None,
+    ) -> Outcomes[R]:
         """Yield outcomes as they complete; closing waits for running jobs: a thread cannot be stopped."""
         waiting = iter(jobs)
+        told: queue.SimpleQueue[tuple[int, int, int]] | None = None
+        if moved is not None:
+            told = queue.SimpleQueue()
         with ThreadPoolExecutor(self.workers, thread_name_prefix="job") as pool:
             running: set[Future[R | JobFailure]] = set()
             while True:
                 for job in islice(waiting, self.workers - len(running)):
-                    running.add(pool.submit(self._done, function, job))
+                    running.add(pool.submit(self._done, function, job, told))
                 if not running:
                     return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
+                timeout_s = None if told is None else _LOOK_S
+                done, running = wait(running, timeout_s, return_when=FIRST_COMPLETED)
+                while told is not None and moved is not None and not told.empty():
+                    moved(*told.get())
                 for future in done:
                     yield future.result()
 
-    def _done(self, function: Callable[[J], R | JobFailure], job: J) -> R | JobFailure:
-        with self._encoding if job.encodes else contextlib.nullcontext():
+    def _done(
+        self,
+        function: Callable[[J], R | JobFailure],
+        job: J,
+        told: queue.SimpleQueue[tuple[int, int, int]] | None,
+    ) -> R | JobFailure:
+        def tell(frames: int, size_bytes: int) -> None:
+            if told is not None:
+                told.put((job.number, frames, size_bytes))
+
+        alone = self._encoding if job.encodes else contextlib.nullcontext()
+        with alone, telling(None if told is None else tell):
             return function(job)
 
 

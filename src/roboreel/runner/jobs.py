@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -45,5 +45,7 @@ class JobFailure:
 
 J = TypeVar("J", bound=Job)
 R = TypeVar("R")
+Moved: TypeAlias = Callable[[int, int, int], object]
+"""Called with the number of a job at work, and the frames and bytes that it has done so far."""
 Outcomes: TypeAlias = Generator[R | JobFailure, None, None]
 """The outcome of each job: its result, or why it has none."""

@@ -13,12 +13,13 @@ from typing import Any, Generic
 
 from roboreel.errors import RunError
 from roboreel.parallel import caller_left_out, end_with_parent, interrupts_held
-from roboreel.runner.jobs import J, JobFailure, Outcomes, R
+from roboreel.progress.work_done import telling
+from roboreel.runner.jobs import J, JobFailure, Moved, Outcomes, R
 
 _NO_START = "a worker process died before it began: out of memory, or killed"
 _START_S = 120.0
 _LEAVING_S = 10.0
-_BEGUN, _DONE, _DEFECT = "begun", "done", "defect"
+_BEGUN, _MOVED, _DONE, _DEFECT = "begun", "moved", "done", "defect"
 """Kinds of a worker's messages."""
 
 
@@ -28,7 +29,12 @@ class ProcessExecutor:
     def __init__(self, workers: int, *, timeout_factor: float = 1.0) -> None:
         self.workers, self.timeout_factor = workers, timeout_factor
 
-    def run(self, jobs: Iterable[J], function: Callable[[J], R | JobFailure]) -> Outcomes[R]:
+    def run(
+        self,
+        jobs: Iterable[J],
+        function: Callable[[J], R | JobFailure],
+        moved: Moved | None = None,
+    ) -> Outcomes[R]:
         """Yield outcomes as they complete.
 
         Raises:
@@ -40,7 +46,7 @@ class ProcessExecutor:
         try:
             while True:
                 while len(crew) < self.workers and (job := next(waiting, None)) is not None:
-                    crew.append(_Worker(function, job, self.timeout_factor))
+                    crew.append(_Worker(function, job, self.timeout_factor, moved))
                 if not crew:
                     break
                 for worker, outcome in _outcomes(crew):
@@ -71,12 +77,18 @@ class _Worker(Generic[J, R]):
     """A process that does one job after another, and its current job."""
 
     def __init__(
-        self, function: Callable[[J], R | JobFailure], first: J, timeout_factor: float
+        self,
+        function: Callable[[J], R | JobFailure],
+        first: J,
+        timeout_factor: float,
+        moved: Moved | None,
     ) -> None:
         spawn = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
         self._pipe, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_serve, args=(theirs, function), daemon=True)
-        self._job, self._timeout_factor = first, timeout_factor
+        self._process = spawn.Process(
+            target=_serve, args=(theirs, function, moved is not None), daemon=True
+        )
+        self._job, self._timeout_factor, self._moved = first, timeout_factor, moved
         self._begun, self.sound = False, True
         self.deadline = time.monotonic() + _START_S
         with interrupts_held(), caller_left_out():
@@ -97,11 +109,16 @@ class _Worker(Generic[J, R]):
 
     def look(self) -> list[R | JobFailure]:
         """The outcome of its job; empty if there is none yet."""
-        if self._pipe.poll():
+        while self._pipe.poll():
             try:
-                return self._heard(self._pipe.recv())
+                message = self._pipe.recv()
             except (EOFError, OSError):
                 self._process.join(_LEAVING_S)
+                break
+            if message[0] != _MOVED:
+                return self._heard(message)
+            if self._moved is not None:
+                self._moved(self._job.number, *message[1])
         if not self._process.is_alive():
             return [self._died()]
         if time.monotonic() < self.deadline:
@@ -154,15 +171,23 @@ class _Worker(Generic[J, R]):
         )
 
 
-def _serve(pipe: Connection, function: Callable[[J], R | JobFailure]) -> None:
+def _serve(pipe: Connection, function: Callable[[J], R | JobFailure], tells_moves: bool) -> None:
     """Run jobs in a worker process until there are no more."""
+
+    def tell(frames: int, size_bytes: int) -> None:
+        with contextlib.suppress(
+            OSError
+        ):  # nobody listens any more: what is being done does not fail
+            pipe.send((_MOVED, (frames, size_bytes)))
+
     end_with_parent()
     pipe.send((_BEGUN, None))
     with contextlib.suppress(EOFError, OSError):
         while True:
             job = pipe.recv()
             try:
-                message: tuple[str, object] = (_DONE, function(job))
+                with telling(tell if tells_moves else None):
+                    message: tuple[str, object] = (_DONE, function(job))
             except Exception:  # a bug in roboreel: the parent raises it
                 message = (_DEFECT, traceback.format_exc())
             pipe.send(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from roboreel.errors import DatasetError, Problem, RunError, StorageError, UsageError
@@ -19,10 +19,12 @@ from roboreel.plan.plan import (
     RemuxVideo,
     WriteTables,
 )
+from roboreel.progress.reporter import LOGGER, begin_phase, current_reporter
 from roboreel.runner.commit import write_documents
 from roboreel.runner.executors import Executor
 from roboreel.runner.jobs import JobFailure
 from roboreel.runner.ledger import Ledger
+from roboreel.runner.plan_progress import PlanProgress
 from roboreel.runner.requirements import listed, require_complete, require_space
 from roboreel.runner.resolve_stats import resolved_stats
 from roboreel.runner.row_sketches import WholeSketches
@@ -39,9 +41,6 @@ from roboreel.storage.modes import USUAL, Modes
 from roboreel.storage.staging import Staging
 from roboreel.types import Int64
 
-Progress = Callable[[OpResult], None]
-Resumed = Callable[[Collection[int]], None]
-
 
 def run_plan(
     plan: Plan,
@@ -53,8 +52,6 @@ def run_plan(
     global_stats: Stats,
     contradictions: Mapping[str, str] | None = None,
     verify: Callable[[str], object],
-    progress: Progress | None = None,
-    resumed: Resumed | None = None,
 ) -> Report:
     """Run a plan and publish its result.
 
@@ -75,8 +72,6 @@ def run_plan(
         contradictions: how a source's statistics contradict each other, by feature; for a result that
             does not have all of its rows.
         verify: opens the staged result; an exception stops the run before anything is published.
-        progress: called for every finished op.
-        resumed: called with the numbers of the ops that an earlier run finished, before any other op runs.
 
     Raises:
         UsageError: the output exists, the plan has none, or an earlier run left something.
@@ -94,10 +89,9 @@ def run_plan(
     ledger = Ledger(plan, staging.notes, staging.root, staging.identity)
     with _left_in_order(staging, ledger):
         before = _begin(staging, ledger, options.leftovers)
-        if before and resumed is not None:
-            resumed(tuple(ledger.done))
         require_space(staging, ledger)
-        sketches = _run_ops(plan, executor, ledger, progress)
+        sketches = _run_ops(plan, executor, ledger)
+        begin_phase("writing documents")
         results = [ledger.done[number] for number in sorted(ledger.done)]
         changed = frozenset().union(*(result.changed for result in results))
         with held_against(unchanged, ledger):
@@ -106,11 +100,23 @@ def run_plan(
                 staging.root, plan, resolved, ledger.pixels, sketches, global_stats, contradictions
             )
         problems += _disagreements(plan, global_stats, merged, changed)
+        begin_phase("checking the result")
         verify(str(staging.root.path))
         require_complete(staging, ledger, documents)
         seconds = time.monotonic() - begun
         report = _report(plan, results, problems, sum(documents.values()), seconds, before)
-        return _published(staging, ledger, report, options)
+        report = _published(staging, ledger, report, options)
+    _log_warnings(report)
+    return report
+
+
+def _log_warnings(report: Report) -> None:
+    """Log what the report warns of."""
+    for problem in (*report.problems, *report.skipped):
+        if problem.severity != "note":
+            LOGGER.warning("%s", problem)
+    for loss in report.losses:
+        LOGGER.warning("not carried over: %s", loss)
 
 
 def _modes(plan: Plan) -> Modes:
@@ -215,9 +221,7 @@ def _published(staging: Staging, ledger: Ledger, report: Report, options: RunOpt
         return report
 
 
-def _run_ops(
-    plan: Plan, executor: Executor, ledger: Ledger, progress: Progress | None
-) -> WholeSketches:
+def _run_ops(plan: Plan, executor: Executor, ledger: Ledger) -> WholeSketches:
     """Run the ops that are not done yet, and record them; a failed op does not stop the others.
 
     If the plan is refused, only the ops that another plan can reuse are run.
@@ -229,7 +233,9 @@ def _run_ops(
     }
     done = frozenset(ledger.done) | left_out
     works = work_of(plan, str(ledger.root.path), done=done, modes=ledger.root.modes)
-    with contextlib.closing(executor.run(works, attempt)) as outcomes:
+    progress = PlanProgress(plan=plan, done=done)
+    moved = None if current_reporter() is None else progress.moved
+    with contextlib.closing(executor.run(works, attempt, moved)) as outcomes:
         for outcome in outcomes:
             if isinstance(outcome, JobFailure):
                 failures.append(outcome)
@@ -239,8 +245,7 @@ def _run_ops(
                 continue
             ledger.record(outcome)
             sketches.take(outcome.number, outcome.sketches)
-            if progress is not None:
-                progress(outcome)
+            progress.finished(outcome.number)
     if failures or plan.refused:
         raise RunError(_told(failures, plan))
     if len(ledger.done) != len(plan.ops):

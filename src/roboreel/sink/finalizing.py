@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,9 @@ from roboreel.format.version import FormatVersion
 from roboreel.ops.output import recover
 from roboreel.ops.write import plan_write, run
 from roboreel.plan.plan import Plan
+from roboreel.progress.choice import ProgressChoice, listening
 from roboreel.runner.run_options import RunKeywords, RunOptions
 from roboreel.runner.run_report import Report
-from roboreel.runner.work import OpResult
 from roboreel.sink.manifest import read_skipped
 from roboreel.sink.staged_set import StagedSet, staged_set
 from roboreel.sink.staging_area import staging_root
@@ -84,12 +84,10 @@ class PlannedFinalize:
         options: RunOptions,
         *,
         remove_staged: bool = False,
-        progress: Callable[[OpResult], None] | None = None,
-        resumed: Callable[[Collection[int]], None] | None = None,
     ) -> FinalizeReport:
         """Write the dataset; see `finalize`."""
         sources = [self.staged.dataset]
-        report = run(self.plan, options, progress=progress, resumed=resumed, sources=sources)
+        report = run(self.plan, options, sources=sources)
         report = replace(report, problems=(*report.problems, *self.staged.problems))
         removed = remove_staged_files(self.root, self.staged) if remove_staged else 0
         return FinalizeReport(
@@ -107,6 +105,7 @@ def finalize(
     *,
     version: str | FormatVersion = FormatVersion.V30,
     remove_staged: bool = False,
+    progress: ProgressChoice = None,
     **options: Unpack[FinalizeKeywords],
 ) -> FinalizeReport:
     """Write all staged episodes as one dataset, ordered by their keys.
@@ -122,6 +121,7 @@ def finalize(
         remove_staged: remove the staged files once the dataset is verified and published. Only where no
             worker is at work any more. A run that was killed while publishing, and is finished by a later
             one, leaves them.
+        progress: as in `roboreel.convert`.
         **options: the fields of `WriteOptions` and `RunOptions`.
 
     Raises:
@@ -133,7 +133,10 @@ def finalize(
     what, how = finalize_options(version, options)
     if how.leftovers == "resume" and (done := recovered_report(out)) is not None:
         return done
-    with planned_finalize(staging, out, what, workers=how.workers) as planned:
+    with (
+        listening(progress),
+        planned_finalize(staging, out, what, workers=how.workers) as planned,
+    ):
         return planned.run(how, remove_staged=remove_staged)
 
 

@@ -256,11 +256,12 @@ def test_two_pulls_into_one_folder_wait_for_each_other(
 
 def test_the_progress_ends_with_all_bytes(hub: HubServer, v21: Path, tmp_path: Path) -> None:
     hub.add("user/name", v21, tags=["v2.1"])
-    told: list[tuple[int, int]] = []
-    report = pull("user/name", tmp_path / "out", progress=lambda *seen: told.append(seen))
+    told: list[roboreel.ProgressEvent] = []
+    report = pull("user/name", tmp_path / "out", progress=told.append)
     total = sum(report.files.values())
-    assert told[-1] == (total, total)
-    assert [here for here, _ in told] == sorted(here for here, _ in told)
+    assert (told[-1].done, told[-1].total, told[-1].unit) == (total, total, "bytes")
+    assert [event.done for event in told] == sorted(event.done for event in told)
+    assert {event.phase for event in told} == {"fetching user/name"}
 
 
 def test_the_command_prints_what_it_fetched(hub: HubServer, v21: Path, tmp_path: Path) -> None:

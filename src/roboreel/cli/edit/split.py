@@ -13,6 +13,7 @@ import typer
 from roboreel.cli.edit.appending import Appending
 from roboreel.cli.edit.choosing import SourceArgument, TasksFromOption, episodes_in, show_episodes
 from roboreel.cli.output import emit_json, say
+from roboreel.cli.progress import progress_shown
 from roboreel.cli.reports import plan_to_json, show_plan, tell_report
 from roboreel.cli.stopping import stoppable
 from roboreel.cli.writing import Writing, only_prints, run_shown, writes
@@ -170,7 +171,8 @@ def _write_parts(source: str, options: Writing, how: _Division) -> None:
         divided = how.several(options.view(source))
         what = options.write_options()
         views = {name: view.written_as(what) for name, view in divided.items()}
-        parts = plan_parts(views, out=options.out, options=run_options)
+        with progress_shown(quiet=options.quiet or options.as_json):
+            parts = plan_parts(views, out=options.out, options=run_options)
         if options.dry_run:
             _show_plans(parts.plans, as_json=options.as_json)
             return

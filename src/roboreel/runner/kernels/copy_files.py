@@ -5,9 +5,13 @@ from __future__ import annotations
 from roboreel.errors import RunError
 from roboreel.format.model import video_path
 from roboreel.plan.plan import ROWS, CopyFile, CopyVideos, input_packets, input_video
+from roboreel.progress.work_done import advance
 from roboreel.runner.work import OpResult, Work
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import Root
+
+_PART_BYTES = 8 << 20
+"""How much is copied before it is told."""
 
 
 def run_copy_file(work: Work, op: CopyFile) -> OpResult:
@@ -21,12 +25,14 @@ def run_copy_videos(work: Work, op: CopyVideos) -> OpResult:
     """Copy video files of one camera unchanged."""
     source, staging = work.roots()
     size = 0
+    rows = work.inputs[ROWS].to_pylist()
     for path, members in work.by_output(video_path(op.camera)):
         size += copied(
             work, source, staging, work.inputs[input_video(op.camera)][members[0]].as_py(), path
         )
+        advance(frames=sum(rows[at] for at in members))
     packets = sum(work.inputs[input_packets(op.camera)].to_pylist())
-    frames = sum(work.inputs[ROWS].to_pylist())
+    frames = sum(rows)
     return OpResult(
         number=work.number, packets=packets, frames=frames, files=op.files, size_bytes=size
     )
@@ -37,7 +43,10 @@ def copied(work: Work, source: Root, staging: LocalRoot, name: str, path: str) -
     work.check_input(source, name)
     size = source.stat(name).size_bytes
     with source.input(name) as file, staging.create(path) as output:
-        output.copy(file, start=0, size=size)
+        for start in range(0, size, _PART_BYTES):
+            part = min(_PART_BYTES, size - start)
+            output.copy(file, start=start, size=part)
+            advance(size_bytes=part)
     found = staging.stat(path).size_bytes
     if found != size:
         raise RunError(f"'{path}' has {found} bytes, promised {size}")

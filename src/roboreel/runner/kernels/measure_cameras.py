@@ -13,6 +13,7 @@ from roboreel.errors import StorageError
 from roboreel.format.images import encoded_image
 from roboreel.format.model import EPISODE
 from roboreel.plan.plan import ROWS, MeasureCamera
+from roboreel.progress.work_done import advance
 from roboreel.runner.kernels.episode_frames import camera_frames
 from roboreel.runner.work import OpResult, Work
 from roboreel.stats.block import blocks_of
@@ -87,3 +88,4 @@ def _images(frames: Iterable[Any], op: MeasureCamera) -> Iterator[npt.NDArray[np
             every = op.profile.every_pixel
             image = subsampler.frame(frame, 1 if every else stride_of(frame.height, frame.width))
         yield image if distances is None else _depths(image, distances)
+        advance(frames=1)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from roboreel.errors import RunError
 from roboreel.format.model import DATA_PATH
 from roboreel.plan.plan import INPUT_TABLE, CopyTables, WriteTables
+from roboreel.progress.work_done import advance
 from roboreel.runner.kernels.copy_files import copied
 from roboreel.runner.kernels.episode_frames import decoded_images
 from roboreel.runner.kernels.measure_rows import measured_stats
@@ -69,6 +70,7 @@ def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
             name = work.inputs[INPUT_TABLE][members[0]].as_py()
             size += copied(work, source, staging, name, path)
             promised[name] = int(inputs.members[members[0] : members[-1] + 1].rows.sum())
+            advance(frames=promised[name])
         for batch in inputs.batches(0, len(work.inputs)):
             rows = with_counted(batch, work.table)
             done.stats += measured_stats(
@@ -137,6 +139,7 @@ def _tables(
             table, batch.members, work.table, pixels=done.pixels, sketches=done.sketches
         )
         yield table, batch.members.rows.tolist()
+        advance(frames=len(table))
 
 
 def _decoded(work: Work, root: Root, batch: Batch, camera: str) -> pa.ChunkedArray:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import VideoError
+from roboreel.progress.work_done import advance, telling
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.scratch import scratch_beside
 from roboreel.storage.video.index import read_packet_table
@@ -73,7 +74,8 @@ def encode_parts(
         counts.append(span.run.packets)
     try:
         # the muxer uses its own clock; write the packets again at exact times
-        write_packets(root, name, slices, fps=fps)
+        with telling(None):  # the frames are told while they are encoded
+            write_packets(root, name, slices, fps=fps)
     except ValueError as error:
         raise VideoError(
             f"'{name}': its episodes encode to streams that differ: {error}"
@@ -170,6 +172,7 @@ def _encode(container: Any, frames: Iterable[Any], fps: Fraction, settings: dict
         frame.pict_type = 0  # let the encoder choose, whatever type the source frame had
         container.mux(stream.encode(frame))
         count += 1
+        advance(frames=1)
     if stream is None:
         raise ValueError("there is no picture")
     left = stream.encode(None)

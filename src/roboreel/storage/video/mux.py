@@ -14,12 +14,16 @@ from fractions import Fraction
 import numpy as np
 
 from roboreel.errors import StorageError
+from roboreel.progress.work_done import advance
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.output_file import Output
 from roboreel.storage.root import Root
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.movie import FILE_TYPE, movie_box
 from roboreel.storage.video.packets import Bools, Int64, PacketRun, PacketTable, SampleEntry
+
+_PART_BYTES = 8 << 20
+"""How much is copied before it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +122,14 @@ def _copy(span: PacketSlice, output: Output) -> None:
     starts = np.concatenate([[0], breaks])
     sizes = np.add.reduceat(size, starts)
     with span.root.input(span.name) as source:
+        copied, frames, all_bytes = 0, 0, max(int(size.sum()), 1)
         for start, length in zip(offset[starts].tolist(), sizes.tolist(), strict=True):
-            output.copy(source, start=start, size=length)
+            for part in range(start, start + length, _PART_BYTES):
+                part_bytes = min(_PART_BYTES, start + length - part)
+                output.copy(source, start=part, size=part_bytes)
+                copied += part_bytes
+                before, frames = frames, span.run.packets * copied // all_bytes
+                advance(frames=frames - before, size_bytes=part_bytes)
 
 
 def _header(

@@ -1,0 +1,1 @@
+"""What a long call is doing: events for callbacks, bars, and the logger."""
