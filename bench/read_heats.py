@@ -19,6 +19,7 @@ BUSY_MS = 60.0
 WORKERS = (0, 1, 2, 4)
 """Of lerobot's DataLoader: the best of them is what ours is measured against."""
 RANDOM, WINDOWS, ORDER = "limit, random", "limit, windows", "limit, in order"
+ONE_BY_ONE, FLOATS = f"{RANDOM}, item by item", f"{RANDOM}, float32"
 OURS, LEROBOT = "roboreel.torch", "lerobot.datasets.lerobot_dataset"
 
 
@@ -108,6 +109,7 @@ def core_random(cast: Cast, root: Path, codec: str) -> Heat:
         {
             RANDOM: cast.bare(root, "random"),
             f"{RANDOM}, kept": cast.bare(root, "random", "kept"),
+            ONE_BY_ONE: cast.bare(root, "random", "items"),
             "reader, item by item": cast.core(root, "items"),
             "reader, batches": cast.core(root, "batches"),
             "reader, batches into own arrays": cast.core(root, "into"),
@@ -117,7 +119,9 @@ def core_random(cast: Cast, root: Path, codec: str) -> Heat:
     )
     least = {"reader, item by item": 0.9, "reader, batches into own arrays": 0.9}
     small = Ask(ours="reader, batches at 224×224", over=("reader, batches",), at_least=1.2)
-    return Heat(name=f"core, random, {codec}", entries=found, asks=(*asks([RANDOM], least), small))
+    alone = asks([ONE_BY_ONE], {"reader, item by item": 0.9})
+    found_asks = (*asks([RANDOM], least), *alone, small)
+    return Heat(name=f"core, random, {codec}", entries=found, asks=found_asks)
 
 
 def core_windows(cast: Cast, root: Path, codec: str) -> Heat:
@@ -176,6 +180,7 @@ def torch_float(cast: Cast, root: Path, codec: str, *, workers: int) -> Heat:
         "DataLoader, 2 workers, blocks": 3.0,
         "Loader, blocks": 3.5,
     }
+    limits = {RANDOM: cast.bare(root, "random"), FLOATS: cast.bare(root, "random", "float32")}
     cheaper = [
         Ask(ours=name, over=tuple(peer), at_least=2.5, what="CPU per item")
         for name in ("DataLoader, 0 workers", "Loader")
@@ -183,9 +188,10 @@ def torch_float(cast: Cast, root: Path, codec: str, *, workers: int) -> Heat:
     ]
     return Heat(
         name=f"torch, float32, {codec}",
-        entries=entries({RANDOM: cast.bare(root, "random"), **peer, **ours}, ITEMS),
+        entries=entries({**limits, **peer, **ours}, ITEMS),
         asks=(
             *asks([RANDOM], {"Loader": 0.8}),
+            *asks([FLOATS], {"Loader": 0.8}),
             *asks(["Loader"], {"Loader at 224×224": 1.2}),
             *asks(list(peer), least),
             *cheaper,

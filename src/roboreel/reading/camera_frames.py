@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any
+from threading import Semaphore
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,8 +42,7 @@ class CameraFrames:
             most_values=_MOST_OPEN,
         )
         self._roots: dict[str, Root] = {}
-        self._pool: ThreadPoolExecutor | None = None
-        self._pool_process = 0
+        self._lanes: _Lanes | None = None
 
     @contextmanager
     def decoding(self, wanted: Sequence[WantedFrames]) -> Iterator[None]:
@@ -57,9 +57,10 @@ class CameraFrames:
         """
         threads = self._options.thread_count
         jobs = balanced([job for want in wanted for job in self._jobs(want)], threads)
-        work = _Work(jobs, self._options.video_backend)
+        lanes = self._of_process(threads)
+        work = _Work(jobs, self._options.video_backend, lanes.free)
         helpers = min(threads, len(jobs)) - 1
-        futures = [self._workers(threads).submit(work.run) for _ in range(helpers)]
+        futures = [lanes.pool.submit(work.run) for _ in range(helpers)]
         try:
             yield
             work.run()
@@ -77,12 +78,13 @@ class CameraFrames:
         cache = self._cache
         return (0, 0) if cache is None else (cache.copied.value, cache.stored.value)
 
-    def _workers(self, threads: int) -> ThreadPoolExecutor:
+    def _of_process(self, threads: int) -> _Lanes:
         """The threads that decode; a forked process has none of its parent's."""
-        if self._pool is None or self._pool_process != os.getpid():
-            self._pool = ThreadPoolExecutor(threads, thread_name_prefix="roboreel-decode")
-            self._pool_process = os.getpid()
-        return self._pool
+        lanes = self._lanes
+        if lanes is None or lanes.process != os.getpid():
+            pool = ThreadPoolExecutor(threads, thread_name_prefix="roboreel-decode")
+            lanes = self._lanes = _Lanes(pool, Semaphore(threads), os.getpid())
+        return lanes
 
     def _jobs(self, want: WantedFrames) -> Iterator[DecodeJob]:
         """One job for each file."""
@@ -145,25 +147,36 @@ class CameraFrames:
             )
 
 
+class _Lanes(NamedTuple):
+    """What decodes in a process."""
+
+    pool: ThreadPoolExecutor
+    free: Semaphore
+    """How many more threads may decode: with several batches at once, more than one for each processor
+    would take turns, each with its memory out of the processor's cache."""
+    process: int
+
+
 class _Work:
     """Jobs that several threads do together."""
 
-    def __init__(self, jobs: Sequence[DecodeJob], backend: str) -> None:
-        self.jobs, self._backend = deque(enumerate(jobs)), backend
+    def __init__(self, jobs: Sequence[DecodeJob], backend: str, free: Semaphore) -> None:
+        self.jobs, self._backend, self._free = deque(enumerate(jobs)), backend, free
         self.errors: dict[int, RoboreelError] = {}
         """By the number of the job, so that the first one is raised, whichever thread was faster."""
 
     def run(self) -> None:
         """Do jobs until none is left."""
         while self.jobs:
-            try:
-                number, job = self.jobs.popleft()
-            except IndexError:  # another thread was faster
-                return
-            try:
-                _decode(job, self._backend)
-            except RoboreelError as error:
-                self.errors[number] = error
+            with self._free:
+                try:
+                    number, job = self.jobs.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                try:
+                    _decode(job, self._backend)
+                except RoboreelError as error:
+                    self.errors[number] = error
 
 
 def _decode(job: DecodeJob, backend: str) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from roboreel.errors import DatasetError, UsageError
 from roboreel.reading.host_buffers import HostBuffers
-from roboreel.storage.video.rgb import RgbConverter
+from roboreel.storage.video.rgb import RgbConverter, write_pixels
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
@@ -20,7 +20,7 @@ Size = tuple[int, int]
 class FrameArray:
     """(n, H, W, C) frames of one camera, made by the first one that is decoded unless it is given.
 
-    Threads fill it together, each its own frames.
+    Threads fill it together, each its own frames. Into a given array of float32, RGB goes divided by 255.
     """
 
     def __init__(
@@ -30,6 +30,8 @@ class FrameArray:
         size: Size | None,
         buffers: HostBuffers,
         out: npt.NDArray[np.generic] | None = None,
+        *,
+        stored: bool = False,
     ) -> None:
         """Prepare for frames.
 
@@ -39,10 +41,14 @@ class FrameArray:
             size: scale RGB frames to this; None keeps the size they are stored in.
             buffers: where the array is made.
             out: (n, H, W, C) the array to fill; or (items, offsets, H, W, C).
+            stored: True where frames are also needed as they are stored, for the frame cache: an array of
+                float32 is then filled last.
         """
         self._camera, self._count, self._size = camera, count, size
         self._buffers = buffers
-        self._array = None if out is None else _as_frames(camera, count, out)
+        given = None if out is None else _as_frames(camera, count, out)
+        self._last = given if stored and given is not None and given.dtype == np.float32 else None
+        self._array = given if self._last is None else None
         self._lock = Lock()
 
     @property
@@ -52,14 +58,34 @@ class FrameArray:
             raise DatasetError(f"camera '{self._camera}': no frame was decoded")
         return self._array
 
+    def finished(self) -> npt.NDArray[np.generic]:
+        """(n, H, W, C) the frames, in the array that was given if one was."""
+        if self._last is None:
+            return self.array
+        self._require_dtype(self._last, self.array.dtype)
+        if self._last.shape != self.array.shape:
+            raise self._other_size(self.array.shape[1:], self._last.shape[1:])
+        for pixels, target in zip(self.array, self._last, strict=True):
+            write_pixels(pixels, target)
+        return self._last
+
     def put(self, frame: Any, at: Sequence[int]) -> None:
         """Convert a PyAV frame (or an array) into the rows `at`, of which there is at least one."""
         first, *others = at
         converter = _CONVERTERS.of_thread()
-        target = self.of_shape(*converter.shape_of(frame, self._size))
+        shape, dtype = converter.shape_of(frame, self._size)
+        target = self.of_shape(shape, dtype)
+        self._require_dtype(target, np.dtype(dtype))
         converter.convert(frame, self._size, target[first])
         for row in others:
             target[row] = target[first]
+
+    def _require_dtype(self, target: npt.NDArray[np.generic], dtype: np.dtype[np.generic]) -> None:
+        divided = dtype == np.uint8 and target.dtype == np.float32
+        if target.dtype != dtype and not divided:
+            raise UsageError(
+                f"out['{self._camera}'] is {target.dtype}, the frames of this camera are {dtype}"
+            )
 
     def of_shape(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
         """(n, H, W, C) the array, for frames of such a shape and dtype.
@@ -71,13 +97,16 @@ class FrameArray:
         if array is None:
             array = self._made(shape, dtype)
         if array.shape[1:] != shape:
-            height, width = shape[:2]
-            have = "×".join(map(str, array.shape[1:3]))
-            raise UsageError(
-                f"camera '{self._camera}': a frame has {height}×{width} pixels, others have {have}:"
-                " pass size=(height, width)"
-            )
+            raise self._other_size(shape, array.shape[1:])
         return array
+
+    def _other_size(self, shape: tuple[int, ...], expected: tuple[int, ...]) -> UsageError:
+        height, width = shape[:2]
+        have = "×".join(map(str, expected[:2]))
+        return UsageError(
+            f"camera '{self._camera}': a frame has {height}×{width} pixels, others have {have}:"
+            " pass size=(height, width)"
+        )
 
     def _made(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
         with self._lock:

@@ -46,6 +46,10 @@ class HostBuffers:
             block = np.empty(size, np.uint8)
         return np.asarray(Lease(self, block)).view(dtype).reshape(shape)
 
+    def keep(self, most: int) -> None:
+        """Keep at least so many blocks of each size."""
+        self._most = max(self._most, most)
+
     def give_back(self, block: Array) -> None:
         """Keep a block for the next array of its size."""
         idle = self._idle.setdefault(len(block), [])

@@ -171,7 +171,8 @@ class Reader:
 
         Args:
             indices: (B,) items, in any order, also repeated; negative ones count from the end.
-            out: arrays to fill, by feature; the others are made.
+            out: arrays to fill, by feature; the others are made. RGB frames are divided by 255 into an
+                array of float32, each while it is in the processor's cache.
 
         Returns:
             By feature (B, …): numbers with their declared dtype and shape, (B,) where that is (1,); frames

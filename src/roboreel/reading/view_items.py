@@ -128,7 +128,7 @@ class ViewItems:
             found = self._values(numbers, episodes, frames, out)
             for want in filter(_in_table, wanted):
                 self._images.read(want)
-        found.update({name: array.array for name, array in arrays.items()})
+        found.update({name: array.finished() for name, array in arrays.items()})
         return found
 
     def _values(
@@ -233,7 +233,11 @@ class ViewItems:
         self, names: Sequence[str], count: int, out: Mapping[str, npt.NDArray[np.generic]]
     ) -> dict[str, FrameArray]:
         size, buffers = self._options.size, self._buffers
-        return {name: FrameArray(name, count, size, buffers, out.get(name)) for name in names}
+        stored = self._options.frame_cache is not None
+        return {
+            name: FrameArray(name, count, size, buffers, out.get(name), stored=stored)
+            for name in names
+        }
 
     def _wanted(
         self, arrays: Mapping[str, FrameArray], episodes: Int64, frames: Int64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -28,3 +29,23 @@ class PinnedBuffers:
         kind = torch.from_numpy(np.empty(0, dtype)).dtype
         found: Array = torch.empty(tuple(shape), dtype=kind, pin_memory=True).numpy()
         return found
+
+
+class NotedBuffers:
+    """Buffers that note which arrays were made for a batch."""
+
+    def __init__(self, buffers: Buffers) -> None:
+        """Use some buffers."""
+        self._buffers = buffers
+        self.made: list[Array] = []
+
+    def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> Array:
+        """An array of undefined content."""
+        array = self._buffers.empty(shape, dtype)
+        self.made.append(array)
+        return array
+
+    @property
+    def most_of_a_size(self) -> int:
+        """The largest number of arrays that have the same number of bytes."""
+        return max(Counter(array.nbytes for array in self.made).values(), default=0)

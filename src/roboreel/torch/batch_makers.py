@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from roboreel.reading.host_buffers import HostBuffers
-from roboreel.torch.batch_buffers import Buffers, PinnedBuffers
+from roboreel.torch.batch_buffers import Buffers, NotedBuffers, PinnedBuffers
 from roboreel.torch.batch_source import Batch, BatchSource
 
 
@@ -51,7 +51,8 @@ class ThreadMaker:
             pin: True for memory that a GPU copies from by itself.
         """
         self._source, self._threads, self._pin = source, threads, pin
-        self._buffers: Buffers = PinnedBuffers() if pin else HostBuffers(kept)
+        self._kept, self._own = kept, HostBuffers(kept)
+        self._buffers: Buffers = PinnedBuffers() if pin else self._own
         self._pool: ThreadPoolExecutor | None = None
 
     def submit(self, indices: Sequence[int]) -> Pending:
@@ -67,7 +68,9 @@ class ThreadMaker:
             pool.shutdown(cancel_futures=True)
 
     def _make(self, indices: Sequence[int]) -> Batch:
-        batch = self._source.read_batch(indices, self._buffers)
+        noted = NotedBuffers(self._buffers)
+        batch = self._source.read_batch(indices, noted)
+        self._own.keep(self._kept * noted.most_of_a_size)
         return {name: as_tensor(value, pin=self._pin) for name, value in batch.items()}
 
 

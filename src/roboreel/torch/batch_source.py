@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.reading.reader import Reader
+from roboreel.storage.video.rgb import write_pixels
 from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.collate import lerobot_collate_fn
 from roboreel.torch.errors import ArgumentError
 
 Batch = dict[str, Any]
 """By feature: (B, …) array or tensor, or a list of B values."""
-
-_FULL = np.float32(255)
 
 
 @runtime_checkable
@@ -60,11 +59,10 @@ class ReaderBatches:
         }
         batch: Batch = self._reader.batch(indices, out)
         for name in self._reader.cameras:
-            frames = batch[name]
-            self._shapes.setdefault(name, (frames.shape[1:], frames.dtype))
-            first = np.moveaxis(frames, -1, -3)
-            ready = (self._uint8 or frames.dtype != np.uint8) and first.flags.c_contiguous
-            batch[name] = first if ready else planes(frames, buffers, uint8=self._uint8)
+            found = planes(batch[name], buffers, uint8=self._uint8)
+            batch[name] = found
+            shape = np.moveaxis(found, -3, -1).shape[1:]
+            self._shapes.setdefault(name, (shape, found.dtype))
         return batch
 
 
@@ -94,19 +92,19 @@ def channels_first(
 
 
 def planes(frames: npt.NDArray[Any], buffers: Buffers, *, uint8: bool) -> npt.NDArray[Any]:
-    """(…, C, H, W) of (…, H, W, C) frames, RGB as float32 in [0, 1] unless `uint8`.
+    """(…, C, H, W) of (…, H, W, C) frames, those of uint8 divided by 255 as float32 unless `uint8`.
 
-    Each frame is divided while it is in the processor's cache. The values are those of a division by 255;
-    multiplying with its reciprocal gives others.
+    Frames that are so already stay where they are.
     """
     *lead, height, width, channels = frames.shape
     scaled = frames.dtype == np.uint8 and not uint8
+    first = np.moveaxis(frames, -1, -3)
+    if first.flags.c_contiguous and not scaled:
+        return first
     found = buffers.empty((*lead, channels, height, width), np.float32 if scaled else frames.dtype)
-    flat = frames.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
+    flat = frames.reshape(-1, height, width, channels)
     for target, frame in zip(found.reshape(-1, channels, height, width), flat, strict=True):
-        np.copyto(target, frame)
-        if scaled:
-            np.divide(target, _FULL, out=target)
+        write_pixels(frame, target.transpose(1, 2, 0))
     return found
 
 

@@ -139,7 +139,7 @@ class DatasetReader:
             threads=self._threads,
             video_backend=self._video_backend,
         )
-        self._batches = RowBatches(core)
+        self._batches = RowBatches(core, self._tensors.scaled)
         self._access = RandomAccess(dataset, self._meta.video_keys)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -265,7 +265,7 @@ class DatasetReader:
     def _batch(self, indices: Sequence[int], buffers: Buffers) -> Batch:
         core, rows = self._core(), self._rows_at(indices)
         begin = time.perf_counter()
-        batch = core.read(rows)
+        batch = core.read(rows, buffers)
         if self._access is not None and len(rows):
             self._access.note(rows, time.perf_counter() - begin)
         return self._tensors.batch(batch, buffers)

@@ -46,6 +46,7 @@ class FrameTensors:
         """
         self.is_video, self.is_depth = spec["dtype"] == "video", is_depth_map(spec)
         self._uint8 = uint8 and self.is_video
+        self.is_scaled = not self.is_depth and not self._uint8
         self._unit = depth_unit
         self._feature = feature_of(name, spec)
         facts: Mapping[str, Any] = spec.get("info") or {}

@@ -14,12 +14,11 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from roboreel.errors import RunError
 from roboreel.parallel import caller_left_out, end_with_parent, interrupts_held
-from roboreel.reading.host_buffers import Array
+from roboreel.torch.batch_buffers import NotedBuffers
 from roboreel.torch.batch_makers import Pending, as_tensor
 from roboreel.torch.batch_source import Batch, BatchSource
 from roboreel.torch.errors import ArgumentError
@@ -141,19 +140,6 @@ def _end(connection: Connection, process: BaseProcess) -> None:
         process.terminate()
 
 
-class _Noted:
-    """Buffers that note which arrays were made for a batch."""
-
-    def __init__(self, buffers: SharedBuffers) -> None:
-        self._buffers = buffers
-        self.made: list[Array] = []
-
-    def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> Array:
-        array = self._buffers.empty(shape, dtype)
-        self.made.append(array)
-        return array
-
-
 def _serve(connection: Connection, source: BatchSource, threads: int) -> None:
     """In the helper: make batches until the connection is closed."""
     end_with_parent()
@@ -162,7 +148,7 @@ def _serve(connection: Connection, source: BatchSource, threads: int) -> None:
     buffers, lock = SharedBuffers(), Lock()
 
     def make(number: int, indices: list[int]) -> None:
-        noted = _Noted(buffers)
+        noted = NotedBuffers(buffers)
         try:
             batch = {n: _array(v) for n, v in source.read_batch(indices, noted).items()}
             buffers.unused(batch, noted.made)

@@ -36,6 +36,11 @@ class ItemTensors:
             if spec["dtype"] in ("video", "image")
         }
 
+    @property
+    def scaled(self) -> list[str]:
+        """The cameras whose frames are divided by 255, as float32."""
+        return [name for name, camera in self._cameras.items() if camera.is_scaled]
+
     def batch(self, batch: Mapping[str, Any], buffers: Buffers) -> Batch:
         """By feature (B, …) tensors of what a reader gives; lists stay.
 

@@ -19,6 +19,8 @@ from roboreel.torch.readable_items import ReadableItems
 
 OnError = Literal["raise", "skip"]
 Mode = Literal["threads", "process"]
+_IN_USE = 2
+"""Batches besides those that are prefetched: the one that is handed over, and the training step's."""
 
 
 class Loader:
@@ -84,7 +86,7 @@ class Loader:
         self._maker: BatchMaker = (
             HelperMaker(source, threads, pin=self.pin_memory)
             if mode == "process"
-            else ThreadMaker(source, threads, self.prefetch + 1, pin=self.pin_memory)
+            else ThreadMaker(source, threads, self.prefetch + _IN_USE, pin=self.pin_memory)
         )
         self.epoch = 0
         self._done, self._begun = 0, False

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import UsageError
 from roboreel.reading.host_buffers import HostBuffers
 from roboreel.reading.reader import Reader
+from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch, channels_first
 from roboreel.types import Int64
 
 _KEPT = 2
 """Blocks of a size that wait to be used again: for two cameras of the same size."""
+_COLOURS = 3
+"""Channels of frames with colours; depths have one, and are converted from memory of our own."""
 
 
 class SizedBuffers:
@@ -35,30 +39,45 @@ class SizedBuffers:
 
 
 class RowBatches:
-    """Reads batches. Arrays of frames are made once and used again when they are dropped."""
+    """Reads batches. Frames are decoded straight into the arrays that become tensors."""
 
-    def __init__(self, reader: Reader) -> None:
-        """Use a reader."""
+    def __init__(self, reader: Reader, scaled: Collection[str] = ()) -> None:
+        """Use a reader.
+
+        Args:
+            reader: the rows.
+            scaled: cameras whose frames of uint8 are divided by 255, as float32.
+        """
         self.reader = reader
+        self._scaled = frozenset(scaled)
         self._buffers = SizedBuffers()
-        self._shapes: Mapping[str, tuple[tuple[int, ...], npt.DTypeLike]] = {}
+        self._shapes: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {}
 
-    def read(self, rows: Int64) -> Batch:
-        """By feature (B, …) arrays or lists of some rows: see `Reader.batch`."""
-        out = self._frames(len(rows))
+    def read(self, rows: Int64, buffers: Buffers) -> Batch:
+        """By feature (B, …) arrays or lists of some rows: see `Reader.batch`.
+
+        The first batch tells what frames are like; those after it have theirs in channels-first memory.
+
+        Args:
+            rows: (B,) the rows.
+            buffers: where arrays of colours are made.
+        """
+        out = self._frames(len(rows), buffers)
         try:
             batch: dict[str, Any] = self.reader.batch(rows, out)
         except UsageError:
             if not out:
                 raise
             batch = self.reader.batch(rows)  # frames have another size than those before
-        cameras = {name: batch[name] for name in self.reader.cameras}
-        self._shapes = {name: (frames.shape[1:], frames.dtype) for name, frames in cameras.items()}
+        for name in self.reader.cameras:
+            frames = batch[name]
+            scaled = name in self._scaled and frames.dtype == np.uint8
+            self._shapes[name] = frames.shape[1:], np.dtype(np.float32 if scaled else frames.dtype)
         return batch
 
-    def _frames(self, count: int) -> dict[str, npt.NDArray[Any]]:
-        buffers = self._buffers.of(count)
+    def _frames(self, count: int, buffers: Buffers) -> dict[str, npt.NDArray[Any]]:
+        own = self._buffers.of(count)
         return {
-            name: channels_first(buffers, (count, *shape), dtype)
+            name: channels_first(buffers if shape[-1] == _COLOURS else own, (count, *shape), dtype)
             for name, (shape, dtype) in self._shapes.items()
         }

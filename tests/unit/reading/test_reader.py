@@ -138,6 +138,36 @@ def test_arrays_that_the_caller_gives_are_filled(made: Callable[[Version], Path]
         reader.batch([3, 20], out={"action": np.zeros((3, 6), np.float32)})
 
 
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("planes", [False, True])
+@pytest.mark.parametrize("size", [None, (20, 24)])
+def test_an_array_of_floats_takes_frames_divided_by_255(
+    made: Callable[[Version], Path],
+    tmp_path: Path,
+    cached: bool,
+    planes: bool,
+    size: tuple[int, int] | None,
+) -> None:
+    dataset = roboreel.open(made("v3.0"))
+    expected = roboreel.reader(dataset, size=size).batch([3, 20, 3])[TOP]
+    shape = expected.shape
+    reader = roboreel.reader(dataset, size=size, frame_cache=tmp_path if cached else None)
+    for _ in range(1 + cached):
+        out = np.empty(shape, np.float32)
+        if planes:
+            out = np.moveaxis(np.empty((3, 3, *shape[1:3]), np.float32), 1, -1)
+        found = reader.batch([3, 20, 3], out={TOP: out})[TOP]
+        assert np.shares_memory(found, out)
+        assert np.array_equal(found, expected.astype(np.float32) / np.float32(255))
+
+
+def test_an_array_of_another_dtype_is_refused(made: Callable[[Version], Path]) -> None:
+    reader = roboreel.reader(roboreel.open(made("v3.0")))
+    shape = reader.batch([3])[TOP].shape
+    with pytest.raises(roboreel.UsageError, match=f"{TOP}.*float64.*uint8"):
+        reader.batch([3], out={TOP: np.empty(shape)})
+
+
 def test_size_scales_frames(made: Callable[[Version], Path]) -> None:
     dataset = roboreel.open(made("v2.1"))
     full, small = (roboreel.reader(dataset, size=size) for size in (None, (16, 80)))

@@ -7,6 +7,7 @@ import itertools
 import logging
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from torch.utils.data import DataLoader, SequentialSampler
 
 import roboreel
+from roboreel.reading import host_buffers
 from roboreel.reading.host_buffers import HostBuffers
 from roboreel.testing import Camera, make_dataset
 from roboreel.torch import EpisodeAwareSampler, LeRobotDataset, Loader
@@ -147,6 +149,27 @@ def test_memory_is_used_again_when_the_last_tensor_on_it_is_dropped() -> None:
     del view
     gc.collect()
     assert buffers.empty((12,), np.float32).__array_interface__["data"][0] == at
+
+
+def test_the_memory_of_an_epoch_is_used_again_in_the_next(
+    reader: roboreel.Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, make = list[int](), np.empty
+
+    def empty(shape: Any, dtype: Any = float) -> Any:
+        if isinstance(shape, int):  # a block: arrays have a shape
+            made.append(shape)
+        return make(shape, dtype)
+
+    monkeypatch.setattr(host_buffers, "np", SimpleNamespace(**vars(np) | {"empty": empty}))
+    loader = Loader(reader, batch_size=2, threads=1, prefetch=3, drop_last=True)
+    for _ in loader:
+        pass
+    assert made
+    made.clear()
+    for _ in loader:
+        pass
+    assert not made
 
 
 def test_every_epoch_has_all_items_in_another_order(reader: roboreel.Reader) -> None:

@@ -11,6 +11,10 @@ import numpy.typing as npt
 
 _PLANAR_SOURCES = ("yuv420p", "yuvj420p")
 """Formats of 8 bits that FFmpeg converts to planes of RGB by itself, not by way of packed RGB."""
+_FULL = np.float32(255)
+"""The largest value of a colour."""
+_PLANE = 2
+"""Dimensions of one colour of a frame."""
 
 
 class RgbConverter:
@@ -43,15 +47,15 @@ class RgbConverter:
     def convert(
         self, frame: Any, size: tuple[int, int] | None, out: npt.NDArray[np.generic]
     ) -> None:
-        """Write the pixels of a frame into (H, W, C): RGB uint8, or grey ones as they are stored.
+        """Write the pixels of a frame into (H, W, C): RGB, or grey values as they are stored.
 
         Frames are scaled while they are converted: down by the mean of the area that a pixel covers, up
-        bilinearly.
+        bilinearly. An array of float32 takes frames of uint8 divided by 255.
         """
         if isinstance(frame, np.ndarray):
-            out[...] = frame
+            write_pixels(frame, out)
         elif is_grey(frame):
-            out[..., 0] = frame.to_ndarray()
+            write_pixels(frame.to_ndarray()[..., None], out)
         else:
             self._rgb(frame, size, out)
 
@@ -72,7 +76,7 @@ class RgbConverter:
             format="rgb24",
             interpolation="AREA" if shrinks else "BILINEAR",
         ).planes[0]
-        out[...] = _rows(plane, height, 3 * width).reshape(height, width, 3)
+        write_pixels(_rows(plane, height, 3 * width).reshape(height, width, 3), out)
 
     def _converts_to_planes(self, frame: Any) -> bool:
         """True where FFmpeg makes the same values as planes, which is faster than taking RGB apart.
@@ -112,7 +116,29 @@ class RgbConverter:
             self._reformat_planes = single_threaded(frame)
         planes = self._reformat_planes(frame, format="gbrp").planes
         for channel, plane in zip((1, 2, 0), planes, strict=True):
-            out[channel] = _rows(plane, frame.height, frame.width)
+            write_pixels(_rows(plane, frame.height, frame.width), out[channel])
+
+
+def write_pixels(pixels: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+    """Copy pixels; uint8 ones are divided by 255 on the way into float32.
+
+    They are divided while they are in the processor's cache, a colour at a time. The values are those of a
+    division: multiplying by its reciprocal gives others.
+    """
+    if pixels.dtype != np.uint8 or out.dtype != np.float32:
+        out[...] = pixels
+        return
+    colours = (
+        [(pixels, out)] if out.ndim == _PLANE else zip(*map(_colours, (pixels, out)), strict=True)
+    )
+    for source, target in colours:
+        np.copyto(target, source)
+        np.divide(target, _FULL, out=target)
+
+
+def _colours(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(C, H, W) view of (H, W, C)."""
+    return pixels.transpose(2, 0, 1)
 
 
 def _rows(plane: Any, height: int, width: int) -> npt.NDArray[np.uint8]:
