@@ -18,6 +18,7 @@ from roboreel.format.encoding import Encoding
 from roboreel.sink.episode_key import Key, key_of
 from roboreel.sink.frame_source import ImageSource, VideoSource
 from roboreel.sink.given_episode import GivenEpisode
+from roboreel.sink.given_kinds import require_declaration, require_encoding
 from roboreel.sink.stage_episode import Declared, StagedEpisode, stage, staged_state
 from roboreel.sink.staging_area import (
     attempt_of,
@@ -61,6 +62,8 @@ class EpisodeSink:
 
     def __post_init__(self) -> None:
         require_choice("gaps", self.gaps, ("encode", "split"))
+        require_declaration(self.fps, self.robot_type)
+        require_encoding(self.encoding)
         staging_root(self.staging)
         staged_state(self._declared)
 
@@ -153,14 +156,14 @@ class EpisodeSink:
             fields=fields or {},
             provenance=provenance or {},
         )
-        given.require_json()
         root = staging_root(self.staging)
         own = attempt_of(root, given.key, attempt)
         try:
             return stage(root, self._declared, given, own)
         except Exception as error:
             with suppress(StorageError):  # there is an error to tell of already
-                give_up(root, given.key, own.number, without_folders(str(error)))
+                reason = str(error).removeprefix(f"episode of {given.key}: ")
+                give_up(root, given.key, own.number, without_folders(reason))
             raise
 
     def fail(self, key: Key, reason: str, *, attempt: int | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from roboreel.errors import StorageError, UsageError
+from roboreel.errors import StorageError, UsageError, VideoError
 from roboreel.format.encoding import Encoding
 from roboreel.sink.row_ranges import ChosenRows
 from roboreel.sink.staged_record import StagedVideo
@@ -40,7 +40,7 @@ class WrittenBytes:
 
 
 VideoSource: TypeAlias = (
-    str | os.PathLike[str] | bytes | ImageArray | Iterable[ImageSource] | VideoInput
+    str | os.PathLike[str] | bytes | bytearray | ImageArray | Iterable[ImageSource] | VideoInput
 )
 """A camera's frames: the path of a video, the bytes of one, (n, H, W, 3) uint8 RGB, images one by one, or
 what `roboreel.writing` takes."""
@@ -73,8 +73,8 @@ class ChosenVideo:
 
 def kept(source: VideoSource, put: Callable[[bytes], str]) -> VideoSource | WrittenBytes:
     """A source that can be read more than once: bytes of a video become a file, iterators become lists."""
-    if isinstance(source, bytes):
-        return WrittenBytes(put(source))
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return WrittenBytes(put(bytes(source)))
     if isinstance(source, (str, os.PathLike, np.ndarray, Sequence, *_WRITTEN_AS_GIVEN)):
         return source
     if isinstance(source, Iterable):
@@ -101,9 +101,9 @@ def chosen_video(
         return ChosenVideo(_cut(source, chosen), "given")
     if isinstance(source, (str, os.PathLike)):
         return _of_file(os.fspath(source), chosen, encoding, fps)
-    if isinstance(source, WrittenBytes):  # its name says nothing
-        return replace(_of_file(source.path, chosen, encoding, fps), source=None)
-    if isinstance(source, bytes):
+    if isinstance(source, WrittenBytes):
+        return _of_bytes(source.path, chosen, encoding, fps)
+    if isinstance(source, (bytes, bytearray)):
         raise UsageError("the bytes of a video must be in a file by now: see `kept`")
     frames = map(image_array, images(source, chosen))
     return ChosenVideo(FramesToEncode(frames=frames, encoding=encoding), "encoded")
@@ -178,6 +178,16 @@ def _of_file(path: str, chosen: ChosenRows, encoding: Encoding, fps: float) -> C
     decoded = _decoded(folder, name, frames.tolist())
     frames_to_encode = FramesToEncode(frames=decoded, encoding=encoding)
     return ChosenVideo(frames_to_encode, "encoded", name, first, rate)
+
+
+def _of_bytes(path: str, chosen: ChosenRows, encoding: Encoding, fps: float) -> ChosenVideo:
+    """As `_of_file`; the name of the file, which the sink chose, says nothing to the caller."""
+    try:
+        return replace(_of_file(path, chosen, encoding, fps), source=None)
+    except (UsageError, VideoError) as error:
+        text = str(error).replace(f"'{path}'", "the video given as bytes")
+        name = os.path.basename(path)
+        raise type(error)(text.replace(f"'{name}'", "the video given as bytes")) from error
 
 
 def _rate_unless(fps: float, seconds: Floats) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +23,13 @@ from roboreel.sink.frame_source import (
     image_data,
     images,
     kept,
+)
+from roboreel.sink.given_kinds import (
+    require_documents,
+    require_mapping,
+    require_stats,
+    require_task,
+    require_whole,
 )
 from roboreel.sink.row_ranges import ChosenRows, checked_frames
 from roboreel.stats.feature_stats import FeatureStats
@@ -59,7 +66,7 @@ class GivenEpisode:
 
     def frame_numbers(self) -> Int64 | None:
         """(rows,) the frame of each row."""
-        return checked_frames(self.frames, self.rows(), self.stride)
+        return checked_frames(self.frames, self.rows())
 
     def repeatable(self, put: Callable[[bytes], str]) -> GivenEpisode:
         """The same, with frames that can be read more than once.
@@ -76,17 +83,19 @@ class GivenEpisode:
         }
         return replace(self, videos=videos, images={n: list(i) for n, i in self.images.items()})
 
-    def require_json(self) -> None:
-        """Raise `UsageError` unless fields and provenance are JSON."""
-        for what, value in (("fields", self.fields), ("provenance", self.provenance)):
-            try:
-                json.dumps(value)
-            except (TypeError, ValueError) as error:
-                raise UsageError(f"episode of {self.key}: {what} must be JSON: {error}") from error
+    def require_kinds(self) -> None:
+        """Raise `UsageError` unless every argument is of a kind that `EpisodeSink.write` takes."""
+        require_mapping("columns", self.columns)
+        require_mapping("videos", self.videos)
+        require_mapping("images", self.images)
+        require_stats(self.stats)
+        require_documents(self.fields, self.provenance)
+        require_task(self.task)
+        require_whole("stride", self.stride, 1)
 
 
 def _is_file(value: object) -> bool:
-    return isinstance(value, (str, bytes))
+    return isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike))
 
 
 def columns_of(

@@ -49,15 +49,13 @@ def row_ranges(frames: Int64 | None, rows: int, *, stride: int, split: bool) -> 
 
 
 def checked_frames(
-    frames: Sequence[int] | npt.NDArray[np.integer] | None, rows: int, stride: int
+    frames: Sequence[int] | npt.NDArray[np.integer] | None, rows: int
 ) -> Int64 | None:
     """The numbers of frames as an array.
 
     Raises:
-        UsageError: they are not whole numbers that rise, one for each row, or the stride is none.
+        UsageError: they are not whole numbers that rise, one for each row.
     """
-    if stride < 1:
-        raise UsageError(f"stride is {stride}, expected 1 or more")
     if frames is None:
         return None
     found = np.asarray(frames)
@@ -66,10 +64,11 @@ def checked_frames(
             f"frames must be {rows} whole numbers, one for each row, found {found.dtype}"
             f" {list(found.shape)}"
         )
-    wrong = np.flatnonzero(np.diff(found.astype(np.int64)) <= 0)
-    if len(wrong) or found[0] < 0:
+    numbers = found.astype(np.int64)
+    wrong = np.flatnonzero(np.diff(numbers) <= 0)
+    if len(wrong) or numbers[0] < 0:
         at = int(wrong[0]) if len(wrong) else 0
         raise UsageError(
             f"frames must rise from 0 or more: at row {at} they are {found[at : at + 2]}"
         )
-    return found.astype(np.int64)
+    return numbers

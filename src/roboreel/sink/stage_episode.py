@@ -82,6 +82,7 @@ def stage(
     files = PartialFiles(root)
     try:
         with _explained(given.key):
+            given.require_kinds()
             staged, names = _written(root, declared, given, attempt, files)
         files.sync()
         files.publish(names)
@@ -106,10 +107,10 @@ def _written(
     tables = [attempt.part_table(part) for part in range(len(parts))]
     staged, names = [], tables[1:]
     for part, chosen in enumerate(parts):
-        videos = {
-            name: chosen_video(source, chosen, declared.encoding, declared.fps)
-            for name, source in given.videos.items()
-        }
+        videos = {}
+        for name, source in given.videos.items():
+            with _named(f"camera '{name}'"):
+                videos[name] = chosen_video(source, chosen, declared.encoding, declared.fps)
         episode = episode_input(given, columns, videos, chosen)
         require_names(episode, state.info.features, 0)
         cameras = write_cameras(root, state, episode, files, partial(attempt.video, part))
@@ -207,6 +208,15 @@ def _staged(root: LocalRoot, record: StagedRecord, attempt: Attempt, start: int)
         table=os.path.join(root.url, record.parts[record.part]),
         videos={name: os.path.join(root.url, video.name) for name, video in record.videos.items()},
     )
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Begin errors with what they are about."""
+    try:
+        yield
+    except RoboreelError as error:
+        raise type(error)(f"{what}: {error}") from error
 
 
 @contextmanager

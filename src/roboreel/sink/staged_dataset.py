@@ -28,6 +28,7 @@ from roboreel.format.stats_columns import with_stats
 from roboreel.format.v30_episodes import EPISODES_TEMPLATE
 from roboreel.format.version import FormatVersion
 from roboreel.sink import staged_table as staged
+from roboreel.sink.given_kinds import PART_FIELD, SEGMENT_FIELD, SOURCE_FIELD
 from roboreel.sink.staged_record import task_number
 from roboreel.stats.block import blocks_of
 from roboreel.stats.feature_stats import parse_stats
@@ -36,8 +37,6 @@ from roboreel.storage.tables_write import write_table
 from roboreel.types import Json
 from roboreel.writing.dataset_state import new_info
 
-SOURCE_FIELD, SEGMENT_FIELD, PART_FIELD = "staged_source", "staged_segment", "staged_part"
-"""Columns of the table of episodes that say from which key an episode comes."""
 _EPISODES_PER_FILE = 2048
 _FILES_PER_CHUNK = 1000
 

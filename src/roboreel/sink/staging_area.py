@@ -12,6 +12,7 @@ import os
 import re
 from dataclasses import dataclass
 from secrets import token_hex
+from typing import Any
 
 from roboreel.errors import UsageError
 from roboreel.sink.episode_key import EpisodeKey
@@ -87,13 +88,18 @@ def staging_root(staging: str | os.PathLike[str]) -> LocalRoot:
     """The staging folder, which need not exist.
 
     Raises:
-        UsageError: it is a URL.
+        UsageError: it is a URL, or no path of a folder.
     """
+    given: Any = staging
+    if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+        raise UsageError(f"the staging folder is {staging!r}: give the path of a folder")
     path = local_path(staging)
     if "://" in path:
         raise UsageError(
             f"the staging folder '{path}' is a URL: give a folder that all workers share"
         )
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise UsageError(f"the staging folder '{path}' is a file: give a folder that workers share")
     return LocalRoot(os.path.abspath(path))
 
 
@@ -125,6 +131,8 @@ def attempt_of(root: LocalRoot, key: EpisodeKey, number: int | None) -> Attempt:
     """
     if number is None:
         return Attempt(key, claim(root, key), token_hex(4))
+    if not isinstance(number, int):
+        raise UsageError(f"episode of {key}: attempt is {number!r}: pass the number from claim()")
     known = (BEGUN, TABLE, FAILED)
     if not any(root.exists(attempt_file(key, number, kind)) for kind in known):
         raise UsageError(f"episode of {key}: attempt {number} was not claimed: call claim() first")
