@@ -17,8 +17,22 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(s
 
 def run_here(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `roboreel` with these arguments, as a shell would; returns its exit code and what it printed."""
-    words = ["roboreel", *map(str, arguments)]
     out, err = _stream(), _stream()
+    words, code = _run(arguments, out, err)
+    return subprocess.CompletedProcess(words, code, _text(out), _text(err))
+
+
+def run_together(*arguments: object) -> tuple[int, str]:
+    """The same; returns the exit code and all that was printed, in the order a terminal shows it."""
+    stream = _stream()
+    _, code = _run(arguments, stream, stream)
+    return code, _text(stream)
+
+
+def _run(
+    arguments: tuple[object, ...], out: io.TextIOWrapper, err: io.TextIOWrapper
+) -> tuple[list[str], int]:
+    words = ["roboreel", *map(str, arguments)]
     code: object = 0
     with (
         _signals_kept(),
@@ -31,7 +45,7 @@ def run_here(*arguments: object) -> subprocess.CompletedProcess[str]:
         except SystemExit as left:
             code = left.code or 0
     assert isinstance(code, int)
-    return subprocess.CompletedProcess(words, code, _text(out), _text(err))
+    return words, code
 
 
 def _stream() -> io.TextIOWrapper:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import typer.main
 
 from roboreel.cli.main import app
 from roboreel.format.rules import RULES as REGISTRY
+from scripts import charts
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "roboreel"
@@ -104,11 +105,25 @@ def _slug(heading: str) -> str:
 
 def options_of_commands() -> dict[str, set[str]]:
     """Every option of every command, by command."""
-    commands: Mapping[str, object] = getattr(typer.main.get_command(app), "commands")  # noqa: B009
-    return {
-        name: {option for item in getattr(command, "params", ()) for option in item.opts}
-        for name, command in commands.items()
-    }
+    return {name: _own_options(one) for name, one in _commands(typer.main.get_command(app))}
+
+
+def words_of_commands() -> dict[str, set[str]]:
+    """The same, of a group with those of its commands."""
+    return {name: _options(one) for name, one in _commands(typer.main.get_command(app))}
+
+
+def _commands(command: object) -> Iterable[tuple[str, object]]:
+    known: Mapping[str, object] = getattr(command, "commands", {})
+    return known.items()
+
+
+def _own_options(command: object) -> set[str]:
+    return {option for item in getattr(command, "params", ()) for option in item.opts}
+
+
+def _options(command: object) -> set[str]:
+    return _own_options(command).union(*(_options(below) for _, below in _commands(command)))
 
 
 def missing_options(page: str, options: Mapping[str, set[str]]) -> set[str]:
@@ -211,3 +226,76 @@ def test_dead_links_are_found(text: str, dead: set[str]) -> None:
 def test_missing_options_are_found() -> None:
     options = {"convert": {"--workers", "-o"}, "info": {"--json", "path"}}
     assert missing_options("`--workers N`, --js", options) == {"convert -o", "info --json"}
+
+
+SPOKEN = re.compile(r"(?:`|^\$ |^)roboreel ([a-z]+)((?: [^`\n]*)?)", re.MULTILINE)
+
+
+def unknown_words(page: str, options: Mapping[str, set[str]]) -> set[str]:
+    """Commands and options that a page tells readers to type, and that do not exist."""
+    offenders = set()
+    for command, rest in SPOKEN.findall("\n".join(CODE.findall(page))):
+        known = options.get(command)
+        if known is None:
+            offenders.add(command)
+            continue
+        typed = re.findall(r"(?<=\s)--[a-z][a-z-]*", rest.partition("#")[0])
+        offenders |= {f"{command} {option}" for option in typed if option not in known}
+    return offenders
+
+
+@pytest.mark.parametrize("page", _pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_on_pages_exist(page: Path) -> None:
+    options = {name: known | {"--help"} for name, known in words_of_commands().items()}
+    assert unknown_words(page.read_text("utf-8"), options) == set()
+
+
+def test_words_that_do_not_exist_are_found() -> None:
+    page = "`roboreel delete x --episode 3`, `roboreel remove x`, `roboreel info x --json`"
+    options = {"delete": {"--episodes"}, "info": {"--json"}}
+    assert unknown_words(page, options) == {"delete --episode", "remove"}
+
+
+FIGURE = re.compile(r"\b\d+(?:\.\d+)?(?= (?:s|ms|MB|items/s|times)\b)")
+"""A number with the unit of something measured."""
+
+
+def figures_of(text: str) -> set[str]:
+    return set(FIGURE.findall(text))
+
+
+def unmeasured(text: str, measured: str) -> set[str]:
+    """Figures of a text that the page of benchmarks does not have, digit by digit."""
+    return figures_of(text) - set(re.findall(r"\d+(?:\.\d+)?", measured))
+
+
+BENCH = (ROOT / "bench" / "README.md").read_text("utf-8")
+
+
+def test_figures_of_the_readme_are_those_measured() -> None:
+    measured = (ROOT / "README.md").read_text("utf-8").partition("## Measured")[2]
+    measured = measured.partition("\n## ")[0]
+    assert len(figures_of(measured)) > 15
+    assert unmeasured(measured, BENCH + _text("CONTRIBUTING.md")) == set()
+
+
+def test_figures_of_the_changelog_are_those_measured() -> None:
+    (line,) = re.findall(r"^- Work with 100,000.*?(?=^- )", _text("CHANGELOG.md"), re.M | re.S)
+    assert len(figures_of(line)) > 4
+    assert unmeasured(line, BENCH) == set()
+
+
+def test_figures_that_nobody_measured_are_found() -> None:
+    assert unmeasured("1.5 s, 2 times, 3 episodes", "1.52, 2") == {"1.5"}
+
+
+def test_drawings_show_the_results() -> None:
+    drawn = {path.name: path.read_text("utf-8") for path in (ROOT / "docs/assets").glob("*.svg")}
+    assert drawn == charts.drawings(), "python scripts/charts.py"
+    numbers = set(re.findall(r">(\d+\.\d+) s<", drawn["edits.svg"]))
+    assert len(numbers) > 8
+    assert numbers - set(re.findall(r"\d+\.\d+", BENCH)) == set()
+
+
+def _text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")

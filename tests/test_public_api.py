@@ -86,6 +86,7 @@ def test_public_names_of_testing() -> None:
         "Version",
         "draw_numbers",
         "make_dataset",
+        "make_messy_dataset",
         "read_numbers",
     ]
 

@@ -27,18 +27,22 @@ def demo(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="[record] DIR",
-            help="Folder to make; must not exist. With `record`: record into it from synthetic cameras.",
+            metavar="[record|messy] DIR",
+            help="Folder to make; must not exist or be empty. `record`: record into it from synthetic"
+            " cameras. `messy`: make a v2.1 dataset with the faults that recordings have.",
         ),
     ],
 ) -> None:
     """Make a small two-camera dataset, convert it to v3.0 and back, and check both; or record one."""
-    records = words[0] == "record"
-    if len(words) != (2 if records else 1):
-        raise UsageError("give one folder: roboreel demo DIR, or roboreel demo record DIR")
+    kinds = {"record": record_demo, "messy": _make_messy}
+    run = kinds.get(words[0], _run)
+    if len(words) != (1 if run is _run else 2):
+        raise UsageError(
+            "give one folder: roboreel demo DIR, roboreel demo record DIR, or roboreel demo messy DIR"
+        )
     folder = Path(os.path.expanduser(words[-1]))
     with stoppable():
-        (record_demo if records else _run)(folder)
+        run(folder)
 
 
 def _run(folder: Path) -> None:
@@ -65,6 +69,24 @@ def _run(folder: Path) -> None:
     say("  roboreel info PATH")
     paths = [shlex.quote(str(path)) for path in (there, folder / FormatVersion.V21.value)]
     say(f"  roboreel convert {paths[0]} --to v2.1 -o {paths[1]} --dry-run")
+
+
+def _make_messy(folder: Path) -> None:
+    from roboreel.testing import make_messy_dataset
+
+    refuse_output(str(folder))
+    try:
+        make_messy_dataset(folder)
+    except OSError as error:
+        raise RunError(f"the demo dataset cannot be written to '{folder}': {error}") from error
+    say(
+        f"made {folder}: v2.1, 6 episodes of an SO-101 with two cameras, and what goes wrong in recordings"
+    )
+    say()
+    say("next: see what is wrong with it, and repair it")
+    quoted = shlex.quote(str(folder))
+    say(f"  roboreel check {quoted}")
+    say(f"  roboreel repair {quoted} -o {shlex.quote(str(folder) + '_repaired')}")
 
 
 def _done(report: Report) -> str:

@@ -11,6 +11,7 @@ converts. Every frame shows its own number (`draw_numbers`, `read_numbers`).
 from roboreel.testing.cameras import Camera
 from roboreel.testing.made_features import FeatureSet
 from roboreel.testing.make_dataset import Version, make_dataset
+from roboreel.testing.make_messy_dataset import make_messy_dataset
 from roboreel.testing.numbered_frames import FrameNumbers, draw_numbers, read_numbers
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "Version",
     "draw_numbers",
     "make_dataset",
+    "make_messy_dataset",
     "read_numbers",
 ]
