@@ -95,7 +95,7 @@ class CameraFrames:
         videos = {id(video): video for video, _ in found.values()}
         video_of = np.array([id(found[episode][0]) for episode in episodes], dtype=np.int64)
         for key, video in videos.items():
-            members = np.flatnonzero(video_of == key)
+            members = slice(None) if len(videos) == 1 else np.flatnonzero(video_of == key)
             chosen, rows = numbers[members], want.rows[members]
             if self._options.strict_timestamps:
                 self._require_times(want, video, first[members], chosen)

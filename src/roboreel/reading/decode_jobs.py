@@ -13,6 +13,8 @@ from roboreel.reading.source_rows import SourceRows
 from roboreel.storage.video.indexed_video import IndexedVideo
 from roboreel.types import Int64
 
+_ONE_BOUND = np.array([0, 1], dtype=np.int64)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WantedFrames:
@@ -74,6 +76,8 @@ def decode_job(video: IndexedVideo, want: WantedFrames, numbers: Int64, rows: In
         numbers: (m,) frame numbers in the file, in any order, also repeated.
         rows: (m,) the row of the camera's array that each goes to.
     """
+    if len(numbers) == 1:
+        return DecodeJob(video, want, numbers, _ONE_BOUND, rows)
     order = np.argsort(numbers, kind="stable")
     ordered = numbers[order]
     begins = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
@@ -88,7 +92,7 @@ def balanced(jobs: Sequence[DecodeJob], threads: int) -> list[DecodeJob]:
         jobs: one for each file.
         threads: how many decode at the same time.
     """
-    if threads == 1:
+    if threads == 1 or all(len(job.numbers) == 1 for job in jobs):
         return list(jobs)
     frames = sum(len(job.numbers) for job in jobs)
     most = max(1, -(-frames // (2 * threads)))

@@ -115,6 +115,26 @@ class FrameArray:
             return self._array
 
 
+class ApartFrames(FrameArray):
+    """(n,) frames (H, W, C) of one camera, each in memory of its own: nobody pays for stacking them."""
+
+    def __init__(self, camera: str, count: int, size: Size | None, buffers: HostBuffers) -> None:
+        """Prepare for frames: see `FrameArray`."""
+        super().__init__(camera, count, size, buffers)
+        self._frames: list[Any] = [None] * count
+
+    def finished(self) -> Any:
+        """(n,) the frames, a list."""
+        return self._frames
+
+    def put(self, frame: Any, at: Sequence[int]) -> None:
+        """Convert a PyAV frame (or an array) for the rows `at`, of which there is at least one."""
+        first, *others = at
+        self._frames[first] = _CONVERTERS.of_thread().pixels(frame, self._size)
+        for row in others:
+            self._frames[row] = self._frames[first].copy()
+
+
 def _as_frames(camera: str, count: int, out: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     """(n, H, W, C) view of an array that may have an axis of offsets."""
     flat = out.reshape(-1, *out.shape[-3:]) if out.ndim > 3 else out

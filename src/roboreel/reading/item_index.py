@@ -45,8 +45,10 @@ class ItemIndex:
         Args:
             episodes: (items,) the episode of each.
             frames: (items,) its frame there.
-            offsets: frames to add to it; negative ones are earlier.
+            offsets: frames to add to it; negative ones are earlier. None of them: the frame itself.
         """
+        if not len(offsets):
+            return Window(episodes, frames[:, None], np.zeros((len(frames), 1), np.bool_))
         wanted = frames[:, None] + np.asarray(offsets, dtype=np.int64)
         last = self.lengths[episodes][:, None] - 1
         clamped = np.clip(wanted, 0, last)

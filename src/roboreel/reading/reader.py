@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +53,7 @@ class Reader:
         self._items_of_view = ViewItems(view, options, self._chosen)
         self._index: ItemIndex = item_index(view_lengths(view))
         self._range = range(len(self._index))
+        self._names_by_offsets = _by_offsets(self._chosen)
         self._episodes = range(len(self._index.lengths)) if episodes is None else episodes
 
     def __getstate__(self) -> tuple[int, bytes]:
@@ -132,17 +134,25 @@ class Reader:
         """
         if isinstance(item, slice):
             return self.batch(range(*item.indices(len(self))))
-        return {name: values[0] for name, values in self.batch([item]).items()}
+        at = operator.index(item)
+        if not -len(self) <= at < len(self):
+            raise IndexError(f"item {at} of {len(self)}")
+        found = self._batch(np.array([self._range[at]], dtype=np.int64), {}, stacked=False)
+        return {name: values[0] for name, values in found.items()}
 
     def __iter__(self) -> Iterator[Batch]:
         """The items in order. The next ones are decoded while the caller works on those before."""
-        blocks = (range(at, min(at + _AHEAD, len(self))) for at in range(0, len(self), _AHEAD))
+        blocks = (self._range[at : at + _AHEAD] for at in range(0, len(self), _AHEAD))
+
+        def read(block: range) -> Batch:
+            return self._batch(np.arange(block.start, block.stop), {}, stacked=False)
+
         # one at a time: a block that began earlier would decode the same GOP from its start
         with ThreadPoolExecutor(1, thread_name_prefix="roboreel-ahead") as ahead:
-            waiting = [ahead.submit(self.batch, block) for block in islice(blocks, 1)]
+            waiting = [ahead.submit(read, block) for block in islice(blocks, 1)]
             while waiting:
                 batch = waiting.pop().result()
-                waiting += [ahead.submit(self.batch, block) for block in islice(blocks, 1)]
+                waiting += [ahead.submit(read, block) for block in islice(blocks, 1)]
                 for values in zip(*batch.values(), strict=True):
                     yield dict(zip(batch, values, strict=True))
 
@@ -186,26 +196,24 @@ class Reader:
             DatasetError: files are not what the documents say.
             UsageError: an array of `out` has the wrong shape or dtype.
         """
-        items = self._items(indices)
+        return self._batch(self._items(indices), out or {})
+
+    def _batch(
+        self, items: Int64, out: Mapping[str, npt.NDArray[np.generic]], *, stacked: bool = True
+    ) -> Batch:
+        """The batch of items by their numbers in the view; where not `stacked`, frames may be a list."""
         episodes, frames = self._index.episode_of(items)
         result: Batch = {}
-        for offsets, names in self._by_offsets().items():
-            window = self._index.window(episodes, frames, offsets or (0,))
-            found = self._items_of_view.read(names, window, out or {})
+        for offsets, names in self._names_by_offsets.items():
+            window = self._index.window(episodes, frames, offsets)
+            apart = not stacked and not offsets
+            found = self._items_of_view.read(names, window, out, stacked=not apart)
             for name in names:
                 result[name] = found[name]
                 if offsets:
                     result[name] = _windowed(found[name], window.frames.shape)
                     result[f"{name}_is_pad"] = window.is_pad
         return result
-
-    def _by_offsets(self) -> dict[tuple[int, ...], list[str]]:
-        """The features to read by their offsets; `()` for those without."""
-        grouped: dict[tuple[int, ...], list[str]] = {}
-        task = ["task"] if self._chosen.with_task else []
-        for name in (*self._chosen.columns, *self._chosen.cameras, *task):
-            grouped.setdefault(self._chosen.offsets.get(name, ()), []).append(name)
-        return grouped
 
     def _items(self, indices: Sequence[int] | Int64 | range) -> Int64:
         wanted = np.asarray(indices)
@@ -217,6 +225,16 @@ class Reader:
             wrong = wanted[(items < 0) | (items >= len(self))][0]
             raise IndexError(f"item {wrong} of {len(self)}")
         return items + self._range.start
+
+
+def _by_offsets(chosen: ChosenFeatures) -> Mapping[tuple[int, ...], tuple[str, ...]]:
+    """The features to read by their offsets; `()` for those without."""
+    grouped: dict[tuple[int, ...], tuple[str, ...]] = {}
+    task = ["task"] if chosen.with_task else []
+    for name in (*chosen.columns, *chosen.cameras, *task):
+        offsets = chosen.offsets.get(name, ())
+        grouped[offsets] = (*grouped.get(offsets, ()), name)
+    return grouped
 
 
 def _windowed(values: Any, shape: tuple[int, ...]) -> Any:

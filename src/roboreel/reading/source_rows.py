@@ -28,6 +28,8 @@ from roboreel.types import Int64
 
 _MAPPED_BYTES = 1 << 16
 """Taken of the budget by a mapped file, whose pages the system may drop: it bounds how many are mapped."""
+Chosen: TypeAlias = "Int64 | slice"
+"""Positions; all of them is `slice(None)`, which costs no index array."""
 Values: TypeAlias = "npt.NDArray[np.generic] | pa.ChunkedArray"
 """(rows, …) numbers, or anything else as Arrow has it."""
 
@@ -147,7 +149,7 @@ class SourceRows:
         frames: Int64,
         features: Mapping[str, Feature],
         targets: Mapping[str, Any],
-        at: Int64,
+        at: Chosen,
     ) -> None:
         """Copy the values of some rows.
 
@@ -175,21 +177,22 @@ class SourceRows:
             return
         self._resolve(episodes)
         files, rows = self._file[episodes], self._start[episodes] + frames
-        for file in _distinct(files):
-            members = np.flatnonzero(files == file)
+        distinct = _distinct(files)
+        for file in distinct:
+            members, into = _members(files, file, at, alone=len(distinct) == 1)
             columns = self._columns(self._paths[file]).values
             for name in stored:
                 found = columns.get(self._stored[name])
                 if found is not None:
-                    copy_rows(found, rows[members], features[name], targets[name], at[members])
+                    copy_rows(found, rows[members], features[name], targets[name], into)
                 elif name in self._masked:
                     of = self._masked[name]
                     there = columns.get(self.stored_name(of))
                     if of in self._source.supplied:
                         there = self._supplied_values(of)
-                    mark_values(there, targets[name], at[members])
+                    mark_values(there, targets[name], into)
                 elif name in INDEX_DTYPES:
-                    targets[name][at[members]] = np.nan if name == TIMESTAMP else -1
+                    targets[name][into] = np.nan if name == TIMESTAMP else -1
                 else:
                     self._require_filled(name, self._paths[file])
 
@@ -200,7 +203,8 @@ class SourceRows:
         return path, int(self._start[episode]) + frame
 
     def _resolve(self, episodes: Int64) -> None:
-        for episode in _distinct(episodes[self._file[episodes] < 0]):
+        unknown = self._file[episodes] < 0
+        for episode in _distinct(episodes[unknown]) if unknown.any() else ():
             found = self.positions.rows(episode)
             rows, declared = found.stop - found.start, int(self._lengths[episode])
             if rows != declared:
@@ -255,11 +259,22 @@ def _distinct(values: Int64) -> list[int]:
     return found
 
 
-def copy_rows(values: Values, rows: Int64, feature: Feature, target: Any, at: Int64) -> None:
+def _members(files: Int64, file: int, at: Chosen, *, alone: bool) -> tuple[Chosen, Chosen]:
+    """(which rows are in a file, where their values go)."""
+    if alone:
+        return slice(None), at
+    members = np.flatnonzero(files == file)
+    return members, members if isinstance(at, slice) else at[members]
+
+
+def copy_rows(values: Values, rows: Int64, feature: Feature, target: Any, at: Chosen) -> None:
     """Copy values of some rows; numbers that are shorter than the feature leave zeros."""
     if isinstance(target, list):
         taken = values[rows] if isinstance(values, np.ndarray) else values.take(pa.array(rows))
         python = taken.tolist() if isinstance(taken, np.ndarray) else taken.to_pylist()
+        if isinstance(at, slice):
+            target[at] = python
+            return
         for position, value in zip(at.tolist(), python, strict=True):
             target[position] = value
         return
@@ -280,7 +295,7 @@ def copy_rows(values: Values, rows: Int64, feature: Feature, target: Any, at: In
         )
 
 
-def mark_values(values: Values | None, target: Any, at: Int64) -> None:
+def mark_values(values: Values | None, target: Any, at: Chosen) -> None:
     """Set a mask where a padded feature has values: nowhere if its column is not there."""
     if isinstance(values, np.ndarray):
         own = values.shape[1:] if values.ndim == target.ndim else target.shape[1:]

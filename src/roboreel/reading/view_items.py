@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,11 @@ from roboreel.reading.bounded_cache import BoundedCache
 from roboreel.reading.camera_frames import CameraFrames
 from roboreel.reading.column_cache import ColumnCache
 from roboreel.reading.decode_jobs import WantedFrames
-from roboreel.reading.frame_arrays import FrameArray
+from roboreel.reading.frame_arrays import ApartFrames, FrameArray
 from roboreel.reading.host_buffers import HostBuffers
 from roboreel.reading.item_index import Window
 from roboreel.reading.read_options import TASK, ChosenFeatures, ReadOptions
-from roboreel.reading.source_rows import FileColumns, SourceRows
+from roboreel.reading.source_rows import Chosen, FileColumns, SourceRows
 from roboreel.reading.table_images import TableImages
 from roboreel.reading.view_tasks import ViewTasks
 from roboreel.types import Int64
@@ -83,6 +84,13 @@ class ViewItems:
         self._cameras, self._images = CameraFrames(options), TableImages(options)
         self._buffers = HostBuffers(_KEPT_ARRAYS, options.memory_bytes)
         self._moved = bool(view.slices.start.any())
+        self._known_needs: dict[tuple[str, ...], Mapping[str, Feature]] = {}
+        self._known_kinds: dict[tuple[str, ...], tuple[list[str], list[str]]] = {}
+        self._stored_as = {
+            name: (() if one.shape in ((), (1,)) else one.shape, np.dtype(one.dtype))
+            for name, one in self._features.items()
+            if one.is_numeric
+        }
 
     @cached_property
     def _tasks(self) -> ViewTasks:
@@ -104,7 +112,12 @@ class ViewItems:
         return tuple(problem for one in self._sources for problem in one.positions.problems)
 
     def read(
-        self, names: Sequence[str], window: Window, out: Mapping[str, npt.NDArray[np.generic]]
+        self,
+        names: Sequence[str],
+        window: Window,
+        out: Mapping[str, npt.NDArray[np.generic]],
+        *,
+        stacked: bool = True,
     ) -> dict[str, Any]:
         """The values of some features, those of cameras decoded.
 
@@ -112,17 +125,18 @@ class ViewItems:
             names: features, and `task`.
             window: the frames.
             out: arrays to fill, by feature: (items, offsets, …).
+            stacked: False gives frames as a list of arrays (H, W, C).
 
         Returns:
             By feature (items · offsets, …) values; strings are lists.
         """
-        episodes = np.repeat(window.episodes, window.frames.shape[1])
+        width = window.frames.shape[1]
+        episodes = window.episodes if width == 1 else np.repeat(window.episodes, width)
         frames = window.frames.reshape(-1)
-        cameras = [name for name in names if name != TASK and self._features[name].is_camera]
-        numbers = [name for name in names if name not in cameras]
+        cameras, numbers = self._kinds(tuple(names))
         if not cameras:
             return self._values(numbers, episodes, frames, out)
-        arrays = self._arrays(cameras, len(frames), out)
+        arrays = self._arrays(cameras, len(frames), out, stacked=stacked)
         wanted = self._wanted(arrays, episodes, frames)
         with self._cameras.decoding([one for one in wanted if not _in_table(one)]):
             found = self._values(numbers, episodes, frames, out)
@@ -130,6 +144,13 @@ class ViewItems:
                 self._images.read(want)
         found.update({name: array.finished() for name, array in arrays.items()})
         return found
+
+    def _kinds(self, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+        """The cameras among some features, and the others."""
+        if names not in self._known_kinds:
+            cameras = [name for name in names if name != TASK and self._features[name].is_camera]
+            self._known_kinds[names] = cameras, [name for name in names if name not in cameras]
+        return self._known_kinds[names]
 
     def _values(
         self,
@@ -139,20 +160,15 @@ class ViewItems:
         out: Mapping[str, npt.NDArray[np.generic]],
     ) -> dict[str, Any]:
         count = len(frames)
-        found = {
-            name: _target(self._features[name], count, out.get(name))
-            for name in names
-            if name != TASK
-        }
-        needed = {name: self._features[name] for name in names if name not in (*_COUNTED, TASK)}
-        if TASK in names:
-            needed[TASK_INDEX] = self._features[TASK_INDEX]
+        found = {name: self._target(name, count, out.get(name)) for name in names if name != TASK}
+        needed = self._needed(tuple(names))
         stored = dict(found)
-        for name in needed:
-            stored.setdefault(name, _target(self._features[name], count, None))
+        if TASK in names and TASK_INDEX not in stored:
+            stored[TASK_INDEX] = self._target(TASK_INDEX, count, None)
         self._fill(stored, needed, episodes, frames)
-        for name in set(found) & {*_COUNTED}:
-            found[name][...] = self._counted(name, episodes, frames)
+        for name in _COUNTED:
+            if name in found:
+                found[name][...] = self._counted(name, episodes, frames)
         if TIMESTAMP in found:
             found[TIMESTAMP][...] = self._seconds(found[TIMESTAMP], episodes, frames)
         if TASK in names or TASK_INDEX in found:
@@ -162,6 +178,14 @@ class ViewItems:
             if TASK in names:
                 found[TASK] = self._tasks.strings(indexes)
         return found
+
+    def _needed(self, names: tuple[str, ...]) -> Mapping[str, Feature]:
+        """The features that are read from tables for some features."""
+        if names not in self._known_needs:
+            read = [TASK_INDEX if name == TASK else name for name in names]
+            needed = {name: self._features[name] for name in read if name not in _COUNTED}
+            self._known_needs[names] = needed
+        return self._known_needs[names]
 
     def _fill(
         self,
@@ -178,10 +202,10 @@ class ViewItems:
             rows = self._source_frames(own, frames[members])
             source.fill(slices.row[own], rows, features, targets, members)
 
-    def _by_source(self, episodes: Int64) -> list[tuple[SourceRows, Int64]]:
+    def _by_source(self, episodes: Int64) -> list[tuple[SourceRows, Chosen]]:
         """(dataset, positions of its items) of the datasets that some items are from."""
         if len(self._sources) == 1:
-            return [(self._sources[0], np.arange(len(episodes)))]
+            return [(self._sources[0], slice(None))]
         sources = self._view.slices.source[episodes]
         return [
             (self._sources[number], np.flatnonzero(sources == number))
@@ -222,18 +246,36 @@ class ViewItems:
         recorded = np.where(np.isnan(recorded), regular, recorded)
         if not self._moved:
             return recorded
-        begin = _target(self._features[TIMESTAMP], len(frames), None)
+        begin = self._target(TIMESTAMP, len(frames), None)
         only = {TIMESTAMP: self._features[TIMESTAMP]}
         self._fill({TIMESTAMP: begin}, only, episodes, np.zeros_like(frames))
         begin[self._view.slices.start[episodes] == 0] = 0
         counted = recorded - begin
         return np.where(np.abs(counted - regular) <= MAX_TIMESTAMP_ERROR_S, regular, counted)
 
+    def _target(self, name: str, count: int, out: npt.NDArray[np.generic] | None) -> Any:
+        """The array that takes values of a feature, or a list where they are no numbers."""
+        if name not in self._stored_as:
+            return [None] * count
+        shape, dtype = self._stored_as[name]
+        return (
+            np.zeros((count, *shape), dtype)
+            if out is None
+            else _flat(name, out, (count, *shape), dtype)
+        )
+
     def _arrays(
-        self, names: Sequence[str], count: int, out: Mapping[str, npt.NDArray[np.generic]]
-    ) -> dict[str, FrameArray]:
+        self,
+        names: Sequence[str],
+        count: int,
+        out: Mapping[str, npt.NDArray[np.generic]],
+        *,
+        stacked: bool,
+    ) -> Mapping[str, FrameArray]:
         size, buffers = self._options.size, self._buffers
         stored = self._options.frame_cache is not None
+        if not stacked and not stored:
+            return {name: ApartFrames(name, count, size, buffers) for name in names}
         return {
             name: FrameArray(name, count, size, buffers, out.get(name), stored=stored)
             for name in names
@@ -247,8 +289,9 @@ class ViewItems:
         for source, members in self._by_source(episodes):
             own = episodes[members]
             rows = self._source_frames(own, frames[members])
+            at = np.arange(len(episodes), dtype=np.int64)[members]
             found += [
-                WantedFrames(name, source, slices.row[own], rows, array, members)
+                WantedFrames(name, source, slices.row[own], rows, array, at)
                 for name, array in arrays.items()
             ]
         return found
@@ -264,17 +307,14 @@ def _row_bytes(features: Mapping[str, Feature], columns: Sequence[str]) -> int:
     return sum(np.dtype(one.dtype).itemsize * int(np.prod(one.shape)) for one in numeric)
 
 
-def _target(feature: Feature, count: int, out: npt.NDArray[np.generic] | None) -> Any:
-    """The array that takes values of a feature, or a list where they are no numbers."""
-    if not feature.is_numeric:
-        return [None] * count
-    shape = () if feature.shape in ((), (1,)) else feature.shape
-    dtype = np.dtype(feature.dtype)
-    if out is None:
-        return np.zeros((count, *shape), dtype=dtype)
-    flat = out.reshape(count, *shape) if out.size == count * int(np.prod(shape, dtype=int)) else out
-    if flat.shape != (count, *shape) or flat.dtype != dtype or not np.shares_memory(flat, out):
+def _flat(
+    name: str, out: npt.NDArray[np.generic], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> npt.NDArray[np.generic]:
+    """A view of an array that is given for a feature, without an axis of offsets."""
+    flat = out.reshape(shape) if out.size == prod(shape) else out
+    if flat.shape != shape or flat.dtype != dtype or not np.shares_memory(flat, out):
+        count, *own = shape
         raise UsageError(
-            f"out['{feature.name}'] is {out.dtype} {out.shape}, expected {dtype} with {count} × {shape}"
+            f"out['{name}'] is {out.dtype} {out.shape}, expected {dtype} with {count} × {tuple(own)}"
         )
     return flat

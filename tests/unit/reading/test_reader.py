@@ -161,6 +161,21 @@ def test_an_array_of_floats_takes_frames_divided_by_255(
         assert np.array_equal(found, expected.astype(np.float32) / np.float32(255))
 
 
+def test_items_and_iteration_give_the_frames_of_batches_each_in_its_own_memory(
+    made: Callable[[Version], Path],
+) -> None:
+    reader = roboreel.reader(roboreel.open(made("v3.0")), size=(20, 24))
+    expected = reader[:]
+    items = list(reader)
+    for at, item in enumerate(items):
+        for camera in (TOP, WRIST):
+            assert np.array_equal(item[camera], expected[camera][at])
+            assert np.array_equal(reader[at][camera], item[camera])
+            item[camera][...] = 7  # it is the caller's
+    assert np.array_equal(reader[3][TOP], expected[TOP][3])
+    assert not np.shares_memory(items[3][TOP], items[4][TOP])
+
+
 def test_an_array_of_another_dtype_is_refused(made: Callable[[Version], Path]) -> None:
     reader = roboreel.reader(roboreel.open(made("v3.0")))
     shape = reader.batch([3])[TOP].shape

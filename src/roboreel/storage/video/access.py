@@ -57,11 +57,20 @@ class Joining:
 class AccessPoints:
     """Tells which packets of an open video file reset a decoder, and which may follow which."""
 
-    def __init__(self, file: ByteSource, table: PacketTable) -> None:
+    def __init__(
+        self, file: ByteSource, table: PacketTable, like: AccessPoints | None = None
+    ) -> None:
+        """Read nothing yet.
+
+        Args:
+            file: the file.
+            table: its packets.
+            like: another one of the same file: what one of them has read of a packet, both know.
+        """
         self._file, self._table = file, table
         self._codec = codec_of(table.entry)
-        self._known: dict[int, Head] = {}
-        self._resetting: dict[int, bool] = {}
+        self._known: dict[int, Head] = {} if like is None else like._known
+        self._resetting: dict[int, bool] = {} if like is None else like._resetting
         self._bearers = table.keys if table.keyframe[0] else np.insert(table.keys, 0, 0)
         """Decode positions of packets that may bring sets: the keyframes and the file's first packet."""
         self._scanned = 0

@@ -92,6 +92,14 @@ def _runs(
     table: PacketTable, wanted: Sequence[int], resets: Callable[[int], bool]
 ) -> Iterator[tuple[Int64, list[int]]]:
     """(decode positions, wanted frames) of each run of packets that is decoded without a gap."""
+    if len(wanted) == 1:
+        ((entry, packet),) = entry_points(table, wanted, resets=resets)
+        one = [*wanted]
+        if table.in_order:
+            yield np.arange(entry, packet + 1, dtype=np.int64), one
+        else:
+            yield _positions(table, entry, one, resets), one
+        return
     first, last, frames = 0, 0, list[int]()
     points = entry_points(table, wanted, resets=resets)
     for number, (entry, packet) in zip(wanted, points, strict=True):

@@ -47,6 +47,8 @@ class IndexedVideo:
                 table = packet_table_of(file, name)
         self.table: PacketTable = table
         self._idle: list[AccessPoints] = []
+        self._points: AccessPoints | None = None
+        """The one that was made last."""
 
     @cached_property
     def _file(self) -> OpenFile:
@@ -90,7 +92,7 @@ class IndexedVideo:
         try:
             points = self._idle.pop()
         except IndexError:
-            points = AccessPoints(self._file.as_file(), self.table)
+            points = self._points = AccessPoints(self._file.as_file(), self.table, self._points)
         yield points
         # only if nothing failed: what was read in part is not used again
         self._idle.append(points)

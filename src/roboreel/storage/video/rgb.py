@@ -59,6 +59,30 @@ class RgbConverter:
         else:
             self._rgb(frame, size, out)
 
+    def pixels(self, frame: Any, size: tuple[int, int] | None) -> npt.NDArray[Any]:
+        """(H, W, C) the pixels that `convert` writes, in memory of their own: a copy less."""
+        shape, dtype = self.shape_of(frame, size)
+        if isinstance(frame, np.ndarray) or is_grey(frame):
+            out = np.empty(shape, dtype)
+            self.convert(frame, size, out)
+            return out
+        height, width, _ = shape
+        return _rows(self._packed(frame, height, width), height, 3 * width).reshape(shape)
+
+    def _packed(self, frame: Any, height: int, width: int) -> Any:
+        """The plane of a new PyAV frame of RGB."""
+        if self._reformat is None:
+            self._reformat = single_threaded(frame)
+        same_size = (height, width) == (frame.height, frame.width)
+        shrinks = not same_size and height <= frame.height and width <= frame.width
+        return self._reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgb24",
+            interpolation="AREA" if shrinks else "BILINEAR",
+        ).planes[0]
+
     def _rgb(self, frame: Any, size: tuple[int, int] | None, out: npt.NDArray[np.generic]) -> None:
         if self._reformat is None:
             self._reformat = single_threaded(frame)
@@ -68,14 +92,7 @@ class RgbConverter:
         if planar.flags.c_contiguous and same_size and self._converts_to_planes(frame):
             self._planes(frame, planar)
             return
-        shrinks = not same_size and height <= frame.height and width <= frame.width
-        plane = self._reformat(
-            frame,
-            width=width,
-            height=height,
-            format="rgb24",
-            interpolation="AREA" if shrinks else "BILINEAR",
-        ).planes[0]
+        plane = self._packed(frame, height, width)
         write_pixels(_rows(plane, height, 3 * width).reshape(height, width, 3), out)
 
     def _converts_to_planes(self, frame: Any) -> bool:
