@@ -52,6 +52,7 @@ def only_hub(patch: pytest.MonkeyPatch, folder: Path) -> Iterator[HubServer]:
     patch.setattr(constants, "HF_TOKEN_PATH", str(folder / "token"))
     patch.setattr("huggingface_hub.utils._http.time", Impatient())
     patch.setattr("huggingface_hub.file_download.time", Impatient())
+    patch.setattr("roboreel.hub.client.time", Impatient())
     with HubServer() as server:
         patch.setenv("HF_ENDPOINT", server.url)
         yield server

@@ -7,14 +7,15 @@
         assert hub.sent("data/") < 1000
 
 It serves dataset repositories from memory: create, information, refs, tags, branches, tree (in pages), paths,
-preupload, commit, LFS (batch, upload, verify), and files with ranges. As on the real Hub, tables and videos
-are LFS files, whose content comes by a redirect from another origin, here a second port.
+preupload, commit, LFS (batch, upload in one piece or in parts, verify), and files with ranges. As on the real
+Hub, tables and videos are LFS files, whose content comes by a redirect from another origin, here a second
+port.
 
-What it does not imitate: Xet storage; models, spaces, buckets; pull requests; `expand`; gitignore; multipart
-uploads; signed URLs that expire; compressed answers; quotas and rate limits but those asked for by `fail`;
-histories (a commit has no parent, a branch is its latest commit, every commit stays reachable); permissions
-finer than "any known token may do everything". Commit ids are digests of names and contents, not Git's.
-Names are not checked, so that a hostile repository can be served.
+What it does not imitate: Xet storage; models, spaces, buckets; pull requests; `expand`; gitignore; URLs
+that expire; compressed answers; quotas and rate limits but those asked for by `fail`; histories (a commit has
+no parent, a branch is its latest commit, every commit stays reachable); permissions finer than "any known
+token may do everything". Commit ids are digests of names and contents, not Git's. Names are not checked, so
+that a hostile repository can be served.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class Asked:
     status: int
     sent: int
     """Bytes of the body that were sent."""
+    received: int
+    """Bytes of the request's body."""
     token: str | None
     at_cdn: bool
     """True for requests to the origin of LFS contents."""
@@ -106,6 +109,10 @@ class HubServer:
         self.asked: list[Asked] = []
         self.page = 1000
         """Entries of a page of a tree."""
+        self.part_bytes: int | None = None
+        """Size of the parts in which larger LFS contents are uploaded; None takes each in one piece."""
+        self.parts: dict[tuple[str, int], bytes] = {}
+        """Uploaded parts by SHA-256 of the whole and number of the part, from 1."""
         self._faults: list[_Fault] = []
         self._lock = threading.Lock()
         self._names: dict[str, str] = {}
@@ -222,6 +229,10 @@ class HubServer:
         """Bytes of the contents of files whose name starts with `prefix`."""
         return sum(one.sent for one in self.asked if one.name and one.name.startswith(prefix))
 
+    def received(self, pattern: str = "^/upload/") -> int:
+        """Bytes of the bodies of requests whose path matches; by default those of LFS contents."""
+        return sum(one.received for one in self.asked if re.search(pattern, one.path))
+
     def fetched(self) -> set[str]:
         """Names of the files whose content was sent."""
         return {one.name for one in self.asked if one.name and one.method == "GET" and one.sent}
@@ -311,6 +322,7 @@ class _Handler(BaseHTTPRequestHandler):
                 path=path,
                 status=self._status,
                 sent=self._sent,
+                received=len(body),
                 token=self._token(),
                 at_cdn=self.at_cdn,
                 name=self._name,
@@ -560,10 +572,28 @@ class _Handler(BaseHTTPRequestHandler):
         answers = []
         for one in json.loads(body)["objects"]:
             href = f"{self.hub.url}/upload/{one['oid']}"
-            actions = {"upload": {"href": href}, "verify": {"href": f"{href}/verify"}}
+            upload = {"href": href, **self._in_parts(href, one["size"])}
+            actions = {"upload": upload, "verify": {"href": f"{href}/verify"}}
             known = {} if one["oid"] in self.hub.objects else {"actions": actions}
             answers.append({"oid": one["oid"], "size": one["size"], **known})
-        self._json({"transfer": "basic", "objects": answers})
+        kind = "basic" if self.hub.part_bytes is None else "multipart"
+        self._json({"transfer": kind, "objects": answers})
+
+    def _in_parts(self, href: str, size: int) -> dict[str, Any]:
+        """Where the parts of a large content go: nothing for a content that goes in one piece."""
+        part = self.hub.part_bytes
+        if part is None or size <= part:
+            return {}
+        urls = {f"{n + 1:05d}": f"{href}/part/{n + 1}" for n in range(-(-size // part))}
+        return {"header": {"chunk_size": str(part), **urls}}
+
+    def _upload_part(self, body: bytes, sha: str, number: str) -> None:
+        self.hub.parts[sha, int(number)] = body
+        self._send(b"", headers={"ETag": f'"{number}"'})
+
+    def _join_parts(self, body: bytes, sha: str) -> None:
+        numbers = [one["partNumber"] for one in json.loads(body)["parts"]]
+        self._upload(b"".join(self.hub.parts[sha, number] for number in numbers), sha)
 
     def _upload(self, body: bytes, sha: str) -> None:
         if hashlib.sha256(body).hexdigest() != sha:
@@ -664,6 +694,8 @@ _ROUTES = [
     (rf"GET /api/datasets/{_ID}", "_info"),
     (rf"POST /datasets/{_ID}\.git/info/lfs/objects/batch", "_batch"),
     (r"PUT /upload/(?P<sha>[0-9a-f]{64})", "_upload"),
+    (r"PUT /upload/(?P<sha>[0-9a-f]{64})/part/(?P<number>[0-9]+)", "_upload_part"),
+    (r"POST /upload/(?P<sha>[0-9a-f]{64})", "_join_parts"),
     (r"POST /upload/(?P<sha>[0-9a-f]{64})/verify", "_verify"),
     (rf"(GET|HEAD) /datasets/{_ID}/resolve/{_REVISION}/(?P<name>.+)", "_resolve"),
 ]

@@ -28,7 +28,12 @@ EDITS = (
 PAGES_OF_COMMANDS = {
     name: ROOT / "docs" / f"{name}.md" for name in ("check", "diff", "repair", "stats")
 }
-PAGES_OF_COMMANDS |= {"pull": ROOT / "docs" / "hub.md", "cache": ROOT / "docs" / "reading.md"}
+PAGES_OF_COMMANDS |= {
+    "pull": ROOT / "docs" / "hub.md",
+    "push": ROOT / "docs" / "hub.md",
+    "cache": ROOT / "docs" / "reading.md",
+}
+PAGES_OF_COMMANDS |= dict.fromkeys(("pull", "push"), ROOT / "docs" / "hub.md")
 PAGES_OF_COMMANDS |= {"finalize": ROOT / "docs" / "sink.md"}
 PAGES_OF_COMMANDS |= dict.fromkeys(EDITS, ROOT / "docs" / "edit.md")
 PAGES_OF_COMMANDS |= dict.fromkeys(("edit", "write"), ROOT / "docs" / "views.md")

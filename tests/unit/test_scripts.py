@@ -63,8 +63,7 @@ def test_there_is_no_place_for_old_statistics_elsewhere(
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ({"push_to_hub": True}, "local folder"),
-        ({"branch": "main"}, "local folder"),
+        ({"branch": "main"}, "push_to_hub=True"),
         ({"local_dir": "elsewhere"}, "two names of one thing"),
         ({"to": "v2.0"}, "is v2.0 already"),
         ({"video_backend": "opencv"}, "video_backend is 'opencv'"),
@@ -81,3 +80,8 @@ def test_what_makes_no_sense_is_refused(source: Path, given: dict[str, Any], why
 def test_a_folder_is_needed() -> None:
     with pytest.raises(roboreel.UsageError, match="give the dataset's folder as root"):
         roboreel.convert_dataset()
+
+
+def test_a_push_needs_a_name(source: Path) -> None:
+    with pytest.raises(roboreel.UsageError, match="give repo_id"):
+        roboreel.convert_dataset(root=source, push_to_hub=True)

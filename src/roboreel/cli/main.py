@@ -26,6 +26,7 @@ from roboreel.cli.finalize import finalize
 from roboreel.cli.info import info
 from roboreel.cli.output import exit_code, lost, say, start, tell
 from roboreel.cli.pull import pull
+from roboreel.cli.push import push
 from roboreel.cli.repair import repair
 from roboreel.cli.stats import stats
 from roboreel.cli.stopping import INTERRUPTED, leave_on_sigterm
@@ -66,6 +67,7 @@ app.command()(write)
 app.command()(finalize)
 app.command()(stats)
 app.command()(pull)
+app.command()(push)
 app.command()(undo)
 app.add_typer(cache)
 app.command()(demo)

@@ -3,6 +3,9 @@
 from roboreel.hub.open_reference import local_copy, open_reference
 from roboreel.hub.pull import fetch_missing, pull
 from roboreel.hub.pull_report import PullReport
+from roboreel.hub.push import push
+from roboreel.hub.push_options import PushOptions
+from roboreel.hub.push_report import PushReport
 from roboreel.hub.reference import HubReference, parse_reference
 from roboreel.hub.snapshots import snapshot_download
 from roboreel.hub.versions import (
@@ -22,6 +25,8 @@ __all__ = [
     "ForwardCompatibilityError",
     "HubReference",
     "PullReport",
+    "PushOptions",
+    "PushReport",
     "check_version_compatibility",
     "fetch_missing",
     "get_repo_versions",
@@ -31,6 +36,7 @@ __all__ = [
     "open_reference",
     "parse_reference",
     "pull",
+    "push",
     "resolve_revision",
     "snapshot_download",
 ]

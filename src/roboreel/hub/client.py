@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
-from typing import Any
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from roboreel.errors import HubError, MissingDependencyError, RoboreelError, StorageError
 from roboreel.hub.environment import endpoint, host, is_offline, page_of
@@ -33,11 +34,25 @@ _BREAKS = frozenset(
     {"ChunkedEncodingError", "IncompleteRead", "ReadError", "ReadTimeout", "RemoteProtocolError"}
 )
 """Names of errors of connections that worked before."""
+_ATTEMPTS = 5
+_LONGEST_WAIT_S = 300.0
+_Result = TypeVar("_Result")
 _LOG_IN = "set HF_TOKEN, or run 'hf auth login'"
 
 
 class BrokenConnectionError(HubError):
     """A connection broke in the middle of an answer; the next attempt may succeed."""
+
+
+class BusyError(HubError):
+    """The Hub takes no request for now (429), or fails (5xx); a later attempt may succeed."""
+
+    wait_s: float | None = None
+    """How long the Hub asks to wait, in seconds; None where it does not say."""
+
+
+class ConflictError(HubError):
+    """Somebody else changed the branch in the meantime."""
 
 
 def library(reference: str = "") -> Any:
@@ -107,12 +122,33 @@ def asking(reference: HubReference) -> Iterator[None]:
         raise explained from error
 
 
+def retried(attempt: Callable[[], _Result]) -> _Result:
+    """The result of an attempt; made again where the Hub was busy or a connection broke, after a pause.
+
+    Args:
+        attempt: begins by asking what the Hub has: it may have done what an earlier attempt asked for.
+
+    Raises:
+        HubError: the last attempt failed, or the Hub asks to wait for long.
+    """
+    for number in range(1, _ATTEMPTS):
+        try:
+            return attempt()
+        except (BusyError, BrokenConnectionError) as error:
+            wait: float | None = getattr(error, "wait_s", None)
+            if wait is not None and wait > _LONGEST_WAIT_S:
+                raise
+            time.sleep(2.0**number if wait is None else wait)
+    return attempt()
+
+
 def _explained(error: BaseException, reference: HubReference) -> RoboreelError | None:
     """What a failure means; None if it is none of the Hub's, the network's or the disk's."""
     for one in _chain(error):
-        message = _by_class(one, reference) or _by_status(one, reference)
-        if message is not None:
-            return HubError(message)
+        message = _by_class(one, reference)
+        explained = _by_status(one, reference) if message is None else HubError(message)
+        if explained is not None:
+            return explained
     if any(_is_network(one) for one in _chain(error)):
         broke = any(type(one).__name__ in _BREAKS for one in _chain(error))
         return (BrokenConnectionError if broke else HubError)(
@@ -148,27 +184,43 @@ def _by_class(error: BaseException, reference: HubReference) -> str | None:
     return None
 
 
-def _by_status(error: BaseException, reference: HubReference) -> str | None:
-    status = getattr(getattr(error, "response", None), "status_code", None)
+def _by_status(error: BaseException, reference: HubReference) -> HubError | None:
+    response = getattr(error, "response", None)
+    status = getattr(response, "status_code", None)
     if not isinstance(status, int):
         return None
-    where = f"'{reference}'"
+    message = f"'{reference}': {_of_status(status)}"
+    if status == 429 or status >= 500:
+        busy = BusyError(message)
+        wait = str(getattr(response, "headers", {}).get("Retry-After") or "")
+        busy.wait_s = float(wait) if wait.isdigit() else None
+        return busy
+    return (ConflictError if status in (409, 412) else HubError)(message)
+
+
+def _of_status(status: int) -> str:
     if status == 401:
-        return f"{where}: {host()} does not accept the token (status 401): {_LOG_IN}"
+        return f"{host()} does not accept the token (status 401): {_LOG_IN}"
     if status == 403:
         return (
-            f"{where}: {host()} refuses access (status 403): use a token that may read this dataset"
+            f"{host()} refuses access (status 403): use a token that may read this dataset,"
+            " and may write it to push"
         )
     if status == 404:
-        return f"{where}: not found on {host()} (status 404): check the name and the revision"
+        return f"not found on {host()} (status 404): check the name and the revision"
+    if status in (409, 412):
+        return (
+            f"somebody else changed the branch on {host()} in the meantime (status {status}):"
+            " see what changed, then run the same command again"
+        )
     if status == 429:
         return (
-            f"{where}: {host()} takes no more requests for now (status 429): wait some minutes, then"
+            f"{host()} takes no more requests for now (status 429): wait some minutes, then"
             f" {_AGAIN}. A token raises the limit"
         )
     if status >= 500:
-        return f"{where}: {host()} fails (status {status}): wait a while, then {_AGAIN}"
-    return f"{where}: {host()} refused the request (status {status})"
+        return f"{host()} fails (status {status}): wait a while, then {_AGAIN}"
+    return f"{host()} refused the request (status {status})"
 
 
 def _offline(reference: HubReference) -> str:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import UsageError
+from roboreel.format.v30 import GLOBAL_STATS
 from roboreel.format.version import FormatVersion, parse_version
+from roboreel.hub.pull import default_folder, pull
+from roboreel.hub.push import push
+from roboreel.hub.reference import parse_reference
+from roboreel.hub.versions import get_repo_versions
 from roboreel.ops.output import finished_report
 from roboreel.ops.write import convert
 
@@ -38,18 +43,19 @@ def convert_dataset(
     leftovers: Leftovers = "refuse",
     allow_missing: Iterable[str] = (),
 ) -> Report:
-    """Convert a local v2.0 dataset to v2.1: `convert` with the arguments of earlier conversion scripts.
+    """Convert a v2.0 dataset to v2.1: `convert` with the arguments of earlier conversion scripts.
 
     Statistics are computed per episode, and their merged values are compared with the old ones
     [`stats.agree`]. As in those scripts, the dataset itself is converted unless `out` is given. The original
     is kept beside it as `NAME.before-TIME`.
 
     Args:
-        repo_id: the dataset's name; also its folder if neither `root` nor `local_dir` is given.
+        repo_id: the dataset's name on the Hub; also its folder if neither `root` nor `local_dir` is given.
+            What is not there is pulled from the Hub, at its tag `v2.0` if it has one.
         root: the dataset's folder.
-        push_to_hub: must be False: nothing is uploaded.
+        push_to_hub: push what the conversion changed to `repo_id`, and tag it with the version.
         delete_old_stats: False keeps `meta/stats.json` beside the new statistics.
-        branch: must be None, because it names a branch on the hub.
+        branch: the branch to push to, created if it does not exist; None is the main branch.
         num_workers: threads or processes to use.
         video_backend: the library that decodes videos: `pyav`, `torchcodec` or `decord`.
         use_process_pool: False uses threads, which cannot be stopped if a decoder hangs.
@@ -62,7 +68,8 @@ def convert_dataset(
         allow_missing: actions, states and cameras that the result may lack because their files are missing.
 
     Raises:
-        UsageError: an argument needs the hub, or contradicts another.
+        UsageError: an argument is missing, or contradicts another.
+        HubError: the Hub cannot be reached, or refuses.
         PlanError, RunError, StorageError, DatasetError: as `convert`.
 
     Example:
@@ -72,20 +79,25 @@ def convert_dataset(
         >>> roboreel.convert_dataset("me/a", root=source, num_workers=1).version
         'v2.1'
     """
-    if push_to_hub or branch is not None:
-        raise UsageError("convert_dataset writes a local folder: upload it yourself, to any branch")
+    if push_to_hub and repo_id is None:
+        raise UsageError("give repo_id, the name on the Hub to push to")
+    if branch is not None and not push_to_hub:
+        raise UsageError("branch is where to push: set push_to_hub=True, or leave it out")
     if root is not None and local_dir is not None:
         raise UsageError("root and local_dir are two names of one thing: give either")
     folder = root if root is not None else local_dir if local_dir is not None else repo_id
     if folder is None:
         raise UsageError("give the dataset's folder as root")
+    if folder is repo_id:
+        folder = _local_folder(folder)
     if leftovers == "resume" and (done := finished_report(folder, out)) is not None:
         return done
     dataset = open_dataset(folder)
     if out is None and dataset.version is parse_version(to):
-        raise UsageError(f"'{os.fspath(folder)}' is {dataset.version} already")
+        hint = ": push it with roboreel.hub.push" if push_to_hub else ""
+        raise UsageError(f"'{os.fspath(folder)}' is {dataset.version} already{hint}")
     executor: ExecutorName = "process" if use_process_pool else "thread"
-    return convert(
+    report = convert(
         dataset,
         to=to,
         out=out,
@@ -97,3 +109,28 @@ def convert_dataset(
         keep_old_stats=not delete_old_stats,
         allow_missing=allow_missing,
     )
+    if push_to_hub and repo_id is not None:
+        _push(report.out, repo_id, branch, keep_old_stats=not delete_old_stats)
+    return report
+
+
+def _local_folder(repo_id: _Path) -> _Path:
+    """The folder of a dataset: the one of that name, or the local copy of the one on the Hub."""
+    reference = parse_reference(os.fspath(repo_id))
+    if os.path.exists(repo_id) or reference is None:
+        return repo_id
+    folder = default_folder(reference)
+    if folder.exists():
+        return folder
+    has_v20 = any(str(one) == "2.0" for one in get_repo_versions(reference.repo_id))
+    wanted = (
+        f"{reference.repo_id}@v2.0" if has_v20 and reference.revision is None else str(reference)
+    )
+    return pull(wanted).path
+
+
+def _push(folder: _Path, repo_id: str, branch: str | None, *, keep_old_stats: bool) -> None:
+    """Push a converted dataset; of what it no longer has only the old statistics are removed."""
+    gone = set(push(folder, repo_id, branch=branch, dry_run=True).removed)
+    stale = gone <= {GLOBAL_STATS} and not keep_old_stats
+    push(folder, repo_id, branch=branch, remove=stale)

@@ -19,6 +19,7 @@ from roboreel.torch.encoder_configs import DepthEncoderConfig, RGBEncoderConfig
 from roboreel.torch.feature_utils import get_hf_features_from_features
 from roboreel.torch.hub_calls import get_safe_version, snapshot_download
 from roboreel.torch.item_tensors import Item
+from roboreel.torch.push_calls import PushCalls
 from roboreel.torch.recording_calls import RecordingCalls
 from roboreel.torch.recording_options import RecordingOptions
 from roboreel.torch.table_rows import TableRows
@@ -28,7 +29,7 @@ from roboreel.types import Json
 Token = str | bool | None
 
 
-class LeRobotDataset(RecordingCalls, torch.utils.data.Dataset[Item]):
+class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
     """Items of a dataset of any version as tensors, by number. Threads and workers may share it."""
 
     _reader_class: ClassVar[type[DatasetReader]] = DatasetReader

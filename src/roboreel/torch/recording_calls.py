@@ -375,9 +375,3 @@ class RecordingCalls:
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs to read; it does not record."""
         return {**vars(self), "writer": None}
-
-    def push_to_hub(self, *args: Any, **kwargs: Any) -> None:
-        """Upload the dataset; raises `ReadOnlyError`, a `RuntimeError`."""
-        raise ReadOnlyError(
-            "Cannot call 'push_to_hub()': roboreel does not push yet. Upload the folder by `hf upload`"
-        )

@@ -51,6 +51,7 @@ _ELSEWHERE = {
         "get_safe_version",
         "is_valid_version",
     ),
+    "roboreel.torch.hub_calls": ("create_branch", "create_lerobot_dataset_card"),
     "roboreel.torch.io_utils": (
         "cast_stats_to_numpy",
         "hf_transform_to_torch",

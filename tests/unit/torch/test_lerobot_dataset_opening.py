@@ -168,5 +168,3 @@ def test_a_dataset_that_was_opened_for_reading_does_not_record(
     with pytest.raises(RuntimeError, match="read-only"):
         dataset.add_frame({})
     dataset.finalize()
-    with pytest.raises(RuntimeError, match="Cannot call 'push_to_hub"):
-        dataset.push_to_hub()
