@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def commits(hub: HubServer) -> int:
 
 @pytest.mark.parametrize("version", ["v2.0", "v2.1", "v3.0"])
 def test_a_push_and_a_pull_give_the_dataset_back(
-    hub: HubServer, tmp_path: Path, version: str
+    hub: HubServer, tmp_path: Path, version: Any
 ) -> None:
     source = make_dataset(tmp_path / "d", version=version, episodes=(5, 6))
     before = folder_files(source)
