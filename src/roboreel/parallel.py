@@ -19,6 +19,7 @@ from roboreel.errors import RunError
 A = TypeVar("A")
 B = TypeVar("B")
 _QUEUED_PER_WORKER = 4
+_LOOKS_S = 1.0
 _DEATH = "a worker process died: out of memory, or killed"
 
 
@@ -144,8 +145,11 @@ def end_with_parent() -> None:
     if parent is None:
         return
 
+    above = os.getppid()
+
     def watch() -> None:
-        parent.join()
+        while os.getppid() == above and parent.is_alive():
+            parent.join(_LOOKS_S)  # a process that the parent forked can keep this from ending
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

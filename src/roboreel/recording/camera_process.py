@@ -26,6 +26,7 @@ from roboreel.recording.frame_ring import (
     SharedFrames,
     size_of,
 )
+from roboreel.recording.recorder_guard import OneCaller, close_at_exit
 from roboreel.storage import disk
 
 _LEAVING_S = 10.0
@@ -65,6 +66,8 @@ class CameraProcess:
                 os.close(descriptor)
             other.close()
         self._seen, self._looked, self._stalled_s = -1, time.monotonic(), 0.0
+        self._caller = OneCaller()
+        close_at_exit(self)
 
     def begin(self, path: str, shape: tuple[int, ...], dtype: str) -> None:
         """Let it begin a video, see `NewVideo`."""
@@ -75,14 +78,15 @@ class CameraProcess:
         self._send(lambda: self._sender.send(BEGIN))
         self._sender.torn = False
 
-    def give(self, frame: Any, *, spill: bool) -> str:
-        """Give a frame: `memory` or `file` where it took it, empty where there is no room."""
-        try:
-            if self._sender.send_in_memory(frame):
-                return "memory"
-            return "file" if spill and self._sender.send_in_file(frame) else ""
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise LostProcessError(self._how_it_ended()) from error
+    def hold(self, frame: Any, *, spill: bool) -> str:
+        """Copy a frame to where it can see it: `memory` or `file`; empty where there is no room."""
+        if self._sender.hold_in_memory(frame):
+            return "memory"
+        return "file" if spill and self._sender.hold_in_file(frame) else ""
+
+    def announce(self) -> None:
+        """Let it take the frame that was copied last."""
+        self._send(self._sender.announce)
 
     def repeat(self) -> None:
         """Let it take the last frame again."""
@@ -182,6 +186,12 @@ class CameraProcess:
         if self._runs.is_alive():
             self._runs.kill()
         self._runs.join()
+
+    def abandon(self) -> None:
+        """`kill` a process that nobody closed; raises nothing."""
+        if self._caller.at_home:
+            with contextlib.suppress(Exception):
+                self.kill()
 
     def _close_pipe(self) -> None:
         if self._pipe < 0:

@@ -13,7 +13,6 @@ from roboreel.recording.camera_types import (
     CameraOptions,
     CameraTask,
     CameraWriter,
-    EncodedFrame,
     RecordedVideo,
 )
 from roboreel.recording.camera_writer import open_cameras
@@ -22,6 +21,9 @@ from roboreel.recording.image_column import ImageColumn
 _LOG = logging.getLogger(__name__)
 _FROZEN_S = 1.0
 """A camera that gives the same image for so long is warned of."""
+
+
+_NONE: frozenset[str] = frozenset()
 
 
 class CameraSet:
@@ -52,21 +54,25 @@ class CameraSet:
         for name, camera in self.videos.items():
             camera.begin(path(name), episode)
 
-    def add(self, name: str, frame: Any) -> None:
-        """Take a checked frame of a camera; None repeats the one before."""
-        if name in self.images:
-            if frame is None:
-                self.images[name].repeat()
+    def put(self, values: Mapping[str, Any]) -> None:
+        """Check the frames of cameras stored as videos, and copy them; `send` takes all of them.
+
+        Args:
+            values: checked values; a camera that is not among them gets its last frame again.
+        """
+        for name, camera in self.videos.items():
+            camera.put(values.get(name))
+
+    def send(self, values: Mapping[str, Any]) -> None:
+        """Take a frame of each camera: those that were put, and the images among the same values."""
+        for camera in self.videos.values():
+            camera.send()
+        for name, column in self.images.items():
+            image = values.get(name)
+            if image is None:
+                column.repeat()
             else:
-                self.images[name].add(frame)
-            return
-        camera = self.videos[name]
-        if frame is None:
-            camera.repeat()
-        elif isinstance(frame, EncodedFrame):
-            camera.add_packet(frame)
-        else:
-            camera.add(frame)
+                column.add(image)
 
     def warn_of_frozen(self, episode: int, frame: int) -> None:
         """Tell, once per episode, of cameras that have given the same image for a second."""
@@ -137,26 +143,31 @@ class Gaps:
         self.longest = 0
 
     def missing(self, frame: Mapping[str, Any]) -> frozenset[str]:
-        """The cameras without a frame."""
+        """The cameras without a frame; none where gaps are refused."""
+        if not self._most:
+            return _NONE
         return frozenset(name for name in self.cameras if frame.get(name) is None)
 
-    def refuse_first(self, missing: frozenset[str], *, number: int) -> None:
-        """Raise `UsageError` where an episode's first frame lacks a camera: there is nothing to repeat."""
-        if number == 0 and missing:
-            raise UsageError(f"frame 0, '{min(missing)}': there is no frame yet to repeat")
-
-    def take(self, missing: frozenset[str], *, number: int, episode: int) -> None:
-        """Count a frame.
+    def require(self, missing: frozenset[str], *, number: int, episode: int) -> None:
+        """Refuse a gap that cannot be filled.
 
         Raises:
+            UsageError: an episode's first frame lacks a camera: there is nothing to repeat.
             RunError: a gap is too long: the episode cannot be saved.
         """
+        if number == 0 and missing:
+            raise UsageError(f"frame 0, '{min(missing)}': there is no frame yet to repeat")
         for name in sorted(missing):
             if self._open[name] == self._most:
                 raise RunError(
                     f"episode {episode}, frame {number}: camera '{name}' has been without a frame for more"
                     f" than max_gap_s ({self._most} frames): save_episode refuses this episode"
                 )
+
+    def count(self, missing: frozenset[str]) -> None:
+        """Count a frame that was taken."""
+        if not self._most:
+            return
         for name in self.cameras:
             self._open[name] = self._open[name] + 1 if name in missing else 0
         self.longest = max(self.longest, *self._open.values(), 0)

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from roboreel.errors import UsageError
+from roboreel.errors import RunError, UsageError
 from roboreel.format.encoding import Encoding
 from roboreel.format.feature import Feature
 from roboreel.stats.feature_stats import FeatureStats
@@ -24,6 +24,10 @@ WhenSlow: TypeAlias = Literal["spill", "block", "raise"]
 """What to do with a frame while the encoder is slower than the camera."""
 CameraFrame: TypeAlias = npt.NDArray[np.generic]
 """(H, W, 3) uint8 RGB; of a depth camera (H, W), (H, W, 1) or (1, H, W): uint16 or float32."""
+
+
+class SlowEncoderError(RunError):
+    """A frame was not taken, because an encoder is slower than its camera (`when_slow="raise"`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +142,11 @@ class RecordedVideo:
 class CameraWriter(Protocol):
     """Writes a camera's video of one episode after another. One thread uses it.
 
-    Errors name the camera and the episode. A frame that is refused (`UsageError`, or `raise`) is not taken,
-    and the episode can go on. After any other error the episode cannot be finished; its file stays as far as
-    it is written, until `discard`. The next `begin` starts again, with a new process where one was lost.
+    A frame is taken in two steps, `put` and `send`, so that of several cameras all take it or none. Errors
+    name the camera and the episode. A frame that `put` refuses (`UsageError`, `SlowEncoderError`) is not
+    taken, and the episode can go on. After any other error the episode cannot be finished; its file stays as
+    far as it is written, until `discard`. The next `begin` starts again, with a new process where one was
+    lost.
 
     The encoder works while the caller goes on, so an error can come with a later frame, or with `finish`.
     """
@@ -157,30 +163,33 @@ class CameraWriter(Protocol):
             RunError: a process cannot be started.
         """
 
-    def add(self, frame: CameraFrame) -> None:
-        """Take a frame; it is copied before this returns.
+    def put(self, frame: CameraFrame | EncodedFrame | None) -> None:
+        """Check a frame and copy it; `send` takes it. Another `put` before that replaces it.
+
+        Args:
+            frame: an image, a packet as the camera encoded it, or None for the last frame again; of packets
+                that is the last keyframe, after which the next one must be a keyframe.
 
         Raises:
-            UsageError: it has another shape or dtype than the frames before, or these were packets.
-            RunError: the camera's process died or hangs, or the encoder is too slow (`raise`).
+            UsageError: it has another shape, dtype or kind than the frames before; it is not one whole frame;
+                the first packet is not a keyframe; or there is no frame to repeat.
+            SlowEncoderError: the encoder is too slow (`raise`).
+            RunError: the camera's process died or hangs.
             VideoError: the encoder fails.
             StorageError: the disk fails.
         """
 
-    def add_packet(self, packet: EncodedFrame) -> None:
-        """Take an encoded frame as it is.
+    def send(self) -> None:
+        """Take the frame that was put.
 
         Raises:
-            UsageError: it is not one whole frame, the first is not a keyframe, or it is of another stream.
+            RunError: the camera's process died.
+            VideoError: the packets show their frames in another order than they come in.
             StorageError: the disk fails.
         """
 
-    def repeat(self) -> None:
-        """Take the last frame again; of packets the last keyframe, after which the next must be one.
-
-        Raises:
-            UsageError: there is no frame yet.
-        """
+    def add(self, frame: CameraFrame | EncodedFrame | None) -> None:
+        """`put` and `send`."""
 
     @property
     def identical(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import traceback
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -97,8 +98,10 @@ def serve(
     """
     if alone:
         end_with_parent()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the recorder decides, which may save first
         with contextlib.suppress(OSError):
             os.nice(task.niceness)
+        _yield_to_recorder()
         load_encoders()
     shared = SharedFrames(memory, task.slots, task.slot_bytes)
     frames = FrameReceiver(shared, spill, task.spill_frames, pipe)
@@ -109,6 +112,13 @@ def serve(
             worker.obey(byte)
             shared.set("progress", shared.get("progress") + 1)
     worker.leave()
+
+
+def _yield_to_recorder() -> None:
+    """Let this process not interrupt the recorder when a frame wakes it; threads made later inherit it."""
+    if hasattr(os, "SCHED_BATCH"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 class _Worker:

@@ -49,8 +49,10 @@ _MOST_THREADS = 4
 class _Writer:
     """Frames and packets of one camera; those of an episode are of one kind."""
 
-    def __init__(self, frames: FrameWriter, packets: PacketWriter) -> None:
-        self._frames, self._packets = frames, packets
+    def __init__(self, name: str, frames: FrameWriter, packets: PacketWriter) -> None:
+        self._name, self._frames, self._packets = name, frames, packets
+        self._next: FrameWriter | PacketWriter | None = None
+        self._where = ""
 
     def begin(self, path: Path, episode: int) -> None:
         self.discard()
@@ -58,25 +60,33 @@ class _Writer:
             raise StorageError(
                 f"episode {episode}: '{path}' exists: a video needs a path of its own"
             )
+        self._where = f"episode {episode}, camera '{self._name}'"
         self._frames.begin(path, episode)
         self._packets.begin(path, episode)
 
-    def add(self, frame: CameraFrame) -> None:
-        if self._packets.frames:
-            raise UsageError(
-                "a plain frame after encoded ones: an episode of a camera has one kind of them"
-            )
-        self._frames.add(frame)
+    def put(self, frame: CameraFrame | EncodedFrame | None) -> None:
+        if isinstance(frame, EncodedFrame):
+            self._refuse_mixed(self._frames.frames, "an encoded frame after plain ones")
+            self._packets.put(frame)
+            self._next = self._packets
+        elif frame is None and self._packets.frames:
+            self._packets.put(None)
+        else:
+            self._refuse_mixed(self._packets.frames, "a plain frame after encoded ones")
+            self._frames.put(frame)
+            self._next = self._frames
 
-    def add_packet(self, packet: EncodedFrame) -> None:
-        if self._frames.frames:
-            raise UsageError(
-                "an encoded frame after plain ones: an episode of a camera has one kind of them"
-            )
-        self._packets.add(packet)
+    def add(self, frame: CameraFrame | EncodedFrame | None) -> None:
+        self.put(frame)
+        self.send()
 
-    def repeat(self) -> None:
-        self._given.repeat()
+    def send(self) -> None:
+        assert self._next is not None
+        self._next.send()
+
+    def _refuse_mixed(self, others: int, what: str) -> None:
+        if others:
+            raise UsageError(f"{self._where}: {what}: an episode of a camera has one kind of them")
 
     @property
     def identical(self) -> int:
@@ -122,7 +132,9 @@ def open_cameras(tasks: Sequence[CameraTask], options: CameraOptions) -> dict[st
     try:
         for task in tasks:
             made[task.name] = _frame_writer(task, options, threads)
-            writers[task.name] = _Writer(made[task.name], PacketWriter(task.feature, task.fps))
+            writers[task.name] = _Writer(
+                task.name, made[task.name], PacketWriter(task.feature, task.fps)
+            )
             if not task.encoded:
                 made[task.name].start()
     except BaseException:

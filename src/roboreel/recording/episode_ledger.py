@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
+from roboreel.errors import UsageError
 from roboreel.recording.camera_types import RecordedVideo
 from roboreel.types import Json
 
 SUCCESS = "success"
 _PREFIX = "recording/"
+
+
+def require_success(success: object) -> None:
+    """Raise `UsageError` unless it is True, False or None."""
+    if success is not None and not isinstance(success, (bool, np.bool_)):
+        raise UsageError(f"success is {success!r}, expected True, False or None")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +52,8 @@ class EpisodeLedger:
             seconds[f"{name}/longest_wait_s"] = counts.longest_wait_s
         typed = {name: pa.scalar(value, pa.int64()) for name, value in whole.items()}
         typed |= {name: pa.scalar(value, pa.float64()) for name, value in seconds.items()}
-        success = {SUCCESS: pa.scalar(self.success, pa.bool_())}
+        known = None if self.success is None else bool(self.success)
+        success = {SUCCESS: pa.scalar(known, pa.bool_())}
         return success | {f"{_PREFIX}{name}": value for name, value in typed.items()}
 
 

@@ -13,7 +13,7 @@ from roboreel.format.feature import TIMESTAMP, Feature
 from roboreel.format.table_schema import column_type
 from roboreel.recording.camera_types import EncodedFrame
 from roboreel.recording.image_arrays import ImageChecker, as_array
-from roboreel.recording.language_entries import checked_entries
+from roboreel.recording.language_entries import checked_entries, require_text
 
 TASK = "task"
 """The key of a frame's task, where it is not given beside the frame."""
@@ -95,14 +95,17 @@ class FrameChecker:
 def require_frame(frame: object, number: int) -> None:
     """Raise `UsageError` unless a frame is a mapping."""
     if not isinstance(frame, Mapping):
-        raise UsageError(f"frame {number}: a {type(frame).__name__}, expected a dict by feature")
+        raise UsageError(
+            f"frame {number}: got {type(frame).__name__}, expected a dict with a value for each feature"
+        )
 
 
 def _task_of(frame: Mapping[str, Any], task: str | None, number: int) -> str:
     given = frame.get(TASK) if task is None else task
     if not isinstance(given, str):
-        found = "missing" if given is None else f"a {type(given).__name__}"
-        raise UsageError(f"frame {number}: the task is {found}, expected a text: task=…")
+        found = "missing" if given is None else f"of type {type(given).__name__}"
+        raise UsageError(f"frame {number}: the task is {found}, expected a string: task=…")
+    require_text(given, f"frame {number}, task")
     return given
 
 
@@ -132,7 +135,7 @@ def _numeric_checker(feature: Feature) -> Checker:
     floating = dtype.kind == "f"
 
     def check(value: Any, where: str) -> Any:
-        array = as_array(value)
+        array = as_array(value, where)
         if array.dtype != dtype:
             array = _exactly(value, array, dtype, f"{where}: dtype is {array.dtype}, {expected}")
         if array.shape != shape and not (single and array.shape == ()):
@@ -158,7 +161,8 @@ def _exactly(value: Any, array: Any, dtype: np.dtype[Any], message: str) -> Any:
 
 def _checked_string(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise UsageError(f"{where}: a {type(value).__name__}, expected a string")
+        raise UsageError(f"{where}: got {type(value).__name__}, expected a string")
+    require_text(value, where)
     return value
 
 

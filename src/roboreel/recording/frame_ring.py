@@ -26,6 +26,8 @@ _MOST_WAITING = 1 << 14
 _RESERVED_BYTES = 1 << 28
 """Free bytes that frames which wait leave on the disk: the videos need them."""
 _FIELDS = ("freed", "unspilled", "progress", "failed", "syncing", "identical", "dropped")
+_AT = {name: number for number, name in enumerate(_FIELDS)}
+_SINGLE = [bytes((number,)) for number in range(256)]
 _HEAD_BYTES = mmap.PAGESIZE
 
 
@@ -44,11 +46,11 @@ class SharedFrames:
 
     def get(self, field: str) -> int:
         """A counter. Only the camera's process changes them, and only the recorder `dropped`."""
-        return int(self._fields[_FIELDS.index(field)])
+        return int(self._fields[_AT[field]])
 
     def set(self, field: str, value: int) -> None:
         """Change a counter."""
-        self._fields[_FIELDS.index(field)] = value
+        self._fields[_AT[field]] = value
 
     def slot(
         self, number: int, shape: tuple[int, ...], dtype: np.dtype[np.generic]
@@ -93,24 +95,23 @@ class FrameSender:
         self._free = list(range(shared.slots - 1, -1, -1))
         self._used: deque[int] = deque()
         self._freed = self._unspilled = self._spilled = self._next = 0
+        self._held: tuple[int, int] | None = None
+        """The frame that waits to be announced: its byte, and its position in the file."""
         self.torn = False
         """True where an interrupt came between two steps that belong together: no more can be sent."""
 
-    def send_in_memory(self, frame: npt.NDArray[np.generic]) -> bool:
-        """Send a frame through the memory; False where there is no free slot."""
+    def hold_in_memory(self, frame: npt.NDArray[np.generic]) -> bool:
+        """Copy a frame into the memory; False where there is no free slot. `announce` sends it."""
         self._take_back()
         if not self._free:
             return False
         number = self._free[-1]  # the one that was freed last: its memory is still in the caches
         self._shared.slot(number, frame.shape, frame.dtype)[...] = frame
-        self.torn = True
-        self._used.append(self._free.pop())
-        self.send(number)
-        self.torn = False
+        self._held = number, 0
         return True
 
-    def send_in_file(self, frame: npt.NDArray[np.generic]) -> bool:
-        """Send a frame through the file; False where it is full, or the disk nearly is.
+    def hold_in_file(self, frame: npt.NDArray[np.generic]) -> bool:
+        """Copy a frame into the file; False where it is full, or the disk nearly is.
 
         Raises:
             OSError: the disk fails.
@@ -123,12 +124,26 @@ class FrameSender:
         data = _bytes_of(np.ascontiguousarray(frame))
         if not _written(self._spill, data, at * self._shared.slot_bytes):
             return False
-        self.torn = True
-        self._next = at
-        self._spilled += 1
-        self.send(SPILLED if waiting else SPILLED_FIRST)
-        self.torn = False
+        self._held = SPILLED if waiting else SPILLED_FIRST, at
         return True
+
+    def announce(self) -> None:
+        """Send the frame that was copied last. Until then another one can take its room.
+
+        Raises:
+            OSError: the process has ended.
+        """
+        assert self._held is not None
+        byte, at = self._held
+        self.torn = True
+        self._held = None
+        if byte < SPILLED:
+            self._used.append(self._free.pop())
+        else:
+            self._next = at
+            self._spilled += 1
+        self.send(byte)
+        self.torn = False
 
     def empty_file(self) -> None:
         """Give back the room of the file, if no frame waits in it."""
@@ -143,7 +158,7 @@ class FrameSender:
         """
         while True:
             try:
-                os.write(self._pipe, bytes((byte,)))
+                os.write(self._pipe, _SINGLE[byte])
             except BlockingIOError:
                 self._wait()
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from roboreel.recording.camera_types import (
     CameraOptions,
     FrameCounts,
     RecordedVideo,
+    SlowEncoderError,
     WhenSlow,
 )
 from roboreel.recording.camera_worker import EncodedVideo, WorkerTask, unit_of
@@ -49,6 +50,9 @@ class FrameWriter:
         self._longest_wait_s = 0.0
         self._asked = self._wanted = False
         self._broken = False
+        self._held = ""
+        """Where the frame is that waits for `send`: `memory`, `file`, or `repeat` for the one before."""
+        self._done: EncodedVideo | None = None
 
     def start(self) -> None:
         """Start the process where none runs.
@@ -73,33 +77,48 @@ class FrameWriter:
         self._path, self._episode, self._kind = path, episode, None
         self._given = self._repeated = self._spilled = 0
         self._longest_wait_s, self._asked, self._broken = 0.0, False, False
+        self._held, self._done = "", None
         if self._wanted:
             self.start()
 
-    def add(self, frame: CameraFrame) -> None:
-        """See `CameraWriter.add`."""
-        with self._explained():
+    def put(self, frame: CameraFrame | None) -> None:
+        """See `CameraWriter.put`."""
+        try:
             self._refuse_broken()
-            image = _plane(frame) if self._task.scale else _with_channels(frame)
-            if self._kind is None:
-                self._first(image)
-            elif self._kind != (image.shape, image.dtype):
-                raise UsageError(
-                    f"frame {self._given} is {_said(image)}, the frames before are"
-                    f" {_said_of(*self._kind)}"
-                )
-            self._give(image)
-            self._given += 1
-
-    def repeat(self) -> None:
-        """See `CameraWriter.repeat`."""
-        with self._explained():
-            self._refuse_broken()
-            if not self._given:
+            if frame is not None:
+                self._held = self._copied(frame)
+            elif self._given:
+                self._held = "repeat"
+            else:
                 raise UsageError("there is no frame to repeat")
-            self._running().repeat()
+        except (RoboreelError, OSError) as error:
+            raise self._explained(error) from error
+
+    def send(self) -> None:
+        """See `CameraWriter.send`."""
+        try:
+            process = self._running()
+            if self._held == "repeat":
+                process.repeat()
+                self._repeated += 1
+            else:
+                process.announce()
+                self._spilled += self._held == "file"
             self._given += 1
-            self._repeated += 1
+        except (RoboreelError, OSError) as error:
+            raise self._explained(error) from error
+
+    def _copied(self, frame: CameraFrame) -> str:
+        """Copy a frame to where the process can see it; returns where that is."""
+        image = _plane(frame) if self._task.scale else _with_channels(frame)
+        if self._kind is None:
+            self._first(image)
+        elif self._kind != (image.shape, image.dtype):
+            raise UsageError(
+                f"frame {self._given} is {_said(image)}, the frames before are"
+                f" {_said_of(*self._kind)}"
+            )
+        return self._give(image)
 
     @property
     def frames(self) -> int:
@@ -113,26 +132,32 @@ class FrameWriter:
 
     def request_finish(self) -> None:
         """See `CameraWriter.request_finish`."""
-        with self._explained():
+        try:
             self._refuse_broken()
             if not self._given:
                 raise VideoError("there is no frame")
             if not self._asked:
                 self._running().request_finish()
                 self._asked = True
+        except (RoboreelError, OSError) as error:
+            raise self._explained(error) from error
 
     def finish(self) -> RecordedVideo:
         """See `CameraWriter.finish`."""
         self.request_finish()
-        with self._explained():
-            done = self._answer()
+        try:
+            if self._done is None:  # else an interrupted `finish` has the answer
+                self._done = self._answer()
+            done = self._done
             if (done.frames, done.encoded) != (self._given, self._given):
                 self._broken = True
                 raise RunError(
                     f"{self._given} frames were given, {done.encoded} encoded, {done.frames} written"
                 )
-            video = self._video(done)
-            self._kind = None
+        except (RoboreelError, OSError) as error:
+            raise self._explained(error) from error
+        video = self._video(done)
+        self._kind = None
         return video
 
     def discard(self) -> None:
@@ -149,6 +174,8 @@ class FrameWriter:
         if self._process is None or self._process.torn:
             return False
         try:
+            if self._done is not None:
+                return False
             if self._asked and isinstance(self._process.answer(), EncodedVideo):
                 return False
             self._process.discard()
@@ -180,29 +207,27 @@ class FrameWriter:
         self._running().begin(str(self._path), shape, dtype.str)
         self._kind = shape, dtype
 
-    def _give(self, image: CameraFrame) -> None:
+    def _give(self, image: CameraFrame) -> str:
         process = self._running()
         if process.failed:
             process.request_finish()
             self._answer()
         process.glance()
-        took = process.give(image, spill=self._when_slow == "spill")
-        if took:
-            self._spilled += took == "file"
-            return
+        spill = self._when_slow == "spill"
+        held = process.hold(image, spill=spill)
+        if held:
+            return held
         if self._when_slow == "raise":
-            raise RunError(
-                f"frame {self._given}: {self._task.slots} frames wait to be encoded: the encoder is slower"
-                " than the camera; choose a faster preset or codec, or let frames wait (`spill`, `block`)"
+            raise SlowEncoderError(
+                f"frame {self._given} is not taken: {self._task.slots} frames wait to be encoded, because the"
+                " encoder is slower than the camera; choose a faster preset or codec, or let frames wait"
+                " (when_slow='spill' or 'block')"
             )
-        self._wait_and_give(image, process)
-
-    def _wait_and_give(self, image: CameraFrame, process: CameraProcess) -> None:
         began = time.perf_counter()
-        while not (took := process.give(image, spill=self._when_slow == "spill")):
+        while not (held := process.hold(image, spill=spill)):
             process.pause()
-        self._spilled += took == "file"
         self._longest_wait_s = max(self._longest_wait_s, time.perf_counter() - began)
+        return held
 
     def _answer(self) -> EncodedVideo:
         """The video that the process has finished; raises what kept it from that."""
@@ -259,19 +284,15 @@ class FrameWriter:
             self._process.kill()
             self._process = None
 
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Name the camera and the episode in errors."""
+    def _explained(self, error: RoboreelError | OSError) -> RoboreelError:
+        """The error with the camera and the episode; a process that died is forgotten."""
         where = f"episode {self._episode}, camera '{self._name}'"
-        try:
-            yield
-        except LostProcessError as error:
+        if isinstance(error, LostProcessError):
             self._lose()
-            raise RunError(f"{where}: {error}: discard the episode") from error
-        except RoboreelError as error:
-            raise type(error)(f"{where}: {error}") from error
-        except OSError as error:
-            raise StorageError(f"{where}: {error.strerror or error}") from error
+            return RunError(f"{where}: {error}: discard the episode")
+        if isinstance(error, RoboreelError):
+            return type(error)(f"{where}: {error}")
+        return StorageError(f"{where}: {error.strerror or error}")
 
 
 def _with_channels(frame: CameraFrame) -> CameraFrame:

@@ -19,16 +19,31 @@ _DEPTHS = {True: "uint16 (mm) or float32 (m)", False: "uint16 (mm)"}
 _CHANNELS = ("channel", "channels")
 
 
-def as_array(value: Any) -> Array:
+def as_array(value: Any, where: str) -> Array:
     """A value as a NumPy array: torch tensors on any device, PIL images, lists and numbers.
 
     The array can share its memory with the value. No framework is imported.
+
+    Args:
+        value: the value.
+        where: names the frame and feature in errors.
+
+    Raises:
+        UsageError: it is no array, or has masked values.
     """
-    if isinstance(value, np.ndarray):
+    if type(value) is np.ndarray:  # quick: most values are
         return value
-    if hasattr(value, "detach") and hasattr(value, "cpu"):
-        value = value.detach().cpu().numpy()
-    return np.asarray(value)
+    try:
+        if hasattr(value, "detach") and hasattr(value, "cpu"):
+            value = value.detach().cpu().numpy()
+        array = np.asarray(value)
+    except Exception as error:  # whatever another library raises
+        raise UsageError(
+            f"{where}: got {type(value).__name__}, which NumPy cannot convert: {error}"
+        ) from error
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise UsageError(f"{where}: it has masked values, expected numbers: fill them first")
+    return array
 
 
 class ImageChecker:
@@ -81,7 +96,7 @@ class ImageChecker:
             raise UsageError(
                 f"{where}: a PIL image of mode '{mode}', expected RGB: image.convert('RGB')"
             )
-        array = self._height_first(as_array(value), where)
+        array = self._height_first(as_array(value, where), where)
         if array.dtype == np.uint8 and not self.depth:
             return self._as_stored(array)
         if self.depth:

@@ -23,13 +23,13 @@ def checked_entries(value: Any, column: str, where: str) -> list[dict[str, Any]]
     """
     names = LANGUAGE_FIELDS[column]
     if not isinstance(value, (list, tuple)):
-        raise UsageError(f"{where}: a {type(value).__name__}, expected a list of entries")
+        raise UsageError(f"{where}: got {type(value).__name__}, expected a list of entries")
     return [_entry(one, names, f"{where}, entry {at}") for at, one in enumerate(value)]
 
 
 def _entry(one: object, names: Sequence[str], where: str) -> dict[str, Any]:
     if not isinstance(one, Mapping):
-        raise UsageError(f"{where}: a {type(one).__name__}, expected a dict")
+        raise UsageError(f"{where}: got {type(one).__name__}, expected a dict")
     unknown = sorted(str(name) for name in one if name not in names)
     if unknown:
         raise UsageError(f"{where}: '{unknown[0]}' is not one of its fields ({', '.join(names)})")
@@ -40,10 +40,38 @@ def _entry(one: object, names: Sequence[str], where: str) -> dict[str, Any]:
             raise UsageError(f"{where}: '{name}' is missing")
         kind: Any = (int, float) if name == "timestamp" else list if name == _CALLS else str
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise UsageError(f"{where}, '{name}': a {type(value).__name__} is not what it holds")
+            expected = (
+                "a number" if name == "timestamp" else "a list" if name == _CALLS else "a string"
+            )
+            raise UsageError(f"{where}, '{name}': got {type(value).__name__}, expected {expected}")
+        if isinstance(value, str):
+            require_text(value, f"{where}, '{name}'")
     if made[_CALLS] is not None:
-        made[_CALLS] = [one if isinstance(one, str) else json.dumps(one) for one in made[_CALLS]]
+        made[_CALLS] = [_call(one, f"{where}, '{_CALLS}'") for one in made[_CALLS]]
     return made
+
+
+def _call(given: Any, where: str) -> str:
+    """A tool call as JSON text."""
+    try:
+        text = given if isinstance(given, str) else json.dumps(given)
+        json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: not JSON ({error})") from error
+    require_text(text, where)
+    return text
+
+
+def require_text(text: str, where: str) -> None:
+    """Raise `UsageError` where no file can hold a text: it has half of a surrogate pair."""
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{where}: character {error.start} is half of a surrogate pair, which UTF-8 cannot encode"
+        ) from error
 
 
 def language_column(values: Sequence[Any], type_: pa.DataType) -> pa.Array:

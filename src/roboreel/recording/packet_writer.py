@@ -11,7 +11,7 @@ from roboreel.errors import RoboreelError, RunError, UsageError, VideoError
 from roboreel.format.declared import has_size
 from roboreel.format.feature import Feature
 from roboreel.recording.camera_types import EncodedFrame, FrameCounts, RecordedVideo
-from roboreel.storage.video.encoded_stream import EncodedStream
+from roboreel.storage.video.encoded_stream import EncodedStream, StreamPacket
 from roboreel.storage.video.streamed_video import MOST_ORDERED, StreamedVideo
 
 
@@ -23,7 +23,12 @@ class PacketWriter:
         self._path, self._episode = Path(), 0
         self._video: StreamedVideo | None = None
         self._codec = ""
+        self._stream: EncodedStream | None = None
         self._key: EncodedFrame | None = None
+        self._held: tuple[EncodedFrame, StreamPacket] | None = None
+        """The packet that waits for `send`."""
+        self._repeats = False
+        """True where that is the last keyframe again."""
         self._repeated, self._after_gap, self._broken = 0, False, False
 
     @property
@@ -34,23 +39,36 @@ class PacketWriter:
     def begin(self, path: Path, episode: int) -> None:
         """See `CameraWriter.begin`; the file is made with the first packet."""
         self._path, self._episode, self._video = path, episode, None
-        self._key = None
+        self._stream = self._key = None
         self._repeated, self._after_gap, self._broken = 0, False, False
 
-    def add(self, packet: EncodedFrame) -> None:
-        """See `CameraWriter.add_packet`."""
+    def put(self, packet: EncodedFrame | None) -> None:
+        """See `CameraWriter.put`."""
         with self._explained():
-            video = self._begun(packet)
-            self._write(video, packet)
-
-    def repeat(self) -> None:
-        """See `CameraWriter.repeat`."""
-        with self._explained():
-            if self._video is None or self._key is None:
+            if self._broken:
+                raise RunError("it failed before: discard the episode")
+            self._repeats = packet is None
+            given = packet or self._key
+            if given is None:
                 raise UsageError("there is no frame to repeat")
-            self._begun(self._key)
-            self._video.add(self._key.data, self.frames)
-            self._repeated, self._after_gap = self._repeated + 1, True
+            self._held = given, self._checked(given)
+
+    def send(self) -> None:
+        """See `CameraWriter.send`."""
+        with self._explained():
+            assert self._held is not None
+            assert self._stream is not None
+            if self._video is None:
+                self._video = StreamedVideo(self._path, self._fps)
+                self._video.begin(self._stream)
+            given, packet = self._held
+            self._video.write(packet, self.frames)
+            if self._repeats:
+                self._repeated, self._after_gap = self._repeated + 1, True
+            elif packet.keyframe:
+                self._key, self._after_gap = given, False
+            if self.frames == MOST_ORDERED:
+                self._refuse_reordered(self._video)
 
     def finish(self) -> RecordedVideo:
         """See `CameraWriter.finish`."""
@@ -79,37 +97,34 @@ class PacketWriter:
             self._video.discard()
             self._video = None
 
-    def _begun(self, packet: EncodedFrame) -> StreamedVideo:
-        if self._broken:
-            raise RunError("it failed before: discard the episode")
-        if self._video is None:
-            stream = EncodedStream(packet.codec, packet.extradata)
-            self._video = StreamedVideo(self._path, self._fps)
-            self._video.begin(stream)
-            self._codec = packet.codec
-        elif packet.codec != self._codec:
+    def _checked(self, packet: EncodedFrame) -> StreamPacket:
+        """The packet as the file has it; the first one begins the stream."""
+        number = self.frames
+        first = not number  # also after a first packet that another camera refused
+        if not first and packet.codec != self._codec:
             raise UsageError(
-                f"packet {self.frames} is {packet.codec}, the ones before are {self._codec}"
+                f"packet {number} is {packet.codec}, the ones before are {self._codec}"
             )
-        return self._video
-
-    def _write(self, video: StreamedVideo, packet: EncodedFrame) -> None:
-        number = video.frames
         try:
-            key = video.add(packet.data, number, after_gap=self._after_gap)
-            if not number:
-                self._require_size(video)
+            stream = EncodedStream(packet.codec, packet.extradata) if first else self._stream
+            assert stream is not None
+            found = stream.packet(packet.data)
+            if first:
+                self._require_size(stream)
+            self._require_key_after_gap(found)
         except (UsageError, VideoError) as error:
-            if not number:  # the next packet may be the first
-                self.discard()
-            raise type(error)(f"packet {number}: {error}") from error
-        if key:
-            self._key, self._after_gap = packet, False
-        if video.frames == MOST_ORDERED:
-            self._refuse_reordered(video)
+            # a first packet that no decoder reads is refused like any other wrong one
+            raise UsageError(f"packet {number}: {error}") from error
+        self._stream, self._codec = stream, packet.codec
+        return found
 
-    def _require_size(self, video: StreamedVideo) -> None:
-        entry = video.entry
+    def _require_key_after_gap(self, packet: StreamPacket) -> None:
+        if self._after_gap and not packet.keyframe:
+            raise UsageError("the packet after a gap must be a keyframe")
+
+    def _require_size(self, stream: EncodedStream) -> None:
+        entry = stream.entry
+        assert entry is not None
         if not has_size(self._feature, entry.height, entry.width):
             raise UsageError(
                 f"declared as {list(self._feature.shape)}, the packets are {entry.height}×{entry.width}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -20,9 +21,10 @@ from roboreel.format.version import FormatVersion
 from roboreel.recording.begin_recording import cameras_of, local_folder
 from roboreel.recording.camera_types import RecordedVideo
 from roboreel.recording.compaction import Compact, compact_recording, require_compact
-from roboreel.recording.episode_ledger import EpisodeLedger, known_fields
+from roboreel.recording.episode_ledger import EpisodeLedger, known_fields, require_success
 from roboreel.recording.record_options import RecordKeywords, RecordOptions
 from roboreel.recording.recorded_features import FRAME_REPEATED, declared_features
+from roboreel.recording.recorder_guard import OneCaller, close_at_exit
 from roboreel.recording.take import Take
 from roboreel.types import Json, JsonObject
 from roboreel.writing.append import EpisodeWriter, create_dataset, open_writer
@@ -60,6 +62,7 @@ class Recorder:
     ) -> None:
         """Use `create` or `resume`."""
         self._folder, self._writer, self._options = folder, writer, options
+        self._caller = OneCaller()
         features, fps = writer.features, float(writer.fps)
         gap = options.max_gap_s
         if gap is not None and FRAME_REPEATED not in features:
@@ -77,11 +80,13 @@ class Recorder:
         )
         self.interrupted_take = folder.keep("interrupted")
         """Where the frames of an episode are kept that a killed recording left; None where there are none."""
-        self._discarded, self._largest_bytes, self._open = 0, 0, True
+        self._discarded, self._largest_bytes = 0, 0
         self.last_save_s = 0.0
         """Seconds that the last `save_episode` took; 0 before the first."""
         self.last_sync_s = 0.0
         """Seconds of these that forcing the videos to the disk took."""
+        self._open = True
+        close_at_exit(self)
 
     @classmethod
     @lists_options(RecordOptions)
@@ -196,15 +201,21 @@ class Recorder:
         Raises:
             UsageError: the frame is not what the features declare; names the frame and the feature. Nothing
                 of it was taken.
+            SlowEncoderError: an encoder is too slow, with `when_slow="raise"`. Nothing was taken.
             RunError, VideoError: a camera fails, or was without a frame for too long.
             StorageError: the disk fails, or is nearly full before the first frame.
         """
-        self._require_open()
-        if self._take.failed is not None:
-            raise RunError(f"the episode cannot go on: {self._take.failed}") from self._take.failed
-        if not self._take.rows:
-            self._folder.require_room(self._options.min_free_mb * 1e6 + self._largest_bytes)
-        self._take.add(frame, episode=self.episodes, task=task, intervention=intervention or "")
+        self._caller.enter()
+        try:
+            self._require_open()
+            take = self._take
+            if take.failed is not None:
+                raise RunError(f"the episode cannot go on: {take.failed}") from take.failed
+            if not take.rows:
+                self._folder.require_room(self._options.min_free_mb * 1e6 + self._largest_bytes)
+            take.add(frame, episode=self.episodes, task=task, intervention=intervention or "")
+        finally:
+            self._caller.leave()
 
     def save_episode(
         self, *, success: bool | None = None, fields: Mapping[str, Json] | None = None
@@ -218,23 +229,31 @@ class Recorder:
             fields: further columns of that table; all episodes have the same.
 
         Raises:
-            UsageError: there is no frame, or a field does not fit those of earlier episodes; the episode is
-                still in progress.
+            UsageError: there is no frame, or a field cannot be stored or does not fit those of earlier
+                episodes; the episode is still in progress.
             RunError: the episode cannot be saved, such as with a camera that lacks frames. It is kept aside,
                 in a folder that the message names.
         """
-        self._require_open()
-        if not self._take.rows:
-            raise UsageError("there is no frame to save: call add_frame first")
+        with self._caller.inside():
+            self._require_open()
+            if not self._take.rows:
+                raise UsageError("there is no frame to save: call add_frame first")
+            require_success(success)
+            self._writer.require_fields(fields or {})  # before the cameras finish: the take goes on
+            return self._save(success, fields or {})
+
+    def _save(self, success: bool | None, fields: Mapping[str, Json]) -> int:
         begun, number = time.perf_counter(), self.episodes
-        self._writer.require_fields(fields or {})  # before the cameras finish: the take goes on
         try:
-            if self._take.failed is not None:
-                raise self._take.failed
+            self._take.require_whole()
             videos = self._cameras.finish(self._take.rows)
-            self._writer.append(self._episode(videos, success, fields or {}))
-        except (RoboreelError, OSError) as error:
+            self._writer.append(self._episode(videos, success, fields))
+        except Exception as error:  # a bug of ours must not cost the take either
             self._after_failure(error, number)
+        except BaseException:  # Ctrl-C
+            if self._saved() > number:
+                self._take.clear()
+            raise
         else:
             self._note_sizes(videos)
         self._take.clear()
@@ -299,10 +318,11 @@ class Recorder:
 
     def discard_episode(self) -> None:
         """Give up the episode in progress; the next one's ledger counts it as a discarded take."""
-        self._require_open()
-        if self._take.rows:
-            self._discarded += 1
-        self._take.forget()
+        with self._caller.inside():
+            self._require_open()
+            if self._take.rows:
+                self._discarded += 1
+            self._take.forget()
 
     def finalize(self, compact: Compact = "auto") -> None:
         """End the recording, and join the small files of its episodes by copying packets and rows.
@@ -318,17 +338,26 @@ class Recorder:
             RoboreelError: with `always`: files cannot be joined. The recording is as it was.
         """
         require_compact(compact)
-        if not self._open:
-            return
-        self._open = False
-        try:
-            if self._take.rows:
-                kept = self._take.keep_aside("unsaved", "the recording ended", self.episodes)
-                _LOG.warning("the frames of an episode that was not saved are in '%s'", kept)
-        finally:
-            self._cameras.close()
-            self._folder.release()
+        with self._caller.inside():
+            if not self._open:
+                return
+            self._open = False
+            try:
+                if self._take.rows:
+                    kept = self._take.keep_aside("unsaved", "the recording ended", self._saved())
+                    _LOG.warning("the frames of an episode that was not saved are in '%s'", kept)
+            finally:
+                self._cameras.close()
+                self._folder.release()
         compact_recording(self._writer.path, compact)
+
+    def abandon(self) -> None:
+        """`finalize("never")` for a recorder that nobody finalized; raises nothing."""
+        if getattr(self, "_open", False) and self._caller.at_home:
+            with contextlib.suppress(Exception):
+                self.finalize("never")
+
+    __del__ = abandon
 
     def _require_open(self) -> None:
         if not self._open:
@@ -343,4 +372,5 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.finalize("auto" if error is None else "never")
+        if self._caller.at_home:  # a forked process that leaves the block ends nothing
+            self.finalize("auto" if error is None else "never")

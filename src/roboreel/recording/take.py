@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,6 +15,7 @@ import pyarrow as pa
 from roboreel.errors import RoboreelError, RunError, UsageError
 from roboreel.format.feature import SOURCE_TIMESTAMP, TIMESTAMP, Feature
 from roboreel.recording.camera_set import CameraSet, Gaps
+from roboreel.recording.camera_types import SlowEncoderError
 from roboreel.recording.frame_checks import CheckedFrame, FrameChecker, require_frame
 from roboreel.recording.recorded_features import FRAME_REPEATED, INTERVENTION, own_features
 from roboreel.recording.row_columns import RowColumn, row_column
@@ -54,7 +56,6 @@ class Take:
         self._cameras, self._folder, self._fps = cameras, folder, fps
         names = [name for name, f in own.items() if f.is_camera]
         self.gaps = Gaps(0 if gap_frames is None else gap_frames, names)
-        self._may_lack = frozenset(() if gap_frames is None else names)
         self.tasks: list[str] = []
         """The task of each row."""
         self.failed: RoboreelError | None = None
@@ -72,22 +73,32 @@ class Take:
 
         Raises:
             UsageError: it is not what the features declare; nothing was taken.
+            SlowEncoderError: an encoder is too slow, with `raise`; nothing was taken.
             RunError, VideoError, StorageError: a camera fails: the take cannot be saved any more. Of a first
                 frame nothing was taken.
         """
         require_frame(frame, self.rows)
-        missing = self.gaps.missing(frame) & self._may_lack
+        missing = self.gaps.missing(frame)
         own = self._own_values(frame, missing, intervention)
         checked = self._checker.checked(
             frame, number=self.rows, task=task, own=own, may_lack=missing
         )
-        self.gaps.refuse_first(missing, number=self.rows)
-        if not self.rows:
-            self._folder.begin()
-            self._cameras.begin(self._folder.video, episode)
         try:
-            self.gaps.take(missing, number=self.rows, episode=episode)
-            self._take(checked, missing)
+            self.gaps.require(missing, number=self.rows, episode=episode)
+            if not self.rows:
+                self._folder.begin()
+                self._cameras.begin(self._folder.video, episode)
+            self._cameras.put(checked.values)
+        except (UsageError, SlowEncoderError):
+            if not self.rows:
+                self.forget()
+            raise  # no camera has taken the frame
+        except BaseException as error:
+            self._fail(error)
+            raise
+        try:
+            self._cameras.send(checked.values)
+            self._take_row(checked, missing)
         except BaseException as error:
             self._fail(error)
             raise
@@ -103,9 +114,8 @@ class Take:
         else:
             self.failed = RunError(f"frame {self.rows} was interrupted: {error!r}")
 
-    def _take(self, checked: CheckedFrame, missing: frozenset[str]) -> None:
-        for name in self.gaps.cameras:
-            self._cameras.add(name, None if name in missing else checked.values[name])
+    def _take_row(self, checked: CheckedFrame, missing: frozenset[str]) -> None:
+        self.gaps.count(missing)
         for name, column in self._columns.items():
             column.add(checked.values[name])
         self.tasks.append(checked.task)
@@ -116,12 +126,14 @@ class Take:
         """Values of the columns that the recorder fills."""
         found: dict[str, Any] = {}
         given = frame.get(TIMESTAMP)
+        seconds = None if given is None else _seconds(given, self.rows)
+        expected = self.rows / self._fps
         if SOURCE_TIMESTAMP in self._columns:
-            found[SOURCE_TIMESTAMP] = float(time.time() if given is None else given)
-        elif given is not None and abs(float(given) - self.rows / self._fps) > _TOLERANCE_S:
+            found[SOURCE_TIMESTAMP] = time.time() if seconds is None else seconds
+        elif seconds is not None and abs(seconds - expected) > _TOLERANCE_S:
             raise UsageError(
-                f"frame {self.rows}, 'timestamp': {float(given):g}, expected {self.rows / self._fps:g}"
-                " (frame / fps); source_timestamps=True keeps other times in a column beside"
+                f"frame {self.rows}, 'timestamp': {seconds:g}, expected {expected:g} (frame / fps);"
+                " source_timestamps=True keeps other times in a column of their own"
             )
         if INTERVENTION in self._columns:
             found[INTERVENTION] = intervention
@@ -134,6 +146,11 @@ class Take:
             found[FRAME_REPEATED] = np.array([name in missing for name in self.gaps.cameras])
         return found
 
+    def require_whole(self) -> None:
+        """Raise the error that keeps the take from being saved."""
+        if self.failed is not None:
+            raise self.failed
+
     def columns(self) -> dict[str, pa.Array]:
         """The values of every feature that is neither a camera nor an index column."""
         return {name: column.column() for name, column in self._columns.items()}
@@ -144,7 +161,7 @@ class Take:
         It has the videos (those that could be finished with an index), the rows, and the reason.
         """
         self._cameras.finish_what_can_be()
-        with suppress(RoboreelError, OSError):  # on a full disk the videos are what can be kept
+        with suppress(Exception):  # on a full disk, or after a bug, the videos are what can be kept
             root = LocalRoot(self._folder.take)
             write_table(root, _ROWS, pa.table({**self.columns(), "task": self.tasks}))
             note = {"reason": why, "episode": episode, "frames": self.rows, "fps": self._fps}
@@ -165,3 +182,16 @@ class Take:
         self._cameras.clear()
         self.gaps.clear()
         self.tasks, self.failed = [], None
+
+
+def _seconds(given: Any, number: int) -> float:
+    """A frame's timestamp as a number."""
+    try:
+        seconds = float(given)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UsageError(
+            f"frame {number}, 'timestamp': got {type(given).__name__}, expected seconds as a number"
+        ) from error
+    if not math.isfinite(seconds):
+        raise UsageError(f"frame {number}, 'timestamp': {seconds:g}, expected seconds as a number")
+    return seconds

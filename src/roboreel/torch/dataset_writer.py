@@ -45,7 +45,7 @@ class DatasetWriter:
         Raises:
             UsageError: another recorder has the dataset, or it cannot be appended to.
         """
-        self._meta, self._root, self._process = meta, Path(root), os.getpid()
+        self._meta, self._root = meta, Path(root)
         self._recorder = _recorder(meta, root, options)
         self._tolerance_s, self._finalized, self._changes = tolerance_s, False, meta.changes
         features = meta.features
@@ -198,12 +198,6 @@ class DatasetWriter:
             raise ReadOnlyError(
                 f"Cannot call '{method}()' after finalize(): go on with LeRobotDataset.resume()"
             )
-
-    def __del__(self) -> None:
-        """End the recording of a dataset that nobody holds any more; its files stay as they are."""
-        if not getattr(self, "_finalized", True) and self._process == os.getpid():
-            with contextlib.suppress(Exception):
-                self._recorder.finalize(compact="never")
 
 
 def _recorder(

@@ -86,6 +86,7 @@ def field_columns(
             name itself.
     """
     known = state.fields
+    _require_names(fields, number)
     for name in fields:
         if is_layout(name) or name in (EPISODE, TASKS, LENGTH):
             raise UsageError(f"episode {number}: field '{name}': the format uses this name itself")
@@ -108,10 +109,19 @@ def field_columns(
     return pa.table(columns, schema=pa.schema(items))
 
 
+def _require_names(fields: object, number: int) -> None:
+    """Raise `UsageError` unless fields are a mapping by text."""
+    if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
+        raise UsageError(f"episode {number}: fields: expected a dict with strings as keys")
+
+
 def _field_column(name: str, value: Json | pa.Scalar) -> tuple[pa.Field, pa.Array]:
     if isinstance(value, pa.Scalar):
         return pa.field(name, value.type), pa.array([value.as_py()], value.type)
-    return extra_column(name, [value])
+    try:
+        return extra_column(name, [value])
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"field '{name}': {value!r:.60} is not a JSON value ({error})") from error
 
 
 def _as_type(column: pa.Array, wanted: pa.Field, number: int) -> pa.Array:

@@ -116,11 +116,11 @@ def test_a_gap_is_filled_with_the_last_frame(tmp_path: Path, name: str) -> None:
     with cameras(tmp_path, camera_task("a", CODERS[name])) as writers:
         writers["a"].begin(tmp_path / "a.mp4", 0)
         with pytest.raises(UsageError, match="episode 0, camera 'a': there is no frame to repeat"):
-            writers["a"].repeat()
+            writers["a"].add(None)
         for number, frame in enumerate(frames):
             writers["a"].add(frame)
             for _ in range(3 if number in (0, 5, 8) else 0):
-                writers["a"].repeat()
+                writers["a"].add(None)
         video = writers["a"].finish()
     shown = [0, *[0] * 3, 1, 2, 3, 4, 5, *[5] * 3, 6, 7, 8, *[8] * 3]
     assert [frame for frame, _, _ in numbers(video.path)] == shown

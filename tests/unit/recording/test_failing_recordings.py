@@ -59,7 +59,7 @@ def test_a_camera_that_gives_fewer_frames_than_there_are_rows(
         record(recorder, 0, 2)
         recorder.add_frame(frame_of(1, 0), task="t")
         with monkeypatch.context() as patch:
-            patch.setattr(FrameWriter, "add", lambda _self, _frame: None)
+            patch.setattr(FrameWriter, "send", lambda _self: None)
             recorder.add_frame(frame_of(1, 1), task="t")
         recorder.add_frame(frame_of(1, 2), task="t")
         with pytest.raises(roboreel.RunError, match="camera 'top' has 2 frames for 3 rows"):

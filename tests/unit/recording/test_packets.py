@@ -65,7 +65,7 @@ def record(
 ) -> RecordedVideo:
     writer.begin(path, 2)
     for data in packets:
-        writer.add_packet(EncodedFrame(data=data, codec=codec, extradata=extradata))
+        writer.add(EncodedFrame(data=data, codec=codec, extradata=extradata))
     video: RecordedVideo = writer.finish()
     return video
 
@@ -107,17 +107,17 @@ def test_a_gap_is_filled_with_the_last_keyframe(tmp_path: Path) -> None:
         writer = writers["a"]
         writer.begin(tmp_path / "a.mp4", 2)
         with pytest.raises(UsageError, match="no frame to repeat"):
-            writer.repeat()
+            writer.add(None)
         for data in packets[:14]:
-            writer.add_packet(EncodedFrame(data=data))
+            writer.add(EncodedFrame(data=data))
         for _ in range(6):
-            writer.repeat()
+            writer.add(None)
         with pytest.raises(
             UsageError, match="packet 20: the packet after a gap must be a keyframe"
         ):
-            writer.add_packet(EncodedFrame(data=packets[14]))
+            writer.add(EncodedFrame(data=packets[14]))
         for data in packets[20:]:
-            writer.add_packet(EncodedFrame(data=data))
+            writer.add(EncodedFrame(data=data))
         video = writer.finish()
     shown = [*range(14), *[10] * 6, *range(20, 25)]
     assert [frame for frame, _, _ in numbers(video.path)] == shown
@@ -182,7 +182,7 @@ def test_a_packet_that_is_refused_is_not_taken(tmp_path: Path) -> None:
         writers["a"].begin(tmp_path / "a.mp4", 2)
         for number, data in enumerate([*packets[5:], *packets[:2], b"\0\0\1\x06abc", packets[2]]):
             try:
-                writers["a"].add_packet(EncodedFrame(data=data))
+                writers["a"].add(EncodedFrame(data=data))
             except UsageError:
                 refused += 1
                 assert number in (*range(5), 22)
@@ -232,10 +232,10 @@ def test_frames_and_packets_do_not_mix(tmp_path: Path) -> None:
         writer.begin(tmp_path / "a.mp4", 0)
         writer.add(drawn(0, 1)[0])
         with pytest.raises(UsageError, match="an encoded frame after plain ones"):
-            writer.add_packet(EncodedFrame(data=packets[0]))
+            writer.add(EncodedFrame(data=packets[0]))
         assert writer.finish().frames == 1
         writer.begin(tmp_path / "b.mp4", 1)
-        writer.add_packet(EncodedFrame(data=packets[0]))
+        writer.add(EncodedFrame(data=packets[0]))
         with pytest.raises(UsageError, match="a plain frame after encoded ones"):
             writer.add(drawn(0, 1)[0])
         assert finish_all(writers)["a"].frames == 1
@@ -254,7 +254,7 @@ def test_damaged_packets_are_written_or_refused(tmp_path: Path, codec: Codec) ->
                 setup = damaged(extradata, random) if trial % 3 == 0 else extradata
                 wrong = data if trial % 3 == 1 else damaged(data, random)
                 with suppress(UsageError, VideoError):
-                    writers["a"].add_packet(EncodedFrame(data=wrong, codec=codec, extradata=setup))
+                    writers["a"].add(EncodedFrame(data=wrong, codec=codec, extradata=setup))
                     taken += 1
             if taken:
                 video = writers["a"].finish()

@@ -66,7 +66,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"action": [1.0, 2.0, float("nan")]}, "frame 1, 'action': it has NaN"),
     ({"action": np.array([1, np.inf, 0], np.float32)}, "NaN or infinite"),
     ({"done": 1}, "'done': dtype is int64, expected bool"),
-    ({"note": 3}, "'note': a int, expected a string"),
+    ({"note": 3}, "'note': got int, expected a string"),
     (
         {"top": np.zeros((32, 32, 3), np.uint8)},
         r"'top': shape is \[32, 32, 3\], expected \[32, 48, 3\]",

@@ -197,7 +197,9 @@ def test_raise_refuses_the_frame_and_keeps_the_others(tmp_path: Path, gate: Gate
         writer = begun(writers, tmp_path)
         for frame in frames[:BUFFER]:
             writer.add(frame)
-        with pytest.raises(RunError, match="episode 1, camera 'a': frame 4: 4 frames wait"):
+        with pytest.raises(
+            RunError, match="episode 1, camera 'a': frame 4 is not taken: 4 frames wait"
+        ):
             writer.add(frames[BUFFER])
         gate.let(2)
         while gate.taken < 2:

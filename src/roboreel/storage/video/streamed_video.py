@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 
-from roboreel.errors import StorageError, UsageError, VideoError
+from roboreel.errors import StorageError, VideoError
 from roboreel.storage import disk
 from roboreel.storage.output_file import Output
-from roboreel.storage.video.encoded_stream import EncodedStream
+from roboreel.storage.video.encoded_stream import EncodedStream, StreamPacket
 from roboreel.storage.video.grow import GrowingVideo
 from roboreel.storage.video.packets import SampleEntry
 from roboreel.storage.video.reorder import reorders
@@ -75,34 +75,30 @@ class StreamedVideo:
         """True where the first packets show their frames in another order than they came in."""
         return bool(self._first) and reorders(self.entry, self._first)
 
-    def add(
-        self, data: bytes, frame: int, *, keyframe: bool | None = None, after_gap: bool = False
-    ) -> bool:
-        """Append a packet in decode order; returns whether it is a keyframe.
+    def add(self, data: bytes, frame: int, *, keyframe: bool) -> None:
+        """Append a packet as the encoder gave it, in decode order.
 
         Args:
-            data: as the encoder gave it.
+            data: the packet.
             frame: the number of the frame that it shows.
-            keyframe: whether it is one; None: what the packet says.
-            after_gap: True where it must be one.
+            keyframe: whether it is one.
 
         Raises:
             UsageError: it is not one frame, or does not fit the others.
             StorageError: the disk fails.
         """
         assert self._stream is not None
-        packet = self._stream.packet(data)
-        key = packet.keyframe if keyframe is None else keyframe
-        if after_gap and not key:
-            raise UsageError("the packet after a gap must be a keyframe")
+        self.write(StreamPacket(self._stream.packet(data).data, keyframe), frame)
+
+    def write(self, packet: StreamPacket, frame: int) -> None:
+        """Append a packet of its stream; raises `StorageError` where the disk fails."""
         with self._explained():
             if self._video is None:
                 self._video = GrowingVideo(Output(self._file), self.entry, self._fps)
-            self._video.add(packet.data, frame=frame, keyframe=key)
+            self._video.add(packet.data, frame=frame, keyframe=packet.keyframe)
             if len(self._first) < MOST_ORDERED:
                 self._first.append(packet.data)
             self._file.flush()  # so that it survives the end of this process
-        return key
 
     def finish(self) -> float:
         """Write the index, close the file and force it to the disk; returns the seconds that forcing took.

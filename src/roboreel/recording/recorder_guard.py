@@ -1,0 +1,76 @@
+"""Who may use a recorder, and what becomes of one that nobody finalized."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import multiprocessing.util  # noqa: F401  # its exit handler, which ends processes, must run after ours
+import os
+import threading
+from collections.abc import Iterator
+from typing import Protocol
+from weakref import WeakSet
+
+from roboreel.errors import UsageError
+
+
+class Closable(Protocol):
+    """Something that must not stay open when the interpreter ends."""
+
+    def abandon(self) -> None:
+        """Close it where nobody did; raises nothing."""
+
+
+_open: WeakSet[Closable] = WeakSet()
+
+
+def close_at_exit(one: Closable) -> None:
+    """Let `one.abandon()` be called when the interpreter ends, unless it was collected before."""
+    _open.add(one)
+
+
+@atexit.register
+def _at_exit() -> None:
+    for one in [*_open]:
+        one.abandon()
+
+
+class OneCaller:
+    """Lets one thread at a time use a recorder, in the process that made it."""
+
+    def __init__(self) -> None:
+        self._lock, self._process = threading.Lock(), os.getpid()
+
+    @property
+    def at_home(self) -> bool:
+        """False in a process that was forked since."""
+        return os.getpid() == self._process
+
+    def enter(self) -> None:
+        """Let this thread in, until `leave`; takes a tenth of a microsecond.
+
+        Raises:
+            UsageError: another thread is in, or this is a forked process.
+        """
+        if os.getpid() != self._process:
+            raise UsageError(
+                "this process was forked from the one that made the recorder: record in that one only"
+            )
+        if not self._lock.acquire(blocking=False):
+            raise UsageError(
+                "another call of this recorder is in progress, in another thread or below a signal handler:"
+                " use a recorder from one thread"
+            )
+
+    def leave(self) -> None:
+        """Let the next one in."""
+        self._lock.release()
+
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        """`enter` before the block, and `leave` after it."""
+        self.enter()
+        try:
+            yield
+        finally:
+            self.leave()
