@@ -262,12 +262,18 @@ def long_gops(cast: Cast, root: Path) -> Heat:
     blocks = {
         "reader, blocks": cast.core(root, "blocks", block_frames=250),
         "Loader, blocks": cast.torch(root, feed="Loader", order="blocks"),
+        "Loader, blocks, uint8": cast.torch(
+            root, feed="Loader", order="blocks", arguments={"return_uint8": True}
+        ),
+        ORDER: cast.bare(root, "order"),
+        f"{ORDER}, float32": cast.bare(root, "order", "float32"),
     }
-    least = {"reader, blocks": 30.0, "Loader, blocks": 30.0}
+    least = {"reader, blocks": 30.0, "Loader, blocks": 30.0, "Loader, blocks, uint8": 30.0}
+    floats = asks([f"{ORDER}, float32"], {"Loader, blocks": 0.8})
     return Heat(
         name="GOP 250",
         entries=entries(commands, 30, warm=4) | entries(blocks, MANY_ITEMS),
-        asks=asks(["reader, item by item"], least),
+        asks=(*asks(["reader, item by item"], least), *floats),
     )
 
 

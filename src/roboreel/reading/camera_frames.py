@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Semaphore
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from roboreel.errors import RoboreelError, StorageError, VideoError
+from roboreel.errors import StorageError, VideoError
 from roboreel.reading.bounded_cache import BoundedCache
 from roboreel.reading.decode_jobs import DecodeJob, WantedFrames, balanced, decode_job
+from roboreel.reading.decode_queue import DecodeQueue
 from roboreel.reading.frame_cache import CachedVideo, frame_cache
 from roboreel.reading.read_options import ReadOptions
 from roboreel.storage.fs import open_root
@@ -58,17 +58,14 @@ class CameraFrames:
         threads = self._options.thread_count
         jobs = balanced([job for want in wanted for job in self._jobs(want)], threads)
         lanes = self._of_process(threads)
-        work = _Work(jobs, self._options.video_backend, lanes.free)
-        helpers = min(threads, len(jobs)) - 1
-        futures = [lanes.pool.submit(work.run) for _ in range(helpers)]
+        work = lanes.queue.add(jobs)
         try:
+            for _ in range(min(threads, len(jobs)) - 1):
+                lanes.pool.submit(lanes.queue.run)
             yield
-            work.run()
+            lanes.queue.run(work)
         finally:
-            work.jobs.clear()
-            wait(futures)  # also after an error: the arrays belong to the caller
-        for future in futures:
-            future.result()
+            lanes.queue.drop(work)
         if work.errors:
             raise work.errors[min(work.errors)]
 
@@ -83,7 +80,9 @@ class CameraFrames:
         lanes = self._lanes
         if lanes is None or lanes.process != os.getpid():
             pool = ThreadPoolExecutor(threads, thread_name_prefix="roboreel-decode")
-            lanes = self._lanes = _Lanes(pool, Semaphore(threads), os.getpid())
+            backend = self._options.video_backend
+            queue = DecodeQueue(threads, partial(_decode, backend=backend))
+            lanes = self._lanes = _Lanes(pool, queue, os.getpid())
         return lanes
 
     def _jobs(self, want: WantedFrames) -> Iterator[DecodeJob]:
@@ -151,32 +150,8 @@ class _Lanes(NamedTuple):
     """What decodes in a process."""
 
     pool: ThreadPoolExecutor
-    free: Semaphore
-    """How many more threads may decode: with several batches at once, more than one for each processor
-    would take turns, each with its memory out of the processor's cache."""
+    queue: DecodeQueue
     process: int
-
-
-class _Work:
-    """Jobs that several threads do together."""
-
-    def __init__(self, jobs: Sequence[DecodeJob], backend: str, free: Semaphore) -> None:
-        self.jobs, self._backend, self._free = deque(enumerate(jobs)), backend, free
-        self.errors: dict[int, RoboreelError] = {}
-        """By the number of the job, so that the first one is raised, whichever thread was faster."""
-
-    def run(self) -> None:
-        """Do jobs until none is left."""
-        while self.jobs:
-            with self._free:
-                try:
-                    number, job = self.jobs.popleft()
-                except IndexError:  # another thread was faster
-                    return
-                try:
-                    _decode(job, self._backend)
-                except RoboreelError as error:
-                    self.errors[number] = error
 
 
 def _decode(job: DecodeJob, backend: str) -> None:
