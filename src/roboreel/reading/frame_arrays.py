@@ -31,6 +31,7 @@ class FrameArray:
         buffers: HostBuffers,
         out: npt.NDArray[np.generic] | None = None,
         *,
+        declared: tuple[int, ...] = (0, 0, 3),
         stored: bool = False,
     ) -> None:
         """Prepare for frames.
@@ -41,11 +42,12 @@ class FrameArray:
             size: scale RGB frames to this; None keeps the size they are stored in.
             buffers: where the array is made.
             out: (n, H, W, C) the array to fill; or (items, offsets, H, W, C).
+            declared: (H, W, C) that no frames at all have.
             stored: True where frames are also needed as they are stored, for the frame cache: an array of
                 float32 is then filled last.
         """
         self._camera, self._count, self._size = camera, count, size
-        self._buffers = buffers
+        self._buffers, self._declared = buffers, declared
         given = None if out is None else _as_frames(camera, count, out)
         self._last = given if stored and given is not None and given.dtype == np.float32 else None
         self._array = given if self._last is None else None
@@ -54,6 +56,8 @@ class FrameArray:
     @property
     def array(self) -> npt.NDArray[np.generic]:
         """(n, H, W, C) the frames."""
+        if self._array is None and not self._count:
+            return np.empty((0, *self._declared), np.uint8)
         if self._array is None:
             raise DatasetError(f"camera '{self._camera}': no frame was decoded")
         return self._array

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import operator
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from numbers import Real
+from typing import Any, TypedDict
 
 from roboreel.errors import UsageError, listed
 from roboreel.format.feature import Feature
 
 _MIB = 1 << 20
 _MOST_SIDE = 1 << 14
+_MOST_OFFSET = 1 << 31
 _BACKENDS = ("pyav", "torchcodec")
 
 
@@ -65,8 +69,12 @@ class ReadOptions:
     def __post_init__(self) -> None:
         if self.size is not None:
             _require_size(self.size)
-        if self.threads is not None and self.threads < 1:
-            raise UsageError(f"threads is {self.threads}, expected 1 or more")
+        for name in ("cameras", "columns"):
+            _require_names(name, getattr(self, name))
+        if self.offsets is not None and not isinstance(self.offsets, Mapping):
+            raise UsageError(f"offsets is {self.offsets!r}, expected a dict of lists by feature")
+        if self.threads is not None and not (_is_whole(self.threads) and self.threads >= 1):
+            raise UsageError(f"threads is {self.threads!r}, expected a whole number from 1 on")
         if self.video_backend not in _BACKENDS:
             raise UsageError(
                 f"video_backend is '{self.video_backend}', expected {listed(_BACKENDS)}"
@@ -75,10 +83,13 @@ class ReadOptions:
             raise UsageError(
                 f"video_backend='{self.video_backend}' takes neither size nor frame_cache"
             )
-        if not self.memory_mb > 0:
-            raise UsageError(f"memory_mb is {self.memory_mb}, expected a positive number")
-        if self.frame_cache_mb is not None and not self.frame_cache_mb > 0:
-            raise UsageError(f"frame_cache_mb is {self.frame_cache_mb}, expected a positive number")
+        _require_positive("memory_mb", self.memory_mb)
+        if self.frame_cache_mb is not None:
+            _require_positive("frame_cache_mb", self.frame_cache_mb)
+        if not _is_number(self.tolerance_s) or not self.tolerance_s >= 0:
+            raise UsageError(f"tolerance_s is {self.tolerance_s!r}, expected seconds from 0 on")
+        if not isinstance(self.frame_cache, str | os.PathLike | None):
+            raise UsageError(f"frame_cache is {self.frame_cache!r}, expected the path of a folder")
 
     @property
     def memory_bytes(self) -> int:
@@ -121,19 +132,42 @@ def chosen_features(options: ReadOptions, features: Mapping[str, Feature]) -> Ch
     wanted_cameras = cameras if options.cameras is None else list(options.cameras)
     _require_known("camera", wanted_cameras, cameras)
     _require_known("column", wanted_columns, [*columns, TASK])
-    offsets = {name: tuple(values) for name, values in (options.offsets or {}).items()}
+    offsets = {name: _offsets(name, values) for name, values in (options.offsets or {}).items()}
     _require_known("feature", offsets, [*wanted_cameras, *(set(wanted_columns) - {TASK})])
-    for name, values in offsets.items():
-        if not values or any(not hasattr(value, "__index__") for value in values):
-            raise UsageError(
-                f"offsets of '{name}' are {list(values)}, expected whole numbers of frames, at least one"
-            )
     return ChosenFeatures(
         cameras=tuple(wanted_cameras),
         columns=tuple(name for name in wanted_columns if name != TASK),
         with_task=TASK in wanted_columns,
         offsets=offsets,
     )
+
+
+def _offsets(name: str, values: object) -> tuple[int, ...]:
+    found = list(values) if isinstance(values, Iterable) else []
+    if not found or not all(_is_whole(one) and abs(one) <= _MOST_OFFSET for one in found):
+        shown = found or values
+        raise UsageError(
+            f"offsets of '{name}' are {shown!r}, expected whole numbers of frames, at least one"
+        )
+    return tuple(operator.index(one) for one in found)
+
+
+def _is_whole(value: Any) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool)
+
+
+def _require_names(what: str, names: object) -> None:
+    if isinstance(names, str) or not isinstance(names, Iterable | None):
+        raise UsageError(f"{what} is {names!r}, expected a list of names")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _require_positive(what: str, value: Any) -> None:
+    if not _is_number(value) or not 0 < value < math.inf:
+        raise UsageError(f"{what} is {value!r}, expected a positive number")
 
 
 def _require_known(
@@ -144,7 +178,9 @@ def _require_known(
         raise UsageError(f"no {what} {listed(unknown)}: there are {listed(sorted(known))}")
 
 
-def _require_size(size: Sequence[object]) -> None:
-    sides = [side for side in size if isinstance(side, int) and 0 < side <= _MOST_SIDE]
-    if len(size) != 2 or len(sides) != 2:
-        raise UsageError(f"size is {size}, expected (height, width) in pixels")
+def _require_size(size: object) -> None:
+    sides = [*size] if isinstance(size, Sequence) else []
+    if len(sides) != 2 or not all(_is_whole(side) and 0 < side <= _MOST_SIDE for side in sides):
+        raise UsageError(
+            f"size is {size!r}, expected (height, width) in pixels, each from 1 to {_MOST_SIDE}"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import pickle
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -131,10 +132,11 @@ class Reader:
 
         Raises:
             IndexError: there is no such item.
+            UsageError: it is neither a whole number nor a slice.
         """
         if isinstance(item, slice):
             return self.batch(range(*item.indices(len(self))))
-        at = operator.index(item)
+        at = _whole(item, "item", "a whole number or a slice")
         if not -len(self) <= at < len(self):
             raise IndexError(f"item {at} of {len(self)}")
         found = self._batch(np.array([self._range[at]], dtype=np.int64), {}, stacked=False)
@@ -163,6 +165,7 @@ class Reader:
             IndexError: there is no such episode.
         """
         count = len(self._episodes)
+        number = _whole(number, "episode", "a whole number")
         if not -count <= number < count:
             raise IndexError(f"episode {number} of {count}")
         at = self._episodes[number]
@@ -194,9 +197,23 @@ class Reader:
             StorageError: a file cannot be read.
             VideoError: a frame is missing or does not decode.
             DatasetError: files are not what the documents say.
-            UsageError: an array of `out` has the wrong shape or dtype.
+            UsageError: `indices` is no list of whole numbers; an array of `out` is for no feature that is
+                read, or has the wrong shape or dtype.
         """
+        self._require_arrays(out or {})
         return self._batch(self._items(indices), out or {})
+
+    def _require_arrays(self, out: Mapping[str, object]) -> None:
+        """Raise `UsageError` unless each of `out` is an array for a feature that is read."""
+        known = (*self._chosen.columns, *self._chosen.cameras)
+        for name, array in out.items():
+            if name not in known:
+                raise UsageError(f"out['{name}'] is for no feature that is read: {listed(known)}")
+            if not isinstance(array, np.ndarray) or not array.flags.writeable:
+                kind = (
+                    "a read-only array" if isinstance(array, np.ndarray) else type(array).__name__
+                )
+                raise UsageError(f"out['{name}'] is {kind}, expected an array to write into")
 
     def _batch(
         self, items: Int64, out: Mapping[str, npt.NDArray[np.generic]], *, stacked: bool = True
@@ -216,15 +233,31 @@ class Reader:
         return result
 
     def _items(self, indices: Sequence[int] | Int64 | range) -> Int64:
-        wanted = np.asarray(indices)
+        try:
+            wanted = np.asarray(indices)
+        except ValueError:  # lists of several lengths
+            wanted = np.empty((0, 0))
         if wanted.ndim != 1 or (len(wanted) and wanted.dtype.kind not in "iu"):
-            raise UsageError("indices must be a list of whole numbers")
+            raise UsageError(
+                f"indices are {reprlib.repr(indices)}, expected a list of whole numbers"
+            )
+        if wanted.dtype == np.uint64 and len(wanted) and wanted.max() >= len(self):
+            raise IndexError(f"item {wanted.max()} of {len(self)}")
         items = wanted.astype(np.int64)
         items = np.where(items < 0, items + len(self), items)
         if len(items) and not 0 <= items.min() <= items.max() < len(self):
             wrong = wanted[(items < 0) | (items >= len(self))][0]
             raise IndexError(f"item {wrong} of {len(self)}")
         return items + self._range.start
+
+
+def _whole(number: object, what: str, expected: str) -> int:
+    try:
+        if not isinstance(number, bool | np.bool_):
+            return operator.index(number)  # type: ignore[arg-type]  # refused below
+    except TypeError:
+        pass
+    raise UsageError(f"an {what} is asked for by {number!r}, expected {expected}")
 
 
 def _by_offsets(chosen: ChosenFeatures) -> Mapping[tuple[int, ...], tuple[str, ...]]:
@@ -267,6 +300,10 @@ def reader(source: Verbs, **options: Unpack[ReadKeywords]) -> Reader:
         >>> len(reader), reader[11]["action_is_pad"].tolist()
         (12, [False, True])
     """
+    if not hasattr(source, "as_view"):
+        raise UsageError(
+            f"reader() takes an open dataset or a view, not {source!r}: open it with roboreel.open(…)"
+        )
     view, chosen = source.as_view(), ReadOptions(**options)
     _require_videos(view, chosen)
     return Reader(view, chosen)

@@ -39,6 +39,7 @@ from roboreel.types import Int64
 
 _KEPT_ARRAYS = 4
 """Arrays of frames whose memory is kept for the next ones, of each size, at most as many as were in use."""
+_FRAME_NDIM = 3
 _COUNTED = (EPISODE_INDEX, FRAME_INDEX, INDEX)
 
 
@@ -277,7 +278,15 @@ class ViewItems:
         if not stacked and not stored:
             return {name: ApartFrames(name, count, size, buffers) for name in names}
         return {
-            name: FrameArray(name, count, size, buffers, out.get(name), stored=stored)
+            name: FrameArray(
+                name,
+                count,
+                size,
+                buffers,
+                out.get(name),
+                declared=_frame_shape(self._features[name], size),
+                stored=stored,
+            )
             for name in names
         }
 
@@ -305,6 +314,13 @@ def _row_bytes(features: Mapping[str, Feature], columns: Sequence[str]) -> int:
     """Bytes of some columns in a row, by what is declared."""
     numeric = [features[name] for name in columns if features[name].is_numeric]
     return sum(np.dtype(one.dtype).itemsize * int(np.prod(one.shape)) for one in numeric)
+
+
+def _frame_shape(feature: Feature, size: tuple[int, int] | None) -> tuple[int, ...]:
+    """(H, W, C) of a camera's frames, by what is declared: channels first or last."""
+    first, *rest = feature.shape if len(feature.shape) == _FRAME_NDIM else (0, 0, 3)
+    height, width, channels = (*rest, first) if first in (1, 3) else (first, *rest)
+    return (*(size or (height, width)), channels)
 
 
 def _flat(

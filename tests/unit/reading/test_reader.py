@@ -311,3 +311,96 @@ def held(reader: roboreel.Reader) -> contextlib.ExitStack:
     for lock in (items._cameras._videos._lock, items._sources[0]._files._lock):
         stack.enter_context(lock)
     return stack
+
+
+@pytest.mark.parametrize("item", [True, np.True_, 1.0, "a", None, [1], np.array([1]), (1, 2)])
+def test_an_item_that_is_no_whole_number_is_refused(
+    made: Callable[[Version], Path], item: Any
+) -> None:
+    reader = roboreel.reader(roboreel.open(made("v3.0")))
+    with pytest.raises(roboreel.UsageError, match="item is asked for by"):
+        reader[item]
+    with pytest.raises(roboreel.UsageError, match="episode is asked for by"):
+        reader.episode(item)
+
+
+@pytest.mark.parametrize("item", [30, -31, 10**30, -(2**63), np.uint64(2**64 - 1)])
+def test_an_item_out_of_range_is_named(made: Callable[[Version], Path], item: Any) -> None:
+    reader = roboreel.reader(roboreel.open(made("v3.0")), cameras=[])
+    with pytest.raises(IndexError, match=f"item {item} of 30"):
+        reader[item]
+    if abs(int(item)) < 2**64:
+        with pytest.raises(IndexError, match=f"item {item} of 30"):
+            reader.batch(np.array([item]))
+
+
+@pytest.mark.parametrize("indices", [[True], [1.0], ["a"], [[1]], [[1], [2, 3]], None, 3, {1}])
+def test_indices_that_are_no_list_of_whole_numbers_are_refused(
+    made: Callable[[Version], Path], indices: Any
+) -> None:
+    reader = roboreel.reader(roboreel.open(made("v3.0")), cameras=[])
+    with pytest.raises(roboreel.UsageError, match=r"indices are .*, expected a list of whole"):
+        reader.batch(indices)
+
+
+@pytest.mark.parametrize("size", [None, (20, 24)])
+def test_an_empty_batch_has_the_shapes_of_others(
+    made: Callable[[Version], Path], size: tuple[int, int] | None
+) -> None:
+    offsets = {WRIST: [0, 1]}
+    reader = roboreel.reader(roboreel.open(made("v3.0")), size=size, offsets=offsets)
+    full = reader.batch([0])
+    for empty in (reader.batch([]), reader[5:2]):
+        assert empty.keys() == full.keys()
+        for name, values in full.items():
+            if isinstance(values, np.ndarray):
+                assert empty[name].shape == (0, *values.shape[1:])
+                assert empty[name].dtype == values.dtype
+
+
+@pytest.mark.parametrize(
+    ("out", "why"),
+    [
+        ({"nope": np.zeros(1)}, "no feature that is read"),
+        ({"action": [0.0]}, "list, expected an array"),
+        ({"action": np.broadcast_to(np.float32(0), (1, 6))}, "read-only"),
+    ],
+)
+def test_arrays_that_cannot_be_filled_are_refused(
+    made: Callable[[Version], Path], out: Any, why: str
+) -> None:
+    reader = roboreel.reader(roboreel.open(made("v3.0")))
+    with pytest.raises(roboreel.UsageError, match=why):
+        reader.batch([1], out=out)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"cameras": TOP}, "cameras is .*, expected a list"),
+        ({"columns": "action"}, "columns is 'action', expected a list"),
+        ({"columns": 3}, "columns is 3, expected a list"),
+        ({"offsets": [1]}, "offsets is .*, expected a dict"),
+        ({"offsets": {"action": 1}}, "offsets of 'action' are 1, expected"),
+        ({"offsets": {"action": [True]}}, "offsets of 'action'"),
+        ({"offsets": {"action": [10**30]}}, "offsets of 'action'"),
+        ({"size": 224}, "size is 224, expected"),
+        ({"size": (10**6, 8)}, "each from 1 to 16384"),
+        ({"threads": "two"}, "threads is 'two'"),
+        ({"memory_mb": "much"}, "memory_mb is 'much'"),
+        ({"tolerance_s": -1}, "tolerance_s is -1"),
+        ({"frame_cache": 3}, "frame_cache is 3"),
+    ],
+)
+def test_options_that_make_no_sense_are_named(
+    made: Callable[[Version], Path], options: dict[str, Any], why: str
+) -> None:
+    dataset = roboreel.open(made("v3.0"))
+    with pytest.raises(roboreel.UsageError, match=why):
+        roboreel.reader(dataset, **options)
+
+
+def test_a_path_is_not_a_dataset(made: Callable[[Version], Path]) -> None:
+    path: Any = str(made("v3.0"))
+    with pytest.raises(roboreel.UsageError, match=r"open it with roboreel.open"):
+        roboreel.reader(path)
