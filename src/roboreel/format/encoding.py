@@ -131,8 +131,7 @@ def encoder_settings(encoding: Encoding) -> dict[str, str]:
 def gop_of(encoding: Encoding) -> int | None:
     """Frames from keyframe to keyframe: `encoding.g`, or 1 where x265 is to lose nothing.
 
-    x265 4 (in PyAV 18) changes values at the edges of frames that refer to others, although it is told to be
-    lossless: in noise of 200 steps, 265 of 828 frames of 64×64; none of 1,824 where each is a keyframe.
+    x265 4 (in PyAV 18) changed values in lossless videos whose frames refer to others: docs/design/0025.
     """
     given = str(encoding.extra_options.get("x265-params", ""))
     exact = encoder_name(encoding.vcodec) == "libx265" and "lossless=1" in given.split(":")

@@ -20,16 +20,16 @@ from roboreel.sink.data_juicer_features import CAMERA
 from roboreel.sink.data_juicer_finalize import STAGING, ExportedDataset, finalize_export
 from roboreel.sink.data_juicer_frames import FrameRules
 from roboreel.sink.data_juicer_operator import BASE_KEYWORDS, operator_base
-from roboreel.sink.data_juicer_rows import is_empty
 from roboreel.sink.data_juicer_sample import (
     META,
     SampleEpisode,
     frame_lists,
+    malformed_sample,
     segment_episodes,
-    source_of,
     video_episodes,
 )
 from roboreel.sink.data_juicer_stage import EpisodeStaging
+from roboreel.sink.data_juicer_values import is_empty, listed, source_of, storable
 from roboreel.sink.finalizing import FinalizeKeywords, FinalizeReport
 
 OPERATOR_NAME = "export_to_lerobot_mapper"
@@ -111,22 +111,28 @@ class ExportToLeRobotMapper(_Base):
     def process_single(self, sample: Any = None, rank: int | None = None) -> Any:
         """Stage the episodes of a sample, and list them in its `meta["lerobot_export"]`.
 
-        An episode that cannot be exported does not stop the others: it is logged, and kept for the
-        report of `finalize_dataset`. A failing disk raises.
+        An episode that cannot be exported does not stop the others, nor does a malformed sample: it is
+        logged, and kept for the report of `finalize_dataset`. A failing disk raises.
 
         Args:
             sample: a sample; without `meta` it comes back as it is.
             rank: of the worker; of no effect.
 
         Raises:
-            UsageError: the sample is not made as Data-Juicer's operators make it.
+            UsageError: the sample is no dict, or lacks the `key_field`.
             StorageError: a file cannot be written.
         """
+        if not isinstance(sample, Mapping):
+            raise UsageError(f"expected a sample (a dict), found {type(sample).__name__}")
         meta = sample.get(META)
         if meta is None:
             return sample
         if not isinstance(meta, dict):
-            raise UsageError(f"'{META}' of a sample is a {type(meta).__name__}, expected a dict")
+            reason = f"'{META}' is a {type(meta).__name__}, expected a dict"
+            self._staging().entries(
+                malformed_sample(self._source(sample, 0, meta), reason), [], None
+            )
+            return sample
         field = self.segment_field or self.hand_action_field
         found: Any = meta.get(field)
         if is_empty(found):
@@ -134,7 +140,7 @@ class ExportToLeRobotMapper(_Base):
             if self.segment_field:
                 meta[ENTRIES] = []
             return sample
-        episodes = self._episodes(sample, [found] if isinstance(found, Mapping) else list(found))
+        episodes = self._episodes(sample, listed(found))
         staging = self._staging()
         meta[ENTRIES] = [
             entry
@@ -216,14 +222,13 @@ class ExportToLeRobotMapper(_Base):
         if self.key_field and key is None:
             raise UsageError(f"a sample has no '{self.key_field}', which is to name it (key_field)")
         if key is not None:
-            return str(key)
+            return storable(str(key))
         return source_of([self._video(sample, video), *self._images(sample, video)], content)
 
     def _video(self, sample: Any, video: int) -> Any:
-        videos = sample.get(self.video_key)
-        if isinstance(videos, (str, bytes, os.PathLike)):
-            videos = [videos]
-        return None if is_empty(videos) or video >= len(videos) else videos[video]
+        given = sample.get(self.video_key)
+        videos = [] if given is None else listed(given)
+        return videos[video] if video < len(videos) else None
 
     def _images(self, sample: Any, video: int) -> Sequence[Any]:
         lists = frame_lists(sample, self.frame_field)

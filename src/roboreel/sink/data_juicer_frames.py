@@ -14,7 +14,7 @@ import numpy.typing as npt
 from roboreel.errors import RoboreelError, listed
 from roboreel.format.encoding import Encoding
 from roboreel.sink.data_juicer_rows import UnusableEpisodeError
-from roboreel.sink.data_juicer_sample import is_missing
+from roboreel.sink.data_juicer_values import BYTES, is_missing
 from roboreel.sink.frame_source import VideoSource
 from roboreel.storage.fs import open_root
 from roboreel.storage.local import trusted_bytes
@@ -116,8 +116,10 @@ def _opened(video: Any) -> tuple[PacketTable | None, str]:
         if isinstance(video, _PATHS):
             folder, name = os.path.split(os.path.abspath(video))
             return read_packet_table(open_root(folder, follow_links=True), name), ""
-        return packet_table_of(io.BytesIO(bytes(video)), "the source video"), ""
-    except (RoboreelError, TypeError) as error:
+        if not isinstance(video, BYTES):
+            return None, f"its source video is a {type(video).__name__}, expected a path or bytes"
+        return packet_table_of(io.BytesIO(video), "the source video"), ""
+    except RoboreelError as error:
         return None, f"its source video cannot be read ({error})"
 
 
@@ -194,8 +196,10 @@ def _decoded(images: Sequence[Any], number: int) -> npt.NDArray[np.uint8] | None
     try:
         if isinstance(image, _PATHS):
             image = trusted_bytes(image)
+        if not isinstance(image, (np.ndarray, *BYTES)):
+            return None
         pixels = image if isinstance(image, np.ndarray) else decode_image(bytes(image))
-    except (RoboreelError, OSError, TypeError):
+    except (RoboreelError, OSError, ValueError):
         return None
     if pixels.ndim == 2:
         pixels = pixels[..., None]

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from roboreel.sink.data_juicer_values import is_empty
 from roboreel.types import Bools, Int64
 
 Float32: TypeAlias = npt.NDArray[np.float32]
@@ -41,17 +42,6 @@ class Trajectory:
         )
 
 
-def is_empty(values: Any) -> bool:
-    """True for a list or array without values, and for None, which tables have for a missing list."""
-    return values is None or len(values) == 0
-
-
-def number_of_states(entry: Mapping[str, Any]) -> int:
-    """The number of states in a dict of `states`, `actions` and `valid_frame_ids`."""
-    states = entry.get("states")
-    return 0 if is_empty(states) else len(states)  # type: ignore[arg-type]  # is_empty excludes None
-
-
 def trajectory_of(
     entry: Mapping[str, Any], *, start: int = 0, stop: int | None = None
 ) -> Trajectory:
@@ -68,6 +58,8 @@ def trajectory_of(
     """
     states = _matrix(entry.get("states"), "states")
     rows = len(states)
+    if rows < 2:
+        raise UnusableEpisodeError("it has one state, and an episode needs two")
     given = entry.get("actions")
     if is_empty(given):
         raise UnusableEpisodeError(f"it has {rows} states and no actions")
@@ -78,11 +70,14 @@ def trajectory_of(
 
 def _matrix(values: Any, what: str) -> Float32:
     """(rows, …) float32; plain numbers become rows of one value."""
+    if isinstance(values, (str, bytes, Mapping)):
+        raise UnusableEpisodeError(f"its {what} are not rows of numbers: {type(values).__name__}")
     try:
         # row by row: from NumPy batches, a list of rows comes as an array of arrays
         rows = [np.asarray(row, dtype=np.float64) for row in values]
-        matrix = np.stack(rows).astype(np.float32)
-    except (TypeError, ValueError) as error:
+        with np.errstate(over="ignore"):  # what is too large is infinite, and refused below
+            matrix = np.stack(rows).astype(np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
         raise UnusableEpisodeError(
             f"its {what} are not rows of numbers of one size ({error})"
         ) from None
@@ -119,8 +114,9 @@ def _frame_ids(values: Any, rows: int, *, start: int, stop: int | None) -> Int64
         return start + np.arange(rows, dtype=np.int64)
     try:
         numbers = np.asarray(list(values), dtype=np.float64)
-        ids = numbers.astype(np.int64)
-    except (TypeError, ValueError):
+        with np.errstate(invalid="ignore"):  # of what is no whole number, which is refused below
+            ids = numbers.astype(np.int64)
+    except (TypeError, ValueError, OverflowError):
         numbers, ids = np.array([np.nan]), np.array([0])
     if not np.array_equal(ids, numbers):
         raise UnusableEpisodeError("its valid_frame_ids are not whole numbers")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
-from roboreel.errors import UsageError
-from roboreel.sink.data_juicer_rows import (
-    Trajectory,
-    UnusableEpisodeError,
+from roboreel.sink.data_juicer_rows import Trajectory, UnusableEpisodeError, trajectory_of
+from roboreel.sink.data_juicer_values import (
+    id_of,
     is_empty,
-    number_of_states,
-    trajectory_of,
+    is_list,
+    listed,
+    storable,
+    text_of,
+    whole_of,
 )
 
 META = "__dj__meta__"
@@ -60,8 +58,6 @@ class SampleEpisode:
             raise UnusableEpisodeError(self.reason)
         if self.task == NO_ACTION:
             raise UnusableEpisodeError(f"its caption is {NO_ACTION}: no action")
-        if number_of_states(self.entry) < 2:
-            raise UnusableEpisodeError("it has one state, and an episode needs two")
         return trajectory_of(self.entry, start=self.start, stop=self.stop)
 
 
@@ -72,32 +68,14 @@ def frame_lists(sample: Mapping[str, Any], field: str) -> list[Sequence[Any]]:
     """
     found = sample.get(field)
     if is_empty(found):
-        found = (sample.get(META) or {}).get(field)
+        meta = sample.get(META)
+        found = meta.get(field) if isinstance(meta, Mapping) else None
     if is_empty(found):
         return []
-    frames = list(found)  # type: ignore[arg-type]  # is_empty excludes None
-    if any(_is_list(frame) for frame in frames):
-        return [list(frame) if _is_list(frame) else [] for frame in frames]
+    frames = listed(found)
+    if any(is_list(frame) for frame in frames):
+        return [list(frame) if is_list(frame) else [] for frame in frames]
     return [frames]
-
-
-def source_of(candidates: Iterable[Any], content: Any) -> str:
-    """What names a sample's video in every run: the first candidate, such as its path, that is there.
-
-    Args:
-        candidates: texts as they are; bytes and arrays by their SHA-256.
-        content: named by its SHA-256 where there is no candidate.
-    """
-    for candidate in candidates:
-        if not is_missing(candidate):
-            known = isinstance(candidate, (str, os.PathLike))
-            return os.fspath(candidate) if known else _digest(candidate)
-    return _digest(content)
-
-
-def is_missing(frame: Any) -> bool:
-    """True for a frame that is not there: None, an empty text, no bytes."""
-    return frame is None or (not isinstance(frame, np.ndarray) and not frame)
 
 
 def segment_episodes(segments: Sequence[Any], source: str) -> Iterator[SampleEpisode]:
@@ -105,38 +83,44 @@ def segment_episodes(segments: Sequence[Any], source: str) -> Iterator[SampleEpi
 
     Args:
         segments: dicts of `states`, `actions`, `valid_frame_ids`, `start_frame`, `end_frame`,
-            `caption`, `hand_type` and `segment_id`.
+            `caption`, `hand_type` and `segment_id`. What is no dict becomes an episode with a `reason`.
         source: names the sample.
-
-    Raises:
-        UsageError: a segment is no dict.
     """
     seen: dict[str, int] = {}
-    for position, segment in enumerate(segments):
-        entry = _dict_of(segment, f"segment {position}")
-        if number_of_states(entry) == 0:
-            continue
-        hand = str(entry.get("hand_type") or "unknown")
-        number = _number_or_text(entry.get("segment_id"))
-        start = _whole(entry.get("start_frame"), 0)
-        name = f"{start:08d}-{hand}-{number}"
-        seen[name] = seen.get(name, 0) + 1
-        if seen[name] > 1:
-            name = f"{name}-{seen[name]}"
-        end = entry.get("end_frame")
-        stop = None if end is None else _whole(end, 0) + 1
-        yield SampleEpisode(
-            entry=entry,
-            task=_caption(entry.get("caption"))
-            or f"{entry.get('hand_type') or 'hand'} hand action",
-            source=source,
-            segment=name,
-            video=0,
-            segment_id=number,
-            hand_type=hand,
-            start=start,
-            stop=stop,
-        )
+    for position, entry in enumerate(segments):
+        if not isinstance(entry, Mapping):
+            if entry is not None:
+                yield _malformed(source, position, "segment", entry)
+        elif not is_empty(entry.get("states")):
+            episode = _segment_episode(entry, source)
+            seen[episode.segment] = seen.get(episode.segment, 0) + 1
+            count = seen[episode.segment]
+            name = f"{episode.segment}-{count}" if count > 1 else episode.segment
+            yield replace(episode, segment=name)
+
+
+def _segment_episode(entry: Mapping[str, Any], source: str) -> SampleEpisode:
+    hand = text_of(entry.get("hand_type"))
+    number = id_of(entry.get("segment_id"), _NO_SEGMENT_ID)
+    start, stop, reason = 0, None, ""
+    try:
+        start = _frame_of(entry, "start_frame", 0)
+        end = _frame_of(entry, "end_frame", -1)
+        stop = None if end < 0 else end + 1
+    except UnusableEpisodeError as error:
+        reason = str(error)
+    return SampleEpisode(
+        entry=entry,
+        task=_caption(entry.get("caption")) or f"{hand or 'hand'} hand action",
+        source=source,
+        segment=f"{start:08d}-{hand or 'unknown'}-{number}",
+        video=0,
+        segment_id=number,
+        hand_type=hand or "unknown",
+        start=start,
+        stop=stop,
+        reason=reason,
+    )
 
 
 def video_episodes(
@@ -146,16 +130,18 @@ def video_episodes(
 
     Args:
         actions: per video a dict of hands, or one flat dict of `states`, `actions`, `valid_frame_ids`.
+            What is no dict becomes an episode with a `reason`.
         sources: names of the videos, as many as `actions`.
         text: the task, if there is one.
-
-    Raises:
-        UsageError: an entry is no dict.
     """
-    task = str(text or "") or DEFAULT_TASK
+    task = text_of(text, DEFAULT_TASK)
     for video, entry in enumerate(actions):
-        for hand, values in _hands(_dict_of(entry, f"entry {video} of the actions")):
-            if number_of_states(values) > 0:
+        if not isinstance(entry, Mapping):
+            if entry is not None:
+                yield _malformed(sources[video], video, "entry", entry)
+            continue
+        for hand, values in _hands(entry):
+            if not is_empty(values.get("states")):
                 yield SampleEpisode(
                     entry=values,
                     task=task,
@@ -167,68 +153,45 @@ def video_episodes(
                 )
 
 
-def _hands(entry: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    if entry.get("states") is not None:
-        return [(str(entry.get("hand_type") or "unknown"), entry)]
-    others = sorted(name for name in entry if name not in _HANDS)
-    found = [(name, entry.get(name)) for name in (*_HANDS, *others)]
-    return [(name, hand) for name, hand in found if isinstance(hand, Mapping)]
-
-
-def _caption(caption: Any) -> str:
-    if isinstance(caption, Mapping):
-        caption = caption.get("action")
-    return str(caption or "").strip()
-
-
-def _dict_of(value: Any, what: str) -> Mapping[str, Any]:
-    """A dict of the sample; an empty one for None, which tables have for a missing one."""
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise UsageError(f"{what} is a {type(value).__name__}, expected a dict")
-    return value
-
-
-def _whole(value: Any, default: int) -> int:
-    if value is None:
-        return default
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"a segment has the frame {value!r}, expected a whole number") from None
-
-
-def _number_or_text(value: Any) -> int | str:
-    """The id of a segment as JSON has it; numpy's integers become plain ones."""
-    if value is None:
-        return _NO_SEGMENT_ID
-    return int(value) if hasattr(value, "__index__") else str(value)
-
-
-def _is_list(value: Any) -> bool:
-    """True for a list of frames, also as the object array that NumPy batches make of it."""
-    return isinstance(value, (list, tuple)) or (
-        isinstance(value, np.ndarray) and value.dtype == np.object_
+def malformed_sample(source: str, reason: str, position: int = 0) -> SampleEpisode:
+    """An episode that a malformed sample does not have, so that the skip report says why."""
+    return SampleEpisode(
+        source=source,
+        segment=f"{position:08d}-malformed",
+        video=0,
+        segment_id=_NO_SEGMENT_ID,
+        hand_type="unknown",
+        task=DEFAULT_TASK,
+        entry={},
+        reason=reason,
     )
 
 
-def _digest(value: Any) -> str:
-    """A name for a value: the SHA-256 of its bytes, or of its canonical form."""
-    data = value if isinstance(value, bytes) else repr(_canonical(value)).encode()
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+def _malformed(source: str, position: int, what: str, value: Any) -> SampleEpisode:
+    reason = f"{what} {position} is a {type(value).__name__}, expected a dict"
+    return malformed_sample(source, reason, position)
 
 
-def _canonical(value: Any) -> Any:
-    """A value whose `repr` has all of it, however it was stored: arrays as lists, dicts in order."""
-    if isinstance(value, np.ndarray):
-        return _canonical(value.tolist())
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, Mapping):
-        return sorted(
-            (str(name), _canonical(one)) for name, one in value.items() if one is not None
-        )
-    if isinstance(value, (list, tuple)):
-        return [_canonical(one) for one in value]
-    return value
+def _hands(entry: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    if entry.get("states") is not None:
+        return [(text_of(entry.get("hand_type"), "unknown"), entry)]
+    others = sorted(str(name) for name in entry if name not in _HANDS)
+    found = [(name, entry.get(name)) for name in (*_HANDS, *others)]
+    return [(storable(name), hand) for name, hand in found if isinstance(hand, Mapping)]
+
+
+def _caption(caption: Any) -> str:
+    return text_of(caption.get("action") if isinstance(caption, Mapping) else caption)
+
+
+def _frame_of(entry: Mapping[str, Any], name: str, default: int) -> int:
+    value = entry.get(name)
+    if value is None:
+        return default
+    try:
+        number = whole_of(value)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise UnusableEpisodeError(f"its {name} is {value!r:.60}, expected a whole number from 0")
+    return number

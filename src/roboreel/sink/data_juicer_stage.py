@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from roboreel.errors import DatasetError, UsageError, VideoError
+from roboreel.errors import DatasetError, StorageError, UsageError, VideoError
 from roboreel.format.encoding import Encoding
 from roboreel.sink.data_juicer_features import columns_of, features_of
 from roboreel.sink.data_juicer_frames import (
@@ -26,7 +26,8 @@ from roboreel.sink.episode_sink import EpisodeSink
 from roboreel.sink.stage_episode import StagedEpisode
 from roboreel.sink.staged_table import record_of
 from roboreel.sink.staging_area import TABLE, attempt_file, staging_root
-from roboreel.types import JsonObject
+from roboreel.storage.local import LocalRoot
+from roboreel.types import Json, JsonObject
 
 _LOG = logging.getLogger(__name__)
 
@@ -129,8 +130,8 @@ class EpisodeStaging:
         tables = [
             attempt_file(staged.key, number, TABLE) for number in range(1, staged.attempt + 1)
         ]
-        *earlier, own = [record_of(root, name) for name in tables if root.exists(name)]
-        if any(one.provenance["content"] != own.provenance["content"] for one in earlier[-1:]):
+        *earlier, own = [_content_of(root, name) for name in tables if root.exists(name)]
+        if any(one not in (None, own) for one in earlier[-1:]):
             _LOG.warning(
                 "%s replaces an episode with other values. Where that was another sample, name samples by"
                 " a field of theirs (key_field)",
@@ -164,6 +165,14 @@ class EpisodeStaging:
             "segment_id": episode.segment_id,
             "hand_type": episode.hand_type,
         }
+
+
+def _content_of(root: LocalRoot, name: str) -> Json:
+    """The digest of a staged episode's values; None where it cannot be read, or others staged it."""
+    try:
+        return record_of(root, name).provenance.get("content")
+    except StorageError:
+        return None
 
 
 def _content(episode: SampleEpisode, rows: Trajectory) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +39,8 @@ from roboreel.writing.dataset_state import new_info
 
 _EPISODES_PER_FILE = 2048
 _FILES_PER_CHUNK = 1000
+_EPISODES_AT_ONCE = 256
+"""Statistics that are held as Python objects at a time: about 50 kB for an episode with two cameras."""
 
 
 def staged_dataset(root: LocalRoot, episodes: pa.Table, statistics: Sequence[str]) -> Dataset:
@@ -149,15 +151,24 @@ def write_statistics(root: LocalRoot, episodes: pa.Table, *, workers: int) -> li
 
 def _write_statistics(task: tuple[str, int, int, pa.Table]) -> str:
     url, number, start, held = task
-    root, parts = LocalRoot(url), []
+    root = LocalRoot(url)
+    parts = [
+        table
+        for at in range(0, len(held), _EPISODES_AT_ONCE)
+        for table in _statistics(root, held.slice(at, _EPISODES_AT_ONCE), start + at)
+    ]
+    name = numbered(EPISODES_TEMPLATE, number, _FILES_PER_CHUNK)
+    write_table(root, name, pa.concat_tables(parts, promote_options="default"))
+    return name
+
+
+def _statistics(root: LocalRoot, held: pa.Table, start: int) -> Iterator[pa.Table]:
+    """Tables with the statistics of episodes that are numbered from `start` on."""
     found = [
         staged.record_of(root, name).stats if text is None else json.loads(text)
         for name, text in zip(*(held[name].to_pylist() for name in held.column_names), strict=True)
     ]
     for block in blocks_of([parse_stats(stats) for stats in found]):
         stop = start + block.episodes
-        parts.append(with_stats(pa.table({EPISODE: pa.array(range(start, stop))}), block))
+        yield with_stats(pa.table({EPISODE: pa.array(range(start, stop))}), block)
         start = stop
-    name = numbered(EPISODES_TEMPLATE, number, _FILES_PER_CHUNK)
-    write_table(root, name, pa.concat_tables(parts, promote_options="default"))
-    return name

@@ -46,7 +46,7 @@ _SCHEMA = pa.schema(
 """Segment, videos, fields, provenance, declared, features and stats are JSON. `declared` is what all episodes
 of a dataset must have in common; `features` has what the videos are like, too. `stats` is null where there
 are so many episodes that their statistics are better read again than held."""
-_MOST_HELD_STATS = 4096
+_MOST_HELD_STATS = 1024
 _FILES_PER_TASK = 1024
 _FEWEST_TASKS = 4
 """With fewer, processes take longer to start than the work takes."""

@@ -368,21 +368,93 @@ def test_a_retry_is_silent_and_another_sample_of_the_same_name_is_not(
 
 
 @pytest.mark.parametrize(
-    ("meta", "words"),
+    ("sample", "words"),
     [
-        ("{}", "is a str, expected a dict"),
-        ({"hand_action_tags": ["x"]}, "entry 0 of the actions is a str"),
-        ({SEGMENTS: ["x"]}, "segment 0 is a str"),
-        ({SEGMENTS: [{**segment([0, 1], caption="x"), "start_frame": "a"}]}, "the frame 'a'"),
+        ({META: "{}"}, "is a str, expected a dict"),
+        ({META: {"hand_action_tags": ["x"]}}, "entry 0 is a str, expected a dict"),
+        ({META: {"hand_action_tags": 5}}, "entry 0 is a int, expected a dict"),
+        ({META: {SEGMENTS: ["x"]}}, "segment 0 is a str, expected a dict"),
+        ({META: {SEGMENTS: "x"}}, "segment 0 is a str, expected a dict"),
+        (
+            {META: {SEGMENTS: [{**segment([0, 1], caption="x"), "start_frame": "a"}]}},
+            "start_frame is 'a'",
+        ),
+        (
+            {META: {SEGMENTS: [{**segment([0, 1], caption="x"), "end_frame": 1e99}]}},
+            "end_frame is 1e",
+        ),
+        (
+            {META: {SEGMENTS: [{**segment([0, 1], caption="x"), "states": 5}]}},
+            "states are not rows",
+        ),
+        (
+            {META: {SEGMENTS: [{**segment([0, 1], caption="x"), "actions": "xy"}]}},
+            "actions are not rows",
+        ),
+        (
+            {META: {SEGMENTS: [{**segment([0, 1], caption="x"), "valid_frame_ids": 5}]}},
+            "whole numbers",
+        ),
+        ({META: {SEGMENTS: [segment([0, 1], caption="\ud800")]}, "videos": 5}, "is a int"),
+        ({META: {SEGMENTS: [segment([0, 1], caption="x")]}, "videos": {"a": 1}}, "is a dict"),
+        (
+            {META: {SEGMENTS: [segment([0, 1], caption="x")]}, "video_frames": 5},
+            "frames can be read",
+        ),
     ],
-    ids=str,
+    ids=lambda value: str(value)[-60:],
 )
-def test_samples_of_another_form_are_refused_in_words(
-    meta: Any, words: str, tmp_path: Path
+def test_malformed_samples_are_named_and_do_not_stop_the_others(
+    sample: dict[str, Any], words: str, frames: list[str], tmp_path: Path
 ) -> None:
-    field = SEGMENTS if SEGMENTS in meta else None
-    with pytest.raises(UsageError, match=words):
-        mapper(tmp_path, segment_field=field).process_single({META: meta})
+    field = SEGMENTS if SEGMENTS in sample[META] else None
+    done = mapper(tmp_path, segment_field=field).process_single(sample)
+    assert not (isinstance(done[META], dict) and done[META].get("lerobot_export"))
+    exported(video_sample("", hand([0, 1]), frames=frames), tmp_path)
+    report = ExportToLeRobotMapper.finalize_dataset(tmp_path / "out")
+    assert report is not None
+    assert report.episodes == 1
+    (skipped,) = report.skipped
+    assert words in skipped.reason
+
+
+def test_what_is_no_sample_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="expected a sample"):
+        mapper(tmp_path).process_single(["x"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("hand_type", "\ud800"),
+        ("hand_type", np.zeros(2)),
+        ("segment_id", np.zeros((2, 2))),
+        ("segment_id", "\ud800"),
+        ("segment_id", 2**70),
+        ("caption", np.array(["a", "b"])),
+        ("caption", {"action": ["a"]}),
+        ("caption", "\ud800"),
+        ("joints_cam", object()),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_odd_names_and_captions_do_not_cost_the_episode(
+    field: str, value: Any, frames: list[str], tmp_path: Path
+) -> None:
+    one = {**segment([0, 1], caption="grasp"), field: value}
+    (entry,) = exported(segment_sample([frames], one), tmp_path, segment_field=SEGMENTS)
+    assert entry["num_frames"] == 2
+    report = ExportToLeRobotMapper.finalize_dataset(tmp_path / "out")
+    assert report is not None
+    assert report.episodes == 1
+
+
+def test_a_damaged_earlier_attempt_does_not_stop_a_retry(frames: list[str], tmp_path: Path) -> None:
+    sample = video_sample("", hand([0, 1]), frames=frames)
+    (entry,) = exported(sample, tmp_path)
+    Path(entry["parquet_path"]).write_bytes(b"broken")
+    (again,) = exported(sample, tmp_path)
+    assert again["num_frames"] == 2
 
 
 def test_one_video_may_be_given_without_a_list(video: str, tmp_path: Path) -> None:

@@ -8,12 +8,8 @@ import numpy as np
 import pytest
 
 from roboreel.sink.data_juicer_rows import UnusableEpisodeError
-from roboreel.sink.data_juicer_sample import (
-    frame_lists,
-    segment_episodes,
-    source_of,
-    video_episodes,
-)
+from roboreel.sink.data_juicer_sample import frame_lists, segment_episodes, video_episodes
+from roboreel.sink.data_juicer_values import source_of
 from tests.data_juicer_samples import META, hand, no_hand, segment
 
 FRAMES = ["a.jpg", "", "c.jpg"]

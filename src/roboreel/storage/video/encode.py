@@ -26,6 +26,8 @@ _PREFETCH = 8
 video."""
 _COLOURS = {"color_range": 0, "color_primaries": 2, "color_trc": 2, "colorspace": 2}
 """The fields that describe colours, each with its value for "unspecified" (ITU-T H.273)."""
+_NARROW_PX = 64
+"""x265's largest block. At most this wide, its frames are one block wide, and must not refer to others."""
 _DEEP = ("gray16", "gray12", "gray10", "grayf", "ya16")
 
 
@@ -163,7 +165,8 @@ def _encode(container: Any, frames: Iterable[Any], fps: Fraction, settings: dict
     stream, count = None, 0
     for frame in frames:
         if stream is None:
-            stream = container.add_stream(codec, rate=fps, options=settings)
+            fitted = options_for_width(codec, settings, frame.width)
+            stream = container.add_stream(codec, rate=fps, options=fitted)
             stream.width, stream.height = frame.width, frame.height
             stream.pix_fmt = frame.format.name
             stream.codec_context.time_base = 1 / fps
@@ -201,6 +204,21 @@ def options_here(encoder: Mapping[str, str]) -> dict[str, str]:
         given = settings.get("svtav1-params")
         settings["svtav1-params"] = f"lp=1:{given}" if given else "lp=1"
     return settings
+
+
+def options_for_width(codec: str, options: Mapping[str, str], width: int) -> dict[str, str]:
+    """An encoder's own options for frames of a width in pixels.
+
+    x265 does not fill the margins of reference frames that are one block wide: its motion search reads memory
+    that was never written, so bytes differ from run to run, and lossless frames decode to other values
+    (docs/design/0025). Each frame of such a video is a keyframe, which refers to none.
+    """
+    fitted = dict(options)
+    if codec == "libx265" and width <= _NARROW_PX:
+        given = fitted.get("x265-params")
+        fitted["g"], last = "1", "keyint=1"
+        fitted["x265-params"] = f"{given}:{last}" if given else last
+    return fitted
 
 
 def quiet() -> None:

@@ -12,7 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import VideoError
-from roboreel.storage.video.encode import depth_frame, frame_of, quiet, rgb_view
+from roboreel.storage.video.encode import (
+    depth_frame,
+    frame_of,
+    options_for_width,
+    quiet,
+    rgb_view,
+)
 from roboreel.storage.video.rgb import single_threaded
 
 _THREADS = {"libsvtav1": ("svtav1-params", "lp={}"), "libx265": ("x265-params", "pools={}")}
@@ -112,9 +118,11 @@ class StreamEncoder:
 
         options = {name: value for name, value in self._settings.items() if name != "pix_fmt"}
         try:
-            context: Any = av.CodecContext.create(options.pop("codec"), "w")
+            codec = options.pop("codec")
+            context: Any = av.CodecContext.create(codec, "w")
             context.width, context.height = frame.width, frame.height
-            context.pix_fmt, context.options = frame.format.name, options
+            context.pix_fmt = frame.format.name
+            context.options = options_for_width(codec, options, frame.width)
             context.time_base, context.framerate = 1 / self._fps, self._fps
             context.flags |= Flags.global_header
         except (av.FFmpegError, ValueError) as error:
