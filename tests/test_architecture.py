@@ -74,7 +74,7 @@ LAZY_IMPORTS = {
 JUDGE = "diffing"
 JUDGE_KNOWS = (
     JUDGE, "dataset.dataset", "dataset.open", "hub.open_reference", "stats", "format", "storage",
-    "errors", "types",
+    "errors", "types", "summary",
 )  # fmt: skip
 """What compares datasets may import: nothing of what it is to judge, and no survey, whose decisions could
 hide a defect."""

@@ -85,6 +85,9 @@ class Problem:
         action = f" ({_shown(self.action)})" if self.action else ""
         return f"{self.rule}: {_shown(self.message)}{where}{action}"
 
+    def __repr__(self) -> str:
+        return f"<{self.severity}: {self}>"
+
     def to_json(self) -> dict[str, str | int | None]:
         """The problem as a JSON object; unknown fields are null."""
         return {

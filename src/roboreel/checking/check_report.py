@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from roboreel.errors import Problem, Severity
 from roboreel.format.repairs import repair_of
 from roboreel.format.version import FormatVersion
+from roboreel.summary.summary import Summarized, Summary, by_rule
+from roboreel.summary.words import count
 from roboreel.types import Json
 
 
@@ -39,8 +41,8 @@ class ProblemGroup:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CheckReport(Summarized):
     """The problems of a dataset, and what was looked at."""
 
     path: str
@@ -62,6 +64,9 @@ class CheckReport:
     def ok(self) -> bool:
         """True if there is no error."""
         return not self.of("error")
+
+    def __bool__(self) -> bool:
+        return self.ok
 
     def of(self, severity: Severity) -> tuple[Problem, ...]:
         """The problems of one severity."""
@@ -101,3 +106,17 @@ class CheckReport:
             "groups": [group.to_json() for group in self.groups],
             "problems": [{**p.to_json(), "repair": repair_of(p)} for p in self.problems],
         }
+
+    def _summary(self) -> Summary:
+        read = f"{count(self.episodes, 'episode')}, {count(self.rows, 'row')}, {count(self.files, 'file')}"
+        frames = f", {count(self.pictures, 'frame')} decoded" if self.pictures else ""
+        version = "" if self.version is None else f" ({self.version})"
+        return Summary(
+            f"Check of '{self.path}'{version}: {'ok' if self.ok else 'not ok'}",
+            [
+                ("read", read + frames),
+                ("errors", by_rule(self.of("error")) or "none"),
+                ("warnings", by_rule(self.of("warning")) or "none"),
+                ("notes", by_rule(self.of("note"))),
+            ],
+        )

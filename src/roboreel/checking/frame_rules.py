@@ -30,6 +30,7 @@ _TELLING = 4
 _MEAN_OFF, _STD_OFF, _STD_LEAST = 0.1, 2.0, 0.02
 """Tolerances between stored statistics and those of a small sample of frames."""
 _IMAGE_ROWS = 32
+_IMAGES = "observation.images."
 
 
 def check_frames(
@@ -62,7 +63,9 @@ def _videos(
         for _, sound, shared in wanted
         for row in sound
     )
-    phase = begin_phase(f"decoding frames of {name}", total=frames, unit="frames")
+    phase = begin_phase(
+        f"decoding frames of {name.removeprefix(_IMAGES)}", total=frames, unit="frames"
+    )
     for path, sound, shared in wanted:
         if sound:
             video = VideoSamples(dataset, inventory, name, path, problems, phase)
@@ -73,7 +76,9 @@ def _images(
     dataset: Dataset, inventory: Inventory, name: str, problems: Problems
 ) -> Iterator[tuple[int, Sample]]:
     numbers = dataset.episodes[EPISODE].to_pylist()
-    phase = begin_phase(f"decoding images of {name}", total=len(numbers), unit="episodes")
+    phase = begin_phase(
+        f"decoding images of {name.removeprefix(_IMAGES)}", total=len(numbers), unit="episodes"
+    )
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
         sound = [row for row in members if row not in inventory.broken]
         if path is None or path not in inventory.schemas or not sound:

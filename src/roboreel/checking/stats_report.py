@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from roboreel.errors import Problem
 from roboreel.format.version import FormatVersion
+from roboreel.summary.summary import Summarized, Summary, by_rule, named
+from roboreel.summary.words import count
 from roboreel.types import Json
 
 
@@ -36,8 +38,8 @@ class StatsDifference:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatsReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class StatsReport(Summarized):
     """What was compared, and what differs."""
 
     path: str
@@ -68,3 +70,16 @@ class StatsReport:
             "problems": [problem.to_json() for problem in self.problems],
             "failed": list(self.failed),
         }
+
+    def _summary(self) -> Summary:
+        unexplained = [one.feature for one in self.differences if one.why is None]
+        return Summary(
+            f"Statistics of '{self.path}' ({self.version}): {'ok' if self.ok else 'not ok'}",
+            [
+                ("compared", named(self.compared, shown=6)),
+                ("differences", count(len(self.differences), "difference")),
+                ("unexplained", named(dict.fromkeys(unexplained))),
+                ("problems", by_rule(self.problems)),
+                ("failed", named(self.failed, between="; ")),
+            ],
+        )

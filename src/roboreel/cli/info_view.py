@@ -21,7 +21,7 @@ _SHOWN_TASKS = 10
 
 def show_view(view: View, path: str, *, as_json: bool) -> None:
     """Print what a view holds: its datasets, features, counts and tasks."""
-    rate = view.fps or view.model.info.fps
+    rate = view.new_fps or view.model.info.fps
     sources = list(dict.fromkeys(source.dataset.url for source in view.sources))
     tasks = list(dict.fromkeys(text for own in tasks_of(view) for text in own))
     features = features_of(view)
@@ -40,7 +40,7 @@ def show_view(view: View, path: str, *, as_json: bool) -> None:
             }
         )
         return
-    read = f"{count(frames, 'frame')}" + ("" if view.fps is None else " before resampling")
+    read = f"{count(frames, 'frame')}" + ("" if view.new_fps is None else " before resampling")
     say(f"view file, {count(episodes, 'episode')}, {read} at {float(rate):g} fps")
     say(f"{path}: edits of {', '.join(sources)}")
     say()

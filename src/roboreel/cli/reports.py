@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table, tell
 from roboreel.errors import Problem
-from roboreel.plan.plan import MeasureCamera, Plan, TrimmedEpisode
+from roboreel.plan.plan import MeasureCamera, Plan
+from roboreel.plan.trimmed_episode import TrimmedEpisode
 from roboreel.runner.run_report import Report
 from roboreel.types import Json
 
@@ -27,7 +28,7 @@ def tell_report(report: Report, *, as_json: bool, quiet: bool) -> None:
 def show_plan(plan: Plan, *, as_json: bool) -> None:
     """Print what would be done."""
     if as_json:
-        emit_json(plan_to_json(plan))
+        emit_json(plan.to_json())
         return
     info = plan.model.info
     frames = sum(plan.model.episodes["length"].to_pylist())
@@ -36,43 +37,12 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
         f" {count(len(plan.model.episodes), 'episode')}, {count(frames, 'frame')},"
         f" about {human_bytes(plan.input_bytes)}"
     )
-    table([_op_row(op) for op in _gathered(plan_to_json(plan)["ops"])])
+    table([_op_row(op) for op in _gathered(plan.to_json()["ops"])])
     show_trims(plan.trimmed)
     _show_notes(plan.problems, plan.losses, () if plan.refused else plan.skipped)
     if plan.refused:
         tell(f"error: {plan.refused}: pass --on-broken skip to write the sound ones")
         problems(plan.skipped, to_stderr=True)
-
-
-def plan_to_json(plan: Plan) -> dict[str, Json]:
-    """The plan as a JSON object: the ops with their reasons, and everything to report."""
-    ops: list[dict[str, Json]] = []
-    for op in plan.ops:
-        camera, path = getattr(op, "camera", None), getattr(op, "path", None)
-        episodes = getattr(op, "episodes", None)
-        span = None if episodes is None else [episodes.start, episodes.stop]
-        ops.append(
-            {
-                "op": op.kind,
-                "camera": camera,
-                "path": path,
-                "episodes": span,
-                "reason": op.reason,
-            }
-        )
-    return {
-        "source": plan.source,
-        "out": plan.out,
-        "version": plan.model.info.version.value,
-        "episodes": len(plan.model.episodes),
-        "input_bytes": plan.input_bytes,
-        "ops": ops,
-        "problems": [problem.to_json() for problem in plan.problems],
-        "losses": list(plan.losses),
-        "trimmed": [one.to_json() for one in plan.trimmed],
-        "skipped": [problem.to_json() for problem in plan.skipped],
-        "refused": plan.refused or None,
-    }
 
 
 def _gathered(ops: list[dict[str, Json]]) -> list[dict[str, Json]]:

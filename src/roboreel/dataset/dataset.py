@@ -25,9 +25,10 @@ from roboreel.dataset.view_source import (
     relative_path,
     stamps_document,
 )
+from roboreel.edit.dataset_facts import facts_of
 from roboreel.edit.view import Verbs, View, whole_view
 from roboreel.edit.view_data import ViewData
-from roboreel.errors import Problem, UsageError
+from roboreel.errors import Problem, UsageError, listed
 from roboreel.format import v30
 from roboreel.format.feature import Feature
 from roboreel.format.model import LENGTH, Model
@@ -36,11 +37,34 @@ from roboreel.format.version import FormatVersion
 from roboreel.stats.feature_stats import Stats, parse_stats
 from roboreel.stats.merge import StatsMerger
 from roboreel.storage.root import FileStat, Root
+from roboreel.summary.summary import Summarized, Summary, by_rule
 from roboreel.types import JsonObject
 
+_HIDDEN = {
+    "root",
+    "model",
+    "files",
+    "documents",
+    "known_uids",
+    "reference",
+    "opened_by",
+    "described",
+}
+_HIDDEN |= {
+    "save_view",
+    "positions",
+    "stored_stats",
+    "tasks_of_rows",
+    "rows",
+    "whole_stats",
+    "as_view",
+}
+_HIDDEN |= {"written_as", "has_global_stats", "follow_links"}
+"""Names that roboreel uses itself: left out of tab completion."""
 
-@dataclass(frozen=True, slots=True)
-class Dataset(Verbs):
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Dataset(Summarized, Verbs):
     """An opened dataset: its documents are read, `episodes` says where rows and frames are. Immutable."""
 
     root: Root = field(repr=False)
@@ -115,6 +139,11 @@ class Dataset(Verbs):
         return self.model.info.cameras
 
     @property
+    def camera_keys(self) -> tuple[str, ...]:
+        """Names of the cameras, stored as video files or as images in tables."""
+        return tuple(name for name, feature in self.features.items() if feature.is_camera)
+
+    @property
     def missing_cameras(self) -> frozenset[str]:
         """Names of the cameras without any video file."""
         return self.model.missing_cameras
@@ -143,6 +172,16 @@ class Dataset(Verbs):
     def total_frames(self) -> int:
         """Number of frames of all episodes, from the documents."""
         return int(pc.sum(self.model.episodes[LENGTH]).as_py() or 0)
+
+    @property
+    def num_episodes(self) -> int:
+        """Number of episodes: `total_episodes`."""
+        return self.total_episodes
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames of all episodes: `total_frames`."""
+        return self.total_frames
 
     @property
     def has_global_stats(self) -> bool:
@@ -186,6 +225,29 @@ class Dataset(Verbs):
         """Read the rows of episode slices, one table per slice; see `read_rows`."""
         return read_rows(self.root, self.positions(), row_ranges, columns)
 
+    def episode_table(self, episode: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read the rows of one episode as an Arrow table, with the columns and types of its file.
+
+        Args:
+            episode: its number, as in `episodes`.
+            columns: names of the columns; by default all but images, which are large.
+
+        Raises:
+            UsageError: there is no such episode or column.
+            StorageError: its file is missing or cannot be read.
+        """
+        view = self.as_view()
+        row = int(view.positions([episode])[0])
+        if columns is not None and (unknown := [n for n in columns if n not in self.features]):
+            raise UsageError(f"no column {listed(unknown)}: there are {listed([*self.features])}")
+        images = {name for name, one in self.features.items() if one.dtype == "image"}
+        table = next(self.rows([(row, 0, int(view.lengths[row]))], columns))
+        return (
+            table
+            if columns is not None
+            else table.drop_columns([name for name in table.column_names if name in images])
+        )
+
     def positions(self) -> Positions:
         """Where the rows and frames of episodes are in the files; resolved when they are asked for."""
         return Positions(self.root, self.model, self.files)
@@ -220,8 +282,33 @@ class Dataset(Verbs):
         """Total size of all files, in bytes."""
         return sum(self.root.stat(name).size_bytes for name in self.files)
 
+    def __len__(self) -> int:
+        return self.total_frames
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if name not in _HIDDEN]
+
     def __str__(self) -> str:
         return (
             f"{self.version} dataset '{self.url}': {self.total_episodes} episodes,"
             f" {self.total_frames} frames at {float(self.fps):g} fps"
+        )
+
+    def _summary(self) -> Summary:
+        facts = facts_of(
+            episodes=self.total_episodes,
+            frames=self.total_frames,
+            fps=self.fps,
+            robot_type=self.robot_type,
+            features=self.features,
+            tasks=self.tasks.values(),
+            missing=self.missing_cameras,
+        )
+        problems = by_rule(self.problems)
+        return Summary(
+            f"Dataset '{self.name}' ({self.version})",
+            [("path", self.url), *facts, ("problems", problems)],
         )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
+from roboreel.summary.summary import Summarized, Summary, named
+from roboreel.summary.words import count
 from roboreel.types import Json
 
 Kind = Literal[
@@ -106,8 +108,8 @@ class Compared:
     """Kinds that were compared completely, in order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiffReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DiffReport(Summarized):
     """What `diff` found."""
 
     differences: tuple[Difference, ...]
@@ -139,6 +141,23 @@ class DiffReport:
             "differences": [difference.to_json() for difference in self.differences],
             "notes": [note.to_json() for note in self.notes],
         }
+
+    def _summary(self) -> Summary:
+        compared, of = self.compared, "frames" if self.decoded else "packets"
+        number = compared.pictures if self.decoded else compared.packets
+        found = count(len(self.differences), "kind") + " of differences"
+        return Summary(
+            f"Comparison: {'the same content' if self.same else found}",
+            [
+                (
+                    "compared",
+                    f"{count(compared.episodes, 'episode')}, {count(compared.rows, 'row')},"
+                    f" {number:,} {of}",
+                ),
+                ("differences", named(self.differences, between="; ")),
+                ("notes", named(self.notes, between="; ")),
+            ],
+        )
 
 
 class FirstFoundError(Exception):

@@ -148,7 +148,7 @@ def _require_known(parts: Sequence[Verbs], rename: Mapping[str, str]) -> None:
 def _require_one_rate(views: Sequence[View]) -> None:
     # one dataset may be there twice, once resampled
     rates = [
-        (source.dataset.url, source.model.info.fps, view.fps)
+        (source.dataset.url, source.model.info.fps, view.new_fps)
         for view in views
         for source in view.sources
     ]

@@ -35,7 +35,7 @@ def names_of(view: ViewData) -> list[str]:
 def renamed(view: AnyView, names: Mapping[str, str]) -> AnyView:
     """The view with features by other names: see `Verbs.rename`."""
     if not names:
-        raise UsageError("say which features to rename")
+        return view
     known = names_of(view)
     _require_known(view, names)
     _require_own(names)
@@ -67,7 +67,7 @@ def removed(
     """
     gone = list(dict.fromkeys(names))
     if not gone:
-        raise UsageError("say which features to remove")
+        return view
     _require_known(view, gone)
     _require_own(gone)
     gone += [mask for name, mask in view.masks.items() if name in gone and mask not in gone]
@@ -94,7 +94,7 @@ def added(view: AnyView, feature: Feature, column: pa.ChunkedArray) -> AnyView:
         column: a value for each row of the view, in order.
     """
     require_free(view, feature.name)
-    if view.fps is not None:
+    if view.new_fps is not None:
         raise UsageError(
             "add features before resampling: their values belong to the rows as they are"
         )

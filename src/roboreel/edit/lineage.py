@@ -41,7 +41,7 @@ def loses_uids(view: ViewData) -> bool:
     told = {name for name, feature in features_of(view).items() if feature.is_numeric}
     twice = len({one.dataset.url for one in view.sources}) < len(view.sources)
     touched = any(one.supplied or one.filled or one.removed & numeric for one in view.sources)
-    return cut or twice or touched or view.fps is not None or bool(view.recomputed & told)
+    return cut or twice or touched or view.new_fps is not None or bool(view.recomputed & told)
 
 
 def origins(view: ViewData) -> dict[str, pa.Array]:

@@ -36,6 +36,8 @@ def recomputed(
     wanted = taken if features is None else set(features)
     for name in sorted(wanted - taken):
         raise UsageError(f"the statistics of '{name}' cannot be recomputed: {_why(name, view)}")
+    if not wanted and features is not None:
+        return view
     if not wanted:
         raise UsageError("there is no feature to recompute statistics of")
     if like is not None:

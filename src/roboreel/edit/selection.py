@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -58,6 +58,11 @@ def chosen(
             f"no episode meets these conditions: there are {span} frames in an episode"
         )
     return found
+
+
+def is_empty(chosen: object) -> bool:
+    """True for an empty list, array, set, …; False for None, which is no choice."""
+    return isinstance(chosen, Sized) and not isinstance(chosen, str) and not len(chosen)
 
 
 def _having_uid(view: ViewData, uid: Iterable[str]) -> Bools:
@@ -126,8 +131,6 @@ class Spans:
 
 def spans_of(view: ViewData, frames: Mapping[int, FrameRange]) -> Spans:
     """The frames to keep of episodes: see `Verbs.trim`. Those that keep all are left out."""
-    if not frames:
-        raise UsageError("say which frames of which episodes to keep")
     _require_own_rate(view)
     positions, lengths = view.positions(frames), view.lengths
     found = [_span(number, span) for number, span in frames.items()]
@@ -158,7 +161,7 @@ def trimmed(view: AnyView, spans: Spans) -> AnyView:
 
 
 def _require_own_rate(view: ViewData) -> None:
-    if view.fps is not None:
+    if view.new_fps is not None:
         raise UsageError("trim before resampling: frames are counted at the rate of the source")
 
 

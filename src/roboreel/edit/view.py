@@ -25,7 +25,8 @@ from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.selection import FrameRange
 from roboreel.edit.splits import Fractions
 from roboreel.edit.tasks import TasksFrom, task_changes, with_tasks
-from roboreel.edit.view_data import Source, ViewData
+from roboreel.edit.view_data import Source
+from roboreel.edit.view_facts import ViewFacts
 from roboreel.edit.viewable import Viewable
 from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import UsageError
@@ -92,8 +93,10 @@ class Verbs(Viewable):
         max_frames: int | None = None,
         tasks_from: TasksFrom | None = None,
     ) -> View:
-        """Leave out the episodes that meet every condition given: see `keep`."""
+        """Leave out the episodes that meet every condition given: see `keep`; an empty list: none."""
         view = self.as_view()
+        if selection.is_empty(episodes) or selection.is_empty(uid):
+            return view
         found = selection.chosen(view, episodes, task, min_frames, max_frames, tasks_from, uid)
         return selection.deleted(view, np.flatnonzero(found))
 
@@ -107,7 +110,7 @@ class Verbs(Viewable):
             UsageError: an episode is not there, or a range is empty or not inside it.
         """
         view = self.as_view()
-        return selection.trimmed(view, selection.spans_of(view, frames))
+        return selection.trimmed(view, selection.spans_of(view, frames)) if frames else view
 
     def trim_still(
         self,
@@ -224,6 +227,8 @@ class Verbs(Viewable):
             PlanError: lists and rows have a text in other episodes, and `tasks_from` is not given.
         """
         view = self.as_view()
+        if every is None and not (replacing or episodes) and (replacing, episodes) != (None, None):
+            return view
         changes = task_changes(view, every, replacing or {}, episodes or {}, tasks_from)
         return with_tasks(view, changes)
 
@@ -275,7 +280,7 @@ class Verbs(Viewable):
             raise UsageError(str(error)) from error
         if not 0 < wanted <= _MOST_FPS:
             raise UsageError(f"fps is {fps}, expected a positive number up to {_MOST_FPS}")
-        return view.having(fps=wanted).noting(view, "resample", fps=str(wanted))
+        return view.having(new_fps=wanted).noting(view, "resample", fps=str(wanted))
 
     @lists_options(WriteOptions)
     def with_target(
@@ -366,7 +371,7 @@ class Verbs(Viewable):
         return splits.named(view, splits.divided(view, into, seed, rest, fractions))
 
 
-class View(ViewData, Verbs):
+class View(ViewFacts, Verbs):
     """A dataset that is not written yet: an ordered choice of episodes, and how to write them. Immutable."""
 
     __slots__ = ()

@@ -17,7 +17,7 @@ from roboreel.format.feature import Feature
 def encoded(view: AnyView, encodings: Mapping[str, Encoding]) -> AnyView:
     """The view with cameras to be encoded again: see `Verbs.encode`."""
     if not encodings:
-        raise UsageError("say which cameras to encode")
+        return view
     _require(view, encodings, "camera")
     kept = view.images - set(encodings)
     made = view.having(encodings={**view.encodings, **encodings}, images=kept)
@@ -27,7 +27,7 @@ def encoded(view: AnyView, encodings: Mapping[str, Encoding]) -> AnyView:
 def decoded(view: AnyView, names: Sequence[str]) -> AnyView:
     """The view with the video of cameras turned into images: see `Verbs.decode`."""
     if not names:
-        raise UsageError("say which video cameras to decode")
+        return view
     _require(view, names, "video camera")
     rest = {name: how for name, how in view.encodings.items() if name not in names}
     made = view.having(encodings=rest, images=view.images | set(names))

@@ -80,7 +80,7 @@ class ViewData:
     """One for each episode of the result, in order."""
     options: WriteOptions
     """As what it is written; nothing in it is left to the datasets."""
-    fps: Fraction | None = None
+    new_fps: Fraction | None = None
     """Frame rate to write, where it is another than the sources'."""
     splits: Mapping[str, str] | None = None
     """Named ranges of the result's episodes; None carries the source's over where they still make sense."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from roboreel.summary.summary import Summarized, Summary, named
+from roboreel.summary.words import count, human_bytes
 from roboreel.types import Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PullReport(Summarized):
     """What a pull did."""
 
     path: str
@@ -41,3 +43,16 @@ class PullReport:
             "fetched_bytes": self.fetched_bytes,
             "missing": list(self.missing),
         }
+
+    def _summary(self) -> Summary:
+        fetched = f"{count(len(self.fetched), 'file')}, {human_bytes(self.fetched_bytes)}"
+        size = human_bytes(sum(self.files.values()))
+        return Summary(
+            f"Pulled {self.repo_id}@{self.revision} (commit {self.commit[:8]})",
+            [
+                ("path", self.path),
+                ("fetched", fetched),
+                ("here", f"{count(len(self.files), 'file')}, {size}"),
+                ("missing", named(self.missing)),
+            ],
+        )

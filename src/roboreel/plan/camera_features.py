@@ -64,7 +64,7 @@ def as_video(
     axes = _height_and_width_axes(feature)
     if axes is not None:
         shape[axes[0]], shape[axes[1]] = height, width
-    fps = merged.view.fps or merged.model.info.fps
+    fps = merged.view.new_fps or merged.model.info.fps
     facts: dict[str, Json] = {"video.height": height, "video.width": width}
     encoding = recode.single_encoding
     if recode.asked is None:

@@ -194,7 +194,7 @@ def _result(
 
 def _rate(merged: MergedSources) -> dict[str, Any]:
     """Fields of `Info` that change with the frame rate."""
-    fps = merged.view.fps
+    fps = merged.view.new_fps
     if fps is None:
         return {}
     return {"fps": fps, "fps_value": fps.numerator if fps.denominator == 1 else float(fps)}

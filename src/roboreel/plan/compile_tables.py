@@ -60,7 +60,7 @@ def program_of(
     }
     program = TableProgram(
         schema_ipc=table_schema(fields, features, metadata).serialize().to_pybytes(),
-        fps=merged.view.fps or merged.model.info.fps,
+        fps=merged.view.new_fps or merged.model.info.fps,
         step=merged.step,
         regular_timestamps=regular,
         source_timestamp=kept,

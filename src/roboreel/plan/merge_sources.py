@@ -96,7 +96,7 @@ def merge_sources(
     """
     positions = [np.flatnonzero(view.slices.source == n) for n in range(len(view.sources))]
     order = np.argsort(np.concatenate(positions), kind="stable")
-    step = Fraction(1) if view.fps is None else view.model.info.fps / view.fps
+    step = Fraction(1) if view.new_fps is None else view.model.info.fps / view.new_fps
     tasks = merged_tasks(view, inventories, problems)
     named = [by_own_names(view, number, inventory) for number, inventory in enumerate(inventories)]
     own = dict.fromkeys(n for source in view.sources for n in source.model.extra_columns)

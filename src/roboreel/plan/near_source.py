@@ -86,7 +86,7 @@ def near_encodings(merged: MergedSources, inventory: Inventory, camera: str) -> 
     """
     found = {}
     for entry, rate in _source_rates(merged, inventory, camera).items():
-        encoding = near_source(rate, merged.options.reencoding, merged.view.fps or rate.fps)
+        encoding = near_source(rate, merged.options.reencoding, merged.view.new_fps or rate.fps)
         if encoding is not None:
             found[entry] = encoding
     return found

@@ -12,12 +12,16 @@ from fractions import Fraction
 from typing import ClassVar, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roboreel.errors import Problem
 from roboreel.format.depth import DepthScale
 from roboreel.format.inventory import FileFacts
-from roboreel.format.model import Model
+from roboreel.format.model import LENGTH, Model
+from roboreel.plan.trimmed_episode import TrimmedEpisode
 from roboreel.stats.sampling import SamplingProfile
+from roboreel.summary.summary import Summarized, Summary, by_rule, named
+from roboreel.summary.words import count, human_bytes
 from roboreel.types import Json
 
 # columns of `Plan.inputs`
@@ -251,45 +255,8 @@ class PlanSource:
     """Columns that none of its files has: their values are in `Plan.supplied`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrimmedEpisode:
-    """An episode that loses frames at an end; frames are counted from 0, before any resampling."""
-
-    source: str | None = None
-    """Path of its dataset; None if a plan reads only one."""
-    episode: int
-    """Its number in that dataset."""
-    frames: int
-    """Its frames in that dataset."""
-    start: int
-    """First kept frame."""
-    stop: int
-    """The frame after the last kept one."""
-
-    def to_json(self) -> dict[str, Json]:
-        """The episode as a JSON object; `keeps` is half-open."""
-        source = {} if self.source is None else {"source": self.source}
-        return {
-            **source,
-            "episode": self.episode,
-            "frames": self.frames,
-            "keeps": [self.start, self.stop],
-        }
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Json]) -> TrimmedEpisode:
-        """The episode that `to_json` described."""
-        others = {name: value for name, value in document.items() if name != "keeps"}
-        return cls(**others, start=document["keeps"][0], stop=document["keeps"][1])
-
-    def __str__(self) -> str:
-        where = "" if self.source is None else f" of '{self.source}'"
-        kept = f"{self.frames} → {self.stop - self.start}"
-        return f"episode {self.episode}{where}: {kept}, keeps {self.start}:{self.stop}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Plan(Summarized):
     """What a run does, decided in full. A dry run prints the plan that a run executes."""
 
     sources: tuple[PlanSource, ...]
@@ -341,3 +308,79 @@ class Plan:
     def datasets(self) -> tuple[PlanSource, ...]:
         """The datasets that the plan reads, without folders of videos."""
         return tuple(source for source in self.sources if source.is_dataset)
+
+    def to_json(self) -> dict[str, Json]:
+        """The plan as a JSON object, as `--dry-run --json` prints it; `docs/python.md` lists its keys."""
+        return {
+            "source": self.source,
+            "out": self.out,
+            "version": self.model.info.version.value,
+            "episodes": len(self.model.episodes),
+            "input_bytes": self.input_bytes,
+            "ops": [_op_to_json(op) for op in self.ops],
+            "problems": [problem.to_json() for problem in self.problems],
+            "losses": list(self.losses),
+            "trimmed": [one.to_json() for one in self.trimmed],
+            "skipped": [problem.to_json() for problem in self.skipped],
+            "refused": self.refused or None,
+        }
+
+    def _summary(self) -> Summary:
+        info, frames = self.model.info, int(pc.sum(self.model.episodes[LENGTH]).as_py() or 0)
+        return Summary(
+            f"Plan of '{self.out}' ({info.version}) from '{self.source}'",
+            [
+                (
+                    "result",
+                    f"{count(len(self.model.episodes), 'episode')}, {count(frames, 'frame')}",
+                ),
+                ("files", self._files()),
+                ("read", f"about {human_bytes(self.input_bytes)} of tables and videos"),
+                ("encoded", self._frames_of(EncodeVideo) or "nothing"),
+                ("measured", self._frames_of(MeasureCamera)),
+                (
+                    "reasons",
+                    named(dict.fromkeys(op.reason for op in self.ops), shown=3, between="; "),
+                ),
+                ("warnings", by_rule(self.problems)),
+                ("not carried", named(self.losses, between="; ")),
+                ("left out", self.refused or by_rule(self.skipped)),
+            ],
+        )
+
+    def _files(self) -> str:
+        """How many files are written, by kind."""
+        parts = {
+            "table": (WriteTables, CopyTables),
+            "video": (RemuxVideo, CopyVideos, EncodeVideo),
+        }
+        found = [
+            count(sum(op.files for op in self.ops if isinstance(op, kinds)), noun)
+            for noun, kinds in parts.items()
+        ]
+        others = sum(isinstance(op, CopyFile) for op in self.ops)
+        return ", ".join([*found, *([count(others, "other file")] if others else [])])
+
+    def _frames_of(self, kind: type[EncodeVideo | MeasureCamera]) -> str:
+        """How many frames are decoded for one kind of op, and of which cameras."""
+        ops = [op for op in self.ops if isinstance(op, kind)]
+        rows = self.inputs[ROWS]
+        frames = sum(
+            pc.sum(rows.slice(op.episodes.start, len(op.episodes))).as_py() or 0 for op in ops
+        )
+        if not ops:
+            return ""
+        cameras = named(dict.fromkeys(op.camera for op in ops))
+        sampled = "up to " if kind is MeasureCamera else ""
+        return f"{sampled}{count(frames, 'frame')} of {cameras}"
+
+
+def _op_to_json(op: Op) -> dict[str, Json]:
+    episodes = getattr(op, "episodes", None)
+    return {
+        "op": op.kind,
+        "camera": getattr(op, "camera", None),
+        "path": getattr(op, "path", None),
+        "episodes": None if episodes is None else [episodes.start, episodes.stop],
+        "reason": op.reason,
+    }

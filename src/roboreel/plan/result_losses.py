@@ -21,7 +21,8 @@ from roboreel.format.readable import why_unreadable
 from roboreel.format.v2 import GLOBAL_STATS
 from roboreel.plan.columns import Columns
 from roboreel.plan.merge_sources import PART, MergedSources
-from roboreel.plan.plan import CopyFile, TrimmedEpisode, source_prefix
+from roboreel.plan.plan import CopyFile, source_prefix
+from roboreel.plan.trimmed_episode import TrimmedEpisode
 
 
 def without_broken_episodes(

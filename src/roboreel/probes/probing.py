@@ -90,7 +90,7 @@ class Probing:
 def _words(section: str) -> str:
     """What a request is about, such as `tables` or `videos of top`."""
     kind, _, camera = section.partition(" ")
-    return f"{kind} of {camera}" if camera else kind
+    return f"{kind} of {camera.removeprefix('observation.images.')}" if camera else kind
 
 
 def probe_all(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roboreel.progress.words import duration, human_bytes
+from roboreel.summary.words import duration, human_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

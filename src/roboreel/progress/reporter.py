@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
 from roboreel.progress.event import ProgressEvent
-from roboreel.progress.words import human_bytes
+from roboreel.summary.words import human_bytes
 
 LOGGER = logging.getLogger("roboreel")
 LOGGER.addHandler(logging.NullHandler())

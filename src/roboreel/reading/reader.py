@@ -23,6 +23,8 @@ from roboreel.format.feature import Feature, with_index_features
 from roboreel.reading.item_index import ItemIndex, item_index
 from roboreel.reading.read_options import ChosenFeatures, ReadKeywords, ReadOptions, chosen_features
 from roboreel.reading.view_items import ViewItems, view_lengths
+from roboreel.summary.summary import Summarized, Summary, named
+from roboreel.summary.words import count
 from roboreel.types import Int64
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ Batch = dict[str, Any]
 """By feature: (B, …) array of numbers or frames, or a list of B strings."""
 
 
-class Reader:
+class Reader(Summarized):
     """Items of a dataset or view: rows with their frames. Threads and forked processes may share it.
 
     Nothing is read when it is made. Pickled, it leaves behind what it has read.
@@ -72,7 +74,7 @@ class Reader:
     @property
     def fps(self) -> Fraction:
         """Frames per second."""
-        return self._view.fps or self._view.model.info.fps
+        return self._view.new_fps or self._view.model.info.fps
 
     @property
     def features(self) -> Mapping[str, Feature]:
@@ -249,6 +251,17 @@ class Reader:
             wrong = wanted[(items < 0) | (items >= len(self))][0]
             raise IndexError(f"item {wrong} of {len(self)}")
         return items + self._range.start
+
+    def _summary(self) -> Summary:
+        episodes = count(self.num_episodes, "episode")
+        return Summary(
+            f"Reader of '{self._view.name}'",
+            [
+                ("items", f"{len(self):,} of {episodes} at {float(self.fps):g} fps"),
+                ("cameras", named(self.cameras)),
+                ("columns", named(self.columns, shown=6)),
+            ],
+        )
 
 
 def _whole(number: object, what: str, expected: str) -> int:

@@ -45,7 +45,7 @@ _COUNTED = (EPISODE_INDEX, FRAME_INDEX, INDEX)
 
 def step_of(view: View) -> Fraction:
     """Rows of the source for each row of the view: other than 1 where it is resampled."""
-    return Fraction(1) if view.fps is None else view.model.info.fps / view.fps
+    return Fraction(1) if view.new_fps is None else view.model.info.fps / view.new_fps
 
 
 def view_lengths(view: View) -> Int64:
@@ -66,7 +66,7 @@ class ViewItems:
             UsageError: a dataset of the view is not open.
         """
         self._view, self._options = view, options
-        self._step, self._fps = step_of(view), view.fps or view.model.info.fps
+        self._step, self._fps = step_of(view), view.new_fps or view.model.info.fps
         self._features = with_index_features(view.model.info.features)
         files = BoundedCache[tuple[int, str], FileColumns](
             options.memory_bytes // 2, lambda found: found.size_bytes

@@ -26,6 +26,8 @@ from roboreel.recording.record_options import RecordKeywords, RecordOptions
 from roboreel.recording.recorded_features import FRAME_REPEATED, declared_features
 from roboreel.recording.recorder_guard import OneCaller, close_at_exit
 from roboreel.recording.take import Take
+from roboreel.summary.summary import Summarized, Summary, named
+from roboreel.summary.words import count
 from roboreel.types import Json, JsonObject
 from roboreel.writing.append import EpisodeWriter, create_dataset, open_writer
 from roboreel.writing.episode_commit import RecoveredSave
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
-class Recorder:
+class Recorder(Summarized):
     """Records episodes into one dataset, made by `create` or `resume`. One thread uses it.
 
     After each `save_episode` the dataset on the disk is complete; a killed process loses the episode in
@@ -374,3 +376,14 @@ class Recorder:
     ) -> None:
         if self._caller.at_home:  # a forked process that leaves the block ends nothing
             self.finalize("auto" if error is None else "never")
+
+    def _summary(self) -> Summary:
+        cameras = [name for name, feature in self.features.items() if feature.is_camera]
+        return Summary(
+            f"Recorder of '{self._folder.path.parent}'",
+            [
+                ("saved", count(self.episodes, "episode")),
+                ("in progress", count(self.frames, "frame")),
+                ("cameras", named(cameras)),
+            ],
+        )

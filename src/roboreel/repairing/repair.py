@@ -28,6 +28,7 @@ from roboreel.repairing.repair_report import RepairReport, RepairStep, steps_of
 from roboreel.runner.run_options import RunOptions
 from roboreel.runner.run_report import Report
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.names import local_path
 
 _OUT = "out"
 """Beside the prepared dataset: where a plan is made for, before it gets its path."""
@@ -69,13 +70,13 @@ def repair(
     """
     if not dry_run and (out is None) != in_place:
         raise UsageError("give either the folder to make (-o), or --in-place")
-    source = os.fspath(path)
+    source = os.fspath(path) if "://" in os.fspath(path) else local_path(path)
     refuse_view(source)
     if "://" in source:
         raise UsageError(
             f"'{source}' is a URL: only a local dataset can be repaired; pull it first"
         )
-    final = source if out is None else os.fspath(out)
+    final = source if out is None else local_path(out)
     how = run_options or RunOptions()
     if how.leftovers == "resume" and not dry_run and (done := recover(final)) is not None:
         return _already_done(source, done, check(final, decode=decode))

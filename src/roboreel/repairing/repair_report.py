@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from roboreel.checking.check_report import CheckReport
 from roboreel.errors import Problem, visible
 from roboreel.format.repairs import REPAIRS
+from roboreel.summary.summary import Summarized, Summary, named
 from roboreel.types import Json
 
 
@@ -73,8 +74,8 @@ def _step(rule: str, problems: list[Problem], *, repaired: bool) -> RepairStep:
     return RepairStep(rule=rule, message=message, path=worst.path, choice=known.how)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepairReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RepairReport(Summarized):
     """What a repair found, did and left."""
 
     path: str
@@ -115,3 +116,16 @@ class RepairReport:
             "before": self.before.to_json(),
             "after": None if self.after is None else self.after.to_json(),
         }
+
+    def _summary(self) -> Summary:
+        result = f"wrote '{self.out}'" if self.out else "nothing was written"
+        return Summary(
+            f"Repair of '{self.path}': {result}, {'ok' if self.ok else 'not ok'}",
+            [
+                ("repaired", named((step.rule for step in self.repaired), shown=8)),
+                ("left", named((step.rule for step in self.left), shown=8)),
+                ("refused", self.refused),
+                ("original", self.kept or ""),
+                ("recovered", self.recovered or ""),
+            ],
+        )

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from roboreel.errors import Problem
-from roboreel.plan.plan import TrimmedEpisode
+from roboreel.plan.trimmed_episode import TrimmedEpisode
+from roboreel.summary.summary import Summarized, Summary, by_rule, named
+from roboreel.summary.words import count, duration, human_bytes
 from roboreel.types import Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Report(Summarized):
     """What was written, copied, encoded and verified, and what the user should know."""
 
     out: str
@@ -70,3 +72,32 @@ class Report:
             "trimmed": [one.to_json() for one in self.trimmed],
             "skipped": [problem.to_json() for problem in self.skipped],
         }
+
+    def _summary(self) -> Summary:
+        copied = f"{count(self.packets_copied, 'packet')} copied"
+        encoded = (
+            f", {count(self.frames_encoded, 'frame')} re-encoded" if self.frames_encoded else ""
+        )
+        resumed = f", {count(self.resumed, 'step')} done before" if self.resumed else ""
+        warnings = [one for one in self.problems if one.severity != "note"]
+        skipped = {one.episode for one in self.skipped}
+        return Summary(
+            f"Report: wrote '{self.out}' ({self.version})",
+            [
+                ("result", f"{count(self.episodes, 'episode')}, {count(self.frames, 'frame')}"),
+                ("tables", count(self.table_files, "file")),
+                ("videos", f"{count(self.video_files, 'file')}: {copied}{encoded}"),
+                (
+                    "statistics",
+                    f"{count(self.measured, 'camera episode')} measured" * bool(self.measured),
+                ),
+                (
+                    "time",
+                    f"{duration(self.seconds)}, {human_bytes(self.size_bytes)} written{resumed}",
+                ),
+                ("original", self.kept or ""),
+                ("warnings", by_rule(warnings)),
+                ("not carried", named(self.losses, between="; ")),
+                ("left out", f"{count(len(skipped), 'episode')}" if skipped else ""),
+            ],
+        )

@@ -25,6 +25,8 @@ from roboreel.sink.staging_cleanup import remove_staged_files
 from roboreel.sink.staging_list import SkippedEpisode
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.lock import hold
+from roboreel.summary.summary import Summarized, Summary, by_rule
+from roboreel.summary.words import count
 from roboreel.types import Json
 
 if TYPE_CHECKING:
@@ -38,8 +40,8 @@ class FinalizeKeywords(WriteKeywords, RunKeywords, total=False):
     """Arguments of `finalize` besides the version, for type checkers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinalizeReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FinalizeReport(Summarized):
     """What became of the staged episodes."""
 
     report: Report
@@ -69,6 +71,19 @@ class FinalizeReport:
             "superseded": self.superseded,
             "removed": self.removed,
         }
+
+    def _summary(self) -> Summary:
+        written = self.report
+        return Summary(
+            f"Finalized '{written.out}' ({written.version})",
+            [
+                ("result", f"{count(self.episodes, 'episode')}, {count(self.frames, 'frame')}"),
+                ("skipped", count(len(self.skipped), "episode") if self.skipped else ""),
+                ("superseded", count(self.superseded, "attempt") if self.superseded else ""),
+                ("removed", count(self.removed, "staged file") if self.removed else ""),
+                ("warnings", by_rule(one for one in written.problems if one.severity != "note")),
+            ],
+        )
 
 
 @dataclass(frozen=True, slots=True)

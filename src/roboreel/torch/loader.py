@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch.utils.data import BatchSampler
 
+from roboreel.summary.summary import Summarized, Summary
+from roboreel.summary.words import count
 from roboreel.torch.batch_makers import BatchMaker, Pending, ThreadMaker
 from roboreel.torch.batch_source import BatchSource, batch_source
 from roboreel.torch.errors import ArgumentError
@@ -23,7 +25,7 @@ _IN_USE = 2
 """Batches besides those that are prefetched: the one that is handed over, and the training step's."""
 
 
-class Loader:
+class Loader(Summarized):
     """Batches of a dataset, made in threads ahead of the training step.
 
     Takes the place of `torch.utils.data.DataLoader`: iterate it once for each epoch.
@@ -96,6 +98,13 @@ class Loader:
     def skipped(self) -> Mapping[int, str]:
         """Items that could not be read so far, and why."""
         return {} if self._readable is None else self._readable.unreadable
+
+    def _summary(self) -> Summary:
+        kind = type(self.dataset).__name__
+        return Summary(
+            f"Loader of a {kind}",
+            [("batches", f"of {count(self.batch_size, 'item')}"), ("epoch", str(self.epoch))],
+        )
 
     def __len__(self) -> int:
         return len(self.batch_sampler)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from roboreel.cli.edit.appending import Appending
 from roboreel.cli.edit.choosing import SourceArgument, TasksFromOption, episodes_in, show_episodes
 from roboreel.cli.output import emit_json, say
 from roboreel.cli.progress import progress_shown
-from roboreel.cli.reports import plan_to_json, show_plan, tell_report
+from roboreel.cli.reports import show_plan, tell_report
 from roboreel.cli.stopping import stoppable
 from roboreel.cli.writing import Writing, only_prints, run_shown, writes
 from roboreel.edit.splits import by_task as positions_by_task
@@ -187,7 +187,7 @@ def _write_parts(source: str, options: Writing, how: _Division) -> None:
 
 def _show_plans(plans: Mapping[str, Plan], *, as_json: bool) -> None:
     if as_json:
-        emit_json({name: plan_to_json(plan) for name, plan in plans.items()})
+        emit_json({name: plan.to_json() for name, plan in plans.items()})
         return
     for plan in plans.values():
         show_plan(plan, as_json=False)

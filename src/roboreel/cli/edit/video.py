@@ -116,8 +116,8 @@ def rate_in(text: str) -> Fraction:
 
 
 def _show_rate(view: View, *, as_json: bool) -> None:
-    fps = view.fps or view.model.info.fps
-    value = view.model.info.fps_value if view.fps is None else float(view.fps)
+    fps = view.new_fps or view.model.info.fps
+    value = view.model.info.fps_value if view.new_fps is None else float(view.new_fps)
     if as_json:
         emit_json({"fps": value, "fps_exact": f"{fps.numerator}/{fps.denominator}"})
         return
