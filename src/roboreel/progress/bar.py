@@ -13,6 +13,7 @@ from roboreel.progress.event import ProgressEvent
 Show: TypeAlias = Callable[[ProgressEvent], None]
 
 _REFRESHES_PER_S = 4
+_BAR_WIDTH = 40
 _STYLE = "font-family:var(--jp-code-font-family,monospace);font-size:0.9em"
 
 
@@ -32,17 +33,25 @@ def shown_bar() -> Iterator[Show]:
 @contextlib.contextmanager
 def terminal_bar() -> Iterator[Show]:
     """A function that shows events in a bar on stderr, which is a terminal. The bar disappears at the end."""
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.text import Text
+
+    class TwoLines(Progress):
+        """What is being done on one line, the bar on the next: both fit on 80 columns."""
+
+        def get_renderables(self) -> Iterator[RenderableType]:
+            for one in self.tasks:
+                yield Text(one.description, no_wrap=True, overflow="ellipsis")
+            yield self.make_tasks_table(self.tasks)
 
     columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=_BAR_WIDTH),
         TextColumn("{task.fields[share]}", markup=False),
         TextColumn("{task.fields[more]}", markup=False),
     )
     console = Console(stderr=True)
-    bar = Progress(*columns, console=console, transient=True, refresh_per_second=_REFRESHES_PER_S)
+    bar = TwoLines(*columns, console=console, transient=True, refresh_per_second=_REFRESHES_PER_S)
     task = bar.add_task("", total=None, share="", more="")
 
     def show(event: ProgressEvent) -> None:
