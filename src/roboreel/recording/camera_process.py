@@ -134,29 +134,29 @@ class CameraProcess:
             raise LostProcessError(self._how_it_ended())
         self.glance()
 
-    def glance(self) -> None:
-        """See whether it goes on, in less than a microsecond; raises as `look`."""
+    def glance(self) -> bool:
+        """See whether it goes on, in less than a microsecond; raises as `look`.
+
+        Returns:
+            True where it waits to say why it cannot encode the video that it began last.
+        """
         now, progress = time.monotonic(), self.shared.get("progress")
         if progress != self._seen:
             self._seen, self._stalled_s = progress, 0.0
         else:
             self._stalled_s += min(now - self._looked, _LONGEST_GAP_S)
         self._looked = now
-        limit_s = self._limit_s(progress)
-        if self._stalled_s > limit_s:
+        if self._stalled_s > self._timeout_s and self._stalled_s > self._limit_s(progress):
             self.kill()
+            limit_s = self._limit_s(progress)
             raise LostProcessError(f"its process did nothing for {limit_s:g} s and was ended")
+        return self.shared.get("failed") == self._serial
 
     def _limit_s(self, progress: int) -> float:
         """Seconds that it may take for the step that it is at."""
         if not progress:
             return max(self._timeout_s, _START_S)
         return self._timeout_s * (_SYNC_FACTOR if self.shared.get("syncing") else 1)
-
-    @property
-    def failed(self) -> bool:
-        """True where it waits to say why it cannot encode the video that it began last."""
-        return self.shared.get("failed") == self._serial
 
     @property
     def alive(self) -> bool:

@@ -101,8 +101,8 @@ class CameraSet:
             if video.frames != rows:
                 raise RunError(f"camera '{name}' has {video.frames} frames for {rows} rows")
         for name, column in self.images.items():
-            if len(column.images()) != rows:
-                raise RunError(f"camera '{name}' has {len(column.images())} images for {rows} rows")
+            if column.frames != rows:
+                raise RunError(f"camera '{name}' has {column.frames} images for {rows} rows")
         return found
 
     def finish_what_can_be(self) -> None:

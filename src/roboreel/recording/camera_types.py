@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,16 @@ WhenSlow: TypeAlias = Literal["spill", "block", "raise"]
 """What to do with a frame while the encoder is slower than the camera."""
 CameraFrame: TypeAlias = npt.NDArray[np.generic]
 """(H, W, 3) uint8 RGB; of a depth camera (H, W), (H, W, 1) or (1, H, W): uint16 or float32."""
+
+
+def is_number(given: object) -> bool:
+    """True for a number, NumPy's too, but not for a boolean."""
+    return isinstance(given, numbers.Real) and not isinstance(given, bool)
+
+
+def is_whole(given: object) -> bool:
+    """True for a whole number, NumPy's too, but not for a boolean."""
+    return isinstance(given, numbers.Integral) and not isinstance(given, bool)
 
 
 class SlowEncoderError(RunError):
@@ -91,13 +102,14 @@ class CameraOptions:
     """True: each camera encodes in a process of its own. False: in a thread of this one."""
 
     def __post_init__(self) -> None:
+        frames, threads, niceness = self.buffer_frames, self.threads, self.niceness
         for name, sound, expected in (
             ("when_slow", self.when_slow in ("spill", "block", "raise"), "spill, block or raise"),
-            ("spill_mb", self.spill_mb >= 0, "0 or more"),
-            ("buffer_frames", self.buffer_frames >= 1, "1 or more"),
-            ("timeout_s", self.timeout_s > 0, "seconds, more than 0"),
-            ("threads", self.threads is None or self.threads >= 1, "1 or more"),
-            ("niceness", 0 <= self.niceness <= 19, "0 to 19"),
+            ("spill_mb", is_number(self.spill_mb) and self.spill_mb >= 0, "0 or more"),
+            ("buffer_frames", is_whole(frames) and frames >= 1, "a whole number, 1 or more"),
+            ("timeout_s", is_number(self.timeout_s) and self.timeout_s > 0, "seconds, more than 0"),
+            ("threads", threads is None or (is_whole(threads) and threads >= 1), "1 or more"),
+            ("niceness", is_whole(niceness) and 0 <= niceness <= 19, "0 to 19"),
         ):
             if not sound:
                 raise UsageError(f"{name} is {getattr(self, name)!r}, expected {expected}")

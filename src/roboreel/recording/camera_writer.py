@@ -189,8 +189,11 @@ def _require(task: CameraTask, settings: Mapping[str, str]) -> None:
     try:
         _try_encoder(tuple(settings.items()), width, height)
     except VideoError as error:
+        odd = (
+            " (most pixel formats need an even width and height)" if width % 2 or height % 2 else ""
+        )
         raise VideoError(
-            f"camera '{task.name}': {error}; choose another vcodec, or `auto` for one that works"
+            f"camera '{task.name}': {error}{odd}; choose another vcodec, or `auto` for one that works"
         ) from error
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from math import isfinite
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,19 +14,17 @@ from roboreel.format.table_schema import column_type
 from roboreel.recording.camera_types import EncodedFrame
 from roboreel.recording.image_arrays import ImageChecker, as_array
 from roboreel.recording.language_entries import checked_entries, require_text
+from roboreel.recording.recorded_features import TASK
 
-TASK = "task"
-"""The key of a frame's task, where it is not given beside the frame."""
-
+_FEW = 64
 Checker = Callable[[Any, str], Any]
 """From (value, what names it in errors) to the value as it is stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedFrame:
+class CheckedFrame(NamedTuple):
     """A frame of which everything is known to be right."""
 
-    values: Mapping[str, Any]
+    values: dict[str, Any]
     """By feature, index columns excluded; cameras without a frame are missing."""
     task: str
 
@@ -140,11 +138,18 @@ def _numeric_checker(feature: Feature) -> Checker:
             array = _exactly(value, array, dtype, f"{where}: dtype is {array.dtype}, {expected}")
         if array.shape != shape and not (single and array.shape == ()):
             raise UsageError(f"{where}: shape is {list(array.shape)}, {expected}")
-        if floating and not np.isfinite(array).all():
+        if floating and not _all_finite(array):
             raise UsageError(f"{where}: it has NaN or infinite values, {expected}")
         return array
 
     return check
+
+
+def _all_finite(array: Any) -> bool:
+    """True where no value is NaN or infinite; of a few values NumPy's start takes longer than the work."""
+    if array.size > _FEW:
+        return bool(np.isfinite(array).all())
+    return all(map(isfinite, array.ravel().tolist()))
 
 
 def _exactly(value: Any, array: Any, dtype: np.dtype[Any], message: str) -> Any:

@@ -84,7 +84,8 @@ class FrameWriter:
     def put(self, frame: CameraFrame | None) -> None:
         """See `CameraWriter.put`."""
         try:
-            self._refuse_broken()
+            if self._broken:
+                self._refuse_broken()
             if frame is not None:
                 self._held = self._copied(frame)
             elif self._given:
@@ -111,12 +112,12 @@ class FrameWriter:
     def _copied(self, frame: CameraFrame) -> str:
         """Copy a frame to where the process can see it; returns where that is."""
         image = _plane(frame) if self._task.scale else _with_channels(frame)
-        if self._kind is None:
+        kind = self._kind
+        if kind is None:
             self._first(image)
-        elif self._kind != (image.shape, image.dtype):
+        elif kind[0] != image.shape or kind[1] != image.dtype:
             raise UsageError(
-                f"frame {self._given} is {_said(image)}, the frames before are"
-                f" {_said_of(*self._kind)}"
+                f"frame {self._given} is {_said(image)}, the frames before are {_said_of(*kind)}"
             )
         return self._give(image)
 
@@ -209,10 +210,9 @@ class FrameWriter:
 
     def _give(self, image: CameraFrame) -> str:
         process = self._running()
-        if process.failed:
+        if process.glance():
             process.request_finish()
             self._answer()
-        process.glance()
         spill = self._when_slow == "spill"
         held = process.hold(image, spill=spill)
         if held:

@@ -10,7 +10,7 @@ from typing import TypedDict
 from roboreel.errors import UsageError
 from roboreel.format.encoding import Encoding
 from roboreel.format.feature import Feature
-from roboreel.recording.camera_types import CameraOptions, WhenSlow
+from roboreel.recording.camera_types import CameraOptions, WhenSlow, is_number
 
 
 class RecordKeywords(TypedDict, total=False):
@@ -74,11 +74,30 @@ class RecordOptions:
     processes: bool = True
 
     def __post_init__(self) -> None:
-        if self.max_gap_s is not None and not 0 < self.max_gap_s < float("inf"):
-            raise UsageError(f"max_gap_s is {self.max_gap_s!r}, expected seconds, more than 0")
-        if not self.min_free_mb >= 0:
+        gap = self.max_gap_s
+        if gap is not None and not (is_number(gap) and 0 < gap < float("inf")):
+            raise UsageError(f"max_gap_s is {gap!r}, expected seconds, more than 0")
+        if not (is_number(self.min_free_mb) and self.min_free_mb >= 0):
             raise UsageError(f"min_free_mb is {self.min_free_mb!r}, expected 0 or more")
+        if isinstance(self.encoded_cameras, str):
+            raise UsageError(
+                f"encoded_cameras is {self.encoded_cameras!r}, expected a list of names, not one string"
+            )
+        self._require_encoding(self.encoding)
         self.cameras("")
+
+    @staticmethod
+    def _require_encoding(given: object) -> None:
+        several = given.values() if isinstance(given, Mapping) else (given,)
+        if not all(one is None or isinstance(one, Encoding) for one in several):
+            raise UsageError(
+                f"encoding is {given!r:.80}, expected a roboreel.Encoding, or a dict with one by camera"
+            )
+
+    @property
+    def encoded_by_name(self) -> set[str]:
+        """The cameras that have an encoding of their own."""
+        return set(self.encoding) if isinstance(self.encoding, Mapping) else set()
 
     def cameras(self, folder: str | os.PathLike[str]) -> CameraOptions:
         """The options of cameras that spill to the disk of a folder."""

@@ -18,7 +18,11 @@ from roboreel.edit.write_options import lists_options
 from roboreel.errors import RoboreelError, RunError, UsageError
 from roboreel.format.feature import Feature
 from roboreel.format.version import FormatVersion
-from roboreel.recording.begin_recording import cameras_of, local_folder
+from roboreel.recording.begin_recording import (
+    cameras_of,
+    local_folder,
+    require_dataset_facts,
+)
 from roboreel.recording.camera_types import RecordedVideo
 from roboreel.recording.compaction import Compact, compact_recording, require_compact
 from roboreel.recording.episode_ledger import EpisodeLedger, known_fields, require_success
@@ -127,12 +131,13 @@ class Recorder(Summarized):
             StorageError: the folder cannot be made.
         """
         given, path = RecordOptions(**options), local_folder(path)
+        require_dataset_facts(fps, robot_type)
         declared = declared_features(
             features,
             source_timestamps=source_timestamps,
             interventions=interventions,
             gaps=given.max_gap_s is not None,
-            camera_info=camera_info or {},
+            camera_info={} if camera_info is None else camera_info,
         )
         folder = RecordingFolder(path)
         with folder.released_on_error():
@@ -215,9 +220,13 @@ class Recorder(Summarized):
                 raise RunError(f"the episode cannot go on: {take.failed}") from take.failed
             if not take.rows:
                 self._folder.require_room(self._options.min_free_mb * 1e6 + self._largest_bytes)
-            take.add(frame, episode=self.episodes, task=task, intervention=intervention or "")
+            take.add(frame, episode=self._number, task=task, intervention=intervention or "")
         finally:
             self._caller.leave()
+
+    def _number(self) -> int:
+        """The number of the episode in progress."""
+        return self.episodes
 
     def save_episode(
         self, *, success: bool | None = None, fields: Mapping[str, Json] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -60,6 +60,7 @@ class Take:
         """The task of each row."""
         self.failed: RoboreelError | None = None
         """Why it cannot be saved."""
+        self._episode = 0
 
     @property
     def rows(self) -> int:
@@ -67,9 +68,14 @@ class Take:
         return len(self.tasks)
 
     def add(
-        self, frame: Mapping[str, Any], *, episode: int, task: str | None, intervention: str
+        self,
+        frame: Mapping[str, Any],
+        *,
+        episode: Callable[[], int],
+        task: str | None,
+        intervention: str,
     ) -> None:
-        """Take a frame.
+        """Take a frame; `episode` gives the number of the episode that a first one begins.
 
         Raises:
             UsageError: it is not what the features declare; nothing was taken.
@@ -77,20 +83,19 @@ class Take:
             RunError, VideoError, StorageError: a camera fails: the take cannot be saved any more. Of a first
                 frame nothing was taken.
         """
-        require_frame(frame, self.rows)
+        rows = len(self.tasks)
+        require_frame(frame, rows)
         missing = self.gaps.missing(frame)
         own = self._own_values(frame, missing, intervention)
-        checked = self._checker.checked(
-            frame, number=self.rows, task=task, own=own, may_lack=missing
-        )
+        checked = self._checker.checked(frame, number=rows, task=task, own=own, may_lack=missing)
         try:
-            self.gaps.require(missing, number=self.rows, episode=episode)
-            if not self.rows:
-                self._folder.begin()
-                self._cameras.begin(self._folder.video, episode)
+            if missing:
+                self.gaps.require(missing, number=rows, episode=self._episode)
+            if not rows:
+                self._begin(episode())
             self._cameras.put(checked.values)
         except (UsageError, SlowEncoderError):
-            if not self.rows:
+            if not rows:
                 self.forget()
             raise  # no camera has taken the frame
         except BaseException as error:
@@ -102,7 +107,12 @@ class Take:
         except BaseException as error:
             self._fail(error)
             raise
-        self._cameras.warn_of_frozen(episode, self.rows)
+        self._cameras.warn_of_frozen(self._episode, rows + 1)
+
+    def _begin(self, episode: int) -> None:
+        self._episode = episode
+        self._folder.begin()
+        self._cameras.begin(self._folder.video, episode)
 
     def _fail(self, error: BaseException) -> None:
         """Some cameras may have the frame and others not: only a take without frames can go on."""
@@ -163,12 +173,20 @@ class Take:
         self._cameras.finish_what_can_be()
         with suppress(Exception):  # on a full disk, or after a bug, the videos are what can be kept
             root = LocalRoot(self._folder.take)
-            write_table(root, _ROWS, pa.table({**self.columns(), "task": self.tasks}))
+            write_table(root, _ROWS, self._rows_to_keep())
             note = {"reason": why, "episode": episode, "frames": self.rows, "fps": self._fps}
             root.put(_REASON, json.dumps(note, indent=1).encode())
         kept = self._folder.keep(reason)
         self.forget()
         return kept
+
+    def _rows_to_keep(self) -> pa.Table:
+        """The rows with their tasks and images; an interrupted frame has no row in some columns."""
+        columns: dict[str, Any] = {**self.columns(), "task": pa.array(self.tasks, pa.string())}
+        for name, column in self._cameras.images.items():
+            columns[name] = pa.array(column.images(), pa.binary())
+        whole = min(len(column) for column in columns.values())
+        return pa.table({name: column.slice(0, whole) for name, column in columns.items()})
 
     def forget(self) -> None:
         """Give up the take."""

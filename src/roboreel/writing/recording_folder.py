@@ -33,7 +33,10 @@ class RecordingFolder:
         self._lock: IO[bytes] | None = self._held(os.fspath(path))
 
     def _held(self, path: str) -> IO[bytes]:
-        busy = f"'{path}' is being recorded by another recorder: finish that recording first"
+        busy = (
+            f"'{path}' is being recorded by another recorder, perhaps an earlier one of this program:"
+            " finalize that one first, or end its process"
+        )
         try:
             return lock.hold(
                 self.path / LOCK,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -22,12 +23,14 @@ import roboreel
 from roboreel.format.encoding import Encoding
 from roboreel.recording.camera_types import EncodedFrame, SlowEncoderError
 from roboreel.storage import disk
+from roboreel.storage.video.still_images import decode_image
 from tests.unit.recording.frames import (
     FEATURES,
     VECTOR,
     assert_recorded,
     frame_of,
     record,
+    recorded,
     recorder_of,
     resumed,
 )
@@ -260,6 +263,93 @@ def test_an_error_of_any_kind_in_a_save_keeps_the_take(
                 recorder.save_episode()
         record(recorder, 2, 1)
     assert_recorded(path, {0: 1, 2: 1})
+
+
+def test_images_of_a_long_episode_wait_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roboreel.recording.image_column._IN_MEMORY", 2000)
+    path = tmp_path / "set"
+    with recorder_of(path, max_gap_s=0.2) as recorder:
+        for number in range(5):
+            frame = frame_of(0, number)
+            recorder.add_frame(
+                {**frame, "wrist": None if number == 3 else frame["wrist"]}, task="t"
+            )
+        column = recorder._cameras.images["wrist"]
+        assert column.frames == 5
+        recorder.save_episode()
+        assert column.frames == 0
+        recorder.add_frame(frame_of(1, 0), task="t")
+    rows = recorded(path)
+    for number in range(5):
+        shown = decode_image(rows[number]["wrist"]["bytes"])
+        np.testing.assert_array_equal(shown, frame_of(0, 2 if number == 3 else number)["wrist"])
+    kept = pq.read_table(path / ".roboreel-recording/kept/unsaved-1/rows.parquet")
+    np.testing.assert_array_equal(decode_image(kept["wrist"][0].as_py()), frame_of(1, 0)["wrist"])
+
+
+WRONG_FEATURES: dict[str, Any] = {
+    "dict with a declaration by name, got list": [],
+    "feature 3: expected a string as its name": {3: VECTOR["action"]},
+    "'a': expected a dict with dtype": {"a": None},
+    "'a': dtype is None": {"a": {"shape": [1]}},
+    r"'a': shape is \[3.5\]": {"a": {"dtype": "float32", "shape": [3.5]}},
+    r"'a': shape is \[0\], expected numbers of 1": {"a": {"dtype": "float32", "shape": [0]}},
+    "more than 268,435,456 values": {"a": {"dtype": "float32", "shape": [10**12]}},
+    "'task': a frame has its task": {"task": VECTOR["action"]},
+    "'index': dtype is 'float32', expected 'int64'": {"index": VECTOR["action"]},
+    "cannot be the name of a file": {"..": FEATURES["top"]},
+    "half of a surrogate": {"a\ud800": VECTOR["action"]},
+    "at most 240 bytes": {"x" * 241: FEATURES["top"]},
+}
+
+
+@pytest.mark.parametrize("message", WRONG_FEATURES)
+def test_features_that_cannot_be_declared(tmp_path: Path, message: str) -> None:
+    with pytest.raises(roboreel.UsageError, match=message):
+        recorder_of(tmp_path / "set", features=WRONG_FEATURES[message])
+    assert not (tmp_path / "set").exists()
+
+
+WRONG_OPTIONS: list[tuple[str, Any, str]] = [
+    ("fps", 0, "fps is 0, expected a number of frames per second"),
+    ("fps", "30", "fps is '30'"),
+    ("fps", float("nan"), "fps is nan"),
+    ("fps", True, "fps is True"),
+    ("robot_type", 3, "robot_type is 3, expected a string"),
+    ("timeout_s", "x", "timeout_s is 'x'"),
+    ("min_free_mb", None, "min_free_mb is None"),
+    ("buffer_frames", 2.5, "buffer_frames is 2.5, expected a whole number"),
+    ("encoding", 3, "encoding is 3, expected a roboreel.Encoding"),
+    ("encoding", {"top": "h264"}, "expected a roboreel.Encoding, or a dict"),
+    ("encoding", {"nose": FAST}, r"encoding: 'nose' is not a camera stored as video \(top\)"),
+    ("encoded_cameras", "top", "encoded_cameras is 'top', expected a list"),
+    ("camera_info", 3, "camera_info: expected a dict"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "message"), WRONG_OPTIONS)
+def test_options_that_cannot_be_meant(tmp_path: Path, name: str, value: Any, message: str) -> None:
+    with pytest.raises(roboreel.UsageError, match=message):
+        recorder_of(tmp_path / "set", **{name: value})
+    assert not (tmp_path / "set").exists()
+
+
+def test_paths_that_are_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for path, message in (
+        (tmp_path / "file", "is a file, expected a folder"),
+        (tmp_path / "link", "is a link that leads nowhere"),
+        ("", "path is '', expected the path of a folder"),
+        (b"set", "path is b'set'"),
+    ):
+        with pytest.raises(roboreel.UsageError, match=message):
+            recorder_of(path, features=VECTOR)  # type: ignore[arg-type]  # those are the mistakes
+    with pytest.raises(roboreel.UsageError, match="perhaps an earlier one of this program"):  # noqa: SIM117  # the first one holds it
+        with recorder_of(tmp_path / "set", features=VECTOR):
+            resumed(tmp_path / "set")
 
 
 @pytest.mark.parametrize("at", [*range(0, 60, 7)])

@@ -194,6 +194,13 @@ if __name__ == "__main__":
         while not all(path.exists() and path.stat().st_size > 10_000 for path in videos):
             time.sleep(0.01)
         children = multiprocessing.active_children()
+        forked = os.fork() if sys.argv[2] == "forks" else -1
+        if not forked:
+            os.close(1)
+            os.close(2)
+            time.sleep(60)
+            os._exit(0)
+        print(forked)
         priorities = [os.getpriority(os.PRIO_PROCESS, child.pid) for child in children]
         print(*[child.pid for child in children], *priorities, flush=True)
         maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
@@ -203,26 +210,30 @@ if __name__ == "__main__":
 
 
 @LINUX
-def test_a_killed_recorder_leaves_no_process_and_no_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["alone", pytest.param("forks", marks=pytest.mark.slow)])
+def test_a_killed_recorder_leaves_no_process_and_no_memory(tmp_path: Path, how: str) -> None:
+    """A process that it forked has its ends of all pipes, and lives on."""
     script, folder = tmp_path / "records.py", tmp_path / "recorded"
     script.write_text(RECORDS, encoding="utf-8")
     folder.mkdir()
     path = os.pathsep.join(sys.path)  # the script imports from the tests, as pytest lets this file
     done = subprocess.run(
-        [sys.executable, str(script), str(folder)],
+        [sys.executable, "-W", "ignore::DeprecationWarning", str(script), str(folder), how],
         check=False,
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": path},
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    processes, memory = done.stdout.splitlines()
+    forked, processes, memory = done.stdout.splitlines()
     first, second, *priorities = map(int, processes.split())
     shared = memory.split()
     until = time.monotonic() + 20
     while any(Path(f"/proc/{pid}").exists() for pid in (first, second)):
         assert time.monotonic() < until
         time.sleep(0.02)
+    if how == "forks":
+        os.kill(int(forked), signal.SIGKILL)
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert priorities == [min(19, own + 7)] * 2
     assert not done.stderr

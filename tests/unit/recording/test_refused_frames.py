@@ -79,7 +79,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"extra": 1}, "frame 1: 'extra' is not a declared feature"),
     ({"index": 1}, "frame 1: 'index' is not a declared feature"),
     ({"timestamp": 7.0}, "'timestamp': 7, expected 0.1.*source_timestamps"),
-    ({"task": 3}, "the task is a int"),
+    ({"task": 3}, "the task is of type int"),
 ]
 
 
