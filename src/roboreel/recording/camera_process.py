@@ -26,7 +26,7 @@ from roboreel.recording.frame_ring import (
     SharedFrames,
     size_of,
 )
-from roboreel.recording.recorder_guard import OneCaller, close_at_exit
+from roboreel.recording.recorder_guard import OneCaller, end_at_exit
 from roboreel.storage import disk
 
 _LEAVING_S = 10.0
@@ -67,7 +67,7 @@ class CameraProcess:
             other.close()
         self._seen, self._looked, self._stalled_s = -1, time.monotonic(), 0.0
         self._caller = OneCaller()
-        close_at_exit(self)
+        end_at_exit(self)
 
     def begin(self, path: str, shape: tuple[int, ...], dtype: str) -> None:
         """Let it begin a video, see `NewVideo`."""

@@ -21,17 +21,23 @@ class Closable(Protocol):
         """Close it where nobody did; raises nothing."""
 
 
-_open: WeakSet[Closable] = WeakSet()
+_recorders: WeakSet[Closable] = WeakSet()
+_processes: WeakSet[Closable] = WeakSet()
 
 
-def close_at_exit(one: Closable) -> None:
-    """Let `one.abandon()` be called when the interpreter ends, unless it was collected before."""
-    _open.add(one)
+def close_at_exit(recorder: Closable) -> None:
+    """Let `abandon` be called when the interpreter ends, unless the recorder was collected before."""
+    _recorders.add(recorder)
+
+
+def end_at_exit(process: Closable) -> None:
+    """The same of a camera's process, after all recorders: they need it to finish their videos."""
+    _processes.add(process)
 
 
 @atexit.register
 def _at_exit() -> None:
-    for one in [*_open]:
+    for one in [*_recorders, *_processes]:
         one.abandon()
 
 

@@ -96,7 +96,7 @@ def test_a_wrong_frame_changes_nothing(tmp_path: Path) -> None:
         with pytest.raises(roboreel.UsageError, match=r"'state' is missing \(also missing: note\)"):
             recorder.add_frame(lacking, task="t")
         not_a_frame: Any = [1]
-        with pytest.raises(roboreel.UsageError, match="frame 1: a list, expected a dict"):
+        with pytest.raises(roboreel.UsageError, match="frame 1: got list, expected a dict"):
             recorder.add_frame(not_a_frame, task="t")
         with pytest.raises(roboreel.UsageError, match="no column 'intervention'"):
             recorder.add_frame(frame_of(0, 1), task="t", intervention="me")
