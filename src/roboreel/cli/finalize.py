@@ -37,13 +37,13 @@ def finalize(
     ] = FormatVersion.V30,
     on_broken: Annotated[
         OnBroken,
-        typer.Option(help="Refuse, or leave out, episodes that are damaged or differ from most."),
+        typer.Option(help="Refuse, or leave out and list, episodes that are damaged or differ."),
     ] = "fail",
     remove_staged: Annotated[
         bool,
         typer.Option(
             "--remove-staged",
-            help="Remove the staged files once DST is verified. Only when no worker runs any more.",
+            help="Remove the staged files once DST is verified. Use it only when no worker runs any more.",
         ),
     ] = False,
     workers: Annotated[
@@ -51,7 +51,9 @@ def finalize(
     ] = 1,
     executor: Annotated[
         ExecutorName | None,
-        typer.Option(help="Default: process where there are several workers, or video is encoded."),
+        typer.Option(
+            help="How to run. Default: process for several workers or if video is encoded."
+        ),
     ] = None,
     timeout_factor: Annotated[
         float,
@@ -64,18 +66,18 @@ def finalize(
         float | None, typer.Option(help="Soft limit of a video file in MiB (v3.0).")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from what an earlier run left.")
+        bool, typer.Option("--resume", help="Continue what an interrupted run left.")
     ] = False,
     clean: Annotated[
-        bool, typer.Option("--clean", help="Remove what an earlier run left, and start over.")
+        bool, typer.Option("--clean", help="Remove what an interrupted run left, and start over.")
     ] = False,
     dry_run: Annotated[bool, typer.Option(help="Print the plan and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
-    """Write all staged episodes as one dataset, ordered by their keys; packets are copied.
+    """Write all staged episodes as one dataset, ordered by their keys. Video packets are copied.
 
-    DST appears whole, by one rename, or not at all. Staged files stay unless --remove-staged is given.
+    DST appears complete, by one rename, or not at all. Staged files stay unless you pass --remove-staged.
 
     \b
     Examples:

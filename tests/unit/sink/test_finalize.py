@@ -84,7 +84,8 @@ def test_the_bytes_do_not_depend_on_order_attempts_or_workers(
     monkeypatch.setattr(staged_table, "_FEWEST_TASKS", 2)  # processes for these few, too
     monkeypatch.setattr(staged_table, "_FILES_PER_TASK", 2)
     monkeypatch.setattr(staged_table, "_MOST_HELD_STATS", 3)
-    monkeypatch.setattr(staged_dataset, "_EPISODES_PER_FILE", 2)
+    monkeypatch.setattr(staged_dataset, "_EPISODES_PER_FILE", 3)
+    monkeypatch.setattr(staged_dataset, "_EPISODES_AT_ONCE", 2)
     finalize(tmp_path / "two/staging", tmp_path / "out two", workers=2)
     assert tree(tmp_path / "out one") == tree(tmp_path / "out two")
 
