@@ -183,7 +183,8 @@ def test_a_dataset_replaced_while_a_run_waited_ends_it_before_it_works(
     kept: list[Any] = []
 
     def other_run() -> None:
-        kept.append(roboreel.convert(source, to="v3.0", in_place=True).kept)
+        done = roboreel.convert(source, to="v3.0", in_place=True, progress=False)
+        kept.append(done.kept)
 
     with (
         disk.faults(_waits(other_run)),
