@@ -94,7 +94,7 @@ FILE_DOORS = ("storage.local", "storage.disk", "testing")
 VERSIONS = {"v2.0", "v2.1", "v3.0"}
 MAX_LINES = 400
 
-RUN_WHEN_NAMED = {"real", "compat"}
+RUN_WHEN_NAMED = {"real", "compat", "cluster"}
 NOT_TESTS = {"data", "__pycache__"}
 
 

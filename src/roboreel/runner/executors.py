@@ -122,4 +122,12 @@ def make_executor(options: RunOptions, *, decodes: bool) -> Executor:
         return SerialExecutor()
     if name == "thread":
         return ThreadExecutor(options.workers)
+    if name == "ray":
+        from roboreel.runner.ray_executor import RayExecutor
+
+        return RayExecutor(
+            options.workers,
+            timeout_factor=options.timeout_factor,
+            address=options.ray_address,
+        )
     return ProcessExecutor(options.workers, timeout_factor=options.timeout_factor)

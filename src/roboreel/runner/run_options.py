@@ -9,7 +9,7 @@ from roboreel.errors import UsageError
 
 Leftovers: TypeAlias = Literal["refuse", "resume", "clean"]
 """What to do with the remains of an earlier run: refuse, resume from them, or remove them."""
-ExecutorName: TypeAlias = Literal["serial", "thread", "process"]
+ExecutorName: TypeAlias = Literal["serial", "thread", "process", "ray"]
 
 
 class RunKeywords(TypedDict, total=False):
@@ -18,6 +18,7 @@ class RunKeywords(TypedDict, total=False):
     workers: int
     executor: ExecutorName | None
     timeout_factor: float
+    ray_address: str | None
     leftovers: Leftovers
     discard_original: bool
 
@@ -27,13 +28,16 @@ class RunOptions:
     """How to run a plan.
 
     Args:
-        workers: processes to use.
-        executor: `serial`, `thread` or `process`; by default `process` if there are several workers or an op
-            decodes, because only a process can be stopped if it hangs or crashes.
+        workers: processes to use; of a Ray cluster tasks at a time, where 1 stands for all its CPUs.
+        executor: `serial`, `thread`, `process`, or `ray` for a cluster (extra `ray`); by default `process`
+            if there are several workers or an op decodes, because only a process can be stopped if it hangs
+            or crashes.
         timeout_factor: multiplies the timeout of an op, after which its process is stopped; 0 disables it.
             The timeout is 2 min, plus 1 s for each MB the op reads, plus 0.5 s for each frame it decodes. To
             measure a camera in an episode, it is 30 s, plus 1 s for each MB of the file, plus 0.2 s for each
             frame.
+        ray_address: address of the Ray cluster. By default that of the environment (`RAY_ADDRESS`), else a
+            cluster is started on this machine for the run.
         leftovers: if an earlier run left something beside the output: `refuse` to begin, `resume` from it, or
             `clean` it up.
         discard_original: in place only: remove the original at the end.
@@ -45,6 +49,7 @@ class RunOptions:
     workers: int = 1
     executor: ExecutorName | None = None
     timeout_factor: float = 1.0
+    ray_address: str | None = None
     leftovers: Leftovers = "refuse"
     discard_original: bool = False
 
@@ -52,8 +57,10 @@ class RunOptions:
         if self.workers < 1:
             raise UsageError(f"workers is {self.workers}, expected 1 or more")
         if self.executor is not None and self.executor not in get_args(ExecutorName):
-            known = "serial, thread or process"
+            known = "serial, thread, process or ray"
             raise UsageError(f"unknown executor '{self.executor}': expected {known}")
+        if self.ray_address is not None and self.executor != "ray":
+            raise UsageError("ray_address needs the executor 'ray'")
         if not 0 <= self.timeout_factor < float("inf"):
             expected = "expected 0 or a positive number"
             raise UsageError(f"timeout_factor is {self.timeout_factor}, {expected}")

@@ -86,8 +86,8 @@ def test_unknown_choices_are_refused(bases: Path, tmp_path: Path) -> None:
         roboreel.plan_convert(source, to="v3.0", out=out, timestamps="drop")  # type: ignore[arg-type]
     with pytest.raises(roboreel.UsageError, match="fail, skip"):
         roboreel.plan_convert(source, to="v3.0", out=out, on_broken="x")  # type: ignore[arg-type]
-    with pytest.raises(roboreel.UsageError, match="serial, thread or process"):
-        roboreel.convert(source, to="v3.0", out=out, executor="ray")  # type: ignore[arg-type]
+    with pytest.raises(roboreel.UsageError, match="serial, thread, process or ray"):
+        roboreel.convert(source, to="v3.0", out=out, executor="spark")  # type: ignore[arg-type]
     with pytest.raises(roboreel.UsageError, match="workers"):
         roboreel.convert(source, to="v3.0", out=out, workers=0)
     assert not out.exists()

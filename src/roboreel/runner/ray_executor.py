@@ -1,0 +1,299 @@
+"""Run jobs as tasks of a Ray cluster: one that dies or hangs costs its job and nothing else.
+
+Small jobs go in bundles, so that what they share is sent once. A job whose worker or node dies is tried again
+alone; files get their names when they are whole, so an attempt that was given up changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+from roboreel.errors import MissingDependencyError, RunError
+from roboreel.progress.work_done import telling
+from roboreel.runner.jobs import J, JobFailure, Moved, Outcomes, R
+
+_ATTEMPTS = 3
+_LOOK_S = 0.2
+_CONNECT_S = 10.0
+_BUNDLE_JOBS, _BUNDLE_S = 16, 2500.0
+"""A bundle ends with this many jobs, or when their timeouts sum up to this."""
+_BEGUN, _MOVED = "begun", "moved"
+
+
+class RayExecutor:
+    """Jobs as tasks of a Ray cluster."""
+
+    def __init__(
+        self, workers: int, *, timeout_factor: float = 1.0, address: str | None = None
+    ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            workers: tasks at a time; 1 stands for as many as the cluster has CPUs.
+            timeout_factor: multiplies the timeout of a job; 0 disables it.
+            address: address of the cluster; by default that of the environment or, without one, a cluster
+                that is started on this machine and ended with the run.
+        """
+        self.workers, self.timeout_factor, self.address = workers, timeout_factor, address
+
+    def run(
+        self,
+        jobs: Iterable[J],
+        function: Callable[[J], R | JobFailure],
+        moved: Moved | None = None,
+    ) -> Outcomes[R]:
+        """Yield outcomes as they complete; closing cancels what runs.
+
+        Raises:
+            RunError: the cluster cannot be reached, or its workers cannot run roboreel here.
+            MissingDependencyError: the extra `ray` is not installed.
+        """
+        ray = _library()
+        with _connected(ray, self.address):
+            workers = self.workers if self.workers > 1 else _cpus(ray)
+            crew: _Crew[J, R] = _Crew(ray, function, moved, self.timeout_factor)
+            bundles = _bundled(jobs)
+            try:
+                while True:
+                    while len(crew.tasks) < workers and (jobs_of := crew.next(bundles)):
+                        crew.begin(jobs_of)
+                    if not crew.tasks:
+                        return
+                    yield from crew.look()
+            finally:
+                crew.cancel()
+
+
+@dataclass(slots=True, eq=False)
+class _Task(Generic[J]):
+    """A bundle that runs, or waits for a CPU."""
+
+    jobs: list[J]
+    at: int | None = None
+    """Position of the job that is at work; None before the first."""
+    deadline: float = float("inf")
+
+
+@dataclass(slots=True)
+class _Crew(Generic[J, R]):
+    """The tasks of a run."""
+
+    ray: Any
+    function: Callable[[J], R | JobFailure]
+    moved: Moved | None
+    timeout_factor: float
+    tasks: dict[Any, _Task[J]] = field(default_factory=dict)
+    again: deque[J] = field(default_factory=deque)
+    """Jobs to try again, each alone."""
+    losses: dict[int, int] = field(default_factory=dict)
+    """How often a job's worker died while the job was at work."""
+    events: Any = None
+
+    def next(self, bundles: Iterator[list[J]]) -> list[J] | None:
+        """The jobs of the next task; None if there are no more."""
+        return [self.again.popleft()] if self.again else next(bundles, None)
+
+    def begin(self, jobs: list[J]) -> None:
+        """Submit a task."""
+        ray = self.ray
+        if self.events is None:
+            self.events = ray.remote(num_cpus=0)(_Events).remote()
+        remote = ray.remote(num_cpus=1, max_retries=0)(_serve)
+        tells = self.moved is not None
+        reference = remote.remote(self.function, jobs, self.events, os.getcwd(), tells)
+        self.tasks[reference] = _Task(jobs)
+
+    def look(self) -> Iterator[R | JobFailure]:
+        """Outcomes since the last call; waits a little for the first."""
+        ready, _ = self.ray.wait(list(self.tasks), num_returns=1, timeout=_LOOK_S)
+        self._hear()
+        for reference in ready:
+            yield from self._ended(reference)
+        now = time.monotonic()
+        for reference, task in list(self.tasks.items()):
+            if task.deadline < now and task.at is not None:
+                yield from self._overdue(reference, task, task.at)
+
+    def cancel(self) -> None:
+        """Stop everything: what runs is of no use any more."""
+        for reference in self.tasks:
+            with contextlib.suppress(Exception):  # it has ended, or the cluster is gone
+                self.ray.cancel(reference, force=True)
+        self.tasks.clear()
+
+    def _hear(self) -> None:
+        """Take what tasks told: which job is at work, and how far it is."""
+        by_first = {task.jobs[0].number: task for task in self.tasks.values()}
+        for kind, first, number, frames, size_bytes in self.ray.get(self.events.take.remote()):
+            task = by_first.get(first)
+            if task is None:
+                continue
+            if kind == _MOVED:
+                if self.moved is not None:
+                    self.moved(number, frames, size_bytes)
+                continue
+            task.at = next(at for at, job in enumerate(task.jobs) if job.number == number)
+            if self.timeout_factor:
+                limit = task.jobs[task.at].timeout_s * self.timeout_factor
+                task.deadline = time.monotonic() + limit
+
+    def _ended(self, reference: Any) -> Iterator[R | JobFailure]:
+        task, errors = self.tasks.pop(reference), self.ray.exceptions
+        try:
+            outcomes: list[R | JobFailure] = self.ray.get(reference)
+        except errors.RayTaskError as error:
+            raise _defect(error) from error
+        except errors.RayError as error:
+            yield from self._lost(task, error)
+            return
+        yield from outcomes
+
+    def _lost(self, task: _Task[J], error: Exception) -> Iterator[JobFailure]:
+        """A task whose worker or node died: its jobs are tried again, but not for ever."""
+        guilty = task.jobs[task.at or 0]
+        self.losses[guilty.number] = self.losses.get(guilty.number, 0) + 1
+        given_up = self.losses[guilty.number] >= _ATTEMPTS
+        self.again.extend(job for job in task.jobs if not (given_up and job is guilty))
+        if given_up:
+            why = f"its worker died {_ATTEMPTS} times ({_words_of(error)})"
+            yield JobFailure(number=guilty.number, message=f"{guilty.described}: {why}")
+
+    def _overdue(self, reference: Any, task: _Task[J], at: int) -> Iterator[JobFailure]:
+        self.ray.cancel(reference, force=True)
+        del self.tasks[reference]
+        job = task.jobs[at]
+        self.again.extend(other for other in task.jobs if other is not job)
+        seconds = job.timeout_s * self.timeout_factor
+        yield JobFailure(
+            number=job.number,
+            message=f"{job.described}: not done after {seconds:.0f} s: its worker was stopped",
+        )
+
+
+class _Events:
+    """An actor that passes on what tasks tell."""
+
+    def __init__(self) -> None:
+        self._told: list[tuple[str, int, int, int, int]] = []
+
+    def tell(self, *event: Any) -> None:
+        """Keep an event."""
+        self._told.append(event)
+
+    def take(self) -> list[tuple[str, int, int, int, int]]:
+        """The events since the last call."""
+        told, self._told = self._told, []
+        return told
+
+
+def _serve(
+    function: Callable[[J], R | JobFailure],
+    jobs: list[J],
+    events: Any,
+    folder: str,
+    tells_moves: bool,
+) -> list[R | JobFailure]:
+    """Run a bundle in a worker of the cluster."""
+    first = jobs[0].number
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        return [
+            JobFailure(
+                number=first,
+                message=f"a Ray worker on '{os.uname().nodename}' cannot see '{folder}' ({error.strerror}):"
+                " datasets, output and working folder must be on a file system that all nodes share",
+                ends_run=True,
+            )
+        ]
+    outcomes = []
+    for job in jobs:
+        events.tell.remote(_BEGUN, first, job.number, 0, 0)
+
+        def tell(frames: int, size_bytes: int, number: int = job.number) -> None:
+            events.tell.remote(_MOVED, first, number, frames, size_bytes)
+
+        with telling(tell if tells_moves else None):
+            outcomes.append(function(job))
+    return outcomes
+
+
+def _bundled(jobs: Iterable[J]) -> Iterator[list[J]]:
+    """Jobs in bundles: those that may take long are alone."""
+    bundle: list[J] = []
+    cost = 0.0
+    for job in jobs:
+        if bundle and (len(bundle) == _BUNDLE_JOBS or cost + job.timeout_s > _BUNDLE_S):
+            yield bundle
+            bundle, cost = [], 0.0
+        bundle.append(job)
+        cost += job.timeout_s
+    if bundle:
+        yield bundle
+
+
+@contextlib.contextmanager
+def _connected(ray: Any, address: str | None) -> Iterator[None]:
+    """A connection to the cluster; the program's own is used and kept if it has one."""
+    if ray.is_initialized():
+        yield
+        return
+    _require_answer(address)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        where = f"the Ray cluster at '{address}'" if address else "a Ray cluster"
+        raise RunError(f"cannot connect to {where}: {error}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _require_answer(address: str | None) -> None:
+    """Raise if nothing answers at `host:port`: Ray itself would try for minutes."""
+    host, colon, port = (address or "").rpartition(":")
+    if not colon or "/" in host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
+    except OSError as error:
+        raise RunError(
+            f"cannot connect to the Ray cluster at '{address}': {error.strerror or error}"
+        ) from error
+
+
+def _cpus(ray: Any) -> int:
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def _library() -> Any:
+    try:
+        ray = importlib.import_module("ray")  # not installed where types are checked
+    except ImportError as error:
+        raise MissingDependencyError("ray", extra="ray", purpose="to run on a cluster") from error
+    return ray
+
+
+def _defect(error: Any) -> Exception:
+    """What an error in a task means: roboreel is missing there, or a bug."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, ImportError) or "No module named" in str(cause):
+        return RunError(
+            f"a Ray worker cannot import what it needs ({_words_of(cause)}): install the same release of"
+            " roboreel on all nodes"
+        )
+    return RuntimeError(f"in a Ray worker: {error}")
+
+
+def _words_of(error: BaseException | None) -> str:
+    """An error of Ray in one line."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
