@@ -15,6 +15,7 @@ from typing import Protocol
 from roboreel.progress.work_done import telling
 from roboreel.runner.jobs import J, JobFailure, Moved, Outcomes, R
 from roboreel.runner.process_executor import ProcessExecutor
+from roboreel.runner.ray_executor import RayExecutor
 from roboreel.runner.run_options import RunOptions
 
 _LOOK_S = 0.2
@@ -123,8 +124,6 @@ def make_executor(options: RunOptions, *, decodes: bool) -> Executor:
     if name == "thread":
         return ThreadExecutor(options.workers)
     if name == "ray":
-        from roboreel.runner.ray_executor import RayExecutor
-
         return RayExecutor(
             options.workers,
             timeout_factor=options.timeout_factor,
