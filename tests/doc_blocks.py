@@ -27,7 +27,7 @@ from typing import Any
 from tests.command import run_together
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/python.md", "docs/tutorial.md")
+PAGES = ("README.md", "docs/python.md", "docs/tutorial.md", "docs/every-name.md")
 """Pages whose blocks are run. `docs/reading.md` and others hold blocks that need data of the reader's."""
 
 HOME = "/home/you"

@@ -4,91 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
 
 import roboreel
-import roboreel.testing
 from roboreel.edit.write_options import WriteKeywords
 from roboreel.runner.run_options import RunKeywords
+from scripts import public_api
+from tests.doc_blocks import blocks_of
+
+ROOT = Path(__file__).parent.parent
 
 
-def test_public_names() -> None:
-    assert sorted(roboreel.__all__) == [
-        "CheckReport",
-        "Dataset",
-        "DatasetError",
-        "DiffReport",
-        "Difference",
-        "Encoding",
-        "Feature",
-        "FormatVersion",
-        "HubError",
-        "KeptVersion",
-        "MissingDependencyError",
-        "Plan",
-        "PlanError",
-        "Problem",
-        "ProgressEvent",
-        "PullReport",
-        "ReadOptions",
-        "Reader",
-        "Recorder",
-        "Reencoding",
-        "RepairChoices",
-        "RepairReport",
-        "RepairStep",
-        "Report",
-        "RoboreelError",
-        "RunError",
-        "RunOptions",
-        "StatsReport",
-        "StorageError",
-        "Undone",
-        "UsageError",
-        "VideoError",
-        "View",
-        "WriteOptions",
-        "__version__",
-        "add_video",
-        "check",
-        "check_stats",
-        "concat",
-        "convert",
-        "convert_dataset",
-        "decode_video_frames",
-        "diff",
-        "kept_versions",
-        "open",
-        "open_view",
-        "plan_convert",
-        "plan_write",
-        "pull",
-        "reader",
-        "recover",
-        "remove_kept",
-        "repair",
-        "run",
-        "undo",
-        "write",
-    ]
+@pytest.mark.parametrize("module", ["roboreel", "roboreel.sink", "roboreel.testing"])
+def test_names_and_signatures_are_those_pinned(module: str) -> None:
+    assert public_api.section(module) == public_api.pinned_section(module), "scripts/public_api.py"
 
 
-def test_public_names_of_testing() -> None:
-    assert sorted(roboreel.testing.__all__) == [
-        "Camera",
-        "FeatureSet",
-        "FrameNumbers",
-        "Version",
-        "draw_numbers",
-        "make_dataset",
-        "make_messy_dataset",
-        "read_numbers",
-    ]
+@pytest.mark.parametrize("module", public_api.MODULES)
+def test_every_public_name_has_an_example(module: str) -> None:
+    names = re.findall(r"^(?:class |def )?(\w+)", public_api.pinned_section(module), re.MULTILINE)
+    pages = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
+    blocks = [one for page in pages for one in blocks_of(page.read_text("utf-8"))]
+    code = "\n".join(block.text for block in blocks if block.language == "python")
+    assert len(names) > 5
+    assert [name for name in names if not re.search(rf"\b{name}\b", code)] == []
 
 
 @pytest.mark.parametrize("name", roboreel.__all__)
