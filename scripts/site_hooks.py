@@ -183,7 +183,7 @@ def defined_in(module: str, name: str) -> str:
 
 def commands_page() -> str:
     """The reference of all commands: their help, as tables."""
-    root = typer.main.get_command(app)
+    root: Any = typer.main.get_command(app)
     context = click.Context(root, info_name="roboreel")
     parts = ["# Commands", "", "`roboreel COMMAND --help` prints the same.", ""]
     for command in _commands(root, context):
