@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from threading import Lock, local
 from typing import Any
 
@@ -139,10 +140,14 @@ class ApartFrames(FrameArray):
             self._frames[row] = self._frames[first].copy()
 
 
+def _frames_in(out: npt.NDArray[np.generic]) -> int:
+    return prod(out.shape[:-3])
+
+
 def _as_frames(camera: str, count: int, out: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     """(n, H, W, C) view of an array that may have an axis of offsets."""
-    flat = out.reshape(-1, *out.shape[-3:]) if out.ndim > 3 else out
-    if len(flat) != count or flat.ndim != 4 or not np.shares_memory(flat, out):
+    flat = out.reshape(count, *out.shape[-3:]) if out.ndim > 3 and _frames_in(out) == count else out
+    if len(flat) != count or flat.ndim != 4 or (out.size and not np.shares_memory(flat, out)):
         raise UsageError(
             f"out['{camera}'] has shape {out.shape}, expected {count} frames (H, W, C)"
         )

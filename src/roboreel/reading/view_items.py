@@ -328,7 +328,7 @@ def _flat(
 ) -> npt.NDArray[np.generic]:
     """A view of an array that is given for a feature, without an axis of offsets."""
     flat = out.reshape(shape) if out.size == prod(shape) else out
-    if flat.shape != shape or flat.dtype != dtype or not np.shares_memory(flat, out):
+    if flat.shape != shape or flat.dtype != dtype or (out.size and not np.shares_memory(flat, out)):
         count, *own = shape
         raise UsageError(
             f"out['{name}'] is {out.dtype} {out.shape}, expected {dtype} with {count} × {tuple(own)}"

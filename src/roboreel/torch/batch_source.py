@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -118,6 +119,8 @@ def batch_source(dataset: Any, *, uint8: bool) -> BatchSource:
         return ReaderBatches(dataset, uint8=uint8)
     if uint8:
         raise ArgumentError("uint8 goes with a Reader: give return_uint8=True to the dataset")
+    if isinstance(dataset, str | os.PathLike):
+        raise ArgumentError(f"{str(dataset)!r} is a path: open it, and load what reader() gives")
     if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
         raise ArgumentError(
             f"{type(dataset).__name__} has no items by number: use torch's DataLoader for it"

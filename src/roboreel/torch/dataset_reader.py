@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -276,8 +277,16 @@ class DatasetReader:
         return [name for name in self._meta.camera_keys if name not in depths]
 
     def _rows_at(self, indices: Sequence[int]) -> Int64:
-        wanted = np.asarray(indices, dtype=np.int64)
         count = self.num_frames
+        try:
+            wanted = np.asarray(indices, dtype=np.int64)
+        except OverflowError as error:
+            raise RowError(f"an item is out of range: there are {count}") from error
+        except (TypeError, ValueError) as error:
+            shown = reprlib.repr(list(indices))
+            raise WrongTypeError(f"items are {shown}, expected whole numbers") from error
+        if wanted.ndim != 1:
+            raise WrongTypeError(f"an item is asked for by {indices[0]!r}, expected a whole number")
         positions = np.where(wanted < 0, wanted + count, wanted)
         outside = wanted[(positions < 0) | (positions >= count)]
         if len(outside):

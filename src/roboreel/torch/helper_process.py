@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import pickle
 import sys
 import weakref
 from collections.abc import Iterator, Sequence
@@ -19,22 +20,24 @@ import torch
 from roboreel.errors import RunError
 from roboreel.parallel import caller_left_out, end_with_parent, interrupts_held
 from roboreel.torch.batch_buffers import NotedBuffers
-from roboreel.torch.batch_makers import Pending, as_tensor
+from roboreel.torch.batch_makers import Pending, ThreadMaker, as_tensor
 from roboreel.torch.batch_source import Batch, BatchSource
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.readable_items import LOG, ReadableItems
+from roboreel.torch.sendable import packed_for_process
 from roboreel.torch.shared_blocks import ReceivedBlocks, SharedBuffers, send_blocks
 
 
 class HelperMaker:
     """Makes batches in another process. One thread uses it."""
 
-    def __init__(self, source: BatchSource, threads: int, *, pin: bool) -> None:
+    def __init__(self, source: BatchSource, threads: int, kept: int, *, pin: bool) -> None:
         """Prepare; the process starts with the first batch, and ends with this object.
 
         Args:
             source: the dataset, which is pickled.
             threads: batches that are made at the same time.
+            kept: batches whose memory is kept, where threads make them after all.
             pin: True for memory that a GPU copies from by itself: the batch is copied once more.
 
         Raises:
@@ -42,7 +45,8 @@ class HelperMaker:
         """
         if sys.platform != "linux":
             raise ArgumentError("mode='process' needs Linux: leave it out")
-        self._source, self._threads, self._pin = source, threads, pin
+        self._source, self._threads, self._kept, self._pin = source, threads, kept, pin
+        self._instead: ThreadMaker | None = None
         self._next = 0
         self._forget()
 
@@ -55,8 +59,15 @@ class HelperMaker:
         self._dropped: set[int] = set()
 
     def submit(self, indices: Sequence[int]) -> Pending:
-        """Begin a batch."""
-        connection = self._started()
+        """Begin a batch; in threads of this process where the dataset cannot be sent, which is logged."""
+        if self._instead is not None:
+            return self._instead.submit(indices)
+        try:
+            connection = self._started()
+        except ArgumentError as error:
+            LOG.warning("mode='process': %s. Batches are made in threads instead", error)
+            self._instead = ThreadMaker(self._source, self._threads, self._kept, pin=self._pin)
+            return self._instead.submit(indices)
         number, self._next = self._next, self._next + 1
         with self._explained():
             connection.send((number, list(indices), self._blocks.freed()))
@@ -74,10 +85,11 @@ class HelperMaker:
 
     def _started(self) -> Connection:
         if self._connection is None:
+            packed = packed_for_process(self._source)
             context = multiprocessing.get_context("spawn")
             self._connection, theirs = context.Pipe()
             self.process = context.Process(
-                target=_serve, args=(theirs, self._source, self._threads), daemon=True
+                target=_serve, args=(theirs, packed, self._threads), daemon=True
             )
             with interrupts_held(), caller_left_out():
                 self.process.start()
@@ -119,6 +131,8 @@ class HelperMaker:
 
     def finish(self) -> None:
         """End an epoch; the process stays for the next one."""
+        if self._instead is not None:
+            self._instead.finish()
 
 
 class _Awaited:
@@ -140,9 +154,10 @@ def _end(connection: Connection, process: BaseProcess) -> None:
         process.terminate()
 
 
-def _serve(connection: Connection, source: BatchSource, threads: int) -> None:
+def _serve(connection: Connection, packed: bytes, threads: int) -> None:
     """In the helper: make batches until the connection is closed."""
     end_with_parent()
+    source: BatchSource = pickle.loads(packed)
     torch.set_num_threads(1)
     LOG.disabled = True  # the other process tells it
     buffers, lock = SharedBuffers(), Lock()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import reprlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -65,13 +67,17 @@ class Loader(Summarized):
             on_error: `skip` leaves out items that cannot be read, with a warning in the log: a batch is then
                 smaller, and left out if nothing remains.
             mode: `threads` makes batches in this process; `process` in one other process, which serves a
-                training step that is busy in Python.
+                training step that is busy in Python. It does not import the script, which so needs no
+                `__main__` guard; a dataset that it cannot be sent (transforms that are lambdas, or defined
+                in the script) is loaded by threads, with a warning in the log.
 
         Raises:
             ArgumentError: arguments contradict each other. It is a `ValueError`.
         """
+        _require_positive(batch_size=batch_size, threads=threads, prefetch=prefetch)
+        if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
+            raise ArgumentError(f"seed is {seed!r}, expected a whole number from 0 on")
         _require_order(batch_size, shuffle, sampler, batch_sampler, drop_last=drop_last)
-        _require_positive(threads=threads, prefetch=prefetch)
         _require_one_of(on_error=(on_error, get_args(OnError)), mode=(mode, get_args(Mode)))
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
         self.drop_last = drop_last
@@ -85,10 +91,11 @@ class Loader(Summarized):
         self.pin_memory = torch.cuda.is_available() if pin_memory is None else pin_memory
         self._readable = ReadableItems(self._source) if on_error == "skip" else None
         source: BatchSource = self._readable or self._source
+        kept = self.prefetch + _IN_USE
         self._maker: BatchMaker = (
-            HelperMaker(source, threads, pin=self.pin_memory)
+            HelperMaker(source, threads, kept, pin=self.pin_memory)
             if mode == "process"
-            else ThreadMaker(source, threads, self.prefetch + _IN_USE, pin=self.pin_memory)
+            else ThreadMaker(source, threads, kept, pin=self.pin_memory)
         )
         self.epoch = 0
         self._done, self._begun = 0, False
@@ -120,7 +127,7 @@ class Loader(Summarized):
         waiting: deque[Pending] = deque()
         try:
             for indices in islice(batches, first, None):
-                waiting.append(self._maker.submit([int(index) for index in indices]))
+                waiting.append(self._maker.submit(_numbers(indices)))
                 if len(waiting) > self.prefetch:
                     yield from self._next(waiting)
             while waiting:
@@ -195,11 +202,19 @@ class _Order:
         return iter(random.permutation(count).tolist())
 
 
+def _numbers(indices: Any) -> list[int]:
+    """The items of a batch, of a sampler that may give tensors."""
+    try:
+        return [operator.index(index) for index in indices]
+    except TypeError as error:
+        raise ArgumentError(
+            f"a batch is {reprlib.repr(indices)}, expected a list of whole numbers: {error}"
+        ) from error
+
+
 def _require_order(
     batch_size: int, shuffle: bool, sampler: object, batch_sampler: object, *, drop_last: bool
 ) -> None:
-    if batch_size < 1:
-        raise ArgumentError(f"batch_size is {batch_size}, expected 1 or more")
     if sampler is not None and shuffle:
         raise ArgumentError("sampler decides on the order: leave shuffle out")
     if batch_sampler is not None and (
@@ -218,5 +233,5 @@ def _require_one_of(**chosen: tuple[str, tuple[str, ...]]) -> None:
 
 def _require_positive(**numbers: int) -> None:
     for name, number in numbers.items():
-        if number < 1:
-            raise ArgumentError(f"{name} is {number}, expected 1 or more")
+        if isinstance(number, bool) or not hasattr(number, "__index__") or number < 1:
+            raise ArgumentError(f"{name} is {number!r}, expected 1 or more")

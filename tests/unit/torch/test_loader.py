@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import itertools
 import logging
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -330,3 +332,65 @@ def test_a_process_that_dies_is_an_error_and_is_started_again(in_process: Loader
     in_process._maker.process.kill()
     with pytest.raises(roboreel.RoboreelError, match="process that makes batches died"):
         list(batches)
+
+
+@pytest.mark.parametrize("where", ["lambda", "script"])
+def test_threads_make_the_batches_of_a_dataset_that_cannot_be_sent(
+    root: Path, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    transform = eval("lambda frame: frame + 1", {"__name__": "__main__"})  # as a script does
+    if where == "script":
+        transform.__qualname__ = "brighter"
+    here = Loader(dataset(root, image_transforms=transform), 4, shuffle=True)
+    other = Loader(dataset(root, image_transforms=transform), 4, shuffle=True, mode="process")
+    for _ in range(2):
+        for found, expected in zip(other, here, strict=True):
+            same(found, expected)
+    (told,) = [record.message for record in caplog.records if "threads instead" in record.message]
+    assert "mode='process'" in told
+    assert transform.__qualname__ in told
+
+
+@pytest.mark.slow
+def test_another_process_needs_no_guard_in_the_script(root: Path, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys, roboreel\n"
+        "from roboreel.torch import Loader\n"
+        "print('begins')\n"
+        "reader = roboreel.reader(roboreel.open(sys.argv[1]))\n"
+        "print(sum(len(batch['index']) for batch in Loader(reader, 4, mode='process')))\n"
+    )
+    told = subprocess.run(
+        [sys.executable, str(script), str(root)], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == ["begins", str(len(dataset(root)))]
+    assert not told.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"batch_size": 1.5}, "batch_size is 1.5"),
+        ({"threads": 1.5}, "threads is 1.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"sampler": ["a"]}, "a batch is .*whole numbers"),
+        ({"batch_sampler": [1, 2]}, "a batch is 1, expected a list"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(
+    reader: roboreel.Reader, arguments: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        list(Loader(reader, **arguments))
+
+
+def test_a_path_is_refused(root: Path) -> None:
+    with pytest.raises(ValueError, match="is a path: open it"):
+        Loader(str(root))
+
+
+def test_empty_batches_of_a_sampler_are_empty(reader: roboreel.Reader) -> None:
+    found = list(Loader(reader, batch_sampler=[[1], [], [2]], threads=1))
+    assert [len(batch["index"]) for batch in found] == [1, 0, 1]
+    assert found[1][TOP].shape == (0, *found[0][TOP].shape[1:])
