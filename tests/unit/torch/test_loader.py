@@ -8,6 +8,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -165,13 +166,12 @@ def test_the_memory_of_an_epoch_is_used_again_in_the_next(
 
     monkeypatch.setattr(host_buffers, "np", SimpleNamespace(**vars(np) | {"empty": empty}))
     loader = Loader(reader, batch_size=2, threads=1, prefetch=3, drop_last=True)
-    for _ in loader:
-        pass
-    assert made
-    made.clear()
-    for _ in loader:
-        pass
-    assert not made
+    for _ in range(4):
+        for _ in loader:
+            time.sleep(0.005)  # batches are made ahead meanwhile
+    in_use, cameras = 3 + 2, 2
+    first = cameras  # the first batch shows what frames are like
+    assert 0 < len(made) <= first + in_use * cameras
 
 
 def test_every_epoch_has_all_items_in_another_order(reader: roboreel.Reader) -> None:
