@@ -83,6 +83,10 @@ class FileFinder:
         self._by_name: dict[str, list[str]] | None = None
         self._kinds: dict[tuple[frozenset[str], str, str], bool] = {}
 
+    def has_all(self, paths: Iterable[str]) -> bool:
+        """True where all of these files are there: then nothing is searched for."""
+        return self._names.issuperset(paths)
+
     def find(
         self, template: str, wanted: Sequence[WantedFile], camera: str, problems: Problems
     ) -> list[str | None]:

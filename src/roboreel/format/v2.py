@@ -202,10 +202,11 @@ def _paths(
     finder: FileFinder,
     problems: Problems,
 ) -> pa.Array:
-    paths = [
-        paths_of_episodes(each, episodes, info.chunks_size, camera) for each in (template, usual)
-    ]
-    wanted = [WantedFile(path, position, None) for path, position in zip(*paths, strict=True)]
+    paths = paths_of_episodes(template, episodes, info.chunks_size, camera)
+    if finder.has_all(paths):
+        return pa.array(paths, pa.string())
+    positions = paths_of_episodes(usual, episodes, info.chunks_size, camera)
+    wanted = [WantedFile(*both, None) for both in zip(paths, positions, strict=True)]
     return pa.array(finder.find(template, wanted, camera, problems), pa.string())
 
 
