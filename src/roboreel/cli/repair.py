@@ -1,4 +1,4 @@
-"""`roboreel repair`: what can be repaired in only one way is repaired, the rest is named."""
+"""`roboreel repair`: repair what can be repaired in only one way, and list the rest."""
 
 from __future__ import annotations
 
@@ -26,19 +26,22 @@ def repair(
     ],
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", metavar="DST", help="Folder to make; must not exist."),
+        typer.Option("--out", "-o", metavar="DST", help="Write the result to this new folder."),
     ] = None,
     in_place: Annotated[
         bool,
         typer.Option(
-            "--in-place", help="Instead of -o: take PATH's place; PATH stays as PATH.before-TIME."
+            "--in-place", help="Replace PATH with the result, and keep PATH as PATH.before-TIME."
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option(help="List what would be repaired, and stop. Nothing is written.")
+        bool, typer.Option("--dry-run", help="List what would be repaired. Write nothing.")
     ] = False,
     on_broken: Annotated[
-        OnBroken, typer.Option(help="Refuse, or leave out, episodes that cannot be repaired.")
+        OnBroken,
+        typer.Option(
+            help="Refuse the repair if an episode cannot be repaired (fail), or leave it out (skip)."
+        ),
     ] = "fail",
     drop_missing_cameras: Annotated[
         bool,
@@ -50,7 +53,7 @@ def repair(
         typer.Option(
             "--task",
             metavar="TEXT",
-            help="The text of a task, in order of task index, where the task list is lost. Repeatable.",
+            help="Write a lost task list: the text of task 0, then of task 1, and so on. Repeatable.",
         ),
     ] = None,
     allow_missing: Annotated[
@@ -58,11 +61,11 @@ def repair(
         typer.Option(
             "--allow-missing",
             metavar="NAME",
-            help="Write a result without this action, state or camera. Repeatable.",
+            help="Leave out this action, state or camera if it has no data. Repeatable.",
         ),
     ] = None,
     drop_audio: Annotated[
-        bool, typer.Option("--drop-audio", help="Leave sound out of the videos.")
+        bool, typer.Option("--drop-audio", help="Leave out the sound of videos.")
     ] = False,
     drop_unreadable: Annotated[
         bool,
@@ -71,30 +74,36 @@ def repair(
     timestamps: Annotated[
         Timestamps,
         typer.Option(
-            help="Write irregular timestamps as k/fps (the originals stay beside), or keep."
+            help="Set irregular timestamps to k / fps, and keep the recorded ones in"
+            " source_timestamp (regular); or leave them as they are (keep)."
         ),
     ] = "regular",
     decode: Annotated[
         bool,
         typer.Option(
-            "--decode", help="Decode frames in the checks, and so check camera statistics."
+            "--decode", help="Decode frames in both checks, to find wrong camera statistics too."
         ),
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue from what an earlier run left.")
+        bool, typer.Option("--resume", help="Continue from what an interrupted run left.")
     ] = False,
     clean: Annotated[
-        bool, typer.Option("--clean", help="Remove what an earlier run left, and start over.")
+        bool,
+        typer.Option("--clean", help="Remove what an interrupted run left, and start over."),
     ] = False,
     workers: Annotated[
-        int, typer.Option("--workers", "--num-workers", min=1, help="Processes to use.")
+        int, typer.Option("--workers", "--num-workers", min=1, help="Use this many processes.")
     ] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as a JSON object.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only what was not repaired.")
+    ] = False,
 ) -> None:
-    """Repair a dataset: what can be repaired in only one way is repaired, the rest is named.
+    """Repair what can be repaired in only one way, and list the rest with what you can do about it.
 
-    PATH is only read. Nothing is deleted. Exits with 0 where the result has no error, 1 where it has one.
+    PATH is only read, and nothing is deleted. Exit code: 0 if the result has no error, else 1.
     """
     with stoppable(None if dry_run else path if in_place else out) as output:
         with progress_shown(quiet=quiet or as_json):
@@ -125,7 +134,7 @@ def repair(
         show_report(report, dry_run=dry_run, quiet=quiet)
     if report.refused:
         tell(f"error: {report.refused}")
-    if report.refused or not (dry_run or report.ok):
+    if report.refused or not report.ok:
         raise typer.Exit(1)
 
 
@@ -140,20 +149,20 @@ def show_report(report: RepairReport, *, dry_run: bool, quiet: bool) -> None:
     if not quiet:
         _show("would be repaired" if dry_run else "repaired", report.repaired)
     _show("not repaired", report.left)
-    if quiet:
-        return
-    before = _errors(report.before.of("error"))
-    if report.out is None:
-        nothing = "" if report.repaired else ": nothing to repair"
-        say(f"{report.path}: {before}{nothing}")
-        return
-    assert report.after is not None
-    kept = f"; the original is {report.kept}" if report.kept else ""
-    say(f"{report.path} -> {report.out}: {before} -> {_errors(report.after.of('error'))}{kept}")
+    if not quiet:
+        say(_summary(report, dry_run=dry_run))
 
 
-def _errors(found: Sequence[object]) -> str:
-    return count(len(found), "error")
+def _summary(report: RepairReport, *, dry_run: bool) -> str:
+    before, after = (count(n, "error") for n in (len(report.before.of("error")), report.errors))
+    if report.out is not None:
+        kept = f"; the original is now {report.kept}" if report.kept else ""
+        return f"{report.path} -> {report.out}: {before} before, {after} after{kept}"
+    if dry_run and report.repaired and not report.refused:
+        return f"{report.path}: {before} before, {after} after the repair; nothing was written"
+    why = "nothing to repair" if not report.left else "nothing can be repaired without a choice"
+    why = "the repair would be refused" if report.refused else why
+    return f"{report.path}: {before}; {why}; nothing was written"
 
 
 def _show(heading: str, steps: Sequence[RepairStep]) -> None:

@@ -1,7 +1,7 @@
 """What `roboreel repair` does about each rule that `check` knows.
 
 This is the only list: `check` names repairs from it, `repair` decides by it, `docs/repair.md` shows it. Tests
-hold that it has every rule, and that a repair leaves no problem of a rule that is always repaired.
+check that it has every rule, and that a repair leaves no problem of a rule that is always repaired.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Literal, TypeAlias
 from roboreel.errors import Problem
 
 Way: TypeAlias = Literal["yes", "where possible", "on request", "no"]
-"""Whether problems of a rule are repaired: `yes`, by writing the dataset again; `where possible`, before
-that, those for which there is only one way; `on request`, by an option."""
+"""Whether a repair removes the problems of a rule. `yes`: always, because the dataset is written again.
+`where possible`: those that can be repaired in only one way. `on request`: with an option. `no`: never."""
 
-ON_BROKEN = "--on-broken skip leaves such episodes out"
+SKIP = "--on-broken skip leaves such episodes out"
 DROP_CAMERAS = "--drop-missing-cameras leaves such cameras out"
 
 
@@ -26,143 +26,187 @@ class Repair:
 
     rule: str
     repaired: Way
-    how: str
-    """What is done; else the choice that the user has, or why there is none."""
+    does: str = ""
+    """What is done unasked; empty if nothing is."""
+    choice: str = ""
+    """What the user can do about problems that are left; empty if none is left, or nothing helps."""
+
+    @property
+    def summary(self) -> str:
+        """What is done, and what the user can do otherwise, in one line."""
+        return "; otherwise ".join(part for part in (self.does, self.choice) if part)
 
 
 def repair_of(problem: Problem) -> str | None:
     """What `roboreel repair` does about a problem, for `check`; None if nothing."""
     known = REPAIRS[problem.rule]
-    return None if known.repaired == "no" else known.how
+    return None if known.repaired == "no" else known.summary
 
 
-def _yes(rule: str, how: str) -> Repair:
-    return Repair(rule=rule, repaired="yes", how=how)
+def _always(rule: str, does: str, *, otherwise: str = "") -> Repair:
+    return Repair(rule=rule, repaired="yes", does=does, choice=otherwise)
 
 
-def _some(rule: str, how: str) -> Repair:
-    return Repair(rule=rule, repaired="where possible", how=how)
+def _possible(rule: str, does: str, *, otherwise: str = "") -> Repair:
+    return Repair(rule=rule, repaired="where possible", does=does, choice=otherwise)
 
 
-def _asked(rule: str, how: str) -> Repair:
-    return Repair(rule=rule, repaired="on request", how=how)
+def _asked(rule: str, choice: str) -> Repair:
+    return Repair(rule=rule, repaired="on request", choice=choice)
 
 
-def _no(rule: str, how: str) -> Repair:
-    return Repair(rule=rule, repaired="no", how=how)
+def _never(rule: str, choice: str) -> Repair:
+    return Repair(rule=rule, repaired="no", choice=choice)
 
 
 _RECOMPUTED = "recomputed"
+_STAYS = "left out; it stays in the original"
+_STAY = "left out; they stay in the original"
+_COUNTED = "counted again"
+_NEW_NUMBERS = "numbered 0, 1, 2, …"
+_DECLARED = "declared as the tables store it"
+_NOT_UNIFORM = "make the tables agree first; nothing is declared that not all of them store"
+_RECORDED = "nothing helps: it was recorded like this"
+_NOT_FOUND = "not a property of files: only a conversion can cause it"
 _ALL = (
-    _some(
+    _possible(
         "document.missing",
-        "episodes are listed from the tables, tasks from the episodes; `info.json` is made from all files",
+        "made again: episodes from the tables, tasks from the episodes, `info.json` from all files",
+        otherwise="--task TEXT gives the texts of a lost task list",
     ),
-    _some(
+    _possible(
         "document.readable",
-        "a torn last line is left out; statistics are recomputed; other documents are made again",
+        "made again from the other files; of lists in lines, only the incomplete last line is left out",
+        otherwise="fix the document by hand",
     ),
-    _yes("document.keys", "the last one is kept"),
-    _some("info.version", "a missing one is told by the files; a newer one needs a newer roboreel"),
-    _no("info.storage-format", "only parquet can be read"),
-    _some("info.fps", "the rate of the videos, else that of the timestamps"),
-    _some("info.features", "declared from the tables and videos"),
-    _yes("info.number", "the default"),
-    _yes("info.path-template", "files get their usual places"),
-    _yes("info.totals", "counted"),
-    _yes("info.robot-type", "its JSON text"),
-    _yes("info.splits", "one split `train` with all episodes"),
-    _some("recording.unfinished", "finished, where its files are there"),
-    _yes("file.unused", "left out; it stays in the original"),
-    _yes("file.link", "left out; it stays in the original"),
-    _yes("file.name", "left out; it stays in the original"),
-    _some("feature.declaration", "declared from the tables"),
-    _asked("feature.absent", "--allow-missing NAME leaves an action, a state or a camera out"),
-    _yes("feature.undeclared", "declared from the tables"),
-    _asked("feature.unreadable", "--drop-unreadable leaves such columns out"),
-    _some("feature.names", "one list"),
-    _some("feature.type", "declared as the tables hold it"),
-    _yes("feature.dtype", "declared as the tables hold it"),
-    _some("feature.shape", "declared as the tables hold it"),
-    _no("feature.frozen", "recorded so: delete the episodes, or record again"),
-    _no("feature.component", "recorded so"),
-    _some("episode.entry", "made again from the tables"),
-    _some("episode.columns", "made again from the tables"),
-    _yes("episode.fields", "left out; they stay in the original"),
-    _no("episode.unique", "remove the wrong entry from the list by hand"),
-    _yes("episode.contiguous", "numbered 0, 1, 2, …"),
-    _yes("episode.length", "the number of rows"),
-    _yes("episode.tasks", "those of its rows"),
-    _yes("episode.range", "counted"),
-    _yes("episode.unlisted", "listed where its rows and frames are whole, else left out"),
-    _no("episode.duplicate", "roboreel delete leaves one of them out"),
-    _no("task.entry", "give the entry an index and a text by hand"),
-    _yes("task.fields", "left out; they stay in the original"),
-    _no("task.unique", "remove the wrong text from the list by hand"),
-    _no("task.duplicate", "roboreel tasks joins them"),
-    _yes("task.unlisted", "added to the task list"),
-    _yes("task.contiguous", "numbered 0, 1, 2, …, in the rows too"),
-    _yes("task.by-rows", "written as the task list"),
-    _asked("task.resolves", ON_BROKEN),
-    _asked("task.rows", "--tasks-from rows or --tasks-from episodes says which of them is right"),
-    _asked("table.missing", ON_BROKEN),
-    _some("table.readable", f"rows of an unfinished file are recovered; of others, {ON_BROKEN}"),
-    _asked("table.empty", ON_BROKEN),
-    _asked("table.shared", ON_BROKEN),
-    _yes(
-        "table.episode-rows", f"the rows with its number, where they are one run; else {ON_BROKEN}"
+    _always("document.keys", "the last value is kept"),
+    _possible(
+        "info.version",
+        "a missing version is found from the files",
+        otherwise="install a newer roboreel for a newer version",
     ),
-    _yes("table.episode-index", f"its number in the documents; of swapped files, {ON_BROKEN}"),
-    _asked("table.columns", ON_BROKEN),
-    _yes("table.types", "the wider type; where none holds both exactly, the repair is refused"),
-    _yes("table.layout", "stored plainly"),
-    _some("table.plain-images", "structs without a path"),
-    _no("table.list-of-one", "v2.x readers take both: convert --to v3.0 stores plain values"),
-    _yes("table.index-columns", "supplied"),
-    _yes("table.frame-index", "counted"),
-    _asked("table.row-order", ON_BROKEN),
-    _yes("table.timestamps", "k / fps; the recorded ones stay in `source_timestamp`"),
-    _yes("table.index", "counted"),
-    _no("table.finite", "nobody knows the values: roboreel delete leaves episodes out"),
-    _asked(
-        "video.missing",
-        f"frames that wait elsewhere are added; else {DROP_CAMERAS}, or {ON_BROKEN}",
+    _never("info.storage-format", "only parquet can be read"),
+    _possible(
+        "info.fps",
+        "set to the frame rate of the videos, or else of the timestamps",
+        otherwise="write the frame rate into meta/info.json",
     ),
-    _some("video.readable", f"a file without an index gets one; of others, {ON_BROKEN}"),
-    _asked("video.shared", ON_BROKEN),
-    _yes("video.segment", "as the packets say"),
-    _yes("video.duration", "`length` / fps after the first frame"),
-    _asked("video.overlap", ON_BROKEN),
-    _asked("video.short", ON_BROKEN),
-    _yes(
-        "video.long",
-        f"frames after the last row are left out; where rows are missing before it, {ON_BROKEN}",
+    _possible("info.features", "declared from the tables and videos"),
+    _always("info.number", "set to the default"),
+    _always("info.path-template", "the files get their usual paths"),
+    _always("info.totals", _COUNTED),
+    _always("info.robot-type", "kept as its JSON text"),
+    _always("info.splits", "one split `train` with all episodes"),
+    _possible(
+        "recording.unfinished",
+        "the interrupted save is finished",
+        otherwise="the episode in progress is lost where its files are gone",
     ),
-    _asked("video.rate", ON_BROKEN),
-    _asked("video.keyframe", ON_BROKEN),
-    _yes("video.joined", "written so that it decodes"),
-    _no("video.order", "record again, or encode the camera from its source"),
-    _no("video.gop", "only conversions can break it"),
-    _asked("video.audio", "--drop-audio leaves sound out"),
-    _yes("video.codec", "declared as the files have it"),
-    _some("video.size", "declared as the files have it, where all have one size"),
-    _yes("video.fps", "declared as the rate of the dataset"),
-    _yes("video.times", "frame n at n / fps"),
-    _yes("video.hidden", "left out, but for frames that shown ones need"),
-    _asked("video.decodes", ON_BROKEN),
-    _no("video.black", "recorded so"),
-    _no("video.frozen", "recorded so"),
-    _no("stats.usable", "only writing can break it"),
-    _yes("stats.agree", _RECOMPUTED),
-    _yes("stats.missing", _RECOMPUTED),
-    _yes("stats.shape", _RECOMPUTED),
-    _yes("stats.finite", _RECOMPUTED),
-    _yes("stats.order", _RECOMPUTED),
-    _yes("stats.count", _RECOMPUTED),
-    _yes("stats.camera-overflow", _RECOMPUTED),
-    _yes("stats.std-rounding", _RECOMPUTED),
-    _yes("stats.numbering", _RECOMPUTED),
-    _no("stats.like", "only writing can break it"),
+    _always("file.unused", _STAYS),
+    _always("file.link", _STAYS),
+    _always("file.name", _STAYS),
+    _possible(
+        "feature.declaration",
+        "declared from the tables",
+        otherwise="correct the declaration in meta/info.json",
+    ),
+    _asked("feature.absent", "--allow-missing NAME leaves out an action, a state or a camera"),
+    _always("feature.undeclared", "declared from the tables"),
+    _asked("feature.unreadable", "--drop-unreadable leaves out such columns"),
+    _possible("feature.names", "flattened into one list"),
+    _possible("feature.type", _DECLARED, otherwise=_NOT_UNIFORM),
+    _always("feature.dtype", _DECLARED),
+    _possible("feature.shape", _DECLARED, otherwise=_NOT_UNIFORM),
+    _never("feature.frozen", f"{_RECORDED}; roboreel delete leaves episodes out"),
+    _never("feature.component", _RECORDED),
+    _possible("episode.entry", "made again from the tables", otherwise="correct the entry by hand"),
+    _possible(
+        "episode.columns", "made again from the tables", otherwise="correct the table by hand"
+    ),
+    _always("episode.fields", _STAY),
+    _never("episode.unique", "remove the wrong entry from the list by hand"),
+    _always("episode.contiguous", _NEW_NUMBERS),
+    _always("episode.length", "set to the number of rows"),
+    _always("episode.tasks", "taken from the rows"),
+    _always("episode.range", _COUNTED),
+    _always(
+        "episode.unlisted", "listed where its rows and frames are complete; other rows are left out"
+    ),
+    _never("episode.duplicate", "roboreel delete leaves one of them out"),
+    _never("task.entry", "give the entry an index and a text by hand"),
+    _always("task.fields", _STAY),
+    _never("task.unique", "remove the wrong text from the list by hand"),
+    _never("task.duplicate", "roboreel tasks joins them"),
+    _always("task.unlisted", "added to the task list"),
+    _always("task.contiguous", f"{_NEW_NUMBERS}, in the rows too"),
+    _always("task.by-rows", "written as the task list"),
+    _asked("task.resolves", SKIP),
+    _asked("task.rows", "--tasks-from rows, or --tasks-from episodes, says which one is right"),
+    _asked("table.missing", SKIP),
+    _possible("table.readable", "the rows of an unfinished file are recovered", otherwise=SKIP),
+    _asked("table.empty", SKIP),
+    _asked("table.shared", SKIP),
+    _always(
+        "table.episode-rows",
+        "the rows with its number are used, if they are consecutive",
+        otherwise=SKIP,
+    ),
+    _always("table.episode-index", "set to its number in the documents", otherwise=SKIP),
+    _asked("table.columns", SKIP),
+    _always(
+        "table.types",
+        "stored in the wider type",
+        otherwise="make the types of the tables agree first",
+    ),
+    _always("table.layout", "stored plainly"),
+    _possible("table.plain-images", "stored as structs of bytes and path"),
+    _never(
+        "table.list-of-one",
+        "v2.x readers accept both; roboreel convert --to v3.0 stores plain values",
+    ),
+    _always("table.index-columns", "added"),
+    _always("table.frame-index", _COUNTED),
+    _asked("table.row-order", SKIP),
+    _always("table.timestamps", "set to k / fps; the recorded ones are kept in `source_timestamp`"),
+    _always("table.index", _COUNTED),
+    _never("table.finite", "the values are lost: roboreel delete leaves episodes out"),
+    _asked("video.missing", f"{SKIP}; {DROP_CAMERAS}"),
+    _possible("video.readable", "a video without an index gets one", otherwise=SKIP),
+    _asked("video.shared", SKIP),
+    _always("video.segment", "set to where the packets are"),
+    _always("video.duration", "set to the episode's length"),
+    _asked("video.overlap", SKIP),
+    _asked("video.short", SKIP),
+    _always("video.long", "frames after the last row are left out", otherwise=SKIP),
+    _asked("video.rate", SKIP),
+    _asked("video.keyframe", SKIP),
+    _always("video.joined", "joined so that all of it decodes"),
+    _never("video.order", "record again, or encode the camera from its source"),
+    _never("video.gop", _NOT_FOUND),
+    _asked("video.audio", "--drop-audio leaves out the sound"),
+    _always("video.codec", "declared as the videos have it"),
+    _possible(
+        "video.size",
+        "declared as the videos have it",
+        otherwise="the videos of the camera differ in size",
+    ),
+    _always("video.fps", "declared as the frame rate of the dataset"),
+    _always("video.times", "frame k is shown at k / fps"),
+    _always("video.hidden", "left out, unless a shown frame needs them"),
+    _asked("video.decodes", f"--decode {SKIP}"),
+    _never("video.black", _RECORDED),
+    _never("video.frozen", _RECORDED),
+    _never("stats.usable", _NOT_FOUND),
+    _always("stats.agree", _RECOMPUTED),
+    _always("stats.missing", "computed"),
+    _always("stats.shape", _RECOMPUTED),
+    _always("stats.finite", _RECOMPUTED),
+    _always("stats.order", _RECOMPUTED),
+    _always("stats.count", _RECOMPUTED),
+    _always("stats.camera-overflow", _RECOMPUTED),
+    _always("stats.std-rounding", _RECOMPUTED),
+    _always("stats.numbering", _RECOMPUTED),
+    _never("stats.like", _NOT_FOUND),
 )
 REPAIRS: Mapping[str, Repair] = {repair.rule: repair for repair in _ALL}
 """Repairs by rule, in the order of the rules."""

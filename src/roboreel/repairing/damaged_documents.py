@@ -1,4 +1,4 @@
-"""Repair documents that cannot be read, where what they say is also elsewhere."""
+"""Repair documents that cannot be read, if other files say the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LFS = b"version https://git-lfs"
 
 
 def repair_documents(draft: Draft) -> None:
-    """Leave out torn last lines and unreadable statistics, and set an unreadable task table aside."""
+    """Leave out incomplete last lines and unreadable statistics, and set an unreadable task table aside."""
     present = frozenset(draft.list())
     for name in (v2.TASK_LIST, v2.EPISODES):
         if name in present:
@@ -38,7 +38,7 @@ def _cut_torn_line(draft: Draft, name: str) -> None:
     if not last or data.startswith(_LFS) or _object_in(last, name) is not None:
         return
     draft.put(name, data[: len(data) - len(last)])
-    draft.repaired("document.readable", "the last line was torn: left out", path=name)
+    draft.repaired("document.readable", "the last line is incomplete: left out", path=name)
 
 
 def _object_in(line: bytes, name: str) -> Mapping[str, Json] | None:
@@ -88,12 +88,12 @@ def _set_unreadable_tasks_aside(draft: Draft) -> None:
         read_footer(draft, v30.TASK_TABLE)
     except StorageError:
         draft.set_aside(v30.TASK_TABLE)
-        what = "cannot be read: tasks are those that the episodes list"
+        what = "cannot be read: the texts of tasks are taken from the episodes"
         draft.repaired("document.readable", what, path=v30.TASK_TABLE)
 
 
 def readable_lines(data: bytes, name: str) -> Iterator[tuple[bytes, Mapping[str, Json] | None]]:
-    """(line, its object) of a JSON Lines document; None for lines that are none."""
+    """Yield (line, its object) of a JSON Lines document; the object is None if a line is not one."""
     for line in data.splitlines():
         if line.strip():
             yield line, _object_in(line, name)

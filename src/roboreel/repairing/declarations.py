@@ -35,7 +35,7 @@ def correct_declarations(draft: Draft) -> None:
     """Declare dtypes, codecs, frame rates and sizes as the files have them."""
     try:
         dataset = dataset_below(draft)
-    except (DatasetError, StorageError):  # told where the repaired dataset is opened
+    except (DatasetError, StorageError):  # opening the repaired dataset reports it
         return
     inventory = surveyed_anyway(dataset, Problems())
     if inventory is None:
@@ -90,7 +90,7 @@ def _correct_camera(
 def _describe(
     draft: Draft, dataset: Dataset, feature: Feature, spec: dict[str, Any], stream: StreamFacts
 ) -> None:
-    """Say of a camera what recorders say of its videos; of one that nothing was said of."""
+    """Describe the videos of a camera as recorders do, if nothing was said about them."""
     paths = set(dataset.episodes[video_path(feature.name)].to_pylist()) & set(dataset.files)
     try:
         ((_, frame),) = decode_frames(draft, min(paths), [0])
@@ -112,7 +112,7 @@ def _describe(
 def _flatten_names(draft: Draft, feature: Feature, spec: dict[str, Any]) -> None:
     if has_nested_names(feature):
         spec["names"] = feature.dimension_names
-        what = f"the names of '{feature.name}' were lists in a list: one list"
+        what = f"the names of '{feature.name}' were lists in a list: flattened into one list"
         draft.repaired("feature.names", what, path=INFO)
 
 
@@ -157,7 +157,7 @@ def _correct_column(
 def _correct_shape(
     draft: Draft, feature: Feature, spec: dict[str, Any], inventory: Inventory
 ) -> None:
-    """Declare the lengths of lists that all rows have, where they are not the declared ones."""
+    """Declare the shape that all rows have, if it is not the declared one."""
     paths = [path for path, s in inventory.schemas.items() if feature.name in s.names]
     if not paths or not feature.is_numeric or spec["shape"] != list(feature.shape):
         return
@@ -183,5 +183,5 @@ def _shape_in(
 
 
 def _told(draft: Draft, rule: str, feature: Feature, said: object, found: object) -> None:
-    what = f"'{feature.name}' was declared as {said}, its files hold {found}: declared so"
+    what = f"'{feature.name}' was declared with {said}, but its files have {found}: corrected"
     draft.repaired(rule, what, path=INFO)

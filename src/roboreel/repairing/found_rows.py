@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,13 @@ def found_episodes(root: Root, paths: Iterable[str]) -> list[FoundEpisode]:
             columns = {name: IndexColumn(table[name]) for name in table.column_names}
             found += _runs(path, columns, len(table))
     return found
+
+
+def named_episodes(numbers: Sequence[int]) -> str:
+    """`episode 3`, or `4 episodes (3 to 6)`: for a message."""
+    if len(numbers) == 1:
+        return f"episode {numbers[0]}"
+    return f"{len(numbers)} episodes ({numbers[0]} to {numbers[-1]})"
 
 
 def _runs(path: str, columns: dict[str, IndexColumn], rows: int) -> list[FoundEpisode]:

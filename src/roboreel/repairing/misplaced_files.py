@@ -20,7 +20,9 @@ def put_episode_table(draft: Draft) -> None:
         name = fill(EPISODES_TEMPLATE, chunk_index=0, file_index=0)
         draft.move(strays[0], name)
         draft.repaired(
-            "document.missing", f"was not where readers look: put to '{name}'", path=strays[0]
+            "document.missing",
+            f"the only table of episodes was not where readers look: moved to '{name}'",
+            path=strays[0],
         )
 
 
@@ -54,5 +56,6 @@ def _move(draft: Draft, camera: str, files: dict[str, tuple[int, int]]) -> None:
     for name, (chunk, file) in files.items():
         draft.move(name, fill(VIDEO_TEMPLATE, video_key=camera, chunk_index=chunk, file_index=file))
     first = min(files)
-    what = f"{len(files)} videos of '{camera}' were in another folder: put to their own"
+    count = "a video" if len(files) == 1 else f"{len(files):,} videos"
+    what = f"{count} of '{camera}' in the wrong folder: moved to the camera's own"
     draft.repaired("video.missing", what, path=first.rpartition("/")[0])

@@ -45,7 +45,7 @@ def find_pending_video(
     found = _pending_file(draft, camera, episode, last=last)
     if found is not None:
         draft.move(found, name)
-        what = f"the {episode.rows} frames of episode {episode.number}, not yet joined to the others: added"
+        what = f"{episode.rows:,} frames of episode {episode.number} were not yet joined to the others: added"
         draft.repaired("video.missing", what, path=found)
         return True
     images = _pending_images(draft, camera, episode)
@@ -55,7 +55,9 @@ def find_pending_video(
         _encode(draft, info, info.features[camera], images, name)
     except VideoError:
         return False
-    what = f"{episode.rows} images of episode {episode.number} were waiting to be encoded: encoded"
+    what = (
+        f"{episode.rows:,} images of episode {episode.number} were waiting to be encoded: encoded"
+    )
     draft.repaired("video.missing", what, path=images[0].rpartition("/")[0])
     return True
 
@@ -123,8 +125,8 @@ def note_unused_frames(draft: Draft) -> None:
             folder = name.rpartition("/")[0]
             images[folder] = images.get(folder, 0) + 1
         elif not name.startswith(_FOLDERS) and _VIDEO.fullmatch(name):
-            what = f"a video of {_frames(draft, name)} frames whose rows were not written: left out"
+            what = f"{_frames(draft, name):,} frames of an episode without rows: left out"
             draft.leave("file.unused", what, path=name)
     for folder, count in images.items():
-        what = f"{count} images of an episode whose rows were not written: left out"
+        what = f"{count:,} images of an episode without rows: left out"
         draft.leave("file.unused", what, path=folder)

@@ -22,7 +22,7 @@ def finish_save(draft: Draft) -> None:
     files = [*journal.files, *journal.last, journal.info]
     present = frozenset(draft.list())
     if any(one.source not in present and one.name not in present for one in files):
-        what = f"files of the interrupted save of episode {journal.episode} are gone: left out"
+        what = f"the interrupted save of episode {journal.episode} lacks files: left out"
         draft.leave("recording.unfinished", what, path=JOURNAL)
         return
     for one in files:

@@ -22,7 +22,7 @@ def wrap_images(draft: Draft, info: Info) -> None:
     tables = [n for n in draft.list() if n.startswith("data/") and n.endswith(".parquet")]
     changed = [name for name in tables if images and _wrap(draft, name, images)]
     if changed:
-        what = f"images were plain bytes in {len(changed)} tables: structs of bytes and a path"
+        what = f"images were plain bytes in {len(changed):,} tables: stored as structs of bytes and path"
         draft.repaired("table.plain-images", what, path=changed[0])
 
 
@@ -37,7 +37,7 @@ def _wrap(draft: Draft, name: str, images: Sequence[str]) -> bool:
                 schema = schema.set(schema.names.index(column), pa.field(column, IMAGE))
             batches = _batches(file, plain, schema)
             write_batches(draft.made, name, batches, schema=schema, plain_columns=plain)
-    except StorageError:  # told where the repaired dataset is opened
+    except StorageError:  # opening the repaired dataset reports it
         return False
     draft.take_made(name)
     return True

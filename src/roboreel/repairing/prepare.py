@@ -55,7 +55,7 @@ def prepare(draft: Draft, choices: RepairChoices) -> None:
 
 
 def _info(draft: Draft) -> Info | None:
-    """What `info.json` says; None if it is still wrong, which is told where the dataset is opened."""
+    """Parse `info.json`; None if it is still wrong, which opening the dataset reports."""
     try:
         return parse_info(
             draft.read(INFO), Problems(), defaults=usual_templates, files=draft.list()
@@ -65,23 +65,23 @@ def _info(draft: Draft) -> Info | None:
 
 
 def _write_tasks(draft: Draft, info: Info, texts: Sequence[str]) -> None:
-    """Make the task list that is lost.
+    """Write a lost task list.
 
     Raises:
-        UsageError: there is one.
+        UsageError: the list exists.
     """
     one_file = info.version.one_file_per_episode
     name = v2.TASK_LIST if one_file else v30.TASK_TABLE
     if name in draft.list():
-        raise UsageError(
-            f"'{name}' is there: --task (Python: tasks=) gives the texts of a list that is lost"
-        )
+        raise UsageError(f"--task (Python: tasks=) writes a lost task list, but '{name}' exists")
     tasks = dict(enumerate(texts))
     if one_file:
         draft.put(name, b"".join(v2.task_lines(tasks)))
     else:
         draft.put_table(name, task_table(tasks))
-    draft.repaired("document.missing", f"made of the {len(texts)} texts given", path=name)
+    draft.repaired(
+        "document.missing", f"was lost: written with the {len(texts)} texts given", path=name
+    )
 
 
 def _listed_tasks(draft: Draft) -> Mapping[int, str]:

@@ -37,13 +37,19 @@ def rebuild_info(draft: Draft) -> None:
     before = json.dumps(document)
     if not isinstance(document.get("codebase_version"), str):
         document["codebase_version"] = _version(draft).value
-        _told(draft, "info.version", f"the version is {document['codebase_version']}, by the files")
+        _told(
+            draft,
+            "info.version",
+            f"no version was given: {document['codebase_version']}, as the files show",
+        )
     _rebuild_features(draft, document)
     if not _is_rate(document.get("fps")):
         rate = _rate(draft, document)
         if rate is not None:
             document["fps"] = int(rate) if rate.denominator == 1 else float(rate)
-            _told(draft, "info.fps", f"the frame rate is {document['fps']}, by the files")
+            _told(
+                draft, "info.fps", f"no frame rate was given: {document['fps']}, as the files show"
+            )
     if json.dumps(document) != before:
         draft.put(INFO, json.dumps(document, indent=4, ensure_ascii=False).encode())
 
@@ -61,7 +67,7 @@ def _document(draft: Draft) -> dict[str, Any]:
     _told(
         draft,
         rule,
-        "made again from the tables and videos; names of dimensions and the robot are lost",
+        "made again from the tables and videos; the robot type and the names of dimensions are lost",
     )
     return {}
 
@@ -142,11 +148,19 @@ def _rebuild_features(draft: Draft, document: dict[str, Any]) -> None:
         made = _features(draft)
         document["features"] = {n: made.get(n, s) if n in wrong else s for n, s in features.items()}
         for name in set(wrong) & set(made):
-            _told(draft, "feature.declaration", f"'{name}' is declared as its files hold it")
+            _told(
+                draft,
+                "feature.declaration",
+                f"'{name}' had no usable declaration: declared as its files store it",
+            )
         return
     document["features"] = _features(draft)
     count = len(document["features"])
-    _told(draft, "info.features", f"{count} features are declared as the files hold them")
+    _told(
+        draft,
+        "info.features",
+        f"no features were declared: {count} are declared as the files store them",
+    )
 
 
 def _is_declared(name: str, spec: Json) -> bool:

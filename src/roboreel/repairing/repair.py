@@ -15,16 +15,24 @@ from roboreel.dataset.view_file import refuse_view
 from roboreel.edit.view import View
 from roboreel.edit.write_options import WriteOptions
 from roboreel.errors import DatasetError, PlanError, Problem, UsageError
-from roboreel.format.repairs import ON_BROKEN, REPAIRS
+from roboreel.format.repairs import SKIP
 from roboreel.ops.output import output_path, recover
 from roboreel.ops.write import plan_write, run
 from roboreel.plan.plan import Plan
 from roboreel.progress.choice import ProgressChoice, listening
 from roboreel.repairing.choices import RepairChoices, with_choices
 from roboreel.repairing.draft import Draft
+from roboreel.repairing.outcome import (
+    finished,
+    foreseen,
+    is_rewritten,
+    refused,
+    with_choices_named,
+    with_left,
+)
 from roboreel.repairing.prepare import prepare
 from roboreel.repairing.prepared import preparing_aside, preparing_beside
-from roboreel.repairing.repair_report import RepairReport, RepairStep, steps_of
+from roboreel.repairing.repair_report import RepairReport, left_steps
 from roboreel.runner.run_options import RunOptions
 from roboreel.runner.run_report import Report
 from roboreel.storage.local import LocalRoot
@@ -128,31 +136,40 @@ def _repaired(request: _Request, draft: Draft, before: CheckReport) -> RepairRep
     )
     if not (draft.changed or _is_to_write(found, request.choices, request.options)):
         apart = None if request.dry_run else draft.publish_apart()
-        return replace(report, left=report.left + _left(found), recovered=apart)
+        return replace(with_left(report, found.problems), recovered=apart)
+    try:
+        plan = _planned(request, draft, _opened(location, draft), found)
+    except (DatasetError, PlanError) as error:
+        if not request.dry_run:
+            raise
+        return refused(report, found, error)
     if request.dry_run:
-        try:
-            _planned(request, draft, _opened(location, draft), found)
-        except (DatasetError, PlanError) as error:
-            report = replace(report, refused=str(error))
-        return _foreseen(report, found)
-    plan = _planned(request, draft, _opened(location, draft), found)
+        return foreseen(report, found, plan)
     done = run(replace(plan, out=request.final, in_place=request.in_place), request.run_options)
     report = replace(report, out=request.final, kept=done.kept, recovered=draft.publish_apart())
-    return _finished(report, found, check(request.final, decode=request.decode))
+    return finished(report, found, check(request.final, decode=request.decode), plan)
 
 
 def _planned(request: _Request, draft: Draft, dataset: Dataset, found: CheckReport) -> Plan:
-    view = _view(dataset, found, request.choices, request.options)
-    workers = request.run_options.workers
-    plan = plan_write(view, out=draft.made.path.parent / _OUT, workers=workers)
+    """The plan of the result.
+
+    Raises:
+        DatasetError, PlanError: something needs a choice; names the options of `repair` that choose.
+    """
+    try:
+        view = _view(dataset, found, request.choices, request.options)
+        workers = request.run_options.workers
+        plan = plan_write(view, out=draft.made.path.parent / _OUT, workers=workers)
+    except (DatasetError, PlanError) as error:
+        raise with_choices_named(error, dataset) from error
     if plan.refused:
-        raise PlanError(f"{plan.refused}: {ON_BROKEN}", plan.skipped)
-    return plan
+        raise with_choices_named(PlanError(f"{plan.refused}: {SKIP}", plan.skipped), dataset)
+    return replace(plan, skipped=plan.skipped + _undecodable(found, request.options))
 
 
 def _already_done(source: str, done: Report, after: CheckReport) -> RepairReport:
     """The report of a repair that was killed while it published its result, which is there now."""
-    left = steps_of(after.problems, repaired=False)
+    left = left_steps(after.problems)
     return RepairReport(
         path=source, out=done.out, kept=done.kept, before=after, after=after, repaired=(), left=left
     )
@@ -188,17 +205,25 @@ def _opened(location: str, draft: Draft) -> Dataset:
 def _is_to_write(found: CheckReport, choices: RepairChoices, options: WriteOptions) -> bool:
     """True if writing the dataset again repairs something, by its rule or by a choice."""
     asked = choices != RepairChoices() or replace(options, timestamps=None) != WriteOptions()
-    return any(_is_rewritten(problem) or asked for problem in found.problems)
+    return any(is_rewritten(problem) or asked for problem in found.problems)
 
 
 def _view(
     dataset: Dataset, found: CheckReport, choices: RepairChoices, options: WriteOptions
 ) -> View:
     view = with_choices(dataset, choices)
+    if undecodable := _undecodable(found, options):
+        view = view.delete({p.episode for p in undecodable if p.episode is not None})
     wanted = _doubtful(dataset, found)
     if wanted:
         view = view.recompute(wanted)
     return view.written_as(replace(options, timestamps=options.timestamps or "regular"))
+
+
+def _undecodable(found: CheckReport, options: WriteOptions) -> tuple[Problem, ...]:
+    """What could not be decoded, where episodes with such frames are to be left out."""
+    errors = [p for p in found.of("error") if p.rule == "video.decodes" and p.episode is not None]
+    return tuple(errors) if options.on_broken == "skip" else ()
 
 
 def _doubtful(dataset: Dataset, found: CheckReport) -> list[str]:
@@ -206,31 +231,3 @@ def _doubtful(dataset: Dataset, found: CheckReport) -> list[str]:
     named = {p.column for p in found.problems if p.rule.startswith("stats.")}
     known = {n for n, f in dataset.features.items() if f.is_numeric or f.is_video or f.is_camera}
     return sorted(name for name in named if name in known)
-
-
-def _foreseen(report: RepairReport, found: CheckReport) -> RepairReport:
-    """The report of a dry run: what is repaired by its rule."""
-    repaired = steps_of(filter(_is_rewritten, found.problems), repaired=True)
-    return replace(report, repaired=report.repaired + repaired, left=report.left + _left(found))
-
-
-def _left(found: CheckReport) -> tuple[RepairStep, ...]:
-    left = [problem for problem in found.problems if not _is_rewritten(problem)]
-    return steps_of(left, repaired=False)
-
-
-def _is_rewritten(problem: Problem) -> bool:
-    """True if writing the dataset again repairs a problem."""
-    return REPAIRS[problem.rule].repaired == "yes"
-
-
-def _finished(report: RepairReport, found: CheckReport, after: CheckReport) -> RepairReport:
-    """The report with what the engine repaired: what was found before, and is not after."""
-    still = {(problem.rule, problem.column) for problem in after.problems}
-    gone = [p for p in found.problems if (p.rule, p.column) not in still]
-    return replace(
-        report,
-        after=after,
-        repaired=report.repaired + steps_of(gone, repaired=True),
-        left=report.left + steps_of(after.problems, repaired=False),
-    )

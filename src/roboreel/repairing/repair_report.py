@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from roboreel.checking.check_report import CheckReport
@@ -17,16 +17,17 @@ class RepairStep:
     """One thing that was repaired, or left as it is."""
 
     rule: str
-    """The rule of `check` that it violates."""
+    """The rule of `check` that was violated."""
     message: str
+    """What was wrong; of a repair, also what was done."""
     path: str | None = None
     """The file, relative to the dataset."""
     choice: str = ""
-    """The options that the user has, where nothing was done."""
+    """What the user can do, where nothing was done."""
 
     def __str__(self) -> str:
         where = f" ['{self.path}']" if self.path else ""
-        choice = f" ({self.choice})" if self.choice else ""
+        choice = f"; {self.choice}" if self.choice else ""
         return visible(f"{self.message}{where}{choice} [{self.rule}]")
 
     def to_json(self) -> dict[str, Json]:
@@ -42,36 +43,48 @@ class RepairStep:
 _SHOWN_COLUMNS = 3
 
 
-def steps_of(problems: Iterable[Problem], *, repaired: bool) -> tuple[RepairStep, ...]:
-    """A step for each rule that problems violate: the worst problem, and how many more there are.
+def repaired_steps(
+    problems: Iterable[Problem], how: Callable[[Problem], str]
+) -> tuple[RepairStep, ...]:
+    """A step for each rule whose problems were repaired, and for each way of doing it.
 
     Args:
         problems: the problems.
-        repaired: True if they were repaired, False if they are left.
+        how: what was done about a problem.
     """
+    by_way: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        by_way.setdefault((problem.rule, how(problem)), []).append(problem)
+    return tuple(
+        RepairStep(rule=rule, message=f"{_summary(found)}: {done}")
+        for (rule, done), found in by_way.items()
+    )
+
+
+def left_steps(problems: Iterable[Problem]) -> tuple[RepairStep, ...]:
+    """A step for each rule whose problems are left, with what the user can do."""
     by_rule: dict[str, list[Problem]] = {}
     for problem in problems:
         by_rule.setdefault(problem.rule, []).append(problem)
-    return tuple(_step(rule, found, repaired=repaired) for rule, found in by_rule.items())
+    return tuple(
+        RepairStep(rule=rule, message=_summary(found), choice=REPAIRS[rule].choice)
+        for rule, found in by_rule.items()
+    )
 
 
-def _step(rule: str, problems: list[Problem], *, repaired: bool) -> RepairStep:
+def _summary(problems: list[Problem]) -> str:
+    """The worst of the problems of a rule: what, where, and how many more there are."""
     worst = max(problems, key=lambda p: (p.episode is None, p.amount))
     columns = list(dict.fromkeys(p.column for p in [worst, *problems] if p.column))
-    shown = ", ".join(f"'{name}'" for name in columns[:_SHOWN_COLUMNS])
-    of = f" of {shown}" if shown else ""
-    of += (
-        f" and {len(columns) - _SHOWN_COLUMNS} more features"
-        if len(columns) > _SHOWN_COLUMNS
-        else ""
-    )
-    more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-    known = REPAIRS[rule]
-    message = f"{worst.message}{of}{more}"
-    if repaired:
-        how = "as asked" if known.repaired == "on request" else known.how
-        return RepairStep(rule=rule, message=f"{message}: {how}", path=worst.path)
-    return RepairStep(rule=rule, message=message, path=worst.path, choice=known.how)
+    names = [f"'{name}'" for name in columns[:_SHOWN_COLUMNS]]
+    if len(columns) > _SHOWN_COLUMNS:
+        names.append(f"{len(columns) - _SHOWN_COLUMNS} more columns")
+    episode = [f"episode {worst.episode}"] if worst.episode is not None else []
+    path = [f"'{worst.path}'"] if worst.path and worst.path not in worst.message else []
+    where = ", ".join([*episode, *names, *path])
+    more = f"{len(problems) - 1} more" if len(problems) > 1 else ""
+    position = "; ".join(part for part in (where, more) if part)
+    return f"{worst.message} ({position})" if position else worst.message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -91,16 +104,25 @@ class RepairReport(Summarized):
     after: CheckReport | None = field(default=None, repr=False)
     """The check of the result; None where `out` is None."""
     repaired: tuple[RepairStep, ...]
-    """What was repaired; of a dry run, what would be."""
+    """What was repaired; of a dry run, what would be repaired."""
     refused: str = ""
-    """Of a dry run: why the repair would be refused; empty if it would not."""
+    """Of a dry run: why the repair would be refused; empty if it would not be."""
     left: tuple[RepairStep, ...]
-    """What was not repaired, with the choice that the user has."""
+    """What was not repaired, with what the user can do."""
+    expected_errors: int | None = field(default=None, repr=False)
+    """Of a dry run: how many errors the result would have, as far as that is known before it is written."""
+
+    @property
+    def errors(self) -> int:
+        """Errors of the result; of a dry run, the expected ones; without a result, those of the dataset."""
+        if self.expected_errors is not None:
+            return self.expected_errors
+        return len((self.after or self.before).of("error"))
 
     @property
     def ok(self) -> bool:
-        """True if the result has no error; without a result, if the dataset has none."""
-        return (self.after or self.before).ok
+        """True if `errors` is 0."""
+        return self.errors == 0
 
     def to_json(self) -> Mapping[str, Json]:
         """The report as a JSON object."""
@@ -110,6 +132,7 @@ class RepairReport(Summarized):
             "recovered": self.recovered,
             "kept": self.kept,
             "ok": self.ok,
+            "errors": self.errors,
             "refused": self.refused or None,
             "repaired": [step.to_json() for step in self.repaired],
             "left": [step.to_json() for step in self.left],

@@ -21,7 +21,7 @@ def list_tasks_by_rows(draft: Draft) -> None:
     """Change the lists of the episodes whose rows have other tasks."""
     try:
         dataset = dataset_below(draft)
-    except (DatasetError, StorageError):  # told where the repaired dataset is opened
+    except (DatasetError, StorageError):  # opening the repaired dataset reports it
         return
     view = dataset.as_view()
     numbers = view.numbers.tolist()
@@ -32,7 +32,11 @@ def list_tasks_by_rows(draft: Draft) -> None:
     one_file = dataset.version.one_file_per_episode
     (_change_lines if one_file else _change_tables)(draft, changed)
     path = v2.EPISODES if one_file else EPISODES_FOLDER
-    draft.repaired("task.rows", f"{len(changed)} episodes list the tasks of their rows", path=path)
+    draft.repaired(
+        "task.rows",
+        f"{len(changed):,} episodes did not list the tasks of their rows: corrected",
+        path=path,
+    )
 
 
 def _change_lines(draft: Draft, changed: dict[int, list[str]]) -> None:

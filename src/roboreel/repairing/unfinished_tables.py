@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from roboreel.errors import StorageError, UsageError
 from roboreel.format.model import Info
+from roboreel.format.repairs import SKIP
 from roboreel.format.table_schema import schema_of
 from roboreel.repairing.draft import Draft
 from roboreel.storage.root import Root
@@ -40,15 +41,16 @@ def _finish(draft: Draft, info: Info, name: str, schema: pa.Schema | None) -> No
     if schema is not None:
         found = recover_table(draft, name, schema, into=draft.made, shapes=shapes)
     if found is None:
-        what = f"has no footer, and no whole row group in its {size} bytes: left out"
-        draft.leave("table.readable", what, path=name)
+        what = f"has no footer, and no complete row group in its {size:,} bytes: its rows are lost"
+        draft.leave("table.readable", what, path=name, choice=SKIP)
         return
     draft.take_made(name)
-    rows = f"{found.rows} rows of {len(found.row_groups)} row groups"
+    groups = len(found.row_groups)
+    rows = f"recovered {found.rows:,} rows in {groups:,} row group{'s' * (groups > 1)}"
     lost = (
-        f"; the last {found.lost_bytes} bytes are of an unfinished one" if found.lost_bytes else ""
+        f"; its last {found.lost_bytes:,} bytes belong to none of them" if found.lost_bytes else ""
     )
-    draft.repaired("table.readable", f"had no footer: {rows} recovered{lost}", path=name)
+    draft.repaired("table.readable", f"had no footer: {rows}{lost}", path=name)
 
 
 def _schema(draft: Draft, info: Info, whole: list[str]) -> pa.Schema | None:

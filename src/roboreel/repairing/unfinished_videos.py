@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from roboreel.errors import StorageError
 from roboreel.format.model import Info
+from roboreel.format.repairs import SKIP
 from roboreel.repairing.draft import Draft
 from roboreel.storage.root import Root
 from roboreel.storage.video.index import read_packet_table
@@ -66,16 +67,16 @@ def _finish(draft: Draft, info: Info, name: str, camera: str, take: str | None) 
         if frames:
             break
     if not frames:
-        what = "has no index, and no frame of it can be recovered: left out"
-        draft.leave("video.readable", what, path=name)
+        what = "has no index, and none of its frames can be recovered"
+        draft.leave("video.readable", what, path=name, choice="" if take else SKIP)
         return
     if take is not None:
         kept = draft.keep_apart(name, take)
-        what = f"{frames} frames of a take that was not saved: recovered as '{kept}'"
+        what = f"a take that was not saved has {frames:,} frames: recovered as '{kept}'"
         draft.repaired("video.readable", what, path=name)
         return
     draft.take_made(name)
-    draft.repaired("video.readable", f"had no index: {frames} frames recovered", path=name)
+    draft.repaired("video.readable", f"had no index: recovered {frames:,} frames", path=name)
 
 
 def _entries(draft: Draft, camera: str, name: str) -> Iterator[SampleEntry]:

@@ -30,7 +30,7 @@ from roboreel.format.v30_episodes import (
     whole_numbers,
 )
 from roboreel.repairing.draft import Draft
-from roboreel.repairing.found_rows import FoundEpisode, found_episodes
+from roboreel.repairing.found_rows import FoundEpisode, found_episodes, named_episodes
 from roboreel.repairing.pending_frames import find_pending_video
 from roboreel.storage.tables import read_footer, read_table
 from roboreel.storage.video.index import read_packet_table
@@ -65,14 +65,18 @@ def list_episodes(draft: Draft, info: Info, tasks: Mapping[int, str]) -> None:
     if info.cameras:
         unlisted = _following(draft, unlisted, max(listed.episodes, default=-1) + 1)
     if unlisted and not episode_files(draft.list()):
-        draft.repaired("document.missing", "made again from the rows", path=EPISODES_FOLDER)
+        draft.repaired(
+            "document.missing",
+            "the list of episodes was lost: made again from the rows",
+            path=EPISODES_FOLDER,
+        )
     if not unlisted:
         return
     starts = {camera: _starts(draft, info, camera, unlisted, listed) for camera in info.cameras}
     count = min([len(unlisted), *(len(found) for found in starts.values())])
     for at, episode in enumerate(unlisted[count:], count):
         lacking = [camera for camera, found in starts.items() if len(found) <= at]
-        what = f"the {episode.rows} rows of episode {episode.number} have no frames of {', '.join(lacking)}"
+        what = f"episode {episode.number} has {episode.rows} rows, but no frames of {', '.join(lacking)}"
         draft.leave("video.short", f"{what}: left out", path=episode.path)
     if count:
         _add(draft, info, unlisted[:count], starts, tasks, listed)
@@ -104,7 +108,7 @@ def _supply_columns(draft: Draft) -> None:
                 values = [found[number][needed.index(column)] for number in numbers]
                 table = table.append_column(column, pa.array(values, pa.int64()))
             draft.put_table(name, table)
-            what = f"had no columns {', '.join(absent)}: made again from the rows"
+            what = f"the columns {', '.join(absent)} were missing: made again from the rows"
             draft.repaired("episode.columns", what, path=name)
 
 
@@ -123,7 +127,7 @@ def _read_listed(draft: Draft, info: Info) -> _Listed:
     for name in episode_files(draft.list()):
         for entry in _entries(draft, name, info):
             if None in (entry.get(EPISODE), entry.get(LENGTH), entry.get(f"data/{FILE_INDEX}")):
-                continue  # told where the dataset is opened
+                continue  # opening the dataset reports it
             episodes.add(entry[EPISODE])
             position = entry[f"data/{CHUNK_INDEX}"], entry[f"data/{FILE_INDEX}"]
             rows[position] = rows.get(position, 0) + entry[LENGTH]
@@ -168,9 +172,7 @@ def _unlisted(draft: Draft, listed: _Listed) -> list[FoundEpisode]:
         if episode.counts and numbers.count(episode.number) == 1:
             whole.append(episode)
             continue
-        what = (
-            f"{episode.rows} rows of episode {episode.number} are not one run of frames 0, 1, 2, …"
-        )
+        what = f"the {episode.rows} unlisted rows of episode {episode.number} are not frames 0, 1, 2, …"
         draft.leave("table.episode-rows", f"{what}: left out", path=episode.path)
     return whole
 
@@ -183,7 +185,7 @@ def _following(draft: Draft, episodes: Sequence[FoundEpisode], number: int) -> l
             following.append(episode)
             number += 1
             continue
-        what = f"the {episode.rows} rows of episode {episode.number} are not those after episode {number - 1}"
+        what = f"episode {episode.number} does not follow episode {number - 1}: its frames cannot be found"
         draft.leave("episode.unlisted", f"{what}: left out", path=episode.path)
     return following
 
@@ -273,8 +275,8 @@ def _add(
         start += episode.rows
         entries.append(entry)
     draft.put_table(name, _typed(entries))
-    numbers = f"{episodes[0].number} to {episodes[-1].number}"
-    what = f"{len(episodes)} episodes ({numbers}) had rows and frames, but no entry: added"
+    numbers = [episode.number for episode in episodes]
+    what = f"{named_episodes(numbers)} had rows and frames, but no entry: added"
     draft.repaired("episode.unlisted", what, path=EPISODES_FOLDER)
 
 

@@ -12,7 +12,7 @@ from roboreel.format.model import EPISODE, LENGTH, TASKS, Info
 from roboreel.format.parse import whole_number
 from roboreel.repairing.damaged_documents import readable_lines
 from roboreel.repairing.draft import Draft
-from roboreel.repairing.found_rows import FoundEpisode, found_episodes
+from roboreel.repairing.found_rows import FoundEpisode, found_episodes, named_episodes
 from roboreel.repairing.pending_frames import find_pending_video
 from roboreel.storage.video.index import read_packet_table
 from roboreel.types import Json
@@ -25,17 +25,23 @@ def list_files(draft: Draft, info: Info, tasks: Mapping[int, str]) -> None:
     tables = {int(m[1]): m[0] for m in map(_TABLE.fullmatch, draft.list()) if m is not None}
     lines, known = _entries(draft, tables)
     unlisted = sorted(set(tables) - known)
-    added = []
+    added: list[bytes] = []
+    numbers: list[int] = []
     for number in unlisted:
         episode = _episode(draft, number, tables[number])
         if episode is not None and _has_frames(draft, info, episode, last=number == max(tables)):
             texts = [tasks[index] for index in episode.tasks if index in tasks]
             entry = {EPISODE: number, TASKS: texts, LENGTH: episode.rows}
             added.append(json.dumps(entry, ensure_ascii=False).encode())
+            numbers.append(number)
     if added and v2.EPISODES not in draft.list():
-        draft.repaired("document.missing", "made again from the files", path=v2.EPISODES)
+        draft.repaired(
+            "document.missing",
+            "the list of episodes was lost: made again from the tables",
+            path=v2.EPISODES,
+        )
     if added:
-        what = f"{len(added)} episodes had files, but no entry: added"
+        what = f"{named_episodes(numbers)} had files, but no entry: added"
         draft.repaired("episode.unlisted", what, path=v2.EPISODES)
     before = draft.read(v2.EPISODES) if v2.EPISODES in draft.list() else None
     if added or (
@@ -51,13 +57,15 @@ def _entries(draft: Draft, tables: Mapping[int, str]) -> tuple[list[bytes], set[
     if v2.EPISODES not in draft.list():
         return lines, known
     for line, entry in readable_lines(draft.read(v2.EPISODES), v2.EPISODES):
-        if entry is None:  # told where the dataset is opened
+        if entry is None:  # opening the dataset reports it
             return [*draft.read(v2.EPISODES).splitlines()], set(tables)
         number, length = whole_number(entry.get(EPISODE)), whole_number(entry.get(LENGTH))
         if number is not None and number >= 0 and (length is None or length <= 0):
             line = _with_length(draft, number, entry, tables) or line
         elif number is None or number < 0:
-            what = f"an entry names no episode: left out ({line[:60].decode(errors='replace')})"
+            what = (
+                f"an entry has no episode number: left out ({line[:60].decode(errors='replace')})"
+            )
             draft.repaired("episode.entry", what, path=v2.EPISODES)
             continue
         known.add(number)
@@ -71,7 +79,7 @@ def _with_length(
     episode = _episode(draft, number, tables[number]) if number in tables else None
     if episode is None:
         return None
-    what = f"episode {number} had the length {entry.get(LENGTH)!r}: its {episode.rows} rows"
+    what = f"episode {number} had the length {entry.get(LENGTH)!r}: set to its {episode.rows} rows"
     draft.repaired("episode.entry", what, path=v2.EPISODES)
     return json.dumps({**entry, LENGTH: episode.rows}, ensure_ascii=False).encode()
 
@@ -81,9 +89,7 @@ def _episode(draft: Draft, number: int, path: str) -> FoundEpisode | None:
     found = found_episodes(draft, [path])
     if len(found) != 1 or not found[0].counts:
         if found:
-            what = (
-                f"{sum(e.rows for e in found)} rows are not one run of frames 0, 1, 2, …: left out"
-            )
+            what = f"its {sum(e.rows for e in found)} rows are not frames 0, 1, 2, … of one episode: left out"
             draft.leave("table.episode-rows", what, path=path)
         return None
     return found[0]._replace(number=number)
@@ -100,7 +106,7 @@ def _has_frames(draft: Draft, info: Info, episode: FoundEpisode, *, last: bool) 
         ):
             lacking.append(camera)
     if lacking:
-        what = f"the {episode.rows} rows of episode {episode.number} have no frames of {', '.join(lacking)}"
+        what = f"episode {episode.number} has {episode.rows} rows, but no frames of {', '.join(lacking)}"
         draft.leave("video.short", f"{what}: left out", path=episode.path)
     return not lacking
 

@@ -93,6 +93,15 @@ def test_a_dry_run_tells_what_a_repair_would_refuse(sound: Path, tmp_path: Path)
     assert "3 of 3 episodes cannot be written" in found.stderr
 
 
+def test_a_dry_run_exits_as_the_repair_where_an_error_is_left(sound: Path, tmp_path: Path) -> None:
+    root = copied(sound, tmp_path / "a")
+    (root / "data/chunk-000/file-000.parquet").write_bytes(b"PAR1")
+    found = [run_here("repair", root, *how) for how in (("--dry-run",), ("-o", tmp_path / "b"))]
+    assert [one.returncode for one in found] == [1, 1]
+    assert all("--on-broken skip leaves such episodes out" in one.stdout for one in found)
+    assert not (tmp_path / "b").exists()
+
+
 class _Stopped(BaseException):
     """What no handler of errors takes for a failing disk."""
 
@@ -113,9 +122,7 @@ def test_rows_after_a_gap_get_no_frames_of_others(sound: Path, tmp_path: Path) -
     path = root / "data/chunk-000/file-000.parquet"
     edit_table_without_episode(sound / path.relative_to(root), path, episode=1)
     report = roboreel.repair(root, out=tmp_path / "b")
-    assert "the 15 rows of episode 2 are not those after episode 0" in " ".join(
-        step.message for step in report.left
-    )
+    assert "episode 2 does not follow episode 0" in " ".join(step.message for step in report.left)
     assert roboreel.diff(sound, tmp_path / "b", episodes=[(0, 0)]).same
     assert len(roboreel.open(tmp_path / "b").episodes) == 1
 
@@ -123,7 +130,7 @@ def test_rows_after_a_gap_get_no_frames_of_others(sound: Path, tmp_path: Path) -
 def test_where_nothing_can_be_recovered_the_reasons_are_told(sound: Path, tmp_path: Path) -> None:
     root = killed(copied(sound, tmp_path / "a"))
     (root / "data/chunk-000/file-000.parquet").write_bytes(b"PAR1")
-    with pytest.raises(roboreel.DatasetError, match="no whole row group in its 4 bytes"):
+    with pytest.raises(roboreel.DatasetError, match="no complete row group in its 4 bytes"):
         roboreel.repair(root, out=tmp_path / "b")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 

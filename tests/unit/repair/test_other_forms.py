@@ -42,7 +42,7 @@ def _repaired(root: Path, sound: Path, **choices: object) -> roboreel.RepairRepo
 def test_videos_in_another_folder_are_put_to_their_own(root: Path, sound: Path) -> None:
     (root / "videos" / TOP).rename(root / "videos/top")
     report = _repaired(root, sound)
-    assert f"1 videos of '{TOP}' were in another folder: put to their own" in {
+    assert f"a video of '{TOP}' in the wrong folder: moved to the camera's own" in {
         step.message for step in report.repaired
     }
 

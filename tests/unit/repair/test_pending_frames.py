@@ -42,7 +42,7 @@ def root(sound: Path, tmp_path: Path) -> Path:
 def test_an_episode_without_frames_is_left_out(root: Path, sound: Path, tmp_path: Path) -> None:
     report = roboreel.repair(root, out=tmp_path / "b")
     assert report.ok
-    assert f"the 15 rows of episode 2 have no frames of {TOP}: left out" in {
+    assert f"episode 2 has 15 rows, but no frames of {TOP}: left out" in {
         step.message for step in report.left
     }
     assert roboreel.diff(sound, tmp_path / "b", episodes=[(0, 0), (1, 1)]).same

@@ -2,7 +2,8 @@
 
 Packets say themselves where they end: h264 and hevc are NAL units, each after its length, AV1 is OBUs with
 their sizes. Units are put together to packets by the rules of the codec. What a decoder needs is in the file
-(`grow.py` writes it first), else it must be given, from a file of the same camera.
+(`grow.py` writes it first, and an index that was not written to its end may have it), or else it must be
+given, from a file of the same camera.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from roboreel.storage.video.packets import Int64, PacketRun, PacketTable, Sample
 from roboreel.storage.video.reorder import display_positions
 
 _HEAD_BYTES = 1 << 16
+_INDEX_BYTES = 1 << 20
+"""How much of an incomplete index is searched: its sample entry comes before its long tables."""
 _IDENTITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _MOST_UNITS = 1 << 24
 _DELIMITER, _SEQUENCE, _FRAME_HEADER, _TILES, _FRAME = 2, 1, 3, 4, 6
@@ -100,7 +103,8 @@ def _layout(file: IO[bytes]) -> tuple[SampleEntry | None, int, int]:
             length, header = struct.unpack_from(">Q", head, 8)[0], 16
         if kind == b"mdat":
             whole = header <= length <= size - at
-            return entry, at + header, at + length if whole else size
+            stop = at + length if whole else size
+            return entry or _entry_after(file, stop), at + header, stop
         if kind == b"free" and 8 < length <= _HEAD_BYTES:
             file.seek(at + 8)
             entry = _entry(file.read(length - 8)) or entry
@@ -111,10 +115,26 @@ def _layout(file: IO[bytes]) -> tuple[SampleEntry | None, int, int]:
 
 
 def _entry(data: bytes) -> SampleEntry | None:
-    """The sample entry in a `stsd` box, which `grow.py` writes in front of the packets."""
+    """The sample entry in a `stsd` box, such as `grow.py` writes in front of the packets."""
     if data[4:8] != b"stsd" or len(data) < 16 + 8 + ENTRY_HEADER:
         return None
     return SampleEntry(data=data[16:], matrix=_IDENTITY)
+
+
+def _entry_after(file: IO[bytes], start: int) -> SampleEntry | None:
+    """The sample entry of the video in an incomplete index behind the packets; None if it is not there."""
+    file.seek(start)
+    data = file.read(_INDEX_BYTES)
+    at = data.find(b"stsd")
+    while at >= 4:
+        length = int.from_bytes(data[at - 4 : at], "big")
+        if at - 4 + length <= len(data):
+            entry = _entry(data[at - 4 : at - 4 + length])
+            codec = None if entry is None else codec_of(entry)
+            if codec is not None and codec.name in _SPLITTERS:
+                return entry
+        at = data.find(b"stsd", at + 4)
+    return None
 
 
 _Splitter = Callable[[IO[bytes], Codec, int, int], Iterator[tuple[int, int, bool]]]
