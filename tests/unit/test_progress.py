@@ -389,7 +389,7 @@ def test_phases_and_warnings_are_logged(tmp_path: Path, caplog: pytest.LogCaptur
 
 def test_the_logger_is_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     source = make_dataset(tmp_path / "a", version="v2.0", episodes=(6, 4))
-    handlers = logging.getLogger("roboreel").handlers
+    handlers = logging.getLogger("roboreel.runs").handlers
     roboreel.convert(source, to="v3.0", out=tmp_path / "out")
     assert capfd.readouterr() == ("", "")
     assert [type(one) for one in handlers] == [logging.NullHandler]

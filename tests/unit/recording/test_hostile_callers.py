@@ -199,12 +199,11 @@ def test_a_recorder_that_is_collected_ends_its_cameras_and_keeps_the_take(tmp_pa
 
 
 EXITS = """
-import logging, sys
+import sys
 from pathlib import Path
 from tests.unit.recording.frames import frame_of, recorder_of, record
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(message)s")
     recorder = recorder_of(Path(sys.argv[1]), processes=True)
     record(recorder, 0, 2)
     recorder.add_frame(frame_of(1, 0), task="t")
