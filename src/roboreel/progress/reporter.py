@@ -15,9 +15,11 @@ from roboreel.progress.event import ProgressEvent
 from roboreel.summary.words import human_bytes
 
 LOGGER = logging.getLogger("roboreel.runs")
-"""For phases and the warnings of reports, which the caller gets anyway: nothing is printed unless logging is set
-up. Other loggers below `roboreel` have no handler of their own, so that Python prints their warnings: nobody
-else tells of frames that were kept aside, or of a camera that has frozen."""
+"""For phases and warnings of reports, which the caller gets anyway: nothing is printed unless logging is set up.
+
+Other loggers below `roboreel` have no handler of their own, so that Python prints their warnings: nobody else
+tells of frames that were kept aside, or of a camera that has frozen.
+"""
 LOGGER.addHandler(logging.NullHandler())
 
 _INTERVAL_S = 0.1
