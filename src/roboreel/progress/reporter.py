@@ -15,7 +15,7 @@ from roboreel.progress.event import ProgressEvent
 from roboreel.summary.words import human_bytes
 
 LOGGER = logging.getLogger("roboreel.runs")
-"""For phases and warnings of reports, which the caller gets anyway: nothing is printed unless logging is set up.
+"""For phases and warnings of reports, which the caller gets anyway: printed only where logging is set up.
 
 Other loggers below `roboreel` have no handler of their own, so that Python prints their warnings: nobody else
 tells of frames that were kept aside, or of a camera that has frozen.
