@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from roboreel.errors import DatasetError, Problem, RunError, StorageError, UsageError
+from roboreel.errors import DatasetError, Problem, RunError, StorageError, UsageError, visible
 from roboreel.parallel import stops_passed_over
 from roboreel.plan.plan import (
     CopyFile,
@@ -116,7 +116,7 @@ def _log_warnings(report: Report) -> None:
         if problem.severity != "note":
             LOGGER.warning("%s", problem)
     for loss in report.losses:
-        LOGGER.warning("not carried over: %s", loss)
+        LOGGER.warning("not carried over: %s", visible(loss))
 
 
 def _modes(plan: Plan) -> Modes:
