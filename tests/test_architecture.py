@@ -67,6 +67,9 @@ LAZY_IMPORTS = {
     "huggingface_hub": "optional: extra `hub`",
     "packaging": "comes with huggingface_hub: extra `hub`",
     "typer": "only the command needs it",
+    "roboreel.cli.settings": "only a command that runs needs it: help and completion are to be quick",
+    "roboreel.cli.refusals": "only a command that fails needs it",
+    "roboreel.cli.parse_failures": "only a command that fails needs it",
     "rich": "only where a bar is drawn",
 }
 """What a function may import on its own, and why."""

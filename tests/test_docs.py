@@ -37,7 +37,10 @@ PAGES_OF_COMMANDS |= dict.fromkeys(("pull", "push"), ROOT / "docs" / "hub.md")
 PAGES_OF_COMMANDS |= {"finalize": ROOT / "docs" / "sink.md"}
 PAGES_OF_COMMANDS |= dict.fromkeys(EDITS, ROOT / "docs" / "edit.md")
 PAGES_OF_COMMANDS |= dict.fromkeys(("edit", "write"), ROOT / "docs" / "views.md")
+PAGES_OF_COMMANDS["config"] = ROOT / "docs" / "command-line.md"
 """Where a command is described; the others in `CONVERT`."""
+EVERYWHERE = {"-v", "--verbose"}
+"""Options of all commands, described in `command-line.md`."""
 
 REPORTERS = {
     "add",
@@ -134,9 +137,9 @@ def _options(command: object) -> set[str]:
 def missing_options(page: str, options: Mapping[str, set[str]]) -> set[str]:
     """Options (not arguments, which have no dash) that a page does not name."""
     named = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", page))
-    return {f"{name} {o}" for name, all_ in options.items() for o in all_ if o[0] == "-"} - {
-        f"{name} {o}" for name in options for o in named
-    }
+    return {
+        f"{name} {o}" for name, all_ in options.items() for o in all_ - EVERYWHERE if o[0] == "-"
+    } - {f"{name} {o}" for name in options for o in named}
 
 
 def _pages() -> list[Path]:

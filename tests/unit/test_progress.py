@@ -82,7 +82,7 @@ def test_what_an_earlier_run_did_is_not_counted(tmp_path: Path) -> None:
 def test_measures_of_a_camera_are_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show_plan(_plan(tmp_path), as_json=False)
+    show_plan(_plan(tmp_path), "text")
     lines = [line for line in capsys.readouterr().out.splitlines() if "measure_camera" in line]
     assert [line.split()[:3] for line in lines] == [
         ["measure_camera", "0:3", "top"],

@@ -7,9 +7,17 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.opening import SOURCE_HELP, opened_source
+from roboreel.cli.command_line import HELP_NAMES, Command, Group
+from roboreel.cli.opening import opened_source
 from roboreel.cli.output import count, emit_json, human_bytes, say
 from roboreel.cli.progress import counting_bar
+from roboreel.cli.shared_options import (
+    SOURCE_HELP,
+    FollowLinksOption,
+    JsonOption,
+    QuietOption,
+    VerboseOption,
+)
 from roboreel.cli.stopping import stoppable
 from roboreel.errors import UsageError
 from roboreel.reading.build_cache import build_cache
@@ -19,50 +27,63 @@ from roboreel.types import Json
 
 cache = typer.Typer(
     name="cache",
-    help="Keep decoded frames in a folder: see frame_cache of roboreel.reader.",
+    cls=Group,
+    add_completion=False,
+    help="""Decode frames once, ahead of training; readers and loaders take them by frame_cache=DIR.
+
+Examples:
+    roboreel cache build my_dataset --dir frames --size 224 224
+    roboreel cache info --dir frames
+""",
     no_args_is_help=True,
     rich_markup_mode=None,
+    context_settings=HELP_NAMES,
 )
 DirOption = Annotated[
-    str, typer.Option("--dir", metavar="DIR", help="Folder of the cache.", show_default=False)
+    str, typer.Option("--dir", metavar="DIR", help="Folder of the cache. Required.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
 
 
-@cache.command()
+@cache.command(cls=Command, context_settings=HELP_NAMES)
 def build(
-    source: Annotated[str, typer.Argument(metavar="REF", help=SOURCE_HELP)],
+    source: Annotated[str, typer.Argument(metavar="SRC", help=SOURCE_HELP)],
     folder: DirOption,
     size: Annotated[
         tuple[int, int] | None,
         typer.Option(
             "--size",
             metavar="H W",
-            help="Scale frames to this height and width in pixels. Default: as they are stored.",
-            show_default=False,
+            help="Scale frames to this height and width, in pixels. Default: as stored.",
         ),
     ] = None,
     cameras: Annotated[
         list[str] | None,
-        typer.Option("--camera", metavar="NAME", help="Only this camera. Repeatable."),
+        typer.Option(
+            "--camera", metavar="NAME", help="Decode only this camera. Repeatable. Default: all."
+        ),
     ] = None,
     limit_mb: Annotated[
         float | None,
         typer.Option(
             "--limit-mb",
-            metavar="MB",
+            metavar="MIB",
             min=1,
-            help="Let the folder take at most so many MiB. Default: what leaves 1 GiB of the disk free.",
-            show_default=False,
+            help="Limit the folder to this size in MiB (1 or more). Default: leave 1 GiB of the disk free.",
         ),
     ] = None,
-    follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Read what links out of the dataset lead to.")
-    ] = False,
+    follow_links: FollowLinksOption = False,
     as_json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
 ) -> None:
-    """Decode all frames of a dataset into a cache. Frames that are in it already stay."""
+    """Decode all frames of a dataset into a cache; frames that are in it are kept.
+
+    Exits with 1 if the limit leaves some out.
+
+    Examples:
+        roboreel cache build my_dataset --dir frames --size 224 224
+        roboreel cache build my_dataset --dir frames --camera observation.images.top
+    """
     with stoppable():
         dataset = opened_source(source, follow_links=follow_links)
     with stoppable(), counting_bar("decoding", "frames", quiet=quiet or as_json) as shown:
@@ -87,9 +108,9 @@ def build(
         raise typer.Exit(1)
 
 
-@cache.command()
+@cache.command(cls=Command, context_settings=HELP_NAMES)
 def info(folder: DirOption, as_json: JsonOption = False) -> None:
-    """Show how many frames a cache holds, and how much of the disk it takes."""
+    """Show how many frames a cache holds, and their size on the disk."""
     found = _existing(folder)
     files = found.files()
     frames = frame_counts(found)
@@ -108,9 +129,9 @@ def info(folder: DirOption, as_json: JsonOption = False) -> None:
     )
 
 
-@cache.command()
+@cache.command(cls=Command, context_settings=HELP_NAMES)
 def clear(folder: DirOption, as_json: JsonOption = False) -> None:
-    """Remove all files of a cache. Processes that read from them are not disturbed."""
+    """Remove all files of a cache. Processes that are reading them go on."""
     removed = _existing(folder).clear()
     size = sum(file.allocated_bytes for file in removed)
     if as_json:
@@ -121,5 +142,5 @@ def clear(folder: DirOption, as_json: JsonOption = False) -> None:
 
 def _existing(folder: str) -> CacheFolder:
     if not os.path.isdir(folder):
-        raise UsageError(f"there is no folder '{folder}'")
+        raise UsageError(f"'{folder}' is not a folder: give the --dir of `roboreel cache build`")
     return CacheFolder(folder, None, 0)

@@ -10,13 +10,23 @@ import typer
 
 from roboreel.checking.check import check as run_check
 from roboreel.checking.check_report import CheckReport, ProblemGroup
-from roboreel.cli.opening import SOURCE_HELP, copied
-from roboreel.cli.output import count, emit_json, say, table
+from roboreel.cli.opening import copied
+from roboreel.cli.output import count, emit_json, heading, say, table
 from roboreel.cli.progress import progress_shown
+from roboreel.cli.several import Seen, SourcesArgument, see_each
+from roboreel.cli.shared_options import (
+    FollowLinksOption,
+    Form,
+    JsonOption,
+    QuietOption,
+    VerboseOption,
+    form_of,
+)
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.view_file import is_view_file
 from roboreel.errors import Problem, UsageError
 from roboreel.format.rules import RULES
+from roboreel.types import Json
 
 _SHOWN = 2
 """Most problems of one rule and column to show individually; of more, only the worst is shown."""
@@ -24,65 +34,74 @@ _HEADINGS = {"error": "errors", "warning": "warnings", "note": "notes"}
 
 
 def check(
-    path: Annotated[str | None, typer.Argument(help=SOURCE_HELP, show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    sources: SourcesArgument = None,  # type: ignore[assignment]  # typer: may be left out for --rules
     decode: Annotated[
         bool,
         typer.Option(
-            "--decode", help="Decode a sample of each episode, and whole files that hold several."
+            "--decode",
+            help="Decode a sample of each episode too, and all frames of files with several episodes.",
         ),
     ] = False,
     rules: Annotated[bool, typer.Option("--rules", help="List all rules and stop.")] = False,
-    follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Read what links out of the dataset lead to.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    follow_links: FollowLinksOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
 ) -> None:
-    """Check a dataset: documents, tables, videos and statistics. Nothing is written.
+    """Check documents, tables, videos and statistics of a dataset; nothing is written.
 
-    Exits with 0 where there is no error, 1 where there is one.
+    Exits with 0 if there is no error, 1 if there is one. With several datasets, --json prints a list.
+
+    Examples:
+        roboreel check my_dataset
+        roboreel check sessions/* --decode --quiet
     """
+    form = form_of(as_json=as_json, quiet=quiet)
     if rules:
-        _show_rules(as_json=as_json)
+        emit_json(_described_rules()) if form == "json" else _show_rules()
         return
-    if path is None:
-        raise UsageError("PATH is missing: the folder of the dataset to check")
-    with stoppable(), progress_shown(quiet=quiet or as_json):
-        report = run_check(copied(path), decode=decode, follow_links=follow_links)
-    if as_json:
-        emit_json(report.to_json())
-    else:
-        show_report(report, quiet=quiet)
-    if not report.ok:
-        raise typer.Exit(1)
+    if not sources:
+        raise UsageError("SRC is missing: give the folder of the dataset to check")
+
+    def look(source: str) -> Seen:
+        with stoppable(), progress_shown(quiet=form != "text"):
+            report = run_check(copied(source), decode=decode, follow_links=follow_links)
+        if form != "json":
+            show_report(report, form)
+        return Seen(report.to_json(), 0 if report.ok else 1)
+
+    see_each(sources, form, look)
 
 
-def _show_rules(*, as_json: bool) -> None:
-    if as_json:
-        emit_json(
-            [{"rule": r.id, "severity": r.severities, "says": r.says} for r in RULES.values()]
-        )
-    else:
-        table([(rule.id, rule.severities, rule.says) for rule in RULES.values()], indent="")
+def _described_rules() -> Json:
+    return [{"rule": r.id, "severity": r.severities, "says": r.says} for r in RULES.values()]
 
 
-def show_report(report: CheckReport, *, quiet: bool) -> None:
-    """Print problems by severity, with many of one kind folded, and a line about what was checked."""
-    for severity, heading in _HEADINGS.items():
+def _show_rules() -> None:
+    table([(rule.id, rule.severities, rule.says) for rule in RULES.values()], indent="")
+
+
+def show_report(report: CheckReport, form: Form) -> None:
+    """Print problems by severity, with many of one kind folded, and a line about what was checked.
+
+    If quiet, only errors.
+    """
+    for severity, title in _HEADINGS.items():
         found = [group for group in report.groups if group.worst.severity == severity]
-        if found and (severity == "error" or not quiet):
-            say(heading)
+        if found and (severity == "error" or form != "quiet"):
+            heading(title)
             for line in _lines(found):
                 say(f"  {line}")
-    if not quiet:
+    if form != "quiet":
         if report.repairs and not is_view_file(report.path):
             _show_repairs(report)
         say(_summary(report))
 
 
 def _show_repairs(report: CheckReport) -> None:
-    """Print the repair of each rule, where there is one."""
-    say(shlex.join(["roboreel", "repair", report.path]))
+    """Print the repair of each rule, if there is one."""
+    out = f"{report.path.rstrip('/')}_repaired"
+    heading(f"to repair: {shlex.join(['roboreel', 'repair', report.path, '-o', out])}")
     for rule, how in report.repairs.items():
         say(f"  {rule}: {how}")
 
@@ -107,7 +126,7 @@ def _summary(report: CheckReport) -> str:
     version = f"{report.version}, " if report.version else ""
     looked = [count(report.episodes, "episode"), count(report.rows, "row")]
     looked += [count(report.packets, "packet")]
-    looked += [count(report.pictures, "picture")] if report.pictures else []
+    looked += [count(report.pictures, "frame") + " decoded"] if report.pictures else []
     what = f"{', '.join(looked)} in {count(report.files, 'file')}"
     numbers = [
         count(len(report.of(severity)), severity)

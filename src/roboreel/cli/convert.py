@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.edit.choosing import SourceArgument, pair_words
+from roboreel.cli.edit.choosing import pair_words
 from roboreel.cli.output import tell
+from roboreel.cli.shared_options import RegularTimestampsOption, SourceArgument, version_in
 from roboreel.cli.writing import Writing, carry_out, writes
 from roboreel.edit.view import View
-from roboreel.edit.write_options import Timestamps
 from roboreel.format.version import FormatVersion
 from roboreel.ops.write import plan_write
 from roboreel.plan.plan import Plan
@@ -23,24 +23,32 @@ from roboreel.runner.run_report import Report
 def convert(
     options: Writing,
     source: SourceArgument,
-    to: Annotated[FormatVersion, typer.Option("--to", help="Format version to write.")],
-    timestamps: Annotated[
-        Timestamps,
+    to: Annotated[
+        FormatVersion,
         typer.Option(
-            help="Write irregular timestamps as k/fps (the originals stay beside), or keep."
+            "--to",
+            metavar="VERSION",
+            parser=version_in,
+            help="Write this format version: v2.0, v2.1 or v3.0. Required.",
         ),
-    ] = "regular",
+    ],
+    timestamps: RegularTimestampsOption = "regular",
     keep_old_stats: Annotated[
         bool,
         typer.Option(
             "--keep-old-stats/--delete-old-stats",
-            help="v2.0 to v2.1: keep meta/stats.json beside the new statistics.",
+            help="From v2.0 to v2.1: keep the old meta/stats.json beside the new statistics, or delete it."
+            " Default: delete.",
         ),
     ] = False,
 ) -> None:
-    """Convert a dataset to another format version, by copying its packets: nothing is re-encoded unasked.
+    """Change the format version by copying video packets; nothing is re-encoded.
 
-    SRC is only read. DST appears whole, by one rename, or not at all.
+    SRC is only read. DST appears complete, by one rename, or not at all.
+
+    Examples:
+        roboreel convert my_dataset --to v3.0 -o my_dataset_v3
+        roboreel convert lerobot/pusht --to v2.1 -o pusht_v21 --workers 4
     """
 
     what = replace(
@@ -67,4 +75,4 @@ def _tell_how_to_compare(source: str, report: Report, numbers: list[int]) -> Non
     kept = [number for number in numbers if number not in skipped]
     pairs = pair_words(zip(kept, range(len(kept)), strict=True))
     command = ["roboreel", "diff", source, report.out, "--episodes", pairs]
-    tell(f"to compare the rest: {shlex.join(command)}")
+    tell(f"compare the rest: {shlex.join(command)}")

@@ -28,12 +28,17 @@ def demo(
         list[str],
         typer.Argument(
             metavar="[record|messy] DIR",
-            help="Folder to make; must not exist or be empty. `record`: record into it from synthetic"
-            " cameras. `messy`: make a v2.1 dataset with the faults that recordings have.",
+            help="Folder to write, which must not exist or be empty. With `record`: record from synthetic"
+            " cameras. With `messy`: make a v2.1 dataset with the faults that recordings have.",
         ),
     ],
 ) -> None:
-    """Make a small two-camera dataset, convert it to v3.0 and back, and check both; or record one."""
+    """Make a small dataset with two cameras, convert it to v3.0 and back, and compare; or record one.
+
+    Examples:
+        roboreel demo demo
+        roboreel demo messy messy_demo
+    """
     kinds = {"record": record_demo, "messy": _make_messy}
     run = kinds.get(words[0], _run)
     if len(words) != (1 if run is _run else 2):
@@ -65,7 +70,7 @@ def _run(folder: Path) -> None:
         say(f"converted  {out}: {_done(report)}")
         _check(source, out)
     say()
-    say("next: see what a dataset of yours holds, and what converting it would do")
+    say("next: look at a dataset of yours, and see what converting one would do")
     say("  roboreel info PATH")
     paths = [shlex.quote(str(path)) for path in (there, folder / FormatVersion.V21.value)]
     say(f"  roboreel convert {paths[0]} --to v2.1 -o {paths[1]} --dry-run")
@@ -101,4 +106,4 @@ def _check(source: Path, out: Path) -> None:
     found = [str(difference) for difference in diff(source, out).differences]
     if found:
         raise RunError(f"'{out}' differs from '{source}': {'; '.join(found[:5])}")
-    say(f"verified   {out}: every row, task and packet is that of {source}")
+    say(f"verified   {out}: every row, task and packet equals that of {source}")

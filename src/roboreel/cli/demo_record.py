@@ -41,7 +41,7 @@ def record_demo(folder: Path) -> None:
     report = check(folder)
     if report.problems:
         raise RunError(f"'{folder}': {report.problems[0]}")
-    say("checked    documents, tables, videos, statistics: nothing to tell")
+    say("checked    documents, tables, videos, statistics: no problem found")
 
 
 def _features() -> dict[str, JsonObject]:

@@ -8,7 +8,14 @@ import typer
 
 from roboreel.cli.edit.choosing import episode_pairs_in
 from roboreel.cli.opening import opened
-from roboreel.cli.output import count, emit_json, say
+from roboreel.cli.output import count, emit_json, heading, say
+from roboreel.cli.shared_options import (
+    SOURCE_HELP,
+    FollowLinksOption,
+    JsonOption,
+    QuietOption,
+    VerboseOption,
+)
 from roboreel.cli.stopping import stoppable
 from roboreel.diffing import Difference, DiffReport
 from roboreel.diffing import diff as compare
@@ -18,38 +25,46 @@ _SHOWN = 30
 
 
 def diff(
-    first: Annotated[str, typer.Argument(metavar="A", help="Folder of the first dataset.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Folder of the second.")],
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help=f"First dataset: {SOURCE_HELP[0].lower()}{SOURCE_HELP[1:-14]}."
+        ),
+    ],
+    second: Annotated[str, typer.Argument(metavar="B", help="Second dataset, likewise.")],
     decode: Annotated[
-        bool, typer.Option("--decode", help="Compare decoded pictures instead of packets.")
+        bool, typer.Option("--decode", help="Compare decoded frames instead of packets.")
     ] = False,
     renamed: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="NEW=OLD", help="Feature NEW of B is OLD of A; repeatable."),
+        typer.Option(
+            "--map", metavar="NEW=OLD", help="Compare feature NEW of B with OLD of A. Repeatable."
+        ),
     ] = None,
     pairs: Annotated[
         str | None,
         typer.Option(
             "--episodes",
             metavar="A=B,…",
-            help="Compare only these: episode A of A with episode B of B, as in 0=0,2=1 or 3:10=2:9"
-            " (10 and 9 not included), or @FILE with such words.",
+            help="Compare only these pairs, an episode of A with one of B: 0=0,2=1 or 3:10=2:9 (10 and 9"
+            " not included), or @FILE with such words.",
         ),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="List all differences, not the first only.")
+        bool, typer.Option("--all", help="List all differences, not only the first.")
     ] = False,
-    follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Read what links out of the dataset lead to.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing; the exit code tells.")
-    ] = False,
+    follow_links: FollowLinksOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
 ) -> None:
-    """Compare what two datasets hold, across versions and layouts: rows, tasks, packets.
+    """Compare the content of two datasets of any version and layout: rows, tasks, video packets.
 
-    Exit code 0: the same; 1: different, or one cannot be opened; 2: wrong usage.
+    Exit code: 0 if they are the same, 1 if they differ or one cannot be opened, 2 if the call is wrong.
+
+    Examples:
+        roboreel diff my_dataset my_dataset_v3
+        roboreel diff my_dataset cleaned --episodes 0:3=0:3,5=3 --decode
     """
     with stoppable():
         a, b = (opened(each, follow_links=follow_links) for each in (first, second))
@@ -64,7 +79,7 @@ def diff(
     if as_json:
         emit_json(report.to_json())
     elif not quiet:
-        _show(report, first, second, every=every)
+        _show(report, first, second, "" if every or report.same else " before it")
     if not report.same:
         raise typer.Exit(1)
 
@@ -77,15 +92,14 @@ def _names(pairs: list[str]) -> dict[str, str]:
         if not (new and equals and old):
             raise UsageError(f"--map '{pair}': expected NEW=OLD, a name in B and one in A")
         if found.setdefault(new, old) != old:
-            raise UsageError(f"--map '{pair}': '{new}' stands for '{found[new]}' already")
+            raise UsageError(f"--map '{pair}': '{new}' is mapped to '{found[new]}' already")
     return found
 
 
-def _show(report: DiffReport, first: str, second: str, *, every: bool) -> None:
+def _show(report: DiffReport, first: str, second: str, before: str) -> None:
     say(f"{'the same' if report.same else 'different'}: {first} and {second}")
     for difference in report.differences:
         say(f"  {difference}")
-    before = "" if every or report.same else " before it"
     say(f"compared{before}: {_amount(report)}")
     if before:
         say(f"  {', '.join(report.compared.kinds) or 'no kind to its end'}")
@@ -107,7 +121,7 @@ def _amount(report: DiffReport) -> str:
 
 def _show_notes(notes: tuple[Difference, ...]) -> None:
     if notes:
-        say("not the same, but the same in content")
+        heading("the same content, stored differently")
         for note in notes[:_SHOWN]:
             say(f"  {note}")
         if len(notes) > _SHOWN:

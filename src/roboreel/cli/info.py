@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import json
+from statistics import median
 from typing import Annotated
 
 import typer
 
+from roboreel.cli.durations import duration, histogram
 from roboreel.cli.feature_words import describe_features, feature_row
-from roboreel.cli.info_view import show_lineage, show_view
-from roboreel.cli.opening import SOURCE_HELP, opened_source
-from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table
+from roboreel.cli.info_view import describe_lineage, describe_view, show_lineage, show_view
+from roboreel.cli.opening import opened_source
+from roboreel.cli.output import count, heading, human_bytes, problems, say, table
+from roboreel.cli.several import Seen, SourcesArgument, see_each
+from roboreel.cli.shared_options import (
+    FollowLinksOption,
+    JsonOption,
+    VerboseOption,
+    form_of,
+)
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.pull_record import PullRecord, record_among
 from roboreel.edit.view import View
+from roboreel.format.model import LENGTH
 from roboreel.types import Json
 
 _SHOWN_TASKS = 10
 
 
 def info(
-    path: Annotated[str, typer.Argument(help=SOURCE_HELP)],
+    sources: SourcesArgument,
     lineage: Annotated[
         bool,
         typer.Option(
@@ -29,47 +39,100 @@ def info(
             help="List the uid of each episode, and the dataset and rows it comes from.",
         ),
     ] = False,
-    follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Read what links out of the dataset lead to.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    follow_links: FollowLinksOption = False,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
 ) -> None:
-    """Show what a dataset holds: features, counts, sizes, tasks, and what is odd about it."""
-    with stoppable():
-        dataset = opened_source(path, follow_links=follow_links, needs="documents")
-        if lineage:
-            show_lineage(dataset.as_view(), as_json=as_json)
-            return
-    if isinstance(dataset, View):
-        show_view(dataset, path, as_json=as_json)
-        return
-    if as_json:
-        emit_json(describe(dataset))
-        return
-    say(
-        f"{dataset.version} dataset, {count(dataset.total_episodes, 'episode')},"
-        f" {count(dataset.total_frames, 'frame')} at {dataset.model.info.fps_value:g} fps,"
-        f" robot {dataset.robot_type or 'not named'}"
-    )
-    say(f"{dataset.url}: {count(len(dataset.files), 'file')}, {human_bytes(dataset.size_bytes())}")
-    pulled = record_among(dataset.root, dataset.files)
-    if pulled is not None:
-        say(_origin(pulled))
+    """Show features, counts, durations, episode lengths, tasks and warnings of a dataset.
+
+    Reads documents only. With several datasets, --json prints a list.
+
+    Examples:
+        roboreel info my_dataset
+        roboreel info sessions/* --json
+    """
+    form = form_of(as_json=as_json)
+
+    def look(source: str) -> Seen:
+        with stoppable():
+            found = opened_source(source, follow_links=follow_links, needs="documents")
+            view = found.as_view() if lineage else None
+            if view is not None:
+                document = describe_lineage(view)
+        if form == "json":
+            if view is None:
+                document = (
+                    describe_view(found, source) if isinstance(found, View) else describe(found)
+                )
+            return Seen(document)
+        if view is not None:
+            show_lineage(view)
+        elif isinstance(found, View):
+            show_view(found, source)
+        else:
+            show(found)
+        return Seen(None)
+
+    see_each(sources, form, look)
+
+
+def show(dataset: Dataset) -> None:
+    """Print what a dataset holds."""
+    heading(dataset.url)
+    table(_facts(dataset))
     say()
-    say("features")
+    heading("features")
     table([feature_row(feature) for feature in dataset.features.values()])
     say()
-    say("tasks")
+    heading("tasks")
     for index, text in list(dataset.tasks.items())[:_SHOWN_TASKS]:
         say(f"  {index}  {text}")
     if len(dataset.tasks) > _SHOWN_TASKS:
         say(f"  … and {len(dataset.tasks) - _SHOWN_TASKS} more")
     say()
     if dataset.problems:
-        say("problems")
+        heading("problems in the documents")
         problems(dataset.problems)
     else:
         say("no problems in the documents")
+
+
+def _facts(dataset: Dataset) -> list[tuple[str, str]]:
+    fps = dataset.model.info.fps_value
+    facts = [
+        ("version", str(dataset.version)),
+        ("robot", dataset.robot_type or "not named"),
+        (
+            "episodes",
+            f"{dataset.total_episodes:,}: {count(dataset.total_frames, 'frame')} at {fps:g} fps,"
+            f" {duration(dataset.total_frames / float(dataset.fps))}",
+        ),
+    ]
+    if dataset.total_episodes:
+        facts.append(("lengths", _lengths_in_words(dataset)))
+    facts.append(
+        ("files", f"{len(dataset.files):,}: {human_bytes(dataset.size_bytes())}"),
+    )
+    pulled = record_among(dataset.root, dataset.files)
+    if pulled is not None:
+        facts.append(("from", _origin(pulled)))
+    return facts
+
+
+def _lengths(dataset: Dataset) -> dict[str, float]:
+    """Frames of the shortest, the middle and the longest episode."""
+    lengths = dataset.episodes[LENGTH].to_pylist()
+    return {"min": min(lengths), "median": median(lengths), "max": max(lengths)} if lengths else {}
+
+
+def _lengths_in_words(dataset: Dataset) -> str:
+    fps = float(dataset.fps)
+    found = _lengths(dataset)
+    least, middle, most = (duration(frames / fps) for frames in found.values())
+    bars = histogram(dataset.episodes[LENGTH].to_pylist())
+    if not bars:
+        return f"{least} each ({count(int(found['min']), 'frame')})"
+    return f"{least} to {most}, median {middle} ({found['min']} to {found['max']} frames)  {bars}"
 
 
 def _origin(pulled: PullRecord) -> str:
@@ -83,8 +146,8 @@ def _origin(pulled: PullRecord) -> str:
         if chosen
         else ", documents only"
     )
-    unfinished = "" if pulled.complete else "; the pull was interrupted"
-    return f"pulled from {pulled.repo_id}@{pulled.revision} (commit {pulled.commit[:8]}){part}{unfinished}"
+    unfinished = "" if pulled.complete else "; the download was interrupted"
+    return f"{pulled.repo_id}@{pulled.revision} (commit {pulled.commit[:8]}){part}{unfinished}"
 
 
 def describe(dataset: Dataset) -> dict[str, Json]:
@@ -98,6 +161,8 @@ def describe(dataset: Dataset) -> dict[str, Json]:
         "fps_exact": f"{dataset.fps.numerator}/{dataset.fps.denominator}",
         "episodes": dataset.total_episodes,
         "frames": dataset.total_frames,
+        "duration_s": dataset.total_frames / float(dataset.fps),
+        "episode_frames": _lengths(dataset),
         "files": len(dataset.files),
         "size_bytes": dataset.size_bytes(),
         "features": describe_features(dataset.features),

@@ -3,83 +3,49 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
 
 from roboreel import __version__
-from roboreel.cli.cache import cache
-from roboreel.cli.check import check
-from roboreel.cli.convert import convert
-from roboreel.cli.demo import demo
-from roboreel.cli.diff import diff
-from roboreel.cli.edit.episodes import delete, keep, reorder, shuffle
-from roboreel.cli.edit.features import features
-from roboreel.cli.edit.files import compact, merge
-from roboreel.cli.edit.split import split
-from roboreel.cli.edit.tasks import tasks
-from roboreel.cli.edit.trim import trim
-from roboreel.cli.edit.video import encode, resample
-from roboreel.cli.edit.view_files import edit, write
-from roboreel.cli.finalize import finalize
-from roboreel.cli.info import info
+from roboreel.cli.command_line import HELP_NAMES, Root
 from roboreel.cli.output import exit_code, lost, say, start, tell
-from roboreel.cli.pull import pull
-from roboreel.cli.push import push
-from roboreel.cli.repair import repair
-from roboreel.cli.stats import stats
 from roboreel.cli.stopping import INTERRUPTED, leave_on_sigterm
-from roboreel.cli.undo import undo
 from roboreel.errors import RoboreelError, UsageError
 from roboreel.storage.names import is_utf8
 
+_ParseError: type[Exception] = typer.BadParameter.__mro__[2]
+"""What typer raises if the arguments are wrong; its release decides where the class is."""
+
 app = typer.Typer(
     name="roboreel",
-    help="Robot datasets in the LeRobot format: open, convert, edit and check every version.",
+    cls=Root,
+    help="Robot datasets in the LeRobot format: look, convert, edit, check, repair. Every version.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings=HELP_NAMES,
 )
-app.command()(info)
-app.command()(check)
-app.command()(repair)
-app.command()(convert)
-app.command()(diff)
-for _edit in (
-    delete,
-    keep,
-    split,
-    merge,
-    trim,
-    reorder,
-    shuffle,
-    features,
-    tasks,
-    resample,
-    encode,
-):
-    app.command()(_edit)
-app.command()(compact)
-app.add_typer(edit)
-app.command()(write)
-app.command()(finalize)
-app.command()(stats)
-app.command()(pull)
-app.command()(push)
-app.command()(undo)
-app.add_typer(cache)
-app.command()(demo)
+"""The command line; its commands are in `catalog.py`."""
 
 
-@app.callback(invoke_without_command=True)
-def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
-) -> None:
-    if version:
+def _show_version(asked: bool) -> None:
+    if asked:
         say(f"roboreel {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", callback=_show_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Options before the command."""
 
 
 def main() -> None:
@@ -95,15 +61,19 @@ def main() -> None:
 
 def _run() -> int:
     """Run the command; return its exit code."""
+    words = sys.argv[1:]
     try:
-        _refuse_other_than_utf8(sys.argv[1:])
-        app()
+        _refuse_other_than_utf8(words)
+        left = app(standalone_mode=False, prog_name="roboreel")
+        return left if isinstance(left, int) else 0
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else int(left.code is not None)
-    except UsageError as error:
-        return _told(f"error: {error}", 2)
     except RoboreelError as error:
-        return _told(f"error: {error}", 1)
+        from roboreel.cli.refusals import refusal
+
+        return _told(str(refusal(error, words)), 2 if isinstance(error, UsageError) else 1)
+    except _ParseError as error:
+        return _told(_parse_message(error, words), 2)
     except KeyboardInterrupt:  # before a command began, or after it ended
         return _told("interrupted", INTERRUPTED)
     except MemoryError:
@@ -113,7 +83,14 @@ def _run() -> int:
             lost(error)
             return 1
         return _told(f"error: {error}", 1)
-    return 0
+
+
+def _parse_message(error: Exception, words: Sequence[str]) -> str:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return str(error)
+    from roboreel.cli.parse_failures import parse_advice
+
+    return str(parse_advice(error, words))
 
 
 def _refuse_other_than_utf8(arguments: Iterable[str]) -> None:

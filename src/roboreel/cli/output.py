@@ -6,10 +6,13 @@ import errno
 import io
 import json
 import math
+import re
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TextIO, get_args
 
+from roboreel.cli.terminal import Tone, coloured, in_encoding, painted, width_of, wrapped
 from roboreel.errors import Problem, visible
 from roboreel.types import Json
 
@@ -17,19 +20,34 @@ BROKEN_PIPE = 141
 """Exit code if the reader of the output has closed, as of programs that its signal ends."""
 _Stream = Literal["stdout", "stderr"]
 _STREAMS: tuple[_Stream, ...] = get_args(_Stream)
+_LEAST_COLUMN = 24
+"""Characters that the last column of a table has at least, however narrow the terminal."""
+_SEVERITY = re.compile(r"^( *)(error|warning|note|failed|try)(?=:)")
+_TONES: dict[str, Tone] = {
+    "error": "error",
+    "failed": "error",
+    "warning": "warning",
+    "note": "note",
+    "try": "note",
+}
 _lost: list[OSError] = []
 """Errors of output that could not be printed."""
 _begun_with: list[TextIO | None] = []
 
 
 def say(text: str = "") -> None:
-    """Print a line for people on stdout, with control characters escaped."""
-    _write("stdout", visible(text))
+    """Print a line for people on stdout, with control characters escaped; on a terminal wrapped at words."""
+    _write_lines("stdout", visible(text))
+
+
+def heading(text: str) -> None:
+    """Print a heading on stdout."""
+    _write_lines("stdout", visible(text), tone="heading")
 
 
 def tell(text: str) -> None:
-    """Print lines other than data on stderr, with control characters escaped."""
-    _write("stderr", visible(text, keep="\n"))
+    """Print lines other than data on stderr, with control characters escaped; on a terminal wrapped."""
+    _write_lines("stderr", visible(text, keep="\n"))
 
 
 def emit_json(value: Json) -> None:
@@ -38,7 +56,7 @@ def emit_json(value: Json) -> None:
         text = json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(value), indent=2, ensure_ascii=True, allow_nan=False)
-    _write("stdout", text.replace("\x7f", "\\u007f"))
+    _put("stdout", text.replace("\x7f", "\\u007f") + "\n")
 
 
 def _finite(value: Json) -> Json:
@@ -50,12 +68,25 @@ def _finite(value: Json) -> Json:
 
 
 def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> None:
-    """Print rows of text in aligned columns."""
+    """Print rows of text in aligned columns; on a terminal, the last one is wrapped in its column."""
     seen = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[at]) for row in seen) for at in range(len(seen[0]))] if seen else []
     for row in seen:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        say((indent + "  ".join(cells)).rstrip())
+        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+        left = indent + "".join(f"{cell}  " for cell in cells)
+        first, *rest = _in_column(row[-1], len(left))
+        _write_line("stdout", (left + first).rstrip())
+        for line in rest:
+            _write_line("stdout", " " * len(left) + line)
+
+
+def _in_column(text: str, start: int) -> list[str]:
+    """The lines of a cell that starts at a column of the screen."""
+    width = width_of(sys.stdout) if sys.stdout is not None else None
+    if width is None or start + len(text) <= width:
+        return [text]
+    room = max(width - start, _LEAST_COLUMN)
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
 
 
 def problems(found: Iterable[Problem], *, to_stderr: bool = False) -> None:
@@ -110,13 +141,27 @@ def exit_code(code: int) -> int:
     return code or 1
 
 
-def _write(name: _Stream, text: str) -> None:
+def _write_lines(name: _Stream, text: str, *, tone: Tone | None = None) -> None:
+    stream: TextIO | None = getattr(sys, name)
+    if stream is None:
+        return
+    for line in wrapped(text, width_of(stream)):
+        _write_line(name, line, tone=tone)
+
+
+def _write_line(name: _Stream, text: str, *, tone: Tone | None = None) -> None:
     """Write a line in the stream's encoding; if the stream is closed or full, record it and go on."""
     stream: TextIO | None = getattr(sys, name)
     if stream is None:
         return
-    encoding = stream.encoding or "utf-8"
-    _put(name, text.encode(encoding, "replace").decode(encoding, "replace") + "\n")
+    shown = in_encoding(text, stream.encoding or "utf-8")
+    if coloured(stream):
+        shown = painted(shown, tone) if tone else _SEVERITY.sub(_painted_severity, shown)
+    _put(name, shown + "\n")
+
+
+def _painted_severity(found: re.Match[str]) -> str:
+    return found[1] + painted(found[2], _TONES[found[2]])
 
 
 def _put(name: _Stream, text: str) -> None:

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.edit.choosing import EpisodesOption, episodes_in
+from roboreel.cli.help_page import OUTPUT
 from roboreel.cli.output import count, emit_json, human_bytes, say, tell
 from roboreel.cli.progress import progress_shown
+from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.pull_record import Content
 from roboreel.errors import UsageError
@@ -29,27 +31,36 @@ def pull(
             "--out",
             "-o",
             metavar="DIR",
-            help="Folder to fetch into. Default: $HF_LEROBOT_HOME/user/name.",
+            help="Download to this folder. Default: $HF_LEROBOT_HOME/user/name.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     episodes: EpisodesOption = None,
     cameras: Annotated[
         str | None,
-        typer.Option("--cameras", metavar="A,B", help="Fetch the videos of these cameras only."),
+        typer.Option("--cameras", metavar="A,B", help="Download videos of these cameras only."),
     ] = None,
     no_videos: Annotated[
-        bool, typer.Option("--no-videos", help="Fetch documents and tables only.")
+        bool, typer.Option("--no-videos", help="Download documents and tables only.")
     ] = False,
-    meta_only: Annotated[bool, typer.Option("--meta-only", help="Fetch documents only.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    meta_only: Annotated[
+        bool, typer.Option("--meta-only", help="Download documents (meta/) only.")
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
 ) -> None:
-    """Fetch a dataset from the Hub: all of it, or the files that some episodes and cameras need.
+    """Download a dataset from the Hub, or only the files that some episodes and cameras need.
 
-    Files that are there are kept: run the command again to go on, or with other episodes to add them. Exits
-    with 1 where the repository lacks files that its documents name.
+    Files that are here are kept: run the command again to continue, or with other episodes to add them.
+    Needs the extra `hub`: pip install 'roboreel[hub]'. Exits with 1 if the repository lacks files that its
+    documents name.
+
+    Examples:
+        roboreel pull lerobot/pusht
+        roboreel pull lerobot/aloha_mobile_cabinet --episodes 0:10 --cameras observation.images.cam_high
     """
-    content = _content(no_videos=no_videos, meta_only=meta_only)
+    content: Content = "documents" if meta_only else "tables" if no_videos else "all"
     if meta_only and (episodes is not None or cameras is not None):
         raise UsageError("--meta-only fetches no episodes: leave out --episodes and --cameras")
     names = None if cameras is None else [name.strip() for name in cameras.split(",")]
@@ -64,26 +75,24 @@ def pull(
     if as_json:
         emit_json(report.to_json())
     else:
-        _show(report, quiet=quiet)
+        if not quiet:
+            _show_fetched(report)
+        _tell_missing(report)
     if report.missing:
         raise typer.Exit(1)
 
 
-def _content(*, no_videos: bool, meta_only: bool) -> Content:
-    if meta_only:
-        return "documents"
-    return "tables" if no_videos else "all"
+def _show_fetched(report: PullReport) -> None:
+    here = len(report.files) - len(report.fetched)
+    before = f"; {count(here, 'file')} had been here" if here else ""
+    say(
+        f"{report.path}: {report.repo_id}@{report.revision} (commit {report.commit[:8]}),"
+        f" downloaded {count(len(report.fetched), 'file')}, {human_bytes(report.fetched_bytes)}{before}"
+    )
 
 
-def _show(report: PullReport, *, quiet: bool) -> None:
-    if not quiet:
-        here = len(report.files) - len(report.fetched)
-        before = f", {count(here, 'file')} were here" if here else ""
-        say(
-            f"{report.path}: {report.repo_id}@{report.revision} (commit {report.commit[:8]}),"
-            f" fetched {count(len(report.fetched), 'file')}, {human_bytes(report.fetched_bytes)}{before}"
-        )
+def _tell_missing(report: PullReport) -> None:
     for name in report.missing[:_SHOWN]:
-        tell(f"missing: '{name}' is named by the documents, and not in the repository")
+        tell(f"missing: '{name}' is named by the documents, but not in the repository")
     if len(report.missing) > _SHOWN:
         tell(f"… and {len(report.missing) - _SHOWN} more missing files")

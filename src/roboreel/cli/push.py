@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.help_page import OUTPUT
 from roboreel.cli.output import count, emit_json, human_bytes, say
 from roboreel.cli.progress import progress_shown
+from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
 from roboreel.cli.stopping import stoppable
 from roboreel.hub.push import push as upload
 from roboreel.hub.push_report import PushReport
@@ -67,14 +69,24 @@ def push(
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List what would be uploaded and removed.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="List what would be uploaded and removed; change nothing.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
 ) -> None:
     """Push a dataset to the Hub: upload what changed, and tag its version.
 
     Run the command again after an interruption: files that arrived are not sent again.
+
+    Examples:
+        roboreel push my_dataset user/my_dataset
+        roboreel push my_dataset user/my_dataset --branch cleaned --private --dry-run
     """
     with stoppable(), progress_shown(quiet=quiet or as_json):
         report = upload(
@@ -95,11 +107,10 @@ def push(
     if as_json:
         emit_json(report.to_json())
     elif not quiet:
-        _show(report, dry_run=dry_run)
+        _show(report, *(("would upload", "would remove") if dry_run else ("uploaded", "removed")))
 
 
-def _show(report: PushReport, *, dry_run: bool) -> None:
-    did, gone = ("would upload", "would remove") if dry_run else ("uploaded", "removed")
+def _show(report: PushReport, did: str, gone: str) -> None:
     where = f"{report.repo_id}, branch {report.branch}"
     commit = f" (commit {report.commit[:8]})" if report.commit else ""
     say(

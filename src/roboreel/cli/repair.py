@@ -8,41 +8,41 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.edit.choosing import TasksFromOption
+from roboreel.cli.help_page import OUTPUT
 from roboreel.cli.opening import copied
 from roboreel.cli.output import count, emit_json, say, tell
+from roboreel.cli.output import heading as say_heading
 from roboreel.cli.progress import progress_shown
+from roboreel.cli.shared_options import (
+    AllowMissingOption,
+    CleanOption,
+    DropAudioOption,
+    DropUnreadableOption,
+    InPlaceOption,
+    JsonOption,
+    OutOption,
+    QuietOption,
+    RegularTimestampsOption,
+    ResumeOption,
+    VerboseOption,
+    WorkersOption,
+    leftovers_of,
+)
 from roboreel.cli.stopping import stoppable
-from roboreel.edit.write_options import OnBroken, Timestamps, WriteOptions
-from roboreel.errors import UsageError
+from roboreel.edit.write_options import OnBroken, WriteOptions
 from roboreel.repairing.choices import RepairChoices
 from roboreel.repairing.repair import repair as run_repair
 from roboreel.repairing.repair_report import RepairReport, RepairStep
-from roboreel.runner.run_options import Leftovers, RunOptions
+from roboreel.runner.run_options import RunOptions
 
 
 def repair(
     path: Annotated[
-        str, typer.Argument(help="Folder of the dataset, or user/name[@REVISION] on the Hub.")
+        str,
+        typer.Argument(
+            metavar="SRC", help="Folder of the dataset, or user/name[@REVISION] on the Hub."
+        ),
     ],
-    out: Annotated[
-        str | None,
-        typer.Option("--out", "-o", metavar="DST", help="Write the result to this new folder."),
-    ] = None,
-    in_place: Annotated[
-        bool,
-        typer.Option(
-            "--in-place", help="Replace PATH with the result, and keep PATH as PATH.before-TIME."
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List what would be repaired. Write nothing.")
-    ] = False,
-    on_broken: Annotated[
-        OnBroken,
-        typer.Option(
-            help="Refuse the repair if an episode cannot be repaired (fail), or leave it out (skip)."
-        ),
-    ] = "fail",
     drop_missing_cameras: Annotated[
         bool,
         typer.Option("--drop-missing-cameras", help="Leave out cameras that have no video file."),
@@ -56,54 +56,46 @@ def repair(
             help="Write a lost task list: the text of task 0, then of task 1, and so on. Repeatable.",
         ),
     ] = None,
-    allow_missing: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-missing",
-            metavar="NAME",
-            help="Leave out this action, state or camera if it has no data. Repeatable.",
-        ),
-    ] = None,
-    drop_audio: Annotated[
-        bool, typer.Option("--drop-audio", help="Leave out the sound of videos.")
-    ] = False,
-    drop_unreadable: Annotated[
-        bool,
-        typer.Option("--drop-unreadable", help="Leave out columns that lerobot cannot read."),
-    ] = False,
-    timestamps: Annotated[
-        Timestamps,
-        typer.Option(
-            help="Set irregular timestamps to k / fps, and keep the recorded ones in"
-            " source_timestamp (regular); or leave them as they are (keep)."
-        ),
-    ] = "regular",
     decode: Annotated[
         bool,
         typer.Option(
             "--decode", help="Decode frames in both checks, to find wrong camera statistics too."
         ),
     ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue from what an interrupted run left.")
-    ] = False,
-    clean: Annotated[
+    on_broken: Annotated[
+        OnBroken,
+        typer.Option(
+            "--on-broken",
+            metavar="fail|skip",
+            help="If an episode cannot be repaired: stop, or leave it out.",
+        ),
+    ] = "fail",
+    timestamps: RegularTimestampsOption = "regular",
+    drop_audio: DropAudioOption = False,
+    drop_unreadable: DropUnreadableOption = False,
+    allow_missing: AllowMissingOption = None,
+    workers: WorkersOption = 1,
+    resume: ResumeOption = False,
+    clean: CleanOption = False,
+    out: OutOption = None,
+    in_place: InPlaceOption = False,
+    dry_run: Annotated[
         bool,
-        typer.Option("--clean", help="Remove what an interrupted run left, and start over."),
+        typer.Option(
+            "--dry-run", help="List what would be repaired. Write nothing.", rich_help_panel=OUTPUT
+        ),
     ] = False,
-    workers: Annotated[
-        int, typer.Option("--workers", "--num-workers", min=1, help="Use this many processes.")
-    ] = 1,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as a JSON object.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print only what was not repaired.")
-    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
 ) -> None:
     """Repair what can be repaired in only one way, and list the rest with what you can do about it.
 
-    PATH is only read, and nothing is deleted. Exit code: 0 if the result has no error, else 1.
+    SRC is only read, and nothing is deleted. Exits with 0 if the result has no error, else with 1.
+
+    Examples:
+        roboreel repair my_dataset --dry-run
+        roboreel repair my_dataset -o my_dataset_repaired
     """
     with stoppable(None if dry_run else path if in_place else out) as output:
         with progress_shown(quiet=quiet or as_json):
@@ -125,7 +117,9 @@ def repair(
                     drop_audio=drop_audio,
                     drop_unreadable=drop_unreadable,
                 ),
-                run_options=RunOptions(workers=workers, leftovers=_leftovers(resume, clean)),
+                run_options=RunOptions(
+                    workers=workers, leftovers=leftovers_of(resume=resume, clean=clean)
+                ),
             )
         output.written = report.out is not None
     if as_json:
@@ -136,12 +130,6 @@ def repair(
         tell(f"error: {report.refused}")
     if report.refused or not report.ok:
         raise typer.Exit(1)
-
-
-def _leftovers(resume: bool, clean: bool) -> Leftovers:
-    if resume and clean:
-        raise UsageError("--resume continues from what an earlier run left, --clean removes it")
-    return "resume" if resume else "clean" if clean else "refuse"
 
 
 def show_report(report: RepairReport, *, dry_run: bool, quiet: bool) -> None:
@@ -167,6 +155,6 @@ def _summary(report: RepairReport, *, dry_run: bool) -> str:
 
 def _show(heading: str, steps: Sequence[RepairStep]) -> None:
     if steps:
-        say(heading)
+        say_heading(heading)
         for step in steps:
             say(f"  {step}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from roboreel.cli.output import count, emit_json, human_bytes, problems, say, table, tell
+from roboreel.cli.output import count, emit_json, heading, human_bytes, problems, say, table, tell
+from roboreel.cli.shared_options import Form
 from roboreel.errors import Problem
 from roboreel.plan.plan import MeasureCamera, Plan
 from roboreel.plan.trimmed_episode import TrimmedEpisode
@@ -15,19 +16,19 @@ _SHOWN_NOTES = 30
 _SHOWN_TRIMS = 30
 
 
-def tell_report(report: Report, *, as_json: bool, quiet: bool) -> None:
+def tell_report(report: Report, form: Form) -> None:
     """Print what was done; if quiet, only the episodes that were left out."""
-    if as_json:
+    if form == "json":
         emit_json(report.to_json())
-    elif not quiet:
+    elif form == "text":
         show_report(report)
     else:
         _show_skipped(report.skipped)
 
 
-def show_plan(plan: Plan, *, as_json: bool) -> None:
+def show_plan(plan: Plan, form: Form) -> None:
     """Print what would be done."""
-    if as_json:
+    if form == "json":
         emit_json(plan.to_json())
         return
     info = plan.model.info
@@ -111,12 +112,12 @@ def _show_notes(
     found: tuple[Problem, ...], losses: tuple[str, ...], skipped: tuple[Problem, ...]
 ) -> None:
     if found:
-        say("taken with care")
+        heading("warnings")
         problems(found[:_SHOWN_NOTES])
         if len(found) > _SHOWN_NOTES:
             say(f"  … and {len(found) - _SHOWN_NOTES} more: --json lists all")
     if losses:
-        say("not carried over")
+        heading("not carried over")
         for loss in losses[:_SHOWN_NOTES]:
             say(f"  {loss}")
         if len(losses) > _SHOWN_NOTES:

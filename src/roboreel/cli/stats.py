@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from roboreel.checking.stats_report import StatsDifference, StatsReport
-from roboreel.cli.edit.choosing import SourceArgument
-from roboreel.cli.output import count, emit_json, problems, say, table, tell
+from roboreel.cli.output import count, heading, problems, say, table, tell
 from roboreel.cli.progress import progress_shown
+from roboreel.cli.several import Seen, SourcesArgument, see_each
+from roboreel.cli.shared_options import Form
 from roboreel.cli.stopping import stoppable
 from roboreel.cli.writing import Writing, only_prints, writes
-from roboreel.dataset.dataset import Dataset
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
 from roboreel.edit.relative_actions import CHUNK, KEPT, RelativeActions
 from roboreel.errors import UsageError
+from roboreel.format.feature import Feature
 from roboreel.ops.check_stats import check_stats
 from roboreel.stats.feature_stats import Array, FeatureStats, Stats, quantile_share, stats_to_json
 from roboreel.stats.sampling import StatsProfile
 
 _COLUMNS = ("min", "max", "mean", "std")
+_COLOURS = ("red", "green", "blue")
 _COMPONENTS = 8
 """Most components of a feature to show; `--feature` and `--json` show all."""
 
@@ -29,19 +31,23 @@ _COMPONENTS = 8
 @writes
 def stats(
     options: Writing,
-    source: SourceArgument,
+    sources: SourcesArgument,
     feature: Annotated[
         list[str] | None,
-        typer.Option("--feature", metavar="NAME", help="Only this feature. Repeatable."),
+        typer.Option(
+            "--feature",
+            metavar="NAME",
+            help="Show, check or recompute only this feature. Repeatable.",
+        ),
     ] = None,
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Compare what is stored with the values, and explain differences."
+            "--check", help="Compare stored statistics with the data, and explain differences."
         ),
     ] = False,
     recompute: Annotated[
-        bool, typer.Option("--recompute", help="Write the dataset with statistics measured anew.")
+        bool, typer.Option("--recompute", help="Write the dataset with recomputed statistics.")
     ] = False,
     features: Annotated[
         str | None,
@@ -51,38 +57,60 @@ def stats(
         bool,
         typer.Option(
             "--relative-actions",
-            help="With --recompute: describe `action` relative to the state that a chunk begins in.",
+            help="With --recompute: describe `action` relative to the state at the start of its chunk.",
         ),
     ] = False,
     chunk: Annotated[
-        int, typer.Option("--chunk-size", min=1, help="Frames of a chunk of actions.")
+        int,
+        typer.Option(
+            "--chunk-size",
+            metavar="N",
+            min=1,
+            help="With --relative-actions: frames of a chunk of actions (1 or more).",
+        ),
     ] = CHUNK,
     exclude: Annotated[
-        str, typer.Option("--exclude-joints", metavar="A,B", help="Joints that stay as they are.")
+        str,
+        typer.Option(
+            "--exclude-joints",
+            metavar="A,B",
+            help="With --relative-actions: joints to leave absolute.",
+        ),
     ] = ",".join(KEPT),
     quantiles: Annotated[
         str | None,
         typer.Option(
             "--quantiles",
             metavar="Q,Q",
-            help="With --recompute: further quantiles to store, from 0 to 1, such as 0.05,0.95.",
+            help="With --recompute: store these quantiles too, each from 0 to 1, such as 0.05,0.95.",
         ),
     ] = None,
     like: Annotated[
         StatsProfile | None,
-        typer.Option("--like", help="With --recompute: by the rules of that release."),
+        typer.Option(
+            "--like",
+            metavar="|".join(get_args(StatsProfile)),
+            help="With --recompute: follow the rules of this release of lerobot.",
+        ),
     ] = None,
     cameras: Annotated[
         CameraChoice | None,
         typer.Option(
             "--cameras",
-            help="Pictures to decode. Default: sample with --recompute, none with --check.",
+            metavar="|".join(get_args(CameraChoice)),
+            help="Decode these frames for camera statistics. Default: sample with --recompute, none with"
+            " --check.",
         ),
     ] = None,
 ) -> None:
-    """Show the statistics of a dataset, check them, or compute them again.
+    """Show the statistics of a dataset, check them, or recompute them.
 
-    With --check, exits with 0 where every difference is explained, 1 where one is not.
+    With --check, exits with 0 if every difference is explained, 1 if one is not. With several datasets,
+    --json prints a list.
+
+    Examples:
+        roboreel stats my_dataset --feature action
+        roboreel stats my_dataset --recompute --cameras all -o my_dataset_stats
     """
     if check and recompute:
         raise UsageError("--check compares, --recompute writes: give one of them")
@@ -92,8 +120,10 @@ def stats(
         kept = tuple(_listed(exclude))
         of = RelativeActions(chunk=chunk, kept=kept) if relative else None
         shares = _shares(quantiles)
+        if len(sources) > 1:
+            raise UsageError("--recompute writes one dataset: give one SRC at a time")
         options.write_edited(
-            source,
+            sources[0],
             lambda view: view.recompute(
                 chosen, cameras=how, relative_actions=of, quantiles=shares, like=like
             ),
@@ -104,12 +134,15 @@ def stats(
     if features is not None:
         raise UsageError("--features goes with --recompute; --feature NAME chooses what is shown")
     only_prints(options, [], "--recompute")
-    if check:
-        _check(source, options, feature, cameras or "none")
-        return
-    if cameras is not None:
+    if cameras is not None and not check:
         raise UsageError("--cameras goes with --check or --recompute")
-    _show(options.opened(source, needs="documents"), feature, as_json=options.as_json)
+
+    def look(source: str) -> Seen:
+        if check:
+            return _checked(source, options, feature, cameras or "none")
+        return _shown(source, options, feature)
+
+    see_each(sources, options.form, look)
 
 
 def _listed(text: str | None) -> list[str]:
@@ -125,52 +158,67 @@ def _shares(text: str | None) -> list[float]:
         ) from None
 
 
-def _show(dataset: Dataset, features: Sequence[str] | None, *, as_json: bool) -> None:
+def _shown(source: str, options: Writing, features: Sequence[str] | None) -> Seen:
+    dataset = options.opened(source, needs="documents")
     refuse_unknown(dataset.as_view(), features or (), "none")
     with stoppable():
         found = dataset.stats()
     shown = {name: parts for name, parts in found.items() if not features or name in features}
     ordered: Stats = {name: shown[name] for name in dataset.features if name in shown}
     ordered |= shown
-    if as_json:
-        emit_json({"path": dataset.url, "stats": stats_to_json(ordered)})
-        return
+    if options.form == "json":
+        return Seen({"path": dataset.url, "stats": stats_to_json(ordered)})
     if not ordered:
-        say("no statistics are stored")
-        return
+        say(f"{source}: no statistics are stored")
+    most = None if features else _COMPONENTS
     for name, parts in ordered.items():
-        say(_heading(name, parts))
-        table([*_rows(parts, every=bool(features))])
+        heading(_heading(name, parts))
+        table([*_rows(parts, _labels(dataset.features.get(name)), most)])
+    return Seen(None)
 
 
 def _heading(name: str, parts: FeatureStats) -> str:
     number = int(parts["count"][0]) if "count" in parts and parts["count"].size else 0
-    return f"{name}: of {number:,}" if number else name
+    return f"{name} ({number:,} values)" if number else name
 
 
-def _rows(parts: FeatureStats, *, every: bool) -> Iterator[Sequence[str]]:
-    """A row per component, with a column per statistic."""
+def _labels(feature: Feature | None) -> Sequence[str]:
+    """Names of the components: joints, or the colours of a camera."""
+    if feature is None:
+        return ()
+    return _COLOURS if feature.is_camera else feature.dimension_names or ()
+
+
+def _rows(parts: FeatureStats, labels: Sequence[str], most: int | None) -> Iterator[Sequence[str]]:
+    """A row per component, at most `most`, with a column per statistic; numbers end at the same column."""
     shares = {key: share for key in parts if (share := quantile_share(key)) is not None}
     keys = [key for key in (*_COLUMNS, *sorted(shares, key=shares.__getitem__)) if key in parts]
     if not keys:
         return
     flat: list[Array] = [parts[key].reshape(-1) for key in keys]
-    width = max(len(values) for values in flat)
-    yield ("", *keys)
-    for at in range(width if every else min(width, _COMPONENTS)):
-        yield (f"[{at}]", *(_number(values, at) for values in flat))
-    if width > _COMPONENTS and not every:
-        yield (f"… and {width - _COMPONENTS} more", *("" for _ in keys))
+    size = max(len(values) for values in flat)
+    shown = range(size if most is None else min(size, most))
+    names = labels if len(labels) == size else [""] * size
+    columns = [
+        [key, *(_number(values, at) for at in shown)]
+        for key, values in zip(keys, flat, strict=True)
+    ]
+    widths = [max(map(len, column)) for column in columns]
+    for at, cells in enumerate(zip(*columns, strict=True)):
+        label = f"{at - 1}  {names[at - 1]}".rstrip() if at else ""
+        yield (label, *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)))
+    if len(shown) < size:
+        yield (f"… and {size - len(shown)} more", *("" for _ in keys))
 
 
 def _number(values: Array, at: int) -> str:
     return f"{values[at]:.6g}" if at < len(values) else ""
 
 
-def _check(
+def _checked(
     source: str, options: Writing, features: Sequence[str] | None, cameras: CameraChoice
-) -> None:
-    with stoppable(), progress_shown(quiet=options.quiet or options.as_json):
+) -> Seen:
+    with stoppable(), progress_shown(quiet=options.form != "text"):
         report = check_stats(
             options.opened(source),
             features=features or None,
@@ -178,24 +226,21 @@ def _check(
             workers=options.workers,
             timeout_factor=options.timeout_factor,
         )
-    if options.as_json:
-        emit_json(report.to_json())
-    else:
-        show_stats_report(report, quiet=options.quiet)
-    if not report.ok:
-        raise typer.Exit(1)
+    if options.form != "json":
+        show_stats_report(report, options.form)
+    return Seen(report.to_json(), 0 if report.ok else 1)
 
 
-def show_stats_report(report: StatsReport, *, quiet: bool) -> None:
+def show_stats_report(report: StatsReport, form: Form) -> None:
     """Print unexplained differences, explained ones by reason, and what could not be compared."""
     unexplained = [one for one in report.differences if one.why is None]
     if unexplained:
-        say("not explained")
+        heading("not explained")
         for one in unexplained:
             say(f"  {one.feature}: {_said(one)}")
     for line in report.failed:
         tell(f"failed: {line}")
-    if quiet:
+    if form == "quiet":
         return
     by_reason: dict[str, list[StatsDifference]] = {}
     for one in report.differences:
@@ -203,11 +248,11 @@ def show_stats_report(report: StatsReport, *, quiet: bool) -> None:
             reason = f"{one.why} [{one.rule}]" if one.rule else one.why
             by_reason.setdefault(reason, []).append(one)
     for reason, group in by_reason.items():
-        say(reason)
+        heading(reason)
         for one in group:
             say(f"  {one.feature}: {_said(one)}")
     if report.problems:
-        say("taken with care")
+        heading("warnings")
         problems(report.problems)
     say(
         f"compared {report.path}: {report.version}, {count(len(report.compared), 'feature')}:"

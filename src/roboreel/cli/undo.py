@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.help_page import OUTPUT
 from roboreel.cli.output import count, emit_json, human_bytes, say, table
+from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import RoboreelError, UsageError
@@ -24,12 +26,12 @@ from roboreel.types import Json
 
 
 def undo(
-    path: Annotated[str, typer.Argument(help="Folder of the dataset.")],
+    path: Annotated[str, typer.Argument(metavar="DATASET", help="Folder of the dataset.")],
     restore: Annotated[
         bool,
         typer.Option(
             "--restore",
-            help="Put the newest original back. What is there now is kept as PATH.undone-TIME.",
+            help="Restore the newest original. The present dataset is kept as NAME.undone-TIME.",
         ),
     ] = False,
     version: Annotated[
@@ -37,41 +39,56 @@ def undo(
         typer.Option(
             "--version",
             metavar="NAME",
-            help="With --restore: put this one back, by its listed name.",
+            help="With --restore: restore this one, by its listed name.",
         ),
     ] = None,
     discard_present: Annotated[
         bool,
         typer.Option(
             "--discard-present",
-            help="With --restore: remove what is there now instead of keeping it.",
+            help="With --restore: remove the present dataset instead of keeping it.",
         ),
     ] = False,
     keep: Annotated[
         int | None,
         typer.Option(
-            "--keep", metavar="N", min=0, help="Remove all kept versions but the newest N."
+            "--keep",
+            metavar="N",
+            min=0,
+            help="Remove all kept versions but the newest N (0 or more).",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what would be done; do nothing.", rich_help_panel=OUTPUT
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
 ) -> None:
-    """List the versions of a dataset that edits in place have kept; put one back, or remove old ones.
+    """List the originals that in-place edits kept; restore one, or remove old ones.
 
     Without --restore or --keep, nothing is changed.
+
+    Examples:
+        roboreel undo my_dataset
+        roboreel undo my_dataset --restore
     """
     if restore and keep is not None:
-        raise UsageError("--restore puts a version back, --keep removes some: give one at a time")
+        raise UsageError("--restore restores a version, --keep removes some: give one at a time")
     if not restore and (version is not None or discard_present):
         raise UsageError("--version and --discard-present go with --restore")
     with stoppable():
         if restore:
-            done = _restored(path, version, discard_present=discard_present, dry_run=dry_run)
+            done = (
+                {"path": path, "would_restore": version_named(path, version).name}
+                if dry_run
+                else _restored(path, version, discard_present=discard_present)
+            )
         elif keep is not None:
-            done = _removed(path, keep, dry_run=dry_run)
+            done = _removable(path, keep) if dry_run else _removed(path, keep)
         else:
             done = _listed(path)
     if as_json:
@@ -80,20 +97,17 @@ def undo(
         _show(done)
 
 
-def _restored(path: str, name: str | None, *, discard_present: bool, dry_run: bool) -> Json:
-    if dry_run:
-        return {"path": path, "would_restore": version_named(path, name).name}
+def _restored(path: str, name: str | None, *, discard_present: bool) -> Json:
     done = put_back(path, version=name, discard_present=discard_present)
     told: dict[str, Json] = {"path": path, "restored": done.restored, "kept": done.kept}
     return told | {"discarded": discard_present and done.replaced}
 
 
-def _removed(path: str, keep: int, *, dry_run: bool) -> Json:
-    if dry_run:
-        return {
-            "path": path,
-            "would_remove": [_described(one) for one in removable(path, keep=keep)],
-        }
+def _removable(path: str, keep: int) -> Json:
+    return {"path": path, "would_remove": [_described(one) for one in removable(path, keep=keep)]}
+
+
+def _removed(path: str, keep: int) -> Json:
     return {"path": path, "removed": [one.name for one in remove_kept(path, keep=keep)]}
 
 
@@ -128,13 +142,13 @@ def _described(one: KeptVersion) -> dict[str, Json]:
 def _show(done: Json) -> None:
     path = done["path"]
     if "restored" in done:
-        say(f"put {done['restored']} back as {path}")
+        say(f"restored {done['restored']} as {path}")
         if done["kept"] is not None:
-            say(f"  what was there is now {done['kept']}")
+            say(f"  the dataset that was there is now {done['kept']}")
         elif done["discarded"]:
-            say("  what was there is removed")
+            say("  the dataset that was there is removed")
     elif "would_restore" in done:
-        say(f"would put {done['would_restore']} back as {path}")
+        say(f"would restore {done['would_restore']} as {path}")
     elif "removed" in done:
         say(f"removed {count(len(done['removed']), 'kept version')} of {path}")
         for name in done["removed"]:
@@ -148,15 +162,15 @@ def _show(done: Json) -> None:
 
 def _show_list(path: str, kept: Sequence[Json]) -> None:
     if not kept:
-        say(f"no earlier version of {path} is kept beside it")
+        say(f"no earlier version of {path} is kept")
         return
     say(f"{count(len(kept), 'earlier version')} of {path}, newest first")
     table([_row(one) for one in kept])
     command = f"roboreel undo {shlex.quote(path)} --restore"
     if any(one["kind"] == "before" for one in kept):
-        say(f"put the newest original back: {command}")
+        say(f"restore the newest original: {command}")
     else:
-        say(f"put the newest back: {command} --version {shlex.quote(kept[0]['name'])}")
+        say(f"restore the newest: {command} --version {shlex.quote(kept[0]['name'])}")
 
 
 def _row(one: Json) -> tuple[str, ...]:

@@ -5,29 +5,57 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 
 import typer
 
+from roboreel.cli.advice import NoOutputError, suggested_output
+from roboreel.cli.help_page import WHAT
 from roboreel.cli.opening import opened, opened_source
 from roboreel.cli.output import tell
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.reports import show_plan, tell_report
+from roboreel.cli.shared_options import (
+    AllowMissingOption,
+    CleanOption,
+    DataFileOption,
+    DiscardOriginalOption,
+    DropAudioOption,
+    DropUnreadableOption,
+    DryRunOption,
+    ExecutorOption,
+    FollowLinksOption,
+    Form,
+    InPlaceOption,
+    JsonOption,
+    OnBrokenOption,
+    OutOption,
+    QuietOption,
+    ResumeOption,
+    TimeoutOption,
+    TimestampsOption,
+    ToOption,
+    VerboseOption,
+    VideoBackendOption,
+    VideoFileOption,
+    WorkersOption,
+    form_of,
+    leftovers_of,
+)
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.view_file import is_view_file
 from roboreel.edit.view import View
-from roboreel.edit.write_options import OnBroken, Timestamps, VideoBackend, WriteOptions
+from roboreel.edit.write_options import WriteOptions
 from roboreel.errors import UsageError
 from roboreel.format.encoding import Reencoding
-from roboreel.format.version import FormatVersion
 from roboreel.hub.open_reference import Needs
 from roboreel.ops.output import finished_report
 from roboreel.ops.write import plan_write, run
 from roboreel.plan.plan import Plan
-from roboreel.runner.run_options import ExecutorName, Leftovers, RunOptions
+from roboreel.runner.run_options import Leftovers, RunOptions
 from roboreel.runner.run_report import Report
 
 _commands: dict[Callable[..., None], Callable[..., None]] = {}
@@ -39,154 +67,123 @@ _Options = TypeVar("_Options", WriteOptions, RunOptions)
 class Writing:
     """Where and how a command writes: the options shared by all of them, in the order of their help."""
 
-    to: Annotated[
-        FormatVersion | None,
-        typer.Option("--to", help="Format version to write; by default that of the source."),
-    ] = None
-    out: Annotated[
-        str | None,
-        typer.Option("--out", "-o", metavar="DST", help="Folder to make; must not exist."),
-    ] = None
-    in_place: Annotated[
-        bool,
-        typer.Option(
-            "--in-place", help="Instead of -o: take SRC's place; SRC stays as SRC.before-TIME."
-        ),
-    ] = False
-    discard_original: Annotated[
-        bool,
-        typer.Option("--discard-original", help="In place: remove SRC.before-TIME at the end."),
-    ] = False
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from what an earlier run left.")
-    ] = False
-    clean: Annotated[
-        bool, typer.Option("--clean", help="Remove what an earlier run left, and start over.")
-    ] = False
-    workers: Annotated[
-        int, typer.Option("--workers", "--num-workers", min=1, help="Processes to use.")
-    ] = 1
-    executor: Annotated[
-        ExecutorName | None,
-        typer.Option(
-            help="Default: process where there are several workers, or something decodes."
-        ),
-    ] = None
-    timeout_factor: Annotated[
-        float,
-        typer.Option(
-            min=0, help="Times the usual allowance that a worker may take for an op; 0: for ever."
-        ),
-    ] = 1.0
-    dry_run: Annotated[bool, typer.Option(help="Print the plan and stop.")] = False
-    on_broken: Annotated[
-        OnBroken, typer.Option(help="Refuse, or leave out, episodes that cannot be written.")
-    ] = "fail"
-    timestamps: Annotated[
-        Timestamps | None,
-        typer.Option(
-            help="Write irregular timestamps as k/fps (the originals stay beside), or keep. Default: keep"
-            " where the version stays."
-        ),
-    ] = None
+    to: ToOption = None
+    on_broken: OnBrokenOption = "fail"
+    timestamps: TimestampsOption = None
     allow_reencode: Annotated[
-        bool, typer.Option("--allow-reencode", help="Re-encode what cannot be cut by packets.")
+        bool,
+        typer.Option(
+            "--allow-reencode",
+            help="Re-encode episodes that start between keyframes and so cannot be copied.",
+            rich_help_panel=WHAT,
+        ),
     ] = False
     vcodec: Annotated[
         str | None,
         typer.Option(
             "--vcodec",
-            help="Encode videos that must be re-encoded with h264, hevc, libsvtav1, … Default: the source's"
-            " codec; of `encode` libsvtav1.",
+            metavar="NAME",
+            help="Re-encode with h264, hevc, libsvtav1, … Default: the source's codec (`encode`:"
+            " libsvtav1).",
+            rich_help_panel=WHAT,
         ),
     ] = None
     pix_fmt: Annotated[
         str | None,
         typer.Option(
-            "--pix-fmt", help="Their pixel format. Default: the source's; of `encode` yuv420p."
+            "--pix-fmt",
+            metavar="NAME",
+            help="Re-encode in this pixel format. Default: the source's (`encode`: yuv420p).",
+            rich_help_panel=WHAT,
         ),
     ] = None
     g: Annotated[
         int | None,
         typer.Option(
             "--g",
+            metavar="N",
             min=1,
-            help="Frames from keyframe to keyframe. Default: the source's, at most 30; of `encode` 2.",
+            help="Put a keyframe every N frames. Default: as the source, at most 30 (`encode`: 2).",
+            rich_help_panel=WHAT,
         ),
     ] = None
     crf: Annotated[
         float | None,
         typer.Option(
             "--crf",
+            metavar="X",
             min=0,
-            help="CRF, 0 to 63: lower gives better quality and larger files. Default: near the source's; of"
-            " `encode` 30.",
+            help="CRF, 0 to 63: lower gives better quality and larger files. Default: near the source's"
+            " (`encode`: 30).",
+            rich_help_panel=WHAT,
         ),
     ] = None
     preset: Annotated[
         str | None,
         typer.Option(
             "--preset",
-            help="The encoder's own speed setting. Default: a fast one; of `encode` 12 (AV1).",
+            metavar="NAME",
+            help="Use this speed setting of the encoder. Default: a fast one (`encode`: 12, for AV1).",
+            rich_help_panel=WHAT,
         ),
     ] = None
     fast_decode: Annotated[
-        int | None, typer.Option("--fast-decode", min=0, max=2, help="Tune for players, 0 to 2.")
-    ] = None
-    drop_audio: Annotated[
-        bool, typer.Option("--drop-audio", help="Leave sound out of the videos.")
-    ] = False
-    drop_unreadable: Annotated[
-        bool,
+        int | None,
         typer.Option(
-            "--drop-unreadable",
-            help="Leave out columns that lerobot cannot read (bytes, dates, structs, lists of strings).",
-        ),
-    ] = False
-    allow_missing: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-missing",
-            metavar="NAME",
-            help="Write a result without this action, state or camera. Repeatable.",
+            "--fast-decode",
+            metavar="N",
+            min=0,
+            max=2,
+            help="Tune for fast decoding, 0 to 2 (AV1). Default: 0.",
+            rich_help_panel=WHAT,
         ),
     ] = None
-    video_backend: Annotated[
-        VideoBackend, typer.Option(help="What decodes videos for statistics.")
-    ] = "pyav"
+    drop_audio: DropAudioOption = False
+    drop_unreadable: DropUnreadableOption = False
+    allow_missing: AllowMissingOption = None
     with_global_stats: Annotated[
         bool,
         typer.Option(
             "--with-global-stats",
-            help="Write meta/stats.json in v2.1 too, for trainers that want it.",
+            help="Write meta/stats.json in v2.1 too, for trainers that read it.",
+            rich_help_panel=WHAT,
         ),
     ] = False
     with_uids: Annotated[
         bool | None,
         typer.Option(
             "--with-uids/--without-uids",
-            help="Write the uid and the origin of each episode into the table of episodes. Default: where SRC"
-            " has uids there, or is a view file.",
+            help="Write the uid and the origin of each episode into the table of episodes. Default: if the"
+            " source has them, or is a view file.",
+            rich_help_panel=WHAT,
         ),
     ] = None
-    data_file_mb: Annotated[
-        float | None, typer.Option(help="Soft limit of a table file in MiB (v3.0).")
-    ] = None
-    video_file_mb: Annotated[
-        float | None, typer.Option(help="Soft limit of a video file in MiB (v3.0).")
-    ] = None
-    follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Read what links out of the dataset lead to.")
-    ] = False
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
+    data_file_mb: DataFileOption = None
+    video_file_mb: VideoFileOption = None
+    workers: WorkersOption = 1
+    executor: ExecutorOption = None
+    timeout_factor: TimeoutOption = 1.0
+    video_backend: VideoBackendOption = "pyav"
+    resume: ResumeOption = False
+    clean: CleanOption = False
+    follow_links: FollowLinksOption = False
+    out: OutOption = None
+    in_place: InPlaceOption = False
+    discard_original: DiscardOriginalOption = False
+    dry_run: DryRunOption = False
+    as_json: JsonOption = False
+    quiet: QuietOption = False
+    verbose: VerboseOption = 0
+
+    @property
+    def form(self) -> Form:
+        """What to print."""
+        return form_of(as_json=self.as_json, quiet=self.quiet)
 
     @property
     def leftovers(self) -> Leftovers:
         """What to do with the remains of an earlier run."""
-        if self.resume and self.clean:
-            raise UsageError("--resume goes on from what an earlier run left, --clean removes it")
-        return "resume" if self.resume else "clean" if self.clean else "refuse"
+        return leftovers_of(resume=self.resume, clean=self.clean)
 
     @property
     def reencoding(self) -> Reencoding:
@@ -205,7 +202,7 @@ class Writing:
     @property
     def is_asked(self) -> bool:
         """True if an option was given that only makes sense when writing."""
-        wanted = (self.out, self.to, self.data_file_mb, self.video_file_mb)
+        wanted = (self.out, self.to)
         flags = (self.in_place, self.dry_run, self.resume, self.clean, self.discard_original)
         return (
             any(flags) or any(value is not None for value in wanted) or bool(self.reencoding.given)
@@ -284,6 +281,8 @@ def writes(
     @functools.wraps(command)
     def wrapped(**given: Any) -> None:  # the option values as typer has parsed them
         options = Writing(**{parameter.name: given.pop(parameter.name) for parameter in shared})
+        if options.dry_run and options.out is None and not options.in_place:
+            options = replace(options, out=suggested_output(_source_in(given), command.__name__))
         command(options, **given)  # type: ignore[call-arg]
 
     by_name = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
@@ -293,6 +292,12 @@ def writes(
     del wrapped.__wrapped__
     _commands[wrapped] = command
     return wrapped
+
+
+def _source_in(given: Mapping[str, Any]) -> str:
+    """The first dataset among the arguments of a command."""
+    source = given.get("source") or given.get("sources") or "dataset"
+    return source if isinstance(source, str) else str(source[0])
 
 
 def command_of(wrapped: Callable[..., None]) -> Callable[..., None]:
@@ -309,14 +314,16 @@ def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Rep
         plan_of: makes the plan.
     """
     run_options = options.run_options
+    if options.out is None and not options.in_place:
+        raise NoOutputError(source)
     with stoppable(source if options.in_place else options.out) as output:
         if options.resume and (report := finished_report(source, options.out)) is not None:
-            tell_report(report, as_json=options.as_json, quiet=options.quiet)
+            tell_report(report, options.form)
             return report
         with progress_shown(quiet=options.quiet or options.as_json):
             plan = plan_of()
         if options.dry_run:
-            show_plan(plan, as_json=options.as_json)
+            show_plan(plan, options.form)
             if plan.refused:
                 raise typer.Exit(1)
             return None
@@ -324,7 +331,7 @@ def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Rep
             tell(f"{plan.refused}: the others are measured, then the run ends without a result")
         report = run_shown(plan, options, run_options)
         output.written = True
-        tell_report(report, as_json=options.as_json, quiet=options.quiet)
+        tell_report(report, options.form)
         return report
 
 
@@ -348,5 +355,5 @@ def only_prints(options: Writing, edits: Iterable[object], flags: str) -> bool:
     if any(edit is not None and edit is not False and edit != [] for edit in edits):
         return False
     if options.is_asked:
-        raise UsageError(f"there is nothing to write: say what to do with {flags}")
+        raise UsageError(f"there is nothing to write: say what to do by {flags}")
     return True

@@ -22,13 +22,21 @@ def read_lines(path: str | os.PathLike[str]) -> list[str]:
     Raises:
         StorageError: the file cannot be read, or is not UTF-8 text.
     """
+    lines = (line.partition("#")[0].strip() for line in read_text(path).splitlines())
+    return [line for line in lines if line]
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """The content of a text file.
+
+    Raises:
+        StorageError: the file cannot be read, or is not UTF-8 text.
+    """
     root, name = _root_and_name(path)
     try:
-        text = root.read(name).decode("utf-8-sig")
+        return root.read(name).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise StorageError(f"'{path}' is not text: {error}") from error
-    lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    return [line for line in lines if line]
 
 
 def read_values(location: str) -> np.ndarray[Any, Any] | pa.ChunkedArray:

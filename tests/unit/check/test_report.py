@@ -120,7 +120,7 @@ def test_what_cannot_be_opened_is_listed_without_a_traceback(made: Path) -> None
 def test_wrong_usage_is_told_from_a_folder_that_is_not_there(tmp_path: Path) -> None:
     done = shell()
     assert done.returncode == 2
-    assert "PATH is missing" in done.stderr
+    assert "SRC is missing" in done.stderr
     assert shell("--no-such-option").returncode == 2
     done = shell(tmp_path / "nowhere")
     assert (done.returncode, done.stdout) == (1, "")

@@ -63,4 +63,7 @@ def test_what_does_not_fit_is_an_error(tmp_path: Path) -> None:
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, command: str) -> None:
     done = run_here("cache", command, "--dir", tmp_path / "none")
     assert done.returncode == 2
-    assert done.stderr == f"error: there is no folder '{tmp_path / 'none'}'\n"
+    assert (
+        done.stderr
+        == f"error: '{tmp_path / 'none'}' is not a folder: give the --dir of `roboreel cache build`\n"
+    )

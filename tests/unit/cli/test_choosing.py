@@ -58,8 +58,8 @@ def test_episodes_of_a_file(dataset: roboreel.Dataset, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("20-26", r"ranges are half-open, write 20:27 for the episodes 20 to 26"),
-        ("1,20-26", r"'20-26' is no range"),
+        ("20-26", r"write 20:27 for episodes 20 to 26"),
+        ("1,20-26", r"'20-26' is not a range here"),
         ("20..26", r"write 20:27"),
         ("5:5", r"'5:5' names no episodes: ranges are half-open"),
         ("9:3", r"'9:3' names no episodes"),
@@ -100,7 +100,7 @@ def test_a_list_that_is_not_there(dataset: roboreel.Dataset, tmp_path: Path) -> 
 
 def test_frames() -> None:
     assert frames_in("10:200") == (10, 200)
-    with pytest.raises(roboreel.UsageError, match="write 10:201 for the frames 10 to 200"):
+    with pytest.raises(roboreel.UsageError, match="write 10:201 for frames 10 to 200"):
         frames_in("10-200")
     assert frames_in("10:") == (10, None)
     assert frames_in(":5") == (None, 5)

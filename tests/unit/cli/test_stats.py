@@ -34,7 +34,7 @@ def test_it_shows_what_is_stored(roboreel: Roboreel, source: Path) -> None:
     assert json.loads(done.out)["stats"].keys() == stored.keys()
     assert json.loads(done.out)["stats"]["action"] == stored["action"]
     done = roboreel("stats", source, "--feature", "action", "--feature", TOP)
-    assert f"action: of {sum(LENGTHS)}" in done.out
+    assert f"action ({sum(LENGTHS)} values)" in done.out
     assert f"{stored['action']['mean'][0]:.6g}" in done.out
     assert "timestamp" not in done.out
 
@@ -105,7 +105,7 @@ def test_a_plan_says_what_is_measured(roboreel: Roboreel, source: Path, tmp_path
         (["--recompute", "--quantiles", "5", "-o", "x"], "5.0 is no quantile"),
         (["-o", "x"], "there is nothing to write"),
         (["--feature", "nothing"], "there is no feature 'nothing'"),
-        (["--recompute"], "give either the folder to make"),
+        (["--recompute"], "say where to write"),
     ],
 )
 def test_what_makes_no_sense(roboreel: Roboreel, source: Path, words: list[str], says: str) -> None:

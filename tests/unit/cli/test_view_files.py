@@ -31,12 +31,12 @@ def test_edits_are_shown_and_taken_back(roboreel: Roboreel, view: Path, source: 
     assert shown.splitlines() == [
         "sources",
         f"  {source}",
-        "verbs",
+        "edits",
         "  1  delete 1 episode (1)",
         "  2  trim 1 episode (0) to 2:5",
         "  3  tasks changes [[0, 3]]/do it",
     ]
-    assert "taken back" in roboreel("edit", view, "undo").out
+    assert "undone in" in roboreel("edit", view, "undo").out
     listed = json.loads(roboreel("edit", view, "show", "--json").out)
     assert [verb["verb"] for verb in listed["verbs"]] == ["delete", "trim"]
 
@@ -133,7 +133,7 @@ def test_check_and_info_take_view_files(roboreel: Roboreel, view: Path) -> None:
     roboreel("edit", view, "keep", "--episodes", "0,3")
     assert "2 episodes" in roboreel("check", view).out
     told = roboreel("info", view).out
-    assert "view file, 2 episodes, 14 frames at 30 fps" in told
+    assert "episodes  2: 14 frames at 30 fps" in told
     as_json = json.loads(roboreel("info", view, "--json").out)
     assert (as_json["episodes"], as_json["frames"]) == (2, 14)
 

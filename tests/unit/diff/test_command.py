@@ -102,5 +102,5 @@ def test_notes_are_shown_and_do_not_count(first: Path, second: Path) -> None:
     edit_values(second, 0, "index", lambda values: values.__iadd__(1000))
     done = _diff(second, first)
     assert done.returncode == 0
-    assert "not the same, but the same in content" in done.stdout
+    assert "the same content, stored differently" in done.stdout
     assert "index: episode 0, row 0, 'index': 1000 against 0: counted anew" in done.stdout

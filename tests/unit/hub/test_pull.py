@@ -183,7 +183,7 @@ def test_what_is_not_in_the_dataset_is_refused_and_forgotten(
     pull("user/name", tmp_path / "out", episodes=[1])
     assert run_here("pull", "user/name", "-o", tmp_path / "out", "--cameras", "x").returncode == 2
     shown = run_here("info", tmp_path / "out").stdout
-    assert f"pulled from user/name@v2.1 (commit {commit[:8]}), 1 episode of it\n" in shown
+    assert f"user/name@v2.1 (commit {commit[:8]}), 1 episode of it\n" in shown
     assert json.loads(run_here("info", tmp_path / "out", "--json").stdout)["pulled"]["complete"]
 
 
@@ -272,7 +272,7 @@ def test_the_command_prints_what_it_fetched(hub: HubServer, v21: Path, tmp_path:
     assert report["fetched_bytes"] == sum(report["files"].values()) == hub.sent()
     plain = run_here("pull", "user/name", "--episodes", "0:2", "-o", tmp_path / "out")
     assert "user/name@v2.1" in plain.stdout
-    assert "files were here" in plain.stdout
+    assert "files had been here" in plain.stdout
     assert run_here("pull", "user/name", "--meta-only", "--episodes", "1").returncode == 2
     assert run_here("pull", "nonsense").returncode == 2
 

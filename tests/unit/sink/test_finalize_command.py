@@ -52,7 +52,7 @@ def test_finalize_as_json_removes_what_is_asked(tmp_path: Path) -> None:
     assert told["removed"] > 0
     wrong = command("finalize", staging, "-o", out, "--resume", "--clean")
     assert wrong.returncode == 2
-    assert "--resume goes on" in wrong.stderr
+    assert "--resume continues" in wrong.stderr
 
 
 @pytest.mark.slow

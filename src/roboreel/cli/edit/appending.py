@@ -19,7 +19,7 @@ from roboreel.edit.view import View
 from roboreel.edit.write_options import WriteOptions
 from roboreel.hub.open_source import view_opener
 
-_SHARED = ("follow_links", "as_json", "quiet")
+_SHARED = ("follow_links", "as_json", "quiet", "verbose")
 ENCODERS = ("vcodec", "pix_fmt", "g", "crf", "preset", "fast_decode")
 """Options of writing that say how cameras are encoded."""
 
@@ -49,7 +49,10 @@ class Appending(Writing):
 
 
 def appends(
-    wrapped: Callable[..., None], *shared: str, without: tuple[str, ...] = ()
+    wrapped: Callable[..., None],
+    *shared: str,
+    without: tuple[str, ...] = (),
+    source_of: Callable[[str], object] = str,
 ) -> Callable[..., None]:
     """A command that adds to the view file of its group what a command of its own would write.
 
@@ -57,6 +60,7 @@ def appends(
         wrapped: that command.
         *shared: options of writing that it takes too.
         without: its own options that make no sense here.
+        source_of: makes what the command takes for a source of the path of the view file.
     """
     command = command_of(wrapped)
     own = list(inspect.signature(command, eval_str=True).parameters.values())[2:]
@@ -73,7 +77,7 @@ def appends(
         context: typer.Context, **given: Any
     ) -> None:  # the values of options, as typer has parsed them
         options = Appending(**{one.name: given.pop(one.name) for one in taken})
-        command(options, source=view_of_group(context), **given)
+        command(options, source_of(view_of_group(context)), **given)
 
     context = inspect.Parameter(
         "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.opening import SOURCE_HELP
+from roboreel.cli.advice import AmbiguousError
 from roboreel.cli.output import count, emit_json, say, table, tell
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.user_files import read_lines
@@ -21,13 +21,12 @@ from roboreel.errors import UsageError
 from roboreel.format.model import EPISODE, LENGTH, TASKS
 from roboreel.types import Json
 
-SourceArgument = Annotated[str, typer.Argument(metavar="SRC", help=SOURCE_HELP)]
 UidOption = Annotated[
     list[str] | None,
     typer.Option(
         "--uid",
         metavar="UID",
-        help="Episodes by their uids, which `info --lineage` lists: several by commas, or @FILE. Repeatable.",
+        help="Choose episodes by uid (listed by `info --lineage`): A,B or @FILE. Repeatable.",
     ),
 ]
 EpisodesOption = Annotated[
@@ -35,24 +34,27 @@ EpisodesOption = Annotated[
     typer.Option(
         "--episodes",
         metavar="LIST",
-        help="Episodes: 3,11,20:26 (26 not included), or @FILE with such words.",
+        help="Choose episodes by number: 3,11,20:26 (20 to 25; the end is not included), or @FILE.",
     ),
 ]
 TaskOption = Annotated[
-    str | None, typer.Option("--task", metavar="TEXT", help="Episodes with this task.")
+    str | None, typer.Option("--task", metavar="TEXT", help="Choose episodes with this task.")
 ]
 TasksFromOption = Annotated[
     TasksFrom | None,
     typer.Option(
         "--tasks-from",
-        help="Go by the tasks of the rows, or by those that episodes list, where they differ.",
+        metavar="rows|episodes",
+        help="If rows and the episode list name different tasks, go by these.",
     ),
 ]
 MinFramesOption = Annotated[
-    int | None, typer.Option("--min-frames", min=1, help="Episodes of at least so many frames.")
+    int | None,
+    typer.Option("--min-frames", metavar="N", min=1, help="Choose episodes of at least N frames."),
 ]
 MaxFramesOption = Annotated[
-    int | None, typer.Option("--max-frames", min=1, help="Episodes of at most so many frames.")
+    int | None,
+    typer.Option("--max-frames", metavar="N", min=1, help="Choose episodes of at most N frames."),
 ]
 
 _SPAN = re.compile(r"(\d*):(\d*)")
@@ -213,6 +215,10 @@ def _task(tasks: Sequence[str], of_rows: Sequence[str] | None) -> str:
 
 
 def _words(text: str) -> list[str]:
+    if text.strip()[:1] == "[":
+        numbers = ",".join(re.findall(r"[^\[\],\s]+", text))
+        message = f"'{text}' has brackets: write numbers with commas only, {numbers}"
+        raise AmbiguousError(message, text, {numbers: ""})
     lines = read_lines(text[1:]) if text.startswith("@") else [text]
     words = [word for line in lines for word in re.split(r"[,\s]+", line) if word]
     if not words:
@@ -241,9 +247,14 @@ def _refuse_closed(word: str, what: str) -> None:
     closed = _CLOSED.fullmatch(word)
     if closed is not None:
         first, last = _number(closed[1]), _number(closed[2])
-        raise UsageError(
-            f"'{word}' is no range: ranges are half-open,"
-            f" write {first}:{last + 1} for the {what} {first} to {last}"
+        raise AmbiguousError(
+            f"'{word}' is not a range here: write {first}:{last + 1} for {what} {first} to {last}"
+            " (the end of a range is not included)",
+            word,
+            {
+                f"{first}:{last + 1}": f"{what} {first} to {last}",
+                f"{first}:{last}": f"{what} {first} to {last - 1}",
+            },
         )
 
 

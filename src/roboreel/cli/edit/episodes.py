@@ -11,7 +11,6 @@ from roboreel.cli.edit.choosing import (
     EpisodesOption,
     MaxFramesOption,
     MinFramesOption,
-    SourceArgument,
     TaskOption,
     TasksFromOption,
     UidOption,
@@ -19,6 +18,7 @@ from roboreel.cli.edit.choosing import (
     show_episodes,
     uids_in,
 )
+from roboreel.cli.shared_options import SourceArgument
 from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.edit.tasks import TasksFrom
 from roboreel.edit.view import Verbs, View
@@ -35,9 +35,13 @@ def delete(
     max_frames: MaxFramesOption = None,
     tasks_from: TasksFromOption = None,
 ) -> None:
-    """Leave out the episodes that meet every condition given; the others are renumbered.
+    """Delete the episodes that meet every condition given; the others are renumbered.
 
-    Without a condition, the episodes are listed.
+    Without a condition, lists the episodes.
+
+    Examples:
+        roboreel delete my_dataset --episodes 3,11,20:26 -o cleaned
+        roboreel delete my_dataset --max-frames 30 --in-place
     """
     _choose(Verbs.delete, options, source, episodes, uid, task, min_frames, max_frames, tasks_from)
 
@@ -53,9 +57,13 @@ def keep(
     max_frames: MaxFramesOption = None,
     tasks_from: TasksFromOption = None,
 ) -> None:
-    """Keep only the episodes that meet every condition given, in their order; they are renumbered.
+    """Keep only the episodes that meet every condition given; they are renumbered in their order.
 
-    Without a condition, the episodes are listed.
+    Without a condition, lists the episodes.
+
+    Examples:
+        roboreel keep my_dataset --episodes 0:10 -o first_ten
+        roboreel keep my_dataset --task "fold the towel" -o towels
     """
     _choose(Verbs.keep, options, source, episodes, uid, task, min_frames, max_frames, tasks_from)
 
@@ -100,11 +108,18 @@ def reorder(
     order: Annotated[
         str | None,
         typer.Option(
-            "--order", metavar="LIST", help="Every episode once: 2,0,1, also ranges, or @FILE."
+            "--order",
+            metavar="LIST",
+            help="Name every episode once, in the new order: 2,0,1 or 5:10,0:5, or @FILE.",
         ),
     ] = None,
 ) -> None:
-    """Put the episodes into another order. Without --order, they are listed."""
+    """Put the episodes into a given order. Without --order, lists them.
+
+    Examples:
+        roboreel reorder my_dataset --order 2,0,1 -o reordered
+        roboreel reorder my_dataset --order 10:20,0:10 -o reordered
+    """
     if only_prints(options, [order], "--order"):
         show_episodes(options.view(source), as_json=options.as_json)
         return
@@ -117,10 +132,21 @@ def shuffle(
     options: Writing,
     source: SourceArgument,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="The same number gives the same order.")
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            min=0,
+            help="Draw the order from this number (0 or more); the same N gives the same order.",
+        ),
     ] = None,
 ) -> None:
-    """Put the episodes into a random order. Without --seed, they are listed."""
+    """Put the episodes into a random order. Without --seed, lists them.
+
+    Examples:
+        roboreel shuffle my_dataset --seed 0 -o shuffled
+        roboreel shuffle my_dataset --seed 7 --in-place
+    """
     if only_prints(options, [seed], "--seed"):
         show_episodes(options.view(source), as_json=options.as_json)
         return

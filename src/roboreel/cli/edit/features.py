@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.edit.choosing import SourceArgument, pairs_in
+from roboreel.cli.edit.choosing import pairs_in
 from roboreel.cli.feature_words import describe_features, feature_row
 from roboreel.cli.output import emit_json, table
+from roboreel.cli.shared_options import SourceArgument
 from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.dataset.user_files import read_values
 from roboreel.edit.features import features_of
@@ -25,18 +26,18 @@ def features(
     source: SourceArgument,
     remove: Annotated[
         list[str] | None,
-        typer.Option("--remove", metavar="NAME", help="Leave a feature out. Repeatable."),
+        typer.Option("--remove", metavar="NAME", help="Remove this feature. Repeatable."),
     ] = None,
     rename: Annotated[
         list[str] | None,
-        typer.Option("--rename", metavar="OLD=NEW", help="Another name. Repeatable."),
+        typer.Option("--rename", metavar="OLD=NEW", help="Rename feature OLD to NEW. Repeatable."),
     ] = None,
     add: Annotated[
         str | None,
         typer.Option(
             "--add",
             metavar="NAME=FILE",
-            help="A new feature: FILE is x.npy, or x.parquet:column, with a value for each row.",
+            help="Add a feature: FILE is x.npy or x.parquet:column, with one value per row.",
         ),
     ] = None,
     add_video: Annotated[
@@ -44,27 +45,43 @@ def features(
         typer.Option(
             "--add-video",
             metavar="NAME=PATH",
-            help="A new camera: PATH is a folder with an mp4 for each episode, or a.mp4,b.mp4,…",
+            help="Add a camera: PATH is a folder with an mp4 per episode, or a.mp4,b.mp4,… Repeatable.",
         ),
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option("--dtype", help="Its dtype; by default that of the values.")
+        str | None,
+        typer.Option(
+            "--dtype",
+            metavar="NAME",
+            help="With --add: store the values as this dtype. Default: that of the values.",
+        ),
     ] = None,
     shape: Annotated[
-        str | None, typer.Option("--shape", metavar="3,4", help="Its shape, to be checked.")
+        str | None,
+        typer.Option(
+            "--shape", metavar="3,4", help="With --add: refuse values of another shape per row."
+        ),
     ] = None,
     names: Annotated[
-        str | None, typer.Option("--names", metavar="x,y,z", help="Names of its dimensions.")
+        str | None,
+        typer.Option("--names", metavar="x,y,z", help="With --add: name the dimensions."),
     ] = None,
 ) -> None:
-    """Remove, rename, add features, in this order. Without an option that does, list features."""
+    """Remove, rename and add columns and cameras, in this order. Without an option, lists them.
+
+    Examples:
+        roboreel features my_dataset --remove observation.images.wrist -o smaller
+        roboreel features my_dataset --rename observation.images.cam=observation.images.top -o renamed
+    """
     declared = [dtype, shape, names]
     asked = [remove, rename, add, add_video, *declared]
     if only_prints(options, asked, "--remove, --rename, --add or --add-video"):
         _show(options.view(source, needs="documents"), as_json=options.as_json)
         return
     if add is None and any(value is not None for value in declared):
-        raise UsageError("--dtype, --shape and --names tell of a feature that is new: give --add")
+        raise UsageError(
+            "--dtype, --shape and --names describe a new feature: give --add NAME=FILE"
+        )
     sizes = None if shape is None else _sizes(shape)
 
     def edited(view: View) -> View:

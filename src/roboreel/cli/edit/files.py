@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from roboreel.checking.unreferenced import unreferenced
-from roboreel.cli.edit.choosing import SourceArgument, pairs_in
+from roboreel.cli.advice import NoOutputError
+from roboreel.cli.edit.choosing import pairs_in
 from roboreel.cli.edit.video import rate_in, size_in
 from roboreel.cli.output import count, emit_json, human_bytes, table, tell
+from roboreel.cli.shared_options import SourceArgument
 from roboreel.cli.writing import Writing, carry_out, writes
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.view_file import is_view_file
@@ -27,35 +29,56 @@ from roboreel.plan.plan import Plan
 def merge(
     options: Writing,
     sources: Annotated[
-        list[str], typer.Argument(metavar="SRC…", help="Folders of the datasets, in order.")
+        list[str],
+        typer.Argument(
+            metavar="SRC…", help="Datasets in order, each a folder, user/name, URL or view file."
+        ),
     ],
     features: Annotated[
         FeaturePolicy,
         typer.Option(
             "--features",
-            help="Where features differ: refuse, keep what all have, or fill with zeros and a mask.",
+            metavar="strict|common|fill",
+            help="If features differ: refuse, keep what all have, or fill with zeros and a mask column.",
         ),
     ] = "strict",
     rename: Annotated[
         list[str] | None,
         typer.Option(
-            "--rename", metavar="OLD=NEW", help="Another name, where there is OLD. Repeatable."
+            "--rename",
+            metavar="OLD=NEW",
+            help="Rename OLD to NEW in the datasets that have it. Repeatable.",
         ),
     ] = None,
     resize: Annotated[
         str | None,
-        typer.Option("--resize", metavar="WxH", help="Encode cameras of other sizes to this one."),
+        typer.Option(
+            "--resize",
+            metavar="WxH",
+            help="Re-encode cameras of other sizes to this one, in pixels.",
+        ),
     ] = None,
     fps: Annotated[
         str | None,
-        typer.Option("--fps", metavar="N", help="The rate of the result: 15, 29.97, 30000/1001."),
+        typer.Option(
+            "--fps",
+            metavar="N",
+            help="Resample to this rate: 15, 29.97, 30000/1001. Needed if the rates differ.",
+        ),
     ] = None,
 ) -> None:
-    """Put datasets together, one after another; versions may differ. The sources are only read."""
+    """Join datasets, one after another, also of different versions. The sources are only read.
+
+    Examples:
+        roboreel merge monday tuesday -o week
+        roboreel merge sessions/* --features common --to v3.0 -o all --workers 4
+    """
     if options.in_place:
-        raise UsageError("several datasets have no one place: give the folder to make (-o)")
+        raise UsageError(
+            "--in-place replaces one dataset: write what several give to a folder (-o DST)"
+        )
     if options.out is None:
-        raise UsageError("give the folder to make (-o)")
+        raise NoOutputError(sources[0], in_place=False)
     names = pairs_in(rename or [], "--rename")
     size = None if resize is None else size_in(resize, "--resize")
 
@@ -81,11 +104,16 @@ def compact(
         bool,
         typer.Option(
             "--drop-unreferenced",
-            help="Leave out frames and files that no episode references, such as discarded takes.",
+            help="Leave out frames and files that no episode uses, such as discarded takes.",
         ),
     ] = False,
 ) -> None:
-    """Join small files, up to the size limits. Without an output, the files are counted."""
+    """Join small files, up to the size limits. Without an output, counts the files.
+
+    Examples:
+        roboreel compact my_dataset -o compacted
+        roboreel compact my_dataset --drop-unreferenced --in-place
+    """
     if not options.is_asked:
         _show(options.opened(source), as_json=options.as_json)
         return

@@ -10,11 +10,13 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.advice import NoOutputError
 from roboreel.cli.edit.appending import Appending
-from roboreel.cli.edit.choosing import SourceArgument, TasksFromOption, episodes_in, show_episodes
+from roboreel.cli.edit.choosing import TasksFromOption, episodes_in, show_episodes
 from roboreel.cli.output import emit_json, say
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.reports import show_plan, tell_report
+from roboreel.cli.shared_options import Form, SourceArgument
 from roboreel.cli.stopping import stoppable
 from roboreel.cli.writing import Writing, only_prints, run_shown, writes
 from roboreel.edit.splits import by_task as positions_by_task
@@ -39,8 +41,8 @@ def split(
         typer.Option(
             "--into",
             metavar="PARTS",
-            help="train=0.8,val=0.2: fractions, which sum to 1; or train=0:10,val=10,12:15: episodes, each"
-            " once.",
+            help="Divide by fractions that sum to 1 (train=0.8,val=0.2), or by episodes, each once"
+            " (train=0:10,val=10,12:15).",
         ),
     ] = None,
     rest: Annotated[
@@ -48,30 +50,43 @@ def split(
         typer.Option(
             "--rest",
             metavar="NAME",
-            help="Give the episodes that --into leaves to this part: one of --into, or another.",
+            help="Put the episodes that --into does not name into this part.",
         ),
     ] = None,
     by_task: Annotated[
-        bool, typer.Option("--by-task", help="A part for each task, by an episode's first one.")
+        bool,
+        typer.Option(
+            "--by-task", help="Make a part for each task, by the first task of an episode."
+        ),
     ] = False,
     tasks_from: TasksFromOption = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", min=0, help="Shuffles which episodes go where; fractions only."),
+        typer.Option(
+            "--seed",
+            metavar="N",
+            min=0,
+            help="With fractions: draw the episodes of each part from this number (0 or more).",
+        ),
     ] = None,
     as_splits: Annotated[
-        bool, typer.Option("--as-splits", help="Write one dataset with named splits.")
+        bool,
+        typer.Option("--as-splits", help="Write one dataset with named splits instead of several."),
     ] = False,
 ) -> None:
-    """Divide a dataset: each part becomes the dataset DST/NAME. Without --into or --by-task, list episodes.
+    """Divide a dataset: each part becomes the dataset DST/NAME. All parts are planned before one is written.
 
-    All parts are checked before the first is written.
+    Without --into or --by-task, lists the episodes.
+
+    Examples:
+        roboreel split my_dataset --into train=0.8,val=0.2 --seed 0 -o parts
+        roboreel split my_dataset --by-task -o by_task
     """
     if only_prints(options, [into, rest, by_task, seed, as_splits], "--into or --by-task"):
         show_episodes(options.view(source), as_json=options.as_json, tasks_from=tasks_from)
         return
     if (into is None) != by_task:
-        raise UsageError("say how to divide: --into NAME=0.8,NAME=0.2, or --by-task")
+        raise UsageError("give one way to divide: --into train=0.8,val=0.2, or --by-task")
     if by_task and seed is not None:
         raise UsageError("--seed shuffles what fractions divide; tasks do not")
     if by_task and rest is not None:
@@ -162,9 +177,11 @@ def _write_parts(source: str, options: Writing, how: _Division) -> None:
         raise UsageError(
             "a view file is one dataset: give --as-splits, or write the parts (roboreel split)"
         )
+    if options.out is None and not options.in_place:
+        raise NoOutputError(source, in_place=False)
     if options.out is None or options.in_place:
         raise UsageError(
-            "give the folder for the parts (-o); in place there is room for one dataset only"
+            "give the folder for the parts (-o DST); --in-place replaces one dataset by one"
         )
     run_options = options.run_options
     with stoppable(options.out) as output:
@@ -174,7 +191,7 @@ def _write_parts(source: str, options: Writing, how: _Division) -> None:
         with progress_shown(quiet=options.quiet or options.as_json):
             parts = plan_parts(views, out=options.out, options=run_options)
         if options.dry_run:
-            _show_plans(parts.plans, as_json=options.as_json)
+            _show_plans(parts.plans, options.form)
             return
         reports: dict[str, Report] = {}
         with parts.written():
@@ -185,12 +202,12 @@ def _write_parts(source: str, options: Writing, how: _Division) -> None:
     _tell_reports(reports, parts, options)
 
 
-def _show_plans(plans: Mapping[str, Plan], *, as_json: bool) -> None:
-    if as_json:
+def _show_plans(plans: Mapping[str, Plan], form: Form) -> None:
+    if form == "json":
         emit_json({name: plan.to_json() for name, plan in plans.items()})
         return
     for plan in plans.values():
-        show_plan(plan, as_json=False)
+        show_plan(plan, form)
 
 
 def _tell_reports(reports: Mapping[str, Report], parts: Parts, options: Writing) -> None:
@@ -201,4 +218,4 @@ def _tell_reports(reports: Mapping[str, Report], parts: Parts, options: Writing)
         if not options.quiet:
             say(f"{os.path.join(parts.folder, name)} had been written by an earlier run")
     for report in reports.values():
-        tell_report(report, as_json=False, quiet=options.quiet)
+        tell_report(report, options.form)

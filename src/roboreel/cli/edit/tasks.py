@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from roboreel.cli.edit.choosing import SourceArgument, TasksFromOption, number_in, pairs_in
+from roboreel.cli.edit.choosing import TasksFromOption, number_in, pairs_in
 from roboreel.cli.output import count, emit_json, table
+from roboreel.cli.shared_options import SourceArgument
 from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.edit.tasks import TasksFrom, tasks_of, tasks_told
 from roboreel.edit.view import View
@@ -21,21 +22,27 @@ def tasks(
     options: Writing,
     source: SourceArgument,
     every: Annotated[
-        str | None, typer.Option("--set", metavar="TEXT", help="The task of all episodes.")
+        str | None, typer.Option("--set", metavar="TEXT", help="Give all episodes this task.")
     ] = None,
     replace: Annotated[
         list[str] | None,
-        typer.Option("--replace", metavar="OLD=NEW", help="Another text for a task. Repeatable."),
+        typer.Option(
+            "--replace", metavar="OLD=NEW", help="Replace task text OLD by NEW. Repeatable."
+        ),
     ] = None,
     episode: Annotated[
         list[str] | None,
-        typer.Option("--episode", metavar="N=TEXT", help="The one task of an episode. Repeatable."),
+        typer.Option("--episode", metavar="N=TEXT", help="Give episode N this task. Repeatable."),
     ] = None,
     tasks_from: TasksFromOption = None,
 ) -> None:
-    """Change tasks: an episode's own --episode counts, else --replace, else --set.
+    """Change task texts: --episode wins over --replace, and --replace over --set.
 
-    Without them, tasks are listed with the number of their episodes.
+    Without these, lists the tasks with the number of their episodes.
+
+    Examples:
+        roboreel tasks my_dataset --set "pick up the cube" -o renamed
+        roboreel tasks my_dataset --episode 3="open the drawer" --in-place
     """
     if only_prints(options, [every, replace, episode], "--set, --replace or --episode"):
         _show(options.view(source), tasks_from, as_json=options.as_json)

@@ -10,7 +10,6 @@ import typer
 
 from roboreel.cli.edit.choosing import (
     EpisodesOption,
-    SourceArgument,
     episodes_in,
     frames_in,
     moment_in,
@@ -18,6 +17,7 @@ from roboreel.cli.edit.choosing import (
     show_episodes,
 )
 from roboreel.cli.output import count, emit_json, say
+from roboreel.cli.shared_options import SourceArgument
 from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.dataset.user_files import read_lines
 from roboreel.edit.selection import FrameRange
@@ -34,34 +34,42 @@ def trim(
     source: SourceArgument,
     episode: Annotated[
         list[str] | None,
-        typer.Option("--episode", metavar="N", help="An episode; its --frames follow. Repeatable."),
+        typer.Option(
+            "--episode",
+            metavar="N",
+            help="Trim this episode to the --frames that follow. Repeatable.",
+        ),
     ] = None,
     frames: Annotated[
         list[str] | None,
         typer.Option(
             "--frames",
             metavar="A:B",
-            help="Keep frames A to B-1 of it; 10: keeps all from 10 on. Repeatable. Without --episode: of"
-            " all --episodes.",
+            help="Keep frames A to B-1; 10: keeps frame 10 to the end. Without --episode: of all --episodes."
+            " Repeatable.",
         ),
     ] = None,
     ranges: Annotated[
         str | None,
-        typer.Option("--ranges", metavar="FILE", help="Lines like `3 10:200` instead."),
+        typer.Option(
+            "--ranges",
+            metavar="FILE",
+            help="Read episodes and frames from a file with lines like `3 10:200`.",
+        ),
     ] = None,
     start: Annotated[
         str | None,
         typer.Option(
             "--start",
             metavar="T",
-            help="Keep what is at T or later, in all --episodes: 1.5 or 1.5s (seconds), 30f (frames);"
-            " -1.5 counts from the end.",
+            help="Keep frames at T or later, in all --episodes: 1.5 or 1.5s is seconds, 30f frames, -1.5"
+            " counts from the end.",
         ),
     ] = None,
     end: Annotated[
         str | None,
         typer.Option(
-            "--end", metavar="T", help="Keep what is before T, in all --episodes; T as in --start."
+            "--end", metavar="T", help="Keep frames before T, in all --episodes; T as in --start."
         ),
     ] = None,
     still: Annotated[
@@ -69,19 +77,28 @@ def trim(
         typer.Option(
             "--still",
             metavar="EPS",
-            help="Cut the ends in which no value moves by more than EPS from frame to frame, in the"
-            " feature's own unit (radians, degrees, …). `suggest` prints an EPS from the data.",
+            help="Cut the ends in which no value changes by more than EPS per frame, in the feature's own"
+            " unit (radians, degrees, …). `suggest` prints an EPS from the data.",
         ),
     ] = None,
     still_feature: Annotated[
-        str, typer.Option("--still-feature", metavar="NAME", help="The feature that tells.")
+        str,
+        typer.Option(
+            "--still-feature",
+            metavar="NAME",
+            help="With --still: watch the values of this feature.",
+        ),
     ] = _STATE,
     episodes: EpisodesOption = None,
 ) -> None:
-    """Narrow episodes to a range of their frames, rows and frames together.
+    """Cut the beginning or end of episodes, rows and frames together.
 
-    Ranges count from 0 in the episode, and their end is not included. Without one, episodes are listed.
-    --start, --end, --still and a single --frames trim all episodes, or those of --episodes.
+    Frames count from 0 in each episode; the end of a range is not included. --start, --end, --still and a
+    single --frames trim all episodes, or those of --episodes. Without a range, lists the episodes.
+
+    Examples:
+        roboreel trim my_dataset --start 0.5 --end -1.0 -o trimmed
+        roboreel trim my_dataset --episode 3 --frames 10:200 --in-place
     """
     edits = [episode, frames, ranges, start, end, still, episodes]
     if only_prints(options, edits, "--frames, --start, --end, --ranges, --still"):

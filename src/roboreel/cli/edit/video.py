@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from roboreel.cli.edit.choosing import EpisodesOption, SourceArgument, episodes_in
+from roboreel.cli.edit.choosing import EpisodesOption, episodes_in
 from roboreel.cli.feature_words import describe_features, feature_row
 from roboreel.cli.output import emit_json, say, table
+from roboreel.cli.shared_options import SourceArgument
 from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.edit.features import features_of
 from roboreel.edit.view import View
@@ -24,13 +25,20 @@ def resample(
     options: Writing,
     source: SourceArgument,
     fps: Annotated[
-        str | None, typer.Option("--fps", metavar="N", help="The rate: 15, 29.97, 30000/1001.")
+        str | None,
+        typer.Option(
+            "--fps", metavar="N", help="Change to this rate, in frames/s: 15, 29.97, 30000/1001."
+        ),
     ] = None,
 ) -> None:
     """Change the frame rate; each output frame is the nearest input frame in time.
 
-    Videos are re-encoded near the quality and rate of the source, or by --vcodec, --crf, …. Without --fps,
-    say the rate.
+    Videos are re-encoded near the quality and bit rate of the source, or as --vcodec, --crf, … say. Without
+    --fps, prints the rate.
+
+    Examples:
+        roboreel resample my_dataset --fps 15 -o my_dataset_15fps
+        roboreel resample my_dataset --fps 30000/1001 --vcodec h264 -o ntsc
     """
     if only_prints(options, [fps], "--fps"):
         _show_rate(options.view(source), as_json=options.as_json)
@@ -45,21 +53,28 @@ def encode(
     source: SourceArgument,
     camera: Annotated[
         list[str] | None,
-        typer.Option("--camera", metavar="NAME", help="A camera; by default all. Repeatable."),
+        typer.Option(
+            "--camera", metavar="NAME", help="Re-encode only this camera. Repeatable. Default: all."
+        ),
     ] = None,
     size: Annotated[
-        str | None, typer.Option("--size", metavar="WxH", help="Scale pictures to this size.")
+        str | None,
+        typer.Option("--size", metavar="WxH", help="Scale frames to this size, in pixels."),
     ] = None,
     to_images: Annotated[
-        bool, typer.Option("--to-images", help="Turn video into pictures in the tables.")
+        bool, typer.Option("--to-images", help="Turn video into images in the tables (PNG).")
     ] = False,
     episodes: EpisodesOption = None,
 ) -> None:
-    """Encode cameras again: other settings, images into video, or video into images.
+    """Re-encode cameras: change codec, quality or size, turn images into video, or video into images.
 
-    Settings of the encoder that are not given are lerobot's: --vcodec libsvtav1, --pix-fmt yuv420p, --g 2,
-    --crf 30, --preset 12, --fast-decode 0. The result holds --episodes, by default all. Without any
-    setting, cameras and their encodings are listed.
+    Settings that are not given are lerobot's: --vcodec libsvtav1, --pix-fmt yuv420p, --g 2, --crf 30,
+    --preset 12, --fast-decode 0. The result has --episodes, by default all. Without a setting, lists the
+    cameras and their encodings.
+
+    Examples:
+        roboreel encode my_dataset --vcodec h264 --crf 23 -o my_dataset_h264
+        roboreel encode my_dataset --camera observation.images.top --size 320x240 -o smaller
     """
     given: dict[str, Any] = options.reencoding.given
     if size is not None:
@@ -69,7 +84,7 @@ def encode(
         _show_cameras(options.view(source), as_json=options.as_json)
         return
     if to_images and given:
-        raise UsageError("--to-images writes PNG: settings of an encoder do not go with it")
+        raise UsageError("--to-images writes PNG: leave out the settings of a video encoder")
 
     def edited(view: View) -> View:
         if episodes is not None:

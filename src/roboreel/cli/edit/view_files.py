@@ -6,15 +6,16 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.command_line import HELP_NAMES, Command, Group
 from roboreel.cli.edit.appending import ENCODERS, appends, view_of_group
-from roboreel.cli.edit.choosing import SourceArgument
 from roboreel.cli.edit.episodes import delete, keep, reorder, shuffle
 from roboreel.cli.edit.features import features
 from roboreel.cli.edit.split import split
 from roboreel.cli.edit.tasks import tasks
 from roboreel.cli.edit.trim import trim
 from roboreel.cli.edit.video import encode, resample
-from roboreel.cli.output import count, emit_json, say, table
+from roboreel.cli.output import count, emit_json, heading, say, table
+from roboreel.cli.shared_options import FollowLinksOption, JsonOption, SourceArgument
 from roboreel.cli.stats import stats
 from roboreel.cli.stopping import stoppable
 from roboreel.cli.view_words import step_words
@@ -30,45 +31,53 @@ from roboreel.plan.plan import Plan
 
 edit = typer.Typer(
     name="edit",
-    help="Edit a view file: the edits are kept as data, the datasets stay as they are.",
+    cls=Group,
+    add_completion=False,
+    help="""Edit a view file: edits are kept as data, the datasets stay as they are, nothing is copied.
+
+Examples:
+    roboreel edit clean.view.json from my_dataset
+    roboreel edit clean.view.json delete --episodes 3,5
+""",
     no_args_is_help=True,
     rich_markup_mode=None,
+    context_settings=HELP_NAMES,
 )
-
-FollowLinks = Annotated[
-    bool, typer.Option("--follow-links", help="Read what links out of the datasets lead to.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
 
 
 @edit.callback()
 def _view(
     context: typer.Context,
     view: Annotated[
-        str, typer.Argument(metavar="VIEW", help="The view file: a name that ends in .view.json.")
+        str, typer.Argument(metavar="VIEW", help="View file: a name that ends in .view.json.")
     ],
 ) -> None:
     context.obj = view
 
 
-@edit.command("from")
+@edit.command("from", cls=Command, context_settings=HELP_NAMES)
 def begin(
     context: typer.Context,
     sources: Annotated[
         list[str], typer.Argument(metavar="SRC…", help="Datasets and view files, in order.")
     ],
-    follow_links: FollowLinks = False,
+    follow_links: FollowLinksOption = False,
 ) -> None:
-    """Make VIEW, a view file of everything in SRC; several follow one another. Nothing is copied."""
+    """Make VIEW, a view file of all episodes in SRC, one dataset after another. Nothing is copied.
+
+    Examples:
+        roboreel edit clean.view.json from my_dataset
+        roboreel edit week.view.json from monday tuesday
+    """
     path = view_of_group(context)
     with stoppable():
         view = begin_view(path, sources, view_opener(follow_links=follow_links))
     say(f"{path} has {_size(view)}")
 
 
-@edit.command()
-def show(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show the sources and the verbs of VIEW, in order."""
+@edit.command(cls=Command, context_settings=HELP_NAMES)
+def show(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Show the sources and the edits of VIEW, in order."""
     content = read_view(view_of_group(context))
     if as_json:
         emit_json(
@@ -78,46 +87,53 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     _show(content)
 
 
-@edit.command()
-def undo(context: typer.Context, as_json: AsJson = False) -> None:
-    """Take the last edit of VIEW back."""
+@edit.command(cls=Command, context_settings=HELP_NAMES)
+def undo(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Undo the last edit of VIEW."""
     path = view_of_group(context)
     verbs = undo_edit(path)
     if as_json:
         emit_json({"path": path, "taken_back": list(verbs)})
         return
     for verb in reversed(verbs):
-        say(f"taken back from {path}: {step_words(verb)}")
+        say(f"undone in {path}: {step_words(verb)}")
 
 
-@edit.command()
-def refresh(context: typer.Context, follow_links: FollowLinks = False) -> None:
-    """Take changed datasets over, where each episode of VIEW is still there by its uid and length.
+@edit.command(cls=Command, context_settings=HELP_NAMES)
+def refresh(context: typer.Context, follow_links: FollowLinksOption = False) -> None:
+    """Adopt datasets that have changed, if they still have each episode of VIEW by uid and length.
 
     New episodes are left out.
     """
     path = view_of_group(context)
     with stoppable():
         view = refresh_view(path, view_opener(follow_links=follow_links))
-    say(f"{path} goes by its datasets as they are now: {_size(view)}")
+    say(f"{path} now refers to its datasets as they are: {_size(view)}")
 
 
-for _command in (delete, keep, reorder, shuffle, trim, features, tasks, split, stats):
-    edit.command()(appends(_command))
-edit.command()(appends(resample, *ENCODERS))
-edit.command()(appends(encode, *ENCODERS))
+for _command in (delete, keep, reorder, shuffle, trim, features, tasks, split):
+    edit.command(cls=Command, context_settings=HELP_NAMES)(appends(_command))
+edit.command(cls=Command, context_settings=HELP_NAMES)(
+    appends(stats, source_of=lambda view: [view])
+)
+edit.command(cls=Command, context_settings=HELP_NAMES)(appends(resample, *ENCODERS))
+edit.command(cls=Command, context_settings=HELP_NAMES)(appends(encode, *ENCODERS))
 
 
 @writes
 def write(options: Writing, source: SourceArgument) -> None:
-    """Write a view file as a dataset: the edits are done, by copying packets wherever that is possible.
+    """Write a view file as a dataset, copying video packets wherever possible.
 
-    Options that the view file holds count where they are not given.
+    Options stored in the view file apply unless you give others.
+
+    Examples:
+        roboreel write clean.view.json -o cleaned
+        roboreel write clean.view.json --to v2.1 -o cleaned_v21
     """
     _write(options, source)
 
 
-@edit.command("write")
+@edit.command("write", cls=Command, context_settings=HELP_NAMES)
 @writes
 def write_view(options: Writing, context: typer.Context) -> None:
     """Write VIEW as a dataset, as `roboreel write VIEW` does."""
@@ -139,8 +155,8 @@ def _size(view: View) -> str:
 
 
 def _show(content: ViewContent) -> None:
-    say("sources")
+    heading("sources")
     for source in content.sources:
         say(f"  {source}")
-    say("verbs" if content.verbs else "no verbs: the sources as they are")
+    heading("edits" if content.verbs else "no edits: the sources as they are")
     table([(str(number), step_words(one)) for number, one in enumerate(content.verbs, start=1)])

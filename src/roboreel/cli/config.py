@@ -1,0 +1,45 @@
+"""`roboreel config`: default options of the user, and where each is set."""
+
+from __future__ import annotations
+
+import os
+
+from roboreel.cli.output import emit_json, heading, say, table
+from roboreel.cli.settings import Found, config_file, found_settings
+from roboreel.cli.shared_options import JsonOption
+
+
+def config(as_json: JsonOption = False) -> None:
+    """Show the default of each option that has one, and where it is set.
+
+    An option that is typed counts first, then the environment (ROBOREEL_WORKERS=4), then the file
+    roboreel.toml in your configuration folder (workers = 4), then roboreel's own default.
+
+    Examples:
+        roboreel config
+        roboreel config --json
+    """
+    found = [*found_settings()]
+    path = config_file()
+    if as_json:
+        emit_json(
+            {
+                "file": path,
+                "exists": os.path.isfile(path),
+                "settings": {
+                    one.setting.name: {"value": one.value, "origin": one.origin} for one in found
+                },
+            }
+        )
+        return
+    heading(f"{path}{'' if os.path.isfile(path) else ' (not there)'}")
+    table([_row(one) for one in found])
+    say()
+    say("An option on the command line counts before these.")
+
+
+def _row(found: Found) -> tuple[str, ...]:
+    setting = found.setting
+    value = setting.default if found.value is None else str(found.value)
+    origin = setting.variable if found.origin == "environment" else found.origin
+    return setting.option, value, origin

@@ -1,0 +1,154 @@
+"""What to type instead, after the arguments of a command could not be parsed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from roboreel.cli.advice import Advice, replaced, typed
+from roboreel.cli.catalog import ENTRIES
+from roboreel.cli.lerobot_words import lerobot_advice
+
+_NAMES = [entry.name for entry in ENTRIES]
+_OTHERS = {
+    "add": "features",
+    "check-dataset": "check",
+    "concat": "merge",
+    "concatenate": "merge",
+    "cut": "trim",
+    "download": "pull",
+    "export": "convert",
+    "filter": "keep",
+    "fix": "repair",
+    "fps": "resample",
+    "get": "pull",
+    "help": "--help",
+    "inspect": "info",
+    "join": "merge",
+    "list": "info",
+    "ls": "info",
+    "migrate": "convert",
+    "reencode": "encode",
+    "remove": "delete",
+    "rename": "features",
+    "restore": "undo",
+    "revert": "undo",
+    "rm": "delete",
+    "select": "keep",
+    "show": "info",
+    "transcode": "encode",
+    "upgrade": "convert",
+    "upload": "push",
+    "validate": "check",
+    "verify": "check",
+    "version": "--version",
+}
+"""Commands by words that other tools have for them."""
+_LISTED = re.compile(r"\[?\d+(:\d*)?[,\]]*")
+_MANY = ("--episodes", "--order", "--uid")
+
+
+def parse_advice(error: Any, words: Sequence[str]) -> Advice:
+    """The message of a parse error, and lines to type instead.
+
+    Args:
+        error: the error of click, whose class differs among releases of typer.
+        words: the arguments as typed.
+    """
+    found = lerobot_advice(words)
+    if found is not None:
+        return found
+    path = error.ctx.command_path if getattr(error, "ctx", None) else "roboreel"
+    absent = re.search(r"No such command ['\"](.*?)['\"](?:\.|$)", error.message)
+    if absent is not None:
+        return _no_command(absent[1], words, path)
+    joined = _joined(words)
+    if joined is not None:
+        return Advice("numbers are separated by commas, without spaces", ((typed(joined), ""),))
+    option = getattr(error, "option_name", None)
+    if option and "No such option" in error.message:
+        return _no_option(str(option), error.ctx, words, path)
+    if type(error).__name__ == "MissingParameter":
+        return _missing(error, words, path)
+    text = re.sub(r"^Value error, ", "", error.message).rstrip(".")
+    param = getattr(error, "param", None)
+    if param is not None:
+        text = f"{_name(param)}: {_with_choices(text, param)}"
+    return Advice(_begun_small(text), ((f"{path} --help", ""),))
+
+
+def _no_command(name: str, words: Sequence[str], path: str) -> Advice:
+    if path != "roboreel":
+        return Advice(f"`{path}` has no command '{name}'", ((f"{path} --help", ""),))
+    word = name.lower().replace("_", "-")
+    near = [_OTHERS[word]] if word in _OTHERS else get_close_matches(word, _NAMES, 2, 0.6)
+    lines = [(typed(replaced(words, name, other)), "") for other in near]
+    return Advice(f"there is no command '{name}'", tuple(lines or [("roboreel --help", "")]))
+
+
+def _no_option(option: str, context: Any, words: Sequence[str], path: str) -> Advice:
+    known = [
+        name for param in context.command.params for name in [*param.opts, *param.secondary_opts]
+    ]
+    known = [name for name in known if name.startswith("-")]
+    spelled = option.replace("_", "-").lower()
+    near = [spelled] if spelled in known else get_close_matches(spelled, known, 1, 0.6)
+    lines = [(typed(_renamed(words, option, name)), "") for name in near]
+    message = f"`{path}` has no option '{option}'"
+    return Advice(message, tuple(lines or [(f"{path} --help", "")]))
+
+
+def _renamed(words: Sequence[str], option: str, name: str) -> list[str]:
+    pattern = re.compile(rf"{re.escape(option)}(?==|$)")
+    return [pattern.sub(name, word, count=1) for word in words]
+
+
+def _missing(error: Any, words: Sequence[str], path: str) -> Advice:
+    """A message about an argument or option that has to be given."""
+    param = error.param
+    name, example = _name(param), str(param.metavar or param.name)
+    if param.param_type_name == "argument":
+        given = {"SRC": "my_dataset", "SRC…": "my_dataset", "REF": "lerobot/pusht"}.get(
+            example, example
+        )
+        return Advice(f"{name} is missing: {_explained(param)}", ((typed([*words, given]), ""),))
+    value = {"VERSION": "v3.0", "DST": "result", "DIR": "frames"}.get(example, example)
+    line = typed([*words, max(param.opts, key=len), value])
+    return Advice(f"{name} is missing: {_explained(param)}", ((line, ""),))
+
+
+def _explained(param: Any) -> str:
+    return _begun_small(
+        str(param.help or "see --help").replace("Required.", "").strip().rstrip(".")
+    )
+
+
+def _begun_small(text: str) -> str:
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def _name(param: Any) -> str:
+    if param.param_type_name == "argument":
+        return str(param.metavar or param.name)
+    return str(max(param.opts, key=len))
+
+
+def _with_choices(text: str, param: Any) -> str:
+    choices = "|" in str(param.metavar) and f": expected {param.metavar.replace('|', ', ')}"
+    return f"{text.split(' is not one of')[0]} is not a choice{choices}" if choices else text
+
+
+def _joined(words: Sequence[str]) -> list[str] | None:
+    """The arguments with `--episodes 3 4 5` or `[3, 4, 5]` as `3,4,5`; None if there is no such list."""
+    for at, word in enumerate(words):
+        if word not in _MANY:
+            continue
+        stop = at + 1
+        while stop < len(words) and _LISTED.fullmatch(words[stop]):
+            stop += 1
+        if stop - at > 2:
+            numbers = [part.strip("[],") for part in words[at + 1 : stop]]
+            return [*words[: at + 1], ",".join(filter(None, numbers)), *words[stop:]]
+    return None

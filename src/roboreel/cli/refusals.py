@@ -1,0 +1,87 @@
+"""What to type instead, after roboreel refused a command."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+
+from roboreel.cli.advice import (
+    Advice,
+    AmbiguousError,
+    NoOutputError,
+    replaced,
+    suggested_output,
+    typed,
+)
+from roboreel.errors import MissingDependencyError, RoboreelError, UsageError
+
+_INSTALL = re.compile(r"[:;,]?\s*(pip install '[^']+')")
+_ABSENT = re.compile(r"'([^']+)': no such folder")
+_SHOWN = 3
+_OUT = ("-o", "--out")
+
+
+def refusal(error: RoboreelError, words: Sequence[str]) -> Advice:
+    """The message of an error, and lines to type instead.
+
+    Args:
+        error: why the command was refused.
+        words: the arguments as typed.
+    """
+    return Advice(_message(error), tuple(_lines(error, words)))
+
+
+def _message(error: RoboreelError) -> str:
+    text = str(error)
+    return _INSTALL.sub("", text) if isinstance(error, MissingDependencyError) else text
+
+
+def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if isinstance(error, AmbiguousError):
+        for word, meaning in error.readings.items():
+            yield typed(replaced(words, error.word, word)), meaning
+    elif isinstance(error, NoOutputError):
+        name = suggested_output(error.source, _command(words))
+        yield typed([*words, "-o", name]), ""
+        if error.in_place:
+            yield typed([*words, "--in-place"]), "keeps the original beside it"
+    elif isinstance(error, MissingDependencyError):
+        for line in _INSTALL.findall(str(error)):
+            yield line, ""
+    elif isinstance(error, UsageError):
+        yield from _other_output(words)
+    elif (absent := _ABSENT.search(str(error))) is not None and absent[1] in words:
+        for name in _near(absent[1]):
+            yield typed(replaced(words, absent[1], name)), ""
+
+
+def _command(words: Sequence[str]) -> str:
+    return next((word for word in words if not word.startswith("-")), "")
+
+
+def _other_output(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The command with an output that doesn't exist, if the given one does."""
+    for number, word in enumerate(words[:-1]):
+        out = words[number + 1]
+        if word in _OUT and os.path.lexists(out):
+            base, count = out.rstrip("/"), 2
+            while os.path.lexists(f"{base}_{count}"):
+                count += 1
+            line = typed([*words[: number + 1], f"{base}_{count}", *words[number + 2 :]])
+            yield line, f"'{out}' is left as it is"
+
+
+def _near(path: str) -> list[str]:
+    """Datasets beside a path that doesn't exist: those of similar name, or the first ones."""
+    folder = os.path.dirname(path)
+    try:
+        names = sorted(os.listdir(folder or "."))
+    except OSError:
+        return []
+    found = [
+        name for name in names if os.path.isfile(os.path.join(folder, name, "meta", "info.json"))
+    ]
+    near = get_close_matches(os.path.basename(path), found, _SHOWN) or found[:_SHOWN]
+    return [os.path.join(folder, name) for name in near]

@@ -1,0 +1,107 @@
+"""What to type instead: each error of the command line has the line."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Roboreel
+
+TYPED = {
+    "delete SRC --episodes 3 4 5 -o out": "delete SRC --episodes 3,4,5 -o out",
+    "delete SRC --episodes [3, 4, 5] -o out": "delete SRC --episodes 3,4,5 -o out",
+    "delete SRC --episodes '[0, 1]' -o out": "delete SRC --episodes 0,1 -o out",
+    "delete SRC --episodes 1-3 -o out": "delete SRC --episodes 1:4 -o out",
+    "delete SRC --episodes 0,1..3 -o out": "delete SRC --episodes 0,1:4 -o out",
+    "delete SRC --episodes 1": "delete SRC --episodes 1 -o source_cleaned",
+    "convert SRC --to v2.1": "convert SRC --to v2.1 -o source_converted",
+    "convert SRC -o out": "convert SRC -o out --to v3.0",
+    "merge SRC SRC": "merge SRC SRC -o source_merged",
+    "delet SRC": "delete SRC",
+    "remove SRC --episodes 3": "delete SRC --episodes 3",
+    "validate SRC": "check SRC",
+    "check SRC --follow_links": "check SRC --follow-links",
+    "check SRC --decoed": "check SRC --decode",
+    "info": "info my_dataset",
+    "pull": "pull lerobot/pusht",
+    "lerobot-edit-dataset --repo_id lerobot/pusht --operation.type delete_episodes"
+    " --operation.episode_indices '[0, 2]'": "delete lerobot/pusht --episodes 0,2 -o pusht_cleaned",
+    "lerobot-edit-dataset --repo_id=lerobot/pusht --operation.type=split"
+    """ --operation.splits='{"train": 0.8, "val": 0.2}'""": "split lerobot/pusht --into"
+    " train=0.8,val=0.2 -o pusht_parts",
+    "lerobot-edit-dataset --new_repo_id me/all --operation.type merge"
+    """ --operation.repo_ids "['a/b', 'c/d']" """: "merge a/b c/d -o all",
+    "lerobot-edit-dataset --repo_id a/b --operation.type remove_feature"
+    """ --operation.feature_names "['x']" """: "features a/b --remove x -o b_features",
+    "lerobot-edit-dataset --repo_id a/b --operation.type convert_image_to_video": "encode a/b -o b_encoded",
+    "delete_episodes --repo-id a/b --episode_indices 3 4": "delete a/b --episodes 3,4 -o b_cleaned",
+    "delete --root SRC --episode_indices 3 4": "delete SRC --episodes 3,4 -o source_cleaned",
+    "merge_datasets a b": "merge a b -o a_merged",
+    "split_dataset a": "split a --into train=0.8,val=0.2 -o a_parts",
+    "info --repo-id a/b": "info a/b",
+    "lerobot-dataset-viz --repo-id a/b": "info my_dataset",
+    "lerobot-record --robot.type=so101_follower": "demo record recorded",
+    "lerobot-train --dataset.repo_id=a/b": "cache build my_dataset --dir frames",
+    "lerobot-teleoperate": "--help",
+    "push_to_hub my_dataset": "push my_dataset user/name",
+    "python -m lerobot.datasets.v30.convert_dataset_v21_to_v30 --repo-id=a/b": "--help",
+    "lerobot.datasets.v30.convert_dataset_v21_to_v30 --repo-id=a/b": "convert a/b --to v3.0 -o b_converted",
+}
+
+
+@pytest.mark.parametrize("words", TYPED)
+def test_an_error_has_the_line_to_type(
+    roboreel: Roboreel, source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = roboreel(*shlex.split(words.replace("SRC", str(source))))
+    assert done.code == 2
+    assert done.err.startswith("error: ")
+    wanted = TYPED[words].replace("SRC", str(source))
+    assert f"  try: roboreel {wanted}" in [line.split("   #")[0] for line in done.err.splitlines()]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_closed_range_has_both_readings(roboreel: Roboreel, source: Path) -> None:
+    told = roboreel("delete", source, "--episodes", "1-3", "-o", "out").err
+    assert "--episodes 1:4 -o out   # episodes 1 to 3" in told
+    assert "--episodes 1:3 -o out   # episodes 1 to 2" in told
+
+
+def test_an_output_that_exists_gets_another_name(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "file").write_text("mine", encoding="utf-8")
+    done = roboreel("delete", source, "--episodes", "1", "-o", taken)
+    assert done.code == 2
+    assert f"try: roboreel delete {source} --episodes 1 -o {taken}_2" in done.err
+
+
+def test_a_misspelled_dataset_gets_the_right_name(roboreel: Roboreel, source: Path) -> None:
+    done = roboreel("info", f"{source}x")
+    assert (done.code, done.err.splitlines()[-1]) == (1, f"  try: roboreel info {source}")
+
+
+def test_a_dry_run_needs_no_output(roboreel: Roboreel, source: Path) -> None:
+    done = roboreel("delete", source, "--episodes", "1", "--dry-run")
+    assert done.code == 0
+    assert "source_cleaned" in done.out
+
+
+@pytest.mark.parametrize("version", ["v2.1", "2.1", "V2.1"])
+def test_versions_are_read_with_and_without_v(
+    roboreel: Roboreel, source: Path, version: str
+) -> None:
+    done = roboreel("convert", source, "--to", version, "--dry-run")
+    assert (done.code, done.err) == (0, "")
+    assert "v2.1" in done.out
+
+
+def test_an_unclear_version_is_refused(roboreel: Roboreel, source: Path) -> None:
+    done = roboreel("convert", source, "--to", "2", "-o", "out")
+    assert done.code == 2
+    assert "--to: '2' is not a format version: expected v2.0|v2.1|v3.0" in done.err

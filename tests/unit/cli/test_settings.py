@@ -1,0 +1,77 @@
+"""Defaults of the user: precedence, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from roboreel.cli.settings import SETTINGS
+from tests.unit.cli.conftest import Roboreel
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of the configuration file; no setting is in the environment."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for setting in SETTINGS:
+        monkeypatch.delenv(setting.variable, raising=False)
+    (tmp_path / "roboreel").mkdir()
+    return tmp_path / "roboreel" / "roboreel.toml"
+
+
+def test_the_environment_counts_before_the_file(
+    roboreel: Roboreel, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text('workers = 2\nexecutor = "thread"\n', encoding="utf-8")
+    monkeypatch.setenv("ROBOREEL_WORKERS", "3")
+    told = json.loads(roboreel("config", "--json").out)
+    assert (told["file"], told["exists"]) == (str(file), True)
+    assert told["settings"]["workers"] == {"value": 3, "origin": "environment"}
+    assert told["settings"]["executor"] == {"value": "thread", "origin": str(file)}
+    assert told["settings"]["quiet"] == {"value": None, "origin": "default"}
+    shown = roboreel("config").out
+    assert "--workers         3" in shown
+    assert "ROBOREEL_WORKERS" in shown
+
+
+def test_an_option_that_is_typed_counts_first(
+    roboreel: Roboreel, file: Path, source: Path, tmp_path: Path
+) -> None:
+    file.write_text("quiet = true\ndata_file_mb = 1\n", encoding="utf-8")
+    command = ("delete", source, "--episodes", "1", "-o")
+    assert roboreel(*command, tmp_path / "a").out == ""
+    assert json.loads(roboreel(*command, tmp_path / "b", "--json").out)["episodes"] == 3
+    assert roboreel("compact", source).code == 0  # a default asks for no output
+    limit = json.loads((tmp_path / "a/meta/info.json").read_text())["data_files_size_in_mb"]
+    assert limit == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("workers = 0", "key 'workers': '0' is not valid: expected a whole number from 1"),
+        ("workers = true", "key 'workers': 'True' is not valid: expected a whole number from 1"),
+        ("executor = 'gpu'", "'gpu' is not valid: expected one of serial, thread, process"),
+        ("wrokers = 2", "there is no setting 'wrokers': expected one of workers, executor"),
+        ("workers = ", "is not TOML: "),
+        ("quiet = 'perhaps'", "key 'quiet': 'perhaps' is not valid: expected true or false"),
+    ],
+)
+def test_wrong_values_are_refused_by_name(
+    roboreel: Roboreel, file: Path, source: Path, text: str, told: str
+) -> None:
+    file.write_text(text, encoding="utf-8")
+    done = roboreel("delete", source)
+    assert done.code in (1, 2)
+    assert done.err.startswith(f"error: '{file}'")
+    assert told in done.err
+
+
+def test_a_wrong_variable_is_named(
+    roboreel: Roboreel, file: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBOREEL_TIMEOUT_FACTOR", "-1")
+    told = "error: ROBOREEL_TIMEOUT_FACTOR: '-1' is not valid: expected a number from 0\n"
+    assert roboreel("delete", source).err == told
