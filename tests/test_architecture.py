@@ -70,6 +70,7 @@ LAZY_IMPORTS = {
     "roboreel.cli.settings": "only a command that runs needs it: help and completion are to be quick",
     "roboreel.cli.refusals": "only a command that fails needs it",
     "roboreel.cli.parse_failures": "only a command that fails needs it",
+    "roboreel.runner.ray_executor": "optional: extra `ray`",
     "rich": "only where a bar is drawn",
 }
 """What a function may import on its own, and why."""
@@ -86,7 +87,7 @@ JUDGED = ("plan", "runner", "ops", "survey", "checking")
 """What decides and does the work: the comparison must not reach it by any way."""
 
 FILE_CALLS = re.compile(
-    r"(builtins\.open|io\.(open|open_code|FileIO)|shutil\..+|tempfile\..+"
+    r"(builtins\.open|io\.(open|open_code|FileIO)|shutil\.(?!get_terminal_size).+|tempfile\..+"
     r"|os\.(open|rename|renames|replace|remove|unlink|rmdir|removedirs|mkdir|makedirs|link|symlink|truncate))"
 )
 PATH_METHODS = {"write_text": 1, "write_bytes": 1, "read_text": 0, "read_bytes": 0, "unlink": 0}

@@ -33,7 +33,7 @@ ENTRIES = (
     ),
     Entry("write", WRITE, "edit.view_files", "Write a view file as a dataset."),
     Entry("finalize", WRITE, "finalize", "Write the episodes that workers staged as one dataset."),
-    Entry("repair", WRITE, "repair", "Repair what has only one right repair; name the rest."),
+    Entry("repair", WRITE, "repair", "Repair what can be repaired in only one way; list the rest."),
     Entry("delete", EDIT, "edit.episodes", "Delete episodes by number, task or length."),
     Entry("keep", EDIT, "edit.episodes", "Keep only some episodes."),
     Entry("trim", EDIT, "edit.trim", "Cut the beginning or end of episodes."),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from roboreel.cli.advice import Advice, suggested_output, typed
 from roboreel.cli.catalog import ENTRIES
+from roboreel.format.version import FormatVersion
 
 _OPTIONS = {
     "repo_id",
@@ -207,8 +208,8 @@ _COMMANDS: dict[str, Callable[[_Typed], list[str]]] = {
     "reencode_videos": _written("encode", "--vcodec", "h264"),
     "recompute_stats": _written("stats", "--recompute"),
     "augment_dataset_quantile_stats": _written("stats", "--recompute"),
-    "convert_dataset_v21_to_v30": _written("convert", "--to", "v3.0"),
-    "convert_dataset_v20_to_v21": _written("convert", "--to", "v2.1"),
+    "convert_dataset_v21_to_v30": _written("convert", "--to", FormatVersion.V30.value),
+    "convert_dataset_v20_to_v21": _written("convert", "--to", FormatVersion.V21.value),
     "dataset_report": _shown("info"),
     "push_to_hub": lambda found: ["push", found.source, found.first("repo_id") or "user/name"],
 }

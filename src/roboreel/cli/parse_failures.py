@@ -10,6 +10,7 @@ from typing import Any
 from roboreel.cli.advice import Advice, replaced, typed
 from roboreel.cli.catalog import ENTRIES
 from roboreel.cli.lerobot_words import lerobot_advice
+from roboreel.format.version import FormatVersion
 
 _NAMES = [entry.name for entry in ENTRIES]
 _OTHERS = {
@@ -114,7 +115,9 @@ def _missing(error: Any, words: Sequence[str], path: str) -> Advice:
             example, example
         )
         return Advice(f"{name} is missing: {_explained(param)}", ((typed([*words, given]), ""),))
-    value = {"VERSION": "v3.0", "DST": "result", "DIR": "frames"}.get(example, example)
+    value = {"VERSION": FormatVersion.V30.value, "DST": "result", "DIR": "frames"}.get(
+        example, example
+    )
     line = typed([*words, max(param.opts, key=len), value])
     return Advice(f"{name} is missing: {_explained(param)}", ((line, ""),))
 

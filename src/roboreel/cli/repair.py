@@ -18,11 +18,11 @@ from roboreel.cli.shared_options import (
     CleanOption,
     DropAudioOption,
     DropUnreadableOption,
-    InPlaceOption,
     JsonOption,
     OutOption,
     QuietOption,
     RegularTimestampsOption,
+    ReplaceOption,
     ResumeOption,
     VerboseOption,
     WorkersOption,
@@ -78,7 +78,7 @@ def repair(
     resume: ResumeOption = False,
     clean: CleanOption = False,
     out: OutOption = None,
-    in_place: InPlaceOption = False,
+    in_place: ReplaceOption = False,
     dry_run: Annotated[
         bool,
         typer.Option(

@@ -93,7 +93,7 @@ def _choice(name: str, default: str, *choices: str) -> Setting:
 _YES = "true or false"
 SETTINGS = (
     Setting("workers", "1", "a whole number from 1", _whole),
-    _choice("executor", "process or serial, as needed", "serial", "thread", "process"),
+    _choice("executor", "process or serial, as needed", "serial", "thread", "process", "ray"),
     Setting("timeout_factor", "1.0", "a number from 0", _number(0)),
     _choice("video_backend", "pyav", "pyav", "torchcodec", "decord"),
     _choice("timestamps", "regular, or keep in edits", "regular", "keep"),

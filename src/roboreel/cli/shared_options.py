@@ -75,7 +75,7 @@ OutOption = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-InPlaceOption = Annotated[
+ReplaceOption = Annotated[
     bool,
     typer.Option(
         "--in-place",
@@ -137,9 +137,18 @@ ExecutorOption = Annotated[
     ExecutorName | None,
     typer.Option(
         "--executor",
-        metavar="serial|thread|process",
-        help="Run operations in this process, in threads, or in worker processes. Default: process if"
-        " there are several workers or something is decoded, else serial.",
+        metavar="serial|thread|process|ray",
+        help="Run operations in this process, in threads, in worker processes, or on a Ray cluster."
+        " Default: process if there are several workers or something is decoded, else serial.",
+        rich_help_panel=HOW,
+    ),
+]
+RayAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="With --executor ray: use this cluster. Default: RAY_ADDRESS, else one on this machine.",
         rich_help_panel=HOW,
     ),
 ]

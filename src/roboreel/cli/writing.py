@@ -28,11 +28,12 @@ from roboreel.cli.shared_options import (
     ExecutorOption,
     FollowLinksOption,
     Form,
-    InPlaceOption,
     JsonOption,
     OnBrokenOption,
     OutOption,
     QuietOption,
+    RayAddressOption,
+    ReplaceOption,
     ResumeOption,
     TimeoutOption,
     TimestampsOption,
@@ -162,13 +163,14 @@ class Writing:
     video_file_mb: VideoFileOption = None
     workers: WorkersOption = 1
     executor: ExecutorOption = None
+    ray_address: RayAddressOption = None
     timeout_factor: TimeoutOption = 1.0
     video_backend: VideoBackendOption = "pyav"
     resume: ResumeOption = False
     clean: CleanOption = False
     follow_links: FollowLinksOption = False
     out: OutOption = None
-    in_place: InPlaceOption = False
+    in_place: ReplaceOption = False
     discard_original: DiscardOriginalOption = False
     dry_run: DryRunOption = False
     as_json: JsonOption = False

@@ -19,7 +19,7 @@ TYPED = {
     "convert SRC --to v2.1": "convert SRC --to v2.1 -o source_converted",
     "convert SRC -o out": "convert SRC -o out --to v3.0",
     "merge SRC SRC": "merge SRC SRC -o source_merged",
-    "delet SRC": "delete SRC",
+    "delet SRC": "delete SRC",  # codespell:ignore delet
     "remove SRC --episodes 3": "delete SRC --episodes 3",
     "validate SRC": "check SRC",
     "check SRC --follow_links": "check SRC --follow-links",

@@ -55,7 +55,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(source: Path, words: str) -> No
 
 def test_messages_that_get_lost_are_an_error_too(source: Path) -> None:
     assert _shell("$R info nowhere 2>/dev/full", source).returncode == 1
-    assert _shell("$R frobnicate 2>/dev/full").returncode == 1
+    assert _shell("$R frobnicate 2>/dev/full").returncode == 2
 
 
 def test_the_work_is_done_all_the_same(source: Path, tmp_path: Path) -> None:

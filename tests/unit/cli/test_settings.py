@@ -53,8 +53,8 @@ def test_an_option_that_is_typed_counts_first(
     [
         ("workers = 0", "key 'workers': '0' is not valid: expected a whole number from 1"),
         ("workers = true", "key 'workers': 'True' is not valid: expected a whole number from 1"),
-        ("executor = 'gpu'", "'gpu' is not valid: expected one of serial, thread, process"),
-        ("wrokers = 2", "there is no setting 'wrokers': expected one of workers, executor"),
+        ("executor = 'gpu'", "'gpu' is not valid: expected one of serial, thread, process, ray"),
+        ("retries = 2", "there is no setting 'retries': expected one of workers, executor"),
         ("workers = ", "is not TOML: "),
         ("quiet = 'perhaps'", "key 'quiet': 'perhaps' is not valid: expected true or false"),
     ],
