@@ -19,6 +19,7 @@ import typer.main
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
+from roboreel.cli.help_page import described
 from roboreel.cli.main import app
 
 ROOT = Path(__file__).parent.parent
@@ -202,7 +203,10 @@ def _commands(root: Any, context: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _command(path: str, command: Any, context: Any) -> Iterator[str]:
-    yield from (f"## {path}", "", _plain(command.help or ""), "")
+    about, examples = described(command.help or "")
+    yield from (f"## {path}", "", _plain(about), "")
+    if examples:
+        yield from ("```sh", *examples, "```", "")
     yield from ("```text", f"{path} {' '.join(command.collect_usage_pieces(context))}", "```", "")
     rows = [record for one in command.params if (record := _record(one, context))]
     if rows:

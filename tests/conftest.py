@@ -59,13 +59,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     mark_all_but_a_sample(items)
 
 
+_OF_TESTS = ("ROBOREEL_REAL_DATA",)
+"""Variables that choose what is tested."""
+
 _LOCAL_FAMILIES = {socket.AF_UNIX} if hasattr(socket, "AF_UNIX") else set()
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the surveys of tests out of the user's cache folder."""
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the surveys of tests out of the user's cache folder, and the user's defaults out of the tests."""
     with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("ROBOREEL_")]:
+            if name not in _OF_TESTS:
+                patch.delenv(name)
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         patch.setenv("ROBOREEL_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 

@@ -36,7 +36,7 @@ def test_check_names_the_repair_of_each_rule(tmp_path: Path) -> None:
     fewer_rows(root)
     found = run_here("check", root)
     assert f"roboreel repair {root}" in found.stdout
-    assert "  video.hidden: left out, but for frames that shown ones need" in found.stdout
+    assert "  video.hidden: left out, unless a shown frame needs them" in found.stdout
     told = {p["repair"] for p in roboreel.check(root).to_json()["problems"]}
     assert "recomputed" in told
     sound = make_dataset(tmp_path / "b", version="v3.0", episodes=LENGTHS, cameras=CAMERAS)

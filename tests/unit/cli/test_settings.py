@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roboreel.cli.settings import SETTINGS
+from roboreel.cli.settings import SETTINGS, config_file, found_settings
 from tests.unit.cli.conftest import Roboreel
 
 
@@ -19,6 +19,13 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(setting.variable, raising=False)
     (tmp_path / "roboreel").mkdir()
     return tmp_path / "roboreel" / "roboreel.toml"
+
+
+def test_tests_do_not_see_the_defaults_of_who_runs_them(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    assert Path(config_file()).is_relative_to(tmp_path_factory.getbasetemp())
+    assert {found.origin for found in found_settings()} == {"default"}
 
 
 def test_the_environment_counts_before_the_file(
