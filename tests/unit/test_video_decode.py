@@ -163,7 +163,8 @@ def test_shortest_hevc_is_encoded_every_time(tmp_path: Path) -> None:
 
 
 def test_encoded_again_every_keyframe_resets_the_decoder(tmp_path: Path) -> None:
-    drawn = [av.VideoFrame.from_ndarray(draw(0, n), format="yuv420p") for n in range(9)]
+    small = [av.VideoFrame.from_ndarray(draw(0, n), format="yuv420p") for n in range(9)]
+    drawn = [frame.reformat(width=96) for frame in small]  # hevc up to 64 pixels has keyframes only
     for entry in ("avc1", "hvc1"):
         path = tmp_path / f"{entry}.mp4"
         encode_frames(LocalRoot(tmp_path), path.name, drawn, fps=FPS, encoder=_encoder(entry))
