@@ -72,7 +72,7 @@ MISTAKES: dict[str, tuple[int, list[str]]] = {
     "bad limit": (2, ["convert", "{source}", "--to", "v3.0", "-o", "out", "--data-file-mb", "0"]),
     "unknown executor": (
         2,
-        ["convert", "{source}", "--to", "v3.0", "-o", "out", "--executor", "ray"],
+        ["convert", "{source}", "--to", "v3.0", "-o", "out", "--executor", "spark"],
     ),
     "unknown choice": (2, ["convert", "{source}", "--to", "v3.0", "-o", "out", "--on-broken", "x"]),
     "unknown command": (2, ["transmogrify"]),
