@@ -29,6 +29,8 @@ class PacketWriter:
         """The packet that waits for `send`."""
         self._repeats = False
         """True where that is the last keyframe again."""
+        self._untaken = b""
+        """A packet that was good, and not taken because of another camera: those after it may refer to it."""
         self._repeated, self._after_gap, self._broken = 0, False, False
 
     @property
@@ -40,7 +42,7 @@ class PacketWriter:
         """See `CameraWriter.begin`; the file is made with the first packet."""
         self._path, self._episode, self._video = path, episode, None
         self._stream = self._key = None
-        self._repeated, self._after_gap, self._broken = 0, False, False
+        self._repeated, self._after_gap, self._broken, self._untaken = 0, False, False, b""
 
     def put(self, packet: EncodedFrame | None) -> None:
         """See `CameraWriter.put`."""
@@ -51,7 +53,11 @@ class PacketWriter:
             given = packet or self._key
             if given is None:
                 raise UsageError("there is no frame to repeat")
-            self._held = given, self._checked(given)
+            checked = self._checked(given)
+            if packet is not None:
+                self._require_untaken(packet, checked)
+                self._untaken = packet.data if self.frames else b""
+            self._held = given, checked
 
     def send(self) -> None:
         """See `CameraWriter.send`."""
@@ -62,6 +68,7 @@ class PacketWriter:
                 self._video = StreamedVideo(self._path, self._fps)
                 self._video.begin(self._stream)
             given, packet = self._held
+            self._untaken = b""
             self._video.write(packet, self.frames)
             if self._repeats:
                 self._repeated, self._after_gap = self._repeated + 1, True
@@ -117,6 +124,14 @@ class PacketWriter:
             raise UsageError(f"packet {number}: {error}") from error
         self._stream, self._codec = stream, packet.codec
         return found
+
+    def _require_untaken(self, given: EncodedFrame, packet: StreamPacket) -> None:
+        """Raise where a packet may refer to one before that is not in the video."""
+        if self._untaken and not packet.keyframe and given.data != self._untaken:
+            raise UsageError(
+                f"packet {self.frames}: the packet before it was not taken, because another value of its frame"
+                " was refused: give that packet again, or go on with a keyframe"
+            )
 
     def _require_key_after_gap(self, packet: StreamPacket) -> None:
         if self._after_gap and not packet.keyframe:

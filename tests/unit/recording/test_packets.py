@@ -280,3 +280,23 @@ def test_only_bytes_are_packets() -> None:
     with pytest.raises(UsageError, match="data is a str, expected bytes"):
         EncodedFrame(data="text")  # type: ignore[arg-type]  # that is the mistake
     assert EncodedFrame(data=bytearray(b"ab")).data == b"ab"  # type: ignore[arg-type]  # as any buffer
+
+
+def test_a_packet_that_another_camera_kept_from_being_taken_is_given_again(tmp_path: Path) -> None:
+    """Packets after it refer to it: without it they would show other images, and nobody would know."""
+    packets, _ = encoded("h264", 25)
+    with cameras(tmp_path, camera_task("a", encoded=True)) as writers:
+        writer = writers["a"]
+        writer.begin(tmp_path / "a.mp4", 2)
+        for data in packets[:4]:
+            writer.add(EncodedFrame(data=data))
+        writer.put(EncodedFrame(data=packets[4]))  # another camera refuses its frame: no `send`
+        with pytest.raises(UsageError, match="packet 4: the packet before it was not taken"):
+            writer.put(EncodedFrame(data=packets[5]))
+        for data in packets[4:12]:
+            writer.add(EncodedFrame(data=data))
+        writer.put(EncodedFrame(data=packets[12]))
+        for data in packets[20:]:  # a keyframe refers to none before it
+            writer.add(EncodedFrame(data=data))
+        video = writer.finish()
+    assert [frame for frame, _, _ in numbers(video.path)] == [*range(12), *range(20, 25)]
