@@ -48,6 +48,7 @@ _OTHERS = {
 }
 """Commands by words that other tools have for them."""
 _LISTED = re.compile(r"\[?\d+(:\d*)?[,\]]*")
+_OF_EPISODES = ("delete", "keep")
 _MANY = ("--episodes", "--order", "--uid")
 
 
@@ -68,6 +69,9 @@ def parse_advice(error: Any, words: Sequence[str]) -> Advice:
     joined = _joined(words)
     if joined is not None:
         return Advice("numbers are separated by commas, without spaces", ((typed(joined), ""),))
+    named = _named(words)
+    if named is not None:
+        return Advice("episodes are named by --episodes", ((typed(named), ""),))
     option = getattr(error, "option_name", None)
     if option and "No such option" in error.message:
         return _no_option(str(option), error.ctx, words, path)
@@ -155,3 +159,14 @@ def _joined(words: Sequence[str]) -> list[str] | None:
             numbers = [part.strip("[],") for part in words[at + 1 : stop]]
             return [*words[: at + 1], ",".join(filter(None, numbers)), *words[stop:]]
     return None
+
+
+def _named(words: Sequence[str]) -> list[str] | None:
+    """The arguments with `delete SRC 3 4` as `delete SRC --episodes 3,4`; None if there are no such numbers."""
+    if not words or words[0] not in _OF_EPISODES or _MANY[0] in words:
+        return None
+    stop = 2
+    while stop < len(words) and _LISTED.fullmatch(words[stop]):
+        stop += 1
+    numbers = [part.strip("[],") for part in words[2:stop]]
+    return [*words[:2], _MANY[0], ",".join(numbers), *words[stop:]] if numbers else None

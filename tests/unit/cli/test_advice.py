@@ -12,6 +12,9 @@ from tests.unit.cli.conftest import Roboreel
 TYPED = {
     "delete SRC --episodes 3 4 5 -o out": "delete SRC --episodes 3,4,5 -o out",
     "delete SRC --episodes [3, 4, 5] -o out": "delete SRC --episodes 3,4,5 -o out",
+    "delete SRC 3 4 -o out": "delete SRC --episodes 3,4 -o out",
+    "keep SRC [3, 4] -o out": "keep SRC --episodes 3,4 -o out",
+    "delete SRC 3": "delete SRC --episodes 3",
     "delete SRC --episodes '[0, 1]' -o out": "delete SRC --episodes 0,1 -o out",
     "delete SRC --episodes 1-3 -o out": "delete SRC --episodes 1:4 -o out",
     "delete SRC --episodes 0,1..3 -o out": "delete SRC --episodes 0,1:4 -o out",
