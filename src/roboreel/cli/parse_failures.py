@@ -162,7 +162,7 @@ def _joined(words: Sequence[str]) -> list[str] | None:
 
 
 def _named(words: Sequence[str]) -> list[str] | None:
-    """The arguments with `delete SRC 3 4` as `delete SRC --episodes 3,4`; None if there are no such numbers."""
+    """The arguments with `delete SRC 3 4` as `delete SRC --episodes 3,4`; None without such numbers."""
     if not words or words[0] not in _OF_EPISODES or _MANY[0] in words:
         return None
     stop = 2

@@ -129,8 +129,8 @@ class PacketWriter:
         """Raise where a packet may refer to one before that is not in the video."""
         if self._untaken and not packet.keyframe and given.data != self._untaken:
             raise UsageError(
-                f"packet {self.frames}: the packet before it was not taken, because another value of its frame"
-                " was refused: give that packet again, or go on with a keyframe"
+                f"packet {self.frames}: the packet before it was not taken, because another value of its"
+                " frame was refused: give that packet again, or go on with a keyframe"
             )
 
     def _require_key_after_gap(self, packet: StreamPacket) -> None:
