@@ -18,6 +18,7 @@ from roboreel.hub.push_work import PushWork, RemoteBranch
 from roboreel.hub.reference import HubReference, is_repo_id
 from roboreel.progress.choice import ProgressChoice, listening
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.stamped import refuse_changed_files
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -52,7 +53,7 @@ def push(
         UsageError: an argument is wrong, the dataset is not complete, or the Hub has files that it does not
             have and `remove` is not set.
         HubError: the Hub cannot be reached, refuses, or was changed by somebody else meanwhile.
-        StorageError, DatasetError: the dataset cannot be read.
+        StorageError, DatasetError: the dataset cannot be read, or changed during the push.
         MissingDependencyError: the extra `hub` is not installed.
     """
     chosen = PushOptions(**options)  # type: ignore[arg-type]  # it makes tuples of what it is given
@@ -93,7 +94,7 @@ class _Push:
         plan = self._plan(branch)
         self._require_removals(plan)
         self._note(plan)
-        commit = self._work.change(branch, plan)
+        commit = self._work.change(branch, plan, self._require_unchanged)
         if self._options.tag and commit is not None:
             self._work.tag(self._dataset.version.value, commit)
         return self._report(plan, commit)
@@ -117,6 +118,11 @@ class _Push:
         shown = {camera: path for camera, (path, _) in self._previews.items()}
         card = push_card(self._dataset, self._repo_id, shown, self._options, text)
         return {**made, CARD: card.encode()}
+
+    def _require_unchanged(self) -> None:
+        """Raise if a file has changed since the dataset was opened: a commit would mix two states of it."""
+        reason = "has changed during the push, such as by a recorder: run the same command again"
+        refuse_changed_files(self._dataset.root, self._files, reason=reason)
 
     def _require_removals(self, plan: PushPlan) -> None:
         if not plan.removals or self._options.remove:

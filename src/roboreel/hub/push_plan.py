@@ -16,6 +16,7 @@ from roboreel.hub.client import library
 from roboreel.hub.push_options import DATASET_FOLDERS, NEVER_PUSHED, VIDEOS, PushOptions
 from roboreel.hub.remote_files import RemoteFile
 from roboreel.hub.wanted_files import touched_files
+from roboreel.storage.root import FileStat
 
 _READERS = 4
 
@@ -65,8 +66,8 @@ class PushPlan:
         ]
 
 
-def local_files(dataset: Dataset, options: PushOptions) -> dict[str, int]:
-    """Size in bytes of each file to have on the Hub, by name.
+def local_files(dataset: Dataset, options: PushOptions) -> dict[str, FileStat]:
+    """Size and stamp of each file to have on the Hub, by name; of documents, from when they were read.
 
     Raises:
         UsageError: tables or videos that the documents name are missing, or a save is unfinished.
@@ -74,7 +75,7 @@ def local_files(dataset: Dataset, options: PushOptions) -> dict[str, int]:
     """
     _require_whole(dataset, options)
     wanted = pushed_names(dataset.files, options)
-    return {name: dataset.root.stat(name).size_bytes for name in wanted}
+    return {name: dataset.documents.get(name) or dataset.root.stat(name) for name in wanted}
 
 
 def pushed_names(names: Iterable[str], options: PushOptions) -> list[str]:
@@ -92,7 +93,7 @@ def pushed_names(names: Iterable[str], options: PushOptions) -> list[str]:
 
 def plan_push(
     dataset: Dataset,
-    files: Mapping[str, int],
+    files: Mapping[str, FileStat],
     made: Mapping[str, bytes],
     remote: Mapping[str, RemoteFile],
     options: PushOptions,
@@ -102,7 +103,7 @@ def plan_push(
 
     Args:
         dataset: the dataset.
-        files: size of each file to push, by name.
+        files: size and stamp of each file to push, by name.
         made: content of files that are made for the Hub, such as the card; they win over local files.
         remote: the files of the repository.
         options: what to push.
@@ -120,12 +121,13 @@ def plan_push(
 
 def _compared(
     dataset: Dataset,
-    files: Mapping[str, int],
+    files: Mapping[str, FileStat],
     made: Mapping[str, bytes],
     remote: Mapping[str, RemoteFile],
     compared: dict[tuple[str, str], bool],
 ) -> tuple[tuple[Upload, ...], tuple[str, ...]]:
-    sizes = {**files, **{name: len(data) for name, data in made.items()}}
+    sizes = {name: stat.size_bytes for name, stat in files.items()}
+    sizes |= {name: len(data) for name, data in made.items()}
     names = sorted(sizes)
 
     def is_same(name: str) -> bool:

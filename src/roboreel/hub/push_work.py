@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,10 +88,17 @@ class PushWork:
             )
         return trusted_bytes(path)
 
-    def change(self, branch: RemoteBranch, plan: PushPlan) -> str | None:
+    def change(
+        self, branch: RemoteBranch, plan: PushPlan, require_unchanged: Callable[[], object]
+    ) -> str | None:
         """Upload and commit what a plan says; returns the branch's commit afterwards.
 
         May be called again with a new look and plan after it failed.
+
+        Args:
+            branch: what the branch has.
+            plan: what to do.
+            require_unchanged: raises if the local files have changed; called before each commit.
 
         Raises:
             ConflictError: somebody else changed the branch in between.
@@ -118,6 +125,7 @@ class PushWork:
                     library().CommitOperationDelete(path_in_repo=name, is_folder=False)
                     for name in removals
                 ]
+                require_unchanged()
                 info = api(self._token).create_commit(
                     **self._names,
                     operations=operations,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import roboreel
-from roboreel.errors import HubError, UsageError
+from roboreel.errors import ChangedInputError, HubError, UsageError
 from roboreel.hub import pull, push
+from roboreel.hub.push_plan import Upload
+from roboreel.hub.push_work import PushWork
 from roboreel.testing import make_dataset
 from tests.command import run_here
 from tests.hub_server import HubServer, folder_files
@@ -267,6 +270,23 @@ def test_a_commit_of_somebody_else_in_a_retry_is_noticed(
     with pytest.raises(HubError, match="somebody else"):
         push(v21, "user/name")
     assert "theirs.txt" in remote(hub)
+
+
+def test_a_dataset_that_changes_during_the_push_is_not_committed(
+    hub: HubServer, v21: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = shutil.copytree(v21, tmp_path / "d")
+
+    def record_more(self: PushWork, group: Sequence[Upload]) -> list[Any]:
+        info = source / "meta/info.json"
+        info.write_text(info.read_text() + "\n")
+        return uploaded(self, group)
+
+    uploaded = PushWork._uploaded
+    monkeypatch.setattr(PushWork, "_uploaded", record_more)
+    with pytest.raises(ChangedInputError, match="changed during the push"):
+        push(source, "user/name")
+    assert of_format(remote(hub)) == {}
 
 
 def test_a_wrong_token_is_one_error_that_hides_it(
