@@ -272,6 +272,20 @@ def test_a_commit_of_somebody_else_in_a_retry_is_noticed(
     assert "theirs.txt" in remote(hub)
 
 
+def test_a_commit_of_somebody_else_during_the_upload_is_not_overwritten(
+    hub: HubServer, v21: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interfere(self: PushWork, group: Sequence[Upload]) -> list[Any]:
+        hub.repos["user/name"].commit("main", {"theirs.txt": b"x"})
+        return uploaded(self, group)
+
+    uploaded = PushWork._uploaded
+    monkeypatch.setattr(PushWork, "_uploaded", interfere)
+    with pytest.raises(HubError, match="somebody else"):
+        push(v21, "user/name")
+    assert set(remote(hub)) == {"theirs.txt"}
+
+
 def test_a_dataset_that_changes_during_the_push_is_not_committed(
     hub: HubServer, v21: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
