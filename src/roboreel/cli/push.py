@@ -107,10 +107,12 @@ def push(
     if as_json:
         emit_json(report.to_json())
     elif not quiet:
-        _show(report, *(("would upload", "would remove") if dry_run else ("uploaded", "removed")))
+        show_push(report, dry_run=dry_run)
 
 
-def _show(report: PushReport, did: str, gone: str) -> None:
+def show_push(report: PushReport, *, dry_run: bool = False) -> None:
+    """Print what was uploaded and removed, or would be."""
+    did, gone = ("would upload", "would remove") if dry_run else ("uploaded", "removed")
     where = f"{report.repo_id}, branch {report.branch}"
     commit = f" (commit {report.commit[:8]})" if report.commit else ""
     say(

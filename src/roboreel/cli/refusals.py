@@ -51,7 +51,7 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
         for line in _INSTALL.findall(str(error)):
             yield line, ""
     elif isinstance(error, UsageError):
-        yield from _other_output(words)
+        yield from _other_output(words, str(error))
     elif (absent := _ABSENT.search(str(error))) is not None and absent[1] in words:
         for name in _near(absent[1]):
             yield typed(replaced(words, absent[1], name)), ""
@@ -61,11 +61,11 @@ def _command(words: Sequence[str]) -> str:
     return next((word for word in words if not word.startswith("-")), "")
 
 
-def _other_output(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The command with an output that doesn't exist, if the given one does."""
+def _other_output(words: Sequence[str], message: str) -> Iterator[tuple[str, str]]:
+    """The command with an output that doesn't exist, if the given one does and the message is about it."""
     for number, word in enumerate(words[:-1]):
         out = words[number + 1]
-        if word in _OUT and os.path.lexists(out):
+        if word in _OUT and out in message and os.path.lexists(out):
             base, count = out.rstrip("/"), 2
             while os.path.lexists(f"{base}_{count}"):
                 count += 1

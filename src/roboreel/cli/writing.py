@@ -307,20 +307,27 @@ def command_of(wrapped: Callable[..., None]) -> Callable[..., None]:
     return _commands[wrapped]
 
 
-def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Report | None:
+def carry_out(
+    source: str,
+    options: Writing,
+    plan_of: Callable[[], Plan],
+    *,
+    then: Callable[[Report, Form], None] = tell_report,
+) -> Report | None:
     """Plan and, unless it is a dry run, run the plan; print the plan or the report, and return the report.
 
     Args:
         source: the dataset that the result replaces if in place.
         options: the options given.
         plan_of: makes the plan.
+        then: prints the report of a finished run.
     """
     run_options = options.run_options
     if options.out is None and not options.in_place:
         raise NoOutputError(source)
     with stoppable(source if options.in_place else options.out) as output:
         if options.resume and (report := finished_report(source, options.out)) is not None:
-            tell_report(report, options.form)
+            then(report, options.form)
             return report
         with progress_shown(quiet=options.quiet or options.as_json):
             plan = plan_of()
@@ -333,7 +340,7 @@ def carry_out(source: str, options: Writing, plan_of: Callable[[], Plan]) -> Rep
             tell(f"{plan.refused}: the others are measured, then the run ends without a result")
         report = run_shown(plan, options, run_options)
         output.written = True
-        tell_report(report, options.form)
+        then(report, options.form)
         return report
 
 

@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING
 
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import UsageError
-from roboreel.format.v30 import GLOBAL_STATS
 from roboreel.format.version import FormatVersion, parse_version
-from roboreel.hub.pull import default_folder, pull
-from roboreel.hub.push import push
-from roboreel.hub.reference import parse_reference
-from roboreel.hub.versions import get_repo_versions
+from roboreel.ops.convert_on_hub import copy_to_convert, hub_reference, push_conversion
 from roboreel.ops.output import finished_report
 from roboreel.ops.write import convert
 
@@ -88,18 +84,19 @@ def convert_dataset(
     folder = root if root is not None else local_dir if local_dir is not None else repo_id
     if folder is None:
         raise UsageError("give the dataset's folder as root")
-    if folder is repo_id:
-        folder = _local_folder(folder)
+    version = parse_version(to)
+    if folder is repo_id and (reference := hub_reference(folder)) is not None:
+        folder = copy_to_convert(reference, version, synced=push_to_hub)
     if leftovers == "resume" and (done := finished_report(folder, out)) is not None:
         return done
     dataset = open_dataset(folder)
-    if out is None and dataset.version is parse_version(to):
+    if out is None and dataset.version is version:
         hint = ": push it with roboreel.hub.push" if push_to_hub else ""
         raise UsageError(f"'{os.fspath(folder)}' is {dataset.version} already{hint}")
     executor: ExecutorName = "process" if use_process_pool else "thread"
     report = convert(
         dataset,
-        to=to,
+        to=version,
         out=out,
         in_place=out is None,
         workers=num_workers if max_workers is None else max_workers,
@@ -110,27 +107,5 @@ def convert_dataset(
         allow_missing=allow_missing,
     )
     if push_to_hub and repo_id is not None:
-        _push(report.out, repo_id, branch, keep_old_stats=not delete_old_stats)
+        push_conversion(report.out, repo_id, branch, keep_old_stats=not delete_old_stats)
     return report
-
-
-def _local_folder(repo_id: _Path) -> _Path:
-    """The folder of a dataset: the one of that name, or the local copy of the one on the Hub."""
-    reference = parse_reference(os.fspath(repo_id))
-    if os.path.exists(repo_id) or reference is None:
-        return repo_id
-    folder = default_folder(reference)
-    if folder.exists():
-        return folder
-    has_v20 = any(str(one) == "2.0" for one in get_repo_versions(reference.repo_id))
-    wanted = (
-        f"{reference.repo_id}@v2.0" if has_v20 and reference.revision is None else str(reference)
-    )
-    return pull(wanted).path
-
-
-def _push(folder: _Path, repo_id: str, branch: str | None, *, keep_old_stats: bool) -> None:
-    """Push a converted dataset; of what it no longer has only the old statistics are removed."""
-    gone = set(push(folder, repo_id, branch=branch, dry_run=True).removed)
-    stale = gone <= {GLOBAL_STATS} and not keep_old_stats
-    push(folder, repo_id, branch=branch, remove=stale)
