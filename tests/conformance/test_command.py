@@ -56,7 +56,9 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(source: Path, tmp_path: Pa
     arguments = ("convert", source, "--to", "v3.0", "-o", tmp_path / "out", "--dry-run")
     plain, as_json = run_here(*arguments), run_here(*arguments, "--json")
     assert (plain.returncode, as_json.returncode) == (0, 0)
-    assert "write_tables" in plain.stdout
+    assert "rows joined" in plain.stdout
+    assert "packets copied, not re-encoded" in plain.stdout
+    assert "write_tables" not in plain.stdout
     assert [op["op"] for op in json.loads(as_json.stdout)["ops"]] == ["write_tables", "remux_video"]
     assert not list(tmp_path.iterdir())
 
@@ -139,7 +141,7 @@ def test_an_interrupted_conversion_is_resumed(tmp_path: Path) -> None:
     assert "--resume" in refused.stderr
     resumed = _roboreel(*command, "--resume")
     assert resumed.returncode == 0, resumed.stderr
-    assert "had been done by an earlier run" in resumed.stdout
+    assert "had already been done by an earlier run" in resumed.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "out"]
 
 

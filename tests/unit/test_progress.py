@@ -83,10 +83,12 @@ def test_measures_of_a_camera_are_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     show_plan(_plan(tmp_path), "text")
-    lines = [line for line in capsys.readouterr().out.splitlines() if "measure_camera" in line]
-    assert [line.split()[:3] for line in lines] == [
-        ["measure_camera", "0:3", "top"],
-        ["measure_camera", "0:3", "wrist"],
+    lines = [
+        line for line in capsys.readouterr().out.splitlines() if "statistics" in line.split()[:1]
+    ]
+    assert [line.split()[:4] for line in lines] == [
+        ["statistics", "top", "all", "episodes"],
+        ["statistics", "wrist", "all", "episodes"],
     ]
 
 

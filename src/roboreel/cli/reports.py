@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from roboreel.cli.output import count, emit_json, heading, human_bytes, problems, say, table, tell
+from roboreel.cli.planned_files import planned_rows
 from roboreel.cli.shared_options import Form
 from roboreel.errors import Problem
-from roboreel.plan.plan import MeasureCamera, Plan
+from roboreel.plan.plan import Plan
 from roboreel.plan.trimmed_episode import TrimmedEpisode
 from roboreel.runner.run_report import Report
-from roboreel.types import Json
 
 _SHOWN_NOTES = 30
 _SHOWN_TRIMS = 30
@@ -35,38 +35,15 @@ def show_plan(plan: Plan, form: Form) -> None:
     frames = sum(plan.model.episodes["length"].to_pylist())
     say(
         f"{plan.source} -> {plan.out}: {info.version},"
-        f" {count(len(plan.model.episodes), 'episode')}, {count(frames, 'frame')},"
-        f" about {human_bytes(plan.input_bytes)}"
+        f" {count(len(plan.model.episodes), 'episode')}, {count(frames, 'frame')};"
+        f" reads about {human_bytes(plan.input_bytes)}"
     )
-    table([_op_row(op) for op in _gathered(plan.to_json()["ops"])])
+    table(planned_rows(plan))
     show_trims(plan.trimmed)
     _show_notes(plan.problems, plan.losses, () if plan.refused else plan.skipped)
     if plan.refused:
         tell(f"error: {plan.refused}: pass --on-broken skip to write the sound ones")
         problems(plan.skipped, to_stderr=True)
-
-
-def _gathered(ops: list[dict[str, Json]]) -> list[dict[str, Json]]:
-    """The ops, with consecutive measured episodes of one camera and reason merged into one line."""
-    lines: list[dict[str, Json]] = []
-    for op in ops:
-        last = lines[-1] if lines else None
-        if last is not None and op["op"] == MeasureCamera.kind and _continues(last, op):
-            last["episodes"] = [last["episodes"][0], op["episodes"][1]]
-        else:
-            lines.append(dict(op))
-    return lines
-
-
-def _continues(last: dict[str, Json], op: dict[str, Json]) -> bool:
-    alike = all(last[key] == op[key] for key in ("op", "camera", "reason"))
-    return alike and bool(last["episodes"][1] == op["episodes"][0])
-
-
-def _op_row(op: dict[str, Json]) -> tuple[str, str, str, str]:
-    span = op["episodes"]
-    episodes = f"{span[0]}:{span[1]}" if span else ""
-    return op["op"], episodes, op["camera"] or op["path"] or "", op["reason"]
 
 
 def show_report(report: Report) -> None:
@@ -77,7 +54,7 @@ def show_report(report: Report) -> None:
         f" in {report.seconds:.1f} s"
     )
     if report.resumed:
-        say(f"  {count(report.resumed, 'op')} had been done by an earlier run")
+        say(f"  {count(report.resumed, 'step')} had already been done by an earlier run")
     if report.kept:
         say(f"  the original is now {report.kept}")
     rows = [
@@ -89,9 +66,9 @@ def show_report(report: Report) -> None:
         done = copied + (encoded if report.frames_encoded else ", none re-encoded")
         rows.append(("videos", count(report.video_files, "file"), done))
     if report.measured:
-        rows.append(("statistics", "computed", f"{count(report.measured, 'camera episode')}"))
+        rows.append(("statistics", f"{report.measured:,} computed", "one per camera and episode"))
     if report.files_copied:
-        rows.append(("others", count(report.files_copied, "file"), "copied as they are"))
+        rows.append(("other", count(report.files_copied, "file"), "copied unchanged"))
     table(rows)
     show_trims(report.trimmed)
     _show_notes(report.problems, report.losses, report.skipped)

@@ -43,6 +43,7 @@ from roboreel.plan.compile_video import (
 )
 from roboreel.plan.extra_files import extra_file_ops, own_name
 from roboreel.plan.merge_sources import MergedSources, merge_sources
+from roboreel.plan.op_sizes import op_sizes
 from roboreel.plan.plan import (
     DECLARED_ROWS,
     DEFAULT_TASK,
@@ -126,6 +127,7 @@ def compile_view(view: View, inventories: Sequence[Inventory]) -> Plan:
         inputs=inputs,
         files=_used_files(merged, inventory),
         ops=tuple(ops),
+        op_sizes=op_sizes(merged, inventory, ops),
         table=program,
         stats=stats_program(merged, model, program, ops),
         supplied=merged.supplied,

@@ -135,7 +135,7 @@ def _op(
     settings = _settings(merged, inventory, camera, recode, row)
     listed = " ".join(f"{key}={value}" for key, value in settings.items())
     from_tables = bool(recode.from_tables[row])
-    source = "pictures of the tables" if from_tables else "frames"
+    what = "encoded from the images in the tables" if from_tables else "re-encoded"
     return EncodeVideo(
         camera=camera,
         episodes=members,
@@ -143,7 +143,7 @@ def _op(
         encoder=settings,
         size=recode.asked.size if recode.asked else None,
         from_tables=from_tables,
-        reason=f"{source} of {len(members)} episodes encoded ({listed})",
+        reason=f"{what} ({listed})",
     )
 
 

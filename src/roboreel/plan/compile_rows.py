@@ -14,7 +14,7 @@ from roboreel.format.layout import numbered
 from roboreel.format.model import DATA_PATH, EPISODE
 from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.pack import batches, pack, parts_by, row_ranges_of
-from roboreel.plan.plan import CopyTables, EpisodeRange, Op, TableProgram, WriteTables
+from roboreel.plan.plan import UNCHANGED, CopyTables, EpisodeRange, Op, TableProgram, WriteTables
 from roboreel.types import Bools, Int64
 
 
@@ -57,7 +57,7 @@ def _shared_files(merged: MergedSources, inventory: Inventory, program: TablePro
         if _is_whole_file(merged, inventory, sources, unchanged, group):
             ops.append(_copies(group, files=1))
             continue
-        reason = f"rows of {len(group)} episodes joined; index columns written anew"
+        reason = "rows joined, index columns recomputed"
         ops.append(WriteTables(episodes=group, files=1, reason=reason))
     return RowsPlan(paths, start, ops)
 
@@ -79,14 +79,13 @@ def _file_per_episode(
             if copied:
                 ops.append(_copies(part, files=len(part)))
                 continue
-            reason = f"rows of {len(part)} episodes, a file each; index columns written anew"
+            reason = "one file per episode, index columns recomputed"
             ops.append(WriteTables(episodes=part, files=len(part), reason=reason))
     return RowsPlan(paths, np.zeros(len(rows), dtype=np.int64), ops)
 
 
 def _copies(episodes: EpisodeRange, *, files: int) -> CopyTables:
-    reason = f"rows of {len(episodes)} episodes: nothing changes, copied byte for byte"
-    return CopyTables(episodes=episodes, files=files, reason=reason)
+    return CopyTables(episodes=episodes, files=files, reason=UNCHANGED)
 
 
 def _unchanged(merged: MergedSources, inventory: Inventory, program: TableProgram) -> Bools:

@@ -52,12 +52,10 @@ def measure_ops(
             continue
         depth = depth_scale(feature) or DepthScale() if feature.is_depth else None
         profile, video = _camera_profile(merged, name), features[name].is_video
-        reason = (
-            "asked to recompute them" if name in recomputed else "no statistics of these episodes"
-        )
-        which = "all" if profile.every_frame(video=video) else "a sample of"
-        reason += f": computed from {which} their pictures"
-        reason += f", like {merged.view.like}" if merged.view.like is not None else ""
+        why = "recomputed as requested" if name in recomputed else "no statistics to copy, computed"
+        which = "all" if profile.every_frame(video=video) else "a sample of the"
+        reason = f"{why} from {which} frames"
+        reason += f", as {merged.view.like} does" if merged.view.like is not None else ""
         in_tables = np.full(len(merged.rows), name in images)
         if name in recodes:
             in_tables = recodes[name].from_tables[merged.rows]

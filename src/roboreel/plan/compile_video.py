@@ -17,7 +17,15 @@ from roboreel.format.model import EPISODE, video_path
 from roboreel.plan.merge_sources import MergedSources
 from roboreel.plan.near_source import near_encodings
 from roboreel.plan.pack import batches, pack, parts_by, row_ranges_of, runs
-from roboreel.plan.plan import CopyVideos, EncodeVideo, EpisodeRange, Op, RemuxVideo
+from roboreel.plan.plan import (
+    PACKETS_COPIED,
+    UNCHANGED,
+    CopyVideos,
+    EncodeVideo,
+    EpisodeRange,
+    Op,
+    RemuxVideo,
+)
 from roboreel.types import Bools, Int64
 
 _INSIDE = (
@@ -187,14 +195,13 @@ def _shared_files(
         if first == 0 and bool(joined[here][1:].all()) and total == int(packets[here].sum()):
             ops.append(_copies(camera, members, files=1))
             continue
-        reason = _reason(members, int((packets[here] - frames[here]).sum()))
+        reason = _reason(int((packets[here] - frames[here]).sum()))
         ops.append(RemuxVideo(camera=camera, episodes=members, files=1, reason=reason))
     return CameraPlan(paths, start, packets, joined, ops)
 
 
 def _copies(camera: str, episodes: EpisodeRange, *, files: int) -> CopyVideos:
-    reason = f"video of {len(episodes)} episodes: nothing changes, copied byte for byte"
-    return CopyVideos(camera=camera, episodes=episodes, files=files, reason=reason)
+    return CopyVideos(camera=camera, episodes=episodes, files=files, reason=UNCHANGED)
 
 
 def _follows_previous(sources: Sequence[str | None], start: Int64, frames: Int64) -> Bools:
@@ -218,11 +225,11 @@ def _packets(facts: CameraFacts, rows: Int64, frames: Int64, joined: Bools) -> t
     return lead + frames + np.where(ends, tail, 0), lead
 
 
-def _reason(members: EpisodeRange, hidden: int) -> str:
-    reason = f"packets of {len(members)} episodes copied into one file"
-    if hidden:
-        reason += f"; {hidden} frames that others hang on are kept, shown by no episode"
-    return reason
+def _reason(hidden: int) -> str:
+    if not hidden:
+        return PACKETS_COPIED
+    kept = "1 frame" if hidden == 1 else f"{hidden:,} frames"
+    return f"{PACKETS_COPIED}, with {kept} that no episode shows but other frames need for decoding"
 
 
 def _stream_kinds(inventory: Inventory, facts: CameraFacts, rows: Int64, follows: Bools) -> Int64:
@@ -276,8 +283,9 @@ def _file_per_episode(
                 if copied:
                     ops.append(_copies(camera, members, files=files))
                     continue
-                reason = f"packets of {files} episodes copied, a file each"
-                ops.append(RemuxVideo(camera=camera, episodes=members, files=files, reason=reason))
+                ops.append(
+                    RemuxVideo(camera=camera, episodes=members, files=files, reason=PACKETS_COPIED)
+                )
     ops += _encodes(merged, inventory, camera, np.flatnonzero(inside).tolist())
     start, joined = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.bool_)
     return CameraPlan(paths, start, facts.packets[rows], joined, ops)
@@ -297,7 +305,7 @@ def _encodes(
         codec = inventory.streams[int(stream[episode])].codec
         encoder = encoder_settings(encodings[codec])
         settings = " ".join(f"{key}={value}" for key, value in encoder.items())
-        reason = f"starts or ends inside a GOP: decoded and encoded again ({settings})"
+        reason = f"re-encoded, because a cut is between keyframes ({settings})"
         members = EpisodeRange(start=episode, stop=episode + 1)
         ops.append(EncodeVideo(camera=camera, episodes=members, encoder=encoder, reason=reason))
     return ops

@@ -11,7 +11,7 @@ from roboreel.format.model import DATA_PATH, INFO, Model, video_path
 from roboreel.format.v30_episodes import EPISODES_FOLDER
 from roboreel.format.version import FormatVersion
 from roboreel.plan.merge_sources import MergedSources
-from roboreel.plan.plan import CopyFile
+from roboreel.plan.plan import UNCHANGED, CopyFile
 
 
 def extra_file_ops(merged: MergedSources, model: Model) -> list[CopyFile]:
@@ -33,10 +33,7 @@ def extra_file_ops(merged: MergedSources, model: Model) -> list[CopyFile]:
     if found:
         lines = "".join(f"\n  - {line}" for line in found)
         raise PlanError(f"files would collide in the result: rename them, or move them away{lines}")
-    return [
-        CopyFile(path=name, source=path, reason="travels along as it is")
-        for name, path in files.items()
-    ]
+    return [CopyFile(path=name, source=path, reason=UNCHANGED) for name, path in files.items()]
 
 
 def own_name(path: str, merged: MergedSources) -> str:

@@ -24,6 +24,10 @@ from roboreel.summary.summary import Summarized, Summary, by_rule, named
 from roboreel.summary.words import count, human_bytes
 from roboreel.types import Json
 
+UNCHANGED = "unchanged, copied byte for byte"
+PACKETS_COPIED = "packets copied, not re-encoded"
+"""Reasons of ops that several modules make."""
+
 # columns of `Plan.inputs`
 SOURCE_EPISODE, INPUT_TABLE, INPUT_ROW, ROWS = "source_episode", "table", "row_start", "rows"
 FIRST_INDEX, DEFAULT_TASK, DECLARED_ROWS = "first_index", "default_task", "declared_rows"
@@ -274,6 +278,8 @@ class Plan(Summarized):
     files: Mapping[str, FileFacts] = field(repr=False)
     """Size and stamp of each input file; an op checks them before it reads."""
     ops: tuple[Op, ...] = field(repr=False)
+    op_sizes: tuple[int | None, ...] = field(repr=False)
+    """(ops,) bytes of the tables, packets or file that each op reads; None for statistics and images."""
     table: TableProgram = field(repr=False)
     stats: StatsProgram = field(repr=False)
     supplied: pa.Table | None = field(default=None, repr=False)

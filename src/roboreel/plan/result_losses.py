@@ -153,7 +153,7 @@ def old_stats(merged: MergedSources) -> tuple[list[CopyFile], list[str]]:
     Only a v2.1 result has no `stats.json` of its own, which leaves the path free.
     """
     if merged.options.keep_old_stats and GLOBAL_STATS in merged.inventory.files:
-        reason = "the statistics of the whole dataset are to be kept beside those per episode"
+        reason = "the old statistics of the whole dataset, kept as requested"
         return [CopyFile(path=GLOBAL_STATS, source=GLOBAL_STATS, reason=reason)], []
     sources = [
         number
@@ -166,7 +166,7 @@ def old_stats(merged: MergedSources) -> tuple[list[CopyFile], list[str]]:
     if merged.version.has_global_stats or merged.options.with_global_stats:
         instead = "a new one is written, merged from the statistics of the episodes"
     elif _still_holds(merged):
-        reason = "it describes the whole dataset, and neither rows nor features change"
+        reason = "still valid: neither rows nor features change"
         return [CopyFile(path=GLOBAL_STATS, source=GLOBAL_STATS, reason=reason)], []
     else:
         instead = "it describes the old episodes; --with-global-stats writes a new one"

@@ -90,7 +90,7 @@ def test_a_plan_says_what_is_measured(roboreel: Roboreel, source: Path, tmp_path
     out = tmp_path / "out"
     done = roboreel("stats", source, "--recompute", "--cameras", "all", "-o", out, "--dry-run")
     assert done.code == 0
-    assert "asked to recompute them: computed from all their pictures" in done.out
+    assert "recomputed as requested from all frames" in done.out
     assert not out.exists()
 
 

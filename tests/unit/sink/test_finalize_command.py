@@ -30,7 +30,7 @@ def test_finalize_writes_and_tells_what_is_missing(tmp_path: Path) -> None:
     staging, out = str(tmp_path / "staging"), str(tmp_path / "out")
     dry = command("finalize", staging, "-o", out, "--dry-run")
     assert dry.returncode == 0
-    assert "write_tables" in dry.stdout
+    assert "rows joined" in dry.stdout
     assert not Path(out).exists()
     done = command("finalize", staging, "-o", out, "--to", "v2.1")
     assert done.returncode == 0, done.stderr
