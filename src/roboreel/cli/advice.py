@@ -52,7 +52,7 @@ class NoOutputError(UsageError):
         """Name the dataset that is read, and whether it could be replaced."""
         self.source, self.in_place = source, in_place
         instead = ", or --in-place to replace the dataset" if in_place else ""
-        super().__init__(f"say where to write: -o DST{instead}")
+        super().__init__(f"the output is missing: give -o DST{instead}")
 
 
 class AmbiguousError(UsageError):

@@ -29,7 +29,7 @@ cache = typer.Typer(
     name="cache",
     cls=Group,
     add_completion=False,
-    help="""Decode frames once, ahead of training; readers and loaders take them by frame_cache=DIR.
+    help="""Decode frames once, before training. Readers and loaders use them with frame_cache=DIR.
 
 Examples:
     roboreel cache build my_dataset --dir frames --size 224 224
@@ -68,7 +68,7 @@ def build(
             "--limit-mb",
             metavar="MIB",
             min=1,
-            help="Limit the folder to this size in MiB (1 or more). Default: leave 1 GiB of the disk free.",
+            help="Limit the folder to this size in MiB (1 or more). Default: keep 1 GiB of the disk free.",
         ),
     ] = None,
     follow_links: FollowLinksOption = False,
@@ -76,9 +76,9 @@ def build(
     quiet: QuietOption = False,
     verbose: VerboseOption = 0,
 ) -> None:
-    """Decode all frames of a dataset into a cache; frames that are in it are kept.
+    """Decode all frames of a dataset into a cache; frames that are already there are kept.
 
-    Exits with 1 if the limit leaves some out.
+    Exits with 1 if the size limit leaves some frames out.
 
     Examples:
         roboreel cache build my_dataset --dir frames --size 224 224
@@ -103,7 +103,7 @@ def build(
     if as_json:
         emit_json(told)
     elif not quiet:
-        say(f"{count(built.cached, 'frame')} of {built.frames:,} in '{folder}'")
+        say(f"{built.cached:,} of {count(built.frames, 'frame')} in '{folder}'")
     if built.cached < built.frames:
         raise typer.Exit(1)
 
@@ -131,7 +131,7 @@ def info(folder: DirOption, as_json: JsonOption = False) -> None:
 
 @cache.command(cls=Command, context_settings=HELP_NAMES)
 def clear(folder: DirOption, as_json: JsonOption = False) -> None:
-    """Remove all files of a cache. Processes that are reading them go on."""
+    """Remove all files of a cache. Processes that are reading them can go on."""
     removed = _existing(folder).clear()
     size = sum(file.allocated_bytes for file in removed)
     if as_json:
@@ -142,5 +142,7 @@ def clear(folder: DirOption, as_json: JsonOption = False) -> None:
 
 def _existing(folder: str) -> CacheFolder:
     if not os.path.isdir(folder):
-        raise UsageError(f"'{folder}' is not a folder: give the --dir of `roboreel cache build`")
+        raise UsageError(
+            f"'{folder}' is not a folder: give the folder that `roboreel cache build --dir` wrote"
+        )
     return CacheFolder(folder, None, 0)

@@ -25,7 +25,7 @@ class Entry:
 
 ENTRIES = (
     Entry("info", LOOK, "info", "Show features, episode lengths, tasks and warnings."),
-    Entry("check", LOOK, "check", "Find what is wrong with a dataset; write nothing."),
+    Entry("check", LOOK, "check", "Find problems in a dataset; nothing is written."),
     Entry("stats", LOOK, "stats", "Show, check or recompute statistics."),
     Entry("diff", LOOK, "diff", "Compare two datasets: rows, tasks and video packets."),
     Entry(
@@ -33,14 +33,14 @@ ENTRIES = (
     ),
     Entry("write", WRITE, "edit.view_files", "Write a view file as a dataset."),
     Entry("finalize", WRITE, "finalize", "Write the episodes that workers staged as one dataset."),
-    Entry("repair", WRITE, "repair", "Repair what can be repaired in only one way; list the rest."),
+    Entry("repair", WRITE, "repair", "Repair what has only one possible fix; list the rest."),
     Entry("delete", EDIT, "edit.episodes", "Delete episodes by number, task or length."),
     Entry("keep", EDIT, "edit.episodes", "Keep only some episodes."),
     Entry("trim", EDIT, "edit.trim", "Cut the beginning or end of episodes."),
-    Entry("split", EDIT, "edit.split", "Divide a dataset into several, or into named splits."),
-    Entry("merge", EDIT, "edit.files", "Join datasets, also of different versions."),
-    Entry("reorder", EDIT, "edit.episodes", "Put episodes into a given order."),
-    Entry("shuffle", EDIT, "edit.episodes", "Put episodes into a random order."),
+    Entry("split", EDIT, "edit.split", "Split a dataset into several, or into named splits."),
+    Entry("merge", EDIT, "edit.files", "Merge datasets, even of different versions."),
+    Entry("reorder", EDIT, "edit.episodes", "Put episodes in a given order."),
+    Entry("shuffle", EDIT, "edit.episodes", "Put episodes in a random order."),
     Entry("features", EDIT, "edit.features", "Remove, rename or add columns and cameras."),
     Entry("tasks", EDIT, "edit.tasks", "List or change task texts."),
     Entry("resample", EDIT, "edit.video", "Change the frame rate."),
@@ -48,13 +48,13 @@ ENTRIES = (
         "encode", EDIT, "edit.video", "Re-encode cameras: codec, quality, size, images or video."
     ),
     Entry("compact", EDIT, "edit.files", "Join small files; drop frames that no episode uses."),
-    Entry("edit", EDIT, "edit.view_files", "Edit a view file: edits kept as data, nothing copied."),
+    Entry("edit", EDIT, "edit.view_files", "Edit a view file: it stores edits, nothing is copied."),
     Entry("pull", DATA, "pull", "Download a dataset, or some episodes, from the Hub."),
-    Entry("push", DATA, "push", "Upload a dataset to the Hub: what changed, tagged."),
-    Entry("cache", DATA, "cache", "Decode frames once, ahead of training."),
-    Entry("undo", DATA, "undo", "List and restore originals of in-place edits."),
+    Entry("push", DATA, "push", "Upload the changed files of a dataset to the Hub, and tag it."),
+    Entry("cache", DATA, "cache", "Decode frames once, before training."),
+    Entry("undo", DATA, "undo", "List and restore the originals of in-place edits."),
     Entry("demo", DATA, "demo", "Make a small dataset to try commands on."),
-    Entry("config", DATA, "config", "Show default options, and where each is set."),
+    Entry("config", DATA, "config", "Show the default options and where each one is set."),
 )
 
 

@@ -39,7 +39,8 @@ def check(
         bool,
         typer.Option(
             "--decode",
-            help="Decode a sample of each episode too, and all frames of files with several episodes.",
+            help="Also decode frames: a sample of each episode, and every frame of files with several"
+            " episodes.",
         ),
     ] = False,
     rules: Annotated[bool, typer.Option("--rules", help="List all rules and stop.")] = False,

@@ -12,8 +12,8 @@ from roboreel.cli.shared_options import JsonOption
 def config(as_json: JsonOption = False) -> None:
     """Show the default of each option that has one, and where it is set.
 
-    An option that is typed counts first, then the environment (ROBOREEL_WORKERS=4), then the file
-    roboreel.toml in your configuration folder (workers = 4), then roboreel's own default.
+    A typed option overrides the environment (ROBOREEL_WORKERS=4), which overrides the file roboreel.toml in
+    your configuration folder (workers = 4), which overrides the built-in default.
 
     Examples:
         roboreel config
@@ -32,10 +32,10 @@ def config(as_json: JsonOption = False) -> None:
             }
         )
         return
-    heading(f"{path}{'' if os.path.isfile(path) else ' (not there)'}")
+    heading(f"{path}{'' if os.path.isfile(path) else ' (does not exist)'}")
     table([_row(one) for one in found])
     say()
-    say("An option on the command line counts before these.")
+    say("An option on the command line overrides these.")
 
 
 def _row(found: Found) -> tuple[str, ...]:

@@ -55,8 +55,8 @@ def convert(
         bool,
         typer.Option(
             "--push-to-hub",
-            help="SRC is USER/NAME on the Hub: push the result there, and tag its version. Without -o the"
-            " local copy is converted in place.",
+            help="Push the result to SRC, a USER/NAME on the Hub, and tag it with its version. Without -o,"
+            " convert the local copy in place.",
         ),
     ] = False,
     branch: Annotated[
@@ -71,13 +71,14 @@ def convert(
         bool,
         typer.Option(
             "--remove",
-            help="With --push-to-hub: remove data, videos and documents there that the result does not have.",
+            help="With --push-to-hub: remove data, videos and documents on the Hub that the result does"
+            " not have.",
         ),
     ] = False,
 ) -> None:
-    """Change the format version by copying video packets; nothing is re-encoded.
+    """Convert a dataset to another format version. Video packets are copied, not re-encoded.
 
-    SRC is only read. DST appears complete, by one rename, or not at all.
+    SRC is not modified. DST appears only once it is complete.
 
     Examples:
         roboreel convert my_dataset --to v3.0 -o my_dataset_v3
@@ -94,7 +95,7 @@ def convert(
                 return
     elif branch is not None or remove:
         named = "--branch" if branch is not None else "--remove"
-        raise UsageError(f"{named} is for a push: add --push-to-hub, or leave it out")
+        raise UsageError(f"{named} needs --push-to-hub: add --push-to-hub, or leave {named} out")
     what = replace(
         options.write_options(regroup=True),
         to=to,

@@ -28,8 +28,8 @@ def demo(
         list[str],
         typer.Argument(
             metavar="[record|messy] DIR",
-            help="Folder to write, which must not exist or be empty. With `record`: record from synthetic"
-            " cameras. With `messy`: make a v2.1 dataset with the faults that recordings have.",
+            help="Write to this folder, which must not exist or must be empty. With `record`: record from"
+            " synthetic cameras. With `messy`: make a v2.1 dataset with typical recording faults.",
         ),
     ],
 ) -> None:
@@ -43,7 +43,7 @@ def demo(
     run = kinds.get(words[0], _run)
     if len(words) != (1 if run is _run else 2):
         raise UsageError(
-            "give one folder: roboreel demo DIR, roboreel demo record DIR, or roboreel demo messy DIR"
+            "expected one folder: roboreel demo DIR, roboreel demo record DIR, or roboreel demo messy DIR"
         )
     folder = Path(os.path.expanduser(words[-1]))
     with stoppable():
@@ -70,7 +70,7 @@ def _run(folder: Path) -> None:
         say(f"converted  {out}: {_done(report)}")
         _check(source, out)
     say()
-    say("next: look at a dataset of yours, and see what converting one would do")
+    say("next: look at your own dataset, and see what a conversion would write")
     say("  roboreel info PATH")
     paths = [shlex.quote(str(path)) for path in (there, folder / FormatVersion.V21.value)]
     say(f"  roboreel convert {paths[0]} --to v2.1 -o {paths[1]} --dry-run")
@@ -85,7 +85,7 @@ def _make_messy(folder: Path) -> None:
     except OSError as error:
         raise RunError(f"the demo dataset cannot be written to '{folder}': {error}") from error
     say(
-        f"made {folder}: v2.1, 6 episodes of an SO-101 with two cameras, and what goes wrong in recordings"
+        f"made {folder}: v2.1, 6 episodes of an SO-101 with two cameras and typical recording faults"
     )
     say()
     say("next: see what is wrong with it, and repair it")
@@ -105,5 +105,7 @@ def _done(report: Report) -> str:
 def _check(source: Path, out: Path) -> None:
     found = [str(difference) for difference in diff(source, out).differences]
     if found:
-        raise RunError(f"'{out}' differs from '{source}': {'; '.join(found[:5])}")
+        raise RunError(
+            f"the converted dataset '{out}' differs from '{source}': {'; '.join(found[:5])}"
+        )
     say(f"verified   {out}: every row, task and packet equals that of {source}")

@@ -10,7 +10,6 @@ from roboreel.cli.edit.choosing import episode_pairs_in
 from roboreel.cli.opening import opened
 from roboreel.cli.output import count, emit_json, heading, say
 from roboreel.cli.shared_options import (
-    SOURCE_HELP,
     FollowLinksOption,
     JsonOption,
     QuietOption,
@@ -28,10 +27,10 @@ def diff(
     first: Annotated[
         str,
         typer.Argument(
-            metavar="A", help=f"First dataset: {SOURCE_HELP[0].lower()}{SOURCE_HELP[1:-14]}."
+            metavar="A", help="First dataset: folder, user/name[@REVISION] on the Hub, or URL."
         ),
     ],
-    second: Annotated[str, typer.Argument(metavar="B", help="Second dataset, likewise.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Second dataset, in the same forms.")],
     decode: Annotated[
         bool, typer.Option("--decode", help="Compare decoded frames instead of packets.")
     ] = False,
@@ -46,8 +45,8 @@ def diff(
         typer.Option(
             "--episodes",
             metavar="A=B,…",
-            help="Compare only these pairs, an episode of A with one of B: 0=0,2=1 or 3:10=2:9 (10 and 9"
-            " not included), or @FILE with such words.",
+            help="Compare only these pairs of episodes: 2=1 is episode 2 of A with 1 of B; 3:10=2:9 pairs"
+            " ranges (10 and 9 are not included). Comma-separated, or @FILE.",
         ),
     ] = None,
     every: Annotated[
@@ -60,7 +59,7 @@ def diff(
 ) -> None:
     """Compare the content of two datasets of any version and layout: rows, tasks, video packets.
 
-    Exit code: 0 if they are the same, 1 if they differ or one cannot be opened, 2 if the call is wrong.
+    Exit code: 0 if they are the same, 1 if they differ or one cannot be opened, 2 if the command is wrong.
 
     Examples:
         roboreel diff my_dataset my_dataset_v3
@@ -90,9 +89,11 @@ def _names(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         new, equals, old = pair.partition("=")
         if not (new and equals and old):
-            raise UsageError(f"--map '{pair}': expected NEW=OLD, a name in B and one in A")
+            raise UsageError(f"--map '{pair}': expected NEW=OLD, a feature of B and a feature of A")
         if found.setdefault(new, old) != old:
-            raise UsageError(f"--map '{pair}': '{new}' is mapped to '{found[new]}' already")
+            raise UsageError(
+                f"--map '{pair}': '{new}' is already mapped to '{found[new]}': map each feature once"
+            )
     return found
 
 
@@ -102,7 +103,7 @@ def _show(report: DiffReport, first: str, second: str, before: str) -> None:
         say(f"  {difference}")
     say(f"compared{before}: {_amount(report)}")
     if before:
-        say(f"  {', '.join(report.compared.kinds) or 'no kind to its end'}")
+        say(f"  {', '.join(report.compared.kinds) or 'nothing was compared to the end'}")
     _show_notes(report.notes)
 
 

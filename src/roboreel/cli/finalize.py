@@ -67,14 +67,15 @@ def finalize(
         typer.Option(
             "--on-broken",
             metavar="fail|skip",
-            help="If an episode is damaged, or differs from most: stop, or leave it out and list it.",
+            help="If an episode is damaged, or its features differ from most others: stop (fail), or leave"
+            " it out and list it (skip).",
         ),
     ] = "fail",
     remove_staged: Annotated[
         bool,
         typer.Option(
             "--remove-staged",
-            help="Remove the staged files once DST is verified. Use it only when no worker runs any more.",
+            help="Remove the staged files once DST is verified. Use it only when all workers have ended.",
         ),
     ] = False,
     data_file_mb: DataFileOption = None,
@@ -92,7 +93,7 @@ def finalize(
 ) -> None:
     """Write all staged episodes as one dataset, ordered by their keys. Video packets are copied.
 
-    DST appears complete, by one rename, or not at all. Staged files stay unless you pass --remove-staged.
+    DST appears only once it is complete. Staged files are kept unless you pass --remove-staged.
 
     Examples:
         roboreel finalize staging -o dataset
@@ -137,7 +138,10 @@ def _run(
 def _show(report: FinalizeReport) -> None:
     show_report(report.report)
     if report.superseded:
-        say(f"  {count(report.superseded, 'attempt')} replaced by later ones")
+        say(
+            f"  {count(report.superseded, 'attempt')} not used: a later attempt at the same episode"
+            " replaced it"
+        )
     if report.removed:
         say(f"  {count(report.removed, 'staged file')} removed")
 

@@ -152,7 +152,7 @@ def _rows(params: Iterable[Any], page: Page) -> Iterator[str]:
 def names_of(param: Any) -> str:
     """Names of a parameter as help shows them, short ones first, with what its value is called."""
     if _is_argument(param):
-        return argument_name(param).strip("[]") if param.metavar else str(param.name).upper()
+        return str(param.metavar or param.name.upper())
     short = [name for name in param.opts if not name.startswith("--")]
     long = [name for name in param.opts if name.startswith("--")][:1]
     off = [name for name in param.secondary_opts if name.startswith("--")][:1]

@@ -105,7 +105,7 @@ def _options_said(words: Sequence[str]) -> str:
         key = _KEY.fullmatch(word)
         if key is not None and word.startswith("--") and _plain(key[2]) in _OPTIONS:
             names.append(word.split("=")[0])
-    return f"{' and '.join(dict.fromkeys(names)) or 'this'} is lerobot's"
+    return f"{' and '.join(dict.fromkeys(names)) or 'this'} is an option of lerobot"
 
 
 def _parsed(words: Sequence[str]) -> _Typed:
@@ -215,22 +215,22 @@ _COMMANDS: dict[str, Callable[[_Typed], list[str]]] = {
 }
 """The line to type, by the name of an operation."""
 
-_ROBOT = "runs a robot: that is lerobot's own; roboreel works on datasets"
+_ROBOT = "controls a robot: use lerobot for that; roboreel works on datasets"
 _VIEWER = (
-    "roboreel has no viewer: lerobot-dataset-viz and Rerun show what roboreel writes; to see what a"
-    " dataset holds:"
+    "roboreel has no viewer: use lerobot-dataset-viz or Rerun, which can show what roboreel writes. To"
+    " list what a dataset contains:"
 )
 _NO_COMMANDS: dict[str, tuple[str, Sequence[str]]] = {
     "dataset_viz": (_VIEWER, ["roboreel info my_dataset"]),
     "visualize_dataset": (_VIEWER, ["roboreel info my_dataset"]),
     "record": (
-        "roboreel records from Python, in your robot's loop (roboreel.Recorder, or"
-        " roboreel.torch.LeRobotDataset.create); a recording to look at:",
+        "roboreel records from Python, in your robot's control loop (roboreel.Recorder, or"
+        " roboreel.torch.LeRobotDataset.create). To make an example recording:",
         ["roboreel demo record recorded"],
     ),
     "train": (
-        "roboreel doesn't train: in a training script, take LeRobotDataset from roboreel.torch; to decode"
-        " frames once, ahead of training:",
+        "roboreel does not train policies: in your training script, import LeRobotDataset from"
+        " roboreel.torch. To decode frames once, before training:",
         ["roboreel cache build my_dataset --dir frames"],
     ),
     **{

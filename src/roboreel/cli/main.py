@@ -21,7 +21,7 @@ _ParseError: type[Exception] = typer.BadParameter.__mro__[2]
 app = typer.Typer(
     name="roboreel",
     cls=Root,
-    help="Robot datasets in the LeRobot format: look, convert, edit, check, repair. Every version.",
+    help="Inspect, check, convert, edit and repair robot datasets in any version of the LeRobot format.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -77,7 +77,10 @@ def _run() -> int:
     except KeyboardInterrupt:  # before a command began, or after it ended
         return _told("interrupted", INTERRUPTED)
     except MemoryError:
-        return _told("error: this takes more memory than there is", 1)
+        return _told(
+            "error: not enough memory for this operation: close other programs or use fewer --workers",
+            1,
+        )
     except OSError as error:
         if error.filename is None:  # from printing, such as help: `exit_code` reports it
             lost(error)

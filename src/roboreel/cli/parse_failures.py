@@ -68,10 +68,10 @@ def parse_advice(error: Any, words: Sequence[str]) -> Advice:
         return _no_command(absent[1], words, path)
     joined = _joined(words)
     if joined is not None:
-        return Advice("numbers are separated by commas, without spaces", ((typed(joined), ""),))
+        return Advice("separate the numbers by commas, without spaces", ((typed(joined), ""),))
     named = _named(words)
     if named is not None:
-        return Advice("episodes are named by --episodes", ((typed(named), ""),))
+        return Advice("give the numbers of episodes with --episodes", ((typed(named), ""),))
     option = getattr(error, "option_name", None)
     if option and "No such option" in error.message:
         return _no_option(str(option), error.ctx, words, path)
@@ -144,7 +144,7 @@ def _name(param: Any) -> str:
 
 def _with_choices(text: str, param: Any) -> str:
     choices = "|" in str(param.metavar) and f": expected {param.metavar.replace('|', ', ')}"
-    return f"{text.split(' is not one of')[0]} is not a choice{choices}" if choices else text
+    return f"{text.split(' is not one of')[0]} is not valid{choices}" if choices else text
 
 
 def _joined(words: Sequence[str]) -> list[str] | None:

@@ -52,9 +52,9 @@ def pull(
 ) -> None:
     """Download a dataset from the Hub, or only the files that some episodes and cameras need.
 
-    Files that are here are kept: run the command again to continue, or with other episodes to add them.
-    Needs the extra `hub`: pip install 'roboreel[hub]'. Exits with 1 if the repository lacks files that its
-    documents name.
+    Files that were already downloaded are kept: run the command again to continue, or with other episodes
+    to add them. Needs the extra `hub`: pip install 'roboreel[hub]'. Exits with 1 if the repository
+    lacks files that its documents name.
 
     Examples:
         roboreel pull lerobot/pusht
@@ -62,7 +62,10 @@ def pull(
     """
     content: Content = "documents" if meta_only else "tables" if no_videos else "all"
     if meta_only and (episodes is not None or cameras is not None):
-        raise UsageError("--meta-only fetches no episodes: leave out --episodes and --cameras")
+        raise UsageError(
+            "--meta-only downloads no episodes: leave out --episodes and --cameras, or leave out"
+            " --meta-only"
+        )
     names = None if cameras is None else [name.strip() for name in cameras.split(",")]
     with stoppable(), progress_shown(quiet=quiet or as_json):
         report = fetch(
@@ -84,7 +87,7 @@ def pull(
 
 def _show_fetched(report: PullReport) -> None:
     here = len(report.files) - len(report.fetched)
-    before = f"; {count(here, 'file')} had been here" if here else ""
+    before = f"; {count(here, 'file')} already here" if here else ""
     say(
         f"{report.path}: {report.repo_id}@{report.revision} (commit {report.commit[:8]}),"
         f" downloaded {count(len(report.fetched), 'file')}, {human_bytes(report.fetched_bytes)}{before}"
@@ -93,6 +96,8 @@ def _show_fetched(report: PullReport) -> None:
 
 def _tell_missing(report: PullReport) -> None:
     for name in report.missing[:_SHOWN]:
-        tell(f"missing: '{name}' is named by the documents, but not in the repository")
+        tell(
+            f"missing: '{name}': the documents name this file, but the repository does not have it"
+        )
     if len(report.missing) > _SHOWN:
         tell(f"… and {len(report.missing) - _SHOWN} more missing files")

@@ -40,11 +40,14 @@ def push(
     license_name: Annotated[
         str | None,
         typer.Option(
-            "--license", metavar="ID", help="License in the dataset card. Default: apache-2.0."
+            "--license",
+            metavar="ID",
+            help="Set the license in the dataset card. Default: apache-2.0.",
         ),
     ] = None,
     tags: Annotated[
-        str | None, typer.Option("--tags", metavar="A,B", help="Tags to add to the dataset card.")
+        str | None,
+        typer.Option("--tags", metavar="A,B", help="Add these tags to the dataset card."),
     ] = None,
     large: Annotated[
         bool,
@@ -80,9 +83,9 @@ def push(
     quiet: QuietOption = False,
     verbose: VerboseOption = 0,
 ) -> None:
-    """Push a dataset to the Hub: upload what changed, and tag its version.
+    """Push a dataset to the Hub: upload the files that changed, and tag its version.
 
-    Run the command again after an interruption: files that arrived are not sent again.
+    After an interruption, run the command again: files that arrived are not sent again.
 
     Examples:
         roboreel push my_dataset user/my_dataset

@@ -46,7 +46,7 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
         name = suggested_output(error.source, _command(words))
         yield typed([*words, "-o", name]), ""
         if error.in_place:
-            yield typed([*words, "--in-place"]), "keeps the original beside it"
+            yield typed([*words, "--in-place"]), "keeps the original next to it"
     elif isinstance(error, MissingDependencyError):
         for line in _INSTALL.findall(str(error)):
             yield line, ""
@@ -70,7 +70,7 @@ def _other_output(words: Sequence[str], message: str) -> Iterator[tuple[str, str
             while os.path.lexists(f"{base}_{count}"):
                 count += 1
             line = typed([*words[: number + 1], f"{base}_{count}", *words[number + 2 :]])
-            yield line, f"'{out}' is left as it is"
+            yield line, f"'{out}' is not changed"
 
 
 def _near(path: str) -> list[str]:

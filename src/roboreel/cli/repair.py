@@ -53,13 +53,15 @@ def repair(
         typer.Option(
             "--task",
             metavar="TEXT",
-            help="Write a lost task list: the text of task 0, then of task 1, and so on. Repeatable.",
+            help="Restore a lost task list: give the text of task 0, then of task 1, and so on."
+            " Repeatable.",
         ),
     ] = None,
     decode: Annotated[
         bool,
         typer.Option(
-            "--decode", help="Decode frames in both checks, to find wrong camera statistics too."
+            "--decode",
+            help="Decode frames in the checks before and after, to find wrong camera statistics too.",
         ),
     ] = False,
     on_broken: Annotated[
@@ -67,7 +69,7 @@ def repair(
         typer.Option(
             "--on-broken",
             metavar="fail|skip",
-            help="If an episode cannot be repaired: stop, or leave it out.",
+            help="If an episode cannot be repaired: stop (fail), or leave it out (skip).",
         ),
     ] = "fail",
     timestamps: RegularTimestampsOption = "regular",
@@ -89,9 +91,9 @@ def repair(
     quiet: QuietOption = False,
     verbose: VerboseOption = 0,
 ) -> None:
-    """Repair what can be repaired in only one way, and list the rest with what you can do about it.
+    """Repair what has only one possible fix, and list the rest with what you can do about it.
 
-    SRC is only read, and nothing is deleted. Exits with 0 if the result has no error, else with 1.
+    SRC is not modified, and nothing is deleted. Exits with 0 if the result has no error, else with 1.
 
     Examples:
         roboreel repair my_dataset --dry-run
@@ -148,8 +150,8 @@ def _summary(report: RepairReport, *, dry_run: bool) -> str:
         return f"{report.path} -> {report.out}: {before} before, {after} after{kept}"
     if dry_run and report.repaired and not report.refused:
         return f"{report.path}: {before} before, {after} after the repair; nothing was written"
-    why = "nothing to repair" if not report.left else "nothing can be repaired without a choice"
-    why = "the repair would be refused" if report.refused else why
+    why = "nothing to repair" if not report.left else "the rest needs a decision from you"
+    why = "the repair is refused" if report.refused else why
     return f"{report.path}: {before}; {why}; nothing was written"
 
 

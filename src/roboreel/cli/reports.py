@@ -42,7 +42,7 @@ def show_plan(plan: Plan, form: Form) -> None:
     show_trims(plan.trimmed)
     _show_notes(plan.problems, plan.losses, () if plan.refused else plan.skipped)
     if plan.refused:
-        tell(f"error: {plan.refused}: pass --on-broken skip to write the sound ones")
+        tell(f"error: {plan.refused}: pass --on-broken skip to leave them out and write the others")
         problems(plan.skipped, to_stderr=True)
 
 

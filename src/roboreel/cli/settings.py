@@ -92,9 +92,9 @@ def _choice(name: str, default: str, *choices: str) -> Setting:
 
 _YES = "true or false"
 SETTINGS = (
-    Setting("workers", "1", "a whole number from 1", _whole),
+    Setting("workers", "1", "an integer of 1 or more", _whole),
     _choice("executor", "process or serial, as needed", "serial", "thread", "process", "ray"),
-    Setting("timeout_factor", "1.0", "a number from 0", _number(0)),
+    Setting("timeout_factor", "1.0", "a number of 0 or more", _number(0)),
     _choice("video_backend", "pyav", "pyav", "torchcodec", "decord"),
     _choice("timestamps", "regular, or keep in edits", "regular", "keep"),
     Setting("data_file_mb", "the dataset's, else 100", "a positive number of MiB", _number(1e-6)),
@@ -170,9 +170,9 @@ def _read(path: str) -> Mapping[str, Any]:
     try:
         content = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise StorageError(f"'{path}' is not TOML: {error}") from None
+        raise StorageError(f"'{path}' is not a valid TOML file: {error}") from None
     unknown = sorted(content.keys() - _BY_NAME.keys())
     if unknown:
         known = ", ".join(_BY_NAME)
-        raise UsageError(f"'{path}': there is no setting '{unknown[0]}': expected one of {known}")
+        raise UsageError(f"'{path}': unknown setting '{unknown[0]}': expected one of {known}")
     return content

@@ -32,7 +32,7 @@ def leftovers_of(*, resume: bool, clean: bool) -> Leftovers:
     """
     if resume and clean:
         raise UsageError(
-            "--resume continues an interrupted run, --clean starts over: give one of them"
+            "--resume continues an interrupted run and --clean starts over: give only one of them"
         )
     return "resume" if resume else "clean" if clean else "refuse"
 
@@ -61,7 +61,7 @@ ToOption = Annotated[
         "--to",
         metavar=_VERSIONS,
         parser=version_in,
-        help="Write this format version. Default: that of the source.",
+        help="Write this format version. Default: the version of the source.",
         rich_help_panel=WHAT,
     ),
 ]
@@ -79,7 +79,7 @@ ReplaceOption = Annotated[
     bool,
     typer.Option(
         "--in-place",
-        help="Replace the dataset instead; the original is kept beside it as NAME.before-TIME.",
+        help="Replace the dataset; the original is kept next to it as NAME.before-TIME.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -92,7 +92,10 @@ DiscardOriginalOption = Annotated[
     ),
 ]
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Print the plan; write nothing.", rich_help_panel=OUTPUT)
+    bool,
+    typer.Option(
+        "--dry-run", help="List what would be written; write nothing.", rich_help_panel=OUTPUT
+    ),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout.", rich_help_panel=OUTPUT)
@@ -119,7 +122,9 @@ ResumeOption = Annotated[
 CleanOption = Annotated[
     bool,
     typer.Option(
-        "--clean", help="Remove what an interrupted run left; start over.", rich_help_panel=HOW
+        "--clean",
+        help="Remove the files of an interrupted run and start over.",
+        rich_help_panel=HOW,
     ),
 ]
 WorkersOption = Annotated[
@@ -138,8 +143,8 @@ ExecutorOption = Annotated[
     typer.Option(
         "--executor",
         metavar="serial|thread|process|ray",
-        help="Run operations in this process, in threads, in worker processes, or on a Ray cluster."
-        " Default: process if there are several workers or something is decoded, else serial.",
+        help="Run in this process (serial), in threads, in worker processes, or on a Ray cluster. Default:"
+        " process with several workers or if frames are decoded, else serial.",
         rich_help_panel=HOW,
     ),
 ]
@@ -158,7 +163,7 @@ TimeoutOption = Annotated[
         "--timeout-factor",
         metavar="X",
         min=0,
-        help="Multiply each operation's timeout by X; 0 disables timeouts.",
+        help="Multiply all timeouts by X; 0 disables them.",
         rich_help_panel=HOW,
     ),
 ]
@@ -167,13 +172,13 @@ OnBrokenOption = Annotated[
     typer.Option(
         "--on-broken",
         metavar="fail|skip",
-        help="If an episode cannot be written: stop, or leave it out.",
+        help="If an episode cannot be written: stop (fail), or leave it out (skip).",
         rich_help_panel=WHAT,
     ),
 ]
 _TIMESTAMPS = (
-    "Write irregular timestamps as frame / fps (the recorded ones go to source_timestamp), or keep"
-    " them."
+    "Replace irregular timestamps by frame / fps and keep the recorded ones in source_timestamp (regular),"
+    " or leave them unchanged (keep)."
 )
 TimestampsOption = Annotated[
     Timestamps | None,
@@ -213,7 +218,7 @@ VideoBackendOption = Annotated[
     typer.Option(
         "--video-backend",
         metavar="pyav|torchcodec|decord",
-        help="Decode videos for statistics with this library.",
+        help="Decode videos with this library to compute statistics.",
         rich_help_panel=HOW,
     ),
 ]
@@ -222,7 +227,8 @@ DataFileOption = Annotated[
     typer.Option(
         "--data-file-mb",
         metavar="MIB",
-        help="Start a new table file above this size (v3.0). Default: the dataset's own, else 100.",
+        help="Start a new table file above this size in MiB (v3.0). Default: the dataset's setting, else"
+        " 100.",
         rich_help_panel=WHAT,
     ),
 ]
@@ -231,7 +237,8 @@ VideoFileOption = Annotated[
     typer.Option(
         "--video-file-mb",
         metavar="MIB",
-        help="Start a new video file above this size (v3.0). Default: the dataset's own, else 200.",
+        help="Start a new video file above this size in MiB (v3.0). Default: the dataset's setting, else"
+        " 200.",
         rich_help_panel=WHAT,
     ),
 ]

@@ -51,13 +51,16 @@ def stats(
     ] = False,
     features: Annotated[
         str | None,
-        typer.Option("--features", metavar="A,B", help="With --recompute: only these features."),
+        typer.Option(
+            "--features", metavar="A,B", help="With --recompute: recompute only these features."
+        ),
     ] = None,
     relative: Annotated[
         bool,
         typer.Option(
             "--relative-actions",
-            help="With --recompute: describe `action` relative to the state at the start of its chunk.",
+            help="With --recompute: compute statistics of `action` relative to the state at the start of"
+            " its chunk.",
         ),
     ] = False,
     chunk: Annotated[
@@ -66,7 +69,7 @@ def stats(
             "--chunk-size",
             metavar="N",
             min=1,
-            help="With --relative-actions: frames of a chunk of actions (1 or more).",
+            help="With --relative-actions: use action chunks of N frames (1 or more).",
         ),
     ] = CHUNK,
     exclude: Annotated[
@@ -74,7 +77,7 @@ def stats(
         typer.Option(
             "--exclude-joints",
             metavar="A,B",
-            help="With --relative-actions: joints to leave absolute.",
+            help="With --relative-actions: keep these joints absolute.",
         ),
     ] = ",".join(KEPT),
     quantiles: Annotated[
@@ -98,8 +101,8 @@ def stats(
         typer.Option(
             "--cameras",
             metavar="|".join(get_args(CameraChoice)),
-            help="Decode these frames for camera statistics. Default: sample with --recompute, none with"
-            " --check.",
+            help="Decode a sample of the frames, all or none for camera statistics. Default: sample with"
+            " --recompute, none with --check.",
         ),
     ] = None,
 ) -> None:
@@ -113,7 +116,9 @@ def stats(
         roboreel stats my_dataset --recompute --cameras all -o my_dataset_stats
     """
     if check and recompute:
-        raise UsageError("--check compares, --recompute writes: give one of them")
+        raise UsageError(
+            "--check compares statistics and --recompute writes them: give only one of them"
+        )
     if recompute:
         chosen = [*(feature or []), *_listed(features)] or None
         how: CameraChoice = cameras or "sample"
@@ -121,7 +126,7 @@ def stats(
         of = RelativeActions(chunk=chunk, kept=kept) if relative else None
         shares = _shares(quantiles)
         if len(sources) > 1:
-            raise UsageError("--recompute writes one dataset: give one SRC at a time")
+            raise UsageError("--recompute works on one dataset at a time: give only one SRC")
         options.write_edited(
             sources[0],
             lambda view: view.recompute(
@@ -130,12 +135,16 @@ def stats(
         )
         return
     if relative or like is not None or quantiles is not None:
-        raise UsageError("--relative-actions, --quantiles and --like go with --recompute")
+        raise UsageError(
+            "--relative-actions, --quantiles and --like need --recompute: add it, or leave them out"
+        )
     if features is not None:
-        raise UsageError("--features goes with --recompute; --feature NAME chooses what is shown")
+        raise UsageError(
+            "--features needs --recompute; to choose which features to show, use --feature NAME"
+        )
     only_prints(options, [], "--recompute")
     if cameras is not None and not check:
-        raise UsageError("--cameras goes with --check or --recompute")
+        raise UsageError("--cameras needs --check or --recompute: add one of them, or leave it out")
 
     def look(source: str) -> Seen:
         if check:
@@ -154,7 +163,7 @@ def _shares(text: str | None) -> list[float]:
         return [float(word) for word in _listed(text)]
     except ValueError:
         raise UsageError(
-            f"--quantiles is '{text}', expected numbers from 0 to 1 such as 0.05,0.95"
+            f"--quantiles '{text}': expected numbers from 0 to 1, such as 0.05,0.95"
         ) from None
 
 

@@ -52,7 +52,7 @@ def stoppable(out: str | None = None) -> Iterator[Output]:
 def _tell_end(how: str, output: Output) -> None:
     out = output.path
     if out is None or output.written:
-        tell(how if out is None else f"{how}: the output had been written")
+        tell(how if out is None else f"{how}: the output is complete")
         return
     tell(f"{how}: the output was not written")
     hint = kept_work(out)

@@ -31,7 +31,7 @@ def undo(
         bool,
         typer.Option(
             "--restore",
-            help="Restore the newest original. The present dataset is kept as NAME.undone-TIME.",
+            help="Restore the newest original. The current dataset is kept as NAME.undone-TIME.",
         ),
     ] = False,
     version: Annotated[
@@ -39,14 +39,14 @@ def undo(
         typer.Option(
             "--version",
             metavar="NAME",
-            help="With --restore: restore this one, by its listed name.",
+            help="With --restore: restore the version with this name, as listed.",
         ),
     ] = None,
     discard_present: Annotated[
         bool,
         typer.Option(
             "--discard-present",
-            help="With --restore: remove the present dataset instead of keeping it.",
+            help="With --restore: remove the current dataset instead of keeping it.",
         ),
     ] = False,
     keep: Annotated[
@@ -55,13 +55,13 @@ def undo(
             "--keep",
             metavar="N",
             min=0,
-            help="Remove all kept versions but the newest N (0 or more).",
+            help="Keep the newest N versions (0 or more), and remove the older ones.",
         ),
     ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Say what would be done; do nothing.", rich_help_panel=OUTPUT
+            "--dry-run", help="List what would be done; change nothing.", rich_help_panel=OUTPUT
         ),
     ] = False,
     as_json: JsonOption = False,
@@ -77,9 +77,13 @@ def undo(
         roboreel undo my_dataset --restore
     """
     if restore and keep is not None:
-        raise UsageError("--restore restores a version, --keep removes some: give one at a time")
+        raise UsageError(
+            "--restore restores a version and --keep removes versions: give only one of them"
+        )
     if not restore and (version is not None or discard_present):
-        raise UsageError("--version and --discard-present go with --restore")
+        raise UsageError(
+            "--version and --discard-present need --restore: add it, or leave them out"
+        )
     with stoppable():
         if restore:
             done = (
@@ -144,9 +148,9 @@ def _show(done: Json) -> None:
     if "restored" in done:
         say(f"restored {done['restored']} as {path}")
         if done["kept"] is not None:
-            say(f"  the dataset that was there is now {done['kept']}")
+            say(f"  the dataset that it replaced is now {done['kept']}")
         elif done["discarded"]:
-            say("  the dataset that was there is removed")
+            say("  the dataset that it replaced was removed")
     elif "would_restore" in done:
         say(f"would restore {done['would_restore']} as {path}")
     elif "removed" in done:

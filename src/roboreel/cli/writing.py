@@ -104,7 +104,7 @@ class Writing:
             "--g",
             metavar="N",
             min=1,
-            help="Put a keyframe every N frames. Default: as the source, at most 30 (`encode`: 2).",
+            help="Put a keyframe every N frames. Default: as in the source, at most 30 (`encode`: 2).",
             rich_help_panel=WHAT,
         ),
     ] = None
@@ -114,8 +114,8 @@ class Writing:
             "--crf",
             metavar="X",
             min=0,
-            help="CRF, 0 to 63: lower gives better quality and larger files. Default: near the source's"
-            " (`encode`: 30).",
+            help="Set the CRF, 0 to 63: lower gives better quality and larger files. Default: close to the"
+            " source's quality (`encode`: 30).",
             rich_help_panel=WHAT,
         ),
     ] = None
@@ -154,8 +154,8 @@ class Writing:
         bool | None,
         typer.Option(
             "--with-uids/--without-uids",
-            help="Write the uid and the origin of each episode into the table of episodes. Default: if the"
-            " source has them, or is a view file.",
+            help="Store the uid and the origin of each episode in the episode table. Default: only if the"
+            " source has them or is a view file.",
             rich_help_panel=WHAT,
         ),
     ] = None
@@ -218,8 +218,8 @@ class Writing:
         """The view of the dataset in a folder or on the Hub, or of a view file."""
         if self.in_place and is_view_file(source):
             raise UsageError(
-                f"'{source}' is a view file, whose datasets stay as they are: write it with -o, or edit it"
-                f" with roboreel edit {source}"
+                f"--in-place cannot replace the view file '{source}' or its datasets: write a dataset with"
+                f" -o, or edit the view file with `roboreel edit {source}`"
             )
         return opened_source(source, follow_links=self.follow_links, needs=needs).as_view()
 
@@ -337,7 +337,9 @@ def carry_out(
                 raise typer.Exit(1)
             return None
         if plan.refused:
-            tell(f"{plan.refused}: the others are measured, then the run ends without a result")
+            tell(
+                f"{plan.refused}: the run measures the other episodes, then stops without a result"
+            )
         report = run_shown(plan, options, run_options)
         output.written = True
         then(report, options.form)
@@ -364,5 +366,5 @@ def only_prints(options: Writing, edits: Iterable[object], flags: str) -> bool:
     if any(edit is not None and edit is not False and edit != [] for edit in edits):
         return False
     if options.is_asked:
-        raise UsageError(f"there is nothing to write: say what to do by {flags}")
+        raise UsageError(f"nothing to write: no edit was given. Give one with {flags}")
     return True

@@ -27,7 +27,7 @@ def test_build_info_and_clear(dataset: Path, tmp_path: Path) -> None:
     build = ("cache", "build", dataset, "--size", 16, 80, "--dir", folder)
     first = run_here(*build)
     assert (first.returncode, first.stderr) == (0, "")
-    assert first.stdout == f"18 frames of 18 in '{folder}'\n"
+    assert first.stdout == f"18 of 18 frames in '{folder}'\n"
     found = json.loads(run_here(*build, "--json").stdout)
     assert found == {"frames": 18, "cached": 18, "decoded": 0}
     (folder / "notes.txt").write_text("mine")
@@ -56,14 +56,12 @@ def test_what_does_not_fit_is_an_error(tmp_path: Path) -> None:
         os.utime(video, (1e9, 1e9))
     done = run_here("cache", "build", root, "--dir", tmp_path / "c", "--limit-mb", 1)
     assert done.returncode == 1
-    assert " of 30 in " in done.stdout
+    assert " of 30 frames in " in done.stdout
 
 
 @pytest.mark.parametrize("command", ["info", "clear"])
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, command: str) -> None:
     done = run_here("cache", command, "--dir", tmp_path / "none")
     assert done.returncode == 2
-    assert (
-        done.stderr
-        == f"error: '{tmp_path / 'none'}' is not a folder: give the --dir of `roboreel cache build`\n"
-    )
+    told = "is not a folder: give the folder that `roboreel cache build --dir` wrote"
+    assert done.stderr == f"error: '{tmp_path / 'none'}' {told}\n"

@@ -59,18 +59,18 @@ def test_episodes_of_a_file(dataset: roboreel.Dataset, tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("20-26", r"write 20:27 for episodes 20 to 26"),
-        ("1,20-26", r"'20-26' is not a range here"),
+        ("1,20-26", r"'20-26' is not a range: write 20:27"),
         ("20..26", r"write 20:27"),
-        ("5:5", r"'5:5' names no episodes: ranges are half-open"),
-        ("9:3", r"'9:3' names no episodes"),
-        (":", r"':' names no episodes"),
-        ("-3", r"'-3' names no episodes"),
-        ("1:5:2", r"'1:5:2' names no episodes"),
-        ("three", r"'three' names no episodes"),
-        ("1.5", r"'1.5' names no episodes"),
-        ("", r"'' names no episode"),
-        (",", r"',' names no episode"),
-        ("9" * 30, r"too large a number"),
+        ("5:5", r"'5:5' is an empty range: the end is not included"),
+        ("9:3", r"'9:3' is an empty range"),
+        (":", r"':' is not an episode or a range of episodes"),
+        ("-3", r"'-3' is not an episode or a range of episodes"),
+        ("1:5:2", r"'1:5:2' is not an episode or a range of episodes"),
+        ("three", r"'three' is not an episode or a range of episodes"),
+        ("1.5", r"'1.5' is not an episode or a range of episodes"),
+        ("", r"'' contains no episode"),
+        (",", r"',' contains no episode"),
+        ("9" * 30, r"too large: expected at most 15 digits"),
     ],
 )
 def test_other_spellings_are_refused(dataset: roboreel.Dataset, text: str, says: str) -> None:
@@ -94,7 +94,7 @@ def test_a_list_that_is_not_there(dataset: roboreel.Dataset, tmp_path: Path) -> 
     with pytest.raises(roboreel.StorageError, match="is not text"):
         episodes_in(f"@{tmp_path / 'binary'}", dataset)
     (tmp_path / "empty").write_text("# nothing\n")
-    with pytest.raises(roboreel.UsageError, match="names no episode"):
+    with pytest.raises(roboreel.UsageError, match="contains no episode"):
         episodes_in(f"@{tmp_path / 'empty'}", dataset)
 
 
@@ -105,7 +105,7 @@ def test_frames() -> None:
     assert frames_in("10:") == (10, None)
     assert frames_in(":5") == (None, 5)
     for text in ("10", ":", "a:b", "-1:5", "1.0:2"):
-        with pytest.raises(roboreel.UsageError, match="is no range of frames"):
+        with pytest.raises(roboreel.UsageError, match="is not a range of frames"):
             frames_in(text)
 
 
@@ -114,7 +114,7 @@ def test_numbers_pairs_and_sizes() -> None:
     assert pairs_in(["a=b", "c=d=e", "f="], "--x") == {"a": "b", "c": "d=e", "f": ""}
     assert size_in("640x480", "--size") == (640, 480)
     for text in ("", "-1", "1:2", "x"):
-        with pytest.raises(roboreel.UsageError, match="is not the number of an episode"):
+        with pytest.raises(roboreel.UsageError, match="is not an episode number"):
             number_in(text)
     for pairs, says in (
         (["a"], "expected old=new"),
@@ -139,9 +139,9 @@ def test_parts(dataset: roboreel.Dataset) -> None:
     ("text", "says"),
     [
         ("0.8,0.2", r"expected NAME=0.8,NAME=0.2"),
-        ("a=0.5,a=0.5", r"names 'a' twice"),
-        ("a=,b=1", r"gives 'a' neither"),
-        ("a=0.5,3,b=0.5", r"gives 'a' more than a fraction: 0.5, 3"),
+        ("a=0.5,a=0.5", r"names the part 'a' twice"),
+        ("a=,b=1", r"the part 'a' has no fraction and no episodes"),
+        ("a=0.5,3,b=0.5", r"the part 'a' needs one fraction or a list of episodes, got 0.5, 3"),
         ("a=0-5", r"write 0:6"),
         ("a=80%", r"write percentages as fractions, a=0.8"),
     ],

@@ -17,7 +17,7 @@ def test_compact_leaves_unreferenced_frames_out_only_on_request(tmp_path: Path) 
     assert hidden.message.startswith("2 frames that no episode shows, ")
     refused = run_here("compact", root, "-o", tmp_path / "b")
     assert refused.returncode == 1
-    assert "no episode references 4 frames and 0 files" in refused.stderr
+    assert "no episode uses 4 frames and 0 files" in refused.stderr
     assert "--drop-unreferenced" in refused.stderr
     assert not (tmp_path / "b").exists()
     done = run_here("compact", root, "-o", tmp_path / "b", "--drop-unreferenced")

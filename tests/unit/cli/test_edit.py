@@ -187,7 +187,7 @@ def test_a_threshold_is_suggested_from_the_data(
     assert "(at most by 1): delete such episodes or choose the others, or take a" in refused.err
     assert "(0.05 is suggested)" in refused.err
     nothing = roboreel(*ask, "--episodes", "2")
-    assert "never moves in 1 episode" in nothing.out
+    assert "never changes in 1 episode" in nothing.out
 
 
 def test_tasks_are_set_by_their_three_options(
@@ -440,8 +440,16 @@ def test_a_command_without_an_edit_only_prints(
 
 OUT = ["-o", "out"]
 MISTAKES: dict[str, tuple[int, list[str], str]] = {
-    "an output, but no edit": (2, ["delete", "{source}", *OUT], "there is nothing to write"),
-    "in place, but no edit": (2, ["tasks", "{source}", "--in-place"], "there is nothing to write"),
+    "an output, but no edit": (
+        2,
+        ["delete", "{source}", *OUT],
+        "nothing to write: no edit was given",
+    ),
+    "in place, but no edit": (
+        2,
+        ["tasks", "{source}", "--in-place"],
+        "nothing to write: no edit was given",
+    ),
     "an edit, but no output": (2, ["delete", "{source}", "--episodes", "1"], "-o"),
     "both places": (2, ["shuffle", "{source}", "--seed", "1", *OUT, "--in-place"], "either"),
     "a closed range": (2, ["delete", "{source}", "--episodes", "1-2", *OUT], "write 1:3"),
@@ -465,17 +473,21 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
         ["delete", "{source}", "--episodes", "0", *OUT, "--discard-original"],
         "in place",
     ),
-    "no part": (2, ["split", "{source}", "--seed", "1", *OUT], "give one way to divide"),
+    "no part": (2, ["split", "{source}", "--seed", "1", *OUT], "give one way to split"),
     "two ways": (2, ["split", "{source}", "--by-task", "--into", "a=1.0", *OUT], "give one way to"),
     "a seed for tasks": (2, ["split", "{source}", "--by-task", "--seed", "1", *OUT], "--seed"),
-    "a rest for tasks": (2, ["split", "{source}", "--by-task", "--rest", "a", *OUT], "--rest goes"),
-    "a rest of nothing": (2, ["split", "{source}", "--rest", "a", *OUT], "give one way to divide"),
+    "a rest for tasks": (
+        2,
+        ["split", "{source}", "--by-task", "--rest", "a", *OUT],
+        "--rest only works",
+    ),
+    "a rest of nothing": (2, ["split", "{source}", "--rest", "a", *OUT], "give one way to split"),
     "parts in place": (
         2,
         ["split", "{source}", "--by-task", "--in-place"],
-        "replaces one dataset by one",
+        "cannot replace one dataset by several",
     ),
-    "parts nowhere": (2, ["split", "{source}", "--by-task"], "say where to write"),
+    "parts nowhere": (2, ["split", "{source}", "--by-task"], "the output is missing: give -o DST"),
     "a part that is there": (
         2,
         ["split", "{source}", "--into", "b=0.5,file=0.5", "-o", "taken"],
@@ -485,7 +497,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "merge in place": (
         2,
         ["merge", "{source}", "{source}", "--in-place"],
-        "--in-place replaces one dataset",
+        "merge cannot write with --in-place",
     ),
     "merge to nowhere": (2, ["merge", "{source}", "{source}"], "-o"),
     "merge an unknown": (1, ["merge", "{source}", "nowhere", *OUT], "nowhere"),
@@ -508,7 +520,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "seconds or frames": (
         2,
         ["trim", "{source}", "--start", "1", *OUT],
-        "may be seconds or frames: write 1s or 1f",
+        "can mean seconds or frames: write 1s or 1f",
     ),
     "half a frame": (2, ["trim", "{source}", "--end", "1.5f", *OUT], "expected seconds such as"),
     "no moment": (2, ["trim", "{source}", "--start", "soon", *OUT], "--start 'soon': expected sec"),
@@ -520,14 +532,14 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "a moment and a range": (
         2,
         ["trim", "{source}", "--start", "1f", "--frames", "1:", *OUT],
-        "give one of these",
+        "expected one kind of range",
     ),
     "no threshold": (2, ["trim", "{source}", "--still", "x", *OUT], "a number, or `suggest`"),
     "a suggestion, written": (2, ["trim", "{source}", "--still", "suggest", *OUT], "only prints"),
     "still and pairs, episodes": (
         2,
         ["trim", "{source}", "--episode", "0", "--frames", "0:1", "--episodes", "1", *OUT],
-        "name their own",
+        "which name episodes themselves",
     ),
     "an episode without frames": (2, ["trim", "{source}", "--episode", "0", *OUT], "in pairs"),
     "an episode twice": (
@@ -538,15 +550,19 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "lines that are none": (
         2,
         ["trim", "{source}", "--ranges", "taken/file", *OUT],
-        "no line like",
+        "expected lines such as",
     ),
     "still and frames": (
         2,
         ["trim", "{source}", "--still", "0", "--episode", "0", "--frames", "0:1", *OUT],
-        "give one of these: --still",
+        "expected one kind of range: --still",
     ),
-    "episodes alone": (2, ["trim", "{source}", "--episodes", "0", *OUT], "--episodes goes with"),
-    "a dtype of nothing": (2, ["features", "{source}", "--dtype", "int8", *OUT], "give --add"),
+    "episodes alone": (
+        2,
+        ["trim", "{source}", "--episodes", "0", *OUT],
+        "--episodes only chooses episodes",
+    ),
+    "a dtype of nothing": (2, ["features", "{source}", "--dtype", "int8", *OUT], "add --add"),
     "a shape that is none": (
         2,
         ["features", "{source}", "--add", "x=y.npy", "--shape", "a", *OUT],
@@ -574,7 +590,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
         ["features", "{source}", "--add", "x=taken/x.parquet:a", *OUT],
         "2 values for 19 rows",
     ),
-    "a text for a number": (2, ["tasks", "{source}", "--episode", "a=b", *OUT], "'a' is not the"),
+    "a text for a number": (2, ["tasks", "{source}", "--episode", "a=b", *OUT], "'a' is not an"),
     "an episode of two tasks": (
         2,
         ["tasks", "{source}", "--episode", "1=a", "--episode", "01=b", *OUT],

@@ -58,11 +58,11 @@ def test_an_option_that_is_typed_counts_first(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("workers = 0", "key 'workers': '0' is not valid: expected a whole number from 1"),
-        ("workers = true", "key 'workers': 'True' is not valid: expected a whole number from 1"),
+        ("workers = 0", "key 'workers': '0' is not valid: expected an integer of 1 or more"),
+        ("workers = true", "key 'workers': 'True' is not valid: expected an integer of 1 or more"),
         ("executor = 'gpu'", "'gpu' is not valid: expected one of serial, thread, process, ray"),
-        ("retries = 2", "there is no setting 'retries': expected one of workers, executor"),
-        ("workers = ", "is not TOML: "),
+        ("retries = 2", "unknown setting 'retries': expected one of workers, executor"),
+        ("workers = ", "is not a valid TOML file: "),
         ("quiet = 'perhaps'", "key 'quiet': 'perhaps' is not valid: expected true or false"),
     ],
 )
@@ -80,5 +80,5 @@ def test_a_wrong_variable_is_named(
     roboreel: Roboreel, file: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROBOREEL_TIMEOUT_FACTOR", "-1")
-    told = "error: ROBOREEL_TIMEOUT_FACTOR: '-1' is not valid: expected a number from 0\n"
+    told = "error: ROBOREEL_TIMEOUT_FACTOR: '-1' is not valid: expected a number of 0 or more\n"
     assert roboreel("delete", source).err == told

@@ -86,8 +86,8 @@ def test_fractions_below_one_need_a_part_for_the_rest(
 @pytest.mark.parametrize(
     ("into", "says"),
     [
-        ("train=80,val=20", "'train=80,val=20' names single episodes, not percentages"),
-        ("train=80,val=15", "names single episodes, not percentages"),
+        ("train=80,val=20", "'train=80,val=20' would name single episodes, not percentages"),
+        ("train=80,val=15", "would name single episodes, not percentages"),
         ("train=80%,val=20%", "'train=80%,val=20%': write percentages as fractions"),
     ],
 )
@@ -126,7 +126,7 @@ def test_resume_writes_what_is_missing(roboreel: Roboreel, source: Path, half_do
     assert roboreel("split", source, *INTO, "-o", half_done).code == 2
     done = roboreel("split", source, *INTO, "-o", half_done, "--resume")
     assert (done.code, done.err) == (0, "")
-    assert "train had been written by an earlier run" in done.out
+    assert "train was already written by an earlier run" in done.out
     assert tree_digest(half_done / "train") == train
     assert _lengths(half_done / "val") == [8]
     assert sorted(path.name for path in half_done.iterdir()) == ["train", "val"]

@@ -97,15 +97,15 @@ def test_a_plan_says_what_is_measured(roboreel: Roboreel, source: Path, tmp_path
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--check", "--recompute"], "give one of them"),
-        (["--features", "action"], "--features goes with --recompute"),
-        (["--cameras", "all"], "--cameras goes with --check or --recompute"),
-        (["--quantiles", "0.3"], "--relative-actions, --quantiles and --like go with --recompute"),
-        (["--recompute", "--quantiles", "5%", "-o", "x"], "--quantiles is '5%', expected numbers"),
+        (["--check", "--recompute"], "give only one of them"),
+        (["--features", "action"], "--features needs --recompute"),
+        (["--cameras", "all"], "--cameras needs --check or --recompute"),
+        (["--quantiles", "0.3"], "--relative-actions, --quantiles and --like need --recompute"),
+        (["--recompute", "--quantiles", "5%", "-o", "x"], "--quantiles '5%': expected numbers"),
         (["--recompute", "--quantiles", "5", "-o", "x"], "5.0 is no quantile"),
-        (["-o", "x"], "there is nothing to write"),
+        (["-o", "x"], "nothing to write: no edit was given"),
         (["--feature", "nothing"], "there is no feature 'nothing'"),
-        (["--recompute"], "say where to write"),
+        (["--recompute"], "the output is missing: give -o DST"),
     ],
 )
 def test_what_makes_no_sense(roboreel: Roboreel, source: Path, words: list[str], says: str) -> None:

@@ -199,9 +199,9 @@ def test_a_run_at_work_is_not_disturbed(edited: tuple[Path, list[dict[str, str]]
 
 
 MISTAKES = {
-    "both": (["--restore", "--keep", "1"], "one at a time"),
-    "version alone": (["--version", "x"], "go with --restore"),
-    "discard alone": (["--discard-present"], "go with --restore"),
+    "both": (["--restore", "--keep", "1"], "give only one of them"),
+    "version alone": (["--version", "x"], "need --restore"),
+    "discard alone": (["--discard-present"], "need --restore"),
     "unknown version": (["--restore", "--version", "x"], "there is no version 'x'"),
     "negative": (["--keep", "-1"], "keep"),
 }

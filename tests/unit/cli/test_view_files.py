@@ -155,7 +155,7 @@ def test_in_place_is_not_for_view_files(roboreel: Roboreel, view: Path, source: 
     for command in (["delete", "--episodes", "0"], ["convert", "--to", "v2.1"]):
         done = roboreel(command[0], view, *command[1:], "--in-place")
         assert done.code == 2
-        assert "whose datasets stay as they are" in done.err
+        assert "--in-place cannot replace the view file" in done.err
     assert roboreel("write", view, "--in-place").code == 2
     assert tree_digest(source) == before
 
@@ -216,7 +216,7 @@ def test_from_puts_several_together(
         (["{view}", "nothing"], "nothing"),
         (
             ["{view}", "split", "--into", "a=0,b=1:4"],
-            "a view file is one dataset: give --as-splits",
+            "a view file is one dataset: add --as-splits",
         ),
         (["{view}", "stats"], "a dataset is needed here"),
     ],

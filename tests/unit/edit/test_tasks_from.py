@@ -211,7 +211,7 @@ def test_tasks_and_episodes_are_listed_by_what_counts(command: Roboreel, torn: P
     told = command("reorder", torn)
     assert told.code == 0
     assert f"rows: {TASKS[0]}; listed: {TASKS[1]}" in told.out
-    assert "1 episode list other tasks" in told.err
+    assert "in 1 episode the episode list and the rows name different tasks" in told.err
     first = json.loads(command("keep", torn, "--json").out)["episodes"][0]
     assert (first["tasks"], first["tasks_of_rows"]) == ([TASKS[1]], [TASKS[0]])
     first = json.loads(command("keep", torn, "--json", "--tasks-from", "rows").out)["episodes"][0]

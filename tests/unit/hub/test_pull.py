@@ -272,7 +272,7 @@ def test_the_command_prints_what_it_fetched(hub: HubServer, v21: Path, tmp_path:
     assert report["fetched_bytes"] == sum(report["files"].values()) == hub.sent()
     plain = run_here("pull", "user/name", "--episodes", "0:2", "-o", tmp_path / "out")
     assert "user/name@v2.1" in plain.stdout
-    assert "files had been here" in plain.stdout
+    assert "files already here" in plain.stdout
     assert run_here("pull", "user/name", "--meta-only", "--episodes", "1").returncode == 2
     assert run_here("pull", "nonsense").returncode == 2
 

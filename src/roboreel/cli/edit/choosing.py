@@ -45,7 +45,7 @@ TasksFromOption = Annotated[
     typer.Option(
         "--tasks-from",
         metavar="rows|episodes",
-        help="If rows and the episode list name different tasks, go by these.",
+        help="If rows and the episode list name different tasks, use the ones from here.",
     ),
 ]
 MinFramesOption = Annotated[
@@ -90,7 +90,8 @@ def episode_pairs_in(text: str, first: Dataset, second: Dataset) -> list[tuple[i
         ]
         if len(numbers[0]) != len(numbers[1]):
             raise UsageError(
-                f"'{word}' pairs {count(len(numbers[0]), 'episode')} with {len(numbers[1])}"
+                f"'{word}' pairs {count(len(numbers[0]), 'episode')} with {len(numbers[1])}: both sides"
+                " need the same number"
             )
         pairs += zip(*numbers, strict=True)
     return pairs
@@ -120,7 +121,8 @@ def frames_in(text: str) -> FrameRange:
     found = _SPAN.fullmatch(text)
     if found is None or text == ":":
         raise UsageError(
-            f"'{text}' is no range of frames: 10:200 is the frames 10 to 199, 10: all from 10 on"
+            f"'{text}' is not a range of frames: 10:200 means frames 10 to 199, 10: means frame 10 to the"
+            " end"
         )
     start, stop = (_number(digits) if digits else None for digits in found.groups())
     return start, stop
@@ -140,7 +142,7 @@ def moment_in(text: str, option: str, fps: Fraction) -> int:
         raise UsageError(f"{option} '{text}': expected seconds such as 1.5, or frames such as 30f")
     if not unit:
         raise UsageError(
-            f"{option} '{text}' may be seconds or frames: write {text}s or {text}f (1.5 is seconds)"
+            f"{option} '{text}' can mean seconds or frames: write {text}s or {text}f (1.5 is seconds)"
         )
     _number(found[2].replace(".", ""))
     moment = Fraction(f"{found[1]}{found[2]}")
@@ -154,7 +156,7 @@ def number_in(text: str) -> int:
         UsageError: the text is not a number.
     """
     if re.fullmatch(r"\d+", text) is None:
-        raise UsageError(f"'{text}' is not the number of an episode")
+        raise UsageError(f"'{text}' is not an episode number: expected an integer, such as 3")
     return _number(text)
 
 
@@ -170,7 +172,7 @@ def pairs_in(strings: Iterable[str], option: str, *, form: str = "old=new") -> d
         if not equals or not left.strip():
             raise UsageError(f"{option} '{text}': expected {form}")
         if left in pairs:
-            raise UsageError(f"{option} names '{left}' twice")
+            raise UsageError(f"{option} has '{left}' twice: give it once")
         pairs[left] = right
     return pairs
 
@@ -197,7 +199,9 @@ def show_episodes(view: View, *, as_json: bool, tasks_from: TasksFrom | None = N
         )
     differing = sum(other is not None for other in others)
     if differing:
-        tell(f"warning: {count(differing, 'episode')} list other tasks than their rows have")
+        tell(
+            f"warning: in {count(differing, 'episode')} the episode list and the rows name different tasks"
+        )
 
 
 def _episode(
@@ -217,12 +221,12 @@ def _task(tasks: Sequence[str], of_rows: Sequence[str] | None) -> str:
 def _words(text: str) -> list[str]:
     if text.strip()[:1] == "[":
         numbers = ",".join(re.findall(r"[^\[\],\s]+", text))
-        message = f"'{text}' has brackets: write numbers with commas only, {numbers}"
+        message = f"'{text}' has brackets: write the numbers with commas only, {numbers}"
         raise AmbiguousError(message, text, {numbers: ""})
     lines = read_lines(text[1:]) if text.startswith("@") else [text]
     words = [word for line in lines for word in re.split(r"[,\s]+", line) if word]
     if not words:
-        raise UsageError(f"'{text}' names no episode")
+        raise UsageError(f"'{text}' contains no episode: write 3, or 20:26 for episodes 20 to 25")
     return words
 
 
@@ -232,12 +236,16 @@ def _members(word: str, known: Sequence[int]) -> Iterable[int]:
         return [_number(word)]
     found = _SPAN.fullmatch(word)
     if found is None or word == ":":
-        raise UsageError(f"'{word}' names no episodes: write 3, or 20:26 for the episodes 20 to 25")
+        raise UsageError(
+            f"'{word}' is not an episode or a range of episodes: write 3, or 20:26 for episodes 20 to 25"
+        )
     end = max(known, default=-1) + 1
     start = _number(found[1] or "0")
     stop = _number(found[2]) if found[2] else end
     if start >= stop:
-        raise UsageError(f"'{word}' names no episodes: ranges are half-open, and this one is empty")
+        raise UsageError(
+            f"'{word}' is an empty range: the end is not included, so 20:26 means episodes 20 to 25"
+        )
     if not found[2]:
         return sorted(number for number in known if number >= start)
     return range(start, min(stop, max(start, end) + _NAMED))
@@ -248,8 +256,8 @@ def _refuse_closed(word: str, what: str) -> None:
     if closed is not None:
         first, last = _number(closed[1]), _number(closed[2])
         raise AmbiguousError(
-            f"'{word}' is not a range here: write {first}:{last + 1} for {what} {first} to {last}"
-            " (the end of a range is not included)",
+            f"'{word}' is not a range: write {first}:{last + 1} for {what} {first} to {last} (the end of a"
+            " range is not included)",
             word,
             {
                 f"{first}:{last + 1}": f"{what} {first} to {last}",
@@ -260,5 +268,5 @@ def _refuse_closed(word: str, what: str) -> None:
 
 def _number(digits: str) -> int:
     if len(digits) > 15:
-        raise UsageError(f"{digits[:15]}… is too large a number")
+        raise UsageError(f"{digits[:15]}… is too large: expected at most 15 digits")
     return int(digits)

@@ -57,7 +57,7 @@ def keep(
     max_frames: MaxFramesOption = None,
     tasks_from: TasksFromOption = None,
 ) -> None:
-    """Keep only the episodes that meet every condition given; they are renumbered in their order.
+    """Keep only the episodes that meet every condition given; they are renumbered from 0.
 
     Without a condition, lists the episodes.
 
@@ -110,7 +110,7 @@ def reorder(
         typer.Option(
             "--order",
             metavar="LIST",
-            help="Name every episode once, in the new order: 2,0,1 or 5:10,0:5, or @FILE.",
+            help="List every episode once, in the new order: 2,0,1 or 5:10,0:5, or @FILE.",
         ),
     ] = None,
 ) -> None:
@@ -137,7 +137,7 @@ def shuffle(
             "--seed",
             metavar="N",
             min=0,
-            help="Draw the order from this number (0 or more); the same N gives the same order.",
+            help="Shuffle with this random seed (0 or more); the same seed gives the same order.",
         ),
     ] = None,
 ) -> None:

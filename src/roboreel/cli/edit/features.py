@@ -53,18 +53,22 @@ def features(
         typer.Option(
             "--dtype",
             metavar="NAME",
-            help="With --add: store the values as this dtype. Default: that of the values.",
+            help="With --add: store the values as this dtype. Default: the dtype of the values.",
         ),
     ] = None,
     shape: Annotated[
         str | None,
         typer.Option(
-            "--shape", metavar="3,4", help="With --add: refuse values of another shape per row."
+            "--shape",
+            metavar="3,4",
+            help="With --add: stop if the values of a row do not have this shape.",
         ),
     ] = None,
     names: Annotated[
         str | None,
-        typer.Option("--names", metavar="x,y,z", help="With --add: name the dimensions."),
+        typer.Option(
+            "--names", metavar="x,y,z", help="With --add: set the names of the dimensions."
+        ),
     ] = None,
 ) -> None:
     """Remove, rename and add columns and cameras, in this order. Without an option, lists them.
@@ -80,7 +84,7 @@ def features(
         return
     if add is None and any(value is not None for value in declared):
         raise UsageError(
-            "--dtype, --shape and --names describe a new feature: give --add NAME=FILE"
+            "--dtype, --shape and --names describe a new feature: add --add NAME=FILE, or leave them out"
         )
     sizes = None if shape is None else _sizes(shape)
 

@@ -31,7 +31,8 @@ def merge(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SRC…", help="Datasets in order, each a folder, user/name, URL or view file."
+            metavar="SRC…",
+            help="Datasets in order; each is a folder, user/name on the Hub, URL or view file.",
         ),
     ],
     features: Annotated[
@@ -39,7 +40,8 @@ def merge(
         typer.Option(
             "--features",
             metavar="strict|common|fill",
-            help="If features differ: refuse, keep what all have, or fill with zeros and a mask column.",
+            help="If features differ: stop (strict), keep the features that all have (common), or fill"
+            " with zeros and add a mask column (fill).",
         ),
     ] = "strict",
     rename: Annotated[
@@ -55,7 +57,8 @@ def merge(
         typer.Option(
             "--resize",
             metavar="WxH",
-            help="Re-encode cameras of other sizes to this one, in pixels.",
+            help="Scale cameras whose frames have another size to this size, in pixels; this re-encodes"
+            " them.",
         ),
     ] = None,
     fps: Annotated[
@@ -63,11 +66,11 @@ def merge(
         typer.Option(
             "--fps",
             metavar="N",
-            help="Resample to this rate: 15, 29.97, 30000/1001. Needed if the rates differ.",
+            help="Resample to this rate in frames/s: 15, 29.97, 30000/1001. Required if the rates differ.",
         ),
     ] = None,
 ) -> None:
-    """Join datasets, one after another, also of different versions. The sources are only read.
+    """Merge datasets, one after another, even of different versions. The sources are not modified.
 
     Examples:
         roboreel merge monday tuesday -o week
@@ -75,7 +78,7 @@ def merge(
     """
     if options.in_place:
         raise UsageError(
-            "--in-place replaces one dataset: write what several give to a folder (-o DST)"
+            "merge cannot write with --in-place: give a folder for the merged dataset with -o DST"
         )
     if options.out is None:
         raise NoOutputError(sources[0], in_place=False)
@@ -121,11 +124,11 @@ def compact(
         found = unreferenced(options.opened(source))
         if found and not drop_unreferenced:
             raise PlanError(
-                f"no episode references {found} of '{source}', and the result would lack them:"
-                " pass --drop-unreferenced, or see what they are with 'roboreel check'"
+                f"no episode uses {found} of '{source}', so the result would not have them: pass"
+                " --drop-unreferenced to leave them out, or list them with `roboreel check`"
             )
         if found and not options.quiet:
-            tell(f"left out: {found} that no episode references")
+            tell(f"left out: {found} that no episode uses")
     options.write_edited(source, View.as_view, regroup=True)
 
 

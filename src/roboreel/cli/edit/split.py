@@ -41,8 +41,8 @@ def split(
         typer.Option(
             "--into",
             metavar="PARTS",
-            help="Divide by fractions that sum to 1 (train=0.8,val=0.2), or by episodes, each once"
-            " (train=0:10,val=10,12:15).",
+            help="Name the parts, with fractions that sum to 1 (train=0.8,val=0.2) or with episodes, each"
+            " once (train=0:10,val=10,12:15).",
         ),
     ] = None,
     rest: Annotated[
@@ -50,13 +50,13 @@ def split(
         typer.Option(
             "--rest",
             metavar="NAME",
-            help="Put the episodes that --into does not name into this part.",
+            help="Put the episodes that --into does not name in this part.",
         ),
     ] = None,
     by_task: Annotated[
         bool,
         typer.Option(
-            "--by-task", help="Make a part for each task, by the first task of an episode."
+            "--by-task", help="Make one part for each task. The first task of an episode counts."
         ),
     ] = False,
     tasks_from: TasksFromOption = None,
@@ -66,7 +66,7 @@ def split(
             "--seed",
             metavar="N",
             min=0,
-            help="With fractions: draw the episodes of each part from this number (0 or more).",
+            help="With fractions: choose the episodes of each part at random, with this seed (0 or more).",
         ),
     ] = None,
     as_splits: Annotated[
@@ -74,7 +74,7 @@ def split(
         typer.Option("--as-splits", help="Write one dataset with named splits instead of several."),
     ] = False,
 ) -> None:
-    """Divide a dataset: each part becomes the dataset DST/NAME. All parts are planned before one is written.
+    """Split a dataset: each part becomes the dataset DST/NAME. Nothing is written until all are planned.
 
     Without --into or --by-task, lists the episodes.
 
@@ -86,11 +86,16 @@ def split(
         show_episodes(options.view(source), as_json=options.as_json, tasks_from=tasks_from)
         return
     if (into is None) != by_task:
-        raise UsageError("give one way to divide: --into train=0.8,val=0.2, or --by-task")
+        raise UsageError("give one way to split: either --into train=0.8,val=0.2 or --by-task")
     if by_task and seed is not None:
-        raise UsageError("--seed shuffles what fractions divide; tasks do not")
+        raise UsageError(
+            "--seed only works with fractions (--into train=0.8,val=0.2), not with --by-task: leave it"
+            " out"
+        )
     if by_task and rest is not None:
-        raise UsageError("--rest goes with --into: by task, every episode has its part")
+        raise UsageError(
+            "--rest only works with --into, because --by-task puts every episode in a part: leave it out"
+        )
     if not by_task:
         refuse_tasks_from(tasks_from, "--by-task")
     how = _Division(into, rest, seed, tasks_from)
@@ -114,7 +119,7 @@ def parts_in(text: str, source: Verbs) -> dict[str, float | list[int]]:
         if equals:
             name = left.strip()
             if name in words:
-                raise UsageError(f"--into names '{name}' twice")
+                raise UsageError(f"--into names the part '{name}' twice: give it once")
         if name is None:
             raise UsageError(f"--into '{text}': expected NAME=0.8,NAME=0.2 or NAME=0:10,NAME=10:15")
         words.setdefault(name, []).append((right if equals else word).strip())
@@ -135,16 +140,21 @@ def _refuse_percentages(words: Mapping[str, list[str]], view: View) -> None:
             return
     fractions = ",".join(f"{name}={share / _WHOLE_PERCENT:g}" for name, share in shares.items())
     said = ",".join(f"{name}={','.join(listed)}" for name, listed in words.items())
-    reads = "" if signed else " names single episodes, not percentages"
+    reads = "" if signed else " would name single episodes, not percentages"
     raise UsageError(f"--into '{said}'{reads}: write percentages as fractions, {fractions}")
 
 
 def _part(name: str, words: list[str], view: View) -> float | list[int]:
     if not any(words):
-        raise UsageError(f"--into gives '{name}' neither a fraction nor episodes")
+        raise UsageError(
+            f"--into: the part '{name}' has no fraction and no episodes: write {name}=0.8 or {name}=0:10"
+        )
     if any(_FRACTION.fullmatch(word) for word in words):
         if len(words) > 1:
-            raise UsageError(f"--into gives '{name}' more than a fraction: {', '.join(words)}")
+            raise UsageError(
+                f"--into: the part '{name}' needs one fraction or a list of episodes, got"
+                f" {', '.join(words)}"
+            )
         return float(words[0])
     return [number for word in words for number in episodes_in(word, view)]
 
@@ -175,13 +185,14 @@ class _Division:
 def _write_parts(source: str, options: Writing, how: _Division) -> None:
     if isinstance(options, Appending):
         raise UsageError(
-            "a view file is one dataset: give --as-splits, or write the parts (roboreel split)"
+            "a view file is one dataset: add --as-splits, or write the parts as datasets with `roboreel"
+            " split`"
         )
     if options.out is None and not options.in_place:
         raise NoOutputError(source, in_place=False)
     if options.out is None or options.in_place:
         raise UsageError(
-            "give the folder for the parts (-o DST); --in-place replaces one dataset by one"
+            "--in-place cannot replace one dataset by several: give a folder for the parts with -o DST"
         )
     run_options = options.run_options
     with stoppable(options.out) as output:
@@ -216,6 +227,6 @@ def _tell_reports(reports: Mapping[str, Report], parts: Parts, options: Writing)
         return
     for name in parts.finished:
         if not options.quiet:
-            say(f"{os.path.join(parts.folder, name)} had been written by an earlier run")
+            say(f"{os.path.join(parts.folder, name)} was already written by an earlier run")
     for report in reports.values():
         tell_report(report, options.form)

@@ -27,7 +27,7 @@ def tasks(
     replace: Annotated[
         list[str] | None,
         typer.Option(
-            "--replace", metavar="OLD=NEW", help="Replace task text OLD by NEW. Repeatable."
+            "--replace", metavar="OLD=NEW", help="Replace the task text OLD by NEW. Repeatable."
         ),
     ] = None,
     episode: Annotated[
@@ -36,7 +36,7 @@ def tasks(
     ] = None,
     tasks_from: TasksFromOption = None,
 ) -> None:
-    """Change task texts: --episode wins over --replace, and --replace over --set.
+    """Change task texts. --episode overrides --replace, and --replace overrides --set.
 
     Without these, lists the tasks with the number of their episodes.
 
@@ -71,7 +71,7 @@ def _replacing(strings: list[str], known: list[str]) -> dict[str, str]:
         old = max(olds, key=len, default=None)
         found = pairs_in([text], "--replace") if old is None else {old: text[len(old) + 1 :]}
         if pairs.keys() & found.keys():
-            raise UsageError(f"--replace names '{next(iter(found))}' twice")
+            raise UsageError(f"--replace has '{next(iter(found))}' twice: give it once")
         pairs |= found
     return pairs
 
@@ -80,7 +80,7 @@ def _by_number(strings: list[str]) -> dict[int, str]:
     pairs = pairs_in(strings, "--episode", form="N=TEXT")
     found = {number_in(number.strip()): text for number, text in pairs.items()}
     if len(found) < len(pairs):
-        raise UsageError("--episode names an episode twice")
+        raise UsageError("--episode names the same episode twice: give each episode once")
     return found
 
 

@@ -45,8 +45,8 @@ def trim(
         typer.Option(
             "--frames",
             metavar="A:B",
-            help="Keep frames A to B-1; 10: keeps frame 10 to the end. Without --episode: of all --episodes."
-            " Repeatable.",
+            help="Keep frames A to B-1; 10: keeps frame 10 to the end. Without --episode, in all chosen"
+            " episodes. Repeatable.",
         ),
     ] = None,
     ranges: Annotated[
@@ -62,23 +62,22 @@ def trim(
         typer.Option(
             "--start",
             metavar="T",
-            help="Keep frames at T or later, in all --episodes: 1.5 or 1.5s is seconds, 30f frames, -1.5"
-            " counts from the end.",
+            help="Keep the frames from T on: 1.5 or 1.5s is seconds, 30f is frames, and -1.5 counts from"
+            " the end.",
         ),
     ] = None,
     end: Annotated[
         str | None,
-        typer.Option(
-            "--end", metavar="T", help="Keep frames before T, in all --episodes; T as in --start."
-        ),
+        typer.Option("--end", metavar="T", help="Keep the frames before T, given as in --start."),
     ] = None,
     still: Annotated[
         str | None,
         typer.Option(
             "--still",
             metavar="EPS",
-            help="Cut the ends in which no value changes by more than EPS per frame, in the feature's own"
-            " unit (radians, degrees, …). `suggest` prints an EPS from the data.",
+            help="Cut off the beginning and end of an episode where no value changes by more than EPS per"
+            " frame, in the unit of the feature (radians, degrees, …). `--still suggest` prints an"
+            " EPS that fits the data.",
         ),
     ] = None,
     still_feature: Annotated[
@@ -86,15 +85,17 @@ def trim(
         typer.Option(
             "--still-feature",
             metavar="NAME",
-            help="With --still: watch the values of this feature.",
+            help="With --still: compare the values of this feature.",
         ),
     ] = _STATE,
     episodes: EpisodesOption = None,
 ) -> None:
-    """Cut the beginning or end of episodes, rows and frames together.
+    """Cut off the beginning or end of episodes, in rows and videos alike.
 
     Frames count from 0 in each episode; the end of a range is not included. --start, --end, --still and a
-    single --frames trim all episodes, or those of --episodes. Without a range, lists the episodes.
+    single --frames trim all episodes, or the ones that --episodes chooses.
+
+    Without a range, lists the episodes.
 
     Examples:
         roboreel trim my_dataset --start 0.5 --end -1.0 -o trimmed
@@ -109,21 +110,25 @@ def trim(
     ways = [pairs, alone, start is not None or end is not None, still is not None]
     if sum(ways) > 1 or (alone and ranges is not None):
         raise UsageError(
-            "give one of these: --still EPS; --start and --end; --frames alone; or which frames of which"
-            " episode to keep"
+            "expected one kind of range: --still EPS; --start and --end; a single --frames; or --episode N"
+            " --frames A:B pairs and --ranges"
         )
     if pairs and episodes is not None:
         raise UsageError(
-            "--episodes goes with --start, --end, --still and a single --frames; --episode N --frames A:B"
-            " name their own"
+            "--episodes works with --start, --end, --still and a single --frames, but not with --episode"
+            " or --ranges, which name episodes themselves"
         )
     if not any(ways):
         raise UsageError(
-            "--episodes goes with --start, --end, --still or --frames: say what to keep"
+            "--episodes only chooses episodes: also say what to keep, with --start, --end, --still or"
+            " --frames"
         )
     if still == _SUGGEST:
         if options.is_asked:
-            raise UsageError(f"--still {_SUGGEST} only prints: write with the EPS that it suggests")
+            raise UsageError(
+                f"--still {_SUGGEST} only prints a value and writes nothing: run again with --still and"
+                " that value"
+            )
         _show_suggestion(options.view(source), still_feature, episodes, as_json=options.as_json)
         return
     if still is not None:
@@ -190,19 +195,23 @@ def _show_suggestion(view: View, feature: str, episodes: str | None, *, as_json:
             {
                 "feature": feature,
                 "suggested": found.most,
-                "unit": "the feature's own, per frame",
+                "unit": "the unit of the feature, per frame",
                 "step": {"median": found.median, "fast": found.fast, "largest": found.largest},
             }
         )
         return
     if found.most is None:
-        say(f"'{feature}' never moves in {_said(view, chosen)}: there is nothing to tell by")
+        say(
+            f"'{feature}' never changes in {_said(view, chosen)}: choose another feature with"
+            " --still-feature"
+        )
         return
-    say(f"'{feature}' in {_said(view, chosen)}, in its own unit, from frame to frame:")
-    say(f"  half of the steps are up to {found.median:.3g}, 5 % above {found.fast:.3g},")
-    say(f"  the largest is {found.largest:.3g}")
-    say(f"suggested: {_command(found)} (5 % of a fast step)")
-    say("Add -o DST --dry-run to see which frames would go.")
+    say(f"changes of '{feature}' from frame to frame in {_said(view, chosen)}, in its own unit:")
+    say(
+        f"  median {found.median:.3g}, 95th percentile {found.fast:.3g}, largest {found.largest:.3g}"
+    )
+    say(f"suggested: {_command(found)} (5 % of the 95th percentile)")
+    say("Add -o DST --dry-run to see which frames would be cut.")
 
 
 def _said(view: View, chosen: Sequence[int] | None) -> str:
@@ -220,20 +229,25 @@ def _spans(
     """Frames to keep, by episode, from paired options and a file."""
     if len(episodes) != len(frames):
         raise UsageError(
-            f"{len(episodes)} of --episode and {len(frames)} of --frames: give them in pairs"
+            f"--episode is given {len(episodes)} times and --frames {len(frames)} times: give them in pairs"
         )
     pairs = [*zip(episodes, frames, strict=True)]
     for line in [] if ranges is None else read_lines(ranges):
         words = line.split()
         if len(words) != 2:
-            raise UsageError(f"'{ranges}': '{line}' is no line like '3 10:200'")
+            raise UsageError(
+                f"'{ranges}': '{line}' is not valid: expected lines such as '3 10:200' (episode and"
+                " frames)"
+            )
         pairs.append((words[0], words[1]))
     if not pairs:
-        raise UsageError(f"'{ranges}' names no episode")
+        raise UsageError(
+            f"'{ranges}' contains no episode: expected lines such as '3 10:200' (episode and frames)"
+        )
     spans: dict[int, FrameRange] = {}
     for episode, span in pairs:
         number = number_in(episode)
         if number in spans:
-            raise UsageError(f"episode {number} is named twice")
+            raise UsageError(f"episode {number} is named twice: give it once")
         spans[number] = frames_in(span)
     return spans

@@ -33,8 +33,8 @@ def resample(
 ) -> None:
     """Change the frame rate; each output frame is the nearest input frame in time.
 
-    Videos are re-encoded near the quality and bit rate of the source, or as --vcodec, --crf, … say. Without
-    --fps, prints the rate.
+    Videos are re-encoded near the quality and bit rate of the source, or with the settings that
+    you give (--vcodec, --crf, …). Without --fps, prints the rate.
 
     Examples:
         roboreel resample my_dataset --fps 15 -o my_dataset_15fps
@@ -68,9 +68,9 @@ def encode(
 ) -> None:
     """Re-encode cameras: change codec, quality or size, turn images into video, or video into images.
 
-    Settings that are not given are lerobot's: --vcodec libsvtav1, --pix-fmt yuv420p, --g 2, --crf 30,
-    --preset 12, --fast-decode 0. The result has --episodes, by default all. Without a setting, lists the
-    cameras and their encodings.
+    The defaults are lerobot's: --vcodec libsvtav1, --pix-fmt yuv420p, --g 2, --crf 30, --preset 12,
+    --fast-decode 0. The result contains only the chosen --episodes, by default all. Without a setting, lists
+    the cameras and their encodings.
 
     Examples:
         roboreel encode my_dataset --vcodec h264 --crf 23 -o my_dataset_h264
@@ -84,7 +84,9 @@ def encode(
         _show_cameras(options.view(source), as_json=options.as_json)
         return
     if to_images and given:
-        raise UsageError("--to-images writes PNG: leave out the settings of a video encoder")
+        raise UsageError(
+            "--to-images writes PNG images: leave out video encoder settings such as --vcodec and --crf"
+        )
 
     def edited(view: View) -> View:
         if episodes is not None:
@@ -95,7 +97,9 @@ def encode(
             if one.is_video or (one.is_camera and not to_images)
         ]
         if not cameras:
-            raise UsageError(f"'{source}' has no {'video camera' if to_images else 'camera'}")
+            raise UsageError(
+                f"'{source}' has no {'video camera' if to_images else 'camera'} to re-encode"
+            )
         if to_images:
             return view.decode(*cameras)
         return view.encode(dict.fromkeys(cameras, replace(Encoding(), **given)))

@@ -33,7 +33,7 @@ edit = typer.Typer(
     name="edit",
     cls=Group,
     add_completion=False,
-    help="""Edit a view file: edits are kept as data, the datasets stay as they are, nothing is copied.
+    help="""Edit a view file. It stores the edits: nothing is copied, and the datasets are not modified.
 
 Examples:
     roboreel edit clean.view.json from my_dataset
@@ -59,7 +59,7 @@ def _view(
 def begin(
     context: typer.Context,
     sources: Annotated[
-        list[str], typer.Argument(metavar="SRC…", help="Datasets and view files, in order.")
+        list[str], typer.Argument(metavar="SRC…", help="Give datasets and view files, in order.")
     ],
     follow_links: FollowLinksOption = False,
 ) -> None:
@@ -101,14 +101,14 @@ def undo(context: typer.Context, as_json: JsonOption = False) -> None:
 
 @edit.command(cls=Command, context_settings=HELP_NAMES)
 def refresh(context: typer.Context, follow_links: FollowLinksOption = False) -> None:
-    """Adopt datasets that have changed, if they still have each episode of VIEW by uid and length.
+    """Accept changed datasets if they still have every episode of VIEW, with the same uid and length.
 
     New episodes are left out.
     """
     path = view_of_group(context)
     with stoppable():
         view = refresh_view(path, view_opener(follow_links=follow_links))
-    say(f"{path} now refers to its datasets as they are: {_size(view)}")
+    say(f"{path} now refers to the current datasets: {_size(view)}")
 
 
 for _command in (delete, keep, reorder, shuffle, trim, features, tasks, split):
@@ -158,5 +158,5 @@ def _show(content: ViewContent) -> None:
     heading("sources")
     for source in content.sources:
         say(f"  {source}")
-    heading("edits" if content.verbs else "no edits: the sources as they are")
+    heading("edits" if content.verbs else "no edits")
     table([(str(number), step_words(one)) for number, one in enumerate(content.verbs, start=1)])
