@@ -20,7 +20,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 _QUEUED_PER_WORKER = 4
 _LOOKS_S = 1.0
-_DEATH = "a worker process died: out of memory, or killed"
+_DEATH = "a worker process died: it was killed, or the machine ran out of memory"
 
 
 class Workers:

@@ -182,7 +182,7 @@ def test_an_exception_of_the_callback_ends_the_run(
 
 
 def test_a_callback_must_be_one(tmp_path: Path) -> None:
-    with pytest.raises(roboreel.UsageError, match="progress is 'bar', expected True for a bar"):
+    with pytest.raises(roboreel.UsageError, match="progress is 'bar', expected True "):
         roboreel.run(_plan(tmp_path), progress="bar")  # type: ignore[arg-type]  # what is refused
     assert not (tmp_path / "out").exists()
 

@@ -95,7 +95,7 @@ def test_camera_without_room_for_numbers_is_refused(size: tuple[int, int]) -> No
 
 
 def test_video_of_odd_size_is_refused() -> None:
-    with pytest.raises(ValueError, match="even size"):
+    with pytest.raises(ValueError, match="even width and height"):
         Camera(width=161)
 
 

@@ -101,7 +101,7 @@ def test_a_reader_takes_the_frames_of_torchcodec(root: Path, torchcodec: type[De
 
 def test_the_backend_scales_nothing(root: Path) -> None:
     dataset = roboreel.open(root)
-    with pytest.raises(roboreel.UsageError, match="takes neither size nor frame_cache"):
+    with pytest.raises(roboreel.UsageError, match="cannot be combined with size or frame_cache"):
         roboreel.reader(dataset, video_backend="torchcodec", size=(8, 8))
     with pytest.raises(roboreel.UsageError, match="expected 'pyav', 'torchcodec'"):
         roboreel.reader(dataset, video_backend="magic")

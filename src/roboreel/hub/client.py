@@ -19,7 +19,7 @@ from roboreel.hub.reference import HubReference
 Token = str | bool | None
 """A token, True for the stored one, False for none; None leaves the choice to the client."""
 
-_AGAIN = "run the same command again; files that arrived are kept"
+_AGAIN = "run the same command again. Files that already arrived are kept"
 _NETWORK_MODULES = (
     "httpx",
     "httpx2",
@@ -68,7 +68,7 @@ def library(reference: str = "") -> Any:
         import huggingface_hub
         import huggingface_hub.utils  # a submodule that the package doesn't load by itself
     except ImportError as error:
-        purpose = f"to fetch '{reference}' from the Hub" if reference else "to use the Hub"
+        purpose = f"to download '{reference}' from the Hub" if reference else "to use the Hub"
         raise MissingDependencyError("huggingface_hub", extra="hub", purpose=purpose) from error
     return huggingface_hub
 
@@ -158,7 +158,7 @@ def _explained(error: BaseException, reference: HubReference) -> RoboreelError |
     if isinstance(error, OSError) and error.errno is not None:
         return StorageError(f"'{error.filename or reference}': {error.strerror}")
     if isinstance(error, (OSError, ValueError)):
-        return HubError(f"'{reference}': {host()} sent an unusable answer: {_AGAIN}")
+        return HubError(f"'{reference}': the answer of {host()} cannot be read: {_AGAIN}")
     return None
 
 
@@ -176,8 +176,8 @@ def _by_class(error: BaseException, reference: HubReference) -> str | None:
         return f"'{repo}' on {host()} has no revision '{reference.revision}': see {page_of(repo)}"
     if "RepositoryNotFoundError" in names:
         return (
-            f"there is no dataset '{repo}' on {host()}, or it is private: check the name;"
-            f" for a private one {_LOG_IN}"
+            f"there is no dataset '{repo}' on {host()}, or it is private: check the name, or for a private"
+            f" dataset {_LOG_IN}"
         )
     if "LocalTokenNotFoundError" in names:
         return f"'{repo}': no token is stored on this machine: {_LOG_IN}"
@@ -203,30 +203,30 @@ def _of_status(status: int) -> str:
         return f"{host()} does not accept the token (status 401): {_LOG_IN}"
     if status == 403:
         return (
-            f"{host()} refuses access (status 403): use a token that may read this dataset,"
-            " and may write it to push"
+            f"{host()} refuses access (status 403): use a token with read access to this dataset, or write"
+            " access to push"
         )
     if status == 404:
         return f"not found on {host()} (status 404): check the name and the revision"
     if status in (409, 412):
         return (
-            f"somebody else changed the branch on {host()} in the meantime (status {status}):"
-            " see what changed, then run the same command again"
+            f"the branch on {host()} was changed by someone else during this command (status {status}):"
+            " check the changes, then run the same command again"
         )
     if status == 429:
         return (
-            f"{host()} takes no more requests for now (status 429): wait some minutes, then"
-            f" {_AGAIN}. A token raises the limit"
+            f"too many requests to {host()} (status 429): wait a few minutes, then {_AGAIN}. With a token"
+            " the limit is higher"
         )
     if status >= 500:
-        return f"{host()} fails (status {status}): wait a while, then {_AGAIN}"
+        return f"{host()} has a server error (status {status}): wait a while, then {_AGAIN}"
     return f"{host()} refused the request (status {status})"
 
 
 def _offline(reference: HubReference) -> str:
     return (
-        f"'{reference}' cannot be fetched: HF_HUB_OFFLINE forbids requests. Unset it, or pull the"
-        " dataset first where there is a network"
+        f"'{reference}' cannot be downloaded: HF_HUB_OFFLINE is set. Unset it, or pull the dataset on a"
+        " machine with network access first"
     )
 
 

@@ -59,8 +59,8 @@ def present_files(
         with target.input(file.name) as content:
             if not file.is_content(content):
                 raise UsageError(
-                    f"'{target.path / file.name}' exists and differs from the file on {host()}: pull into"
-                    " another folder, or move that file away"
+                    f"'{target.path / file.name}' already exists and differs from the file on {host()}:"
+                    " pull into another folder, or move this file away"
                 )
         found[file.name] = _pulled(file, stat.stamp)
     return found
@@ -126,8 +126,8 @@ def _fetch_one(source: RemoteSource, file: RemoteFile, target: LocalRoot) -> Pul
     if not intact:
         staging.remove(file.name)
         raise HubError(
-            f"'{file.name}' of '{source.reference}' did not arrive as {host()} describes it"
-            f" ({file.size_bytes} bytes, {file.digest}): run the same command again"
+            f"'{file.name}' of '{source.reference}' arrived damaged: expected {file.size_bytes} bytes with"
+            f" digest {file.digest}, as {host()} states. Run the same command again"
         )
     refuse_links(target, file.name)
     target.take(staging.path / file.name, file.name)
@@ -164,4 +164,6 @@ def refuse_links(target: LocalRoot, name: str) -> None:
         except OSError as error:
             raise StorageError(f"'{at}': {error.strerror}") from error
         if S_ISLNK(mode):
-            raise UsageError(f"'{at}' is a link: a pull writes only inside its folder; remove it")
+            raise UsageError(
+                f"'{at}' is a symbolic link, and a pull writes only inside its own folder: remove the link"
+            )

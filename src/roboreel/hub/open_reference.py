@@ -122,6 +122,7 @@ def _refuse_other(folder: Path, record: PullRecord, reference: HubReference) -> 
     if len(asked) >= 7 and record.commit.startswith(asked):
         return
     raise UsageError(
-        f"'{folder}' holds '{record.repo_id}@{record.revision}' (commit {record.commit[:8]}), not '{asked}':"
-        f" pull that into another folder ('roboreel pull {reference} -o DIR') and open the folder"
+        f"'{folder}' contains '{record.repo_id}@{record.revision}' (commit {record.commit[:8]}), not"
+        f" '{asked}': pull this revision into another folder with `roboreel pull {reference} -o DIR`, and"
+        " open that folder"
     )

@@ -155,7 +155,7 @@ def fetch_missing(
         found = find_files(reference, source.commit, due, token)
         absent = [name for name in due if name not in found]
         if absent:
-            raise HubError(f"'{reference}' on {host()} has no files {listed(absent)}")
+            raise HubError(f"'{reference}' on {host()} does not have these files: {listed(absent)}")
         with _alone(target.url) as at:
             fetch(source, found.values(), at, lambda _file, _pulled: None)
             remove_staging(at)
@@ -206,8 +206,8 @@ def _record_for(
         return new
     if (found.repo_id, found.commit) != (new.repo_id, new.commit):
         raise UsageError(
-            f"'{target.url}' holds '{found.repo_id}@{found.revision}' (commit {found.commit[:8]}), not"
-            f" commit {commit[:8]} of '{reference.repo_id}': pull into another folder (-o), or remove that"
+            f"'{target.url}' contains '{found.repo_id}@{found.revision}' (commit {found.commit[:8]}), not"
+            f" commit {commit[:8]} of '{reference.repo_id}': pull into another folder (-o), or remove this"
             " one"
         )
     return found

@@ -58,7 +58,7 @@ class PullWork:
         record: PullRecord,
     ) -> None:
         self._source, self._target, self._record = source, target, record
-        self._phase = begin_phase(f"fetching {source.reference}", unit="bytes")
+        self._phase = begin_phase(f"downloading {source.reference}", unit="bytes")
         self._here: dict[str, PulledFile] = {}
         self._here_bytes = 0
         self._wanted_bytes = 0

@@ -19,6 +19,7 @@ from roboreel.hub.reference import HubReference, is_repo_id
 from roboreel.progress.choice import ProgressChoice, listening
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.stamped import refuse_changed_files
+from roboreel.summary.words import count
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -58,7 +59,7 @@ def push(
     """
     chosen = PushOptions(**options)  # type: ignore[arg-type]  # it makes tuples of what it is given
     if not is_repo_id(repo_id):
-        raise UsageError(f"'{repo_id}' is not a name on the Hub: expected user/name")
+        raise UsageError(f"'{repo_id}' is not the name of a dataset on the Hub: expected user/name")
     local = dataset if isinstance(dataset, Dataset) else open_reference(dataset)
     if not isinstance(local.root, LocalRoot):
         raise UsageError(f"'{local.url}' is not a local folder: pull or convert it first")
@@ -121,7 +122,9 @@ class _Push:
 
     def _require_unchanged(self) -> None:
         """Raise if a file has changed since the dataset was opened: a commit would mix two states of it."""
-        reason = "has changed during the push, such as by a recorder: run the same command again"
+        reason = (
+            "was changed during the push, for example by a recorder: run the same command again"
+        )
         refuse_changed_files(self._dataset.root, self._files, reason=reason)
 
     def _require_removals(self, plan: PushPlan) -> None:
@@ -130,11 +133,11 @@ class _Push:
         names = "".join(f"\n  - {name}" for name in plan.removals[:_SHOWN])
         more = len(plan.removals) - _SHOWN
         raise UsageError(
-            f"branch '{self._work.branch}' of '{self._repo_id}' has {len(plan.removals)} files that this"
-            f" dataset does not have:{names}"
+            f"branch '{self._work.branch}' of '{self._repo_id}' has {count(len(plan.removals), 'file')}"
+            f" that this dataset does not have:{names}"
             + (f"\n  - … and {more} more" if more > 0 else "")
-            + "\n"
-            "readers would mix them with the new ones. Remove them (--remove), or push to another branch"
+            + "\nreaders would mix them with the new files. Remove them (--remove), or push to another"
+            " branch"
         )
 
     def _note(self, plan: PushPlan) -> None:

@@ -17,6 +17,7 @@ from roboreel.hub.push_options import DATASET_FOLDERS, NEVER_PUSHED, VIDEOS, Pus
 from roboreel.hub.remote_files import RemoteFile
 from roboreel.hub.wanted_files import touched_files
 from roboreel.storage.root import FileStat
+from roboreel.summary.words import count
 
 _READERS = 4
 
@@ -161,16 +162,16 @@ def _require_whole(dataset: Dataset, options: PushOptions) -> None:
     commit = pending_commit(dataset.root)
     if commit is not None:
         raise UsageError(
-            f"'{dataset.url}' has an unfinished save of episode {commit.journal.episode}: wait until the"
-            " recorder has saved it, or finish it with: roboreel repair"
+            f"episode {commit.journal.episode} of '{dataset.url}' is not completely saved: wait until the"
+            " recorder has saved it, or finish it with `roboreel repair`"
         )
     content = Selection(episodes=None, cameras=None, content="all" if options.videos else "tables")
     missing = _missing(touched_files(dataset, content), dataset.files)
     if missing:
         raise UsageError(
-            f"'{dataset.url}' is not complete: {len(missing)} tables or videos that its documents name are"
-            f" missing ({listed(missing)}). Fetch or repair them first, or push what is there as a dataset"
-            " of its own, made with: roboreel keep"
+            f"'{dataset.url}' is incomplete: it lacks {count(len(missing), 'file')} that its documents name"
+            f" ({listed(missing)}). Download or repair the dataset first, or select complete episodes with"
+            " `roboreel keep` and push the result"
         )
 
 

@@ -70,7 +70,10 @@ class PushWork:
                 return RemoteBranch()
             branches, tags = self._refs()
         if self.branch in tags and self.branch not in branches:
-            raise UsageError(f"'{self.branch}' is a tag of '{self._repo_id}': name a branch")
+            raise UsageError(
+                f"'{self.branch}' is a tag of '{self._repo_id}', and only branches can be pushed to: name"
+                " a branch"
+            )
         commit = branches.get(self.branch)
         # a branch that is to be created begins with the files of the main branch
         start = commit or branches.get(MAIN)
@@ -109,8 +112,8 @@ class PushWork:
         parts = plan.commits(limit)
         if parts and self._head is not None and self._head != parent:
             raise ConflictError(
-                f"'{self._reference}': somebody else changed the branch on {host()} in the meantime: see"
-                " what changed, then run the same command again"
+                f"'{self._reference}': the branch on {host()} was changed by someone else during this push:"
+                " check the changes, then run the same command again"
             )
         self._head, done = parent, 0
         phase = begin_phase(f"uploading to {self._repo_id}", unit="bytes")

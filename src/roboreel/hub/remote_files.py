@@ -120,7 +120,7 @@ def _safe(reference: HubReference, name: str) -> str:
         safe = not outside and is_utf8(name) and "" not in parts and "." not in parts
     if not safe:
         raise HubError(
-            f"'{reference}' on {host()} has a file named '{name}', which is not a path inside a dataset:"
-            " nothing of it is fetched"
+            f"'{reference}' on {host()} has a file named '{name}', which is not a valid path in a dataset:"
+            " nothing was downloaded"
         )
     return name

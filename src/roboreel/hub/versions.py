@@ -36,8 +36,8 @@ class BackwardCompatibilityError(CompatibilityError):
 
     def __init__(self, repo_id: str, version: Version) -> None:
         super().__init__(
-            f"'{repo_id}' is a dataset of v{version}, older than asked for: open it with"
-            " roboreel.open, which reads it, or convert it (roboreel convert)"
+            f"'{repo_id}' has format version v{version}, which is older than requested: open it with"
+            " roboreel.open, which reads all versions, or convert it with `roboreel convert`"
         )
         self.version = version
 
@@ -47,7 +47,8 @@ class ForwardCompatibilityError(CompatibilityError):
 
     def __init__(self, repo_id: str, version: Version) -> None:
         super().__init__(
-            f"'{repo_id}' is a dataset of v{version}, newer than asked for: update the reader"
+            f"'{repo_id}' has format version v{version}, which is newer than requested: update the program"
+            " that reads it"
         )
         self.version = version
 
@@ -78,7 +79,9 @@ def check_version_compatibility(
     if found.major < ours.major and enforce_breaking_major:
         raise BackwardCompatibilityError(repo_id, found)
     if found.minor < ours.minor:
-        _log.warning("'%s' is a dataset of v%s; the current version is v%s", repo_id, found, ours)
+        _log.warning(
+            "'%s' has format version v%s; the current version is v%s", repo_id, found, ours
+        )
 
 
 def get_repo_versions(repo_id: str, *, token: Token = None) -> list[Version]:
@@ -108,14 +111,15 @@ def get_safe_version(repo_id: str, version: str | Version, *, token: Token = Non
     wanted, found = _version(version), get_repo_versions(repo_id, token=token)
     if not found:
         raise RuntimeError(
-            f"'{repo_id}' has no branch or tag that is named by a version, such as v{wanted}: add a tag"
-            f' with huggingface_hub.HfApi().create_tag("{repo_id}", tag="v{wanted}", repo_type="dataset")'
+            f"'{repo_id}' has no branch or tag named after a format version, such as v{wanted}: add a tag"
+            f' with huggingface_hub.HfApi().create_tag("{repo_id}", tag="v{wanted}",'
+            ' repo_type="dataset")'
         )
     fitting = [one for one in found if one.major == wanted.major and one <= wanted]
     if fitting:
         chosen = max(fitting)
         if chosen < wanted:
-            _log.warning("'%s' has no version v%s: v%s is loaded", repo_id, wanted, chosen)
+            _log.warning("'%s' has no version v%s: loading v%s instead", repo_id, wanted, chosen)
         return f"v{chosen}"
     older = [one for one in found if one.major < wanted.major]
     if older:
@@ -153,7 +157,7 @@ def resolve_revision(reference: HubReference, token: Token = None) -> Resolved:
     if reference.revision is None:
         raise HubError(
             f"'{reference.repo_id}' on {host()} has no branch '{_MAIN}' and no tag of a version that"
-            f" roboreel reads: name a revision, as in '{reference.repo_id}@REVISION'"
+            f" roboreel can read: give a revision, as in '{reference.repo_id}@REVISION'"
         )
     with asking(reference):
         info = api(token).dataset_info(reference.repo_id, revision=revision)

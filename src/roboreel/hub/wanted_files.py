@@ -54,8 +54,8 @@ def _rows(dataset: Dataset, episodes: Sequence[int] | None) -> list[int]:
     row_of = {number: row for row, number in enumerate(numbers)}
     unknown = [number for number in episodes if number not in row_of]
     if unknown:
-        last = f"; the last is {numbers[-1]}" if numbers else ""
-        raise UsageError(f"the dataset has no episodes {listed(unknown)}{last}")
+        last = f": its last episode is {numbers[-1]}" if numbers else ""
+        raise UsageError(f"the dataset does not have episode {listed(unknown)}{last}")
     return [row_of[number] for number in episodes]
 
 
@@ -65,5 +65,5 @@ def _cameras(dataset: Dataset, cameras: Iterable[str] | None) -> Collection[str]
         return known
     unknown = [name for name in cameras if name not in known]
     if unknown:
-        raise UsageError(f"no cameras {listed(unknown)}: the dataset has {listed(known)}")
+        raise UsageError(f"unknown cameras {listed(unknown)}: the dataset has {listed(known)}")
     return [name for name in known if name in set(cameras)]

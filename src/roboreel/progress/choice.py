@@ -35,5 +35,6 @@ def listening(progress: ProgressChoice) -> Iterator[None]:
             yield
     else:
         raise UsageError(
-            f"progress is {progress!r}, expected True for a bar, or a function that takes a ProgressEvent"
+            f"progress is {progress!r}, expected True (for a progress bar) or a function that takes a"
+            " ProgressEvent"
         )

@@ -141,7 +141,7 @@ def block_order(
     run = (gop_frames or 2) if run_frames is None else run_frames
     _require_positive(run_frames=run, buffer_blocks=buffer_blocks)
     if seed < 0:
-        raise UsageError(f"seed is {seed}, expected a whole number from 0 on")
+        raise UsageError(f"seed is {seed}, expected an integer of 0 or more")
     gop = gop_frames or 1
     if run >= gop:
         run = _rounded_up(run, gop)
@@ -150,7 +150,7 @@ def block_order(
     origin, block_starts, block_stops, _ = _cut(first, starts, stops, block)
     _, run_starts, run_stops, number = _cut(origin, block_starts, block_stops, run)
     if not len(run_starts):
-        raise UsageError("there are no rows to put in order: every episode is empty")
+        raise UsageError("there are no rows to read: every episode is empty")
     return BlockOrder(
         starts=run_starts, stops=run_stops, block=number, buffer_blocks=buffer_blocks, seed=seed
     )

@@ -140,9 +140,9 @@ class CameraFrames:
         if len(error) and error.max() > self._options.tolerance_s:
             at = int(error.argmax())
             raise VideoError(
-                f"'{video.name}': frame {known[at]} is {error[at]:.6f} s away from the time of its row, more"
-                f" than {self._options.tolerance_s:g} s; frames are found by number:"
-                " strict_timestamps=False reads it"
+                f"'{video.name}': the time of frame {known[at]} differs from the time of its row by"
+                f" {error[at]:.6f} s, more than tolerance_s={self._options.tolerance_s:g}. Frames are found"
+                " by their number, so strict_timestamps=False reads the video in spite of this"
             )
 
 

@@ -60,7 +60,7 @@ class FrameArray:
         if self._array is None and not self._count:
             return np.empty((0, *self._declared), np.uint8)
         if self._array is None:
-            raise DatasetError(f"camera '{self._camera}': no frame was decoded")
+            raise DatasetError(f"camera '{self._camera}': no frame could be decoded")
         return self._array
 
     def finished(self) -> npt.NDArray[np.generic]:
@@ -89,7 +89,8 @@ class FrameArray:
         divided = dtype == np.uint8 and target.dtype == np.float32
         if target.dtype != dtype and not divided:
             raise UsageError(
-                f"out['{self._camera}'] is {target.dtype}, the frames of this camera are {dtype}"
+                f"out['{self._camera}'] has dtype {target.dtype}, but the frames of this camera have dtype"
+                f" {dtype}"
             )
 
     def of_shape(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
@@ -109,7 +110,7 @@ class FrameArray:
         height, width = shape[:2]
         have = "×".join(map(str, expected[:2]))
         return UsageError(
-            f"camera '{self._camera}': a frame has {height}×{width} pixels, others have {have}:"
+            f"camera '{self._camera}': frames have different sizes, {height}×{width} and {have} pixels:"
             " pass size=(height, width)"
         )
 

@@ -140,7 +140,7 @@ class FrameCache:
         """The file of a video, made where it is missing, by one process only."""
         self._mapped.forget(key)
         root, name = self.folder.root, self._name(key)
-        busy = f"'{root.url}': another process holds the lock of the frame cache"
+        busy = f"'{root.url}': another process is using the frame cache: try again"
         with hold(
             Path(root.url) / _LOCK,
             timeout_s=_LOCK_S,
@@ -161,7 +161,7 @@ class FrameCache:
             yield
         except (RoboreelError, OSError) as error:
             if not self._warned:
-                _LOG.warning("the frame cache cannot be filled: %s", error)
+                _LOG.warning("no frames are added to the frame cache: %s", error)
             self._warned = True
 
 
@@ -233,7 +233,7 @@ def frame_cache(options: ReadOptions) -> FrameCache | None:
         return None
     path = os.path.abspath(os.path.expanduser(os.fspath(options.frame_cache)))
     if os.path.exists(path) and not os.path.isdir(path):
-        raise UsageError(f"frame_cache is '{path}', which is a file: expected a folder")
+        raise UsageError(f"frame_cache '{path}' is a file: expected a folder")
     limit = None if options.frame_cache_mb is None else int(options.frame_cache_mb * (1 << 20))
     return FrameCache(CacheFolder(path, limit, options.made_ns), options.size)
 

@@ -187,5 +187,5 @@ def _layout_of(data: npt.NDArray[np.uint8], name: str) -> FrameLayout:
     except (ValueError, KeyError, TypeError) as error:
         raise StorageError(f"'{name}' is not a file of frames") from error
     if not sound:
-        raise StorageError(f"'{name}' is not a file of frames, or is cut short")
+        raise StorageError(f"'{name}' is not a file of frames, or it is incomplete")
     return layout

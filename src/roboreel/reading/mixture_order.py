@@ -18,7 +18,9 @@ def shares_of(total: int, weights: Sequence[float]) -> list[int]:
     """
     array = np.asarray(weights, dtype=np.float64)
     if not np.isfinite(array).all() or (array < 0).any() or array.sum() <= 0:
-        raise UsageError(f"weights are {list(weights)}, expected numbers from 0 on, not all 0")
+        raise UsageError(
+            f"weights are {list(weights)}, expected numbers of 0 or more, at least one above 0"
+        )
     exact = total * array / array.sum()
     counts = np.floor(exact).astype(np.int64)
     left = total - int(counts.sum())
@@ -54,7 +56,9 @@ def _rows_of(number: int, size: int, count: int, seed: int, epoch: int) -> Int64
     if not count:
         return np.zeros(0, dtype=np.int64)
     if not size:
-        raise UsageError(f"dataset {number} has a weight, but no rows")
+        raise UsageError(
+            f"dataset {number} has a weight above 0 but no rows: leave it out, or set its weight to 0"
+        )
     start, stop = epoch * count, (epoch + 1) * count
     rounds = range(start // size, -(-stop // size))
     endless = np.concatenate([_permutation(size, seed, number, one) for one in rounds])

@@ -72,22 +72,27 @@ class ReadOptions:
         for name in ("cameras", "columns"):
             _require_names(name, getattr(self, name))
         if self.offsets is not None and not isinstance(self.offsets, Mapping):
-            raise UsageError(f"offsets is {self.offsets!r}, expected a dict of lists by feature")
+            raise UsageError(
+                f"offsets is {self.offsets!r}, expected a dict of lists, with feature names as keys"
+            )
         if self.threads is not None and not (_is_whole(self.threads) and self.threads >= 1):
-            raise UsageError(f"threads is {self.threads!r}, expected a whole number from 1 on")
+            raise UsageError(f"threads is {self.threads!r}, expected an integer of 1 or more")
         if self.video_backend not in _BACKENDS:
             raise UsageError(
                 f"video_backend is '{self.video_backend}', expected {listed(_BACKENDS)}"
             )
         if self.video_backend != "pyav" and (self.size is not None or self.frame_cache is not None):
             raise UsageError(
-                f"video_backend='{self.video_backend}' takes neither size nor frame_cache"
+                f"video_backend='{self.video_backend}' cannot be combined with size or frame_cache: leave"
+                " them out, or use 'pyav'"
             )
         _require_positive("memory_mb", self.memory_mb)
         if self.frame_cache_mb is not None:
             _require_positive("frame_cache_mb", self.frame_cache_mb)
         if not _is_number(self.tolerance_s) or not self.tolerance_s >= 0:
-            raise UsageError(f"tolerance_s is {self.tolerance_s!r}, expected seconds from 0 on")
+            raise UsageError(
+                f"tolerance_s is {self.tolerance_s!r}, expected a number of seconds, 0 or more"
+            )
         if not isinstance(self.frame_cache, str | os.PathLike | None):
             raise UsageError(f"frame_cache is {self.frame_cache!r}, expected the path of a folder")
 
@@ -147,7 +152,7 @@ def _offsets(name: str, values: object) -> tuple[int, ...]:
     if not found or not all(_is_whole(one) and abs(one) <= _MOST_OFFSET for one in found):
         shown = found or values
         raise UsageError(
-            f"offsets of '{name}' are {shown!r}, expected whole numbers of frames, at least one"
+            f"offsets of '{name}' are {shown!r}, expected a list of at least one integer (frames)"
         )
     return tuple(operator.index(one) for one in found)
 
@@ -175,7 +180,9 @@ def _require_known(
 ) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise UsageError(f"no {what} {listed(unknown)}: there are {listed(sorted(known))}")
+        raise UsageError(
+            f"unknown {what} {listed(unknown)}: expected one of {listed(sorted(known))}"
+        )
 
 
 def _require_size(size: object) -> None:

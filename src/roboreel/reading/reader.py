@@ -138,7 +138,7 @@ class Reader(Summarized):
         """
         if isinstance(item, slice):
             return self.batch(range(*item.indices(len(self))))
-        at = _whole(item, "item", "a whole number or a slice")
+        at = _whole(item, "item", "an integer or a slice")
         if not -len(self) <= at < len(self):
             raise IndexError(f"item {at} of {len(self)}")
         found = self._batch(np.array([self._range[at]], dtype=np.int64), {}, stacked=False)
@@ -167,7 +167,7 @@ class Reader(Summarized):
             IndexError: there is no such episode.
         """
         count = len(self._episodes)
-        number = _whole(number, "episode", "a whole number")
+        number = _whole(number, "episode", "an integer")
         if not -count <= number < count:
             raise IndexError(f"episode {number} of {count}")
         at = self._episodes[number]
@@ -210,12 +210,14 @@ class Reader(Summarized):
         known = (*self._chosen.columns, *self._chosen.cameras)
         for name, array in out.items():
             if name not in known:
-                raise UsageError(f"out['{name}'] is for no feature that is read: {listed(known)}")
+                raise UsageError(
+                    f"out['{name}'] is not a feature that is read: expected one of {listed(known)}"
+                )
             if not isinstance(array, np.ndarray) or not array.flags.writeable:
                 kind = (
                     "a read-only array" if isinstance(array, np.ndarray) else type(array).__name__
                 )
-                raise UsageError(f"out['{name}'] is {kind}, expected an array to write into")
+                raise UsageError(f"out['{name}'] is {kind}, expected a writable array")
 
     def _batch(
         self, items: Int64, out: Mapping[str, npt.NDArray[np.generic]], *, stacked: bool = True
@@ -240,9 +242,7 @@ class Reader(Summarized):
         except ValueError:  # lists of several lengths
             wanted = np.empty((0, 0))
         if wanted.ndim != 1 or (len(wanted) and wanted.dtype.kind not in "iu"):
-            raise UsageError(
-                f"indices are {reprlib.repr(indices)}, expected a list of whole numbers"
-            )
+            raise UsageError(f"indices are {reprlib.repr(indices)}, expected a list of integers")
         if wanted.dtype == np.uint64 and len(wanted) and wanted.max() >= len(self):
             raise IndexError(f"item {wanted.max()} of {len(self)}")
         items = wanted.astype(np.int64)
@@ -270,7 +270,7 @@ def _whole(number: object, what: str, expected: str) -> int:
             return operator.index(number)  # type: ignore[arg-type]  # refused below
     except TypeError:
         pass
-    raise UsageError(f"an {what} is asked for by {number!r}, expected {expected}")
+    raise UsageError(f"{what} is {number!r}, expected {expected}")
 
 
 def _by_offsets(chosen: ChosenFeatures) -> Mapping[tuple[int, ...], tuple[str, ...]]:
@@ -315,7 +315,7 @@ def reader(source: Verbs, **options: Unpack[ReadKeywords]) -> Reader:
     """
     if not hasattr(source, "as_view"):
         raise UsageError(
-            f"reader() takes an open dataset or a view, not {source!r}: open it with roboreel.open(…)"
+            f"reader() needs an open dataset or a view, got {source!r}: open it with roboreel.open(…)"
         )
     view, chosen = source.as_view(), ReadOptions(**options)
     _require_videos(view, chosen)
@@ -335,6 +335,6 @@ def _require_videos(view: View, options: ReadOptions) -> None:
     if missing:
         rest = [n for n, f in view.model.info.features.items() if f.is_camera and n not in missing]
         raise DatasetError(
-            f"camera {listed(missing)} is declared and has no video here: to read the others, pass"
-            f" cameras={rest}"
+            f"info.json declares camera {listed(missing)}, but its videos are missing: to read the other"
+            f" cameras, pass cameras={rest}"
         )

@@ -73,7 +73,10 @@ class SourceRows:
             number: position of the dataset in the view.
         """
         if not isinstance(source.dataset, Dataset):
-            raise UsageError("a reader needs the datasets of its view to be open")
+            raise UsageError(
+                "the datasets of this view are not open: open them with roboreel.open, then make the"
+                " reader"
+            )
         self.dataset = source.dataset
         self.positions = source.dataset.positions()
         self._source, self._files, self._source_number = source, files, number
@@ -135,7 +138,7 @@ class SourceRows:
         name = added.names[episode]
         if name is None:
             raise DatasetError(
-                f"no video of camera '{camera}' was added for {self.described(episode)}"
+                f"camera '{camera}' has no video for {self.described(episode)}: add one with add_video"
             )
         return added.folder, name
 
@@ -209,8 +212,8 @@ class SourceRows:
             rows, declared = found.stop - found.start, int(self._lengths[episode])
             if rows != declared:
                 raise DatasetError(
-                    f"{self.described(episode)} has {rows} rows in '{found.path}', {declared} by documents:"
-                    " write the dataset again with `roboreel convert`, and read that"
+                    f"{self.described(episode)} has {rows} rows in '{found.path}', but its documents say"
+                    f" {declared}: write the dataset again with `roboreel convert`, and read the result"
                 )
             self._start[episode] = found.start
             self._file[episode] = self._number(found.path)
@@ -240,7 +243,7 @@ class SourceRows:
     def _require_filled(self, name: str, path: str) -> None:
         if name not in self._source.filled:
             raise DatasetError(
-                f"'{path}' has no column '{self._stored[name]}', which info.json declares"
+                f"'{path}' has no column '{self._stored[name]}', but info.json declares it"
             )
 
     def _supplied_values(self, name: str) -> Values:
@@ -280,7 +283,8 @@ def copy_rows(values: Values, rows: Int64, feature: Feature, target: Any, at: Ch
         return
     if not isinstance(values, np.ndarray):
         raise DatasetError(
-            f"column '{feature.name}' is declared as {feature.dtype}, and holds {values.type} or gaps"
+            f"column '{feature.name}': info.json declares {feature.dtype}, but the table has {values.type}"
+            " or missing values"
         )
     own, wide = values.shape[1:], target.shape[1:]
     if own == wide:
@@ -291,7 +295,8 @@ def copy_rows(values: Values, rows: Int64, feature: Feature, target: Any, at: Ch
         target[(at, *(slice(0, size) for size in own))] = values[rows]
     else:
         raise DatasetError(
-            f"column '{feature.name}' has shape {own}, info.json declares {feature.shape}"
+            f"column '{feature.name}': info.json declares shape {feature.shape}, but the table has shape"
+            f" {own}"
         )
 
 

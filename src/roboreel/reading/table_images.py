@@ -64,7 +64,7 @@ def _read(
 ) -> tuple[int, pa.ChunkedArray]:
     with TableFile(want.source.dataset.root, path) as file:
         if column not in file.footer.schema.names:
-            raise StorageError(f"'{path}': no column '{column}'")
+            raise StorageError(f"'{path}' has no column '{column}'")
         return begin, file.rows(begin, stop, (column,))[column]
 
 

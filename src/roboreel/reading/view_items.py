@@ -331,6 +331,7 @@ def _flat(
     if flat.shape != shape or flat.dtype != dtype or (out.size and not np.shares_memory(flat, out)):
         count, *own = shape
         raise UsageError(
-            f"out['{name}'] is {out.dtype} {out.shape}, expected {dtype} with {count} × {tuple(own)}"
+            f"out['{name}'] has dtype {out.dtype} and shape {out.shape}, expected {dtype} and"
+            f" {(count, *own)}"
         )
     return flat

@@ -50,7 +50,9 @@ class ViewTasks:
         try:
             return [self.texts[index] for index in indexes.tolist()]
         except KeyError as error:
-            raise DatasetError(f"task_index {error} is not in the task list") from error
+            raise DatasetError(
+                f"task_index {error} is not in the task list: run `roboreel check`"
+            ) from error
 
     def indexes(self, episodes: Int64, stored: Int64) -> Int64:
         """(n,) task indexes of items.

@@ -35,9 +35,13 @@ class Camera:
     def __post_init__(self) -> None:
         check_size(self.width, self.height)
         if self.storage == "video" and (self.width % 2 or self.height % 2):
-            raise ValueError(f"video needs an even size, got {self.width}x{self.height}")
+            raise ValueError(
+                f"video needs an even width and height, got {self.width}x{self.height}"
+            )
         if self.gop < 1 or self.b_frames < 0:
-            raise ValueError(f"gop {self.gop} must be >= 1 and b_frames {self.b_frames} >= 0")
+            raise ValueError(
+                f"expected gop >= 1 and b_frames >= 0, got {self.gop} and {self.b_frames}"
+            )
 
     def draw_frames(self, *, episode: int, frames: int, number: int) -> Iterator[Frame]:
         """Yield the frames of an episode for the dataset's camera `number`."""

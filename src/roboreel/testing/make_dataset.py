@@ -61,7 +61,9 @@ def make_dataset(
     _check_counts(episodes, tasks_per_episode, fps=fps, chunks_size=chunks_size)
     _check_images(episodes, chosen)
     if version != "v3.0" and (data_episodes_per_file or video_episodes_per_file):
-        raise ValueError(f"{version} has one file per episode; only v3.0 takes episodes per file")
+        raise ValueError(
+            f"{version} has one file per episode: only v3.0 can have several episodes per file"
+        )
     rows = make_episodes(
         episodes, tasks_per_episode=tasks_per_episode, cameras=list(chosen), fps=fps, seed=seed
     )
@@ -93,9 +95,9 @@ def _check_counts(
     if not episodes or min(episodes) < 1:
         raise ValueError(f"expected at least one episode of at least one frame, got {episodes}")
     if not 1 <= tasks_per_episode <= len(TASKS):
-        raise ValueError(f"tasks_per_episode is 1 to {len(TASKS)}, got {tasks_per_episode}")
+        raise ValueError(f"tasks_per_episode must be 1 to {len(TASKS)}, got {tasks_per_episode}")
     if fps <= 0 or chunks_size < 1:
-        raise ValueError(f"fps {fps} and chunks_size {chunks_size} must be positive")
+        raise ValueError(f"fps and chunks_size must be positive, got {fps} and {chunks_size}")
 
 
 def _check_images(episodes: Sequence[int], cameras: Mapping[str, Camera]) -> None:
@@ -108,11 +110,14 @@ def _check_images(episodes: Sequence[int], cameras: Mapping[str, Camera]) -> Non
     ]
     for name, number, limit in limits:
         if number > limit:
-            raise ValueError(f"pictures can number {limit} {name}, not {number}; use cameras={{}}")
+            raise ValueError(
+                f"the test images can encode at most {limit} {name}, got {number}: use fewer, or"
+                " cameras={}"
+            )
 
 
 def _empty_folder(root: Path) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     if next(root.iterdir(), None) is not None:
-        raise FileExistsError(f"'{root}' is not empty; choose a new folder")
+        raise FileExistsError(f"'{root}' is not empty: choose a new folder")
     return root

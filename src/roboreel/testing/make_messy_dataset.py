@@ -52,7 +52,7 @@ def make_messy_dataset(path: str | Path) -> Path:
     root = Path(path)
     root.mkdir(parents=True, exist_ok=True)
     if next(root.iterdir(), None) is not None:
-        raise FileExistsError(f"'{root}' is not empty; choose a new folder")
+        raise FileExistsError(f"'{root}' is not empty: choose a new folder")
     write_v2(root, _content(), version="v2.1")
     _use_wall_clock(root / DATA_PATH.format(episode_chunk=0, episode_index=_WALL_CLOCK))
     _spoil_statistics(root / "meta/episodes_stats.jsonl")

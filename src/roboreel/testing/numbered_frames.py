@@ -65,7 +65,9 @@ def read_numbers(image: NDArray[Any]) -> FrameNumbers:
         ValueError: the image is smaller than 160x32 or has another shape.
     """
     if image.ndim not in (2, 3):
-        raise ValueError(f"expected a (height, width[, channels]) picture, got {image.shape}")
+        raise ValueError(
+            f"expected an image of shape (height, width[, channels]), got {image.shape}"
+        )
     check_size(image.shape[1], image.shape[0])
     gray = image[:MIN_HEIGHT, :MIN_WIDTH].astype(np.float64)
     gray = gray if gray.ndim == 2 else gray.mean(axis=2)
@@ -83,8 +85,8 @@ def check_size(width: int, height: int) -> None:
     """Raise ValueError if the number blocks do not fit into the frame."""
     if width < MIN_WIDTH or height < MIN_HEIGHT:
         raise ValueError(
-            f"a picture of {width}x{height} has no room for its numbers; "
-            f"the smallest size is {MIN_WIDTH}x{MIN_HEIGHT}"
+            f"{width}x{height} pixels are too few to encode the numbers: the smallest size is"
+            f" {MIN_WIDTH}x{MIN_HEIGHT}"
         )
 
 

@@ -22,9 +22,9 @@ STATUSES = [
     (401, "does not accept the token"),
     (403, "refuses access"),
     (404, "not found"),
-    (429, "takes no more requests"),
-    (500, "fails (status 500)"),
-    (503, "fails (status 503)"),
+    (429, "too many requests"),
+    (500, "has a server error (status 500)"),
+    (503, "has a server error (status 503)"),
 ]
 
 
@@ -104,7 +104,7 @@ def test_content_that_differs_from_its_digest_never_appears(
     hub.add("user/name", v21, tags=["v2.1"])
     for sha, data in list(hub.objects.items()):
         hub.objects[sha] = data[:-1] + bytes([data[-1] ^ 1])
-    with pytest.raises(HubError, match="did not arrive as"):
+    with pytest.raises(HubError, match="arrived damaged: expected"):
         pull("user/name", tmp_path / "out", episodes=[1])
     assert not list((tmp_path / "out").glob("data/**/*.parquet"))
 
@@ -160,7 +160,7 @@ def test_nothing_is_asked_offline(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     done = run_here("pull", "user/name", "-o", tmp_path / "out")
     assert done.returncode == 1
-    assert "HF_HUB_OFFLINE forbids requests" in done.stderr
+    assert "HF_HUB_OFFLINE is set" in done.stderr
     assert not hub.asked
 
 
@@ -181,7 +181,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(
     hub: HubServer, v21: Path, tmp_path: Path, name: str
 ) -> None:
     hub.add("user/name", {**folder_files(v21), name: b"planted"}, tags=["v2.1"])
-    with pytest.raises(HubError, match="not a path inside a dataset"):
+    with pytest.raises(HubError, match="not a valid path in a dataset"):
         pull("user/name", tmp_path / "a" / "out")
     assert not list(tmp_path.rglob("*outside*"))
 
@@ -191,7 +191,7 @@ def test_a_link_in_the_folder_is_not_followed(hub: HubServer, v21: Path, tmp_pat
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "data").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UsageError, match="is a link"):
+    with pytest.raises(UsageError, match="is a symbolic link"):
         pull("user/name", tmp_path / "out")
     assert not list((tmp_path / "elsewhere").iterdir())
 
@@ -203,7 +203,7 @@ def test_a_planted_folder_of_notes_is_not_followed(
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / ".cache").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UsageError, match="is a link"):
+    with pytest.raises(UsageError, match="is a symbolic link"):
         pull("user/name", tmp_path / "out")
     assert not list((tmp_path / "elsewhere").iterdir())
 

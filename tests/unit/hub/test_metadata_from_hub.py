@@ -60,5 +60,5 @@ def test_a_version_that_was_asked_for_and_is_not_there_is_refused(
     hub: HubServer, home: Path, tmp_path: Path
 ) -> None:
     _put(hub, tmp_path, "v2.1", ["v2.1"])
-    with pytest.raises(BackwardCompatibilityError, match=r"v2\.1, older than asked for"):
+    with pytest.raises(BackwardCompatibilityError, match=r"v2\.1, which is older than requested"):
         LeRobotDatasetMetadata("user/name", revision="v3.0")

@@ -176,9 +176,9 @@ def test_what_is_not_in_the_dataset_is_refused_and_forgotten(
     hub: HubServer, v21: Path, tmp_path: Path
 ) -> None:
     commit = hub.add("user/name", v21, tags=["v2.1"])
-    with pytest.raises(UsageError, match="no cameras 'x'"):
+    with pytest.raises(UsageError, match="unknown cameras 'x'"):
         pull("user/name", tmp_path / "out", cameras=["x"])
-    with pytest.raises(UsageError, match="has no episodes 9; the last is 3"):
+    with pytest.raises(UsageError, match="does not have episode 9: its last episode is 3"):
         pull("user/name", tmp_path / "out", episodes=[9])
     pull("user/name", tmp_path / "out", episodes=[1])
     assert run_here("pull", "user/name", "-o", tmp_path / "out", "--cameras", "x").returncode == 2
@@ -261,7 +261,7 @@ def test_the_progress_ends_with_all_bytes(hub: HubServer, v21: Path, tmp_path: P
     total = sum(report.files.values())
     assert (told[-1].done, told[-1].total, told[-1].unit) == (total, total, "bytes")
     assert [event.done for event in told] == sorted(event.done for event in told)
-    assert {event.phase for event in told} == {"fetching user/name"}
+    assert {event.phase for event in told} == {"downloading user/name"}
 
 
 def test_the_command_prints_what_it_fetched(hub: HubServer, v21: Path, tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_missing_file_of_a_local_dataset_is_fetched(
     hub.forget()
     assert fetch_missing("user/name", tmp_path / "out", [kept, lost]) == []
     assert not hub.asked
-    with pytest.raises(HubError, match="has no files 'data/x'"):
+    with pytest.raises(HubError, match="does not have these files: 'data/x'"):
         fetch_missing("user/name", tmp_path / "out", ["data/x"])
 
 

@@ -255,7 +255,7 @@ def test_an_interrupted_upload_goes_on(hub: HubServer, v30: Path) -> None:
 @pytest.mark.parametrize("status", [409, 412])
 def test_a_concurrent_commit_is_refused(hub: HubServer, v21: Path, status: int) -> None:
     hub.fail(_COMMIT, status=status, times=1)
-    with pytest.raises(HubError, match="somebody else changed the branch"):
+    with pytest.raises(HubError, match="was changed by someone else"):
         push(v21, "user/name")
 
 
@@ -267,7 +267,7 @@ def test_a_commit_of_somebody_else_in_a_retry_is_noticed(
 
     monkeypatch.setattr("roboreel.hub.client.time.sleep", interfere)
     hub.fail(_COMMIT, status=503, times=1)
-    with pytest.raises(HubError, match="somebody else"):
+    with pytest.raises(HubError, match="changed by someone else during this"):
         push(v21, "user/name")
     assert "theirs.txt" in remote(hub)
 
@@ -281,7 +281,7 @@ def test_a_commit_of_somebody_else_during_the_upload_is_not_overwritten(
 
     uploaded = PushWork._uploaded
     monkeypatch.setattr(PushWork, "_uploaded", interfere)
-    with pytest.raises(HubError, match="somebody else"):
+    with pytest.raises(HubError, match="changed by someone else during this"):
         push(v21, "user/name")
     assert set(remote(hub)) == {"theirs.txt"}
 
@@ -324,7 +324,7 @@ def test_a_private_repository(hub: HubServer, v21: Path) -> None:
 def test_a_partial_copy_is_refused(hub: HubServer, v21: Path, tmp_path: Path) -> None:
     hub.add("user/name", v21, tags=["v2.1"])
     pull("user/name", tmp_path / "part", episodes=[0])
-    with pytest.raises(UsageError, match="not complete"):
+    with pytest.raises(UsageError, match="is incomplete: it lacks"):
         push(tmp_path / "part", "user/name", remove=True)
     assert of_format(remote(hub)) == of_format(folder_files(v21))
 
@@ -359,4 +359,4 @@ def test_the_command(
     (source / "data/chunk-000/episode_000003.parquet").unlink()
     refused = run_here("push", source, "user/name")
     assert refused.returncode == 2
-    assert "not complete" in refused.stderr
+    assert "is incomplete: it lacks" in refused.stderr

@@ -108,7 +108,7 @@ def test_a_string_that_is_neither_a_folder_nor_a_reference_gives_the_error_of_fo
 def test_another_revision_of_a_local_copy_is_refused(hub: HubServer, v21: Path) -> None:
     hub.add("user/name", v21, tags=["v2.1"])
     roboreel.open("user/name")
-    with pytest.raises(UsageError, match=r"not 'main': pull that into another folder"):
+    with pytest.raises(UsageError, match=r"not 'main': pull this revision into another folder"):
         roboreel.open("user/name@main")
 
 

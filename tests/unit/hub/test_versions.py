@@ -114,7 +114,7 @@ def test_our_own_choice_is_the_newest_version_that_we_read_else_the_main_branch(
 
 def test_without_a_tag_and_a_main_branch_a_revision_is_asked_for(hub: HubServer) -> None:
     hub.add("user/name", FILES, branch="other")
-    with pytest.raises(HubError, match="name a revision"):
+    with pytest.raises(HubError, match="give a revision"):
         resolved("user/name")
     assert resolved("user/name@other") == "other"
 

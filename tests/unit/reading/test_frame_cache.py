@@ -312,13 +312,13 @@ def test_a_cache_that_cannot_be_written_is_said_once_and_reading_goes_on(
         assert np.array_equal(reader[:][TOP], expected(dataset)[TOP])
         reader[:]
     assert [r.getMessage() for r in caplog.records] == [
-        "the frame cache cannot be filled: [Errno 13] Permission denied"
+        "no frames are added to the frame cache: [Errno 13] Permission denied"
     ]
 
 
 def test_a_file_as_folder_of_the_cache_is_refused(dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(roboreel.UsageError, match=r"file', which is a file: expected a folder"):
+    with pytest.raises(roboreel.UsageError, match=r"file' is a file: expected a folder"):
         cached(dataset, tmp_path / "file")
     with pytest.raises(roboreel.UsageError, match="frame_cache_mb is 0"):
         cached(dataset, tmp_path, frame_cache_mb=0)

@@ -134,7 +134,9 @@ def test_arrays_that_the_caller_gives_are_filled(made: Callable[[Version], Path]
     assert np.shares_memory(found[TOP], out[TOP])
     assert np.array_equal(out[TOP], expected[TOP])
     assert np.array_equal(out["action"], expected["action"])
-    with pytest.raises(roboreel.UsageError, match=r"out\['action'\] is float32 \(3, 6\)"):
+    with pytest.raises(
+        roboreel.UsageError, match=r"out\['action'\] has dtype float32 and shape \(3, 6\)"
+    ):
         reader.batch([3, 20], out={"action": np.zeros((3, 6), np.float32)})
 
 
@@ -218,11 +220,11 @@ def digest(reader: roboreel.Reader, item: int) -> str:
 
 def test_unknown_names_are_refused_with_the_choices(made: Callable[[Version], Path]) -> None:
     dataset = roboreel.open(made("v2.1"))
-    with pytest.raises(roboreel.UsageError, match=f"no camera 'top': there are '{TOP}'"):
+    with pytest.raises(roboreel.UsageError, match=f"unknown camera 'top': expected one of '{TOP}'"):
         roboreel.reader(dataset, cameras=["top"])
-    with pytest.raises(roboreel.UsageError, match="no column 'act'"):
+    with pytest.raises(roboreel.UsageError, match="unknown column 'act'"):
         roboreel.reader(dataset, columns=["act"])
-    with pytest.raises(roboreel.UsageError, match="whole numbers of frames"):
+    with pytest.raises(roboreel.UsageError, match="at least one integer"):
         roboreel.reader(dataset, offsets={"action": [0.5]})  # type: ignore[list-item]
     with pytest.raises(roboreel.UsageError, match=r"size is \(0, 5\)"):
         roboreel.reader(dataset, size=(0, 5))
@@ -247,7 +249,7 @@ def test_frames_are_found_by_number_and_times_only_matter_where_asked(tmp_path: 
     dataset = roboreel.open(root)
     assert [shown(item[TOP])[1] for item in roboreel.reader(dataset)] == list(range(8))
     strict = roboreel.reader(dataset, strict_timestamps=True)
-    with pytest.raises(roboreel.VideoError, match="away from the time of its row"):
+    with pytest.raises(roboreel.VideoError, match="differs from the time of its row"):
         strict.batch([7])
 
 
@@ -318,9 +320,9 @@ def test_an_item_that_is_no_whole_number_is_refused(
     made: Callable[[Version], Path], item: Any
 ) -> None:
     reader = roboreel.reader(roboreel.open(made("v3.0")))
-    with pytest.raises(roboreel.UsageError, match="item is asked for by"):
+    with pytest.raises(roboreel.UsageError, match=r"item is .*, expected an integer or a slice"):
         reader[item]
-    with pytest.raises(roboreel.UsageError, match="episode is asked for by"):
+    with pytest.raises(roboreel.UsageError, match=r"episode is .*, expected an integer"):
         reader.episode(item)
 
 
@@ -339,7 +341,7 @@ def test_indices_that_are_no_list_of_whole_numbers_are_refused(
     made: Callable[[Version], Path], indices: Any
 ) -> None:
     reader = roboreel.reader(roboreel.open(made("v3.0")), cameras=[])
-    with pytest.raises(roboreel.UsageError, match=r"indices are .*, expected a list of whole"):
+    with pytest.raises(roboreel.UsageError, match=r"indices are .*, expected a list of integers"):
         reader.batch(indices)
 
 
@@ -361,8 +363,8 @@ def test_an_empty_batch_has_the_shapes_of_others(
 @pytest.mark.parametrize(
     ("out", "why"),
     [
-        ({"nope": np.zeros(1)}, "no feature that is read"),
-        ({"action": [0.0]}, "list, expected an array"),
+        ({"nope": np.zeros(1)}, "not a feature that is read"),
+        ({"action": [0.0]}, "list, expected a writable array"),
         ({"action": np.broadcast_to(np.float32(0), (1, 6))}, "read-only"),
     ],
 )

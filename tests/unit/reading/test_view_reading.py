@@ -82,7 +82,9 @@ def test_rows_that_contradict_the_documents_are_refused_by_name(tmp_path: Path) 
     lines = (root / "meta/episodes.jsonl").read_text().replace('"length": 3', '"length": 5')
     (root / "meta/episodes.jsonl").write_text(lines)
     reader = roboreel.reader(roboreel.open(root))
-    with pytest.raises(roboreel.DatasetError, match=r"(?s)episode 1 .*3 rows in .*, 5 by"):
+    with pytest.raises(
+        roboreel.DatasetError, match=r"(?s)episode 1 .*3 rows in .*, but its documents say 5"
+    ):
         reader[4]
     assert reader[3]["frame_index"] == 3
 

@@ -195,7 +195,7 @@ def test_a_mixture_is_resumed_and_divided() -> None:
 
 @pytest.mark.parametrize("weights", [[-1, 2], [0, 0], [float("nan"), 1]])
 def test_weights_that_divide_nothing_are_refused(weights: list[float]) -> None:
-    with pytest.raises(ValueError, match="expected numbers from 0 on, not all 0"):
+    with pytest.raises(ValueError, match="expected numbers of 0 or more, at least one above 0"):
         _two(features="pad", weights=weights).sampler()
 
 
@@ -206,5 +206,5 @@ def test_shares_sum_to_the_whole() -> None:
 
 def test_an_empty_dataset_gives_nothing() -> None:
     assert len(mixture_rows([0, 3], [0, 2], seed=0, epoch=0)) == 2
-    with pytest.raises(UsageError, match="dataset 0 has a weight, but no rows"):
+    with pytest.raises(UsageError, match="dataset 0 has a weight above 0 but no rows"):
         mixture_rows([0, 3], [1, 2], seed=0, epoch=0)
