@@ -46,7 +46,7 @@ def test_a_camera_and_a_limit_can_be_chosen(dataset: Path, tmp_path: Path) -> No
     assert json.loads(run_here(*build, "--camera", "top").stdout)["frames"] == 9
     unknown = run_here(*build, "--camera", "side")
     assert unknown.returncode == 2
-    assert unknown.stderr.startswith("error: no camera 'side': there are 'top', 'wrist'")
+    assert unknown.stderr.startswith("error: unknown camera 'side': expected one of 'top', 'wrist'")
 
 
 def test_what_does_not_fit_is_an_error(tmp_path: Path) -> None:
