@@ -58,10 +58,12 @@ def aggregate_datasets(
         ExistsError: the folder exists.
     """
     if not repo_ids:
-        raise ArgumentError("No datasets to merge")
+        raise ArgumentError("No datasets to merge: pass at least one")
     folders: list[Any] = [None] * len(repo_ids) if roots is None else [*roots]
     if len(folders) != len(repo_ids):
-        raise ArgumentError(f"{len(folders)} roots for {len(repo_ids)} datasets: give one for each")
+        raise ArgumentError(
+            f"got {len(folders)} roots for {len(repo_ids)} datasets: give one root for each dataset"
+        )
     metadata = [
         LeRobotDatasetMetadata(repo_id, root=root)
         for repo_id, root in zip(repo_ids, folders, strict=True)
@@ -72,7 +74,9 @@ def aggregate_datasets(
     folder = folder_of(aggr_repo_id, aggr_root)
     join = concatenate_videos and concatenate_data
     if join is not (concatenate_videos or concatenate_data):
-        _LOG.warning("Tables and videos are grouped alike: neither are concatenated.")
+        _LOG.warning(
+            "concatenate_data and concatenate_videos differ: neither tables nor videos are joined"
+        )
     with argument_errors():
         view = concat([open_dataset(one.root) for one in metadata])
         view = _declaring(view, features, chunk_size).having(join=join)
@@ -101,14 +105,14 @@ def validate_all_metadata(
             ours, theirs = getattr(first, name), getattr(one, name)
             if ours != theirs:
                 raise ArgumentError(
-                    f"Same {name} is expected, but '{first.repo_id}' has {ours} and '{one.repo_id}'"
-                    f" {theirs}"
+                    f"all datasets must have the same {name}, but '{first.repo_id}' has {ours} and"
+                    f" '{one.repo_id}' has {theirs}"
                 )
         differing = _differing(first.features, one.features)
         if differing:
             raise ArgumentError(
-                f"Same features are expected, but '{first.repo_id}' and '{one.repo_id}' differ in"
-                f" {', '.join(differing)}"
+                f"all datasets must have the same features, but '{first.repo_id}' and '{one.repo_id}'"
+                f" differ in {', '.join(differing)}"
             )
     return first.fps, first.robot_type, merge_video_feature_info_for_aggregate(all_metadata)
 
@@ -139,7 +143,7 @@ def merge_video_feature_info_for_aggregate(
         unknown = _unknown_settings(infos)
         if unknown:
             _LOG.warning(
-                "'%s': heterogeneous or incomplete encoder settings (%s); the result states none.",
+                "'%s': the encoder settings differ or are incomplete (%s), so the result has none",
                 name,
                 ", ".join(unknown),
             )

@@ -118,11 +118,17 @@ def batch_source(dataset: Any, *, uint8: bool) -> BatchSource:
     if isinstance(dataset, Reader):
         return ReaderBatches(dataset, uint8=uint8)
     if uint8:
-        raise ArgumentError("uint8 goes with a Reader: give return_uint8=True to the dataset")
+        raise ArgumentError(
+            "uint8=True needs a Reader: for a dataset, pass return_uint8=True when you make it"
+        )
     if isinstance(dataset, str | os.PathLike):
-        raise ArgumentError(f"{str(dataset)!r} is a path: open it, and load what reader() gives")
+        raise ArgumentError(
+            f"{str(dataset)!r} is a path: open the dataset with roboreel.open(…), and pass"
+            " roboreel.reader(…) of it"
+        )
     if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
         raise ArgumentError(
-            f"{type(dataset).__name__} has no items by number: use torch's DataLoader for it"
+            f"{type(dataset).__name__} cannot be indexed by item number: use torch.utils.data.DataLoader"
+            " for it"
         )
     return dataset if isinstance(dataset, BatchSource) else ItemBatches(dataset)

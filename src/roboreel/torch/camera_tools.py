@@ -95,10 +95,10 @@ def reencode_dataset(
     view = view_of(dataset)
     videos = [one for one in view.model.info.features.values() if one.is_video]
     if depth_encoder is not None and any(one.is_depth for one in videos):
-        _LOG.warning("Depth videos stay as they are: roboreel does not encode them again.")
+        _LOG.warning("depth videos are not changed: roboreel does not re-encode depth")
     cameras = [one.name for one in videos if not one.is_depth]
     if rgb_encoder is None or not cameras:
-        _LOG.warning("No videos to encode again.")
+        _LOG.warning("the dataset has no videos to re-encode")
         return dataset
     with argument_errors():
         view = view.encode(dict.fromkeys(cameras, encoding_of(rgb_encoder, encoder_threads)))
@@ -117,9 +117,11 @@ def _images(view: View, name: str) -> list[str]:
     cameras = [one.name for one in images if not one.is_depth]
     for one in images:
         if one.is_depth:
-            _LOG.warning("Depth camera '%s' stays images: roboreel encodes no depth.", one.name)
+            _LOG.warning(
+                "depth camera '%s' is kept as images: roboreel does not encode depth here", one.name
+            )
     if not cameras:
         raise ArgumentError(
-            f"This operation is for image datasets only, and '{name}' has no images to convert"
+            f"'{name}' has no images to convert: this function needs a dataset with image cameras"
         )
     return cameras

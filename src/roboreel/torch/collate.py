@@ -34,7 +34,7 @@ def lerobot_collate_fn(batch: Sequence[Mapping[str, Any] | None]) -> dict[str, A
         having = sum(name in item for item in items)
         if having not in (0, len(items)):
             raise ArgumentError(
-                f"{having} of {len(items)} items have '{name}', expected all or none"
+                f"only {having} of {len(items)} items have '{name}': either all or none must have it"
             )
         if having:
             lists[name] = [item[name] for item in items]

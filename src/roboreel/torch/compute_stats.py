@@ -110,7 +110,9 @@ def get_feature_stats(
         ArgumentError: the axes are others, or do not fit the array, or it is empty.
     """
     if not array.size:
-        raise ArgumentError(f"an array of shape {array.shape} has no values to describe")
+        raise ArgumentError(
+            f"an array of shape {array.shape} has no values: statistics need at least one"
+        )
     rows, count, shape = _as_rows(array, axis, keepdims=keepdims)
     shares = DEFAULT_QUANTILES if quantile_list is None else quantile_list
     found = values_stats(rows, quantiles=shares)
@@ -131,9 +133,7 @@ def _as_rows(array: Numbers, axis: Axis, *, keepdims: bool) -> tuple[Numbers, in
         return array.reshape(len(array), -1).T, array.shape[1], (-1, 1) if keepdims else (-1,)
     if axis is None and dims:
         return array.reshape(-1, 1), len(array), (1,) * (dims if keepdims else 1)
-    raise ArgumentError(
-        f"axis {axis} is not one that arrays of shape {array.shape} are described over"
-    )
+    raise ArgumentError(f"axis={axis} is not supported for an array of shape {array.shape}")
 
 
 def compute_episode_stats(
@@ -207,7 +207,8 @@ def aggregate_feature_stats(stats_ft_list: Sequence[Mapping[str, Array]]) -> dic
         if apart:
             key = min(apart)
             raise ArgumentError(
-                f"'{key}' has the shapes {merged[key].shape} and {part[key].shape}: they cannot be merged"
+                f"'{key}' has the shapes {merged[key].shape} and {part[key].shape}: only statistics of the"
+                " same shape can be merged"
             )
         merged = merged_pair(merged, dict(part))
     return merged

@@ -14,7 +14,7 @@ from roboreel.torch.constants import (
     DEFAULT_VIDEO_FILE_SIZE_IN_MB,
     DEFAULT_VIDEO_PATH,
 )
-from roboreel.torch.errors import ArgumentError
+from roboreel.torch.errors import ArgumentError, FeatureNameError
 from roboreel.types import Json
 
 _EXTRA = "extra"
@@ -101,7 +101,9 @@ class DatasetInfo:
         elif key in self.extra:
             self.extra[key] = value
         else:
-            raise KeyError(f"info.json has no field '{key}': put it into 'extra'")
+            raise FeatureNameError(
+                f"info.json has no field '{key}': store your own fields in 'extra'"
+            )
 
     def __contains__(self, key: object) -> bool:
         return key in _NAMES or key in self.extra

@@ -124,8 +124,8 @@ class LeRobotDatasetMetadata(MetadataWriting):
         """
         if self.repo_type == "bucket":
             raise UsageError(
-                f"'{self.repo_id}' is a storage bucket, which roboreel does not download: copy it into a"
-                " folder, and pass that as root"
+                f"'{self.repo_id}' is a storage bucket, which roboreel cannot download: copy it into a"
+                " folder, and pass this folder as root"
             )
         given = {} if token is None else {"token": token}
         own = self._requested_root
@@ -200,16 +200,16 @@ class LeRobotDatasetMetadata(MetadataWriting):
     def _refuse_features(self, *, use_videos: bool) -> None:
         slashed = [name for name in self.features if "/" in name]
         if slashed:
-            raise ArgumentError(f"names of features must not contain '/': {slashed}")
+            raise ArgumentError(f"feature names must not contain '/': {slashed}")
         if self.video_keys and not use_videos:
             raise ArgumentError(
-                f"the cameras {self.video_keys} are stored as video, but use_videos is False: pass"
+                f"the cameras {self.video_keys} have dtype 'video', but use_videos is False: pass"
                 " use_videos=True, or declare them with dtype 'image'"
             )
 
     def _make_folder(self) -> None:
         if os.path.lexists(self.root):
-            raise ExistsError(f"'{self.root}' exists: choose a folder that does not")
+            raise ExistsError(f"'{self.root}' already exists: choose a folder that does not exist")
         disk.make_folders(self.root)
         commit(LocalRoot(self.root), {INFO: info_bytes(self.info)})
 

@@ -180,8 +180,10 @@ class DatasetReader:
         episodes = self.episodes or []
         unknown = sorted(set(episodes) - set(numbers.tolist()))
         if unknown or not episodes:
-            what = f"there is no episode {listed(unknown)}" if unknown else "no episode is chosen"
-            raise ArgumentError(f"{what}: the dataset has {len(numbers)} episodes")
+            what = (
+                f"episode {listed(unknown)} does not exist" if unknown else "no episode is chosen"
+            )
+            raise ArgumentError(f"{what}: total_episodes is {len(numbers)}")
         chosen = np.isin(numbers, np.asarray(episodes))
         return np.flatnonzero(np.repeat(chosen, lengths)).astype(np.int64)
 
@@ -281,16 +283,20 @@ class DatasetReader:
         try:
             wanted = np.asarray(indices, dtype=np.int64)
         except OverflowError as error:
-            raise RowError(f"an item is out of range: there are {count}") from error
+            raise RowError(
+                f"an item number is out of range for a dataset of length {count}"
+            ) from error
         except (TypeError, ValueError) as error:
             shown = reprlib.repr(list(indices))
-            raise WrongTypeError(f"items are {shown}, expected whole numbers") from error
+            raise WrongTypeError(f"item numbers are {shown}, expected integers") from error
         if wanted.ndim != 1:
-            raise WrongTypeError(f"an item is asked for by {indices[0]!r}, expected a whole number")
+            raise WrongTypeError(f"item number is {indices[0]!r}, expected an integer")
         positions = np.where(wanted < 0, wanted + count, wanted)
         outside = wanted[(positions < 0) | (positions >= count)]
         if len(outside):
-            raise RowError(f"item {int(outside[0])} is out of range: there are {count}")
+            raise RowError(
+                f"item {int(outside[0])} is out of range for a dataset of length {count}"
+            )
         return positions if self._rows is None else self._rows[positions]
 
     def _core(self) -> RowBatches:
@@ -310,7 +316,7 @@ def _threads() -> int | None:
 def require_transform(image_transforms: Transform | None) -> None:
     """Raise `WrongTypeError` unless it is a function or None."""
     if image_transforms is not None and not callable(image_transforms):
-        raise WrongTypeError("image_transforms must be callable or None")
+        raise WrongTypeError("image_transforms must be a function or None")
 
 
 def _require_features(
@@ -319,5 +325,6 @@ def _require_features(
     unknown = [name for name in delta_timestamps if name not in meta.features]
     if unknown:
         raise FeatureNameError(
-            f"delta_timestamps name {listed(unknown)}: there are {listed(sorted(meta.features))}"
+            f"delta_timestamps has unknown features {listed(unknown)}: the dataset has"
+            f" {listed(sorted(meta.features))}"
         )

@@ -78,11 +78,11 @@ def delete_episodes(
         ExistsError: the folder exists.
     """
     if not episode_indices:
-        raise ArgumentError("No episodes to delete")
+        raise ArgumentError("No episodes to delete: pass at least one episode index")
     view = view_of(dataset)
     gone = require_episodes(view, episode_indices)
     if len(gone) == len(view.numbers):
-        raise ArgumentError("Cannot delete all episodes from dataset")
+        raise ArgumentError("Cannot delete all episodes from dataset: at least one must be left")
     return written(view.delete(gone), dataset, repo_id or modified_name(dataset), output_dir)
 
 
@@ -142,7 +142,7 @@ def merge_datasets(
         ExistsError: the folder exists.
     """
     if not datasets:
-        raise ArgumentError("No datasets to merge")
+        raise ArgumentError("No datasets to merge: pass at least one")
     folder = folder_of(output_repo_id, output_dir)
     aggregate_datasets(
         [one.repo_id for one in datasets],
@@ -183,7 +183,9 @@ def modify_tasks(
     require_episodes(view, episode_tasks or {})
     unknown = sorted(set(task_replacements or {}).difference(view.model.tasks.values()))
     if unknown:
-        raise ArgumentError(f"Task replacements reference unknown tasks: {unknown[:20]}")
+        raise ArgumentError(
+            f"task_replacements has tasks that the dataset does not have: {unknown[:20]}"
+        )
     with argument_errors():
         changed = view.set_tasks(
             new_task or None, replacing=task_replacements, episodes=episode_tasks
@@ -229,7 +231,7 @@ def _parts(view: View, splits: Mapping[str, float | list[int]]) -> dict[str, lis
         ArgumentError: as `split_dataset`.
     """
     if not splits:
-        raise ArgumentError("No splits provided")
+        raise ArgumentError("No splits provided: pass at least one split")
     with argument_errors():
         for name in splits:
             require_part_name(name)
@@ -238,12 +240,15 @@ def _parts(view: View, splits: Mapping[str, float | list[int]]) -> dict[str, lis
         return _by_share(view.numbers.tolist(), shares)
     if shares:
         raise ArgumentError(
-            "give a fraction for every split, or a list of episodes for every split"
+            "splits mixes fractions and lists of episodes: give a fraction for every split, or a list of"
+            " episodes for every split"
         )
     parts = {name: require_episodes(view, part) for name, part in splits.items()}  # type: ignore[arg-type]
     taken = [episode for part in parts.values() for episode in part]
     if len(set(taken)) < len(taken):
-        raise ArgumentError("Episodes cannot appear in multiple splits")
+        raise ArgumentError(
+            "Episodes cannot appear in multiple splits: put each episode in at most one split"
+        )
     for name, part in parts.items():
         if not part:
             raise ArgumentError(f"Split '{name}' has no episodes")
@@ -255,12 +260,12 @@ def _by_share(episodes: list[int], shares: Mapping[str, float]) -> dict[str, lis
     if total > 1 + _ROUNDING:
         raise ArgumentError(f"Split fractions must sum to <= 1.0, got {total:g}")
     if min(shares.values()) < 0:
-        raise ArgumentError("a split's fraction must be 0 or more")
+        raise ArgumentError("the fraction of a split must be 0 or more")
     parts, start = {}, 0
     for name, share in shares.items():
         stop = start + int(len(episodes) * share)
         if stop == start:
-            _LOG.warning("Split '%s' is left out: its fraction comes to no episode.", name)
+            _LOG.warning("split '%s' is left out: its fraction is less than one episode", name)
             continue
         parts[name] = episodes[start : None if name == [*shares][-1] else stop]
         start = stop

@@ -91,8 +91,9 @@ class DatasetWriter:
         expected = self._shown.buffer["size"] / self._meta.fps
         if timestamp is not None and abs(timestamp - expected) > self._tolerance_s:
             raise ArgumentError(
-                f"the timestamp is {timestamp:g} s, expected {expected:g} s: frames are recorded at"
-                f" {self._meta.fps:g} per second. Store times of a clock in a feature of their own"
+                f"the timestamp of the frame is {timestamp:g} s, expected {expected:g} s at"
+                f" {self._meta.fps:g} fps: leave timestamp out. To store clock times, declare a separate"
+                " feature"
             )
 
     def save_episode(
@@ -125,8 +126,8 @@ class DatasetWriter:
         """Give the recorder an episode that was put together elsewhere, whole or not at all."""
         if self._recorder.frames:
             raise ArgumentError(
-                f"{self._recorder.frames} frames of another episode are not saved yet: save or clear them"
-                " before you pass episode_data"
+                f"there are recorded frames that are not saved yet ({self._recorder.frames}): call"
+                " save_episode() or clear_episode_buffer() before you pass episode_data"
             )
         try:
             for frame in frames_of(episode, self._meta.features):
@@ -155,7 +156,9 @@ class DatasetWriter:
             ArgumentError: there would be no worker.
         """
         if num_processes <= 0 and num_threads <= 0:
-            raise ArgumentError("the image writer needs a thread or a process: both numbers are 0")
+            raise ArgumentError(
+                "the image writer needs at least one thread or process, got 0 of both"
+            )
 
     def stop_image_writer(self) -> None:
         """Do nothing: no image writer runs."""
@@ -196,7 +199,8 @@ class DatasetWriter:
     def _require_open(self, method: str) -> None:
         if self._finalized:
             raise ReadOnlyError(
-                f"Cannot call '{method}()' after finalize(): go on with LeRobotDataset.resume()"
+                f"Cannot call '{method}()' after finalize(): reopen the dataset with"
+                " LeRobotDataset.resume() to continue recording"
             )
 
 

@@ -89,7 +89,9 @@ def _size_of_environment() -> int | None:
     try:
         size = int(text)
     except ValueError:
-        raise ArgumentError(f"{_SIZE} is '{text}', expected a number, 'none' or '-1'") from None
+        raise ArgumentError(
+            f"{_SIZE} is '{text}', expected a positive number, 'none' or '-1'"
+        ) from None
     if size <= 0:
         raise ArgumentError(f"{_SIZE} is {size}, expected a positive number, 'none' or '-1'")
     return size

@@ -42,7 +42,7 @@ def check_delta_timestamps(
     found = {name: deltas for name, deltas in outside.items() if deltas}
     if found and raise_value_error:
         raise ArgumentError(
-            f"delta_timestamps must be multiples of 1/fps = {1 / fps:g} s within {tolerance_s:g} s; these are"
-            f" not: {found}"
+            f"delta_timestamps must be multiples of 1/fps = {1 / fps:g} s, with a tolerance of"
+            f" {tolerance_s:g} s. These are not: {found}"
         )
     return not found

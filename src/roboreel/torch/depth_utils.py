@@ -87,7 +87,9 @@ def quantize_depth(
 
 def _frame(codes: npt.NDArray[np.uint16], pix_fmt: str) -> Any:
     if pix_fmt != DEFAULT_DEPTH_PIX_FMT:
-        raise ArgumentError(f"depth frames are {DEFAULT_DEPTH_PIX_FMT}, not {pix_fmt}")
+        raise ArgumentError(
+            f"pix_fmt of depth frames must be {DEFAULT_DEPTH_PIX_FMT}, got {pix_fmt}"
+        )
     return depth_frame(codes)
 
 
@@ -150,5 +152,5 @@ def _codes(quantized: Any, pix_fmt: str) -> torch.Tensor:
 def _require_logarithm(depth_min: float, shift: float) -> None:
     if depth_min + shift <= 0:
         raise ArgumentError(
-            f"depth_min + shift must be positive for a logarithm, got {depth_min} + {shift}"
+            f"logarithmic depth needs depth_min + shift above 0, got {depth_min} + {shift}"
         )

@@ -51,7 +51,9 @@ def _serialized(value: Any) -> Json:
     whole = isinstance(value, list) and (not value or isinstance(value[0], int | float | list))
     if whole or isinstance(value, int | float):
         return value
-    raise NotImplementedError(f"{value!r} is no array, tensor, list or number")
+    raise NotImplementedError(
+        f"{value!r} has an unsupported type: expected an array, tensor, list or number"
+    )
 
 
 def is_float_in_list(
@@ -81,7 +83,7 @@ def cycle(iterable: Iterable[_Item]) -> Iterator[_Item]:
             empty = False
             yield item
         if empty:
-            raise ArgumentError("there is nothing to repeat: the iterable is empty")
+            raise ArgumentError("cannot repeat an empty iterable")
 
 
 def resolve_episode_indices(
@@ -105,12 +107,14 @@ def resolve_episode_indices(
         n for n in [*(episodes or ()), *(exclude_episodes or ())] if not 0 <= n < total_episodes
     ]
     if outside:
-        raise ArgumentError(f"there are {total_episodes} episodes, so not {outside}")
+        raise ArgumentError(
+            f"episodes {outside} are out of range: total_episodes is {total_episodes}"
+        )
     left_out = set(exclude_episodes or ())
     wanted = range(total_episodes) if episodes is None else episodes
     found = [int(number) for number in np.asarray(wanted, dtype=np.int64) if number not in left_out]
     if not found:
-        raise ArgumentError("no episode is left: all are excluded")
+        raise ArgumentError("all episodes are excluded: leave at least one")
     return found
 
 

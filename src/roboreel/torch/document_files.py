@@ -32,7 +32,7 @@ def local_root(root: str | os.PathLike[str]) -> LocalRoot:
     """
     text = os.fspath(root)
     if "://" in text:
-        raise UsageError(f"'{text}': documents are written on a local disk only")
+        raise UsageError(f"cannot write to '{text}': documents can only be written on a local disk")
     return LocalRoot(local_path(text))
 
 

@@ -67,8 +67,7 @@ def require_episodes(view: View, episodes: Iterable[int]) -> list[int]:
     unknown = sorted(wanted.difference(known))
     if unknown:
         raise ArgumentError(
-            f"Invalid episode indices: {unknown[:20]}; there are {len(known)} episodes,"
-            f" {known[0]} to {known[-1]}"
+            f"Invalid episode indices: {unknown[:20]}. The dataset has episodes {known[0]} to {known[-1]}"
         )
     return sorted(wanted)
 

@@ -151,7 +151,8 @@ class VideoEncoderConfig:
             raise ArgumentError(str(error)) from error
         if wanted is not None and channels(self.pix_fmt) != wanted:
             raise ArgumentError(
-                f"pix_fmt is {self.pix_fmt}, with {channels(self.pix_fmt)} channels, expected {wanted}"
+                f"pix_fmt {self.pix_fmt} has {channels(self.pix_fmt)} channels, expected a format with"
+                f" {wanted}"
             )
 
     def get_codec_options(

@@ -70,8 +70,8 @@ class ShownEpisode:
         changed = [name for name in changed if name != "episode_index"]
         if changed:
             raise ArgumentError(
-                f"episode_buffer was changed after its frames were recorded: {changed}. Pass the changed"
-                " values to add_frame, or the whole episode as save_episode(episode_data)"
+                f"these values of episode_buffer were changed after add_frame: {changed}. Pass the changed"
+                " values to add_frame, or the whole episode to save_episode(episode_data)"
             )
 
 
@@ -109,7 +109,7 @@ def frames_of(
     for name, values in [("task", tasks), *((name, buffer[name]) for name in own)]:
         if len(values) != size:
             raise ArgumentError(
-                f"episode_data: '{name}' has {len(values)} values for {size} frames"
+                f"episode_data: '{name}' has {len(values)} values, expected {size} (one per frame)"
             )
     for number in range(size):
         frame = {name: _value(buffer[name][number], features[name]) for name in own}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from roboreel.torch.errors import FeatureNameError
 from roboreel.torch.optional_packages import optional_package
 from roboreel.types import Json
 
@@ -47,14 +48,16 @@ class EpisodeList:
 
     def _column(self, name: str) -> list[Json]:
         if name not in self.data.column_names:
-            raise KeyError(f"no column '{name}' of episodes: there are {self.column_names}")
+            raise FeatureNameError(
+                f"the episodes have no column '{name}': expected one of {self.column_names}"
+            )
         column: list[Json] = self.data[name].to_pylist()
         return column
 
     def _position(self, index: int) -> int:
         count = len(self)
         if not -count <= index < count:
-            raise IndexError(f"episode {index} is out of range: there are {count}")
+            raise IndexError(f"episode {index} is out of range: total_episodes is {count}")
         return index % count
 
     def __iter__(self) -> Iterator[dict[str, Json]]:

@@ -27,9 +27,7 @@ class MissingPackageError(MissingDependencyError):
     """A package that no extra of roboreel installs is needed and not installed."""
 
     def __init__(self, package: str) -> None:
-        RoboreelError.__init__(
-            self, f"the package '{package}' is needed for this: pip install {package}"
-        )
+        RoboreelError.__init__(self, f"the package '{package}' is required: pip install {package}")
 
 
 class RowError(UsageError, IndexError):
@@ -37,7 +35,11 @@ class RowError(UsageError, IndexError):
 
 
 class FeatureNameError(UsageError, KeyError):
-    """There is no such feature or column."""
+    """There is no such feature, column, camera, task or key."""
+
+    def __str__(self) -> str:
+        """The message; `KeyError` would put it in quotes."""
+        return Exception.__str__(self)
 
 
 class WrongTypeError(UsageError, TypeError):

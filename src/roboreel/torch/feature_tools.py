@@ -87,7 +87,7 @@ def add_features(
         ExistsError: the folder exists.
     """
     if not features:
-        raise ArgumentError("No features provided")
+        raise ArgumentError("No features provided: pass at least one feature")
     return modify_features(dataset, add_features=features, output_dir=output_dir, repo_id=repo_id)
 
 
@@ -112,17 +112,17 @@ def _require_declared(name: str, new: NewFeature) -> None:
     pair: Any = new
     if not isinstance(pair, Sequence) or len(pair) != 2 or not isinstance(pair[1], Mapping):
         raise ArgumentError(
-            f"'{name}' needs a pair: its values, and a feature_info with dtype and shape"
+            f"'{name}': expected a pair of values and feature_info, a dict with dtype and shape"
         )
     missing = [key for key in ("dtype", "shape") if key not in new[1]]
     if missing:
         raise ArgumentError(
-            f"feature_info for '{name}' must contain keys dtype and shape, {missing} missing"
+            f"feature_info of '{name}' needs the keys dtype and shape: {missing} missing"
         )
     if new[1]["dtype"] in ("video", "image"):
         raise ArgumentError(
-            f"'{name}' is {new[1]['dtype']}: only numbers, booleans and strings can be added"
-            " (`roboreel.add_video` adds a camera)"
+            f"'{name}' has dtype {new[1]['dtype']}: only numbers, booleans and strings can be added here."
+            " To add a camera, use roboreel.add_video"
         )
 
 
@@ -130,7 +130,7 @@ def _require_removable(names: Sequence[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
             raise ArgumentError(
-                f"Feature '{name}' not found in dataset; there are {', '.join(known)}"
+                f"Feature '{name}' not found in dataset: expected one of {', '.join(known)}"
             )
     required = sorted(set(names) & set(INDEX_DTYPES))
     if required:

@@ -109,5 +109,5 @@ def _hf_feature(name: str, spec: JsonObject, datasets: Any) -> Any:
     if len(shape) == 1:
         return datasets.Sequence(length=shape[0], feature=datasets.Value(dtype=dtype))
     if not 2 <= len(shape) <= _MOST_AXES:
-        raise ArgumentError(f"'{name}' has the shape {shape}: expected 1 to {_MOST_AXES} axes")
+        raise ArgumentError(f"'{name}' has shape {shape}: expected 1 to {_MOST_AXES} dimensions")
     return getattr(datasets, f"Array{len(shape)}D")(shape=shape, dtype=dtype)

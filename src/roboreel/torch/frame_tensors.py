@@ -75,7 +75,9 @@ class FrameTensors:
             return values if self._factor == 1 else values.mul_(self._factor)
         scale = depth_scale(self._feature)
         if scale is None:
-            raise ArgumentError(f"camera '{self._feature.name}' declares no valid range of depths")
+            raise ArgumentError(
+                f"camera '{self._feature.name}' has no valid depth range in its 'info' in meta/info.json"
+            )
         metres: torch.Tensor = dequantize_depth(
             codes,
             depth_min=scale.nearest,

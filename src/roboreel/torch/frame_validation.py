@@ -65,7 +65,7 @@ def validate_feature_dtype_and_shape(name: str, feature: JsonObject, value: Any)
         return validate_feature_language(name, value)
     if is_valid_numpy_dtype_string(dtype):
         return validate_feature_numpy_array(name, dtype, shape, value)
-    raise NotImplementedError(f"'{name}' has the unknown dtype '{dtype}'")
+    raise NotImplementedError(f"'{name}' has the unsupported dtype '{dtype}'")
 
 
 def is_valid_numpy_dtype_string(dtype_str: str) -> bool:
@@ -130,7 +130,8 @@ def validate_feature_language(name: str, value: Any) -> str:
     """Nothing: language columns are filled after recording; a value given is dropped with a warning."""
     if value is not None:
         _LOG.warning(
-            "'%s' is a language column, filled after recording: the value is dropped", name
+            "'%s' is a language column, which is filled after recording: this value is ignored",
+            name,
         )
     return ""
 
@@ -151,17 +152,17 @@ def validate_episode_buffer(
     """
     for name in ("size", "task"):
         if name not in episode_buffer:
-            raise ArgumentError(f"the episode buffer has no '{name}'")
+            raise ArgumentError(f"the episode buffer has no key '{name}'")
     number = episode_buffer["episode_index"]
     if number != total_episodes:
         raise NotImplementedError(
-            f"the episode's number is {number}, but the next one is {total_episodes}: episodes are appended"
+            f"episode_index is {number}, expected {total_episodes}: episodes can only be appended"
         )
     if episode_buffer["size"] == 0:
-        raise ArgumentError("the episode has no frames: add some with add_frame before saving it")
+        raise ArgumentError("the episode has no frames: call add_frame before save_episode")
     names = set(episode_buffer) - {"task", "size"}
     if names != set(features):
         raise ArgumentError(
-            "the episode buffer does not have the dataset's features: missing"
+            "the features of the episode buffer differ from the dataset's: missing"
             f" {sorted(set(features) - names)}, extra {sorted(names - set(features))}"
         )

@@ -44,7 +44,7 @@ class HelperMaker:
             ArgumentError: this system has no such memory. It is a `ValueError`.
         """
         if sys.platform != "linux":
-            raise ArgumentError("mode='process' needs Linux: leave it out")
+            raise ArgumentError("mode='process' only works on Linux: leave it out")
         self._source, self._threads, self._kept, self._pin = source, threads, kept, pin
         self._instead: ThreadMaker | None = None
         self._next = 0
@@ -65,7 +65,9 @@ class HelperMaker:
         try:
             connection = self._started()
         except ArgumentError as error:
-            LOG.warning("mode='process': %s. Batches are made in threads instead", error)
+            LOG.warning(
+                "mode='process' cannot be used: %s. Batches are made in threads instead", error
+            )
             self._instead = ThreadMaker(self._source, self._threads, self._kept, pin=self._pin)
             return self._instead.submit(indices)
         number, self._next = self._next, self._next + 1
@@ -80,7 +82,7 @@ class HelperMaker:
         except (EOFError, OSError) as error:
             self._forget()
             raise RunError(
-                "the process that makes batches died: out of memory, or killed"
+                "the process that makes batches died: it was killed, or the machine ran out of memory"
             ) from error
 
     def _started(self) -> Connection:

@@ -67,16 +67,16 @@ def image_array_to_pil_image(image_array: npt.NDArray[Any], range_check: bool = 
 def _pixels(image: npt.NDArray[Any], *, range_check: bool = True) -> npt.NDArray[Any]:
     """(H, W, 3) uint8, or (H, W) depths."""
     if image.ndim not in (2, 3):
-        raise ArgumentError(f"an image has 2 or 3 axes, this array has the shape {image.shape}")
+        raise ArgumentError(f"an image must have 2 or 3 dimensions, got shape {image.shape}")
     image = squeeze_single_channel(image)
     if image.ndim == 2:
         if image.dtype not in _DEPTHS:
-            raise ArgumentError(f"an image of one channel is uint16 or float32, not {image.dtype}")
+            raise ArgumentError(f"a one-channel image must be uint16 or float32, got {image.dtype}")
         return np.ascontiguousarray(image)
     if image.shape[0] == _RGB:
         image = np.moveaxis(image, 0, -1)
     elif image.shape[-1] != _RGB:
-        raise NotImplementedError(f"an image has 1 or 3 channels, this one {image.shape[-1]}")
+        raise NotImplementedError(f"an image must have 1 or 3 channels, got {image.shape[-1]}")
     return np.ascontiguousarray(_as_bytes(image, range_check=range_check))
 
 
@@ -86,7 +86,7 @@ def _as_bytes(image: npt.NDArray[Any], *, range_check: bool) -> npt.NDArray[np.u
     low, high = float(image.min()), float(image.max())
     if range_check and not 0 <= low <= high <= 1:
         raise ArgumentError(
-            f"pixels of {image.dtype} must be in [0, 1], found [{low:g}, {high:g}]: scale them, or pass uint8"
+            f"{image.dtype} pixels must be from 0 to 1, got {low:g} to {high:g}: scale them, or pass uint8"
         )
     return (image * 255).astype(np.uint8)
 
@@ -102,7 +102,9 @@ def save_kwargs_for_path(fpath: str | os.PathLike[str], compress_level: int) -> 
         return {"compress_level": compress_level}
     if suffix in (".tif", ".tiff"):
         return {"compression": "raw"}
-    raise ArgumentError(f"'{os.fspath(fpath)}' is neither PNG nor TIFF")
+    raise ArgumentError(
+        f"'{os.fspath(fpath)}': expected a file name that ends in .png, .tif or .tiff"
+    )
 
 
 def write_image(image: Any, fpath: str | os.PathLike[str], compress_level: int = 1) -> None:
@@ -175,7 +177,9 @@ class AsyncImageWriter:
             ArgumentError: there would be no worker.
         """
         if num_processes <= 0 and num_threads <= 0:
-            raise ArgumentError("the image writer needs a thread or a process: both numbers are 0")
+            raise ArgumentError(
+                "the image writer needs at least one thread or process, got 0 of both"
+            )
         self.num_processes, self.num_threads = num_processes, num_threads
         self.threads: list[threading.Thread] = []
         self.processes: list[Any] = []

@@ -108,7 +108,7 @@ def validate_camera_field(style: str | None, camera: str | None) -> None:
             f"rows of style '{style}' need a camera, such as 'observation.images.top'"
         )
     if camera is not None and not is_view_dependent_style(style):
-        raise ArgumentError(f"rows of style '{style}' have no camera, got '{camera}'")
+        raise ArgumentError(f"rows of style '{style}' must not have a camera, got '{camera}'")
 
 
 def language_feature_info() -> dict[str, dict[str, Json]]:

@@ -154,7 +154,7 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
         """
         saved = self.meta.total_episodes
         if not saved:
-            raise UsageError(f"'{self.root}' has no saved episode yet")
+            raise UsageError(f"'{self.root}' has no saved episode yet: save one before reading")
         if self.reader is None or (self.writer is not None and saved != self._reader_episodes):
             self.reader = self._new_reader()
         found: DatasetReader = self.reader
@@ -384,7 +384,7 @@ def _without_videos(missing: Sequence[str]) -> str:
 
 def _deprecate() -> None:
     warnings.warn(
-        "streaming_encoding, batch_encoding_size and vcodec open a dataset for recording: call"
+        "streaming_encoding, batch_encoding_size and vcodec are options for recording: to record, call"
         " LeRobotDataset.resume() instead",
         DeprecationWarning,
         stacklevel=3,

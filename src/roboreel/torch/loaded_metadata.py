@@ -24,6 +24,7 @@ from roboreel.torch.constants import DEPTH_METER_UNIT
 from roboreel.torch.dataset_info import DatasetInfo
 from roboreel.torch.episode_columns import episode_columns
 from roboreel.torch.episode_list import EpisodeList, episodes_dataset
+from roboreel.torch.errors import FeatureNameError
 from roboreel.torch.metadata_facts import MetadataFacts
 from roboreel.torch.task_list import tasks_frame
 from roboreel.types import Json
@@ -177,13 +178,15 @@ class LoadedMetadata(MetadataFacts):
             KeyError: there is no such camera.
         """
         if vid_key not in self.video_keys:
-            raise KeyError(f"no camera '{vid_key}' stored as video: there are {self.video_keys}")
+            raise FeatureNameError(
+                f"'{vid_key}' is not a video camera: expected one of {self.video_keys}"
+            )
         return self._path(ep_index, video_path(vid_key), self.info.video_path or "", vid_key)
 
     def _path(self, episode: int, column: str, template: str, camera: str = "") -> Path:
         count = self.total_episodes
         if not -count <= episode < count:
-            raise IndexError(f"episode {episode} is out of range: there are {count}")
+            raise IndexError(f"episode {episode} is out of range: total_episodes is {count}")
         found = self.dataset.episodes[column][episode % count].as_py()
         return Path(
             found if found is not None else self._expected(episode % count, template, camera)
@@ -236,7 +239,7 @@ class LoadedMetadata(MetadataFacts):
                 }
         if unknown:
             _LOG.warning(
-                "the depth cameras %s have no recorded 'depth_unit': their frames and statistics stay as they"
-                " are. Set 'depth_unit' to 'm' or 'mm' in their 'info' in meta/info.json",
+                "the depth cameras %s have no 'depth_unit', so their frames and statistics are not"
+                " converted. Set 'depth_unit' to 'm' or 'mm' in their 'info' in meta/info.json",
                 unknown,
             )

@@ -76,7 +76,7 @@ class Loader(Summarized):
         """
         _require_positive(batch_size=batch_size, threads=threads, prefetch=prefetch)
         if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
-            raise ArgumentError(f"seed is {seed!r}, expected a whole number from 0 on")
+            raise ArgumentError(f"seed is {seed!r}, expected an integer of 0 or more")
         _require_order(batch_size, shuffle, sampler, batch_sampler, drop_last=drop_last)
         _require_one_of(on_error=(on_error, get_args(OnError)), mode=(mode, get_args(Mode)))
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
@@ -208,7 +208,7 @@ def _numbers(indices: Any) -> list[int]:
         return [operator.index(index) for index in indices]
     except TypeError as error:
         raise ArgumentError(
-            f"a batch is {reprlib.repr(indices)}, expected a list of whole numbers: {error}"
+            f"the sampler gave the batch {reprlib.repr(indices)}, expected a list of integers: {error}"
         ) from error
 
 
@@ -216,12 +216,12 @@ def _require_order(
     batch_size: int, shuffle: bool, sampler: object, batch_sampler: object, *, drop_last: bool
 ) -> None:
     if sampler is not None and shuffle:
-        raise ArgumentError("sampler decides on the order: leave shuffle out")
+        raise ArgumentError("sampler already sets the order: leave shuffle out")
     if batch_sampler is not None and (
         batch_size != 1 or shuffle or sampler is not None or drop_last
     ):
         raise ArgumentError(
-            "batch_sampler decides on the batches: leave batch_size, shuffle, sampler and drop_last out"
+            "batch_sampler already sets the batches: leave batch_size, shuffle, sampler and drop_last out"
         )
 
 

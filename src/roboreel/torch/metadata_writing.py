@@ -80,7 +80,7 @@ class MetadataWriting(LoadedMetadata):
             ArgumentError: a text is there twice.
         """
         if len(set(tasks)) != len(tasks):
-            raise ArgumentError(f"expected every task once, got {list(tasks)}")
+            raise ArgumentError(f"tasks must not have duplicates, got {list(tasks)}")
         known = self._known_tasks()
         first = max(known, default=-1) + 1
         texts = [text for text in tasks if text not in set(known.values())]
@@ -194,8 +194,8 @@ class MetadataWriting(LoadedMetadata):
     def _writable(self) -> LocalRoot:
         if not self.format_version.has_episode_stats:
             raise UsageError(
-                f"'{self.root}' is {self.format_version}, which has no statistics per episode: convert it"
-                " to a later version, then append"
+                f"'{self.root}' has format version {self.format_version}, which cannot store statistics per"
+                " episode: convert it to a later version before you append"
             )
         return local_root(self.root)
 
@@ -256,7 +256,9 @@ class MetadataWriting(LoadedMetadata):
             StorageError: the camera has no first video.
         """
         if video_key is not None and video_key not in self.video_keys:
-            raise ArgumentError(f"no camera '{video_key}' stored as video: {self.video_keys}")
+            raise ArgumentError(
+                f"'{video_key}' is not a video camera: expected one of {self.video_keys}"
+            )
         keep = set(preserve_keys or ())
         for key in self.video_keys if video_key is None else [video_key]:
             known = self.features[key].get("info") or {}

@@ -50,7 +50,7 @@ class MixedDataset(Dataset[Item]):
         weights: Sequence[float] | None = None,
     ) -> None:
         if not datasets:
-            raise ArgumentError("there are no datasets to mix")
+            raise ArgumentError("no datasets to mix: pass at least one")
         self.datasets = list(datasets)
         self._names = [
             _common_names(one, names or {})
@@ -157,7 +157,7 @@ class MixedDataset(Dataset[Item]):
         """The dataset of an index, and the index in it."""
         at = index + len(self) if index < 0 else index
         if not 0 <= at < len(self):
-            raise IndexError(f"index {index} is out of range: there are {len(self)} frames")
+            raise IndexError(f"item {index} is out of range for a mixture of length {len(self)}")
         number = int(np.searchsorted(self._ends, at, side="right"))
         return number, at - int(self._ends[number]) + self._lengths[number]
 
@@ -244,7 +244,10 @@ class MixtureSampler(ResumableSampler):
         self._sizes = list(sizes)
         for number, (size, count) in enumerate(zip(sizes, self.counts, strict=True)):
             if count and not size:
-                raise ArgumentError(f"dataset {number} has a weight, but no frames")
+                raise ArgumentError(
+                    f"dataset {number} has a weight above 0 but no frames: leave it out, or set its weight"
+                    " to 0"
+                )
         super().__init__(
             num_samples, seed=seed, absolute_to_relative_idx=None, rank=rank, world_size=world_size
         )
@@ -257,7 +260,9 @@ class MixtureSampler(ResumableSampler):
 def _one_each(name: str, given: Sequence[Any] | None, datasets: Sequence[Any]) -> Sequence[Any]:
     every = [None] * len(datasets) if given is None else given
     if len(every) != len(datasets):
-        raise ArgumentError(f"{len(every)} {name} for {len(datasets)} datasets: give one for each")
+        raise ArgumentError(
+            f"got {len(every)} {name} for {len(datasets)} datasets: give one for each dataset"
+        )
     return every
 
 
@@ -271,12 +276,14 @@ def _common_names(dataset: Any, names: Mapping[str, str]) -> Mapping[str, str]:
     unknown = [name for name in names if name not in own]
     if unknown:
         raise ArgumentError(
-            f"'{dataset.repo_id}' has no feature {unknown} to rename; there are {', '.join(own)}"
+            f"'{dataset.repo_id}' has no feature {unknown} to rename: expected one of {', '.join(own)}"
         )
     after = [names.get(name, name) for name in own]
     twice = sorted({name for name in after if after.count(name) > 1})
     if twice:
-        raise ArgumentError(f"two features of '{dataset.repo_id}' would be called {twice}")
+        raise ArgumentError(
+            f"two features of '{dataset.repo_id}' would have the same name {twice}: choose other names"
+        )
     return names
 
 

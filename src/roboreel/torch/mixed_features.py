@@ -61,7 +61,10 @@ def mixed_features(every: Sequence[Specs], policy: FeaturePolicy) -> MixedFeatur
     shared = [name for name in names if all(name in specs for specs in every)]
     kept = names if policy == "pad" else shared
     if not set(kept) - set(INDEX_DTYPES):
-        raise NoCommonFeaturesError("the datasets have no feature in common")
+        raise NoCommonFeaturesError(
+            "the datasets have no feature in common: rename features so that they match, or pass"
+            " features='pad'"
+        )
     specs, donor = {}, {}
     for name in kept:
         widest = _widest(name, every, policy)
@@ -95,8 +98,8 @@ def _widest(name: str, every: Sequence[Specs], policy: FeaturePolicy) -> int:
         cameras = {first["dtype"], theirs["dtype"]} <= set(_CAMERAS)
         if first["dtype"] != theirs["dtype"] and not cameras:
             raise ArgumentError(
-                f"'{name}' is {first['dtype']} in one dataset and {theirs['dtype']} in another:"
-                " rename one of them, or convert it first"
+                f"'{name}' has dtype {first['dtype']} in one dataset and {theirs['dtype']} in another:"
+                " rename or convert one of them"
             )
     if first["dtype"] in _CAMERAS:
         return having[0]

@@ -83,7 +83,7 @@ class MultiLeRobotDataset(Dataset[Item]):
         self.disabled_features = self._mixed.disabled_features
         if self.disabled_features:
             _LOG.warning(
-                "Left out, as not all datasets have them: %s",
+                "features are left out because not all datasets have them: %s",
                 ", ".join(sorted(self.disabled_features)),
             )
         self.stats: Stats = self._mixed.stats

@@ -69,7 +69,7 @@ def _shape(name: str, spec: JsonObject) -> tuple[int, ...]:
     if spec["dtype"] not in ("image", "video"):
         return shape
     if len(shape) != _CAMERA_AXES:
-        raise ArgumentError(f"camera '{name}' must have three axes, its shape is {shape}")
+        raise ArgumentError(f"camera '{name}' must have three dimensions, got shape {shape}")
     names = spec.get("names")
     last = names[-1] if isinstance(names, list | tuple) and names else "channels"
     return (shape[2], shape[0], shape[1]) if last in _CHANNELS else shape

@@ -59,9 +59,10 @@ class RandomAccess:
         table = tables[worst]
         assert table is not None
         _LOG.warning(
-            "'%s' is read at random, and '%s' has %d frames from keyframe to keyframe: on average %.0f frames"
-            " are decoded for one, and an item takes %.0f ms here. Shuffle blocks of frames by"
-            " roboreel.torch.block_sampler.BlockSampler, or re-encode the videos by `roboreel encode --g 2`",
+            "'%s' is read in random order, but camera '%s' has a keyframe only every %d frames: %.0f"
+            " frames are decoded for each frame on average, and an item takes %.0f ms. Shuffle blocks of"
+            " frames with roboreel.torch.block_sampler.BlockSampler, or re-encode the videos with"
+            " `roboreel encode --g 2`",
             self._dataset.name,
             worst,
             longest[worst],

@@ -176,8 +176,8 @@ class RecordingCalls:
         """
         if not root:
             raise ArgumentError(
-                "resume() needs root, the folder to write into: snapshots of the Hub are shared, and"
-                " writing into one would change it for all who read it"
+                "resume() needs root, the folder to write to: the downloaded snapshots of the Hub are"
+                " shared with other programs and must not be changed"
             )
         options = RecordingOptions(
             rgb_encoder=rgb_encoder,
@@ -244,8 +244,8 @@ class RecordingCalls:
     def _require_writer(self, method: str) -> DatasetWriter:
         if self.writer is None:
             raise ReadOnlyError(
-                f"Cannot call '{method}()' on a read-only dataset: begin one with LeRobotDataset.create(), or"
-                " go on with this one with LeRobotDataset.resume()"
+                f"Cannot call '{method}()' on a read-only dataset: start a new one with"
+                " LeRobotDataset.create(), or continue this one with LeRobotDataset.resume()"
             )
         return self.writer
 

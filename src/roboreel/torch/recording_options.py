@@ -51,7 +51,7 @@ class RecordingOptions:
                 raise ArgumentError(f"{name} must be 1 or more, got {value}")
         if self.vcodec is not None and self.rgb_encoder is not None:
             raise ArgumentError(
-                "vcodec and rgb_encoder both name an encoder: pass rgb_encoder only"
+                "vcodec and rgb_encoder both set the encoder: pass only rgb_encoder"
             )
 
     def encodings(self, cameras: Iterable[str], depths: Iterable[str]) -> dict[str, Encoding]:
@@ -94,6 +94,6 @@ class RecordingOptions:
             other = [key for key, value in self._scale.items() if value != stored[key]]
             if other:
                 raise ArgumentError(
-                    f"camera '{name}': depth_encoder asks for {other[0]} {self._scale[other[0]]}, but the"
-                    f" dataset's depths are stored with {stored[other[0]]}: leave depth_encoder out"
+                    f"camera '{name}': depth_encoder has {other[0]}={self._scale[other[0]]}, but the depth"
+                    f" of this dataset is stored with {stored[other[0]]}: leave depth_encoder out"
                 )

@@ -45,7 +45,9 @@ def compute_relative_action_stats(
     actions, states = (np.array(hf_dataset[name], dtype=np.float32) for name in (ACTION, STATE))
     starts = _chunk_starts(np.array(hf_dataset["episode_index"]), chunk_size)
     if not len(starts):
-        raise RuntimeError(f"no episode has the {chunk_size} frames of a chunk")
+        raise RuntimeError(
+            f"no episode has {chunk_size} frames, the size of a chunk: pass a smaller chunk_size"
+        )
     running = RunningQuantileStats()
     for values in _batches(actions, states, starts, chunk_size, relative, num_workers):
         running.update(values)
@@ -55,7 +57,7 @@ def compute_relative_action_stats(
 def _chunk_starts(episodes: Int64, chunk_size: int) -> Int64:
     """Rows at which a chunk begins that is within one episode."""
     if chunk_size < 1:
-        raise ArgumentError(f"a chunk has {chunk_size} frames, expected 1 or more")
+        raise ArgumentError(f"chunk_size is {chunk_size}, expected 1 or more")
     count = len(episodes) - chunk_size + 1
     starts = np.arange(max(count, 0))
     found: Int64 = starts[episodes[starts] == episodes[starts + chunk_size - 1]]

@@ -53,7 +53,9 @@ class ResumableSampler(Sampler[int]):
                 f"rank is {rank} and world_size {world_size}, expected 0 <= rank < world_size"
             )
         if count < world_size:
-            raise ArgumentError(f"{count} frames cannot be divided among {world_size} processes")
+            raise ArgumentError(
+                f"{count} frames are too few for {world_size} processes: each needs at least one"
+            )
         self.seed, self.rank, self.world_size = seed, rank, world_size
         self._length = count // world_size
         self._relative = absolute_to_relative_idx
@@ -129,25 +131,25 @@ def chosen_rows(
     origins, ends = _numbers(dataset_from_indices), _numbers(dataset_to_indices)
     if len(origins) != len(ends):
         raise ArgumentError(
-            f"there are {len(origins)} dataset_from_indices and {len(ends)} dataset_to_indices:"
-            " expected one of each for every episode"
+            f"got {len(origins)} dataset_from_indices and {len(ends)} dataset_to_indices: expected one of"
+            " each per episode"
         )
     used = _used(len(origins), episode_indices_to_use)
     for episode, reason in (skip_episodes or {}).items():
         if 0 <= episode < len(used) and used[episode]:
-            _LOG.warning("Episode %d is left out: it cannot be read: %s", episode, reason)
+            _LOG.warning("episode %d is left out because it cannot be read: %s", episode, reason)
             used[episode] = False
     starts, stops = origins + drop_n_first_frames, ends - drop_n_last_frames
     for episode in np.flatnonzero(used & (starts >= stops)).tolist():
         _LOG.warning(
-            "Episode %d is left out: it has %d frames, of which drop_n_first_frames=%d and"
-            " drop_n_last_frames=%d leave none.",
+            "episode %d is left out: all of its frames (%d) are dropped by drop_n_first_frames=%d and"
+            " drop_n_last_frames=%d",
             *(episode, ends[episode] - origins[episode], drop_n_first_frames, drop_n_last_frames),
         )
     used &= starts < stops
     if not used.any():
         raise ArgumentError(
-            "No valid frames remain: every episode was left out, or has too few frames for"
+            "No valid frames remain: every episode was left out, or is too short for"
             f" drop_n_first_frames={drop_n_first_frames} and drop_n_last_frames={drop_n_last_frames}"
         )
     return ChosenRows(origins=origins[used], starts=starts[used], stops=stops[used])
@@ -160,7 +162,7 @@ def _used(count: int, episodes: Iterable[int] | None) -> Any:
     unknown = [episode for episode in wanted if not 0 <= episode < count]
     if unknown:
         raise ArgumentError(
-            f"episode_indices_to_use names {unknown[:10]}, but the episodes are 0 to {count - 1}"
+            f"episode_indices_to_use has {unknown[:10]}, but the dataset has episodes 0 to {count - 1}"
         )
     used[wanted] = True
     return used
@@ -174,7 +176,7 @@ def _numbers(values: Iterable[Any]) -> Int64:
 
 def _not_negative(name: str, value: int) -> int:
     if value < 0:
-        raise ArgumentError(f"{name} is {value}, expected a whole number from 0 on")
+        raise ArgumentError(f"{name} is {value}, expected an integer of 0 or more")
     return int(value)
 
 

@@ -51,7 +51,8 @@ class RunningQuantileStats:
             self._quantiles = Quantiles(rows.shape[1])
         if rows.shape[1] != self._quantiles.width:
             raise ArgumentError(
-                f"earlier rows have {self._quantiles.width} components, these {rows.shape[1]}"
+                f"these rows have {rows.shape[1]} components, but the earlier rows have"
+                f" {self._quantiles.width}"
             )
         with np.errstate(invalid="ignore", over="ignore"):
             part = moments(rows.astype(np.float64), axis=0)
@@ -66,7 +67,7 @@ class RunningQuantileStats:
             ArgumentError: fewer than two rows were added.
         """
         if self._quantiles is None or self._quantiles.rows < 2:
-            raise ArgumentError("statistics need two rows or more")
+            raise ArgumentError("statistics need at least two rows")
         cuts = self._quantiles.of(self.quantile_list)
         named = zip(self.quantile_list, cuts, strict=True)
         return {**self._known, **{quantile_name(share): cut for share, cut in named}}

@@ -136,8 +136,8 @@ def compute_sampler_state(
     """
     if step < 0 or min(num_frames, batch_size, num_processes) < 1:
         raise ArgumentError(
-            f"step={step} num_frames={num_frames} batch_size={batch_size} num_processes={num_processes}:"
-            " expected a step from 0 on, and 1 or more of the others"
+            f"got step={step}, num_frames={num_frames}, batch_size={batch_size},"
+            f" num_processes={num_processes}: step must be 0 or more, the others 1 or more"
         )
     batches = -(-num_frames // batch_size)
     steps_per_epoch = -(-batches // num_processes)

@@ -18,7 +18,10 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         """Raise for functions and classes of `__main__`; leave all else to pickle."""
         if isinstance(obj, type | FunctionType) and obj.__module__ == "__main__":
-            raise pickle.PicklingError(f"'{obj.__qualname__}' is defined in the script itself")
+            raise pickle.PicklingError(
+                f"'{obj.__qualname__}' is defined in the main script: move it to a module that can be"
+                " imported"
+            )
         return NotImplemented
 
 
@@ -33,5 +36,5 @@ def packed_for_process(obj: Any) -> bytes:
     try:
         _Pickler(data, _PROTOCOL).dump(obj)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise ArgumentError(f"another process cannot be sent this: {error}") from error
+        raise ArgumentError(f"this cannot be sent to another process: {error}") from error
     return data.getvalue()

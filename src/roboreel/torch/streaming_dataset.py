@@ -120,7 +120,8 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
         lacks = f"'{self.root}' lacks files ({listed(missing[:2])})"
         if self.meta.repo_type == "bucket":
             raise UsageError(
-                f"{lacks}, and storage buckets are not streamed: copy it, and pass root"
+                f"{lacks}, and storage buckets cannot be streamed: copy the bucket into a folder, and pass"
+                " this folder as root"
             )
         try:
             dataset = dataset_below(HubRoot(HubReference(self.repo_id, self.meta.revision), token))
@@ -128,8 +129,9 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
             raise HubError(f"{lacks}: {error}") from error
         if dataset.total_frames != self.meta.total_frames:
             raise StorageError(
-                f"'{self.repo_id}' has {dataset.total_frames} frames on the Hub, {self.meta.total_frames} by"
-                " the documents here: pass force_cache_sync=True"
+                f"'{self.repo_id}' has {dataset.total_frames} frames on the Hub, but"
+                f" {self.meta.total_frames} in the local documents: pass force_cache_sync=True to update"
+                " them"
             )
         return dataset
 

@@ -46,7 +46,7 @@ class TableRows:
                 tensors, `numpy` for arrays, `python` for lists of Python values.
         """
         if form not in _FORMS:
-            raise ArgumentError(f"unknown format {form!r}: there are {listed(_FORMS)}")
+            raise ArgumentError(f"unknown format {form!r}: expected one of {listed(_FORMS)}")
         stored = [name for name, spec in features.items() if spec["dtype"] != "video"]
         self._source, self._declared, self._rows, self._form = source, features, rows, form
         self._names = stored if names is None else list(names)
@@ -156,7 +156,7 @@ class TableRows:
         positions = np.where(wanted < 0, wanted + count, wanted)
         outside = wanted[(positions < 0) | (positions >= count)]
         if len(outside):
-            raise RowError(f"row {int(outside[0])} is out of range: there are {count}")
+            raise RowError(f"row {int(outside[0])} is out of range for a table of length {count}")
         return self._rows[positions]
 
     def _items(self, rows: Int64) -> list[Item]:
@@ -201,7 +201,7 @@ class Column(Sequence[Any]):
 
 def _require(name: str, known: Sequence[str]) -> None:
     if name not in known:
-        raise FeatureNameError(f"no column '{name}': there are {listed(sorted(known))}")
+        raise FeatureNameError(f"no column '{name}': expected one of {listed(sorted(known))}")
 
 
 def _python(values: Any) -> list[Any]:

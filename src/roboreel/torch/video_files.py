@@ -70,7 +70,9 @@ def encode_video_frames(
     names = sorted(n for n in images.list() if (_DEPTH if depth else _IMAGE).fullmatch(n))
     if not names:
         kind = "frame-000000.tiff" if depth else "frame-000000.png"
-        raise MissingFileError(f"'{os.fspath(imgs_dir)}' has no images with names like {kind}")
+        raise MissingFileError(
+            f"'{os.fspath(imgs_dir)}' has no images: expected file names like {kind}"
+        )
     frames = _depth_frames(images, names, video_encoder) if depth else _frames(images, names)
     _encode(target, frames, parse_fps(fps), video_encoder, encoder_threads)
 
@@ -79,7 +81,9 @@ def _target(path: Path, *, overwrite: bool) -> tuple[LocalRoot, str] | None:
     """Where to write a file; None, with a warning, where it exists and is to stay."""
     folder, name = os.path.split(os.path.abspath(path))
     if os.path.exists(path) and not overwrite:
-        _LOG.warning("'%s' exists and stays as it is: pass overwrite=True to replace it", path)
+        _LOG.warning(
+            "'%s' already exists and is not changed: pass overwrite=True to replace it", path
+        )
         return None
     disk.make_folders(folder)
     return LocalRoot(folder), name
@@ -140,7 +144,7 @@ def reencode_video(
     begin, end = start_time_s or 0.0, float("inf") if end_time_s is None else end_time_s
     if begin < 0 or end <= begin:
         raise ArgumentError(
-            f"expected 0 <= start_time_s < end_time_s, got {start_time_s}, {end_time_s}"
+            f"expected 0 <= start_time_s < end_time_s, got {start_time_s} and {end_time_s}"
         )
     target = _target(output_video_path, overwrite=overwrite)
     if target is None:
@@ -186,14 +190,14 @@ def concatenate_video_files(
     if target is None:
         return
     if not input_video_paths:
-        raise MissingFileError("there are no videos to join")
+        raise MissingFileError("no videos to join: pass at least one")
     if compatibility_check:
         _require_alike(input_video_paths)
     slices = [_whole(*located_file(path)) for path in input_video_paths]
     try:
         write_packets(*target, slices, fps=_rate(slices[0].table))
     except ValueError as error:
-        raise ArgumentError(f"the videos cannot share a file: {error}") from error
+        raise ArgumentError(f"the videos cannot be joined into one file: {error}") from error
 
 
 def _whole(root: Root, name: str) -> PacketSlice:
@@ -214,6 +218,6 @@ def _require_alike(paths: Sequence[Path]) -> None:
         for key in _ALIKE:
             if found.get(key) != first.get(key):
                 raise ArgumentError(
-                    f"'{path}' has the {key} {found.get(key)}, '{paths[0]}' {first.get(key)}: they cannot be"
-                    " joined"
+                    f"the videos cannot be joined: '{path}' has {key} {found.get(key)}, but '{paths[0]}'"
+                    f" has {first.get(key)}"
                 )

@@ -74,12 +74,12 @@ def resolved_backend(backend: str | None) -> str:
         ArgumentError: an unknown name.
     """
     if backend == "video_reader":
-        _LOG.warning("the video backend 'video_reader' is no longer there: 'pyav' is used")
+        _LOG.warning(
+            "the video backend 'video_reader' is no longer supported: using 'pyav' instead"
+        )
         return "pyav"
     if backend is not None and backend not in _BACKENDS:
-        raise ArgumentError(
-            f"video backend '{backend}' is unknown: expected {' or '.join(_BACKENDS)}"
-        )
+        raise ArgumentError(f"unknown video backend '{backend}': expected {' or '.join(_BACKENDS)}")
     return backend or "pyav"
 
 

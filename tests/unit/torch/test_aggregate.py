@@ -118,17 +118,17 @@ def test_encoder_settings_that_differ_are_unknown_in_the_result(
     info = roboreel.open(out).features[TOP].video_facts
     stated = [info[f"video.{name}"] for name in ("g", "crf", "extra_options")]
     assert stated == [2, None, {}]
-    assert "heterogeneous or incomplete encoder settings" in caplog.text
+    assert "the encoder settings differ or are incomplete" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"fps": 10}, "Same fps is expected"),
-        ({"robot_type": "other"}, "Same robot_type is expected"),
+        ({"fps": 10}, "must have the same fps"),
+        ({"robot_type": "other"}, "must have the same robot_type"),
         (
             {"features": "rich"},
-            "Same features are expected, but 'me/a' and 'me/b' differ in observation",
+            "all datasets must have the same features, but 'me/a' and 'me/b' differ in observation",
         ),
     ],
 )

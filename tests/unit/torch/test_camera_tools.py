@@ -110,12 +110,12 @@ def test_depth_images_stay_with_a_warning(tmp_path: Path, caplog: pytest.LogCapt
 
     with pytest.raises(ValueError, match="no images to convert"):
         convert_image_to_video_dataset(source)
-    assert f"Depth camera '{STILL}' stays images" in caplog.text
+    assert f"depth camera '{STILL}' is kept as images" in caplog.text
 
 
 def test_a_dataset_without_videos_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     plain = made(tmp_path / "set")
 
     assert reencode_dataset(plain, rgb_encoder=H264) is plain
-    assert "No videos to encode again" in caplog.text
+    assert "the dataset has no videos to re-encode" in caplog.text
     assert not roboreel.kept_versions(plain.root)

@@ -69,7 +69,7 @@ def test_windows_of_removed_features_are_dropped(source: Opened, tmp_path: Path)
     ("episodes", "message"),
     [
         ([], "No episodes to delete"),
-        ([1, 9, -1], r"Invalid episode indices: \[-1, 9\]; there are 5 episodes, 0 to 4"),
+        ([1, 9, -1], r"Invalid episode indices: \[-1, 9\]\. The dataset has episodes 0 to 4"),
         ([0, 1, 2, 3, 4], "Cannot delete all episodes"),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_fraction_of_no_episodes_is_left_out_with_a_warning(
     source: Opened, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert [*tools.split_dataset(source, {"a": 0.5, "b": 0.0}, output_dir=tmp_path / "p")] == ["a"]
-    assert "Split 'b' is left out" in caplog.text
+    assert "split 'b' is left out" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -227,12 +227,12 @@ def test_removed_features_are_gone_from_the_statistics(source: Opened, tmp_path:
         ),
         (
             lambda d: tools.add_features(d, {"r": (np.zeros(25), {"dtype": "float32"})}),
-            "feature_info for 'r' must contain keys dtype and shape, .'shape'. missing",
+            "feature_info of 'r' needs the keys dtype and shape: .'shape'. missing",
         ),
-        (lambda d: tools.add_features(d, {"r": NO_PAIR}), "'r' needs a pair"),
+        (lambda d: tools.add_features(d, {"r": NO_PAIR}), "'r': expected a pair"),
         (
             lambda d: tools.add_features(d, {"r": (np.zeros(25), {**REWARD, "dtype": "video"})}),
-            "'r' is video",
+            "'r' has dtype video",
         ),
         (
             lambda d: tools.add_features(d, {"r": (np.zeros(3), REWARD)}),
@@ -284,7 +284,7 @@ def test_tasks_that_nothing_names_stay(tmp_path: Path) -> None:
         ({}, "at least one of new_task, episode_tasks, or task_replacements"),
         ({"new_task": "", "episode_tasks": {}}, "at least one of new_task"),
         ({"episode_tasks": {10: "a"}}, "Invalid episode indices"),
-        ({"task_replacements": {"nope": "a"}}, "unknown tasks: .'nope'"),
+        ({"task_replacements": {"nope": "a"}}, "tasks that the dataset does not have: .'nope'"),
         ({"episode_tasks": {0: " "}}, "a task needs a text"),
     ],
 )

@@ -46,9 +46,9 @@ def test_settings_that_no_encoder_takes_are_refused(settings: dict[str, Any], me
 
 
 def test_the_pixel_format_must_have_the_channels_of_the_camera() -> None:
-    with pytest.raises(ValueError, match="with 1 channels, expected 3"):
+    with pytest.raises(ValueError, match="has 1 channels, expected a format with 3"):
         RGBEncoderConfig(vcodec="hevc", pix_fmt="gray12le")
-    with pytest.raises(ValueError, match="with 3 channels, expected 1"):
+    with pytest.raises(ValueError, match="has 3 channels, expected a format with 1"):
         DepthEncoderConfig(pix_fmt="yuv420p")
 
 

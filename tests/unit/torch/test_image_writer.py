@@ -63,11 +63,11 @@ def test_what_is_no_image_is_logged_and_leaves_no_file(
 
 
 def test_errors_say_what_is_wrong_with_an_array() -> None:
-    with pytest.raises(ValueError, match=r"must be in \[0, 1\], found \[0, 255\]"):
+    with pytest.raises(ValueError, match=r"must be from 0 to 1, got 0 to 255"):
         image_array_to_pil_image(IMAGE.astype(np.float32))
-    with pytest.raises(NotImplementedError, match="1 or 3 channels, this one 2"):
+    with pytest.raises(NotImplementedError, match="1 or 3 channels, got 2"):
         image_array_to_pil_image(IMAGE[..., :2])
-    with pytest.raises(ValueError, match="neither PNG nor TIFF"):
+    with pytest.raises(ValueError, match="expected a file name that ends in"):
         save_kwargs_for_path("a.jpg", 1)
     assert save_kwargs_for_path("a.tiff", 1) == {"compression": "raw"}
 
@@ -85,7 +85,7 @@ def test_images_are_written_in_the_background(processes: int, threads: int, tmp_
 
 
 def test_a_writer_without_workers_is_refused() -> None:
-    with pytest.raises(ValueError, match="a thread or a process"):
+    with pytest.raises(ValueError, match="at least one thread or process"):
         AsyncImageWriter(0, 0)
 
 

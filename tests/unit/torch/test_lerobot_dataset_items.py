@@ -134,7 +134,9 @@ def test_numbers_of_items_follow_those_of_lists(numbered: Numbered) -> None:
     assert dataset[10:] == []
     assert int(dataset[np.int64(2)]["index"]) == 8  # type: ignore[index]
     for wrong in (10, -11):
-        with pytest.raises(IndexError, match=f"item {wrong} is out of range: there are 10"):
+        with pytest.raises(
+            IndexError, match=f"item {wrong} is out of range for a dataset of length 10"
+        ):
             dataset[wrong]
 
 
@@ -157,7 +159,7 @@ def test_transforms_are_applied_to_coloured_frames(numbered: Numbered) -> None:
     assert torch.equal(dataset[2][TOP], plain[2][TOP])
     dataset.image_transforms = darker
     assert dataset.reader.image_transforms is darker
-    with pytest.raises(TypeError, match="callable or None"):
+    with pytest.raises(TypeError, match="a function or None"):
         dataset.set_image_transforms(3)  # type: ignore[arg-type]
 
 
@@ -226,9 +228,9 @@ def test_rows_have_the_access_of_a_table(made: dict[str, Path]) -> None:
     assert len(list(rows)) == 8
     empty = dataset.create_hf_dataset()
     assert (len(empty), empty.column_names) == (0, rows.column_names)
-    with pytest.raises(KeyError, match=r"no column 'nothing': there are 'action'"):
+    with pytest.raises(KeyError, match=r"no column 'nothing': expected one of 'action'"):
         rows["nothing"]
-    with pytest.raises(IndexError, match="row 8 is out of range: there are 8"):
+    with pytest.raises(IndexError, match="row 8 is out of range for a table of length 8"):
         rows[8]
 
 
@@ -260,8 +262,8 @@ def test_the_cost_of_long_gops_is_stated_once(
     for _ in range(3):
         dataset.__getitems__(list(range(0, 60, 6)))
     (record,) = caplog.records
-    assert f"'{TOP}' has 40 frames from keyframe to keyframe" in record.getMessage()
-    assert "on average 17 frames are decoded for one" in record.getMessage()
+    assert f"camera '{TOP}' has a keyframe only every 40 frames" in record.getMessage()
+    assert "17 frames are decoded for each frame on average" in record.getMessage()
     assert "roboreel encode --g 2" in record.getMessage()
 
 

@@ -125,13 +125,13 @@ def test_a_failed_download_says_what_is_missing(
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"delta_timestamps": {"nothing": [0.0]}}, KeyError, "'nothing': there are 'action'"),
+        ({"delta_timestamps": {"nothing": [0.0]}}, KeyError, "'nothing': the dataset has 'action'"),
         ({"delta_timestamps": {"action": [0.04]}}, ValueError, "multiples of 1/fps"),
-        ({"episodes": [7]}, ValueError, "no episode 7: the dataset has 4"),
+        ({"episodes": [7]}, ValueError, "episode 7 does not exist: total_episodes is 4"),
         ({"episodes": []}, ValueError, "no episode is chosen"),
         ({"episode_filter": lambda _: False}, ValueError, "no episode is chosen"),
-        ({"video_backend": "magic"}, ValueError, "'magic' is unknown"),
-        ({"image_transforms": 3}, TypeError, "callable or None"),
+        ({"video_backend": "magic"}, ValueError, "unknown video backend 'magic'"),
+        ({"image_transforms": 3}, TypeError, "a function or None"),
     ],
 )
 def test_wrong_arguments_are_refused(

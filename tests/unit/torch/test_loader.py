@@ -127,7 +127,7 @@ class Squares:
 def test_any_dataset_with_items_by_number_is_loaded() -> None:
     found = list(Loader(Squares(), 4, drop_last=True))
     assert [batch["square"].tolist() for batch in found] == [[0, 1, 4, 9], [16, 25, 36, 49]]
-    with pytest.raises(ValueError, match="list_iterator has no items by number"):
+    with pytest.raises(ValueError, match="list_iterator cannot be indexed by item number"):
         Loader(iter([1]))
 
 
@@ -374,8 +374,8 @@ def test_another_process_needs_no_guard_in_the_script(root: Path, tmp_path: Path
         ({"batch_size": 1.5}, "batch_size is 1.5"),
         ({"threads": 1.5}, "threads is 1.5"),
         ({"seed": -1}, "seed is -1"),
-        ({"sampler": ["a"]}, "a batch is .*whole numbers"),
-        ({"batch_sampler": [1, 2]}, "a batch is 1, expected a list"),
+        ({"sampler": ["a"]}, "the sampler gave the batch .*integers"),
+        ({"batch_sampler": [1, 2]}, "the sampler gave the batch 1, expected a list"),
     ],
 )
 def test_arguments_of_another_kind_are_refused(
@@ -386,7 +386,7 @@ def test_arguments_of_another_kind_are_refused(
 
 
 def test_a_path_is_refused(root: Path) -> None:
-    with pytest.raises(ValueError, match="is a path: open it"):
+    with pytest.raises(ValueError, match="is a path: open the dataset"):
         Loader(str(root))
 
 

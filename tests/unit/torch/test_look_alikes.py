@@ -73,7 +73,7 @@ def test_episodes_are_chosen_and_filtered(episodes: EpisodeList) -> None:
 
 
 def test_an_episode_out_of_range_or_unknown_column_is_named(episodes: EpisodeList) -> None:
-    with pytest.raises(IndexError, match="episode 3 is out of range: there are 3"):
+    with pytest.raises(IndexError, match="episode 3 is out of range: total_episodes is 3"):
         episodes[3]
     with pytest.raises(KeyError, match="no column 'weight'"):
         episodes["weight"]
@@ -89,3 +89,10 @@ def test_episodes_are_a_dataset_where_datasets_is_installed(
     monkeypatch.setattr(episode_list, "optional_package", lambda *_: made)
     table = pa.table({"length": [1, 2]})
     assert episode_list.episodes_dataset(table) == ("dataset", ("memory", 2))
+
+
+def test_an_unknown_task_is_told_in_plain_text() -> None:
+    tasks = TaskList([0], ["pull"])
+    with pytest.raises(KeyError) as told:
+        _ = tasks.loc["push"]
+    assert str(told.value) == "the dataset has no task 'push'"

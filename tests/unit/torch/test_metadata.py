@@ -73,7 +73,7 @@ def test_paths_are_known_where_files_are_not_here(root: Path, tmp_path: Path) ->
 
 def test_an_episode_or_camera_that_is_not_there_is_named(root: Path) -> None:
     meta = LeRobotDatasetMetadata("me/it", root=root)
-    with pytest.raises(IndexError, match="episode 3 is out of range: there are 3"):
+    with pytest.raises(IndexError, match="episode 3 is out of range: total_episodes is 3"):
         meta.get_data_file_path(3)
     with pytest.raises(KeyError, match=CAMERA):
         meta.get_video_file_path(0, "front")

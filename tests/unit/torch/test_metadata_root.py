@@ -118,7 +118,7 @@ def test_a_dataset_on_another_store_is_read(made: dict[str, Path]) -> None:
     meta = LeRobotDatasetMetadata("me/it", root="memory://sets/it")
     assert meta.episodes["length"] == [5, 7, 3]
     assert str(meta.root) == "memory://sets/it"
-    with pytest.raises(roboreel.UsageError, match="local disk only"):
+    with pytest.raises(roboreel.UsageError, match="only be written on a local disk"):
         meta.update_chunk_settings(chunks_size=5)
     assert meta.chunks_size == 1000
 

@@ -36,7 +36,7 @@ def test_items_of_a_dataset_follow_those_of_the_one_before() -> None:
     assert (len(mixed), mixed.num_frames, mixed.num_episodes) == (12, 12, 2)
     assert mixed[-1]["task"] == "me/b"
     for index in (12, -13):
-        with pytest.raises(IndexError, match=f"index {index} is out of range"):
+        with pytest.raises(IndexError, match=f"item {index} is out of range"):
             mixed[index]
 
 
@@ -126,7 +126,11 @@ def test_features_go_together_by_common_names() -> None:
         ([Items("a", 3, {"x": (1,)})], {"renames": []}, "0 renames for 1 datasets"),
         ([Items("a", 3, {"x": (1,)})], {"weights": [1, 2]}, "2 weights for 1 datasets"),
         ([Items("a", 3, {"x": (1,)})], {"renames": [{"y": "z"}]}, "'a' has no feature"),
-        ([Items("a", 3, {"x": (1,)})], {"renames": [{"x": "index"}]}, "would be called .'index'"),
+        (
+            [Items("a", 3, {"x": (1,)})],
+            {"renames": [{"x": "index"}]},
+            "would have the same name .'index'",
+        ),
         ([Items("a", 3, {"x": (1,)})], {"features": "all"}, "expected 'common' or 'pad'"),
         (
             [Items("a", 3, {"x": (1,)}), Items("b", 3, {"x": (2,)})],

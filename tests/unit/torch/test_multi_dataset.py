@@ -40,7 +40,7 @@ def test_datasets_are_read_one_after_another(caplog: pytest.LogCaptureFixture) -
     assert (int(multi[6]["dataset_index"]), int(multi[6]["index"])) == (1, 1)
     assert [item["task"] for item in multi.__getitems__([11, 0])] == ["me/b", "me/a"]
     assert multi.disabled_features == {"x"}
-    assert "Left out, as not all datasets have them: x" in caplog.text
+    assert "left out because not all datasets have them: x" in caplog.text
 
 
 def test_its_properties_are_those_of_lerobot() -> None:

@@ -79,7 +79,7 @@ def test_an_episode_with_too_few_frames_is_left_out_with_a_warning(
     make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert sorted(make([0, 1], [1, 6], drop_n_first_frames=1)) == [2, 3, 4, 5]
-    assert "Episode 0 is left out: it has 1 frames" in caplog.text
+    assert "episode 0 is left out: all of its frames (1) are dropped" in caplog.text
 
 
 @BOTH
@@ -87,7 +87,7 @@ def test_an_episode_that_cannot_be_read_is_left_out_with_a_warning(
     make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert sorted(make(STARTS, ENDS, skip_episodes={2: "a.mp4 is missing", 9: "?"})) == [0, 1, 2]
-    assert "Episode 2 is left out: it cannot be read: a.mp4 is missing" in caplog.text
+    assert "episode 2 is left out because it cannot be read: a.mp4 is missing" in caplog.text
 
 
 @BOTH
@@ -101,11 +101,11 @@ def test_an_episode_that_cannot_be_read_is_left_out_with_a_warning(
         (
             ([0], [9]),
             {"episode_indices_to_use": [-1]},
-            r"names \[-1\], but the episodes are 0 to 0",
+            r"has \[-1\], but the dataset has episodes 0 to 0",
         ),
         (([0, 9], [9]), {}, "2 dataset_from_indices and 1 dataset_to_indices"),
         (([0], [9]), {"rank": 2, "world_size": 2}, "expected 0 <= rank < world_size"),
-        (([0], [3]), {"world_size": 4}, "cannot be divided among 4 processes"),
+        (([0], [3]), {"world_size": 4}, "are too few for 4 processes"),
     ],
 )
 def test_contradictory_arguments_are_value_errors(
@@ -221,7 +221,7 @@ def test_episodes_that_cannot_be_read_are_skipped_where_asked(
 
     rows = [0, 1, 2, 3, 7, 8, 9, 10, 11]
     assert sorted(make.for_dataset(dataset, on_error="skip")) == rows
-    assert "Episode 1 is left out: it cannot be read: video." in caplog.text
+    assert "episode 1 is left out because it cannot be read: video." in caplog.text
     assert len(make.for_dataset(dataset)) == 12
     assert len(make.for_dataset(dataset, on_error="skip", drop_n_last_frames=3)) == 3
     with pytest.raises(ValueError, match="on_error is 'ignore'"):

@@ -45,7 +45,7 @@ def test_a_new_dataset_is_v21_and_is_read_back(tmp_path: Path) -> None:
     for episode in range(2):
         meta.save_episode(episode, 4, ["push"], {"action": {**parts, "count": np.array([4])}})
     meta.add_task("pull")
-    with pytest.raises(ValueError, match="has the task 'pull' already"):
+    with pytest.raises(ValueError, match="already has the task 'pull'"):
         meta.add_task("pull")
     again = LeRobotDatasetMetadata("me/new", root=tmp_path / "new")
     assert again.episodes == meta.episodes

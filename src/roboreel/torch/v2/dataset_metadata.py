@@ -77,7 +77,7 @@ class LeRobotDatasetMetadata(CurrentMetadata):
             ArgumentError: it has it.
         """
         if task in self.task_to_task_index:
-            raise ArgumentError(f"the dataset has the task '{task}' already")
+            raise ArgumentError(f"the dataset already has the task '{task}'")
         self.save_episode_tasks([task])
 
     def save_episode(
