@@ -61,12 +61,10 @@ def test_pages_have_no_old_words(page: Path) -> None:
     assert list(old_words(page.read_text("utf-8"))) == []
 
 
-@pytest.mark.xfail(strict=True, reason="some rules and messages have old words still")
 def test_rules_have_no_old_words() -> None:
     assert [f"{rule.id}: {word}" for rule in RULES.values() for word in old_words(rule.says)] == []
 
 
-@pytest.mark.xfail(strict=True, reason="some rules and messages have old words still")
 def test_messages_and_help_have_no_old_words() -> None:
     offenders = [
         f"{path.relative_to(SOURCE)}:{line} {word}"

@@ -1,21 +1,27 @@
 """Errors and problems.
 
 RoboreelError                  everything roboreel raises on purpose
-├── UsageError                 the call itself is wrong (a bad argument, an output that exists)
+├── UsageError                 the call itself is wrong (also a ValueError)
+│   ├── UnknownNameError       no such feature, column or camera (also a KeyError)
+│   └── OutOfRangeError        no such episode, frame or item (also an IndexError)
 ├── StorageError               a file cannot be read or written
+│   ├── MissingFileError       a file or folder does not exist (also a FileNotFoundError)
 │   ├── VideoError             a file is not a readable video
 │   │   └── FrameTimeError     no frame is near enough to a timestamp
 │   └── ChangedInputError      a file has changed since the plan was made
-├── DatasetError               the dataset is inconsistent and cannot be read safely
-├── PlanError                  the request cannot be planned without a choice by the user
-├── RunError                   an op failed or its output is not as planned
-└── MissingDependencyError     an optional package is not installed
+├── DatasetError               the dataset is inconsistent and cannot be read safely (also a ValueError)
+├── PlanError                  the request needs a choice by the user (also a ValueError)
+├── RunError                   an operation failed, or its output is not as planned
+├── HubError                   the Hub cannot be reached, or refuses
+└── MissingDependencyError     an optional package is not installed (also an ImportError)
+
+Messages name options as Python has them (`allow_reencode=True`); the command line shows what is typed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -50,6 +56,11 @@ def _shown(text: str) -> str:
     return visible(short)
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A number and its noun: `1 episode`, `2,500 episodes`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def listed(items: Sequence[object]) -> str:
     """Items for a message; only the first ones if there are many."""
     shown = ", ".join(repr(item) for item in items[:_SHOWN]) or "none"
@@ -75,15 +86,20 @@ class Problem:
     amount: float = field(default=0.0, compare=False, repr=False)
     """Severity among problems of the same rule and column: larger is worse; without a fixed unit."""
 
-    def __str__(self) -> str:
-        position = [
+    @property
+    def where(self) -> str:
+        """Episode, column and file, as far as they are known: `episode 3, observation.state`."""
+        parts = [
             *([f"episode {self.episode}"] if self.episode is not None else []),
-            *([f"'{_shown(self.column)}'"] if self.column else []),
-            *([f"'{_shown(self.path)}'"] if self.path else []),
+            *([_shown(self.column)] if self.column else []),
+            *([_shown(self.path)] if self.path else []),
         ]
-        where = f" [{', '.join(position)}]" if position else ""
-        action = f" ({_shown(self.action)})" if self.action else ""
-        return f"{self.rule}: {_shown(self.message)}{where}{action}"
+        return ", ".join(parts)
+
+    def __str__(self) -> str:
+        where = f" ({self.where})" if self.where else ""
+        action = f" → {_shown(self.action)}" if self.action else ""
+        return f"{_shown(self.message)}{where}{action} [{self.rule}]"
 
     def __repr__(self) -> str:
         return f"<{self.severity}: {self}>"
@@ -105,15 +121,28 @@ class RoboreelError(Exception):
     """Base of all errors that roboreel raises on purpose."""
 
     def __str__(self) -> str:
-        return visible(super().__str__(), keep="\n")
+        # not super(): that of KeyError would show quotes
+        return visible(Exception.__str__(self), keep="\n")
 
 
-class UsageError(RoboreelError):
+class UsageError(RoboreelError, ValueError):
     """The call itself is wrong: a bad argument, an output that already exists."""
+
+
+class UnknownNameError(UsageError, KeyError):
+    """There is no such feature, column or camera."""
+
+
+class OutOfRangeError(UsageError, IndexError):
+    """There is no such episode, frame or item."""
 
 
 class StorageError(RoboreelError):
     """A file cannot be read or written."""
+
+
+class MissingFileError(StorageError, FileNotFoundError):
+    """A file or folder does not exist."""
 
 
 class VideoError(StorageError):
@@ -129,14 +158,14 @@ class ChangedInputError(StorageError):
 
 
 class RunError(RoboreelError):
-    """An op failed, or its output is not as planned."""
+    """An operation failed, or its output is not as planned."""
 
 
 class HubError(RoboreelError):
     """The Hub cannot be reached, refuses a request, or sends something else than it promised."""
 
 
-class MissingDependencyError(RoboreelError):
+class MissingDependencyError(RoboreelError, ImportError):
     """An optional package is needed but not installed."""
 
     def __init__(self, package: str, *, extra: str, purpose: str = "for this") -> None:
@@ -151,8 +180,18 @@ class MissingDependencyError(RoboreelError):
             f"the package '{package}' is needed {purpose}: pip install 'roboreel[{extra}]'"
         )
 
+    def __reduce__(self) -> tuple[Callable[..., BaseException], tuple[str]]:
+        return _as_it_was, (str(self),)
 
-class _ProblemsError(RoboreelError):
+
+def _as_it_was(message: str) -> MissingDependencyError:
+    """The error with its message, in another process."""
+    error = MissingDependencyError.__new__(MissingDependencyError, message)
+    error.args = (message,)
+    return error
+
+
+class _ProblemsError(RoboreelError, ValueError):
     _SHOWN = 20
 
     def __init__(self, summary: str, problems: Iterable[Problem] = ()) -> None:

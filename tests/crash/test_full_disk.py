@@ -67,7 +67,10 @@ def test_a_full_disk_ends_the_run_at_once(source: Path, tmp_path: Path) -> None:
             tried.append(path)
             fill_disk()
 
-    with disk.faults(full), pytest.raises(roboreel.RunError, match=r"copy_file 'NOTES0\.md'"):
+    with (
+        disk.faults(full),
+        pytest.raises(roboreel.RunError, match=r"copying the file 'NOTES0\.md'"),
+    ):
         roboreel.convert(source, to="v3.0", out=tmp_path / "out")
     assert len(tried) == 1
 

@@ -67,7 +67,7 @@ def test_a_job_that_hangs_and_one_that_crashes_cost_themselves_alone() -> None:
     assert time.monotonic() - begun < 60
     lost = {one.number: one.message for one in found if isinstance(one, JobFailure)}
     assert lost == {
-        1: "toy 1: not done after 0 s: its worker process was stopped",
+        1: "toy 1: it did not finish within 0 s, so its worker process was stopped",
         2: "toy 2: its worker process ended with 3",
     }
     numbers = sorted(int(one.split()[1]) for one in found if isinstance(one, str))

@@ -102,7 +102,10 @@ def _resume_in_place(source: Path, whole: object, undisturbed: object) -> None:
         report = delete(source, None, "resume")
     except roboreel.UsageError as refusal:
         found = tree_digest(source)
-        if "no earlier run left anything" not in str(refusal) or found not in (whole, undisturbed):
+        if "there is no interrupted run to resume" not in str(refusal) or found not in (
+            whole,
+            undisturbed,
+        ):
             raise
         if found == whole:
             delete(source, None, "refuse")
@@ -125,7 +128,7 @@ def test_the_command_finishes_a_replacement_that_was_killed(tmp_path: Path) -> N
         told = CliRunner().invoke(app, command)
         assert isinstance(told.exception, roboreel.StorageError)
         assert "set.before-" in str(told.exception)
-        assert "--resume" in str(told.exception)
+        assert 'leftovers="resume"' in str(told.exception)
         assert not source.exists()
     done = CliRunner().invoke(app, [*words, "--resume"])
     assert done.exit_code == 0, done.output
@@ -136,7 +139,7 @@ def test_the_command_finishes_a_replacement_that_was_killed(tmp_path: Path) -> N
 def test_nothing_to_resume_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
     source = _made(tmp_path)
     before = tree_digest(source)
-    with pytest.raises(roboreel.UsageError, match="no earlier run left anything"):
+    with pytest.raises(roboreel.UsageError, match="there is no interrupted run to resume"):
         delete(source, None, "resume")
     assert tree_digest(source) == before
     assert list(tmp_path.iterdir()) == [source]
@@ -149,9 +152,9 @@ def test_another_edit_does_not_resume_what_one_left(tmp_path: Path) -> None:
     late = [at for at, (_, _, path) in stops.items() if path.endswith(".mp4")][-1]
     assert edit_killed_at(late, delete, source, out) == -9
     other = roboreel.open(source).delete([0])
-    with pytest.raises(roboreel.UsageError, match="earlier run left"):
+    with pytest.raises(roboreel.UsageError, match="interrupted run left"):
         roboreel.write(other, out=out)
-    with pytest.raises(roboreel.UsageError, match="another plan"):
+    with pytest.raises(roboreel.UsageError, match="the remains of a different run"):
         roboreel.write(other, out=out, leftovers="resume")
     roboreel.write(other, out=out, leftovers="clean")
     undisturbed = tmp_path / "undisturbed"

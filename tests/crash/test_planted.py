@@ -113,10 +113,10 @@ def test_each_planted_video_is_named_and_the_rest_is_kept(
     assert "ended by SIGKILL" in told[name(3)]
     assert "cannot be decoded" in told[name(4)]
     assert "1 of 5 episodes cannot be written" in done.stderr
-    assert f"'videos/chunk-000/{SHORT}.mp4': no MP4, or cut short" in done.stderr
+    assert f"'videos/chunk-000/{SHORT}.mp4': not an MP4 file, or cut short" in done.stderr
     measured = sum(op.kind == "measure_camera" for op in plan.ops)
     sound = measured - 2 - 3  # two of the short episode, three more named
-    assert f"{sound} of {len(plan.ops) - 2} ops are done" in done.stderr
+    assert f"{sound} of {len(plan.ops) - 2} steps are done" in done.stderr
     assert not (tmp_path / "out").exists()
 
     video.write_bytes(whole)
@@ -163,7 +163,7 @@ def test_measurements_hold_in_another_plan_only_where_nothing_they_say_is_differ
     video.write_bytes(whole)
     done = _command(*every, *out, "--resume")
     assert done.returncode == 2
-    assert "with another plan left" in done.stderr
+    assert "the remains of a different run" in done.stderr
     other = source / "videos/chunk-000/top/episode_000000.mp4"
     other.write_bytes(other.read_bytes())  # the same bytes at another time
     done = _command("delete", source, "--episodes", "1", *out, "--resume")
@@ -197,7 +197,7 @@ def test_a_picture_in_a_table_that_kills_costs_its_op(tmp_path: Path) -> None:
     done = _convert(source, tmp_path / "out", hooks=hooks)
     assert done.returncode == 1
     table = "data/chunk-000/episode_000000.parquet"
-    assert f"write_tables, episode 0, '{table}': its worker process was ended" in done.stderr
+    assert f"writing tables, episode 0, '{table}': its worker process was ended" in done.stderr
 
 
 def test_what_decodes_nothing_stays_in_its_own_process(tmp_path: Path) -> None:

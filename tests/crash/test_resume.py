@@ -103,7 +103,9 @@ def test_finished_files_are_not_written_again(source: Path, tmp_path: Path, left
 
 def test_without_a_word_nothing_is_touched(source: Path, tmp_path: Path, left: Path) -> None:
     before = tree_digest(left)
-    with pytest.raises(roboreel.UsageError, match=r"finished ops.*--resume.*--clean"):
+    with pytest.raises(
+        roboreel.UsageError, match=r"interrupted run left its finished part.*resume.*clean"
+    ):
         roboreel.convert(source, out=tmp_path / "out", **OPTIONS)
     assert tree_digest(left) == before
 
@@ -117,7 +119,7 @@ def test_clean_starts_over(source: Path, tmp_path: Path, left: Path, undisturbed
 
 def test_another_plan_is_not_mixed_in(source: Path, tmp_path: Path, left: Path) -> None:
     before = tree_digest(left)
-    with pytest.raises(roboreel.UsageError, match="with another plan left"):
+    with pytest.raises(roboreel.UsageError, match="the remains of a different run"):
         roboreel.convert(source, to="v3.0", out=tmp_path / "out", leftovers="resume")
     assert tree_digest(left) == before
 
@@ -125,7 +127,7 @@ def test_another_plan_is_not_mixed_in(source: Path, tmp_path: Path, left: Path) 
 def test_documents_that_changed_make_another_plan(source: Path, tmp_path: Path, left: Path) -> None:
     path = source / "meta" / "stats.json"
     path.write_bytes(path.read_bytes() + b"\n")
-    with pytest.raises(roboreel.UsageError, match="with another plan left"):
+    with pytest.raises(roboreel.UsageError, match="the remains of a different run"):
         roboreel.convert(source, out=tmp_path / "out", leftovers="resume", **OPTIONS)
 
 
@@ -272,6 +274,6 @@ def test_documents_that_changed_since_planning_are_refused(source: Path, tmp_pat
     plan = roboreel.plan_convert(source, out=tmp_path / "out", **OPTIONS)
     tasks = source / "meta" / "tasks.jsonl"
     tasks.write_text(tasks.read_text("utf-8").replace("cube", "ball") + "\n", "utf-8")
-    with pytest.raises(roboreel.RunError, match="plan again"):
+    with pytest.raises(roboreel.RunError, match="since the plan was made"):
         roboreel.run(plan)
     assert not (tmp_path / "out").exists()

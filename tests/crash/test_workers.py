@@ -98,8 +98,8 @@ def _run(plan: Plan, executor: Sabotaged) -> None:
 @pytest.mark.parametrize(
     ("way", "timeout_factor", "reason"),
     [
-        (dies, 1.0, "its worker process was ended by SIGKILL, as happens where memory runs out"),
-        (hangs, IMPATIENT, "not done after 2 s: its worker process was stopped"),
+        (dies, 1.0, "its worker process was ended by SIGKILL, as happens when memory runs out"),
+        (hangs, IMPATIENT, "it did not finish within 2 s, so its worker process was stopped"),
     ],
 )
 def test_a_lost_worker_costs_its_op(
@@ -109,7 +109,7 @@ def test_a_lost_worker_costs_its_op(
     others = len(plan.ops) - 1
     with pytest.raises(roboreel.RunError, match=reason) as raised:
         _run(plan, executor)
-    assert f"{others} of {len(plan.ops)} ops are done and kept" in str(raised.value)
+    assert f"{others} of {len(plan.ops)} steps are done and kept" in str(raised.value)
     assert not (tmp_path / "out").exists()
     report = roboreel.run(plan, leftovers="resume")
     assert report.resumed == others
@@ -122,10 +122,10 @@ def test_a_lost_worker_costs_its_op(
 
 @pytest.mark.parametrize("inner", [SerialExecutor(), ProcessExecutor(2)], ids=["serial", "process"])
 def test_all_failures_are_told(plan: Plan, inner: ProcessExecutor | SerialExecutor) -> None:
-    with pytest.raises(roboreel.RunError, match="2 ops failed") as raised:
+    with pytest.raises(roboreel.RunError, match="2 steps failed") as raised:
         _run(plan, Sabotaged(inner, fails))
     assert "  - op 1 fails\n  - op 2 fails\n" in str(raised.value)
-    assert f"{len(plan.ops) - 2} of {len(plan.ops)} ops are done" in str(raised.value)
+    assert f"{len(plan.ops) - 2} of {len(plan.ops)} steps are done" in str(raised.value)
 
 
 def test_a_defect_in_a_worker_is_shown_whole(plan: Plan) -> None:

@@ -148,7 +148,7 @@ def test_a_cut_inside_a_gop_is_refused_and_encoded_where_allowed(
     cameras = {TOP: Camera(height=64, gop=5)}
     root = make_dataset(tmp_path / "a", version=version, episodes=(12, 3), cameras=cameras)
     view = roboreel.open(root).trim({0: (7, 10)})
-    with pytest.raises(roboreel.PlanError, match="--allow-reencode") as caught:
+    with pytest.raises(roboreel.PlanError, match="allow_reencode=True") as caught:
         roboreel.write(view, out=tmp_path / "b")
     assert {(p.rule, p.episode, p.column) for p in caught.value.problems} == {("video.gop", 0, TOP)}
     assert [path.name for path in tmp_path.iterdir()] == ["a"]

@@ -158,6 +158,6 @@ def test_every_camera_that_is_cut_inside_gops_is_named(tmp_path: Path) -> None:
     root = make_dataset(
         tmp_path / "a", version="v3.0", episodes=(4, 3), cameras={"left": long, "right": long}
     )
-    with pytest.raises(roboreel.PlanError, match="--allow-reencode") as caught:
+    with pytest.raises(roboreel.PlanError, match="allow_reencode=True") as caught:
         roboreel.convert(root, to="v2.1", out=tmp_path / "out")
     assert {problem.column for problem in caught.value.problems} == {"left", "right"}

@@ -118,7 +118,7 @@ def test_pictures_carry_the_numbers_of_their_rows(
 def test_missing_videos_are_named_and_refused(untouched: StatsKey, tmp_path: Path) -> None:
     dataset = roboreel.open(untouched(WITHOUT_VIDEOS))
     assert {p.column for p in dataset.problems if p.severity == "error"} == set(dataset.cameras)
-    with pytest.raises(roboreel.DatasetError, match="the videos are not here") as caught:
+    with pytest.raises(roboreel.DatasetError, match="the videos are missing") as caught:
         roboreel.convert(dataset, to="v3.0", out=tmp_path / "out")
     for camera in ("observation.images.screwdriver", "observation.images.side"):
         assert camera in str(caught.value)
@@ -164,7 +164,7 @@ def test_what_is_odd_about_a_dataset_is_reported(
     for rule, says in ODDITIES[name]:
         assert any(p.rule == rule and says in str(p) for p in report.problems), (rule, says)
     told = [loss for loss in report.losses if loss.startswith("feature")]
-    assert told == [f"feature '{camera}': none of its videos is there" for camera in lacks]
+    assert told == [f"feature '{camera}': none of its videos exists" for camera in lacks]
 
 
 def test_a_camera_without_videos_is_not_left_out_unasked(

@@ -60,7 +60,7 @@ def test_a_set_without_its_videos_is_refused_with_the_choice(
     untouched: Callable[[str], Path], tmp_path: Path
 ) -> None:
     root = untouched(WITHOUT_VIDEOS)
-    with pytest.raises(roboreel.DatasetError, match="the videos are not here"):
+    with pytest.raises(roboreel.DatasetError, match="the videos are missing"):
         roboreel.repair(root, out=tmp_path / "out")
     assert not list(tmp_path.iterdir())
     report = roboreel.repair(

@@ -136,7 +136,7 @@ def test_another_backend_gives_the_same_frames(clip: Path) -> None:
 def test_a_backend_that_shows_another_frame_is_caught(clip: Path, decord: type[_Reader]) -> None:
     decord.late = 1 / 30
     with pytest.raises(
-        roboreel.VideoError, match=r"decord shows frame 3 at 0\.133333 s, the packets"
+        roboreel.VideoError, match=r"decord shows frame 3 at 0\.133333 s, but the packets"
     ):
         roboreel.decode_video_frames(clip, [0.1], 1e-3, "decord")
 

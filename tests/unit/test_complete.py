@@ -102,7 +102,7 @@ def _gone_table(staged: Path) -> None:
     [
         (_gone, r"'README\.md' is missing"),
         (_shorter, "its files have .* bytes, expected"),
-        (_more, "'stray' is not of the plan"),
+        (_more, "'stray' is not part of the plan"),
         (_gone_table, "' is missing"),
     ],
 )
@@ -188,7 +188,7 @@ def test_a_dataset_replaced_while_a_run_waited_ends_it_before_it_works(
 
     with (
         disk.faults(_waits(other_run)),
-        pytest.raises(roboreel.RunError, match=r"has changed since it was surveyed|No such file"),
+        pytest.raises(roboreel.RunError, match=r"has changed since the plan was made|No such file"),
     ):
         roboreel.run(plan, progress=worked.append)
     assert worked == []
@@ -219,7 +219,7 @@ def test_a_run_at_work_is_told_before_anything_is_planned(source: Path, tmp_path
     staging.begin()
     before = tree_digest(tmp_path)
     for call in (roboreel.plan_convert, roboreel.convert):
-        with pytest.raises(roboreel.UsageError, match="another run of roboreel is at work"):
+        with pytest.raises(roboreel.UsageError, match="another run of roboreel is using"):
             call(source, to="v3.0", out=tmp_path / "out")
     assert tree_digest(tmp_path) == before
     staging.discard()

@@ -197,7 +197,7 @@ def test_what_is_not_known_is_not_measured(tmp_path: Path, facts: dict[str, Any]
     root, _ = depth_video(tmp_path, **facts)
     view = roboreel.open(root).recompute()
     assert EYE not in view.recomputed
-    with pytest.raises(roboreel.UsageError, match=r"does not say what the values of this depth"):
+    with pytest.raises(roboreel.UsageError, match=r"does not say how this depth camera"):
         roboreel.open(root).recompute([EYE])
 
 
@@ -205,7 +205,7 @@ def test_a_video_that_holds_no_codes_costs_its_op(tmp_path: Path) -> None:
     camera = {EYE: Camera(height=HEIGHT, width=WIDTH)}
     root = make_dataset(tmp_path / "a", version="v3.0", episodes=LENGTHS, cameras=camera)
     with_info(root, **DEPTH_INFO)
-    with pytest.raises(roboreel.RunError, match="the video holds no codes of depths"):
+    with pytest.raises(roboreel.RunError, match="the video does not store depth"):
         roboreel.write(roboreel.open(root).recompute([EYE]), out=tmp_path / "b")
 
 

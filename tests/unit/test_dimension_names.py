@@ -93,7 +93,7 @@ def test_a_merge_refuses_joints_in_another_order(plain: Path, tmp_path: Path, fo
     first = _with_names(plain, tmp_path / "a", [JOINTS])
     other = _with_names(plain, tmp_path / "b", [swapped] if form == "flat" else swapped)
     same = _with_names(plain, tmp_path / "c", FORMS[form])
-    with pytest.raises(roboreel.UsageError, match="its dimensions are called"):
+    with pytest.raises(roboreel.UsageError, match="its dimensions are named"):
         roboreel.concat([same, other])
     assert len(roboreel.concat([first, same]).slices) == 4
 

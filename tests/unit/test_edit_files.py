@@ -136,8 +136,8 @@ def test_splits_that_are_torn_apart_are_told_and_the_others_stay(tmp_path: Path)
     torn = roboreel.write(dataset.reorder([0, 2, 1, 3]), out=tmp_path / "b")
     assert read(tmp_path / "b").info["splits"] == {"first": "0:1"}
     assert [loss for loss in torn.losses if "'train'" in loss or "'val'" in loss] == [
-        "the split 'train': its episodes no longer follow each other",
-        "the split 'val': its episodes no longer follow each other",
+        "the split 'train': its episodes are no longer consecutive",
+        "the split 'val': its episodes are no longer consecutive",
     ]
     whole = roboreel.write(dataset.delete([1]), out=tmp_path / "c")
     assert read(tmp_path / "c").info["splits"] == {"train": "0:1", "val": "1:3", "first": "0:1"}
@@ -150,5 +150,5 @@ def test_a_resampled_dataset_is_not_put_together_with_itself(
 ) -> None:
     dataset = roboreel.open(make_dataset(tmp_path / "a", version="v3.0", episodes=(6,), cameras={}))
     parts = [dataset.resample(15), dataset]
-    with pytest.raises(roboreel.UsageError, match="differ in frames per second"):
+    with pytest.raises(roboreel.UsageError, match="have different frame rates"):
         roboreel.concat(parts if resampled_first else parts[::-1])

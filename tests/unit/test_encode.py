@@ -273,7 +273,7 @@ def test_pictures_that_only_name_files_are_refused(tmp_path: Path) -> None:
     place = table.column_names.index(TOP)
     field = table.schema.field(TOP)
     pq.write_table(table.set_column(place, field, pa.array(cells, field.type)), path)
-    with pytest.raises(roboreel.RunError, match=f"{TOP}.*embed"):
+    with pytest.raises(roboreel.RunError, match=f"{TOP}.*store the images in the table"):
         roboreel.write(roboreel.open(source).encode({TOP: Encoding()}), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -92,7 +92,7 @@ def test_the_encoders_of_a_library_are_listed_and_work(vcodec: str) -> None:
     ("change", "said"),
     [
         ({"codec": "libnothing"}, "no encoder 'libnothing', but .*libx264"),
-        ({"pix_fmt": "rgb48le"}, "does not take rgb48le pictures, but .*yuv420p"),
+        ({"pix_fmt": "rgb48le"}, "does not support the pixel format rgb48le, but .*yuv420p"),
         ({"preset": "nonsense"}, "does not work here, or not with .*preset=nonsense"),
         ({"nonsense": "1"}, "knows no option nonsense"),
     ],
@@ -108,7 +108,7 @@ def test_an_encoder_that_is_not_there_is_refused_before_anything_is_written(
 ) -> None:
     source = make_dataset(tmp_path / "a", episodes=(3,), cameras={TOP: Camera()})
     view = roboreel.open(source).encode({TOP: Encoding(extra_options={"nonsense": 1})})
-    with pytest.raises(PlanError, match=f"'{TOP}' cannot be encoded as asked.*nonsense"):
+    with pytest.raises(PlanError, match=f"'{TOP}' cannot be encoded with these settings.*nonsense"):
         roboreel.plan_write(view, out=tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
@@ -154,7 +154,7 @@ def test_parts_have_the_same_bytes_wherever_they_stand(tmp_path: Path) -> None:
 
 def test_pictures_of_several_sizes_are_refused_or_scaled(tmp_path: Path) -> None:
     root, frames = LocalRoot(tmp_path), [*_frames(0, 2), *_frames(0, 1, width=192)]
-    with pytest.raises(VideoError, match="pictures 0 and 2 are 160×128 and 192×128"):
+    with pytest.raises(VideoError, match="frames 0 and 2 are 160×128 and 192×128"):
         encode_parts(root, "a.mp4", [frames], fps=Fraction(30), encoder=H264)
     encode_parts(root, "b.mp4", [frames], fps=Fraction(30), encoder=H264, size=(320, 64))
     with av.open(str(tmp_path / "b.mp4")) as file:
@@ -163,7 +163,9 @@ def test_pictures_of_several_sizes_are_refused_or_scaled(tmp_path: Path) -> None
 
 def test_depth_pictures_do_not_lose_their_depth(tmp_path: Path) -> None:
     deep = av.VideoFrame.from_ndarray(np.full((64, 64), 40_000, np.uint16), format="gray16le")
-    with pytest.raises(VideoError, match="gray16le: depth does not fit into yuv420p"):
+    with pytest.raises(
+        VideoError, match="gray16le: depth does not fit into the pixel format yuv420p"
+    ):
         encode_parts(LocalRoot(tmp_path), "a.mp4", [[deep]], fps=Fraction(30), encoder=H264)
 
 

@@ -80,7 +80,7 @@ def test_whole_numbers_stored_as_doubles_are_read(base: Path, tmp_path: Path) ->
 def test_numbers_that_are_not_whole_are_refused(base: Path, tmp_path: Path) -> None:
     root = copied(base, tmp_path / "a")
     set_column(root / EPISODES_FILE, "length", pa.array([12.0, 11.5, 15.0, 10.0]))
-    with pytest.raises(roboreel.DatasetError, match=r"'length' must hold whole numbers"):
+    with pytest.raises(roboreel.DatasetError, match=r"'length' must have whole numbers"):
         roboreel.open(root)
 
 

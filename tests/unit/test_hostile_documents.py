@@ -198,7 +198,7 @@ def test_numbers_that_json_does_not_have_are_kept_where_they_mean_nothing(
         (b'{"a": "\xc3("}', "not UTF-8"),
         (b"{\0}", "not JSON"),
         (b'{"a": 1', "not JSON"),
-        (b"1" * 100_000, "not JSON"),
+        (b"1" * 100_000, "the JSON cannot be read"),
         (b'{"a": "\\ud800"}', "surrogate"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "a git-LFS pointer"),
         (b"null", "not a JSON object"),

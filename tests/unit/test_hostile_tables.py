@@ -119,7 +119,7 @@ def test_footer_that_claims_other_rows_than_there_are_is_refused(
     assert footer.count(before) == 1
     footer = footer.replace(before, after)
     path.write_bytes(data[:begin] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
-    with pytest.raises(PlanError, match=r"table\.readable.*its footer gives") as caught:
+    with pytest.raises(PlanError, match=r"its footer gives.*table\.readable") as caught:
         roboreel.plan_convert(source, to="v3.0", out=tmp_path / "out")
     assert len(caught.value.problems) == 1
 
@@ -207,7 +207,7 @@ def test_paths_in_picture_columns_are_not_opened(source: Path, tmp_path: Path) -
     for episode, rows in ((0, 3), (1, 2)):
         named = pa.array([{"bytes": None, "path": str(tmp_path / "secret")}] * rows, kind)
         set_column(episode_table(source, episode), "observation.images.x", named)
-    with pytest.raises(RoboreelError, match="paths to files, not in the table"):
+    with pytest.raises(RoboreelError, match="paths to files: store them in the table"):
         roboreel.convert(source, to="v3.0", out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -326,7 +326,7 @@ def test_rows_are_not_multiplied_by_documents(source_v3: Path, tmp_path: Path) -
         return episodes.set_column(place, "dataset_from_index", zeros)
 
     edit_table(source_v3 / "meta/episodes/chunk-000/file-000.parquet", change)
-    with pytest.raises(PlanError, match=r"table\.episode-rows.*another episode too"):
+    with pytest.raises(PlanError, match=r"same rows to another episode.*table\.episode-rows"):
         roboreel.plan_convert(source_v3, to="v2.1", out=tmp_path / "out")
 
 

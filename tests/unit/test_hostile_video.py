@@ -87,10 +87,10 @@ CLAIMS: dict[str, tuple[Mapping[str, Payload | None], int, str]] = {
         {"stsz": words(">III", 0, 1, 1 << 24)}, 5 << 30, "fewer packets than there are"),
     "samples without a table": (
         {"stsz": words(">III", 0, 0, FOUR_THOUSAND_MILLION)}, 0, "claims 4294967295 packets"),
-    "chunks": ({"stco": words(">III", 0, FOUR_THOUSAND_MILLION, 0)}, 0, "runs over its end"),
-    "time steps": ({"stts": words(">IIII", 0, FOUR_THOUSAND_MILLION, 9, 1)}, 0, "runs over its end"),
+    "chunks": ({"stco": words(">III", 0, FOUR_THOUSAND_MILLION, 0)}, 0, "longer than its box"),
+    "time steps": ({"stts": words(">IIII", 0, FOUR_THOUSAND_MILLION, 9, 1)}, 0, "longer than its box"),
     "few time steps": ({"stts": words(">IIII", 0, 1, 2, 1)}, 0, "fewer packets than there are"),
-    "far": ({"stco": words(">III", 0, 1, 0xFFFFFF00)}, 0, "bytes beyond its end"),
+    "far": ({"stco": words(">III", 0, 1, 0xFFFFFF00)}, 0, "beyond the end of the file"),
     "edits": (
         {"tkhd": lambda p: p, "edts": lambda _: make_box(b"elst", struct.pack(">II", 0, 1 << 20)
          + bytes(12 << 20))}, 0, "1048576 entries"),
@@ -113,7 +113,7 @@ def test_claims_are_refused(clip: Path, claim: str) -> None:
 def test_places_beyond_the_end_are_refused(clip: Path, place: int) -> None:
     wide = make_box(b"co64", struct.pack(">IIQ", 0, 1, place))
     changed(clip, {"stco": None, "stbl": after(wide)})
-    assert "bytes beyond its end" in refusal(clip)
+    assert "beyond the end of the file" in refusal(clip)
 
 
 @pytest.mark.parametrize("kind", ["stts", "ctts", "stss", "stsz", "stsc", "stco", "stsd"])
@@ -126,7 +126,7 @@ def test_two_tables_of_a_kind_are_refused(clip: Path, kind: str) -> None:
 
     rebuilt(clip.read_bytes(), note)
     changed(clip, {"stbl": after(make_box(kind.encode(), tables[kind.encode()]))})
-    assert f"two tables of the kind '{kind}'" in refusal(clip)
+    assert f"its index has two '{kind}' tables" in refusal(clip)
 
 
 def test_packets_that_lie_over_each_other_are_refused(clip: Path) -> None:
@@ -136,7 +136,7 @@ def test_packets_that_lie_over_each_other_are_refused(clip: Path) -> None:
     places = struct.pack(">II", 0, 9) + struct.pack(">9I", *[8] * 9)
     runs = struct.pack(">IIIII", 0, 1, 1, 1, 1)
     changed(clip, {"stsz": lambda _: sizes, "stco": lambda _: places, "stsc": lambda _: runs})
-    assert "names more bytes than the file has" in refusal(clip)
+    assert "points beyond the end of the file" in refusal(clip)
 
 
 def test_claims_of_another_track_are_refused(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def png(side: int) -> bytes:
 
 def test_picture_as_large_as_a_wall_is_refused() -> None:
     assert decode_image(png(1000)).shape == (1000, 1000, 3)
-    with pytest.raises(VideoError, match="png picture cannot be decoded"):
+    with pytest.raises(VideoError, match="png image cannot be decoded"):
         decode_image(png(12_000))
 
 

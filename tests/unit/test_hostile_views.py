@@ -75,7 +75,7 @@ def _refused(folder: Path, text: str | bytes) -> str:
         (DEEP.encode(), "more than 64 deep"),
         (b'{"roboreel_view": "1"}', "'roboreel_view' is '1', expected 1"),
         (b'{"roboreel_view": true}', "'roboreel_view' is 'True'"),
-        (b'{"roboreel_view": 2}', "a later roboreel wrote it"),
+        (b'{"roboreel_view": 2}', "written by a later release of roboreel"),
         (b'{"roboreel_view": 1, "code": "x"}', "unknown fields 'code'"),
         (b'{"roboreel_view": 1}', "'sources' is not a list of objects"),
         (b'{"roboreel_view": 1, "sources": [3]}', "'sources' is not a list of objects"),
@@ -83,9 +83,9 @@ def _refused(folder: Path, text: str | bytes) -> str:
         (b'{"roboreel_view": 1, "sources": [{}]}', "a source has no 'path'"),
         (b'{"roboreel_view": 1, "sources": [{"path": "a\\u0000b"}]}', "a source has no 'path'"),
         (b'{"roboreel_view": 1, "sources": [{"path": "data"}]}', "has no 'documents'"),
-        (b'{"roboreel_view": 1, "sources": [{"path": "nowhere"}]}', "is not there"),
-        (b'{"roboreel_view": 1, "sources": [{"path": "a.view.json"}]}', "is not there"),
-        (b'{"roboreel_view": 1, "sources": [{"view": "data"}]}', "is no view file"),
+        (b'{"roboreel_view": 1, "sources": [{"path": "nowhere"}]}', "is missing"),
+        (b'{"roboreel_view": 1, "sources": [{"path": "a.view.json"}]}', "is missing"),
+        (b'{"roboreel_view": 1, "sources": [{"view": "data"}]}', "is not a view file"),
     ],
 )
 def test_what_is_no_view_file_is_refused(folder: Path, text: bytes, said: str) -> None:
@@ -98,7 +98,7 @@ def test_what_is_no_view_file_is_refused(folder: Path, text: bytes, said: str) -
         (3, "expected a JSON object"),
         ({}, "the field 'verb' is missing"),
         ({"verb": 3}, "'verb' is 3, expected a text"),
-        ({"verb": "format_disk"}, "there is no verb 'format_disk'"),
+        ({"verb": "format_disk"}, "there is no edit 'format_disk'"),
         ({"verb": "delete"}, "the field 'positions' is missing"),
         ({"verb": "delete", "positions": "0"}, "expected positions from 0 to 3"),
         ({"verb": "delete", "positions": [True]}, "expected positions from 0 to 3"),
@@ -122,7 +122,7 @@ def test_what_is_no_view_file_is_refused(folder: Path, text: bytes, said: str) -
         ({"verb": "trim", "positions": [0], "start": [HUGE], "stop": [1]}, "a list of frames"),
         ({"verb": "trim", "positions": [0], "start": [-1], "stop": [1]}, "empty, or not inside"),
         ({"verb": "rename", "names": {"action": "a/../b"}}, "cannot be the name of a feature"),
-        ({"verb": "rename", "names": ["action"]}, "expected texts by text"),
+        ({"verb": "rename", "names": ["action"]}, "expected an object of strings"),
         ({"verb": "remove", "names": ["nothing"]}, "no feature 'nothing'"),
         ({"verb": "resample", "fps": "1/0"}, "expected a rate"),
         ({"verb": "resample", "fps": "1e999999999"}, "expected"),
@@ -134,18 +134,18 @@ def test_what_is_no_view_file_is_refused(folder: Path, text: bytes, said: str) -
         ({"verb": "target", "reencoding": {"code": 1}}, "the option 'reencoding' cannot be"),
         ({"verb": "target", "reencoding": {"vcodec": []}}, "vcodec is []"),
         ({"verb": "target", "run": "x"}, "there is no option 'run'"),
-        ({"verb": "encode", "cameras": {TOP: {"code": 1}}}, "other settings"),
+        ({"verb": "encode", "cameras": {TOP: {"code": 1}}}, "unknown settings"),
         ({"verb": "encode", "cameras": {TOP: {"size": [HUGE, 2]}}}, "size is"),
         ({"verb": "encode", "cameras": {TOP: {"size": "ab"}}}, "size is"),
-        ({"verb": "encode", "cameras": {TOP: {"extra_options": 3}}}, "other settings"),
+        ({"verb": "encode", "cameras": {TOP: {"extra_options": 3}}}, "unknown settings"),
         ({"verb": "encode", "cameras": {TOP: {"vcodec": {}}}}, "vcodec is"),
         ({"verb": "encode", "cameras": {"nothing": {}}}, "no camera 'nothing'"),
-        ({"verb": "decode", "cameras": TOP}, "expected a list of texts"),
+        ({"verb": "decode", "cameras": TOP}, "expected a list of strings"),
         ({"verb": "tasks", "changes": [{"positions": [0], "task": 3}]}, "expected a text"),
         ({"verb": "tasks", "changes": [{"positions": [9], "task": "a"}]}, "expected positions"),
         ({"verb": "splits", "parts": []}, "there are no parts"),
         ({"verb": "splits", "parts": [{"name": "../a", "positions": [0]}]}, "name of a part"),
-        ({"verb": "shuffle", "positions": [0], "seed": -1}, "whole number from 0 on"),
+        ({"verb": "shuffle", "positions": [0], "seed": -1}, "whole number of 0 or more"),
         ({"verb": "add", "feature": "a"}, "the field 'values' is missing"),
         (
             {"verb": "add", "feature": "a", "values": {"file": "../data/x.parquet", "sha256": ""}},
@@ -153,7 +153,7 @@ def test_what_is_no_view_file_is_refused(folder: Path, text: bytes, said: str) -
         ),
         (
             {"verb": "add", "feature": "a", "values": {"file": "no.parquet", "sha256": ""}},
-            "belongs beside the view file",
+            "in the same folder as the view file",
         ),
     ],
 )  # fmt: skip
@@ -207,7 +207,7 @@ def test_a_long_chain_of_view_files_is_refused(folder: Path) -> None:
     for number in range(15):
         begin_view(folder / f"chain{number}.view.json", [last])
         last = folder / f"chain{number}.view.json"
-    with pytest.raises(roboreel.DatasetError, match="more than 16 view files within each other"):
+    with pytest.raises(roboreel.DatasetError, match="more than 16 view files are nested"):
         begin_view(folder / "last.view.json", [last])
     assert not (folder / "last.view.json").exists()
 

@@ -267,12 +267,12 @@ def test_sums_that_lose_digits_are_listed(like: str, dtype: str, said: list[str]
 def test_what_stops_a_release_is_listed() -> None:
     top = feature("top", "video", 4, 4, 3)
     single, _ = noted(top, "lerobot-0.3.3", [5, 1, 1], sampled=True)
-    assert single.message.endswith("stops at a video of one frame: 2 of 3 episodes, the first 1")
+    assert single.message.endswith("fails on a video of one frame: 2 of 3 episodes, the first 1")
 
 
 def test_what_a_release_cannot_merge_is_listed() -> None:
     _, single = noted(feature("x", "float32", 2, 3), "lerobot-0.6.1", [3, 1, 4], sampled=True)
-    assert single.message.endswith("cannot merge: 1 of 3 episodes, the first 1")
+    assert single.message.endswith("cannot merge it: 1 of 3 episodes, the first 1")
 
 
 def test_only_an_index_far_from_zero_loses_digits() -> None:

@@ -142,7 +142,7 @@ def test_a_file_of_another_user_is_refused(
         path.touch()
     monkeypatch.setattr(lock, "is_mine", lambda _path, _uid: False)
     monkeypatch.setattr(lock, "_owner_of_new_files", lambda _folder: None)
-    with pytest.raises(UsageError, match="owned by another user"):
+    with pytest.raises(UsageError, match="a file of another user"):
         hold(path, timeout_s=0, busy=BUSY)
 
 

@@ -189,7 +189,7 @@ def test_every_executor_encodes_the_same_bytes(tmp_path: Path, entry: Any) -> No
 
 def test_mpeg4_is_resampled_in_one_step(mpeg4: Path, tmp_path: Path) -> None:
     view = roboreel.open(mpeg4).resample(15)
-    with pytest.raises(PlanError, match="'mp4v' has no encoder here: pass --vcodec h264"):
+    with pytest.raises(PlanError, match="'mp4v' has no encoder here: pass vcodec="):
         roboreel.plan_write(view, out=tmp_path / "out")
     view = view.with_target(reencoding=Reencoding(vcodec="h264"))
     roboreel.write(view, out=tmp_path / "out")
@@ -203,14 +203,14 @@ def test_mpeg4_is_cut_in_one_step(mpeg4: Path, tmp_path: Path) -> None:
     view = roboreel.open(mpeg4).trim({0: (2, 8)})
     out = tmp_path / "out"
     for allowed, advice in (
-        (False, "pass --allow-reencode --vcodec h264"),
-        (True, "pass --vcodec"),
+        (False, 'pass allow_reencode=True and vcodec="h264"'),
+        (True, "pass vcodec="),
     ):
         with pytest.raises(PlanError, match=advice) as caught:
             roboreel.plan_write(view.with_target(allow_reencode=allowed), out=out)
         assert "'mp4v' has no encoder here" in str(caught.value.problems[0])
     asked = Reencoding(vcodec="h264", crf=20)
-    with pytest.raises(PlanError, match="pass --allow-reencode to re-encode"):
+    with pytest.raises(PlanError, match="pass allow_reencode=True to re-encode"):
         roboreel.plan_write(view.with_target(reencoding=asked), out=out)
     roboreel.write(view.with_target(allow_reencode=True, reencoding=asked), out=out)
     assert _frames(out) == [[2, 3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5]]
@@ -286,7 +286,7 @@ def test_images_need_a_pixel_format(tmp_path: Path) -> None:
     camera = {TOP: Camera(height=32, storage="image")}
     source = make_dataset(tmp_path / "a", version="v3.0", episodes=(4,), cameras=camera)
     view = roboreel.open(source).encode({TOP: roboreel.Encoding(pix_fmt=None)})
-    with pytest.raises(PlanError, match="give a pixel format"):
+    with pytest.raises(PlanError, match="name a pixel format"):
         roboreel.plan_write(view, out=tmp_path / "out")
 
 

@@ -49,7 +49,7 @@ def test_an_empty_list_of_episodes_is_an_error(
 ) -> None:
     root = copied(bases / version, tmp_path / "a")
     (root / "meta/episodes.jsonl").write_bytes(b"")
-    assert "the list of episodes is empty, info.json states 2" in _refusal(root)
+    assert "the list of episodes is empty, but info.json declares 2" in _refusal(root)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -92,16 +92,16 @@ def test_a_path_template_may_have_just_the_fields_that_are_named(
 ) -> None:
     root = copied(bases / version, tmp_path / "a")
     edit_info(root, **{template: "a/{nothing}.parquet"})
-    assert f"use only the fields {fields})" in _refusal(root)
+    assert f"use only these fields: {fields}" in _refusal(root)
     other = "{file_index}" if version == "v2.1" else "{episode_chunk}"
     edit_info(root, **{template: f"a/{other}.parquet"})
-    assert f"use only the fields {fields})" in _refusal(root)
+    assert f"use only these fields: {fields}" in _refusal(root)
 
 
 def test_no_field_of_videos_may_be_used_for_tables(bases: Path, tmp_path: Path) -> None:
     root = copied(bases / "v2.1", tmp_path / "a")
     edit_info(root, data_path="data/{video_key}/{episode_index}.parquet")
-    assert "use only the fields {episode_chunk}, {episode_index})" in _refusal(root)
+    assert "use only these fields: {episode_chunk}, {episode_index}" in _refusal(root)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -127,12 +127,12 @@ def test_missing_videos_name_the_path_and_the_command_that_goes_on_without(
 ) -> None:
     root = copied(bases / version, tmp_path / "a")
     (root / "videos").rename(tmp_path / "away")
-    with pytest.raises(roboreel.DatasetError, match="the videos are not here") as caught:
+    with pytest.raises(roboreel.DatasetError, match="the videos are missing") as caught:
         roboreel.convert(root, to="v2.1", out=tmp_path / "out")
     for problem, camera in zip(caught.value.problems, (TOP, WRIST), strict=True):
         assert problem.path is not None
         assert (tmp_path / "away" / problem.path.removeprefix("videos/")).is_file()
-        assert f"roboreel features --remove {camera}" in str(problem)
+        assert f"roboreel features SRC --remove {camera}" in str(problem)
 
 
 def test_a_dataset_without_a_version_says_which_one_to_state(bases: Path, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_datasets_of_version_1_say_how_to_convert_them(
 def test_the_folders_of_version_1_are_recognised(tmp_path: Path) -> None:
     (tmp_path / "meta_data").mkdir()
     (tmp_path / "meta_data/info.json").write_text(json.dumps({"codebase_version": "v1.6"}))
-    assert "this is a dataset of v1.x" in _refusal(tmp_path)
+    assert "this is a v1.x dataset" in _refusal(tmp_path)
     assert "convert_dataset_v1_to_v2" in _refusal(tmp_path)
 
 

@@ -200,7 +200,7 @@ def test_ranges_outside_the_file_are_refused(stream: Stream, start: int, stop: i
 def test_hidden_frames_are_outside_the_file(wanted: tuple[int, int]) -> None:
     table = table_of(range(6), [True] * 6, hidden=(2, 2))
     assert table.frames == 2
-    with pytest.raises(ValueError, match="not all in a file of 2"):
+    with pytest.raises(ValueError, match="not all in this file, which has 2"):
         run_of(table, *wanted)
 
 

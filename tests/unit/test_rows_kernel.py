@@ -327,6 +327,6 @@ def test_a_table_that_changed_since_is_refused(tmp_path: Path) -> None:
     plan = ops.plan_write(roboreel.open(tmp_path / "a").delete([1]), out=tmp_path / "b")
     path = tmp_path / "a/data/chunk-000/file-000.parquet"
     pq.write_table(pq.read_table(path).slice(1), path)
-    with pytest.raises(RunError, match="changed since it was surveyed"):
+    with pytest.raises(RunError, match="changed since the plan was made"):
         ops.run(plan)
     assert not (tmp_path / "b").exists()

@@ -56,7 +56,7 @@ def test_there_is_no_place_for_old_statistics_elsewhere(
     tmp_path: Path, version: Any, to: str
 ) -> None:
     source = make_dataset(tmp_path / "set", version=version, episodes=(2,), cameras={})
-    with pytest.raises(roboreel.UsageError, match="old statistics can be kept from one dataset"):
+    with pytest.raises(roboreel.UsageError, match="only for converting one dataset"):
         roboreel.plan_convert(source, to=to, out=tmp_path / "out", keep_old_stats=True)
 
 
@@ -64,8 +64,8 @@ def test_there_is_no_place_for_old_statistics_elsewhere(
     ("given", "why"),
     [
         ({"branch": "main"}, "push_to_hub=True"),
-        ({"local_dir": "elsewhere"}, "two names of one thing"),
-        ({"to": "v2.0"}, "is v2.0 already"),
+        ({"local_dir": "elsewhere"}, "mean the same"),
+        ({"to": "v2.0"}, "is already v2.0"),
         ({"video_backend": "opencv"}, "video_backend is 'opencv'"),
         ({"num_workers": 0}, "workers is 0"),
     ],

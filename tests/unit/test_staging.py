@@ -98,7 +98,7 @@ def test_staging_below_a_file_is_refused(tmp_path: Path) -> None:
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
     first = _begun(tmp_path / "set")
-    with pytest.raises(UsageError, match="another run of roboreel is at work"):
+    with pytest.raises(UsageError, match="another run of roboreel is using"):
         Staging(tmp_path / "set")
     other = _begun(tmp_path / "other")
     first.release()
@@ -112,7 +112,7 @@ def test_what_others_put_into_the_folder_is_left_alone(tmp_path: Path) -> None:
     place.mkdir()
     (place / "thesis.tex").write_text("mine")
     staging = Staging(tmp_path / "set")
-    with pytest.raises(UsageError, match=r"thesis\.tex.*did not put there"):
+    with pytest.raises(UsageError, match=r"thesis\.tex.*did not write"):
         staging.begin()
     staging.discard()
     assert (place / "thesis.tex").read_text() == "mine"

@@ -102,7 +102,7 @@ def test_a_file_that_ends_early_is_damaged(tmp_path: Path, monkeypatch: pytest.M
     with TableFile(LocalRoot(tmp_path), "a.parquet") as file:
         forward = Forward(file, ["x"])
         assert len(forward.rows(0, 5)) == 5
-        with pytest.raises(StorageError, match=r"'a\.parquet': ends before row 199990"):
+        with pytest.raises(StorageError, match=r"'a\.parquet': the file ends before row 199990"):
             forward.rows(199_900, 199_990)
 
 

@@ -90,5 +90,5 @@ def test_pictures_of_8_bits_and_more_do_not_mix(first: type[np.unsignedinteger])
     other = np.uint16 if first == np.uint8 else np.uint8
     pixels = CameraPixels(OWN, video=True)
     pixels.add(np.zeros((4, 4, 1), first))
-    with pytest.raises(VideoError, match="some of its pictures have 8 bits, and some more"):
+    with pytest.raises(VideoError, match="some of its images have 8 bits and others more"):
         pixels.add(np.zeros((4, 4, 1), other))

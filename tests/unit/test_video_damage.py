@@ -73,7 +73,7 @@ def read(folder: Path, data: bytes) -> VideoError | None:
     ("data", "message"),
     [
         (b"", "the file is empty"),
-        (LFS, "a git-LFS pointer, not the video: run 'git lfs pull'"),
+        (LFS, "this is a git-LFS pointer, not the video: run 'git lfs pull'"),
         (b"hello, this is no video at all\n" * 9, "not an MP4 file"),
         (b"x", "not an MP4 file"),
         (bytes(5000), "not an MP4 file"),

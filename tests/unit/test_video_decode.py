@@ -123,7 +123,7 @@ def test_deep_grey_pictures_keep_their_depth() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\x89PNG", b"\xff\xd8\xff", b"\x89PNG" * 99])
 def test_pictures_that_are_none_are_refused(data: bytes) -> None:
-    with pytest.raises(VideoError, match="picture"):
+    with pytest.raises(VideoError, match="image"):
         decode_image(data)
 
 

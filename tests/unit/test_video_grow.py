@@ -223,7 +223,7 @@ def test_frames_that_are_missing_or_twice_are_refused(
 ) -> None:
     root = LocalRoot(tmp_path)
     with (
-        pytest.raises(ValueError, match=f"see frame {at}$"),
+        pytest.raises(ValueError, match=f"but frame {at} is wrong"),
         growing_video(root, "a.mp4", ENTRY, fps=FPS) as video,
     ):
         add(video, *frames)

@@ -170,7 +170,7 @@ def test_lines_of_v21_are_judged_too_and_name_no_release(wrong: Path, tmp_path: 
     roboreel.convert(wrong, to="v2.1", out=tmp_path / "v21")
     plan = roboreel.plan_convert(tmp_path / "v21", to="v3.0", out=tmp_path / "out")
     (problem,) = told(plan.problems)
-    assert "wrapped at 256" in problem.message
+    assert "overflowed at 256" in problem.message
     found = told(roboreel.check(tmp_path / "v21").problems)
     assert len(found) == 3
     assert all("lerobot" not in str(one) for one in (problem, *found))
@@ -186,7 +186,7 @@ def test_counts_of_pixels_are_told(sound: Path, tmp_path: Path) -> None:
     )
     (problem,) = [p for p in plan.problems if p.rule == "stats.count"]
     assert problem.column == TOP
-    assert "3 of 6 episodes is larger than their rows" in problem.message
+    assert "3 of 6 episodes is larger than their number of rows" in problem.message
     assert "--recompute" in str(problem.action)
 
 

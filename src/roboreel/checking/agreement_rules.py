@@ -103,10 +103,13 @@ def _compare(
             for key, wrong in (("bounds", gaps.bounds), ("mean", gaps.mean), ("std", gaps.std))
             if wrong[row]
         ]
-        said = f"stored {', '.join(what)} {'of the whole dataset ' if whole else ''}"
+        said = f"the stored {', '.join(what)} {'of the whole dataset ' if whole else ''}"
         location = _Position(episode=numbers[row], column=name, amount=float(gaps.amount[row]))
         if name in _NUMBERED:
-            message = f"{said}are {NUMBERED.said(version)}"
+            message = (
+                f"{said}{'are' if len(what) > 1 or what == ['bounds'] else 'is'}"
+                f" {NUMBERED.said(version)}"
+            )
             problems.add("stats.numbering", message, **location)
         elif what == ["std"] and gaps.sample[row]:
             message = f"{said}is {gaps.std_strings(row)}: {SAMPLE.said(version)}"
@@ -115,10 +118,10 @@ def _compare(
             message = f"{said}is {gaps.std_strings(row)}: {CANCELLED.said(version)}"
             problems.add("stats.std-rounding", message, **location)
         else:
-            message = f"{said}are not those of the data{gaps.example(row)}"
+            message = f"{said}do not match the data{gaps.example(row)}"
             larger = whole and bool(gaps.contains[row])
             if larger:
-                message += "; they could be of a larger dataset"
+                message += "; perhaps they are from a larger dataset"
             gross = bool(gaps.gross[row]) and not larger and name not in INDEX_DTYPES
             severity: Severity = "error" if gross else "warning"
             problems.add("stats.agree", message, severity=severity, **location)
@@ -155,7 +158,7 @@ class _Gaps:
 
     def std_strings(self, row: int) -> str:
         """The stds of a row, as stored and as computed."""
-        return f"{_text(self.stored_std[row])}, of the data {_text(self.true_std[row])}"
+        return f"{_text(self.stored_std[row])}, computed from the data {_text(self.true_std[row])}"
 
     def example(self, row: int) -> str:
         """The values of the component that is furthest off."""
@@ -163,7 +166,7 @@ class _Gaps:
         off = off + np.abs(self.stored_std[row] - self.true_std[row])
         at = int(off.argmax())
         parts = [
-            f"{name} {stored[row][at]:.4g} stored, {true[row][at]:.4g} computed"
+            f"{name} is {stored[row][at]:.4g}, computed {true[row][at]:.4g}"
             for name, stored, true in (
                 ("mean", self.stored_mean, self.true_mean),
                 ("std", self.stored_std, self.true_std),

@@ -140,7 +140,7 @@ def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
 
 def _refuse_changed(dataset: Dataset, known: Mapping[str, Stamped]) -> None:
     """Raise if a file changed during the check: the findings could mix its old and new content."""
-    reason = "has changed while it was checked: check again"
+    reason = "changed during the check: run the check again"
     refuse_changed_files(dataset.root, known, reason=reason)
 
 

@@ -51,7 +51,7 @@ def _check_readable(
     made = feature or feature_from_arrow(name, type_, inventory.shapes.get(name, ()))
     reason = why_unreadable(made, type_)
     if reason is not None:
-        action = "to leave it out, convert with --drop-unreadable"
+        action = "drop_unreadable=True leaves it out of a conversion"
         problems.add("feature.unreadable", reason, column=name, action=action)
 
 
@@ -73,14 +73,16 @@ def _joined(inventory: Inventory, problems: Problems) -> dict[str, pa.Field]:
 
 def _check_type(feature: Feature, type_: pa.DataType, problems: Problems) -> None:
     if not fits(feature, type_):
-        message = f"declared as {feature.dtype}, but the tables hold {type_}"
+        message = f"it is declared as {feature.dtype}, but the tables store {type_}"
         problems.error("feature.type", message, column=feature.name)
     elif feature.is_numeric and dtype_of(type_) not in (feature.dtype, "null"):
-        message = f"declared as {feature.dtype}, but the tables hold {dtype_of(type_)}"
+        message = f"it is declared as {feature.dtype}, but the tables store {dtype_of(type_)}"
         problems.add("feature.dtype", message, column=feature.name)
     if feature.dtype == "image" and not is_image(type_) and holds_images(type_):
-        message = f"images are stored as {type_}, not as structs of bytes and a path"
+        message = f"images are stored as {type_} instead of structs of bytes and a path"
         problems.add("table.plain-images", message, column=feature.name, severity="note")
     if is_single_list(feature, type_):
-        message = "its shape is (1,), but it is stored as lists of one, which v3.0 readers refuse"
+        message = (
+            "each value is stored as a list of one number, which v3.0 readers refuse for shape (1,)"
+        )
         problems.add("table.list-of-one", message, column=feature.name)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import Severity
+from roboreel.errors import Severity, counted
 from roboreel.format import v30
 from roboreel.format.feature import has_nested_names
 from roboreel.format.inventory import Inventory
@@ -29,7 +29,7 @@ def check_documents(dataset: Dataset, inventory: Inventory, problems: Problems) 
     """Check documents against each other, and report files that no document names."""
     _check_unused(dataset, problems)
     for feature in filter(has_nested_names, dataset.features.values()):
-        message = f"its names are lists in a list: {feature.names}"
+        message = f"the names of its dimensions are nested lists: {feature.names}"
         problems.add("feature.names", message, path=INFO, column=feature.name, severity="note")
     if dataset.version is FormatVersion.V30:
         _check_tasks(dataset, problems)
@@ -44,11 +44,11 @@ def _check_unused(dataset: Dataset, problems: Problems) -> None:
         if top == "data" and rest.endswith(".parquet"):
             # v3.0 readers take every table one folder below `data`: its rows shift all others
             worst = dataset.version is FormatVersion.V30 and rest.count("/") == 1
-            message = f"a table that no episode names, {size}"
+            message = f"no episode uses this table ({size})"
             severity: Severity = "error" if worst else "warning"
             problems.add("file.unused", message, path=name, severity=severity)
         elif top == "videos" and rest.endswith(".mp4"):
-            message = f"a video that no episode and no camera names, {size}"
+            message = f"no episode or camera uses this video ({size})"
             problems.add("file.unused", message, path=name)
 
 
@@ -61,16 +61,17 @@ def _check_unlisted(dataset: Dataset, inventory: Inventory, problems: Problems) 
         unlisted = rows - int(inventory.rows[members].sum())
         if unlisted > 0:
             size = inventory.files[path].size_bytes * unlisted // rows
-            message = f"{unlisted} of its rows belong to no listed episode, about {size:,} bytes"
+            message = (
+                f"{counted(unlisted, 'row')} of this table belong to no listed episode (about"
+                f" {size:,} bytes)"
+            )
             problems.error("episode.unlisted", message, path=path, amount=unlisted)
 
 
 def _check_tasks(dataset: Dataset, problems: Problems) -> None:
     indexes = list(dataset.tasks)
     if indexes != list(range(len(indexes))):
-        message = (
-            f"task indexes {indexes[:10]} are not 0…{len(indexes) - 1}: readers go by position"
-        )
+        message = f"the task indexes are {indexes[:10]}, but readers expect 0 to {len(indexes) - 1}"
         problems.error("task.contiguous", message, path=v30.TASK_TABLE)
 
 
@@ -84,7 +85,7 @@ def _check_ranges(dataset: Dataset, rows: Int64, problems: Problems) -> None:
     table = pa.concat_tables(parts, promote_options="permissive").sort_by(EPISODE)
     absent = [name for name in names if name not in table.column_names]
     if absent:
-        message = f"the table of episodes lacks {', '.join(absent)}, by which readers find rows"
+        message = f"the table of episodes has no column {', '.join(absent)}, which readers need to find rows"
         problems.error("episode.range", message, path=EPISODES_FOLDER)
         return
     stop = np.cumsum(rows)
@@ -93,7 +94,7 @@ def _check_ranges(dataset: Dataset, rows: Int64, problems: Problems) -> None:
     said = [whole_numbers(table[name]).to_pylist() for name in names]
     for row, (a, b) in enumerate(zip(*said, strict=True)):
         if (a, b) != (start[row], stop[row]):
-            message = f"its rows are said to be [{a}, {b}), they are [{start[row]}, {stop[row]})"
+            message = f"the declared rows are {a}:{b}, but the episode's rows are {start[row]}:{stop[row]}"
             off = max(abs((a or 0) - start[row]), abs((b or 0) - stop[row]))
             location = {"path": EPISODES_FOLDER, "episode": numbers[row]}
             problems.error("episode.range", message, amount=float(off), **location)

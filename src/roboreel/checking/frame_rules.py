@@ -108,7 +108,7 @@ def _images(
 def _take(data: bytes, sample: Sample) -> str | None:
     """Decode an image into a sample; return why it cannot be decoded, or None."""
     if not data:
-        return "a picture is missing, or only named and not in the table"
+        return "an image is missing, or the table has only its file name"
     try:
         sample.add(decode_image(data))
     except VideoError as error:
@@ -138,10 +138,10 @@ def _judge(
 ) -> None:
     episode = dataset.episodes[EPISODE][row].as_py()
     if sample.number and sample.brightest < _DARK:
-        message = f"all of {sample.number} sampled pictures are black"
+        message = f"all {sample.number} sampled frames are black"
         problems.add("video.black", message, episode=episode, column=name)
     elif sample.number >= _TELLING and sample.longest * 2 >= sample.number:
-        message = f"{sample.longest} of {sample.number} sampled pictures in a row are the same"
+        message = f"{sample.longest} of {sample.number} sampled frames in a row are identical"
         problems.add("video.frozen", message, episode=episode, column=name)
     if stored is None or not stored.have[row] or sample.histogram is None:
         return
@@ -173,8 +173,8 @@ def _compare(
     if off.any():
         at = int(off.argmax())
         message = (
-            f"stored statistics are not those of its pictures: channel {at} has mean {mean[at]:.3g},"
-            f" std {std[at]:.3g} stored, {true_mean[at]:.3g}, {true_std[at]:.3g} in a sample"
+            f"the stored statistics do not match the frames: channel {at} has mean {mean[at]:.3g} and std"
+            f" {std[at]:.3g}, a sample of the frames {true_mean[at]:.3g} and {true_std[at]:.3g}"
         )
         amount = float((np.abs(mean - true_mean) + np.abs(std - true_std))[off].max())
         problems.error("stats.agree", message, episode=episode, column=name, amount=amount)

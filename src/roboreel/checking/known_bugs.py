@@ -20,7 +20,7 @@ _SAME = 1e-6
 def check_camera_std(dataset: Dataset, stored: StoredMatrices, problems: Problems) -> None:
     """Report the camera stds that lerobot 0.4.0 to 0.5.1 computed wrongly (huggingface/lerobot#3682)."""
     numbers = dataset.episodes[EPISODE].to_pylist()
-    action = f"recompute it before training: {WRAPPED.said(dataset.version)}"
+    action = f"recompute the statistics before training ({WRAPPED.said(dataset.version)})"
 
     def note(message: str, camera: str, episode: int | None, amount: float) -> None:
         location = {"episode": episode, "column": camera, "amount": amount}
@@ -33,10 +33,13 @@ def check_camera_std(dataset: Dataset, stored: StoredMatrices, problems: Problem
         if episodes is not None:
             missing = missing_std(episodes.values)
             for row in np.flatnonzero(overflowed(episodes)).tolist():
-                message = f"its std is {_text(episodes, row)}, which its other statistics rule out"
+                message = f"the stored std {_text(episodes, row)} is impossible, given the other statistics"
                 note(message, name, numbers[row], float(missing[row]))
         if whole is not None and overflowed_as_a_whole(whole, episodes).any():
-            message = f"the std of the whole dataset is {_text(whole, 0)}, made of impossible ones"
+            message = (
+                f"the stored std of the whole dataset, {_text(whole, 0)}, was merged from"
+                f" impossible ones"
+            )
             note(message, name, None, 0.0)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from roboreel.checking.scan import TablesScan
 from roboreel.dataset.dataset import Dataset
+from roboreel.errors import counted
 from roboreel.format.feature import (
     EPISODE_INDEX,
     INDEX,
@@ -51,10 +52,10 @@ def _check_timestamps(dataset: Dataset, inventory: Inventory, problems: Problems
     for row in np.flatnonzero(inventory.timestamp_error_s > MAX_TIMESTAMP_ERROR_S).tolist():
         error = float(inventory.timestamp_error_s[row])
         far = f"up to {error:.4g} s" if np.isfinite(error) else "infinitely far"
-        message = f"timestamps are {far} away from k / fps"
+        message = f"the timestamps are {far} away from k / fps (k: frame number)"
         action = (
-            f"commands that write store k / fps, and the recorded times in '{SOURCE_TIMESTAMP}';"
-            " --timestamps keep leaves them as they are"
+            f"k / fps is written, and the recorded times go to the column '{SOURCE_TIMESTAMP}';"
+            ' timestamps="keep" leaves them as they are'
         )
         problems.add(
             "table.timestamps",
@@ -77,10 +78,10 @@ def _check_index(
     wrong = known & ((scan.index_begin != expected) | ~scan.index_counts)
     for row in np.flatnonzero(wrong).tolist():
         begin = int(scan.index_begin[row])
-        message = f"begins at {begin}, expected {expected[row]}: rows of the episodes before"
+        message = f"it begins at {begin}, expected {expected[row]} (the number of rows in earlier episodes)"
         off: float = abs(begin - int(expected[row]))
         if not scan.index_counts[row]:
-            message, off = "does not rise by one from row to row", np.inf
+            message, off = "it does not increase by one from row to row", np.inf
         location = {"path": paths[row], "episode": numbers[row], "column": INDEX}
         problems.add("table.index", message, amount=off, **location)
 
@@ -100,16 +101,16 @@ def _check_episode_index(dataset: Dataset, scan: TablesScan, problems: Problems)
             continue
         location = {"path": paths[row], "episode": numbers[row], "column": EPISODE_INDEX}
         if low[row] != high[row]:
-            message = f"its rows say that they are of episodes {low[row]:.0f} to {high[row]:.0f}"
+            message = f"its rows have the episode indexes {low[row]:.0f} to {high[row]:.0f}"
             problems.error("table.episode-index", message, **location)
         elif low[row] in existing and not rising:
             message = (
-                f"its rows say that they are of episode {low[row]:.0f}: is it that one's file?"
+                f"its rows have the episode index {low[row]:.0f}: is this the file of that episode?"
             )
             problems.error("table.episode-index", message, **location)
         else:
-            message = f"its rows say that they are of episode {low[row]:.0f}"
-            action = "as after a renumbering: the number in the documents is used"
+            message = f"its rows have the episode index {low[row]:.0f}"
+            action = "the number in the documents is used, as after a renumbering"
             problems.add("table.episode-index", message, action=action, **location)
 
 
@@ -117,7 +118,7 @@ def _check_finite(dataset: Dataset, scan: TablesScan, problems: Problems) -> Non
     numbers, paths = (dataset.episodes[name].to_pylist() for name in (EPISODE, DATA_PATH))
     for name, moments in scan.moments.items():
         for row in np.flatnonzero(scan.scanned & ~moments.finite).tolist():
-            message = "values are missing, NaN or infinite"
+            message = "it has values that are missing, NaN or infinite"
             problems.error(
                 "table.finite", message, path=paths[row], episode=numbers[row], column=name
             )
@@ -133,13 +134,15 @@ def _check_listed_tasks(dataset: Dataset, scan: TablesScan, problems: Problems) 
     for row in np.flatnonzero(moments.usable & moments.constant).tolist():
         only = dataset.tasks.get(int(moments.low[row, 0]))
         if only is not None and listed[row] and only not in listed[row]:
-            message = f"its rows have the task '{only}', which it does not list"
+            message = f"its rows have the task '{only}', which the episode does not list"
             problems.add("task.rows", message, episode=numbers[row])
         for text in listed[row]:
             if text != only:
                 without.setdefault(text, []).append(numbers[row])
     for text, episodes in without.items():
-        message = f"{len(episodes)} episodes list the task '{text}', but have no row of it"
+        message = (
+            f"{counted(len(episodes), 'episode')} list the task '{text}', but have no row with it"
+        )
         problems.add("task.rows", message, episode=episodes[0], severity="note")
 
 
@@ -156,12 +159,12 @@ def _check_frozen(dataset: Dataset, name: str, moments: Moments, problems: Probl
     if not telling.any():
         return
     if bool((total.low == total.high).all()):
-        message = "never changes in the whole dataset: was it recorded?"
+        message = "it never changes in the whole dataset: was it recorded?"
         problems.add("feature.frozen", message, column=name)
         return
     numbers = dataset.episodes[EPISODE].to_pylist()
     for row in np.flatnonzero(frozen).tolist():
-        message = f"never changes over {moments.count[row]} rows"
+        message = f"it never changes during {moments.count[row]} rows"
         problems.add(
             "feature.frozen",
             message,
@@ -171,7 +174,7 @@ def _check_frozen(dataset: Dataset, name: str, moments: Moments, problems: Probl
         )
     still = np.flatnonzero(total.low[0] == total.high[0]).tolist()
     if still:
-        message = f"components that never change: {', '.join(map(str, still))}"
+        message = f"some components never change: {', '.join(map(str, still))}"
         problems.add("feature.component", message, column=name, severity="note")
 
 
@@ -187,7 +190,7 @@ def _check_duplicates(dataset: Dataset, scan: TablesScan, problems: Problems) ->
         key = np.concatenate([*parts, user[0].count[row : row + 1]]).tobytes()
         before = first.setdefault(key, row)
         if before != row:
-            message = f"holds the same numbers as episode {numbers[before]}"
+            message = f"it has the same data as episode {numbers[before]}"
             problems.add("episode.duplicate", message, episode=numbers[row], severity="note")
 
 

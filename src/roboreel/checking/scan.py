@@ -159,12 +159,12 @@ def _note_shape(
 ) -> None:
     declared = "×".join(map(str, feature.shape))
     values = None if ragged else column_values(column)
-    found = "lists of several lengths"
+    found = "lists of different lengths"
     if values is not None:
         found = "×".join(map(str, values.shape[1:])) or "plain values"
     scan.problems.error(
         "feature.shape",
-        f"declared as {declared}, its values are {found}",
+        f"its declared shape is {declared}, but its values are {found}",
         path=path,
         episode=dataset.episodes[EPISODE][episode].as_py(),
         column=feature.name,

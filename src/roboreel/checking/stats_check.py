@@ -74,7 +74,7 @@ def compare_statistics(
     order = {name: at for at, name in enumerate(chosen)}
     seen: dict[str, Stamped] = {**dataset.documents}
     seen |= inventory.files if inventory is not None else {}
-    reason = "has changed while the statistics were compared: compare again"
+    reason = "changed while the statistics were compared: run the command again"
     refuse_changed_files(dataset.root, seen, reason=reason)
     return StatsReport(
         path=dataset.url,
@@ -107,7 +107,7 @@ def _overflows(
             episodes=None if whole else tuple(p.episode for p in group if p.episode is not None),
             statistics=("std",),
             gap=None,
-            why=f"{WRAPPED.said(dataset.version)}: the other statistics of the camera rule such a std out",
+            why=f"{WRAPPED.said(dataset.version)}; it is impossible given the other statistics",
             rule=group[0].rule,
         )
         for (name, whole), group in found.items()

@@ -48,7 +48,9 @@ class _Form:
         self._version = dataset.version
         self._camera = dataset.features[name].is_camera
         self._numbers, self._problems = numbers, problems
-        self._scope = "of the whole dataset" if list(numbers) == [None] else "stored"
+        self._scope = (
+            "statistics of the whole dataset" if list(numbers) == [None] else "stored statistics"
+        )
 
     def check(self, rows: Int64) -> None:
         """Report what is wrong, row by row."""
@@ -92,11 +94,11 @@ class _Form:
         count = self._stored.count
         have = self._stored.have & (count != 0)
         if not self._camera:
-            what = "are of another number of rows"
+            what = "have a count that is not the number of rows"
             self._note("stats.count", have & (count != rows), what, np.abs(count - rows))
             return
         many = have & (count > rows)
-        what = f"count more frames than there are rows: {PIXELS.said(self._version)}?"
+        what = f"have a count above the number of rows ({PIXELS.said(self._version)}?)"
         self._note("stats.count", many, what, count - rows)
 
     def _note(
@@ -109,6 +111,6 @@ class _Form:
     ) -> None:
         report = self._problems.error if severity == "error" else self._problems.add
         for row in np.flatnonzero(wrong).tolist():
-            message = f"the statistics {self._scope} {what}"
+            message = f"the {self._scope} {what}"
             amount = 0.0 if amounts is None else float(amounts[row])
             report(rule, message, episode=self._numbers[row], column=self._name, amount=amount)

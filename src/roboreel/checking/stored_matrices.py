@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import DatasetError, StorageError
+from roboreel.errors import DatasetError, StorageError, counted
 from roboreel.format.depth import has_camera_stats
 from roboreel.format.feature import Feature
 from roboreel.format.model import EPISODE
@@ -152,9 +152,7 @@ def _take(
             shape = None
         if shape is None:
             found = ", ".join(sorted({str(list(v.shape)) for v in _described(parts).values()}))
-            message = (
-                f"statistics have the shape {found or 'of no array'}, expected {_wanted(feature)}"
-            )
+            message = f"its statistics have the shape {found or 'of no array'}, expected {_wanted(feature)}"
             stored.problems.error("stats.shape", message, episode=episode, column=name)
             continue
         if name not in into:
@@ -216,16 +214,16 @@ def _report_missing(dataset: Dataset, stored: StoredMatrices) -> None:
         for name in [name for name in wanted if name not in wrong]:
             lacking = _lacking(found.get(name), base)
             if lacking:
-                message = f"there are no statistics {scope}: {lacking}"
+                message = f"statistics {scope} are missing: {lacking}"
                 stored.problems.add("stats.missing", message, column=name)
 
 
 def _lacking(feature: StoredFeature | None, base: tuple[str, ...]) -> str | None:
     if feature is None:
-        return "none at all"
+        return "all"
     without = [key for key in base if key != "count" and key not in feature.values]
     without += ["count"] if "count" in base and not feature.count.any() else []
     if without:
         return ", ".join(without)
     absent = int((~feature.have).sum())
-    return f"{absent} episodes have none" if absent else None
+    return f"{counted(absent, 'episode')} without any" if absent else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import StorageError
+from roboreel.errors import StorageError, counted
 from roboreel.format.declared import compare_video
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import CameraFacts, Inventory
@@ -108,11 +108,11 @@ def _check_declared(
     if streams:
         compare_video(feature, streams, problems)
     if any(stream.audio for stream in streams):
-        message = "the videos have sound, which the format has no meaning for"
+        message = "the videos have sound, which the format does not support"
         problems.add("video.audio", message, column=feature.name, severity="note")
     said, fps = feature.video_facts.get("video.fps"), float(dataset.fps)
     if isinstance(said, (int, float)) and abs(said - fps) > _FPS_TOLERANCE * fps:
-        message = f"declared with {said:g} frames per second, the dataset has {fps:g}"
+        message = f"its declared video.fps is {said:g}, but the dataset's fps is {fps:g}"
         problems.add("video.fps", message, column=feature.name)
 
 
@@ -130,7 +130,10 @@ def _check_times(dataset: Dataset, file: VideoFile, problems: Problems) -> None:
 
 def _check_hidden(file: VideoFile, problems: Problems) -> None:
     if file.hidden:
-        message = f"{file.hidden} frames that no episode shows, {file.hidden_bytes:,} bytes"
+        message = (
+            f"no episode uses {counted(file.hidden, 'frame')} of this video"
+            f" ({file.hidden_bytes:,} bytes)"
+        )
         problems.add(
             "video.hidden",
             message,

@@ -84,8 +84,9 @@ class VideoSamples:
                 if digests.get(number) != _digest(frame):
                     at = number - self._first(row)
                     message = (
-                        f"frame {at} decodes to one image when the file is played from its beginning, to"
-                        " another when a reader seeks to it: write the file again from its sources"
+                        f"frame {at} decodes differently when a reader seeks to it than when the file"
+                        f" is played from"
+                        " the beginning: write the file again from its sources"
                     )
                     self._error(row, message)
                     return False
@@ -97,8 +98,9 @@ class VideoSamples:
     def _tell_missing(self, row: int, frame: int, found: int) -> None:
         rows = self._stop(row) - self._first(row)
         message = (
-            f"{found} of {rows} frames decode when the file is played from its beginning, frame {frame}"
-            " is the first that does not: write the file again from its sources"
+            f"only {found} of {rows} frames decode, even when the file is played from the beginning"
+            f" (the first"
+            f" that does not is frame {frame}): write the file again from its sources"
         )
         self._error(row, message)
 

@@ -104,7 +104,7 @@ def _show_repairs(report: CheckReport) -> None:
     out = f"{report.path.rstrip('/')}_repaired"
     heading(f"to repair: {shlex.join(['roboreel', 'repair', report.path, '-o', out])}")
     for rule, how in report.repairs.items():
-        say(f"  {rule}: {how}")
+        say(f"  {how} [{rule}]")
 
 
 def _lines(groups: Sequence[ProblemGroup]) -> Iterator[str]:

@@ -151,7 +151,7 @@ class _Upload:
             except RoboreelError:
                 again = ["roboreel", "push", folder, self.repo_id]
                 again += ["--branch", self.branch] if self.branch is not None else []
-                tell(f"'{folder}' is complete; to upload it later: {shlex.join(again)}")
+                tell(f"'{folder}' is complete. To upload it later: {shlex.join(again)}")
                 raise
 
 

@@ -52,7 +52,7 @@ def finalize(
             "--out",
             "-o",
             metavar="DST",
-            help="Write to this folder, which must not exist. Required.",
+            help="Write to this folder, which must be empty or not exist. Required.",
             rich_help_panel=OUTPUT,
         ),
     ],

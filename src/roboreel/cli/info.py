@@ -142,7 +142,7 @@ def _origin(pulled: PullRecord) -> str:
     part = (
         ""
         if every
-        else f", {count(len(chosen), 'episode')} of it"
+        else f", {count(len(chosen), 'episode')} chosen"
         if chosen
         else ", documents only"
     )

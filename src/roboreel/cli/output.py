@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TextIO, get_args
 
 from roboreel.cli.terminal import Tone, coloured, in_encoding, painted, width_of, wrapped
+from roboreel.cli.typed_options import as_typed
 from roboreel.errors import Problem, visible
 from roboreel.types import Json
 
@@ -30,6 +31,8 @@ _TONES: dict[str, Tone] = {
     "note": "note",
     "try": "note",
 }
+_MESSAGES = {"message", "action", "error", "problem"}
+"""Keys of JSON objects that have a message."""
 _lost: list[OSError] = []
 """Errors of output that could not be printed."""
 _begun_with: list[TextIO | None] = []
@@ -37,7 +40,7 @@ _begun_with: list[TextIO | None] = []
 
 def say(text: str = "") -> None:
     """Print a line for people on stdout, with control characters escaped; on a terminal wrapped at words."""
-    _write_lines("stdout", visible(text))
+    _write_lines("stdout", visible(as_typed(text)))
 
 
 def heading(text: str) -> None:
@@ -47,16 +50,29 @@ def heading(text: str) -> None:
 
 def tell(text: str) -> None:
     """Print lines other than data on stderr, with control characters escaped; on a terminal wrapped."""
-    _write_lines("stderr", visible(text, keep="\n"))
+    _write_lines("stderr", visible(as_typed(text), keep="\n"))
 
 
 def emit_json(value: Json) -> None:
     """Print a JSON document on stdout. NaN and infinity, which JSON does not have, become null."""
+    value = typed_messages(value)
     try:
         text = json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(value), indent=2, ensure_ascii=True, allow_nan=False)
     _put("stdout", text.replace("\x7f", "\\u007f") + "\n")
+
+
+def typed_messages(value: Json) -> Json:
+    """The value with options in messages as they are typed."""
+    if isinstance(value, Mapping):
+        return {
+            key: as_typed(part)
+            if key in _MESSAGES and isinstance(part, str)
+            else typed_messages(part)
+            for key, part in value.items()
+        }
+    return [typed_messages(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def _finite(value: Json) -> Json:

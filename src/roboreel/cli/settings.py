@@ -96,9 +96,13 @@ SETTINGS = (
     _choice("executor", "process or serial, as needed", "serial", "thread", "process", "ray"),
     Setting("timeout_factor", "1.0", "a number of 0 or more", _number(0)),
     _choice("video_backend", "pyav", "pyav", "torchcodec", "decord"),
-    _choice("timestamps", "regular, or keep in edits", "regular", "keep"),
-    Setting("data_file_mb", "the dataset's, else 100", "a positive number of MiB", _number(1e-6)),
-    Setting("video_file_mb", "the dataset's, else 200", "a positive number of MiB", _number(1e-6)),
+    _choice("timestamps", "regular; in edits: keep", "regular", "keep"),
+    Setting(
+        "data_file_mb", "the dataset's own, else 100", "a positive number of MiB", _number(1e-6)
+    ),
+    Setting(
+        "video_file_mb", "the dataset's own, else 200", "a positive number of MiB", _number(1e-6)
+    ),
     Setting("follow_links", "false", _YES, _boolean),
     Setting("quiet", "false", _YES, _boolean),
 )

@@ -71,7 +71,7 @@ OutOption = Annotated[
         "--out",
         "-o",
         metavar="DST",
-        help="Write to this folder, which must not exist.",
+        help="Write to this folder, which must be empty or not exist.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -209,7 +209,7 @@ AllowMissingOption = Annotated[
     typer.Option(
         "--allow-missing",
         metavar="NAME",
-        help="Write even if this action, state or camera is missing from the result. Repeatable.",
+        help="Write the result even if it lacks this action, state or camera. Repeatable.",
         rich_help_panel=WHAT,
     ),
 ]

@@ -31,6 +31,8 @@ BASIC: dict[Tone, str] = {
 """Codes for terminals of 8 colours: red and magenta are readable on both, yellow and cyan are not."""
 _CODE = re.compile("\x1b\\[[0-9;]*m")
 _NARROWEST, _WIDEST = 40, 120
+_ARROW = " → "
+_COMMAND = re.compile(r"roboreel [a-z][^\n'`;([]*[^\n'`;([ ]")
 _ASCII = str.maketrans(
     {"…": "...", "×": "x", "→": "->", "–": "-", **dict(zip("▁▂▃▄▅▆▇█", "_.:-=+*#", strict=True))}
 )
@@ -86,20 +88,28 @@ def in_encoding(text: str, encoding: str) -> str:
 def wrapped(text: str, width: int | None, *, hang: str = "  ") -> Iterator[str]:
     """The lines of a text, wrapped at words; commands to type stay on one line, to be copied.
 
+    What to do about a problem, after an arrow, starts a line of its own if not all fits on one.
+
     Args:
         text: lines, each with its own indentation, without colours.
         width: columns; None wraps nothing.
         hang: added to the indentation of a line that continues one.
     """
     for line in text.split("\n"):
-        if width is None or len(line) <= width or "roboreel " in line:
+        if width is None or len(line) <= width or line.lstrip().startswith("try: "):
             yield line
             continue
-        indent = line[: len(line) - len(line.lstrip(" "))]
-        yield from textwrap.wrap(
-            line,
-            width,
-            subsequent_indent=indent + hang,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        below = line[: len(line) - len(line.lstrip(" "))] + hang
+        what, *actions = line.split(_ARROW)
+        yield from _filled(what, width, below)
+        for action in actions:
+            yield from _filled(f"{below}{_ARROW.lstrip()}{action}", width, below + hang)
+
+
+def _filled(line: str, width: int, below: str) -> Iterator[str]:
+    """The lines of a line; those after the first begin with `below`."""
+    glued = _COMMAND.sub(lambda found: found[0].replace(" ", "\0"), line)
+    for one in textwrap.wrap(
+        glued, width, subsequent_indent=below, break_long_words=False, break_on_hyphens=False
+    ):
+        yield one.replace("\0", " ")

@@ -109,14 +109,18 @@ class PendingCommit:
     def problem(self) -> Problem:
         """What readers are told."""
         number = self.journal.episode
-        read = "read without it" if self.waiting else "all but info.json is there: read with it"
+        read = (
+            "the dataset is read without it"
+            if self.waiting
+            else "only info.json was missing, so the dataset is read with it"
+        )
         return Problem(
             rule="recording.unfinished",
             severity="note",
-            message=f"the save of episode {number} was interrupted, or is going on: {read}",
+            message=f"the save of episode {number} was interrupted or is in progress: {read}",
             path=JOURNAL,
             episode=number,
-            action="the next recorder finishes it",
+            action="the next recorder will finish it",
         )
 
 

@@ -28,7 +28,7 @@ from roboreel.dataset.view_source import (
 from roboreel.edit.dataset_facts import facts_of
 from roboreel.edit.view import Verbs, View, whole_view
 from roboreel.edit.view_data import ViewData
-from roboreel.errors import Problem, UsageError, listed
+from roboreel.errors import Problem, UnknownNameError, UsageError, listed
 from roboreel.format import v30
 from roboreel.format.feature import Feature
 from roboreel.format.model import LENGTH, Model
@@ -239,7 +239,9 @@ class Dataset(Summarized, Verbs):
         view = self.as_view()
         row = int(view.positions([episode])[0])
         if columns is not None and (unknown := [n for n in columns if n not in self.features]):
-            raise UsageError(f"no column {listed(unknown)}: there are {listed([*self.features])}")
+            raise UnknownNameError(
+                f"no column {listed(unknown)}: the dataset has {listed([*self.features])}"
+            )
         images = {name for name, one in self.features.items() if one.dtype == "image"}
         table = next(self.rows([(row, 0, int(view.lengths[row]))], columns))
         return (

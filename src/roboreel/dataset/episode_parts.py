@@ -57,7 +57,9 @@ def read_episode_parts(
         table = pa.concat_tables(parts, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         problems.error(
-            "episode.columns", f"the files do not fit together: {error}", path=EPISODES_FOLDER
+            "episode.columns",
+            f"the files of the table have different columns: {error}",
+            path=EPISODES_FOLDER,
         )
         problems.raise_errors("the table of episodes cannot be read")
         raise DatasetError("the table of episodes cannot be read") from error

@@ -35,4 +35,4 @@ def how_to_fetch(root: Root, episode: int | None = None) -> str:
     if record is None:
         return ""
     command = record.command(root.url, episode)
-    return f": it was not pulled from '{record.repo_id}'; fetch it with: {command}"
+    return f": it was not pulled from '{record.repo_id}'. Fetch it with: {command}"

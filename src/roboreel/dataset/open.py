@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 from functools import partial
+from shlex import quote
 
 import pyarrow as pa
 
@@ -142,7 +143,7 @@ def _opened(
     stamps = {name: root.stat(name) for name in _documents(files)}
     if INFO not in files and V1_INFO in files:
         raise unknown_version(
-            "this is a dataset of v1.x; roboreel reads v2.0 and later", V1_INFO, FROM_V1
+            "this is a v1.x dataset; roboreel reads v2.0 and later", V1_INFO, FROM_V1
         )
     if INFO not in files:
         found = [*problems.found, _no_info(files)]
@@ -168,8 +169,9 @@ def _refuse_moved(location: str | os.PathLike[str]) -> None:
     original = None if "://" in path else moved_original(path)
     if original is not None:
         raise StorageError(
-            f"'{path}': no dataset here, because its replacement was interrupted; the original is"
-            f" '{original}': run the interrupted command again with --resume, or call roboreel.recover"
+            f"'{path}' has no dataset, because its replacement was interrupted; the original is"
+            f" '{original}': run the interrupted command again with leftovers=\"resume\", or call"
+            " roboreel.recover"
         )
 
 
@@ -195,14 +197,16 @@ def _note_passed_over(listing: Listing, problems: Problems) -> None:
     """Report links that lead out of the dataset, and names that are not UTF-8."""
     links, unnamed = listing.links_out, listing.unnamed
     for name, target in links[:_SHOWN_LINKS]:
-        message = f"a link that leads out of the dataset, to '{target}': not read"
-        action = "put the file there, or pass follow_links (--follow-links)"
+        message = f"the link leads out of the dataset, to '{target}', and is not followed"
+        action = "put the file there, or pass follow_links=True"
         problems.add("file.link", message, path=name, action=action)
     if len(links) > _SHOWN_LINKS:
-        message = f"{len(links) - _SHOWN_LINKS} more links lead out of the dataset: not read"
+        message = (
+            f"{len(links) - _SHOWN_LINKS} more links lead out of the dataset and are not followed"
+        )
         problems.add("file.link", message, action="see the first ones")
     if unnamed:
-        message = f"{len(unnamed)} files have names that are not UTF-8: not read"
+        message = f"{len(unnamed)} files have names that are not UTF-8 and are not read"
         problems.add("file.name", message, path=unnamed[0], action="rename them")
 
 
@@ -226,13 +230,13 @@ def _open_v3(
         strays = stray_episode_files(files)
         problems.error(
             "document.missing",
-            f"there is no table of episodes, expected {EPISODES_FOLDER}*/*.parquet",
+            f"the table of episodes is missing, expected {EPISODES_FOLDER}*/*.parquet",
             path=strays[0] if strays else EPISODES_FOLDER,
             action=f"move it to {EPISODES_TEMPLATE.format(chunk_index=0, file_index=0)}"
             if strays
             else None,
         )
-        problems.raise_errors("the dataset's documents are not complete")
+        problems.raise_errors("the dataset is incomplete")
     parts = read_episode_parts(root, names, problems, known)
     tasks = read_table(root, v30.TASK_TABLE) if v30.TASK_TABLE in files else None
     if tasks is not None and pending is not None:
@@ -260,7 +264,7 @@ def _missing_videos(model: Model, files: tuple[str, ...], fetch: str | None) -> 
         Problem(
             rule="video.missing",
             severity="error" if all_missing else "warning",
-            message="the videos are not here" if all_missing else "the camera has no video file",
+            message="the videos are missing" if all_missing else "the camera has no video files",
             path=_expected_video(model, camera),
             column=camera,
             action=_without_videos(camera, fetch, all_missing=all_missing),
@@ -277,12 +281,12 @@ def _any_held(files: tuple[str, ...], paths: pa.ChunkedArray) -> bool:
 
 
 def _without_videos(camera: str, fetch: str | None, *, all_missing: bool) -> str:
-    remove = f"remove the camera: roboreel features --remove {camera}"
+    remove = f"remove the camera: roboreel features SRC --remove {quote(camera)} -o DST"
     if fetch is not None:
-        return f"not pulled: fetch the videos with '{fetch}', or {remove}"
+        return f"fetch the videos with '{fetch}', or {remove}"
     if all_missing:
         return f"download the videos, or {remove}"
-    return f"commands that write refuse without --allow-missing {camera}; or {remove}"
+    return f'pass allow_missing=["{camera}"] to write without it, or {remove}'
 
 
 def _expected_video(model: Model, camera: str) -> str | None:

@@ -159,14 +159,17 @@ class Positions:
             number = int(self._numbers[members[at]])
             start, rows = int(first[at]), int(lengths[at])
             if start != declared[at]:
-                message = f"its frames begin at {start} by the packets, at {declared[at]} by the documents"
-                action = "the packets are used"
+                message = (
+                    f"its video starts at frame {start} according to the packets, but at"
+                    f" {declared[at]} according to the documents"
+                )
+                action = "the position from the packets is used"
                 self._note(Finding(at, "video.segment", message, action), members, path, camera)
             episode = DeclaredFrames(number, start, rows, int(ranges[at].gaps))
             mismatch = frame_mismatch(table, episode, start, end, info.fps)
             overlaps, before = not single and start + rows > end and end < table.frames, overlaps
             if overlaps or before:  # it is not known whose the shared frames are
-                message = "its frames overlap those of another episode in the file"
+                message = "its frames overlap another episode in the same file"
                 mismatch = Finding(at, "video.overlap", message)
             found: FrameRange | Problem = FrameRange(path, start, rows)
             if (

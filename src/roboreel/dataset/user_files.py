@@ -50,7 +50,7 @@ def read_values(location: str) -> np.ndarray[Any, Any] | pa.ChunkedArray:
     if ending:
         return _read_column(f"{path}.parquet", column)
     if location.endswith(".parquet"):
-        raise UsageError(f"'{location}': say which column, as in '{location}:column'")
+        raise UsageError(f"'{location}': name the column, as in '{location}:column'")
     if not location.endswith(".npy"):
         raise UsageError(f"'{location}': expected 'file.npy' or 'file.parquet:column'")
     root, name = _root_and_name(location)
@@ -66,7 +66,7 @@ def _read_column(path: str, column: str) -> pa.ChunkedArray:
         known = file.footer.schema.names
         if column not in known:
             listed = ", ".join(f"'{one}'" for one in known)
-            raise UsageError(f"'{path}' has no column '{column}': there are {listed}")
+            raise UsageError(f"'{path}' has no column '{column}': it has {listed}")
         return file.read([column])[column]
 
 

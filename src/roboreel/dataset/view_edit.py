@@ -108,7 +108,7 @@ def undo_edit(path: str | os.PathLike[str]) -> Sequence[JsonObject]:
     document, content = file.read()
     verbs = file.objects(document, VERBS)
     if not verbs:
-        raise UsageError(f"'{file.path}' has no edit to take back: it is its sources as they are")
+        raise UsageError(f"'{file.path}' has no edit to undo: it is its sources, unchanged")
     first = len(verbs) - 1
     while first and verbs[first].get(CONTINUES) is True:
         first -= 1

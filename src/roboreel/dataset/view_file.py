@@ -38,10 +38,12 @@ def is_view_file(location: str | os.PathLike[str]) -> bool:
 def refuse_view(location: Any) -> None:
     """Raise `UsageError` where a view, or a view file, is given for the location of a dataset."""
     if isinstance(location, ViewData):
-        raise UsageError("this takes a dataset, not a view: write the view first (roboreel.write)")
+        raise UsageError(
+            "a dataset is needed here, not a view: write the view first (roboreel.write)"
+        )
     if is_view_file(location):
         raise UsageError(
-            f"'{location}' is a view file, and a dataset is needed here: write one first, with roboreel write"
+            f"'{location}' is a view file, but a dataset is needed here: write one first with roboreel write"
             f" {location} -o DST"
         )
 
@@ -80,7 +82,7 @@ class ViewFile:
                 f"'{self.path}': no such view file; begin one with roboreel edit {self.path} from SRC"
             )
         if root.stat(self.name).size_bytes > _LARGEST:
-            raise self.unreadable(f"it has more than {_LARGEST >> 20} MiB")
+            raise self.unreadable(f"it is larger than {_LARGEST >> 20} MiB")
         data = root.read(self.name)
         try:
             document = parse_json(data, self.path)
@@ -92,7 +94,9 @@ class ViewFile:
         if type(version) is not int or version < 1:
             raise self.unreadable(f"'{FORMAT}' is {str(version)[:40]!r}, expected {_VERSION}")
         if version > _VERSION:
-            raise self.unreadable(f"a later roboreel wrote it (form {str(version)[:40]})")
+            raise self.unreadable(
+                f"it was written by a later release of roboreel (form {str(version)[:40]})"
+            )
         unknown = document.keys() - {FORMAT, SOURCES, START, VERBS}
         if unknown:
             raise self.unreadable(f"unknown fields {', '.join(sorted(map(repr, unknown)))[:200]}")
@@ -123,7 +127,9 @@ class ViewFile:
             StorageError: it was edited meanwhile, or the disk refuses.
         """
         if self.read()[1] != content:
-            raise StorageError(f"'{self.path}' was edited meanwhile: do this again")
+            raise StorageError(
+                f"'{self.path}' was edited by someone else meanwhile: run this again"
+            )
         self.write(document)
 
     def objects(self, document: JsonObject, key: str) -> list[JsonObject]:
@@ -166,17 +172,19 @@ class ViewFile:
         try:
             data = root.read(name)
         except StorageError as error:
-            raise DatasetError(f"'{name}' belongs beside the view file: {error}") from error
+            raise DatasetError(
+                f"'{name}' must be in the same folder as the view file: {error}"
+            ) from error
         if digest(data) != said.get(HASH):
             raise DatasetError(f"'{name}' is not the table that was written with the view file")
         table = read_table(root, name)
         if table.column_names != [_COLUMN]:
-            raise DatasetError(f"'{name}' has other columns than '{_COLUMN}'")
+            raise DatasetError(f"'{name}' must have exactly the column '{_COLUMN}'")
         return table[_COLUMN]
 
     def unreadable(self, why: object) -> DatasetError:
         """The error of a file that is no view file, or not one that can be used."""
-        return DatasetError(f"'{self.path}' is not a view file that can be read: {why}")
+        return DatasetError(f"'{self.path}' cannot be read as a view file: {why}")
 
     def _root(self) -> LocalRoot:
         if not os.path.isdir(self.folder):

@@ -61,7 +61,7 @@ class ViewOpener:
     def view(self, file: ViewFile, document: JsonObject) -> View:
         """The view of a file of this content: see `open`."""
         if len(self._inside) >= _DEEPEST:
-            raise file.unreadable(f"more than {_DEEPEST} view files within each other")
+            raise file.unreadable(f"more than {_DEEPEST} view files are nested")
         if file.key in self._inside:
             raise file.unreadable("it is a source of itself")
         self._inside.append(file.key)
@@ -80,7 +80,7 @@ class ViewOpener:
         whole = self._view_source(file, said) if VIEW in said else self._dataset_source(file, said)
         rows = said_rows(file, said, len(whole.slices))
         if rows is not None and not len(rows):
-            raise file.unreadable(f"'{ROWS}' names no episode")
+            raise file.unreadable(f"'{ROWS}' does not name an episode")
         return whole if rows is None else selection.kept(whole, rows)
 
     def _dataset_source(self, file: ViewFile, said: JsonObject) -> View:
@@ -101,7 +101,9 @@ class ViewOpener:
         if not isinstance(uids, list) or not set(map(type, uids)) <= {str}:
             raise file.unreadable(f"'{UIDS}' is not a list of uids")
         if len(uids) != dataset.total_episodes:
-            raise file.unreadable(f"'{UIDS}' are not the {dataset.total_episodes} uids of a source")
+            raise file.unreadable(
+                f"'{UIDS}' do not match the {dataset.total_episodes} uids of a source"
+            )
         return replace(dataset, known_uids=tuple(uids)).as_view()
 
     def dataset(self, file: ViewFile, said: JsonObject) -> Dataset:
@@ -114,7 +116,7 @@ class ViewOpener:
             try:
                 self._opened[location] = self.open_one(location, follow_links=self.follow_links)
             except (StorageError, UsageError) as error:
-                raise StorageError(f"a source of '{file.path}' is not there: {error}") from error
+                raise StorageError(f"a source of '{file.path}' is missing: {error}") from error
             except DatasetError as error:
                 what = f"a source of '{file.path}', '{location}', cannot be read"
                 raise DatasetError(what, error.problems) from error
@@ -124,7 +126,7 @@ class ViewOpener:
         """The view file that is a source, be it what it was or not."""
         name = said[VIEW]
         if not isinstance(name, str) or not is_view_file(name) or "\x00" in name:
-            raise file.unreadable(f"the source {str(name)[:80]!r} is no view file")
+            raise file.unreadable(f"the source {str(name)[:80]!r} is not a view file")
         return ViewFile(path_from(name, file.folder))
 
     def _view_source(self, file: ViewFile, said: JsonObject) -> View:

@@ -67,8 +67,9 @@ def _same_episodes(file: ViewFile, before: JsonObject, now: JsonObject) -> Int64
             gone.append(str(uid))
     if gone:
         raise DatasetError(
-            f"'{file.path}' cannot go by its datasets as they are now: {len(gone)} of its episodes are gone"
-            f" or have another length: {listed(gone)}. Begin a new view file: roboreel edit NEW.view.json"
+            f"'{file.path}' cannot be updated to its datasets as they are now: {len(gone)} of its"
+            f" episodes are missing"
+            f" or have a different length: {listed(gone)}. Begin a new view file: roboreel edit NEW.view.json"
             " from SRC"
         )
     return np.array(found, dtype=np.int64)

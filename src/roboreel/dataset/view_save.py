@@ -33,6 +33,7 @@ def save_view(view: ViewData, path: str | os.PathLike[str]) -> None:
 def unsayable(file: ViewFile) -> UsageError:
     """The error of a view that a file cannot hold."""
     return UsageError(
-        f"'{file.path}' cannot hold this view: cameras were added to it from other videos. Write it as a"
+        f"'{file.path}' cannot store this view, because cameras were added to it from other videos."
+        f" Write it as a"
         " dataset first (roboreel.write), and save a view of that"
     )

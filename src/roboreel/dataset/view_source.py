@@ -52,7 +52,7 @@ def changed_document(
         if stat is None or entry is None:
             return name
         if not isinstance(entry, Mapping):
-            raise DatasetError(f"'{DOCUMENTS}' does not say what '{name[:80]}' was")
+            raise DatasetError(f"'{DOCUMENTS}' has no stamp of '{name[:80]}'")
         if stat.size_bytes != entry.get(SIZE):
             return name
         if stat.stamp != entry.get(STAMP) and digest_of(root, name) != entry.get(HASH):
@@ -94,7 +94,7 @@ def path_from(said: str, folder: str) -> str:
 def changed(view: str, what: str, name: str) -> ChangedInputError:
     """The error of a source that is not what it was when the view file was made."""
     return ChangedInputError(
-        f"'{what}' has changed since the view file '{view}' was made: '{name}' is another. Its edits could"
+        f"'{what}' has changed since the view file '{view}' was made ('{name}' differs). Its edits could"
         f" mean other episodes now. Put the earlier version back, or take the change over where every"
         f" episode is still there: roboreel edit {view} refresh"
     )

@@ -66,7 +66,7 @@ class CameraFiles:
         """
         episode, path = self.side.positions[pair], self.path(pair)
         if path is None:
-            raise StorageError("its video file is not there")
+            raise StorageError("its video file is missing")
         video = self._opened(path)
         count, table = int(self.side.rows[episode]), video.table
         start = video.starts[episode]
@@ -94,7 +94,7 @@ class CameraFiles:
             return self._open[path]
         root = self.side.dataset.root
         if self.side.dataset.version.one_file_per_episode and len(self._members[path]) > 1:
-            raise StorageError(f"'{path}' is the file of {len(self._members[path])} episodes")
+            raise StorageError(f"'{path}' is shared by {len(self._members[path])} episodes")
         table = read_packet_table(root, path)
         file = root.input(path)
         video = _OpenVideo(file, table, AccessPoints(file, table), self._starts(path, table))
@@ -128,7 +128,8 @@ class CameraFiles:
         fps = float(self.side.dataset.fps)
         if declared != start:
             self.side.misplaced[pair, self.camera] = (
-                f"its frames begin at {declared} by the documents, at {start} by the packets"
+                f"its video starts at frame {declared} according to the documents, but at {start}"
+                f" according to the packets"
             )
             return
         late = table.frame_seconds[start : start + count] * fps - np.arange(start, start + count)

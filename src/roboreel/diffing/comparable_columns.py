@@ -69,7 +69,7 @@ def _unwrapped(
     ledger.add_note(
         Difference(
             kind="columns",
-            what=f"lists of one in the {which}, plain values in the other",
+            what=f"lists of one number in the {which}, plain numbers in the other",
             episode=episode,
             column=name,
         ),

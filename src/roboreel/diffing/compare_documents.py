@@ -40,7 +40,7 @@ def compare_info(first: Side, second: Side, ledger: DiffLedger) -> None:
         what = f"fps {a.fps_value} against {b.fps_value}"
         ledger.add_difference(Difference(kind="info", what=what), fold="fps")
     elif repr(a.fps_value) != repr(b.fps_value):
-        what = f"fps is spelled {a.fps_value!r} against {b.fps_value!r}"
+        what = f"fps is written {a.fps_value!r} against {b.fps_value!r}"
         ledger.add_note(Difference(kind="info", what=what), fold="fps")
     if a.robot_type != b.robot_type:
         what = f"robot_type {a.robot_type!r} against {b.robot_type!r}"
@@ -85,7 +85,7 @@ def compare_tasks(first: Side, second: Side, ledger: DiffLedger) -> None:
             what = f"only the {which} lists {shortened(text)}"
             ledger.add_difference(Difference(kind="tasks", what=what), fold=which)
     if strings[0] == strings[1]:
-        what = "the same tasks under other indexes"
+        what = "the same tasks with other indexes"
         ledger.add_note(Difference(kind="tasks", what=what), fold="indexes")
 
 
@@ -136,7 +136,7 @@ def compare_extras(first: Side, second: Side, ledger: DiffLedger) -> None:
     sides = [_extras(side) for side in (first, second)]
     for name in dict.fromkeys([*sides[0], *sides[1]]):
         if name in ORIGIN_COLUMNS and name not in sides[0]:
-            what = "where episodes come from, in the second only"
+            what = "the origin of episodes, only in the second"
             ledger.add_note(Difference(kind="extras", what=what, column=name))
             continue
         values = [
@@ -248,7 +248,10 @@ def _file_mismatch(first: Side, second: Side, name: str) -> str:
                 left, right = a.read(_BLOCK_BYTES), b.read(_BLOCK_BYTES)
                 if left != right:
                     pairs = enumerate(zip(left, right, strict=False))
-                    return f"the first other byte is {next((at + i for i, (x, y) in pairs if x != y), at)}"
+                    return (
+                        f"the first difference is at byte"
+                        f" {next((at + i for i, (x, y) in pairs if x != y), at)}"
+                    )
     except (StorageError, OSError) as error:
         return str(error)
     return ""

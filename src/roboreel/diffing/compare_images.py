@@ -31,7 +31,7 @@ def differing_images(
     rows = np.flatnonzero(differing(*images)).tolist()
     if len(moved):
         at = int(moved[0])
-        what = f"the path beside the picture: {first_values(*paths, at)}"
+        what = f"the stored path of the image: {first_values(*paths, at)}"
         named_only = [images[0][at].as_py(), images[1][at].as_py()] == [None, None]
         found = _found(span, name, what, at, len(moved))
         if named_only:

@@ -70,15 +70,15 @@ def compare_counted(span: RowSlice, numbers: tuple[int, ...], ledger: DiffLedger
         at = _first(wrong)
         if at is not None:
             was = "no column" if a is None else str(before[at])
-            what = f"{was} against {found[at]}, where {meant[name][at]} is meant"
+            what = f"{was} against {found[at]}, expected {meant[name][at]}"
             count = int(wrong.sum())
             ledger.add_difference(_found(span, "index", what, at, name, count))
         moved = _first(found != before)
         if at is None and moved is not None:
-            what = f"{before[moved]} against {found[moved]}: counted anew"
+            what = f"{before[moved]} against {found[moved]}: renumbered"
             ledger.add_note(_found(span, "index", what, moved, name), fold="anew")
         elif at is None and a is None:
-            ledger.add_note(_found(span, "index", "supplied in the second", None, name), fold="new")
+            ledger.add_note(_found(span, "index", "added in the second", None, name), fold="new")
 
 
 def compare_timestamps(span: RowSlice, fps: float, *, kept: bool, ledger: DiffLedger) -> None:
@@ -111,7 +111,11 @@ def compare_timestamps(span: RowSlice, fps: float, *, kept: bool, ledger: DiffLe
     lost = regular & ~same & ~near & (not kept)
     at = _first(wrong | lost)
     if at is not None:
-        why = f"where {meant[at]:.9g} is k / fps" if wrong[at] else "and the first's are not kept"
+        why = (
+            f"where {meant[at]:.9g} is k / fps"
+            if wrong[at]
+            else "and the times of the first are not kept"
+        )
         what = f"{before[at]} against {found[at]}, {why}"
         count = int((wrong | lost).sum())
         ledger.add_difference(_found(span, "timestamps", what, at, TIMESTAMP, count))
@@ -119,10 +123,10 @@ def compare_timestamps(span: RowSlice, fps: float, *, kept: bool, ledger: DiffLe
     moved = _first(~same)
     if moved is not None:
         what = f"{before[moved]} against {found[moved]}: k / fps in the second"
-        what += ", the first's are kept beside" if kept else ""
+        what += ", the times of the first are kept in a column of their own" if kept else ""
         ledger.add_note(_found(span, "timestamps", what, moved, TIMESTAMP, int((~same).sum())))
     elif a is None:
-        ledger.add_note(_found(span, "timestamps", "supplied in the second", None, TIMESTAMP))
+        ledger.add_note(_found(span, "timestamps", "added in the second", None, TIMESTAMP))
 
 
 class RowTasks:
@@ -157,7 +161,7 @@ class RowTasks:
             row, count = int(first_at[at]), int(counts[at])
             self._pair(span, indexes, there, row, count)
         if there[1] and not there[0] and span.row == 0:
-            found = _found(span, "row-tasks", "supplied in the second", None, TASK_INDEX)
+            found = _found(span, "row-tasks", "added in the second", None, TASK_INDEX)
             self._ledger.add_note(found, fold="new")
 
     def _pair(

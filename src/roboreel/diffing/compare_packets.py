@@ -73,11 +73,11 @@ def compare_packets(
     what = "its packet is marked as a keyframe on one side only"
     _report(ledger, episode, camera, frame[(flags[0] != flags[1]) & own], what, "keyframe")
     if (np.diff(in_b) < 0).any():
-        what = "the packets stand in another order of decoding"
+        what = "the packets are in a different decoding order"
         _report(ledger, episode, camera, frame[1:][np.diff(in_b) < 0], what, "order")
     beside = (mismatch & ~own).any() or len(frame) < max(len(shown_a), len(shown_b))
     if beside and a.frames.count == b.frames.count and not (mismatch & own).any():
-        what = "frames are the same, but they hang on other packets before or after the episode"
+        what = "the frames are the same, but they depend on different packets outside the episode"
         found = Difference(kind="packets", what=what, episode=episode, column=camera)
         ledger.add_difference(found, fold="beside")
 

@@ -130,7 +130,7 @@ class RowComparer:
                     for name, column in zip(batch.schema.names, batch.columns, strict=True)
                 }
                 if len(columns) < len(batch.columns):
-                    raise UsageError(f"two columns of {side.label} stand for one name: rename both")
+                    raise UsageError(f"two columns of {side.label} get the same name: rename both")
                 seen.update(columns)
                 yield columns
         except StorageError as error:
@@ -188,7 +188,7 @@ class RowComparer:
             return []
         names = [n for n in span.second if n not in span.first and _KEPT_TIMES.fullmatch(n)]
         for name in names:
-            what = "keeps the first's timestamps"
+            what = "keeps the timestamps of the first"
             self._ledger.add_note(
                 Difference(kind="columns", what=what, episode=span.episode, column=name)
             )

@@ -150,7 +150,7 @@ def _bytes_against(x: bytes, y: bytes) -> str:
     at = next(
         (i for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q), min(len(x), len(y))
     )
-    return f"{len(x)} bytes against {len(y)}, the first other at {at}"
+    return f"{len(x)} bytes against {len(y)}, the first difference at byte {at}"
 
 
 def _lists_differ(a: pa.Array, b: pa.Array) -> Bools:

@@ -12,7 +12,7 @@ from roboreel.diffing.compare_packets import (
 )
 from roboreel.diffing.diff_report import Difference, DiffLedger
 from roboreel.diffing.side import Side
-from roboreel.errors import StorageError
+from roboreel.errors import StorageError, counted
 
 
 class VideoComparer:
@@ -30,7 +30,7 @@ class VideoComparer:
                 self._ledger.add_difference(Difference(kind="cameras", what=what, column=camera))
         for camera in dict.fromkeys(c for side in self._sides for c in side.cameras_without_videos):
             if camera not in {*here, *there}:
-                what = "declared as video, but no file is there"
+                what = "declared as video, but the files are missing"
                 self._ledger.add_note(Difference(kind="cameras", what=what, column=camera))
         for camera in [name for name in here if name in there]:
             files = CameraFiles(self._sides[0], camera), CameraFiles(self._sides[1], camera)
@@ -65,7 +65,7 @@ class VideoComparer:
             return None
         surplus = camera.surplus(episode)
         if surplus:
-            what = f"{surplus} frames more than rows in {camera.side.label}"
+            what = f"{counted(surplus, 'frame')} more than rows in {camera.side.label}"
             note = Difference(kind="places", what=what, episode=episode, column=camera.camera)
             self._ledger.add_note(note, fold=f"surplus {camera.side.label}")
         return found

@@ -67,7 +67,7 @@ def diff(
     """
     pairs = None if episodes is None else [*episodes]
     if pairs == []:
-        raise UsageError("no pair of episodes to compare is given")
+        raise UsageError("give at least one pair of episodes to compare")
     chosen = [None, None] if pairs is None else [[pair[side] for pair in pairs] for side in (0, 1)]
     first = Side(a if isinstance(a, Dataset) else open_reference(a), "the first", chosen=chosen[0])
     second = Side(
@@ -82,7 +82,7 @@ def diff(
     with contextlib.suppress(FirstFoundError):
         _compare(first, second, ledger, decode=decode)
     for side, files in zip((first, second), before, strict=True):
-        reason = f"in {side.label} has changed while it was compared: compare again"
+        reason = f"in {side.label} changed during the comparison: run it again"
         refuse_changed_files(side.dataset.root, files, reason=reason)
     return ledger.report(decoded=decode, pairs=pairs)
 
@@ -154,4 +154,4 @@ def _check_names(first: Side, second: Side) -> None:
     names = [second.common_name(name) for name in second.dataset.features]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"two features of the second dataset stand for '{twice[0]}'")
+        raise UsageError(f"two features of the second dataset are renamed to '{twice[0]}'")

@@ -44,14 +44,14 @@ class EpisodeRows:
         side, episode = self._side, self._side.positions[pair]
         path = side.table_paths[episode]
         if path is None or path not in side.files:
-            raise StorageError(f"its table file '{path or 'of no name'}' is not there")
+            raise StorageError(f"its table file '{path or 'without a name'}' is missing")
         file = self._opened(path)
         declared = self._declared_start[episode]
         length = int(side.rows[episode])
         if side.dataset.version.one_file_per_episode:
             if self._episodes_per_file[path] > 1:
                 raise StorageError(
-                    f"'{path}' is the file of {self._episodes_per_file[path]} episodes"
+                    f"'{path}' is shared by {self._episodes_per_file[path]} episodes"
                 )
             row_range = (0, file.footer.rows)
         elif self._row_ranges is None:
@@ -59,7 +59,7 @@ class EpisodeRows:
         else:
             row_range = self._row_range(path, side.numbers[episode])
         if row_range[1] > file.footer.rows or row_range[0] == row_range[1]:
-            raise StorageError(f"'{path}' holds no rows of it")
+            raise StorageError(f"'{path}' has no rows of it")
         if row_range != (declared, declared + length):
             side.misplaced[pair, ""] = (
                 f"its rows are [{declared}, {declared + length}) of the file by the documents,"
@@ -114,9 +114,7 @@ class EpisodeRows:
     def _row_range(self, path: str, number: int) -> tuple[int, int]:
         row_range = (self._row_ranges or {}).get(number)
         if row_range is None:
-            raise StorageError(
-                f"'{path}' holds no unbroken run of rows with episode_index {number}"
-            )
+            raise StorageError(f"'{path}' has no consecutive rows with episode_index {number}")
         return row_range
 
 

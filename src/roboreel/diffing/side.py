@@ -110,7 +110,7 @@ class Side:
         for episode, (start, begin) in enumerate(zip(found[0], expected[0], strict=True)):
             if (start, found[1][episode]) != (begin, expected[1][episode]):
                 return (
-                    f"episode {episode} is rows [{start}, {found[1][episode]}) of the dataset by its"
+                    f"episode {episode} has the rows [{start}, {found[1][episode]}) according to the"
                     f" documents, [{begin}, {expected[1][episode]}) by the lengths"
                 )
         return None

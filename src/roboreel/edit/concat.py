@@ -15,7 +15,7 @@ from roboreel.edit.recipe import JoinedParts, Recipe
 from roboreel.edit.view import Verbs, View
 from roboreel.edit.view_data import Source
 from roboreel.edit.write_options import names_in
-from roboreel.errors import UsageError, listed
+from roboreel.errors import UnknownNameError, UsageError, listed
 from roboreel.format.feature import Feature, arrow_type
 from roboreel.format.model import with_features
 from roboreel.stats.sampling import SamplingProfile
@@ -56,7 +56,7 @@ def concat(
     given = [part.as_view() for part in parts]
     views = [_named(view, rename or {}) for view in given]
     if not views:
-        raise UsageError("there is nothing to put together")
+        raise UsageError("there are no datasets to merge")
     _require_known(parts, rename or {})
     _require_one_rate(views)
     _require_one_form(views)
@@ -68,8 +68,8 @@ def concat(
     elif found:
         lines = "".join(f"\n  - {one}" for one in found)
         raise UsageError(
-            "the datasets do not have the same features: pass --features common to keep what all have,"
-            f" pad to fill, or --rename old=new{lines}"
+            'the datasets do not have the same features: pass features="common" to keep what all have,'
+            f' features="pad" to fill the gaps with zeros, or rename features{lines}'
         )
     view = _joined(views)
     own = names_in("allow_missing", allow_missing)
@@ -140,8 +140,8 @@ def _require_known(parts: Sequence[Verbs], rename: Mapping[str, str]) -> None:
     }
     unknown = [name for name in rename if name not in known]
     if unknown:
-        raise UsageError(
-            f"no dataset has a feature {listed(unknown)}: there are {listed(sorted(known))}"
+        raise UnknownNameError(
+            f"no dataset has a feature {listed(unknown)}: they have {listed(sorted(known))}"
         )
 
 
@@ -155,7 +155,7 @@ def _require_one_rate(views: Sequence[View]) -> None:
     if len({(fps, to) for _, fps, to in rates}) > 1:
         said = ", ".join(f"'{url}' {float(to or fps):g}" for url, fps, to in dict.fromkeys(rates))
         raise UsageError(
-            f"the datasets differ in frames per second: {said}; write them at one rate first"
+            f"the datasets have different frame rates: {said}; resample them to one rate first"
             " (roboreel resample)"
         )
 
@@ -164,7 +164,7 @@ def _require_one_form(views: Sequence[View]) -> None:
     first = views[0]
     for view in views[1:]:
         if (view.encodings, view.images) != (first.encodings, first.images):
-            raise UsageError("put datasets together first, then encode their cameras")
+            raise UsageError("merge the datasets first, then encode their cameras")
 
 
 def _common(view: View, found: Sequence[FeatureMismatch]) -> View:
@@ -183,7 +183,7 @@ def _padded(views: Sequence[View], found: Sequence[FeatureMismatch]) -> list[Vie
     if stuck:
         lines = "".join(f"\n  - {one}" for one in stuck)
         raise UsageError(
-            f"these cannot be filled with zeros; --features common leaves them out:{lines}"
+            f'these cannot be filled with zeros; features="common" leaves them out:{lines}'
         )
     sources = [source for view in views for source in view.sources]
     wide = {name: widest(name, sources) for name in dict.fromkeys(one.name for one in found)}
@@ -201,7 +201,7 @@ def _padded(views: Sequence[View], found: Sequence[FeatureMismatch]) -> list[Vie
 def _mask(name: str, sources: Sequence[Source]) -> str:
     mask = MASK.format(name)
     if any(mask in source.model.info.features for source in sources):
-        raise UsageError(f"there is a feature '{mask}' already: rename it first")
+        raise UsageError(f"a feature '{mask}' exists already: rename it first")
     return mask
 
 

@@ -77,7 +77,11 @@ def _mismatch(ours: Feature, theirs: Feature) -> tuple[str, bool] | None:
     if ours.is_camera or theirs.is_camera:
         if ours.dtype != theirs.dtype:
             return f"{ours.dtype} and {theirs.dtype}", False
-        return ("a depth camera and none", False) if ours.is_depth != theirs.is_depth else None
+        return (
+            ("a depth camera and an RGB camera", False)
+            if ours.is_depth != theirs.is_depth
+            else None
+        )
     if ours.is_numeric != theirs.is_numeric or (not ours.is_numeric and ours.dtype != theirs.dtype):
         return f"{ours.dtype} and {theirs.dtype}", False
     if ours.is_numeric and wider(_value_type(ours), _value_type(theirs)) is None:
@@ -88,7 +92,7 @@ def _mismatch(ours: Feature, theirs: Feature) -> tuple[str, bool] | None:
         agree = a is None or b is None or all(x == y for x, y in zip(a, b, strict=False))
         return f"shape {list(ours.shape)} and {list(theirs.shape)}", vectors and agree
     if a is not None and b is not None and a != b:
-        return f"its dimensions are called {a} and {b}", False
+        return f"its dimensions are named {a} and {b}", False
     return None
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.view_data import AnyView, LeftOut, Source, ViewData
-from roboreel.errors import PlanError, UsageError, listed
+from roboreel.errors import PlanError, UnknownNameError, UsageError, listed
 from roboreel.format.feature import INDEX_DTYPES, Feature, is_feature_name
 from roboreel.format.model import LENGTH, with_features
 from roboreel.types import Int64
 
-_REMOVED = "removed as asked"
+_REMOVED = "removed on request"
 
 
 def features_of(view: ViewData) -> dict[str, Feature]:
@@ -43,7 +43,7 @@ def renamed(view: AnyView, names: Mapping[str, str]) -> AnyView:
     for old, new in names.items():
         _require_usable(new)
         if after.count(new) > 1 or new in INDEX_DTYPES:
-            raise UsageError(f"'{old}' cannot become '{new}': there is a feature of that name")
+            raise UsageError(f"'{old}' cannot be renamed to '{new}': that feature exists already")
     sources = tuple(_source_renamed(source, names) for source in view.sources)
     made = view.having(
         sources=sources,
@@ -96,7 +96,7 @@ def added(view: AnyView, feature: Feature, column: pa.ChunkedArray) -> AnyView:
     require_free(view, feature.name)
     if view.new_fps is not None:
         raise UsageError(
-            "add features before resampling: their values belong to the rows as they are"
+            "add features before resampling, because they need a value for each original row"
         )
     lengths = view.lengths
     rows = int(lengths.sum())
@@ -115,10 +115,10 @@ def require_free(view: ViewData, name: str) -> None:
     """Raise `UsageError` where a name cannot be that of a new feature."""
     _require_usable(name)
     if name in INDEX_DTYPES:
-        raise UsageError(f"every dataset has '{name}': that cannot be added")
+        raise UsageError(f"'{name}' is an index column that every dataset has: it cannot be added")
     if name in names_of(view):
         raise UsageError(
-            f"there is a feature '{name}' already: remove it first, or take another name"
+            f"a feature '{name}' exists already: remove it first, or choose another name"
         )
 
 
@@ -127,7 +127,7 @@ def refuse_twins(columns: Sequence[str]) -> None:
     twice = sorted(name for name, times in Counter(columns).items() if times > 1)
     if twice:
         raise PlanError(
-            f"tables have a column {listed(twice)} that info.json does not declare: take another name,"
+            f"tables have a column {listed(twice)} that info.json does not declare: choose another name,"
             " or declare it first with `convert`"
         )
 
@@ -137,13 +137,15 @@ def _require_known(view: ViewData, names: Iterable[str]) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
         there = [name for name in known if name not in INDEX_DTYPES]
-        raise UsageError(f"no feature {listed(unknown)}: there are {listed(there)}")
+        raise UnknownNameError(f"no feature {listed(unknown)}: the dataset has {listed(there)}")
 
 
 def _require_own(names: Iterable[str]) -> None:
     fixed = [name for name in names if name in INDEX_DTYPES]
     if fixed:
-        raise UsageError(f"every dataset has {listed(fixed)}: that cannot be changed")
+        raise UsageError(
+            f"every dataset has the index columns {listed(fixed)}: they cannot be changed"
+        )
 
 
 def _require_usable(name: object) -> None:
@@ -155,7 +157,7 @@ def _require_usable(name: object) -> None:
         or not name.isprintable()
     ):
         raise UsageError(
-            f"{name!r} cannot be the name of a feature: it becomes a column's and a folder's"
+            f"{name!r} cannot be the name of a feature, because columns and folders are named after it"
         )
 
 
@@ -248,7 +250,7 @@ def _spread(
     filled = 0
     for first_row, start, length in spans:
         if first_row < filled:
-            raise UsageError("a frame is in the view twice: add features before")
+            raise UsageError("the view has a frame twice: add features before that")
         if first_row > filled:
             chunks.append(pa.chunked_array([pa.nulls(first_row - filled, column.type)]))
         chunks.append(column.slice(start, length))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from shlex import quote
 
 import pyarrow as pa
 
@@ -36,13 +35,13 @@ def features_left_out(
     known = {one.name for one in found}
     for name, feature in declared.items():
         if name not in kept and name not in known and name not in INDEX_DTYPES:
-            why = "none of its videos is there" if feature.is_video else "no table has this column"
+            why = "none of its videos exists" if feature.is_video else "no table has this column"
             found.append(_unasked(feature, why))
     for name in columns:
         if name not in kept and name not in declared:
-            why = "a column of the tables whose name no feature can have"
+            why = "the column's name cannot be the name of a feature"
         elif name in kept and kept[name].is_video and declared[name].is_video:
-            why = "a column of the tables with the name of a camera stored as video"
+            why = "the column has the name of a video camera"
         else:
             continue
         found.append(LeftOut(name=name, why=why, is_asked=False, is_essential=False))
@@ -67,7 +66,7 @@ def refuse_missing(view: ViewData, found: Iterable[LeftOut], allowed: Collection
     unknown = sorted(set(allowed) - known)
     if unknown:
         raise UsageError(
-            f"--allow-missing {unknown[0]}: no dataset has such a feature; there are"
+            f"allow_missing has '{unknown[0]}', but no dataset has such a feature: there are"
             f" {', '.join(sorted(known - set(INDEX_DTYPES)))}"
         )
     refused = [
@@ -76,11 +75,11 @@ def refuse_missing(view: ViewData, found: Iterable[LeftOut], allowed: Collection
     if not refused:
         return
     lines = "".join(f"\n  - {one}" for one in refused)
-    options = " ".join(f"--allow-missing {quote(one.name)}" for one in refused)
+    names = ", ".join(f'"{one.name}"' for one in refused)
     raise PlanError(
         f"the result would lack {listed([one.name for one in refused])}, which nobody removed by name:"
-        f" pass {options} (Python: allow_missing=) to write it without, or remove by name what you do"
-        f" not want (roboreel features --remove){lines}"
+        f" pass allow_missing=[{names}] to write it without, or remove by name what you do not want"
+        f" (roboreel features SRC --remove NAME -o DST){lines}"
     )
 
 
@@ -98,7 +97,7 @@ def losses(
     for feature in features:
         yield f"feature {feature}"
     for text in tasks:
-        yield f"task '{text}': no episode of the result has it"
+        yield f"task '{text}': no episode of the result uses it"
     for problem in model.problems:
         if problem.rule in LEFT_OUT_FIELDS:
             column = f"column '{problem.column}': " if problem.column else ""
@@ -109,7 +108,7 @@ def losses(
     for prefix, url in urls.items():
         where = f" of '{url}'" if prefix else ""
         for text in _files(_below(prefix, model.other_files)):
-            yield f"{text}{where}: of no episode, and not a document of this version"
+            yield f"{text}{where}: it belongs to no episode, and is not a document of this version"
         for text in _hidden(_below(prefix, model.hidden_files)):
             yield f"{text}{where}: hidden files are not copied"
 

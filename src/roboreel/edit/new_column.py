@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, counted
 from roboreel.format.feature import Feature, dtype_of, holds_numbers
 from roboreel.format.values import column_values, lacks_values
 from roboreel.types import Json
@@ -41,11 +41,13 @@ def new_column(
     spec = {"dtype": kind, "shape": list(wanted), "names": declared}
     feature = Feature(name=name, dtype=kind, shape=wanted, spec=spec)
     if not feature.is_numeric and kind != "string":
-        raise UsageError(f"'{name}': '{kind}' is no dtype of numbers, nor bool or string")
+        raise UsageError(
+            f"'{name}': '{kind}' is not a supported dtype: expected a number type, bool or string"
+        )
     if feature.is_numeric == pa.types.is_string(flat.type):
         raise UsageError(f"'{name}': the values are {dtype_of(flat.type)}, not {kind}")
     if kind == "string" and wanted != (1,):
-        raise UsageError(f"'{name}': expected one text for each row, not {list(wanted)}")
+        raise UsageError(f"'{name}': expected one string for each row, not {list(wanted)}")
     return feature, _nested(_cast(name, flat, feature), wanted)
 
 
@@ -55,22 +57,22 @@ def _flat(name: str, values: Any) -> tuple[pa.Array, tuple[int, ...]]:
         column = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             if column.null_count:
-                raise UsageError(f"'{name}': {column.null_count} rows have no value")
+                raise UsageError(f"'{name}': {counted(column.null_count, 'row')} without a value")
             return column.cast(pa.string()).combine_chunks(), (1,)
         values = _of_arrow(name, column)
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise UsageError(f"'{name}': the values have no one shape: {error}") from error
+        raise UsageError(f"'{name}': the values have different shapes: {error}") from error
     wide = array.dtype.kind != "U" and array.dtype.itemsize > 8
     if array.ndim == 0 or array.dtype.kind not in "biufU" or wide:
         raise UsageError(
-            f"'{name}': expected an array with a number, truth or text for each row,"
+            f"'{name}': expected an array with a number, boolean or string for each row,"
             f" got {_described(array)}"
         )
     shape = tuple(array.shape[1:]) or (1,)
     if 0 in shape:
-        raise UsageError(f"'{name}': values of shape {list(shape)} hold nothing")
+        raise UsageError(f"'{name}': values of shape {list(shape)} are empty")
     if array.dtype.kind == "U":
         return pa.array(array.reshape(-1).tolist(), pa.string()), shape
     native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
@@ -83,7 +85,9 @@ def _described(array: np.ndarray[Any, Any]) -> str:
 
 def _of_arrow(name: str, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
     if not holds_numbers(column.type):
-        raise UsageError(f"'{name}': {column.type} is no column of numbers, truths or texts")
+        raise UsageError(
+            f"'{name}': unsupported type {column.type}: expected numbers, booleans or strings"
+        )
     found = column_values(column)
     if found is None:
         why = "values are missing" if lacks_values(column) else "rows have different lengths"
@@ -95,7 +99,9 @@ def _shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
     try:
         return tuple(int(size) for size in shape) or (1,)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"'{name}': {shape!r} is no shape, expected whole numbers") from error
+        raise UsageError(
+            f"'{name}': {shape!r} is not a shape: expected positive whole numbers"
+        ) from error
 
 
 def _names(name: str, names: object, shape: tuple[int, ...]) -> Json:
@@ -105,10 +111,10 @@ def _names(name: str, names: object, shape: tuple[int, ...]) -> Json:
     if isinstance(names, Mapping):
         return {str(group): _names(name, listed, shape) for group, listed in names.items()}
     if isinstance(names, str) or not isinstance(names, Sequence):
-        raise UsageError(f"'{name}': {names!r} is no list of names")
+        raise UsageError(f"'{name}': {names!r} is not a list of names")
     listed = list(names)
     if not all(isinstance(one, str) and one for one in listed) or len(set(listed)) < len(listed):
-        raise UsageError(f"'{name}': names are texts, each once, not {listed}")
+        raise UsageError(f"'{name}': names must be different strings, got {listed}")
     if len(listed) not in {shape[0], len(shape) if len(shape) > 1 else shape[0]}:
         raise UsageError(f"'{name}': {len(listed)} names for shape {list(shape)}")
     return listed
@@ -123,9 +129,7 @@ def _cast(name: str, flat: pa.Array, feature: Feature) -> pa.Array:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise UsageError(f"'{name}': the values are not all {feature.dtype}: {error}") from error
     if _loses_more_than_precision(flat, cast):
-        raise UsageError(
-            f"'{name}': the values are not all {feature.dtype}: some are out of its range"
-        )
+        raise UsageError(f"'{name}': the values are not all {feature.dtype}: some are out of range")
     return cast
 
 

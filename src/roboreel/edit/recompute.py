@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, get_args
 from roboreel.edit.relative_actions import RelativeActions, relative_components
 from roboreel.edit.view_data import AnyView, ViewData
 from roboreel.edit.write_options import require_choice
-from roboreel.errors import UsageError
+from roboreel.errors import UnknownNameError, UsageError
 from roboreel.format.depth import has_camera_stats
 from roboreel.stats.feature_stats import quantile_name
 from roboreel.stats.sampling import OWN, RELEASES, StatsProfile
@@ -39,7 +39,7 @@ def recomputed(
     if not wanted and features is not None:
         return view
     if not wanted:
-        raise UsageError("there is no feature to recompute statistics of")
+        raise UsageError("there is no feature whose statistics could be recomputed")
     if like is not None:
         require_choice("like", like, get_args(StatsProfile))
     if relative is not None:
@@ -75,7 +75,7 @@ def _with_further(known: Iterable[float], quantiles: Iterable[float]) -> tuple[f
     for share in wanted:
         if not 0 <= share <= 1:
             raise UsageError(
-                f"{share} is no quantile: expected a number from 0 to 1, 0.5 for the median"
+                f"{share} is not a quantile: expected a number from 0 to 1, such as 0.5 for the median"
             )
     by_name = {quantile_name(share): float(share) for share in [*wanted, *known]}
     return tuple(sorted(by_name.values()))
@@ -86,16 +86,16 @@ def refuse_unknown(view: ViewData, features: Iterable[str], cameras: CameraChoic
     require_choice("cameras", cameras, get_args(CameraChoice))
     known = {name for source in view.sources for name in source.model.info.features}
     for name in sorted(set(features) - known):
-        raise UsageError(f"there is no feature '{name}': there are {', '.join(sorted(known))}")
+        raise UnknownNameError(f"no feature '{name}': the dataset has {', '.join(sorted(known))}")
 
 
 def _why(name: str, view: ViewData) -> str:
     for source in view.sources:
         feature = source.model.info.features.get(name)
         if feature is not None and has_camera_stats(feature):
-            return "it is a camera, and cameras are left out"
+            return "it is a camera, and cameras were excluded"
         if feature is not None and feature.is_camera:
-            return "info.json does not say what the values of this depth camera's video stand for"
+            return "info.json does not say how this depth camera's video stores depth"
         if feature is not None:
-            return f"{feature.dtype} features have none"
+            return f"{feature.dtype} features have no statistics"
     return "there is no such feature"

@@ -41,7 +41,7 @@ def relative_components(of: RelativeActions, features: Mapping[str, Feature]) ->
                 f"relative actions need the features '{ACTION}' and '{STATE}', vectors"
             )
     if of.chunk < 1:
-        raise UsageError(f"a chunk has {of.chunk} frames, expected 1 or more")
+        raise UsageError(f"the chunk size is {of.chunk}, expected 1 frame or more")
     width, known = prod(features[ACTION].shape), prod(features[STATE].shape)
     names = (features[ACTION].dimension_names or [])[:width]
     words = [word.lower() for word in of.kept if word]
@@ -49,6 +49,7 @@ def relative_components(of: RelativeActions, features: Mapping[str, Feature]) ->
     relative += [True] * (width - len(relative))
     if any(relative[known:]):
         raise UsageError(
-            f"the action has {width} components, the state {known}: exclude the joints that have no state"
+            f"the action has {width} components, but the state has {known}: exclude the joints that"
+            f" have no state"
         )
     return tuple(relative)

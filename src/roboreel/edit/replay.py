@@ -45,7 +45,9 @@ def replayed(
     elif verb in _VERBS:
         made = _VERBS[verb](view, fields)
     else:
-        raise UsageError(f"there is no verb {verb[:40]!r}: there are {listed([*_VERBS, 'add'])}")
+        raise UsageError(
+            f"there is no edit {verb[:40]!r}: expected one of {listed([*_VERBS, 'add'])}"
+        )
     fields.finish()
     return made
 
@@ -117,7 +119,7 @@ def _encoding(given: Json) -> Encoding:
     try:
         return Encoding(**settings)
     except (TypeError, AttributeError) as error:
-        raise UsageError(f"an encoding has other settings than these: {error}") from error
+        raise UsageError(f"an encoding has unknown settings: {error}") from error
 
 
 def _recomputed(view: View, fields: StepFields) -> View:

@@ -12,7 +12,7 @@ from roboreel.edit.episode_slices import END
 from roboreel.edit.tasks import TasksFrom, having_task, refuse_tasks_from
 from roboreel.edit.view_data import AnyView, ViewData, whole_number
 from roboreel.edit.write_options import names_in
-from roboreel.errors import UsageError, listed
+from roboreel.errors import UsageError, counted, listed
 from roboreel.types import Bools, Int64, Json
 
 FrameRange: TypeAlias = tuple[int | None, int | None]
@@ -36,9 +36,9 @@ def chosen(
         PlanError: lists and rows have the task in other episodes, and `tasks_from` does not say which counts.
     """
     if all(one is None for one in (episodes, task, min_frames, max_frames, uid)):
-        raise UsageError("say which episodes: by number, uid, task or length")
+        raise UsageError("choose episodes by number, uid, task or length")
     if task is None:
-        refuse_tasks_from(tasks_from, "--task (task=)")
+        refuse_tasks_from(tasks_from, "a task")
     found = np.ones(len(view.slices), dtype=np.bool_)
     if episodes is not None:
         found &= False
@@ -54,9 +54,7 @@ def chosen(
         found &= lengths <= max_frames
     if not found.any():
         span = f"{lengths.min()} to {lengths.max()}" if len(lengths) else "no"
-        raise UsageError(
-            f"no episode meets these conditions: there are {span} frames in an episode"
-        )
+        raise UsageError(f"no episode meets these conditions: episodes have {span} frames")
     return found
 
 
@@ -71,7 +69,7 @@ def _having_uid(view: ViewData, uid: Iterable[str]) -> Bools:
     unknown = sorted(wanted.difference(uids))
     if unknown:
         raise UsageError(
-            f"no episode has the uid {listed(unknown)}: roboreel info --lineage lists all"
+            f"no episode has the uid {listed(unknown)}: roboreel info SRC --lineage lists all uids"
         )
     return np.array([one in wanted for one in uids], dtype=np.bool_)
 
@@ -114,7 +112,7 @@ def whole_order(view: ViewData, order: Sequence[int]) -> Int64:
     missing = set(range(len(view.slices))) - set(positions.tolist())
     if missing:
         numbers = view.numbers[sorted(missing)].tolist()
-        raise UsageError(f"the order leaves out episode {listed(numbers)}: name every one once")
+        raise UsageError(f"the order leaves out episode {listed(numbers)}: name each episode once")
     return positions
 
 
@@ -141,7 +139,7 @@ def spans_of(view: ViewData, frames: Mapping[int, FrameRange]) -> Spans:
         if not 0 <= start < (length if stop is None else stop) <= length:
             said = f"{start}:{'' if stop is None else stop}"
             outside.append(
-                f"episode {number} has {length} frames, 0:{length}: {said} is not a part of it"
+                f"episode {number} has {counted(length, 'frame')} (0:{length}), which do not include {said}"
             )
         elif (start, stop) not in ((0, length), (0, None)):
             cut.append((position, start, END if stop is None else stop))
@@ -162,13 +160,13 @@ def trimmed(view: AnyView, spans: Spans) -> AnyView:
 
 def _require_own_rate(view: ViewData) -> None:
     if view.new_fps is not None:
-        raise UsageError("trim before resampling: frames are counted at the rate of the source")
+        raise UsageError("trim before resampling, because frames are counted at the original rate")
 
 
 def _span(number: int, span: object) -> tuple[int, int | None]:
     if not isinstance(span, Sequence) or isinstance(span, str) or len(span) != 2:
         raise UsageError(
-            f"episode {number}: {span!r} is no range of frames, expected (start, stop)"
+            f"episode {number}: {span!r} is not a range of frames: expected (start, stop)"
         )
     start, stop = (
         None if frame is None else whole_number(frame, "the number of a frame") for frame in span

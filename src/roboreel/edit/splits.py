@@ -29,7 +29,7 @@ def divided(
 ) -> dict[str, Int64]:
     """Positions of the episodes of each part: see `Verbs.split`."""
     if not into:
-        raise UsageError("say into which parts: name=0.8 or name=0:10")
+        raise UsageError("name the parts: name=0.8 or name=0:10")
     if fractions not in get_args(Fractions):
         raise UsageError(
             f"fractions is {fractions!r}, expected one of {', '.join(get_args(Fractions))}"
@@ -39,7 +39,7 @@ def divided(
         require_part_name(name)
         other = taken.setdefault(name.casefold(), name)
         if other != name:
-            raise UsageError(f"'{other}' and '{name}' would be one folder on some disks")
+            raise UsageError(f"'{other}' and '{name}' would be the same folder on some disks")
     shares: dict[str, float] = {}
     listed: dict[str, Iterable[int]] = {}
     for name, part in into.items():
@@ -55,9 +55,11 @@ def divided(
             order = random_order(len(order), seed)
         return _by_share(order, shares, rest, fractions)
     if seed is not None:
-        raise UsageError("a seed shuffles what fractions divide; these parts name their episodes")
+        raise UsageError(
+            "a seed only makes sense with fractions, but these parts list their episodes"
+        )
     if fractions != "whole":
-        raise UsageError("there are no fractions to divide by: these parts name their episodes")
+        raise UsageError("this needs fractions, but these parts list their episodes")
     parts = {name: view.positions(part) for name, part in listed.items()}
     if rest is not None:
         parts[rest] = _with_rest(order, parts, rest)
@@ -74,7 +76,7 @@ def random_order(count: int, seed: int) -> Int64:
     try:
         return np.random.default_rng(seed).permutation(count).astype(np.int64)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"a seed is a whole number from 0 on, not {seed!r}") from error
+        raise UsageError(f"the seed must be a whole number of 0 or more, not {seed!r}") from error
 
 
 def by_task(view: ViewData, tasks_from: TasksFrom | None = None) -> dict[str, Int64]:
@@ -113,8 +115,8 @@ def _by_share(
     for name, share in shares.items():
         if not 0 < share <= 1:
             raise UsageError(
-                f"the fraction of '{name}' is {share:g}, expected more than 0, at most 1"
-                f" (episodes are named in a list: [{share:g}])"
+                f"the fraction of '{name}' is {share:g}, expected more than 0 and at most 1"
+                f" (to name episodes, give a list: [{share:g}])"
             )
     total = math.fsum(shares.values())
     if total > 1 + _ROUNDING:
@@ -130,7 +132,7 @@ def _by_share(
     parts = {name: np.sort(order[start:stop]) for name, start, stop in spans}
     empty = [name for name, part in parts.items() if not len(part)]
     if empty:
-        raise UsageError(f"'{empty[0]}' would have none of the {len(order)} episodes")
+        raise UsageError(f"'{empty[0]}' would get none of the {len(order)} episodes")
     return parts
 
 
@@ -140,7 +142,7 @@ def _refuse_remainder(episodes: int, total: float, shares: Mapping[str, float]) 
     left = format(1 - total, ".9g")
     raise UsageError(
         f"the fractions sum to {total:g}, so {left} of the {episodes} episodes would be in no part:"
-        f" add a part for them ({name}={left}), or name the part that takes them (--rest {name})"
+        f" add a part '{name}' of {left}, or name the part that takes them, such as rest=\"{name}\""
     )
 
 
@@ -162,7 +164,7 @@ def _refuse_overlap(view: ViewData, parts: Mapping[str, Int64]) -> None:
     numbers = view.numbers
     for name, positions in parts.items():
         if not len(positions):
-            raise UsageError(f"'{name}' would have no episode")
+            raise UsageError(f"'{name}' would get no episode")
         for position in positions.tolist():
             other = owner.setdefault(position, name)
             if other != name:
@@ -172,7 +174,7 @@ def _refuse_overlap(view: ViewData, parts: Mapping[str, Int64]) -> None:
         shown = ", ".join(str(numbers[position]) for position in missing[:20])
         raise UsageError(
             f"no part has episode {shown}: name each episode once, choose the part that takes the rest"
-            " (--rest NAME), or keep some episodes first"
+            " (rest=NAME), or keep only some episodes first"
         )
 
 

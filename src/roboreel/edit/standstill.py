@@ -69,7 +69,7 @@ def moving(
         listed = ", ".join(map(str, [*never][:_LISTED])) + (" …" if len(never) > _LISTED else "")
         usual = suggestion(feature, steps).most
         smaller = usual is not None and usual < most
-        less = f", or take a smaller threshold ({usual:g} is suggested)" if smaller else ""
+        less = f", or use a smaller threshold, such as {usual:g}" if smaller else ""
         raise UsageError(
             f"'{feature}' never moves by more than {most:g} in episode {listed}"
             f" (at most by {max(never.values()):.3g}): delete such episodes or choose the others{less}"

@@ -43,11 +43,9 @@ _Found: TypeAlias = Iterator[tuple[str, str, Bools]]
 
 def _of_033(feature: Feature, lengths: Int64, everywhere: Bools, sampled: bool) -> _Found:
     if feature.is_video and sampled:
-        why = (
-            f"takes other frames than its sample's of episodes longer than the first ({lengths[0]})"
-        )
-        yield why, "the sample's frames are taken", lengths > lengths[0]
-        yield "stops at a video of one frame", "measured as all others", lengths == 1
+        why = f"samples different frames in episodes longer than the first ({lengths[0]})"
+        yield why, "the usual sample is used", lengths > lengths[0]
+        yield "fails on a video of one frame", "measured like the others", lengths == 1
     if feature.is_camera:
         yield "sums pixels in float32, which loses digits", "exact sums", everywhere
     elif feature.dtype == "float64":
@@ -69,8 +67,8 @@ def _of_061(feature: Feature, lengths: Int64, everywhere: Bools, sampled: bool) 
     if feature.name not in _INDEX_LIKE:
         yield why, "in float64, from distances to the mean", many
     if len(feature.shape) > 1:
-        why = "describes an episode of one row entry by entry, and then cannot merge"
-        yield why, "per column of the last axis, as all others", lengths == 1
+        why = "computes an episode of one row element by element, and then cannot merge it"
+        yield why, "computed per column of the last axis, like the others", lengths == 1
 
 
 def _sum_type(dtype: str) -> str:
@@ -98,5 +96,5 @@ def _note(like: StatsProfile, column: str, why: str, where: Bools, action: str) 
         severity="note",
         message=f"{release} {why}: {which}",
         column=column,
-        action=f"not followed: {action}",
+        action=f"not imitated: {action}",
     )

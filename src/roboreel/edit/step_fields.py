@@ -73,7 +73,7 @@ class StepFields:
         """A whole number from 0 on."""
         value = self._take(key)
         if type(value) is not int or not 0 <= value < _LARGEST:
-            self._refuse(key, "a whole number from 0 on")
+            self._refuse(key, "a whole number of 0 or more")
         return int(value)
 
     def json(self, key: str) -> Json:
@@ -84,7 +84,7 @@ class StepFields:
         """A list of texts."""
         value = self._take(key)
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            self._refuse(key, "a list of texts")
+            self._refuse(key, "a list of strings")
         return list(value)
 
     def numbers(self, key: str) -> list[float]:
@@ -99,7 +99,7 @@ class StepFields:
         """Texts by text."""
         value = self._take(key)
         if not isinstance(value, Mapping) or not all(isinstance(v, str) for v in value.values()):
-            self._refuse(key, "texts by text")
+            self._refuse(key, "an object of strings")
         return dict(value)
 
     def object(self, key: str) -> Mapping[str, Json]:

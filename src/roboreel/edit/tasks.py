@@ -100,12 +100,12 @@ def task_changes(
 ) -> list[tuple[Retask, Int64]]:
     """Changes of tasks, each with the positions of the episodes that get it: see `Verbs.set_tasks`."""
     if every is None and not replacing and not episodes:
-        raise UsageError("say which tasks to set")
+        raise UsageError("give the tasks to set")
     for text in [every, *replacing.values(), *episodes.values()]:
         if text is not None and not _is_string(text):
-            raise UsageError(f"a task needs a text: {text!r} is none")
+            raise UsageError(f"a task must be a string, got {text!r}")
     if not replacing:
-        refuse_tasks_from(tasks_from, "--replace (replacing=)")
+        refuse_tasks_from(tasks_from, "tasks to replace")
     strings: _Strings = [()] * len(view.slices)
     single = dict(zip(view.positions(episodes).tolist(), episodes.values(), strict=True))
     if replacing:
@@ -142,13 +142,15 @@ def require_tasks(strings: _Strings, wanted: Iterable[str]) -> None:
     known = list(dict.fromkeys(text for own in strings for text in own))
     unknown = [text for text in wanted if text not in known]
     if unknown:
-        raise UsageError(f"no episode has the task {listed(unknown)}: there are {listed(known)}")
+        raise UsageError(
+            f"no episode has the task {listed(unknown)}: the tasks are {listed(known)}"
+        )
 
 
 def refuse_tasks_from(tasks_from: TasksFrom | None, chooser: str) -> None:
-    """Raise `UsageError` where it is given: nothing is chosen by task without an option, `chooser`."""
+    """Raise `UsageError` if it is given: without `chooser` no episode is chosen by its task."""
     if tasks_from is not None:
-        raise UsageError(f"--tasks-from (Python: tasks_from=) goes with {chooser}")
+        raise UsageError(f'tasks_from="{tasks_from}" only makes sense with {chooser}')
 
 
 def _require_choice(tasks_from: TasksFrom | None) -> None:
@@ -181,14 +183,14 @@ def _refuse(
         Problem(
             rule="task.rows",
             severity="error",
-            message=f"it lists {listed(both[at][0])}, its rows have {listed(both[at][1])}",
+            message=f"it lists {listed(both[at][0])}, but its rows have {listed(both[at][1])}",
             episode=numbers[at],
         )
         for at in differing
     ]
     raise PlanError(
-        f"{len(differing)} of {len(view.slices)} episodes list other tasks than their rows have: say"
-        " which counts, with --tasks-from rows or --tasks-from episodes (Python: tasks_from=)",
+        f"{len(differing)} of {len(view.slices)} episodes list other tasks than their rows have: say which"
+        ' to use, with tasks_from="rows" or tasks_from="episodes"',
         problems,
     )
 

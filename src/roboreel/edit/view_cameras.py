@@ -9,7 +9,7 @@ import numpy as np
 
 from roboreel.edit.features import declaring, require_free
 from roboreel.edit.view_data import AnyView, ExternalVideos, Source, ViewData
-from roboreel.errors import UsageError, listed
+from roboreel.errors import UnknownNameError, UsageError, listed
 from roboreel.format.encoding import Encoding
 from roboreel.format.feature import Feature
 
@@ -67,7 +67,7 @@ def _require(view: ViewData, names: Iterable[str], kind: str) -> None:
     known = list(dict.fromkeys(one.name for one in fitting))
     for name in names:
         if name not in known:
-            raise UsageError(f"no {kind} '{name}': there are {listed(known)}")
+            raise UnknownNameError(f"no {kind} '{name}': the dataset has {listed(known)}")
 
 
 def _source_with(
@@ -80,7 +80,7 @@ def _source_with(
         if files[row] not in (None, names[at]):
             episode = int(view.numbers[at])
             raise UsageError(
-                f"episode {episode} is a part of one that is in the view twice: add videos before"
+                f"episode {episode} comes from an episode that the view has twice: add videos before that"
             )
         files[row] = names[at]
     external_videos = {**source.external_videos, feature.name: ExternalVideos(folder, tuple(files))}

@@ -16,7 +16,7 @@ from roboreel.edit.opened import Opened
 from roboreel.edit.recipe import Recipe, Step
 from roboreel.edit.relative_actions import RelativeActions
 from roboreel.edit.write_options import WriteOptions
-from roboreel.errors import UsageError, listed
+from roboreel.errors import OutOfRangeError, UsageError, listed
 from roboreel.format.encoding import Encoding
 from roboreel.format.model import EPISODE, LENGTH, Model
 from roboreel.format.version import FormatVersion, parse_version
@@ -201,11 +201,13 @@ class ViewData:
         numbers = self.numbers
         position = {number: at for at, number in enumerate(numbers.tolist())}
         if not isinstance(episodes, Iterable):
-            raise UsageError(f"{episodes!r} is no list of episodes: write [{episodes!r}]")
+            raise UsageError(f"{episodes!r} is not a list of episodes: write [{episodes!r}]")
         wanted = [whole_number(number) for number in episodes]
         unknown = sorted({number for number in wanted if number not in position})
         if unknown:
-            raise UsageError(f"no episode {listed(unknown)}: there are {_ranges(numbers)}")
+            raise OutOfRangeError(
+                f"no episode {listed(unknown)}: the dataset has {_ranges(numbers)}"
+            )
         twice = sorted(number for number, times in Counter(wanted).items() if times > 1)
         if twice:
             raise UsageError(f"episode {listed(twice)} is named twice")

@@ -96,7 +96,7 @@ def _begun(start: Json, sources: Sequence[View], values_of: ValuesOf) -> View:
     if isinstance(start, Mapping) and start.keys() == {_SOURCE}:
         number = start[_SOURCE]
         if type(number) is not int or not 0 <= number < len(sources):
-            raise DatasetError(f"'{START}' names source {number!r} of {len(sources)}")
+            raise DatasetError(f"'{START}' names source {number!r}, but there are {len(sources)}")
         return sources[number]
     if not isinstance(start, Mapping) or start.keys() != {_CONCAT}:
         raise DatasetError(f"'{START}' names neither a source nor parts")
@@ -110,7 +110,7 @@ def _begun(start: Json, sources: Sequence[View], values_of: ValuesOf) -> View:
             allow_missing=fields.texts("allow_missing"),
         )
     except UsageError as error:
-        raise DatasetError(f"its parts cannot be put together: {error}") from error
+        raise DatasetError(f"its parts cannot be merged: {error}") from error
 
 
 def _followed(view: View, step: Json, number: int, values_of: ValuesOf) -> View:

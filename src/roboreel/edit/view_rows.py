@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from roboreel.edit.view_data import Source, ViewData
-from roboreel.errors import UsageError, listed
+from roboreel.errors import UnknownNameError, UsageError, listed
 from roboreel.format.feature import EPISODE_INDEX, FRAME_INDEX
 from roboreel.format.model import LENGTH
 from roboreel.format.values import column_values
@@ -40,7 +40,7 @@ def computed(view: ViewData, name: str, function: Callable[..., Any]) -> np.ndar
             found = _array(name, number, function(columns))
         if found.ndim == 0 or len(found) != frames:
             given = "one value" if found.ndim == 0 else f"{len(found)} values"
-            raise UsageError(f"'{name}': {given} for the {frames} frames of episode {number}")
+            raise UsageError(f"'{name}': got {given} for the {frames} frames of episode {number}")
         if parts and found.shape[1:] != parts[0].shape[1:]:
             shapes = f"{parts[0].shape[1:]} in episode {numbers[0]}, {found.shape[1:]} in {number}"
             raise UsageError(f"'{name}': values have different shapes: {shapes}")
@@ -54,7 +54,7 @@ def numeric_values(
     """The number of each of some episodes with its values of a feature, (frames, …), in order.
 
     Raises:
-        UsageError: there is no such numeric feature, or an episode has no values of one shape.
+        UsageError: there is no such numeric feature, or an episode has values of different shapes.
     """
     _require_numeric(view, feature)
     _refuse_filled(view, [feature])
@@ -63,7 +63,7 @@ def numeric_values(
     for number, table in zip(numbers, _tables(chosen, [feature]), strict=True):
         values = column_values(table[feature])
         if values is None:
-            raise UsageError(f"'{feature}' of episode {number} has no values of one shape")
+            raise UsageError(f"'{feature}' of episode {number} has values of different shapes")
         yield number, values
 
 
@@ -121,7 +121,7 @@ def _require_numeric(view: ViewData, feature: str) -> None:
     ]
     if feature not in numeric:
         names = ", ".join(f"'{name}'" for name in numeric)
-        raise UsageError(f"no numeric feature '{feature}': there are {names}")
+        raise UnknownNameError(f"no numeric feature '{feature}': the dataset has {names}")
 
 
 def _refuse_filled(view: ViewData, names: Sequence[str] | None) -> None:
@@ -169,5 +169,5 @@ def _array(name: str, number: int, values: object) -> np.ndarray[Any, Any]:
         return np.asarray(values)
     except ValueError as error:
         raise UsageError(
-            f"'{name}': values of episode {number} have no one shape: {error}"
+            f"'{name}': the values of episode {number} have different shapes: {error}"
         ) from error

@@ -138,8 +138,8 @@ class WriteOptions:
         if self.keep_old_stats and (list(sources), to) != ([FormatVersion.V20], FormatVersion.V21):
             # only v2.1 leaves meta/stats.json free for the old v2.0 statistics
             raise UsageError(
-                f"old statistics can be kept from one dataset of {FormatVersion.V20} to"
-                f" {FormatVersion.V21}: elsewhere the result has its own in their place"
+                f"keep_old_stats is only for converting one dataset of {FormatVersion.V20} to"
+                f" {FormatVersion.V21}: otherwise the result has its own instead"
             )
         changes = any(version is not to for version in sources)
         limited = (self.data_file_mb, self.video_file_mb) != (None, None)

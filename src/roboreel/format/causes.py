@@ -36,27 +36,29 @@ def remedy(features: Iterable[str]) -> str:
     )
 
 
-WRAPPED = Cause("squares of 8-bit pixels that wrapped at 256", "as in lerobot 0.4.0 to 0.5.1")
-CANCELLED = Cause("what float32 leaves of E[x²] − E[x]²", "as lerobot computes it since 0.4.0")
-SUMMED = Cause("float32 sums over all pixels", "as lerobot computes them since 0.4.0")
+WRAPPED = Cause("squares of 8-bit pixels overflowed at 256", "a bug of lerobot 0.4.0 to 0.5.1")
+CANCELLED = Cause("rounded by computing E[x²] − E[x]² in float32", "as lerobot does since 0.4.0")
+SUMMED = Cause("summed over all pixels in float32", "as lerobot does since 0.4.0")
 HISTOGRAM = Cause(
-    "read off a histogram of 5,000 bins at the rank q·n, where numpy interpolates between rows",
+    "read from a histogram of 5,000 bins instead of interpolated between rows as numpy does",
     "as lerobot does since 0.4.0",
 )
 WEIGHTED = Cause(
-    "count-weighted means of the episodes' quantiles", "as lerobot merges them up to 0.6.1"
+    "averaged from the episodes' quantiles, weighted by count", "as lerobot does up to 0.6.1"
 )
 ENVELOPE = Cause(
-    "the smallest (q50 and below) or largest of the episodes' quantiles",
-    "as newer lerobot merges them",
+    "the smallest (up to q50) or largest of the episodes' quantiles",
+    "as newer lerobot does",
 )
 NUMBERED = Cause(
-    "of other numbers than those in the tables", "as lerobot's delete and merge keep the old ones"
+    "computed from an older numbering", "lerobot's delete and merge keep the old statistics"
 )
-PIXELS = Cause("it counts pixels", "as lerobot's streaming encoder does")
+PIXELS = Cause("it counts pixels, not frames", "as lerobot's streaming encoder does")
 FLOAT = Cause("computed or stored in float32")
-STILL = Cause("rounding, of a column that does not change")
-SAMPLE = Cause("divided by n − 1 (the std of a sample), not by n")
-CARRIED = Cause("merged of the episodes' stored statistics, with what is off in those")
-LARGER = Cause("of a larger dataset, of which this is a part: info.json counts more frames")
-ENCODED = Cause("of the frames before they were encoded, or of another sample of them")
+STILL = Cause("rounding, in a column that does not change")
+SAMPLE = Cause("divided by n − 1 instead of n")
+CARRIED = Cause("merged from the episodes' stored statistics, with their errors")
+LARGER = Cause(
+    "computed from a larger dataset that this is a part of: info.json declares more frames"
+)
+ENCODED = Cause("computed from the frames before encoding, or from another sample of frames")

@@ -54,30 +54,33 @@ def compare_names(
     """
     for name, feature in features.items():
         if not feature.is_video and name not in columns and name not in INDEX_DTYPES:
-            message = "declared, but no table has this column"
+            message = "it is declared in info.json, but no table has this column"
             problems.add(
-                "feature.absent", message, column=name, action="commands that write leave it out"
+                "feature.absent",
+                message,
+                column=name,
+                action="left out when the dataset is written",
             )
     for name, item in columns.items():
         if name in features and features[name].is_video and name in inventory.cameras:
-            message = "the tables have a column with the name of a camera stored as video"
+            message = "the tables have a column with the name of a video camera"
             problems.add(
                 "table.columns",
                 message,
                 column=name,
-                action="commands that write leave the column out",
+                action="the column is left out when the dataset is written",
             )
         elif name in features and not features[name].is_video:
             continue
         elif not is_feature_name(name):
-            message = "the tables have a column whose name no feature can have"
+            message = "the tables have a column with a name that no feature can have"
             problems.add(
-                "table.columns", message, column=name, action="commands that write leave it out"
+                "table.columns", message, column=name, action="left out when the dataset is written"
             )
         elif name not in INDEX_DTYPES:
             made = feature_from_arrow(name, item.type, inventory.shapes.get(name, ()))
-            message = f"the tables have a column that is not declared ({item.type})"
-            action = f"commands that write declare it as {made.dtype} {list(made.shape)}"
+            message = f"the tables have a column that info.json does not declare ({item.type})"
+            action = f"it is written as {made.dtype} {list(made.shape)}"
             problems.add("feature.undeclared", message, column=name, action=action)
 
 
@@ -104,7 +107,7 @@ def lacking_columns(
             problem = Problem(
                 rule="table.columns",
                 severity="error",
-                message="its table lacks this declared column, which other episodes have",
+                message="its table lacks this column, which the other episodes have",
                 path=paths[row],
                 episode=numbers[row],
                 column=name,
@@ -139,22 +142,22 @@ def compare_video(feature: Feature, streams: Sequence[StreamFacts], problems: Pr
     sizes = sorted({(stream.height, stream.width) for stream in streams})
     if not any(has_size(feature, *size) for size in sizes) or len(sizes) > 1:
         found = ", ".join(f"{height}×{width}" for height, width in sizes)
-        message = f"declared as {'×'.join(map(str, feature.shape))}, its pictures are {found}"
+        message = f"declared as {'×'.join(map(str, feature.shape))}, but its frames are {found}"
         problems.add(
             "video.size",
             message,
             column=feature.name,
-            action="commands that write keep the declaration",
+            action="the declaration is kept when the dataset is written",
         )
     codecs = sorted({codec_name(stream.codec) for stream in streams})
     said = feature.video_facts.get("video.codec")
     if isinstance(said, str) and [same_codec(said)] != codecs:
-        message = f"declared as {said}, its files hold {', '.join(codecs)}"
+        message = f"declared as {said}, but the video files have {', '.join(codecs)}"
         problems.add(
             "video.codec",
             message,
             column=feature.name,
-            action="commands that write keep the declaration",
+            action="the declaration is kept when the dataset is written",
         )
 
 
@@ -169,9 +172,9 @@ def joined_type(known: pa.Field, item: pa.Field) -> tuple[pa.DataType | None, Pr
     return joined, Problem(
         rule="table.types",
         severity="warning" if joined is not None else "error",
-        message=f"is {known.type} in some tables and {item.type} in others",
+        message=f"its type is {known.type} in some tables and {item.type} in others",
         column=item.name,
-        action=f"commands that write make it {joined}" if joined is not None else None,
+        action=f"converted to {joined} when the dataset is written" if joined is not None else None,
     )
 
 

@@ -61,12 +61,12 @@ class Encoding:
         known = self.crf is None or (_is_number(self.crf) and 0 <= self.crf <= 63)
         _require(known, "crf", self.crf, "a number from 0 to 63")
         preset = self.preset is None or isinstance(self.preset, str) or _is_whole(self.preset, -2)
-        _require(preset, "preset", self.preset, "a number or a name that the encoder knows")
+        _require(preset, "preset", self.preset, "a number or a name that the encoder accepts")
         fast = _is_whole(self.fast_decode, 0) and self.fast_decode <= 2
         _require(fast, "fast_decode", self.fast_decode, "0, 1 or 2")
         for name, value in self.extra_options.items():
             sound = _is_string(name) and (_is_string(value) or _is_number(value))
-            _require(sound, f"extra option '{name}'", value, "a text or a number")
+            _require(sound, f"extra option '{name}'", value, "a string or a number")
         if self.size is not None:
             _require_size(self.size, self.pix_fmt or "")
 

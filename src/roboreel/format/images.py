@@ -29,7 +29,11 @@ def image_bytes(cell: Any) -> bytes:
     """
     data, named = encoded_image(cell)
     if data is None:
-        raise ValueError("only names a file: embed the images first" if named else "is empty")
+        raise ValueError(
+            "it only names an image file: store the images in the table first"
+            if named
+            else "is empty"
+        )
     return data
 
 

@@ -97,8 +97,8 @@ def _report_twins(data: bytes, problems: Problems) -> None:
     def checked(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         times = Counter(key for key, _ in pairs)
         for key in [key for key, count in times.items() if count > 1]:
-            message = f"an object has the key '{key}' twice"
-            problems.add("document.keys", message, path=INFO, action="the last one is used")
+            message = f"the key '{key}' appears twice"
+            problems.add("document.keys", message, path=INFO, action="the last value is used")
         return dict(pairs)
 
     json.loads(data.decode("utf-8-sig"), object_pairs_hook=checked)
@@ -128,10 +128,10 @@ def _next_step(stated: Json, files: Collection[str]) -> str | None:
     """What to do about a version that is missing, old, or new."""
     if stated is None:
         by_files = _version_of(files)
-        return f'its files are those of {by_files}: add "codebase_version": "{by_files}"'
+        return f'the files are named as in {by_files}: add "codebase_version": "{by_files}"'
     numbers = _NUMBERS.fullmatch(str(stated))
     if numbers is None:
-        return f"its files are those of {_version_of(files)}"
+        return f"the files are named as in {_version_of(files)}"
     if int(numbers[1]) < int(VERSIONS[0].value[1]):
         return FROM_V1
     return "update roboreel: this version may be newer"
@@ -146,7 +146,7 @@ def _version_of(files: Collection[str]) -> FormatVersion:
 
 def _features(document: Json, problems: Problems) -> dict[str, Feature]:
     if not isinstance(document, Mapping):
-        problems.error("info.features", "'features' is missing or no object", path=INFO)
+        problems.error("info.features", "'features' is missing or not a JSON object", path=INFO)
         problems.raise_errors("the dataset declares no features")
         return {}
     features = {}
@@ -161,7 +161,7 @@ def _features(document: Json, problems: Problems) -> dict[str, Feature]:
             )
         else:
             features[feature.name] = feature
-    problems.raise_errors("features are not declared as the format has them")
+    problems.raise_errors("the declaration of features in info.json is invalid")
     return features
 
 
@@ -185,8 +185,8 @@ def _robot_type(value: Json, problems: Problems) -> str | None:
     if value is None or isinstance(value, str):
         return value
     text = json.dumps(value, ensure_ascii=False)
-    message = f"'robot_type' is {text}, expected a text"
-    problems.add("info.robot-type", message, path=INFO, action="read as its JSON text")
+    message = f"'robot_type' is {text}, expected a string"
+    problems.add("info.robot-type", message, path=INFO, action="its JSON text is used")
     return text
 
 

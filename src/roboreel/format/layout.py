@@ -42,7 +42,7 @@ def fill_each(template: str, values: Sequence[Mapping[str, int | str]]) -> list[
         severity="error",
         message=f"path template '{template}' cannot be filled",
         path=INFO,
-        action=f"use only the fields {', '.join(f'{{{name}}}' for name in fields)}",
+        action=f"use only these fields: {', '.join(f'{{{name}}}' for name in fields)}",
     )
     raise DatasetError("the dataset's layout cannot be read", [problem])
 
@@ -116,7 +116,7 @@ class FileFinder:
                 f" expected e.g. '{wanted[first].path}'",
                 path=INFO,
                 column=camera or None,
-                action=f"found elsewhere and read, e.g. '{found[first]}'",
+                action=f"they were found elsewhere and are read, e.g. '{found[first]}'",
             )
         return found
 

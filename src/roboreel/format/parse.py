@@ -92,23 +92,25 @@ def parse_json(data: bytes, path: str) -> Json:
     if not data.strip():
         raise unreadable(path, "the document is empty")
     if is_deep(data):
-        raise unreadable(path, "lists and objects within each other, more than 64 deep")
+        raise unreadable(path, "lists and objects are nested more than 64 deep")
     try:
         value = json.loads(data.removeprefix(BOM_UTF8).decode())
         if b"\\u" in data:  # escapes can encode half of a surrogate pair, which no file can store
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise unreadable(path, "a text holds half of a surrogate pair") from error
+        raise unreadable(
+            path, "a string has half of a surrogate pair, which UTF-8 cannot store"
+        ) from error
     except UnicodeDecodeError as error:
         raise unreadable(path, f"not UTF-8: {error.reason} at byte {error.start}") from error
     except json.JSONDecodeError as error:
         if data.startswith(_LFS):
-            reason = "a git-LFS pointer, not the document: run 'git lfs pull'"
+            reason = "this is a git-LFS pointer, not the document: run 'git lfs pull'"
             raise unreadable(path, reason) from error
         where = f"line {error.lineno}, column {error.colno}"
-        raise unreadable(path, f"not JSON: {error.msg} at {where}") from error
+        raise unreadable(path, f"not JSON: {error.msg.removesuffix(' at')} at {where}") from error
     except (ValueError, RecursionError) as error:
-        raise unreadable(path, f"not JSON that can be read: {error}") from error
+        raise unreadable(path, f"the JSON cannot be read: {error}") from error
     return value
 
 
@@ -157,7 +159,7 @@ def whole_number(value: Json) -> int | None:
 
 def report_no_tasks(path: str, what: str, problems: Problems) -> None:
     """Report that the task list has no task."""
-    action = "the tasks that the episodes list are used instead"
+    action = "the tasks listed by the episodes are used instead"
     problems.add("document.missing", f"the task list {what}", path=path, action=action)
 
 
@@ -170,22 +172,32 @@ def parse_tasks(
     for position, entry in entries:
         index, text = whole_number(entry.get("task_index")), entry.get("task")
         if index is None or index < 0 or not isinstance(text, str):
-            problems.error("task.entry", "needs a 'task_index' and a 'task' text", path=position)
+            problems.error(
+                "task.entry",
+                "a task needs a 'task_index' (0 or more) and a 'task' string",
+                path=position,
+            )
         elif tasks.get(index, text) != text:
-            message = f"task index {index} stands for two texts: '{tasks[index]}' and '{text}'"
+            message = f"task index {index} has two texts: '{tasks[index]}' and '{text}'"
             problems.error("task.unique", message, path=position)
         else:
             tasks[index] = text
             extra |= entry.keys() - {"task_index", "task"}
     if extra:
         message = f"tasks have more than an index and a text: {', '.join(sorted(extra))}"
-        problems.add("task.fields", message, action="commands that write leave them out")
+        problems.add(
+            "task.fields",
+            message,
+            action="the other fields are left out when the dataset is written",
+        )
     indexes: dict[str, list[int]] = {}
     for index, text in tasks.items():
         indexes.setdefault(text, []).append(index)
     for text, same in sorted(item for item in indexes.items() if len(item[1]) > 1):
         message = f"task indexes {same} have the same text '{text}'"
-        problems.add("task.duplicate", message, action="both stay: rows may refer to either")
+        problems.add(
+            "task.duplicate", message, action="both are kept, because rows may refer to either"
+        )
     return dict(sorted(tasks.items()))
 
 
@@ -203,7 +215,7 @@ def with_missing_tasks(
                 result[index] = text
                 known.add(text)
                 message = f"task '{text}' is not in the task list"
-                action = f"read as task index {index}; commands that write add it to the list"
+                action = f"it gets task index {index}, and is added to the list when the dataset is written"
                 problems.add("task.unlisted", message, episode=episode, action=action)
     return result
 
@@ -213,7 +225,7 @@ def check_totals(info: Info, counted: Mapping[str, int], problems: Problems) -> 
     for key, value in counted.items():
         declared = info.totals.get(key)
         if declared is not None and declared != value:
-            message = f"'{key}' is {declared!r}, but there are {value}"
+            message = f"'{key}' is {declared!r}, but the dataset has {value}"
             off = whole_number(declared)
             problems.add(
                 "info.totals",
@@ -234,8 +246,8 @@ def usable_splits(splits: Json, episodes: int, problems: Problems) -> dict[str, 
         return {str(name): str(value) for name, value in splits.items()}
     everything = {"train": f"0:{episodes}"}
     if splits not in (None, {}) and episodes:
-        message = f"'splits' is {json.dumps(splits)}, which are no ranges of {episodes} episodes"
-        action = f"read as {json.dumps(everything)}"
+        message = f"'splits' is {json.dumps(splits)}, but the dataset has {episodes} episodes"
+        action = f"{json.dumps(everything)} is used"
         problems.add("info.splits", message, path=INFO, action=action)
     return everything
 

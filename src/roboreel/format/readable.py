@@ -25,13 +25,17 @@ def why_unreadable(feature: Feature, type_: pa.DataType) -> str | None:
         return None if known else _reads_only(type_)
     if holds_numbers(type_):
         axes = len(feature.shape)
-        return f"lerobot reads up to {_MOST_AXES} axes, not {axes}" if axes > _MOST_AXES else None
+        return (
+            f"lerobot reads up to {_MOST_AXES} dimensions, this has {axes}"
+            if axes > _MOST_AXES
+            else None
+        )
     return None if _is_string(type_) else _reads_only(type_)
 
 
 def _reads_only(type_: pa.DataType) -> str:
     what = "lists of strings" if is_list(type_) and _is_string(_innermost(type_)) else str(type_)
-    return f"lerobot reads numbers, strings and images, not {what}"
+    return f"lerobot reads numbers, strings and images, but not {what}"
 
 
 def _innermost(type_: pa.DataType) -> pa.DataType:

@@ -112,8 +112,10 @@ def fields_for_version(
     for item in single:
         kind = "fixed_size_list" if pa.types.is_fixed_size_list(item.type) else "list"
         noted[item.name] = kind
-        message = "its shape is (1,), but it is stored as lists of one, which v3.0 readers refuse"
-        action = "written as plain values; lists again where v2.x is written from it"
+        message = (
+            "each value is stored as a list of one number, which v3.0 readers refuse for shape (1,)"
+        )
+        action = "stored as plain values in v3.0; as lists again when converted back to v2.x"
         problems.add("table.list-of-one", message, column=item.name, action=action)
     plain = {item.name: pa.field(item.name, item.type.value_type) for item in single}
     note = {_SINGLE_LISTS: json.dumps(noted, sort_keys=True).encode()}

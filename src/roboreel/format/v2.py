@@ -85,12 +85,12 @@ def parse(
         problems: collects warnings and errors.
     """
     if EPISODES not in documents:
-        problems.error("document.missing", "the list of episodes is not there", path=EPISODES)
-    problems.raise_errors("the dataset's documents are not complete")
+        problems.error("document.missing", "the list of episodes is missing", path=EPISODES)
+    problems.raise_errors("the dataset is incomplete")
     rows = _episodes(documents[EPISODES], problems)
     stated = whole_number(info.totals.get("total_episodes")) or 0
     if not documents[EPISODES].strip() and stated > 0:
-        message = f"the list of episodes is empty, info.json states {stated}"
+        message = f"the list of episodes is empty, but info.json declares {stated}"
         problems.error("document.readable", message, path=EPISODES)
     listed = parse_task_list(documents.get(TASK_LIST), problems)
     unlisted = problems if listed else Problems()  # without a list, its absence is the only report
@@ -126,12 +126,12 @@ def _episodes(document: bytes, problems: Problems) -> list[dict[str, Json]]:
         position = f"{EPISODES}, line {number}"
         index, length = whole_number(entry.get(EPISODE)), whole_number(entry.get(LENGTH))
         if index is None or index < 0 or length is None or length <= 0:
-            message = "needs an 'episode_index' ≥ 0 and a 'length' > 0"
+            message = "an episode needs an 'episode_index' of 0 or more and a 'length' above 0"
             problems.error("episode.entry", message, path=position)
             continue
         row = {**entry, EPISODE: index, LENGTH: length, TASKS: _task_strings(entry)}
         if rows.get(index, row) != row:
-            message = "listed twice, differently"
+            message = "the episode is listed twice, with different content"
             problems.error("episode.unique", message, path=position, episode=index)
         rows[index] = row
     ordered = [rows[index] for index in sorted(rows)]
@@ -139,9 +139,10 @@ def _episodes(document: bytes, problems: Problems) -> list[dict[str, Json]]:
     if gaps:
         problems.add(
             "episode.contiguous",
-            f"episode numbers are not 0…{len(ordered) - 1}: from the {gaps[0]} on they have gaps",
+            f"the episode numbers have gaps: expected 0 to {len(ordered) - 1}, the first other one is"
+            f" {gaps[0]}",
             path=EPISODES,
-            action="commands that write number them 0, 1, 2, …",
+            action="episodes are renumbered when the dataset is written",
         )
     return ordered
 
@@ -214,13 +215,16 @@ def _extra_names(rows: list[dict[str, Json]], problems: Problems) -> list[str]:
     known = {EPISODE, TASKS, LENGTH, "task"}
     names = list(dict.fromkeys(name for row in rows for name in row if name not in known))
     for name in [name for name in names if is_layout(name)]:
-        message = "a field with a name that the format uses for places and statistics"
+        message = (
+            "an extra field of the episodes has a name that v3.0 reserves for file positions and"
+            " statistics"
+        )
         problems.add(
             "episode.fields",
             message,
             path=EPISODES,
             column=name,
-            action="commands that write leave it out",
+            action="left out when the dataset is written",
         )
     return [name for name in names if not is_layout(name)]
 

@@ -117,22 +117,26 @@ def _note_left_out(info: Info, episodes: pa.Table, problems: Problems) -> None:
     known |= {f"videos/{camera}/{n}" for camera in info.cameras for n in segment}
     for name in episodes.column_names:
         if is_layout(name) and name not in known:
-            message = "a column with a name that the format uses for places, of no declared camera"
+            message = (
+                "the column is named like a camera's file positions, but no such camera is declared"
+            )
             problems.add(
                 "episode.fields",
                 message,
                 path=EPISODES_FOLDER,
                 column=name,
                 severity="note",
-                action="commands that write leave it out",
+                action="left out when the dataset is written",
             )
 
 
 def _report_strays(files: Iterable[str], problems: Problems) -> None:
     """Report tables below `meta/episodes` that are not part of the table of episodes."""
     for name in stray_episode_files(files):
-        message = f"is not one folder below {EPISODES_FOLDER}, where readers look for episodes"
-        action = "ignored; commands that write leave it behind"
+        message = (
+            f"readers ignore this table: they look for episodes one folder below {EPISODES_FOLDER}"
+        )
+        action = "it is ignored, and left out when the dataset is written"
         problems.add("file.unused", message, path=name, action=action)
 
 
@@ -140,10 +144,12 @@ def _in_order(episodes: pa.Table, problems: Problems) -> pa.Table:
     ordered = episodes.take(pc.sort_indices(episodes, [(EPISODE, "ascending")]))
     numbers = ordered[EPISODE].to_numpy()
     for number in numbers[1:][numbers[1:] == numbers[:-1]].tolist():
-        problems.error("episode.unique", "listed twice", path=EPISODES_FOLDER, episode=number)
+        problems.error(
+            "episode.unique", "the episode is listed twice", path=EPISODES_FOLDER, episode=number
+        )
     if len(numbers) and numbers[-1] != len(numbers) - 1:
-        message = f"episode numbers are not 0…{len(numbers) - 1}"
-        action = "commands that write number them 0, 1, 2, …"
+        message = f"the episode numbers have gaps: expected 0 to {len(numbers) - 1}"
+        action = "episodes are renumbered when the dataset is written"
         problems.add("episode.contiguous", message, path=EPISODES_FOLDER, action=action)
     return ordered
 
@@ -154,8 +160,13 @@ def _tasks_of_episodes(episodes: pa.Table, problems: Problems) -> list[list[str]
             known: list[list[str]] = episodes[TASKS].to_pylist()
             return known
         return [_strings(value) for value in episodes[TASKS].to_pylist()]
-    message = "the table of episodes has no 'tasks' column of texts"
-    problems.add("episode.columns", message, path=EPISODES_FOLDER, action="read as no tasks listed")
+    message = "the table of episodes has no column 'tasks' with strings"
+    problems.add(
+        "episode.columns",
+        message,
+        path=EPISODES_FOLDER,
+        action="the episodes are read as having no tasks",
+    )
     return [[] for _ in range(len(episodes))]
 
 
@@ -189,14 +200,14 @@ def parse_task_table(table: pa.Table | None, problems: Problems) -> dict[int, st
     names = [name for name in ("task", "__index_level_0__", *strings) if name in strings]
     whole = [f.name for f in table.schema if is_number(f.type)]
     if not names or "task_index" not in whole:
-        message = f"needs the columns 'task_index' and 'task', has {table.column_names}"
+        message = f"the task table needs the columns 'task_index' and 'task', but has {table.column_names}"
         problems.error("task.entry", message, path=TASK_TABLE)
         return {}
     others = [name for name in table.column_names if name not in ("task_index", names[0])]
     if others:
         message = f"tasks have more than an index and a text: {', '.join(others)}"
         problems.add(
-            "task.fields", message, path=TASK_TABLE, action="commands that write leave them out"
+            "task.fields", message, path=TASK_TABLE, action="left out when the dataset is written"
         )
     entries = table.select(["task_index", names[0]]).rename_columns(["task_index", "task"])
     rows = enumerate(entries.to_pylist())

@@ -51,11 +51,11 @@ def require_columns(info: Info, episodes: pa.Table, problems: Problems) -> pa.Ta
         if name not in episodes.column_names:
             problems.error("episode.columns", f"column '{name}' is missing", path=EPISODES_FOLDER)
         elif episodes[name].null_count:
-            message = f"column '{name}' lacks values"
+            message = f"column '{name}' has missing values"
             problems.error("episode.columns", message, path=EPISODES_FOLDER)
     for name in [f"{prefix}from_timestamp" for prefix in cameras]:
         if name in episodes.column_names and not is_number(episodes[name].type):
-            message = f"column '{name}' must hold seconds, found {episodes[name].type}"
+            message = f"column '{name}' must be numeric (seconds), but is {episodes[name].type}"
             problems.error("episode.columns", message, path=EPISODES_FOLDER)
     problems.raise_errors("the table of episodes cannot be read")
     return episodes
@@ -79,11 +79,11 @@ def _require_whole(column: pa.ChunkedArray, name: str, problems: Problems) -> No
     if pa.types.is_null(column.type):
         return
     if not pa.types.is_integer(column.type):
-        message = f"column '{name}' must hold whole numbers, found {column.type}"
+        message = f"column '{name}' must have whole numbers, but is {column.type}"
     elif len(column) > column.null_count and (
         pc.min(column).as_py() < lowest or pc.max(column).as_py() >= _LARGEST
     ):
-        message = f"column '{name}' holds numbers below {lowest} or beyond {_LARGEST}"
+        message = f"column '{name}' has numbers below {lowest} or above {_LARGEST}"
     else:
         return
     problems.error("episode.columns", message, path=EPISODES_FOLDER)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roboreel.errors import counted
 from roboreel.format.layout import FileFinder, WantedFile, fill
 from roboreel.format.model import (
     DATA_PATH,
@@ -82,7 +83,7 @@ def locate_frames(
         wanted = (f"{prefix}{CHUNK_INDEX}", f"{prefix}{FILE_INDEX}", f"{prefix}from_timestamp")
         absent = [name for name in wanted if name not in episodes.column_names]
         if absent:
-            message = f"the table of episodes lacks {', '.join(absent)}"
+            message = f"the table of episodes has no column {', '.join(absent)}"
             problems.add("episode.columns", message, path=EPISODES_FOLDER, column=camera)
             columns[video_path(camera)] = pa.nulls(len(episodes), pa.string())
             columns[frame_start(camera)] = pa.nulls(len(episodes), pa.int64())
@@ -119,14 +120,14 @@ def _compare_spans(
     last frame as the end.
     """
     fps = float(info.fps)
-    action = "the length and the first frame are used"
+    action = "the length and the start are used"
     off = {camera: span * fps - lengths for camera, span in spans.items()}
     lasts = [camera for camera, frames in off.items() if _ends_at_last_frame(frames)]
     if lasts:
         cameras = "" if len(info.cameras) == 1 else f" (cameras {', '.join(lasts)})"
         message = (
-            f"to_timestamp is the time of the last frame, (n − 1) / fps, in all {len(episodes)} episodes,"
-            f" expected the end of the episode, n / fps{cameras}"
+            f"in all {len(episodes)} episodes, to_timestamp is the time of the last frame, (n − 1) / fps,"
+            f" instead of the end of the episode, n / fps{cameras}"
         )
         column = lasts[0] if len(lasts) == 1 else None
         problems.add("video.duration", message, column=column, action=action)
@@ -136,7 +137,8 @@ def _compare_spans(
         if wrong.any():
             worst = int(np.where(wrong, np.abs(off[camera]), 0).argmax())
             message = (
-                f"{int(wrong.sum())} episodes have another duration in the video than frames: the worst"
+                f"the declared duration does not match the number of frames in"
+                f" {counted(int(wrong.sum()), 'episode')}: worst is"
                 f" {spans[camera][worst]:.4g} s for {lengths[worst]} frames"
             )
             episode = int(episodes[EPISODE][worst].as_py())

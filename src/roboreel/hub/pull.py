@@ -207,7 +207,8 @@ def _record_for(
     if (found.repo_id, found.commit) != (new.repo_id, new.commit):
         raise UsageError(
             f"'{target.url}' contains '{found.repo_id}@{found.revision}' (commit {found.commit[:8]}), not"
-            f" commit {commit[:8]} of '{reference.repo_id}': pull into another folder (-o), or remove this"
+            f" commit {commit[:8]} of '{reference.repo_id}': pull into another folder (out=DIR), or"
+            f" remove this"
             " one"
         )
     return found

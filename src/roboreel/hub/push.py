@@ -136,8 +136,8 @@ class _Push:
             f"branch '{self._work.branch}' of '{self._repo_id}' has {count(len(plan.removals), 'file')}"
             f" that this dataset does not have:{names}"
             + (f"\n  - … and {more} more" if more > 0 else "")
-            + "\nreaders would mix them with the new files. Remove them (--remove), or push to another"
-            " branch"
+            + "\nreaders would mix them with the new files. Pass remove=True to remove them, or push to"
+            " another branch"
         )
 
     def _note(self, plan: PushPlan) -> None:

@@ -156,8 +156,8 @@ def _telling_uids(source: Source) -> Source:
     table, columns = model.episodes, model.extra_columns
     if _has_other_column(source):
         raise UsageError(
-            f"the table of episodes of '{source.dataset.url}' has a column '{UID}' that holds no texts:"
-            " pass --without-uids (with_uids=False)"
+            f"the table of episodes of '{source.dataset.url}' has a column '{UID}' that does not hold"
+            " strings: pass with_uids=False to write no uids"
         )
     if UID in columns:
         table = table.drop_columns([UID])
@@ -181,7 +181,7 @@ def require_one_subtask_list(view: View) -> None:
     if len(set(lists.values())) > 1:
         urls = ", ".join(f"'{url}'" for url in lists)
         raise PlanError(
-            f"{urls} have different '{SUBTASK_TABLE}', and '{SUBTASK_INDEX}' counts in it: remove the"
+            f"{urls} have different '{SUBTASK_TABLE}', which '{SUBTASK_INDEX}' refers to: remove the"
             " feature from them first"
         )
 
@@ -220,7 +220,9 @@ def _require_encoders(plan: Plan) -> None:
             try:
                 require_encoder(op.encoder, width=width, height=height)
             except VideoError as error:
-                raise PlanError(f"'{op.camera}' cannot be encoded as asked: {error}") from error
+                raise PlanError(
+                    f"'{op.camera}' cannot be encoded with these settings: {error}"
+                ) from error
 
 
 def _require_backends(plan: Plan) -> None:

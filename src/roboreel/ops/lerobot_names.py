@@ -78,9 +78,9 @@ def convert_dataset(
     if push_to_hub and repo_id is None:
         raise UsageError("give repo_id, the name on the Hub to push to")
     if branch is not None and not push_to_hub:
-        raise UsageError("branch is where to push: set push_to_hub=True, or leave it out")
+        raise UsageError("branch is only used for a push: set push_to_hub=True, or leave it out")
     if root is not None and local_dir is not None:
-        raise UsageError("root and local_dir are two names of one thing: give either")
+        raise UsageError("root and local_dir mean the same: give only one")
     folder = root if root is not None else local_dir if local_dir is not None else repo_id
     if folder is None:
         raise UsageError("give the dataset's folder as root")
@@ -92,7 +92,7 @@ def convert_dataset(
     dataset = open_dataset(folder)
     if out is None and dataset.version is version:
         hint = ": push it with roboreel.hub.push" if push_to_hub else ""
-        raise UsageError(f"'{os.fspath(folder)}' is {dataset.version} already{hint}")
+        raise UsageError(f"'{os.fspath(folder)}' is already {dataset.version}{hint}")
     executor: ExecutorName = "process" if use_process_pool else "thread"
     report = convert(
         dataset,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
 from roboreel.edit.view import Verbs
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, counted
 from roboreel.format.model import DATA_PATH, is_client_note, video_path
 from roboreel.plan.plan import Plan
 from roboreel.runner.ledger import ops_noted
@@ -36,7 +36,9 @@ def output_path(urls: Sequence[str], out: str | os.PathLike[str] | None) -> str:
         for url in urls:
             refuse_output(path, source=url)
     elif len(urls) > 1:
-        raise UsageError("several datasets have no one place: give the folder to make (-o)")
+        raise UsageError(
+            "say where to write the result of several datasets: give a new folder (out=DST)"
+        )
     else:
         path = urls[0]
         refuse_replacing(path)
@@ -52,7 +54,7 @@ def refuse_replacing(path: str) -> None:
         raise UsageError(f"'{path}' is a URL; only a local dataset can be changed in place")
     folder = os.path.abspath(local_path(path))
     if os.path.islink(folder):
-        raise UsageError(f"'{path}' is a link: give the folder that it leads to")
+        raise UsageError(f"'{path}' is a link: give the folder that it points to")
     if os.path.ismount(folder):
         raise UsageError(
             f"'{path}' is a mount point, and cannot be renamed: write to another folder"
@@ -70,7 +72,7 @@ def refuse_output(out: str, *, source: str | None = None) -> None:
         raise UsageError(f"the output '{out}' is a URL; roboreel writes to local folders")
     staging.refuse_existing(out)
     if source is not None and "://" not in source and inside(out, source):
-        raise UsageError(f"the output '{out}' lies inside the dataset: choose another folder")
+        raise UsageError(f"the output '{out}' is inside the dataset: choose another folder")
 
 
 def finished_report(
@@ -83,7 +85,7 @@ def finished_report(
 
 
 def recover(path: str | os.PathLike[str]) -> Report | None:
-    """Finish a run that was killed while publishing its result; `--resume` does this first.
+    """Finish a run that was killed while publishing its result; a resumed run does this first.
 
     If the run was replacing a dataset (`in_place`), the dataset may be missing from its path until then.
 
@@ -110,8 +112,8 @@ def kept_work(out: str | os.PathLike[str]) -> str | None:
     if not done:
         return None
     return (
-        f"{done} finished ops are kept in '{folder}':"
-        " run again with --resume to go on from there, or with --clean to start over"
+        f"the finished part of the run is kept in '{folder}' ({counted(done, 'step')}): run again with"
+        ' leftovers="resume" to go on from there, or with leftovers="clean" to start over'
     )
 
 
@@ -130,8 +132,8 @@ def refuse_discarding(plan: Plan) -> None:
     if lost:
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
         raise UsageError(
-            "the original holds what the result does not, and would be lost:"
-            f" {', '.join(lost[:5])}{more}; without --discard-original it is kept"
+            "the original has content that the result lacks and that would be lost:"
+            f" {', '.join(lost[:5])}{more}; without discard_original=True it is kept"
         )
 
 

@@ -114,8 +114,8 @@ def plan_parts(
             plans[name] = plan
         elif noted[name] != fingerprints[name]:
             raise UsageError(
-                f"'{path}' is there, of a run with another plan (other options, or a dataset that"
-                " has changed): choose another folder"
+                f"'{path}' exists already, from a different run (other options, or the dataset has"
+                " changed): choose another folder"
             )
     finished = tuple(name for name in views if name not in plans)
     return Parts(folder=folder, plans=plans, finished=finished, fingerprints=fingerprints)

@@ -57,7 +57,7 @@ def kept_versions(path: _Path) -> tuple[KeptVersion, ...]:
     refuse_replacing(folder)
     found = kept_beside(folder)
     if not found and not os.path.isdir(folder):
-        raise StorageError(f"'{folder}': no such folder, and no earlier version is kept beside it")
+        raise StorageError(f"'{folder}': no such folder, and no earlier version of it")
     return found
 
 
@@ -129,8 +129,8 @@ def version_named(path: str, name: str | None) -> KeptVersion:
         return chosen
     if name is not None:
         listed = ", ".join(f"'{one.name}'" for one in found) or "none"
-        raise UsageError(f"there is no version '{name}' of '{path}': kept are {listed}")
-    raise UsageError(f"no original of '{path}' is kept beside it{_other_name(path)}")
+        raise UsageError(f"there is no version '{name}' of '{path}': available are {listed}")
+    raise UsageError(f"there is no earlier version of '{path}'{_other_name(path)}")
 
 
 def removable(path: str, *, keep: int) -> tuple[KeptVersion, ...]:
@@ -144,7 +144,7 @@ def removable(path: str, *, keep: int) -> tuple[KeptVersion, ...]:
         raise UsageError(f"keep is {keep}, expected the number of versions to keep, 0 or more")
     found = kept_versions(path)
     if not os.path.isdir(path):
-        raise StorageError(f"'{path}' is not there: put a version back before you remove others")
+        raise StorageError(f"'{path}' does not exist: restore a version before you remove others")
     return tuple(one for one in found[keep:] if LocalRoot(one.path).exists(INFO))
 
 
@@ -157,7 +157,7 @@ def finish_interrupted(path: str) -> None:
 def _other_name(path: str) -> str:
     """A hint if the path is an earlier version itself."""
     own = name_before(os.path.basename(os.path.abspath(path)))
-    return "" if own is None else f": it is an earlier version itself, of '{own}'; give that path"
+    return "" if own is None else f": it is itself an earlier version of '{own}'; give that path"
 
 
 __all__ = ["KeptVersion", "Undone", "kept_versions", "remove_kept", "undo"]

@@ -152,7 +152,7 @@ def run(
     """
     options = replace(options or RunOptions(), **keywords)
     if options.discard_original and not plan.in_place:
-        raise UsageError("only a run in place has an original to discard")
+        raise UsageError("discard_original=True is only for in_place=True")
     if options.discard_original:
         refuse_discarding(plan)
     executor = make_executor(options, decodes=plan.decodes)
@@ -212,7 +212,7 @@ def plan_write(
     view = view.as_view()
     require_one_subtask_list(view)
     if (out is None) != in_place:
-        raise UsageError("give either the folder to make (-o), or --in-place")
+        raise UsageError("say where to write: give either a new folder (out=DST) or in_place=True")
     path = output_path([source.dataset.url for source in view.sources], out)
     view = with_uids(with_encoders(view))
     plan = compile_view(view, surveyed(view, workers, {} if surveys is None else surveys))
@@ -295,4 +295,4 @@ def _verified(path: str) -> None:
     found = survey(open_dataset(path))
     if found.broken:
         reasons = [problem for problems in found.broken.values() for problem in problems]
-        raise DatasetError("the result is not sound, the original stays", reasons)
+        raise DatasetError("the result failed its check, so the original stays", reasons)

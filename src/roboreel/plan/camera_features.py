@@ -46,7 +46,7 @@ def as_images(feature: Feature) -> Feature:
     """
     spec = {k: v for k, v in feature.spec.items() if k not in ("info", v20.VIDEO_FACTS)}
     if feature.is_depth:
-        raise PlanError(f"'{feature.name}' is a depth video: it does not become pictures")
+        raise PlanError(f"'{feature.name}' is a depth video, which cannot be turned into images")
     return replace(feature, dtype="image", spec={**spec, "dtype": "image"})
 
 
@@ -120,7 +120,7 @@ def _refuse(merged: MergedSources, inventory: Inventory, feature: Feature, recod
     name, facts = feature.name, inventory.cameras.get(feature.name)
     if feature.is_depth and (recode.asked is not None or recode.from_tables.any()):
         raise PlanError(
-            f"'{name}' holds depths: roboreel does not choose a video encoding for them"
+            f"'{name}' is a depth camera: roboreel does not choose a video encoding for it"
         )
     if recode.asked is None and facts is not None:
         streams = sorted(set(facts.stream[merged.rows].tolist()))
@@ -129,21 +129,23 @@ def _refuse(merged: MergedSources, inventory: Inventory, feature: Feature, recod
         unknown = [codec for codec in codecs if codec not in known]
         if unknown and feature.is_depth:
             raise PlanError(
-                f"'{name}' holds depths in '{unknown[0]}', which roboreel does not encode again"
+                f"'{name}' is a depth camera in '{unknown[0]}', which roboreel cannot re-encode"
             )
         if unknown:
             raise PlanError(
-                f"'{name}' must be encoded again, and '{unknown[0]}' has no encoder here: pass {ADVICE}"
-                " to encode it in another codec"
+                f"'{name}' must be re-encoded, but '{unknown[0]}' has no encoder here: pass {ADVICE}"
+                " for another codec"
             )
     width, height = _result_size(merged, inventory, feature, recode)
     pix_fmts = {one.pix_fmt or "" for one in [*recode.near.values(), recode.asked] if one}
     if recode.from_tables.any() and "" in pix_fmts:
-        raise PlanError(f"'{name}' has images in tables: give a pixel format, such as yuv420p")
+        raise PlanError(
+            f"'{name}' has images in tables: name a pixel format for the video, such as yuv420p"
+        )
     halved = next((one for one in sorted(pix_fmts) if "420" in one), None)
     if halved and (width % 2 or height % 2):
         raise PlanError(
-            f"'{name}' has frames of {width}×{height}, and {halved} needs even sides:"
+            f"'{name}' has frames of {width}×{height}, but {halved} needs even sides:"
             " give a size, or another pixel format"
         )
 

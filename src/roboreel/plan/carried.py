@@ -20,7 +20,7 @@ from roboreel.types import Bools, Json
 def carried_splits(view: View, kept: Bools) -> tuple[dict[str, str], list[str]]:
     """The splits of a result, and a line for each split of the sources that is lost.
 
-    A split is a range of episodes, so it is lost if its episodes no longer follow each other.
+    A split is a range of episodes, so it is lost if its episodes are no longer consecutive.
 
     Args:
         view: what is written.
@@ -35,9 +35,9 @@ def carried_splits(view: View, kept: Bools) -> tuple[dict[str, str], list[str]]:
     for name, inside in _members(view).items():
         episodes = np.flatnonzero(inside[kept])
         if not len(episodes):
-            lost.append(f"the split '{name}': none of its episodes is left")
+            lost.append(f"the split '{name}': all its episodes were removed")
         elif episodes[-1] - episodes[0] + 1 != len(episodes):
-            lost.append(f"the split '{name}': its episodes no longer follow each other")
+            lost.append(f"the split '{name}': its episodes are no longer consecutive")
         else:
             found[name] = f"{episodes[0]}:{episodes[-1] + 1}"
     return found or {"train": f"0:{int(kept.sum())}"}, lost
@@ -67,7 +67,8 @@ def merged_info(view: View) -> tuple[Info, list[str]]:
         for key, value in source.model.info.extra.items():
             if extra.setdefault(key, value) != value:
                 lost.append(
-                    f"'{key}' of info.json in '{source.dataset.url}': the first one's is kept"
+                    f"'{key}' of info.json in '{source.dataset.url}': only the value of the first"
+                    f" dataset is kept"
                 )
     robots = dict.fromkeys(s.model.info.robot_type for s in view.sources)
     robot = "+".join(robot for robot in robots if robot) or None
@@ -86,7 +87,8 @@ def lost_declarations(view: View) -> Iterator[str]:
                 lost.append("names")
             for key in lost:
                 yield (
-                    f"'{key}' of feature '{name}' in '{source.dataset.url}': the first one's is kept"
+                    f"'{key}' of feature '{name}' in '{source.dataset.url}': only the value of the"
+                    f" first dataset is kept"
                 )
 
 

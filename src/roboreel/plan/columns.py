@@ -96,6 +96,6 @@ def _common(known: pa.Field | None, item: pa.Field, problems: Problems) -> pa.Fi
         return known if known is not None else item
     joined, problem = joined_type(known, item)
     if joined is None:
-        raise PlanError("the tables do not fit together", [problem] if problem else [])
+        raise PlanError("the tables have different columns", [problem] if problem else [])
     problems.found += [problem] if problem else []
     return pa.field(item.name, joined, metadata=known.metadata)

@@ -119,9 +119,9 @@ def _refuse_unstorable(merged: MergedSources) -> None:
     """Raise `PlanError` if the target cannot store the quantiles, or needs them and the release has none."""
     like, version = merged.view.like, merged.version
     if merged.view.sampling.quantiles != QUANTILES and not version.has_quantiles:
-        raise PlanError(f"{version} has no place for quantiles: write v3.0")
+        raise PlanError(f"{version} cannot store quantiles: write v3.0")
     if like == "lerobot-0.3.3" and version.has_quantiles:
-        raise PlanError(f"{like} has no quantiles, and {version} wants them: write v2.1")
+        raise PlanError(f"{like} computes no quantiles, but {version} needs them: write v2.1")
 
 
 def differences_from_release(
@@ -142,6 +142,6 @@ def _relative(merged: MergedSources, features: Mapping[str, Feature]) -> Relativ
         return None
     if version.has_episode_stats and not version.has_quantiles:
         raise PlanError(
-            f"{version} has no place for statistics of relative actions: only v3.0 and v2.0"
+            f"{version} cannot store statistics of relative actions: only v3.0 and v2.0 can"
         )
     return RelativeProgram(chunk=asked.chunk, relative=relative_components(asked, features))

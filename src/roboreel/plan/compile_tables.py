@@ -115,16 +115,16 @@ def _timestamps(
     moved = bool(merged.view.slices.start.any()) or merged.step != 1
     if TIMESTAMP not in columns.types or error_s <= MAX_TIMESTAMP_ERROR_S:
         return TIMESTAMP not in columns.types or moved, None
-    episodes = "timestamps are up to " + _seconds(error_s) + " away from k / fps"
+    episodes = "the timestamps are up to " + _seconds(error_s) + " away from k / fps"
     if merged.options.timestamps == "keep" and merged.step == 1:
-        action = "kept as they are: lerobot refuses such datasets, or finds other frames for them"
-        action += "; those of trimmed episodes are counted from their first frame" if moved else ""
+        action = "kept as they are: lerobot refuses such datasets, or returns other frames"
+        action += "; in trimmed episodes they start again at the first frame" if moved else ""
         problems.add("table.timestamps", episodes, column=TIMESTAMP, action=action)
         return False, None
     used = set(columns.types) | set(merged.model.info.features)
     names = [SOURCE_TIMESTAMP, *(f"{SOURCE_TIMESTAMP}_{n}" for n in range(2, len(used) + 3))]
     kept = next(name for name in names if name not in used)
-    action = f"written as k / fps; the recorded ones are kept in '{kept}'"
+    action = f"written as k / fps; the recorded times are kept in the column '{kept}'"
     problems.add("table.timestamps", episodes, column=TIMESTAMP, action=action)
     return True, kept
 
@@ -190,8 +190,8 @@ def _measured(
     types = {item.name: item.type for item in fields}
     fitting = {name for name, feature in features.items() if fits(feature, types.get(name))}
     for name in [name for name in types if name not in fitting]:
-        message = f"declared as {features[name].dtype}, but the tables hold {types[name]}"
-        action = "kept as it is, without statistics"
+        message = f"it is declared as {features[name].dtype}, but the tables store {types[name]}"
+        action = "the column is kept as it is, without statistics"
         problems.add("feature.type", message, column=name, action=action)
     all_quantiles = merged.version.has_quantiles and not merged.model.info.version.has_quantiles
 

@@ -29,7 +29,8 @@ from roboreel.plan.plan import (
 from roboreel.types import Bools, Int64
 
 _INSIDE = (
-    "starts or ends inside a GOP of its video file, or needs parameter sets that come earlier in it"
+    "it starts or ends between keyframes of its video file, or needs parameter sets from earlier"
+    " in the file"
 )
 DEPTH_ENCODER = {
     "codec": "libx265",
@@ -37,7 +38,7 @@ DEPTH_ENCODER = {
     "x265-params": "log-level=none:info=0:open-gop=0:frame-threads=2:lossless=1",
 }
 """Settings for depth in hevc: lossless."""
-ADVICE = "--vcodec h264"
+ADVICE = 'vcodec="h264"'
 """What to pass if a codec has no encoder here."""
 
 
@@ -66,11 +67,13 @@ def refuse_audio(merged: MergedSources, inventory: Inventory) -> None:
             if inventory.streams[int(facts.stream[row])].audio:
                 path = merged.model.episodes[video_path(camera)][row].as_py()
                 problems.append(
-                    _problem("video.audio", "has an audio track", numbers[row], camera, path)
+                    _problem(
+                        "video.audio", "the video has an audio track", numbers[row], camera, path
+                    )
                 )
                 break
     if problems:
-        summary = "videos carry sound, which LeRobot datasets have no place for: pass --drop-audio"
+        summary = "the videos have sound, which LeRobot datasets cannot hold: pass drop_audio=True to drop it"
         raise PlanError(summary, problems)
 
 
@@ -89,13 +92,13 @@ def refuse_sizes(merged: MergedSources, inventory: Inventory, copied: Iterable[s
                 Problem(
                     rule="video.size",
                     severity="error",
-                    message=f"pictures of {listed}",
+                    message=f"its frames have the sizes {listed}",
                     column=camera,
                 )
             )
     if problems:
-        advice = "scale them to one size (merge --resize WIDTHxHEIGHT)"
-        raise PlanError(f"cameras differ in the size of their pictures: {advice}", problems)
+        advice = "scale them to one size with resize=WIDTHxHEIGHT"
+        raise PlanError(f"cameras differ in the size of their frames: {advice}", problems)
 
 
 def refuse_cuts(merged: MergedSources, inventory: Inventory, copied: Iterable[str]) -> None:
@@ -122,12 +125,12 @@ def refuse_cuts(merged: MergedSources, inventory: Inventory, copied: Iterable[st
             path = merged.model.episodes[video_path(camera)][row].as_py()
             problems.append(_problem("video.gop", message, episode, camera, path))
     if problems:
-        options = [] if merged.options.allow_reencode else ["--allow-reencode"]
+        options = [] if merged.options.allow_reencode else ["allow_reencode=True"]
         options += [ADVICE] if lacks_encoder else []
-        advice = f": pass {' '.join(options)} to re-encode them" if options else ""
+        advice = f": pass {' and '.join(options)} to re-encode them" if options else ""
         raise PlanError(
-            f"{merged.version} has a file per episode, and these episodes cannot be cut from"
-            f" theirs without re-encoding{advice}",
+            f"{merged.version} has one file per episode, and these episodes cannot be cut out of"
+            f" their files without re-encoding{advice}",
             problems,
         )
 

@@ -32,7 +32,9 @@ def extra_file_ops(merged: MergedSources, model: Model) -> list[CopyFile]:
     found = [*_files_as_folders(_written(model) | set(homes), homes), *_same_but_for_case(homes)]
     if found:
         lines = "".join(f"\n  - {line}" for line in found)
-        raise PlanError(f"files would collide in the result: rename them, or move them away{lines}")
+        raise PlanError(
+            f"several files would get the same name in the result: rename them, or move them away{lines}"
+        )
     return [CopyFile(path=name, source=path, reason=UNCHANGED) for name, path in files.items()]
 
 

@@ -154,7 +154,7 @@ def _concatenated(tables: Sequence[pa.Table]) -> pa.Table:
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise PlanError(f"the tables of episodes do not fit together: {error}") from error
+        raise PlanError(f"the tables of episodes have different columns: {error}") from error
 
 
 def _plan_source(source: Source) -> PlanSource:
@@ -190,7 +190,9 @@ def _model(view: View, episodes: pa.Table, lost: list[str]) -> Model:
     for prefix, source in zip(prefixes, view.sources, strict=True):
         for name in source.model.extra_files:
             if files.setdefault(name, prefix + name) != prefix + name:
-                lost.append(f"'{name}' of '{source.dataset.url}': the first one is kept")
+                lost.append(
+                    f"'{name}' of '{source.dataset.url}': only the one of the first dataset is kept"
+                )
         others += [prefix + name for name in source.model.other_files]
         hidden += [prefix + name for name in source.model.hidden_files]
     return replace(
@@ -349,10 +351,10 @@ def _require_rows(source: Source, inventory: Inventory, row: Int64, start: Int64
         Problem(
             rule="episode.length",
             severity="error",
-            message=f"{declared[at]} frames by its documents, {inventory.rows[at]} rows in its table",
+            message=f"the documents give {declared[at]} frames, but its table has {inventory.rows[at]} rows",
             episode=int(numbers[at]),
         )
         for at in np.flatnonzero(start + inventory.rows > declared).tolist()
     ]
     if problems:
-        raise PlanError("values of a new feature cannot be told apart by episode", problems)
+        raise PlanError("the values of the new feature cannot be assigned to episodes", problems)

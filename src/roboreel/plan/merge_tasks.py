@@ -136,7 +136,7 @@ def _whole(
         return MergedTasks(tasks, of_slices, ({},), none)
     renumbered = {old: new for new, old in enumerate(tasks)}
     message = f"task indexes {list(tasks)[:10]} have gaps"
-    action = f"numbered 0…{len(tasks) - 1}, which v3.0 needs"
+    action = f"renumbered 0 to {len(tasks) - 1}, as v3.0 needs"
     problems.add("task.contiguous", message, action=action)
     strings = {renumbered[old]: text for old, text in tasks.items()}
     return MergedTasks(strings, of_slices, (renumbered,), none)

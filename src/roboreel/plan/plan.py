@@ -76,6 +76,7 @@ class WriteTables:
     """Writes the table files of some episodes: new index columns, the others untouched."""
 
     kind: ClassVar[str] = "write_tables"
+    words: ClassVar[str] = "writing tables"
     episodes: EpisodeRange
     files: int
     reason: str
@@ -86,6 +87,7 @@ class RemuxVideo:
     """Writes video files of one camera by copying packets."""
 
     kind: ClassVar[str] = "remux_video"
+    words: ClassVar[str] = "copying video packets"
     camera: str
     episodes: EpisodeRange
     files: int
@@ -97,6 +99,7 @@ class CopyTables:
     """Copies table files byte for byte: nothing in them changes."""
 
     kind: ClassVar[str] = "copy_tables"
+    words: ClassVar[str] = "copying tables"
     episodes: EpisodeRange
     files: int
     reason: str
@@ -107,6 +110,7 @@ class CopyVideos:
     """Copies video files of one camera byte for byte: nothing in them changes."""
 
     kind: ClassVar[str] = "copy_videos"
+    words: ClassVar[str] = "copying videos"
     camera: str
     episodes: EpisodeRange
     files: int
@@ -118,6 +122,7 @@ class EncodeVideo:
     """Writes video files of one camera by encoding decoded frames of a video, or images of a table."""
 
     kind: ClassVar[str] = "encode_video"
+    words: ClassVar[str] = "encoding video"
     camera: str
     episodes: EpisodeRange
     files: int = 1
@@ -135,6 +140,7 @@ class MeasureCamera:
     """Computes the statistics of one camera in some episodes, from all or a sample of their frames."""
 
     kind: ClassVar[str] = "measure_camera"
+    words: ClassVar[str] = "computing statistics"
     camera: str
     episodes: EpisodeRange
     from_tables: bool = False
@@ -155,6 +161,7 @@ class CopyFile:
     """Copies a file that is not part of the format."""
 
     kind: ClassVar[str] = "copy_file"
+    words: ClassVar[str] = "copying the file"
     path: str
     source: str
     """The file's name in the input, with `source_prefix` of its dataset."""

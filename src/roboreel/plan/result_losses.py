@@ -51,7 +51,7 @@ def without_broken_episodes(
     writable = merged.keep(np.array(kept, dtype=np.int64))
     refused = merged.options.on_broken == "fail"
     if not kept or (refused and not _cameras_to_measure(writable, inventory)):
-        advice = ": pass --on-broken skip to write the sound ones" if kept else ""
+        advice = ': pass on_broken="skip" to write the others' if kept else ""
         links = [problem for problem in merged.model.problems if problem.rule == "file.link"]
         raise PlanError(f"{count}{advice}", [*links, *reasons])
     return writable, reasons, count if refused else ""
@@ -106,12 +106,12 @@ def without_unreadable(
 ) -> tuple[MergedSources, Columns, list[LeftOut]]:
     """Sources and columns without those that lerobot cannot read, and the columns left out.
 
-    Without `--drop-unreadable` such columns stay and are reported.
+    Without `drop_unreadable` such columns stay and are reported.
     """
     found = _unreadable_columns(merged, inventory, columns)
     if not merged.view.options.drop_unreadable:
         for name, reason in found.items():
-            action = "kept; --drop-unreadable leaves it out"
+            action = "it is kept; drop_unreadable=True leaves it out"
             problems.add("feature.unreadable", reason, column=name, action=action)
         return merged, columns, []
     if not found:
@@ -169,7 +169,7 @@ def old_stats(merged: MergedSources) -> tuple[list[CopyFile], list[str]]:
         reason = "still valid: neither rows nor features change"
         return [CopyFile(path=GLOBAL_STATS, source=GLOBAL_STATS, reason=reason)], []
     else:
-        instead = "it describes the old episodes; --with-global-stats writes a new one"
+        instead = "it described the old episodes; with_global_stats=True writes a new one"
     several = len(merged.view.sources) > 1
     return [], [
         f"'{GLOBAL_STATS}'{f' of {merged.sources[number].url!r}' if several else ''}: {instead}"
@@ -205,10 +205,10 @@ def result_losses(
     """Lines for what the target cannot hold, and what of the sources is not carried over."""
     source, target = merged.model.info, merged.version
     if source.version.has_episode_stats and not target.has_episode_stats:
-        yield f"{target} has no statistics per episode: they are merged into one stats.json"
+        yield f"{target} has no statistics of single episodes: they are merged into one stats.json"
     roots = len(merged.sources)
     urls = {source_prefix(number, roots): one.url for number, one in enumerate(merged.sources)}
     yield from losses(merged.model, features, merged.tasks.unused, urls)
     for kind in sorted({kind for stream in inventory.streams for kind in stream.other_tracks}):
         name = "sound" if kind == "soun" else kind
-        yield f"videos have tracks beside the pictures, which stay behind: {name}"
+        yield f"the videos have other tracks than the frames, which are left out: {name}"

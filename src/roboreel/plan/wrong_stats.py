@@ -12,8 +12,8 @@ from roboreel.format.causes import PIXELS, WRAPPED, remedy
 from roboreel.plan.merge_sources import MergedSources
 from roboreel.types import Bools
 
-_IMPOSSIBLE = "std of {} episodes is impossible beside their other statistics"
-_OVERCOUNTED = "count of {} episodes is larger than their rows"
+_IMPOSSIBLE = "std of {} episodes is impossible given their other statistics"
+_OVERCOUNTED = "count of {} episodes is larger than their number of rows"
 
 
 def with_lost_stds_recomputed(merged: MergedSources) -> MergedSources:
@@ -89,15 +89,15 @@ def _is_camera(merged: MergedSources, name: str) -> bool:
 def _count_action(merged: MergedSources, name: str, _: Bools, advice: str) -> str:
     if name in merged.view.recomputed:
         return "computed from their frames"
-    return f"kept as stored: such episodes outweigh others in a merge; {advice}"
+    return f"kept as stored, so that these episodes weigh too much in a merge; {advice}"
 
 
 def _std_action(merged: MergedSources, name: str, here: Bools, advice: str) -> str:
     """What the result has instead of the impossible std of a camera in some episodes, and what to do."""
     if name in merged.view.recomputed:
         return (
-            f"computed from their frames: 'stats.json' has a possible one, for which {merged.version}"
-            " has no place"
+            f"computed from their frames: 'stats.json' has a possible one, which {merged.version}"
+            " cannot store"
         )
     if not merged.version.has_global_stats:
         return f"kept as stored; {advice}"

@@ -145,7 +145,7 @@ def _answer(
     columns = dict(zip(index.column_names, map(IndexColumn, index.columns), strict=True))
     for name, column in columns.items():
         if not column.holds_numbers:
-            message = f"index column '{name}' holds {index[name].type}, not numbers"
+            message = f"index column '{name}' is not numeric, but {index[name].type}"
             answer.findings.append(Finding(None, "table.index-columns", message, column=name))
             return answer
     locate = _locate_single if context.one_file_per_episode else _locate_shared
@@ -164,12 +164,12 @@ def _locate_single(
     """Locate the only episode of a file: it has all rows."""
     answer.row_start, answer.rows = [0], [rows]
     if rows == 0:
-        answer.findings.append(Finding(0, "table.empty", "its table has no row"))
+        answer.findings.append(Finding(0, "table.empty", "its table has no rows"))
         return []
     if EPISODE_INDEX in columns:
         written = distinct(columns[EPISODE_INDEX].whole_numbers(0, rows))
         if written != [episodes[0].number]:
-            message = f"its rows say that they are of episode {', '.join(map(str, written[:5]))}"
+            message = f"its rows have the episode index {', '.join(map(str, written[:5]))}"
             action = "the number in the documents is used"
             answer.findings.append(Finding(0, "table.episode-index", message, action))
     return [0]
@@ -189,22 +189,22 @@ def _locate_shared(
         begin = episode.row_start
         found = (begin, begin + episode.rows) if ranges is None else ranges.get(episode.number)
         if found is None or found[0] < 0 or found[1] > rows:
-            message = "the table holds no unbroken run of rows with its episode_index"
+            message = "its rows are not consecutive in the table"
             answer.findings.append(Finding(member, "table.episode-rows", message))
             continue
         if ranges is None and found[0] < end:
-            message = "its rows are those of another episode too, by the documents"
+            message = "the documents give the same rows to another episode"
             answer.findings.append(Finding(member, "table.episode-rows", message))
             continue
         end = found[1]
         if found[0] != begin:
-            message = f"its rows begin at {found[0]}, not at {begin}"
+            message = f"its rows start at row {found[0]}, not at {begin}"
             answer.findings.append(
                 Finding(
                     member,
                     "table.episode-rows",
                     message,
-                    "the rows of the table are used",
+                    "the position found in the table is used",
                     amount=abs(found[0] - begin),
                 )
             )
@@ -248,7 +248,7 @@ def _check_index(
         answer.gaps[member] = _gaps_on_grid(seconds, fps, error_s)
     if not counted:
         message = "frame_index does not count 0, 1, 2, …"
-        action = "commands that write count it 0, 1, 2, …"
+        action = "renumbered when the dataset is written"
         answer.findings.append(Finding(member, "table.frame-index", message, action))
         answer.gaps[member] = True
     if TASK_INDEX in columns:
@@ -333,7 +333,7 @@ def _disorder(frames: Int64 | None, seconds: Floats | None) -> str | None:
         if (steps <= 0).any() and steps.any():
             return "its rows are not in the order of their frame_index: sort them first"
     elif seconds is not None and (np.diff(seconds) < 0).any():
-        return "its rows are not in the order of their timestamps, and have no frame_index"
+        return "its rows are not in the order of their timestamps, and there is no frame_index"
     return None
 
 

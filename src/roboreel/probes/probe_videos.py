@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from roboreel.errors import StorageError
+from roboreel.errors import StorageError, counted
 from roboreel.probes.probe_request import Finding, ProbeRequest, as_text, findings_text
 from roboreel.storage.root import Root
 from roboreel.storage.video.access import AccessPoints, Joining
@@ -70,8 +70,8 @@ class _Answer:
 
 
 OUT_OF_ORDER = (
-    "its times say that frames are shown in the order in which they are decoded, the stream shows them in"
-    " another one (B-frames without display times): encode the video again, for instance with ffmpeg"
+    "the video has B-frames, but its timestamps give the order of decoding instead of the order of display:"
+    " re-encode the video, for instance with ffmpeg"
 )
 
 
@@ -125,7 +125,7 @@ def _answer(
             points = AccessPoints(file, table)
             _Probe(answer, episodes, context, table, points).run()
             if contradicts_times(file, table):
-                action = "rows are paired with frames in the order of decoding"
+                action = "row k gets the k-th frame in the order of decoding"
                 answer.findings.append(Finding(None, "video.order", OUT_OF_ORDER, action))
     except StorageError as error:
         answer.error = str(error)
@@ -170,14 +170,23 @@ class _Probe:
         for member in order:
             was, now = start[member], int(resolved[member])
             if was != now:
-                message = f"its frames begin at {now} by the packets, at {was} by the documents"
+                message = (
+                    f"its video starts at frame {now} according to the packets, but at {was}"
+                    f" according to the documents"
+                )
                 off = abs(now - was)
-                self._finding(member, "video.segment", message, "the packets are used", amount=off)
+                self._finding(
+                    member,
+                    "video.segment",
+                    message,
+                    "the position from the packets is used",
+                    amount=off,
+                )
                 start[member] = now
         for before, member in pairwise(order):
             shared = start[before] + self._episodes[before].rows - start[member]
             if shared > 0:
-                message = f"its frames overlap those of episode {self._episodes[before].number}"
+                message = f"its frames overlap episode {self._episodes[before].number}"
                 self._finding(member, "video.overlap", message, amount=shared)
 
     def _ends(self) -> dict[int, int]:
@@ -195,8 +204,8 @@ class _Probe:
             return
         surplus = end - start - frames
         if surplus and self._context.one_file_per_episode:
-            message = f"{surplus} frames more than rows"
-            action = "commands that write leave out the frames after the last row"
+            message = f"the video has {counted(surplus, 'frame')} more than there are rows"
+            action = "the frames after the last row are left out when the dataset is written"
             self._finding(member, "video.long", message, action, amount=surplus)
         self._find_packets(member, start, start + frames)
 
@@ -227,20 +236,30 @@ class _Probe:
                     "its frames decode with parameter sets that an earlier episode brings inside the stream:"
                     " a reader that seeks decodes other frames than one that plays the file"
                 )
-                action = "its packets stay together with those before it"
+                action = "its packets are kept together with the earlier ones"
                 self._finding(member, "video.joined", message, action)
             if points.is_spoilt(key):
                 message = (
                     "its frames do not decode after those of earlier episodes, which bring other parameter"
                     " sets inside the stream: a player shows damaged frames or none"
                 )
-                self._finding(member, "video.joined", message, "it is put into a file of its own")
+                self._finding(
+                    member,
+                    "video.joined",
+                    message,
+                    "it gets its own file when the dataset is written",
+                )
             if key == begin and points.drops_waiting(begin):
                 message = (
                     "its first frame makes a decoder drop frames of the episode before it that it has not"
                     " shown yet (no_output_of_prior_pics)"
                 )
-                self._finding(member, "video.joined", message, "it is put into a file of its own")
+                self._finding(
+                    member,
+                    "video.joined",
+                    message,
+                    "it gets its own file when the dataset is written",
+                )
 
     def _finding(
         self,
@@ -288,7 +307,7 @@ def frame_mismatch(
     """
     rate, rows = float(fps), episode.rows
     if table.frames != rows and abs(_rate(table) / rate - 1) > _RATE_TOLERANCE:
-        what = f"the video runs at {_rate(table):.4g} fps, the dataset at {rate:g}"
+        what = f"the video runs at {_rate(table):.4g} fps, but the dataset at {rate:g}"
         message = f"{what}: {table.frames} frames for {rows} rows"
         return Finding(None, "video.rate", message, amount=abs(_rate(table) / rate - 1))
     if start + rows > table.frames:
@@ -297,8 +316,8 @@ def frame_mismatch(
         return Finding(None, "video.short", message, amount=rows - have)
     surplus = end - start - rows
     if surplus and episode.gaps:
-        where = "rows are missing before the last one: frame_index or timestamps have gaps"
-        message = f"{surplus} frames more than rows, and {where}"
+        where = "rows are missing in the middle: frame_index or timestamps have gaps"
+        message = f"the video has {counted(surplus, 'frame')} more than there are rows, and {where}"
         return Finding(None, "video.long", message, amount=surplus)
     return None
 

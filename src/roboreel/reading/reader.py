@@ -18,7 +18,7 @@ import pyarrow as pa
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.view import Verbs, View
 from roboreel.edit.write_options import lists_options
-from roboreel.errors import DatasetError, UsageError, listed
+from roboreel.errors import DatasetError, OutOfRangeError, UsageError, listed
 from roboreel.format.feature import Feature, with_index_features
 from roboreel.reading.item_index import ItemIndex, item_index
 from roboreel.reading.read_options import ChosenFeatures, ReadKeywords, ReadOptions, chosen_features
@@ -140,7 +140,7 @@ class Reader(Summarized):
             return self.batch(range(*item.indices(len(self))))
         at = _whole(item, "item", "an integer or a slice")
         if not -len(self) <= at < len(self):
-            raise IndexError(f"item {at} of {len(self)}")
+            raise OutOfRangeError(f"item {at} of {len(self)}")
         found = self._batch(np.array([self._range[at]], dtype=np.int64), {}, stacked=False)
         return {name: values[0] for name, values in found.items()}
 
@@ -169,7 +169,7 @@ class Reader(Summarized):
         count = len(self._episodes)
         number = _whole(number, "episode", "an integer")
         if not -count <= number < count:
-            raise IndexError(f"episode {number} of {count}")
+            raise OutOfRangeError(f"episode {number} of {count}")
         at = self._episodes[number]
         part = object.__new__(Reader)
         part.__dict__.update(self.__dict__)
@@ -244,12 +244,12 @@ class Reader(Summarized):
         if wanted.ndim != 1 or (len(wanted) and wanted.dtype.kind not in "iu"):
             raise UsageError(f"indices are {reprlib.repr(indices)}, expected a list of integers")
         if wanted.dtype == np.uint64 and len(wanted) and wanted.max() >= len(self):
-            raise IndexError(f"item {wanted.max()} of {len(self)}")
+            raise OutOfRangeError(f"item {wanted.max()} of {len(self)}")
         items = wanted.astype(np.int64)
         items = np.where(items < 0, items + len(self), items)
         if len(items) and not 0 <= items.min() <= items.max() < len(self):
             wrong = wanted[(items < 0) | (items >= len(self))][0]
-            raise IndexError(f"item {wrong} of {len(self)}")
+            raise OutOfRangeError(f"item {wrong} of {len(self)}")
         return items + self._range.start
 
     def _summary(self) -> Summary:

@@ -30,7 +30,7 @@ def local_folder(path: str | os.PathLike[str]) -> str:
         raise UsageError(f"'{given}' is a URL: record into a local folder")
     found = local_path(path)
     if os.path.lexists(found) and not os.path.isdir(found):
-        kind = "a link that leads nowhere" if os.path.islink(found) else "a file"
+        kind = "a broken link" if os.path.islink(found) else "a file"
         raise UsageError(f"'{found}' is {kind}, expected a folder")
     return found
 

@@ -149,7 +149,9 @@ class CameraProcess:
         if self._stalled_s > self._timeout_s and self._stalled_s > self._limit_s(progress):
             self.kill()
             limit_s = self._limit_s(progress)
-            raise LostProcessError(f"its process did nothing for {limit_s:g} s and was ended")
+            raise LostProcessError(
+                f"its process did not respond for {limit_s:g} s and was terminated"
+            )
         return self.shared.get("failed") == self._serial
 
     def _limit_s(self, progress: int) -> float:
@@ -214,7 +216,7 @@ class CameraProcess:
         self._runs.join(1.0)
         code = self._runs.exitcode or 0
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        memory = ", as happens where memory runs out" if code == -9 else ""
+        memory = ", as happens when memory runs out" if code == -9 else ""
         return f"its process {how}{memory}"
 
 

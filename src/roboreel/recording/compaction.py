@@ -56,15 +56,15 @@ def compact_recording(path: str, compact: Compact) -> None:
     except (RoboreelError, OSError) as error:
         if compact == "always":
             raise
-        _LOG.warning("'%s': files are not joined, the recording is as it was: %s", path, error)
+        _LOG.warning("'%s': files are not joined, the recording is unchanged: %s", path, error)
 
 
 def _reason_against(dataset: Dataset) -> str | None:
     if dataset.version.one_file_per_episode:
-        return f"{dataset.version} has a file per episode"
+        return f"{dataset.version} has one file per episode"
     columns = [DATA_PATH, *(video_path(camera) for camera in dataset.cameras)]
     if max(len(dataset.episodes[column].unique()) for column in columns) < _FEWEST_FILES:
-        return "there is one file of each kind"
+        return "there is only one file of each kind"
     if any(name.startswith(f"{RECORDING}/") for name in dataset.files):
         return f"takes are kept in '{RECORDING}': move them away first"
     size, free = dataset.size_bytes(), disk.free_bytes(dataset.url)
@@ -80,4 +80,4 @@ def _too_early(dataset: Dataset) -> str | None:
     joined = dataset.total_episodes - apart
     if apart >= min(joined * _SHARE, _MOST_APART):
         return None
-    return f"{apart} of {dataset.total_episodes} episodes have files of their own, which is few"
+    return f"{apart} of {dataset.total_episodes} episodes have separate files, which is few"

@@ -194,7 +194,7 @@ class FrameWriter:
 
     def _first(self, image: CameraFrame) -> None:
         if image.nbytes > self._task.slot_bytes:
-            raise UsageError(f"a frame is {_said(image)}, larger than the camera is declared")
+            raise UsageError(f"a frame is {_said(image)}, larger than the declared camera")
         if image.dtype not in (_DEPTH_TYPES if self._task.scale else (np.uint8,)):
             expected = "uint16 millimetres or float32 metres" if self._task.scale else "uint8"
             raise UsageError(f"a frame is {_said(image)}, expected {expected}")
@@ -219,7 +219,7 @@ class FrameWriter:
             return held
         if self._when_slow == "raise":
             raise SlowEncoderError(
-                f"frame {self._given} is not taken: {self._task.slots} frames wait to be encoded, because the"
+                f"frame {self._given} was refused: {self._task.slots} frames wait to be encoded, because the"
                 " encoder is slower than the camera; choose a faster preset or codec, or let frames wait"
                 " (when_slow='spill' or 'block')"
             )

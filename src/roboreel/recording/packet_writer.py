@@ -149,8 +149,8 @@ class PacketWriter:
     def _refuse_reordered(self, video: StreamedVideo) -> None:
         if video.reorders:
             raise VideoError(
-                "the packets show frames in another order than they come in: let the encoder make no"
-                " B-frames"
+                "the packets have B-frames (the display order is not the order of the packets): turn B-frames"
+                " off in the encoder"
             )
 
     @contextmanager

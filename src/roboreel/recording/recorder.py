@@ -73,8 +73,8 @@ class Recorder(Summarized):
         gap = options.max_gap_s
         if gap is not None and FRAME_REPEATED not in features:
             raise UsageError(
-                f"max_gap_s needs the column '{FRAME_REPEATED}', which only a dataset has that was created"
-                " with max_gap_s and a camera"
+                f"max_gap_s needs the column '{FRAME_REPEATED}', which a dataset only has if it was"
+                " created with max_gap_s and a camera"
             )
         self._cameras = cameras_of(writer, options, folder)
         self._take = Take(
@@ -164,7 +164,7 @@ class Recorder(Summarized):
         """
         given, path = RecordOptions(**options), local_folder(path)
         if not Path(path).is_dir():
-            raise UsageError(f"'{path}': there is no dataset; Recorder.create makes one")
+            raise UsageError(f"'{path}': there is no dataset: make one with Recorder.create")
         folder = RecordingFolder(path)
         with folder.released_on_error():
             return cls(folder, open_writer(path), given)

@@ -34,7 +34,9 @@ class RepairChoices:
         if self.tasks_from is not None:
             require_choice("tasks_from", self.tasks_from, get_args(TasksFrom))
         if isinstance(self.tasks, str):
-            raise UsageError(f"tasks is '{self.tasks}', expected a list of texts: ['{self.tasks}']")
+            raise UsageError(
+                f"tasks is '{self.tasks}', expected a list of strings: ['{self.tasks}']"
+            )
         if len(set(self.tasks)) < len(self.tasks):
             raise UsageError("two tasks have the same text")
 

@@ -26,7 +26,9 @@ def repair_documents(draft: Draft) -> None:
         _keep_readable_stats(draft)
     if v30.GLOBAL_STATS in present and not _is_stats(draft, v30.GLOBAL_STATS):
         draft.set_aside(v30.GLOBAL_STATS)
-        draft.repaired("document.readable", "cannot be read: recomputed", path=v30.GLOBAL_STATS)
+        draft.repaired(
+            "document.readable", "it could not be read: recomputed", path=v30.GLOBAL_STATS
+        )
     if v30.TASK_TABLE in present:
         _set_unreadable_tasks_aside(draft)
 
@@ -38,7 +40,7 @@ def _cut_torn_line(draft: Draft, name: str) -> None:
     if not last or data.startswith(_LFS) or _object_in(last, name) is not None:
         return
     draft.put(name, data[: len(data) - len(last)])
-    draft.repaired("document.readable", "the last line is incomplete: left out", path=name)
+    draft.repaired("document.readable", "its last line was incomplete: left out", path=name)
 
 
 def _object_in(line: bytes, name: str) -> Mapping[str, Json] | None:
@@ -56,7 +58,7 @@ def _keep_readable_stats(draft: Draft) -> None:
     whole = [line for line in lines if not line.strip() or _is_entry(line)]
     if len(whole) < len(lines):
         draft.put(v2.EPISODE_STATS, b"".join(line + b"\n" for line in whole))
-        what = f"{len(lines) - len(whole)} of {len(lines)} lines cannot be read: recomputed"
+        what = f"{len(lines) - len(whole)} of {len(lines)} lines could not be read: recomputed"
         draft.repaired("document.readable", what, path=v2.EPISODE_STATS)
 
 
@@ -88,7 +90,7 @@ def _set_unreadable_tasks_aside(draft: Draft) -> None:
         read_footer(draft, v30.TASK_TABLE)
     except StorageError:
         draft.set_aside(v30.TASK_TABLE)
-        what = "cannot be read: the texts of tasks are taken from the episodes"
+        what = "it could not be read: the task texts are taken from the episodes"
         draft.repaired("document.readable", what, path=v30.TASK_TABLE)
 
 

@@ -112,7 +112,7 @@ def _describe(
 def _flatten_names(draft: Draft, feature: Feature, spec: dict[str, Any]) -> None:
     if has_nested_names(feature):
         spec["names"] = feature.dimension_names
-        what = f"the names of '{feature.name}' were lists in a list: flattened into one list"
+        what = f"the names of '{feature.name}' were nested lists: flattened into one list"
         draft.repaired("feature.names", what, path=INFO)
 
 

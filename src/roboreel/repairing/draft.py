@@ -77,7 +77,7 @@ class Draft(Root):
             StorageError: there is a file of that name.
         """
         if new in self._files:
-            raise StorageError(f"'{old}' cannot become '{new}': the file exists")
+            raise StorageError(f"'{old}' cannot be renamed to '{new}': that file exists")
         self._files[new] = self._files.pop(old)
 
     def set_aside(self, name: str) -> None:

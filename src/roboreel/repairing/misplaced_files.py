@@ -21,7 +21,7 @@ def put_episode_table(draft: Draft) -> None:
         draft.move(strays[0], name)
         draft.repaired(
             "document.missing",
-            f"the only table of episodes was not where readers look: moved to '{name}'",
+            f"the only table of episodes was in the wrong folder: moved to '{name}'",
             path=strays[0],
         )
 
@@ -57,5 +57,5 @@ def _move(draft: Draft, camera: str, files: dict[str, tuple[int, int]]) -> None:
         draft.move(name, fill(VIDEO_TEMPLATE, video_key=camera, chunk_index=chunk, file_index=file))
     first = min(files)
     count = "a video" if len(files) == 1 else f"{len(files):,} videos"
-    what = f"{count} of '{camera}' in the wrong folder: moved to the camera's own"
+    what = f"{count} of '{camera}' in the wrong folder: moved to the camera's folder"
     draft.repaired("video.missing", what, path=first.rpartition("/")[0])

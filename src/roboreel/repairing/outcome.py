@@ -78,7 +78,7 @@ def with_choices_named(
 ) -> DatasetError | PlanError:
     """The error of a plan, with what the user of `repair` can choose."""
     summary = str(error).partition("\n")[0]
-    if dataset.missing_cameras and "--drop-missing-cameras" not in summary:
+    if dataset.missing_cameras and DROP_CAMERAS not in summary:
         summary = f"{summary}; {DROP_CAMERAS}"
     problems = [replace(p, action=REPAIRS[p.rule].choice or p.action) for p in error.problems]
     return type(error)(summary, problems)
@@ -108,5 +108,5 @@ def _is_left_out(problem: Problem, plan: Plan) -> bool:
 def _done_about(problem: Problem, plan: Plan | None) -> str:
     """What was done about a problem that is gone."""
     if plan is not None and _is_left_out(problem, plan):
-        return "left out, as asked"
-    return REPAIRS[problem.rule].does or "gone with what was left out"
+        return "left out on request"
+    return REPAIRS[problem.rule].does or "gone, because its episode or camera was left out"

@@ -45,7 +45,10 @@ def find_pending_video(
     found = _pending_file(draft, camera, episode, last=last)
     if found is not None:
         draft.move(found, name)
-        what = f"{episode.rows:,} frames of episode {episode.number} were not yet joined to the others: added"
+        what = (
+            f"{episode.rows:,} frames of episode {episode.number} were waiting to be added to the"
+            f" video: added"
+        )
         draft.repaired("video.missing", what, path=found)
         return True
     images = _pending_images(draft, camera, episode)

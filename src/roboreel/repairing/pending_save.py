@@ -22,7 +22,7 @@ def finish_save(draft: Draft) -> None:
     files = [*journal.files, *journal.last, journal.info]
     present = frozenset(draft.list())
     if any(one.source not in present and one.name not in present for one in files):
-        what = f"the interrupted save of episode {journal.episode} lacks files: left out"
+        what = f"the interrupted save of episode {journal.episode} lacks files: the episode is left out"
         draft.leave("recording.unfinished", what, path=JOURNAL)
         return
     for one in files:

@@ -73,14 +73,16 @@ def _write_tasks(draft: Draft, info: Info, texts: Sequence[str]) -> None:
     one_file = info.version.one_file_per_episode
     name = v2.TASK_LIST if one_file else v30.TASK_TABLE
     if name in draft.list():
-        raise UsageError(f"--task (Python: tasks=) writes a lost task list, but '{name}' exists")
+        raise UsageError(
+            f"tasks= gives the texts of a lost task list, but '{name}' exists: leave it out"
+        )
     tasks = dict(enumerate(texts))
     if one_file:
         draft.put(name, b"".join(v2.task_lines(tasks)))
     else:
         draft.put_table(name, task_table(tasks))
     draft.repaired(
-        "document.missing", f"was lost: written with the {len(texts)} texts given", path=name
+        "document.missing", f"it was lost: written with the {len(texts)} given texts", path=name
     )
 
 

@@ -40,7 +40,7 @@ def rebuild_info(draft: Draft) -> None:
         _told(
             draft,
             "info.version",
-            f"no version was given: {document['codebase_version']}, as the files show",
+            f"the version was missing: set to {document['codebase_version']}, as in the files",
         )
     _rebuild_features(draft, document)
     if not _is_rate(document.get("fps")):
@@ -48,7 +48,9 @@ def rebuild_info(draft: Draft) -> None:
         if rate is not None:
             document["fps"] = int(rate) if rate.denominator == 1 else float(rate)
             _told(
-                draft, "info.fps", f"no frame rate was given: {document['fps']}, as the files show"
+                draft,
+                "info.fps",
+                f"the frame rate was missing: set to {document['fps']}, as in the files",
             )
     if json.dumps(document) != before:
         draft.put(INFO, json.dumps(document, indent=4, ensure_ascii=False).encode())
@@ -67,7 +69,7 @@ def _document(draft: Draft) -> dict[str, Any]:
     _told(
         draft,
         rule,
-        "made again from the tables and videos; the robot type and the names of dimensions are lost",
+        "rebuilt from the tables and videos; the robot type and the names of dimensions are lost",
     )
     return {}
 
@@ -151,7 +153,7 @@ def _rebuild_features(draft: Draft, document: dict[str, Any]) -> None:
             _told(
                 draft,
                 "feature.declaration",
-                f"'{name}' had no usable declaration: declared as its files store it",
+                f"'{name}' had no valid declaration: declared as its files store it",
             )
         return
     document["features"] = _features(draft)

@@ -77,7 +77,7 @@ def repair(
         RunError: the result cannot be written.
     """
     if not dry_run and (out is None) != in_place:
-        raise UsageError("give either the folder to make (-o), or --in-place")
+        raise UsageError("say where to write: give either a new folder (out=DST) or in_place=True")
     source = os.fspath(path) if "://" in os.fspath(path) else local_path(path)
     refuse_view(source)
     if "://" in source:

@@ -41,16 +41,16 @@ def _finish(draft: Draft, info: Info, name: str, schema: pa.Schema | None) -> No
     if schema is not None:
         found = recover_table(draft, name, schema, into=draft.made, shapes=shapes)
     if found is None:
-        what = f"has no footer, and no complete row group in its {size:,} bytes: its rows are lost"
+        what = f"the file has no footer, and no complete row group in its {size:,} bytes: its rows are lost"
         draft.leave("table.readable", what, path=name, choice=SKIP)
         return
     draft.take_made(name)
     groups = len(found.row_groups)
     rows = f"recovered {found.rows:,} rows in {groups:,} row group{'s' * (groups > 1)}"
     lost = (
-        f"; its last {found.lost_bytes:,} bytes belong to none of them" if found.lost_bytes else ""
+        f"; its last {found.lost_bytes:,} bytes could not be recovered" if found.lost_bytes else ""
     )
-    draft.repaired("table.readable", f"had no footer: {rows}{lost}", path=name)
+    draft.repaired("table.readable", f"the file had no footer: {rows}{lost}", path=name)
 
 
 def _schema(draft: Draft, info: Info, whole: list[str]) -> pa.Schema | None:

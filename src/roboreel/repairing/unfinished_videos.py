@@ -67,7 +67,7 @@ def _finish(draft: Draft, info: Info, name: str, camera: str, take: str | None) 
         if frames:
             break
     if not frames:
-        what = "has no index, and none of its frames can be recovered"
+        what = "the file has no index, and none of its frames can be recovered"
         draft.leave("video.readable", what, path=name, choice="" if take else SKIP)
         return
     if take is not None:
@@ -76,7 +76,9 @@ def _finish(draft: Draft, info: Info, name: str, camera: str, take: str | None) 
         draft.repaired("video.readable", what, path=name)
         return
     draft.take_made(name)
-    draft.repaired("video.readable", f"had no index: recovered {frames:,} frames", path=name)
+    draft.repaired(
+        "video.readable", f"the file had no index: recovered {frames:,} frames", path=name
+    )
 
 
 def _entries(draft: Draft, camera: str, name: str) -> Iterator[SampleEntry]:

@@ -67,7 +67,7 @@ def list_episodes(draft: Draft, info: Info, tasks: Mapping[int, str]) -> None:
     if unlisted and not episode_files(draft.list()):
         draft.repaired(
             "document.missing",
-            "the list of episodes was lost: made again from the rows",
+            "the list of episodes was lost: rebuilt from the rows",
             path=EPISODES_FOLDER,
         )
     if not unlisted:
@@ -89,7 +89,7 @@ def _set_unreadable_aside(draft: Draft) -> None:
         except StorageError as error:
             draft.set_aside(name)
             reason = str(error).partition("': ")[2]
-            draft.repaired("document.readable", f"{reason}: made again from the rows", path=name)
+            draft.repaired("document.readable", f"{reason}: rebuilt from the rows", path=name)
 
 
 def _supply_columns(draft: Draft) -> None:
@@ -108,7 +108,7 @@ def _supply_columns(draft: Draft) -> None:
                 values = [found[number][needed.index(column)] for number in numbers]
                 table = table.append_column(column, pa.array(values, pa.int64()))
             draft.put_table(name, table)
-            what = f"the columns {', '.join(absent)} were missing: made again from the rows"
+            what = f"the columns {', '.join(absent)} were missing: rebuilt from the rows"
             draft.repaired("episode.columns", what, path=name)
 
 
@@ -185,7 +185,7 @@ def _following(draft: Draft, episodes: Sequence[FoundEpisode], number: int) -> l
             following.append(episode)
             number += 1
             continue
-        what = f"episode {episode.number} does not follow episode {number - 1}: its frames cannot be found"
+        what = f"episode {episode.number} is not preceded by episode {number - 1}: its frames cannot be found"
         draft.leave("episode.unlisted", f"{what}: left out", path=episode.path)
     return following
 

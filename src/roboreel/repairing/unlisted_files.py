@@ -37,7 +37,7 @@ def list_files(draft: Draft, info: Info, tasks: Mapping[int, str]) -> None:
     if added and v2.EPISODES not in draft.list():
         draft.repaired(
             "document.missing",
-            "the list of episodes was lost: made again from the tables",
+            "the list of episodes was lost: rebuilt from the tables",
             path=v2.EPISODES,
         )
     if added:
@@ -63,9 +63,7 @@ def _entries(draft: Draft, tables: Mapping[int, str]) -> tuple[list[bytes], set[
         if number is not None and number >= 0 and (length is None or length <= 0):
             line = _with_length(draft, number, entry, tables) or line
         elif number is None or number < 0:
-            what = (
-                f"an entry has no episode number: left out ({line[:60].decode(errors='replace')})"
-            )
+            what = f"an entry without an episode number was left out ({line[:60].decode(errors='replace')})"
             draft.repaired("episode.entry", what, path=v2.EPISODES)
             continue
         known.add(number)

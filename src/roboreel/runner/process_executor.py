@@ -125,7 +125,11 @@ class _Worker(Generic[J, R]):
             return []
         self.kill()
         seconds = self._job.timeout_s * self._timeout_factor
-        return [self._lost(f"not done after {seconds:.0f} s: its worker process was stopped")]
+        return [
+            self._lost(
+                f"it did not finish within {seconds:.0f} s, so its worker process was stopped"
+            )
+        ]
 
     def dismiss(self) -> None:
         """Let it end when its job is done."""
@@ -156,7 +160,7 @@ class _Worker(Generic[J, R]):
             raise RunError(_NO_START)
         code = self._process.exitcode or 0
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        memory = ", as happens where memory runs out" if code == -9 else ""
+        memory = ", as happens when memory runs out" if code == -9 else ""
         return self._lost(f"its worker process {how}{memory}")
 
     def _lost(self, why: str) -> JobFailure:

@@ -174,7 +174,7 @@ class _Crew(Generic[J, R]):
         seconds = job.timeout_s * self.timeout_factor
         yield JobFailure(
             number=job.number,
-            message=f"{job.described}: not done after {seconds:.0f} s: its worker was stopped",
+            message=f"{job.described}: it did not finish within {seconds:.0f} s, so its worker was stopped",
         )
 
 

@@ -40,7 +40,7 @@ def require_complete(staging: Staging, ledger: Ledger, documents: Mapping[str, i
     reasons = [
         *(f"'{name}' is written more than once" for name in wanted if wanted[name] > 1),
         *(f"'{name}' is missing" for name in wanted if name not in found),
-        *(f"'{name}' is not of the plan" for name in found if name not in wanted),
+        *(f"'{name}' is not part of the plan" for name in found if name not in wanted),
     ]
     expected = sum(one.size_bytes for one in ledger.done.values()) + sum(documents.values())
     if not reasons and sum(found.values()) != expected:

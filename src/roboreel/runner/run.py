@@ -7,7 +7,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from roboreel.errors import DatasetError, Problem, RunError, StorageError, UsageError, visible
+from roboreel.errors import (
+    DatasetError,
+    Problem,
+    RunError,
+    StorageError,
+    UsageError,
+    counted,
+    visible,
+)
 from roboreel.parallel import stops_passed_over
 from roboreel.plan.plan import (
     CopyFile,
@@ -133,25 +141,26 @@ def _begin(staging: Staging, ledger: Ledger, leftovers: Leftovers) -> int:
     left = 0 if leftovers == "clean" else ledger.read()
     if not ledger.same_folder:
         raise UsageError(
-            f"the ledger in '{staging.folder}' was not written there (the folder is a copy, came out of an"
-            " archive, or was left by another release): pass --clean to remove it, or choose another output"
+            f"'{staging.folder}' has the remains of a run, but not of one that can go on here (the folder is"
+            " a copy, came out of an archive, or is from another release of roboreel): pass"
+            ' leftovers="clean" to remove it, or choose another output'
         )
     if leftovers == "resume" and _edits_in_place(ledger) and not ledger.begun:
         raise UsageError(
-            f"no earlier run left anything to go on from for '{staging.final}': it is done, or never began;"
-            " look at the dataset, and run again without --resume only if the edit is not in it yet"
+            f"there is no interrupted run to resume for '{staging.final}': it is done, or it never began."
+            ' Look at the dataset, and run again without leftovers="resume" only if the edit is not in it yet'
         )
     if left and leftovers == "refuse":
         raise UsageError(
-            f"an earlier run left {left} finished ops in '{staging.folder}':"
-            " pass --resume to go on from there, or --clean to start over"
+            f"an interrupted run left its finished part in '{staging.folder}' ({counted(left, 'step')}): pass"
+            ' leftovers="resume" to go on from there, or leftovers="clean" to start over'
         )
     if left and leftovers == "resume" and ledger.adoptable:
         left = ledger.adopt()
     if left and not ledger.same_plan:
         raise UsageError(
-            f"'{staging.folder}' holds what a run with another plan left (other options, or a dataset"
-            " that has changed since): pass --clean to remove it, or choose another output"
+            f"'{staging.folder}' has the remains of a different run (other options, or the dataset has"
+            ' changed since): pass leftovers="clean" to remove it, or choose another output'
         )
     if ledger.done:
         staging.reopen()
@@ -198,8 +207,9 @@ def _edits_in_place(ledger: Ledger) -> bool:
 def _hint(staging: Staging, ledger: Ledger) -> str:
     """A message that says where the finished ops are kept, and how to use them."""
     return (
-        f"{len(ledger.done)} of {len(ledger.plan.ops)} ops are done and kept in '{staging.folder}':"
-        " run again with --resume to go on from there, or with --clean to start over"
+        f"{len(ledger.done)} of {counted(len(ledger.plan.ops), 'step')} are done and kept in"
+        f" '{staging.folder}': run again with leftovers=\"resume\" to go on from there, or with"
+        ' leftovers="clean" to start over'
     )
 
 
@@ -249,7 +259,7 @@ def _run_ops(plan: Plan, executor: Executor, ledger: Ledger) -> WholeSketches:
     if failures or plan.refused:
         raise RunError(_told(failures, plan))
     if len(ledger.done) != len(plan.ops):
-        raise RunError(f"{len(ledger.done)} of {len(plan.ops)} ops gave a result")
+        raise RunError(f"{len(ledger.done)} of {counted(len(plan.ops), 'step')} gave a result")
     return sketches
 
 
@@ -257,10 +267,10 @@ def _told(failures: list[JobFailure], plan: Plan) -> str:
     messages = [failure.message for failure in sorted(failures, key=lambda one: one.number)]
     if len(messages) == 1 and not plan.refused:
         return messages[0]
-    failed = listed(f"{len(messages)} ops failed:", messages) if messages else []
+    failed = listed(f"{counted(len(messages), 'step')} failed:", messages) if messages else []
     if not plan.refused:
         return "\n".join(failed)
-    heading = f"{plan.refused}: mend them, or pass --on-broken skip"
+    heading = f'{plan.refused}: repair them, or pass on_broken="skip" to leave them out'
     return "\n".join([*failed, *listed(heading, map(str, plan.skipped))])
 
 

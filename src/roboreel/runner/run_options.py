@@ -60,7 +60,7 @@ class RunOptions:
             known = "serial, thread, process or ray"
             raise UsageError(f"unknown executor '{self.executor}': expected {known}")
         if self.ray_address is not None and self.executor != "ray":
-            raise UsageError("ray_address needs the executor 'ray'")
+            raise UsageError('ray_address needs executor="ray"')
         if not 0 <= self.timeout_factor < float("inf"):
             expected = "expected 0 or a positive number"
             raise UsageError(f"timeout_factor is {self.timeout_factor}, {expected}")

@@ -42,7 +42,7 @@ def with_relative_actions(root: Root, plan: Plan, merged: Stats) -> Stats:
         if shares:
             quantiles.add(values)
     if not found:
-        raise RunError(f"no episode has the {program.chunk} frames of a chunk of actions")
+        raise RunError(f"no episode is as long as a chunk of actions ({program.chunk} frames)")
     if shares:
         cuts = quantiles.of(shares)
         found |= {quantile_name(q): cut for q, cut in zip(shares, cuts, strict=True)}

@@ -26,7 +26,7 @@ from roboreel.stats.merge import StatsMerger
 from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
 
-_COMPUTED = "computed from the rows; those of the episodes are kept as stored"
+_COMPUTED = "computed from the rows; the statistics of the episodes are kept as stored"
 _NEEDED = {"min", "max", "mean", "std"}
 _COMPARED = ("mean", "std", "min", "max")
 _FRAME_TOLERANCE, _NUMBER_RTOL, _NUMBER_ATOL = 1e-2, 5e-6, 6e-5
@@ -114,7 +114,7 @@ def reconciled_part(
         if name in rows and _agree(merged[name], rows[name]):
             continue
         why = f"the statistics of the episodes contradict '{GLOBAL_STATS}'"
-        action = f"those of the episodes are kept as stored, and merged; {remedy([name])}"
+        action = f"the statistics of the episodes are kept as stored, and merged; {remedy([name])}"
         if name in rows:
             result[name] = _computed(merged[name], rows[name])
             why += " and the rows"
@@ -172,7 +172,7 @@ def _resolved(
     name: str, stored: Stats, merged: Stats, rows: Stats
 ) -> tuple[FeatureStats, str, str]:
     """(statistics of a feature to write, what contradicts what, what is done about it)."""
-    kept = "those merged from the statistics of the episodes are written"
+    kept = "the statistics merged from the episodes are written"
     if name not in rows:
         return merged[name], f"'{GLOBAL_STATS}' contradicts the statistics of the episodes", kept
     if _agree(merged[name], rows[name]):
@@ -181,7 +181,7 @@ def _resolved(
     if _agree(stored[name], rows[name]):
         found = {**merged[name], **stored[name]}
         action = (
-            f"those of '{GLOBAL_STATS}' are kept, and those of the episodes as stored; {advice}"
+            f"the statistics in '{GLOBAL_STATS}' and of the episodes are kept as stored; {advice}"
         )
         return (
             found,
@@ -199,7 +199,7 @@ def _computed(merged: FeatureStats, rows: FeatureStats) -> FeatureStats:
 
 
 def _kept(name: str) -> str:
-    return f"those of the episodes are kept as stored; {remedy([name])}"
+    return f"the statistics of the episodes are kept as stored; {remedy([name])}"
 
 
 def _agree(one: FeatureStats, other: FeatureStats) -> bool:
@@ -246,14 +246,14 @@ def disagreements(
             if (gap := _gap(stored[name], merged[name], key, name in cameras)) is not None
         ]
         if worst:
-            message = f"stored statistics differ from the data's: {', '.join(worst)}"
+            message = f"the stored statistics do not match the data: {', '.join(worst)}"
             problems.append(
                 Problem(
                     rule="stats.agree",
                     severity="warning",
                     message=message,
                     column=name,
-                    action="the computed ones are written",
+                    action="the computed statistics are written",
                 )
             )
     return problems

@@ -77,12 +77,12 @@ class Work:
         """The op in words, for messages."""
         op = self.op
         if isinstance(op, CopyFile):
-            return f"{op.kind} '{op.path}'"
+            return f"{op.words} '{op.path}'"
         camera = "" if isinstance(op, WriteTables | CopyTables) else f" of '{op.camera}'"
         if len(self.files) == 1 and len(op.episodes) == 1:
             (name,), (episode,) = self.files, self.inputs[SOURCE_EPISODE].to_pylist()
-            return f"{op.kind}{camera}, episode {episode}, '{name}'"
-        return f"{op.kind}{camera}, episodes {op.episodes.start}:{op.episodes.stop}"
+            return f"{op.words}{camera}, episode {episode}, '{name}'"
+        return f"{op.words}{camera}, episodes {op.episodes.start}:{op.episodes.stop}"
 
     @property
     def encodes(self) -> bool:
@@ -196,7 +196,9 @@ class OpResult:
 def check_unchanged(root: Root, names: Iterable[str], files: Mapping[str, FileFacts]) -> None:
     """Raise `ChangedInputError` if a file no longer matches `files`."""
     known = {name: files.get(name) for name in names}
-    refuse_changed_files(root, known, reason="has changed since it was surveyed: plan again")
+    refuse_changed_files(
+        root, known, reason="has changed since the plan was made: run the command again"
+    )
 
 
 def work_of(

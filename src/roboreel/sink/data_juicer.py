@@ -136,7 +136,7 @@ class ExportToLeRobotMapper(_Base):
         field = self.segment_field or self.hand_action_field
         found: Any = meta.get(field)
         if is_empty(found):
-            _LOG.warning("a sample has nothing in '%s': nothing is exported", field)
+            _LOG.warning("a sample has no data in '%s': nothing is exported", field)
             if self.segment_field:
                 meta[ENTRIES] = []
             return sample
@@ -214,7 +214,7 @@ class ExportToLeRobotMapper(_Base):
         lists = [one for one in frame_lists(sample, self.frame_field) if len(one)]
         if len(lists) < 2:
             return episodes
-        reason = f"segments do not say which of {len(lists)} lists of frames they belong to"
+        reason = f"the segments do not say which of the {len(lists)} lists of frames they belong to"
         return (replace(each, reason=f"{reason}: merge the clips first") for each in episodes)
 
     def _source(self, sample: Any, video: int, content: Any) -> str:

@@ -160,5 +160,5 @@ def _tidy(root: LocalRoot) -> None:
     """Remove the staging folder, unless episodes that the result lacks are left in it."""
     left = list_staging(root)
     if left.whole:
-        _LOG.warning("'%s' keeps %d episodes that are in no dataset", root.url, len(left.whole))
+        _LOG.warning("'%s' has %d episodes that are not in any dataset", root.url, len(left.whole))
     remove_if_done(root.path, [*left.given_up, *left.notes, _LOCK])

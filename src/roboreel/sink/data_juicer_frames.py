@@ -138,7 +138,7 @@ def _of_video(
     keep = ids < table.frames
     if not keep.any():
         raise UnusableEpisodeError(
-            f"its source video has {table.frames} frames, its first id is {ids[0]}"
+            f"its source video has {table.frames} frames, but its first id is {ids[0]}"
         )
     source = os.fspath(video) if isinstance(video, _PATHS) else bytes(video)
     size = (table.entry.width, table.entry.height)

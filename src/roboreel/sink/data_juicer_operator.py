@@ -79,7 +79,8 @@ def operator_base() -> tuple[Any, Any]:
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "data_juicer":
             _LOG.warning(
-                "Data-Juicer cannot be imported (%s), so the exporter is a plain callable, and no operator",
+                "Data-Juicer cannot be imported (%s), so the exporter is a plain callable instead of an"
+                " operator",
                 error,
             )
         return PlainOperator, None

@@ -49,7 +49,7 @@ def discard_unpublished(output: Path) -> None:
     if not os.path.lexists(finished):
         return
     if not (finished / MANIFEST).is_file():
-        raise UsageError(f"'{finished}' is not of roboreel: move it away, or pass out=")
+        raise UsageError(f"'{finished}' was not written by roboreel: move it away, or pass out=")
     disk.remove_folder(finished)
 
 

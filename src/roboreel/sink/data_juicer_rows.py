@@ -59,7 +59,7 @@ def trajectory_of(
     states = _matrix(entry.get("states"), "states")
     rows = len(states)
     if rows < 2:
-        raise UnusableEpisodeError("it has one state, and an episode needs two")
+        raise UnusableEpisodeError("it has one state, but an episode needs two")
     given = entry.get("actions")
     if is_empty(given):
         raise UnusableEpisodeError(f"it has {rows} states and no actions")

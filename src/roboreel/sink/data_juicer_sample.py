@@ -193,5 +193,7 @@ def _frame_of(entry: Mapping[str, Any], name: str, default: int) -> int:
     except ValueError:
         number = -1
     if number < 0:
-        raise UnusableEpisodeError(f"its {name} is {value!r:.60}, expected a whole number from 0")
+        raise UnusableEpisodeError(
+            f"its {name} is {value!r:.60}, expected a whole number of 0 or more"
+        )
     return number

@@ -103,7 +103,7 @@ class EpisodeStaging:
             lost, rows = rows.frame_ids[~chosen.keep], rows.rows_where(chosen.keep)
         if len(rows.states) < 2:
             raise UnusableEpisodeError(
-                f"{len(rows.states)} of its frames can be read, and it needs two"
+                f"{len(rows.states)} of its frames can be read, but it needs two"
             )
         staged = self._sink(self._features(rows, chosen)).write(
             key,

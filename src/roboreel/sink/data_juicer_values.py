@@ -68,7 +68,7 @@ def whole_of(value: Any) -> int:
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(str(error)) from None
     if isinstance(value, _TEXTS) or not -(1 << 62) < number < 1 << 62 or number != value:
-        raise ValueError("no whole number of 64 bits")
+        raise ValueError("not a whole number of 64 bits")
     return number
 
 

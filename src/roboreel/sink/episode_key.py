@@ -63,8 +63,8 @@ def key_of(key: Key) -> EpisodeKey:
     sound = isinstance(source, str) and bool(source) and all(map(is_utf8, texts))
     if not sound or not (isinstance(segment, str) or _is_64_bit(segment)):
         raise UsageError(
-            f"{key!r} is not a key: pass a source (a text), or (source, segment), where the segment is a"
-            " text or a whole number"
+            f"{key!r} is not a key: pass a source (a string), or (source, segment), where the segment is a"
+            " string or a whole number"
         )
     return EpisodeKey(source, segment)
 

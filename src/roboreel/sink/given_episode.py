@@ -59,7 +59,7 @@ class GivenEpisode:
         sized += [*self.images.values(), *self.videos.values()]
         counts = [len(one) for one in sized if hasattr(one, "__len__") and not _is_file(one)]
         if not counts:
-            raise UsageError("nothing says how many rows it has: pass a column, or frames")
+            raise UsageError("its number of rows is unknown: pass a column, or frames")
         if counts[0] < 1:
             raise UsageError("it has no rows")
         return counts[0]

@@ -25,7 +25,7 @@ def require_declaration(fps: Any, robot_type: Any) -> None:
     if isinstance(fps, bool) or not isinstance(fps, Real):
         raise UsageError(f"fps: expected a number of frames per second, found {fps!r}")
     if robot_type is not None and not (isinstance(robot_type, str) and is_utf8(robot_type)):
-        raise UsageError(f"robot_type: expected a text, found {robot_type!r}")
+        raise UsageError(f"robot_type: expected a string, found {robot_type!r}")
 
 
 def require_encoding(encoding: Any) -> None:
@@ -63,21 +63,21 @@ def require_documents(fields: Mapping[str, Any], provenance: Mapping[str, Any]) 
         except (TypeError, ValueError, RecursionError) as error:
             raise UsageError(f"{what} must be JSON: {error}") from error
         if not is_utf8(text):
-            raise UsageError(f"{what} must be UTF-8, and have a text that is not")
+            raise UsageError(f"{what} must be UTF-8, but has a string that is not")
     for name in fields:
         if not name or is_layout(name) or name in _OWN:
             raise UsageError(
-                f"fields: '{name}' is a name that the list of episodes uses itself: choose another"
+                f"fields: '{name}' is a name that the list of episodes itself uses: choose another"
             )
 
 
 def require_task(task: Any) -> None:
     """Raise `UsageError` unless a task is a text, or a sequence of texts."""
     if isinstance(task, (bytes, Mapping)) or not (isinstance(task, str) or _is_sequence(task)):
-        raise UsageError(f"task: expected a text, or one for each row, found {_shown(task)}")
+        raise UsageError(f"task: expected a string, or one for each row, found {_shown(task)}")
     for text in [task] if isinstance(task, str) else task:
         if not isinstance(text, str) or not is_utf8(text):
-            raise UsageError(f"task: expected UTF-8 text, found {_shown(text)}")
+            raise UsageError(f"task: expected a UTF-8 string, found {_shown(text)}")
 
 
 def require_whole(what: str, value: Any, least: int) -> None:

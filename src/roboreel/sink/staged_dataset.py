@@ -122,9 +122,9 @@ def _tasks(episodes: pa.Table) -> dict[int, str]:
     for text in texts:
         other = found.setdefault(task_number(text), text)
         if other != text:
-            message = f"tasks {other!r} and {text!r} have one number: change one of them"
+            message = f"tasks {other!r} and {text!r} have the same number: change one of them"
             problem = Problem(rule="task.resolves", severity="error", message=message)
-            raise DatasetError("the staged episodes cannot be told apart by task", [problem])
+            raise DatasetError("the staged episodes cannot be distinguished by task", [problem])
     return found
 
 

@@ -99,7 +99,7 @@ def _nothing(root: LocalRoot, given_up: list[SkippedEpisode]) -> str:
     if not given_up:
         return f"no episode is staged in '{root.url}'"
     shown = "".join(f"\n  - {one}" for one in given_up[:_SHOWN])
-    return f"no episode in '{root.url}' is whole:{shown}"
+    return f"no episode in '{root.url}' is complete:{shown}"
 
 
 def _alike(every: pa.Table) -> tuple[pa.Table, list[SkippedEpisode]]:
@@ -130,7 +130,7 @@ def _difference(usual: Mapping[str, Json], own: Mapping[str, Json]) -> str:
     for name in dict.fromkeys([*theirs, *ours]):
         if ours.get(name) != theirs.get(name):
             return f"feature '{name}' is {ours.get(name)}, not {theirs.get(name)}"
-    return "their features are in another order"
+    return "its features are in another order"
 
 
 def _refuse(found: list[SkippedEpisode], on_broken: OnBroken, count: int) -> None:
@@ -138,7 +138,11 @@ def _refuse(found: list[SkippedEpisode], on_broken: OnBroken, count: int) -> Non
         return
     shown = "".join(f"\n  - {one}" for one in found[:_SHOWN])
     more = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    advice = ": stage them again, or pass --on-broken skip" if len(found) < count else ""
+    advice = (
+        ': stage them again, or pass on_broken="skip" to leave them out'
+        if len(found) < count
+        else ""
+    )
     raise DatasetError(
         f"{len(found)} of {count} staged episodes cannot be written{advice}{shown}{more}"
     )
@@ -200,9 +204,9 @@ def _odd_rates(episodes: pa.Table) -> Iterator[Problem]:
         yield Problem(
             rule="video.rate",
             severity="warning",
-            message=f"the videos of {len(cases)} episodes have another rate than the dataset, such as"
+            message=f"the videos of {len(cases)} episodes do not have the dataset's frame rate, such as"
             f" {rate:g} fps",
             episode=row,
             column=camera,
-            action="row k has frame k all the same",
+            action="row k still gets frame k",
         )

@@ -86,12 +86,12 @@ def list_staging(root: LocalRoot) -> StagingList:
 
 def skipped_episode(root: LocalRoot, name: str) -> SkippedEpisode:
     """What a note or claim says of an episode that has no whole attempt."""
-    begun = "an attempt was begun and never finished (its worker was killed, or is still at work)"
+    begun = "an attempt was started and never finished (its worker was killed, or is still running)"
     try:
         found = json.loads(root.read(name))
         key = EpisodeKey(found["source"], found["segment"])
     except (StorageError, ValueError, KeyError, TypeError):
         if not root.exists(name):
-            begun = "an attempt was begun, and ended after the staged episodes were listed"
+            begun = "an attempt finished only after the staged episodes were listed"
         return SkippedEpisode(key=None, reason=f"{begun}: '{name}'")
     return SkippedEpisode(key=key, reason=str(found.get("reason", begun)))

@@ -53,7 +53,9 @@ class CameraPixels:
             small = np.repeat(small, 3, axis=-1)
         flat = small.reshape(-1, small.shape[-1])
         if self.images > 1 and deep != bool(self._deep):
-            raise VideoError("some of its pictures have 8 bits, and some more: make them alike")
+            raise VideoError(
+                "some of its images have 8 bits and others more: convert them to one depth"
+            )
         if deep:
             self._deep.add(flat)
             return

@@ -77,4 +77,4 @@ def _explained(final: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"'{final}' cannot be put back: {error.strerror}") from error
+        raise StorageError(f"'{final}' cannot be restored: {error.strerror}") from error

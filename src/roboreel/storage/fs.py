@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from shlex import quote
 
-from roboreel.errors import StorageError
+from roboreel.errors import MissingFileError, StorageError
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.names import local_path
 from roboreel.storage.originals import kept_beside
@@ -26,7 +26,8 @@ def open_root(location: str | os.PathLike[str], *, follow_links: bool = False) -
         follow_links: True to follow links that lead out of a local folder.
 
     Raises:
-        StorageError: the local folder does not exist.
+        MissingFileError: the local folder does not exist.
+        StorageError: it is a file.
         UsageError: the path is not UTF-8.
     """
     text = os.fspath(location).removeprefix("file://")
@@ -34,8 +35,9 @@ def open_root(location: str | os.PathLike[str], *, follow_links: bool = False) -
         return FsspecRoot(text)
     path = local_path(text)
     if not os.path.isdir(path):
-        kind = "a file, not a dataset's folder" if os.path.exists(path) else "no such folder"
-        raise StorageError(f"'{text}': {kind}{_earlier(path)}")
+        if os.path.exists(path):
+            raise StorageError(f"'{text}': a file, not a dataset's folder")
+        raise MissingFileError(f"'{text}': no such folder{_earlier(path)}")
     return LocalRoot(path, follow_links=follow_links)
 
 
@@ -43,7 +45,7 @@ def _earlier(path: str) -> str:
     """A hint how to restore a missing dataset's earlier version; empty if there is none."""
     if os.path.lexists(path) or not (kept := kept_beside(path)):
         return ""
-    return f", but '{kept[0].name}' is kept beside it: 'roboreel undo {quote(path)}' tells how to put it back"
+    return f", but '{kept[0].name}' is beside it: 'roboreel undo {quote(path)}' shows how to restore it"
 
 
 def inside(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:

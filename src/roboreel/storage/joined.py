@@ -47,5 +47,5 @@ class JoinedRoot(Root):
         prefix, slash, own = name.partition("/")
         root = self._roots.get(prefix + slash)
         if root is None:
-            raise StorageError(f"'{name}' is in none of {self.url}")
+            raise StorageError(f"'{name}' is not in any of {self.url}")
         return root, own

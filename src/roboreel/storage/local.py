@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _BUFFER_BYTES = 1 << 12
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-_FOLLOW = "put the file there, or pass follow_links (--follow-links)"
+_FOLLOW = "put the file there, or pass follow_links=True"
 
 
 class LocalRoot(Root):

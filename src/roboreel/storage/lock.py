@@ -143,7 +143,7 @@ def require_own(
     elif not as_folder and found.st_nlink > 1:
         what = "a file that has another name too (a hard link)"
     elif not (owner or is_own)(path, found.st_uid):
-        what = f"owned by another user (uid {found.st_uid})"
+        what = f"a file of another user (uid {found.st_uid})"
     else:
         return
     raise UsageError(f"'{path}' is {what}, so roboreel did not make it: {remedy}")

@@ -48,7 +48,7 @@ class Output:
         while left > 0:
             count = _read_into(source, buffer[: min(left, len(buffer))])
             if not count:
-                raise StorageError(f"the source ends {left} bytes early")
+                raise StorageError(f"the source ends {left} bytes too early")
             self._file.write(buffer[:count])
             left -= count
 

@@ -111,12 +111,12 @@ def _finished(final: Path, folder: Path) -> Recovered | None:
         if moved and result.is_dir():
             disk.replace(result, final)
         if result.is_dir() or not final.exists():
-            return None  # nothing to finish: the folder waits for --resume
+            return None  # nothing to finish: the folder waits for a resumed run
         if not foreign_names(folder):
             remove(folder)
     except OSError as error:
         raise StorageError(
-            f"a replacement of '{final}' was interrupted, and cannot be finished: {error.strerror};"
+            f"the interrupted replacement of '{final}' cannot be finished: {error.strerror};"
             f" the original is '{kept}', the result '{result}'"
         ) from error
     if swap is None:

@@ -193,7 +193,7 @@ class Staging:
             disk.replace(self.root.path, self.final)
         except OSError as error:
             raise StorageError(
-                f"the result cannot be given its name '{self.final}': {error.strerror}"
+                f"the result cannot be renamed to '{self.final}': {error.strerror}"
             ) from error
         if (
             ~self._mode & 0o700
@@ -206,7 +206,7 @@ class Staging:
         foreign = foreign_names(self.folder)
         if foreign:
             raise UsageError(
-                f"'{self.folder}' holds '{foreign[0]}', which roboreel did not put there: move it away"
+                f"'{self.folder}' holds '{foreign[0]}', which roboreel did not write: move it away"
             )
 
     @contextlib.contextmanager
@@ -245,8 +245,8 @@ def refuse_existing(path: str | os.PathLike[str]) -> None:
     except OSError as error:  # e.g. the name is too long
         raise UsageError(f"the output '{path}' cannot be made: {error.strerror}") from error
     if not os.path.isdir(path) or os.path.islink(path):
-        raise UsageError(f"the output '{path}' exists and is not a folder: choose another")
+        raise UsageError(f"the output '{path}' exists and is not a folder: choose another path")
     if os.path.ismount(path):
         raise UsageError(f"the output '{path}' is a mount point: choose a folder inside it")
     if os.listdir(path):
-        raise UsageError(f"the output '{path}' exists and is not empty: choose another")
+        raise UsageError(f"the output '{path}' exists and is not empty: choose another folder")

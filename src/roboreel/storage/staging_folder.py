@@ -38,7 +38,7 @@ DATASET, DISCARDED = "dataset", "discarded"
 _FOLDERS, _FILES = {DATASET, DISCARDED}, {LOCK, LEDGER, SWAP, PLANS}
 _MOST_NOTE_BYTES = 1 << 28
 """Largest note: a report lists every problem, which takes megabytes."""
-_START_OVER = "pass --clean to start over"
+_START_OVER = 'pass leftovers="clean" to start over'
 
 
 def foreign_names(folder: Path) -> list[str]:
@@ -73,7 +73,7 @@ def refuse_at_work(folder: Path, *, timeout_s: float) -> None:
 
 
 def _at_work(folder: Path) -> str:
-    return f"another run of roboreel is at work in '{folder}': wait for its end"
+    return f"another run of roboreel is using '{folder}': wait until it ends"
 
 
 def identity(folder: Path) -> str:

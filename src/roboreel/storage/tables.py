@@ -305,7 +305,9 @@ def _refuse_twins(names: Sequence[str]) -> None:
 def _refuse_nonsense(footer: Footer) -> None:
     counts = footer.row_group_rows
     if min(counts, default=0) < 0 or sum(counts) != footer.rows:
-        raise ValueError(f"its footer gives {footer.rows} rows, and others by row groups")
+        raise ValueError(
+            f"its footer gives {footer.rows} rows, but its row groups have a different number"
+        )
 
 
 def _footer(file: Any) -> Footer:
@@ -323,7 +325,7 @@ def _arrow_input(root: Root, name: str, handle: IO[bytes], access: Access) -> An
         # compare with the path: older pyarrow releases give no access to the file's own descriptor
         if samestat(stat(root.path / name), fstat(handle.fileno())):
             return file
-        raise ValueError("another file by now than a moment ago")
+        raise ValueError("the file was replaced while it was read")
     return handle
 
 
@@ -333,5 +335,5 @@ def _why_unreadable(handle: IO[bytes], error: BaseException) -> str:
     if not head:
         return "the file is empty"
     if head == _LFS:
-        return "a git-LFS pointer, not the table: run 'git lfs pull'"
+        return "this is a git-LFS pointer, not the table: run 'git lfs pull'"
     return f"not a readable parquet file ({error})"

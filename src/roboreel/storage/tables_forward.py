@@ -40,7 +40,9 @@ class Forward:
         while self._end < stop:
             part = next(self._parts, None)
             if part is None:
-                raise StorageError(f"'{self.file.name}': ends before row {stop} of its footer")
+                raise StorageError(
+                    f"'{self.file.name}': the file ends before row {stop}, which its footer promises"
+                )
             self._held.append(part)
             self._end += len(part)
             self._drop(start)

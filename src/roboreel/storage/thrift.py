@@ -30,7 +30,7 @@ class ThriftReader:
             ValueError: the bytes are no structure, or end inside it.
         """
         if depth > _MOST_DEPTH:
-            raise ValueError("structures too deep inside each other")
+            raise ValueError("structures are nested too deep")
         found: Struct = {}
         number = 0
         while kind := self._byte():
@@ -78,7 +78,7 @@ class ThriftReader:
 
     def _bytes(self, size: int) -> bytes:
         if size > len(self.data) - self.at:
-            raise ValueError("a text is cut short")
+            raise ValueError("a string is cut short")
         self.at += size
         return bytes(self.data[self.at - size : self.at])
 

@@ -42,17 +42,17 @@ def find_external_videos(paths: str | Sequence[str]) -> tuple[str, list[str]]:
             names = [n for n in listing.files if n.lower().endswith(_ENDINGS)]
             if unnamed := [n for n in listing.unnamed if n.lower().endswith(_ENDINGS)]:
                 raise UsageError(
-                    f"'{unnamed[0]}' in '{paths}' is not a UTF-8 name: rename the file"
+                    f"'{unnamed[0]}' in '{paths}' has a name that is not UTF-8: rename the file"
                 )
             if not names:
-                raise UsageError(f"'{paths}' holds no video ({', '.join(_ENDINGS)})")
+                raise UsageError(f"'{paths}' has no videos ({', '.join(_ENDINGS)})")
             return paths, sorted(names, key=_by_number)
         paths = [paths]
     paths = [local_path(path) for path in paths]
     folders = {os.path.dirname(path) or "." for path in paths}
     if len(folders) != 1:
         raise UsageError(
-            "the videos of a camera lie in one folder: give the folder, or files of one"
+            "the videos of a camera must be in one folder: give the folder, or files of one folder"
         )
     missing = [path for path in paths if not os.path.isfile(path)]
     if missing:
@@ -122,7 +122,7 @@ def survey_external_videos(
         except (StorageError, ValueError) as error:
             problems.append(_problem("video.short", str(error), video, camera))
     if problems:
-        raise PlanError(f"videos of '{camera}' do not fit the episodes", problems)
+        raise PlanError(f"videos of '{camera}' do not match the episodes", problems)
     before = len(inventory.streams)
     kinds = [replace(one, entry=one.entry + before) for one in streams.facts]
     external_videos = ExternalVideoFacts(
@@ -206,13 +206,13 @@ def _survey_video(root: Root, video: WantedVideo, fps: Fraction, streams: Stream
 def _require_fit(table: PacketTable, video: WantedVideo, fps: Fraction) -> None:
     if table.frames != video.episode_rows:
         raise StorageError(
-            f"it shows {table.frames} frames, the episode has {video.episode_rows} rows"
+            f"it has {table.frames} frames, but the episode has {video.episode_rows} rows"
         )
     seconds = table.frame_seconds
     span = float(seconds[-1]) if len(seconds) > 1 else 0.0
     rate = (len(seconds) - 1) / span if span else float(fps)
     if abs(rate / float(fps) - 1) > _RATE_TOLERANCE:
-        raise StorageError(f"it runs at {rate:.4g} fps, the dataset at {float(fps):g}")
+        raise StorageError(f"it runs at {rate:.4g} fps, but the dataset at {float(fps):g}")
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:

@@ -101,7 +101,7 @@ class Findings:
             if path is None and dataset.version.one_file_per_episode:
                 expected = expected_path(dataset.model.info, self.numbers[row], column or "")
             elif path is None:
-                message = f"the table of episodes states no {what}"
+                message = f"the table of episodes does not give the {what}"
             self.add_broken([row], rule, message, path=expected, column=column)
 
     def _how_to_fetch(self, episode: int, path: str | None) -> str | None:

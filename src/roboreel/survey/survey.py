@@ -108,7 +108,7 @@ def _require_videos(dataset: Dataset, without: Collection[str]) -> None:
     missing = [problem for problem in errors if problem.column not in without]
     if missing:
         links = [p for p in dataset.problems if p.rule == "file.link"]
-        raise DatasetError("the videos are not here", [*links, *missing])
+        raise DatasetError("the videos are missing", [*links, *missing])
 
 
 def _resolve_lengths(rows: Int64, findings: Findings) -> None:
@@ -116,10 +116,8 @@ def _resolve_lengths(rows: Int64, findings: Findings) -> None:
     declared = findings.dataset.episodes[LENGTH].to_numpy()
     for row in np.flatnonzero(rows != declared).tolist():
         if row not in findings.broken:
-            message = (
-                f"its length is {declared[row]} in the documents, its table has {rows[row]} rows"
-            )
+            message = f"its declared length is {declared[row]}, but its table has {rows[row]} rows"
             off = abs(int(rows[row]) - int(declared[row]))
             findings.add_warning(
-                row, "episode.length", message, action="the rows of the table are used", amount=off
+                row, "episode.length", message, action="the number of rows is used", amount=off
             )

@@ -79,14 +79,14 @@ def _require_inside(
         Problem(
             rule="episode.length",
             severity="error",
-            message=f"its table has {inventory.rows[row[at]]} rows, frames up to {ends[at]} are asked for",
+            message=f"its table has {inventory.rows[row[at]]} rows, but frames up to {ends[at]} are needed",
             episode=int(numbers[row[at]]),
         )
         for at in np.flatnonzero(ends > inventory.rows[row]).tolist()
         if at not in broken
     ]
     if problems:
-        raise PlanError("episodes are shorter than what is to be kept of them", problems)
+        raise PlanError("episodes are shorter than the frames to keep", problems)
 
 
 def _tasks(

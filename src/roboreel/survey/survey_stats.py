@@ -161,8 +161,8 @@ def _rows_of_episodes(dataset: Dataset, episodes: Int64) -> tuple[Int64, Bools]:
 
 def _report_undeclared(name: str, findings: Findings) -> None:
     """Add a note, not a warning: some writers store statistics of more than features, e.g. the length."""
-    message = f"there are statistics of '{name}', which is not a feature"
-    action = "commands that write leave them out"
+    message = f"there are statistics for '{name}', which is not a feature"
+    action = "left out when the dataset is written"
     findings.problems.add("stats.usable", message, severity="note", column=name, action=action)
 
 

@@ -70,7 +70,7 @@ def _readable(findings: Findings) -> dict[str, list[int]]:
         if path is None or path not in present:
             findings.add_missing(members, "table.missing", "table file", path=path)
         elif alone and len(members) > 1:
-            message = f"the file of {len(members)} episodes, where each has its own"
+            message = f"{len(members)} episodes share this file, but each needs its own"
             findings.add_broken(members, "table.shared", message, path=path)
         else:
             readable[path] = members
@@ -123,8 +123,8 @@ def _report_layouts(found: TablesFound, findings: Findings) -> None:
         for name, (stored, plain) in layouts.items():
             first.setdefault((name, stored, plain), path)
     for (name, stored, plain), path in first.items():
-        message = f"stored as {stored}, a layout that other readers refuse"
-        action = f"commands that write store it as {plain}"
+        message = f"it is stored as {stored}, which other readers refuse"
+        action = f"stored as {plain} when the dataset is written"
         findings.problems.add("table.layout", message, path=path, column=name, action=action)
 
 
@@ -140,11 +140,11 @@ def _report_supplied(found: TablesFound, findings: Findings) -> None:
     for name in INDEX_DTYPES:
         without = [p for p, schema in found.schemas.items() if name not in names_of[id(schema)]]
         if without:
-            message = f"{len(without)} table files have no such column"
+            message = f"{len(without)} table files do not have this column"
             findings.problems.add(
                 "table.index-columns",
                 message,
                 path=without[0],
                 column=name,
-                action="commands that write supply it",
+                action="added when the dataset is written",
             )

@@ -37,7 +37,7 @@ def survey_tasks(tables: TablesFound, findings: Findings) -> TasksFound:
             continue
         unknown = sorted(set(indexes) - known)
         if unknown:
-            message = f"its rows have task_index {unknown}, which is not in the task list"
+            message = f"its rows have the task_index {unknown}, which is not in the task list"
             findings.add_broken([row], "task.resolves", message)
         elif not indexes and not listed[row]:
             message = "it has neither a task_index column nor a listed task"
@@ -58,7 +58,7 @@ def _tasks_by_rows(
     for offset, text in enumerate(dict.fromkeys(unused), start=1):
         found[top + offset] = text
     message = "there is no task list"
-    action = "each task_index is read as the task of the episodes that have only this one"
+    action = "the text of each task_index is taken from the episodes that have only this one"
     findings.problems.add("task.by-rows", message, action=action)
     return dict(sorted(found.items()))
 
@@ -77,6 +77,6 @@ def _tasks_of_episodes(
         result.append(strings or by_rows)
     if supplied:
         message = f"{supplied} episodes list no task"
-        action = "commands that write list those of their rows"
+        action = "the tasks of their rows are listed when the dataset is written"
         findings.problems.add("episode.tasks", message, action=action)
     return result

@@ -109,9 +109,9 @@ def _readable(findings: Findings, camera: str) -> dict[str, list[int]]:
             what = "video file"
             findings.add_missing(members, "video.missing", what, path=path, column=camera)
         elif path in findings.files:
-            breaks(members, "video.shared", "the file of another camera too", path=path)
+            breaks(members, "video.shared", "another camera uses the same file", path=path)
         elif alone and len(members) > 1:
-            message = f"the file of {len(members)} episodes, where each has its own"
+            message = f"{len(members)} episodes share this file, but each needs its own"
             breaks(members, "video.shared", message, path=path)
         else:
             readable[path] = members

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from roboreel.errors import UnknownNameError
 from roboreel.format.model import Info
 from roboreel.torch.constants import (
     DEFAULT_CHUNK_SIZE,
@@ -14,7 +15,7 @@ from roboreel.torch.constants import (
     DEFAULT_VIDEO_FILE_SIZE_IN_MB,
     DEFAULT_VIDEO_PATH,
 )
-from roboreel.torch.errors import ArgumentError, FeatureNameError
+from roboreel.torch.errors import ArgumentError
 from roboreel.types import Json
 
 _EXTRA = "extra"
@@ -101,7 +102,7 @@ class DatasetInfo:
         elif key in self.extra:
             self.extra[key] = value
         else:
-            raise FeatureNameError(
+            raise UnknownNameError(
                 f"info.json has no field '{key}': store your own fields in 'extra'"
             )
 

@@ -13,7 +13,7 @@ import torch
 import torch.utils.data
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import listed
+from roboreel.errors import OutOfRangeError, UnknownNameError, listed
 from roboreel.format.model import EPISODE, LENGTH
 from roboreel.reading.reader import reader
 from roboreel.torch.batch_buffers import Buffers
@@ -22,7 +22,7 @@ from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.delta_timestamps import check_delta_timestamps, get_delta_indices
 from roboreel.torch.episode_files import absent_files, episode_files
-from roboreel.torch.errors import ArgumentError, FeatureNameError, RowError, WrongTypeError
+from roboreel.torch.errors import ArgumentError, WrongTypeError
 from roboreel.torch.frame_tensors import require_depth_unit
 from roboreel.torch.item_tensors import Item, ItemTensors, items_of
 from roboreel.torch.packed_state import packed, unpacked
@@ -227,7 +227,7 @@ class DatasetReader:
         """Items in any order, all frames decoded together.
 
         Raises:
-            RowError: there is no such item. It is an `IndexError`.
+            OutOfRangeError: there is no such item. It is an `IndexError`.
         """
         if not len(indices):
             return []
@@ -257,7 +257,7 @@ class DatasetReader:
             buffers: where tensors of frames are made.
 
         Raises:
-            RowError: there is no such item. It is an `IndexError`.
+            OutOfRangeError: there is no such item. It is an `IndexError`.
         """
         batch = self._batch(indices, buffers)
         if (transform := self._image_transforms) is not None:
@@ -283,7 +283,7 @@ class DatasetReader:
         try:
             wanted = np.asarray(indices, dtype=np.int64)
         except OverflowError as error:
-            raise RowError(
+            raise OutOfRangeError(
                 f"an item number is out of range for a dataset of length {count}"
             ) from error
         except (TypeError, ValueError) as error:
@@ -294,7 +294,7 @@ class DatasetReader:
         positions = np.where(wanted < 0, wanted + count, wanted)
         outside = wanted[(positions < 0) | (positions >= count)]
         if len(outside):
-            raise RowError(
+            raise OutOfRangeError(
                 f"item {int(outside[0])} is out of range for a dataset of length {count}"
             )
         return positions if self._rows is None else self._rows[positions]
@@ -324,7 +324,7 @@ def _require_features(
 ) -> None:
     unknown = [name for name in delta_timestamps if name not in meta.features]
     if unknown:
-        raise FeatureNameError(
+        raise UnknownNameError(
             f"delta_timestamps has unknown features {listed(unknown)}: the dataset has"
             f" {listed(sorted(meta.features))}"
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from roboreel.dataset.open import open_dataset
-from roboreel.errors import DatasetError, StorageError
+from roboreel.errors import DatasetError, MissingFileError, StorageError
 from roboreel.format.model import INFO
 from roboreel.format.parse import parse_json
 from roboreel.format.v30 import GLOBAL_STATS, TASK_TABLE
@@ -26,7 +26,6 @@ from roboreel.torch.document_files import (
 )
 from roboreel.torch.episode_columns import episode_columns
 from roboreel.torch.episode_list import episodes_dataset
-from roboreel.torch.errors import MissingFileError
 from roboreel.torch.saved_episode import episode_file
 from roboreel.torch.task_list import tasks_frame, tasks_of_frame
 from roboreel.types import Json

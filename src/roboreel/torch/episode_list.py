@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from roboreel.torch.errors import FeatureNameError
+from roboreel.errors import UnknownNameError
 from roboreel.torch.optional_packages import optional_package
 from roboreel.types import Json
 
@@ -48,7 +48,7 @@ class EpisodeList:
 
     def _column(self, name: str) -> list[Json]:
         if name not in self.data.column_names:
-            raise FeatureNameError(
+            raise UnknownNameError(
                 f"the episodes have no column '{name}': expected one of {self.column_names}"
             )
         column: list[Json] = self.data[name].to_pylist()

@@ -6,17 +6,12 @@ from roboreel.errors import (
     MissingDependencyError,
     RoboreelError,
     RunError,
-    StorageError,
     UsageError,
 )
 
 
-class ArgumentError(UsageError, ValueError):
+class ArgumentError(UsageError):
     """An argument has a wrong value."""
-
-
-class MissingFileError(StorageError, FileNotFoundError):
-    """A file that was asked for does not exist."""
 
 
 class ExistsError(UsageError, FileExistsError):
@@ -28,18 +23,6 @@ class MissingPackageError(MissingDependencyError):
 
     def __init__(self, package: str) -> None:
         RoboreelError.__init__(self, f"the package '{package}' is required: pip install {package}")
-
-
-class RowError(UsageError, IndexError):
-    """There is no such row or item."""
-
-
-class FeatureNameError(UsageError, KeyError):
-    """There is no such feature, column, camera, task or key."""
-
-    def __str__(self) -> str:
-        """The message; `KeyError` would put it in quotes."""
-        return Exception.__str__(self)
 
 
 class WrongTypeError(UsageError, TypeError):

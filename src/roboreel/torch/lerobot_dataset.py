@@ -9,7 +9,12 @@ from typing import Any, ClassVar
 
 import torch.utils.data
 
-from roboreel.errors import RoboreelError, StorageError, UsageError, listed
+from roboreel.errors import (
+    RoboreelError,
+    StorageError,
+    UsageError,
+    listed,
+)
 from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch
 from roboreel.torch.constants import CODEBASE_VERSION, DEPTH_MILLIMETER_UNIT, HF_LEROBOT_HUB_CACHE
@@ -91,7 +96,7 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
         Raises:
             ArgumentError: an offset is no multiple of 1/fps, there is no such episode, backend or unit. It is
                 a `ValueError`.
-            FeatureNameError: there is no such feature. It is a `KeyError`.
+            UnknownNameError: there is no such feature. It is a `KeyError`.
             StorageError: files are not here and cannot be downloaded.
             DatasetError: the documents cannot be read safely.
         """
@@ -314,7 +319,7 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
         """The rows with only these columns, without videos.
 
         Raises:
-            FeatureNameError: there is no such column. It is a `KeyError`.
+            UnknownNameError: there is no such column. It is a `KeyError`.
         """
         return self.hf_dataset.select_columns(column_names)
 
@@ -336,7 +341,7 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
             the dataset's, whichever episodes are chosen. Windows of one frame have no T axis for videos.
 
         Raises:
-            RowError: there is no such item. It is an `IndexError`.
+            OutOfRangeError: there is no such item. It is an `IndexError`.
             VideoError: a frame is missing or does not decode; names file, episode and frame.
         """
         if isinstance(idx, slice):
@@ -355,7 +360,7 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
             buffers: where tensors of frames are made.
 
         Raises:
-            RowError: there is no such item. It is an `IndexError`.
+            OutOfRangeError: there is no such item. It is an `IndexError`.
         """
         return self._ensure_reader().read_batch(indices, buffers)
 

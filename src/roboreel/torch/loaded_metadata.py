@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset, usual_templates
+from roboreel.errors import UnknownNameError
 from roboreel.format.info import parse_info
 from roboreel.format.layout import fill
 from roboreel.format.model import DATA_PATH, EPISODE, INFO, Info, video_path
@@ -24,7 +25,6 @@ from roboreel.torch.constants import DEPTH_METER_UNIT
 from roboreel.torch.dataset_info import DatasetInfo
 from roboreel.torch.episode_columns import episode_columns
 from roboreel.torch.episode_list import EpisodeList, episodes_dataset
-from roboreel.torch.errors import FeatureNameError
 from roboreel.torch.metadata_facts import MetadataFacts
 from roboreel.torch.task_list import tasks_frame
 from roboreel.types import Json
@@ -178,7 +178,7 @@ class LoadedMetadata(MetadataFacts):
             KeyError: there is no such camera.
         """
         if vid_key not in self.video_keys:
-            raise FeatureNameError(
+            raise UnknownNameError(
                 f"'{vid_key}' is not a video camera: expected one of {self.video_keys}"
             )
         return self._path(ep_index, video_path(vid_key), self.info.video_path or "", vid_key)

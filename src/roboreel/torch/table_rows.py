@@ -8,10 +8,10 @@ from typing import Any, overload
 import numpy as np
 
 from roboreel.edit.view import Verbs
-from roboreel.errors import listed
+from roboreel.errors import OutOfRangeError, UnknownNameError, listed
 from roboreel.reading.host_buffers import HostBuffers
 from roboreel.reading.reader import reader
-from roboreel.torch.errors import ArgumentError, FeatureNameError, RowError
+from roboreel.torch.errors import ArgumentError
 from roboreel.torch.item_tensors import Item, ItemTensors, items_of
 from roboreel.types import Int64, JsonObject
 
@@ -96,8 +96,8 @@ class TableRows:
         """A row for a number, a column for a name, columns for a slice or several numbers.
 
         Raises:
-            RowError: there is no such row. It is an `IndexError`.
-            FeatureNameError: there is no such column. It is a `KeyError`.
+            OutOfRangeError: there is no such row. It is an `IndexError`.
+            UnknownNameError: there is no such column. It is a `KeyError`.
         """
         if isinstance(key, str):
             return self._column(key)
@@ -156,7 +156,9 @@ class TableRows:
         positions = np.where(wanted < 0, wanted + count, wanted)
         outside = wanted[(positions < 0) | (positions >= count)]
         if len(outside):
-            raise RowError(f"row {int(outside[0])} is out of range for a table of length {count}")
+            raise OutOfRangeError(
+                f"row {int(outside[0])} is out of range for a table of length {count}"
+            )
         return self._rows[positions]
 
     def _items(self, rows: Int64) -> list[Item]:
@@ -201,7 +203,7 @@ class Column(Sequence[Any]):
 
 def _require(name: str, known: Sequence[str]) -> None:
     if name not in known:
-        raise FeatureNameError(f"no column '{name}': expected one of {listed(sorted(known))}")
+        raise UnknownNameError(f"no column '{name}': expected one of {listed(sorted(known))}")
 
 
 def _python(values: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from roboreel.torch.errors import FeatureNameError
+from roboreel.errors import UnknownNameError
 from roboreel.torch.optional_packages import optional_package
 from roboreel.types import Int64
 
@@ -43,7 +43,7 @@ class TaskRow:
 
     def __getitem__(self, key: str | int) -> int:
         if key not in (_COLUMN, 0):
-            raise FeatureNameError(f"the tasks have no column '{key}': expected '{_COLUMN}'")
+            raise UnknownNameError(f"the tasks have no column '{key}': expected '{_COLUMN}'")
         return self.task_index
 
     def __repr__(self) -> str:
@@ -72,7 +72,7 @@ class TaskList:
     def _of(self, key: str | tuple[str, str]) -> TaskRow | int:
         text, column = key if isinstance(key, tuple) else (key, None)
         if text not in self.index:
-            raise FeatureNameError(f"the dataset has no task '{text}'")
+            raise UnknownNameError(f"the dataset has no task '{text}'")
         row = self._at(self.index.get_loc(text))
         return row if column is None else row[column]
 
@@ -81,7 +81,7 @@ class TaskList:
 
     def __getitem__(self, column: str) -> Int64:
         if column != _COLUMN:
-            raise FeatureNameError(f"the tasks have no column '{column}': expected '{_COLUMN}'")
+            raise UnknownNameError(f"the tasks have no column '{column}': expected '{_COLUMN}'")
         return np.asarray(self._numbers, dtype=np.int64)
 
     @property

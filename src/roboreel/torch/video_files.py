@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from roboreel.errors import UsageError
+from roboreel.errors import MissingFileError, UsageError
 from roboreel.format.encoding import encoder_settings
 from roboreel.format.fps import parse_fps
 from roboreel.storage import disk
@@ -28,7 +28,7 @@ from roboreel.storage.video.packets import PacketTable, run_of_frames
 from roboreel.storage.video.still_images import decode_image, decoded_image
 from roboreel.torch.depth_utils import quantize_depth
 from roboreel.torch.encoder_configs import encoding_of
-from roboreel.torch.errors import ArgumentError, MissingFileError
+from roboreel.torch.errors import ArgumentError
 from roboreel.torch.video_info import get_video_info
 
 Path = str | os.PathLike[str]

@@ -56,7 +56,7 @@ def create_dataset(
     wanted = parse_version(version)
     if not wanted.has_episode_stats:
         raise UsageError(
-            f"{wanted} has no statistics per episode: create a later version, and convert"
+            f"{wanted} has no statistics of single episodes: record a later version, and convert it"
         )
     location = os.fspath(path)
     if os.path.lexists(location) and not is_unused(location):
@@ -77,7 +77,7 @@ def open_writer(path: str | os.PathLike[str]) -> EpisodeWriter:
     """
     root = open_root(path)
     if not isinstance(root, LocalRoot):
-        raise UsageError(f"'{root.url}': episodes are appended on a local disk only")
+        raise UsageError(f"'{root.url}': episodes can only be appended on a local disk")
     recovered = recover_commit(root)
     seen = _stat_of_info(root)
     writer = EpisodeWriter(root, read_state(root), seen)

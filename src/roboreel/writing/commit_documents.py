@@ -89,11 +89,11 @@ def field_columns(
     _require_names(fields, number)
     for name in fields:
         if is_layout(name) or name in (EPISODE, TASKS, LENGTH):
-            raise UsageError(f"episode {number}: field '{name}': the format uses this name itself")
+            raise UsageError(f"episode {number}: field '{name}': the format itself uses this name")
     unknown = sorted(fields.keys() - known.keys()) if state.totals.episodes else []
     if unknown:
         raise UsageError(
-            f"episode {number}: field '{unknown[0]}' is not one that the earlier episodes have"
+            f"episode {number}: field '{unknown[0]}' is unknown: the earlier episodes have others"
             f" ({', '.join(known) or 'none'})"
         )
     items, columns = [], []

@@ -120,7 +120,8 @@ def read_state(root: LocalRoot) -> DatasetState:
     dataset = open_dataset(root.path)
     if not dataset.version.has_episode_stats:
         raise UsageError(
-            f"'{root.url}' is {dataset.version}, which has no statistics per episode: convert it to a later"
+            f"'{root.url}' is {dataset.version}, which has no statistics of single episodes: convert it"
+            f" to a later"
             " version, then append"
         )
     _refuse_unusual(dataset)
@@ -179,11 +180,16 @@ def _refuse_unusual(dataset: Dataset) -> None:
     found = [p for p in dataset.problems if p.rule in _IN_THE_WAY or p.rule == "video.missing"]
     if found or (dataset.total_episodes and not dataset.model.has_task_list):
         raise DatasetError(
-            f"'{dataset.url}' must be put in order before episodes are appended: convert it", found
+            f"'{dataset.url}' has problems that keep episodes from being appended: convert it first"
+            f" (roboreel convert)",
+            found,
         )
     data, video = usual_templates(info.version)
     if info.data_path != data or (info.cameras and info.video_path != video):
-        raise UsageError(f"'{dataset.url}' has paths of its own: convert it, then append episodes")
+        raise UsageError(
+            f"'{dataset.url}' has unusual file paths: convert it first (roboreel convert), then append"
+            f" episodes"
+        )
 
 
 def _splits(dataset: Dataset) -> dict[str, str]:

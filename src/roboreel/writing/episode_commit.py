@@ -144,7 +144,7 @@ def _rename(root: LocalRoot, one: PendingFile) -> None:
             set_aside(root, one.name)
         root.take(source, one.name)
     elif one.is_new and not root.exists(one.name):
-        raise StorageError(f"'{one.name}' in '{root.url}': its file '{one.source}' is gone")
+        raise StorageError(f"'{one.name}' in '{root.url}': its file '{one.source}' is missing")
 
 
 def _append(root: LocalRoot, lines: PendingLines) -> None:
@@ -184,7 +184,7 @@ def recover_commit(root: LocalRoot) -> RecoveredSave | None:
         _undo(root, journal)
     else:
         finish_commit(root, journal)
-    done = "set aside, because files of it are gone" if lost else "finished"
+    done = "set aside, because some of its files are missing" if lost else "finished"
     _LOG.warning("'%s': the interrupted save of episode %d was %s", root.url, journal.episode, done)
     return RecoveredSave(journal.episode, finished=not lost)
 

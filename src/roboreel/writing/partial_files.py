@@ -46,7 +46,7 @@ class PartialFiles:
             disk.sync([*self._sources.values()])
         except OSError as error:
             raise StorageError(
-                f"new files in '{self._root.url}' cannot be forced to the disk: {error.strerror}"
+                f"new files in '{self._root.url}' cannot be written to the disk (fsync): {error.strerror}"
             ) from error
 
     def source(self, name: str) -> str:

@@ -64,11 +64,11 @@ def require_names(episode: EpisodeInput, features: Mapping[str, Feature], number
         raise UsageError(f"episode {number}: rows is {episode.rows}, expected 1 or more")
     if len(episode.row_tasks) != episode.rows:
         raise UsageError(
-            f"episode {number}: {len(episode.row_tasks)} tasks for {episode.rows} rows: pass one text, or"
+            f"episode {number}: {len(episode.row_tasks)} tasks for {episode.rows} rows: pass one string, or"
             " one per row"
         )
     if not all(isinstance(text, str) for text in episode.row_tasks):
-        raise UsageError(f"episode {number}: tasks must be texts")
+        raise UsageError(f"episode {number}: tasks must be strings")
 
 
 def episode_rows_of(

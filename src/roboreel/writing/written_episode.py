@@ -190,7 +190,7 @@ def write_rows(
     plain = [*given.images]
     rows = write_batches(root, name, [(table, [given.rows])], schema=schema, plain_columns=plain)
     if rows != given.rows:
-        raise RunError(f"'{name}': {rows} rows written, promised {given.rows}")
+        raise RunError(f"'{name}': {rows} rows written, expected {given.rows}")
 
 
 def stats_of(
@@ -220,7 +220,7 @@ def _given_stats(state: DatasetState, given: EpisodeInput, name: str) -> dict[st
     whole = counted > 0 and (dims == CAMERA_AXES if camera else counted == given.rows)
     if feature is None or not whole:
         raise UsageError(
-            f"episode {state.totals.episodes}: the statistics given of '{name}' are not min, max, mean,"
-            f" std and count of {given.rows} rows, in one shape"
+            f"episode {state.totals.episodes}: the given statistics of '{name}' must be min, max, mean,"
+            f" std and count of {given.rows} rows, all of one shape"
         )
     return own

@@ -119,9 +119,12 @@ def _muxed(task: VideoTask, given: EncodedPackets, root: LocalRoot, name: str) -
     task.require(count)
     display = np.arange(count) if given.display is None else np.asarray(given.display)
     if len(given.keyframes) != count or not given.keyframes[0]:
-        raise UsageError(f"{task.where}: keyframes must say of each packet, and the first be one")
+        raise UsageError(
+            f"{task.where}: keyframes must have a value for each packet, and the first packet must be a"
+            f" keyframe"
+        )
     if not np.array_equal(np.sort(display), np.arange(count)):
-        raise UsageError(f"{task.where}: display must have each of 0…{count - 1} once")
+        raise UsageError(f"{task.where}: display must have each number from 0 to {count - 1} once")
     if not all(given.packets):
         raise UsageError(f"{task.where}: a packet is empty")
     write_encoded(
@@ -180,7 +183,7 @@ def _encoded(
     task: VideoTask, given: FramesToEncode, root: LocalRoot, name: str, pixels: CameraPixels
 ) -> WrittenVideo:
     if task.feature.is_depth:
-        raise UsageError(f"{task.where}: it holds depths: pass encoded packets or a video")
+        raise UsageError(f"{task.where}: it is a depth camera: pass encoded packets or a video")
     encoding = given.encoding
     frames = _sampled(task, given, pixels)
     encoder = encoder_settings(encoding)
@@ -229,7 +232,7 @@ def measure_video(task: VideoTask, video: WrittenVideo, pixels: CameraPixels) ->
         VideoError: it does not decode.
     """
     if task.feature.is_depth:
-        raise UsageError(f"{task.where}: it holds depths: pass its statistics")
+        raise UsageError(f"{task.where}: it is a depth camera: pass its statistics")
     wanted = [video.start + frame for frame in sampled_frames(task.rows)]
     subsampler = Subsampler()
     for _, frame in decode_frames(video.root, video.name, wanted):

@@ -18,7 +18,7 @@ from tests.mutate import drop_columns, edit_info, edit_json, episode_table
 SOURCE = Path(roboreel.__file__).parent
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
 _DONE = re.compile(
-    r"(the column is |recorded ones are )?"
+    r"(?!.*when the dataset is written)(the column is |recorded ones are )?"
     r"(left out|supplied|counted|numbered|written|kept|taken|added|declared|computed|listed)\b|.* wins?$"
 )
 
@@ -69,10 +69,10 @@ def test_check_and_info_say_what_commands_would_do(tmp_path: Path, version: Vers
         lambda info: info["features"].update(gone={"dtype": "float32", "shape": [2]}),
     )
     text = CliRunner().invoke(app, ["check", str(root)]).output
-    assert "(commands that write supply it)" in text
-    assert "(commands that write leave it out)" in text
-    assert f"(commands that write refuse without --allow-missing {WRIST}" in text
-    assert f"roboreel features --remove {WRIST}" in text
-    assert "(5 is used)" in text
+    assert "→ added when the dataset is written" in text
+    assert "→ left out when the dataset is written" in text
+    assert f"→ pass --allow-missing {WRIST} to write without it" in text
+    assert f"roboreel features SRC --remove {WRIST}" in text
+    assert "→ 5 is used" in text
     shown = CliRunner().invoke(app, ["info", str(root)]).output
-    assert f"roboreel features --remove {WRIST}" in shown
+    assert f"roboreel features SRC --remove {WRIST}" in shown

@@ -14,7 +14,7 @@ def test_compact_leaves_unreferenced_frames_out_only_on_request(tmp_path: Path) 
     root = make_dataset(tmp_path / "a", version="v3.0", episodes=LENGTHS, cameras=CAMERAS)
     fewer_rows(root)
     (hidden, _) = roboreel.check(root).of("note")
-    assert hidden.message.startswith("2 frames that no episode shows, ")
+    assert hidden.message.startswith("no episode uses 2 frames of this video (")
     refused = run_here("compact", root, "-o", tmp_path / "b")
     assert refused.returncode == 1
     assert "no episode uses 4 frames and 0 files" in refused.stderr
@@ -36,7 +36,7 @@ def test_check_names_the_repair_of_each_rule(tmp_path: Path) -> None:
     fewer_rows(root)
     found = run_here("check", root)
     assert f"roboreel repair {root}" in found.stdout
-    assert "  video.hidden: left out, unless a shown frame needs them" in found.stdout
+    assert "  left out, unless a used frame needs them for decoding [video.hidden]" in found.stdout
     told = {p["repair"] for p in roboreel.check(root).to_json()["problems"]}
     assert "recomputed" in told
     sound = make_dataset(tmp_path / "b", version="v3.0", episodes=LENGTHS, cameras=CAMERAS)

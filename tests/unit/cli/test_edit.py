@@ -184,8 +184,8 @@ def test_a_threshold_is_suggested_from_the_data(
     too_much = ["trim", tmp_path / "grip", "--still", "5", "--still-feature", "grip"]
     refused = roboreel(*too_much, "-o", tmp_path / "out")
     assert refused.code == 2
-    assert "(at most by 1): delete such episodes or choose the others, or take a" in refused.err
-    assert "(0.05 is suggested)" in refused.err
+    assert "(at most by 1): delete such episodes or choose the others, or use a" in refused.err
+    assert "such as 0.05" in refused.err
     nothing = roboreel(*ask, "--episodes", "2")
     assert "never changes in 1 episode" in nothing.out
 
@@ -264,7 +264,7 @@ def test_videos_of_other_lengths_are_refused(
     add = ["--add-video", f"side={external_videos}", "-o", tmp_path / "out"]
     done = roboreel("features", source, *add)
     assert done.code == 1
-    assert "it shows 2 frames, the episode has 1 rows [episode 2, 'side'" in done.err
+    assert "it has 2 frames, but the episode has 1 rows (episode 2, side" in done.err
     done = roboreel("features", source, "--add-video", "side=nowhere", "-o", tmp_path / "out")
     assert (done.code, done.err) == (2, "error: 'nowhere' is not a file\n")
     assert not (tmp_path / "out").exists()
@@ -453,14 +453,14 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "an edit, but no output": (2, ["delete", "{source}", "--episodes", "1"], "-o"),
     "both places": (2, ["shuffle", "{source}", "--seed", "1", *OUT, "--in-place"], "either"),
     "a closed range": (2, ["delete", "{source}", "--episodes", "1-2", *OUT], "write 1:3"),
-    "an unknown episode": (2, ["keep", "{source}", "--episodes", "9", *OUT], "there are 0:4"),
+    "an unknown episode": (2, ["keep", "{source}", "--episodes", "9", *OUT], "the dataset has 0:4"),
     "all of them": (2, ["delete", "{source}", "--episodes", "0:4", *OUT], "no episode would be"),
     "no source": (1, ["delete", "nowhere", "--episodes", "0", *OUT], "nowhere"),
     "a taken output": (2, ["delete", "{source}", "--episodes", "0", "-o", "taken"], "not empty"),
     "an output inside": (
         2,
         ["delete", "{source}", "--episodes", "0", "-o", "{source}/x"],
-        "lies inside",
+        "is inside the dataset",
     ),
     "no limit": (2, ["compact", "{source}", "--data-file-mb", "0", *OUT], "positive number"),
     "resume and clean": (
@@ -471,7 +471,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "discard without in place": (
         2,
         ["delete", "{source}", "--episodes", "0", *OUT, "--discard-original"],
-        "in place",
+        "only for --in-place",
     ),
     "no part": (2, ["split", "{source}", "--seed", "1", *OUT], "give one way to split"),
     "two ways": (2, ["split", "{source}", "--by-task", "--into", "a=1.0", *OUT], "give one way to"),
@@ -493,7 +493,11 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
         ["split", "{source}", "--into", "b=0.5,file=0.5", "-o", "taken"],
         "file",
     ),
-    "a part inside": (2, ["split", "{source}", "--by-task", "-o", "{source}"], "lies inside"),
+    "a part inside": (
+        2,
+        ["split", "{source}", "--by-task", "-o", "{source}"],
+        "is inside the dataset",
+    ),
     "merge in place": (
         2,
         ["merge", "{source}", "{source}", "--in-place"],
@@ -515,7 +519,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "seconds beyond an end": (
         2,
         ["trim", "{source}", "--end", "0.2", *OUT],
-        "episode 1 has 4 frames, 0:4: 0:6 is not a part of it; episode 2 has",
+        "episode 1 has 4 frames (0:4), which do not include 0:6; episode 2 has",
     ),
     "seconds or frames": (
         2,
@@ -573,7 +577,11 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
         ["features", "{source}", "--add", "x=y.csv", *OUT],
         "expected 'file.npy'",
     ),
-    "no column named": (2, ["features", "{source}", "--add", "x=y.parquet", *OUT], "which column"),
+    "no column named": (
+        2,
+        ["features", "{source}", "--add", "x=y.parquet", *OUT],
+        "name the column",
+    ),
     "no file of values": (1, ["features", "{source}", "--add", "x=y.npy", *OUT], "No such file"),
     "values that are none": (
         1,
@@ -583,7 +591,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "a column that is none": (
         2,
         ["features", "{source}", "--add", "x=taken/x.parquet:y", *OUT],
-        "no column 'y': there are 'a'",
+        "no column 'y': it has 'a'",
     ),
     "too few values": (
         2,
@@ -596,7 +604,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
         ["tasks", "{source}", "--episode", "1=a", "--episode", "01=b", *OUT],
         "twice",
     ),
-    "an unknown task": (2, ["tasks", "{source}", "--replace", "x=y", *OUT], "there are 'pick"),
+    "an unknown task": (2, ["tasks", "{source}", "--replace", "x=y", *OUT], "the tasks are 'pick"),
     "no rate": (2, ["resample", "{source}", "--fps", "x", *OUT], "expected a rate"),
     "no rate at all": (2, ["resample", "{source}", "--fps", "0", *OUT], "positive number"),
     "pictures with a codec": (

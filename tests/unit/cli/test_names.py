@@ -180,5 +180,5 @@ def test_videos_whose_names_are_not_utf8_are_not_passed_over(small: Path, tmp_pa
         (tmp_path / f"{NOT_UTF8}.mp4").write_bytes(b"")
     except OSError:
         pytest.skip("this disk has no such names")
-    with pytest.raises(UsageError, match="is not a UTF-8 name"):
+    with pytest.raises(UsageError, match="has a name that is not UTF-8"):
         rr.add_video(rr.open(small), "x", tmp_path)

@@ -68,7 +68,7 @@ def test_fractions_below_one_need_a_part_for_the_rest(
             done = roboreel("split", source, "--into", into, *more, "-o", out)
             assert (done.code, done.out) == (2, "")
             assert f"{left} of the 4 episodes would be in no part" in done.err
-            assert "rest=0.25" in done.err
+            assert "add a part 'rest' of 0.25" in done.err
             assert "--rest rest" in done.err
     assert not out.exists()
     done = roboreel("split", source, "--into", "train=0.5,val=0.25", "--rest", "test", "-o", out)
@@ -146,7 +146,7 @@ def test_resume_refuses_parts_of_another_division(
     before = tree_digest(half_done)
     done = roboreel("split", source, *other, "-o", half_done, "--resume")
     assert done.code == 2
-    assert "another plan" in done.err
+    assert "from a different run" in done.err
     assert tree_digest(half_done) == before
 
 
@@ -172,7 +172,7 @@ def test_two_runs_do_not_write_parts_into_one_folder(
     with parts.written():
         done = roboreel("split", source, *INTO, "-o", tmp_path / "out")
         assert done.code == 2
-        assert "another run of roboreel is at work" in done.err
+        assert "another run of roboreel is using" in done.err
     assert list((tmp_path / "out").iterdir()) == []
 
 

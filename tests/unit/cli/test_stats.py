@@ -102,9 +102,9 @@ def test_a_plan_says_what_is_measured(roboreel: Roboreel, source: Path, tmp_path
         (["--cameras", "all"], "--cameras needs --check or --recompute"),
         (["--quantiles", "0.3"], "--relative-actions, --quantiles and --like need --recompute"),
         (["--recompute", "--quantiles", "5%", "-o", "x"], "--quantiles '5%': expected numbers"),
-        (["--recompute", "--quantiles", "5", "-o", "x"], "5.0 is no quantile"),
+        (["--recompute", "--quantiles", "5", "-o", "x"], "5.0 is not a quantile"),
         (["-o", "x"], "nothing to write: no edit was given"),
-        (["--feature", "nothing"], "there is no feature 'nothing'"),
+        (["--feature", "nothing"], "no feature 'nothing'"),
         (["--recompute"], "the output is missing: give -o DST"),
     ],
 )

@@ -66,7 +66,7 @@ def test_each_restore_goes_one_edit_further_back(
     assert tree_digest(path.with_name(again["kept"])) == second
     none = roboreel("undo", path, "--restore")
     assert (none.code, tree_digest(path)) == (2, first)
-    assert "no original" in none.err
+    assert "no earlier version" in none.err
     undone = rr.kept_versions(path)
     assert [one.kind for one in undone] == ["undone", "undone"]
     back = roboreel("undo", path, "--restore", "--version", undone[1].name)
@@ -226,7 +226,7 @@ def test_paths_that_have_no_earlier_versions(
     newest = rr.kept_versions(path)[0]
     own = roboreel("undo", newest.path, "--restore")
     assert own.code == 2
-    assert "an earlier version itself, of 'set'" in own.err
+    assert "itself an earlier version of 'set'" in own.err
     assert roboreel("undo", path.with_name("nowhere")).code == 1
     link = path.with_name("link")
     os.symlink(path, link)
@@ -246,7 +246,7 @@ def test_a_version_that_cannot_be_moved_leaves_the_present_one_in_its_place(
             for failure in failures:  # the first time: then it is moved back
                 raise failure
 
-    with disk.faults(fail), pytest.raises(StorageError, match="cannot be put back"):
+    with disk.faults(fail), pytest.raises(StorageError, match="cannot be restored"):
         rr.undo(path)
     assert _names(path) == before
     assert tree_digest(path) == states[-1]

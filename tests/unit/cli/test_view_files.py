@@ -146,7 +146,7 @@ def test_commands_that_need_a_dataset_say_so(
     assert done.code != 0
     assert "Traceback" not in done.err
     if command != ["undo"]:
-        assert f"'{view}' is a view file, and a dataset is needed here" in done.err
+        assert f"'{view}' is a view file, but a dataset is needed here" in done.err
         assert f"roboreel write {view} -o DST" in done.err
 
 
@@ -210,7 +210,7 @@ def test_from_puts_several_together(
         ),
         (["x.json", "show"], "the name of a view file ends in .view.json"),
         (["{view}", "from", "{source}"], "exists already"),
-        (["{view}", "undo"], "has no edit to take back"),
+        (["{view}", "undo"], "has no edit to undo"),
         (["{view}", "delete", "--episodes", "9"], "no episode 9"),
         (["{view}", "delete", "-o", "x"], "-o"),
         (["{view}", "nothing"], "nothing"),

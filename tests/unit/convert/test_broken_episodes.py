@@ -77,7 +77,7 @@ def test_a_broken_episode_is_refused_by_name_or_left_out(
     v21: Path, bases: Path, tmp_path: Path, rule: str, change: Change
 ) -> None:
     change(v21)
-    with pytest.raises(roboreel.PlanError, match="--on-broken skip") as caught:
+    with pytest.raises(roboreel.PlanError, match='on_broken="skip"') as caught:
         roboreel.convert(v21, to="v3.0", out=tmp_path / "out")
     assert {(p.rule, p.episode) for p in caught.value.problems} == {(rule, 2)}
     assert nothing_written(tmp_path)

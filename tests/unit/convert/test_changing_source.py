@@ -70,7 +70,9 @@ def test_file_that_changes_while_it_is_read_gives_no_result(
     changed = changing(name)
     with pytest.raises(roboreel.RunError) as caught:
         roboreel.run(plan, executor="serial")
-    assert f"'{name}' has changed since it was surveyed: plan again" in str(caught.value)
+    assert f"'{name}' has changed since the plan was made: run the command again" in str(
+        caught.value
+    )
     assert left_nothing(tmp_path)
     assert changed == [name]
 
@@ -80,7 +82,7 @@ def test_message_says_so_where_the_file_looks_damaged(
 ) -> None:
     plan = roboreel.plan_convert(v21, to="v3.0", out=tmp_path / "out")
     changing(TABLE)
-    with pytest.raises(roboreel.RunError, match="has changed since it was surveyed") as caught:
+    with pytest.raises(roboreel.RunError, match="has changed since the plan was made") as caught:
         roboreel.run(plan, executor="serial")
     assert "damaged" not in str(caught.value)
 
@@ -93,7 +95,7 @@ def test_what_has_changed_is_not_replaced_in_place(v21: Path, tmp_path: Path, na
     def change(_: object) -> None:
         os.utime(v21 / name, ns=(1, 1))  # also after the op that reads it
 
-    with pytest.raises(roboreel.RunError, match=f"'{name}' has changed since it was surveyed"):
+    with pytest.raises(roboreel.RunError, match=f"'{name}' has changed since the plan was made"):
         roboreel.run(plan, executor="serial", progress=change, discard_original=True)
     assert roboreel.open(v21).version.value == "v2.1"
     assert left_nothing(tmp_path)
@@ -119,6 +121,6 @@ def test_checks_and_comparisons_notice_it(v21: Path, changing: Touched, name: st
         (v21 / name).write_bytes(before)
         dataset = roboreel.open(v21)
         changed = changing(name)
-        with pytest.raises(StorageError, match=f"'{name}' (in the first )?has changed while"):
+        with pytest.raises(StorageError, match=f"'{name}' (in the first )?changed (during|while)"):
             attempt(dataset)
         assert changed.pop() == name

@@ -178,7 +178,7 @@ def test_decoding_plays_files_through(tmp_path: Path) -> None:
     source = joined(tmp_path / "source", clips_of(tmp_path, PAIRS["h264 entropy coding"], "oio"))
     found = [p for p in roboreel.check(source, decode=True).problems if p.rule == "video.decodes"]
     assert [(p.severity, p.episode) for p in found] == [("error", 2)]
-    assert f"of {ROWS} frames decode when the file is played" in found[0].message
+    assert f"of {ROWS} frames decode, even when the file is played" in found[0].message
 
 
 def test_decoding_finds_frames_that_a_join_drops(tmp_path: Path) -> None:

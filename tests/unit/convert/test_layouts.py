@@ -64,7 +64,7 @@ def test_values_are_written_plainly_and_it_is_said(
     (told,) = [problem for problem in report.problems if problem.rule == "table.layout"]
     assert told.column == "note"
     assert told.action is not None
-    assert told.action.startswith("commands that write store it as ")
+    assert told.action.startswith("stored as ")
     result = read(tmp_path / "out")
     assert faults(result) == []
     assert [episode.rows["note"].to_pylist() for episode in result.episodes] == before

@@ -108,6 +108,6 @@ def test_an_input_that_changed_since_planning_is_refused(
     (v21 / "NOTES.md").write_text("notes")
     plan = roboreel.plan_convert(v21, to="v3.0", out=tmp_path / "out")
     change(v21)
-    with pytest.raises(roboreel.RunError, match="plan again"):
+    with pytest.raises(roboreel.RunError, match="since the plan was made"):
         roboreel.run(plan)
     assert nothing_written(tmp_path)

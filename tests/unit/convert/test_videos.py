@@ -25,7 +25,7 @@ from tests.unit.convert.sources import (
 
 def test_sound_is_refused_or_dropped(v21: Path, bases: Path, tmp_path: Path) -> None:
     add_track(episode_video(v21, TOP, 2), "audio")
-    with pytest.raises(roboreel.PlanError, match="--drop-audio") as caught:
+    with pytest.raises(roboreel.PlanError, match="drop_audio=True") as caught:
         roboreel.convert(v21, to="v3.0", out=tmp_path / "out")
     assert [(p.rule, p.column) for p in caught.value.problems] == [("video.audio", TOP)]
     roboreel.convert(v21, to="v3.0", out=tmp_path / "out", drop_audio=True)

@@ -74,7 +74,7 @@ def test_quiet_says_nothing(first: Path, second: Path) -> None:
 def test_names_can_be_mapped(first: Path) -> None:
     done = _diff(first, first, "--map", "action=observation.state")
     assert done.returncode == 2
-    assert "stand for 'observation.state'" in done.stderr
+    assert "are renamed to 'observation.state'" in done.stderr
     both = ("--map", "action=observation.state", "--map", "observation.state=action")
     done = _diff(first, first, *both)
     assert done.returncode == 1
@@ -103,4 +103,4 @@ def test_notes_are_shown_and_do_not_count(first: Path, second: Path) -> None:
     done = _diff(second, first)
     assert done.returncode == 0
     assert "the same content, stored differently" in done.stdout
-    assert "index: episode 0, row 0, 'index': 1000 against 0: counted anew" in done.stdout
+    assert "index: episode 0, row 0, 'index': 1000 against 0: renumbered" in done.stdout

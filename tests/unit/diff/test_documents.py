@@ -226,7 +226,7 @@ def test_one_byte_of_a_file_counts(first: Path, second: Path) -> None:
     assert roboreel.diff(second, other).same
     (other / "README.md").write_bytes(data[:2_000_000] + b"x" + data[2_000_001:])
     (found,) = roboreel.diff(second, other).differences
-    assert found.what == "the first other byte is 2000000"
+    assert found.what == "the first difference is at byte 2000000"
     (other / "README.md").write_bytes(data[:-1])
     (found,) = roboreel.diff(second, other).differences
     assert "bytes against" in found.what
@@ -295,7 +295,7 @@ def test_renaming_covers_cameras_and_statistics(first: Path, second: Path) -> No
     [
         ({"nothing": "action"}, "the second has no feature 'nothing'"),
         ({"action": "nothing"}, "the first has no feature 'nothing'"),
-        ({"action": "observation.state"}, "stand for 'observation.state'"),
+        ({"action": "observation.state"}, "are renamed to 'observation.state'"),
         ({"index": "action"}, "index columns keep their names"),
     ],
 )

@@ -82,7 +82,7 @@ def test_any_order_of_pairs_will_do(bases: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pairs", "why"),
     [
-        ([], "no pair"),
+        ([], "at least one pair"),
         ([(9, 0)], "the first dataset has no episode 9"),
         ([(0, 9)], "the second dataset has no episode 9"),
         ([(0, 0), (0, 1)], "an episode of the first dataset is chosen twice"),

@@ -466,7 +466,7 @@ def test_two_columns_of_one_judged_name_are_refused(first: Path, second: Path) -
     features = json.loads((second / "meta/info.json").read_text("utf-8"))["features"]
     del features["next.reward"]  # its column stays
     edit_info(second, features=features)
-    with pytest.raises(roboreel.UsageError, match="stand for one name"):
+    with pytest.raises(roboreel.UsageError, match="get the same name"):
         roboreel.diff(first, second, renamed={"next.done": "next.reward"})
 
 

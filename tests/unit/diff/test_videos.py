@@ -292,7 +292,7 @@ def test_packets_that_frames_hang_on_are_compared(tmp_path: Path) -> None:
     path.write_bytes(bytes(data))
     report = roboreel.diff(root, other)
     assert places(report) == [("packets", 0, None, TOP)]
-    assert "hang on" in report.differences[0].what
+    assert "depend on" in report.differences[0].what
 
 
 def _without_first(root: Path) -> None:

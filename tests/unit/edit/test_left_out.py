@@ -46,7 +46,7 @@ def two(tmp_path: Path) -> list[roboreel.Dataset]:
 
 def test_a_merge_without_the_action_is_refused(two: list[roboreel.Dataset], tmp_path: Path) -> None:
     view = roboreel.concat(two, features="common")
-    with pytest.raises(roboreel.PlanError, match="--allow-missing action") as caught:
+    with pytest.raises(roboreel.PlanError, match=r'allow_missing=\["action"') as caught:
         roboreel.plan_write(view, out=tmp_path / "out")
     assert "'action': " in str(caught.value)
     assert "'act'" not in str(caught.value)
@@ -70,7 +70,7 @@ def test_a_declared_column_that_no_table_has_is_refused(
 ) -> None:
     source = _dataset(tmp_path / "a", version)
     _column_dropped(source, name)
-    with pytest.raises(roboreel.PlanError, match=f"--allow-missing {name}"):
+    with pytest.raises(roboreel.PlanError, match=rf'allow_missing=\["{name}"'):
         roboreel.plan_convert(source, to="v3.0", out=tmp_path / "b")
     plan = roboreel.plan_convert(source, to="v3.0", out=tmp_path / "b", allow_missing=[name])
     assert f"feature '{name}': no table has this column" in plan.losses
@@ -83,12 +83,12 @@ def test_a_camera_without_videos_is_refused(
     source = _dataset(tmp_path / "a", version, cameras=2)
     for folder in source.rglob(SIDE):
         shutil.rmtree(folder)
-    with pytest.raises(roboreel.PlanError, match=f"--allow-missing {SIDE}"):
+    with pytest.raises(roboreel.PlanError, match=rf'allow_missing=\["{SIDE}"'):
         roboreel.plan_convert(source, to="v2.1", out=tmp_path / "b")
     plan = roboreel.plan_convert(source, to="v2.1", out=tmp_path / "b", allow_missing=[SIDE])
-    assert f"feature '{SIDE}': none of its videos is there" in plan.losses
+    assert f"feature '{SIDE}': none of its videos exists" in plan.losses
     by_name = roboreel.plan_write(roboreel.open(source).remove(SIDE), out=tmp_path / "b")
-    assert f"feature '{SIDE}': removed as asked" in by_name.losses
+    assert f"feature '{SIDE}': removed on request" in by_name.losses
 
 
 def test_the_last_camera_does_not_take_one_without_videos_along(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_the_last_camera_does_not_take_one_without_videos_along(tmp_path: Path) 
     for folder in source.rglob(SIDE):
         shutil.rmtree(folder)
     view = roboreel.open(source).remove(TOP)
-    with pytest.raises(roboreel.PlanError, match=f"--allow-missing {SIDE}"):
+    with pytest.raises(roboreel.PlanError, match=rf'allow_missing=\["{SIDE}"'):
         roboreel.plan_write(view, out=tmp_path / "b")
     plan = roboreel.plan_write(view.with_target(allow_missing=[SIDE]), out=tmp_path / "b")
     assert plan.model.info.cameras == ()
@@ -106,7 +106,7 @@ def test_the_last_camera_does_not_take_one_without_videos_along(tmp_path: Path) 
 def test_a_dataset_without_any_video_is_written_where_that_is_allowed(tmp_path: Path) -> None:
     source = _dataset(tmp_path / "a", cameras=2)
     shutil.rmtree(source / "videos")
-    with pytest.raises(roboreel.DatasetError, match="the videos are not here"):
+    with pytest.raises(roboreel.DatasetError, match="the videos are missing"):
         roboreel.plan_convert(source, to="v3.0", out=tmp_path / "b", allow_missing=[SIDE])
     both = [SIDE, TOP]
     report = roboreel.convert(source, to="v3.0", out=tmp_path / "b", allow_missing=both)
@@ -118,7 +118,7 @@ def test_a_camera_renamed_is_allowed_by_its_new_name(tmp_path: Path) -> None:
     shutil.rmtree(source / "videos")
     view = roboreel.open(source).rename({TOP: "up"}).remove(SIDE)
     plan = roboreel.plan_write(view.with_target(allow_missing=["up"]), out=tmp_path / "b")
-    assert "feature 'up': none of its videos is there" in plan.losses
+    assert "feature 'up': none of its videos exists" in plan.losses
 
 
 def test_one_source_without_a_cameras_videos_stops_a_merge(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_one_source_without_a_cameras_videos_stops_a_merge(tmp_path: Path) -> No
     with pytest.raises(roboreel.UsageError, match=f"'{SIDE}': '{first}' has its videos"):
         roboreel.concat(parts)
     common = roboreel.concat(parts, features="common")
-    with pytest.raises(roboreel.PlanError, match=f"--allow-missing {SIDE}"):
+    with pytest.raises(roboreel.PlanError, match=rf'allow_missing=\["{SIDE}"'):
         roboreel.plan_write(common, out=tmp_path / "out")
     plan = roboreel.plan_write(common.with_target(allow_missing=[SIDE]), out=tmp_path / "out")
     assert plan.model.info.cameras == (TOP,)
@@ -142,13 +142,13 @@ def test_a_camera_without_videos_in_every_source_stops_a_merge(tmp_path: Path) -
     for folder in tmp_path.rglob(SIDE):
         shutil.rmtree(folder)
     view = roboreel.concat([roboreel.open(source) for source in sources])
-    with pytest.raises(roboreel.PlanError, match=f"--allow-missing {SIDE}"):
+    with pytest.raises(roboreel.PlanError, match=rf'allow_missing=\["{SIDE}"'):
         roboreel.plan_write(view, out=tmp_path / "out")
 
 
 def test_a_name_that_no_dataset_has_cannot_be_allowed(tmp_path: Path) -> None:
     source = _dataset(tmp_path / "a")
-    with pytest.raises(roboreel.UsageError, match="--allow-missing acton"):
+    with pytest.raises(roboreel.UsageError, match="allow_missing has 'acton'"):
         roboreel.plan_convert(source, to="v3.0", out=tmp_path / "b", allow_missing=["acton"])
     with pytest.raises(roboreel.UsageError, match="a list of names"):
         roboreel.plan_convert(source, to="v3.0", out=tmp_path / "b", allow_missing="action")
@@ -159,8 +159,8 @@ def test_removed_features_and_their_masks_are_told(tmp_path: Path) -> None:
     view = roboreel.open(source).remove("action", "next.done")
     plan = roboreel.plan_write(view, out=tmp_path / "b")
     assert plan.losses == (
-        "feature 'action': removed as asked",
-        "feature 'next.done': removed as asked",
+        "feature 'action': removed on request",
+        "feature 'next.done': removed on request",
     )
     added = roboreel.open(source).add("more", [1.0] * 12).remove("more")
     assert roboreel.plan_write(added, out=tmp_path / "b").losses == ()
@@ -180,14 +180,14 @@ FEWER: dict[str, tuple[Callable[[roboreel.Dataset], roboreel.View], set[str]]] =
 def test_tasks_that_no_episode_has_any_more_are_told(tmp_path: Path, case: str) -> None:
     edit, gone = FEWER[case]
     plan = roboreel.plan_write(edit(roboreel.open(_dataset(tmp_path / "a"))), out=tmp_path / "b")
-    assert set(plan.losses) == {f"task '{text}': no episode of the result has it" for text in gone}
+    assert set(plan.losses) == {f"task '{text}': no episode of the result uses it" for text in gone}
 
 
 def test_a_split_of_which_no_episode_stays_is_told(tmp_path: Path) -> None:
     source = make_dataset(tmp_path / "a", version="v3.0", episodes=(2, 2, 2), cameras={})
     edit_info(source, splits={"train": "0:2", "val": "2:3"})
     plan = roboreel.plan_write(roboreel.open(source).delete([2]), out=tmp_path / "b")
-    assert "the split 'val': none of its episodes is left" in plan.losses
+    assert "the split 'val': all its episodes were removed" in plan.losses
 
 
 def test_files_that_stay_behind_are_told(tmp_path: Path) -> None:
@@ -235,8 +235,8 @@ def test_what_later_sources_declare_otherwise_is_told(tmp_path: Path) -> None:
         roboreel.concat([roboreel.open(source) for source in sources]), out=tmp_path / "out"
     )
     assert plan.losses == (
-        f"'unit' of feature 'action' in '{sources[1]}': the first one's is kept",
-        f"'names' of feature 'action' in '{sources[1]}': the first one's is kept",
+        f"'unit' of feature 'action' in '{sources[1]}': only the value of the first dataset is kept",
+        f"'names' of feature 'action' in '{sources[1]}': only the value of the first dataset is kept",
     )
 
 
@@ -266,4 +266,4 @@ def test_links_that_lead_out_are_told(tmp_path: Path) -> None:
     (source / "notes.txt").symlink_to(tmp_path / "notes.txt")
     plan = roboreel.plan_convert(source, to="v3.0", out=tmp_path / "b")
     (loss,) = plan.losses
-    assert loss.startswith("file 'notes.txt': a link that leads out")
+    assert loss.startswith("file 'notes.txt': the link leads out")

@@ -95,15 +95,15 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         lambda d: d.add("n", lambda a, b: 1),
         r"expected a function of \(columns\)",
     ),
-    "no one shape": (lambda d: d.add("n", lambda r, e, f: [0] * f), r"no one shape"),
+    "different shapes": (lambda d: d.add("n", lambda r, e, f: [0] * f), r"different shapes"),
     "shapes by episode": (
         lambda d: d.add("n", lambda c: np.ones((len(c["index"]), len(c["index"])))),
         r"different shapes: \(12,\) in episode 0, \(9,\) in 1",
     ),
-    "a taken name": (lambda d: d.add("action", lambda c: 1 / 0), r"there is a feature 'action'"),
+    "a taken name": (lambda d: d.add("action", lambda c: 1 / 0), r"a feature 'action' exists"),
     "still: no feature": (
         lambda d: d.trim_still(0.1, feature="x"),
-        r"no numeric feature 'x': there",
+        r"no numeric feature 'x': the dataset has",
     ),
     "still: text": (lambda d: d.trim_still(0.1, feature="observation.note"), r"no numeric feature"),
     "still: negative": (

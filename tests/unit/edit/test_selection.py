@@ -77,7 +77,9 @@ def test_a_plan_and_a_report_name_what_is_trimmed(tmp_path: Path) -> None:
 
 
 def test_all_ranges_that_do_not_fit_are_told(dataset: roboreel.Dataset) -> None:
-    with pytest.raises(roboreel.UsageError, match=r"episode 0 has .*: 99: is not .*episode 1 has"):
+    with pytest.raises(
+        roboreel.UsageError, match=r"episode 0 has .* do not include 99:.*episode 1 has"
+    ):
         dataset.trim(dict.fromkeys(range(4), (99, None)))
 
 
@@ -103,36 +105,45 @@ def test_tasks_may_change_places(dataset: roboreel.Dataset) -> None:
 
 Edit = Callable[[Any], object]
 REFUSED: dict[str, tuple[Edit, str]] = {
-    "unknown episodes": (lambda d: d.delete([1, 4, 9]), r"no episode 4, 9: there are 0:4"),
-    "negative numbers": (lambda d: d.keep([-1]), r"no episode -1: there are 0:4"),
+    "unknown episodes": (lambda d: d.delete([1, 4, 9]), r"no episode 4, 9: the dataset has 0:4"),
+    "negative numbers": (lambda d: d.keep([-1]), r"no episode -1: the dataset has 0:4"),
     "an episode twice": (lambda d: d.keep([1, 3, 1]), r"episode 1 is named twice"),
     "text for numbers": (lambda d: d.keep("3"), r"'3' is not the number of an episode"),
     "a truth": (lambda d: d.keep([True]), r"True is not the number"),
     "a fraction": (lambda d: d.keep([1.0]), r"1.0 is not the number"),
-    "a number for a list": (lambda d: d.delete(3), r"3 is no list of episodes: write \[3\]"),
-    "nothing said": (lambda d: d.delete(), r"say which episodes"),
+    "a number for a list": (lambda d: d.delete(3), r"3 is not a list of episodes: write \[3\]"),
+    "nothing said": (lambda d: d.delete(), r"choose episodes by"),
     "all deleted": (lambda d: d.delete([0, 1, 2, 3]), r"no episode would be left"),
     "all deleted by length": (lambda d: d.delete(min_frames=1), r"no episode would be left"),
     "none met": (lambda d: d.keep(min_frames=16), r"1 to 15 frames"),
-    "unknown task": (lambda d: d.keep(task="x"), r"no episode has the task 'x': there are 'pick"),
+    "unknown task": (
+        lambda d: d.keep(task="x"),
+        r"no episode has the task 'x': the tasks are 'pick",
+    ),
     "order leaves out": (lambda d: d.reorder([0, 3]), r"leaves out episode 1, 2"),
     "order names twice": (lambda d: d.reorder([0, 0, 1, 2, 3]), r"episode 0 is named twice"),
     "trim an unknown episode": (lambda d: d.trim({7: (0, 1)}), r"no episode 7"),
-    "trim beyond the end": (lambda d: d.trim({1: (3, 10)}), r"episode 1 has 9 frames, 0:9: 3:10"),
-    "trim to nothing": (lambda d: d.trim({1: (3, 3)}), r"3:3 is not a part"),
-    "trim backwards": (lambda d: d.trim({1: (5, 3)}), r"5:3 is not a part"),
-    "trim from before": (lambda d: d.trim({1: (-2, 3)}), r"-2:3 is not a part"),
-    "trim by one number": (lambda d: d.trim({1: 3}), r"3 is no range of frames"),
-    "trim by text": (lambda d: d.trim({1: "35"}), r"'35' is no range"),
+    "trim beyond the end": (
+        lambda d: d.trim({1: (3, 10)}),
+        r"episode 1 has 9 frames \(0:9\), which do not include 3:10",
+    ),
+    "trim to nothing": (lambda d: d.trim({1: (3, 3)}), r"do not include 3:3"),
+    "trim backwards": (lambda d: d.trim({1: (5, 3)}), r"do not include 5:3"),
+    "trim from before": (lambda d: d.trim({1: (-2, 3)}), r"do not include -2:3"),
+    "trim by one number": (lambda d: d.trim({1: 3}), r"3 is not a range of frames"),
+    "trim by text": (lambda d: d.trim({1: "35"}), r"'35' is not a range"),
     "trim by seconds": (lambda d: d.trim({1: (0.5, 3)}), r"0.5 is not the number of a frame"),
     "trim after resampling": (lambda d: d.resample(10).trim({0: (0, 2)}), r"before resampling"),
-    "no task": (lambda d: d.set_tasks(), r"say which tasks"),
-    "an empty task": (lambda d: d.set_tasks(" "), r"a task needs a text: ' ' is none"),
-    "a task that is no text": (lambda d: d.set_tasks(episodes={0: 3}), r"3 is none"),
+    "no task": (lambda d: d.set_tasks(), r"give the tasks"),
+    "an empty task": (lambda d: d.set_tasks(" "), r"a task must be a string, got ' '"),
+    "a task that is no text": (lambda d: d.set_tasks(episodes={0: 3}), r"got 3"),
     "replacing an unknown": (lambda d: d.set_tasks(replacing={"x": "y"}), r"no episode has .* 'x'"),
     "task of an unknown": (lambda d: d.set_tasks(episodes={9: "y"}), r"no episode 9"),
     "no rate": (lambda d: d.resample(0), r"expected a positive number"),
-    "no camera": (lambda d: d.decode("action"), r"no video camera 'action': there are 'obs.*top'"),
+    "no camera": (
+        lambda d: d.decode("action"),
+        r"no video camera 'action': the dataset has 'obs.*top'",
+    ),
     "pictures are no video": (lambda d: d.decode("observation.images.still"), r"no video camera"),
 }
 
@@ -151,9 +162,9 @@ def test_a_refused_edit_leaves_the_dataset_as_it_was(dataset: roboreel.Dataset) 
 
 @pytest.mark.parametrize("seed", [-1, "seven", 1.5])
 def test_a_seed_is_a_whole_number(dataset: roboreel.Dataset, seed: Any) -> None:
-    with pytest.raises(roboreel.UsageError, match="a seed is a whole number from 0 on"):
+    with pytest.raises(roboreel.UsageError, match="the seed must be a whole number of 0 or more"):
         dataset.shuffle(seed=seed)
-    with pytest.raises(roboreel.UsageError, match="a seed is a whole number from 0 on"):
+    with pytest.raises(roboreel.UsageError, match="the seed must be a whole number of 0 or more"):
         dataset.split({"a": 0.5, "b": 0.5}, seed=seed)
 
 

@@ -46,7 +46,7 @@ def test_fractions_are_divided_as_lerobot_does(ten: roboreel.Dataset, eighths: l
     if all(wanted.values()):
         assert _rows(ten.split(shares, fractions="lerobot")) == wanted
     else:
-        with pytest.raises(roboreel.UsageError, match="would have none"):
+        with pytest.raises(roboreel.UsageError, match="would get none"):
             ten.split(shares, fractions="lerobot")
 
 
@@ -65,7 +65,7 @@ def test_fractions_below_one_are_refused_with_the_remedies(
     total = sum(shares.values())
     says = (
         rf"fractions sum to {total:g}, so {1 - total:.3g} of the 10 episodes would be in no part:"
-        rf" add a part for them \(rest={1 - total:.3g}\), or .*\(--rest rest\)"
+        rf" add a part 'rest' of {1 - total:.3g}, or .* rest=\"rest\""
     )
     with pytest.raises(roboreel.UsageError, match=says):
         getattr(ten, verb)(shares)
@@ -125,43 +125,46 @@ def test_as_splits_names_ranges_of_one_dataset(ten: roboreel.Dataset) -> None:
 
 Edit = Callable[[Any], object]
 REFUSED: dict[str, tuple[Edit, str]] = {
-    "no part": (lambda d: d.split({}), r"say into which parts"),
+    "no part": (lambda d: d.split({}), r"name the parts"),
     "too much": (lambda d: d.split({"a": 0.8, "b": 0.3}), r"sum to 1.1, expected at most 1"),
     "nothing for one": (lambda d: d.split({"a": 0.0, "b": 1.0}), r"fraction of 'a' is 0"),
     "below nothing": (lambda d: d.split({"a": -0.5, "b": 1.0}), r"fraction of 'a' is -0.5"),
     "not a number": (lambda d: d.split({"a": float("nan")}), r"fraction of 'a' is nan"),
-    "a number of an episode": (lambda d: d.split({"a": 3}), r"named in a list: \[3\]"),
+    "a number of an episode": (lambda d: d.split({"a": 3}), r"give a list: \[3\]"),
     "text": (lambda d: d.split({"a": "0:3"}), r"'0' .*is not the number|':' is not the number"),
     "nothing at all": (lambda d: d.split({"a": None}), r"'a' gets None"),
     "a share of nobody": (
         lambda d: d.split({"a": 0.01, "b": 0.99}),
-        r"'a' would have none of the 10",
+        r"'a' would get none of the 10",
     ),
     "both forms": (lambda d: d.split({"a": 0.5, "b": [1]}), r"either a fraction for every part"),
     "no rule": (lambda d: d.split({"a": 1.0}, fractions="x"), r"fractions is 'x', expected one of"),
     "a rule for numbers": (
         lambda d: d.split({"a": range(10)}, fractions="lerobot"),
-        r"no fractions to divide by",
+        r"this needs fractions",
     ),
-    "nothing for the rest": (lambda d: d.split({"a": 1.0}, rest="b"), r"'b' would have none"),
+    "nothing for the rest": (lambda d: d.split({"a": 1.0}, rest="b"), r"'b' would get none"),
     "no episode for the rest": (
         lambda d: d.split({"a": range(10)}, rest="b"),
-        r"'b' would have no episode",
+        r"'b' would get no episode",
     ),
     "a path for the rest": (lambda d: d.split({"a": 0.5}, rest="b/c"), r"'b/c' cannot be the name"),
-    "a rest like a part": (lambda d: d.split({"a": 0.5}, rest="A"), r"'a' and 'A' would be one"),
+    "a rest like a part": (
+        lambda d: d.split({"a": 0.5}, rest="A"),
+        r"'a' and 'A' would be the same",
+    ),
     "overlap": (lambda d: d.split({"a": range(6), "b": range(5, 10)}), r"episode 5 is in 'a' and"),
     "left out": (lambda d: d.split({"a": range(6), "b": [8, 9]}), r"no part has episode 6, 7"),
-    "unknown": (lambda d: d.split({"a": range(11)}), r"no episode 10: there are 0:10"),
-    "an empty part": (lambda d: d.split({"a": range(10), "b": []}), r"'b' would have no episode"),
-    "a seed for numbers": (lambda d: d.split({"a": range(10)}, seed=1), r"a seed shuffles what"),
+    "unknown": (lambda d: d.split({"a": range(11)}), r"no episode 10: the dataset has 0:10"),
+    "an empty part": (lambda d: d.split({"a": range(10), "b": []}), r"'b' would get no episode"),
+    "a seed for numbers": (lambda d: d.split({"a": range(10)}, seed=1), r"a seed only makes sense"),
     "a folder above": (lambda d: d.split({"..": 1.0}), r"cannot be the name of a part"),
     "a path": (lambda d: d.split({"a/b": 1.0}), r"'a/b' cannot be the name"),
     "a hidden folder": (lambda d: d.split({".a": 1.0}), r"'.a' cannot be the name"),
     "no name": (lambda d: d.split({"": 1.0}), r"'' cannot be the name"),
     "one folder on some disks": (
         lambda d: d.split({"a": 0.5, "A": 0.5}),
-        r"'a' and 'A' would be one",
+        r"'a' and 'A' would be the same",
     ),
 }
 
@@ -179,5 +182,5 @@ def test_numbers_with_gaps_are_those_of_the_documents(tmp_path: Path) -> None:
     episodes.write_text("".join([lines[0], lines[2]]), "utf-8")
     gaps = roboreel.open(folder)
     assert _rows(gaps.split({"a": [2], "b": [0]})) == {"a": [1], "b": [0]}
-    with pytest.raises(roboreel.UsageError, match=r"no episode 1: there are 0:1, 2:3"):
+    with pytest.raises(roboreel.UsageError, match=r"no episode 1: the dataset has 0:1, 2:3"):
         gaps.delete([1])

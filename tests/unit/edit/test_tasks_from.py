@@ -85,7 +85,7 @@ CHOICES: dict[str, Callable[..., object]] = {
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_a_choice_by_task_is_refused(torn: Path, choice: str) -> None:
-    with pytest.raises(roboreel.PlanError, match="--tasks-from") as caught:
+    with pytest.raises(roboreel.PlanError, match="tasks_from=") as caught:
         CHOICES[choice](roboreel.open(torn))
     (problem,) = caught.value.problems
     assert (problem.rule, problem.episode) == ("task.rows", 0)
@@ -127,15 +127,15 @@ def test_a_task_that_lists_and_rows_have_alike_can_be_chosen(torn: Path) -> None
 def test_a_task_that_only_lists_have_is_no_longer_there_by_rows(torn: Path) -> None:
     _list(torn, {0: ["never done"]})
     dataset = roboreel.open(torn)
-    with pytest.raises(roboreel.PlanError, match="--tasks-from"):
+    with pytest.raises(roboreel.PlanError, match="tasks_from="):
         dataset.keep(task="never done")
     with pytest.raises(roboreel.UsageError, match="no episode has the task 'never done'"):
         dataset.keep(task="never done", tasks_from="rows")
     with pytest.raises(roboreel.UsageError, match="tasks_from is 'lists'"):
         dataset.keep(task=TASKS[0], tasks_from="lists")  # type: ignore[arg-type]
-    with pytest.raises(roboreel.UsageError, match="goes with --task"):
+    with pytest.raises(roboreel.UsageError, match="only makes sense with a task"):
         dataset.keep([0], tasks_from="rows")
-    with pytest.raises(roboreel.UsageError, match="goes with --replace"):
+    with pytest.raises(roboreel.UsageError, match="only makes sense with tasks to replace"):
         dataset.set_tasks("one", tasks_from="rows")
 
 
@@ -146,7 +146,7 @@ def test_a_further_text_of_a_list_only_counts_where_it_is_chosen(torn: Path) -> 
     dataset = roboreel.open(torn)
     assert _rows(dataset.keep(task=TASKS[0])) == _of_task(torn, TASKS[0])
     assert len(dataset.split_by_task()) == len(TASKS)
-    with pytest.raises(roboreel.PlanError, match="--tasks-from"):
+    with pytest.raises(roboreel.PlanError, match="tasks_from="):
         dataset.keep(task="valid")
 
 

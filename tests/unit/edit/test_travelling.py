@@ -38,7 +38,11 @@ COLLISIONS = {
     "capitals": ("README_dot_md", "Readme_dot_md", "'README.md' of .*a' and 'Readme.md' of .*b'"),
     "capitals of a folder": ("meta__Notes", "meta__notes__mine", "'meta/Notes' of .* and 'meta/n"),
     "sharp s": ("meta__stra\u00dfe", "meta__STRASSE", "and 'meta/STRASSE'"),
-    "another form of a letter": ("meta__\u00e9", "meta__e\u0301", "files would collide"),
+    "another form of a letter": (
+        "meta__\u00e9",
+        "meta__e\u0301",
+        "several files would get the same name",
+    ),
 }
 
 
@@ -48,7 +52,7 @@ def test_files_of_several_datasets_that_collide_are_refused_by_the_plan(
 ) -> None:
     a, b = _made(tmp_path / "a", **{one: "1"}), _made(tmp_path / "b", **{other: "2"})
     for roots in ((a, b), (b, a)):
-        with pytest.raises(PlanError, match="files would collide") as caught:
+        with pytest.raises(PlanError, match="several files would get the same name") as caught:
             _merged(*roots)
         if roots == (a, b):
             assert caught.match(said)
@@ -69,7 +73,7 @@ def test_files_that_collide_with_documents_of_the_target_are_refused(
     tmp_path: Path, name: str
 ) -> None:
     root = _made(tmp_path / "a", **{name: "1"})
-    with pytest.raises(PlanError, match="files would collide"):
+    with pytest.raises(PlanError, match="several files would get the same name"):
         roboreel.plan_convert(root, to="v3.0", out=tmp_path / "out")
     roboreel.convert(root, to="v2.0", out=tmp_path / "out")
 

@@ -189,7 +189,7 @@ def test_a_column_of_that_name_with_something_else_stays_or_is_refused(
     set_column(source / EPISODES, UID, pa.array([1, 2, 3, 4]))
     dataset = roboreel.open(source)
     assert dataset.uids() == derived
-    with pytest.raises(roboreel.UsageError, match="holds no texts: pass --without-uids"):
+    with pytest.raises(roboreel.UsageError, match="does not hold strings: pass with_uids=False"):
         roboreel.write(dataset.with_target(with_uids=True), out=tmp_path / "b")
     roboreel.write(dataset.trim({0: (1, 3)}), out=tmp_path / "b")
     assert pq.read_table(tmp_path / "b" / EPISODES)[UID].to_pylist() == [1, 2, 3, 4]

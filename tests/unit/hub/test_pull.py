@@ -164,7 +164,7 @@ def test_cameras_and_videos_can_be_left_out(hub: HubServer, v21: Path, tmp_path:
     assert files == {name for name in folder_files(v21) if "images.wrist" not in name}
     found = roboreel.open(tmp_path / "one").problems
     (problem,) = (one for one in found if one.rule == "video.missing")
-    assert f"not pulled: fetch the videos with 'roboreel pull user/name@{commit}" in str(problem)
+    assert f"fetch the videos with 'roboreel pull user/name@{commit}" in str(problem)
     pull("user/name", tmp_path / "none", content="tables")
     assert not list((tmp_path / "none").rglob("*.mp4"))
     assert len(list((tmp_path / "none").rglob("*.parquet"))) == 4
@@ -183,7 +183,7 @@ def test_what_is_not_in_the_dataset_is_refused_and_forgotten(
     pull("user/name", tmp_path / "out", episodes=[1])
     assert run_here("pull", "user/name", "-o", tmp_path / "out", "--cameras", "x").returncode == 2
     shown = run_here("info", tmp_path / "out").stdout
-    assert f"user/name@v2.1 (commit {commit[:8]}), 1 episode of it\n" in shown
+    assert f"user/name@v2.1 (commit {commit[:8]}), 1 episode chosen\n" in shown
     assert json.loads(run_here("info", tmp_path / "out", "--json").stdout)["pulled"]["complete"]
 
 
@@ -191,7 +191,7 @@ def test_commits_are_not_mixed_in_one_folder(hub: HubServer, v21: Path, tmp_path
     hub.add("user/name", v21)
     pull("user/name", tmp_path / "out", episodes=[0])
     hub.add("user/name", {**folder_files(v21), "README.md": b"new"})
-    with pytest.raises(UsageError, match=r"pull into another folder \(-o\)"):
+    with pytest.raises(UsageError, match=r"pull into another folder \(out=DIR\)"):
         pull("user/name", tmp_path / "out", episodes=[1])
 
 

@@ -341,7 +341,7 @@ def test_paths_that_are_no_folder(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for path, message in (
         (tmp_path / "file", "is a file, expected a folder"),
-        (tmp_path / "link", "is a link that leads nowhere"),
+        (tmp_path / "link", "is a broken link"),
         ("", "path is '', expected the path of a folder"),
         (b"set", "path is b'set'"),
     ):

@@ -200,7 +200,7 @@ def test_frames_that_come_in_another_order_are_refused(
     packets, _ = encoded(codec, count, coder=coder)
     with (
         cameras(tmp_path, camera_task("a", encoded=True)) as writers,
-        pytest.raises(VideoError, match=r"another order than they come in.* no B-frames"),
+        pytest.raises(VideoError, match=r"the packets have B-frames"),
     ):
         record(writers["a"], tmp_path / "a.mp4", codec, packets)
 

@@ -117,7 +117,7 @@ def test_a_failed_compaction_leaves_the_recording(
 
     monkeypatch.setattr("roboreel.recording.compaction.convert", fail)
     resumed(path).finalize()
-    assert "the recording is as it was: no" in caplog.text
+    assert "the recording is unchanged: no" in caplog.text
     assert not roboreel.check(path).problems
 
 

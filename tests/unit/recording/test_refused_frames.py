@@ -123,14 +123,14 @@ def test_what_cannot_be_recorded(tmp_path: Path) -> None:
         ({"when_slow": "drop"}, "when_slow is 'drop'"),
         ({"encoded_cameras": ["nose"]}, "'nose' is not a camera"),
         ({"camera_info": {"nose": {}}}, "'nose' is not a declared camera"),
-        ({"version": "v2.0"}, "no statistics per episode"),
+        ({"version": "v2.0"}, "no statistics of single episodes"),
     ):
         with pytest.raises(roboreel.UsageError, match=message):
             recorder_of(path, **options)
     assert not path.exists()
     with pytest.raises(roboreel.UsageError, match="'s3://bucket/set' is a URL"):
         roboreel.Recorder.create("s3://bucket/set", fps=10, features=VECTOR)
-    with pytest.raises(roboreel.UsageError, match=r"Recorder\.create makes one"):
+    with pytest.raises(roboreel.UsageError, match=r"make one with Recorder\.create"):
         resumed(path)
 
 
@@ -160,9 +160,9 @@ def test_a_wrong_field_leaves_the_take_in_progress(tmp_path: Path) -> None:
         record(recorder, 0, 1, fields={"score": 1})
         recorder.add_frame(frame_of(1, 0), task="t")
         for fields, message in (
-            ({"other": 1}, r"'other' is not one that the earlier episodes have"),
+            ({"other": 1}, r"field 'other' is unknown: the earlier episodes have others"),
             ({"score": "much"}, "'score' must be int64"),
-            ({"length": 3}, "'length': the format uses this name itself"),
+            ({"length": 3}, "'length': the format itself uses this name"),
         ):
             with pytest.raises(roboreel.UsageError, match=message):
                 recorder.save_episode(fields=fields)

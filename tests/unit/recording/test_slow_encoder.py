@@ -198,7 +198,7 @@ def test_raise_refuses_the_frame_and_keeps_the_others(tmp_path: Path, gate: Gate
         for frame in frames[:BUFFER]:
             writer.add(frame)
         with pytest.raises(
-            RunError, match="episode 1, camera 'a': frame 4 is not taken: 4 frames wait"
+            RunError, match="episode 1, camera 'a': frame 4 was refused: 4 frames wait"
         ):
             writer.add(frames[BUFFER])
         gate.let(2)

@@ -122,7 +122,9 @@ def test_rows_after_a_gap_get_no_frames_of_others(sound: Path, tmp_path: Path) -
     path = root / "data/chunk-000/file-000.parquet"
     edit_table_without_episode(sound / path.relative_to(root), path, episode=1)
     report = roboreel.repair(root, out=tmp_path / "b")
-    assert "episode 2 does not follow episode 0" in " ".join(step.message for step in report.left)
+    assert "episode 2 is not preceded by episode 0" in " ".join(
+        step.message for step in report.left
+    )
     assert roboreel.diff(sound, tmp_path / "b", episodes=[(0, 0)]).same
     assert len(roboreel.open(tmp_path / "b").episodes) == 1
 

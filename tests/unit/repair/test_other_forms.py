@@ -42,7 +42,7 @@ def _repaired(root: Path, sound: Path, **choices: object) -> roboreel.RepairRepo
 def test_videos_in_another_folder_are_put_to_their_own(root: Path, sound: Path) -> None:
     (root / "videos" / TOP).rename(root / "videos/top")
     report = _repaired(root, sound)
-    assert f"a video of '{TOP}' in the wrong folder: moved to the camera's own" in {
+    assert f"a video of '{TOP}' in the wrong folder: moved to the camera's folder" in {
         step.message for step in report.repaired
     }
 
@@ -125,7 +125,7 @@ def test_cameras_without_files_are_left_out_only_on_request(root: Path, tmp_path
         path.unlink()
     left = roboreel.repair(root, out=tmp_path / "b")
     assert left.out is None
-    assert "--drop-missing-cameras" in left.left[0].choice
+    assert "drop_missing_cameras=True" in left.left[0].choice
     choices = RepairChoices(drop_missing_cameras=True)
     assert roboreel.repair(root, out=tmp_path / "b", choices=choices).ok
     assert roboreel.open(tmp_path / "b").cameras == (WRIST,)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import roboreel
+from roboreel.cli.typed_options import as_typed
 from roboreel.format.repairs import REPAIRS
 from roboreel.format.rules import RULES
 from roboreel.testing import Version, make_dataset
@@ -76,7 +77,8 @@ def test_the_page_lists_all_of_them() -> None:
         r"^\| `([a-z.-]+)` \| (.+?) \| (.*?) \| (.*?) \|$", PAGE.read_text("utf-8"), re.MULTILINE
     )
     listed = [
-        (one.rule, one.repaired, one.does or "–", one.choice or "–") for one in REPAIRS.values()
+        (one.rule, one.repaired, one.does or "–", as_typed(one.choice) or "–")
+        for one in REPAIRS.values()
     ]
     assert rows == listed
 

@@ -58,7 +58,7 @@ def test_a_video_without_an_index_gets_one(sound: Path, tmp_path: Path) -> None:
     _unindexed(sound / video.relative_to(root), video)
     report = roboreel.repair(root, out=tmp_path / "b")
     assert report.ok
-    assert "had no index: recovered 9 frames" in {step.message for step in report.repaired}
+    assert "the file had no index: recovered 9 frames" in {step.message for step in report.repaired}
     assert roboreel.diff(sound, tmp_path / "b").same
 
 
@@ -87,5 +87,7 @@ def test_what_is_left_of_an_index_says_how_to_decode(tmp_path: Path, lost_bytes:
     video.write_bytes(video.read_bytes()[:-lost_bytes])
     report = roboreel.repair(root, out=tmp_path / "b")
     assert report.ok
-    assert "had no index: recovered 21 frames" in {step.message for step in report.repaired}
+    assert "the file had no index: recovered 21 frames" in {
+        step.message for step in report.repaired
+    }
     assert roboreel.diff(sound, tmp_path / "b").same

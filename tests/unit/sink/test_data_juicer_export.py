@@ -128,7 +128,7 @@ def test_segments_without_an_action_or_with_one_state_are_skipped_and_named(
     entries = exported(segment_sample(frames, *parts), tmp_path, segment_field=SEGMENTS)
     assert [entry["segment_id"] for entry in entries] == [9]
     assert sorted(reason.rpartition(": ")[2] for reason in failures(tmp_path)) == [
-        "it has one state, and an episode needs two",
+        "it has one state, but an episode needs two",
         "no action",
     ]
     assert sum("is not exported" in message for message in caplog.messages) == 2
@@ -158,7 +158,7 @@ def test_an_episode_without_readable_frames_is_named(tmp_path: Path) -> None:
     given = [None, jpeg(1), None]
     assert exported(segment_sample(given, part), tmp_path, segment_field=SEGMENTS) == []
     assert exported(segment_sample([""] * 3, part), tmp_path / "b", segment_field=SEGMENTS) == []
-    assert "1 of its frames can be read, and it needs two" in failures(tmp_path)[0]
+    assert "1 of its frames can be read, but it needs two" in failures(tmp_path)[0]
     assert "none of its 3 frames can be read" in failures(tmp_path / "b")[0]
 
 
@@ -353,7 +353,7 @@ def test_segments_of_numpy_batches_are_exported_too(frames: list[str], tmp_path:
 def test_segments_of_several_videos_are_refused(frames: list[str], tmp_path: Path) -> None:
     sample = segment_sample([frames[:4], frames[4:]], segment([0, 1], caption="x"))
     assert exported(sample, tmp_path, segment_field=SEGMENTS) == []
-    assert "do not say which of 2 lists of frames they belong to" in failures(tmp_path)[0]
+    assert "do not say which of the 2 lists of frames they belong to" in failures(tmp_path)[0]
 
 
 def test_a_retry_is_silent_and_another_sample_of_the_same_name_is_not(

@@ -76,7 +76,7 @@ def test_files_of_others_in_the_way_are_refused_and_kept(tmp_path: Path, name: s
     op = staged(tmp_path, 1)
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(b"of the user")
-    with pytest.raises(UsageError, match=r"already has|is not of roboreel"):
+    with pytest.raises(UsageError, match=r"already has|not written by roboreel"):
         op.finalize_dataset(str(tmp_path))
     assert (tmp_path / name).read_bytes() == b"of the user"
     (tmp_path / name).unlink()
@@ -108,7 +108,7 @@ def test_episodes_that_do_not_go_with_the_others_stay_staged(
     assert report.episodes == 2
     (skipped,) = report.skipped
     assert "feature 'observation.state'" in str(skipped)
-    assert "keeps 1 episodes that are in no dataset" in caplog.text
+    assert "has 1 episodes that are not in any dataset" in caplog.text
     assert len(list(tmp_path.glob("staging/episodes/*/*.parquet"))) == 1
     assert roboreel.check(tmp_path).problems[1:] == ()
 

@@ -34,7 +34,7 @@ def test_finalize_writes_and_tells_what_is_missing(tmp_path: Path) -> None:
     assert not Path(out).exists()
     done = command("finalize", staging, "-o", out, "--to", "v2.1")
     assert done.returncode == 0, done.stderr
-    assert "1 attempt replaced" in done.stdout
+    assert "1 attempt not used" in done.stdout
     assert "'lost', segment 0: the disk was full" in done.stderr
     assert roboreel.open(out).version.value == "v2.1"
     again = command("finalize", staging, "-o", out)

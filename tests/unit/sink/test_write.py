@@ -197,10 +197,10 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("statistics of numbers", {"stats": {"cam": 1}}, "stats of 'cam': expected a dict, found int"),
     ("a stride that is no number", {"stride": "a"}, "stride is 'a', expected a whole number"),
     ("a broken stride", {"stride": 1.5}, "stride is 1.5, expected a whole number"),
-    ("no task", {"task": None}, "task: expected a text, or one for each row, found None"),
-    ("a number as task", {"task": 5}, "task: expected a text, or one for each row, found 5"),
-    ("a number among tasks", {"task": ["a", 5, "a"]}, "task: expected UTF-8 text, found 5"),
-    ("a task that is not UTF-8", {"task": "\ud800"}, "task: expected UTF-8 text"),
+    ("no task", {"task": None}, "task: expected a string, or one for each row, found None"),
+    ("a number as task", {"task": 5}, "task: expected a string, or one for each row, found 5"),
+    ("a number among tasks", {"task": ["a", 5, "a"]}, "task: expected a UTF-8 string, found 5"),
+    ("a task that is not UTF-8", {"task": "\ud800"}, "task: expected a UTF-8 string"),
     ("huge frame numbers", {"frames": np.arange(3, dtype=np.uint64) + (1 << 63)}, "from 0"),
     ("bytes of nothing", {"videos": {"cam": bytearray(b"x")}}, "camera 'cam': the video given as"),
 ]
@@ -260,7 +260,7 @@ def test_sinks_and_keys_that_cannot_be() -> None:
             EpisodeSink(staging="x", fps=fps, features=features)
     others: list[tuple[dict[str, Any], str]] = [
         ({"fps": "30"}, "fps: expected a number of frames per second, found '30'"),
-        ({"robot_type": 5}, "robot_type: expected a text, found 5"),
+        ({"robot_type": 5}, "robot_type: expected a string, found 5"),
         ({"encoding": None}, "expected a roboreel.Encoding, found NoneType"),
         ({"staging": ""}, "the staging folder is ''"),
         ({"staging": None}, "the staging folder is None"),

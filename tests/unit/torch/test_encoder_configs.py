@@ -36,7 +36,7 @@ def test_another_name_of_a_codec_becomes_the_encoders() -> None:
         ({"vcodec": "mpeg2"}, "vcodec is 'mpeg2', expected one of"),
         ({"crf": 64}, "crf is 64"),
         ({"g": 0}, "g is 0"),
-        ({"pix_fmt": "rgb48be"}, "does not take rgb48be"),
+        ({"pix_fmt": "rgb48be"}, "does not support the pixel format rgb48be"),
         ({"fast_decode": 3}, "fast_decode is 3"),
     ],
 )

@@ -76,7 +76,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no rows": ({"rows": 0, "task": "a"}, "rows is 0"),
     "statistics": (
         {"stats": {"action": {"mean": np.zeros(6)}}},
-        "the statistics given of 'action' are not min",
+        "the given statistics of 'action' must be min",
     ),
 }  # fmt: skip
 
@@ -151,11 +151,11 @@ def test_a_cut_inside_a_gop(tmp_path: Path) -> None:
 
 def test_a_dataset_that_cannot_go_on(tmp_path: Path) -> None:
     old = make_dataset(tmp_path / "old", version="v2.0", episodes=(2,), cameras={})
-    with pytest.raises(roboreel.UsageError, match="no statistics per episode"):
+    with pytest.raises(roboreel.UsageError, match="no statistics of single episodes"):
         open_writer(old)
     gone = make_dataset(tmp_path / "gone", version="v2.1", episodes=(2, 2), cameras={})
     (gone / "meta/tasks.jsonl").unlink()
-    with pytest.raises(roboreel.DatasetError, match="put in order"):
+    with pytest.raises(roboreel.DatasetError, match="keep episodes from being appended"):
         open_writer(gone)
 
 
@@ -181,7 +181,7 @@ def test_what_cannot_be_created(tmp_path: Path) -> None:
     odd = {"words": {"dtype": "language", "shape": [1], "names": None}}
     with pytest.raises(roboreel.UsageError, match="'words': dtype is 'language'"):
         create_dataset(tmp_path / "new", fps=10, features=odd)
-    with pytest.raises(roboreel.UsageError, match="no statistics per episode"):
+    with pytest.raises(roboreel.UsageError, match="no statistics of single episodes"):
         create_dataset(tmp_path / "new", fps=10, features=spec, version="2.0")
     assert not (tmp_path / "new").exists()
 

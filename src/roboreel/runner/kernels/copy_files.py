@@ -49,5 +49,5 @@ def copied(work: Work, source: Root, staging: LocalRoot, name: str, path: str) -
             advance(size_bytes=part)
     found = staging.stat(path).size_bytes
     if found != size:
-        raise RunError(f"'{path}' has {found} bytes, promised {size}")
+        raise RunError(f"'{path}' has {found} bytes, expected {size}")
     return size

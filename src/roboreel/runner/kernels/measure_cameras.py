@@ -58,7 +58,7 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
         )
         measured = pixels.stats()
         if measured is None:
-            raise StorageError(f"no picture of '{op.camera}' in episode {episode} decodes")
+            raise StorageError(f"no frame of '{op.camera}' in episode {episode} can be decoded")
         stats.append({op.camera: measured})
         if op.profile.exact_quantiles:
             counted.add(op.camera, pixels.counted)
@@ -73,7 +73,7 @@ def run_measure_camera(work: Work, op: MeasureCamera) -> OpResult:
 def _depths(codes: npt.NDArray[np.generic], distances: Floats) -> Floats:
     """The distances that the codes of a depth video stand for."""
     if codes.dtype != np.uint16 or codes.shape[-1] != 1:
-        raise StorageError("the video holds no codes of depths, as info.json says it does")
+        raise StorageError("info.json declares depth, but the video does not store depth")
     return distances[np.minimum(codes.astype(np.int64), len(distances) - 1)]
 
 

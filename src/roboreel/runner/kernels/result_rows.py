@@ -100,8 +100,8 @@ def refuse_named_images(rows: pa.Table, images: Sequence[str]) -> None:
     for name in images:
         if name in rows.column_names and any(map(_only_named, rows[name].chunks)):
             raise StorageError(
-                f"column '{name}': pictures are stored as paths to files, not in the table:"
-                " embed them first"
+                f"column '{name}': images are stored as paths to files: store them in the"
+                " table first"
             )
 
 
@@ -241,7 +241,7 @@ def _shape(item: pa.Field, program: TableProgram) -> tuple[int, ...]:
     named = {mask: name for name, mask in program.masks.items()}
     shape = program.shapes.get(item.name) or program.shapes.get(named.get(item.name, ""))
     if shape is None:
-        raise StorageError(f"column '{item.name}': the lengths of its lists are not known")
+        raise StorageError(f"column '{item.name}': its lists have unknown lengths")
     return shape
 
 
@@ -284,7 +284,9 @@ def _typed(column: pa.ChunkedArray, type_: pa.DataType) -> Column:
     try:
         return column.cast(type_)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise StorageError(f"a column of {column.type} does not become {type_}: {error}") from error
+        raise StorageError(
+            f"a column of type {column.type} cannot be converted to {type_}: {error}"
+        ) from error
 
 
 def _rewrapped(column: pa.Array, type_: pa.DataType) -> pa.Array:
@@ -293,5 +295,5 @@ def _rewrapped(column: pa.Array, type_: pa.DataType) -> pa.Array:
         return _listed(column, 1, type_)
     lengths = pc.unique(pc.list_value_length(column)).to_pylist()
     if not set(lengths) <= {1, None}:
-        raise StorageError("a column of shape (1,) holds lists of other lengths than one")
+        raise StorageError("a column of shape (1,) has lists that are not of length one")
     return pc.list_element(column, 0)

@@ -49,7 +49,7 @@ def run_write_tables(work: Work, op: WriteTables) -> OpResult:
             promised = int(inputs.members[members[0] : members[-1] + 1].rows.sum())
             found = read_footer(staging, path).rows
             if not written == found == promised:
-                raise RunError(f"'{path}' holds {found} rows, promised {promised}")
+                raise RunError(f"'{path}' has {found} rows, expected {promised}")
             done.rows += written
             size += staging.stat(path).size_bytes
     return done.result(work, op, size)
@@ -78,7 +78,7 @@ def run_copy_tables(work: Work, op: CopyTables) -> OpResult:
             )
         for name, count in promised.items():
             if inputs.file_rows[name] != count:
-                raise RunError(f"'{name}' holds {inputs.file_rows[name]} rows, promised {count}")
+                raise RunError(f"'{name}' has {inputs.file_rows[name]} rows, expected {count}")
     done.rows = sum(promised.values())
     return done.result(work, op, size)
 

@@ -63,7 +63,7 @@ def run_encode_video(work: Work, op: EncodeVideo) -> OpResult:
         )
         promised = [work.inputs[ROWS][at].as_py() for at in members]
         if encoded != promised:
-            raise RunError(f"'{path}' holds {sum(encoded)} frames, promised {sum(promised)}")
+            raise RunError(f"'{path}' has {sum(encoded)} frames, expected {sum(promised)}")
         frames += sum(encoded)
         size += staging.stat(path).size_bytes
     return OpResult(

@@ -82,7 +82,7 @@ def backend_frames(
     require_frames(video, wanted)
     if table.frames != table.packets:
         raise VideoError(
-            f"'{name}': hides packets, which {chosen} counts: use the video backend pyav"
+            f"'{name}': the edit list hides packets, but {chosen} counts them: use the video backend pyav"
         )
     for number, frame, seconds in _guarded(_DECODERS[chosen](video, wanted), name, chosen):
         _check_time(table, number, seconds, f"'{name}'", chosen)
@@ -187,7 +187,7 @@ def _check_time(table: PacketTable, number: int, seconds: float, what: str, back
     gap = np.abs(times - seconds)
     if gap[number] > gap.min() + 1e-6:
         raise VideoError(
-            f"{what}: {backend} shows frame {number} at {seconds:.6f} s, the packets say"
+            f"{what}: {backend} shows frame {number} at {seconds:.6f} s, but the packets say"
             f" {times[number]:.6f} s: use the video backend pyav"
         )
 

@@ -36,7 +36,7 @@ def boxes(data: bytes | memoryview, start: int = 0, stop: int | None = None) -> 
         if size <= 1:
             size, header = _long_header(data, at, end, size)
         if size < header or at + size > end:
-            raise VideoError(f"box '{kind}' runs over the end of what holds it")
+            raise VideoError(f"box '{kind}' is longer than the box that contains it")
         yield Box(kind, at + header, at + size)
         at += size
 
@@ -72,7 +72,7 @@ class Children:
         """The first box of that kind. Raises `VideoError` if there is none."""
         found = self.optional(kind)
         if found is None:
-            raise VideoError(f"box '{self.parent.kind}' holds no '{kind}'")
+            raise VideoError(f"box '{self.parent.kind}' has no '{kind}'")
         return found
 
 

@@ -88,7 +88,7 @@ def located_file(path: str | os.PathLike[str]) -> tuple[Root, str]:
         folder, name = os.path.split(text)
         slash = os.sep
     if not name:
-        raise UsageError(f"'{text}' names no file")
+        raise UsageError(f"'{text}' does not name a file")
     return open_root(folder or (slash if text.startswith(slash) else ".")), name
 
 
@@ -109,6 +109,6 @@ def _nearest(
         worst = int(gaps.argmax())
         raise FrameTimeError(
             f"'{name}': no frame within {tolerance_s:g} s of timestamp {seconds[worst]:.6f} s: the nearest,"
-            f" frame {numbers[worst]}, stands at {times[numbers[worst]]:.6f} s"
+            f" frame {numbers[worst]}, is at {times[numbers[worst]]:.6f} s"
         )
     return numbers

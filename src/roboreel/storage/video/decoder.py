@@ -153,8 +153,8 @@ class Decoder:
                 yield number, frame
             elif number > due[0] and number in due:
                 raise VideoError(
-                    f"'{video.name}': frames decode in another order than the file says:"
-                    " it lacks the display times of its B-frames, or is damaged"
+                    f"'{video.name}': the frames decode in a different order than the file says:"
+                    " the display times of its B-frames are missing, or it is damaged"
                 )
 
     def _is_new(self, data: bytes) -> bool:

@@ -41,7 +41,7 @@ def packets_by_demuxer(file: IO[bytes], described: PacketTable) -> PacketTable:
     except (av.FFmpegError, OSError, IndexError) as error:
         raise VideoError(f"its fragments cannot be read ({error})") from error
     if any(position is None or position < 0 or pts is None for position, _, pts, _, _ in found):
-        raise VideoError("its fragments hold packets without a position or time")
+        raise VideoError("its fragments have packets without a position or time")
     ticks = time_base * described.timescale
     pts = np.array([int(pts * ticks) for _, _, pts, _, _ in found], dtype=np.int64)
     hidden = np.array([discarded for _, _, _, _, discarded in found], dtype=np.bool_)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from roboreel.errors import VideoError
+from roboreel.errors import RoboreelError, VideoError
 from roboreel.progress.work_done import advance, telling
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.scratch import scratch_beside
@@ -79,9 +79,7 @@ def encode_parts(
         with telling(None):  # the frames are told while they are encoded
             write_packets(root, name, slices, fps=fps)
     except ValueError as error:
-        raise VideoError(
-            f"'{name}': its episodes encode to streams that differ: {error}"
-        ) from error
+        raise VideoError(f"'{name}': its episodes give different streams: {error}") from error
     for span in slices:
         root.remove(span.name)
     return counts
@@ -148,6 +146,8 @@ def _encode_aside(
     try:
         with root.create(aside) as output, av.open(output.file, "w", format="mp4") as container:
             count = _encode(container, frames, fps, options_here(encoder))
+    except RoboreelError:  # of the caller, whose frames are taken here
+        raise
     except (av.FFmpegError, ValueError) as error:
         raise VideoError(f"'{name}', part {number}: cannot be encoded ({error})") from error
     finally:
@@ -177,7 +177,7 @@ def _encode(container: Any, frames: Iterable[Any], fps: Fraction, settings: dict
         count += 1
         advance(frames=1)
     if stream is None:
-        raise ValueError("there is no picture")
+        raise ValueError("there is no frame")
     left = stream.encode(None)
     if count == 1:  # x265 of PyAV 17 gives a lone packet a random decode time
         for packet in left:
@@ -236,11 +236,11 @@ def _alike(
         first = here if number == 0 else first
         if size is None and here != first:
             said = " and ".join(f"{width}×{height}" for width, height in (first, here))
-            raise VideoError(f"pictures 0 and {number} are {said}: give a size to scale them to")
+            raise VideoError(f"the frames 0 and {number} are {said}: give a size to scale them to")
         wanted = wanted or frame.format.name
         if wanted != frame.format.name and frame.format.name.startswith(_DEEP):
-            depth = f"picture {number} is {frame.format.name}"
-            raise VideoError(f"{depth}: depth does not fit into {wanted}")
+            depth = f"frame {number} is {frame.format.name}"
+            raise VideoError(f"{depth}: depth does not fit into the pixel format {wanted}")
         yield _converted(frame, size or here, wanted)
 
 

@@ -55,7 +55,9 @@ def require_format(codec: str, pix_fmt: str) -> None:
         raise VideoError(f"this PyAV has no encoder '{codec}', but {', '.join(available())}")
     formats = [item.name for item in av.codec.Codec(codec, "w").video_formats or ()]
     if formats and pix_fmt not in formats:
-        raise VideoError(f"'{codec}' does not take {pix_fmt} pictures, but {', '.join(formats)}")
+        raise VideoError(
+            f"'{codec}' does not support the pixel format {pix_fmt}, but {', '.join(formats)}"
+        )
 
 
 def available() -> list[str]:

@@ -87,8 +87,8 @@ class GrowingVideo:
         wrong = np.flatnonzero(np.sort(frame) != np.arange(len(frame)))
         if len(wrong):
             raise ValueError(
-                f"{len(frame)} packets do not show the frames 0 to {len(frame) - 1} once each:"
-                f" see frame {wrong[0]}"
+                f"{len(frame)} packets must show the frames 0 to {len(frame) - 1}, each once,"
+                f" but frame {wrong[0]} is wrong"
             )
         size = np.array(self._size, dtype=np.int64)
         keyframe = np.array(self._keyframe, dtype=np.bool_)

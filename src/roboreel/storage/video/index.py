@@ -58,7 +58,7 @@ def packet_table_of(file: IO[bytes], name: str) -> PacketTable:
     except VideoError as error:
         raise VideoError(f"'{name}': {error}") from error
     if table.packets == 0:
-        raise VideoError(f"'{name}': holds no packet")
+        raise VideoError(f"'{name}': it has no packets")
     _refuse_outside(table, name, size_bytes)
     return table
 
@@ -67,9 +67,9 @@ def _refuse_outside(table: PacketTable, name: str, size_bytes: int) -> None:
     """Raise `VideoError` where packets are beyond the end of the file or overlap."""
     first, last = int(table.offset.min()), int(table.offset.max())
     if first < 0 or last > size_bytes or int((table.offset + table.size).max()) > size_bytes:
-        raise VideoError(f"'{name}': cut short: its index names bytes beyond its end")
+        raise VideoError(f"'{name}': cut short: its index points beyond the end of the file")
     if int(table.size.sum()) > size_bytes:
-        raise VideoError(f"'{name}': its index names more bytes than the file has")
+        raise VideoError(f"'{name}': its index points beyond the end of the file")
 
 
 def _read_moov(file: IO[bytes], size_bytes: int) -> bytes:
@@ -78,7 +78,7 @@ def _read_moov(file: IO[bytes], size_bytes: int) -> bytes:
     if not block:
         raise VideoError("the file is empty")
     if block.startswith(_LFS):
-        raise VideoError("a git-LFS pointer, not the video: run 'git lfs pull'")
+        raise VideoError("this is a git-LFS pointer, not the video: run 'git lfs pull'")
     at = 0
     seen = False
     for _ in range(_MOST_TOP_BOXES):
@@ -96,7 +96,7 @@ def _read_moov(file: IO[bytes], size_bytes: int) -> bytes:
         elif size == 0:
             size = size_bytes - at
         if size < length or (kind == b"moov" and at + size > size_bytes):
-            raise VideoError("no MP4, or cut short" if seen else "not an MP4 file")
+            raise VideoError("not an MP4 file, or cut short" if seen else "not an MP4 file")
         if kind == b"moov":
             if size > _MAX_MOOV_BYTES:
                 raise VideoError(f"its index claims {size} bytes")
@@ -136,7 +136,7 @@ def _table(moov: bytes, top: Sequence[Box], file_bytes: int) -> PacketTable:
         pts += _display_offsets(moov, samples, len(size))
     movie = next((box for box in top if box.kind == "mvhd"), None)
     if movie is None:
-        raise VideoError("box 'moov' holds no 'mvhd'")
+        raise VideoError("box 'moov' has no 'mvhd'")
     shown_from, shown_to = _edit(moov, track, timescale, _timescale(moov, movie), pts)
     return PacketTable(
         entry=_sample_entry(moov, track, samples),
@@ -164,7 +164,7 @@ def _refuse_claims(moov: bytes) -> None:
 def _refuse_twin_tables(samples: Children) -> None:
     for kind in ("stsd", "stts", "ctts", "stss", "stsz", "stsc", "stco", "co64"):
         if kind in samples.twins:
-            raise VideoError(f"its index has two tables of the kind '{kind}'")
+            raise VideoError(f"its index has two '{kind}' tables")
 
 
 def _handler(moov: bytes, media: Children) -> str:
@@ -199,7 +199,7 @@ def _sample_entry(moov: bytes, track: Children, samples: Children) -> SampleEntr
 
 def _array(moov: bytes, start: int, count: int, dtype: str, stop: int) -> Int64:
     if start + count * int(dtype[-1]) > stop:
-        raise VideoError("a sample table runs over its end")
+        raise VideoError("a sample table is longer than its box")
     return np.frombuffer(moov, dtype, count, start).astype(np.int64)
 
 
@@ -215,7 +215,7 @@ def _sizes(moov: bytes, samples: Children, file_bytes: int) -> Int64:
     same, count = struct.unpack_from(">II", moov, table.start + 4)
     if same:
         if count * same > file_bytes:
-            raise VideoError("cut short: its index names more bytes than it has")
+            raise VideoError("cut short: its index points beyond the end of the file")
         return np.full(count, same, dtype=np.int64)
     return _array(moov, table.start + 12, count, ">u4", table.stop)
 
@@ -250,7 +250,7 @@ def _keyframes(
         return np.ones(packets, dtype=np.bool_)
     numbers = _counted(moov, samples, "stss", 1)[:, 0]
     if len(numbers) and (numbers.min() < 1 or numbers.max() > packets):
-        raise VideoError("its keyframe table names packets that are not there")
+        raise VideoError("its keyframe table names packets that do not exist")
     flags = np.zeros(packets, dtype=np.bool_)
     flags[numbers - 1] = True
     return flags
@@ -290,16 +290,16 @@ def _edit(
         return first, None
     count = struct.unpack_from(">I", moov, box.start + 4)[0]
     if count > _MOST_EDITS:
-        raise VideoError(f"its edit list has {count} entries; re-mux it to one piece first")
+        raise VideoError(f"its edit list has {count} entries; re-mux it without an edit list first")
     form, step = (">Qq", 20) if moov[box.start] == 1 else (">Ii", 12)
     if box.start + 8 + count * step > box.stop:
-        raise VideoError("its edit list runs over its end")
+        raise VideoError("its edit list is longer than its box")
     entries = [struct.unpack_from(form, moov, box.start + 8 + i * step) for i in range(count)]
     shown = [(duration, start) for duration, start in entries if start >= 0]
     if not shown:
         return first, None
     if len(shown) > 1:
-        raise VideoError("its edit list plays several pieces; re-mux it to one piece first")
+        raise VideoError("its edit list plays several pieces; re-mux it without an edit list first")
     duration, start = shown[0]
     if duration == 0:
         return start, None

@@ -47,7 +47,7 @@ def write_packets(
     """
     entry = slices[0].table.entry
     if any(span.table.entry != entry for span in slices):
-        raise ValueError("streams whose sample entries differ cannot share a file")
+        raise ValueError("streams with different sample entries cannot share a file")
     size = np.concatenate([span.table.size[span.run.positions] for span in slices])
     keyframe = np.concatenate([span.table.keyframe[span.run.positions] for span in slices])
     display = _joined_display([span.run for span in slices])
@@ -105,8 +105,8 @@ def verify_packets(root: LocalRoot, name: str, *, packets: int, size_bytes: int)
     found = root.stat(name).size_bytes
     if (table.packets, table.frames, found) != (packets, packets, size_bytes):
         raise StorageError(
-            f"'{name}' holds {table.packets} packets, shows {table.frames}, in {found} bytes;"
-            f" promised {packets} in {size_bytes}"
+            f"'{name}' has {table.packets} packets, of which {table.frames} are shown, in {found} bytes;"
+            f" expected {packets} in {size_bytes}"
         )
 
 

@@ -235,7 +235,9 @@ def run_of_frames(
         ValueError: the range is empty, outside the file, or no keyframe is before it.
     """
     if not 0 <= start < stop <= table.frames:
-        raise ValueError(f"frames [{start}, {stop}) are not all in a file of {table.frames}")
+        raise ValueError(
+            f"frames [{start}, {stop}) are not all in this file, which has {table.frames}"
+        )
     frame = table.frame_of_packet
     wanted = table.packets_of_frames(start, stop)
     first = entry_point(table, start, resets=resets, before=int(wanted.min()))

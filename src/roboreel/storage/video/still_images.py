@@ -54,9 +54,9 @@ def decoded_image(data: bytes) -> Any:
         decoder.options = dict(LIMITS)
         frames = [*decoder.decode(padded_packet(data)), *decoder.decode(None)]
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(f"a {name} picture cannot be decoded ({error})") from error
+        raise VideoError(f"a {name} image cannot be decoded ({error})") from error
     if not frames:
-        raise VideoError(f"a {name} picture holds nothing")
+        raise VideoError(f"a {name} image is empty")
     return frames[0]
 
 
@@ -65,4 +65,4 @@ def _codec_of_image(data: bytes) -> str:
     for head, name in heads.items():
         if data.startswith(head):
             return name
-    raise VideoError("a picture is neither PNG, JPEG nor TIFF")
+    raise VideoError("an image is neither PNG, JPEG nor TIFF")

@@ -128,7 +128,7 @@ class StreamEncoder:
         except (av.FFmpegError, ValueError) as error:
             name = self._settings["codec"]
             raise VideoError(
-                f"the encoder '{name}' does not take its settings ({error})"
+                f"the encoder '{name}' does not accept its settings ({error})"
             ) from error
         return context
 

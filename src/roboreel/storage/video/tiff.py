@@ -37,7 +37,7 @@ def float_tiff(data: bytes) -> npt.NDArray[np.generic] | None:
             return None
         return _pixels(data, order, fields)
     except (struct.error, KeyError, IndexError, ValueError) as error:
-        raise VideoError(f"a TIFF picture is damaged, or of an unknown form ({error})") from error
+        raise VideoError(f"a TIFF image is damaged, or of an unsupported form ({error})") from error
 
 
 def _fields(data: bytes, order: str) -> dict[int, list[int]]:
@@ -59,13 +59,15 @@ def _fields(data: bytes, order: str) -> dict[int, list[int]]:
 def _pixels(data: bytes, order: str, fields: Mapping[int, list[int]]) -> npt.NDArray[np.generic]:
     height, width, bits = (fields[tag][0] for tag in (_HEIGHT, _WIDTH, _BITS))
     if fields.get(_COMPRESSION, [1]) != [1] or fields.get(_SAMPLES, [1]) != [1]:
-        raise VideoError("a TIFF picture of floating-point numbers is compressed, or has channels")
+        raise VideoError(
+            "a TIFF image of floating-point numbers is compressed, or has several channels"
+        )
     if bits not in (32, 64) or not 0 < height * width <= _MOST_PIXELS:
-        raise VideoError(f"a TIFF picture has {height}x{width} numbers of {bits} bits")
+        raise VideoError(f"a TIFF image has {height}x{width} numbers of {bits} bits")
     strips = zip(fields[_STRIPS], fields[_STRIP_BYTES], strict=True)
     content = b"".join(data[start : start + size] for start, size in strips)
     wanted = height * width * bits // 8
     if len(content) < wanted:
-        raise VideoError(f"a TIFF picture has {len(content)} bytes of numbers, expected {wanted}")
+        raise VideoError(f"a TIFF image has {len(content)} bytes of numbers, expected {wanted}")
     numbers = np.frombuffer(content[:wanted], dtype=f"{order}f{bits // 8}")
     return numbers.astype(np.float32 if bits == 32 else np.float64).reshape(height, width, 1)

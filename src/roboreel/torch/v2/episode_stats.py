@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from roboreel.dataset.dataset import Dataset
+from roboreel.errors import UnknownNameError
 from roboreel.format.model import EPISODE
 from roboreel.stats.feature_stats import Array
-from roboreel.torch.errors import FeatureNameError
 
 StatsDict = dict[str, dict[str, Array]]
 
@@ -25,7 +25,7 @@ class EpisodeStats(Mapping[int, StatsDict]):
 
     def __getitem__(self, episode: int) -> StatsDict:
         if episode not in self._position:
-            raise FeatureNameError(f"the dataset has no episode {episode}")
+            raise UnknownNameError(f"the dataset has no episode {episode}")
         if self._stored is None:
             return self._whole or {}
         if episode not in self._known:

@@ -1,0 +1,63 @@
+"""Say options as they are typed: messages have Python's form, such as `allow_reencode=True`."""
+
+from __future__ import annotations
+
+import re
+from shlex import quote
+
+FLAGS = {
+    "allow_missing": "--allow-missing",
+    "allow_reencode": "--allow-reencode",
+    "decode": "--decode",
+    "discard_original": "--discard-original",
+    "drop_audio": "--drop-audio",
+    "drop_missing_cameras": "--drop-missing-cameras",
+    "drop_unreadable": "--drop-unreadable",
+    "executor": "--executor",
+    "features": "--features",
+    "follow_links": "--follow-links",
+    "in_place": "--in-place",
+    "on_broken": "--on-broken",
+    "out": "-o",
+    "remove": "--remove",
+    "resize": "--resize",
+    "rest": "--rest",
+    "tasks": "--task",
+    "tasks_from": "--tasks-from",
+    "timeout_factor": "--timeout-factor",
+    "timestamps": "--timestamps",
+    "vcodec": "--vcodec",
+    "with_global_stats": "--with-global-stats",
+    "with_uids": "--with-uids",
+    "workers": "--workers",
+}
+"""The options that messages name, by their keyword in Python."""
+_SETTINGS = {
+    'leftovers="resume"': "--resume",
+    'leftovers="clean"': "--clean",
+    "with_uids=False": "--without-uids",
+}
+"""Settings of a keyword that are options of their own."""
+_VALUE = r"""True|\d[\d.]*|[A-Z]+(?:x[A-Z]+)?|"[^"\n]*"|\[(?:"[^"\n]*"|[A-Z]+)(?:, "[^"\n]*")*\]"""
+"""A switch, a number, a placeholder such as NAME, a string, or a list of strings."""
+_SETTING = re.compile(
+    rf"(?<![\w.\"'])(?:{'|'.join(map(re.escape, _SETTINGS))}|({'|'.join(FLAGS)})=({_VALUE}))"
+)
+_PART = re.compile(r'"([^"\n]*)"|([A-Z]+)')
+
+
+def as_typed(text: str) -> str:
+    """A message with options as they are typed: `on_broken="skip"` becomes `--on-broken skip`."""
+    return _SETTING.sub(_typed, text) if "=" in text else text
+
+
+def _typed(found: re.Match[str]) -> str:
+    flag, value = FLAGS.get(found[1] or ""), found[2]
+    if flag is None:
+        return _SETTINGS[found[0]]
+    if value == "True":
+        return flag
+    if value[0] not in '["':
+        return f"{flag} {value}"
+    parts = [quote(one[1]) if one[2] is None else one[2] for one in _PART.finditer(value)]
+    return " ".join(f"{flag} {part}" for part in parts)
