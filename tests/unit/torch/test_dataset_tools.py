@@ -285,7 +285,7 @@ def test_tasks_that_nothing_names_stay(tmp_path: Path) -> None:
         ({"new_task": "", "episode_tasks": {}}, "at least one of new_task"),
         ({"episode_tasks": {10: "a"}}, "Invalid episode indices"),
         ({"task_replacements": {"nope": "a"}}, "tasks that the dataset does not have: .'nope'"),
-        ({"episode_tasks": {0: " "}}, "a task needs a text"),
+        ({"episode_tasks": {0: " "}}, "a task must be a string"),
     ],
 )
 def test_tasks_that_cannot_be_changed_are_refused(

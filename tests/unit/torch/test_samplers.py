@@ -221,7 +221,7 @@ def test_episodes_that_cannot_be_read_are_skipped_where_asked(
 
     rows = [0, 1, 2, 3, 7, 8, 9, 10, 11]
     assert sorted(make.for_dataset(dataset, on_error="skip")) == rows
-    assert "episode 1 is left out because it cannot be read: video." in caplog.text
+    assert "episode 1 is left out because it cannot be read: the video" in caplog.text
     assert len(make.for_dataset(dataset)) == 12
     assert len(make.for_dataset(dataset, on_error="skip", drop_n_last_frames=3)) == 3
     with pytest.raises(ValueError, match="on_error is 'ignore'"):
