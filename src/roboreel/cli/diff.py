@@ -114,7 +114,7 @@ def _amount(report: DiffReport) -> str:
         f"{count(compared.rows, 'row')} of {count(compared.columns, 'column')}",
     ]
     if report.decoded:
-        amounts.append(count(compared.pictures, "picture"))
+        amounts.append(count(compared.pictures, "frame"))
     else:
         amounts.append(count(compared.packets, "packet"))
     return ", ".join(amounts)
