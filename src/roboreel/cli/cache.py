@@ -9,7 +9,7 @@ import typer
 
 from roboreel.cli.command_line import HELP_NAMES, Command, Group
 from roboreel.cli.opening import opened_source
-from roboreel.cli.output import count, emit_json, human_bytes, say
+from roboreel.cli.output import emit_json, human_bytes, say
 from roboreel.cli.progress import counting_bar
 from roboreel.cli.shared_options import (
     SOURCE_HELP,
@@ -19,7 +19,7 @@ from roboreel.cli.shared_options import (
     VerboseOption,
 )
 from roboreel.cli.stopping import stoppable
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, counted
 from roboreel.reading.build_cache import build_cache
 from roboreel.reading.cache_folder import CacheFolder
 from roboreel.reading.frame_cache import frame_counts
@@ -103,7 +103,7 @@ def build(
     if as_json:
         emit_json(told)
     elif not quiet:
-        say(f"{built.cached:,} of {count(built.frames, 'frame')} in '{folder}'")
+        say(f"{built.cached:,} of {counted(built.frames, 'frame')} in '{folder}'")
     if built.cached < built.frames:
         raise typer.Exit(1)
 
@@ -125,7 +125,7 @@ def info(folder: DirOption, as_json: JsonOption = False) -> None:
         return
     size = human_bytes(sum(file.allocated_bytes for file in files))
     say(
-        f"{count(sum(frames.values()), 'frame')} of {count(len(frames), 'video')}, {size} in '{folder}'"
+        f"{counted(sum(frames.values()), 'frame')} of {counted(len(frames), 'video')}, {size} in '{folder}'"
     )
 
 
@@ -137,7 +137,7 @@ def clear(folder: DirOption, as_json: JsonOption = False) -> None:
     if as_json:
         emit_json({"files": len(removed), "size_bytes": size})
         return
-    say(f"{count(len(removed), 'file')} removed, {human_bytes(size)}")
+    say(f"{counted(len(removed), 'file')} removed, {human_bytes(size)}")
 
 
 def _existing(folder: str) -> CacheFolder:

@@ -11,7 +11,7 @@ import typer
 from roboreel.checking.check import check as run_check
 from roboreel.checking.check_report import CheckReport, ProblemGroup
 from roboreel.cli.opening import copied
-from roboreel.cli.output import count, emit_json, heading, say, table
+from roboreel.cli.output import emit_json, heading, say, table
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.several import Seen, SourcesArgument, see_each
 from roboreel.cli.shared_options import (
@@ -24,7 +24,7 @@ from roboreel.cli.shared_options import (
 )
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.view_file import is_view_file
-from roboreel.errors import Problem, UsageError
+from roboreel.errors import Problem, UsageError, counted
 from roboreel.format.rules import RULES
 from roboreel.types import Json
 
@@ -119,18 +119,18 @@ def _lines(groups: Sequence[ProblemGroup]) -> Iterator[str]:
 def _folded(rest: Sequence[Problem]) -> str:
     episodes = {problem.episode for problem in rest if problem.episode is not None}
     if len(episodes) == len(rest):
-        return f"{len(rest):,} more episodes"
+        return f"{counted(len(rest), 'more episode')}"
     return f"{len(rest):,} more"
 
 
 def _summary(report: CheckReport) -> str:
     version = f"{report.version}, " if report.version else ""
-    looked = [count(report.episodes, "episode"), count(report.rows, "row")]
-    looked += [count(report.packets, "packet")]
-    looked += [count(report.pictures, "frame") + " decoded"] if report.pictures else []
-    what = f"{', '.join(looked)} in {count(report.files, 'file')}"
+    looked = [counted(report.episodes, "episode"), counted(report.rows, "row")]
+    looked += [counted(report.packets, "packet")]
+    looked += [counted(report.pictures, "frame") + " decoded"] if report.pictures else []
+    what = f"{', '.join(looked)} in {counted(report.files, 'file')}"
     numbers = [
-        count(len(report.of(severity)), severity)
+        counted(len(report.of(severity)), severity)
         for severity in ("error", "warning", "note")
         if report.of(severity)
     ]

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.demo_record import record_demo
-from roboreel.cli.output import count, human_bytes, say
+from roboreel.cli.output import human_bytes, say
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.open import open_dataset
 from roboreel.diffing import diff
-from roboreel.errors import RunError, UsageError
+from roboreel.errors import RunError, UsageError, counted
 from roboreel.format.version import FormatVersion
 from roboreel.ops.output import refuse_output
 from roboreel.ops.write import convert
@@ -62,7 +62,10 @@ def _run(folder: Path) -> None:
         raise RunError(f"the demo dataset cannot be written to '{source}': {error}") from error
     made = open_dataset(source)
     say(f"made       {source}: {made}")
-    say(f"           {len(made.cameras)} cameras, {human_bytes(made.size_bytes())}, real mp4 files")
+    say(
+        f"           {counted(len(made.cameras), 'camera')}, {human_bytes(made.size_bytes())}, real mp4"
+        " files"
+    )
     for out, report in (
         (there, convert(source, to=new, out=there)),
         (back, convert(there, to=old, out=back)),
@@ -96,9 +99,9 @@ def _make_messy(folder: Path) -> None:
 
 def _done(report: Report) -> str:
     return (
-        f"{report.version}, {count(report.frames, 'row')} and"
-        f" {count(report.packets_copied, 'packet')} copied,"
-        f" {count(report.frames_encoded, 'frame')} re-encoded, in {report.seconds:.2f} s"
+        f"{report.version}, {counted(report.frames, 'row')} and"
+        f" {counted(report.packets_copied, 'packet')} copied,"
+        f" {counted(report.frames_encoded, 'frame')} re-encoded, in {report.seconds:.2f} s"
     )
 
 

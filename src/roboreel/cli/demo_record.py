@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.checking.check import check
-from roboreel.cli.output import count, human_bytes, say
+from roboreel.cli.output import human_bytes, say
 from roboreel.dataset.open import open_dataset
-from roboreel.errors import RunError
+from roboreel.errors import RunError, counted
 from roboreel.ops.output import refuse_output
 from roboreel.recording.recorder import Recorder
 from roboreel.types import JsonObject
@@ -31,7 +31,7 @@ def record_demo(folder: Path) -> None:
             _record(recorder, episode, frames)
             number = recorder.save_episode(success=episode != 1)
             took = f"{recorder.last_save_s * 1000:.0f} ms"
-            say(f"saved      episode {number}: {count(frames, 'frame')} of 2 cameras, in {took}")
+            say(f"saved      episode {number}: {counted(frames, 'frame')} of 2 cameras, in {took}")
             if episode == 0:
                 _record(recorder, episode, 10)
                 recorder.discard_episode()

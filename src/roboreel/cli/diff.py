@@ -8,7 +8,7 @@ import typer
 
 from roboreel.cli.edit.choosing import episode_pairs_in
 from roboreel.cli.opening import opened
-from roboreel.cli.output import count, emit_json, heading, say
+from roboreel.cli.output import emit_json, heading, say
 from roboreel.cli.shared_options import (
     FollowLinksOption,
     JsonOption,
@@ -18,7 +18,7 @@ from roboreel.cli.shared_options import (
 from roboreel.cli.stopping import stoppable
 from roboreel.diffing import Difference, DiffReport
 from roboreel.diffing import diff as compare
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, counted
 
 _SHOWN = 30
 
@@ -110,13 +110,13 @@ def _show(report: DiffReport, first: str, second: str, before: str) -> None:
 def _amount(report: DiffReport) -> str:
     compared = report.compared
     amounts = [
-        count(compared.episodes, "episode"),
-        f"{count(compared.rows, 'row')} of {count(compared.columns, 'column')}",
+        counted(compared.episodes, "episode"),
+        f"{counted(compared.rows, 'row')} of {counted(compared.columns, 'column')}",
     ]
     if report.decoded:
-        amounts.append(count(compared.pictures, "frame"))
+        amounts.append(counted(compared.pictures, "frame"))
     else:
-        amounts.append(count(compared.packets, "packet"))
+        amounts.append(counted(compared.packets, "packet"))
     return ", ".join(amounts)
 
 

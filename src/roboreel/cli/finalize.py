@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.help_page import OUTPUT
-from roboreel.cli.output import count, emit_json, say, tell
+from roboreel.cli.output import emit_json, say, tell
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.reports import show_plan, show_report
 from roboreel.cli.shared_options import (
@@ -29,6 +29,7 @@ from roboreel.cli.shared_options import (
 )
 from roboreel.cli.stopping import stoppable
 from roboreel.edit.write_options import OnBroken
+from roboreel.errors import counted
 from roboreel.format.version import FormatVersion
 from roboreel.runner.run_options import RunOptions
 from roboreel.sink.finalizing import (
@@ -139,11 +140,11 @@ def _show(report: FinalizeReport) -> None:
     show_report(report.report)
     if report.superseded:
         say(
-            f"  {count(report.superseded, 'attempt')} not used: a later attempt at the same episode"
+            f"  {counted(report.superseded, 'attempt')} not used: a later attempt at the same episode"
             " replaced it"
         )
     if report.removed:
-        say(f"  {count(report.removed, 'staged file')} removed")
+        say(f"  {counted(report.removed, 'staged file')} removed")
 
 
 def _tell_skipped(report: FinalizeReport) -> None:

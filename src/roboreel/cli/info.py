@@ -12,7 +12,7 @@ from roboreel.cli.durations import duration, histogram
 from roboreel.cli.feature_words import describe_features, feature_row
 from roboreel.cli.info_view import describe_lineage, describe_view, show_lineage, show_view
 from roboreel.cli.opening import opened_source
-from roboreel.cli.output import count, heading, human_bytes, problems, say, table
+from roboreel.cli.output import heading, human_bytes, problems, say, table
 from roboreel.cli.several import Seen, SourcesArgument, see_each
 from roboreel.cli.shared_options import (
     FollowLinksOption,
@@ -24,6 +24,7 @@ from roboreel.cli.stopping import stoppable
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.pull_record import PullRecord, record_among
 from roboreel.edit.view import View
+from roboreel.errors import counted
 from roboreel.format.model import LENGTH
 from roboreel.types import Json
 
@@ -104,7 +105,7 @@ def _facts(dataset: Dataset) -> list[tuple[str, str]]:
         ("robot", dataset.robot_type or "not named"),
         (
             "episodes",
-            f"{dataset.total_episodes:,}: {count(dataset.total_frames, 'frame')} at {fps:g} fps,"
+            f"{dataset.total_episodes:,}: {counted(dataset.total_frames, 'frame')} at {fps:g} fps,"
             f" {duration(dataset.total_frames / float(dataset.fps))}",
         ),
     ]
@@ -131,7 +132,7 @@ def _lengths_in_words(dataset: Dataset) -> str:
     least, middle, most = (duration(frames / fps) for frames in found.values())
     bars = histogram(dataset.episodes[LENGTH].to_pylist())
     if not bars:
-        return f"{least} each ({count(int(found['min']), 'frame')})"
+        return f"{least} each ({counted(int(found['min']), 'frame')})"
     return f"{least} to {most}, median {middle} ({found['min']} to {found['max']} frames)  {bars}"
 
 
@@ -142,7 +143,7 @@ def _origin(pulled: PullRecord) -> str:
     part = (
         ""
         if every
-        else f", {count(len(chosen), 'episode')} chosen"
+        else f", {counted(len(chosen), 'episode')} chosen"
         if chosen
         else ", documents only"
     )

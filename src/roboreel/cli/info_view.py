@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 from roboreel.cli.feature_words import describe_features, feature_row
-from roboreel.cli.output import count, heading, say, table
+from roboreel.cli.output import heading, say, table
 from roboreel.edit.features import features_of
 from roboreel.edit.tasks import tasks_of
 from roboreel.edit.view import View
+from roboreel.errors import counted
 from roboreel.format.model import EPISODE
 from roboreel.format.origin_columns import (
     SOURCE_DATASET,
@@ -40,7 +41,7 @@ def describe_view(view: View, path: str) -> dict[str, Json]:
 def show_view(view: View, path: str) -> None:
     """Print what a view holds: its datasets, features, counts and tasks."""
     frames, tasks = int(view.lengths.sum()), _tasks(view)
-    read = count(frames, "frame") + ("" if view.new_fps is None else " before resampling")
+    read = counted(frames, "frame") + ("" if view.new_fps is None else " before resampling")
     heading(path)
     table(
         [

@@ -122,11 +122,6 @@ def human_bytes(size: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
-def count(number: int, noun: str) -> str:
-    """`1 episode`, `2 episodes`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def start() -> None:
     """Begin a command: forget the output errors of an earlier one in this process."""
     _lost.clear()

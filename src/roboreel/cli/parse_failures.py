@@ -62,7 +62,7 @@ def parse_advice(error: Any, words: Sequence[str]) -> Advice:
     found = lerobot_advice(words)
     if found is not None:
         return found
-    path = error.ctx.command_path if getattr(error, "ctx", None) else "roboreel"
+    path = error.ctx.command_path if getattr(error, "ctx", None) else _command_in(words)
     absent = re.search(r"No such command ['\"](.*?)['\"](?:\.|$)", error.message)
     if absent is not None:
         return _no_command(absent[1], words, path)
@@ -82,6 +82,11 @@ def parse_advice(error: Any, words: Sequence[str]) -> Advice:
     if param is not None:
         text = f"{_name(param)}: {_with_choices(text, param)}"
     return Advice(_begun_small(text), ((f"{path} --help", ""),))
+
+
+def _command_in(words: Sequence[str]) -> str:
+    """`roboreel` with the command that was typed first, for errors that do not name one."""
+    return f"roboreel {words[0]}" if words and words[0] in _NAMES else "roboreel"
 
 
 def _no_command(name: str, words: Sequence[str], path: str) -> Advice:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from roboreel.cli.output import count, human_bytes
+from roboreel.cli.output import human_bytes
+from roboreel.errors import counted
 from roboreel.plan.plan import (
     CopyFile,
     CopyTables,
@@ -69,7 +70,7 @@ def planned_rows(plan: Plan) -> list[tuple[str, ...]]:
 
 
 def _row(line: _Line, episodes: int) -> tuple[str, ...]:
-    files = count(line.files, "file") if line.files else ""
+    files = counted(line.files, "file") if line.files else ""
     size = "" if line.size_bytes is None else f"~{human_bytes(line.size_bytes)}"
     return line.kind, files, size, line.subject, _episodes(line.ranges, episodes), line.reason
 

@@ -9,12 +9,12 @@ import typer
 
 from roboreel.cli.edit.choosing import EpisodesOption, episodes_in
 from roboreel.cli.help_page import OUTPUT
-from roboreel.cli.output import count, emit_json, human_bytes, say, tell
+from roboreel.cli.output import emit_json, human_bytes, say, tell
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.pull_record import Content
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, counted
 from roboreel.hub.pull import pull as fetch
 from roboreel.hub.pull_report import PullReport
 
@@ -87,10 +87,10 @@ def pull(
 
 def _show_fetched(report: PullReport) -> None:
     here = len(report.files) - len(report.fetched)
-    before = f"; {count(here, 'file')} already here" if here else ""
+    before = f"; {counted(here, 'file')} already here" if here else ""
     say(
         f"{report.path}: {report.repo_id}@{report.revision} (commit {report.commit[:8]}),"
-        f" downloaded {count(len(report.fetched), 'file')}, {human_bytes(report.fetched_bytes)}{before}"
+        f" downloaded {counted(len(report.fetched), 'file')}, {human_bytes(report.fetched_bytes)}{before}"
     )
 
 
@@ -100,4 +100,4 @@ def _tell_missing(report: PullReport) -> None:
             f"missing: '{name}': the documents name this file, but the repository does not have it"
         )
     if len(report.missing) > _SHOWN:
-        tell(f"… and {len(report.missing) - _SHOWN} more missing files")
+        tell(f"… and {counted(len(report.missing) - _SHOWN, 'more missing file')}")

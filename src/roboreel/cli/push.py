@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.help_page import OUTPUT
-from roboreel.cli.output import count, emit_json, human_bytes, say
+from roboreel.cli.output import emit_json, human_bytes, say
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
 from roboreel.cli.stopping import stoppable
+from roboreel.errors import counted
 from roboreel.hub.push import push as upload
 from roboreel.hub.push_report import PushReport
 
@@ -119,8 +120,8 @@ def show_push(report: PushReport, *, dry_run: bool = False) -> None:
     where = f"{report.repo_id}, branch {report.branch}"
     commit = f" (commit {report.commit[:8]})" if report.commit else ""
     say(
-        f"{where}{commit}: {did} {count(len(report.uploaded), 'file')},"
-        f" {human_bytes(report.uploaded_bytes)}; {count(report.unchanged, 'file')} unchanged"
+        f"{where}{commit}: {did} {counted(len(report.uploaded), 'file')},"
+        f" {human_bytes(report.uploaded_bytes)}; {counted(report.unchanged, 'file')} unchanged"
     )
     for name in report.removed[:_SHOWN]:
         say(f"  {gone} {name}")

@@ -65,12 +65,17 @@ def _other_output(words: Sequence[str], message: str) -> Iterator[tuple[str, str
     """The command with an output that doesn't exist, if the given one does and the message is about it."""
     for number, word in enumerate(words[:-1]):
         out = words[number + 1]
-        if word in _OUT and out in message and os.path.lexists(out):
+        if word in _OUT and _names(message, out) and os.path.lexists(out):
             base, count = out.rstrip("/"), 2
             while os.path.lexists(f"{base}_{count}"):
                 count += 1
             line = typed([*words[: number + 1], f"{base}_{count}", *words[number + 2 :]])
             yield line, f"'{out}' is not changed"
+
+
+def _names(message: str, path: str) -> bool:
+    """True if a message has a path, and not only its letters within a word."""
+    return re.search(rf"(?<!\w){re.escape(path)}(?!\w)", message) is not None
 
 
 def _near(path: str) -> list[str]:

@@ -10,7 +10,7 @@ import typer
 from roboreel.cli.edit.choosing import TasksFromOption
 from roboreel.cli.help_page import OUTPUT
 from roboreel.cli.opening import copied
-from roboreel.cli.output import count, emit_json, say, tell
+from roboreel.cli.output import emit_json, say, tell
 from roboreel.cli.output import heading as say_heading
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.shared_options import (
@@ -30,6 +30,7 @@ from roboreel.cli.shared_options import (
 )
 from roboreel.cli.stopping import stoppable
 from roboreel.edit.write_options import OnBroken, WriteOptions
+from roboreel.errors import counted
 from roboreel.repairing.choices import RepairChoices
 from roboreel.repairing.repair import repair as run_repair
 from roboreel.repairing.repair_report import RepairReport, RepairStep
@@ -144,7 +145,7 @@ def show_report(report: RepairReport, *, dry_run: bool, quiet: bool) -> None:
 
 
 def _summary(report: RepairReport, *, dry_run: bool) -> str:
-    before, after = (count(n, "error") for n in (len(report.before.of("error")), report.errors))
+    before, after = (counted(n, "error") for n in (len(report.before.of("error")), report.errors))
     if report.out is not None:
         kept = f"; the original is now {report.kept}" if report.kept else ""
         return f"{report.path} -> {report.out}: {before} before, {after} after{kept}"

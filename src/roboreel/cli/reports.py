@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from roboreel.cli.output import count, emit_json, heading, human_bytes, problems, say, table, tell
+from roboreel.cli.output import emit_json, heading, human_bytes, problems, say, table, tell
 from roboreel.cli.planned_files import planned_rows
 from roboreel.cli.shared_options import Form
-from roboreel.errors import Problem
+from roboreel.errors import Problem, counted
 from roboreel.plan.plan import Plan
 from roboreel.plan.trimmed_episode import TrimmedEpisode
 from roboreel.runner.run_report import Report
@@ -35,7 +35,7 @@ def show_plan(plan: Plan, form: Form) -> None:
     frames = sum(plan.model.episodes["length"].to_pylist())
     say(
         f"{plan.source} -> {plan.out}: {info.version},"
-        f" {count(len(plan.model.episodes), 'episode')}, {count(frames, 'frame')};"
+        f" {counted(len(plan.model.episodes), 'episode')}, {counted(frames, 'frame')};"
         f" reads about {human_bytes(plan.input_bytes)}"
     )
     table(planned_rows(plan))
@@ -49,26 +49,26 @@ def show_plan(plan: Plan, form: Form) -> None:
 def show_report(report: Report) -> None:
     """Print what was done."""
     say(
-        f"wrote {report.out}: {report.version}, {count(report.episodes, 'episode')},"
-        f" {count(report.frames, 'frame')}, {human_bytes(report.size_bytes)}"
+        f"wrote {report.out}: {report.version}, {counted(report.episodes, 'episode')},"
+        f" {counted(report.frames, 'frame')}, {human_bytes(report.size_bytes)}"
         f" in {report.seconds:.1f} s"
     )
     if report.resumed:
-        say(f"  {count(report.resumed, 'step')} had already been done by an earlier run")
+        say(f"  {counted(report.resumed, 'step')} had already been done by an earlier run")
     if report.kept:
         say(f"  the original is now {report.kept}")
     rows = [
-        ("tables", count(report.table_files, "file"), f"{count(report.frames, 'row')} verified")
+        ("tables", counted(report.table_files, "file"), f"{counted(report.frames, 'row')} verified")
     ]
     if report.cameras:
-        copied = f"{count(report.packets_copied, 'packet')} copied and verified"
-        encoded = f", {count(report.frames_encoded, 'frame')} re-encoded"
+        copied = f"{counted(report.packets_copied, 'packet')} copied and verified"
+        encoded = f", {counted(report.frames_encoded, 'frame')} re-encoded"
         done = copied + (encoded if report.frames_encoded else ", none re-encoded")
-        rows.append(("videos", count(report.video_files, "file"), done))
+        rows.append(("videos", counted(report.video_files, "file"), done))
     if report.measured:
         rows.append(("statistics", f"{report.measured:,} computed", "one per camera and episode"))
     if report.files_copied:
-        rows.append(("other", count(report.files_copied, "file"), "copied unchanged"))
+        rows.append(("other", counted(report.files_copied, "file"), "copied unchanged"))
     table(rows)
     show_trims(report.trimmed)
     _show_notes(report.problems, report.losses, report.skipped)
@@ -78,7 +78,7 @@ def show_trims(trimmed: Sequence[TrimmedEpisode]) -> None:
     """Print which frames remain of the trimmed episodes."""
     if not trimmed:
         return
-    say(f"trimmed {count(len(trimmed), 'episode')}; A:B are the frames from A to B-1")
+    say(f"trimmed {counted(len(trimmed), 'episode')}; A:B are the frames from A to B-1")
     for one in trimmed[:_SHOWN_TRIMS]:
         say(f"  {one}")
     if len(trimmed) > _SHOWN_TRIMS:
@@ -106,5 +106,5 @@ def _show_skipped(skipped: tuple[Problem, ...]) -> None:
     """Print on stderr, even if quiet, which episodes are missing from the result."""
     if skipped:
         episodes = sorted({problem.episode for problem in skipped if problem.episode is not None})
-        tell(f"left out {count(len(episodes), 'episode')}: {', '.join(map(str, episodes))}")
+        tell(f"left out {counted(len(episodes), 'episode')}: {', '.join(map(str, episodes))}")
         problems(skipped, to_stderr=True)

@@ -50,7 +50,7 @@ def version_in(text: str | FormatVersion) -> FormatVersion:
         return parse_version(word)
     except UsageError:
         raise typer.BadParameter(
-            f"'{text}' is not a format version: expected {_VERSIONS}"
+            f"'{text}' is not a format version: expected {_VERSIONS.replace('|', ', ')}"
         ) from None
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from roboreel.checking.stats_report import StatsDifference, StatsReport
-from roboreel.cli.output import count, heading, problems, say, table, tell
+from roboreel.cli.output import heading, problems, say, table, tell
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.several import Seen, SourcesArgument, see_each
 from roboreel.cli.shared_options import Form
@@ -16,7 +16,7 @@ from roboreel.cli.stopping import stoppable
 from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
 from roboreel.edit.relative_actions import CHUNK, KEPT, RelativeActions
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, counted
 from roboreel.format.feature import Feature
 from roboreel.ops.check_stats import check_stats
 from roboreel.stats.feature_stats import Array, FeatureStats, Stats, quantile_share, stats_to_json
@@ -188,7 +188,7 @@ def _shown(source: str, options: Writing, features: Sequence[str] | None) -> See
 
 def _heading(name: str, parts: FeatureStats) -> str:
     number = int(parts["count"][0]) if "count" in parts and parts["count"].size else 0
-    return f"{name} ({number:,} values)" if number else name
+    return f"{name} ({counted(number, 'value')})" if number else name
 
 
 def _labels(feature: Feature | None) -> Sequence[str]:
@@ -264,8 +264,8 @@ def show_stats_report(report: StatsReport, form: Form) -> None:
         heading("warnings")
         problems(report.problems)
     say(
-        f"compared {report.path}: {report.version}, {count(len(report.compared), 'feature')}:"
-        f" {count(len(report.differences), 'difference')}, {len(unexplained)} not explained"
+        f"compared {report.path}: {report.version}, {counted(len(report.compared), 'feature')}:"
+        f" {counted(len(report.differences), 'difference')}, {len(unexplained)} not explained"
     )
 
 
@@ -278,4 +278,4 @@ def _said(one: StatsDifference) -> str:
 def _episodes(numbers: Sequence[int]) -> str:
     if len(numbers) == 1:
         return f"episode {numbers[0]}"
-    return f"{count(len(numbers), 'episode')} from {numbers[0]}"
+    return f"{counted(len(numbers), 'episode')} from {numbers[0]}"

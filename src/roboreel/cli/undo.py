@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.help_page import OUTPUT
-from roboreel.cli.output import count, emit_json, human_bytes, say, table
+from roboreel.cli.output import emit_json, human_bytes, say, table
 from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.open import open_dataset
-from roboreel.errors import RoboreelError, UsageError
+from roboreel.errors import RoboreelError, UsageError, counted
 from roboreel.ops.undo import (
     KeptVersion,
     kept_versions,
@@ -154,11 +154,11 @@ def _show(done: Json) -> None:
     elif "would_restore" in done:
         say(f"would restore {done['would_restore']} as {path}")
     elif "removed" in done:
-        say(f"removed {count(len(done['removed']), 'kept version')} of {path}")
+        say(f"removed {counted(len(done['removed']), 'kept version')} of {path}")
         for name in done["removed"]:
             say(f"  {name}")
     elif "would_remove" in done:
-        say(f"would remove {count(len(done['would_remove']), 'kept version')} of {path}")
+        say(f"would remove {counted(len(done['would_remove']), 'kept version')} of {path}")
         table([_row(one) for one in done["would_remove"]])
     else:
         _show_list(path, done["kept"])
@@ -168,7 +168,7 @@ def _show_list(path: str, kept: Sequence[Json]) -> None:
     if not kept:
         say(f"no earlier version of {path} is kept")
         return
-    say(f"{count(len(kept), 'earlier version')} of {path}, newest first")
+    say(f"{counted(len(kept), 'earlier version')} of {path}, newest first")
     table([_row(one) for one in kept])
     command = f"roboreel undo {shlex.quote(path)} --restore"
     if any(one["kind"] == "before" for one in kept):
@@ -180,5 +180,5 @@ def _show_list(path: str, kept: Sequence[Json]) -> None:
 def _row(one: Json) -> tuple[str, ...]:
     if one["problem"] is not None:
         return (one["name"], "cannot be opened", one["problem"].splitlines()[0], "")
-    episodes = count(one["episodes"], "episode")
+    episodes = counted(one["episodes"], "episode")
     return (one["name"], one["version"], episodes, human_bytes(one["size_bytes"]))

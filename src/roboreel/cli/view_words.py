@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from roboreel.cli.output import count
 from roboreel.edit.step_fields import CONTINUES
+from roboreel.errors import counted
 from roboreel.types import Json, JsonObject
 
 _SHOWN = 6
@@ -34,7 +34,7 @@ def _episodes(positions: list[Json]) -> str:
     total = sum(one[1] - one[0] if isinstance(one, list) else 1 for one in positions)
     shown = ",".join(_range(one) for one in positions[:_SHOWN])
     more = "…" if len(positions) > _SHOWN else ""
-    return f"{count(total, 'episode')} ({shown}{more})"
+    return f"{counted(total, 'episode')} ({shown}{more})"
 
 
 def _range(one: Json) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from roboreel.errors import counted
 from roboreel.summary.summary import Summarized, Summary, named
-from roboreel.summary.words import count, human_bytes
+from roboreel.summary.words import human_bytes
 from roboreel.types import Json
 
 
@@ -45,14 +46,14 @@ class PullReport(Summarized):
         }
 
     def _summary(self) -> Summary:
-        fetched = f"{count(len(self.fetched), 'file')}, {human_bytes(self.fetched_bytes)}"
+        fetched = f"{counted(len(self.fetched), 'file')}, {human_bytes(self.fetched_bytes)}"
         size = human_bytes(sum(self.files.values()))
         return Summary(
             f"Pulled {self.repo_id}@{self.revision} (commit {self.commit[:8]})",
             [
                 ("path", self.path),
                 ("fetched", fetched),
-                ("here", f"{count(len(self.files), 'file')}, {size}"),
+                ("here", f"{counted(len(self.files), 'file')}, {size}"),
                 ("missing", named(self.missing)),
             ],
         )

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, counted
 from roboreel.hub.card_previews import card_previews
 from roboreel.hub.client import Token, quiet, retried
 from roboreel.hub.dataset_card import CARD, push_card
@@ -19,7 +19,6 @@ from roboreel.hub.reference import HubReference, is_repo_id
 from roboreel.progress.choice import ProgressChoice, listening
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.stamped import refuse_changed_files
-from roboreel.summary.words import count
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -133,7 +132,7 @@ class _Push:
         names = "".join(f"\n  - {name}" for name in plan.removals[:_SHOWN])
         more = len(plan.removals) - _SHOWN
         raise UsageError(
-            f"branch '{self._work.branch}' of '{self._repo_id}' has {count(len(plan.removals), 'file')}"
+            f"branch '{self._work.branch}' of '{self._repo_id}' has {counted(len(plan.removals), 'file')}"
             f" that this dataset does not have:{names}"
             + (f"\n  - … and {more} more" if more > 0 else "")
             + "\nreaders would mix them with the new files. Pass remove=True to remove them, or push to"

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from roboreel.dataset.commit_journal import pending_commit
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.pull_record import Selection
-from roboreel.errors import UsageError, listed
+from roboreel.errors import UsageError, counted, listed
 from roboreel.hub.client import library
 from roboreel.hub.push_options import DATASET_FOLDERS, NEVER_PUSHED, VIDEOS, PushOptions
 from roboreel.hub.remote_files import RemoteFile
 from roboreel.hub.wanted_files import touched_files
 from roboreel.storage.root import FileStat
-from roboreel.summary.words import count
 
 _READERS = 4
 
@@ -169,7 +168,7 @@ def _require_whole(dataset: Dataset, options: PushOptions) -> None:
     missing = _missing(touched_files(dataset, content), dataset.files)
     if missing:
         raise UsageError(
-            f"'{dataset.url}' is incomplete: it lacks {count(len(missing), 'file')} that its documents name"
+            f"'{dataset.url}' is incomplete: it lacks {counted(len(missing), 'file')} that its documents name"
             f" ({listed(missing)}). Download or repair the dataset first, or select complete episodes with"
             " `roboreel keep` and push the result"
         )

@@ -18,13 +18,12 @@ import pyarrow as pa
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.view import Verbs, View
 from roboreel.edit.write_options import lists_options
-from roboreel.errors import DatasetError, OutOfRangeError, UsageError, listed
+from roboreel.errors import DatasetError, OutOfRangeError, UsageError, counted, listed
 from roboreel.format.feature import Feature, with_index_features
 from roboreel.reading.item_index import ItemIndex, item_index
 from roboreel.reading.read_options import ChosenFeatures, ReadKeywords, ReadOptions, chosen_features
 from roboreel.reading.view_items import ViewItems, view_lengths
 from roboreel.summary.summary import Summarized, Summary, named
-from roboreel.summary.words import count
 from roboreel.types import Int64
 
 if TYPE_CHECKING:
@@ -253,7 +252,7 @@ class Reader(Summarized):
         return items + self._range.start
 
     def _summary(self) -> Summary:
-        episodes = count(self.num_episodes, "episode")
+        episodes = counted(self.num_episodes, "episode")
         return Summary(
             f"Reader of '{self._view.name}'",
             [

@@ -12,6 +12,7 @@ from typing import Any
 from roboreel.dataset.open import open_dataset
 from roboreel.edit.concat import concat
 from roboreel.edit.view import View
+from roboreel.errors import counted
 from roboreel.format.feature import Feature
 from roboreel.ops.write import write
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
@@ -62,7 +63,8 @@ def aggregate_datasets(
     folders: list[Any] = [None] * len(repo_ids) if roots is None else [*roots]
     if len(folders) != len(repo_ids):
         raise ArgumentError(
-            f"got {len(folders)} roots for {len(repo_ids)} datasets: give one root for each dataset"
+            f"got {counted(len(folders), 'root')} for {counted(len(repo_ids), 'dataset')}: give one root"
+            " for each dataset"
         )
     metadata = [
         LeRobotDatasetMetadata(repo_id, root=root)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from roboreel.errors import counted
 from roboreel.torch.constants import DEFAULT_FEATURES
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.image_files import load_image_as_numpy
@@ -109,7 +110,8 @@ def frames_of(
     for name, values in [("task", tasks), *((name, buffer[name]) for name in own)]:
         if len(values) != size:
             raise ArgumentError(
-                f"episode_data: '{name}' has {len(values)} values, expected {size} (one per frame)"
+                f"episode_data: '{name}' has {counted(len(values), 'value')}, expected {size} (one per"
+                " frame)"
             )
     for number in range(size):
         frame = {name: _value(buffer[name][number], features[name]) for name in own}

@@ -9,12 +9,7 @@ from typing import Any, ClassVar
 
 import torch.utils.data
 
-from roboreel.errors import (
-    RoboreelError,
-    StorageError,
-    UsageError,
-    listed,
-)
+from roboreel.errors import RoboreelError, StorageError, UsageError, counted, listed
 from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch
 from roboreel.torch.constants import CODEBASE_VERSION, DEPTH_MILLIMETER_UNIT, HF_LEROBOT_HUB_CACHE
@@ -378,7 +373,7 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
 def _lacks(missing: Sequence[str]) -> str:
     if not missing:
         return ""
-    files = "1 file" if len(missing) == 1 else f"{len(missing)} files"
+    files = counted(len(missing), "file")
     return f" lacks {files} ({listed(missing[:2])}), which"
 
 

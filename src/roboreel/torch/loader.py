@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch.utils.data import BatchSampler
 
+from roboreel.errors import counted
 from roboreel.summary.summary import Summarized, Summary
-from roboreel.summary.words import count
 from roboreel.torch.batch_makers import BatchMaker, Pending, ThreadMaker
 from roboreel.torch.batch_source import BatchSource, batch_source
 from roboreel.torch.errors import ArgumentError
@@ -110,7 +110,7 @@ class Loader(Summarized):
         kind = type(self.dataset).__name__
         return Summary(
             f"Loader of a {kind}",
-            [("batches", f"of {count(self.batch_size, 'item')}"), ("epoch", str(self.epoch))],
+            [("batches", f"of {counted(self.batch_size, 'item')}"), ("epoch", str(self.epoch))],
         )
 
     def __len__(self) -> int:

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import Dataset
 
 from roboreel.edit.concat import MASK
+from roboreel.errors import counted
 from roboreel.reading.mixture_order import mixture_rows, shares_of
 from roboreel.torch.edited_dataset import argument_errors
 from roboreel.torch.errors import ArgumentError
@@ -261,7 +262,7 @@ def _one_each(name: str, given: Sequence[Any] | None, datasets: Sequence[Any]) -
     every = [None] * len(datasets) if given is None else given
     if len(every) != len(datasets):
         raise ArgumentError(
-            f"got {len(every)} {name} for {len(datasets)} datasets: give one for each dataset"
+            f"got {len(every)} {name} for {counted(len(datasets), 'dataset')}: give one for each dataset"
         )
     return every
 

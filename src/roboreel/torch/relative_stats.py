@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.edit.relative_actions import ACTION, STATE, RelativeActions, relative_components
+from roboreel.errors import counted
 from roboreel.stats.feature_stats import Array
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.feature_facts import feature_of
@@ -46,7 +47,7 @@ def compute_relative_action_stats(
     starts = _chunk_starts(np.array(hf_dataset["episode_index"]), chunk_size)
     if not len(starts):
         raise RuntimeError(
-            f"no episode has {chunk_size} frames, the size of a chunk: pass a smaller chunk_size"
+            f"no episode is as long as a chunk, {counted(chunk_size, 'frame')}: pass a smaller chunk_size"
         )
     running = RunningQuantileStats()
     for values in _batches(actions, states, starts, chunk_size, relative, num_workers):

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from torch.utils.data import Sampler
 
+from roboreel.errors import counted
 from roboreel.ops.unreadable import unreadable_episodes
 from roboreel.torch.errors import ArgumentError
 from roboreel.types import Int64
@@ -54,7 +55,8 @@ class ResumableSampler(Sampler[int]):
             )
         if count < world_size:
             raise ArgumentError(
-                f"{count} frames are too few for {world_size} processes: each needs at least one"
+                f"{counted(world_size, 'process', 'processes')} cannot share {counted(count, 'frame')}:"
+                " each process needs at least one"
             )
         self.seed, self.rank, self.world_size = seed, rank, world_size
         self._length = count // world_size

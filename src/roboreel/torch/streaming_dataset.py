@@ -12,7 +12,7 @@ import torch.utils.data
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import dataset_below
-from roboreel.errors import HubError, StorageError, UsageError, listed
+from roboreel.errors import HubError, StorageError, UsageError, counted, listed
 from roboreel.hub.hub_root import HubRoot
 from roboreel.hub.reference import HubReference
 from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
@@ -129,7 +129,7 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
             raise HubError(f"{lacks}: {error}") from error
         if dataset.total_frames != self.meta.total_frames:
             raise StorageError(
-                f"'{self.repo_id}' has {dataset.total_frames} frames on the Hub, but"
+                f"'{self.repo_id}' has {counted(dataset.total_frames, 'frame')} on the Hub, but"
                 f" {self.meta.total_frames} in the local documents: pass force_cache_sync=True to update"
                 " them"
             )

@@ -84,6 +84,21 @@ def test_an_output_that_exists_gets_another_name(
     assert f"try: roboreel delete {source} --episodes 1 -o {taken}_2" in done.err
 
 
+def test_an_output_that_is_not_the_cause_gets_no_other_name(
+    roboreel: Roboreel, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x").mkdir()  # the letter is in the word "expected"
+    done = roboreel("tasks", source, "--episode", "3", "-o", "x")
+    assert done.err == "error: --episode '3': expected N=TEXT\n"
+
+
+def test_an_option_without_its_value_refers_to_the_command(roboreel: Roboreel) -> None:
+    done = roboreel("delete", "my_dataset", "--episodes")
+    assert done.code == 2
+    assert done.err.splitlines()[-1] == "  try: roboreel delete --help"
+
+
 def test_a_misspelled_dataset_gets_the_right_name(roboreel: Roboreel, source: Path) -> None:
     done = roboreel("info", f"{source}x")
     assert (done.code, done.err.splitlines()[-1]) == (1, f"  try: roboreel info {source}")
@@ -107,4 +122,4 @@ def test_versions_are_read_with_and_without_v(
 def test_an_unclear_version_is_refused(roboreel: Roboreel, source: Path) -> None:
     done = roboreel("convert", source, "--to", "2", "-o", "out")
     assert done.code == 2
-    assert "--to: '2' is not a format version: expected v2.0|v2.1|v3.0" in done.err
+    assert "--to: '2' is not a format version: expected v2.0, v2.1, v3.0" in done.err

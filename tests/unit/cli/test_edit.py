@@ -513,7 +513,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "frames without an episode": (
         2,
         ["trim", "{source}", "--frames", "0:1", "--frames", "1:", *OUT],
-        "in pairs",
+        "each --episode needs its own",
     ),
     "frames beyond an end": (2, ["trim", "{source}", "--frames", "2:", *OUT], "episode 2 has 1 fr"),
     "seconds beyond an end": (
@@ -545,7 +545,11 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
         ["trim", "{source}", "--episode", "0", "--frames", "0:1", "--episodes", "1", *OUT],
         "which name episodes themselves",
     ),
-    "an episode without frames": (2, ["trim", "{source}", "--episode", "0", *OUT], "in pairs"),
+    "an episode without frames": (
+        2,
+        ["trim", "{source}", "--episode", "0", *OUT],
+        "each --episode needs its own",
+    ),
     "an episode twice": (
         2,
         ["trim", "{source}", *["--episode", "0", "--frames", "0:1"] * 2, *OUT],

@@ -147,7 +147,7 @@ def test_arguments_that_name_nothing_are_refused(tmp_path: Path) -> None:
     one = made(tmp_path / "a")
     with pytest.raises(ValueError, match="No datasets to merge"):
         aggregate_datasets([], "out")
-    with pytest.raises(ValueError, match="1 roots for 2 datasets"):
+    with pytest.raises(ValueError, match="1 root for 2 datasets"):
         aggregate_datasets(["a", "b"], "out", roots=[one.root])
     with pytest.raises(ValueError, match="chunk_size is 0"):
         aggregate_datasets(["a"], "out", [one.root], tmp_path / "out", chunk_size=0)

@@ -170,5 +170,5 @@ def test_relative_actions_leave_excluded_joints_absolute() -> None:
     assert stats["min"].tolist() == [1.0, 2.0]
     assert stats["max"].tolist() == [3.0, 20.0]
     assert stats["count"].tolist() == [16]
-    with pytest.raises(RuntimeError, match="no episode has 7 frames"):
+    with pytest.raises(RuntimeError, match="no episode is as long as a chunk, 7 frames"):
         compute_relative_action_stats(data, features, 7)

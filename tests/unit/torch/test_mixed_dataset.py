@@ -123,8 +123,8 @@ def test_features_go_together_by_common_names() -> None:
     ("datasets", "options", "message"),
     [
         ([], {}, "no datasets to mix"),
-        ([Items("a", 3, {"x": (1,)})], {"renames": []}, "0 renames for 1 datasets"),
-        ([Items("a", 3, {"x": (1,)})], {"weights": [1, 2]}, "2 weights for 1 datasets"),
+        ([Items("a", 3, {"x": (1,)})], {"renames": []}, "0 renames for 1 dataset"),
+        ([Items("a", 3, {"x": (1,)})], {"weights": [1, 2]}, "2 weights for 1 dataset"),
         ([Items("a", 3, {"x": (1,)})], {"renames": [{"y": "z"}]}, "'a' has no feature"),
         (
             [Items("a", 3, {"x": (1,)})],

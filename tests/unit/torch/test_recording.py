@@ -152,7 +152,7 @@ def test_an_episode_put_together_elsewhere_is_saved(tmp_path: Path) -> None:
         dataset.save_episode({**before, "episode_index": 1})
     short = {**before, "episode_index": 1, CAMERA: [_image(0)]}
     dataset.clear_episode_buffer()
-    with pytest.raises(ValueError, match=f"'{CAMERA}' has 1 values, expected 3"):
+    with pytest.raises(ValueError, match=f"'{CAMERA}' has 1 value, expected 3"):
         dataset.save_episode(short)
     assert not dataset.has_pending_frames()
 

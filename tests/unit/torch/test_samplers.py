@@ -105,7 +105,7 @@ def test_an_episode_that_cannot_be_read_is_left_out_with_a_warning(
         ),
         (([0, 9], [9]), {}, "2 dataset_from_indices and 1 dataset_to_indices"),
         (([0], [9]), {"rank": 2, "world_size": 2}, "expected 0 <= rank < world_size"),
-        (([0], [3]), {"world_size": 4}, "are too few for 4 processes"),
+        (([0], [3]), {"world_size": 4}, "4 processes cannot share 3 frames"),
     ],
 )
 def test_contradictory_arguments_are_value_errors(

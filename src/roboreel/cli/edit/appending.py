@@ -10,13 +10,14 @@ from typing import Any, get_type_hints
 
 import typer
 
-from roboreel.cli.output import count, emit_json, say
+from roboreel.cli.output import emit_json, say
 from roboreel.cli.stopping import stoppable
 from roboreel.cli.view_words import step_words
 from roboreel.cli.writing import Writing, command_of
 from roboreel.dataset.view_edit import edit_view
 from roboreel.edit.view import View
 from roboreel.edit.write_options import WriteOptions
+from roboreel.errors import counted
 from roboreel.hub.open_source import view_opener
 
 _SHARED = ("follow_links", "as_json", "quiet", "verbose")
@@ -45,7 +46,7 @@ class Appending(Writing):
             return
         if not self.quiet:
             for verb in verbs:
-                say(f"{step_words(verb)}: {source} now has {count(len(view.slices), 'episode')}")
+                say(f"{step_words(verb)}: {source} now has {counted(len(view.slices), 'episode')}")
 
 
 def appends(

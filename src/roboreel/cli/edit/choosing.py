@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.advice import AmbiguousError
-from roboreel.cli.output import count, emit_json, say, table, tell
+from roboreel.cli.output import emit_json, say, table, tell
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.user_files import read_lines
 from roboreel.edit.selection import FrameRange
 from roboreel.edit.tasks import TasksFrom, tasks_of_both
 from roboreel.edit.view import Verbs, View
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, counted
 from roboreel.format.model import EPISODE, LENGTH, TASKS
 from roboreel.types import Json
 
@@ -90,7 +90,7 @@ def episode_pairs_in(text: str, first: Dataset, second: Dataset) -> list[tuple[i
         ]
         if len(numbers[0]) != len(numbers[1]):
             raise UsageError(
-                f"'{word}' pairs {count(len(numbers[0]), 'episode')} with {len(numbers[1])}: both sides"
+                f"'{word}' pairs {counted(len(numbers[0]), 'episode')} with {len(numbers[1])}: both sides"
                 " need the same number"
             )
         pairs += zip(*numbers, strict=True)
@@ -193,14 +193,17 @@ def show_episodes(view: View, *, as_json: bool, tasks_from: TasksFrom | None = N
     if as_json:
         emit_json({"episodes": [_episode(*row) for row in rows]})
     else:
-        say(f"{count(len(rows), 'episode')}, {count(sum(lengths), 'frame')}")
+        say(f"{counted(len(rows), 'episode')}, {counted(sum(lengths), 'frame')}")
         table(
-            [(str(n), count(frames, "frame"), _task(own, other)) for n, frames, own, other in rows]
+            [
+                (str(n), counted(frames, "frame"), _task(own, other))
+                for n, frames, own, other in rows
+            ]
         )
     differing = sum(other is not None for other in others)
     if differing:
         tell(
-            f"warning: in {count(differing, 'episode')} the episode list and the rows name different tasks"
+            f"warning: in {counted(differing, 'episode')} the episode list and the rows name different tasks"
         )
 
 

@@ -11,14 +11,14 @@ from roboreel.checking.unreferenced import unreferenced
 from roboreel.cli.advice import NoOutputError
 from roboreel.cli.edit.choosing import pairs_in
 from roboreel.cli.edit.video import rate_in, size_in
-from roboreel.cli.output import count, emit_json, human_bytes, table, tell
+from roboreel.cli.output import emit_json, human_bytes, table, tell
 from roboreel.cli.shared_options import SourceArgument
 from roboreel.cli.writing import Writing, carry_out, writes
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.view_file import is_view_file
 from roboreel.edit.concat import FeaturePolicy, concat
 from roboreel.edit.view import View
-from roboreel.errors import PlanError, UsageError
+from roboreel.errors import PlanError, UsageError, counted
 from roboreel.format.encoding import Encoding
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.ops.write import plan_write
@@ -154,7 +154,7 @@ def _show(dataset: Dataset, *, as_json: bool) -> None:
         )
         return
     table(
-        [(name, count(len(all_), "file"), human_bytes(sum(all_))) for name, all_ in sizes.items()]
+        [(name, counted(len(all_), "file"), human_bytes(sum(all_))) for name, all_ in sizes.items()]
     )
 
 

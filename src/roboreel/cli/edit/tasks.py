@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.edit.choosing import TasksFromOption, number_in, pairs_in
-from roboreel.cli.output import count, emit_json, table
+from roboreel.cli.output import emit_json, table
 from roboreel.cli.shared_options import SourceArgument
 from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.edit.tasks import TasksFrom, tasks_of, tasks_told
 from roboreel.edit.view import View
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, counted
 
 
 @writes
@@ -94,4 +94,4 @@ def _show(view: View, tasks_from: TasksFrom | None, *, as_json: bool) -> None:
     if as_json:
         emit_json({"tasks": [{"task_index": i, "task": t, "episodes": n} for i, t, n in rows]})
         return
-    table([("" if i is None else str(i), count(n, "episode"), text) for i, text, n in rows])
+    table([("" if i is None else str(i), counted(n, "episode"), text) for i, text, n in rows])

@@ -16,14 +16,14 @@ from roboreel.cli.edit.choosing import (
     number_in,
     show_episodes,
 )
-from roboreel.cli.output import count, emit_json, say
+from roboreel.cli.output import emit_json, say
 from roboreel.cli.shared_options import SourceArgument
 from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.dataset.user_files import read_lines
 from roboreel.edit.selection import FrameRange
 from roboreel.edit.standstill import StillSuggestion
 from roboreel.edit.view import View
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, counted
 
 _STATE, _SUGGEST = "observation.state", "suggest"
 
@@ -215,7 +215,7 @@ def _show_suggestion(view: View, feature: str, episodes: str | None, *, as_json:
 
 
 def _said(view: View, chosen: Sequence[int] | None) -> str:
-    return count(len(view.slices) if chosen is None else len(chosen), "episode")
+    return counted(len(view.slices) if chosen is None else len(chosen), "episode")
 
 
 def _command(found: StillSuggestion) -> str:
@@ -229,7 +229,8 @@ def _spans(
     """Frames to keep, by episode, from paired options and a file."""
     if len(episodes) != len(frames):
         raise UsageError(
-            f"--episode is given {len(episodes)} times and --frames {len(frames)} times: give them in pairs"
+            f"each --episode needs its own --frames: got {len(episodes)} of --episode and {len(frames)} of"
+            " --frames"
         )
     pairs = [*zip(episodes, frames, strict=True)]
     for line in [] if ranges is None else read_lines(ranges):

@@ -14,7 +14,7 @@ from roboreel.cli.edit.split import split
 from roboreel.cli.edit.tasks import tasks
 from roboreel.cli.edit.trim import trim
 from roboreel.cli.edit.video import encode, resample
-from roboreel.cli.output import count, emit_json, heading, say, table
+from roboreel.cli.output import emit_json, heading, say, table
 from roboreel.cli.shared_options import FollowLinksOption, JsonOption, SourceArgument
 from roboreel.cli.stats import stats
 from roboreel.cli.stopping import stoppable
@@ -25,6 +25,7 @@ from roboreel.dataset.view_refresh import refresh_view
 from roboreel.edit.replay import asked_options
 from roboreel.edit.view import View
 from roboreel.edit.write_options import options_from_json
+from roboreel.errors import counted
 from roboreel.hub.open_source import view_opener
 from roboreel.ops.write import plan_write
 from roboreel.plan.plan import Plan
@@ -151,7 +152,7 @@ def _write(options: Writing, source: str) -> None:
 
 
 def _size(view: View) -> str:
-    return f"{count(len(view.slices), 'episode')}, {count(int(view.lengths.sum()), 'frame')}"
+    return f"{counted(len(view.slices), 'episode')}, {counted(int(view.lengths.sum()), 'frame')}"
 
 
 def _show(content: ViewContent) -> None:
