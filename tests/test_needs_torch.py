@@ -46,3 +46,15 @@ def test_what_is_left_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     count = len([path for path in TESTS.rglob("test_*.py") if needs_torch.needs_torch(path)])
     assert count > 20
     assert str(what_is_left_out(TESTS)).startswith(f"torch is not installed: {count} test files")
+
+
+def test_without_torch_one_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import roboreel.torch
+
+    def absent(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named '{name}'", name="torch")
+
+    monkeypatch.setattr("importlib.import_module", absent)
+    monkeypatch.delitem(vars(roboreel.torch), "LeRobotDataset", raising=False)
+    with pytest.raises(ImportError, match=r"'torch' is needed by roboreel\.torch: pip install"):
+        _ = roboreel.torch.LeRobotDataset

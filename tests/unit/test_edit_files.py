@@ -152,3 +152,21 @@ def test_a_resampled_dataset_is_not_put_together_with_itself(
     parts = [dataset.resample(15), dataset]
     with pytest.raises(roboreel.UsageError, match="have different frame rates"):
         roboreel.concat(parts if resampled_first else parts[::-1])
+
+
+def test_the_dataset_of_another_frame_rate_is_named(tmp_path: Path) -> None:
+    sources = [
+        make_dataset(tmp_path / f"s{n}", episodes=(3,), cameras={}, fps=15 if n == 2 else 30)
+        for n in range(6)
+    ]
+    with pytest.raises(roboreel.UsageError) as raised:
+        roboreel.concat([roboreel.open(source) for source in sources])
+    assert f"15 fps in '{sources[2]}'; 30 fps in 5 datasets." in str(raised.value)
+
+
+def test_a_path_is_no_open_dataset(tmp_path: Path) -> None:
+    source: Any = make_dataset(tmp_path / "a", episodes=(3,), cameras={})
+    with pytest.raises(roboreel.UsageError, match=r"concat\(\) needs an open dataset or a view"):
+        roboreel.concat([source])
+    with pytest.raises(roboreel.UsageError, match=r"open it with roboreel\.open"):
+        roboreel.write(source, out=tmp_path / "b")

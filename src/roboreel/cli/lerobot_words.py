@@ -40,6 +40,7 @@ _SURE = {
     "push_to_hub",
     "root",
     "roots",
+    "splits",
 }
 """Options that no command of roboreel has."""
 _KEY = re.compile(r"--?(operation\.|dataset\.)?([A-Za-z_][\w-]*)(?:=(.*))?", re.DOTALL)

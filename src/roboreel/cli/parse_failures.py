@@ -10,7 +10,8 @@ from typing import Any
 from roboreel.cli.advice import Advice, replaced, typed
 from roboreel.cli.catalog import ENTRIES
 from roboreel.cli.lerobot_words import lerobot_advice
-from roboreel.format.version import FormatVersion
+from roboreel.errors import UsageError
+from roboreel.format.version import FormatVersion, parse_version
 
 _NAMES = [entry.name for entry in ENTRIES]
 _OTHERS = {
@@ -127,8 +128,19 @@ def _missing(error: Any, words: Sequence[str], path: str) -> Advice:
     value = {"VERSION": FormatVersion.V30.value, "DST": "result", "DIR": "frames"}.get(
         example, example
     )
+    if example == "VERSION" and (stated := [word for word in words if _is_version(word)]):
+        value, words = stated[-1], [word for word in words if word != stated[-1]]
     line = typed([*words, max(param.opts, key=len), value])
     return Advice(f"{name} is missing: {_explained(param)}", ((line, ""),))
+
+
+def _is_version(word: str) -> bool:
+    """True for a version that was typed without `--to`."""
+    try:
+        parse_version(word)
+    except UsageError:
+        return False
+    return True
 
 
 def _explained(param: Any) -> str:

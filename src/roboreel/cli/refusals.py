@@ -20,6 +20,8 @@ from roboreel.errors import MissingDependencyError, RoboreelError, UsageError
 _INSTALL = re.compile(r"[:;,]?\s*(pip install '[^']+')")
 _ABSENT = re.compile(r"'([^']+)': no such folder")
 _SHOWN = 3
+_LONGEST_LINE = 300
+"""Most characters of a suggested line: nobody copies a longer one."""
 _OUT = ("-o", "--out")
 
 
@@ -70,7 +72,8 @@ def _other_output(words: Sequence[str], message: str) -> Iterator[tuple[str, str
             while os.path.lexists(f"{base}_{count}"):
                 count += 1
             line = typed([*words[: number + 1], f"{base}_{count}", *words[number + 2 :]])
-            yield line, f"'{out}' is not changed"
+            if len(line) <= _LONGEST_LINE:
+                yield line, f"'{out}' is not changed"
 
 
 def _names(message: str, path: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from roboreel.cli.advice import NoOutputError
 from roboreel.cli.edit.choosing import TasksFromOption
 from roboreel.cli.help_page import OUTPUT
 from roboreel.cli.opening import copied
@@ -100,6 +101,8 @@ def repair(
         roboreel repair my_dataset --dry-run
         roboreel repair my_dataset -o my_dataset_repaired
     """
+    if out is None and not in_place and not dry_run:
+        raise NoOutputError(path)
     with stoppable(None if dry_run else path if in_place else out) as output:
         with progress_shown(quiet=quiet or as_json):
             report = run_repair(

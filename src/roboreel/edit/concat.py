@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Literal, TypeAlias, get_args
 
 import pyarrow as pa
@@ -12,13 +13,16 @@ from roboreel.edit.episode_slices import joined_slices
 from roboreel.edit.feature_mismatch import FeatureMismatch, differences, widest
 from roboreel.edit.features import removed, renamed
 from roboreel.edit.recipe import JoinedParts, Recipe
-from roboreel.edit.view import Verbs, View
+from roboreel.edit.view import Verbs, View, view_of
 from roboreel.edit.view_data import Source
 from roboreel.edit.write_options import names_in
-from roboreel.errors import UnknownNameError, UsageError, listed
+from roboreel.errors import UnknownNameError, UsageError, counted, listed
 from roboreel.format.feature import Feature, arrow_type
 from roboreel.format.model import with_features
 from roboreel.stats.sampling import SamplingProfile
+
+_FEW = 3
+"""Most datasets of one frame rate that a message names."""
 
 FeaturePolicy: TypeAlias = Literal["strict", "common", "pad"]
 
@@ -53,7 +57,7 @@ def concat(
         raise UsageError(
             f"features is {features!r}, expected one of {listed(get_args(FeaturePolicy))}"
         )
-    given = [part.as_view() for part in parts]
+    given = [view_of(part, "concat") for part in parts]
     views = [_named(view, rename or {}) for view in given]
     if not views:
         raise UsageError("there are no datasets to merge")
@@ -153,11 +157,21 @@ def _require_one_rate(views: Sequence[View]) -> None:
         for source in view.sources
     ]
     if len({(fps, to) for _, fps, to in rates}) > 1:
-        said = ", ".join(f"'{url}' {float(to or fps):g}" for url, fps, to in dict.fromkeys(rates))
         raise UsageError(
-            f"the datasets have different frame rates: {said}; resample them to one rate first"
-            " (roboreel resample)"
+            f"the datasets have different frame rates: {_said_of(rates)}. Resample them to one rate first"
+            " (on the command line: --fps of roboreel merge)"
         )
+
+
+def _said_of(rates: Iterable[tuple[str, Fraction, Fraction | None]]) -> str:
+    """Each frame rate with its datasets; of the most frequent one, if there are many, only their number."""
+    urls: dict[Fraction, list[str]] = {}
+    for url, fps, to in dict.fromkeys(rates):
+        urls.setdefault(to or fps, []).append(url)
+    return "; ".join(
+        f"{float(rate):g} fps in {listed(names) if len(names) <= _FEW else counted(len(names), 'dataset')}"
+        for rate, names in sorted(urls.items(), key=lambda item: len(item[1]))
+    )
 
 
 def _require_one_form(views: Sequence[View]) -> None:

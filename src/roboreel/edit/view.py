@@ -390,3 +390,11 @@ def whole_view(dataset: Opened) -> View:
         options=WriteOptions(to=model.info.version, timestamps="keep", regroup=False),
         recipe=Recipe(dataset),
     )
+
+
+def view_of(source: Verbs, caller: str) -> View:
+    """The view of a dataset or view; `UsageError` if it is neither, such as a path."""
+    if not isinstance(source, Verbs):
+        given = f"got {source!r}: open it with roboreel.open(…)"
+        raise UsageError(f"{caller}() needs an open dataset or a view, {given}")
+    return source.as_view()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
-from roboreel.edit.view import Verbs, View
+from roboreel.edit.view import Verbs, View, view_of
 from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import DatasetError, UsageError
 from roboreel.format.inventory import Inventory
@@ -209,7 +209,7 @@ def plan_write(
         StorageError: a dataset cannot be read.
         PlanError: the view cannot be written as requested; carries every reason.
     """
-    view = view.as_view()
+    view = view_of(view, "write")
     require_one_subtask_list(view)
     if (out is None) != in_place:
         raise UsageError("say where to write: give either a new folder (out=DST) or in_place=True")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.edit.view import Verbs, View
+from roboreel.edit.view import Verbs, View, view_of
 from roboreel.edit.write_options import lists_options
 from roboreel.errors import DatasetError, OutOfRangeError, UsageError, counted, listed
 from roboreel.format.feature import Feature, with_index_features
@@ -312,11 +312,7 @@ def reader(source: Verbs, **options: Unpack[ReadKeywords]) -> Reader:
         >>> len(reader), reader[11]["action_is_pad"].tolist()
         (12, [False, True])
     """
-    if not hasattr(source, "as_view"):
-        raise UsageError(
-            f"reader() needs an open dataset or a view, got {source!r}: open it with roboreel.open(…)"
-        )
-    view, chosen = source.as_view(), ReadOptions(**options)
+    view, chosen = view_of(source, "reader"), ReadOptions(**options)
     _require_videos(view, chosen)
     return Reader(view, chosen)
 

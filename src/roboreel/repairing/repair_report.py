@@ -26,7 +26,7 @@ class RepairStep:
     """What the user can do, where nothing was done."""
 
     def __str__(self) -> str:
-        where = f" ['{self.path}']" if self.path else ""
+        where = f" ({self.path})" if self.path else ""
         choice = f"; {self.choice}" if self.choice else ""
         return visible(f"{self.message}{where}{choice} [{self.rule}]")
 
@@ -76,11 +76,11 @@ def _summary(problems: list[Problem]) -> str:
     """The worst of the problems of a rule: what, where, and how many more there are."""
     worst = max(problems, key=lambda p: (p.episode is None, p.amount))
     columns = list(dict.fromkeys(p.column for p in [worst, *problems] if p.column))
-    names = [f"'{name}'" for name in columns[:_SHOWN_COLUMNS]]
+    names = columns[:_SHOWN_COLUMNS]
     if len(columns) > _SHOWN_COLUMNS:
         names.append(f"{len(columns) - _SHOWN_COLUMNS} more columns")
     episode = [f"episode {worst.episode}"] if worst.episode is not None else []
-    path = [f"'{worst.path}'"] if worst.path and worst.path not in worst.message else []
+    path = [worst.path] if worst.path and worst.path not in worst.message else []
     where = ", ".join([*episode, *names, *path])
     more = f"{len(problems) - 1} more" if len(problems) > 1 else ""
     position = "; ".join(part for part in (where, more) if part)

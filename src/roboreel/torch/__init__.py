@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from roboreel.errors import MissingDependencyError
+
 if TYPE_CHECKING:
     from roboreel.torch.aggregate import aggregate_datasets as aggregate_datasets
     from roboreel.torch.block_sampler import BlockSampler as BlockSampler
@@ -50,7 +52,13 @@ __all__ = [*_HOME]
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'roboreel.torch' has no attribute '{name}'")
-    value = getattr(importlib.import_module(f"roboreel.torch.{_HOME[name]}"), name)
+    try:
+        module = importlib.import_module(f"roboreel.torch.{_HOME[name]}")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingDependencyError("torch", extra="torch", purpose="by roboreel.torch") from error
+    value = getattr(module, name)
     globals()[name] = value
     return value
 

@@ -21,6 +21,10 @@ TYPED = {
     "delete SRC --episodes 1": "delete SRC --episodes 1 -o source_cleaned",
     "convert SRC --to v2.1": "convert SRC --to v2.1 -o source_converted",
     "convert SRC -o out": "convert SRC -o out --to v3.0",
+    "convert SRC v2.1 -o out": "convert SRC -o out --to v2.1",
+    "repair SRC": "repair SRC -o source_repaired",
+    """split SRC --operation.splits '{"train": 0.8, "val": 0.2}'""": "split SRC --into train=0.8,val=0.2"
+    " -o source_parts",
     "merge SRC SRC": "merge SRC SRC -o source_merged",
     "delet SRC": "delete SRC",  # codespell:ignore delet
     "remove SRC --episodes 3": "delete SRC --episodes 3",
@@ -97,6 +101,18 @@ def test_an_option_without_its_value_refers_to_the_command(roboreel: Roboreel) -
     done = roboreel("delete", "my_dataset", "--episodes")
     assert done.code == 2
     assert done.err.splitlines()[-1] == "  try: roboreel delete --help"
+
+
+def test_a_line_that_nobody_would_copy_is_left_out(
+    roboreel: Roboreel, source: Path, tmp_path: Path
+) -> None:
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "file").write_text("mine", encoding="utf-8")
+    done = roboreel("merge", *[source] * 40, "-o", taken)
+    assert done.code == 2
+    assert "exists and is not empty" in done.err
+    assert "try: " not in done.err
 
 
 def test_a_misspelled_dataset_gets_the_right_name(roboreel: Roboreel, source: Path) -> None:
