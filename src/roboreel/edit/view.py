@@ -392,7 +392,7 @@ def whole_view(dataset: Opened) -> View:
     )
 
 
-def view_of(source: Verbs, caller: str) -> View:
+def view_of(source: Verbs | object, caller: str) -> View:
     """The view of a dataset or view; `UsageError` if it is neither, such as a path."""
     if not isinstance(source, Verbs):
         given = f"got {source!r}: open it with roboreel.open(…)"
