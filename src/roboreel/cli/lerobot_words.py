@@ -62,7 +62,7 @@ class _Typed:
 
     @property
     def source(self) -> str:
-        """The dataset, or a name that stands for one."""
+        """The dataset, or a placeholder name."""
         own = [word for word in self.others if not word.startswith("-")]
         return self.first("root", "repo_id") or (own[0] if own else "my_dataset")
 

@@ -57,8 +57,8 @@ class _Line:
 def planned_rows(plan: Plan) -> list[tuple[str, ...]]:
     """The rows of a table: kind, files, size, camera or path, episodes, and what is done.
 
-    Ops that differ only in their episodes share a row. The size of copied files is that of what is read;
-    encoded videos have none before they are encoded.
+    Ops that differ only in their episodes share a row. The size of copied files is the size of what is read;
+    encoded videos have no size before they are encoded.
     """
     lines: dict[tuple[str, str, str], _Line] = {}
     for op, size in zip(plan.ops, plan.op_sizes, strict=True):

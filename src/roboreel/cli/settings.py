@@ -27,9 +27,9 @@ class Setting:
     name: str
     """Of the parameter of commands, and the key in the file."""
     default: str
-    """What applies if nobody says otherwise, for people."""
+    """The default, in words."""
     expected: str
-    """What a value has to be, for people."""
+    """The expected value, in words."""
     parse: Callable[[Any], Any]
     """The value in what a file or the environment has; raises `ValueError`."""
 
@@ -50,7 +50,7 @@ class Found:
 
     setting: Setting
     value: Any
-    """None if nobody set it. Typed `Any`: settings have values of several types."""
+    """None if it is not set. Typed `Any`: settings have values of several types."""
     origin: str
     """`environment`, the path of the file, or `default`."""
 

@@ -77,7 +77,7 @@ def plain(text: str) -> str:
 
 
 def in_encoding(text: str, encoding: str) -> str:
-    """The text in the characters that an encoding has; ASCII stands in where it lacks some."""
+    """The text with characters that the encoding lacks replaced by ASCII."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

@@ -17,7 +17,7 @@ from roboreel.hub.environment import endpoint, host, is_offline, page_of
 from roboreel.hub.reference import HubReference
 
 Token = str | bool | None
-"""A token, True for the stored one, False for none; None leaves the choice to the client."""
+"""A token, True to use the stored token, False to use none; None leaves the choice to the client."""
 
 _AGAIN = "run the same command again. Files that already arrived are kept"
 _NETWORK_MODULES = (
@@ -45,14 +45,14 @@ class BrokenConnectionError(HubError):
 
 
 class BusyError(HubError):
-    """The Hub takes no request for now (429), or fails (5xx); a later attempt may succeed."""
+    """The Hub gets too many requests (429) or has a server error (5xx); a later attempt may succeed."""
 
     wait_s: float | None = None
-    """How long the Hub asks to wait, in seconds; None where it does not say."""
+    """How long the Hub asks to wait, in seconds; None if it does not say."""
 
 
 class ConflictError(HubError):
-    """Somebody else changed the branch in the meantime."""
+    """Someone else changed the branch in the meantime."""
 
 
 def library(reference: str = "") -> Any:

@@ -1,4 +1,4 @@
-"""Open a dataset or a view file, by whatever names it; datasets on the Hub are pulled first."""
+"""Open a dataset or a view file by its path or reference; datasets on the Hub are pulled first."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def open_view(location: str | os.PathLike[str], *, follow_links: bool = False) -
     Raises:
         StorageError: the file, or a dataset that it names, cannot be read.
         ChangedInputError: a dataset has changed since the file was made.
-        DatasetError: the file is no view file, or a dataset cannot be read safely.
+        DatasetError: the file is not a view file, or a dataset cannot be read safely.
         HubError: a dataset on the Hub cannot be fetched.
     """
     return view_opener(follow_links=follow_links).open(ViewFile(location))

@@ -44,23 +44,23 @@ def pull(
 ) -> PullReport:
     """Fetch a dataset from the Hub, or the files that some of its episodes and cameras need.
 
-    Files that are there with the same content aren't fetched again, so an interrupted pull goes on, and a
+    Files that are there with the same content aren't fetched again, so an interrupted pull continues, and a
     later one adds to what an earlier one fetched. Each file is verified by size and digest before it appears.
 
     Args:
         reference: `user/name`, `user/name@revision` or `hf://datasets/user/name@revision`.
         out: the folder; by default `$HF_LEROBOT_HOME/user/name`.
-        episodes: indices of the episodes to fetch, or a function that gives them for the dataset, of which
-            only the documents are here then; None fetches all.
-        cameras: names of the cameras to fetch; None fetches all.
+        episodes: indices of the episodes to download, or a function that returns them for the dataset, opened
+            with its documents only; None downloads all.
+        cameras: names of the cameras to download; None downloads all.
         content: "all", "tables" without videos, or "documents" for `meta/` only.
         token: a token, True for the stored one, False for none; None uses a stored one if there is one.
         progress: True shows a bar on the terminal or in the notebook; a function is called with a
-            `ProgressEvent`, which counts the bytes that are here, up to ten times a second.
+            `ProgressEvent`, which counts the downloaded bytes, up to ten times a second.
 
     Raises:
-        UsageError: this is no reference, there is no such episode or camera, or the folder holds something
-            else.
+        UsageError: this is not a reference, there is no such episode or camera, or the folder has another
+            dataset.
         HubError: the Hub can't be reached, refused, or sent other content than it promised.
         StorageError: the disk failed.
         MissingDependencyError: the extra `hub` isn't installed.
@@ -126,13 +126,13 @@ def fetch_missing(
     revision: str | None = None,
     token: Token = None,
 ) -> list[str]:
-    """Fetch those of the named files that a local dataset lacks; files that are there aren't touched.
+    """Download the named files that are missing in a local dataset; existing files are not changed.
 
     Args:
         repo_id: the dataset's repository, `user/name`.
         root: the dataset's folder, which need not exist.
         files: names, relative to the folder.
-        revision: branch, tag or commit; by default that of the pull that made the folder, else as for `pull`.
+        revision: branch, tag or commit; by default the revision of the folder, else as for `pull`.
         token: as for `pull`.
 
     Returns:
@@ -166,7 +166,7 @@ def _documents(source: RemoteSource) -> dict[str, RemoteFile]:
     """The documents of a repository, by name.
 
     Raises:
-        HubError: it is no dataset in the LeRobot format.
+        HubError: it is not a dataset in the LeRobot format.
     """
     found = list_documents(source.reference, source.commit, source.token)
     if INFO not in found:

@@ -37,8 +37,8 @@ def push(
 ) -> PushReport:
     """Push a dataset to the Hub: upload what changed, remove what it no longer has, tag its version.
 
-    Files whose content the Hub has are not uploaded again, so an interrupted push goes on where it was. A
-    dataset card (`README.md`) is written by the way; text in an existing card is kept.
+    Files whose content the Hub has are not uploaded again, so an interrupted push can be continued.
+    A dataset card (`README.md`) is written too; text in an existing card is kept.
 
     Args:
         dataset: a local dataset, or its folder. It is only read.
@@ -52,7 +52,7 @@ def push(
     Raises:
         UsageError: an argument is wrong, the dataset is not complete, or the Hub has files that it does not
             have and `remove` is not set.
-        HubError: the Hub cannot be reached, refuses, or was changed by somebody else meanwhile.
+        HubError: the Hub cannot be reached, refuses, or someone else changed the branch meanwhile.
         StorageError, DatasetError: the dataset cannot be read, or changed during the push.
         MissingDependencyError: the extra `hub` is not installed.
     """

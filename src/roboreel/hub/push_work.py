@@ -104,7 +104,7 @@ class PushWork:
             require_unchanged: raises if the local files have changed; called before each commit.
 
         Raises:
-            ConflictError: somebody else changed the branch in between.
+            ConflictError: someone else changed the branch in between.
             HubError: the Hub cannot be reached, or refuses.
         """
         parent = branch.commit

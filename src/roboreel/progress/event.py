@@ -24,18 +24,18 @@ class ProgressEvent:
     frames: int = 0
     """Frames (or rows of tables) that the phase has read, copied, decoded or encoded."""
     size_bytes: int = 0
-    """Bytes that the phase has copied or fetched; 0 where bytes say little, such as for decoding."""
+    """Bytes that the phase has copied or fetched; 0 if bytes say little, such as for decoding."""
     frames_per_s: float | None = None
-    """Speed in frames per second of the phase; None until it can be told."""
+    """Speed of the phase in frames per second; None until it can be estimated."""
     bytes_per_s: float | None = None
-    """Speed in bytes per second of the phase; None where `size_bytes` is 0."""
+    """Speed of the phase in bytes per second; None if `size_bytes` is 0."""
     fraction: float | None = None
     """Share of the work that is done, 0 to 1: of all that a run writes and measures, else of the phase. None
     if it is not known."""
     elapsed_s: float = 0.0
     """Seconds since the call began."""
     seconds_left: float | None = None
-    """Estimated seconds until `fraction` is 1; None until it can be told."""
+    """Estimated seconds until `fraction` is 1; None until it can be estimated."""
 
     @property
     def text(self) -> str:

@@ -186,7 +186,7 @@ def begin_phase(name: str, *, total: int = 0, unit: str = "") -> Phase:
 
 
 def current_reporter() -> Reporter | None:
-    """The reporter of the call that runs in this thread; None if nobody listens."""
+    """The reporter of the call that runs in this thread; None without a listener."""
     return _current.get()
 
 

@@ -130,7 +130,7 @@ class CameraFrames:
     def _require_times(
         self, want: WantedFrames, video: IndexedVideo, first: np.ndarray, numbers: np.ndarray
     ) -> None:
-        """Raise `VideoError` where a frame's time in its file is not that of its row."""
+        """Raise `VideoError` if a frame's time in its file differs from the time of its row."""
         seconds, fps = video.table.frame_seconds, want.source.dataset.fps
         inside = (numbers < len(seconds)) & (
             first < len(seconds)

@@ -58,9 +58,9 @@ class ReadOptions:
     frame_cache_mb: float | None = None
     """MiB that this folder may take; None: as long as its disk has 1 GiB left."""
     strict_timestamps: bool = False
-    """Raise where a frame's time in the file is not that of its row."""
+    """Raise if a frame's time in the file differs from the time of its row."""
     tolerance_s: float = field(default=1e-4)
-    """Seconds by which they may differ."""
+    """Largest allowed difference between them, in seconds."""
     video_backend: str = "pyav"
     """The library that decodes videos: `pyav` or `torchcodec`. Depths are always decoded by `pyav`."""
     made_ns: int = field(default_factory=time.time_ns, init=False, repr=False, compare=False)

@@ -198,7 +198,7 @@ class Reader(Summarized):
             StorageError: a file cannot be read.
             VideoError: a frame is missing or does not decode.
             DatasetError: files are not what the documents say.
-            UsageError: `indices` is no list of whole numbers; an array of `out` is for no feature that is
+            UsageError: `indices` is not a list of integers; an array of `out` is not for a feature that is
                 read, or has the wrong shape or dtype.
         """
         self._require_arrays(out or {})

@@ -41,16 +41,16 @@ def aggregate_datasets(
 ) -> None:
     """Write the episodes of several datasets one after another into one. Videos are copied, not re-encoded.
 
-    The sources may be of different versions; the result has that of the first.
+    The sources may have different versions; the result has the version of the first.
 
     Args:
         repo_ids: the datasets' names.
         aggr_repo_id: the result's name.
-        roots: the datasets' folders; by default those of `LeRobotDatasetMetadata(repo_id)`.
+        roots: the datasets' folders; by default the folders of `LeRobotDatasetMetadata(repo_id)`.
         aggr_root: the folder to make; by default `aggr_repo_id` below `HF_LEROBOT_HOME`.
         data_files_size_in_mb: soft limit of a table file in MiB.
         video_files_size_in_mb: soft limit of a video file in MiB.
-        chunk_size: files per chunk folder; by default that of the first dataset.
+        chunk_size: files per chunk folder; by default as in the first dataset.
         concatenate_videos: False keeps each source's files, and tables as well: both are grouped alike.
         concatenate_data: False likewise.
 

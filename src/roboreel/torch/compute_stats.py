@@ -188,7 +188,7 @@ def aggregate_stats(stats_list: Sequence[Mapping[str, Mapping[str, Json]]]) -> S
         stats_list: arrays of at least one dimension by feature and name; `count` has the shape (1,).
 
     Raises:
-        ArgumentError: a statistic is no array, or of another shape than its like.
+        ArgumentError: a statistic is not an array, or its shape differs from the others.
     """
     for stats in stats_list:
         _require_arrays(stats)

@@ -80,7 +80,7 @@ class DatasetReader:
         """Apply a function to the frames of cameras with colours; None for none.
 
         Raises:
-            WrongTypeError: it is no function. It is a `TypeError`.
+            WrongTypeError: it is not a function. It is a `TypeError`.
         """
         require_transform(image_transforms)
         self._image_transforms = image_transforms

@@ -61,7 +61,7 @@ class DatasetWriter:
 
     @episode_buffer.setter
     def episode_buffer(self, value: Buffer | None) -> None:
-        """Discard the episode in progress and go on with another one: empty, or to be saved as it is."""
+        """Discard the episode in progress and start another one: empty, or ready to be saved."""
         self._discard()
         if value is not None and value.get("size"):
             self._buffer = value

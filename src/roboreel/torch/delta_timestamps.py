@@ -31,7 +31,7 @@ def check_delta_timestamps(
         raise_value_error: True raises where an offset is none.
 
     Raises:
-        ArgumentError: an offset is no multiple, and `raise_value_error`.
+        ArgumentError: an offset is not a multiple, and `raise_value_error`.
     """
     outside = {
         name: [

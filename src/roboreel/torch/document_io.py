@@ -44,7 +44,7 @@ def load_info(local_dir: Folder) -> DatasetInfo:
 
     Raises:
         MissingFileError: there is none.
-        DatasetError: it is no JSON object.
+        DatasetError: it is not a JSON object.
     """
     document = _json(local_dir, INFO)
     if not isinstance(document, dict):

@@ -232,7 +232,7 @@ def depth_encoder_defaults() -> DepthEncoderConfig:
 
 
 def encoder_config_from_video_info(video_info: JsonObject | None) -> VideoEncoderConfig:
-    """The settings that a camera's `info` states; those of a depth camera where it is one."""
+    """The settings in a camera's `info`; settings of a depth camera for a depth camera."""
     depth = is_depth_map({"info": video_info})
     return (DepthEncoderConfig if depth else RGBEncoderConfig).from_video_info(video_info)
 

@@ -34,4 +34,4 @@ class ReadOnlyError(UsageError, RuntimeError):
 
 
 class RecordingError(RunError, RuntimeError):
-    """An episode cannot go on or be saved, such as when the process of a camera died."""
+    """An episode cannot be continued or saved, for example because the process of a camera died."""

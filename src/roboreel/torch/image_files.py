@@ -29,7 +29,7 @@ def load_image_as_numpy(
 
     Raises:
         StorageError: the file cannot be read.
-        VideoError: it is no image.
+        VideoError: it is not an image.
     """
     root, name = located_file(fpath)
     image = decode_image(root.read(name))

@@ -89,8 +89,8 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
             token: the Hub's token; None takes the stored one.
 
         Raises:
-            ArgumentError: an offset is no multiple of 1/fps, there is no such episode, backend or unit. It is
-                a `ValueError`.
+            ArgumentError: an offset is not a multiple of 1/fps, there is no such episode, backend or unit. It
+                is a `ValueError`.
             UnknownNameError: there is no such feature. It is a `KeyError`.
             StorageError: files are not here and cannot be downloaded.
             DatasetError: the documents cannot be read safely.
@@ -283,7 +283,7 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
         """Apply a function to frames from now on; None for none.
 
         Raises:
-            WrongTypeError: it is no function. It is a `TypeError`.
+            WrongTypeError: it is not a function. It is a `TypeError`.
         """
         require_transform(image_transforms)
         self._image_transforms = image_transforms

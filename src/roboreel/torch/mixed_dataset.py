@@ -107,7 +107,7 @@ class MixedDataset(Dataset[Item]):
         return self.num_frames
 
     def __getitem__(self, index: int) -> Item:
-        """The item at an index; the items of a dataset follow those of the one before.
+        """The item at an index; the items of a dataset follow the items of the previous dataset.
 
         Raises:
             IndexError: there are not so many.
@@ -116,7 +116,7 @@ class MixedDataset(Dataset[Item]):
         return self._mixed(number, self.datasets[number][row])
 
     def __getitems__(self, indices: Sequence[int]) -> list[Item]:
-        """Items at indices, those of one dataset read together."""
+        """Items at indices; items of the same dataset are read together."""
         located = [self._located(index) for index in indices]
         items: list[Item] = [{}] * len(located)
         for number in dict.fromkeys(number for number, _ in located):

@@ -160,7 +160,7 @@ class MultiLeRobotDataset(Dataset[Item]):
         return _without_robot(self._mixed[idx])
 
     def __getitems__(self, indices: list[int]) -> list[Item]:
-        """Items at indices, those of one dataset read together."""
+        """Items at indices; items of the same dataset are read together."""
         return [_without_robot(item) for item in self._mixed.__getitems__(indices)]
 
     def __repr__(self) -> str:

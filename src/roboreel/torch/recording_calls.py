@@ -1,4 +1,4 @@
-"""The recording half of lerobot's dataset class: begin or go on with a dataset, add frames, save episodes."""
+"""The recording half of lerobot's dataset class: start or continue a dataset, add frames, save episodes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class RecordingCalls:
     ) -> Self:
         """Begin a dataset, to be recorded into.
 
-        Every saved episode is complete on the disk, whatever these options are.
+        Every saved episode is complete on the disk, with any of these options.
 
         Args:
             repo_id: `user/name`.
@@ -258,7 +258,7 @@ class RecordingCalls:
             frame: a value by feature, and `task`: arrays or tensors of the declared dtype and shape, strings,
                 images (H, W, C) or (C, H, W) as uint8 or as float in [0, 1], PIL images.
             task: the task, where the frame does not have it, as in lerobot 0.3.
-            timestamp: accepted where it is that of the frame: number / fps, in seconds.
+            timestamp: accepted if it equals the time of the frame: number / fps, in seconds.
 
         Raises:
             ReadOnlyError: the dataset was opened for reading, or recording is over. It is a `RuntimeError`.

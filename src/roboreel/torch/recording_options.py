@@ -30,19 +30,19 @@ class RecordingOptions:
     """
 
     rgb_encoder: Any = None
-    """Settings for cameras with colours: ours, the reference's, or None for the defaults."""
+    """Settings for color cameras: roboreel's, lerobot's, or None for the defaults."""
     depth_encoder: Any = None
-    """Settings for depth cameras, likewise."""
+    """Settings for depth cameras: roboreel's, lerobot's, or None for the defaults."""
     vcodec: str | None = None
-    """The codec for cameras with colours, in place of `rgb_encoder`."""
+    """The codec for color cameras, instead of `rgb_encoder`."""
     encoder_threads: int | None = None
     """Threads of each encoder; None leaves them to the recorder."""
     batch_encoding_size: int = 1
-    """Accepted: every episode is encoded while it is recorded."""
+    """Accepted and ignored: every episode is encoded while it is recorded."""
     streaming_encoding: bool = False
-    """Accepted, likewise."""
+    """Accepted and ignored: every episode is encoded while it is recorded."""
     encoder_queue_maxsize: int = 30
-    """Frames of a camera that wait in memory for its encoder; more wait on the disk."""
+    """Most frames of a camera that wait in memory for its encoder; further frames wait on the disk."""
 
     def __post_init__(self) -> None:
         for name in ("batch_encoding_size", "encoder_queue_maxsize", "encoder_threads"):

@@ -42,7 +42,7 @@ def hw_to_dataset_features(
 
 
 def _is_joint(kind: Any) -> bool:
-    """True for `float`, and for a policy's feature that is no camera."""
+    """True for `float`, and for a policy's feature that is not a camera."""
     of_policy = getattr(getattr(kind, "type", None), "value", "VISUAL")
     return kind is float or of_policy != "VISUAL"
 

@@ -43,7 +43,7 @@ class RunningQuantileStats:
             batch: (…, width) numbers: everything before the last axis counts as rows.
 
         Raises:
-            ArgumentError: the width is not that of earlier rows.
+            ArgumentError: the width differs from earlier rows.
         """
         rows = np.asarray(batch)
         rows = rows.reshape(-1, rows.shape[-1])

@@ -22,7 +22,7 @@ from roboreel.types import Int64
 class EpisodeAwareSampler(ResumableSampler):
     """Frame indices of chosen episodes, in order or shuffled, without frames at the episodes' ends.
 
-    The order is a function of `seed` and the epoch, in every process the same, and that of lerobot 0.6.1.
+    The order is a function of `seed` and the epoch, the same in every process and as in lerobot 0.6.1.
 
     Args:
         dataset_from_indices: (episodes,) first frame index of each episode.

@@ -166,7 +166,7 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
         return self._depth_output_unit
 
     def __iter__(self) -> Iterator[Item]:
-        """Items, each once; in a worker of a `DataLoader`, those of its share.
+        """Each item once; in a worker of a `DataLoader`, only the worker's share.
 
         Raises:
             VideoError: a frame is missing or does not decode; names file, episode and frame.

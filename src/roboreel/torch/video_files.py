@@ -53,7 +53,7 @@ def encode_video_frames(
         imgs_dir: has `frame-000000.png` and so on; for a depth encoder `frame-000000.tiff`.
         video_path: the file; one that exists stays, with a warning, unless `overwrite`.
         fps: frames per second.
-        video_encoder: settings, ours or lerobot's; those of a depth camera turn depths into codes.
+        video_encoder: settings, ours or lerobot's; settings of a depth camera turn depths into codes.
         encoder_threads: threads of the encoder; None leaves it to it.
         log_level: accepted.
         overwrite: True replaces the file.

@@ -13,7 +13,7 @@ StatsDict = dict[str, dict[str, Array]]
 
 
 class EpisodeStats(Mapping[int, StatsDict]):
-    """Statistics by episode. For v2.0, which has none, they are those of the whole dataset, as in 0.3.3."""
+    """Statistics by episode. v2.0 has none, so they are the statistics of the whole dataset, as in 0.3.3."""
 
     def __init__(self, dataset: Dataset) -> None:
         """Look at a dataset; nothing is read yet."""
