@@ -171,7 +171,7 @@ def test_a_camera_without_videos_is_not_left_out_unasked(
     untouched: StatsKey, tmp_path: Path
 ) -> None:
     for name, cameras in MISSING.items():
-        with pytest.raises(roboreel.PlanError, match=f"--allow-missing {cameras[0]}"):
+        with pytest.raises(roboreel.PlanError, match=rf'allow_missing=\["{cameras[0]}"'):
             roboreel.convert(untouched(name), to="v3.0", out=tmp_path / "out")
     dataset = roboreel.open(untouched(WITHOUT_VIDEOS))
     plan = roboreel.plan_convert(

@@ -198,7 +198,7 @@ def test_a_dataset_without_its_videos_is_edited_once_its_cameras_are_left_out(
 ) -> None:
     source = untouched(WITHOUT_VIDEOS)
     dataset = roboreel.open(source)
-    with pytest.raises(roboreel.RoboreelError, match="videos are not here"):
+    with pytest.raises(roboreel.RoboreelError, match="the videos are missing"):
         roboreel.write(dataset.delete([0]), out=tmp_path / "out")
     assert not list(tmp_path.iterdir())
     roboreel.write(dataset.remove(*dataset.cameras).delete([0]), out=tmp_path / "out")
