@@ -114,7 +114,7 @@ def test_a_killed_replacement_is_told_by_what_reads_and_finished_by_recover(tmp_
         else:
             told += 1
             for read in (roboreel.open, roboreel.check, lambda path: roboreel.diff(path, path)):
-                with pytest.raises(roboreel.StorageError, match=r"set\.before-.*--resume"):
+                with pytest.raises(roboreel.StorageError, match=r"set\.before-.*leftovers="):
                     read(source)
         assert tree_digest(source.parent) == left, moment
         report = roboreel.recover(source)

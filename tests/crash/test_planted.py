@@ -103,7 +103,9 @@ def test_each_planted_video_is_named_and_the_rest_is_kept(
     assert time.monotonic() - begun < IN_TIME_S
     assert done.returncode == 1
     told = {
-        line.split("'")[3]: line for line in done.stderr.splitlines() if "measure_camera" in line
+        line.split("'")[3]: line
+        for line in done.stderr.splitlines()
+        if "computing statistics" in line
     }
     name = "videos/chunk-000/top/episode_00000{}.mp4".format
     assert sorted(told) == [name(1), name(3), name(4)]

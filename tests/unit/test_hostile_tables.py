@@ -73,7 +73,7 @@ def test_one_number_half_a_billion_times_is_refused(source: Path, tmp_path: Path
     rows = 1 << 27
     size = repeated(episode_table(source, 0), rows, group=1 << 23)
     assert size < rows / 30
-    with pytest.raises(PlanError, match=r"table\.readable.*would take \d+ MiB or more") as caught:
+    with pytest.raises(PlanError, match=r"would take \d+ MiB or more.*table\.readable") as caught:
         roboreel.plan_convert(source, to="v3.0", out=tmp_path / "out")
     assert len(caught.value.problems) == 1
 

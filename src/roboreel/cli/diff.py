@@ -78,7 +78,7 @@ def diff(
     if as_json:
         emit_json(report.to_json())
     elif not quiet:
-        _show(report, first, second, "" if every or report.same else " before it")
+        _show(report, first, second, "" if every or report.same else " until then")
     if not report.same:
         raise typer.Exit(1)
 
@@ -103,7 +103,8 @@ def _show(report: DiffReport, first: str, second: str, before: str) -> None:
         say(f"  {difference}")
     say(f"compared{before}: {_amount(report)}")
     if before:
-        say(f"  {', '.join(report.compared.kinds) or 'nothing was compared to the end'}")
+        whole = ", ".join(report.compared.kinds) or "nothing"
+        say(f"  compared completely: {whole}; --all compares the rest too")
     _show_notes(report.notes)
 
 

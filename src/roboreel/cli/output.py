@@ -84,24 +84,52 @@ def _finite(value: Json) -> Json:
 
 
 def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> None:
-    """Print rows of text in aligned columns; on a terminal, the last one is wrapped in its column."""
+    """Print rows of text in aligned columns; on a terminal, the last one is wrapped in its column.
+
+    Where the other columns leave it too little room, it is printed below them.
+    """
     seen = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[at]) for row in seen) for at in range(len(seen[0]))] if seen else []
+    screen = width_of(sys.stdout) if sys.stdout is not None else None
+    start = len(indent) + sum(width + 2 for width in widths[:-1])
+    below = screen is not None and start + min([*widths[-1:], _LEAST_COLUMN]) > screen
     for row in seen:
         cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
         left = indent + "".join(f"{cell}  " for cell in cells)
-        first, *rest = _in_column(row[-1], len(left))
-        _write_line("stdout", (left + first).rstrip())
+        if below:
+            _write_line("stdout", left.rstrip())
+            left = indent * 3
+        first, *rest = _in_column(row[-1], len(left), screen)
+        _write_line("stdout", ((" " * len(left) if below else left) + first).rstrip())
         for line in rest:
             _write_line("stdout", " " * len(left) + line)
 
 
-def _in_column(text: str, start: int) -> list[str]:
+def wide_table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> None:
+    """Print rows with many short columns; those that the terminal has no room for follow in a table below.
+
+    The first column is repeated in each.
+    """
+    screen = width_of(sys.stdout) if sys.stdout is not None else None
+    widths = (
+        [max(len(visible(row[at])) for row in rows) for at in range(len(rows[0]))] if rows else []
+    )
+    begin = 1
+    while begin < len(widths):
+        used, end = len(indent) + widths[0], begin
+        while end < len(widths) and (
+            screen is None or end == begin or used + 2 + widths[end] <= screen
+        ):
+            used, end = used + 2 + widths[end], end + 1
+        table([(row[0], *row[begin:end]) for row in rows], indent=indent)
+        begin = end
+
+
+def _in_column(text: str, start: int, screen: int | None) -> list[str]:
     """The lines of a cell that starts at a column of the screen."""
-    width = width_of(sys.stdout) if sys.stdout is not None else None
-    if width is None or start + len(text) <= width:
+    if screen is None or start + len(text) <= screen:
         return [text]
-    room = max(width - start, _LEAST_COLUMN)
+    room = max(screen - start, _LEAST_COLUMN)
     return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from roboreel.checking.stats_report import StatsDifference, StatsReport
-from roboreel.cli.output import heading, problems, say, table, tell
+from roboreel.cli.output import heading, problems, say, tell, wide_table
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.several import Seen, SourcesArgument, see_each
 from roboreel.cli.shared_options import Form
@@ -182,7 +182,7 @@ def _shown(source: str, options: Writing, features: Sequence[str] | None) -> See
     most = None if features else _COMPONENTS
     for name, parts in ordered.items():
         heading(_heading(name, parts))
-        table([*_rows(parts, _labels(dataset.features.get(name)), most)])
+        wide_table([*_rows(parts, _labels(dataset.features.get(name)), most)])
     return Seen(None)
 
 

@@ -135,8 +135,10 @@ def compare_extras(first: Side, second: Side, ledger: DiffLedger) -> None:
     """Compare the extra columns of the episodes table."""
     sides = [_extras(side) for side in (first, second)]
     for name in dict.fromkeys([*sides[0], *sides[1]]):
-        if name in ORIGIN_COLUMNS and name not in sides[0]:
-            what = "the origin of episodes, only in the second"
+        if name in ORIGIN_COLUMNS and not (name in sides[0] and name in sides[1]):
+            what = (
+                f"the origin of episodes, only in the {'first' if name in sides[0] else 'second'}"
+            )
             ledger.add_note(Difference(kind="extras", what=what, column=name))
             continue
         values = [

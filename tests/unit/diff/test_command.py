@@ -32,8 +32,8 @@ def test_the_first_difference_is_named_and_leaves_with_1(first: Path, second: Pa
     lines = done.stdout.splitlines()
     assert lines[0] == f"different: {first} and {second}"
     assert lines[1].startswith("  values: episode 1, row 2, 'action': value 5: ")
-    assert lines[2].startswith("compared before it: 1 episode, 6 rows")
-    assert lines[3].strip() == "episodes, info, extras, files"
+    assert lines[2].startswith("compared until then: 1 episode, 6 rows")
+    assert lines[3].startswith("  compared completely: episodes, info, extras, files; --all")
     assert len(lines) == 4
 
 

@@ -311,3 +311,14 @@ def test_what_cannot_be_opened_is_an_error(first: Path, tmp_path: Path) -> None:
         roboreel.diff(first, tmp_path / "nowhere")
     with pytest.raises(roboreel.DatasetError, match="not a LeRobot dataset"):
         roboreel.diff(tmp_path, first)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_origin_of_episodes_is_no_content(tmp_path: Path, turned: bool) -> None:
+    source = make_dataset(tmp_path / "a", version="v2.0", episodes=(4, 3))
+    roboreel.convert(source, to="v3.0", out=tmp_path / "b", with_uids=True)
+    pair = (tmp_path / "b", source) if turned else (source, tmp_path / "b")
+    report = roboreel.diff(*pair)
+    assert report.same
+    side = "first" if turned else "second"
+    assert f"the origin of episodes, only in the {side}" in {note.what for note in report.notes}

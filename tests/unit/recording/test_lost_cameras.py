@@ -91,7 +91,7 @@ def test_a_stopped_process_is_noticed_and_replaced(tmp_path: Path, when_slow: st
         give(writers["a"], tmp_path / "a-0.mp4", 0)
         assert writers["a"].finish().frames == 12
         os.kill(process_of(0), signal.SIGSTOP)
-        with pytest.raises(RunError, match=r"camera 'a': its process did nothing for 3 s"):
+        with pytest.raises(RunError, match=r"camera 'a': its process did not respond for 3 s"):
             give(writers["a"], tmp_path / "a-1.mp4", 1, 30)
         assert_next_is_whole(writers, tmp_path)
 
@@ -104,7 +104,7 @@ def test_a_process_that_stops_before_the_end_is_noticed(tmp_path: Path) -> None:
         os.kill(process_of(0), signal.SIGSTOP)
         give(writers["a"], tmp_path / "a-1.mp4", 1)
         with pytest.raises(
-            RunError, match=r"episode 1, camera 'a': its process did nothing for 3 s"
+            RunError, match=r"episode 1, camera 'a': its process did not respond for 3 s"
         ):
             writers["a"].finish()
 
