@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from roboreel.errors import Problem, Severity
+from roboreel.errors import Problem, Severity, counted
 from roboreel.format.repairs import repair_of
 from roboreel.format.version import FormatVersion
 from roboreel.summary.summary import Summarized, Summary, by_rule
-from roboreel.summary.words import count
 from roboreel.types import Json
 
 
@@ -108,8 +107,9 @@ class CheckReport(Summarized):
         }
 
     def _summary(self) -> Summary:
-        read = f"{count(self.episodes, 'episode')}, {count(self.rows, 'row')}, {count(self.files, 'file')}"
-        frames = f", {count(self.pictures, 'frame')} decoded" if self.pictures else ""
+        amounts = ((self.episodes, "episode"), (self.rows, "row"), (self.files, "file"))
+        read = ", ".join(counted(number, noun) for number, noun in amounts)
+        frames = f", {counted(self.pictures, 'frame')} decoded" if self.pictures else ""
         version = "" if self.version is None else f" ({self.version})"
         return Summary(
             f"Check of '{self.path}'{version}: {'ok' if self.ok else 'not ok'}",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from roboreel.errors import Problem
+from roboreel.errors import Problem, counted
 from roboreel.format.version import FormatVersion
 from roboreel.summary.summary import Summarized, Summary, by_rule, named
-from roboreel.summary.words import count
 from roboreel.types import Json
 
 
@@ -77,7 +76,7 @@ class StatsReport(Summarized):
             f"Statistics of '{self.path}' ({self.version}): {'ok' if self.ok else 'not ok'}",
             [
                 ("compared", named(self.compared, shown=6)),
-                ("differences", count(len(self.differences), "difference")),
+                ("differences", counted(len(self.differences), "difference")),
                 ("unexplained", named(dict.fromkeys(unexplained))),
                 ("problems", by_rule(self.problems)),
                 ("failed", named(self.failed, between="; ")),

@@ -9,7 +9,7 @@ import typer
 
 from roboreel.cli.command_line import HELP_NAMES, Command, Group
 from roboreel.cli.opening import opened_source
-from roboreel.cli.output import emit_json, human_bytes, say
+from roboreel.cli.output import emit_json, say
 from roboreel.cli.progress import counting_bar
 from roboreel.cli.shared_options import (
     SOURCE_HELP,
@@ -23,6 +23,7 @@ from roboreel.errors import UsageError, counted
 from roboreel.reading.build_cache import build_cache
 from roboreel.reading.cache_folder import CacheFolder
 from roboreel.reading.frame_cache import frame_counts
+from roboreel.summary.words import human_bytes
 from roboreel.types import Json
 
 cache = typer.Typer(

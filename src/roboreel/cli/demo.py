@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.demo_record import record_demo
-from roboreel.cli.output import human_bytes, say
+from roboreel.cli.output import say
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.open import open_dataset
 from roboreel.diffing import diff
@@ -19,6 +19,7 @@ from roboreel.format.version import FormatVersion
 from roboreel.ops.output import refuse_output
 from roboreel.ops.write import convert
 from roboreel.runner.run_report import Report
+from roboreel.summary.words import human_bytes
 
 _EPISODES = (90, 60, 1, 75, 40)
 

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.checking.check import check
-from roboreel.cli.output import human_bytes, say
+from roboreel.cli.output import say
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import RunError, counted
 from roboreel.ops.output import refuse_output
 from roboreel.recording.recorder import Recorder
+from roboreel.summary.words import human_bytes
 from roboreel.types import JsonObject
 
 _FPS, _FRAMES = 30, (60, 45, 75)

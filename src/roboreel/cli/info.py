@@ -12,7 +12,7 @@ from roboreel.cli.durations import duration, histogram
 from roboreel.cli.feature_words import describe_features, feature_row
 from roboreel.cli.info_view import describe_lineage, describe_view, show_lineage, show_view
 from roboreel.cli.opening import opened_source
-from roboreel.cli.output import heading, human_bytes, problems, say, table
+from roboreel.cli.output import heading, problems, say, table
 from roboreel.cli.several import Seen, SourcesArgument, see_each
 from roboreel.cli.shared_options import (
     FollowLinksOption,
@@ -26,6 +26,7 @@ from roboreel.dataset.pull_record import PullRecord, record_among
 from roboreel.edit.view import View
 from roboreel.errors import counted
 from roboreel.format.model import LENGTH
+from roboreel.summary.words import human_bytes
 from roboreel.types import Json
 
 _SHOWN_TASKS = 10

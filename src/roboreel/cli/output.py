@@ -140,16 +140,6 @@ def problems(found: Iterable[Problem], *, to_stderr: bool = False) -> None:
         write(f"  {problem.severity}: {problem}")
 
 
-def human_bytes(size: int) -> str:
-    """`1.2 MiB` for 1234567."""
-    value = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
-            break
-        value /= 1024
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-
-
 def start() -> None:
     """Begin a command: forget the output errors of an earlier one in this process."""
     _lost.clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from roboreel.cli.output import human_bytes
 from roboreel.errors import counted
 from roboreel.plan.plan import (
     CopyFile,
@@ -19,6 +18,7 @@ from roboreel.plan.plan import (
     RemuxVideo,
     WriteTables,
 )
+from roboreel.summary.words import human_bytes
 
 _KINDS: dict[type[object], str] = {
     WriteTables: "data",

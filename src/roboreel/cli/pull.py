@@ -9,7 +9,7 @@ import typer
 
 from roboreel.cli.edit.choosing import EpisodesOption, episodes_in
 from roboreel.cli.help_page import OUTPUT
-from roboreel.cli.output import emit_json, human_bytes, say, tell
+from roboreel.cli.output import emit_json, say, tell
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
 from roboreel.cli.stopping import stoppable
@@ -17,6 +17,7 @@ from roboreel.dataset.pull_record import Content
 from roboreel.errors import UsageError, counted
 from roboreel.hub.pull import pull as fetch
 from roboreel.hub.pull_report import PullReport
+from roboreel.summary.words import human_bytes
 
 _SHOWN = 20
 

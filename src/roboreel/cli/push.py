@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.help_page import OUTPUT
-from roboreel.cli.output import emit_json, human_bytes, say
+from roboreel.cli.output import emit_json, say
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
 from roboreel.cli.stopping import stoppable
 from roboreel.errors import counted
 from roboreel.hub.push import push as upload
 from roboreel.hub.push_report import PushReport
+from roboreel.summary.words import human_bytes
 
 _SHOWN = 20
 

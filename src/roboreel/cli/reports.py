@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from roboreel.cli.output import emit_json, heading, human_bytes, problems, say, table, tell
+from roboreel.cli.output import emit_json, heading, problems, say, table, tell
 from roboreel.cli.planned_files import planned_rows
 from roboreel.cli.shared_options import Form
 from roboreel.errors import Problem, counted
 from roboreel.plan.plan import Plan
 from roboreel.plan.trimmed_episode import TrimmedEpisode
 from roboreel.runner.run_report import Report
+from roboreel.summary.words import human_bytes
 
 _SHOWN_NOTES = 30
 _SHOWN_TRIMS = 30

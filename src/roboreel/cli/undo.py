@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from roboreel.cli.help_page import OUTPUT
-from roboreel.cli.output import emit_json, human_bytes, say, table
+from roboreel.cli.output import emit_json, say, table
 from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.open import open_dataset
@@ -22,6 +22,7 @@ from roboreel.ops.undo import (
     version_named,
 )
 from roboreel.ops.undo import undo as put_back
+from roboreel.summary.words import human_bytes
 from roboreel.types import Json
 
 

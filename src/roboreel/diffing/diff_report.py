@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
+from roboreel.errors import counted
 from roboreel.summary.summary import Summarized, Summary, named
-from roboreel.summary.words import count
 from roboreel.types import Json
 
 Kind = Literal[
@@ -145,13 +145,13 @@ class DiffReport(Summarized):
     def _summary(self) -> Summary:
         compared, of = self.compared, "frames" if self.decoded else "packets"
         number = compared.pictures if self.decoded else compared.packets
-        found = count(len(self.differences), "kind") + " of differences"
+        found = counted(len(self.differences), "kind") + " of differences"
         return Summary(
             f"Comparison: {'the same content' if self.same else found}",
             [
                 (
                     "compared",
-                    f"{count(compared.episodes, 'episode')}, {count(compared.rows, 'row')},"
+                    f"{counted(compared.episodes, 'episode')}, {counted(compared.rows, 'row')},"
                     f" {number:,} {of}",
                 ),
                 ("differences", named(self.differences, between="; ")),

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 from math import prod
 
+from roboreel.errors import counted
 from roboreel.format.feature import INDEX_DTYPES, Feature
 from roboreel.summary.summary import named
-from roboreel.summary.words import count, duration
+from roboreel.summary.words import duration
 
 _IMAGES = "observation.images."
 
@@ -38,7 +39,7 @@ def facts_of(
     return [
         (
             "episodes",
-            f"{count(episodes, 'episode')}, {count(frames, 'frame')} at {float(fps):g} fps ({length})",
+            f"{counted(episodes, 'episode')}, {counted(frames, 'frame')} at {float(fps):g} fps ({length})",
         ),
         ("robot", robot_type or ""),
         ("cameras", named(_cameras(features.values(), missing)) or "none"),

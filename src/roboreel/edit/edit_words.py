@@ -11,9 +11,9 @@ import numpy as np
 
 from roboreel.edit.recipe import JoinedParts, Recipe, Step
 from roboreel.edit.view_data import ViewData
+from roboreel.errors import counted
 from roboreel.format.model import LENGTH
 from roboreel.summary.summary import named
-from roboreel.summary.words import count
 
 _SHOWN = 4
 
@@ -66,7 +66,7 @@ def _step(step: Step, episodes: int) -> tuple[str, int]:
     """A verb in words, and how many episodes there are then."""
     given: Mapping[str, Any] = step.given  # plain JSON and arrays, as the verb noted them
     chosen = len(given.get("positions", ()))
-    of = f"{chosen:,} of {count(episodes, 'episode')}"
+    of = f"{chosen:,} of {counted(episodes, 'episode')}"
     match step.verb:
         case "delete":
             return (f"delete {of} ({_numbers(given)})" if chosen else ""), episodes - chosen
@@ -77,7 +77,7 @@ def _step(step: Step, episodes: int) -> tuple[str, int]:
             return (f"trim {of} ({_numbers(given)})" if chosen else ""), episodes
         case "reorder" | "shuffle":
             seed = f" (seed {given['seed']})" if "seed" in given else ""
-            return f"{step.verb} {count(episodes, 'episode')}{seed}", episodes
+            return f"{step.verb} {counted(episodes, 'episode')}{seed}", episodes
         case "rename":
             names = [f"{old} → {new}" for old, new in given["names"].items()]
             return f"rename {named(names, shown=_SHOWN)}", episodes
@@ -114,10 +114,10 @@ def _outcome(view: ViewData) -> list[str]:
     before = sum(len(source.model.episodes) for source in view.sources)
     whole = sum(int(source.model.episodes[LENGTH].to_numpy().sum()) for source in view.sources)
     cameras = [name for source in view.sources for name in source.external_videos]
-    edits = [f"take {len(view.slices):,} of {count(before, 'episode')}"]
+    edits = [f"take {len(view.slices):,} of {counted(before, 'episode')}"]
     frames = int(view.lengths.sum())
     if frames != whole:
-        edits.append(f"{frames:,} of {count(whole, 'frame')}")
+        edits.append(f"{frames:,} of {counted(whole, 'frame')}")
     if cameras:
         edits.append(f"add camera {named(dict.fromkeys(cameras))}")
     return edits

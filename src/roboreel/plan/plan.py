@@ -14,14 +14,14 @@ from typing import ClassVar, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roboreel.errors import Problem
+from roboreel.errors import Problem, counted
 from roboreel.format.depth import DepthScale
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import LENGTH, Model
 from roboreel.plan.trimmed_episode import TrimmedEpisode
 from roboreel.stats.sampling import SamplingProfile
 from roboreel.summary.summary import Summarized, Summary, by_rule, named
-from roboreel.summary.words import count, human_bytes
+from roboreel.summary.words import human_bytes
 from roboreel.types import Json
 
 UNCHANGED = "unchanged, copied byte for byte"
@@ -345,7 +345,7 @@ class Plan(Summarized):
             [
                 (
                     "result",
-                    f"{count(len(self.model.episodes), 'episode')}, {count(frames, 'frame')}",
+                    f"{counted(len(self.model.episodes), 'episode')}, {counted(frames, 'frame')}",
                 ),
                 ("files", self._files()),
                 ("read", f"about {human_bytes(self.input_bytes)} of tables and videos"),
@@ -368,11 +368,11 @@ class Plan(Summarized):
             "video": (RemuxVideo, CopyVideos, EncodeVideo),
         }
         found = [
-            count(sum(op.files for op in self.ops if isinstance(op, kinds)), noun)
+            counted(sum(op.files for op in self.ops if isinstance(op, kinds)), noun)
             for noun, kinds in parts.items()
         ]
         others = sum(isinstance(op, CopyFile) for op in self.ops)
-        return ", ".join([*found, *([count(others, "other file")] if others else [])])
+        return ", ".join([*found, *([counted(others, "other file")] if others else [])])
 
     def _frames_of(self, kind: type[EncodeVideo | MeasureCamera]) -> str:
         """How many frames are decoded for one kind of op, and of which cameras."""
@@ -385,7 +385,7 @@ class Plan(Summarized):
             return ""
         cameras = named(dict.fromkeys(op.camera for op in ops))
         sampled = "up to " if kind is MeasureCamera else ""
-        return f"{sampled}{count(frames, 'frame')} of {cameras}"
+        return f"{sampled}{counted(frames, 'frame')} of {cameras}"
 
 
 def _op_to_json(op: Op) -> dict[str, Json]:

@@ -139,7 +139,7 @@ class Reader(Summarized):
             return self.batch(range(*item.indices(len(self))))
         at = _whole(item, "item", "an integer or a slice")
         if not -len(self) <= at < len(self):
-            raise OutOfRangeError(f"item {at} of {len(self)}")
+            raise self._no_item(at)
         found = self._batch(np.array([self._range[at]], dtype=np.int64), {}, stacked=False)
         return {name: values[0] for name, values in found.items()}
 
@@ -168,7 +168,9 @@ class Reader(Summarized):
         count = len(self._episodes)
         number = _whole(number, "episode", "an integer")
         if not -count <= number < count:
-            raise OutOfRangeError(f"episode {number} of {count}")
+            raise OutOfRangeError(
+                f"episode {number} is out of range: there are {counted(count, 'episode')}"
+            )
         at = self._episodes[number]
         part = object.__new__(Reader)
         part.__dict__.update(self.__dict__)
@@ -243,13 +245,18 @@ class Reader(Summarized):
         if wanted.ndim != 1 or (len(wanted) and wanted.dtype.kind not in "iu"):
             raise UsageError(f"indices are {reprlib.repr(indices)}, expected a list of integers")
         if wanted.dtype == np.uint64 and len(wanted) and wanted.max() >= len(self):
-            raise OutOfRangeError(f"item {wanted.max()} of {len(self)}")
+            raise self._no_item(wanted.max())
         items = wanted.astype(np.int64)
         items = np.where(items < 0, items + len(self), items)
         if len(items) and not 0 <= items.min() <= items.max() < len(self):
             wrong = wanted[(items < 0) | (items >= len(self))][0]
-            raise OutOfRangeError(f"item {wrong} of {len(self)}")
+            raise self._no_item(wrong)
         return items + self._range.start
+
+    def _no_item(self, item: object) -> OutOfRangeError:
+        return OutOfRangeError(
+            f"item {item} is out of range: there are {counted(len(self), 'item')}"
+        )
 
     def _summary(self) -> Summary:
         episodes = counted(self.num_episodes, "episode")

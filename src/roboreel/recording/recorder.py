@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from roboreel.edit.write_options import lists_options
-from roboreel.errors import RoboreelError, RunError, UsageError
+from roboreel.errors import RoboreelError, RunError, UsageError, counted
 from roboreel.format.feature import Feature
 from roboreel.format.version import FormatVersion
 from roboreel.recording.begin_recording import (
@@ -31,7 +31,6 @@ from roboreel.recording.recorded_features import FRAME_REPEATED, declared_featur
 from roboreel.recording.recorder_guard import OneCaller, close_at_exit
 from roboreel.recording.take import Take
 from roboreel.summary.summary import Summarized, Summary, named
-from roboreel.summary.words import count
 from roboreel.types import Json, JsonObject
 from roboreel.writing.append import EpisodeWriter, create_dataset, open_writer
 from roboreel.writing.episode_commit import RecoveredSave
@@ -391,8 +390,8 @@ class Recorder(Summarized):
         return Summary(
             f"Recorder of '{self._folder.path.parent}'",
             [
-                ("saved", count(self.episodes, "episode")),
-                ("in progress", count(self.frames, "frame")),
+                ("saved", counted(self.episodes, "episode")),
+                ("in progress", counted(self.frames, "frame")),
                 ("cameras", named(cameras)),
             ],
         )

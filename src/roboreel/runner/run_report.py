@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from roboreel.errors import Problem
+from roboreel.errors import Problem, counted
 from roboreel.plan.trimmed_episode import TrimmedEpisode
 from roboreel.summary.summary import Summarized, Summary, by_rule, named
-from roboreel.summary.words import count, duration, human_bytes
+from roboreel.summary.words import duration, human_bytes
 from roboreel.types import Json
 
 
@@ -74,22 +74,22 @@ class Report(Summarized):
         }
 
     def _summary(self) -> Summary:
-        copied = f"{count(self.packets_copied, 'packet')} copied"
+        copied = f"{counted(self.packets_copied, 'packet')} copied"
         encoded = (
-            f", {count(self.frames_encoded, 'frame')} re-encoded" if self.frames_encoded else ""
+            f", {counted(self.frames_encoded, 'frame')} re-encoded" if self.frames_encoded else ""
         )
-        resumed = f", {count(self.resumed, 'step')} done before" if self.resumed else ""
+        resumed = f", {counted(self.resumed, 'step')} done before" if self.resumed else ""
         warnings = [one for one in self.problems if one.severity != "note"]
         skipped = {one.episode for one in self.skipped}
         return Summary(
             f"Report: wrote '{self.out}' ({self.version})",
             [
-                ("result", f"{count(self.episodes, 'episode')}, {count(self.frames, 'frame')}"),
-                ("tables", count(self.table_files, "file")),
-                ("videos", f"{count(self.video_files, 'file')}: {copied}{encoded}"),
+                ("result", f"{counted(self.episodes, 'episode')}, {counted(self.frames, 'frame')}"),
+                ("tables", counted(self.table_files, "file")),
+                ("videos", f"{counted(self.video_files, 'file')}: {copied}{encoded}"),
                 (
                     "statistics",
-                    f"{count(self.measured, 'camera episode')} measured" * bool(self.measured),
+                    f"{counted(self.measured, 'camera episode')} measured" * bool(self.measured),
                 ),
                 (
                     "time",
@@ -98,6 +98,6 @@ class Report(Summarized):
                 ("original", self.kept or ""),
                 ("warnings", by_rule(warnings)),
                 ("not carried", named(self.losses, between="; ")),
-                ("left out", f"{count(len(skipped), 'episode')}" if skipped else ""),
+                ("left out", f"{counted(len(skipped), 'episode')}" if skipped else ""),
             ],
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from roboreel.edit.view import View
 from roboreel.edit.write_options import OnBroken, WriteKeywords, WriteOptions, lists_options
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, counted
 from roboreel.format.version import FormatVersion
 from roboreel.ops.output import recover
 from roboreel.ops.write import plan_write, run
@@ -26,7 +26,6 @@ from roboreel.sink.staging_list import SkippedEpisode
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.lock import hold
 from roboreel.summary.summary import Summarized, Summary, by_rule
-from roboreel.summary.words import count
 from roboreel.types import Json
 
 if TYPE_CHECKING:
@@ -77,10 +76,10 @@ class FinalizeReport(Summarized):
         return Summary(
             f"Finalized '{written.out}' ({written.version})",
             [
-                ("result", f"{count(self.episodes, 'episode')}, {count(self.frames, 'frame')}"),
-                ("skipped", count(len(self.skipped), "episode") if self.skipped else ""),
-                ("superseded", count(self.superseded, "attempt") if self.superseded else ""),
-                ("removed", count(self.removed, "staged file") if self.removed else ""),
+                ("result", f"{counted(self.episodes, 'episode')}, {counted(self.frames, 'frame')}"),
+                ("skipped", counted(len(self.skipped), "episode") if self.skipped else ""),
+                ("superseded", counted(self.superseded, "attempt") if self.superseded else ""),
+                ("removed", counted(self.removed, "staged file") if self.removed else ""),
                 ("warnings", by_rule(one for one in written.problems if one.severity != "note")),
             ],
         )

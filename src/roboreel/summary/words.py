@@ -20,8 +20,3 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600:,} h {whole % 3600 // 60} min"
-
-
-def count(number: int, noun: str) -> str:
-    """`1 episode`, `2,000 episodes`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

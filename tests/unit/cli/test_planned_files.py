@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import roboreel
-from roboreel.cli.output import human_bytes
 from roboreel.cli.planned_files import planned_rows
+from roboreel.summary.words import human_bytes
 from roboreel.testing import Camera, make_dataset
 
 TOP = "observation.images.top"

@@ -112,7 +112,7 @@ def test_a_slice_is_a_batch_and_negative_items_count_from_the_end(
     assert reader[-3:]["index"].tolist() == [27, 28, 29]
     assert reader[-1]["index"] == 29
     for wrong in (30, -31):
-        with pytest.raises(IndexError, match=f"item {wrong} of 30"):
+        with pytest.raises(IndexError, match=f"item {wrong} is out of range: there are 30 items"):
             reader[wrong]
 
 
@@ -122,7 +122,7 @@ def test_an_episode_is_iterated_in_order(made: Callable[[Version], Path]) -> Non
     assert len(episode) == 14
     assert [shown(item[WRIST])[:2] for item in episode] == [(2, frame) for frame in range(14)]
     assert episode.episode(0)[0]["index"] == 10
-    with pytest.raises(IndexError, match="episode 4 of 4"):
+    with pytest.raises(IndexError, match="episode 4 is out of range: there are 4 episodes"):
         reader.episode(4)
 
 
@@ -329,10 +329,10 @@ def test_an_item_that_is_no_whole_number_is_refused(
 @pytest.mark.parametrize("item", [30, -31, 10**30, -(2**63), np.uint64(2**64 - 1)])
 def test_an_item_out_of_range_is_named(made: Callable[[Version], Path], item: Any) -> None:
     reader = roboreel.reader(roboreel.open(made("v3.0")), cameras=[])
-    with pytest.raises(IndexError, match=f"item {item} of 30"):
+    with pytest.raises(IndexError, match=f"item {item} is out of range: there are 30 items"):
         reader[item]
     if abs(int(item)) < 2**64:
-        with pytest.raises(IndexError, match=f"item {item} of 30"):
+        with pytest.raises(IndexError, match=f"item {item} is out of range: there are 30 items"):
             reader.batch(np.array([item]))
 
 

@@ -11,7 +11,7 @@ from roboreel.checking.unreferenced import unreferenced
 from roboreel.cli.advice import NoOutputError
 from roboreel.cli.edit.choosing import pairs_in
 from roboreel.cli.edit.video import rate_in, size_in
-from roboreel.cli.output import emit_json, human_bytes, table, tell
+from roboreel.cli.output import emit_json, table, tell
 from roboreel.cli.shared_options import SourceArgument
 from roboreel.cli.writing import Writing, carry_out, writes
 from roboreel.dataset.dataset import Dataset
@@ -23,6 +23,7 @@ from roboreel.format.encoding import Encoding
 from roboreel.format.model import DATA_PATH, video_path
 from roboreel.ops.write import plan_write
 from roboreel.plan.plan import Plan
+from roboreel.summary.words import human_bytes
 
 
 @writes
