@@ -59,7 +59,7 @@ def pull(
 
     Examples:
         roboreel pull lerobot/pusht
-        roboreel pull lerobot/aloha_mobile_cabinet --episodes 0:10 --cameras observation.images.cam_high
+        roboreel pull lerobot/pusht --episodes 0:10 -o pusht_part
     """
     content: Content = "documents" if meta_only else "tables" if no_videos else "all"
     if meta_only and (episodes is not None or cameras is not None):

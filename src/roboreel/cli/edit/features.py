@@ -75,7 +75,7 @@ def features(
 
     Examples:
         roboreel features my_dataset --remove observation.images.wrist -o smaller
-        roboreel features my_dataset --rename observation.images.cam=observation.images.top -o renamed
+        roboreel features my_dataset --rename action=action.joints -o renamed
     """
     declared = [dtype, shape, names]
     asked = [remove, rename, add, add_video, *declared]

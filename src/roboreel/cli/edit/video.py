@@ -74,7 +74,7 @@ def encode(
 
     Examples:
         roboreel encode my_dataset --vcodec h264 --crf 23 -o my_dataset_h264
-        roboreel encode my_dataset --camera observation.images.top --size 320x240 -o smaller
+        roboreel encode my_dataset --size 320x240 -o smaller
     """
     given: dict[str, Any] = options.reencoding.given
     if size is not None:
