@@ -83,7 +83,8 @@ def lerobot_advice(words: Sequence[str]) -> Advice | None:
     asked = found.first("type") or found.command
     if asked in _NO_COMMANDS:
         message, lines = _NO_COMMANDS[asked]
-        return Advice(message, tuple((line, "") for line in lines))
+        own = shlex.quote(found.source)
+        return Advice(message, tuple((line.replace("my_dataset", own), "") for line in lines))
     make = _COMMANDS.get(asked)
     if make is None and (asked not in ours or not _SURE & found.options.keys()):
         return None
