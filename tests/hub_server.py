@@ -40,22 +40,22 @@ _BLOCK = 1 << 16
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Asked:
-    """One request, as the server saw it."""
+    """One request, as the server sees it. What is sent is counted before a client can have it."""
 
     method: str
     path: str
     """Decoded path, without the query."""
-    status: int
-    sent: int
-    """Bytes of the body that were sent."""
     received: int
     """Bytes of the request's body."""
     token: str | None
     at_cdn: bool
     """True for requests to the origin of LFS contents."""
-    name: str | None
+    status: int = 0
+    sent: int = 0
+    """Bytes of the body that were sent."""
+    name: str | None = None
     """The repository's file whose content was asked for."""
 
 
@@ -282,9 +282,7 @@ class _Handler(BaseHTTPRequestHandler):
     at_cdn = False
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    _status = 0
-    _sent = 0
-    _name: str | None = None
+    asked: Asked
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: requests are noted, not printed."""
@@ -301,10 +299,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         parts = urlsplit(self.path)
         path = unquote(parts.path)
-        self._status, self._sent, self._name = 0, 0, None
         self.query = parse_qs(parts.query, keep_blank_values=True)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.fault = self.hub.fault_of(self.command, path)
+        self.asked = Asked(self.command, path, len(body), self._token(), self.at_cdn)
+        self.hub.note(self.asked)
         try:
             self._answer(path, body)
         except _RefusedError as refused:
@@ -316,18 +315,6 @@ class _Handler(BaseHTTPRequestHandler):
             )
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
-        finally:
-            note = Asked(
-                method=self.command,
-                path=path,
-                status=self._status,
-                sent=self._sent,
-                received=len(body),
-                token=self._token(),
-                at_cdn=self.at_cdn,
-                name=self._name,
-            )
-            self.hub.note(note)
 
     def _token(self) -> str | None:
         scheme, _, token = (self.headers.get("Authorization") or "").partition(" ")
@@ -517,7 +504,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise _RefusedError(404, "EntryNotFound", "Entry not found")
         headers = {"X-Repo-Commit": commit}
         if not is_lfs(name):
-            self._name = name
+            self.asked.name = name
             self._content(data, {**headers, "ETag": f'"{blob_id(data)}"'})
             return
         sha = hashlib.sha256(data).hexdigest()
@@ -529,7 +516,7 @@ class _Handler(BaseHTTPRequestHandler):
         data = self.hub.objects.get(sha)
         if data is None:
             raise _RefusedError(404, "", "no such object")
-        self._name = self.hub.name_of(sha)
+        self.asked.name = self.hub.name_of(sha)
         self._content(data, {"ETag": f'"{sha}"'})
 
     def _content(self, data: bytes, headers: Mapping[str, str]) -> None:
@@ -652,7 +639,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(
         self, data: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:
-        self._status = status
+        self.asked.status = status
         self.send_response(status)
         for key, value in (headers or {}).items():
             self.send_header(key, value)
@@ -664,8 +651,8 @@ class _Handler(BaseHTTPRequestHandler):
         shown = data if limit is None else data[:limit]
         for start in range(0, len(shown), _BLOCK):
             block = shown[start : start + _BLOCK]
+            self.asked.sent += len(block)
             self.wfile.write(block)
-            self._sent += len(block)
         if len(shown) < len(data):
             self.wfile.flush()
             self.close_connection = True

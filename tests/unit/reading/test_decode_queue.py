@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Lock
+from threading import Barrier, Event, Lock
 from typing import Any
 
 import numpy as np
@@ -35,9 +34,10 @@ def frames(video: IndexedVideo, start: int, stop: int) -> DecodeJob:
 
 
 class Noted:
-    """Does jobs by waiting, and notes when."""
+    """Notes when jobs begin and end; what takes their time is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: Callable[[DecodeJob], object]) -> None:
+        self._work = work
         self.events: list[tuple[str, DecodeJob]] = []
         self.running, self.most = 0, 0
         self._lock = Lock()
@@ -47,7 +47,7 @@ class Noted:
             self.events.append(("begin", job))
             self.running += 1
             self.most = max(self.most, self.running)
-        time.sleep(0.02)
+        self._work(job)
         with self._lock:
             self.running -= 1
             self.events.append(("end", job))
@@ -70,16 +70,29 @@ def run_batches(queue: DecodeQueue, batches: Sequence[Sequence[DecodeJob]]) -> N
 
 def test_a_job_that_goes_on_in_a_gop_waits_for_the_one_before(videos: list[IndexedVideo]) -> None:
     first, second, third = (frames(videos[0], at, at + 10) for at in (0, 10, 20))
-    other, noted = frames(videos[1], 0, 10), Noted()
+    other, begun = frames(videos[1], 0, 10), Event()
+
+    def work(job: DecodeJob) -> None:
+        if job is other:
+            begun.set()
+        elif job is first:
+            assert begun.wait(10)  # nothing else waits
+
+    noted = Noted(work)
     run_batches(DecodeQueue(3, noted), [[first], [second], [third, other]])
     assert noted.at("end", first) < noted.at("begin", second)
     assert noted.at("end", second) < noted.at("begin", third)
-    assert noted.at("begin", other) < noted.at("end", first)  # nothing else waits
 
 
 def test_no_more_jobs_than_processors_are_done_at_a_time(videos: list[IndexedVideo]) -> None:
     batches = [[frames(video, at, at + 1) for video in videos] for at in (9, 7, 5, 3, 1)]
-    noted = Noted()
+    meet = Barrier(2)
+
+    def work(job: DecodeJob) -> None:
+        if any(job is one for one in batches[0]):
+            meet.wait(10)  # both at once
+
+    noted = Noted(work)
     run_batches(DecodeQueue(2, noted), batches)
     assert noted.most == 2
     begun = [job for event, job in noted.events if event == "begin"]
