@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from roboreel.errors import StorageError, VideoError
-from roboreel.reading.bounded_cache import BoundedCache
 from roboreel.reading.decode_jobs import DecodeJob, WantedFrames, balanced, decode_job
 from roboreel.reading.decode_queue import DecodeQueue
 from roboreel.reading.frame_cache import CachedVideo, frame_cache
 from roboreel.reading.read_options import ReadOptions
+from roboreel.storage.bounded_cache import BoundedCache
 from roboreel.storage.fs import open_root
 from roboreel.storage.root import Root
 from roboreel.storage.video.backends import backend_frames

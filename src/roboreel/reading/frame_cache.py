@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreel.errors import RoboreelError, StorageError, UsageError
-from roboreel.reading.bounded_cache import BoundedCache
 from roboreel.reading.cache_folder import FRAMES, INDEX, CacheFolder
 from roboreel.reading.frame_arrays import FrameArray, Size
 from roboreel.reading.frame_file import FrameFile, FrameLayout, make_frame_file, store_frames
 from roboreel.reading.kept_indexes import KeptIndex, content_key, parsed_index, rendered_index
 from roboreel.reading.read_options import ReadOptions
 from roboreel.storage import disk
+from roboreel.storage.bounded_cache import BoundedCache
 from roboreel.storage.lock import hold
 from roboreel.storage.mapped_file import identity_of
 from roboreel.storage.process_lock import ProcessLock

@@ -19,8 +19,8 @@ from roboreel.errors import DatasetError, UsageError
 from roboreel.format.feature import INDEX_DTYPES, TIMESTAMP, Feature
 from roboreel.format.model import EPISODE
 from roboreel.format.values import filled_values
-from roboreel.reading.bounded_cache import BoundedCache
 from roboreel.reading.column_cache import ColumnCache
+from roboreel.storage.bounded_cache import BoundedCache
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.process_lock import ProcessLock
 from roboreel.storage.tables import TableFile

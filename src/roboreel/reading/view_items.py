@@ -24,7 +24,6 @@ from roboreel.format.feature import (
     with_index_features,
 )
 from roboreel.format.fps import MAX_TIMESTAMP_ERROR_S, seconds_of
-from roboreel.reading.bounded_cache import BoundedCache
 from roboreel.reading.camera_frames import CameraFrames
 from roboreel.reading.column_cache import ColumnCache
 from roboreel.reading.decode_jobs import WantedFrames
@@ -35,6 +34,7 @@ from roboreel.reading.read_options import TASK, ChosenFeatures, ReadOptions
 from roboreel.reading.source_rows import Chosen, FileColumns, SourceRows
 from roboreel.reading.table_images import TableImages
 from roboreel.reading.view_tasks import ViewTasks
+from roboreel.storage.bounded_cache import BoundedCache
 from roboreel.types import Int64
 
 _KEPT_ARRAYS = 4

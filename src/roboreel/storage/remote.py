@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, Any
 
-import numpy as np
-
 from roboreel.errors import MissingDependencyError, StorageError
 from roboreel.storage.links import Listing
+from roboreel.storage.near_ranges import joined, parts_of
 from roboreel.storage.root import FileStat, Root, checked
 
 
 class FsspecRoot(Root):
-    """A folder on any store that fsspec supports (`s3://…`, `memory://…`, `hf://…`)."""
-
-    _failures: tuple[type[OSError], ...] = (OSError,)
-    """What the store's failures are, which become errors of ours."""
+    """A folder on any store that fsspec supports (`s3://…`, `memory://…`)."""
 
     def __init__(self, url: str, filesystem: Any = None) -> None:
         """Open a folder.
@@ -44,7 +40,7 @@ class FsspecRoot(Root):
     def stat(self, name: str) -> FileStat:
         try:
             info = self._fs.info(f"{self._path}/{checked(name)}")
-        except self._failures as error:
+        except OSError as error:
             raise StorageError(f"'{name}' in '{self.url}': no such file") from error
         if info.get("type") == "directory":
             raise StorageError(f"'{name}' in '{self.url}': not a file")
@@ -54,32 +50,16 @@ class FsspecRoot(Root):
     def input(self, name: str) -> IO[bytes]:
         try:
             file: IO[bytes] = self._fs.open(f"{self._path}/{checked(name)}", "rb")
-        except self._failures as error:
+        except OSError as error:
             raise StorageError(f"'{name}' in '{self.url}': {error}") from error
         return file
 
     def ranges(self, name: str, spans: Sequence[tuple[int, int]]) -> Sequence[bytes]:
         path = f"{self._path}/{checked(name)}"
-        blocks = _blocks_of(spans)
-        starts, stops = [start for start, _ in blocks], [stop for _, stop in blocks]
+        blocks = joined(spans)
+        starts, stops = [start for start, _ in blocks], [start + size for start, size in blocks]
         try:  # one call, so that the filesystem can fetch all blocks at once
             found = self._fs.cat_ranges([path] * len(blocks), starts, stops, on_error="raise")
-        except self._failures as error:
+        except OSError as error:
             raise StorageError(f"'{name}' in '{self.url}': {error}") from error
-        read = [memoryview(data) for data in found]
-        at = np.searchsorted(starts, [start for start, _ in spans], side="right") - 1
-        return [
-            bytes(read[block][start - starts[block] :][:size])
-            for block, (start, size) in zip(at.tolist(), spans, strict=True)
-        ]
-
-
-def _blocks_of(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """(start, stop) of ranges, with adjacent ones joined, because each block costs a request."""
-    blocks: list[tuple[int, int]] = []
-    for start, size in sorted(spans):
-        if blocks and start <= blocks[-1][1]:
-            blocks[-1] = blocks[-1][0], max(blocks[-1][1], start + size)
-        else:
-            blocks.append((start, start + size))
-    return blocks
+        return parts_of(blocks, found, spans)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import roboreel
 from roboreel.hub.client import BrokenConnectionError
 from roboreel.hub.hub_root import HubRoot
 from roboreel.hub.reference import HubReference
-from roboreel.storage.remote import FsspecRoot
 from roboreel.testing import Version, make_dataset
 from roboreel.torch import LeRobotDataset, StreamingLeRobotDataset, dataset_metadata
 from tests.hub_server import HubServer, folder_files
@@ -69,27 +68,46 @@ def test_workers_stream_too(hub: HubServer, tmp_path: Path) -> None:
     assert sorted(int(item["index"]) for item in loader) == list(range(22))
 
 
-@pytest.mark.parametrize(("breaks", "comes"), [(2, True), (3, False)])
-def test_a_connection_that_breaks_is_tried_again(
-    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, breaks: int, comes: bool
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda hub: hub.cut("/lfs/", after=-1, times=2),
+        lambda hub: hub.cut("/lfs/", after=3, times=2),
+        lambda hub: hub.fail("/lfs/", status=503, times=2),
+        lambda hub: hub.fail("/resolve/", status=429, times=2, headers={"Retry-After": "1"}),
+    ],
+    ids=["no answer", "cut short", "server error", "too many requests"],
+)
+def test_what_fails_for_the_moment_is_tried_again(
+    hub: HubServer, tmp_path: Path, fault: Callable[[HubServer], None]
 ) -> None:
     made = _served(hub, tmp_path, "v3.0")
     root = HubRoot(HubReference("user/name"))
-    left, ranges = [ConnectionResetError("the test breaks it")] * breaks, FsspecRoot.ranges
+    video = next(name for name in root.list() if name.endswith(".mp4"))
+    fault(hub)
+    expected = (made / video).read_bytes()
+    assert root.ranges(video, [(90, 30), (3, 6)]) == [expected[90:120], expected[3:9]]
 
-    def broken(self: FsspecRoot, name: str, spans: Sequence[tuple[int, int]]) -> Sequence[bytes]:
-        if left:
-            raise BrokenConnectionError("broken") from left.pop()
-        return ranges(self, name, spans)
 
-    monkeypatch.setattr(FsspecRoot, "ranges", broken)
-    monkeypatch.setattr("roboreel.hub.hub_root._PAUSE_S", 0.0)
-    if comes:
-        expected = (made / "meta/info.json").read_bytes()[3:9]
-        assert root.ranges("meta/info.json", [(3, 6)]) == [expected]
-    else:
-        with pytest.raises(BrokenConnectionError):
-            root.ranges("meta/info.json", [(3, 6)])
+def test_what_keeps_failing_is_an_error(hub: HubServer, tmp_path: Path) -> None:
+    _served(hub, tmp_path, "v3.0")
+    root = HubRoot(HubReference("user/name"))
+    video = next(name for name in root.list() if name.endswith(".mp4"))
+    hub.cut("/lfs/", after=3)
+    with pytest.raises(BrokenConnectionError, match="connection broke"):
+        root.ranges(video, [(90, 30)])
+
+
+def test_a_signed_url_that_expires_is_asked_for_again(hub: HubServer, tmp_path: Path) -> None:
+    made = _served(hub, tmp_path, "v3.0")
+    root = HubRoot(HubReference("user/name"))
+    video = next(name for name in root.list() if name.endswith(".mp4"))
+    root.ranges(video, [(3, 6)])
+    hub.forget()
+    root.ranges(video, [(4, 6)])
+    assert all(one.at_cdn for one in hub.asked)
+    hub.fail("/lfs/", status=403, times=1)
+    assert root.ranges(video, [(3, 6)]) == [(made / video).read_bytes()[3:9]]
 
 
 def test_a_failing_hub_is_one_clear_error(hub: HubServer, tmp_path: Path) -> None:
