@@ -6,16 +6,14 @@ import http.client
 import os
 import ssl
 import time
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from importlib.util import find_spec
 from threading import Lock
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import SplitResult, urljoin, urlsplit
 
-_TIMEOUT_S = 30.0
+from roboreel.errors import RoboreelError
+from roboreel.storage.http_connection import OpenConnection, open_connection
+
 _ATTEMPTS = 5
 _FIRST_PAUSE_S, _LONGEST_WAIT_S = 0.5, 300.0
 _MOST_IDLE = 32
@@ -48,21 +46,11 @@ class HttpFailureError(ConnectionError):
         """The answer; None where there was none."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """An open connection."""
-
-    http: http.client.HTTPConnection
-    absolute: bool
-    """True where requests name the whole URL, because a proxy gets them."""
-    used: bool = False
-
-
 class HttpClient:
     """Gets parts of files. Threads may share it; a forked or pickled one opens its own connections."""
 
     def __init__(self) -> None:
-        self._idle: dict[str, list[_Open]] = {}
+        self._idle: dict[str, list[OpenConnection]] = {}
         self._process, self._lock = os.getpid(), Lock()
 
     def __del__(self) -> None:
@@ -94,7 +82,7 @@ class HttpClient:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 answer = self._followed(url, span, dict(headers or {}))
-            except HttpFailureError:
+            except (HttpFailureError, RoboreelError):
                 raise
             except (http.client.HTTPException, OSError) as error:
                 if attempt == _ATTEMPTS or isinstance(error, ssl.SSLCertVerificationError):
@@ -150,10 +138,11 @@ class HttpClient:
                 raise
 
     def _answered(
-        self, connection: _Open, parts: SplitResult, url: str, sent: Mapping[str, str]
+        self, connection: OpenConnection, parts: SplitResult, url: str, sent: Mapping[str, str]
     ) -> HttpAnswer:
         path = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
-        connection.http.request("GET", url if connection.absolute else path, headers=dict(sent))
+        target = url if connection.absolute else path
+        connection.http.request("GET", target, headers={**sent, **connection.headers})
         response = connection.http.getresponse()
         if "Range" in sent and response.status == 200:
             raise HttpFailureError(
@@ -168,14 +157,14 @@ class HttpClient:
             self._keep(parts, connection)
         return HttpAnswer(url, response.status, found, body)
 
-    def _taken(self, parts: SplitResult) -> _Open:
+    def _taken(self, parts: SplitResult) -> OpenConnection:
         with self._lock_of_process():
             idle = self._idle.get(f"{parts.scheme}://{parts.netloc}")
             if idle:
                 return idle.pop()
-        return _connection(parts)
+        return open_connection(parts)
 
-    def _keep(self, parts: SplitResult, connection: _Open) -> None:
+    def _keep(self, parts: SplitResult, connection: OpenConnection) -> None:
         with self._lock_of_process():
             idle = self._idle.setdefault(f"{parts.scheme}://{parts.netloc}", [])
             if len(idle) < _MOST_IDLE:
@@ -200,41 +189,6 @@ def total_bytes(answer: HttpAnswer) -> int | None:
     """The size of the whole file, by the answer for a part of it; None if it does not tell."""
     total = answer.headers.get("content-range", "").rpartition("/")[2]
     return int(total) if total.isdigit() else None
-
-
-def _connection(parts: SplitResult) -> _Open:
-    """A connection to a host, through the proxy that the environment names for it."""
-    host, proxy = parts.hostname or "", None
-    if not proxy_bypass(host):
-        proxy = getproxies().get(parts.scheme)
-    through = urlsplit(proxy if "://" in proxy else f"http://{proxy}") if proxy else None
-    at = through or parts
-    if parts.scheme == "https":
-        secure = http.client.HTTPSConnection(
-            at.hostname or "", at.port, timeout=_TIMEOUT_S, context=_tls()
-        )
-        if through:
-            secure.set_tunnel(host, parts.port, headers=_proxy_login(through))
-        return _Open(secure, absolute=False)
-    plain = http.client.HTTPConnection(at.hostname or "", at.port, timeout=_TIMEOUT_S)
-    return _Open(plain, absolute=through is not None)
-
-
-def _proxy_login(proxy: SplitResult) -> dict[str, str]:
-    if proxy.username is None:
-        return {}
-    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return {"Proxy-Authorization": f"Basic {b64encode(login.encode()).decode()}"}
-
-
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    """With the certificates that the environment names, else those of `certifi`, else the system's."""
-    chosen = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE")
-    if chosen is None and (found := find_spec("certifi")) is not None and found.origin:
-        bundle = os.path.join(os.path.dirname(found.origin), "cacert.pem")
-        chosen = bundle if os.path.exists(bundle) else None
-    return ssl.create_default_context(cafile=chosen)
 
 
 def _pause(answer: HttpAnswer, attempt: int) -> float | None:
