@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests import needs_s3
 from tests.examples import mark_all_but_a_sample, note_run
 from tests.forked import quick_workers
 from tests.needs_torch import has_torch, needs_torch, what_is_left_out
@@ -42,11 +43,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    stores = Path(__file__).parent / needs_s3.FOLDER
+    if stores in (collection_path, *collection_path.parents) and not needs_s3.has_s3():
+        return True
     return True if not has_torch() and needs_torch(collection_path) else None
 
 
 def pytest_report_header() -> list[str]:
-    return [line for line in (what_is_left_out(Path(__file__).parent),) if line]
+    left_out = (one(Path(__file__).parent) for one in (what_is_left_out, needs_s3.what_is_left_out))
+    return [line for line in left_out if line]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -143,7 +143,9 @@ class PositionedFile(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Buffer) -> int:
-        target = memoryview(buffer)
+        target = memoryview(buffer)[: max(0, self._size - self._at)]
+        if not len(target):  # a store refuses a range behind the end
+            return 0
         (data,) = self._file.ranges([(self._at, len(target))])
         target[: len(data)] = data
         self._at += len(data)
