@@ -37,6 +37,7 @@ PAGES_OF_COMMANDS |= dict.fromkeys(("pull", "push"), ROOT / "docs" / "hub.md")
 PAGES_OF_COMMANDS |= {"finalize": ROOT / "docs" / "sink.md"}
 PAGES_OF_COMMANDS |= dict.fromkeys(EDITS, ROOT / "docs" / "edit.md")
 PAGES_OF_COMMANDS |= dict.fromkeys(("edit", "write"), ROOT / "docs" / "views.md")
+PAGES_OF_COMMANDS["index"] = ROOT / "docs" / "streaming.md"
 PAGES_OF_COMMANDS["config"] = ROOT / "docs" / "command-line.md"
 """Where a command is described; the others in `CONVERT`."""
 EVERYWHERE = {"-v", "--verbose"}

@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from roboreel.hub.open_reference import (
         open_reference as open,  # of a view file, see `open_view`
     )
+    from roboreel.hub.open_remote import open_remote
     from roboreel.hub.open_source import open_view
     from roboreel.hub.pull import pull
     from roboreel.hub.pull_report import PullReport
     from roboreel.ops.check_stats import check_stats
+    from roboreel.ops.index_packets import PacketIndexReport, index_packets
     from roboreel.ops.inputs import add_video
     from roboreel.ops.lerobot_names import convert_dataset
     from roboreel.ops.output import recover
@@ -75,6 +77,7 @@ __all__ = [
     "HubError",
     "KeptVersion",
     "MissingDependencyError",
+    "PacketIndexReport",
     "Plan",
     "PlanError",
     "Problem",
@@ -107,8 +110,10 @@ __all__ = [
     "convert_dataset",
     "decode_video_frames",
     "diff",
+    "index_packets",
     "kept_versions",
     "open",
+    "open_remote",
     "open_view",
     "plan_convert",
     "plan_write",
@@ -131,6 +136,7 @@ _HOME = {
     "Feature": "format.feature",
     "FormatVersion": "format.version",
     "KeptVersion": "ops.undo",
+    "PacketIndexReport": "ops.index_packets",
     "Plan": "plan.plan",
     "ProgressEvent": "progress.event",
     "PullReport": "hub.pull_report",
@@ -155,8 +161,10 @@ _HOME = {
     "convert_dataset": "ops.lerobot_names",
     "decode_video_frames": "storage.video.by_time",
     "diff": "diffing.diff",
+    "index_packets": "ops.index_packets",
     "kept_versions": "ops.undo",
     "open": "hub.open_source",
+    "open_remote": "hub.open_remote",
     "open_view": "hub.open_source",
     "plan_convert": "ops.write",
     "plan_write": "ops.write",

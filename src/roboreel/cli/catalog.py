@@ -52,6 +52,13 @@ ENTRIES = (
     Entry("pull", DATA, "pull", "Download a dataset, or some episodes, from the Hub."),
     Entry("push", DATA, "push", "Upload the changed files of a dataset to the Hub, and tag it."),
     Entry("cache", DATA, "cache", "Decode frames once, before training."),
+    Entry(
+        "index",
+        DATA,
+        "packet_index_command",
+        "Index the videos of a dataset to stream it.",
+        "index",
+    ),
     Entry("undo", DATA, "undo", "List and restore the originals of in-place edits."),
     Entry("demo", DATA, "demo", "Make a small dataset to try commands on."),
     Entry("config", DATA, "config", "Show the default options and where each one is set."),

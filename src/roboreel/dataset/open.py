@@ -35,6 +35,7 @@ from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import FileStat, Root
 from roboreel.storage.staging import moved_original
 from roboreel.storage.tables import read_table
+from roboreel.storage.video.packet_index import INDEX_FILE
 
 _SHOWN_LINKS = 20
 _TRIES, _PAUSE_S = 20, 0.005
@@ -148,13 +149,15 @@ def _opened(
     if INFO not in files:
         found = [*problems.found, _no_info(files)]
         raise DatasetError(f"'{root.url}' is not a LeRobot dataset", found)
-    info = parse_info(root.read(INFO), problems, defaults=usual_templates, files=files)
+    # the packet index is made from the dataset and not part of it: what is written has none
+    own = tuple(name for name in files if name != INDEX_FILE) if INDEX_FILE in files else files
+    info = parse_info(root.read(INFO), problems, defaults=usual_templates, files=own)
     if info.version is FormatVersion.V30:
-        model, parts = _open_v3(root, info, files, problems, pending, known)
+        model, parts = _open_v3(root, info, own, problems, pending, known)
     else:
         documents = {name: root.read(name) for name in v2.DOCUMENTS if name in files}
         documents = documents if pending is None else pending.cut(documents)
-        model = v2.parse(info, documents, files, problems)
+        model = v2.parse(info, documents, own, problems)
     return OpenedDocuments(model, files, stamps), parts
 
 

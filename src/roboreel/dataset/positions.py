@@ -6,11 +6,12 @@ over documents.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+import pyarrow as pa
 
 from roboreel.dataset.file_names import holds
 from roboreel.dataset.missing_files import missing_file
@@ -22,6 +23,7 @@ from roboreel.probes.probe_tables import probe_tables
 from roboreel.probes.probe_videos import DeclaredFrames, first_frames, frame_mismatch
 from roboreel.probes.table_requests import rows_by_path, table_requests
 from roboreel.storage.process_lock import ProcessLock
+from roboreel.storage.ranged_root import RangedRoot
 from roboreel.storage.root import Root
 from roboreel.storage.video.packets import PacketTable
 from roboreel.types import Int64
@@ -102,11 +104,25 @@ class Positions:
             if not holds(self._files, path):
                 raise self._missing(row, camera)
             members = self._members_of(video_path(camera), path)
+            self.prepare(members)
             ranges = [self._known_rows(member) for member in members]
             table = table_of(path)
             with self._lock:
                 self._resolve_video(camera, path, members, ranges, table)
         return _found(self._frames[key])
+
+    def prepare(self, rows: Sequence[int]) -> None:
+        """Read the tables of some episodes together where each of them would cost a request.
+
+        Raises:
+            StorageError, HubError: a table cannot be read.
+        """
+        root = self._root
+        unknown = [row for row in rows if row not in self._rows]
+        if not isinstance(root, RangedRoot) or not unknown:
+            return
+        paths = self._model.episodes[DATA_PATH].take(pa.array(unknown)).unique().to_pylist()
+        root.preload([path for path in paths if holds(self._files, path)])
 
     def _known_rows(self, row: int) -> RowRange:
         """The rows of an episode; by the documents if its table is missing, as in a partial copy."""

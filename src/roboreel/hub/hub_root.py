@@ -49,6 +49,10 @@ class HubRoot(RangedRoot):
         found = retried(lambda: list_files(self.reference, self._commit, self._token))
         return {name: found[name] for name in sorted(found)}
 
+    @property
+    def cache_name(self) -> str:
+        return f"{endpoint() or ''}/datasets/{self.reference.repo_id}"
+
     def listing(self) -> Listing:
         return Listing(tuple(self.files))
 

@@ -75,7 +75,7 @@ def local_copy(
     """
     text = os.fspath(location)
     reference = parse_reference(text)
-    if reference is None or _is_local(text):
+    if reference is None or is_here(text):
         return location
     folder = default_folder(reference)
     record = read_record(LocalRoot(folder))
@@ -104,8 +104,9 @@ def _everything(_dataset: Dataset) -> Selection:
     return Selection()
 
 
-def _is_local(text: str) -> bool:
+def is_here(location: str | os.PathLike[str]) -> bool:
     """True if there is something at a path, or was until a run was interrupted."""
+    text = os.fspath(location)
     if "://" in text:
         return False
     path = local_path(text)

@@ -17,6 +17,7 @@ from roboreel.hub.push_options import DATASET_FOLDERS, NEVER_PUSHED, VIDEOS, Pus
 from roboreel.hub.remote_files import RemoteFile
 from roboreel.hub.wanted_files import touched_files
 from roboreel.storage.root import FileStat
+from roboreel.storage.video.packet_index import INDEX_FILE
 
 _READERS = 4
 
@@ -110,7 +111,8 @@ def plan_push(
         compared: whether a local file has a digest, by name and digest: files are read once in all attempts.
     """
     uploads, same = _compared(dataset, files, made, remote, compared)
-    here = {*dataset.files, *made}
+    # a packet index is right for the videos that it was made from, and says which
+    here = {*dataset.files, *made, INDEX_FILE}
     leftover = [n for n in remote if n.startswith(DATASET_FOLDERS) and n not in here]
     return PushPlan(
         uploads=uploads,

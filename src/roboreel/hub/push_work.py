@@ -140,6 +140,15 @@ class PushWork:
             self.commits += 1
         return parent
 
+    def tagged(self, name: str) -> str | None:
+        """The commit that a tag names; None if there is no such tag.
+
+        Raises:
+            HubError: the Hub cannot be reached, or refuses.
+        """
+        with asking(self._reference):
+            return self._refs()[1].get(name)
+
     def tag(self, name: str, commit: str) -> None:
         """Let a tag name a commit; it is removed first where it names another.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -11,17 +11,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from roboreel.dataset.dataset import Dataset
+from roboreel.dataset.packet_indexes import PacketIndexes, packet_indexes
 from roboreel.errors import StorageError, VideoError
 from roboreel.reading.decode_jobs import DecodeJob, WantedFrames, balanced, decode_job
 from roboreel.reading.decode_queue import DecodeQueue
 from roboreel.reading.frame_cache import CachedVideo, frame_cache
+from roboreel.reading.packet_fetch import PacketFetch
 from roboreel.reading.read_options import ReadOptions
 from roboreel.storage.bounded_cache import BoundedCache
 from roboreel.storage.fs import open_root
+from roboreel.storage.process_lock import ProcessLock
 from roboreel.storage.root import Root
 from roboreel.storage.video.backends import backend_frames
 from roboreel.storage.video.decode import frames_of
 from roboreel.storage.video.indexed_video import IndexedVideo
+from roboreel.storage.video.packet_index import KnownVideo
 
 _PACKET_BYTES = 64
 """What a packet takes in an index, with what is derived from it."""
@@ -42,6 +47,8 @@ class CameraFrames:
             most_values=_MOST_OPEN,
         )
         self._roots: dict[str, Root] = {}
+        self._indexes: dict[str, PacketIndexes] = {}
+        self._lock = ProcessLock()
         self._lanes: _Lanes | None = None
 
     @contextmanager
@@ -57,6 +64,8 @@ class CameraFrames:
         """
         threads = self._options.thread_count
         jobs = balanced([job for want in wanted for job in self._jobs(want)], threads)
+        fetch = PacketFetch(jobs)
+        fetch.run()
         lanes = self._of_process(threads)
         work = lanes.queue.add(jobs)
         try:
@@ -66,8 +75,19 @@ class CameraFrames:
             lanes.queue.run(work)
         finally:
             lanes.queue.drop(work)
+            fetch.release()
         if work.errors:
             raise work.errors[min(work.errors)]
+
+    def fetch(self, wanted: Sequence[WantedFrames]) -> PacketFetch:
+        """The packets that `decoding` reads of remote videos, to be read beforehand.
+
+        Raises:
+            StorageError, DatasetError: as `decoding`.
+        """
+        if self._cache is not None:  # only decoding asks it what it has
+            return PacketFetch(())
+        return PacketFetch(job for want in wanted for job in self._jobs(want))
 
     @property
     def cache_counts(self) -> tuple[int, int]:
@@ -107,25 +127,42 @@ class CameraFrames:
     def _located(self, want: WantedFrames, episode: int) -> tuple[IndexedVideo, int]:
         """(file, first frame in it) of an episode."""
         source = want.source
+        dataset = source.dataset
         external = source.external_video(want.camera, episode)
         if external is not None:
             folder, name = external
             return self._indexed(self._roots.setdefault(folder, open_root(folder)), name), 0
-        camera, root = source.stored_name(want.camera), source.dataset.root
+        camera = source.stored_name(want.camera)
         try:
             found = source.positions.frames(
-                camera, episode, lambda path: self._indexed(root, path).table
+                camera, episode, lambda path: self._of_dataset(dataset, path).table
             )
         except StorageError as error:
             where = f"camera '{want.camera}', {source.described(episode)}"
             raise type(error)(f"{error} [{where}]") from error
-        return self._indexed(root, found.path), found.start
+        return self._of_dataset(dataset, found.path), found.start
 
-    def _indexed(self, root: Root, name: str) -> IndexedVideo:
-        return self._videos.get((root.url, name), lambda: self._opened(root, name))
+    def _of_dataset(self, dataset: Dataset, name: str) -> IndexedVideo:
+        return self._indexed(dataset.root, name, lambda: self._known(dataset, name))
 
-    def _opened(self, root: Root, name: str) -> IndexedVideo:
-        return IndexedVideo(root, name) if self._cache is None else self._cache.video(root, name)
+    def _known(self, dataset: Dataset, name: str) -> KnownVideo | None:
+        """What the packet indexes of a dataset say of a video."""
+        url = dataset.url
+        with self._lock:
+            if url not in self._indexes:
+                self._indexes[url] = packet_indexes(dataset.root, dataset.files)
+        return self._indexes[url].video(name)
+
+    def _indexed(
+        self, root: Root, name: str, ask: Callable[[], KnownVideo | None] = lambda: None
+    ) -> IndexedVideo:
+        return self._videos.get((root.url, name), lambda: self._opened(root, name, ask))
+
+    def _opened(self, root: Root, name: str, ask: Callable[[], KnownVideo | None]) -> IndexedVideo:
+        if self._cache is not None:
+            return self._cache.video(root, name)
+        known = ask()
+        return IndexedVideo(root, name) if known is None else IndexedVideo(root, name, *known)
 
     def _require_times(
         self, want: WantedFrames, video: IndexedVideo, first: np.ndarray, numbers: np.ndarray

@@ -207,7 +207,9 @@ class SourceRows:
 
     def _resolve(self, episodes: Int64) -> None:
         unknown = self._file[episodes] < 0
-        for episode in _distinct(episodes[unknown]) if unknown.any() else ():
+        fresh = _distinct(episodes[unknown]) if unknown.any() else []
+        self.positions.prepare(fresh)
+        for episode in fresh:
             found = self.positions.rows(episode)
             rows, declared = found.stop - found.start, int(self._lengths[episode])
             if rows != declared:

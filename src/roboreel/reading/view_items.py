@@ -30,6 +30,7 @@ from roboreel.reading.decode_jobs import WantedFrames
 from roboreel.reading.frame_arrays import ApartFrames, FrameArray
 from roboreel.reading.host_buffers import HostBuffers
 from roboreel.reading.item_index import Window
+from roboreel.reading.packet_fetch import PacketFetch
 from roboreel.reading.read_options import TASK, ChosenFeatures, ReadOptions
 from roboreel.reading.source_rows import Chosen, FileColumns, SourceRows
 from roboreel.reading.table_images import TableImages
@@ -145,6 +146,23 @@ class ViewItems:
                 self._images.read(want)
         found.update({name: array.finished() for name, array in arrays.items()})
         return found
+
+    def fetch(self, names: Sequence[str], window: Window) -> PacketFetch:
+        """The packets of remote videos that `read` needs, to be read beforehand; reads tables that it needs.
+
+        Args:
+            names: features, and `task`.
+            window: the frames.
+        """
+        width = window.frames.shape[1]
+        episodes = window.episodes if width == 1 else np.repeat(window.episodes, width)
+        frames = window.frames.reshape(-1)
+        cameras, numbers = self._kinds(tuple(names))
+        if numbers:
+            self._values(numbers, episodes, frames, {})
+        arrays = self._arrays(cameras, len(frames), {}, stacked=True)
+        wanted = self._wanted(arrays, episodes, frames)
+        return self._cameras.fetch([one for one in wanted if not _in_table(one)])
 
     def _kinds(self, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
         """The cameras among some features, and the others."""

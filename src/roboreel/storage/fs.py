@@ -11,6 +11,7 @@ from pathlib import Path
 from shlex import quote
 
 from roboreel.errors import MissingFileError, StorageError
+from roboreel.storage.http_root import HttpRoot
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.names import local_path
 from roboreel.storage.originals import kept_beside
@@ -31,6 +32,8 @@ def open_root(location: str | os.PathLike[str], *, follow_links: bool = False) -
         UsageError: the path is not UTF-8.
     """
     text = os.fspath(location).removeprefix("file://")
+    if text.startswith(("http://", "https://")):
+        return HttpRoot(text)
     if "://" in text:
         return FsspecRoot(text)
     path = local_path(text)

@@ -10,6 +10,7 @@ from typing import IO
 from roboreel.errors import ChangedInputError, StorageError
 from roboreel.storage.bounded_cache import BoundedCache
 from roboreel.storage.http_client import HttpAnswer, total_bytes
+from roboreel.storage.io_threads import at_once
 from roboreel.storage.near_ranges import joined, parts_of
 from roboreel.storage.root import OpenFile, PositionedFile, Root
 
@@ -47,15 +48,27 @@ class RangedRoot(Root):
         size_bytes = self.stat(name).size_bytes
         wanted = [(start, max(0, min(size, size_bytes - start))) for start, size in spans]
         blocks = joined([span for span in wanted if span[1]])
-        data = [self._block(name, start, size, size_bytes) for start, size in blocks]
+        data = at_once(lambda block: self._block(name, *block, size_bytes), blocks)
         found = iter(parts_of(blocks, data, [span for span in wanted if span[1]]))
         return [next(found) if size else b"" for _, size in wanted]
+
+    def preload(self, names: Sequence[str]) -> None:
+        """Get small files that are read next, all at once.
+
+        Raises:
+            StorageError, HubError: a file cannot be read.
+        """
+        small = [name for name in names if self.stat(name).size_bytes <= _SMALL_BYTES]
+        at_once(self._whole, small)
+
+    def _whole(self, name: str) -> bytes:
+        size_bytes = self.stat(name).size_bytes
+        return self._small.get(name, lambda: bytes(self.ranges(name, [(0, size_bytes)])[0]))
 
     def input(self, name: str) -> IO[bytes]:
         size_bytes = self.stat(name).size_bytes
         if size_bytes <= _SMALL_BYTES:
-            whole = self._small.get(name, lambda: bytes(self.ranges(name, [(0, size_bytes)])[0]))
-            return io.BytesIO(whole)
+            return io.BytesIO(self._whole(name))
         return io.BufferedReader(PositionedFile(OpenFile(self, name), size_bytes), _BLOCK_BYTES)
 
     def _block(self, name: str, start: int, size: int, size_bytes: int) -> bytes:
@@ -63,8 +76,8 @@ class RangedRoot(Root):
         total = total_bytes(answer)
         if total is not None and total != size_bytes:
             raise ChangedInputError(
-                f"'{name}' in '{self.url}' has changed while it was read: it has {total} bytes now,"
-                f" before {size_bytes}: open the dataset again"
+                f"'{name}' in '{self.url}' has changed: it has {total} bytes now, {size_bytes} before: open"
+                " the dataset again, and if it has a packet index, make that again with `roboreel index`"
             )
         if len(answer.body) != size:
             raise StorageError(

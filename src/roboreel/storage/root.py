@@ -77,6 +77,11 @@ class Root(ABC):
                     f"'{name}' in '{self.url}': {error.strerror or error}"
                 ) from error
 
+    @property
+    def cache_name(self) -> str:
+        """Path or URL by which caches know the dataset, the same for all its commits."""
+        return self.url if "://" in self.url else os.path.realpath(self.url)
+
     def kept_open(self, name: str) -> OpenFile:
         """A file that is read often: opened once where that is cheaper.
 

@@ -46,12 +46,32 @@ def frames_of(video: IndexedVideo, wanted: Sequence[int]) -> Iterator[tuple[int,
                     # now
                     yield from Decoder(video).frames(video, positions, frames)
                     continue
-                shared = shared or take_decoder(video, frames[0])
+                shared = shared or take_decoder(video, frames[0], int(positions[0]))
                 yield from shared.frames(video, positions, frames)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"'{video.name}': cannot be decoded ({error})") from error
     if shared is not None:
         keep_decoder(shared)
+
+
+def packets_of(video: IndexedVideo, wanted: Sequence[int]) -> Int64:
+    """(n,) decode positions of the packets that `frames_of` reads; none for frames that are not in the file.
+
+    Args:
+        video: the file.
+        wanted: frame numbers, ascending, each once.
+
+    Raises:
+        StorageError: the file cannot be read.
+    """
+    if not len(wanted) or not 0 <= wanted[0] <= wanted[-1] < video.table.frames:
+        return np.zeros(0, dtype=np.int64)
+    with video.access_points() as points:
+        try:
+            found = [positions for positions, _ in _runs(video.table, wanted, points.resets)]
+        except ValueError:  # no keyframe: decoding says so
+            return np.zeros(0, dtype=np.int64)
+    return np.unique(np.concatenate(found))
 
 
 def played_frames(root: Root, name: str) -> Iterator[tuple[int, Any]]:

@@ -37,15 +37,19 @@ class Decoder:
     Its frames equal those of a new decoder as long as `is_reusable` is True. It serves one caller at a time.
     """
 
-    def __init__(self, video: IndexedVideo) -> None:
+    def __init__(self, video: IndexedVideo, position: int = 0) -> None:
         """Open a decoder for a file; it also serves other files with the same sample entry.
+
+        Args:
+            video: the file.
+            position: decode position of a packet that needs no earlier one, to open it with.
 
         Raises:
             StorageError: the file cannot be read.
             VideoError: there is no decoder for the file.
         """
         entry = video.table.entry
-        (first,) = video.packets(np.zeros(1, dtype=np.int64))
+        (first,) = video.packets(np.array([position], dtype=np.int64))
         self._context = CodecContext(entry, first, video.name)
         self._kind = entry.data, entry.matrix
         self._codec = codec_of(entry)
@@ -185,14 +189,20 @@ def _packets_after(video: IndexedVideo, first: int, stop: int) -> Iterator[Int64
             yield np.array([position], dtype=np.int64)
 
 
-def take_decoder(video: IndexedVideo, frame: int) -> Decoder:
-    """An unused decoder for frames of a file from one on: one that is already there, if possible."""
+def take_decoder(video: IndexedVideo, frame: int, position: int) -> Decoder:
+    """An unused decoder for frames of a file from one on: one that is already there, if possible.
+
+    Args:
+        video: the file.
+        frame: the first frame.
+        position: decode position of the keyframe where decoding starts.
+    """
     for decoder in sorted(_IDLE, key=lambda one: one.nearness(video, frame), reverse=True):
         if decoder.serves(video):
             with suppress(ValueError):  # another thread was faster
                 _IDLE.remove(decoder)
                 return decoder
-    return Decoder(video)
+    return Decoder(video, position)
 
 
 def keep_decoder(decoder: Decoder) -> None:

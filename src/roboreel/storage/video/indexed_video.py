@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,9 +14,11 @@ from typing import TypeAlias
 import numpy as np
 
 from roboreel.errors import StorageError
+from roboreel.storage.near_ranges import Span, parts_of
 from roboreel.storage.root import FileStat, OpenFile, Root
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import packet_table_of
+from roboreel.storage.video.key_access import KeyAccess
 from roboreel.storage.video.packets import Int64, PacketTable
 
 _MOST_VIDEOS, _MOST_PACKETS = 8, 1 << 20
@@ -29,13 +32,20 @@ _BLOCK_BYTES = 4 << 20
 class IndexedVideo:
     """A video file and its packets. Several threads may use it at once."""
 
-    def __init__(self, root: Root, name: str, table: PacketTable | None = None) -> None:
+    def __init__(
+        self,
+        root: Root,
+        name: str,
+        table: PacketTable | None = None,
+        access: KeyAccess | None = None,
+    ) -> None:
         """Read the index of a file.
 
         Args:
             root: the root of the file.
             name: the file.
             table: its index where that is known already; the file is then not opened.
+            access: where decoding can start, where that is known; else keyframes are read when it is asked.
 
         Raises:
             StorageError: the file cannot be read.
@@ -46,6 +56,8 @@ class IndexedVideo:
             with self._file.as_file() as file:
                 table = packet_table_of(file, name)
         self.table: PacketTable = table
+        self._access = access
+        self._held: dict[object, _Held] = {}
         self._idle: list[AccessPoints] = []
         self._points: AccessPoints | None = None
         """The one that was made last."""
@@ -77,8 +89,8 @@ class IndexedVideo:
             return []
         first = offset[0]
         if offset[-1] + size[-1] - first != total or offset != sorted(offset):
-            return self._file.ranges(list(zip(offset, size, strict=True)))
-        (data,) = self._file.ranges([(first, total)])
+            return self._ranges(list(zip(offset, size, strict=True)))
+        (data,) = self._ranges([(first, total)])
         if len(offset) == 1:
             return [data]
         return [
@@ -86,9 +98,40 @@ class IndexedVideo:
             for start, count in zip(offset, size, strict=True)
         ]
 
+    def hold(self, key: object, blocks: Sequence[Span], data: Sequence[bytes]) -> None:
+        """Keep parts of the file in memory until `release`: packets inside one of them are not read again."""
+        self._held[key] = _Held(blocks, data)
+
+    def release(self, key: object) -> None:
+        """Drop the parts that were kept under a key."""
+        self._held.pop(key, None)
+
+    def lacks(self, spans: Sequence[Span]) -> list[Span]:
+        """Those of some parts of the file that are not kept in memory."""
+        held = tuple(self._held.values())
+        return [span for span in spans if not any(one.has(span) for one in held)]
+
+    def read_range(self, span: Span) -> bytes:
+        """A part of the file.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        (data,) = self._file.ranges([span])
+        return data
+
+    def _ranges(self, spans: Sequence[Span]) -> Sequence[bytes]:
+        for held in tuple(self._held.values()):
+            if (found := held.parts(spans)) is not None:
+                return found
+        return self._file.ranges(spans)
+
     @contextmanager
-    def access_points(self) -> Iterator[AccessPoints]:
+    def access_points(self) -> Iterator[AccessPoints | KeyAccess]:
         """The points where decoding can start, for one caller at a time; later calls reuse what was read."""
+        if self._access is not None:
+            yield self._access
+            return
         try:
             points = self._idle.pop()
         except IndexError:
@@ -96,6 +139,25 @@ class IndexedVideo:
         yield points
         # only if nothing failed: what was read in part is not used again
         self._idle.append(points)
+
+
+class _Held:
+    """Parts of a file that are in memory."""
+
+    def __init__(self, blocks: Sequence[Span], data: Sequence[bytes]) -> None:
+        self._blocks, self._data = blocks, data
+        self._starts = [start for start, _ in blocks]
+
+    def has(self, span: Span) -> bool:
+        """True if one of the parts has a range."""
+        at = bisect_right(self._starts, span[0]) - 1
+        return at >= 0 and sum(span) <= sum(self._blocks[at])
+
+    def parts(self, spans: Sequence[Span]) -> list[bytes] | None:
+        """The bytes of some ranges; None if one of them is not in a part."""
+        if not all(map(self.has, spans)):
+            return None
+        return parts_of(self._blocks, self._data, spans)
 
 
 _Key: TypeAlias = tuple[str, bool, str, str, FileStat]

@@ -1,0 +1,181 @@
+"""Make the packet index of a dataset: read the index and the keyframes' beginnings of all its videos."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from roboreel.dataset.dataset import Dataset
+from roboreel.errors import StorageError
+from roboreel.format.model import video_path
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.near_ranges import Span, joined
+from roboreel.storage.root import FileStat, OpenFile, Root
+from roboreel.storage.video.access import AccessPoints
+from roboreel.storage.video.index import read_packet_table
+from roboreel.storage.video.key_access import key_access
+from roboreel.storage.video.packed_packets import packed_packets
+from roboreel.storage.video.packet_index import INDEX_FILE, FileRow, rendered_packet_index
+from roboreel.storage.video.packets import PacketTable
+
+_THREADS = 4
+_HEAD_BYTES = 4096
+"""Of a keyframe that are read at first: its parameter sets, and the header of its image."""
+_READ_AHEAD_BYTES = 16 << 20
+_BLOCK_BYTES = 1 << 20
+Stamps = Callable[[Root, str], FileStat]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeIndex:
+    """A packet index that was made, and what it was made from."""
+
+    data: bytes = field(repr=False)
+    """The file."""
+    videos: int
+    packets: int
+    video_bytes: int
+    unreadable: Mapping[str, str]
+    """Why a video is not in it, by name."""
+
+
+def make_packet_index(
+    dataset: Dataset, stamps: Stamps, done: Callable[[], object] = lambda: None
+) -> MadeIndex:
+    """The packet index of a dataset.
+
+    Args:
+        dataset: the dataset, local or remote. Of a remote one, parts of the videos are read: with short GOPs,
+            nearly all of them.
+        stamps: gives size and stamp of a file: `store_stamp` or `content_stamp`.
+        done: called after each video.
+
+    Raises:
+        StorageError: a file is missing, or changed meanwhile.
+        HubError: the Hub can't be reached, or refused.
+    """
+    root, videos = dataset.root, _videos(dataset)
+    rows = [
+        FileRow(name, stamps(root, name))
+        for name in dataset.files
+        if name not in videos and name != INDEX_FILE
+    ]
+    unreadable: dict[str, str] = {}
+    packets = 0
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="roboreel-index") as pool:
+        for row, error in pool.map(partial(_video_row, root, stamps), videos):
+            rows.append(row)
+            if row.packed is None:
+                unreadable[row.path] = error
+            else:
+                packets += row.packed["packets"]
+            done()
+    return MadeIndex(
+        data=rendered_packet_index(rows),
+        videos=len(videos) - len(unreadable),
+        packets=packets,
+        video_bytes=sum(row.stat.size_bytes for row in rows if row.packed is not None),
+        unreadable=unreadable,
+    )
+
+
+def store_stamp(root: Root, name: str) -> FileStat:
+    """Size and stamp of a file, as its store tells them: for an index that is kept for the same store."""
+    return root.stat(name)
+
+
+def content_stamp(root: Root, name: str) -> FileStat:
+    """Size of a file, and the digest by which the Hub knows its content; reads local files completely."""
+    stat = root.stat(name)
+    if not isinstance(root, LocalRoot):
+        return stat
+    digest = hashlib.sha256()
+    with root.input(name) as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return FileStat(stat.size_bytes, f"sha256:{digest.hexdigest()}")
+
+
+def _videos(dataset: Dataset) -> list[str]:
+    """Names of the video files that episodes use, as far as they are there."""
+    files = frozenset(dataset.files)
+    names = {
+        path
+        for camera in dataset.cameras
+        for path in dataset.episodes[video_path(camera)].unique().to_pylist()
+    }
+    return sorted(name for name in names if name in files)
+
+
+def _video_row(root: Root, stamps: Stamps, name: str) -> tuple[FileRow, str]:
+    """(row of a video, why it has no packets)."""
+    before, stat = root.stat(name), stamps(root, name)
+    try:
+        table = read_packet_table(root, name)
+        packed = packed_packets(
+            table, key_access(AccessPoints(_heads(root, name, table), table), table)
+        )
+    except StorageError as error:
+        if not root.exists(name):
+            raise
+        return FileRow(name, stat), str(error)
+    if root.stat(name) != before:
+        raise StorageError(f"'{name}' in '{root.url}' changed while it was read: run this again")
+    return FileRow(name, stat, packed), ""
+
+
+def _heads(root: Root, name: str, table: PacketTable) -> _HeadsFile:
+    bearers = np.union1d(table.keys, [0])
+    spans = zip(
+        table.offset[bearers].tolist(),
+        np.minimum(table.size[bearers], _HEAD_BYTES).tolist(),
+        strict=True,
+    )
+    return _HeadsFile(root.kept_open(name), joined(list(spans)))
+
+
+class _HeadsFile:
+    """A file whose keyframes are read in order: the next ones are read together."""
+
+    def __init__(self, file: OpenFile, blocks: Sequence[Span]) -> None:
+        self._file, self._blocks = file, blocks
+        self._starts = [start for start, _ in blocks]
+        self._data: dict[int, bytes] = {}
+        self._at = 0
+
+    def seek(self, offset: int, /) -> int:
+        """Go to a position."""
+        self._at = offset
+        return offset
+
+    def read(self, size: int, /) -> bytes:
+        """The bytes that follow."""
+        at, self._at = self._at, self._at + size
+        number = bisect_right(self._starts, at) - 1
+        if number < 0 or at + size > sum(self._blocks[number]):
+            (data,) = self._file.ranges([(at, size)])
+            return data
+        if number not in self._data:
+            chosen = dict(self._next(number))
+            self._data = dict(zip(chosen, self._file.ranges(list(chosen.values())), strict=True))
+        start = at - self._starts[number]
+        return self._data[number][start : start + size]
+
+    def _next(self, number: int) -> Iterable[tuple[int, Span]]:
+        return _up_to(enumerate(self._blocks[number:], number), _READ_AHEAD_BYTES)
+
+
+def _up_to(blocks: Iterable[tuple[int, Span]], most_bytes: int) -> Iterator[tuple[int, Span]]:
+    """The first of some blocks, as many as have so many bytes, but at least one."""
+    total = 0
+    for number, (start, size) in blocks:
+        if total and total + size > most_bytes:
+            return
+        total += size
+        yield number, (start, size)

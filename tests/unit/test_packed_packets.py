@@ -1,0 +1,130 @@
+"""Packet tables as few bytes: what comes back is what was packed, and damage is an error."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from roboreel.errors import StorageError, VideoError
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.root import FileStat
+from roboreel.storage.video.access import AccessPoints
+from roboreel.storage.video.indexed_video import IndexedVideo
+from roboreel.storage.video.key_access import key_access
+from roboreel.storage.video.packed_packets import packed_packets, unpacked_packets
+from roboreel.storage.video.packet_index import (
+    FileRow,
+    parsed_packet_index,
+    rendered_packet_index,
+)
+from roboreel.storage.video.packets import PacketTable
+from tests.unit.clips import av1, h264, hevc, index_of, write_clip
+
+CODERS = {
+    "h264": h264(2, 0),
+    "h264 b-frames, one gop": h264(250, 2),
+    "hevc open": hevc(4, 3, open_gop=1),
+    "av1": av1(4),
+}
+
+
+@pytest.fixture(params=CODERS)
+def clip(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A short video."""
+    path = tmp_path / "clip.mp4"
+    write_clip(path, 9, CODERS[request.param])
+    return path
+
+
+def assert_same(found: PacketTable, expected: PacketTable) -> None:
+    for name in (field.name for field in fields(PacketTable)):
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+
+
+def test_what_is_unpacked_is_what_was_packed(clip: Path) -> None:
+    table = index_of(clip)
+    with clip.open("rb") as file:
+        points = AccessPoints(file, table)
+        access = key_access(points, table)
+        found, again = unpacked_packets(packed_packets(table, access))
+        assert_same(found, table)
+        assert found.entry.data == table.entry.data
+        for key in [0, *table.keys.tolist()]:
+            assert again.resets(key) == points.resets(key)
+            assert again.starts_over(key) == points.starts_over(key)
+
+
+def test_hidden_and_moved_packets_come_back(clip: Path) -> None:
+    table = index_of(clip)
+    order = np.argsort(-table.offset)
+    moved = PacketTable(
+        entry=table.entry,
+        timescale=table.timescale,
+        offset=table.offset[order],
+        size=table.size[order],
+        pts=table.pts[order] - 7,
+        keyframe=table.keyframe[order],
+        shown_from=3,
+        shown_to=1 << 40,
+        other_tracks=("soun",),
+    )
+    with clip.open("rb") as file:
+        access = key_access(AccessPoints(file, table), table)
+    codes = type(access)(access.codes[order])
+    assert_same(unpacked_packets(packed_packets(moved, codes))[0], moved)
+
+
+def test_damage_is_an_error(clip: Path) -> None:
+    table = index_of(clip)
+    with clip.open("rb") as file:
+        packed = packed_packets(table, key_access(AccessPoints(file, table), table))
+    for data in (b"", packed["table"][:-9], b"\0" + packed["table"][1:]):
+        with pytest.raises(VideoError, match="damaged"):
+            unpacked_packets({**packed, "table": data})
+    for packets in (-1, 0, 1 << 40):
+        with pytest.raises(VideoError, match="claims"):
+            unpacked_packets({**packed, "packets": packets})
+
+
+def test_an_index_tells_of_files_that_are_as_they_were(clip: Path) -> None:
+    root = LocalRoot(clip.parent)
+    table = index_of(clip)
+    with clip.open("rb") as file:
+        packed = packed_packets(table, key_access(AccessPoints(file, table), table))
+    stat = root.stat(clip.name)
+    rows = [FileRow("meta/info.json", FileStat(3, "")), FileRow(clip.name, stat, packed)]
+    data = rendered_packet_index(rows)
+    assert data == rendered_packet_index(rows[::-1])
+    index = parsed_packet_index(data, "the index")
+    assert sorted(index.files) == ["clip.mp4", "meta/info.json"]
+    known = index.video(clip.name, stat)
+    assert known is not None
+    assert_same(known.table, table)
+    assert index.video("meta/info.json", FileStat(3, "")) is None
+    assert index.video(clip.name, FileStat(stat.size_bytes + 1, stat.stamp)) is None
+    assert index.video(clip.name, FileStat(stat.size_bytes, "other")) is None
+    assert index.video(clip.name, FileStat(stat.size_bytes, "")) is not None
+
+
+@pytest.mark.parametrize("data", [b"", b"PAR1 and no more", b"{}"])
+def test_what_is_no_index_is_refused(data: bytes) -> None:
+    with pytest.raises(StorageError, match=r"'that file' is not a packet index.*roboreel index"):
+        parsed_packet_index(data, "that file")
+
+
+def test_parts_in_memory_are_not_read_again(clip: Path) -> None:
+    root = LocalRoot(clip.parent)
+    video = IndexedVideo(root, clip.name)
+    positions = np.arange(video.table.packets, dtype=np.int64)
+    expected = list(video.packets(positions))
+    start = int(video.table.offset.min())
+    span = start, int((video.table.offset + video.table.size).max()) - start
+    assert video.lacks([span]) == [span]
+    video.hold("key", [span], [bytes(span[1])])
+    assert video.lacks([span, (start, 3)]) == []
+    assert set(b"".join(video.packets(positions))) == {0}
+    video.release("key")
+    assert list(video.packets(positions)) == expected
