@@ -28,8 +28,7 @@ class PacketIndexes:
     def __init__(self, root: Root, indexes: Sequence[PacketIndex]) -> None:
         """Use some indexes of a dataset, the first that knows a video counts.
 
-        Of a remote dataset, sizes and stamps of all videos are asked for now, which is a request at most where
-        a store lists many files at once.
+        Of a remote dataset, sizes and stamps of all videos are asked for now: a store lists many at once.
         """
         self._root, self._indexes = root, indexes
         names = sorted({name for index in indexes for name in index.videos})
