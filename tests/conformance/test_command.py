@@ -78,7 +78,7 @@ MISTAKES: dict[str, tuple[int, list[str]]] = {
     ),
     "unknown choice": (2, ["convert", "{source}", "--to", "v3.0", "-o", "out", "--on-broken", "x"]),
     "unknown command": (2, ["transmogrify"]),
-    "remote output": (2, ["convert", "{source}", "--to", "v3.0", "-o", "s3://bucket/x"]),
+    "remote output": (2, ["convert", "{source}", "--to", "v3.0", "-o", "http://127.0.0.1/x"]),
     "demo output taken": (2, ["demo", "taken"]),
     "unwritable output": (1, ["convert", "{source}", "--to", "v3.0", "-o", "taken/file/out"]),
 }

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import pytest
 
 import roboreel
+from roboreel.dataset.open import dataset_below
 from roboreel.plan.plan import MeasureCamera, Plan, WriteTables
 from roboreel.runner.executors import SerialExecutor
 from roboreel.runner.jobs import JobFailure, Outcomes
@@ -90,7 +91,7 @@ def _run(plan: Plan, executor: Sabotaged) -> None:
         unchanged=lambda: None,
         stored_stats=lambda _number, _episodes: [],
         global_stats={},
-        verify=roboreel.open,
+        verify=dataset_below,
     )
 
 

@@ -25,7 +25,7 @@ from roboreel.hub.wanted_files import is_document
 from roboreel.progress.choice import ProgressChoice, listening
 from roboreel.storage import disk, lock
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.names import local_path
+from roboreel.storage.names import is_url, local_path
 
 _LOCK = ".cache/huggingface/roboreel.lock"
 
@@ -66,6 +66,8 @@ def pull(
         MissingDependencyError: the extra `hub` isn't installed.
     """
     names = None if cameras is None else tuple(dict.fromkeys(cameras))
+    if out is not None and is_url(out):
+        raise UsageError(f"the output '{os.fspath(out)}' is a URL: pull into a folder")
 
     def choice(dataset: Dataset) -> Selection:
         chosen = episodes(dataset) if callable(episodes) else episodes

@@ -14,9 +14,9 @@ from roboreel.format.model import DATA_PATH, is_client_note, video_path
 from roboreel.plan.plan import Plan
 from roboreel.runner.ledger import ops_noted
 from roboreel.runner.run_report import Report
-from roboreel.storage import staging
+from roboreel.storage import staging, store_staging
 from roboreel.storage.fs import inside
-from roboreel.storage.names import local_path
+from roboreel.storage.names import is_url, local_path
 from roboreel.storage.originals import require_room_for_original
 from roboreel.storage.recording_lock import refuse_recording
 
@@ -50,8 +50,11 @@ def output_path(urls: Sequence[str], out: str | os.PathLike[str] | None) -> str:
 
 def refuse_replacing(path: str) -> None:
     """Raise `UsageError` if a dataset cannot be replaced in place."""
-    if "://" in path:
-        raise UsageError(f"'{path}' is a URL; only a local dataset can be changed in place")
+    if is_url(path):
+        raise UsageError(
+            f"'{path}' is a URL, and only a local dataset can be changed in place: write to another URL or"
+            " to a folder with out=DST"
+        )
     folder = os.path.abspath(local_path(path))
     if os.path.islink(folder):
         raise UsageError(f"'{path}' is a link: give the folder that it points to")
@@ -68,11 +71,19 @@ def refuse_output(out: str, *, source: str | None = None) -> None:
         out: the folder to create.
         source: the dataset that will be read, if any.
     """
-    if "://" in out:
-        raise UsageError(f"the output '{out}' is a URL; roboreel writes to local folders")
+    if is_url(out):
+        _refuse_url(out, source)
+        return
     staging.refuse_existing(out)
-    if source is not None and "://" not in source and inside(out, source):
+    if source is not None and not is_url(source) and inside(out, source):
         raise UsageError(f"the output '{out}' is inside the dataset: choose another folder")
+
+
+def _refuse_url(out: str, source: str | None) -> None:
+    store_staging.refuse_url(out)
+    if source is not None and f"{out.rstrip('/')}/".startswith(f"{source.rstrip('/')}/"):
+        raise UsageError(f"the output '{out}' is inside the dataset: choose another URL")
+    store_staging.refuse_taken(out)
 
 
 def finished_report(
@@ -98,7 +109,8 @@ def recover(path: str | os.PathLike[str]) -> Report | None:
     Raises:
         StorageError: the result cannot be moved to its path.
     """
-    recovered = None if "://" in os.fspath(path) else staging.recover(path)
+    at = os.fspath(path)
+    recovered = store_staging.recover(at) if is_url(at) else staging.recover(at)
     if recovered is None:
         return None
     report = Report.from_json(recovered.report)
@@ -111,8 +123,9 @@ def kept_work(out: str | os.PathLike[str]) -> str | None:
     done = ops_noted(folder)
     if not done:
         return None
+    at = os.fspath(out) if is_url(out) else folder
     return (
-        f"the finished part of the run is kept in '{folder}' ({counted(done, 'step')}): run again with"
+        f"the finished part of the run is kept in '{at}' ({counted(done, 'step')}): run again with"
         ' leftovers="resume" to go on from there, or with leftovers="clean" to start over'
     )
 

@@ -24,7 +24,7 @@ from roboreel.runner.fingerprint import fingerprint
 from roboreel.runner.run_options import RunKeywords, RunOptions
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE
-from roboreel.storage.names import local_path
+from roboreel.storage.names import is_url, local_path
 from roboreel.storage.recovery import remove
 from roboreel.storage.staging import recover, refuse_existing
 from roboreel.storage.staging_folder import PLANS, read_note, refuse_planted, take, write_note
@@ -99,6 +99,10 @@ def plan_parts(
         PlanError: a part cannot be written as requested.
     """
     folder = local_path(out)
+    if is_url(folder):
+        raise UsageError(
+            f"the output '{folder}' is a URL: split into a folder, or write each part to a URL of its own"
+        )
     noted = _noted(folder) if options.leftovers == "resume" else {}
     surveys: dict[str, Inventory] = {}
     plans: dict[str, Plan] = {}

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.open import open_dataset
+from roboreel.dataset.open import dataset_below, open_dataset
 from roboreel.edit.view import Verbs, View, view_of
 from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import DatasetError, UsageError
@@ -33,6 +33,7 @@ from roboreel.runner.run_report import Report
 from roboreel.runner.unchanged_sources import refuse_changed
 from roboreel.runner.whole_stats import doubtful
 from roboreel.stats.feature_stats import Stats
+from roboreel.storage.root import Root
 from roboreel.survey.survey import survey
 from roboreel.survey.survey_stats import statistics_files
 
@@ -182,7 +183,7 @@ def run(
             stored_stats=lambda number, episodes: stored[number](episodes),
             global_stats=_global_stats(sources[0], plan),
             contradictions=_contradictions(sources, plan),
-            verify=_verified if plan.in_place else open_dataset,
+            verify=_verified if plan.in_place else dataset_below,
         )
 
 
@@ -290,9 +291,9 @@ def _contradictions(sources: Sequence[Dataset], plan: Plan) -> dict[str, str]:
     return found
 
 
-def _verified(path: str) -> None:
+def _verified(result: Root) -> None:
     """Raise `DatasetError` if a result must not replace an original."""
-    found = survey(open_dataset(path))
+    found = survey(dataset_below(result))
     if found.broken:
         reasons = [problem for problems in found.broken.values() for problem in problems]
         raise DatasetError("the result failed its check, so the original stays", reasons)

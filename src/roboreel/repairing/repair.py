@@ -36,7 +36,7 @@ from roboreel.repairing.repair_report import RepairReport, left_steps
 from roboreel.runner.run_options import RunOptions
 from roboreel.runner.run_report import Report
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.names import local_path
+from roboreel.storage.names import is_url, local_path
 
 _OUT = "out"
 """Beside the prepared dataset: where a plan is made for, before it gets its path."""
@@ -78,13 +78,15 @@ def repair(
     """
     if not dry_run and (out is None) != in_place:
         raise UsageError("say where to write: give either a new folder (out=DST) or in_place=True")
-    source = os.fspath(path) if "://" in os.fspath(path) else local_path(path)
+    source = os.fspath(path) if is_url(path) else local_path(path)
     refuse_view(source)
-    if "://" in source:
+    if is_url(source):
         raise UsageError(
             f"'{source}' is a URL: only a local dataset can be repaired; pull it first"
         )
     final = source if out is None else local_path(out)
+    if is_url(final):
+        raise UsageError(f"the output '{final}' is a URL: repair into a folder, then upload it")
     how = run_options or RunOptions()
     if how.leftovers == "resume" and not dry_run and (done := recover(final)) is not None:
         return _already_done(source, done, check(final, decode=decode))

@@ -20,12 +20,12 @@ from roboreel.stats.block import StatsBlock
 from roboreel.stats.feature_stats import Stats
 from roboreel.stats.merge import StatsMerger
 from roboreel.stats.pixel_counts import CameraCounts
-from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables_write import write_table
+from roboreel.storage.write_root import WriteRoot
 
 
 def write_documents(
-    root: LocalRoot,
+    root: WriteRoot,
     plan: Plan,
     episode_stats: Iterable[StatsBlock],
     pixels: CameraCounts,
@@ -61,7 +61,7 @@ def write_documents(
 class _Merged:
     """The statistics of all episodes, available once all have been added."""
 
-    root: LocalRoot
+    root: WriteRoot
     plan: Plan
     merger: StatsMerger
     pixels: CameraCounts
@@ -93,7 +93,7 @@ class _Merged:
         return self._reconciled
 
 
-def _put(root: LocalRoot, name: str, slices: Iterable[bytes]) -> None:
+def _put(root: WriteRoot, name: str, slices: Iterable[bytes]) -> None:
     with root.create(name) as output:
         for span in slices:
             output.write(span)

@@ -38,6 +38,7 @@ from roboreel.stats.pixel_counts import CameraCounts, counted_to_json, parse_cou
 from roboreel.storage.disk import boot
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.staging_folder import LEDGER, identity
+from roboreel.storage.write_root import WriteRoot
 from roboreel.types import Int64, Json
 
 _SYNC_EVERY_S = 30.0
@@ -92,7 +93,7 @@ class Ledger:
     plan: Plan
     notes: LocalRoot
     """The staging folder, which contains the ledger."""
-    root: LocalRoot
+    root: WriteRoot
     """The result."""
     folder: str = ""
     """`staging_folder.identity` of the staging folder."""

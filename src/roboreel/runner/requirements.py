@@ -10,6 +10,7 @@ from roboreel.plan.plan import CopyFile
 from roboreel.runner.ledger import Ledger, outputs_of
 from roboreel.storage.disk import free_bytes
 from roboreel.storage.staging import Staging
+from roboreel.storage.store_staging import StoreStaging
 
 _SHOWN = 20
 
@@ -32,7 +33,9 @@ def require_space(staging: Staging, ledger: Ledger) -> None:
         )
 
 
-def require_complete(staging: Staging, ledger: Ledger, documents: Mapping[str, int]) -> None:
+def require_complete(
+    staging: Staging | StoreStaging, ledger: Ledger, documents: Mapping[str, int]
+) -> None:
     """Raise `RunError` unless the result contains every file of the plan, once, and nothing else."""
     names = [name for number in ledger.done for name in outputs_of(ledger.plan, number)]
     wanted = Counter([*names, *documents])

@@ -46,7 +46,10 @@ from roboreel.stats.block import StatsBlock
 from roboreel.stats.feature_stats import Stats
 from roboreel.storage.fs import open_root
 from roboreel.storage.modes import USUAL, Modes
+from roboreel.storage.names import is_url
+from roboreel.storage.root import Root
 from roboreel.storage.staging import Staging
+from roboreel.storage.store_staging import StoreStaging
 from roboreel.types import Int64
 
 
@@ -59,13 +62,14 @@ def run_plan(
     stored_stats: Callable[[int, Int64], Sequence[StatsBlock]],
     global_stats: Stats,
     contradictions: Mapping[str, str] | None = None,
-    verify: Callable[[str], object],
+    verify: Callable[[Root], object],
 ) -> Report:
     """Run a plan and publish its result.
 
     The result is staged in a folder beside `plan.out` and appears at that path by one rename, when all of it
-    is written and checked. If some ops fail, the others still run. Finished ops stay in the staging folder,
-    so that a later run can resume. The source is never written; in place, it is renamed at the end.
+    is written and checked. On an object store it is made at its URL, and `info.json` is written last. If some
+    ops fail, the others still run. Finished ops are kept, so that a later run can resume. The source is never
+    written; in place, it is renamed at the end.
 
     Args:
         plan: the plan, with an output.
@@ -88,7 +92,7 @@ def run_plan(
     if plan.out is None:
         raise UsageError("the plan has no output")
     begun = time.monotonic()
-    staging = Staging(plan.out, in_place=plan.in_place, modes=_modes(plan))
+    staging = _staging(plan, plan.out, options)
     try:
         unchanged()
     except BaseException:
@@ -97,7 +101,8 @@ def run_plan(
     ledger = Ledger(plan, staging.notes, staging.root, staging.identity)
     with _left_in_order(staging, ledger):
         before = _begin(staging, ledger, options.leftovers)
-        require_space(staging, ledger)
+        if isinstance(staging, Staging):
+            require_space(staging, ledger)
         sketches = _run_ops(plan, executor, ledger)
         begin_phase("writing documents")
         results = [ledger.done[number] for number in sorted(ledger.done)]
@@ -109,7 +114,7 @@ def run_plan(
             )
         problems += _disagreements(plan, global_stats, merged, changed)
         begin_phase("checking the result")
-        verify(str(staging.root.path))
+        verify(staging.root)
         require_complete(staging, ledger, documents)
         seconds = time.monotonic() - begun
         report = _report(plan, results, problems, sum(documents.values()), seconds, before)
@@ -127,6 +132,13 @@ def _log_warnings(report: Report) -> None:
         LOGGER.warning("not carried over: %s", visible(loss))
 
 
+def _staging(plan: Plan, out: str, options: RunOptions) -> Staging | StoreStaging:
+    """Where the result is made."""
+    if is_url(out):
+        return StoreStaging(out, takes_over=options.leftovers == "clean")
+    return Staging(out, in_place=plan.in_place, modes=_modes(plan))
+
+
 def _modes(plan: Plan) -> Modes:
     """Permissions of the result's folders and documents: no wider than the sources'."""
     roots = [open_root(one.url, follow_links=one.follow_links) for one in plan.datasets]
@@ -136,13 +148,13 @@ def _modes(plan: Plan) -> Modes:
     return modes.for_files(source.mode(name) for name in documents)
 
 
-def _begin(staging: Staging, ledger: Ledger, leftovers: Leftovers) -> int:
+def _begin(staging: Staging | StoreStaging, ledger: Ledger, leftovers: Leftovers) -> int:
     """Start from scratch or resume; return the number of finished ops."""
     left = 0 if leftovers == "clean" else ledger.read()
     if not ledger.same_folder:
         raise UsageError(
-            f"'{staging.folder}' has the remains of a run, but not of one that can go on here (the folder is"
-            " a copy, came out of an archive, or is from another release of roboreel): pass"
+            f"'{staging.location}' has the remains of a run, but not of one that can go on here (the folder"
+            " is a copy, came out of an archive, or is from another release of roboreel): pass"
             ' leftovers="clean" to remove it, or choose another output'
         )
     if leftovers == "resume" and _edits_in_place(ledger) and not ledger.begun:
@@ -152,14 +164,14 @@ def _begin(staging: Staging, ledger: Ledger, leftovers: Leftovers) -> int:
         )
     if left and leftovers == "refuse":
         raise UsageError(
-            f"an interrupted run left its finished part in '{staging.folder}' ({counted(left, 'step')}): pass"
-            ' leftovers="resume" to go on from there, or leftovers="clean" to start over'
+            f"an interrupted run left its finished part in '{staging.location}' ({counted(left, 'step')}):"
+            ' pass leftovers="resume" to go on from there, or leftovers="clean" to start over'
         )
     if left and leftovers == "resume" and ledger.adoptable:
         left = ledger.adopt()
     if left and not ledger.same_plan:
         raise UsageError(
-            f"'{staging.folder}' has the remains of a different run (other options, or the dataset has"
+            f"'{staging.location}' has the remains of a different run (other options, or the dataset has"
             ' changed since): pass leftovers="clean" to remove it, or choose another output'
         )
     if ledger.done:
@@ -173,7 +185,7 @@ def _begin(staging: Staging, ledger: Ledger, leftovers: Leftovers) -> int:
 
 
 @contextlib.contextmanager
-def _left_in_order(staging: Staging, ledger: Ledger) -> Iterator[None]:
+def _left_in_order(staging: Staging | StoreStaging, ledger: Ledger) -> Iterator[None]:
     """On any failure: keep finished ops and tell where they are, or remove the folder if there are none."""
     try:
         yield
@@ -204,19 +216,21 @@ def _edits_in_place(ledger: Ledger) -> bool:
     return ledger.plan.in_place and ledger.plan.edits
 
 
-def _hint(staging: Staging, ledger: Ledger) -> str:
+def _hint(staging: Staging | StoreStaging, ledger: Ledger) -> str:
     """A message that says where the finished ops are kept, and how to use them."""
     return (
         f"{len(ledger.done)} of {counted(len(ledger.plan.ops), 'step')} are done and kept in"
-        f" '{staging.folder}': run again with leftovers=\"resume\" to go on from there, or with"
+        f" '{staging.location}': run again with leftovers=\"resume\" to go on from there, or with"
         ' leftovers="clean" to start over'
     )
 
 
-def _published(staging: Staging, ledger: Ledger, report: Report, options: RunOptions) -> Report:
+def _published(
+    staging: Staging | StoreStaging, ledger: Ledger, report: Report, options: RunOptions
+) -> Report:
     """Publish the result. Stops are ignored: one would come too late, or between the two renames."""
     with stops_passed_over():
-        if not ledger.plan.in_place:
+        if isinstance(staging, StoreStaging) or not ledger.plan.in_place:
             try:
                 staging.publish(report.to_json())
             except UsageError as error:  # something else has taken the name meanwhile
@@ -242,7 +256,7 @@ def _run_ops(plan: Plan, executor: Executor, ledger: Ledger) -> WholeSketches:
         n for n, op in enumerate(plan.ops) if plan.refused and op.kind != MeasureCamera.kind
     }
     done = frozenset(ledger.done) | left_out
-    works = work_of(plan, str(ledger.root.path), done=done, modes=ledger.root.modes)
+    works = work_of(plan, ledger.root.url, done=done, modes=ledger.root.modes)
     progress = PlanProgress(plan=plan, done=done)
     moved = None if current_reporter() is None else progress.moved
     with contextlib.closing(executor.run(works, attempt, moved)) as outcomes:

@@ -34,12 +34,12 @@ from roboreel.runner.row_sketches import sketched_features
 from roboreel.stats.block import StatsBlock
 from roboreel.stats.pixel_counts import Counted
 from roboreel.stats.quantiles import Quantiles
-from roboreel.storage.fs import open_root
+from roboreel.storage.fs import open_output, open_root
 from roboreel.storage.joined import JoinedRoot
-from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import USUAL, Modes
 from roboreel.storage.root import Root
 from roboreel.storage.stamped import refuse_changed_files
+from roboreel.storage.write_root import WriteRoot
 
 _OP_S, _BYTES_PER_S, _FRAMES_PER_S = 120.0, 1e6, 2.0
 """A usable machine and store are at least this fast; slower ones count as stuck."""
@@ -99,11 +99,11 @@ class Work:
         decodes = self.encodes or bool(self.table.decoded)
         return _OP_S + reading + (frames / _FRAMES_PER_S if decodes else 0.0)
 
-    def roots(self) -> tuple[Root, LocalRoot]:
+    def roots(self) -> tuple[Root, WriteRoot]:
         """(root to read from, root to write to); written files are as private as those that the op reads."""
         source = input_root(self.sources)
         modes = self.modes.for_files(source.mode(name) for name in self._reads())
-        return source, LocalRoot(self.staging, modes=modes)
+        return source, open_output(self.staging, modes=modes)
 
     def _reads(self) -> Iterable[str]:
         """The files that the op's outputs are made from."""

@@ -13,10 +13,13 @@ from shlex import quote
 from roboreel.errors import MissingFileError, StorageError
 from roboreel.storage.http_root import HttpRoot
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.names import local_path
+from roboreel.storage.modes import USUAL, Modes
+from roboreel.storage.names import is_url, local_path
 from roboreel.storage.originals import kept_beside
 from roboreel.storage.remote import FsspecRoot
 from roboreel.storage.root import Root
+from roboreel.storage.store_root import StoreRoot
+from roboreel.storage.write_root import WriteRoot
 
 
 def open_root(location: str | os.PathLike[str], *, follow_links: bool = False) -> Root:
@@ -34,7 +37,7 @@ def open_root(location: str | os.PathLike[str], *, follow_links: bool = False) -
     text = os.fspath(location).removeprefix("file://")
     if text.startswith(("http://", "https://")):
         return HttpRoot(text)
-    if "://" in text:
+    if is_url(text):
         return FsspecRoot(text)
     path = local_path(text)
     if not os.path.isdir(path):
@@ -42,6 +45,17 @@ def open_root(location: str | os.PathLike[str], *, follow_links: bool = False) -
             raise StorageError(f"'{text}': a file, not a dataset's folder")
         raise MissingFileError(f"'{text}': no such folder{_earlier(path)}")
     return LocalRoot(path, follow_links=follow_links)
+
+
+def open_output(location: str | os.PathLike[str], *, modes: Modes = USUAL) -> WriteRoot:
+    """Open the root at a local path or URL to write into; it need not exist.
+
+    Args:
+        location: the path or URL.
+        modes: permissions of new files and folders on a local disk.
+    """
+    text = os.fspath(location)
+    return StoreRoot(text) if is_url(text) else LocalRoot(text, modes=modes)
 
 
 def _earlier(path: str) -> str:

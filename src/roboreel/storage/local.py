@@ -16,8 +16,9 @@ from roboreel.storage.entry_state import EntryState
 from roboreel.storage.links import Bounds, Listing, listing_of
 from roboreel.storage.modes import USUAL, Modes, reach
 from roboreel.storage.output_file import Output
-from roboreel.storage.root import FileStat, OpenFile, PositionedFile, Root, checked
+from roboreel.storage.root import FileStat, OpenFile, PositionedFile, checked
 from roboreel.storage.scratch import scratch_beside
+from roboreel.storage.write_root import WriteRoot
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -27,7 +28,7 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _FOLLOW = "put the file there, or pass follow_links=True"
 
 
-class LocalRoot(Root):
+class LocalRoot(WriteRoot):
     """A folder on a local disk.
 
     Links are followed while they stay inside the folder, or lead from a snapshot in a Hugging Face cache
@@ -224,6 +225,10 @@ class LocalRoot(Root):
         """Remove a file that roboreel made."""
         with self._explained(name):
             disk.unlink(self._at(name))
+
+    def below(self, folder: str) -> tuple[str, ...]:
+        path = self._at(folder)
+        return LocalRoot(path).list() if os.path.isdir(path) else ()
 
     def append(self, name: str, data: bytes) -> None:
         """Append to a file with one write, so that a crash can only lose the end of `data`."""

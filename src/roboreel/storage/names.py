@@ -34,6 +34,11 @@ def local_path(path: str | os.PathLike[str]) -> str:
     return text
 
 
+def is_url(location: str | os.PathLike[str]) -> bool:
+    """True for a URL with a scheme, such as `s3://bucket/prefix`."""
+    return "://" in os.fspath(location)
+
+
 def _require_utf8(path: str) -> None:
     if not is_utf8(path):
         raise UsageError(f"the path '{path}' is not UTF-8: rename the file or folder")

@@ -17,7 +17,7 @@ from roboreel.errors import StorageError, UsageError
 from roboreel.storage import disk, recovery
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.modes import PRIVATE, USUAL, Modes, limited
-from roboreel.storage.names import local_path, short_name
+from roboreel.storage.names import is_url, local_path, short_name
 from roboreel.storage.originals import free_name
 from roboreel.storage.recovery import Recovered
 from roboreel.storage.scratch import is_scratch
@@ -33,12 +33,15 @@ from roboreel.storage.staging_folder import (
     refuse_at_work,
     take,
 )
+from roboreel.storage.state_folder import state_folder
 
 _TIMEOUT_S = 1.0
 
 
 def staging_location(final: str | os.PathLike[str]) -> Path:
-    """Path of the staging folder of `final`."""
+    """Path of the staging folder of `final`; of a URL that of the folder with its notes."""
+    if is_url(final):
+        return state_folder(os.fspath(final))
     path = Path(os.path.abspath(local_path(final)))
     return path.parent / f".{short_name(path.name)}.roboreel-partial"
 
@@ -80,6 +83,11 @@ class Staging:
         except UsageError:
             self.leave()
             raise
+
+    @property
+    def location(self) -> str:
+        """Where the finished part of a run is, for messages."""
+        return str(self.folder)
 
     def begin(self) -> None:
         """Start with an empty result."""

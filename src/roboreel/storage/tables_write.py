@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from roboreel.storage.local import LocalRoot
+from roboreel.storage.write_root import WriteRoot
 
 ROW_GROUP_BYTES = 1 << 20
 """A row group is closed at the first episode that brings it to this size in memory."""
@@ -22,7 +22,7 @@ _FEWEST_ROWS = 2
 """In a table of one row, such as the entry of a recorded episode, looking takes longer than it saves."""
 
 
-def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
+def write_table(root: WriteRoot, name: str, table: pa.Table) -> None:
     """Write a small table as one parquet file."""
     dictionary = [
         leaf
@@ -35,7 +35,7 @@ def write_table(root: LocalRoot, name: str, table: pa.Table) -> None:
 
 
 def write_batches(
-    root: LocalRoot,
+    root: WriteRoot,
     name: str,
     batches: Iterable[tuple[pa.Table, Sequence[int]]],
     *,

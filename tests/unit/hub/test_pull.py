@@ -378,3 +378,8 @@ def test_a_result_written_from_a_local_copy_is_no_local_copy(
     assert done.returncode == 0
     assert not (tmp_path / "out" / ".cache").exists()
     assert not json.loads(done.stdout).get("lost")
+
+
+def test_a_pull_to_a_url_is_refused() -> None:
+    with pytest.raises(UsageError, match="'s3://bucket/set' is a URL: pull into a folder"):
+        pull("someone/pick", "s3://bucket/set")

@@ -7,8 +7,8 @@ from roboreel.format.model import video_path
 from roboreel.plan.plan import ROWS, CopyFile, CopyVideos, input_packets, input_video
 from roboreel.progress.work_done import advance
 from roboreel.runner.work import OpResult, Work
-from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import Root
+from roboreel.storage.write_root import WriteRoot
 
 _PART_BYTES = 8 << 20
 """How much is copied before it is told."""
@@ -38,7 +38,7 @@ def run_copy_videos(work: Work, op: CopyVideos) -> OpResult:
     )
 
 
-def copied(work: Work, source: Root, staging: LocalRoot, name: str, path: str) -> int:
+def copied(work: Work, source: Root, staging: WriteRoot, name: str, path: str) -> int:
     """Copy an input to a path of the result if it is as surveyed; return its size in bytes."""
     work.check_input(source, name)
     size = source.stat(name).size_bytes

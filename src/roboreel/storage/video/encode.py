@@ -15,11 +15,11 @@ import numpy.typing as npt
 
 from roboreel.errors import RoboreelError, VideoError
 from roboreel.progress.work_done import advance, telling
-from roboreel.storage.local import LocalRoot
 from roboreel.storage.scratch import scratch_beside
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.mux import PacketSlice, write_packets
 from roboreel.storage.video.packets import run_of_frames
+from roboreel.storage.write_root import WriteRoot
 
 _PREFETCH = 8
 """Decoded frames that may wait for the encoder, so that memory use does not grow with the length of a
@@ -32,7 +32,7 @@ _DEEP = ("gray16", "gray12", "gray10", "grayf", "ya16")
 
 
 def encode_frames(
-    root: LocalRoot,
+    root: WriteRoot,
     name: str,
     frames: Iterable[Any],
     *,
@@ -44,7 +44,7 @@ def encode_frames(
 
 
 def encode_parts(
-    root: LocalRoot,
+    root: WriteRoot,
     name: str,
     parts: Iterable[Iterable[Any]],
     *,
@@ -131,7 +131,7 @@ def png(frame: Any) -> bytes:
 
 
 def _encode_aside(
-    root: LocalRoot,
+    root: WriteRoot,
     name: str,
     number: int,
     frames: Generator[Any, None, None],

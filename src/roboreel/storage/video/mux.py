@@ -15,12 +15,12 @@ import numpy as np
 
 from roboreel.errors import StorageError
 from roboreel.progress.work_done import advance
-from roboreel.storage.local import LocalRoot
 from roboreel.storage.output_file import Output
 from roboreel.storage.root import Root
 from roboreel.storage.video.index import read_packet_table
 from roboreel.storage.video.movie import FILE_TYPE, movie_box
 from roboreel.storage.video.packets import Bools, Int64, PacketRun, PacketTable, SampleEntry
+from roboreel.storage.write_root import WriteRoot
 
 _PART_BYTES = 8 << 20
 """How much is copied before it is told."""
@@ -37,7 +37,7 @@ class PacketSlice:
 
 
 def write_packets(
-    root: LocalRoot, name: str, slices: Sequence[PacketSlice], *, fps: Fraction
+    root: WriteRoot, name: str, slices: Sequence[PacketSlice], *, fps: Fraction
 ) -> int:
     """Write packet slices one after another into a new file; return its size in bytes.
 
@@ -60,7 +60,7 @@ def write_packets(
 
 
 def write_encoded(
-    root: LocalRoot,
+    root: WriteRoot,
     name: str,
     entry: SampleEntry,
     packets: Sequence[bytes],
@@ -95,7 +95,7 @@ def one_packet_file(entry: SampleEntry, packet: bytes) -> bytes:
     return _header(entry, size, np.ones(1, dtype=np.bool_), display, [1], Fraction(1)) + packet
 
 
-def verify_packets(root: LocalRoot, name: str, *, packets: int, size_bytes: int) -> None:
+def verify_packets(root: WriteRoot, name: str, *, packets: int, size_bytes: int) -> None:
     """Read a written file's index back and compare it and the file's size with the expected values.
 
     Raises:

@@ -1,0 +1,262 @@
+"""Make a result at its final URL on an object store, and publish it by its last file.
+
+A store has no rename, so the files get their names at once. Until `meta/info.json` is written, they are no
+dataset. An object beside the result, `.NAME.roboreel-partial`, says which run writes there: only one run can
+make it. The ledger of that run is on its machine (`state_folder`), so that the run can be resumed there.
+The reasons: docs/design/0027.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+
+from roboreel.errors import StorageError, UsageError, counted
+from roboreel.storage import disk, recovery
+from roboreel.storage.local import LocalRoot
+from roboreel.storage.modes import PRIVATE
+from roboreel.storage.names import short_name
+from roboreel.storage.recovery import Recovered
+from roboreel.storage.root import FileStat
+from roboreel.storage.scratch import is_scratch
+from roboreel.storage.staging_folder import (
+    LEDGER,
+    LOCK,
+    SWAP,
+    identity,
+    read_note,
+    take,
+    write_note,
+)
+from roboreel.storage.state_folder import state_folder
+from roboreel.storage.store_root import HoldingRoot, StoreRoot
+
+LAST = "meta/info.json"
+_TIMEOUT_S = 1.0
+_RECOVERY_TIMEOUT_S = 0.2
+_WRITABLE = ("s3", "s3a", "gs", "gcs", "memory")
+
+
+def refuse_url(url: str) -> None:
+    """Raise `UsageError` if no result can be written to a URL, whatever is there."""
+    scheme, _, path = url.partition("://")
+    if scheme == "hf":
+        raise UsageError(f"the output '{url}' is on the Hub: write to a folder, and push it")
+    if scheme not in _WRITABLE:
+        raise UsageError(
+            f"the output '{url}' is a URL that cannot be written to: give a folder, s3://BUCKET/PREFIX or"
+            " gs://BUCKET/PREFIX"
+        )
+    if "/" not in path.strip("/"):
+        raise UsageError(f"the output '{url}' is a whole bucket: add a prefix, such as '{url}/set'")
+
+
+def refuse_taken(url: str) -> None:
+    """Raise `UsageError` if there is something at a URL that no interrupted run has left there.
+
+    Raises:
+        StorageError: the store cannot be reached, or refuses.
+    """
+    marker = _Marker(url)
+    _refuse_files(url, StoreRoot(url).stats_of_all(), marker.run())
+
+
+class StoreStaging:
+    """The result at a URL, reserved for this run."""
+
+    def __init__(self, final: str, *, takes_over: bool) -> None:
+        """Lock the state folder of the result, and look at what is there. Nothing is written to the store.
+
+        Args:
+            final: URL of the result.
+            takes_over: True to begin also where a run of another machine has left something.
+
+        Raises:
+            UsageError: another run is writing there, or something else is there.
+            StorageError: the store cannot be reached, or refuses.
+        """
+        self.final = final.rstrip("/")
+        recover(self.final)
+        self.folder = state_folder(self.final)
+        try:
+            self._lock = take(self.folder, timeout_s=_TIMEOUT_S)
+        except OSError as error:
+            raise StorageError(f"cannot write '{self.folder}': {error.strerror}") from error
+        self.identity = identity(self.folder)
+        self.notes = LocalRoot(self.folder, modes=PRIVATE)
+        self._marker = _Marker(self.final)
+        self._is_ours, self._takes_over = False, takes_over
+        try:
+            self.root = HoldingRoot(self.final, LAST)
+            self._look()
+        except BaseException:
+            self.leave()
+            raise
+
+    @property
+    def location(self) -> str:
+        """Where the finished part of a run is, for messages."""
+        return self.final
+
+    def begin(self) -> None:
+        """Start with an empty result."""
+        self._reserve()
+        self.remove_all_but(frozenset())
+        with self._explained():
+            scratch = [name for name in os.listdir(self.folder) if is_scratch(name)]
+            for name in (LEDGER, SWAP, *scratch):
+                disk.unlink(self.folder / name)
+
+    def reopen(self) -> None:
+        """Reserve the URL again for a run that goes on."""
+        self._reserve()
+
+    def files(self) -> Iterator[tuple[str, int]]:
+        """(name, size in bytes) of every file written so far."""
+        for name, stat in sorted(self.root.stats_of_all().items()):
+            yield name, stat.size_bytes
+
+    def remove_all_but(self, names: frozenset[str]) -> None:
+        """Remove what a killed run did not note, and its documents."""
+        self.root.remove_all(sorted(self.root.stats_of_all().keys() - names))
+
+    def publish(self, report: object) -> None:
+        """Write `info.json`, by which the files become a dataset.
+
+        Args:
+            report: JSON that a later run shows if this one is killed right afterwards.
+
+        Raises:
+            UsageError: another run has taken over.
+            StorageError: it cannot be written.
+        """
+        if self._marker.run() != self.identity:
+            raise UsageError(
+                f"another run has taken over '{self.final}' meanwhile: nothing is published"
+            )
+        write_note(self.notes, SWAP, {"name": self.final, "kept": None, "report": report})
+        self._is_ours = False  # from here on the files may be a dataset
+        self.root.publish()
+        _tidy(self.folder, self._marker)
+        self.release()
+
+    def discard(self) -> None:
+        """Remove what this run has written, and unlock the folder."""
+        if self._is_ours:
+            with contextlib.suppress(StorageError):
+                self.remove_all_but(frozenset())
+                self._marker.remove()
+        with contextlib.suppress(OSError, UsageError):
+            recovery.remove(self.folder)
+        self.release()
+
+    def leave(self) -> None:
+        """Unlock the folder as it was found; remove it if this run made it."""
+        with contextlib.suppress(OSError):
+            if os.listdir(self.folder) == [LOCK]:
+                recovery.remove(self.folder)
+        self.release()
+
+    def release(self) -> None:
+        """Unlock the folder for other runs."""
+        self._lock.close()
+
+    def _look(self) -> None:
+        run = self._marker.run()
+        _refuse_files(self.final, self.root.stats_of_all(), run)
+        if run not in (None, self.identity) and not self._takes_over:
+            raise UsageError(_held_elsewhere(self.final))
+
+    def _reserve(self) -> None:
+        if not self._marker.reserve(self.identity) and self._marker.run() != self.identity:
+            if not self._takes_over:  # it has begun since `_look`
+                raise UsageError(_held_elsewhere(self.final))
+            self._marker.overwrite(self.identity)
+        self._is_ours = True
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(f"cannot write '{self.folder}': {error.strerror}") from error
+
+
+class _Marker:
+    """The object beside a result that says which run writes it."""
+
+    def __init__(self, final: str) -> None:
+        above, _, name = final.rstrip("/").rpartition("/")
+        self._root = StoreRoot(above)
+        self._name = f".{short_name(name)}.roboreel-partial"
+        self.url = f"{above}/{self._name}"
+
+    def run(self) -> str | None:
+        """The identity of the run that made it; None where there is none, empty if it is not readable."""
+        if not self._root.exists(self._name):
+            return None
+        try:
+            return str(json.loads(self._root.read(self._name))["run"])
+        except (ValueError, KeyError, TypeError):
+            return ""
+
+    def reserve(self, run: str) -> bool:
+        """Make it; False if there is one."""
+        return self._root.put_new(self._name, _content(run))
+
+    def overwrite(self, run: str) -> None:
+        """Make it this run's."""
+        self._root.put(self._name, _content(run))
+
+    def remove(self) -> None:
+        """Remove it."""
+        self._root.remove(self._name)
+
+
+def recover(final: str) -> Recovered | None:
+    """Finish a run of this machine that was killed while publishing; None if there is none."""
+    folder = state_folder(final)
+    if not os.path.lexists(folder):
+        return None
+    try:
+        lock = take(folder, timeout_s=_RECOVERY_TIMEOUT_S)
+    except (OSError, UsageError):
+        return None
+    with lock:
+        note = read_note(folder, SWAP)
+        if note is None or note.get("name") != final.rstrip("/"):
+            return None
+        if not StoreRoot(final).exists(LAST):
+            return None
+        _tidy(folder, _Marker(final))
+    return Recovered(original=None, report=note["report"])
+
+
+def _tidy(folder: os.PathLike[str], marker: _Marker) -> None:
+    """Remove what a published run no longer needs."""
+    marker.remove()
+    with contextlib.suppress(OSError):
+        recovery.remove(LocalRoot(folder).path)
+
+
+def _content(run: str) -> bytes:
+    return json.dumps({"run": run}).encode()
+
+
+def _refuse_files(url: str, found: dict[str, FileStat], run: str | None) -> None:
+    if LAST in found:
+        raise UsageError(f"the output '{url}' is a dataset already: choose another URL")
+    if found and run is None:
+        raise UsageError(
+            f"the output '{url}' holds {counted(len(found), 'file')}, such as '{min(found)}', which no"
+            " interrupted run has left there: choose another URL"
+        )
+
+
+def _held_elsewhere(url: str) -> str:
+    return (
+        f"a run of another machine or user is writing '{url}', or was interrupted: wait, or resume it there."
+        ' If it is dead, pass leftovers="clean" to remove what it left and start over'
+    )
