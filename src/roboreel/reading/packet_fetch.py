@@ -34,6 +34,13 @@ class PacketFetch:
         self.size_bytes = sum(size for _, (_, size) in self._blocks)
         """Bytes that it reads."""
 
+    def __add__(self, other: PacketFetch) -> PacketFetch:
+        """What both read."""
+        both = PacketFetch(())
+        both._blocks = [*self._blocks, *other._blocks]
+        both.size_bytes = self.size_bytes + other.size_bytes
+        return both
+
     def run(self) -> None:
         """Read the packets.
 

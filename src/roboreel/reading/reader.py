@@ -21,8 +21,10 @@ from roboreel.edit.write_options import lists_options
 from roboreel.errors import DatasetError, OutOfRangeError, UsageError, counted, listed
 from roboreel.format.feature import Feature, with_index_features
 from roboreel.reading.item_index import ItemIndex, item_index
+from roboreel.reading.packet_fetch import PacketFetch
 from roboreel.reading.read_options import ChosenFeatures, ReadKeywords, ReadOptions, chosen_features
 from roboreel.reading.view_items import ViewItems, view_lengths
+from roboreel.storage.local import LocalRoot
 from roboreel.summary.summary import Summarized, Summary, named
 from roboreel.types import Int64
 
@@ -205,6 +207,33 @@ class Reader(Summarized):
         """
         self._require_arrays(out or {})
         return self._batch(self._items(indices), out or {})
+
+    def fetch(self, indices: Sequence[int] | Int64 | range) -> PacketFetch:
+        """The packets of remote videos that `batch` needs for some items: `run` reads them, at once.
+
+        `batch` reads none of them again until their `release`. For a dataset on this machine there are none.
+
+        Args:
+            indices: (B,) items, as in `batch`.
+
+        Raises:
+            IndexError: there is no such item.
+            StorageError, HubError: a file cannot be read.
+        """
+        found = PacketFetch(())
+        if not self.is_remote:
+            return found
+        episodes, frames = self._index.episode_of(self._items(indices))
+        for offsets, names in self._names_by_offsets.items():
+            window = self._index.window(episodes, frames, offsets)
+            found += self._items_of_view.fetch(names, window)
+        return found
+
+    @property
+    def is_remote(self) -> bool:
+        """True if files of a dataset are not on this machine."""
+        roots = [one.dataset.root for one in self._view.sources if isinstance(one.dataset, Dataset)]
+        return not all(isinstance(root, LocalRoot) for root in roots)
 
     def _require_arrays(self, out: Mapping[str, object]) -> None:
         """Raise `UsageError` unless each of `out` is an array for a feature that is read."""

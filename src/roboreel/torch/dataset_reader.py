@@ -15,6 +15,7 @@ import torch.utils.data
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import OutOfRangeError, UnknownNameError, listed
 from roboreel.format.model import EPISODE, LENGTH
+from roboreel.reading.packet_fetch import PacketFetch
 from roboreel.reading.reader import reader
 from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch
@@ -27,6 +28,7 @@ from roboreel.torch.frame_tensors import require_depth_unit
 from roboreel.torch.item_tensors import Item, ItemTensors, items_of
 from roboreel.torch.packed_state import packed, unpacked
 from roboreel.torch.random_access import RandomAccess
+from roboreel.torch.remote_files import remote_dataset
 from roboreel.torch.row_batches import RowBatches, SizedBuffers
 from roboreel.torch.row_tensor import rows_of
 from roboreel.torch.shared_buffers import SharedBuffers
@@ -119,6 +121,15 @@ class DatasetReader:
             return False
         self.load_and_activate()
         return True
+
+    def load_or_stream(self, token: str | bool | None) -> None:
+        """Use the files that are here; if some are missing, read all from the Hub when they are needed.
+
+        Raises:
+            HubError: files are not here, and the Hub can't be reached or refused.
+        """
+        missing = self.missing_files()
+        self.load_and_activate(remote_dataset(self._meta, missing, token) if missing else None)
 
     def load_and_activate(self, dataset: Dataset | None = None) -> None:
         """Use the files that are here now; rows and frames are read when they are used.
@@ -236,6 +247,15 @@ class DatasetReader:
             for item in items:
                 item.update({name: transform(item[name]) for name in self._coloured})
         return items
+
+    def fetch(self, indices: Sequence[int]) -> PacketFetch:
+        """The packets of remote videos that `get_items` needs, to be read beforehand: see `Reader.fetch`."""
+        return self._core().reader.fetch(self._rows_at(indices))
+
+    @property
+    def is_remote(self) -> bool:
+        """True if files are read from a server."""
+        return self._core().reader.is_remote
 
     def get_rows(self, indices: Sequence[int]) -> list[Item]:
         """The items of `get_items`; `torch.stack` of their frames gives those without a copy."""

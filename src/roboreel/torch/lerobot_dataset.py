@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import torch.utils.data
 
-from roboreel.errors import RoboreelError, StorageError, UsageError, counted, listed
+from roboreel.errors import RoboreelError, StorageError, UsageError
 from roboreel.torch.batch_buffers import Buffers
 from roboreel.torch.batch_source import Batch
 from roboreel.torch.constants import CODEBASE_VERSION, DEPTH_MILLIMETER_UNIT, HF_LEROBOT_HUB_CACHE
@@ -22,6 +22,7 @@ from roboreel.torch.item_tensors import Item
 from roboreel.torch.push_calls import PushCalls
 from roboreel.torch.recording_calls import RecordingCalls
 from roboreel.torch.recording_options import RecordingOptions
+from roboreel.torch.remote_files import lacking, without_videos
 from roboreel.torch.table_rows import TableRows
 from roboreel.torch.video_utils import resolved_backend
 from roboreel.types import Json
@@ -58,6 +59,7 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
         *,
         token: Token = None,
         vcodec: str | None = None,
+        streaming: bool = False,
     ) -> None:
         """Open a dataset, after downloading what is not here.
 
@@ -87,6 +89,7 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
             encoder_queue_maxsize: see `create`.
             vcodec: see `batch_encoding_size`.
             token: the Hub's token; None takes the stored one.
+            streaming: True downloads only documents; rows and frames are read from the Hub when needed.
 
         Raises:
             ArgumentError: an offset is not a multiple of 1/fps, there is no such episode, backend or unit. It
@@ -125,8 +128,11 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
             resolved_backend(video_backend),
         )
         self.reader = self._new_reader()
-        self._fetch(revision, download_videos, force_cache_sync, token)
-        self.reader.load_and_activate()
+        if streaming:
+            self.reader.load_or_stream(token)
+        else:
+            self._fetch(revision, download_videos, force_cache_sync, token)
+            self.reader.load_and_activate()
         if streaming_encoding or batch_encoding_size != 1 or vcodec is not None:
             _deprecate()
             self._record(options)
@@ -205,8 +211,8 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
             )
         except (RoboreelError, OSError) as error:
             raise StorageError(
-                f"'{self.root}'{_lacks(missing)} cannot be downloaded from '{self.repo_id}': {error}"
-                f"{_without_videos(missing)}"
+                f"'{self.root}'{lacking(missing)} cannot be downloaded from '{self.repo_id}': {error}"
+                f"{without_videos(missing)}"
             ) from error
         self.root = as_root(found) if own is None else own
 
@@ -368,18 +374,6 @@ class LeRobotDataset(RecordingCalls, PushCalls, torch.utils.data.Dataset[Item]):
             f"    Features: '{list(self.features)}',\n"
             "})"
         )
-
-
-def _lacks(missing: Sequence[str]) -> str:
-    if not missing:
-        return ""
-    files = counted(len(missing), "file")
-    return f" lacks {files} ({listed(missing[:2])}), which"
-
-
-def _without_videos(missing: Sequence[str]) -> str:
-    only_videos = bool(missing) and all(name.startswith("videos/") for name in missing)
-    return " (download_videos=False opens the dataset without them)" if only_videos else ""
 
 
 def _deprecate() -> None:

@@ -23,6 +23,16 @@ def split_evenly(bounds: Int64, most: int) -> list[range]:
     return [range(a, b) for a, b in pairwise(ends)]
 
 
+def permuted(count: int, seed: Sequence[int]) -> Int64:
+    """(count,) all items in an order in which each comes anywhere with the same chance.
+
+    Args:
+        count: number of items.
+        seed: gives the order, the same in every process.
+    """
+    return np.random.default_rng(seed).permutation(count).astype(np.int64)
+
+
 def shuffled(parts: Sequence[range], buffer_size: int, rng: np.random.Generator) -> Iterator[int]:
     """All items of some parts, each once: a random one of a buffer that is filled from random parts.
 

@@ -1,34 +1,29 @@
-"""`StreamingLeRobotDataset`: items of a dataset as a stream, shuffled through a buffer."""
+"""`StreamingLeRobotDataset`: items of a dataset as a stream, in a shuffled order that can be resumed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from itertools import islice
+from typing import Any, Literal
 
 import numpy as np
-import torch
 import torch.utils.data
 
-from roboreel.dataset.dataset import Dataset
-from roboreel.dataset.open import dataset_below
-from roboreel.errors import HubError, StorageError, UsageError, counted, listed
-from roboreel.hub.hub_root import HubRoot
-from roboreel.hub.reference import HubReference
 from roboreel.torch.constants import DEPTH_MILLIMETER_UNIT
 from roboreel.torch.dataset_metadata import LeRobotDatasetMetadata
 from roboreel.torch.dataset_reader import DatasetReader, Transform
 from roboreel.torch.errors import ArgumentError
 from roboreel.torch.item_tensors import Item
-from roboreel.torch.stream_order import shuffled, split_evenly
+from roboreel.torch.stream_order import permuted, shuffled, split_evenly
+from roboreel.torch.stream_pipeline import local_items, remote_items
+from roboreel.torch.stream_position import StreamPosition, delivered
 
-_TOGETHER = 16
-"""Items that are decoded together."""
-_MOST_WORKERS = 1024
+_MIB = 1 << 20
 
 
 class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
-    """All items once per iteration, as `LeRobotDataset` gives them; workers of a `DataLoader` share them out.
+    """All items once per iteration, as `LeRobotDataset` gives them; ranks and workers share them out.
 
     The buffer holds numbers of items, not frames. An iteration has another order than the one before, and
     the same seed gives the same orders.
@@ -45,7 +40,7 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
         revision: str | None = None,
         force_cache_sync: bool = False,
         streaming: bool = True,
-        buffer_size: int = 1000,
+        buffer_size: int | None = 1000,
         max_num_shards: int = 16,
         seed: int = 42,
         rng: np.random.Generator | None = None,
@@ -55,6 +50,9 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
         *,
         repo_type: Literal["dataset", "bucket"] = "dataset",
         token: str | bool | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+        prefetch_mb: float = 64,
     ) -> None:
         """Open a dataset. Files that are not here are read from the Hub by ranges, and are not stored.
 
@@ -68,9 +66,10 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
             revision: branch, tag or commit on the Hub.
             force_cache_sync: True asks the Hub for the documents even where they are here.
             streaming: accepted; nothing is held in memory either way.
-            buffer_size: items among which the next one is chosen at random.
+            buffer_size: items among which the next one is chosen at random; None for all items of the
+                dataset, shared out evenly.
             max_num_shards: the episodes are divided into at most so many parts, each read in order; a worker
-                takes whole parts.
+                takes whole parts. Without effect where `buffer_size` is None.
             seed: of the order.
             rng: gives the seed instead.
             shuffle: False for the order of the dataset.
@@ -78,13 +77,18 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
             depth_output_unit: `m` or `mm`.
             repo_type: `dataset`, or `bucket` for a storage bucket.
             token: the Hub's token.
+            rank: number of this process. Each process has its own share of the items.
+            world_size: number of processes. Leave it at 1 where accelerate divides the batches.
+            prefetch_mb: MiB of packets that are read ahead from a server, for each worker.
 
         Raises:
             ArgumentError: a number is not positive, or as for `LeRobotDataset`. It is a `ValueError`.
             HubError: files are not here, and the Hub can't be reached or refused.
         """
         super().__init__()
-        _require_positive(buffer_size=buffer_size, max_num_shards=max_num_shards)
+        counts = {} if buffer_size is None else {"buffer_size": buffer_size}
+        _require_positive(**counts, max_num_shards=max_num_shards, prefetch_mb=prefetch_mb)
+        _require_rank(rank, world_size)
         self.repo_id, self.streaming, self.shuffle = repo_id, streaming, shuffle
         self.buffer_size, self.seed = buffer_size, seed
         self.rng = rng
@@ -108,32 +112,12 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
             return_uint8,
             depth_output_unit,
         )
-        missing = self.reader.missing_files()
-        self.reader.load_and_activate(self._remote(missing, token) if missing else None)
+        self.reader.load_or_stream(token)
         self._shards = split_evenly(self.reader.episode_bounds, max_num_shards)
-        # in shared memory, as workers are often started again for each iteration
-        self._iterations = torch.zeros(1 + _MOST_WORKERS, dtype=torch.int64)
-        self._iterations.share_memory_()  # type: ignore[no-untyped-call]
-
-    def _remote(self, missing: Sequence[str], token: str | bool | None) -> Dataset:
-        """The dataset on the Hub, whose files are read by ranges as they are needed."""
-        lacks = f"'{self.root}' lacks files ({listed(missing[:2])})"
-        if self.meta.repo_type == "bucket":
-            raise UsageError(
-                f"{lacks}, and storage buckets cannot be streamed: copy the bucket into a folder, and pass"
-                " this folder as root"
-            )
-        try:
-            dataset = dataset_below(HubRoot(HubReference(self.repo_id, self.meta.revision), token))
-        except HubError as error:
-            raise HubError(f"{lacks}: {error}") from error
-        if dataset.total_frames != self.meta.total_frames:
-            raise StorageError(
-                f"'{self.repo_id}' has {counted(dataset.total_frames, 'frame')} on the Hub, but"
-                f" {self.meta.total_frames} in the local documents: pass force_cache_sync=True to update"
-                " them"
-            )
-        return dataset
+        self._rank, self._world_size = rank, world_size
+        self._prefetch_bytes = int(prefetch_mb * _MIB)
+        self._position = StreamPosition()
+        self._current, self._turn = (0, 0), 0
 
     @property
     def num_shards(self) -> int:
@@ -166,36 +150,128 @@ class StreamingLeRobotDataset(torch.utils.data.IterableDataset[Item]):
         return self._depth_output_unit
 
     def __iter__(self) -> Iterator[Item]:
-        """Each item once; in a worker of a `DataLoader`, only the worker's share.
+        """Each item once; of a rank, and in a worker of a `DataLoader`, only its share.
 
         Raises:
             VideoError: a frame is missing or does not decode; names file, episode and frame.
         """
-        worker = torch.utils.data.get_worker_info()
-        number, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        iteration = self._counted(0 if worker is None else 1 + number)
-        order = self._order(self._shards[number::workers], [self._seed, iteration, number])
-        together: list[int] = []
-        for item in order:
-            together.append(item)
-            if len(together) == _TOGETHER:
-                yield from self.reader.get_items(together)
-                together = []
-        yield from self.reader.get_items(together)
+        slot, worker, workers = _worker()
+        iteration, first, turn = self._position.begin(slot, workers)
+        self._current, self._turn = (iteration, first), turn
+        number = (worker + turn) % max(workers, 1)
+        rest = islice(self._share(iteration, number, max(workers, 1)), first, None)
+        if self.reader.is_remote:
+            items = remote_items(self.reader, rest, self._prefetch_bytes)
+        else:
+            items = local_items(self.reader, rest)
+        for item in items:
+            self._current = iteration, self._current[1] + 1
+            yield item
+        self._current, self._turn = (iteration + 1, 0), 0
 
-    def _counted(self, slot: int) -> int:
-        slot %= len(self._iterations)
-        iteration = int(self._iterations[slot])
-        self._iterations[slot] += 1
-        return iteration
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next iteration have the order of an epoch: 0 for the first one."""
+        self._position.set(epoch)
+        self._current = epoch, 0
 
-    def _order(self, shards: Sequence[range], seed: Sequence[int]) -> Iterator[int]:
-        if not self.shuffle:
+    def state_dict(self) -> dict[str, Any]:
+        """The epoch, and how many items of it this process or worker has given."""
+        epoch, items = self._current
+        own = {"epoch": epoch, "items": items, "workers": _worker()[2], "turn": self._turn}
+        return {**own, **self._identity()}
+
+    def state_after(self, batches: int, *, batch_size: int, num_workers: int = 0) -> dict[str, Any]:
+        """The state where a `DataLoader` with workers has given some batches of the current epoch.
+
+        Workers read ahead, so that only the batches which were taken tell how far it has come.
+
+        Args:
+            batches: how many batches were taken in this epoch.
+            batch_size: items of a batch.
+            num_workers: workers of the `DataLoader`.
+
+        Raises:
+            ArgumentError: there are not as many batches, or the shares of workers differ in size.
+        """
+        _require_positive(batch_size=batch_size)
+        begun = self._position.begun(num_workers)
+        count, turn = len(begun), begun[0].turn
+        numbers = [(worker + turn) % count for worker in range(count)]
+        shares = [self._share_size(number, count) for number in numbers]
+        left = [share - one.first for share, one in zip(shares, begun, strict=True)]
+        given = delivered(left, batches, batch_size)
+        items = [0] * count
+        for number, one, more in zip(numbers, begun, given, strict=True):
+            items[number] = one.first + more
+        own = {"epoch": begun[0].iteration, "items": items, "workers": num_workers}
+        return {**own, "turn": (turn + batches) % count, **self._identity()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where a state was taken: the next iteration begins with the item after it.
+
+        Raises:
+            ArgumentError: it is not the state of a stream with this dataset, order and number of processes.
+        """
+        other = {
+            name: (state.get(name), value)
+            for name, value in self._identity().items()
+            if state.get(name) != value
+        }
+        if other:
+            said = ", ".join(f"{name} {had!r}, now {has!r}" for name, (had, has) in other.items())
+            raise ArgumentError(
+                f"the state is of another stream, whose items come in another order: {said}"
+            )
+        slot, *_ = _worker()
+        self._position.resume(slot, state)
+        if isinstance(state["items"], int):
+            self._current, self._turn = (int(state["epoch"]), state["items"]), int(state["turn"])
+
+    def _identity(self) -> dict[str, Any]:
+        """What the order of items depends on."""
+        return {
+            "frames": self.num_frames,
+            "seed": self._seed,
+            "shuffle": self.shuffle,
+            "buffer_size": self.buffer_size,
+            "shards": self.num_shards,
+            "rank": self._rank,
+            "world_size": self._world_size,
+        }
+
+    def _share(self, iteration: int, worker: int, workers: int) -> Iterator[int]:
+        """Items of a worker in an iteration, in order."""
+        number, count = self._rank * workers + worker, self._world_size * workers
+        if self.shuffle and self.buffer_size is None:
+            order = permuted(self.num_frames, [self._seed, iteration])
+            return map(int, order[number::count])
+        shards = self._shards[number::count]
+        if not self.shuffle or self.buffer_size is None:
             return (item for shard in shards for item in shard)
-        return shuffled(shards, self.buffer_size, np.random.default_rng(seed))
+        random = np.random.default_rng([self._seed, iteration, number])
+        return shuffled(shards, self.buffer_size, random)
+
+    def _share_size(self, worker: int, workers: int) -> int:
+        number, count = self._rank * workers + worker, self._world_size * workers
+        if self.shuffle and self.buffer_size is None:
+            return len(range(number, self.num_frames, count))
+        return sum(len(shard) for shard in self._shards[number::count])
 
 
-def _require_positive(**numbers: int) -> None:
+def _worker() -> tuple[int, int, int]:
+    """(slot, number, number of workers) of this worker; (0, 0, 0) outside of workers."""
+    found = torch.utils.data.get_worker_info()
+    return (0, 0, 0) if found is None else (1 + found.id, found.id, found.num_workers)
+
+
+def _require_rank(rank: int, world_size: int) -> None:
+    if not 0 <= rank < world_size:
+        raise ArgumentError(
+            f"rank is {rank} and world_size is {world_size}: expected 0 ≤ rank < world_size"
+        )
+
+
+def _require_positive(**numbers: float) -> None:
     for name, value in numbers.items():
-        if value < 1:
-            raise ArgumentError(f"{name} is {value}, expected 1 or more")
+        if not value > 0:
+            raise ArgumentError(f"{name} is {value}, expected a positive number")

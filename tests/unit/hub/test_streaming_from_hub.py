@@ -15,10 +15,14 @@ from roboreel.hub.client import BrokenConnectionError
 from roboreel.hub.hub_root import HubRoot
 from roboreel.hub.reference import HubReference
 from roboreel.testing import Version, make_dataset
-from roboreel.torch import LeRobotDataset, StreamingLeRobotDataset, dataset_metadata
+from roboreel.torch import LeRobotDataset, Loader, StreamingLeRobotDataset, dataset_metadata
 from tests.hub_server import HubServer, folder_files
 
-pytestmark = pytest.mark.usefixtures("home")
+pytestmark = [
+    pytest.mark.usefixtures("home"),
+    # how the client itself uploads: httpx2 deprecates it
+    pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
+]
 
 
 @pytest.fixture
@@ -51,6 +55,71 @@ def test_items_are_those_of_the_source(hub: HubServer, tmp_path: Path, version: 
     for index, item in found.items():
         _require_equal(item, expected[index])
     assert not [path for path in stream.root.rglob("*") if path.suffix == ".mp4"]
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+@pytest.mark.parametrize("prefetch_mb", [64, 1e-6])
+def test_a_packet_index_leaves_one_request_for_packets_of_a_block(
+    hub: HubServer, tmp_path: Path, version: Version, prefetch_mb: float
+) -> None:
+    made = _served(hub, tmp_path, version)
+    roboreel.index_packets("user/name", push=True)
+    expected = LeRobotDataset("user/name", made)
+    stream = StreamingLeRobotDataset("user/name", buffer_size=None, prefetch_mb=prefetch_mb)
+    for item in stream:
+        _require_equal(item, expected[int(item["index"])])
+    hub.forget()
+    assert sorted(int(item["index"]) for item in stream) == list(range(22))
+    videos = [one for one in hub.asked if one.name and one.name.endswith(".mp4")]
+    blocks, files = 2, 2 if version == "v3.0" else 6
+    assert len(videos) == len(hub.asked) <= blocks * files
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda hub: hub.cut("/lfs/", after=3, times=4),
+        lambda hub: hub.fail("/lfs/", status=429, times=4, headers={"Retry-After": "1"}),
+        lambda hub: hub.fail("/lfs/", status=500, times=4),
+    ],
+    ids=["cut short", "too many requests", "server error"],
+)
+def test_a_stream_survives_what_fails_for_the_moment(
+    hub: HubServer, tmp_path: Path, fault: Callable[[HubServer], None]
+) -> None:
+    made = _served(hub, tmp_path, "v3.0")
+    roboreel.index_packets("user/name", push=True)
+    expected = LeRobotDataset("user/name", made)
+    stream = StreamingLeRobotDataset("user/name", buffer_size=None)
+    fault(hub)
+    found = {int(item["index"]): item for item in stream}
+    assert sorted(found) == list(range(22))
+    for index, item in found.items():
+        _require_equal(item, expected[index])
+
+
+def test_what_keeps_failing_ends_a_stream_with_its_reason(hub: HubServer, tmp_path: Path) -> None:
+    _served(hub, tmp_path, "v3.0")
+    roboreel.index_packets("user/name", push=True)
+    stream = StreamingLeRobotDataset("user/name", buffer_size=None)
+    items = iter(stream)
+    next(items)
+    del items
+    hub.fail("/lfs/", status=503)
+    with pytest.raises(roboreel.HubError, match="503"):
+        list(stream)
+
+
+def test_a_dataset_of_items_by_number_streams_too(hub: HubServer, tmp_path: Path) -> None:
+    made = _served(hub, tmp_path, "v2.1")
+    expected = LeRobotDataset("user/name", made)
+    dataset = LeRobotDataset("user/name", streaming=True)
+    assert len(dataset) == 22
+    for index in (21, 3):
+        _require_equal(dataset[index], expected[index])
+    batches = list(Loader(dataset, batch_size=4, shuffle=True))
+    assert sorted(int(one) for batch in batches for one in batch["index"]) == list(range(22))
+    assert not list(dataset.root.rglob("*.mp4"))
 
 
 def test_only_files_of_chosen_episodes_are_asked_for(hub: HubServer, tmp_path: Path) -> None:
