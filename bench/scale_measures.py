@@ -11,11 +11,11 @@ from scale_inventory import assumed_inventory
 import roboreel
 from roboreel.edit.view import whole_view
 from roboreel.edit.write_options import WriteOptions
+from roboreel.executors.jobs import JobFailure
+from roboreel.executors.make_executor import make_executor
 from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import MeasureCamera, Plan
 from roboreel.runner.commit import write_documents
-from roboreel.runner.executors import make_executor
-from roboreel.runner.jobs import JobFailure
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.resolve_stats import resolved_stats
 from roboreel.runner.row_sketches import WholeSketches

@@ -70,7 +70,7 @@ LAZY_IMPORTS = {
     "roboreel.cli.settings": "only a command that runs needs it: help and completion are to be quick",
     "roboreel.cli.refusals": "only a command that fails needs it",
     "roboreel.cli.parse_failures": "only a command that fails needs it",
-    "roboreel.runner.ray_executor": "optional: extra `ray`",
+    "roboreel.executors.ray_executor": "optional: extra `ray`",
     "rich": "only where a bar is drawn",
 }
 """What a function may import on its own, and why."""

@@ -6,7 +6,7 @@ Run by `pytest -m slow tests/cluster`, where the extra `ray` is installed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,19 @@ import pytest
 
 import roboreel
 from roboreel.errors import RunError, UsageError
-from roboreel.runner.jobs import JobFailure
-from roboreel.runner.ray_executor import RayExecutor
+from roboreel.executors.jobs import JobFailure
+from roboreel.executors.ray_executor import RayExecutor
 from roboreel.testing import make_dataset
 from tests.cluster.jobs import Sum, add_one, die_on_seven, die_once, hang_on_three
 from tests.oracle import tree_digest
 
 ray: Any = pytest.importorskip("ray", reason="the extra ray is not installed")
 # Ray itself leaves files and sockets to the garbage collector
-pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning"), pytest.mark.slow]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    """A cluster of two CPUs, as a program may have started it itself."""
-    ray.init(num_cpus=2, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.usefixtures("cluster"),
+    pytest.mark.slow,
+]
 
 
 TOP = "observation.images.top"
@@ -104,7 +100,7 @@ def test_a_job_that_hangs_is_stopped() -> None:
     assert time.monotonic() - begun < 120
     failures = [one for one in outcomes if isinstance(one, JobFailure)]
     assert [failure.number for failure in failures] == [3]
-    assert "not done after 3 s" in failures[0].message
+    assert "did not finish within 3 s" in failures[0].message
     assert {one[0] for one in outcomes if isinstance(one, tuple)} == {0, 1, 2, 4, 5}
 
 
@@ -133,7 +129,7 @@ def test_a_driver_that_dies_is_resumed(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_an_address_needs_ray(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="ray_address needs the executor"):
+    with pytest.raises(UsageError, match="ray_address needs executor"):
         roboreel.convert(tmp_path, to="v3.0", out=tmp_path / "x", ray_address="auto")
 
 

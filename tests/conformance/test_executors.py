@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import roboreel
-from roboreel.runner.run_options import ExecutorName
+from roboreel.executors.worker_options import ExecutorName
 from roboreel.testing import Camera, make_dataset
 from tests.judge import faults
 from tests.mutate import edit_table, episode_table

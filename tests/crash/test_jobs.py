@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from roboreel.runner.executors import make_executor
-from roboreel.runner.jobs import JobFailure
-from roboreel.runner.run_options import ExecutorName, RunOptions
+from roboreel.executors.jobs import JobFailure
+from roboreel.executors.make_executor import make_executor
+from roboreel.executors.worker_options import ExecutorName
+from roboreel.runner.run_options import RunOptions
 
 
 @dataclass(frozen=True, slots=True)

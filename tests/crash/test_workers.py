@@ -14,10 +14,10 @@ import pytest
 
 import roboreel
 from roboreel.dataset.open import dataset_below
+from roboreel.executors.jobs import JobFailure, Outcomes
+from roboreel.executors.make_executor import SerialExecutor
+from roboreel.executors.process_executor import ProcessExecutor
 from roboreel.plan.plan import MeasureCamera, Plan, WriteTables
-from roboreel.runner.executors import SerialExecutor
-from roboreel.runner.jobs import JobFailure, Outcomes
-from roboreel.runner.process_executor import ProcessExecutor
 from roboreel.runner.run import run_plan
 from roboreel.runner.run_options import RunOptions
 from roboreel.runner.work import OpResult, Work, work_of

@@ -15,10 +15,10 @@ import pytest
 import roboreel
 from roboreel import Reencoding
 from roboreel.errors import PlanError, UsageError
+from roboreel.executors.worker_options import ExecutorName
 from roboreel.format.encoding import encoder_settings
 from roboreel.plan.near_source import SourceRate, near_source
 from roboreel.plan.plan import EncodeVideo
-from roboreel.runner.run_options import ExecutorName
 from roboreel.testing import Camera, make_dataset
 from tests import oracle
 from tests.mutate import episode_video

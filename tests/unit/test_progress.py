@@ -17,12 +17,12 @@ import roboreel
 from roboreel import ProgressEvent
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.reports import show_plan
+from roboreel.executors.worker_options import ExecutorName
 from roboreel.plan.plan import MeasureCamera
 from roboreel.progress.bar import notebook_bar, shown_bar
 from roboreel.progress.reporter import Reporter, begin_phase, reporting
 from roboreel.progress.work_done import advance, telling
 from roboreel.runner.plan_progress import PlanProgress, op_costs, op_frames
-from roboreel.runner.run_options import ExecutorName
 from roboreel.summary.words import duration, human_bytes
 from roboreel.testing import Camera, make_dataset
 from tests.oracle import tree_digest

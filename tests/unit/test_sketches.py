@@ -14,9 +14,9 @@ import pytest
 
 import roboreel
 from roboreel.checking import recomputed as fresh
+from roboreel.executors.worker_options import ExecutorName
 from roboreel.plan.plan import CopyTables, Plan, WriteTables
 from roboreel.runner.row_sketches import WholeSketches, sketched_features
-from roboreel.runner.run_options import ExecutorName
 from roboreel.runner.whole_quantiles import with_whole_quantiles
 from roboreel.runner.work import work_of
 from roboreel.runner.worker import execute

@@ -97,14 +97,14 @@ def test_the_death_of_a_process_is_one_error(tmp_path: Path) -> None:
 def test_little_work_starts_no_process(
     workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probing, "Workers", None)  # fails where it is called
+    monkeypatch.setattr(probing, "worker_pool", None)  # fails where it is called
     surveyed(make_dataset(tmp_path / "dataset", episodes=(3, 2)), workers=workers)
 
 
 def test_unasked_for_no_process_starts(
     tmp_path: Path, eager: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probing, "Workers", None)
+    monkeypatch.setattr(probing, "worker_pool", None)
     surveyed(make_dataset(tmp_path / "dataset", episodes=(3, 2)))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 from roboreel.checking.agreement_rules import check_agreement
 from roboreel.checking.check_report import CheckReport
@@ -24,6 +24,9 @@ from roboreel.dataset.open import open_dataset
 from roboreel.dataset.view_file import is_view_file
 from roboreel.edit.view import View
 from roboreel.errors import DatasetError, Problem, StorageError
+from roboreel.executors.make_executor import make_executor
+from roboreel.executors.worker_options import WorkerChoice, WorkerKeywords, WorkerOptions
+from roboreel.executors.worker_pool import cluster_session
 from roboreel.format import v2
 from roboreel.format.inventory import Inventory
 from roboreel.format.parse import Problems
@@ -37,6 +40,9 @@ from roboreel.storage.fs import open_root
 from roboreel.storage.stamped import Stamped, refuse_changed_files
 from roboreel.survey.survey import survey
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 _FINER = {"stats.usable", "table.episode-index"}
 """Rules of the survey that the check applies in more detail."""
 _SHOWN_FIRST = ("error", "warning", "note")
@@ -48,6 +54,7 @@ def check(
     decode: bool = False,
     follow_links: bool = False,
     progress: ProgressChoice = None,
+    **options: Unpack[WorkerKeywords],
 ) -> CheckReport:
     """Check a dataset of any version: documents, tables, videos, statistics. Nothing is written.
 
@@ -62,9 +69,14 @@ def check(
         follow_links: read what links out of the folder lead to, as in `open`.
         progress: True shows a bar on the terminal or in the notebook; a function is called with a
             `ProgressEvent` up to ten times a second, and stops the check by raising an exception.
+        **options: `workers`, `executor`, `timeout_factor` and `ray_address`, as in `RunOptions`. With several
+            workers, a file whose decoding hangs or kills its process is a problem of the report. One worker,
+            the default, is this process.
 
     Raises:
+        UsageError: an option is wrong.
         StorageError: the folder does not exist, or a file changed during the check.
+        RunError: a worker died while it read tables or packet indexes, or the cluster cannot be used.
 
     Example:
         >>> import roboreel, roboreel.testing, tempfile, pathlib
@@ -73,20 +85,29 @@ def check(
         >>> roboreel.check(source).problems
         ()
     """
-    with listening(progress):
-        return _check(dataset, decode=decode, follow_links=follow_links)
+    how = _How(decode, WorkerOptions(**options))
+    with listening(progress), cluster_session(how.workers):
+        return _check(dataset, how, follow_links=follow_links)
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How to check."""
+
+    decode: bool
+    workers: WorkerOptions
 
 
 def _check(
-    dataset: Dataset | View | str | os.PathLike[str], *, decode: bool, follow_links: bool
+    dataset: Dataset | View | str | os.PathLike[str], how: _How, *, follow_links: bool
 ) -> CheckReport:
     if isinstance(dataset, Dataset):
-        return _checked(dataset, decode=decode)
+        return _checked(dataset, how)
     if isinstance(dataset, View):
-        return _checked_view(dataset, dataset.name, decode=decode)
+        return _checked_view(dataset, dataset.name, how)
     if is_view_file(dataset):
         view = open_view(dataset, follow_links=follow_links)
-        return _checked_view(view, os.fspath(dataset), decode=decode)
+        return _checked_view(view, os.fspath(dataset), how)
     location = local_copy(dataset)
     try:
         opened = open_dataset(location, follow_links=follow_links)
@@ -99,18 +120,19 @@ def _check(
         problem = Problem(rule="document.readable", severity="error", message=str(error))
         found = error.problems if isinstance(error, DatasetError) else [problem]
         return _report(root.url, None, found, files=files)
-    return _checked(opened, decode=decode)
+    return _checked(opened, how)
 
 
-def _checked_view(view: View, path: str, *, decode: bool) -> CheckReport:
+def _checked_view(view: View, path: str, how: _How) -> CheckReport:
     datasets = {one.dataset.url: cast("Dataset", one.dataset) for one in view.sources}
-    reports = {url: _checked(one, decode=decode) for url, one in datasets.items()}
+    reports = {url: _checked(one, how) for url, one in datasets.items()}
     return view_report(view, path, reports)
 
 
-def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
+def _checked(dataset: Dataset, how: _How) -> CheckReport:
     problems = Problems(list(dataset.problems))
-    inventory = surveyed_anyway(dataset, problems)
+    executor = make_executor(how.workers, decodes=False)
+    inventory = surveyed_anyway(dataset, problems, workers=how.workers)
     if inventory is None:
         _refuse_changed(dataset, dataset.documents)
         return _report(dataset.url, dataset.version, problems.found, files=len(dataset.files))
@@ -118,16 +140,18 @@ def _checked(dataset: Dataset, *, decode: bool) -> CheckReport:
         problems.found += [problem for problem in found if problem.rule not in _FINER]
     check_documents(dataset, inventory, problems)
     check_columns(dataset, inventory, problems)
-    scan = scan_tables(dataset, inventory)
+    scan = scan_tables(dataset, inventory, executor)
     check_rows(dataset, inventory, scan, problems)
-    videos = read_videos(dataset, inventory)
+    videos = read_videos(dataset, inventory, executor)
     check_videos(dataset, inventory, videos, problems)
     begin_phase("comparing statistics")
     stored = read_stored(dataset)
     check_statistics(dataset, inventory, stored, problems)
     check_agreement(dataset, scan, stored, problems)
     check_camera_std(dataset, stored, problems)
-    pictures = check_frames(dataset, inventory, stored, problems) if decode else 0
+    pictures = 0
+    if how.decode:
+        pictures = check_frames(dataset, inventory, stored, problems, executor)
     _refuse_changed(dataset, {**dataset.documents, **inventory.files})
     return replace(
         _report(dataset.url, dataset.version, problems.found, files=len(dataset.files)),
@@ -144,7 +168,9 @@ def _refuse_changed(dataset: Dataset, known: Mapping[str, Stamped]) -> None:
     refuse_changed_files(dataset.root, known, reason=reason)
 
 
-def surveyed_anyway(dataset: Dataset, problems: Problems, *, workers: int = 1) -> Inventory | None:
+def surveyed_anyway(
+    dataset: Dataset, problems: Problems, *, workers: WorkerChoice = 1
+) -> Inventory | None:
     """Survey the dataset even if all videos are missing or the statistics cannot be read.
 
     A survey for a conversion refuses both; the check reports them as problems.

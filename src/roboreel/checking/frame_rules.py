@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from roboreel.checking.check_jobs import CheckJob, in_order
 from roboreel.checking.frame_samples import Sample, sampled
 from roboreel.checking.known_bugs import overflowed
 from roboreel.checking.stored_matrices import StoredFeature, StoredMatrices
-from roboreel.checking.video_samples import VideoSamples
+from roboreel.checking.video_samples import FileFrames, SeenEpisode, VideoSamples
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import StorageError, VideoError
+from roboreel.errors import Problem, StorageError, VideoError
+from roboreel.executors.jobs import JobFailure, usable_s
+from roboreel.executors.make_executor import Executor
+from roboreel.format.feature import Feature
 from roboreel.format.images import encoded_image
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, EPISODE, video_path
 from roboreel.format.parse import Problems
 from roboreel.probes.table_requests import rows_by_path
 from roboreel.progress.reporter import begin_phase
+from roboreel.progress.work_done import advance
 from roboreel.stats.pixel_counts import histogram_stats
 from roboreel.stats.sampling import SamplingProfile
+from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
 from roboreel.storage.video.still_images import decode_image
+from roboreel.types import Int64
 
 _DARK = 20.0
 """Level of 255 that noise in a black frame does not exceed."""
@@ -33,76 +43,124 @@ _IMAGE_ROWS = 32
 _IMAGES = "observation.images."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FramesJob(CheckJob):
+    """A file to decode frames or images of."""
+
+    file: FileFrames = field(repr=False)
+
+
+class _Found(NamedTuple):
+    """What the frames of a file showed."""
+
+    samples: list[tuple[int, Sample]]
+    """(row of `Model.episodes`, its frames)."""
+    problems: list[Problem]
+
+
 def check_frames(
-    dataset: Dataset, inventory: Inventory, stored: StoredMatrices, problems: Problems
+    dataset: Dataset,
+    inventory: Inventory,
+    stored: StoredMatrices,
+    problems: Problems,
+    executor: Executor,
 ) -> int:
     """Decode and check a sample of each episode and camera; return the number of frames."""
     number = 0
     for name, feature in dataset.features.items():
         if feature.is_depth or not feature.is_camera:
             continue
-        found = _videos if feature.is_video else _images
         if feature.is_video and name not in inventory.cameras:
             continue
-        for row, sample in found(dataset, inventory, name, problems):
-            number += sample.number
-            _judge(dataset, name, row, sample, stored.episodes.get(name), problems)
+        files = (
+            _videos(dataset, inventory, name)
+            if feature.is_video
+            else _tables(dataset, inventory, name)
+        )
+        jobs = [_job(inventory, at, file, feature) for at, file in enumerate(files)]
+        look = partial(_look_at_video if feature.is_video else _look_at_images, dataset.root)
+        kind = "frames" if feature.is_video else "images"
+        phase = begin_phase(
+            f"decoding {kind} of {name.removeprefix(_IMAGES)}",
+            total=sum(job.units for job in jobs),
+            unit="frames",
+        )
+        for job, found in in_order(executor, jobs, look, phase):
+            if isinstance(found, JobFailure):
+                problems.error("video.decodes", found.message, path=job.file.path, column=name)
+                continue
+            for problem in found.problems:
+                problems.put(problem)
+            for row, sample in found.samples:
+                number += sample.number
+                _judge(dataset, name, row, sample, stored.episodes.get(name), problems)
     return number
 
 
-def _videos(
-    dataset: Dataset, inventory: Inventory, name: str, problems: Problems
-) -> Iterator[tuple[int, Sample]]:
-    wanted = [
-        (path, [row for row in members if row not in inventory.broken], len(members) > 1)
-        for path, members in rows_by_path(dataset.episodes[video_path(name)]).items()
-        if path is not None
-    ]
-    frames = sum(
-        int(inventory.rows[row]) if shared else len(sampled(int(inventory.rows[row])))
-        for _, sound, shared in wanted
-        for row in sound
+def _job(inventory: Inventory, number: int, file: FileFrames, feature: Feature) -> _FramesJob:
+    whole = feature.is_video and file.shared
+    frames = sum(one.rows if whole else len(sampled(one.rows)) for one in file.episodes)
+    return _FramesJob(
+        number=number,
+        described=f"decoding '{file.path}'",
+        timeout_s=usable_s(inventory.files[file.path].size_bytes, frames),
+        units=frames,
+        frames=True,
+        file=file,
     )
-    phase = begin_phase(
-        f"decoding frames of {name.removeprefix(_IMAGES)}", total=frames, unit="frames"
-    )
-    for path, sound, shared in wanted:
-        if sound:
-            video = VideoSamples(dataset, inventory, name, path, problems, phase)
-            yield from video.played(sound) if shared else video.sought(sound)
 
 
-def _images(
-    dataset: Dataset, inventory: Inventory, name: str, problems: Problems
-) -> Iterator[tuple[int, Sample]]:
-    numbers = dataset.episodes[EPISODE].to_pylist()
-    phase = begin_phase(
-        f"decoding images of {name.removeprefix(_IMAGES)}", total=len(numbers), unit="episodes"
-    )
+def _videos(dataset: Dataset, inventory: Inventory, name: str) -> Iterator[FileFrames]:
+    starts = inventory.cameras[name].start
+    for path, members in rows_by_path(dataset.episodes[video_path(name)]).items():
+        episodes = _sound(dataset, inventory, members, starts)
+        if path is not None and episodes:
+            yield FileFrames(name, path, episodes, shared=len(members) > 1)
+
+
+def _tables(dataset: Dataset, inventory: Inventory, name: str) -> Iterator[FileFrames]:
     for path, members in rows_by_path(dataset.episodes[DATA_PATH]).items():
-        sound = [row for row in members if row not in inventory.broken]
-        if path is None or path not in inventory.schemas or not sound:
+        episodes = _sound(dataset, inventory, members, inventory.row_start)
+        if path is None or path not in inventory.schemas or not episodes:
             continue
-        if name not in inventory.schemas[path].names:
-            continue
-        owner = {
-            int(inventory.row_start[row]) + frame: row
-            for row in sound
-            for frame in sampled(int(inventory.rows[row]))
-        }
-        samples = {row: Sample() for row in sound}
-        try:
-            for at, data in _encoded(dataset, path, name, owner.keys()):
-                message = _take(data, samples[owner[at]])
-                if message:
-                    episode = numbers[owner[at]]
-                    problems.error(
-                        "video.decodes", message, path=path, episode=episode, column=name
-                    )
-        except StorageError as error:
-            problems.error("table.readable", str(error), path=path, column=name)
-        yield from samples.items()
-        phase.add(len(members), frames=sum(sample.number for sample in samples.values()))
+        if name in inventory.schemas[path].names:
+            yield FileFrames(name, path, episodes, shared=len(members) > 1)
+
+
+def _sound(
+    dataset: Dataset, inventory: Inventory, members: Sequence[int], starts: Int64
+) -> tuple[SeenEpisode, ...]:
+    """The episodes of a file that are not broken."""
+    numbers = dataset.episodes[EPISODE]
+    return tuple(
+        SeenEpisode(row, numbers[row].as_py(), int(starts[row]), int(inventory.rows[row]))
+        for row in members
+        if row not in inventory.broken
+    )
+
+
+def _look_at_video(root: Root, job: _FramesJob) -> _Found:
+    problems = Problems()
+    video = VideoSamples(root, job.file, problems)
+    samples = list(video.played() if job.file.shared else video.sought())
+    return _Found(samples, problems.found)
+
+
+def _look_at_images(root: Root, job: _FramesJob) -> _Found:
+    file, problems = job.file, Problems()
+    owner = {one.start + frame: one for one in file.episodes for frame in sampled(one.rows)}
+    samples = {one.row: Sample() for one in file.episodes}
+    location = {"path": file.path, "column": file.camera}
+    try:
+        for at, data in _encoded(root, file, owner.keys()):
+            message = _take(data, samples[owner[at].row])
+            advance(frames=1)
+            if message:
+                episode = owner[at].number
+                problems.error("video.decodes", message, episode=episode, **location)
+    except StorageError as error:
+        problems.error("table.readable", str(error), **location)
+    return _Found(list(samples.items()), problems.found)
 
 
 def _take(data: bytes, sample: Sample) -> str | None:
@@ -116,15 +174,13 @@ def _take(data: bytes, sample: Sample) -> str | None:
     return None
 
 
-def _encoded(
-    dataset: Dataset, path: str, name: str, wanted: Iterable[int]
-) -> Iterator[tuple[int, bytes]]:
+def _encoded(root: Root, file: FileFrames, wanted: Iterable[int]) -> Iterator[tuple[int, bytes]]:
     due = set(wanted)
     begin = 0
-    with TableFile(dataset.root, path) as file:
-        for chunk in file.batches([name], rows=_IMAGE_ROWS):
+    with TableFile(root, file.path) as table:
+        for chunk in table.batches([file.camera], rows=_IMAGE_ROWS):
             for at in sorted(due & set(range(begin, begin + len(chunk)))):
-                yield at, encoded_image(chunk[name][at - begin])[0] or b""
+                yield at, encoded_image(chunk[file.camera][at - begin])[0] or b""
             begin += len(chunk)
 
 

@@ -18,11 +18,12 @@ from roboreel.checking.recompute_tables import (
 from roboreel.checking.scan import located_portions
 from roboreel.checking.stored_matrices import StoredFeature, StoredMatrices
 from roboreel.dataset.dataset import Dataset
+from roboreel.executors.worker_options import WorkerOptions
+from roboreel.executors.worker_pool import worker_pool
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
-from roboreel.parallel import Workers
 from roboreel.stats.feature_stats import quantile_share
 from roboreel.stats.moments import Moments
 from roboreel.stats.portion import Portion
@@ -55,7 +56,7 @@ def fresh_numbers(
     stored: StoredMatrices,
     features: Mapping[str, Feature],
     *,
-    workers: int = 1,
+    workers: WorkerOptions,
 ) -> FreshStats:
     """Statistics of numeric features in every episode whose rows can be read, and of all together.
 
@@ -66,7 +67,7 @@ def fresh_numbers(
         inventory: which rows belong to which episode.
         stored: the stored statistics; features without any are not read.
         features: the features to compute.
-        workers: number of processes to use if there is enough to read.
+        workers: what to use if there is enough to read.
 
     Raises:
         RunError: a worker process died.
@@ -87,7 +88,7 @@ def fresh_numbers(
     numbers = dataset.episodes[EPISODE].to_pylist()
     enough = rows * sum(map(prod, shapes.values())) >= _WORTH_PROCESSES
     parts = _portions(every) if shapes else []
-    for found in _measured(dataset.root, parts, wanted, workers if enough else 1):
+    for found in _measured(dataset.root, parts, wanted, workers if enough else WorkerOptions()):
         for name, episodes, lengths, values in found.parts:
             columns[name].put(episodes, lengths, values)
         for name, quantiles in found.quantiles.items():
@@ -142,15 +143,15 @@ def _portions(every: Sequence[Portion]) -> list[list[Portion]]:
 
 
 def _measured(
-    root: Root, parts: Sequence[Sequence[Portion]], wanted: WantedStats, workers: int
+    root: Root, parts: Sequence[Sequence[Portion]], wanted: WantedStats, workers: WorkerOptions
 ) -> Iterator[Measured]:
     """What each portion holds, as it comes."""
-    if workers < 2 or len(parts) < 2 or not isinstance(root, LocalRoot):
+    if not workers.several or len(parts) < 2 or not isinstance(root, LocalRoot):
         for part in parts:
             yield measured(root, part, wanted)
         return
-    with Workers(min(workers, len(parts))) as processes:
-        yield from processes.run(partial(_measured_in, root, wanted), parts)
+    with worker_pool(workers, most=len(parts)) as pool:
+        yield from pool.run(partial(_measured_in, root, wanted), parts)
 
 
 def _measured_in(root: Root, wanted: WantedStats, part: Sequence[Portion]) -> Measured:

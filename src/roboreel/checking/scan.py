@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from roboreel.checking.check_jobs import CheckJob, in_groups, in_order
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import StorageError
+from roboreel.errors import StorageError, counted
+from roboreel.executors.jobs import JobFailure, usable_s
+from roboreel.executors.make_executor import Executor
 from roboreel.format.feature import INDEX, INDEX_DTYPES, Feature, holds_numbers
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import DATA_PATH, EPISODE
 from roboreel.format.parse import Problems
 from roboreel.format.values import column_values, lacks_values
 from roboreel.probes.table_requests import rows_by_path
-from roboreel.progress.reporter import Phase, begin_phase
+from roboreel.progress.reporter import begin_phase
+from roboreel.progress.work_done import advance
 from roboreel.stats.moments import Moments
 from roboreel.stats.portion import Portion
+from roboreel.storage.root import Root
 from roboreel.storage.tables import TableFile
 from roboreel.types import Bools, Floats, Int64
 
@@ -42,27 +48,91 @@ class TablesScan:
     problems: Problems = field(default_factory=Problems)
 
 
-def scan_tables(dataset: Dataset, inventory: Inventory) -> TablesScan:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TablesJob(CheckJob):
+    """Tables to scan. Their episodes are counted from 0."""
+
+    tables: tuple[tuple[Portion, tuple[Feature, ...]], ...] = field(repr=False)
+    episodes: Int64 = field(repr=False)
+    """(episodes,) rows of `Model.episodes`."""
+    numbers: tuple[int, ...] = field(repr=False)
+    """Their numbers."""
+
+
+def scan_tables(dataset: Dataset, inventory: Inventory, executor: Executor) -> TablesScan:
     """Read every numeric column of every table that the survey could read."""
-    episodes = len(dataset.episodes)
-    scan = TablesScan(
+    scan = _empty_scan(len(dataset.episodes))
+    jobs = list(_jobs(dataset, inventory))
+    phase = begin_phase("reading tables", total=sum(job.units for job in jobs), unit="rows")
+    for job, found in in_order(executor, jobs, partial(_scan_files, dataset.root), phase):
+        if isinstance(found, JobFailure):
+            paths = [portion.path for portion, _ in job.tables]
+            scan.problems.error("table.readable", found.message, path=paths[0])
+        else:
+            _take_over(scan, job.episodes, found)
+    return scan
+
+
+def _empty_scan(episodes: int) -> TablesScan:
+    return TablesScan(
         scanned=np.zeros(episodes, dtype=np.bool_),
         index_begin=np.full(episodes, -1, dtype=np.int64),
         index_counts=np.ones(episodes, dtype=np.bool_),
     )
-    numbers = dataset.episodes[EPISODE].to_pylist()
-    portions = list(located_portions(dataset, inventory))
-    rows = sum(int(portion.lengths.sum()) for portion in portions)
-    phase = begin_phase("reading tables", total=rows, unit="rows")
-    for portion in portions:
+
+
+def _jobs(dataset: Dataset, inventory: Inventory) -> Iterator[_TablesJob]:
+    numbers = dataset.episodes[EPISODE].to_numpy()
+    every = located_portions(dataset, inventory)
+    groups = in_groups(every, lambda portion: int(portion.lengths.sum()))
+    features = _FeaturesOfSchema(dataset)
+    for number, group in enumerate(groups):
+        episodes = np.concatenate([portion.episodes for portion in group])
+        starts = np.cumsum([0, *(len(portion.episodes) for portion in group)])
+        size_bytes = sum(inventory.files[portion.path].size_bytes for portion in group)
+        yield _TablesJob(
+            number=number,
+            described=f"reading {counted(len(group), 'table')} from '{group[0].path}' on",
+            timeout_s=usable_s(size_bytes),
+            units=sum(int(portion.lengths.sum()) for portion in group),
+            frames=True,
+            tables=tuple(
+                (
+                    portion._replace(episodes=np.arange(start, start + len(portion.episodes))),
+                    features.of(inventory.schemas[portion.path]),
+                )
+                for portion, start in zip(group, starts.tolist(), strict=False)
+            ),
+            episodes=episodes,
+            numbers=tuple(numbers[episodes].tolist()),
+        )
+
+
+def _scan_files(root: Root, job: _TablesJob) -> TablesScan:
+    """What the rows of a job hold; arrays are aligned with its episodes."""
+    scan = _empty_scan(len(job.episodes))
+    for portion, features in job.tables:
         try:
-            _scan_file(dataset, inventory, portion, scan, phase)
+            _scan_file(root, portion, features, job.numbers, scan)
         except StorageError as error:
             for row in sorted(portion.episodes.tolist()):
-                location = {"path": portion.path, "episode": numbers[row]}
+                location = {"path": portion.path, "episode": job.numbers[row]}
                 scan.scanned[row] = False
                 scan.problems.error("table.readable", str(error), **location)
     return scan
+
+
+def _take_over(scan: TablesScan, episodes: Int64, part: TablesScan) -> None:
+    """Put what a job found into what all found."""
+    for name, moments in part.moments.items():
+        if name not in scan.moments:
+            scan.moments[name] = Moments(len(scan.scanned), moments.width)
+        scan.moments[name].put(episodes, moments)
+    scan.scanned[episodes] = part.scanned
+    scan.index_begin[episodes] = part.index_begin
+    scan.index_counts[episodes] = part.index_counts
+    for problem in part.problems.found:
+        scan.problems.put(problem)
 
 
 def located_portions(dataset: Dataset, inventory: Inventory) -> Iterator[Portion]:
@@ -78,44 +148,58 @@ def located_portions(dataset: Dataset, inventory: Inventory) -> Iterator[Portion
 
 
 def _scan_file(
-    dataset: Dataset, inventory: Inventory, portion: Portion, scan: TablesScan, phase: Phase
+    root: Root,
+    portion: Portion,
+    features: Sequence[Feature],
+    numbers: Sequence[int],
+    scan: TablesScan,
 ) -> None:
-    features = _numeric(dataset, inventory.schemas[portion.path])
     scan.scanned[portion.episodes] = True
     begin = 0
-    with TableFile(dataset.root, portion.path) as file:
+    with TableFile(root, portion.path) as file:
         for batch in file.batches([feature.name for feature in features], rows=_CHUNK_ROWS):
             part = portion.within(begin, begin + len(batch))
             if len(part.episodes):
                 for feature in features:
-                    _add(feature, batch[feature.name], part, dataset, scan)
+                    _add(feature, batch[feature.name], part, numbers, scan)
             begin += len(batch)
-            phase.add(int(part.lengths.sum()), frames=int(part.lengths.sum()))
+            advance(frames=int(part.lengths.sum()))
 
 
-def _numeric(dataset: Dataset, schema: pa.Schema) -> list[Feature]:
+class _FeaturesOfSchema:
+    """The features to scan in tables of a schema, looked up once: many tables share one."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._features = dataset.features
+        self._known: dict[int, tuple[pa.Schema, tuple[Feature, ...]]] = {}
+
+    def of(self, schema: pa.Schema) -> tuple[Feature, ...]:
+        if id(schema) not in self._known:
+            self._known[id(schema)] = (schema, tuple(_numeric(self._features, schema)))
+        return self._known[id(schema)][1]
+
+
+def _numeric(features: Mapping[str, Feature], schema: pa.Schema) -> Iterator[Feature]:
     """Declared numeric features that a table has as numbers, and the index columns."""
-    found = []
     for item in schema:
-        feature = dataset.features.get(item.name)
+        feature = features.get(item.name)
         if feature is None and item.name in INDEX_DTYPES:
             dtype = INDEX_DTYPES[item.name]
             feature = Feature(name=item.name, dtype=dtype, shape=(1,), spec={})
         if feature is not None and feature.is_numeric and holds_numbers(item.type):
-            found.append(feature)
-    return found
+            yield feature
 
 
 def _add(
     feature: Feature,
     column: pa.ChunkedArray,
     part: Portion,
-    dataset: Dataset,
+    numbers: Sequence[int],
     scan: TablesScan,
 ) -> None:
     width = math.prod(feature.shape)
     if feature.name not in scan.moments:
-        scan.moments[feature.name] = Moments(len(dataset.episodes), width)
+        scan.moments[feature.name] = Moments(len(scan.scanned), width)
     moments = scan.moments[feature.name]
     values = column_values(column)
     if values is not None and _of_shape(values.shape[1:], feature.shape):
@@ -136,7 +220,7 @@ def _add(
             moments.whole[episode] = False
             moments.finite[episode] &= not lacks_values(span)
             if not lacks_values(span):
-                _note_shape(feature, span, values is None, part.path, episode, dataset, scan)
+                _note_shape(feature, span, values is None, part.path, numbers[episode], scan)
 
 
 def _wide(values: npt.NDArray[np.generic], width: int) -> Floats:
@@ -154,7 +238,6 @@ def _note_shape(
     ragged: bool,
     path: str,
     episode: int,
-    dataset: Dataset,
     scan: TablesScan,
 ) -> None:
     declared = "×".join(map(str, feature.shape))
@@ -166,7 +249,7 @@ def _note_shape(
         "feature.shape",
         f"its declared shape is {declared}, but its values are {found}",
         path=path,
-        episode=dataset.episodes[EPISODE][episode].as_py(),
+        episode=episode,
         column=feature.name,
     )
 

@@ -18,6 +18,7 @@ from roboreel.checking.stats_report import StatsDifference, StatsReport
 from roboreel.checking.stored_matrices import StoredFeature, StoredMatrices, read_stored
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import Problem
+from roboreel.executors.worker_options import WorkerOptions
 from roboreel.format.causes import ENCODED, LARGER, PIXELS, WRAPPED
 from roboreel.format.feature import Feature
 from roboreel.format.model import EPISODE, LENGTH
@@ -36,7 +37,7 @@ def compare_statistics(
     cameras: Mapping[str, StoredFeature] | None = None,
     whole_cuts: Mapping[str, Mapping[str, Floats]] | None = None,
     failed: Sequence[str] = (),
-    workers: int = 1,
+    workers: WorkerOptions,
 ) -> StatsReport:
     """Compare stored statistics with those of the values.
 
@@ -47,7 +48,7 @@ def compare_statistics(
             checked against their own statistics only.
         whole_cuts: (1, channels) quantiles over all episodes, by camera and name.
         failed: why other cameras could not be measured.
-        workers: number of processes to use if there is enough to read.
+        workers: what to use if there is enough to read.
     """
     problems = Problems()
     chosen = {n: f for n, f in dataset.features.items() if features is None or n in features}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from roboreel.checking.check import surveyed_anyway
 from roboreel.checking.video_rules import read_videos
 from roboreel.dataset.dataset import Dataset
+from roboreel.executors.make_executor import SerialExecutor
 from roboreel.format.parse import Problems
 
 
@@ -35,7 +36,7 @@ def unreferenced(dataset: Dataset) -> Unreferenced:
         StorageError: a file cannot be read.
     """
     inventory = surveyed_anyway(dataset, Problems())
-    videos = [] if inventory is None else read_videos(dataset, inventory)
+    videos = [] if inventory is None else read_videos(dataset, inventory, SerialExecutor())
     if dataset.version.one_file_per_episode:
         videos = []  # what is after the last row of an episode is no take of its own
     files = [n for n in dataset.model.other_files if n.startswith(("data/", "videos/"))]

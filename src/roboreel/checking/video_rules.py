@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
+from roboreel.checking.check_jobs import CheckJob, in_groups, in_order
 from roboreel.dataset.dataset import Dataset
-from roboreel.errors import StorageError, counted
+from roboreel.errors import RunError, StorageError, counted
+from roboreel.executors.jobs import JobFailure, usable_s
+from roboreel.executors.make_executor import Executor
 from roboreel.format.declared import compare_video
 from roboreel.format.feature import Feature
 from roboreel.format.inventory import CameraFacts, Inventory
@@ -17,6 +22,7 @@ from roboreel.format.model import EPISODE, video_path
 from roboreel.format.parse import Problems
 from roboreel.probes.table_requests import rows_by_path
 from roboreel.progress.reporter import begin_phase
+from roboreel.storage.root import Root
 from roboreel.storage.video.index import read_packet_table
 
 _FPS_TOLERANCE = 1e-3
@@ -43,39 +49,87 @@ class VideoFile:
     """Bytes of their packets."""
 
 
-def read_videos(dataset: Dataset, inventory: Inventory) -> list[VideoFile]:
-    """The packet indexes of all files that the survey could read."""
+class _Wanted(NamedTuple):
+    """A video file to read the index of."""
+
+    camera: str
+    path: str
+    episodes: tuple[int, ...]
+    """Rows of `Model.episodes`."""
+    start: tuple[int, ...]
+    rows: tuple[int, ...]
+    """First frame and number of frames of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _IndexesJob(CheckJob):
+    """Video files to read the indexes of."""
+
+    fps: float
+    wanted: tuple[_Wanted, ...] = field(repr=False)
+
+
+def read_videos(dataset: Dataset, inventory: Inventory, executor: Executor) -> list[VideoFile]:
+    """The packet indexes of all files that the survey could read.
+
+    Raises:
+        RunError: a worker died, or did not finish.
+    """
+    jobs = list(_jobs(dataset, inventory))
+    phase = begin_phase("reading video indexes", total=sum(job.units for job in jobs), unit="files")
+    found: list[VideoFile] = []
+    for _, videos in in_order(executor, jobs, partial(_videos, dataset.root), phase):
+        if isinstance(videos, JobFailure):
+            raise RunError(videos.message)
+        found += videos
+    return found
+
+
+def _jobs(dataset: Dataset, inventory: Inventory) -> Iterator[_IndexesJob]:
     wanted = [
-        (camera, path, members)
+        _Wanted(
+            camera,
+            path,
+            tuple(members),
+            tuple(inventory.cameras[camera].start[members].tolist()),
+            tuple(inventory.rows[members].tolist()),
+        )
         for camera in inventory.cameras
         for path, members in rows_by_path(dataset.episodes[video_path(camera)]).items()
         if path is not None and path in inventory.files
     ]
+    for number, group in enumerate(in_groups(wanted, lambda one: sum(one.rows))):
+        yield _IndexesJob(
+            number=number,
+            described=f"reading the indexes of {counted(len(group), 'video')} from '{group[0].path}' on",
+            timeout_s=usable_s(sum(inventory.files[one.path].size_bytes for one in group)),
+            units=len(group),
+            frames=False,
+            fps=float(dataset.fps),
+            wanted=tuple(group),
+        )
+
+
+def _videos(root: Root, job: _IndexesJob) -> list[VideoFile]:
     found = []
-    phase = begin_phase("reading video indexes", total=len(wanted), unit="files")
-    for camera, path, members in wanted:
+    for one in job.wanted:
         with contextlib.suppress(StorageError):  # the survey reports it
-            found.append(_video(dataset, inventory, camera, path, members))
-        phase.add()
+            found.append(_video(root, job.fps, one))
     return found
 
 
-def _video(
-    dataset: Dataset, inventory: Inventory, camera: str, path: str, members: Sequence[int]
-) -> VideoFile:
-    table = read_packet_table(dataset.root, path)
-    off = table.frame_seconds * float(dataset.fps) - np.arange(table.frames)
+def _video(root: Root, fps: float, one: _Wanted) -> VideoFile:
+    table = read_packet_table(root, one.path)
+    off = table.frame_seconds * fps - np.arange(table.frames)
     at = int(np.abs(off).argmax()) if len(off) else 0
     hidden = np.ones(table.frames, dtype=np.bool_)
-    for start, rows in zip(
-        inventory.cameras[camera].start[members], inventory.rows[members], strict=True
-    ):
+    for start, rows in zip(one.start, one.rows, strict=True):
         hidden[max(start, 0) : start + rows] = False
     sizes = table.size[table.packets_of_frames(0, table.frames)]
     return VideoFile(
-        path=path,
-        camera=camera,
-        episodes=tuple(members),
+        path=one.path,
+        camera=one.camera,
+        episodes=one.episodes,
         frames=table.frames,
         packets=table.packets,
         late_frame=at,

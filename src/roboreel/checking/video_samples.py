@@ -2,60 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from roboreel.checking.frame_samples import Sample, sampled
-from roboreel.dataset.dataset import Dataset
 from roboreel.errors import StorageError
-from roboreel.format.inventory import Inventory
-from roboreel.format.model import EPISODE
 from roboreel.format.parse import Problems
-from roboreel.progress.reporter import Phase
+from roboreel.progress.work_done import advance
+from roboreel.storage.root import Root
 from roboreel.storage.video.decode import decode_frames, played_frames
 from roboreel.storage.video.pixels import frame_pixels
 from roboreel.storage.video.still_images import rgb
 
 
+class SeenEpisode(NamedTuple):
+    """An episode in a file."""
+
+    row: int
+    """Row of `Model.episodes`."""
+    number: int
+    start: int
+    rows: int
+    """First frame, or row, in the file, and how many."""
+
+
+class FileFrames(NamedTuple):
+    """A video file, or a table with images, and the episodes of it to look at."""
+
+    camera: str
+    path: str
+    episodes: tuple[SeenEpisode, ...]
+    shared: bool
+    """True if the file holds several episodes, broken ones among them."""
+
+
 class VideoSamples:
     """The frames of one video file of a camera."""
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        inventory: Inventory,
-        camera: str,
-        path: str,
-        problems: Problems,
-        phase: Phase,
-    ) -> None:
-        self._root, self._camera, self._path = dataset.root, camera, path
-        self._start, self._rows = inventory.cameras[camera].start, inventory.rows
-        self._numbers, self._problems = dataset.episodes[EPISODE], problems
-        self._phase = phase
+    def __init__(self, root: Root, file: FileFrames, problems: Problems) -> None:
+        self._root, self._camera, self._path = root, file.camera, file.path
+        self._episodes = {one.row: one for one in file.episodes}
+        self._problems = problems
 
-    def sought(self, members: Sequence[int]) -> Iterator[tuple[int, Sample]]:
+    def sought(self) -> Iterator[tuple[int, Sample]]:
         """Yield a sample of each episode that decodes, as a seeking reader decodes it."""
-        for row in members:
+        for row in self._episodes:
             sample = Sample()
             try:
                 for _, frame in decode_frames(self._root, self._path, self._wanted(row)):
                     sample.add(rgb(frame))
-                    self._phase.add(frames=1)
+                    advance(frames=1)
             except StorageError as error:
                 self._error(row, str(error))
                 continue
             yield row, sample
 
-    def played(self, members: Sequence[int]) -> Iterator[tuple[int, Sample]]:
+    def played(self) -> Iterator[tuple[int, Sample]]:
         """Yield a sample of each episode, playing the file from its first frame to its last.
 
         Every frame of the episodes must decode, and sampled frames must equal those that a seeking
         reader gets.
         """
+        members = list(self._episodes)
         samples = {row: Sample() for row in members}
         digests: dict[int, bytes] = {}
         owner = {number: row for row in members for number in self._wanted(row)}
@@ -64,7 +75,7 @@ class VideoSamples:
             for number, frame in played_frames(self._root, self._path):
                 if 0 <= number < len(decoded):
                     decoded[number] = True
-                    self._phase.add(frames=1)
+                    advance(frames=1)
                 if number in owner:
                     samples[owner[number]].add(rgb(frame))
                     digests[number] = _digest(frame)
@@ -105,20 +116,20 @@ class VideoSamples:
         self._error(row, message)
 
     def _wanted(self, row: int) -> list[int]:
-        return [self._first(row) + frame for frame in sampled(int(self._rows[row]))]
+        return [self._first(row) + frame for frame in sampled(self._episodes[row].rows)]
 
     def _first(self, row: int) -> int:
-        return int(self._start[row])
+        return self._episodes[row].start
 
     def _stop(self, row: int) -> int:
-        return int(self._start[row] + self._rows[row])
+        return self._episodes[row].start + self._episodes[row].rows
 
     def _error(self, row: int | None, message: str) -> None:
         self._problems.error(
             "video.decodes",
             message,
             path=self._path,
-            episode=None if row is None else self._numbers[row].as_py(),
+            episode=None if row is None else self._episodes[row].number,
             column=self._camera,
         )
 

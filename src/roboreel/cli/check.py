@@ -15,16 +15,21 @@ from roboreel.cli.output import emit_json, heading, say, table
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.several import Seen, SourcesArgument, see_each
 from roboreel.cli.shared_options import (
+    ExecutorOption,
     FollowLinksOption,
     Form,
     JsonOption,
     QuietOption,
+    RayAddressOption,
+    TimeoutOption,
     VerboseOption,
+    WorkersOption,
     form_of,
 )
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.view_file import is_view_file
 from roboreel.errors import Problem, UsageError, counted
+from roboreel.executors.worker_options import WorkerOptions
 from roboreel.format.rules import RULES
 from roboreel.types import Json
 
@@ -45,6 +50,10 @@ def check(
     ] = False,
     rules: Annotated[bool, typer.Option("--rules", help="List all rules and stop.")] = False,
     follow_links: FollowLinksOption = False,
+    workers: WorkersOption = 1,
+    executor: ExecutorOption = None,
+    ray_address: RayAddressOption = None,
+    timeout_factor: TimeoutOption = 1.0,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = 0,
@@ -58,6 +67,12 @@ def check(
         roboreel check sessions/* --decode --quiet
     """
     form = form_of(as_json=as_json, quiet=quiet)
+    how = WorkerOptions(
+        workers=workers,
+        executor=executor,
+        ray_address=ray_address,
+        timeout_factor=timeout_factor,
+    )
     if rules:
         emit_json(_described_rules()) if form == "json" else _show_rules()
         return
@@ -66,7 +81,9 @@ def check(
 
     def look(source: str) -> Seen:
         with stoppable(), progress_shown(quiet=form != "text"):
-            report = run_check(copied(source), decode=decode, follow_links=follow_links)
+            report = run_check(
+                copied(source), decode=decode, follow_links=follow_links, **how.keywords()
+            )
         if form != "json":
             show_report(report, form)
         return Seen(report.to_json(), 0 if report.ok else 1)

@@ -107,7 +107,9 @@ def convert(
     def plan_of() -> Plan:
         views.append(options.view(source))
         view = views[0].written_as(what)
-        return plan_write(view, out=options.out, in_place=options.in_place, workers=options.workers)
+        return plan_write(
+            view, out=options.out, in_place=options.in_place, workers=options.run_options
+        )
 
     report = carry_out(source, options, plan_of, then=then)
     if report is not None and report.skipped and views and not options.quiet:

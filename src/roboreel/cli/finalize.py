@@ -30,6 +30,7 @@ from roboreel.cli.shared_options import (
 from roboreel.cli.stopping import stoppable
 from roboreel.edit.write_options import OnBroken
 from roboreel.errors import counted
+from roboreel.executors.worker_pool import cluster_session
 from roboreel.format.version import FormatVersion
 from roboreel.runner.run_options import RunOptions
 from roboreel.sink.finalizing import (
@@ -115,7 +116,7 @@ def finalize(
     with stoppable(out) as output:
         report = recovered_report(out) if resume else None
         if report is None:
-            with planned_finalize(staging, out, what, workers=workers) as planned:
+            with cluster_session(how), planned_finalize(staging, out, what, workers=how) as planned:
                 if dry_run:
                     show_plan(planned.plan, form)
                     return

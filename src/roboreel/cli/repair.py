@@ -19,12 +19,15 @@ from roboreel.cli.shared_options import (
     CleanOption,
     DropAudioOption,
     DropUnreadableOption,
+    ExecutorOption,
     JsonOption,
     OutOption,
     QuietOption,
+    RayAddressOption,
     RegularTimestampsOption,
     ReplaceOption,
     ResumeOption,
+    TimeoutOption,
     VerboseOption,
     WorkersOption,
     leftovers_of,
@@ -79,6 +82,9 @@ def repair(
     drop_unreadable: DropUnreadableOption = False,
     allow_missing: AllowMissingOption = None,
     workers: WorkersOption = 1,
+    executor: ExecutorOption = None,
+    ray_address: RayAddressOption = None,
+    timeout_factor: TimeoutOption = 1.0,
     resume: ResumeOption = False,
     clean: CleanOption = False,
     out: OutOption = None,
@@ -124,7 +130,11 @@ def repair(
                     drop_unreadable=drop_unreadable,
                 ),
                 run_options=RunOptions(
-                    workers=workers, leftovers=leftovers_of(resume=resume, clean=clean)
+                    workers=workers,
+                    executor=executor,
+                    ray_address=ray_address,
+                    timeout_factor=timeout_factor,
+                    leftovers=leftovers_of(resume=resume, clean=clean),
                 ),
             )
         output.written = report.out is not None

@@ -10,8 +10,9 @@ from roboreel.cli.help_page import HOW, OUTPUT, WHAT
 from roboreel.cli.verbose import log_more
 from roboreel.edit.write_options import OnBroken, Timestamps, VideoBackend
 from roboreel.errors import UsageError
+from roboreel.executors.worker_options import ExecutorName
 from roboreel.format.version import FormatVersion, parse_version
-from roboreel.runner.run_options import ExecutorName, Leftovers
+from roboreel.runner.run_options import Leftovers
 
 SOURCE_HELP = "Folder, user/name[@REVISION] on the Hub, URL, or view file."
 Form: TypeAlias = Literal["text", "json", "quiet"]

@@ -232,8 +232,7 @@ def _checked(
             options.opened(source),
             features=features or None,
             cameras=cameras,
-            workers=options.workers,
-            timeout_factor=options.timeout_factor,
+            **options.run_options.keywords(),
         )
     if options.form != "json":
         show_stats_report(report, options.form)

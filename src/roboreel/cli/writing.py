@@ -236,7 +236,7 @@ class Writing:
 
         def plan_of() -> Plan:
             view = edited(self.view(source)).written_as(self.write_options(regroup=regroup))
-            return plan_write(view, out=self.out, in_place=self.in_place, workers=self.workers)
+            return plan_write(view, out=self.out, in_place=self.in_place, workers=self.run_options)
 
         carry_out(source, self, plan_of)
 

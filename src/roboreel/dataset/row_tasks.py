@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from roboreel.errors import StorageError
+from roboreel.executors.worker_options import WorkerOptions
 from roboreel.format.inventory import FileFacts
 from roboreel.format.model import DATA_PATH, TASKS, Model
 from roboreel.probes.cache import cache_of
@@ -47,7 +48,7 @@ def task_indexes_of_rows(
             facts[path] = FileFacts(size_bytes=found.size_bytes, stamp=found.stamp)
     groups = {path: rows for path, rows in groups.items() if path in facts}
     cache = cache_of(root, files=len(files))
-    with Probing(root, workers=1, cache=cache) as probing:
+    with Probing(root, workers=WorkerOptions(), cache=cache) as probing:
         answers = probing.answers("tables", probe_tables, table_requests(model, groups, facts))
         probing.save()
     indexes: list[Sequence[int]] = [()] * len(model.episodes)

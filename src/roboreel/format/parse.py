@@ -43,11 +43,7 @@ class Problems:
         amount: float = 0.0,
     ) -> None:
         """Add a problem; `amount` is its severity among others of its rule."""
-        self._seen[rule] = self._seen.get(rule, 0) + 1
-        if self._seen[rule] > _MOST_ALIKE:
-            self._count(rule, severity)
-            return
-        self.found.append(
+        self.put(
             Problem(
                 rule=rule,
                 severity=severity,
@@ -59,6 +55,15 @@ class Problems:
                 amount=amount,
             )
         )
+
+    def put(self, problem: Problem) -> None:
+        """Add a problem that was found elsewhere."""
+        rule = problem.rule
+        self._seen[rule] = self._seen.get(rule, 0) + 1
+        if self._seen[rule] > _MOST_ALIKE:
+            self._count(rule, problem.severity)
+            return
+        self.found.append(problem)
 
     def _count(self, rule: str, severity: Severity) -> None:
         message = f"{self._seen[rule] - _MOST_ALIKE} more of this kind"

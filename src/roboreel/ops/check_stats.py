@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,10 @@ from roboreel.dataset.dataset import Dataset
 from roboreel.edit.recompute import CameraChoice, refuse_unknown
 from roboreel.edit.view import whole_view
 from roboreel.errors import DatasetError, PlanError, StorageError
+from roboreel.executors.jobs import JobFailure
+from roboreel.executors.make_executor import make_executor
+from roboreel.executors.worker_options import WorkerKeywords, WorkerOptions
+from roboreel.executors.worker_pool import cluster_session
 from roboreel.format.depth import has_camera_stats
 from roboreel.format.model import EPISODE
 from roboreel.hub.open_reference import open_reference
@@ -23,10 +28,7 @@ from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import SOURCE_EPISODE, MeasureCamera, Plan
 from roboreel.progress.choice import ProgressChoice, listening
 from roboreel.progress.reporter import begin_phase, current_reporter
-from roboreel.runner.executors import make_executor
-from roboreel.runner.jobs import JobFailure
 from roboreel.runner.plan_progress import PlanProgress
-from roboreel.runner.run_options import RunOptions
 from roboreel.runner.whole_quantiles import whole_camera_quantiles
 from roboreel.runner.work import work_of
 from roboreel.runner.worker import attempt
@@ -34,15 +36,17 @@ from roboreel.stats.feature_stats import FeatureStats, quantile_name
 from roboreel.stats.pixel_counts import CameraCounts
 from roboreel.types import Floats
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 
 def check_stats(
     dataset: Dataset | str | os.PathLike[str],
     *,
     features: Iterable[str] | None = None,
     cameras: CameraChoice = "none",
-    workers: int = 1,
-    timeout_factor: float = 1.0,
     progress: ProgressChoice = None,
+    **options: Unpack[WorkerKeywords],
 ) -> StatsReport:
     """Compare the stored statistics with recomputed ones, and explain each difference.
 
@@ -53,23 +57,22 @@ def check_stats(
         features: the features to compare; by default all.
         cameras: `sample` decodes a sample of each episode's frames, `all` decodes every frame, and `none`
             decodes nothing and reports only impossible values of cameras.
-        workers: processes that read and decode.
-        timeout_factor: as in `roboreel.run`.
         progress: as in `roboreel.convert`.
+        **options: `workers`, `executor`, `timeout_factor` and `ray_address`, as in `RunOptions`.
 
     Raises:
         UsageError: a feature does not exist, or a choice is unknown.
         StorageError, DatasetError: the dataset cannot be read.
         RunError: a worker process died.
     """
-    options = RunOptions(workers=workers, timeout_factor=timeout_factor)
+    how = WorkerOptions(**options)
     dataset = dataset if isinstance(dataset, Dataset) else open_reference(dataset)
     chosen = None if features is None else set(features)
     refuse_unknown(dataset.as_view(), chosen or (), cameras)
-    with listening(progress):
+    with listening(progress), cluster_session(how):
         found = _Measured()
         if cameras != "none":
-            found = _cameras(dataset, chosen, cameras, options)
+            found = _cameras(dataset, chosen, cameras, how)
         begin_phase("comparing statistics")
         return compare_statistics(
             dataset,
@@ -77,7 +80,7 @@ def check_stats(
             cameras=found.episodes,
             whole_cuts=found.whole_cuts,
             failed=sorted(found.failed),
-            workers=workers,
+            workers=how,
         )
 
 
@@ -94,8 +97,8 @@ class _Measured:
 def _cameras(
     dataset: Dataset,
     chosen: Collection[str] | None,
-    how: CameraChoice,
-    options: RunOptions,
+    choice: CameraChoice,
+    how: WorkerOptions,
 ) -> _Measured:
     wanted = [
         name
@@ -105,13 +108,13 @@ def _cameras(
     if not wanted:
         return _Measured()
     try:
-        plan = _plan(dataset, wanted, how)
+        plan = _plan(dataset, wanted, choice, how)
     except (DatasetError, StorageError, PlanError) as error:
         return _Measured(failed=[f"no camera can be measured: {error}"])
     found = _Measured(failed=[str(problem) for problem in plan.skipped])
     pixels = CameraCounts()
     row_of = _rows(dataset, plan)
-    executor = make_executor(options, decodes=True)
+    executor = make_executor(how, decodes=True)
     progress = PlanProgress(plan=plan)
     moved = None if current_reporter() is None else progress.moved
     for outcome in executor.run(work_of(plan, os.curdir), attempt, moved):
@@ -132,14 +135,16 @@ def _cameras(
     return found
 
 
-def _plan(dataset: Dataset, cameras: Sequence[str], how: CameraChoice) -> Plan:
+def _plan(
+    dataset: Dataset, cameras: Sequence[str], choice: CameraChoice, how: WorkerOptions
+) -> Plan:
     """A plan with only the ops that measure cameras, as recomputing them would run."""
-    view = whole_view(dataset).recompute(cameras, cameras=how)
+    view = whole_view(dataset).recompute(cameras, cameras=choice)
     refused = {p.column for p in dataset.problems if p.severity == "error"}
     view = view.with_target(
         on_broken="skip", allow_missing=[n for n in dataset.features if n not in refused]
     )
-    plan = compile_view(view, surveyed(view, 1, {}))
+    plan = compile_view(view, surveyed(view, how, {}))
     return replace(plan, ops=tuple(op for op in plan.ops if isinstance(op, MeasureCamera)))
 
 

@@ -17,6 +17,7 @@ from roboreel.edit.view import View
 from roboreel.edit.view_cameras import with_external_videos
 from roboreel.edit.view_data import ExternalVideos, Source
 from roboreel.errors import PlanError, UsageError, VideoError
+from roboreel.executors.worker_options import WorkerChoice
 from roboreel.format.encoding import AUTO, HARDWARE, SOFTWARE, Encoding, encoder_settings
 from roboreel.format.feature import SUBTASK_INDEX
 from roboreel.format.inventory import Inventory
@@ -61,7 +62,7 @@ def add_video(
     )
 
 
-def surveyed(view: View, workers: int, known: dict[str, Inventory]) -> list[Inventory]:
+def surveyed(view: View, workers: WorkerChoice, known: dict[str, Inventory]) -> list[Inventory]:
     """The survey of each source's files, for the episode slices that the view takes from it."""
     found = []
     for number, source in enumerate(view.sources):

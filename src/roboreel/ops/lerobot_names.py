@@ -15,7 +15,8 @@ from roboreel.ops.write import convert
 
 if TYPE_CHECKING:
     from roboreel.edit.write_options import VideoBackend
-    from roboreel.runner.run_options import ExecutorName, Leftovers
+    from roboreel.executors.worker_options import ExecutorName
+    from roboreel.runner.run_options import Leftovers
     from roboreel.runner.run_report import Report
 
 _Path = str | os.PathLike[str]

@@ -112,7 +112,7 @@ def plan_parts(
         there = name in noted and _is_there(path)
         # a plan's output must not exist, so plan a finished part under another name
         planned = path + _PLANNED if there else path
-        plan = plan_write(view, out=planned, workers=options.workers, surveys=surveys)
+        plan = plan_write(view, out=planned, workers=options, surveys=surveys)
         fingerprints[name] = fingerprint(plan)
         if not there:
             plans[name] = plan

@@ -6,11 +6,12 @@ import os
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.dataset.open import open_dataset
+from roboreel.executors.worker_options import WorkerChoice
 from roboreel.survey.survey import survey
 
 
 def unreadable_episodes(
-    dataset: Dataset | str | os.PathLike[str], *, workers: int = 1
+    dataset: Dataset | str | os.PathLike[str], *, workers: WorkerChoice = 1
 ) -> dict[int, str]:
     """Why episodes cannot be read, by their position in the dataset: of a missing or short video, say.
 
@@ -18,7 +19,7 @@ def unreadable_episodes(
 
     Args:
         dataset: an open dataset, or the path of one.
-        workers: processes to use if there is enough to read.
+        workers: as in `roboreel.plan_write`.
 
     Raises:
         StorageError, DatasetError: the dataset cannot be opened, or no video of a camera is here.

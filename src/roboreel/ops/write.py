@@ -12,6 +12,9 @@ from roboreel.dataset.open import dataset_below, open_dataset
 from roboreel.edit.view import Verbs, View, view_of
 from roboreel.edit.write_options import WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import DatasetError, UsageError
+from roboreel.executors.make_executor import make_executor
+from roboreel.executors.worker_options import WorkerChoice
+from roboreel.executors.worker_pool import cluster_session
 from roboreel.format.inventory import Inventory
 from roboreel.format.version import FormatVersion
 from roboreel.hub.open_source import open_source
@@ -26,7 +29,6 @@ from roboreel.ops.output import finished_report, output_path, refuse_discarding
 from roboreel.plan.compile import compile_view
 from roboreel.plan.plan import Plan, source_prefix
 from roboreel.progress.choice import ProgressChoice, listening
-from roboreel.runner.executors import make_executor
 from roboreel.runner.run import run_plan
 from roboreel.runner.run_options import RunKeywords, RunOptions
 from roboreel.runner.run_report import Report
@@ -52,7 +54,7 @@ def plan_convert(
     to: str | FormatVersion,
     out: str | os.PathLike[str] | None = None,
     in_place: bool = False,
-    workers: int = 1,
+    workers: WorkerChoice = 1,
     **options: Unpack[WriteKeywords],
 ) -> Plan:
     """Plan the conversion of a dataset to another format version. Nothing is written.
@@ -64,7 +66,7 @@ def plan_convert(
         to: `v2.0`, `v2.1` or `v3.0`.
         out: the folder to create; it must be empty if it exists.
         in_place: replace the dataset instead of writing to `out`; the original is kept under another name.
-        workers: processes that may read the files, if there are many.
+        workers: processes that may read the files, if there are many; or `RunOptions` that say where.
         **options: the fields of `WriteOptions`.
 
     Raises:
@@ -116,8 +118,8 @@ def convert(
     what, how = _divided(options)
     if how.leftovers == "resume" and (done := finished_report(dataset, out)) is not None:
         return done
-    with listening(progress):
-        plan = plan_convert(dataset, to=to, out=out, in_place=in_place, workers=how.workers, **what)
+    with listening(progress), cluster_session(how):
+        plan = plan_convert(dataset, to=to, out=out, in_place=in_place, workers=how, **what)
         return run(plan, how)
 
 
@@ -192,7 +194,7 @@ def plan_write(
     *,
     out: str | os.PathLike[str] | None = None,
     in_place: bool = False,
-    workers: int = 1,
+    workers: WorkerChoice = 1,
     surveys: dict[str, Inventory] | None = None,
 ) -> Plan:
     """Plan to write a view. Nothing is written.
@@ -202,7 +204,7 @@ def plan_write(
         out: the folder to create; it must be empty if it exists.
         in_place: replace the only dataset instead of writing to `out`; the original is kept under another
             name.
-        workers: processes that may read the files, if there are many.
+        workers: processes that may read the files, if there are many; or `RunOptions` that say where.
         surveys: surveys of datasets by their paths, to share between plans; new ones are added.
 
     Raises:
@@ -260,8 +262,8 @@ def write(
         done = finished_report(view.as_view().sources[0].dataset.url, out)
         if done is not None:
             return done
-    with listening(progress):
-        return run(plan_write(view, out=out, in_place=in_place, workers=options.workers), options)
+    with listening(progress), cluster_session(options):
+        return run(plan_write(view, out=out, in_place=in_place, workers=options), options)
 
 
 def _global_stats(source: Dataset, plan: Plan) -> Stats:

@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
-from roboreel.parallel import Workers
+from roboreel.executors.worker_options import WorkerOptions
+from roboreel.executors.worker_pool import WorkerPool, worker_pool
 from roboreel.probes.cache import FileCache
 from roboreel.probes.probe_request import ProbeRequest
 from roboreel.progress.reporter import Phase, begin_phase
@@ -26,10 +27,10 @@ _WORTH_PROCESSES_US = 1_000_000
 class Probing:
     """Probes the files of one dataset; a context manager, because it may start workers."""
 
-    def __init__(self, root: Root, *, workers: int, cache: FileCache | None) -> None:
-        self._root, self._cache = root, cache
-        self._wanted = workers if isinstance(root, LocalRoot) else 1
-        self._workers: Workers | None = None
+    def __init__(self, root: Root, *, workers: WorkerOptions, cache: FileCache | None) -> None:
+        self._root, self._cache, self._options = root, cache, workers
+        self._several = workers.several and isinstance(root, LocalRoot)
+        self._workers: WorkerPool | None = None
         self._stack = ExitStack()
 
     def answers(self, section: str, probe: Probe, request: ProbeRequest) -> pa.Table:
@@ -59,8 +60,8 @@ class Probing:
         if not tasks:
             tasks = [(self._root, request)]
         worth = len(tasks) > 1 and int(request.cost_us.sum()) >= _WORTH_PROCESSES_US
-        if self._wanted > 1 and worth and self._workers is None:
-            self._workers = self._stack.enter_context(Workers(self._wanted))
+        if self._several and worth and self._workers is None:
+            self._workers = self._stack.enter_context(worker_pool(self._options))
         phase = None
         if len(request):
             phase = begin_phase(
@@ -96,7 +97,7 @@ def _words(section: str) -> str:
 def probe_all(
     probe: Probe,
     tasks: Sequence[tuple[Root, ProbeRequest]],
-    workers: Workers | None,
+    workers: WorkerPool | None,
     phase: Phase | None = None,
 ) -> list[pa.Table]:
     """The answers to parts of a request, in order; `workers` None probes in this process."""

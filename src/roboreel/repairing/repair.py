@@ -15,6 +15,7 @@ from roboreel.dataset.view_file import refuse_view
 from roboreel.edit.view import View
 from roboreel.edit.write_options import WriteOptions
 from roboreel.errors import DatasetError, PlanError, Problem, UsageError
+from roboreel.executors.worker_pool import cluster_session
 from roboreel.format.repairs import SKIP
 from roboreel.ops.output import output_path, recover
 from roboreel.ops.write import plan_write, run
@@ -89,7 +90,7 @@ def repair(
         raise UsageError(f"the output '{final}' is a URL: repair into a folder, then upload it")
     how = run_options or RunOptions()
     if how.leftovers == "resume" and not dry_run and (done := recover(final)) is not None:
-        return _already_done(source, done, check(final, decode=decode))
+        return _already_done(source, done, check(final, decode=decode, **how.keywords()))
     request = _Request(
         source=source,
         final=final if dry_run else output_path([source], out),
@@ -100,8 +101,12 @@ def repair(
         options=options or WriteOptions(),
         run_options=how,
     )
-    with listening(progress), _preparing(request.final, dry_run=dry_run) as made:
-        before = check(source, decode=decode)
+    with (
+        listening(progress),
+        cluster_session(how),
+        _preparing(request.final, dry_run=dry_run) as made,
+    ):
+        before = check(source, decode=decode, **how.keywords())
         draft = Draft(LocalRoot(source), made, beside=_beside(request.final))
         return _repaired(request, draft, before)
 
@@ -128,7 +133,9 @@ def _repaired(request: _Request, draft: Draft, before: CheckReport) -> RepairRep
     if draft.changed:
         draft.publish()
         location = str(draft.made.path)
-        found = check(location, decode=request.decode, follow_links=True)
+        found = check(
+            location, decode=request.decode, follow_links=True, **request.run_options.keywords()
+        )
     report = RepairReport(
         path=request.source,
         out=None,
@@ -149,7 +156,8 @@ def _repaired(request: _Request, draft: Draft, before: CheckReport) -> RepairRep
         return foreseen(report, found, plan)
     done = run(replace(plan, out=request.final, in_place=request.in_place), request.run_options)
     report = replace(report, out=request.final, kept=done.kept, recovered=draft.publish_apart())
-    return finished(report, found, check(request.final, decode=request.decode), plan)
+    after = check(request.final, decode=request.decode, **request.run_options.keywords())
+    return finished(report, found, after, plan)
 
 
 def _planned(request: _Request, draft: Draft, dataset: Dataset, found: CheckReport) -> Plan:
@@ -160,8 +168,7 @@ def _planned(request: _Request, draft: Draft, dataset: Dataset, found: CheckRepo
     """
     try:
         view = _view(dataset, found, request.choices, request.options)
-        workers = request.run_options.workers
-        plan = plan_write(view, out=draft.made.path.parent / _OUT, workers=workers)
+        plan = plan_write(view, out=draft.made.path.parent / _OUT, workers=request.run_options)
     except (DatasetError, PlanError) as error:
         raise with_choices_named(error, dataset) from error
     if plan.refused:

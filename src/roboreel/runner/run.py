@@ -16,6 +16,8 @@ from roboreel.errors import (
     counted,
     visible,
 )
+from roboreel.executors.jobs import JobFailure
+from roboreel.executors.make_executor import Executor
 from roboreel.parallel import stops_passed_over
 from roboreel.plan.plan import (
     CopyFile,
@@ -29,8 +31,6 @@ from roboreel.plan.plan import (
 )
 from roboreel.progress.reporter import LOGGER, begin_phase, current_reporter
 from roboreel.runner.commit import write_documents
-from roboreel.runner.executors import Executor
-from roboreel.runner.jobs import JobFailure
 from roboreel.runner.ledger import Ledger
 from roboreel.runner.plan_progress import PlanProgress
 from roboreel.runner.requirements import listed, require_complete, require_space

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypedDict, get_args
+from typing import Literal, TypeAlias, get_args
 
 from roboreel.errors import UsageError
+from roboreel.executors.worker_options import WorkerKeywords, WorkerOptions
 
 Leftovers: TypeAlias = Literal["refuse", "resume", "clean"]
 """What to do with the remains of an earlier run: refuse, resume from them, or remove them."""
-ExecutorName: TypeAlias = Literal["serial", "thread", "process", "ray"]
 
 
-class RunKeywords(TypedDict, total=False):
+class RunKeywords(WorkerKeywords, total=False):
     """The fields of `RunOptions` as keyword arguments, for type checkers (PEP 692)."""
 
-    workers: int
-    executor: ExecutorName | None
-    timeout_factor: float
-    ray_address: str | None
     leftovers: Leftovers
     discard_original: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(WorkerOptions):
     """How to run a plan.
 
     Args:
@@ -46,24 +42,11 @@ class RunOptions:
         UsageError: a choice is unknown, or a number is out of range.
     """
 
-    workers: int = 1
-    executor: ExecutorName | None = None
-    timeout_factor: float = 1.0
-    ray_address: str | None = None
     leftovers: Leftovers = "refuse"
     discard_original: bool = False
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise UsageError(f"workers is {self.workers}, expected 1 or more")
-        if self.executor is not None and self.executor not in get_args(ExecutorName):
-            known = "serial, thread, process or ray"
-            raise UsageError(f"unknown executor '{self.executor}': expected {known}")
-        if self.ray_address is not None and self.executor != "ray":
-            raise UsageError('ray_address needs executor="ray"')
-        if not 0 <= self.timeout_factor < float("inf"):
-            expected = "expected 0 or a positive number"
-            raise UsageError(f"timeout_factor is {self.timeout_factor}, {expected}")
+        WorkerOptions.__post_init__(self)  # no `super()` in a dataclass with slots
         if self.leftovers not in get_args(Leftovers):
             choices = ", ".join(get_args(Leftovers))
             raise UsageError(f"leftovers is '{self.leftovers}', expected one of {choices}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from roboreel.executors.jobs import BYTES_PER_S, usable_s
 from roboreel.format.inventory import FileFacts
 from roboreel.plan.plan import (
     FIRST_SUPPLIED,
@@ -41,10 +42,8 @@ from roboreel.storage.root import Root
 from roboreel.storage.stamped import refuse_changed_files
 from roboreel.storage.write_root import WriteRoot
 
-_OP_S, _BYTES_PER_S, _FRAMES_PER_S = 120.0, 1e6, 2.0
-"""A usable machine and store are at least this fast; slower ones count as stuck."""
 _MEASURE_S, _MEASURED_FRAMES_PER_S = 30.0, 5.0
-"""The same for an op that measures a camera, which encodes and writes nothing."""
+"""What `usable_s` says, for an op that measures a camera, which encodes and writes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +92,10 @@ class Work:
     def timeout_s(self) -> float:
         """Timeout of the op in seconds, which grows with the bytes it reads and the frames it decodes."""
         frames: int = sum(self.inputs[ROWS].to_pylist())
-        reading = self.size_bytes / _BYTES_PER_S
         if isinstance(self.op, MeasureCamera):
-            return _MEASURE_S + reading + frames / _MEASURED_FRAMES_PER_S
+            return _MEASURE_S + self.size_bytes / BYTES_PER_S + frames / _MEASURED_FRAMES_PER_S
         decodes = self.encodes or bool(self.table.decoded)
-        return _OP_S + reading + (frames / _FRAMES_PER_S if decodes else 0.0)
+        return usable_s(self.size_bytes, frames if decodes else 0)
 
     def roots(self) -> tuple[Root, WriteRoot]:
         """(root to read from, root to write to); written files are as private as those that the op reads."""

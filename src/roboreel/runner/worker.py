@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from roboreel.errors import ChangedInputError, RoboreelError, RunError, StorageError
+from roboreel.executors.jobs import JobFailure
 from roboreel.plan.plan import (
     CopyFile,
     CopyTables,
@@ -14,7 +15,6 @@ from roboreel.plan.plan import (
     RemuxVideo,
     WriteTables,
 )
-from roboreel.runner.jobs import JobFailure
 from roboreel.runner.kernels.copy_files import run_copy_file, run_copy_videos
 from roboreel.runner.kernels.measure_cameras import run_measure_camera
 from roboreel.runner.kernels.write_tables import run_copy_tables, run_write_tables

@@ -104,7 +104,7 @@ def finalize_export(
         return exported.adapt(root, found)
 
     target = output / FINISHED if out is None else Path(out)
-    with planned_finalize(root.path, target, what, workers=how.workers, adapt=adapt) as plan:
+    with planned_finalize(root.path, target, what, workers=how, adapt=adapt) as plan:
         done = plan.run(how)
         if out is None:
             done = publish(output, root, done, [*staged_files(root, plan.staged), MODALITY])

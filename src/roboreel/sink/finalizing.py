@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from roboreel.edit.view import View
 from roboreel.edit.write_options import OnBroken, WriteKeywords, WriteOptions, lists_options
 from roboreel.errors import UsageError, counted
+from roboreel.executors.worker_options import WorkerOptions
+from roboreel.executors.worker_pool import cluster_session
 from roboreel.format.version import FormatVersion
 from roboreel.ops.output import recover
 from roboreel.ops.write import plan_write, run
@@ -149,7 +151,8 @@ def finalize(
         return done
     with (
         listening(progress),
-        planned_finalize(staging, out, what, workers=how.workers) as planned,
+        cluster_session(how),
+        planned_finalize(staging, out, what, workers=how) as planned,
     ):
         return planned.run(how, remove_staged=remove_staged)
 
@@ -171,7 +174,7 @@ def planned_finalize(
     out: str | os.PathLike[str],
     what: WriteOptions,
     *,
-    workers: int,
+    workers: WorkerOptions,
     adapt: Callable[[LocalRoot, StagedSet], StagedSet] = lambda _, found: found,
 ) -> Iterator[PlannedFinalize]:
     """Lock the staging folder, survey it, and plan the dataset; the block runs the plan.
@@ -180,7 +183,7 @@ def planned_finalize(
         staging: as for `finalize`.
         out: as for `finalize`.
         what: what to write.
-        workers: processes that may read.
+        workers: what may read.
         adapt: what an exporter says of the dataset beyond the episodes, such as documents of its own.
 
     Raises:
@@ -208,7 +211,9 @@ def open_staging(
         UsageError, DatasetError, StorageError: as `finalize`.
     """
     with locked_staging(staging) as root:
-        return _sound_view(staged_set(root, on_broken=on_broken, workers=workers))
+        return _sound_view(
+            staged_set(root, on_broken=on_broken, workers=WorkerOptions(workers=workers))
+        )
 
 
 def _sound_view(found: StagedSet) -> View:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import DatasetError, Problem
+from roboreel.executors.worker_options import WorkerOptions
 from roboreel.format.extras import extra_column
 from roboreel.format.layout import numbered
 from roboreel.format.model import (
@@ -128,7 +129,7 @@ def _tasks(episodes: pa.Table) -> dict[int, str]:
     return found
 
 
-def write_statistics(root: LocalRoot, episodes: pa.Table, *, workers: int) -> list[str]:
+def write_statistics(root: LocalRoot, episodes: pa.Table, *, workers: WorkerOptions) -> list[str]:
     """Write the statistics of staged episodes as tables of episodes of v3.0; returns their names.
 
     Args:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from roboreel.dataset.dataset import Dataset
 from roboreel.edit.write_options import OnBroken
 from roboreel.errors import DatasetError, Problem, UsageError
+from roboreel.executors.worker_options import WorkerOptions
 from roboreel.format.feature import EPISODE_INDEX, INDEX
 from roboreel.format.inventory import FileFacts, Inventory
 from roboreel.sink import staged_table as staged
@@ -48,7 +49,7 @@ class StagedSet:
     """What is odd of episodes that can be written."""
 
 
-def staged_set(root: LocalRoot, *, on_broken: OnBroken, workers: int) -> StagedSet:
+def staged_set(root: LocalRoot, *, on_broken: OnBroken, workers: WorkerOptions) -> StagedSet:
     """Find out what is staged, and survey it.
 
     Statistics and the manifest are written below `meta/` in the staging folder.
@@ -148,7 +149,7 @@ def _refuse(found: list[SkippedEpisode], on_broken: OnBroken, count: int) -> Non
     )
 
 
-def _indexed(root: LocalRoot, episodes: pa.Table, workers: int) -> list[str]:
+def _indexed(root: LocalRoot, episodes: pa.Table, workers: WorkerOptions) -> list[str]:
     """The files of statistics; they are written again only where the set of tables has changed."""
     names = episodes[staged.TABLE].to_pylist()
     found = root.stats(names)

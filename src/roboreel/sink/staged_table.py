@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roboreel.errors import StorageError
-from roboreel.parallel import Workers
+from roboreel.executors.worker_options import WorkerOptions
+from roboreel.executors.worker_pool import worker_pool
 from roboreel.sink.episode_key import EpisodeKey
 from roboreel.sink.staged_record import StagedRecord, read_record
 from roboreel.storage.local import LocalRoot
@@ -54,7 +55,7 @@ _A = TypeVar("_A")
 _B = TypeVar("_B")
 
 
-def staged_table(root: LocalRoot, names: Sequence[str], *, workers: int) -> pa.Table:
+def staged_table(root: LocalRoot, names: Sequence[str], *, workers: WorkerOptions) -> pa.Table:
     """What the records of staged episodes say, in the order of their keys: see `_SCHEMA`.
 
     A table that cannot be read has a row with an `error`, and comes last.
@@ -81,12 +82,14 @@ def key_of_row(table: pa.Table, row: int) -> EpisodeKey:
     return EpisodeKey(table[SOURCE][row].as_py(), json.loads(table[SEGMENT][row].as_py()))
 
 
-def in_processes(function: Callable[[_A], _B], tasks: Sequence[_A], workers: int) -> Iterator[_B]:
+def in_processes(
+    function: Callable[[_A], _B], tasks: Sequence[_A], workers: WorkerOptions
+) -> Iterator[_B]:
     """The results of a function in processes, as they complete; in this one where that is as good."""
-    if workers == 1 or len(tasks) < _FEWEST_TASKS:
+    if not workers.several or len(tasks) < _FEWEST_TASKS:
         yield from map(function, tasks)
         return
-    with Workers(min(workers, len(tasks))) as pool:
+    with worker_pool(workers, most=len(tasks)) as pool:
         yield from pool.run(function, tasks)
 
 

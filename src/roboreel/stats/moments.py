@@ -61,6 +61,11 @@ class Moments:
         sound = np.isfinite(values).all(axis=1)
         self.finite[episodes] &= np.logical_and.reduceat(sound, starts)
 
+    def put(self, episodes: Int64, part: Moments) -> None:
+        """Set the moments of episodes: (k,) rows, in the order of those of `part`."""
+        for name in ("count", "low", "high", "mean", "spread", "finite", "whole"):
+            getattr(self, name)[episodes] = getattr(part, name)
+
     def _merge(self, episodes: Int64, rows: Int64, mean: Floats, spread: Floats) -> None:
         before = self.count[episodes]
         share = (rows / (before + rows))[:, None]

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from roboreel.dataset.dataset import Dataset
 from roboreel.errors import DatasetError
+from roboreel.executors.worker_options import WorkerChoice, worker_options
 from roboreel.format import v2, v30
 from roboreel.format.inventory import Inventory
 from roboreel.format.model import INFO, LENGTH
@@ -27,7 +28,7 @@ _DOCUMENTS = (INFO, v2.EPISODES, v2.TASK_LIST, v30.TASK_TABLE)
 
 
 def survey(
-    dataset: Dataset, *, workers: int = 1, without: Collection[str] = frozenset()
+    dataset: Dataset, *, workers: WorkerChoice = 1, without: Collection[str] = frozenset()
 ) -> Inventory:
     """Survey a dataset; nothing is written, and a file that cannot be read breaks its episodes.
 
@@ -35,7 +36,7 @@ def survey(
 
     Args:
         dataset: the dataset.
-        workers: processes to use if there is enough to read.
+        workers: processes, or a cluster, to use if there is enough to read.
         without: cameras to skip; they are missing in the inventory and break no episode.
 
     Raises:
@@ -45,7 +46,7 @@ def survey(
     """
     _require_videos(dataset, without)
     cache = cache_of(dataset.root, files=len(dataset.files))
-    with Probing(dataset.root, workers=workers, cache=cache) as probing:
+    with Probing(dataset.root, workers=worker_options(workers), cache=cache) as probing:
         inventory = _inventory(Findings(dataset), probing, without)
         probing.save()
     return inventory

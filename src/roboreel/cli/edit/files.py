@@ -95,7 +95,7 @@ def merge(
         if fps is not None:
             view = view.resample(rate_in(fps))
         view = view.written_as(options.write_options())
-        return plan_write(view, out=options.out, workers=options.workers)
+        return plan_write(view, out=options.out, workers=options.run_options)
 
     carry_out(sources[0], options, plan_of)
 

@@ -146,7 +146,9 @@ def _write(options: Writing, source: str) -> None:
         view = options.view(source)
         before, given = asked_options(view).to_json(), options.write_options().to_json()
         view = view.written_as(options_from_json({**before, **given}))
-        return plan_write(view, out=options.out, in_place=options.in_place, workers=options.workers)
+        return plan_write(
+            view, out=options.out, in_place=options.in_place, workers=options.run_options
+        )
 
     carry_out(source, options, plan_of)
 

@@ -12,11 +12,11 @@ from functools import partial
 from itertools import islice
 from typing import Protocol
 
+from roboreel.executors.jobs import J, JobFailure, Moved, Outcomes, R
+from roboreel.executors.process_executor import ProcessExecutor
+from roboreel.executors.ray_executor import RayExecutor
+from roboreel.executors.worker_options import WorkerOptions
 from roboreel.progress.work_done import telling
-from roboreel.runner.jobs import J, JobFailure, Moved, Outcomes, R
-from roboreel.runner.process_executor import ProcessExecutor
-from roboreel.runner.ray_executor import RayExecutor
-from roboreel.runner.run_options import RunOptions
 
 _LOOK_S = 0.2
 """How often a thread looks for what jobs in other threads tell."""
@@ -110,7 +110,7 @@ class ThreadExecutor:
             return function(job)
 
 
-def make_executor(options: RunOptions, *, decodes: bool) -> Executor:
+def make_executor(options: WorkerOptions, *, decodes: bool) -> Executor:
     """The requested executor; by default processes if there are several workers or an op decodes.
 
     A process that may not have children (`multiprocessing` calls it a daemon) runs the ops of a single worker

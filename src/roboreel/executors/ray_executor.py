@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from roboreel.errors import MissingDependencyError, RunError
+from roboreel.executors.jobs import J, JobFailure, Moved, Outcomes, R
 from roboreel.progress.work_done import telling
-from roboreel.runner.jobs import J, JobFailure, Moved, Outcomes, R
 
 _ATTEMPTS = 3
 _LOOK_S = 0.2
@@ -57,9 +57,11 @@ class RayExecutor:
             MissingDependencyError: the extra `ray` is not installed.
         """
         ray = _library()
-        with _connected(ray, self.address):
+        with connected(self.address):
             workers = self.workers if self.workers > 1 else _cpus(ray)
-            crew: _Crew[J, R] = _Crew(ray, function, moved, self.timeout_factor)
+            # Sent once to each node, whatever it holds: a plan's tables, say.
+            shared = ray.put(function)
+            crew: _Crew[J, R] = _Crew(ray, shared, moved, self.timeout_factor)
             bundles = _bundled(jobs)
             try:
                 while True:
@@ -87,7 +89,8 @@ class _Crew(Generic[J, R]):
     """The tasks of a run."""
 
     ray: Any
-    function: Callable[[J], R | JobFailure]
+    function: Any
+    """Reference to the function that does a job."""
     moved: Moved | None
     timeout_factor: float
     tasks: dict[Any, _Task[J]] = field(default_factory=dict)
@@ -241,8 +244,9 @@ def _bundled(jobs: Iterable[J]) -> Iterator[list[J]]:
 
 
 @contextlib.contextmanager
-def _connected(ray: Any, address: str | None) -> Iterator[None]:
+def connected(address: str | None) -> Iterator[None]:
     """A connection to the cluster; the program's own is used and kept if it has one."""
+    ray = _library()
     if ray.is_initialized():
         yield
         return

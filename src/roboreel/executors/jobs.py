@@ -6,6 +6,9 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
+BYTES_PER_S = 1e6
+_BEGIN_S, _FRAMES_PER_S = 120.0, 2.0
+
 
 class Job(Protocol):
     """One thing to do. It is sent to a process, so it and the function that does it must be picklable."""
@@ -41,6 +44,14 @@ class JobFailure:
     """True if every other job would fail too, as on a full disk."""
     inputs_changed: bool = False
     """True if an input has changed since the job was made."""
+
+
+def usable_s(size_bytes: int, decoded_frames: int = 0) -> float:
+    """Seconds in which a machine that is still usable reads so many bytes and decodes so many frames.
+
+    Slower ones count as stuck: 2 min to begin, 1 MB/s, 2 frames/s.
+    """
+    return _BEGIN_S + size_bytes / BYTES_PER_S + decoded_frames / _FRAMES_PER_S
 
 
 J = TypeVar("J", bound=Job)

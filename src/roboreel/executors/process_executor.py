@@ -12,9 +12,9 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Generic
 
 from roboreel.errors import RunError
+from roboreel.executors.jobs import J, JobFailure, Moved, Outcomes, R
 from roboreel.parallel import caller_left_out, end_with_parent, interrupts_held
 from roboreel.progress.work_done import telling
-from roboreel.runner.jobs import J, JobFailure, Moved, Outcomes, R
 
 _NO_START = "a worker process died before it began: out of memory, or killed"
 _START_S = 120.0
