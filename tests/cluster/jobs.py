@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from roboreel.executors.jobs import JobFailure
+from roboreel.runner.work import OpResult, Work
+from roboreel.runner.worker import attempt
 
 
 @dataclass(frozen=True)
@@ -41,3 +46,27 @@ def die_once(job: Sum) -> tuple[int, int]:
         Path(job.marker).touch()
         os._exit(1)
     return add_one(job)
+
+
+def mortal_attempt(work: Work) -> OpResult | JobFailure:
+    """Run an op; of every tenth, the first attempt dies when all is done but told."""
+    outcome = attempt(work)
+    marker = _beside(work) / f"died-{work.number}"
+    if work.number % 10 == 3 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does where memory runs out
+    return outcome
+
+
+def poisoned_attempt(work: Work) -> OpResult | JobFailure:
+    """Run an op; that of one episode kills its worker whenever it is tried."""
+    with (_beside(work) / "tried").open("a") as file:
+        file.write(f"{work.number}\n")
+    if work.number == 5:
+        os._exit(1)
+    return attempt(work)
+
+
+def _beside(work: Work) -> Path:
+    """The folder in which the result gets its name."""
+    return Path(work.staging).parents[1]

@@ -1,0 +1,162 @@
+"""Workers, nodes and drivers that die: nothing is lost, nothing doubled, the bytes are those of a serial run.
+
+Run by `pytest -m slow tests/cluster`, where the extra `ray` is installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import roboreel
+from roboreel.errors import RunError
+from roboreel.progress.event import ProgressEvent
+from roboreel.testing import Camera, make_dataset
+from tests.cluster.jobs import mortal_attempt, poisoned_attempt
+from tests.oracle import tree_digest
+
+ray: Any = pytest.importorskip("ray", reason="the extra ray is not installed")
+pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning"), pytest.mark.slow]
+
+EPISODES = 40
+MANY_FILES: Any = {"data_file_mb": 0.0001, "video_file_mb": 0.0001}
+"""Each episode gets files, and so ops, of its own."""
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("faults") / "source"
+    cameras = {"observation.images.top": Camera()}
+    return make_dataset(path, version="v2.1", episodes=(5,) * EPISODES, cameras=cameras)
+
+
+@pytest.fixture(scope="module")
+def wanted(source: Path) -> dict[str, str]:
+    out = source.parent / "serial"
+    roboreel.convert(source, to="v3.0", out=out, **MANY_FILES)
+    return tree_digest(out)
+
+
+@pytest.fixture
+def nodes() -> Iterator[Any]:
+    """Two nodes beside a head without CPUs, with a raylet each."""
+    utils: Any = importlib.import_module("ray.cluster_utils")
+    cluster = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1)
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def once(act: Callable[[], object], *, done: int) -> Callable[[ProgressEvent], None]:
+    """Acts once, when so many files or frames are written."""
+    left = [act]
+
+    def listen(event: ProgressEvent) -> None:
+        if left and event.done >= done and event.phase.startswith(("copying", "writing")):
+            left.pop()()
+
+    return listen
+
+
+def test_a_node_that_is_killed_costs_nothing(
+    source: Path, wanted: dict[str, str], nodes: Any, tmp_path: Path
+) -> None:
+    victim = next(iter(nodes.worker_nodes))
+    killed: list[object] = []
+
+    def kill() -> None:
+        nodes.remove_node(victim, allow_graceful=False)
+        killed.append(victim)
+
+    report = roboreel.convert(
+        source,
+        to="v3.0",
+        out=tmp_path / "out",
+        executor="ray",
+        progress=once(kill, done=5),
+        **MANY_FILES,
+    )
+    assert killed
+    assert report.episodes == EPISODES
+    assert tree_digest(tmp_path / "out") == wanted
+
+
+@pytest.mark.usefixtures("cluster")
+def test_every_tenth_op_killed_costs_nothing(
+    source: Path, wanted: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roboreel.runner.run.attempt", mortal_attempt)
+    roboreel.convert(source, to="v3.0", out=tmp_path / "out", executor="ray", **MANY_FILES)
+    assert len(list(tmp_path.glob("died-*"))) >= EPISODES // 10
+    assert tree_digest(tmp_path / "out") == wanted
+
+
+@pytest.mark.usefixtures("cluster")
+def test_an_op_that_always_kills_its_worker_is_named_and_not_tried_for_ever(
+    source: Path, wanted: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("roboreel.runner.run.attempt", poisoned_attempt)
+        with pytest.raises(RunError, match="died 3 times") as failed:
+            roboreel.convert(source, to="v3.0", out=tmp_path / "out", executor="ray", **MANY_FILES)
+    assert str(failed.value).count("died 3 times") == 1
+    assert (tmp_path / "tried").read_text().split().count("5") == 3
+    report = roboreel.convert(
+        source, to="v3.0", out=tmp_path / "out", leftovers="resume", **MANY_FILES
+    )
+    assert report.resumed  # all but that op was done
+    assert tree_digest(tmp_path / "out") == wanted
+
+
+DRIVER = """
+import os, signal, sys
+import roboreel
+from roboreel.storage import staging
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+owner, name = {where}
+setattr(owner, name, die)
+roboreel.convert(
+    sys.argv[1], to="v3.0", out=sys.argv[2], executor="ray", ray_address=sys.argv[3],
+    data_file_mb=0.0001, video_file_mb=0.0001,
+)
+"""
+MOMENTS = {
+    "before the documents": "__import__('roboreel.runner.run', fromlist=['run']), 'write_documents'",
+    "before the result gets its name": "staging.Staging, 'publish'",
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_driver_that_is_killed_at_the_commit_is_resumed(
+    moment: str, source: Path, wanted: dict[str, str], cluster: Any, tmp_path: Path
+) -> None:
+    address = cluster.get_runtime_context().gcs_address
+    script = DRIVER.format(where=MOMENTS[moment])
+    words = [sys.executable, "-c", script, str(source), str(tmp_path / "out"), address]
+    killed = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert not (tmp_path / "out").exists()
+    report = roboreel.convert(
+        source,
+        to="v3.0",
+        out=tmp_path / "out",
+        executor="ray",
+        leftovers="resume",
+        **MANY_FILES,
+    )
+    assert report.resumed
+    assert tree_digest(tmp_path / "out") == wanted
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
