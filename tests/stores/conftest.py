@@ -40,6 +40,7 @@ def s3(_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]
     _server.forget()
     yield _server
     _server.refused = _server.cut = lambda _: False
+    _server.done = lambda _: None
     client.rm(BUCKET, recursive=True)
 
 

@@ -32,6 +32,8 @@ class S3Server:
     """Which requests are answered with 403."""
     cut: Callable[[Request], bool] = lambda _: False
     """Of which answers the connection ends half-way."""
+    done: Callable[[Request], None] = lambda _: None
+    """Called when the store has done what a request asks for, before the answer is sent."""
     url: str = ""
 
     def forget(self) -> None:
@@ -54,6 +56,7 @@ class S3Server:
                 return [b"" if request.method == "HEAD" else _REFUSED]
             body = b"".join(app(environ, start))
             self.sent_bytes += len(body)
+            self.done(request)
             return _half(body) if self.cut(request) else [body]
 
         return answer

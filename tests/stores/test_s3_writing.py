@@ -81,21 +81,20 @@ def test_several_processes_write_one_result(
 def test_a_run_that_is_killed_is_resumed(
     number: int, s3: S3Server, source: Path, expected: dict[str, str], tmp_path: Path
 ) -> None:
-    """Kill it when it asks for its n-th change, which the store then makes."""
+    """Kill it when the store has made its n-th change, before it gets the answer."""
     process = FORKED.Process(target=_written, args=(source,))
     seen: list[Request] = []
 
-    def killing(request: Request) -> bool:
+    def killing(request: Request) -> None:
         if _changes(request):
             seen.append(request)
             if len(seen) == number + 1 and process.pid is not None:
                 os.kill(process.pid, signal.SIGKILL)
-        return False
 
-    s3.refused = killing
+    s3.done = killing
     process.start()
     process.join()
-    s3.refused = lambda _: False
+    s3.done = lambda _: None
     assert process.exitcode == -signal.SIGKILL
     if number < WRITES - 2:
         with pytest.raises((DatasetError, StorageError)):

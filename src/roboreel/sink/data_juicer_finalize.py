@@ -31,10 +31,11 @@ from roboreel.sink.finalizing import (
 )
 from roboreel.sink.manifest import SKIPPED
 from roboreel.sink.staged_set import StagedSet, with_documents
-from roboreel.sink.staging_area import staging_root
+from roboreel.sink.staging_area import local_staging_root
 from roboreel.sink.staging_cleanup import staged_files
 from roboreel.sink.staging_list import SkippedEpisode, list_staging, skipped_episode
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.write_root import WriteRoot
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -55,7 +56,7 @@ class ExportedDataset:
     robot_type: str | None
     chunks_size: int
 
-    def adapt(self, root: LocalRoot, found: StagedSet) -> StagedSet:
+    def adapt(self, root: WriteRoot, found: StagedSet) -> StagedSet:
         """The staged set as the caller wants it, with `modality.json`.
 
         Raises:
@@ -87,7 +88,7 @@ def finalize_export(
     **options: Unpack[FinalizeKeywords],
 ) -> FinalizeReport | None:
     """Write the episodes staged below `output_dir`; see `ExportToLeRobotMapper.finalize_dataset`."""
-    root = staging_root(os.path.join(output_dir, STAGING))
+    root = local_staging_root(os.path.join(output_dir, STAGING))
     output = root.path.parent
     what, how = finalize_options(version, {"on_broken": "skip", "leftovers": "resume", **options})
     if (recovered := _recovered(output, root)) is not None:
@@ -97,7 +98,7 @@ def finalize_export(
     if _nothing_staged(root):
         return None
 
-    def adapt(root: LocalRoot, found: StagedSet) -> StagedSet:  # while the staging folder is locked
+    def adapt(root: WriteRoot, found: StagedSet) -> StagedSet:  # while the staging folder is locked
         if out is None:
             require_free(output)
             discard_unpublished(output)

@@ -25,7 +25,7 @@ from roboreel.sink.episode_key import EpisodeKey
 from roboreel.sink.episode_sink import EpisodeSink
 from roboreel.sink.stage_episode import StagedEpisode
 from roboreel.sink.staged_table import record_of
-from roboreel.sink.staging_area import TABLE, attempt_file, staging_root
+from roboreel.sink.staging_area import TABLE, attempt_file, local_staging_root
 from roboreel.storage.local import LocalRoot
 from roboreel.types import Json, JsonObject
 
@@ -126,7 +126,7 @@ class EpisodeStaging:
 
     def _warn_of_replaced(self, staged: StagedEpisode) -> None:
         """Warn where an episode with other values was staged under the same key, and is gone now."""
-        root = staging_root(self.folder)
+        root = local_staging_root(self.folder)
         tables = [
             attempt_file(staged.key, number, TABLE) for number in range(1, staged.attempt + 1)
         ]
@@ -149,7 +149,7 @@ class EpisodeStaging:
 
     def _sink(self, features: Mapping[str, JsonObject]) -> EpisodeSink:
         return EpisodeSink(
-            staging=self.folder,
+            staging=local_staging_root(self.folder).path,
             fps=self.fps,
             features=features,
             robot_type=self.robot_type,

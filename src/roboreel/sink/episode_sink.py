@@ -40,7 +40,8 @@ class EpisodeSink:
     """Stages episodes. Plain data: it can be pickled into any worker, and needs no closing.
 
     Args:
-        staging: a folder that all workers share; it is made when it is missing.
+        staging: a folder that all workers share, made when it is missing; or a URL such as
+            `s3://bucket/staging`.
         fps: frames per second of the dataset.
         features: `dtype`, `shape` and `names` by name, as in `info.json`; index columns are added.
         robot_type: the robot.
@@ -49,7 +50,7 @@ class EpisodeSink:
         encoding: how to encode frames that cannot be copied as packets.
 
     Raises:
-        UsageError: a choice is unknown, the staging folder is a URL, or a feature cannot be stored.
+        UsageError: a choice is unknown, nothing can be staged there, or a feature cannot be stored.
         DatasetError: the rate or a feature is not declared as the format has it.
     """
 
@@ -115,7 +116,7 @@ class EpisodeSink:
         provenance: Mapping[str, Json] | None = None,
         attempt: int | None = None,
     ) -> tuple[StagedEpisode, ...]:
-        """Stage an episode; when this returns, it is on the disk.
+        """Stage an episode; when this returns, it is on the disk, or in the bucket.
 
         An earlier attempt at the same key is replaced. When this raises, earlier attempts stay, and the
         skip report of `finalize` has the error unless an attempt is whole. Only where the disk fails after

@@ -25,8 +25,12 @@ from roboreel.sink.staged_set import StagedSet, staged_set
 from roboreel.sink.staging_area import staging_root
 from roboreel.sink.staging_cleanup import remove_staged_files
 from roboreel.sink.staging_list import SkippedEpisode
+from roboreel.storage.disk import make_folders
+from roboreel.storage.fs import open_output
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.lock import hold
+from roboreel.storage.state_folder import state_folder
+from roboreel.storage.write_root import WriteRoot
 from roboreel.summary.summary import Summarized, Summary, by_rule
 from roboreel.types import Json
 
@@ -91,7 +95,7 @@ class FinalizeReport(Summarized):
 class PlannedFinalize:
     """What `finalize` is about to do; the staging folder is locked against another one."""
 
-    root: LocalRoot
+    root: WriteRoot
     staged: StagedSet
     plan: Plan
 
@@ -175,7 +179,7 @@ def planned_finalize(
     what: WriteOptions,
     *,
     workers: WorkerOptions,
-    adapt: Callable[[LocalRoot, StagedSet], StagedSet] = lambda _, found: found,
+    adapt: Callable[[WriteRoot, StagedSet], StagedSet] = lambda _, found: found,
 ) -> Iterator[PlannedFinalize]:
     """Lock the staging folder, survey it, and plan the dataset; the block runs the plan.
 
@@ -222,17 +226,24 @@ def _sound_view(found: StagedSet) -> View:
 
 
 @contextmanager
-def locked_staging(staging: str | os.PathLike[str]) -> Iterator[LocalRoot]:
+def locked_staging(staging: str | os.PathLike[str]) -> Iterator[WriteRoot]:
     """The staging folder, locked against another `finalize`; workers go on writing.
 
     Raises:
-        UsageError: it is not a folder, or another `finalize` has locked it.
+        UsageError: it is not a folder, or another `finalize` of this machine has locked it.
     """
     root = staging_root(staging)
-    if not root.path.is_dir():
-        raise UsageError(f"'{root.url}' is not a folder: give the one that EpisodeSink wrote to")
+    if isinstance(root, LocalRoot):
+        folder = root.path
+        if not folder.is_dir():
+            raise UsageError(
+                f"'{root.url}' is not a folder: give the one that EpisodeSink wrote to"
+            )
+    else:  # a store has no locks: this one is for other processes of this machine
+        folder = state_folder(f"{root.url}/{_LOCK}")
+        make_folders(folder)
     busy = f"another finalize of '{root.url}' is running: wait for it"
-    with hold(root.path / _LOCK, timeout_s=_LOCK_TIMEOUT_S, busy=busy):
+    with hold(folder / _LOCK, timeout_s=_LOCK_TIMEOUT_S, busy=busy):
         yield root
 
 
@@ -241,4 +252,4 @@ def recovered_report(out: str | os.PathLike[str]) -> FinalizeReport | None:
     report = recover(out)
     if report is None:
         return None
-    return FinalizeReport(report=report, skipped=read_skipped(LocalRoot(report.out)))
+    return FinalizeReport(report=report, skipped=read_skipped(open_output(report.out)))

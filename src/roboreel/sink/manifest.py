@@ -10,7 +10,7 @@ import pyarrow as pa
 from roboreel.errors import StorageError
 from roboreel.sink import staged_table as staged
 from roboreel.sink.staging_list import SkippedEpisode
-from roboreel.storage.local import LocalRoot
+from roboreel.storage.write_root import WriteRoot
 from roboreel.types import Json
 
 MANIFEST = "meta/staged_episodes.jsonl"
@@ -21,7 +21,7 @@ _OF_VIDEOS = ("made", "source", "first_frame", "source_fps")
 
 
 def write_manifest(
-    root: LocalRoot, episodes: pa.Table, skipped: Iterable[SkippedEpisode]
+    root: WriteRoot, episodes: pa.Table, skipped: Iterable[SkippedEpisode]
 ) -> tuple[str, ...]:
     """Write both documents into the staging folder, from where they travel with the result.
 
@@ -66,14 +66,14 @@ def _entries(episodes: pa.Table) -> Iterable[dict[str, Json]]:
         }
 
 
-def _put_changed(root: LocalRoot, name: str, lines: Iterable[str]) -> None:
+def _put_changed(root: WriteRoot, name: str, lines: Iterable[str]) -> None:
     """Write a document unless it is there already: a run that resumes finds its inputs unchanged."""
     data = "".join(f"{line}\n" for line in lines).encode()
     if not root.exists(name) or root.read(name) != data:
         root.put(name, data)
 
 
-def read_skipped(root: LocalRoot) -> tuple[SkippedEpisode, ...]:
+def read_skipped(root: WriteRoot) -> tuple[SkippedEpisode, ...]:
     """The episodes that a finished result says it does not have."""
     if not root.exists(SKIPPED):
         return ()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from roboreel.errors import RoboreelError, UsageError
+from roboreel.errors import RoboreelError, StorageError, UsageError
 from roboreel.format.encoding import Encoding
 from roboreel.format.feature import EPISODE_INDEX, INDEX, TASK_INDEX
 from roboreel.format.version import FormatVersion
@@ -19,7 +19,9 @@ from roboreel.sink.row_ranges import row_ranges
 from roboreel.sink.staged_record import StagedRecord, task_number
 from roboreel.sink.staging_area import Attempt, release
 from roboreel.stats.feature_stats import stats_to_json
+from roboreel.storage.disk import temporary_folder
 from roboreel.storage.local import LocalRoot
+from roboreel.storage.write_root import WriteRoot
 from roboreel.types import JsonObject
 from roboreel.writing.dataset_state import DatasetState, new_info, new_state
 from roboreel.writing.episode_input import EpisodeInput
@@ -65,12 +67,12 @@ class StagedEpisode:
 
 
 def stage(
-    root: LocalRoot, declared: Declared, given: GivenEpisode, attempt: Attempt
+    root: WriteRoot, declared: Declared, given: GivenEpisode, attempt: Attempt
 ) -> tuple[StagedEpisode, ...]:
     """Write an attempt at an episode, and make it whole.
 
     Args:
-        root: the staging folder.
+        root: the staging folder. On a store, the files are made in a temporary folder and then uploaded.
         declared: what all its episodes have in common.
         given: the episode.
         attempt: its number, which is claimed.
@@ -79,24 +81,57 @@ def stage(
         UsageError: the episode does not fit.
         StorageError: a file cannot be read or written.
     """
-    files = PartialFiles(root)
-    try:
-        with _explained(given.key):
-            given.require_kinds()
-            staged, names = _written(root, declared, given, attempt, files)
-        files.sync()
-        files.publish(names)
-        files.publish([attempt.table])  # now it is whole, and all it needs is on the disk
-    finally:
-        files.discard()
+    with _workplace(root) as local:
+        files = PartialFiles(local)
+        try:
+            with _explained(given.key):
+                given.require_kinds()
+                records, names = _written(local, declared, given, attempt, files)
+            if isinstance(root, LocalRoot):
+                files.sync()
+                files.publish(names)
+                files.publish([attempt.table])  # now it is whole, and all it needs is on the disk
+            else:
+                _upload(root, files, [*names, attempt.table])
+        finally:
+            files.discard()
     release(root, given.key, attempt.number)
-    return staged
+    return tuple(_staged(root, record, attempt, start) for record, start in records)
+
+
+@contextmanager
+def _workplace(root: WriteRoot) -> Iterator[LocalRoot]:
+    """Where the files are made: the staging folder itself, or a folder for what is uploaded to a store."""
+    if isinstance(root, LocalRoot):
+        yield root
+        return
+    with temporary_folder() as folder:
+        yield LocalRoot(folder)
+
+
+def _upload(root: WriteRoot, files: PartialFiles, names: Sequence[str]) -> None:
+    """Upload files in order; where one fails, those before it are removed.
+
+    The last makes the attempt whole. When it fails, it may have arrived, so the others stay.
+    """
+    for at, name in enumerate(names):
+        try:
+            root.upload(files.source(name), name)
+        except BaseException:
+            if at < len(names) - 1:
+                with suppress(StorageError):  # there is an error to tell of already
+                    root.remove_all(names[:at])
+            raise
 
 
 def _written(
     root: LocalRoot, declared: Declared, given: GivenEpisode, attempt: Attempt, files: PartialFiles
-) -> tuple[tuple[StagedEpisode, ...], list[str]]:
-    """Write all parts under partial names; returns them, and the names that come before `attempt.table`."""
+) -> tuple[list[tuple[StagedRecord, int]], list[str]]:
+    """Write all parts under partial names.
+
+    Returns:
+        The record of each with its first row, and the names that come before `attempt.table`.
+    """
     state = staged_state(declared)
     frames, rows = given.frame_numbers(), given.rows()
     parts = row_ranges(frames, rows, stride=given.stride, split=declared.splits_gaps)
@@ -105,7 +140,7 @@ def _written(
     columns = columns_of(given.columns, state.info.features)
     given = given.repeatable(lambda data: _put(root, files, data))
     tables = [attempt.part_table(part) for part in range(len(parts))]
-    staged, names = [], tables[1:]
+    records, names = [], tables[1:]
     for part, chosen in enumerate(parts):
         videos = {}
         for name, source in given.videos.items():
@@ -116,9 +151,9 @@ def _written(
         cameras = write_cameras(root, state, episode, files, partial(attempt.video, part))
         record = _record(declared, given, videos, episode, cameras, tables, part)
         _write_table(root, state, episode, cameras, record, files.partial(tables[part]))
-        staged.append(_staged(root, record, attempt, chosen.start))
+        records.append((record, chosen.start))
         names += [video.name for video in record.videos.values()]
-    return tuple(staged), names
+    return records, names
 
 
 def _record(
@@ -198,7 +233,7 @@ def _put(root: LocalRoot, files: PartialFiles, data: bytes) -> str:
     return os.path.join(root.url, name)
 
 
-def _staged(root: LocalRoot, record: StagedRecord, attempt: Attempt, start: int) -> StagedEpisode:
+def _staged(root: WriteRoot, record: StagedRecord, attempt: Attempt, start: int) -> StagedEpisode:
     return StagedEpisode(
         key=attempt.key,
         part=record.part,

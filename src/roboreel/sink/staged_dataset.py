@@ -33,8 +33,9 @@ from roboreel.sink.given_kinds import PART_FIELD, SEGMENT_FIELD, SOURCE_FIELD
 from roboreel.sink.staged_record import task_number
 from roboreel.stats.block import blocks_of
 from roboreel.stats.feature_stats import parse_stats
-from roboreel.storage.local import LocalRoot
+from roboreel.storage.fs import open_output
 from roboreel.storage.tables_write import write_table
+from roboreel.storage.write_root import WriteRoot
 from roboreel.types import Json
 from roboreel.writing.dataset_state import new_info
 
@@ -44,7 +45,7 @@ _EPISODES_AT_ONCE = 256
 """Statistics that are held as Python objects at a time: about 50 kB for an episode with two cameras."""
 
 
-def staged_dataset(root: LocalRoot, episodes: pa.Table, statistics: Sequence[str]) -> Dataset:
+def staged_dataset(root: WriteRoot, episodes: pa.Table, statistics: Sequence[str]) -> Dataset:
     """The dataset of staged episodes, in this order.
 
     Its tables have no `episode_index` and `index`, and task indexes that are not 0, 1, 2, …: what writes it
@@ -129,7 +130,7 @@ def _tasks(episodes: pa.Table) -> dict[int, str]:
     return found
 
 
-def write_statistics(root: LocalRoot, episodes: pa.Table, *, workers: WorkerOptions) -> list[str]:
+def write_statistics(root: WriteRoot, episodes: pa.Table, *, workers: WorkerOptions) -> list[str]:
     """Write the statistics of staged episodes as tables of episodes of v3.0; returns their names.
 
     Args:
@@ -152,7 +153,7 @@ def write_statistics(root: LocalRoot, episodes: pa.Table, *, workers: WorkerOpti
 
 def _write_statistics(task: tuple[str, int, int, pa.Table]) -> str:
     url, number, start, held = task
-    root = LocalRoot(url)
+    root = open_output(url)
     parts = [
         table
         for at in range(0, len(held), _EPISODES_AT_ONCE)
@@ -163,7 +164,7 @@ def _write_statistics(task: tuple[str, int, int, pa.Table]) -> str:
     return name
 
 
-def _statistics(root: LocalRoot, held: pa.Table, start: int) -> Iterator[pa.Table]:
+def _statistics(root: WriteRoot, held: pa.Table, start: int) -> Iterator[pa.Table]:
     """Tables with the statistics of episodes that are numbered from `start` on."""
     found = [
         staged.record_of(root, name).stats if text is None else json.loads(text)

@@ -21,7 +21,7 @@ from roboreel.sink import staged_table as staged
 from roboreel.sink.manifest import write_manifest
 from roboreel.sink.staged_dataset import staged_dataset, write_statistics
 from roboreel.sink.staging_list import SkippedEpisode, StagingList, list_staging, skipped_episode
-from roboreel.storage.local import LocalRoot
+from roboreel.storage.write_root import WriteRoot
 from roboreel.survey.survey import survey
 from roboreel.types import Json
 
@@ -49,7 +49,7 @@ class StagedSet:
     """What is odd of episodes that can be written."""
 
 
-def staged_set(root: LocalRoot, *, on_broken: OnBroken, workers: WorkerOptions) -> StagedSet:
+def staged_set(root: WriteRoot, *, on_broken: OnBroken, workers: WorkerOptions) -> StagedSet:
     """Find out what is staged, and survey it.
 
     Statistics and the manifest are written below `meta/` in the staging folder.
@@ -96,7 +96,7 @@ def staged_set(root: LocalRoot, *, on_broken: OnBroken, workers: WorkerOptions) 
     )
 
 
-def _nothing(root: LocalRoot, given_up: list[SkippedEpisode]) -> str:
+def _nothing(root: WriteRoot, given_up: list[SkippedEpisode]) -> str:
     if not given_up:
         return f"no episode is staged in '{root.url}'"
     shown = "".join(f"\n  - {one}" for one in given_up[:_SHOWN])
@@ -149,7 +149,7 @@ def _refuse(found: list[SkippedEpisode], on_broken: OnBroken, count: int) -> Non
     )
 
 
-def _indexed(root: LocalRoot, episodes: pa.Table, workers: WorkerOptions) -> list[str]:
+def _indexed(root: WriteRoot, episodes: pa.Table, workers: WorkerOptions) -> list[str]:
     """The files of statistics; they are written again only where the set of tables has changed."""
     names = episodes[staged.TABLE].to_pylist()
     found = root.stats(names)
@@ -164,7 +164,7 @@ def _indexed(root: LocalRoot, episodes: pa.Table, workers: WorkerOptions) -> lis
     return files
 
 
-def with_documents(found: StagedSet, root: LocalRoot, names: tuple[str, ...]) -> StagedSet:
+def with_documents(found: StagedSet, root: WriteRoot, names: tuple[str, ...]) -> StagedSet:
     """The set, with more documents of the staging folder that travel with the result."""
     return replace(
         found,
@@ -178,7 +178,7 @@ def _with_documents(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
     return replace(dataset, model=model, files=tuple(sorted({*dataset.files, *names})))
 
 
-def _inventory(root: LocalRoot, found: Inventory, documents: tuple[str, ...]) -> Inventory:
+def _inventory(root: WriteRoot, found: Inventory, documents: tuple[str, ...]) -> Inventory:
     """The survey, with the documents, and without notes of what every staged table lacks."""
     facts = {name: root.stat(name) for name in documents}
     files = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 import pyarrow as pa
@@ -15,8 +17,11 @@ from roboreel.executors.worker_options import WorkerOptions
 from roboreel.executors.worker_pool import worker_pool
 from roboreel.sink.episode_key import EpisodeKey
 from roboreel.sink.staged_record import StagedRecord, read_record
+from roboreel.storage.fs import open_output
+from roboreel.storage.io_threads import at_once
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.tables import TableFile
+from roboreel.storage.write_root import WriteRoot
 from roboreel.types import Json, JsonObject
 
 TABLE, SOURCE, SEGMENT, PART, ROWS = "table", "source", "segment", "part", "rows"
@@ -49,13 +54,15 @@ of a dataset must have in common; `features` has what the videos are like, too. 
 are so many episodes that their statistics are better read again than held."""
 _MOST_HELD_STATS = 1024
 _FILES_PER_TASK = 1024
+_TABLES_AT_ONCE = 256
+"""On a store, where each answer takes its time."""
 _FEWEST_TASKS = 4
 """With fewer, processes take longer to start than the work takes."""
 _A = TypeVar("_A")
 _B = TypeVar("_B")
 
 
-def staged_table(root: LocalRoot, names: Sequence[str], *, workers: WorkerOptions) -> pa.Table:
+def staged_table(root: WriteRoot, names: Sequence[str], *, workers: WorkerOptions) -> pa.Table:
     """What the records of staged episodes say, in the order of their keys: see `_SCHEMA`.
 
     A table that cannot be read has a row with an `error`, and comes last.
@@ -94,20 +101,29 @@ def in_processes(
 
 
 def records_of(
-    root: LocalRoot, names: Iterable[str]
+    root: WriteRoot, names: Iterable[str]
 ) -> Iterator[tuple[str, StagedRecord | StorageError]]:
     """(table, its record, or why it cannot be read) of each name and of the further parts it names."""
-    for name in names:
-        try:
-            record = record_of(root, name)
-            yield name, record
-            for part in record.parts[1:]:
-                yield part, record_of(root, part)
-        except StorageError as error:
-            yield name, error
+    if isinstance(root, LocalRoot):
+        for name in names:
+            yield from _records(root, name)
+        return
+    left = iter(names)
+    while some := list(islice(left, _TABLES_AT_ONCE)):
+        for found in at_once(partial(_records, root), some):
+            yield from found
 
 
-def record_of(root: LocalRoot, name: str) -> StagedRecord:
+def _records(root: WriteRoot, name: str) -> list[tuple[str, StagedRecord | StorageError]]:
+    try:
+        record = record_of(root, name)
+        others = [(part, record_of(root, part)) for part in record.parts[1:]]
+    except StorageError as error:
+        return [(name, error)]
+    return [(name, record), *others]
+
+
+def record_of(root: WriteRoot, name: str) -> StagedRecord:
     """The record of one staged table.
 
     Raises:
@@ -123,7 +139,7 @@ def _rows_of_tables(task: tuple[str, tuple[str, ...], bool]) -> pa.Table:
         {TABLE: name, ERROR: str(record)}
         if isinstance(record, StorageError)
         else _row(name, record, hold_stats=hold_stats)
-        for name, record in records_of(LocalRoot(url), names)
+        for name, record in records_of(open_output(url), names)
     ]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 

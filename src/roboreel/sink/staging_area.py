@@ -16,8 +16,11 @@ from typing import Any
 
 from roboreel.errors import UsageError
 from roboreel.sink.episode_key import EpisodeKey
+from roboreel.storage.fs import open_output
 from roboreel.storage.local import LocalRoot
-from roboreel.storage.names import local_path
+from roboreel.storage.names import is_url, local_path
+from roboreel.storage.store_staging import refuse_url
+from roboreel.storage.write_root import WriteRoot
 from roboreel.types import Json
 
 EPISODES, VIDEOS = "episodes", "videos"
@@ -84,17 +87,28 @@ def attempt_file(key: EpisodeKey, number: int, kind: str) -> str:
     return f"{EPISODES}/{key.folder}/{key.digest}.{number:06d}.{kind}"
 
 
-def staging_root(staging: str | os.PathLike[str]) -> LocalRoot:
-    """The staging folder, which need not exist.
+def staging_root(staging: str | os.PathLike[str]) -> WriteRoot:
+    """The staging folder, on a disk or in a bucket; it need not exist.
+
+    Raises:
+        UsageError: it is no path of a folder, and no URL that can be written to.
+        MissingDependencyError: the client of the store is not installed.
+    """
+    path = _path_of(staging)
+    if not is_url(path):
+        return local_staging_root(path)
+    refuse_url(path, what="staging folder")
+    return open_output(path)
+
+
+def local_staging_root(staging: str | os.PathLike[str]) -> LocalRoot:
+    """The staging folder on a disk, which need not exist.
 
     Raises:
         UsageError: it is a URL, or no path of a folder.
     """
-    given: Any = staging
-    if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
-        raise UsageError(f"the staging folder is {staging!r}: give the path of a folder")
-    path = local_path(staging)
-    if "://" in path:
+    path = _path_of(staging)
+    if is_url(path):
         raise UsageError(
             f"the staging folder '{path}' is a URL: give a folder that all workers share"
         )
@@ -103,7 +117,14 @@ def staging_root(staging: str | os.PathLike[str]) -> LocalRoot:
     return LocalRoot(os.path.abspath(path))
 
 
-def claim(root: LocalRoot, key: EpisodeKey) -> int:
+def _path_of(staging: str | os.PathLike[str]) -> str:
+    given: Any = staging
+    if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+        raise UsageError(f"the staging folder is {staging!r}: give the path of a folder")
+    return local_path(staging)
+
+
+def claim(root: WriteRoot, key: EpisodeKey) -> int:
     """Take the next number for an attempt: higher than any that was taken before.
 
     The file is made exclusively, so two workers never get one number, on network disks too. A number stays
@@ -123,7 +144,7 @@ def claim(root: LocalRoot, key: EpisodeKey) -> int:
     raise UsageError(f"episode of {key}: {_MOST_ATTEMPTS} attempts in '{root.url}': move them away")
 
 
-def attempt_of(root: LocalRoot, key: EpisodeKey, number: int | None) -> Attempt:
+def attempt_of(root: WriteRoot, key: EpisodeKey, number: int | None) -> Attempt:
     """An attempt with a number that was claimed, else with a new one.
 
     Raises:
@@ -139,12 +160,12 @@ def attempt_of(root: LocalRoot, key: EpisodeKey, number: int | None) -> Attempt:
     return Attempt(key, number, token_hex(4))
 
 
-def release(root: LocalRoot, key: EpisodeKey, number: int) -> None:
+def release(root: WriteRoot, key: EpisodeKey, number: int) -> None:
     """Remove the claim of an attempt that is whole, given up, or numbered again."""
     root.remove(attempt_file(key, number, BEGUN))
 
 
-def give_up(root: LocalRoot, key: EpisodeKey, number: int, reason: str) -> None:
+def give_up(root: WriteRoot, key: EpisodeKey, number: int, reason: str) -> None:
     """Record why an attempt was given up.
 
     Raises:
@@ -161,7 +182,7 @@ def without_folders(text: str) -> str:
     return _FOLDERS.sub(r"'\1'", text)
 
 
-def is_whole(root: LocalRoot, key: EpisodeKey) -> bool:
+def is_whole(root: WriteRoot, key: EpisodeKey) -> bool:
     """True where an attempt at the episode is whole."""
     for number in range(1, _MOST_ATTEMPTS):
         kinds = [k for k in (TABLE, FAILED, BEGUN) if root.exists(attempt_file(key, number, k))]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from roboreel.sink import staged_table as staged
 from roboreel.sink.manifest import MANIFEST, SKIPPED
 from roboreel.sink.staged_set import INDEXED, StagedSet
 from roboreel.sink.staging_area import EPISODES, TABLE, VIDEOS, staged_name
-from roboreel.storage.local import LocalRoot
 from roboreel.storage.scratch import is_scratch
+from roboreel.storage.write_root import WriteRoot
 
 
-def remove_staged_files(root: LocalRoot, done: StagedSet) -> int:
+def remove_staged_files(root: WriteRoot, done: StagedSet) -> int:
     """Remove the staged files of written episodes, of all their attempts, and what killed workers left.
 
     An episode at which another attempt was begun since keeps all of its files, so that numbers go on rising.
@@ -28,23 +29,27 @@ def remove_staged_files(root: LocalRoot, done: StagedSet) -> int:
     Raises:
         StorageError: a file cannot be removed.
     """
-    names = staged_files(root, done)
-    for name in names:
-        root.remove(name)
-    return len(names)
+    removed = 0
+    for names in _groups(root, done):
+        root.remove_all(names)
+        removed += len(names)
+    return removed
 
 
-def staged_files(root: LocalRoot, done: StagedSet) -> list[str]:
+def staged_files(root: WriteRoot, done: StagedSet) -> list[str]:
     """What `remove_staged_files` removes, in its order.
 
     Raises:
         StorageError: a table cannot be read.
     """
-    return list(dict.fromkeys(_files(root, done)))
+    return [name for names in _groups(root, done) for name in names]
 
 
-def _files(root: LocalRoot, done: StagedSet) -> Iterator[str]:
-    """The files, in an order in which a kill brings no older attempt back, and leaves no broken episode."""
+def _groups(root: WriteRoot, done: StagedSet) -> Iterator[list[str]]:
+    """The files, in an order in which a kill brings no older attempt back, and leaves no broken episode.
+
+    Within a group, the order does not matter.
+    """
     written: dict[str, int] = {}
     for name in done.episodes[staged.TABLE].to_pylist():
         known = staged_name(name)
@@ -53,8 +58,7 @@ def _files(root: LocalRoot, done: StagedSet) -> Iterator[str]:
     own: list[tuple[bool, int, str, str]] = []
     later = set()
     for folder in (EPISODES, VIDEOS):
-        path = root.path / folder
-        for name in LocalRoot(path).list() if path.is_dir() else ():
+        for name in root.below(folder):
             known = staged_name(name)
             if known is not None and known.attempt > written.get(known.digest, known.attempt):
                 later.add(known.digest)
@@ -63,5 +67,7 @@ def _files(root: LocalRoot, done: StagedSet) -> Iterator[str]:
                 own.append((not is_whole, known.attempt, f"{folder}/{name}", known.digest))
             elif is_scratch(name.rpartition("/")[2]):
                 own.append((True, 0, f"{folder}/{name}", ""))
-    yield from (name for _, _, name, digest in sorted(own) if digest not in later)
-    yield from (*done.statistics, INDEXED, MANIFEST, SKIPPED)
+    removable = sorted(one for one in own if one[3] not in later)
+    for _, group in groupby(removable, key=lambda one: one[:2]):
+        yield [name for _, _, name, _ in group]
+    yield list(dict.fromkeys((*done.statistics, INDEXED, MANIFEST, SKIPPED)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from roboreel.errors import StorageError
 from roboreel.sink.episode_key import EpisodeKey
 from roboreel.sink.staging_area import BEGUN, EPISODES, FAILED, TABLE, StagedName, staged_name
-from roboreel.storage.local import LocalRoot
+from roboreel.storage.write_root import WriteRoot
 from roboreel.types import Json, JsonObject
 
 
@@ -52,13 +52,13 @@ class StagingList:
     """All other claims and notes."""
 
 
-def list_staging(root: LocalRoot) -> StagingList:
+def list_staging(root: WriteRoot) -> StagingList:
     """List a staging folder. What workers add from here on does not count.
 
     Raises:
         StorageError: it cannot be read.
     """
-    names = LocalRoot(root.path / EPISODES).list() if (root.path / EPISODES).is_dir() else ()
+    names = root.below(EPISODES)
     found: dict[str, list[tuple[StagedName, str]]] = defaultdict(list)
     for name in names:
         known = staged_name(name)
@@ -84,7 +84,7 @@ def list_staging(root: LocalRoot) -> StagingList:
     )
 
 
-def skipped_episode(root: LocalRoot, name: str) -> SkippedEpisode:
+def skipped_episode(root: WriteRoot, name: str) -> SkippedEpisode:
     """What a note or claim says of an episode that has no whole attempt."""
     begun = "an attempt was started and never finished (its worker was killed, or is still running)"
     try:

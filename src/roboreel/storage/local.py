@@ -226,6 +226,10 @@ class LocalRoot(WriteRoot):
         with self._explained(name):
             disk.unlink(self._at(name))
 
+    def upload(self, path: str | os.PathLike[str], name: str) -> None:
+        with open(path, "rb") as source, self.create(name) as output:
+            output.copy(source, start=0, size=os.fstat(source.fileno()).st_size)
+
     def below(self, folder: str) -> tuple[str, ...]:
         path = self._at(folder)
         return LocalRoot(path).list() if os.path.isdir(path) else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -30,18 +31,11 @@ class StoreRoot(FsspecRoot, WriteRoot):
             local = LocalRoot(folder)
             with local.create(_FILE) as output:
                 yield output
-            self.upload(local, _FILE, name)
+            self.upload(local.path / _FILE, name)
 
-    def upload(self, local: LocalRoot, own: str, name: str) -> None:
-        """Copy a file of this machine into the store; it appears complete or not at all.
-
-        Args:
-            local: the folder of the file.
-            own: its name there.
-            name: the name that it gets here.
-        """
+    def upload(self, path: str | os.PathLike[str], name: str) -> None:
         with self._explained(name):
-            self._fs.put_file(str(local.path / own), self._at(name))
+            self._fs.put_file(os.fspath(path), self._at(name))
 
     def put(self, name: str, data: bytes) -> None:
         with self._explained(name):
@@ -66,8 +60,12 @@ class StoreRoot(FsspecRoot, WriteRoot):
     def remove_all(self, names: Iterable[str]) -> None:
         left = iter(names)
         while some := list(islice(left, _REMOVED_AT_ONCE)):
-            with self._explained(some[0]), contextlib.suppress(FileNotFoundError):
-                self._fs.rm([self._at(name) for name in some])
+            with self._explained(some[0]):
+                try:
+                    self._fs.rm([self._at(name) for name in some])
+                except FileNotFoundError:  # some clients give up at a file that is gone already
+                    for name in some:
+                        self.remove(name)
 
     def below(self, folder: str) -> tuple[str, ...]:
         return tuple(sorted(FsspecRoot(f"{self.url}/{checked(folder)}").stats_of_all()))

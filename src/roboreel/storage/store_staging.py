@@ -39,18 +39,23 @@ _RECOVERY_TIMEOUT_S = 0.2
 _WRITABLE = ("s3", "s3a", "gs", "gcs", "memory")
 
 
-def refuse_url(url: str) -> None:
-    """Raise `UsageError` if no result can be written to a URL, whatever is there."""
+def refuse_url(url: str, *, what: str = "output") -> None:
+    """Raise `UsageError` if no files can be written to a URL, whatever is there.
+
+    Args:
+        url: the URL.
+        what: what is to be written there, for messages.
+    """
     scheme, _, path = url.partition("://")
     if scheme == "hf":
-        raise UsageError(f"the output '{url}' is on the Hub: write to a folder, and push it")
+        raise UsageError(f"the {what} '{url}' is on the Hub: write to a folder, and push it")
     if scheme not in _WRITABLE:
         raise UsageError(
-            f"the output '{url}' is a URL that cannot be written to: give a folder, s3://BUCKET/PREFIX or"
+            f"the {what} '{url}' is a URL that cannot be written to: give a folder, s3://BUCKET/PREFIX or"
             " gs://BUCKET/PREFIX"
         )
     if "/" not in path.strip("/"):
-        raise UsageError(f"the output '{url}' is a whole bucket: add a prefix, such as '{url}/set'")
+        raise UsageError(f"the {what} '{url}' is a whole bucket: add a prefix, such as '{url}/set'")
 
 
 def refuse_taken(url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -33,6 +34,15 @@ class WriteRoot(Root):
         """
 
     @abstractmethod
+    def upload(self, path: str | os.PathLike[str], name: str) -> None:
+        """Copy a file of this machine into the root, completely or not at all; the file itself stays.
+
+        Args:
+            path: the file.
+            name: the name that it gets in the root.
+        """
+
+    @abstractmethod
     def remove(self, name: str) -> None:
         """Remove a file that roboreel made."""
 
@@ -44,6 +54,6 @@ class WriteRoot(Root):
         """Make sure that files survive a power failure; stores have done so when a file appears."""
 
     def remove_all(self, names: Iterable[str]) -> None:
-        """Remove files that roboreel made, in order."""
+        """Remove files that roboreel made, those that are still there; in any order."""
         for name in names:
             self.remove(name)

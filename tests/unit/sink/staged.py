@@ -35,7 +35,7 @@ NUMBERS: dict[str, JsonObject] = {"observation.state": STATE}
 Frames = npt.NDArray[np.uint8]
 
 
-def sink_in(folder: Path, **others: Any) -> EpisodeSink:
+def sink_in(folder: Path | str, **others: Any) -> EpisodeSink:
     """A sink with one camera."""
     given: dict[str, Any] = {"fps": FPS, "features": FEATURES, "robot_type": "arm"}
     return EpisodeSink(staging=folder, **{**given, "encoding": H264, **others})

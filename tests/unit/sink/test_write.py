@@ -248,7 +248,7 @@ def test_sinks_and_keys_that_cannot_be() -> None:
     with pytest.raises(UsageError, match="expected one of encode, split"):
         EpisodeSink(staging="x", fps=10, features=NUMBERS, gaps="drop")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="is a URL"):
-        EpisodeSink(staging="s3://bucket/x", fps=10, features=NUMBERS)
+        EpisodeSink(staging="http://127.0.0.1/x", fps=10, features=NUMBERS)
     wrong: list[tuple[Any, Any, str]] = [
         (0, NUMBERS, "fps is 0"),
         (10, {"a": {"dtype": "float32"}}, "shape"),
