@@ -42,6 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
     note_run(config)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: tests that start processes wait for them."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     stores = Path(__file__).parent / needs_s3.FOLDER
     if stores in (collection_path, *collection_path.parents) and not needs_s3.has_s3():

@@ -79,6 +79,9 @@ def test_a_place_that_is_no_dataset_says_what_is_there(bases: Path, tmp_path: Pa
     shutil.copytree(bases / "v2.1", tmp_path / "above/inner")
     with pytest.raises(roboreel.DatasetError, match="did you mean 'inner'"):
         roboreel.open(tmp_path / "above")
+    for inside in ("data", "data/chunk-000", "meta"):
+        with pytest.raises(roboreel.DatasetError, match=r"part of the dataset '.*above/inner'"):
+            roboreel.open(tmp_path / "above/inner" / inside)
 
 
 def test_gaps_between_episode_numbers_are_reported(bases: Path, tmp_path: Path) -> None:

@@ -157,6 +157,7 @@ def test_bytes_are_those_without_progress(tmp_path: Path) -> None:
     assert tree_digest(tmp_path / "out") == before
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("error", [ValueError("mine"), OSError(5, "mine"), KeyboardInterrupt()])
 def test_an_exception_of_the_callback_ends_the_run(

@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from shlex import quote
 
 import pyarrow as pa
@@ -37,6 +38,8 @@ from roboreel.storage.staging import moved_original
 from roboreel.storage.tables import read_table
 from roboreel.storage.video.packet_index import INDEX_FILE
 
+_LEVELS = 3
+"""Folders of a dataset within each other, such as `videos/camera/chunk-000`."""
 _SHOWN_LINKS = 20
 _TRIES, _PAUSE_S = 20, 0.005
 """A dataset to which an episode was added while it was opened is opened again."""
@@ -147,7 +150,7 @@ def _opened(
             "this is a v1.x dataset; roboreel reads v2.0 and later", V1_INFO, FROM_V1
         )
     if INFO not in files:
-        found = [*problems.found, _no_info(files)]
+        found = [*problems.found, _no_info(root, files)]
         raise DatasetError(f"'{root.url}' is not a LeRobot dataset", found)
     # the packet index is made from the dataset and not part of it: what is written has none
     own = tuple(name for name in files if name != INDEX_FILE) if INDEX_FILE in files else files
@@ -185,15 +188,26 @@ def _documents(files: tuple[str, ...]) -> list[str]:
     return [name for name in sorted(names) if holds(files, name)]
 
 
-def _no_info(files: tuple[str, ...]) -> Problem:
+def _no_info(root: Root, files: tuple[str, ...]) -> Problem:
     inner = sorted({name[: -len(INFO) - 1] for name in files if name.endswith(f"/{INFO}")})
-    action = (
-        f"did you mean '{inner[0]}' inside it?" if inner else "give the folder that holds 'meta'"
-    )
+    action = "give the folder that holds 'meta'"
+    if inner:
+        action = f"did you mean '{inner[0]}' inside it?"
+    elif above := _dataset_above(root):
+        action = f"it is a part of the dataset '{above}': give that folder"
     message = "there is no info.json"
     return Problem(
         rule="document.missing", severity="error", message=message, path=INFO, action=action
     )
+
+
+def _dataset_above(root: Root) -> str | None:
+    """The dataset that a folder is a part of, such as its `meta` or `data/chunk-000`."""
+    if not isinstance(root, LocalRoot):
+        return None
+    folder = Path(root.url)
+    above = (folder.joinpath(*[os.pardir] * levels) for levels in range(1, _LEVELS + 1))
+    return next((os.path.normpath(one) for one in above if (one / INFO).is_file()), None)
 
 
 def _note_passed_over(listing: Listing, problems: Problems) -> None:

@@ -139,7 +139,8 @@ def spans_of(view: ViewData, frames: Mapping[int, FrameRange]) -> Spans:
         if not 0 <= start < (length if stop is None else stop) <= length:
             said = f"{start}:{'' if stop is None else stop}"
             outside.append(
-                f"episode {number} has {counted(length, 'frame')} (0:{length}), which do not include {said}"
+                f"{said} is not a range of episode {number}, which has"
+                f" {counted(length, 'frame')} (0:{length})"
             )
         elif (start, stop) not in ((0, length), (0, None)):
             cut.append((position, start, END if stop is None else stop))

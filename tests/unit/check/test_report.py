@@ -154,7 +154,7 @@ def test_rows_of_several_chunks_are_counted_over_their_ends(tmp_path: Path) -> N
     assert [(p.rule, p.episode) for p in found if p.rule == "table.index"] == [("table.index", 0)]
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("features", ["basic", "rich"])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_what_roboreel_converts_is_clean(

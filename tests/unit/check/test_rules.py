@@ -36,6 +36,7 @@ def test_a_made_dataset_breaks_no_rule(bases: Path, version: Version) -> None:
     assert report.files == sum(path.is_file() for path in (bases / version).rglob("*"))
 
 
+@pytest.mark.sample(60)
 @pytest.mark.parametrize("case", BREAKS, ids=lambda case: f"{case.rule}-{case.version}")
 def test_a_broken_rule_is_named(bases: Path, tmp_path: Path, case: Break) -> None:
     root = copied(bases / case.version, tmp_path / "broken")

@@ -69,6 +69,7 @@ def test_a_wrong_mean_of_one_episode_is_not_explained(made: Callable[[Version], 
     assert unexplained(path, features=["observation.state"]) == []
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("statistic", ["min", "max", "mean", "std", "q01", "q50", "q99"])
 def test_every_statistic_is_compared(made: Callable[[Version], Path], statistic: str) -> None:
     path = made("v3.0")

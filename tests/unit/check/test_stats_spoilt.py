@@ -74,7 +74,7 @@ def of_nan(value: Any) -> Any:
     return (np.asarray(value) * math.nan).tolist()
 
 
-@pytest.mark.sample(5)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("feature", ["action", TOP])
 @pytest.mark.parametrize(
     ("statistic", "change"),

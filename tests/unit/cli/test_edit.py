@@ -515,11 +515,15 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
         ["trim", "{source}", "--frames", "0:1", "--frames", "1:", *OUT],
         "each --episode needs its own",
     ),
-    "frames beyond an end": (2, ["trim", "{source}", "--frames", "2:", *OUT], "episode 2 has 1 fr"),
+    "frames beyond an end": (
+        2,
+        ["trim", "{source}", "--frames", "2:", *OUT],
+        "episode 2, which has 1 fr",
+    ),
     "seconds beyond an end": (
         2,
         ["trim", "{source}", "--end", "0.2", *OUT],
-        "episode 1 has 4 frames (0:4), which do not include 0:6; episode 2 has",
+        "0:6 is not a range of episode 1, which has 4 frames (0:4); ",
     ),
     "seconds or frames": (
         2,

@@ -74,6 +74,7 @@ def test_values_are_written_plainly_and_it_is_said(
     assert roboreel.diff(v21, tmp_path / "out").same
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("type_", [CATEGORY, pa.string_view()], ids=["category", "view"])
 def test_every_verb_takes_them(v21: Path, tmp_path: Path, type_: pa.DataType, verb: str) -> None:

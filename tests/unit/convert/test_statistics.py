@@ -23,6 +23,7 @@ from tests.unit.convert.sources import (
 )
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("lines", [0, 1])
 def test_statistics_that_are_missing_are_computed(
     v21: Path, bases: Path, tmp_path: Path, lines: int

@@ -31,6 +31,7 @@ def _append(source: Path, path: Path, number: int) -> None:
     open_writer(path).append(episode_of(roboreel.open(source), number))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("version", ["v3.0", "v2.1"])
 def test_an_interrupted_save_is_finished(tmp_path: Path, version: Version) -> None:
     cameras = {"top": Camera(height=32)}

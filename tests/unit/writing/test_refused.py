@@ -81,6 +81,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.sample(14)
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("case", WRONG)
 def test_a_wrong_episode(tmp_path: Path, version: Version, case: str) -> None:
