@@ -19,7 +19,7 @@ from roboreel.hub.reference import HubReference
 Token = str | bool | None
 """A token, True to use the stored token, False to use none; None leaves the choice to the client."""
 
-_AGAIN = "run the same command again. Files that already arrived are kept"
+_AGAIN = "try again. Files that already arrived are kept"
 _NETWORK_MODULES = (
     "httpx",
     "httpx2",
@@ -210,8 +210,8 @@ def _of_status(status: int) -> str:
         return f"not found on {host()} (status 404): check the name and the revision"
     if status in (409, 412):
         return (
-            f"the branch on {host()} was changed by someone else during this command (status {status}):"
-            " check the changes, then run the same command again"
+            f"the branch on {host()} was changed by someone else during this call (status {status}):"
+            " check the changes, then try again"
         )
     if status == 429:
         return (

@@ -127,7 +127,7 @@ def _fetch_one(source: RemoteSource, file: RemoteFile, target: LocalRoot) -> Pul
         staging.remove(file.name)
         raise HubError(
             f"'{file.name}' of '{source.reference}' arrived damaged: expected {file.size_bytes} bytes with"
-            f" digest {file.digest}, as {host()} states. Run the same command again"
+            f" digest {file.digest}, as {host()} states. Try again"
         )
     refuse_links(target, file.name)
     target.take(staging.path / file.name, file.name)

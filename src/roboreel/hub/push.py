@@ -121,9 +121,7 @@ class _Push:
 
     def _require_unchanged(self) -> None:
         """Raise if a file has changed since the dataset was opened: a commit would mix two states of it."""
-        reason = (
-            "was changed during the push, for example by a recorder: run the same command again"
-        )
+        reason = "was changed during the push, for example by a recorder: try again"
         refuse_changed_files(self._dataset.root, self._files, reason=reason)
 
     def _require_removals(self, plan: PushPlan) -> None:

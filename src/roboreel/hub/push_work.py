@@ -113,7 +113,7 @@ class PushWork:
         if parts and self._head is not None and self._head != parent:
             raise ConflictError(
                 f"'{self._reference}': the branch on {host()} was changed by someone else during this push:"
-                " check the changes, then run the same command again"
+                " check the changes, then try again"
             )
         self._head, done = parent, 0
         phase = begin_phase(f"uploading to {self._repo_id}", unit="bytes")

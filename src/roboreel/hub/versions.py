@@ -10,7 +10,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from roboreel.errors import HubError, RoboreelError
+from roboreel.errors import HubError, MissingDependencyError, RoboreelError
 from roboreel.format.version import VERSIONS
 from roboreel.hub.client import Token, api, asking, library
 from roboreel.hub.environment import host
@@ -108,7 +108,8 @@ def get_safe_version(repo_id: str, version: str | Version, *, token: Token = Non
         RuntimeError: no branch or tag of the repository is named by a version.
         HubError: the Hub can't be reached, or refused.
     """
-    wanted, found = _version(version), get_repo_versions(repo_id, token=token)
+    found = get_repo_versions(repo_id, token=token)  # says what to install, also for `packaging`
+    wanted = _version(version)
     if not found:
         raise RuntimeError(
             f"'{repo_id}' has no branch or tag named after a format version, such as v{wanted}: add a tag"
@@ -177,15 +178,28 @@ def _refs(reference: HubReference, token: Token) -> list[Any]:
 
 
 def _version(value: str | Version) -> Version:
-    from packaging.version import Version
-
-    return Version(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    parsed: Version = _packaging().Version(value)
+    return parsed
 
 
 def _parsed(text: str) -> Version | None:
-    from packaging.version import InvalidVersion
-
     try:
         return _version(text)
-    except InvalidVersion:
+    except _packaging().InvalidVersion:
         return None
+
+
+def _packaging() -> Any:
+    """The module `packaging.version`, which huggingface_hub brings along.
+
+    Raises:
+        MissingDependencyError: the extra `hub` isn't installed.
+    """
+    try:
+        import packaging.version
+    except ImportError as error:
+        purpose = "to compare versions"
+        raise MissingDependencyError("packaging", extra="hub", purpose=purpose) from error
+    return packaging.version

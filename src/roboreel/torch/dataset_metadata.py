@@ -22,11 +22,17 @@ from roboreel.torch.constants import (
     HF_LEROBOT_HUB_CACHE,
 )
 from roboreel.torch.dataset_info import DatasetInfo, create_empty_dataset_info
-from roboreel.torch.dataset_root import as_root, has_documents, has_legacy_hub_download_metadata
+from roboreel.torch.dataset_root import (
+    as_root,
+    has_documents,
+    has_legacy_hub_download_metadata,
+    usual_root,
+)
 from roboreel.torch.document_files import commit, info_bytes
 from roboreel.torch.errors import ArgumentError, ExistsError
 from roboreel.torch.hub_calls import get_safe_version, readable_revision, snapshot_download
 from roboreel.torch.metadata_writing import MetadataWriting
+from roboreel.torch.missing_dataset import explaining_missing, refuse_missing_path
 from roboreel.types import JsonObject
 
 RepoType = Literal["dataset", "bucket"]
@@ -66,6 +72,7 @@ class LeRobotDatasetMetadata(MetadataWriting):
 
         Raises:
             DatasetError: the documents cannot be read safely.
+            MissingFileError: there is no dataset, and it cannot be downloaded. It is a `FileNotFoundError`.
             ArgumentError: an unknown `repo_type`.
         """
         if repo_type not in ("dataset", "bucket"):
@@ -78,8 +85,10 @@ class LeRobotDatasetMetadata(MetadataWriting):
         mirror = root is None and has_legacy_hub_download_metadata(self.root)
         here = not (force_cache_sync or mirror) and has_documents(self.root)
         if not here:
-            self._resolve_revision(revision, token)
-            self._pull_from_repo(allow_patterns="meta/", token=token)
+            refuse_missing_path(repo_id, self.root)
+            with explaining_missing(repo_id, self.root):
+                self._resolve_revision(revision, token)
+                self._pull_from_repo(allow_patterns="meta/", token=token)
         self._load_metadata()
         if here and revision is None:
             self.revision = self.info.codebase_version
@@ -87,7 +96,7 @@ class LeRobotDatasetMetadata(MetadataWriting):
     def _usual_root(self) -> Path:
         if self.repo_type == "bucket":
             return HF_LEROBOT_HUB_CACHE / f"buckets--{self.repo_id.replace('/', '--')}"
-        return HF_LEROBOT_HOME / self.repo_id
+        return usual_root(self.repo_id, HF_LEROBOT_HOME)
 
     def _begin_writing(self, buffer_size: int) -> None:
         self.latest_episode = None

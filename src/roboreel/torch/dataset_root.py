@@ -36,3 +36,19 @@ def as_root(root: str | os.PathLike[str]) -> Any:
     """The root as a `Path`, or, for a URL, as text."""
     text = os.fspath(root)
     return text if "://" in text else Path(text)
+
+
+def is_path(repo_id: str) -> bool:
+    """True for what can only be the path of a folder, and not a name on the Hub."""
+    return os.path.isabs(repo_id) or repo_id.startswith((".", "~")) or repo_id.count("/") > 1
+
+
+def usual_root(repo_id: str, home: Path) -> Path:
+    """The folder of a dataset whose `root` is not given.
+
+    Args:
+        repo_id: `user/name`, or a path: what is not of that form is looked for here first.
+        home: the folder of all datasets.
+    """
+    no_name = is_path(repo_id) or "/" not in repo_id
+    return Path(repo_id) if no_name and has_documents(repo_id) else home / repo_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import reprlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from roboreel.torch import constants
-from roboreel.torch.errors import ArgumentError
+from roboreel.torch.errors import ArgumentError, WrongTypeError
 from roboreel.torch.mixed_dataset import Item, MixedDataset
 from roboreel.torch.mixed_features import Stats
 from roboreel.types import Json
@@ -40,6 +41,7 @@ class MultiLeRobotDataset(Dataset[Item]):
 
     Raises:
         ArgumentError: there are no datasets, or their frame rates differ. It is a `ValueError`.
+        WrongTypeError: `repo_ids` is no list, or `episodes` is not by name. It is a `TypeError`.
         NoCommonFeaturesError: the datasets have no feature in common. It is a `RuntimeError`.
     """
 
@@ -56,6 +58,7 @@ class MultiLeRobotDataset(Dataset[Item]):
         *,
         token: str | bool | None = None,
     ) -> None:
+        _require_lists(repo_ids, episodes)
         self.repo_ids = list(repo_ids)
         self.root = constants.HF_LEROBOT_HOME if root is None else Path(root)
         self.tolerances_s = {
@@ -176,6 +179,19 @@ class MultiLeRobotDataset(Dataset[Item]):
                     f"'{self.repo_ids[0]}' has {self.fps:g} fps and '{name}' {dataset.meta.fps:g}:"
                     " `roboreel resample` one of them, or use MixedDataset"
                 )
+
+
+def _require_lists(repo_ids: object, episodes: object) -> None:
+    """Raise `WrongTypeError` for one name, and for episodes that are not by name."""
+    if isinstance(repo_ids, str | os.PathLike):
+        raise WrongTypeError(
+            f"repo_ids is {str(repo_ids)!r}, expected a list of names: MultiLeRobotDataset(['user/a',"
+            " 'user/b']). LeRobotDataset opens one dataset"
+        )
+    if episodes is not None and not isinstance(episodes, Mapping):
+        raise WrongTypeError(
+            f"episodes is {reprlib.repr(episodes)}, expected the episodes by name: {{'user/a': [0, 1]}}"
+        )
 
 
 def _without_robot(item: Item) -> Item:

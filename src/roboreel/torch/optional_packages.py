@@ -32,5 +32,5 @@ def require_package(name: str, needed: str) -> Any:
     """
     found = optional_package(name, needed)
     if found is None:
-        raise MissingPackageError(name)
+        raise MissingPackageError(name.partition(".")[0])
     return found
