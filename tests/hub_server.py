@@ -113,6 +113,11 @@ class HubServer:
         """Size of the parts in which larger LFS contents are uploaded; None takes each in one piece."""
         self.parts: dict[tuple[str, int], bytes] = {}
         """Uploaded parts by SHA-256 of the whole and number of the part, from 1."""
+        self.latency_s = 0.0
+        """How long each answer waits."""
+        self.bytes_per_s: float | None = None
+        """Speed of the line that all answers share; None is as fast as it goes."""
+        self._line_free_s = 0.0
         self._faults: list[_Fault] = []
         self._lock = threading.Lock()
         self._names: dict[str, str] = {}
@@ -215,6 +220,16 @@ class HubServer:
                     return fault
         return None
 
+    def pace(self, size: int) -> None:
+        """Wait until the line has taken so many bytes."""
+        if self.bytes_per_s is None:
+            return
+        with self._lock:
+            now = time.monotonic()
+            self._line_free_s = max(now, self._line_free_s) + size / self.bytes_per_s
+            wait = self._line_free_s - now
+        time.sleep(wait)
+
     def note(self, asked: Asked) -> None:
         """Remember a request."""
         with self._lock:
@@ -302,6 +317,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.query = parse_qs(parts.query, keep_blank_values=True)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.fault = self.hub.fault_of(self.command, path)
+        if self.hub.latency_s:
+            time.sleep(self.hub.latency_s)
         self.asked = Asked(self.command, path, len(body), self._token(), self.at_cdn)
         self.hub.note(self.asked)
         try:
@@ -651,6 +668,7 @@ class _Handler(BaseHTTPRequestHandler):
         shown = data if limit is None else data[:limit]
         for start in range(0, len(shown), _BLOCK):
             block = shown[start : start + _BLOCK]
+            self.hub.pace(len(block))
             self.asked.sent += len(block)
             self.wfile.write(block)
         if len(shown) < len(data):

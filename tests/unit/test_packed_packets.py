@@ -12,7 +12,6 @@ from roboreel.errors import StorageError, VideoError
 from roboreel.storage.local import LocalRoot
 from roboreel.storage.root import FileStat
 from roboreel.storage.video.access import AccessPoints
-from roboreel.storage.video.indexed_video import IndexedVideo
 from roboreel.storage.video.key_access import key_access
 from roboreel.storage.video.packed_packets import packed_packets, unpacked_packets
 from roboreel.storage.video.packet_index import (
@@ -113,18 +112,3 @@ def test_an_index_tells_of_files_that_are_as_they_were(clip: Path) -> None:
 def test_what_is_no_index_is_refused(data: bytes) -> None:
     with pytest.raises(StorageError, match=r"'that file' is not a packet index.*roboreel index"):
         parsed_packet_index(data, "that file")
-
-
-def test_parts_in_memory_are_not_read_again(clip: Path) -> None:
-    root = LocalRoot(clip.parent)
-    video = IndexedVideo(root, clip.name)
-    positions = np.arange(video.table.packets, dtype=np.int64)
-    expected = list(video.packets(positions))
-    start = int(video.table.offset.min())
-    span = start, int((video.table.offset + video.table.size).max()) - start
-    assert video.lacks([span]) == [span]
-    video.hold("key", [span], [bytes(span[1])])
-    assert video.lacks([span, (start, 3)]) == []
-    assert set(b"".join(video.packets(positions))) == {0}
-    video.release("key")
-    assert list(video.packets(positions)) == expected

@@ -21,6 +21,8 @@ from roboreel.reading.packet_fetch import PacketFetch
 from roboreel.reading.read_options import ReadOptions
 from roboreel.storage.bounded_cache import BoundedCache
 from roboreel.storage.fs import open_root
+from roboreel.storage.held_ranges import RangeStore
+from roboreel.storage.local import LocalRoot
 from roboreel.storage.process_lock import ProcessLock
 from roboreel.storage.root import Root
 from roboreel.storage.video.backends import backend_frames
@@ -47,6 +49,7 @@ class CameraFrames:
             most_values=_MOST_OPEN,
         )
         self._roots: dict[str, Root] = {}
+        self._store = RangeStore(options.memory_bytes // 4)
         self._indexes: dict[str, PacketIndexes] = {}
         self._lock = ProcessLock()
         self._lanes: _Lanes | None = None
@@ -161,8 +164,10 @@ class CameraFrames:
     def _opened(self, root: Root, name: str, ask: Callable[[], KnownVideo | None]) -> IndexedVideo:
         if self._cache is not None:
             return self._cache.video(root, name)
-        known = ask()
-        return IndexedVideo(root, name) if known is None else IndexedVideo(root, name, *known)
+        table, access = ask() or (None, None)
+        local = isinstance(root.root_of(name)[0], LocalRoot)
+        held = None if local else self._store.of((root.url, name))
+        return IndexedVideo(root, name, table, access, held)
 
     def _require_times(
         self, want: WantedFrames, video: IndexedVideo, first: np.ndarray, numbers: np.ndarray

@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from roboreel.reading.decode_jobs import DecodeJob
+from roboreel.storage.held_ranges import HeldRanges
 from roboreel.storage.io_threads import at_once
-from roboreel.storage.local import LocalRoot
 from roboreel.storage.near_ranges import Span, joined
 from roboreel.storage.video.decode import packets_of
 from roboreel.storage.video.indexed_video import IndexedVideo
 
 
 class PacketFetch:
-    """The packets that some frames need, kept in memory from `run` to `release`."""
+    """The packets that some frames need, in memory from `run` to `release`."""
 
     def __init__(self, jobs: Iterable[DecodeJob]) -> None:
-        """Find out what is needed of videos that are not on this machine; packets in memory are left out.
+        """Find out what is needed of videos that are not on this machine, and what of that is in memory.
 
         Raises:
             StorageError: a video cannot be read.
         """
-        spans: dict[int, tuple[IndexedVideo, list[Span]]] = {}
+        needed: dict[IndexedVideo, list[Span]] = {}
         for job in jobs:
-            if not isinstance(job.video.root.root_of(job.video.name)[0], LocalRoot):
-                needed = spans.setdefault(id(job.video), (job.video, []))[1]
-                needed += _needed(job.video, job.numbers.tolist())
+            if job.video.held is not None:
+                needed.setdefault(job.video, []).extend(_spans(job.video, job.numbers.tolist()))
+        self._needed = {video: joined(spans, near_bytes=0) for video, spans in needed.items()}
+        self._pinned: list[tuple[HeldRanges, list[Any]]] = []
+        self._pin()
         self._blocks = [
             (video, block)
-            for video, needed in spans.values()
-            for block in video.lacks(joined(needed))
+            for video, spans in self._needed.items()
+            for block in joined(_held(video).missing(spans))
         ]
         self.size_bytes = sum(size for _, (_, size) in self._blocks)
         """Bytes that it reads."""
-
-    def __add__(self, other: PacketFetch) -> PacketFetch:
-        """What both read."""
-        both = PacketFetch(())
-        both._blocks = [*self._blocks, *other._blocks]
-        both.size_bytes = self.size_bytes + other.size_bytes
-        return both
 
     def run(self) -> None:
         """Read the packets.
@@ -49,15 +45,28 @@ class PacketFetch:
         """
         data = at_once(_read, self._blocks)
         for (video, block), part in zip(self._blocks, data, strict=True):
-            video.hold((self, block), [block], [part])
+            _held(video).add(block[0], part)
+        if self._blocks:
+            self._pin()
 
     def release(self) -> None:
-        """Drop the packets."""
-        for video, block in self._blocks:
-            video.release((self, block))
+        """Let the packets be dropped when room is needed."""
+        while self._pinned:
+            held, chunks = self._pinned.pop()
+            held.unpin(chunks)
+
+    def _pin(self) -> None:
+        for video, spans in self._needed.items():
+            held = _held(video)
+            self._pinned.append((held, held.pin(spans)))
 
 
-def _needed(video: IndexedVideo, numbers: Sequence[int]) -> list[Span]:
+def _held(video: IndexedVideo) -> HeldRanges:
+    assert video.held is not None
+    return video.held
+
+
+def _spans(video: IndexedVideo, numbers: Sequence[int]) -> list[Span]:
     """Where the packets of some frames are."""
     table, positions = video.table, packets_of(video, numbers)
     spans = zip(table.offset[positions].tolist(), table.size[positions].tolist(), strict=True)

@@ -49,8 +49,9 @@ class ReadOptions:
     size: tuple[int, int] | None = None
     """(height, width) to which RGB frames are scaled while they are converted; None: as they are stored."""
     memory_mb: float = 256
-    """MiB that packet tables, columns and images of the tables may take in this process. Arrays of frames
-    that were dropped are kept for the next ones, up to as much again."""
+    """MiB that packet tables, columns and images of the tables may take in this process, and packets of
+    remote videos that nothing waits for. Arrays of frames that were dropped are kept for the next ones, up to
+    as much again."""
     threads: int | None = None
     """Threads that decode; None: one for each processor that this process may use."""
     frame_cache: str | os.PathLike[str] | None = None

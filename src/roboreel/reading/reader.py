@@ -220,14 +220,14 @@ class Reader(Summarized):
             IndexError: there is no such item.
             StorageError, HubError: a file cannot be read.
         """
-        found = PacketFetch(())
         if not self.is_remote:
-            return found
+            return PacketFetch(())
         episodes, frames = self._index.episode_of(self._items(indices))
-        for offsets, names in self._names_by_offsets.items():
-            window = self._index.window(episodes, frames, offsets)
-            found += self._items_of_view.fetch(names, window)
-        return found
+        windows = {
+            names: self._index.window(episodes, frames, offsets)
+            for offsets, names in self._names_by_offsets.items()
+        }
+        return self._items_of_view.fetch(windows)
 
     @property
     def is_remote(self) -> bool:

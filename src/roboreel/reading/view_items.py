@@ -147,21 +147,22 @@ class ViewItems:
         found.update({name: array.finished() for name, array in arrays.items()})
         return found
 
-    def fetch(self, names: Sequence[str], window: Window) -> PacketFetch:
+    def fetch(self, windows: Mapping[tuple[str, ...], Window]) -> PacketFetch:
         """The packets of remote videos that `read` needs, to be read beforehand; reads tables that it needs.
 
         Args:
-            names: features, and `task`.
-            window: the frames.
+            windows: the frames by the features that are read of them.
         """
-        width = window.frames.shape[1]
-        episodes = window.episodes if width == 1 else np.repeat(window.episodes, width)
-        frames = window.frames.reshape(-1)
-        cameras, numbers = self._kinds(tuple(names))
-        if numbers:
-            self._values(numbers, episodes, frames, {})
-        arrays = self._arrays(cameras, len(frames), {}, stacked=True)
-        wanted = self._wanted(arrays, episodes, frames)
+        wanted: list[WantedFrames] = []
+        for names, window in windows.items():
+            width = window.frames.shape[1]
+            episodes = window.episodes if width == 1 else np.repeat(window.episodes, width)
+            frames = window.frames.reshape(-1)
+            cameras, numbers = self._kinds(names)
+            if numbers:
+                self._values(numbers, episodes, frames, {})
+            arrays = self._arrays(cameras, len(frames), {}, stacked=True)
+            wanted += self._wanted(arrays, episodes, frames)
         return self._cameras.fetch([one for one in wanted if not _in_table(one)])
 
     def _kinds(self, names: tuple[str, ...]) -> tuple[list[str], list[str]]:

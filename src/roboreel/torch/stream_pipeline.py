@@ -13,24 +13,26 @@ from roboreel.reading.packet_fetch import PacketFetch
 from roboreel.torch.dataset_reader import DatasetReader
 from roboreel.torch.item_tensors import Item
 
-TOGETHER = 16
+_TOGETHER = 16
 """Items that are decoded together."""
-_BLOCKS_AHEAD = 64
+_BLOCKS = 4
+"""Blocks whose packets are read together: of more items, more are near each other."""
+_GROUPS_AHEAD = 16
 _FETCHERS = 8
 """Threads that find out what blocks need and wait for it; the requests of each run at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Block:
-    """Items that are decoded together, and their packets."""
+class _Group:
+    """Blocks of items, and the packets of all of them."""
 
-    items: Sequence[int]
+    blocks: Sequence[Sequence[int]]
     packets: Future[PacketFetch | None]
 
 
 def local_items(reader: DatasetReader, order: Iterable[int]) -> Iterator[Item]:
     """The items of a dataset on this machine."""
-    for block in _blocks(order):
+    for block in _chunks(order, _TOGETHER):
         yield from reader.get_items(block)
 
 
@@ -42,7 +44,8 @@ def remote_items(
     Args:
         reader: the dataset.
         order: the items.
-        prefetch_bytes: packets that may be in memory; more only if a block of items needs more.
+        prefetch_bytes: packets that may be in memory before they are needed; more only if some items that are
+            next need more.
 
     Raises:
         StorageError, HubError: something cannot be read, when its item is due.
@@ -52,7 +55,7 @@ def remote_items(
     decoder = ThreadPoolExecutor(1, thread_name_prefix="roboreel-stream")
     pipeline = _Pipeline(reader, budget, fetchers, decoder)
     try:
-        yield from pipeline.items(_blocks(order))
+        yield from pipeline.items(order)
     finally:
         budget.close()
         fetchers.shutdown(cancel_futures=True)
@@ -61,7 +64,7 @@ def remote_items(
 
 
 class _Pipeline:
-    """Blocks on their way."""
+    """Groups on their way."""
 
     def __init__(
         self,
@@ -72,61 +75,71 @@ class _Pipeline:
     ) -> None:
         self._reader, self._budget = reader, budget
         self._fetchers, self._decoder = fetchers, decoder
-        self._waiting: deque[_Block] = deque()
-        self._decoding: deque[Future[list[Item]]] = deque()
+        self._groups: deque[_Group] = deque()
+        """Of which the packets are being read, are in memory, or are being decoded."""
 
-    def items(self, blocks: Iterator[Sequence[int]]) -> Iterator[Item]:
-        """The items of the blocks in order."""
-        numbered = enumerate(blocks)
-        for number, block in islice(numbered, _BLOCKS_AHEAD):
-            self._begin(number, block)
-        while self._waiting or self._decoding:
-            while self._waiting and len(self._decoding) < 2:
-                self._decoding.append(self._decoder.submit(self._decoded, self._waiting.popleft()))
-            for number, block in islice(numbered, _BLOCKS_AHEAD - len(self._waiting)):
-                self._begin(number, block)
-            yield from self._decoding.popleft().result()
+    def items(self, order: Iterable[int]) -> Iterator[Item]:
+        """The items in order: while the caller works on a block, the next one is decoded."""
+        decoding: deque[Future[list[Item]]] = deque()
+        for group, block in self._blocks(order):
+            decoding.append(self._decoder.submit(self._decoded, group, block))
+            if len(decoding) > 1:
+                yield from decoding.popleft().result()
+        while decoding:
+            yield from decoding.popleft().result()
 
     def release(self) -> None:
-        """Drop the packets of blocks that are not decoded."""
-        for block in self._waiting:
-            if block.packets.done() and not block.packets.cancelled():
-                fetch = None if block.packets.exception() else block.packets.result()
-                if fetch is not None:
-                    fetch.release()
+        """Drop the packets of all groups."""
+        for group in self._groups:
+            self._release(group)
+        self._groups.clear()
 
-    def _begin(self, number: int, items: Sequence[int]) -> None:
-        packets = self._fetchers.submit(self._fetched, number, items)
-        self._waiting.append(_Block(items, packets))
+    def _blocks(self, order: Iterable[int]) -> Iterator[tuple[_Group, Sequence[int]]]:
+        """(group, block of it), while the packets of later groups are read."""
+        chunks = enumerate(_chunks(order, _TOGETHER * _BLOCKS))
+        while True:
+            for number, items in islice(chunks, _GROUPS_AHEAD - len(self._groups)):
+                packets = self._fetchers.submit(self._fetched, number, items)
+                self._groups.append(_Group(list(_chunks(items, _TOGETHER)), packets))
+            if not self._groups:
+                return
+            group = self._groups[0]
+            for block in group.blocks:
+                yield group, block
+            # after its blocks, as there is one decoder
+            self._decoder.submit(self._release, self._groups.popleft())
 
     def _fetched(self, number: int, items: Sequence[int]) -> PacketFetch | None:
-        """The packets of a block, in memory; None where the stream has ended."""
+        """The packets of some items, in memory; None where the stream has ended."""
         try:
             fetch = self._reader.fetch(items)
         except BaseException:
             self._budget.take(number, 0)  # else those after it would wait for it
             raise
         if not self._budget.take(number, fetch.size_bytes):
+            fetch.release()
             return None
         try:
             fetch.run()
         except BaseException:
+            fetch.release()
             self._budget.give(fetch.size_bytes)
             raise
         return fetch
 
-    def _decoded(self, block: _Block) -> list[Item]:
-        fetch = block.packets.result()
-        if fetch is None:
-            return []
-        try:
-            return self._reader.get_items(block.items)
-        finally:
+    def _decoded(self, group: _Group, block: Sequence[int]) -> list[Item]:
+        return [] if group.packets.result() is None else self._reader.get_items(block)
+
+    def _release(self, group: _Group) -> None:
+        if group.packets.cancelled() or group.packets.exception() is not None:
+            return
+        fetch = group.packets.result()
+        if fetch is not None:
             fetch.release()
             self._budget.give(fetch.size_bytes)
 
 
-def _blocks(order: Iterable[int]) -> Iterator[Sequence[int]]:
+def _chunks(order: Iterable[int], size: int) -> Iterator[Sequence[int]]:
     items = iter(order)
-    while block := list(islice(items, TOGETHER)):
-        yield block
+    while chunk := list(islice(items, size)):
+        yield chunk

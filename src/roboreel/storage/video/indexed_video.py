@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,7 +13,8 @@ from typing import TypeAlias
 import numpy as np
 
 from roboreel.errors import StorageError
-from roboreel.storage.near_ranges import Span, parts_of
+from roboreel.storage.held_ranges import HeldRanges
+from roboreel.storage.near_ranges import Span
 from roboreel.storage.root import FileStat, OpenFile, Root
 from roboreel.storage.video.access import AccessPoints
 from roboreel.storage.video.index import packet_table_of
@@ -38,6 +38,7 @@ class IndexedVideo:
         name: str,
         table: PacketTable | None = None,
         access: KeyAccess | None = None,
+        held: HeldRanges | None = None,
     ) -> None:
         """Read the index of a file.
 
@@ -46,6 +47,7 @@ class IndexedVideo:
             name: the file.
             table: its index where that is known already; the file is then not opened.
             access: where decoding can start, where that is known; else keyframes are read when it is asked.
+            held: parts of the file that are in memory: packets in them are not read again.
 
         Raises:
             StorageError: the file cannot be read.
@@ -56,8 +58,7 @@ class IndexedVideo:
             with self._file.as_file() as file:
                 table = packet_table_of(file, name)
         self.table: PacketTable = table
-        self._access = access
-        self._held: dict[object, _Held] = {}
+        self._access, self.held = access, held
         self._idle: list[AccessPoints] = []
         self._points: AccessPoints | None = None
         """The one that was made last."""
@@ -98,19 +99,6 @@ class IndexedVideo:
             for start, count in zip(offset, size, strict=True)
         ]
 
-    def hold(self, key: object, blocks: Sequence[Span], data: Sequence[bytes]) -> None:
-        """Keep parts of the file in memory until `release`: packets inside one of them are not read again."""
-        self._held[key] = _Held(blocks, data)
-
-    def release(self, key: object) -> None:
-        """Drop the parts that were kept under a key."""
-        self._held.pop(key, None)
-
-    def lacks(self, spans: Sequence[Span]) -> list[Span]:
-        """Those of some parts of the file that are not kept in memory."""
-        held = tuple(self._held.values())
-        return [span for span in spans if not any(one.has(span) for one in held)]
-
     def read_range(self, span: Span) -> bytes:
         """A part of the file.
 
@@ -121,10 +109,8 @@ class IndexedVideo:
         return data
 
     def _ranges(self, spans: Sequence[Span]) -> Sequence[bytes]:
-        for held in tuple(self._held.values()):
-            if (found := held.parts(spans)) is not None:
-                return found
-        return self._file.ranges(spans)
+        found = None if self.held is None else self.held.parts(spans)
+        return self._file.ranges(spans) if found is None else found
 
     @contextmanager
     def access_points(self) -> Iterator[AccessPoints | KeyAccess]:
@@ -139,25 +125,6 @@ class IndexedVideo:
         yield points
         # only if nothing failed: what was read in part is not used again
         self._idle.append(points)
-
-
-class _Held:
-    """Parts of a file that are in memory."""
-
-    def __init__(self, blocks: Sequence[Span], data: Sequence[bytes]) -> None:
-        self._blocks, self._data = blocks, data
-        self._starts = [start for start, _ in blocks]
-
-    def has(self, span: Span) -> bool:
-        """True if one of the parts has a range."""
-        at = bisect_right(self._starts, span[0]) - 1
-        return at >= 0 and sum(span) <= sum(self._blocks[at])
-
-    def parts(self, spans: Sequence[Span]) -> list[bytes] | None:
-        """The bytes of some ranges; None if one of them is not in a part."""
-        if not all(map(self.has, spans)):
-            return None
-        return parts_of(self._blocks, self._data, spans)
 
 
 _Key: TypeAlias = tuple[str, bool, str, str, FileStat]
