@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from roboreel.errors import UsageError
+from roboreel.hub.open_reference import is_here
+from roboreel.hub.pull import default_folder
+from roboreel.hub.reference import parse_reference
 
-_RESULTS = {
+RESULTS = {
     "delete": "cleaned",
     "keep": "selected",
     "trim": "trimmed",
@@ -36,9 +39,12 @@ class Advice:
 
     message: str
     lines: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the lines do not do."""
 
     def __str__(self) -> str:
-        return "\n".join([f"error: {self.message}", *self._tries()])
+        notes = [f"  {note}" for note in self.notes]
+        return "\n".join([f"error: {self.message}", *notes, *self._tries()])
 
     def _tries(self) -> Iterable[str]:
         for line, comment in self.lines:
@@ -65,20 +71,43 @@ class AmbiguousError(UsageError):
 
 
 def suggested_output(source: str, command: str) -> str:
-    """A name for a result beside the user that doesn't exist yet."""
+    """A name for a result that doesn't exist yet: beside the user, or where lerobot looks for datasets.
+
+    The result of a dataset of lerobot's folder, which `user/name` names, is suggested for that folder.
+    """
     name = (
         os.path.basename(source.rstrip("/\\").split("@")[0]).removesuffix(".view.json") or "dataset"
     )
-    base = f"{name}_{_RESULTS.get(command, command)}"
+    base = f"{name}_{RESULTS.get(command, command)}"
+    reference = parse_reference(source)
+    if reference is not None and not is_here(source):
+        base = os.fspath(default_folder(reference).parent / base)
     taken, number = base, 2
     while os.path.lexists(taken):
         taken, number = f"{base}_{number}", number + 1
     return taken
 
 
+def in_lerobots_folder(repo_id: str) -> str:
+    """The folder in which lerobot looks for a dataset of this name."""
+    reference = parse_reference(repo_id)
+    return repo_id if reference is None else os.fspath(default_folder(reference))
+
+
+def shortened(path: str) -> str:
+    """A path below the user's home with `~`, for `typed`."""
+    home = os.path.join(os.path.expanduser("~"), "")
+    return f"~/{path.removeprefix(home)}" if path.startswith(home) else path
+
+
 def typed(words: Iterable[str]) -> str:
-    """The line that a user types for these arguments of `roboreel`."""
-    return shlex.join(["roboreel", *words])
+    """The line that a user types for these arguments of `roboreel`; `~/` stays as it is."""
+    return " ".join(["roboreel", *(_quoted(word) for word in words)])
+
+
+def _quoted(word: str) -> str:
+    rest = word.removeprefix("~/")
+    return shlex.quote(word) if rest in ("", word) else f"~/{shlex.quote(rest)}"
 
 
 def replaced(words: Sequence[str], old: str, new: str) -> list[str]:

@@ -114,3 +114,15 @@ def _built(entry: Entry) -> Any:
     built = typer.main.get_command(target)
     built.name = entry.name
     return built
+
+
+def options_of(name: str) -> dict[str, str]:
+    """The options of a command, by their names with underscores.
+
+    Args:
+        name: of a command of the catalog.
+    """
+    command = _Commands()[name]
+    spelled = [[*one.opts, *one.secondary_opts] for one in command.params]
+    options = [name for names in spelled for name in names if name.startswith("-")]
+    return {name.strip("-").replace("-", "_"): name for name in options}

@@ -2,250 +2,221 @@
 
 from __future__ import annotations
 
-import ast
+import os
 import re
-import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 
-from roboreel.cli.advice import Advice, suggested_output, typed
+from roboreel.cli.advice import (
+    RESULTS,
+    Advice,
+    in_lerobots_folder,
+    shortened,
+    suggested_output,
+    typed,
+)
 from roboreel.cli.catalog import ENTRIES
-from roboreel.format.version import FormatVersion
+from roboreel.cli.command_line import options_of
+from roboreel.cli.lerobot_catalog import ELSEWHERE, NAMES, OPERATIONS
+from roboreel.cli.lerobot_line import LerobotLine, is_scoped, read_line
+from roboreel.cli.lerobot_operations import PLACEHOLDERS, Translate, nothing_but, source_of
+from roboreel.errors import listed
+from roboreel.format.feature import INDEX_DTYPES
 
+_OURS = {entry.name for entry in ENTRIES}
+_EDIT = ("edit_dataset", "edit")
+_NEW_ROOT = ("new_root", "output_dir", "out_dir", "output_root", "output", "aggr_root", "o", "out")
+_NEW_ID = ("new_repo_id", "output_repo_id", "aggr_repo_id")
+_SHARED = {
+    "num_workers": "--workers",
+    "max_workers": "--workers",
+    "data_file_size_in_mb": "--data-file-mb",
+    "data_files_size_in_mb": "--data-file-mb",
+    "video_file_size_in_mb": "--video-file-mb",
+    "video_files_size_in_mb": "--video-file-mb",
+}
+"""Options of several operations, by the options that commands have here."""
+_MEANT = {
+    "episode_indices": "delete_episodes",
+    "splits": "split",
+    "repo_ids": "merge",
+    "feature_names": "remove_feature",
+    "new_task": "modify_tasks",
+    "episode_tasks": "modify_tasks",
+    "task_replacements": "modify_tasks",
+}
+"""The operation where none is named, by an option that only it has."""
 _OPTIONS = {
-    "repo_id",
-    "repo_ids",
-    "root",
-    "new_root",
-    "roots",
-    "new_repo_id",
-    "type",
-    "episode_indices",
-    "push_to_hub",
-    "feature_names",
-    "splits",
-    "output_dir",
-    "out_dir",
-    "new_task",
-    "episode_tasks",
-    "fps",
-    "vcodec",
+    *_MEANT,
+    *_SHARED,
+    *_NEW_ID,
+    *(name for name in _NEW_ROOT if len(name) > len("output")),
+    *("repo_id", "root", "roots", "local_dir", "push_to_hub", "config_path", "use_process_pool"),
+    *("relative_action", "relative_exclude_joints", "skip_image_video", "show_features"),
 }
-_SURE = {
-    "repo_id",
-    "repo_ids",
-    "new_repo_id",
-    "new_root",
-    "episode_indices",
-    "push_to_hub",
-    "root",
-    "roots",
-    "splits",
-}
-"""Options that no command of roboreel has."""
-_KEY = re.compile(r"--?(operation\.|dataset\.)?([A-Za-z_][\w-]*)(?:=(.*))?", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class _Typed:
-    """What a user of lerobot has typed."""
-
-    command: str
-    """Its name with underscores, without path and `lerobot_`; empty if there is none."""
-    options: Mapping[str, list[str]]
-    others: Sequence[str]
-    """Words that belong to no option of lerobot."""
-
-    def first(self, *names: str) -> str | None:
-        """The first value of the first option that is given."""
-        return next((self.options[name][0] for name in names if self.options.get(name)), None)
-
-    @property
-    def source(self) -> str:
-        """The dataset, or a placeholder name."""
-        own = [word for word in self.others if not word.startswith("-")]
-        return self.first("root", "repo_id") or (own[0] if own else "my_dataset")
-
-    def out(self, command: str) -> list[str]:
-        """Where the result goes."""
-        named = self.first("new_root", "output_dir", "out_dir", "o", "out")
-        new_id = self.first("new_repo_id")
-        name = named or (
-            new_id.split("/")[-1] if new_id else suggested_output(self.source, command)
-        )
-        return ["-o", name]
+_ENCODER = re.compile(r"(rgb|depth)_encoder\W.*")
+_REPLACES = ("delete", "features", "tasks")
+"""What lerobot does in place unless told otherwise: a push goes to the same repository then."""
+_ALWAYS_WRITES = ("merge", "convert", "repair", "compact")
+_ALIKE = 0.8
+"""How close a misspelt operation has to be to the one that is suggested."""
+_HELP = (("roboreel --help", ""),)
 
 
 def lerobot_advice(words: Sequence[str]) -> Advice | None:
-    """What to type here for a command of lerobot; None if it isn't one."""
-    found = _parsed(words)
-    ours = {entry.name for entry in ENTRIES}
-    asked = found.first("type") or found.command
-    if asked in _NO_COMMANDS:
-        message, lines = _NO_COMMANDS[asked]
-        own = shlex.quote(found.source)
-        return Advice(message, tuple((line.replace("my_dataset", own), "") for line in lines))
-    make = _COMMANDS.get(asked)
-    if make is None and (asked not in ours or not _SURE & found.options.keys()):
+    """What to type here for a line of lerobot, or of a script for its datasets; None if it isn't one.
+
+    Args:
+        words: the arguments as typed.
+    """
+    line = read_line(words)
+    own = line.spelled in _OURS
+    foreign = [name for name in line.options if _is_foreign(line, name)]
+    if own and not foreign:
         return None
-    if make is not None and asked in ours and not _SURE & found.options.keys():
-        return None
-    line = typed(make(found) if make is not None else [asked, found.source, *found.others])
-    spelled = next((word for word in words if not word.startswith("-")), "")
-    said = f"'{spelled}' is a command of lerobot" if spelled not in ours else _options_said(words)
-    answers = [(line, "")]
-    if "push_to_hub" in found.options:
-        out = shlex.split(line)[-1] if " -o " in line else found.source
-        repo_id = found.first("new_repo_id", "repo_id") or "user/name"
-        answers.append((typed(["push", out, repo_id]), "uploads it"))
-    return Advice(said, tuple(answers))
+    if not own and line.command in ELSEWHERE:
+        return _elsewhere(line)
+    if line.spelled == "lerobot-info" and not line.options and not line.words:
+        return Advice("'lerobot-info' is a command of lerobot", (("roboreel --version", ""),))
+    kind = line.first("type")
+    if kind is not None and kind not in OPERATIONS:
+        return _misspelt(line, kind)
+    asked = kind or next((_MEANT[name] for name in _MEANT if line.has(name)), None)
+    if asked is None or line.command not in _EDIT:
+        asked = kind or line.command
+    said = _options_said(line, foreign) if own else f"'{line.spelled}' is {_what(line.command)}"
+    if asked in _EDIT:
+        return None if own and not foreign else _no_operation(line, said)
+    translate = NAMES[asked][0] if asked in NAMES else nothing_but(asked)
+    return _answer(line, said, translate) if asked in NAMES or own else None
 
 
-def _options_said(words: Sequence[str]) -> str:
-    names = []
-    for word in words:
-        key = _KEY.fullmatch(word)
-        if key is not None and word.startswith("--") and _plain(key[2]) in _OPTIONS:
-            names.append(word.split("=")[0])
-    return f"{' and '.join(dict.fromkeys(names)) or 'this'} is an option of lerobot"
+def _is_foreign(line: LerobotLine, name: str) -> bool:
+    """True for an option that only lerobot has; of a command of roboreel, one it doesn't have."""
+    if is_scoped(line.as_typed[name]) or _ENCODER.fullmatch(name):
+        return True
+    known = options_of(line.spelled) if line.spelled in _OURS else {}
+    return name in _OPTIONS and name not in known
 
 
-def _parsed(words: Sequence[str]) -> _Typed:
-    options: dict[str, list[str]] = {}
-    others: list[str] = []
-    command, key = "", None
-    for word in words:
-        match = _KEY.fullmatch(word)
-        name = None if match is None else _plain(match[2])
-        if match is not None and (name in _OPTIONS or name in ("o", "out")):
-            key = name
-            options.setdefault(key or "", [])
-            if match[3] is not None:
-                options[key or ""] += _items(match[3])
-        elif word.startswith("-"):
-            key = None
-            others.append(word)
-        elif key is not None:
-            options[key] += _items(word)
-        elif not command:
-            command = _plain(word.split("/")[-1].split(".")[-1] if "lerobot" in word else word)
-        else:
-            others.append(word)
-    return _Typed(command.removeprefix("lerobot_"), options, others)
+def _what(command: str) -> str:
+    return NAMES[command][1] if command in NAMES else "a command of lerobot"
 
 
-def _plain(name: str) -> str:
-    return name.replace("-", "_")
+def _options_said(line: LerobotLine, names: Sequence[str]) -> str:
+    *most, last = dict.fromkeys(line.as_typed[name] for name in names)
+    if not most:
+        return f"{last} is an option of lerobot"
+    return f"{', '.join(most)} and {last} are options of lerobot"
 
 
-def _items(text: str) -> list[str]:
-    """The items of `[3, 4, 5]`, `['a', 'b']` or `3,4`; a dictionary and other text stay whole."""
-    stripped = text.strip()
-    if stripped.startswith("{"):
-        return [stripped]
-    if not re.search(r"[\[\],]", stripped):
-        return [stripped]
-    return [part.strip(" '\"[]") for part in stripped.split(",") if part.strip(" '\"[]")]
+def _elsewhere(line: LerobotLine) -> Advice:
+    message, words = ELSEWHERE[line.command]
+    own = source_of(line)
+    return Advice(message, ((typed(own if word == "SRC" else word for word in words), ""),))
 
 
-def _delete(found: _Typed) -> list[str]:
-    numbers = ",".join(found.options.get("episode_indices") or ["3", "5"])
-    return ["delete", found.source, "--episodes", numbers, *found.out("delete")]
+def _misspelt(line: LerobotLine, kind: str) -> Advice:
+    said = f"lerobot has no operation '{kind}': it has {', '.join(OPERATIONS)}"
+    near = get_close_matches(kind, NAMES, 1, _ALIKE)
+    return _answer(line, said, NAMES[near[0]][0]) if near else Advice(said, _HELP)
 
 
-def _split(found: _Typed) -> list[str]:
-    return ["split", found.source, "--into", _parts(found.first("splits")), *found.out("split")]
+def _no_operation(line: LerobotLine, said: str) -> Advice:
+    config = line.first("config_path")
+    if config is not None:
+        said = f"config files of lerobot, such as '{config}', are not read: give the options themselves"
+        return Advice(said, _HELP)
+    return Advice(f"{said}, and --operation.type is missing: {', '.join(OPERATIONS)}", _HELP)
 
 
-def _parts(text: str | None) -> str:
-    try:
-        splits = ast.literal_eval(text or "")
-        return ",".join(
-            f"{name}={','.join(map(str, part)) if isinstance(part, list) else part}"
-            for name, part in splits.items()
+def _answer(line: LerobotLine, said: str, translate: Translate) -> Advice:
+    """The line to type, the lines that push its result, and what they leave out."""
+    words = translate(line)
+    fixed = [name for name in words if name in INDEX_DTYPES]
+    if words[0] == "features" and fixed:
+        return Advice(
+            f"every dataset has {listed(fixed)}, which cannot be removed", _listing(words[1])
         )
-    except (ValueError, SyntaxError, AttributeError):
-        return "train=0.8,val=0.2"
+    pushed = line.truth("push_to_hub")
+    words += _passed(line, words[0])
+    words += _output(line, words)
+    lines = [(typed(words), _placeholders(words))]
+    if pushed:
+        lines += [(typed(push), "uploads it") for push in _pushes(line, words)]
+    return Advice(said, tuple(lines), tuple(_left_out(line)))
 
 
-def _merge(found: _Typed) -> list[str]:
-    sources = found.options.get("roots") or found.options.get("repo_ids") or found.others
-    return ["merge", *(sources or ["first", "second"]), *found.out("merge")]
+def _listing(source: str) -> tuple[tuple[str, str], ...]:
+    return ((typed(["features", source]), "lists the others"),)
 
 
-def _remove(found: _Typed) -> list[str]:
-    names = found.options.get("feature_names") or ["observation.images.wrist"]
-    removed = [word for name in names for word in ("--remove", name)]
-    return ["features", found.source, *removed, *found.out("features")]
+def _passed(line: LerobotLine, command: str) -> list[str]:
+    """Options that do the same for several operations, and those of the command itself."""
+    known, words = options_of(command), list[str]()
+    for name, option in _SHARED.items():
+        if option in known.values() and (value := line.first(name)) is not None:
+            words += [option, "1" if value == "0" and option == "--workers" else value]
+    if "executor" in known and (pool := line.truth("use_process_pool")) is not None:
+        words += ["--executor", "process" if pool else "thread"]
+    for name in [name for name in line.left() if name in known and name not in ("o", "out")]:
+        line.taken.add(name)
+        words += [known[name], *line.options[name]]
+    return words
 
 
-def _tasks(found: _Typed) -> list[str]:
-    return ["tasks", found.source, "--set", found.first("new_task") or "TEXT", *found.out("tasks")]
+def _output(line: LerobotLine, words: Sequence[str]) -> list[str]:
+    """`-o` with what the line names, or with a name that is free."""
+    command, source = words[0], words[1]
+    only_shows = len(words) == len(("command", "SRC")) and command not in _ALWAYS_WRITES
+    if command not in RESULTS or only_shows or (command == "stats" and "--recompute" not in words):
+        return []
+    if line.truth("overwrite"):
+        return ["--in-place"]
+    if "--in-place" in words:
+        return []
+    named = line.first(*_NEW_ROOT)
+    if named is not None:
+        return ["-o", named]
+    new_id = line.first(*_NEW_ID, *(["repo_id"] if command == "merge" else []))
+    path = suggested_output(source, command) if new_id is None else in_lerobots_folder(new_id)
+    return ["-o", shortened(path)]
 
 
-def _written(command: str, *more: str) -> Callable[[_Typed], list[str]]:
-    return lambda found: [command, found.source, *more, *found.out(command)]
+def _pushes(line: LerobotLine, words: Sequence[str]) -> Iterator[list[str]]:
+    """The arguments that push the result, or each of its parts."""
+    command, source = words[:2]
+    out = words[-1] if words[-2] == "-o" else source
+    branch = line.first("branch")
+    more = [] if branch is None else ["--branch", branch]
+    repo_id = _repository(line, command, out)
+    if command != "split":
+        yield ["push", out, repo_id, *more]
+        return
+    for name in re.findall(r"(?:^|,)([^=,]+)=", words[words.index("--into") + 1]):
+        yield ["push", f"{out}/{name}", f"{repo_id}_{name}", *more]
 
 
-def _shown(command: str) -> Callable[[_Typed], list[str]]:
-    return lambda found: [command, found.source]
+def _repository(line: LerobotLine, command: str, out: str) -> str:
+    """Where lerobot would push: the new name, or the dataset's own where it is edited in place."""
+    new, own = line.first(*_NEW_ID), line.first("repo_id")
+    if new is not None or own is None:
+        return new or "USER/NAME"
+    kept = command in (*_REPLACES, "split", "merge", "convert") or out == own
+    return own if kept else f"{own.split('/')[0]}/{os.path.basename(out)}"
 
 
-_COMMANDS: dict[str, Callable[[_Typed], list[str]]] = {
-    "delete": _delete,
-    "delete_episodes": _delete,
-    "edit_dataset": _delete,
-    "split": _split,
-    "split_dataset": _split,
-    "merge": _merge,
-    "merge_datasets": _merge,
-    "aggregate_datasets": _merge,
-    "remove_feature": _remove,
-    "remove_features": _remove,
-    "modify_tasks": _tasks,
-    "add_features": _written("features", "--add", "NAME=values.npy"),
-    "modify_features": _written("features", "--add", "NAME=values.npy"),
-    "convert_image_to_video": _written("encode"),
-    "convert_image_to_video_dataset": _written("encode"),
-    "reencode_videos": _written("encode", "--vcodec", "h264"),
-    "recompute_stats": _written("stats", "--recompute"),
-    "augment_dataset_quantile_stats": _written("stats", "--recompute"),
-    "convert_dataset_v21_to_v30": _written("convert", "--to", FormatVersion.V30.value),
-    "convert_dataset_v20_to_v21": _written("convert", "--to", FormatVersion.V21.value),
-    "dataset_report": _shown("info"),
-    "push_to_hub": lambda found: ["push", found.source, found.first("repo_id") or "user/name"],
-}
-"""The line to type, by the name of an operation."""
+def _placeholders(words: Iterable[str]) -> str:
+    found = [word for word in words if word in PLACEHOLDERS]
+    return "; ".join(f"{word}: {PLACEHOLDERS[word]}" for word in found)
 
-_ROBOT = "controls a robot: use lerobot for that; roboreel works on datasets"
-_VIEWER = (
-    "roboreel has no viewer: use lerobot-dataset-viz or Rerun, which can show what roboreel writes. To"
-    " list what a dataset contains:"
-)
-_NO_COMMANDS: dict[str, tuple[str, Sequence[str]]] = {
-    "dataset_viz": (_VIEWER, ["roboreel info my_dataset"]),
-    "visualize_dataset": (_VIEWER, ["roboreel info my_dataset"]),
-    "record": (
-        "roboreel records from Python, in your robot's control loop (roboreel.Recorder, or"
-        " roboreel.torch.LeRobotDataset.create). To make an example recording:",
-        ["roboreel demo record recorded"],
-    ),
-    "train": (
-        "roboreel does not train policies: in your training script, import LeRobotDataset from"
-        " roboreel.torch. To decode frames once, before training:",
-        ["roboreel cache build my_dataset --dir frames"],
-    ),
-    **{
-        name: (f"lerobot-{name.replace('_', '-')} {_ROBOT}", ["roboreel --help"])
-        for name in (
-            "teleoperate",
-            "calibrate",
-            "find_cameras",
-            "find_port",
-            "replay",
-            "eval",
-            "setup_motors",
-        )
-    },
-}
-"""What has no command here, by its name in lerobot: why, and lines to type."""
+
+def _left_out(line: LerobotLine) -> Iterator[str]:
+    config = "(config files are not read)"
+    left = [
+        f"{line.shown(name)} {config if name == 'config_path' else ''}".rstrip()
+        for name in line.left()
+    ]
+    left += line.words
+    if left:
+        yield f"not carried over: {', '.join(left)}"

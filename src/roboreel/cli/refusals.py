@@ -12,6 +12,7 @@ from roboreel.cli.advice import (
     AmbiguousError,
     NoOutputError,
     replaced,
+    shortened,
     suggested_output,
     typed,
 )
@@ -45,7 +46,7 @@ def _lines(error: RoboreelError, words: Sequence[str]) -> Iterator[tuple[str, st
         for word, meaning in error.readings.items():
             yield typed(replaced(words, error.word, word)), meaning
     elif isinstance(error, NoOutputError):
-        name = suggested_output(error.source, _command(words))
+        name = shortened(suggested_output(error.source, _command(words)))
         yield typed([*words, "-o", name]), ""
         if error.in_place:
             yield typed([*words, "--in-place"]), "keeps the original next to it"

@@ -33,28 +33,15 @@ TYPED = {
     "check SRC --decoed": "check SRC --decode",
     "info": "info my_dataset",
     "pull": "pull lerobot/pusht",
-    "lerobot-edit-dataset --repo_id lerobot/pusht --operation.type delete_episodes"
-    " --operation.episode_indices '[0, 2]'": "delete lerobot/pusht --episodes 0,2 -o pusht_cleaned",
-    "lerobot-edit-dataset --repo_id=lerobot/pusht --operation.type=split"
-    """ --operation.splits='{"train": 0.8, "val": 0.2}'""": "split lerobot/pusht --into"
-    " train=0.8,val=0.2 -o pusht_parts",
-    "lerobot-edit-dataset --new_repo_id me/all --operation.type merge"
-    """ --operation.repo_ids "['a/b', 'c/d']" """: "merge a/b c/d -o all",
-    "lerobot-edit-dataset --repo_id a/b --operation.type remove_feature"
-    """ --operation.feature_names "['x']" """: "features a/b --remove x -o b_features",
-    "lerobot-edit-dataset --repo_id a/b --operation.type convert_image_to_video": "encode a/b -o b_encoded",
-    "delete_episodes --repo-id a/b --episode_indices 3 4": "delete a/b --episodes 3,4 -o b_cleaned",
-    "delete --root SRC --episode_indices 3 4": "delete SRC --episodes 3,4 -o source_cleaned",
     "merge_datasets a b": "merge a b -o a_merged",
-    "split_dataset a": "split a --into train=0.8,val=0.2 -o a_parts",
+    "split_dataset a": "split a --into PARTS -o a_parts",
+    "delete --root SRC --episode_indices 3 4": "delete SRC --episodes 3,4 -o source_cleaned",
     "info --repo-id a/b": "info a/b",
     "lerobot-dataset-viz --repo-id a/b": "info a/b",
     "lerobot-record --robot.type=so101_follower": "demo record recorded",
     "lerobot-train --dataset.repo_id=a/b": "cache build a/b --dir frames",
     "lerobot-teleoperate": "--help",
-    "push_to_hub my_dataset": "push my_dataset user/name",
-    "python -m lerobot.datasets.v30.convert_dataset_v21_to_v30 --repo-id=a/b": "--help",
-    "lerobot.datasets.v30.convert_dataset_v21_to_v30 --repo-id=a/b": "convert a/b --to v3.0 -o b_converted",
+    "push_to_hub my_dataset": "push my_dataset USER/NAME",
 }
 
 

@@ -620,13 +620,37 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
         ["encode", "{source}", "--to-images", "--vcodec", "h264", *OUT],
         "--to-images writes PNG",
     ),
+    "video with the default settings": (
+        2,
+        ["encode", "{source}", *OUT],
+        f"'{TOP}' is video already",
+    ),
+    "video as video": (2, ["encode", "{source}", "--to-video", *OUT], "--vcodec h264 or --crf 23"),
+    "both ways": (2, ["encode", "{source}", "--to-video", "--to-images", *OUT], "are opposites"),
     "no camera": (2, ["encode", "{source}", "--camera", "x", "--crf", "20", *OUT], "no camera 'x'"),
 }
 
 
+def test_without_a_setting_only_images_become_video(roboreel: Roboreel, tmp_path: Path) -> None:
+    folder, out = tmp_path / "a", tmp_path / "out"
+    wrist = "observation.images.wrist"
+    cameras = {TOP: Camera(height=32), wrist: Camera(height=32, storage="image")}
+    make_dataset(folder, version="v3.0", episodes=(2,), cameras=cameras)
+    done = roboreel("encode", folder, "-o", out)
+    assert (done.code, done.err) == (0, "")
+    shown = json.loads(roboreel("encode", out, "--json").out)["cameras"]
+    assert (shown[wrist]["dtype"], shown[TOP]["dtype"]) == ("video", "video")
+    assert "2 packets copied and verified, 2 frames re-encoded" in done.out
+
+
 def test_what_has_no_camera_is_not_encoded(roboreel: Roboreel, tmp_path: Path) -> None:
     folder = make_dataset(tmp_path / "a", version="v2.1", episodes=(2,), cameras={})
-    for option, says in (("--crf=20", "has no camera"), ("--to-images", "has no video camera")):
+    wanted = {
+        "--crf=20": "has no camera",
+        "--to-images": "has no video camera",
+        "--to-video": "has no camera",
+    }
+    for option, says in wanted.items():
         done = roboreel("encode", folder, option, "-o", tmp_path / "out")
         assert (done.code, done.out) == (2, "")
         assert says in done.err

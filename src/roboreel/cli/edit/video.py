@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from roboreel.cli.shared_options import SourceArgument
 from roboreel.cli.writing import Writing, only_prints, writes
 from roboreel.edit.features import features_of
 from roboreel.edit.view import View
-from roboreel.errors import UsageError
+from roboreel.errors import UsageError, listed
 from roboreel.format.encoding import Encoding
 
 
@@ -61,6 +62,13 @@ def encode(
         str | None,
         typer.Option("--size", metavar="WxH", help="Scale frames to this size, in pixels."),
     ] = None,
+    to_video: Annotated[
+        bool,
+        typer.Option(
+            "--to-video",
+            help="Turn images in the tables into video; other cameras stay as they are.",
+        ),
+    ] = False,
     to_images: Annotated[
         bool, typer.Option("--to-images", help="Turn video into images in the tables (PNG).")
     ] = False,
@@ -69,33 +77,34 @@ def encode(
     """Re-encode cameras: change codec, quality or size, turn images into video, or video into images.
 
     The defaults are lerobot's: --vcodec libsvtav1, --pix-fmt yuv420p, --g 2, --crf 30, --preset 12,
-    --fast-decode 0. The result contains only the chosen --episodes, by default all. Without a setting, lists
-    the cameras and their encodings.
+    --fast-decode 0. The result contains only the chosen --episodes, by default all. With only an output,
+    turns images into video (--to-video). Without any of these, lists the cameras and their encodings.
 
     Examples:
+        roboreel encode my_dataset -o my_dataset_video
         roboreel encode my_dataset --vcodec h264 --crf 23 -o my_dataset_h264
-        roboreel encode my_dataset --size 320x240 -o smaller
     """
     given: dict[str, Any] = options.reencoding.given
     if size is not None:
         given["size"] = size_in(size, "--size")
-    asked = [camera, to_images, episodes, *given.values()]
-    if only_prints(options, asked, "--vcodec, --crf, --to-images, …"):
+    asked = [camera, to_images, to_video, episodes, *given.values()]
+    if not any(asked) and not options.is_asked:
         _show_cameras(options.view(source), as_json=options.as_json)
         return
-    if to_images and given:
-        raise UsageError(
-            "--to-images writes PNG images: leave out video encoder settings such as --vcodec and --crf"
-        )
+    _refuse_both_ways(to_images, to_video, given)
+    only_images = to_video or not any(asked)
 
     def edited(view: View) -> View:
         if episodes is not None:
             view = view.keep(episodes_in(episodes, view))
-        cameras = camera or [
-            one.name
-            for one in features_of(view).values()
-            if one.is_video or (one.is_camera and not to_images)
-        ]
+        found = [one for one in features_of(view).values() if one.is_camera]
+        if only_images:
+            found = [one for one in found if not one.is_video]
+        elif to_images:
+            found = [one for one in found if one.is_video]
+        cameras = camera or [one.name for one in found]
+        if only_images:
+            _refuse_no_images(source, view, cameras)
         if not cameras:
             raise UsageError(
                 f"'{source}' has no {'video camera' if to_images else 'camera'} to re-encode"
@@ -105,6 +114,29 @@ def encode(
         return view.encode(dict.fromkeys(cameras, replace(Encoding(), **given)))
 
     options.write_edited(source, edited)
+
+
+def _refuse_both_ways(to_images: bool, to_video: bool, given: Mapping[str, Any]) -> None:
+    if to_images and to_video:
+        raise UsageError("--to-images and --to-video are opposites: give only one of them")
+    if to_images and given:
+        raise UsageError(
+            "--to-images writes PNG images: leave out video encoder settings such as --vcodec and --crf"
+        )
+
+
+def _refuse_no_images(source: str, view: View, cameras: Sequence[str]) -> None:
+    """Raise `UsageError` where nothing, or a video, would be turned into video."""
+    known = [one.name for one in features_of(view).values() if one.is_video]
+    videos = [name for name in cameras or known if name in known]
+    if not cameras and not videos:
+        raise UsageError(f"'{source}' has no camera to re-encode")
+    if videos:
+        raise UsageError(
+            f"'{source}' has no images to turn into video, {listed(videos)}"
+            f" {'is' if len(videos) == 1 else 'are'} video already: to re-encode, give a setting such as"
+            " --vcodec h264 or --crf 23"
+        )
 
 
 def size_in(text: str, option: str) -> tuple[int, int]:
