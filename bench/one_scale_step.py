@@ -109,10 +109,10 @@ def documents(source: str, version: str, out: str) -> Timed:
     dataset = roboreel.open(source)
     target = WriteOptions(to=version, timestamps="regular", regroup=True)
     made = compile_view(whole_view(dataset).written_as(target), [assumed_inventory(dataset)])
-    return {"documents": seconds(lambda: _write_documents(dataset, made, out))}
+    return {"documents": seconds(lambda: write_documents_of(dataset, made, out))}
 
 
-def _write_documents(dataset: Dataset, plan: Plan, out: str) -> None:
+def write_documents_of(dataset: Dataset, plan: Plan, out: str) -> None:
     stored = dataset.stored_stats()
     resolved = resolved_stats(plan, lambda _, episodes: stored.blocks(episodes), lambda _: [])
     write_documents(LocalRoot(out), plan, resolved, CameraCounts(), WholeSketches())

@@ -54,10 +54,10 @@ def fabricate(root: Path, *, version: str, episodes: int) -> None:
     else:
         _write_v2(root, clip, episodes, has_stats=version == "v2.1")
     shutil.rmtree(external_videos)
-    (root / "meta/info.json").write_text(json.dumps(_info(version, episodes)), encoding="utf-8")
+    (root / "meta/info.json").write_text(json.dumps(info_of(version, episodes)), encoding="utf-8")
 
 
-def _info(version: str, episodes: int) -> dict[str, object]:
+def info_of(version: str, episodes: int) -> dict[str, object]:
     document = {**info(SHAPE, [LENGTH] * episodes), "codebase_version": version}
     document["total_tasks"] = min(TASK_COUNT, episodes)
     return of_v3(document) if version == "v3.0" else document
@@ -85,7 +85,12 @@ def _write_v2(root: Path, clip: Path, episodes: int, *, has_stats: bool) -> None
         (root / "data" / chunk / f"{name}.parquet").write_bytes(tables(episode))
         for camera in CAMERAS:
             link(root / "videos" / chunk / camera / f"{name}.mp4")
-    tasks = _tasks(episodes)
+    write_v2_documents(root, episodes, has_stats=has_stats)
+
+
+def write_v2_documents(root: Path, episodes: int, *, has_stats: bool) -> None:
+    """The documents of v2.x but for `info.json`."""
+    tasks = tasks_of(episodes)
     lines = [{"task_index": index, "task": text} for index, text in enumerate(tasks)]
     write_lines(root / "meta/tasks.jsonl", list(lines))
     with open(root / "meta/episodes.jsonl", "w", encoding="utf-8") as file:
@@ -94,18 +99,18 @@ def _write_v2(root: Path, clip: Path, episodes: int, *, has_stats: bool) -> None
             line = f'{{"episode_index": {number}, "tasks": {text}, "length": {LENGTH}}}\n'
             file.write(line)
     if has_stats:
-        strings = [json.dumps(_stats(seed)) for seed in range(_STATS_STRINGS)]
+        strings = [json.dumps(stats_of(seed)) for seed in range(_STATS_STRINGS)]
         with open(root / "meta/episodes_stats.jsonl", "w", encoding="utf-8") as file:
             for number in range(episodes):
                 file.write(f'{{"episode_index": {number}, "stats": {strings[number % 500]}}}\n')
     else:
         whole = {
-            n: {k: v for k, v in parts.items() if k != "count"} for n, parts in _stats(0).items()
+            n: {k: v for k, v in parts.items() if k != "count"} for n, parts in stats_of(0).items()
         }
         (root / "meta/stats.json").write_text(json.dumps(whole), encoding="utf-8")
 
 
-def _tasks(episodes: int) -> list[str]:
+def tasks_of(episodes: int) -> list[str]:
     return [f"put cube {number} in the box" for number in range(min(TASK_COUNT, episodes))]
 
 
@@ -176,14 +181,14 @@ def _write_v3(root: Path, clip: Path, episodes: int) -> None:
         count_ = min(EPISODES_PER_TABLE, episodes - first)
         place = root / "meta/episodes" / f"{numbered(number)}.parquet"
         place.parent.mkdir(parents=True, exist_ok=True)
-        table = _episodes_table(first, count_, number, _tasks(episodes))
+        table = episodes_table(first, count_, number, tasks_of(episodes))
         pq.write_table(table, place, row_group_size=ROW_GROUP)
-    tasks_ = _tasks(episodes)
+    tasks_ = tasks_of(episodes)
     pq.write_table(
         pa.table({"task_index": list(range(len(tasks_))), "task": tasks_}),
         root / "meta/tasks.parquet",
     )
-    (root / "meta/stats.json").write_text(json.dumps(_stats(0)), encoding="utf-8")
+    (root / "meta/stats.json").write_text(json.dumps(stats_of(0)), encoding="utf-8")
 
 
 def numbered(number: int) -> str:
@@ -208,7 +213,7 @@ def _repeated(clip: Path, target: Path, *, times: int) -> None:
                 packet.stream = out
 
 
-def _episodes_table(first: int, episodes: int, number: int, tasks: list[str]) -> pa.Table:
+def episodes_table(first: int, episodes: int, number: int, tasks: list[str]) -> pa.Table:
     numbers = np.arange(first, first + episodes)
     chunk, file = np.divmod(numbers // EPISODES_PER_FILE, CHUNK_SIZE)
     within = numbers % EPISODES_PER_FILE * LENGTH
@@ -258,7 +263,7 @@ def _widths() -> dict[str, int]:
     return dict(SHAPE.vectors) | dict.fromkeys(CAMERAS, 3) | dict.fromkeys(_INDEX, 1)
 
 
-def _stats(seed: int) -> dict[str, dict[str, object]]:
+def stats_of(seed: int) -> dict[str, dict[str, object]]:
     """An episode's statistics of v2.1: of the right form, with numbers as long as real ones."""
     random = np.random.default_rng(seed)
     stats: dict[str, dict[str, object]] = {}

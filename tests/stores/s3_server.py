@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -57,14 +58,16 @@ class S3Server:
             body = b"".join(app(environ, start))
             self.sent_bytes += len(body)
             self.done(request)
-            return _half(body) if self.cut(request) else [body]
+            return _half(body, environ) if self.cut(request) else [body]
 
         return answer
 
 
-def _half(body: bytes) -> Iterator[bytes]:
+def _half(body: bytes, environ: Environ) -> Iterator[bytes]:
+    """Half of an answer, nothing of an empty one, and the end of the connection."""
     if body:
         yield body[: len(body) // 2]
+    environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
     raise ConnectionAbortedError("cut by the test")
 
 
