@@ -18,6 +18,8 @@ class Peer:
     """Caches and temporary files of this release; private, so that no run sees another's."""
     source: Path | None = None
     """A `src` folder for the release's interpreter: to run roboreel there."""
+    hub: str | None = None
+    """Address of a Hub on this machine; None: offline."""
 
     def run(self, script: str, jobs: list[dict[str, Any]]) -> str | None:  # Any: JSON
         """Runs all jobs in one process, as importing lerobot takes seconds; returns why it died."""
@@ -55,9 +57,13 @@ class Peer:
         kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
         if self.source is not None:
             kept["PYTHONPATH"] = str(self.source)
-        return kept | {
-            "HF_HUB_OFFLINE": "1",
-            "HF_HOME": str(self.home / "hf"),
-            "HF_DATASETS_CACHE": str(self.home / "datasets"),
-            "TMPDIR": str(self.home / "tmp"),
-        }
+        reached = {"HF_HUB_OFFLINE": "1"} if self.hub is None else {"HF_ENDPOINT": self.hub}
+        return (
+            kept
+            | reached
+            | {
+                "HF_HOME": str(self.home / "hf"),
+                "HF_DATASETS_CACHE": str(self.home / "datasets"),
+                "TMPDIR": str(self.home / "tmp"),
+            }
+        )
