@@ -1,7 +1,7 @@
 """Datasets pushed to a Hub on this machine, as roboreel and lerobot get them from there.
 
 `python scripts/compat/pushed.py --peer PYTHON DATASET…`, where PYTHON is the interpreter of an environment
-with lerobot 0.6.1, and each DATASET a folder of v3.0. Each is pushed by the command to an empty repository, then
+with lerobot 0.6.1, and each DATASET a folder of v3.0. Each is pushed by the command, then
 
 - pulled by the command: its files must be those of the folder;
 - loaded by lerobot, which downloads it with its own client: items must be those it reads from the folder;
