@@ -77,6 +77,16 @@ def test_what_makes_no_sense_is_refused(source: Path, given: dict[str, Any], why
     assert tree_digest(source) == before
 
 
+def test_only_v20_is_converted_unless_a_version_is_asked_for(tmp_path: Path) -> None:
+    newer = make_dataset(tmp_path / "set", version="v3.0", episodes=(3,), cameras={})
+    before = tree_digest(newer)
+    with pytest.raises(roboreel.UsageError, match=r"is v3\.0, .* v2\.0 to v2\.1: .* to=\"v2\.1\""):
+        roboreel.convert_dataset("me/set", newer, num_workers=1)
+    assert tree_digest(newer) == before
+    asked = roboreel.convert_dataset("me/set", newer, num_workers=1, to="v2.1", out=tmp_path / "o")
+    assert asked.version == "v2.1"
+
+
 def test_a_folder_is_needed() -> None:
     with pytest.raises(roboreel.UsageError, match="give the dataset's folder as root"):
         roboreel.convert_dataset()

@@ -32,6 +32,8 @@ RESULTS = {
 }
 """The end of the name of a suggested output, by command."""
 
+_OUTPUTS = ("-o", "--out", "--in-place", "--dry-run")
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
@@ -108,6 +110,16 @@ def typed(words: Iterable[str]) -> str:
 def _quoted(word: str) -> str:
     rest = word.removeprefix("~/")
     return shlex.quote(word) if rest in ("", word) else f"~/{shlex.quote(rest)}"
+
+
+def with_output(words: Sequence[str]) -> list[str]:
+    """The arguments with a suggested output, if they name none and the command writes a dataset."""
+    command, *rest = words
+    source = next((word for word in rest if not word.startswith("-")), None)
+    named = any(word.split("=")[0] in _OUTPUTS for word in rest)
+    if command not in RESULTS or source is None or named:
+        return [*words]
+    return [*words, "-o", shortened(suggested_output(source, command))]
 
 
 def replaced(words: Sequence[str], old: str, new: str) -> list[str]:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from roboreel.cli.advice import Advice, replaced, typed
+from roboreel.cli.advice import Advice, replaced, typed, with_output
 from roboreel.cli.catalog import ENTRIES
 from roboreel.cli.lerobot_words import lerobot_advice
 from roboreel.errors import UsageError
 from roboreel.format.version import FormatVersion, parse_version
+from roboreel.hub.reference import is_repo_id
 
 _NAMES = [entry.name for entry in ENTRIES]
 _OTHERS = {
@@ -50,6 +51,21 @@ _OTHERS = {
 """Commands by words that other tools have for them."""
 _LISTED = re.compile(r"\[?\d+(:\d*)?[,\]]*")
 _OF_EPISODES = ("delete", "keep")
+_GIVEN = {
+    "SRC": "a folder, user/name[@REVISION] on the Hub, a URL or a view file",
+    "SRC…": "datasets, each a folder, user/name[@REVISION] on the Hub, a URL or a view file",
+    "A": "two datasets: folders, user/name[@REVISION] on the Hub, or URLs",
+    "B": "the second dataset too: a folder, user/name[@REVISION] on the Hub, or a URL",
+    "DIR": "the folder of the dataset",
+    "USER/NAME": "the name of the repository on the Hub, which is created if it does not exist",
+    "DATASET": "the folder of the dataset, or user/name of a local copy",
+    "STAGING": "the folder in which workers staged episodes",
+    "VIEW": "a view file, whose name ends in .view.json",
+    "--to": f"the format version to write, {', '.join(one.value for one in FormatVersion)}",
+    "--out": "the folder to write to, which must be empty or not exist",
+    "--dir": "the folder of the cache",
+}
+"""What an argument or option that is missing is."""
 _MANY = ("--episodes", "--order", "--uid")
 
 
@@ -69,10 +85,14 @@ def parse_advice(error: Any, words: Sequence[str]) -> Advice:
         return _no_command(absent[1], words, path)
     joined = _joined(words)
     if joined is not None:
-        return Advice("separate the numbers by commas, without spaces", ((typed(joined), ""),))
+        return Advice(
+            "separate the numbers by commas, without spaces", ((typed(with_output(joined)), ""),)
+        )
     named = _named(words)
     if named is not None:
-        return Advice("give the numbers of episodes with --episodes", ((typed(named), ""),))
+        return Advice(
+            "give the numbers of episodes with --episodes", ((typed(with_output(named)), ""),)
+        )
     option = getattr(error, "option_name", None)
     if option and "No such option" in error.message:
         return _no_option(str(option), error.ctx, words, path)
@@ -119,19 +139,27 @@ def _renamed(words: Sequence[str], option: str, name: str) -> list[str]:
 def _missing(error: Any, words: Sequence[str], path: str) -> Advice:
     """A message about an argument or option that has to be given."""
     param = error.param
-    name, example = _name(param), str(param.metavar or param.name)
+    example = str(param.metavar or param.name)
     if param.param_type_name == "argument":
         given = {"SRC": "my_dataset", "SRC…": "my_dataset", "REF": "lerobot/pusht"}.get(
             example, example
         )
-        return Advice(f"{name} is missing: {_explained(param)}", ((typed([*words, given]), ""),))
+        if example == "USER/NAME" and is_repo_id(words[-1]):
+            given = words[-1]
+        return Advice(_missed(param), ((typed([*words, given]), ""),))
     value = {"VERSION": FormatVersion.V30.value, "DST": "result", "DIR": "frames"}.get(
         example, example
     )
     if example == "VERSION" and (stated := [word for word in words if _is_version(word)]):
         value, words = stated[-1], [word for word in words if word != stated[-1]]
-    line = typed([*words, max(param.opts, key=len), value])
-    return Advice(f"{name} is missing: {_explained(param)}", ((line, ""),))
+    line = typed(with_output([*words, max(param.opts, key=len), value]))
+    return Advice(_missed(param), ((line, ""),))
+
+
+def _missed(param: Any) -> str:
+    """That an argument or option is missing, and what it is."""
+    name, said = _name(param), str(param.help or "see --help").replace("Required.", "").strip()
+    return f"{name} is missing: give {_GIVEN.get(name) or _begun_small(said)}".rstrip(".")
 
 
 def _is_version(word: str) -> bool:
@@ -141,12 +169,6 @@ def _is_version(word: str) -> bool:
     except UsageError:
         return False
     return True
-
-
-def _explained(param: Any) -> str:
-    return _begun_small(
-        str(param.help or "see --help").replace("Required.", "").strip().rstrip(".")
-    )
 
 
 def _begun_small(text: str) -> str:

@@ -11,18 +11,19 @@ from roboreel.cli.output import emit_json, say
 from roboreel.cli.progress import progress_shown
 from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
 from roboreel.cli.stopping import stoppable
-from roboreel.errors import counted
+from roboreel.errors import UsageError, counted
 from roboreel.hub.push import push as upload
 from roboreel.hub.push_report import PushReport
 from roboreel.summary.words import human_bytes
 
 _SHOWN = 20
+_PLACEHOLDER = "USER/NAME"
 
 
 def push(
     dataset: Annotated[str, typer.Argument(metavar="DIR", help="Folder of the dataset to push.")],
     repo_id: Annotated[
-        str, typer.Argument(metavar="USER/NAME", help="Repository on the Hub; created if missing.")
+        str, typer.Argument(metavar=_PLACEHOLDER, help="Repository on the Hub; created if missing.")
     ],
     branch: Annotated[
         str | None,
@@ -93,6 +94,8 @@ def push(
         roboreel push my_dataset user/my_dataset
         roboreel push my_dataset user/my_dataset --branch cleaned --private --dry-run
     """
+    if repo_id == _PLACEHOLDER:
+        raise UsageError(f"give the name of your repository instead of {_PLACEHOLDER}")
     with stoppable(), progress_shown(quiet=quiet or as_json):
         report = upload(
             dataset,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from typing import Annotated
@@ -14,6 +15,7 @@ from roboreel.cli.shared_options import JsonOption, QuietOption, VerboseOption
 from roboreel.cli.stopping import stoppable
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import RoboreelError, UsageError, counted
+from roboreel.hub.open_reference import folder_here
 from roboreel.ops.undo import (
     KeptVersion,
     kept_versions,
@@ -27,7 +29,12 @@ from roboreel.types import Json
 
 
 def undo(
-    path: Annotated[str, typer.Argument(metavar="DATASET", help="Folder of the dataset.")],
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET", help="Folder of the dataset, or user/name of a local copy."
+        ),
+    ],
     restore: Annotated[
         bool,
         typer.Option(
@@ -86,6 +93,7 @@ def undo(
             "--version and --discard-present need --restore: add it, or leave them out"
         )
     with stoppable():
+        path = os.fspath(folder_here(path))
         if restore:
             done = (
                 {"path": path, "would_restore": version_named(path, version).name}

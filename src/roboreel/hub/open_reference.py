@@ -115,6 +115,18 @@ def is_here(location: str | os.PathLike[str]) -> bool:
     )
 
 
+def folder_here(location: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """The folder of a dataset that is on this disk: `location`, or the local copy that it names.
+
+    Nothing is pulled. Where there is neither, returns `location`.
+    """
+    reference = parse_reference(os.fspath(location))
+    if reference is None or is_here(location):
+        return location
+    folder = default_folder(reference)
+    return folder if is_here(folder) else location
+
+
 def _refuse_other(folder: Path, record: PullRecord, reference: HubReference) -> None:
     """Raise `UsageError` if a local copy is not of the revision that is asked for."""
     asked = reference.revision

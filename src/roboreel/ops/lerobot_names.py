@@ -32,7 +32,7 @@ def convert_dataset(
     video_backend: VideoBackend = "pyav",
     use_process_pool: bool = True,
     *,
-    to: str | FormatVersion = FormatVersion.V21,
+    to: str | FormatVersion | None = None,
     out: _Path | None = None,
     local_dir: _Path | None = None,
     max_workers: int | None = None,
@@ -56,7 +56,8 @@ def convert_dataset(
         num_workers: threads or processes to use.
         video_backend: the library that decodes videos: `pyav`, `torchcodec` or `decord`.
         use_process_pool: False uses threads, which cannot be stopped if a decoder hangs.
-        to: the version to write.
+        to: the version to write, from any other. By default v2.0 becomes v2.1, and another version is
+            refused.
         out: write to this new folder instead of converting in place.
         local_dir: another name for `root`.
         max_workers: another name for `num_workers`.
@@ -85,7 +86,7 @@ def convert_dataset(
     folder = root if root is not None else local_dir if local_dir is not None else repo_id
     if folder is None:
         raise UsageError("give the dataset's folder as root")
-    version = parse_version(to)
+    version = FormatVersion.V21 if to is None else parse_version(to)
     if folder is repo_id and (reference := hub_reference(folder)) is not None:
         folder = copy_to_convert(reference, version, synced=push_to_hub)
     if leftovers == "resume" and (done := finished_report(folder, out)) is not None:
@@ -94,6 +95,11 @@ def convert_dataset(
     if out is None and dataset.version is version:
         hint = ": push it with roboreel.hub.push" if push_to_hub else ""
         raise UsageError(f"'{os.fspath(folder)}' is already {dataset.version}{hint}")
+    if to is None and dataset.version is not FormatVersion.V20:
+        raise UsageError(
+            f"'{os.fspath(folder)}' is {dataset.version}, and convert_dataset converts {FormatVersion.V20} to"
+            f' {version}: for another conversion, say to="{version}"'
+        )
     executor: ExecutorName = "process" if use_process_pool else "thread"
     report = convert(
         dataset,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from roboreel.dataset.open import open_dataset
 from roboreel.errors import StorageError, UsageError
 from roboreel.format.model import INFO
+from roboreel.hub.open_reference import folder_here
 from roboreel.ops.output import refuse_replacing
 from roboreel.parallel import stops_passed_over
 from roboreel.storage.exchange import put_back, remove_versions
@@ -40,7 +41,7 @@ def kept_versions(path: _Path) -> tuple[KeptVersion, ...]:
     `NAME.undone-TIME`.
 
     Args:
-        path: the dataset's folder; it may be missing.
+        path: the dataset's folder, which may be missing, or `user/name` of a local copy.
 
     Raises:
         UsageError: `path` is a URL, a link or a mount point, which are never replaced in place.
@@ -53,7 +54,7 @@ def kept_versions(path: _Path) -> tuple[KeptVersion, ...]:
         >>> [version.kind for version in roboreel.kept_versions(path)]
         ['before']
     """
-    folder = local_path(path)
+    folder = local_path(folder_here(path))
     refuse_replacing(folder)
     found = kept_beside(folder)
     if not found and not os.path.isdir(folder):
@@ -68,7 +69,7 @@ def undo(path: _Path, *, version: str | None = None, discard_present: bool = Fal
     more edit.
 
     Args:
-        path: the dataset's folder.
+        path: the dataset's folder, or `user/name` of a local copy.
         version: name of the version to restore, from `kept_versions`; by default the newest original.
         discard_present: True to remove the present dataset, as the last step.
 
@@ -86,7 +87,7 @@ def undo(path: _Path, *, version: str | None = None, discard_present: bool = Fal
         >>> roboreel.open(path).version.value
         'v2.1'
     """
-    folder = local_path(path)
+    folder = local_path(folder_here(path))
     finish_interrupted(folder)
     chosen = version_named(folder, version)
     open_dataset(chosen.path)
@@ -100,14 +101,14 @@ def remove_kept(path: _Path, *, keep: int) -> tuple[KeptVersion, ...]:
     """Remove all earlier versions of a dataset except the newest ones; return the removed versions.
 
     Args:
-        path: the dataset's folder, which must exist.
+        path: the dataset's folder, which must exist, or `user/name` of a local copy.
         keep: number of versions to keep, 0 or more.
 
     Raises:
         UsageError: `keep` is negative, or a run is writing the dataset.
         StorageError: there is no such folder, or one cannot be removed.
     """
-    folder = local_path(path)
+    folder = local_path(folder_here(path))
     finish_interrupted(folder)
     gone = removable(folder, keep=keep)
     if gone:

@@ -14,7 +14,13 @@ TYPED = {
     "delete SRC --episodes [3, 4, 5] -o out": "delete SRC --episodes 3,4,5 -o out",
     "delete SRC 3 4 -o out": "delete SRC --episodes 3,4 -o out",
     "keep SRC [3, 4] -o out": "keep SRC --episodes 3,4 -o out",
-    "delete SRC 3": "delete SRC --episodes 3",
+    "delete SRC 3": "delete SRC --episodes 3 -o source_cleaned",
+    "delete me/six --episodes 1 3": "delete me/six --episodes 1,3 -o HOME/me/six_cleaned",
+    "delete me/six 1 3": "delete me/six --episodes 1,3 -o HOME/me/six_cleaned",
+    "convert me/six v2.1": "convert me/six --to v2.1 -o HOME/me/six_converted",
+    "convert SRC": "convert SRC --to v3.0 -o source_converted",
+    "push me/six": "push me/six me/six",
+    "push six": "push six USER/NAME",
     "delete SRC --episodes '[0, 1]' -o out": "delete SRC --episodes 0,1 -o out",
     "delete SRC --episodes 1-3 -o out": "delete SRC --episodes 1:4 -o out",
     "delete SRC --episodes 0,1..3 -o out": "delete SRC --episodes 0,1:4 -o out",
@@ -50,12 +56,35 @@ def test_an_error_has_the_line_to_type(
     roboreel: Roboreel, source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_LEROBOT_HOME", str(tmp_path / "home"))
     done = roboreel(*shlex.split(words.replace("SRC", str(source))))
     assert done.code == 2
     assert done.err.startswith("error: ")
-    wanted = TYPED[words].replace("SRC", str(source))
+    wanted = TYPED[words].replace("SRC", str(source)).replace("HOME", str(tmp_path / "home"))
     assert f"  try: roboreel {wanted}" in [line.split("   #")[0] for line in done.err.splitlines()]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["convert", "x"], "--to is missing: give the format version to write, v2.0, v2.1, v3.0"),
+        (["push", "x"], "USER/NAME is missing: give the name of the repository on the Hub, which"),
+        (["info"], "SRC… is missing: give datasets, each a folder, user/name"),
+        (["diff", "x"], "B is missing: give the second dataset too: a folder"),
+        (["cache", "info"], "--dir is missing: give the folder of the cache"),
+    ],
+)
+def test_what_is_missing_is_said_in_a_sentence(
+    roboreel: Roboreel, words: list[str], says: str
+) -> None:
+    assert roboreel(*words).err.startswith(f"error: {says}")
+
+
+def test_a_placeholder_is_no_repository(roboreel: Roboreel, source: Path) -> None:
+    done = roboreel("push", source, "USER/NAME")
+    assert (done.code, done.out) == (2, "")
+    assert "give the name of your repository instead of USER/NAME" in done.err
 
 
 def test_a_closed_range_has_both_readings(roboreel: Roboreel, source: Path) -> None:

@@ -250,3 +250,21 @@ def test_a_version_that_cannot_be_moved_leaves_the_present_one_in_its_place(
         rr.undo(path)
     assert _names(path) == before
     assert tree_digest(path) == states[-1]
+
+
+def test_a_dataset_in_lerobots_folder_is_named_as_in_other_commands(
+    roboreel: Roboreel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_LEROBOT_HOME", str(tmp_path / "home"))
+    path = make_dataset(tmp_path / "home" / "me" / "set", version="v2.1", cameras={})
+    first = tree_digest(path)
+    rr.write(rr.open("me/set").delete([0]), in_place=True)
+    (kept,) = rr.kept_versions("me/set")
+    listed = roboreel("undo", "me/set", "--json")
+    assert [one["name"] for one in json.loads(listed.out)["kept"]] == [kept.name]
+    done = roboreel("undo", "me/set", "--restore")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"restored {kept.name} as {path}\n")
+    assert tree_digest(path) == first
+    (undone,) = rr.remove_kept("me/set", keep=0)
+    assert undone.name not in _names(path)
